@@ -1,0 +1,119 @@
+"""Descriptive statistics, each defined once, and how they are written."""
+
+import math
+from dataclasses import dataclass
+from fractions import Fraction
+
+import pandas as pd
+from scipy.stats import norm
+from statsmodels.stats.proportion import proportion_confint
+
+from crmo_analysis.printed import round_by
+
+DIGITS = 6
+
+
+@dataclass(frozen=True)
+class Proportion:
+    """x of n with two 95 % intervals, on the scale of 0 to 1.
+
+    `exact_low` and `exact_high` are Clopper-Pearson's, `wilson_low` and `wilson_high` Wilson's.
+    """
+
+    x: int
+    n: int
+    exact_low: float
+    exact_high: float
+    wilson_low: float
+    wilson_high: float
+
+    @property
+    def estimate(self) -> float:
+        """The share itself."""
+        return self.x / self.n
+
+
+def proportion(x: int, n: int, confidence: float = 0.95) -> Proportion:
+    """Describe x of n patients with an exact and a Wilson interval.
+
+    Parameters
+    ----------
+    x, n : int
+        Whole numbers with 0 <= x <= n and n >= 1.
+    confidence : float
+        Coverage of the intervals.
+
+    Raises
+    ------
+    ValueError
+        If the numbers are no part and whole, or the confidence is not between 0 and 1.
+
+    References
+    ----------
+    Clopper CJ, Pearson ES. Biometrika 1934;26:404-413. Wilson EB. J Am Stat Assoc 1927;22:209-212.
+    """
+    if int(x) != x or int(n) != n or not 0 <= x <= n or n < 1:
+        raise ValueError(f"{x} of {n} is no part of a whole; expected whole numbers with 0 <= x <= n and n >= 1")
+    if not 0 < confidence < 1:
+        raise ValueError(f"confidence is {confidence}, expected a number between 0 and 1")
+    exact = proportion_confint(x, n, alpha=1 - confidence, method="beta")
+    wilson = proportion_confint(x, n, alpha=1 - confidence, method="wilson")
+    ends = [round(float(end), DIGITS) for end in (*exact, *wilson)]
+    return Proportion(int(x), int(n), *ends)
+
+
+def percent_text(share: Fraction | float, decimals: int = 1) -> str:
+    """Write a share of 0 to 1 as a percentage, rounded half up."""
+    exact = share if isinstance(share, Fraction) else Fraction(str(share))
+    return f"{float(round_by(100 * exact, decimals, 'half_up')):.{decimals}f}"
+
+
+def interval_text(low: float, high: float, decimals: int = 1) -> str:
+    """Write an interval of shares as percentages."""
+    return f"{percent_text(low, decimals)}–{percent_text(high, decimals)}"
+
+
+def overlaps(n: int, first: int, second: int, least_both: int = 0) -> pd.DataFrame:
+    """List every way in which two groups of the same n patients can overlap.
+
+    Parameters
+    ----------
+    n, first, second : int
+        All patients, and those in either group.
+    least_both : int
+        How many are known to be in both.
+
+    Returns
+    -------
+    DataFrame
+        One row a possible overlap: `both, first_only, second_only, neither`; from the larger of Fréchet's
+        lower bound and `least_both` to the smaller group.
+
+    Raises
+    ------
+    ValueError
+        If no overlap is possible.
+    """
+    low, high = max(0, first + second - n, least_both), min(first, second)
+    if low > high or max(first, second) > n:
+        raise ValueError(f"groups of {first} and {second} of {n} cannot share at least {least_both}")
+    rows = [(k, first - k, second - k, n - first - second + k) for k in range(low, high + 1)]
+    return pd.DataFrame(rows, columns=["both", "first_only", "second_only", "neither"])
+
+
+def fisher_interval(r: float, n: int, confidence: float = 0.95) -> tuple[float, float]:
+    """Return the interval of a Pearson correlation by Fisher's z.
+
+    Raises
+    ------
+    ValueError
+        If r is not between -1 and 1, or n below 4.
+
+    References
+    ----------
+    Fisher RA. Metron 1921;1:3-32.
+    """
+    if not -1 < r < 1 or n < 4:
+        raise ValueError(f"r is {r} and n is {n}; expected r between -1 and 1, and n of at least 4")
+    z, half = math.atanh(r), norm.ppf(0.5 + confidence / 2) / math.sqrt(n - 3)
+    return math.tanh(z - half), math.tanh(z + half)

@@ -1,0 +1,461 @@
+"""Figures: one style, a few kinds of plot that serve every study, and files whose bytes do not change.
+
+Plots take plain tables that are already rounded and give a matplotlib figure at its final size. Colours are
+those of Okabe and Ito, and no distinction rests on colour alone.
+"""
+
+import io
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import matplotlib as mpl
+import numpy as np
+import pandas as pd
+import seaborn as sns
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from matplotlib.patches import FancyArrowPatch, FancyBboxPatch
+
+from crmo_analysis.paths import write_bytes_atomically, write_text_atomically
+
+MILLIMETRE = 1 / 25.4
+WIDTH = 140.0
+INK, MUTED, FAINT, PAPER = "#1a1a1a", "#5f5f5f", "#d9d9d9", "#ffffff"
+BLUE, ORANGE, GREEN, VERMILLION, PURPLE, SKY = ("#0072B2", "#E69F00", "#009E73", "#D55E00", "#AA4499", "#56B4E9")
+VERDICT_COLOURS = {"matches": GREEN, "differs": VERMILLION, "conflicts": PURPLE, "ambiguous": ORANGE, "stated": FAINT}
+VERDICT_SIGNS = {"matches": "", "differs": "×", "conflicts": "!", "ambiguous": "?", "stated": ""}
+STYLE = {
+    "font.family": "DejaVu Sans",  # ships with matplotlib, so every system draws the same
+    "font.size": 7,
+    "axes.titlesize": 8,
+    "axes.labelsize": 7,
+    "axes.edgecolor": MUTED,
+    "axes.labelcolor": INK,
+    "axes.linewidth": 0.6,
+    "xtick.color": MUTED,
+    "ytick.color": INK,
+    "xtick.labelsize": 6.5,
+    "ytick.labelsize": 7,
+    "xtick.major.width": 0.6,
+    "ytick.major.width": 0.6,
+    "xtick.major.size": 2.5,
+    "ytick.major.size": 0,
+    "legend.fontsize": 6.5,
+    "legend.frameon": False,
+    "pdf.fonttype": 42,
+    "svg.fonttype": "path",
+    "svg.hashsalt": "crmo_analysis",
+    "savefig.dpi": 300,
+    "path.simplify": False,
+}
+FORMATS = {
+    "svg": {"Date": None, "Creator": None},
+    "pdf": {"CreationDate": None, "Creator": None, "Producer": None},
+    "png": {"Software": None},
+}
+
+
+def blank(
+    height: float, title: str, subtitle: str = "", width: float = WIDTH, left: float = 0.3, bottom: float = 11
+) -> tuple[Figure, mpl.axes.Axes]:
+    """Return a figure of so many millimetres with a title that says what is seen, and one pair of axes.
+
+    Parameters
+    ----------
+    height, width : float
+        Millimetres at final size.
+    title, subtitle : str
+        The finding, and what it rests on.
+    left, bottom : float
+        Share of the width left of the axes, and millimetres below them.
+    """
+    with mpl.rc_context(STYLE):
+        figure = Figure(figsize=(width * MILLIMETRE, height * MILLIMETRE), facecolor=PAPER)
+        top = 1 - 15 / height if subtitle else 1 - 10 / height
+        axes = figure.add_axes((left, bottom / height, 0.97 - left, top - bottom / height))
+        figure.text(0.015, 1 - 2.2 / height, title, va="top", fontsize=8.5, fontweight="bold", color=INK)
+        if subtitle:
+            figure.text(0.015, 1 - 7.2 / height, subtitle, va="top", fontsize=6.8, color=MUTED)
+        sns.despine(ax=axes, left=True)
+    return figure, axes
+
+
+def proportion_intervals(frame: pd.DataFrame, title: str, subtitle: str) -> Figure:
+    """Draw shares with exact (thick) and Wilson (thin, capped) 95 % intervals, x/n beside each.
+
+    Parameters
+    ----------
+    frame : DataFrame
+        `label, x, n, share, exact_low, exact_high, wilson_low, wilson_high`, top to bottom; a column `section`
+        sets headings where it changes.
+    """
+    sections = frame["section"] if "section" in frame else pd.Series([""] * len(frame))
+    steps = np.where((sections != sections.shift()) & (sections != ""), 2.0, 1.0)
+    y = -np.cumsum(steps)
+    figure, axes = blank(32 + 5.2 * float(-y[-1]), title, subtitle, left=0.41, bottom=15)
+    with mpl.rc_context(STYLE):
+        for place, row in zip(y, frame.itertuples(), strict=True):
+            axes.plot(
+                [row.exact_low * 100, row.exact_high * 100],
+                [place] * 2,
+                color=SKY,
+                lw=4,
+                solid_capstyle="butt",
+                zorder=2,
+            )
+            axes.plot(
+                [row.wilson_low * 100, row.wilson_high * 100],
+                [place] * 2,
+                color=BLUE,
+                lw=0.9,
+                marker="|",
+                ms=4,
+                zorder=3,
+            )
+            axes.plot(row.share * 100, place, "o", color=INK, ms=3.6, mec=PAPER, mew=0.5, zorder=4)
+            axes.text(103, place, f"{row.x}/{row.n}", va="center", ha="left", fontsize=6.8, color=INK)
+        for place, step, name in zip(y, steps, sections, strict=True):
+            if step == 2:
+                margin = mpl.transforms.blended_transform_factory(figure.transFigure, axes.transData)
+                axes.text(0.015, place + 1, name, transform=margin, va="center", fontweight="bold", fontsize=7)
+        axes.set(
+            xlim=(0, 112), ylim=(y[-1] - 0.8, -0.3), yticks=y, yticklabels=frame["label"], xticks=range(0, 101, 20)
+        )
+        axes.set_xlabel("patients, %")
+        line = mpl.lines.Line2D
+        handles = [
+            line([], [], color=INK, marker="o", ms=3.6, ls="", label="share"),
+            line([], [], color=SKY, lw=4, label="exact 95 % interval (Clopper–Pearson)"),
+            line([], [], color=BLUE, lw=0.9, marker="|", ms=4, label="Wilson 95 % interval"),
+        ]
+        figure.legend(
+            handles=handles, ncols=3, loc="lower left", bbox_to_anchor=(0.005, 0), handlelength=1.6, columnspacing=1.6
+        )
+        axes.spines["bottom"].set_bounds(0, 100)
+        axes.grid(axis="x", color=FAINT, lw=0.4, zorder=0)
+        axes.tick_params(axis="y", pad=3)
+    return figure
+
+
+def verdict_map(
+    ledger: pd.DataFrame, titles: Mapping[str, str], title: str, subtitle: str, columns: int = 50
+) -> Figure:
+    """Draw every claim as a small square in its study's order, coloured and signed by verdict."""
+    rows = {study: -(-len(claims) // columns) for study, claims in ledger.groupby("study", sort=False)}
+    height = 24 + 2.62 * sum(rows.values()) + 2.6 * len(rows)
+    figure, axes = blank(height, title, subtitle, left=0.165)
+    place = 0.0
+    with mpl.rc_context(STYLE):
+        for study, claims in ledger.groupby("study", sort=False):
+            i = np.arange(len(claims))
+            x, y = i % columns, place - i // columns
+            for verdict, colour in VERDICT_COLOURS.items():
+                shown = (claims["verdict"] == verdict).to_numpy()
+                axes.scatter(x[shown], y[shown], marker="s", s=28, color=colour, lw=0)
+                for px, py in zip(x[shown], y[shown], strict=True) if VERDICT_SIGNS[verdict] else ():
+                    axes.text(
+                        px,
+                        py - 0.03,
+                        VERDICT_SIGNS[verdict],
+                        ha="center",
+                        va="center",
+                        fontsize=5,
+                        color=PAPER,
+                        fontweight="bold",
+                    )
+            axes.text(-1.2, place, f"{titles[study]}  {len(claims)}", ha="right", va="center", fontsize=7)
+            place -= rows[study] + 0.9
+        axes.set(xlim=(-0.8, columns - 0.2), ylim=(place + 0.2, 0.8), xticks=[], yticks=[])
+        axes.spines["bottom"].set_visible(False)
+        counts = ledger["verdict"].value_counts()
+        handles = [
+            mpl.lines.Line2D(
+                [], [], ls="", marker="s", ms=5.3, color=colour, mew=0, label=f"{verdict} {counts.get(verdict, 0)}"
+            )
+            for verdict, colour in VERDICT_COLOURS.items()
+        ]
+        figure.legend(
+            handles=handles, ncols=5, loc="lower left", bbox_to_anchor=(0.155, 0), handletextpad=0.2, columnspacing=2.2
+        )
+    return figure
+
+
+def verdict_bars(table: pd.DataFrame, title: str, subtitle: str) -> Figure:
+    """Draw the share of each verdict by study, the number written in each part."""
+    studies = list(table["study"])
+    figure, axes = blank(24 + 8 * len(studies), title, subtitle, left=0.2)
+    with mpl.rc_context(STYLE):
+        for place, row in zip(range(0, -len(studies), -1), table.to_dict("records"), strict=True):
+            left = 0.0
+            for verdict, colour in VERDICT_COLOURS.items():
+                width = 100 * row[verdict] / row["claims"]
+                axes.barh(place, width, left=left, height=0.62, color=colour, edgecolor=PAPER, lw=0.8)
+                text = f"{row[verdict]} {VERDICT_SIGNS[verdict]}".strip()
+                ink = INK if verdict in ("stated", "ambiguous") or width < 3 else PAPER
+                if width:  # a number that its part is too narrow for stands above
+                    y = place if width >= 3 else place + 0.47
+                    axes.text(left + width / 2, y, text, ha="center", va="center", fontsize=6.5, color=ink)
+                left += width
+        handles = [mpl.patches.Patch(color=colour, label=verdict) for verdict, colour in VERDICT_COLOURS.items()]
+        axes.legend(
+            handles=handles, ncols=5, loc="upper left", bbox_to_anchor=(-0.01, -0.1), handlelength=1, columnspacing=1.4
+        )
+        labels = [f"{study} ({claims})" for study, claims in zip(studies, table["claims"], strict=True)]
+        axes.set(xlim=(0, 100), yticks=range(0, -len(studies), -1), yticklabels=labels, xticks=[])
+        axes.spines["bottom"].set_visible(False)
+    return figure
+
+
+def flow(boxes: pd.DataFrame, arrows: Sequence[tuple[str, str]], title: str, subtitle: str, height: float) -> Figure:
+    """Draw a flow of patients.
+
+    Parameters
+    ----------
+    boxes : DataFrame
+        `name, text, column, row, width, kind`: columns and rows are places in a grid (0 at the left and top),
+        kind is "main", "side" or "outcome".
+    arrows : sequence of (str, str)
+        Names of the boxes that an arrow joins.
+    """
+    figure, axes = blank(height, title, subtitle, left=0.015)
+    colours = {"main": ("#eaf3f9", BLUE), "side": ("#f5f5f5", MUTED), "outcome": ("#e6f4ef", GREEN)}
+    with mpl.rc_context(STYLE):
+        box_height = 0.62
+        ends = {}
+        for box in boxes.itertuples():
+            face, edge = colours[box.kind]
+            low_left = (box.column - box.width / 2, -box.row - box_height / 2)
+            axes.add_patch(
+                FancyBboxPatch(
+                    low_left, box.width, box_height, boxstyle="round,pad=0,rounding_size=0.05", fc=face, ec=edge, lw=0.8
+                )
+            )
+            axes.text(
+                box.column, -box.row, box.text, ha="center", va="center", fontsize=6.8, color=INK, linespacing=1.25
+            )
+            ends[box.name] = (box.column, -box.row, box.width)
+        for start, end in arrows:
+            (x0, y0, w0), (x1, y1, w1) = ends[start], ends[end]
+            if y0 == y1:
+                from_to = ((x0 + np.sign(x1 - x0) * w0 / 2, y0), (x1 - np.sign(x1 - x0) * w1 / 2, y1))
+            else:
+                from_to = ((x0, y0 - box_height / 2), (x1, y1 + box_height / 2))
+            axes.add_patch(
+                FancyArrowPatch(*from_to, arrowstyle="-|>", mutation_scale=7, lw=0.8, color=MUTED, shrinkA=1, shrinkB=1)
+            )
+        axes.set(
+            xlim=(0, boxes["column"].max() + boxes["width"].max() / 2 + 0.05), ylim=(-boxes["row"].max() - 0.5, 0.5)
+        )
+        axes.axis("off")
+    return figure
+
+
+def stacked_parts(
+    frame: pd.DataFrame, parts: Mapping[str, str], label: str, title: str, subtitle: str, xlabel: str, marker: str = ""
+) -> Figure:
+    """Draw rows of exclusive parts side by side, each part's number written in it.
+
+    Parameters
+    ----------
+    frame : DataFrame
+        One row a bar, top to bottom: the column `label` and one column for each of `parts`.
+    parts : mapping of str to str
+        Column to colour, in the order in which they are stacked.
+    marker : str
+        A column of numbers to mark on the bars, named in the legend.
+    """
+    figure, axes = blank(33 + 6.6 * len(frame), title, subtitle, left=0.2, bottom=16)
+    with mpl.rc_context(STYLE):
+        y = -np.arange(len(frame))
+        left = np.zeros(len(frame))
+        for (part, colour), hatch in zip(parts.items(), ("", "////", "....", "\\\\\\\\", ""), strict=False):
+            width = frame[part].to_numpy(float)
+            axes.barh(y, width, left=left, height=0.7, color=colour, edgecolor=PAPER, lw=0.8, hatch=hatch, label=part)
+            for place, start, value in zip(y, left, width, strict=True):
+                if value:
+                    box = {"boxstyle": "round,pad=0.15", "fc": PAPER, "ec": "none", "alpha": 0.85}
+                    axes.text(
+                        start + value / 2,
+                        place,
+                        f"{value:.0f}",
+                        ha="center",
+                        va="center",
+                        fontsize=6.5,
+                        color=INK,
+                        bbox=box,
+                    )
+            left += width
+        if marker:
+            axes.plot(frame[marker], y + 0.47, ls="", marker="v", ms=5, mew=0, color=INK, label=marker, zorder=5)
+            left = np.maximum(left, frame[marker].to_numpy(float))
+        axes.set(xlim=(0, float(left.max()) * 1.02), yticks=y, yticklabels=frame[label], xlabel=xlabel)
+        axes.margins(y=0.04)
+        figure.legend(
+            ncols=len(parts) + bool(marker),
+            loc="lower left",
+            bbox_to_anchor=(0.005, 0),
+            handlelength=1.4,
+            columnspacing=1.4,
+        )
+    return figure
+
+
+def curves(
+    frame: pd.DataFrame, x: str, y: str, by: str, title: str, subtitle: str, xlabel: str, ylabel: str
+) -> tuple[Figure, mpl.axes.Axes]:
+    """Draw one labelled line for each value of `by`; the label stands at the end of its line."""
+    figure, axes = blank(85, title, subtitle, left=0.1)
+    styles = ["-", (0, (5, 2)), (0, (1.5, 1.5)), (0, (6, 1.5, 1.5, 1.5))]
+    with mpl.rc_context(STYLE):
+        for (name, line), colour, style in zip(
+            frame.groupby(by, sort=False), (BLUE, VERMILLION, GREEN, PURPLE), styles, strict=False
+        ):
+            axes.plot(line[x], line[y], color=colour, ls=style, lw=1.4)
+            axes.text(line[x].iloc[-1], line[y].iloc[-1], f" {name}", color=colour, va="center", fontsize=7)
+        axes.set(xlabel=xlabel, ylabel=ylabel)
+        axes.spines["left"].set_visible(True)
+        axes.tick_params(axis="y", size=2.5)
+        axes.grid(color=FAINT, lw=0.4)
+    return figure, axes
+
+
+def ranges(frame: pd.DataFrame, title: str, subtitle: str) -> Figure:
+    """Draw printed and derived ranges, each on an axis of its own unit.
+
+    Parameters
+    ----------
+    frame : DataFrame
+        `label, low, high, unit, source`, where source is "printed" or "derived".
+    """
+    figure, axes = blank(24 + 11 * len(frame), title, subtitle, left=0.33)
+    with mpl.rc_context(STYLE):
+        for place, row in enumerate(frame.itertuples()):
+            share = (row.low / row.high, 1.0)
+            derived = row.source == "derived"
+            axes.plot(
+                share,
+                [-place] * 2,
+                color=ORANGE if derived else BLUE,
+                lw=5,
+                ls=(0, (1.2, 0.4)) if derived else "-",
+                solid_capstyle="butt",
+            )
+            axes.text(share[0], -place + 0.24, f"{row.low:g}", ha="center", va="bottom", fontsize=7)
+            axes.text(share[1], -place + 0.24, f"{row.high:g} {row.unit}", ha="center", va="bottom", fontsize=7)
+        axes.set(
+            xlim=(0, 1.12),
+            ylim=(-len(frame) + 0.4, 0.75),
+            xticks=[],
+            yticks=-np.arange(len(frame)),
+            yticklabels=frame["label"],
+        )
+        axes.spines["bottom"].set_visible(False)
+        for place in range(len(frame)):
+            axes.plot([0, 1], [-place] * 2, color=FAINT, lw=0.6, zorder=0)
+        handles = [
+            mpl.lines.Line2D([], [], color=BLUE, lw=4, label="printed"),
+            mpl.lines.Line2D([], [], color=ORANGE, lw=4, ls=(0, (1.2, 0.4)), label="derived from what is printed"),
+        ]
+        axes.legend(handles=handles, ncols=2, loc="upper left", bbox_to_anchor=(-0.02, -0.02))
+    return figure
+
+
+def rounding_differences(frame: pd.DataFrame, title: str, subtitle: str) -> Figure:
+    """Draw how far printed percentages lie from exact ones, by the rule that gives them.
+
+    Parameters
+    ----------
+    frame : DataFrame
+        As from `report.rounding`.
+    """
+    kinds = {
+        "half_up": ("nearest (half up)", GREEN, "o"),
+        "up": ("rounded up", ORANGE, "^"),
+        "down": ("cut off", BLUE, "v"),
+        "": ("no rule gives it", VERMILLION, "X"),
+    }
+    figure, axes = blank(88, title, subtitle, left=0.1)
+    with mpl.rc_context(STYLE):
+        axes.axhspan(-0.05, 0.05, color="#f0f0f0", lw=0, zorder=0)
+        axes.axhline(0, color=MUTED, lw=0.6)
+        nearest = frame["difference"].abs() <= 0.05
+        shown = frame.assign(kind=frame["rule"].where(~nearest | (frame["rule"] == ""), "half_up"))
+        for kind, (name, colour, mark) in kinds.items():
+            points = shown[shown["kind"] == kind]
+            axes.plot(
+                points["exact"],
+                points["difference"],
+                ls="",
+                marker=mark,
+                ms=5,
+                color=colour,
+                mec=PAPER,
+                mew=0.4,
+                label=f"{name} ({len(points)})",
+            )
+        places = [((0, 4), "center", "bottom"), ((0, -4), "center", "top"), ((5, 0), "left", "center")]
+        outside = shown[shown["difference"].abs() > 0.05].drop_duplicates(["x_of_n", "printed"]).sort_values("exact")
+        for i, point in enumerate(
+            outside.itertuples()
+        ):  # in turn above, below and beside, so that neighbours do not touch
+            offset, across, along = places[i % 3]
+            text, spot = f"{point.x_of_n} → {point.printed:g}", (point.exact, point.difference)
+            axes.annotate(
+                text, spot, xytext=offset, textcoords="offset points", ha=across, va=along, fontsize=6, color=MUTED
+            )
+        axes.set(xlim=(0, 100), xlabel="exact percentage", ylabel="printed − exact, percentage points")
+        axes.margins(y=0.14)
+        axes.spines["left"].set_visible(True)
+        axes.legend(loc="lower right", ncols=2)
+    return figure
+
+
+def _check_fits(figure: Figure) -> None:
+    """Refuse a figure whose text runs over its edge: nobody may be looking when it is made."""
+    renderer = FigureCanvasAgg(figure).get_renderer()
+    figure.draw_without_rendering()  # labels and legends find their places only then
+    page = figure.bbox.padded(1)
+    hidden = set()  # labels of ticks beyond the ends of an axis exist, but are not drawn
+    for axes in figure.axes:
+        for axis in (axes.xaxis, axes.yaxis):
+            low, high = sorted(axis.get_view_interval())
+            hidden |= {tick.label1 for tick in axis.get_major_ticks() if not low <= tick.get_loc() <= high}
+    for text in set(figure.findobj(mpl.text.Text)) - hidden:
+        box = text.get_window_extent(renderer)
+        inside = page.x0 <= box.x0 and box.x1 <= page.x1 and page.y0 <= box.y0 and box.y1 <= page.y1
+        if text.get_visible() and text.get_text().strip() and not inside:
+            raise ValueError(
+                f"the text '{text.get_text()}' runs over the edge of the figure; shorten it or widen the figure"
+            )
+
+
+def save(figure: Figure, stem: Path, data_csv: str, caption: str, alt: str, source: str) -> None:
+    """Write a figure as SVG, PDF and PNG, with its data, caption and alternative text beside it.
+
+    Parameters
+    ----------
+    figure : Figure
+    stem : Path
+        Folder and name without an ending.
+    data_csv : str
+        What is plotted, as CSV.
+    caption, alt : str
+        For readers, and for those who cannot see it.
+    source : str
+        "published", "derived from published numbers", "reconstructed", "simulated" or "user data".
+
+    Raises
+    ------
+    ValueError
+        If a text runs over the figure's edge.
+    """
+    with mpl.rc_context(STYLE):
+        _check_fits(figure)
+        for ending, metadata in FORMATS.items():
+            buffer = io.BytesIO()
+            figure.savefig(buffer, format=ending, metadata=metadata)
+            write_bytes_atomically(stem.with_suffix(f".{ending}"), buffer.getvalue())
+    write_text_atomically(stem.with_suffix(".csv"), data_csv)
+    notes = {"caption": caption, "alt": alt, "source": source}
+    write_text_atomically(stem.with_suffix(".json"), json.dumps(notes, indent=2, ensure_ascii=False) + "\n")

@@ -1,0 +1,139 @@
+"""What a notebook calls first and last, and how it shows and keeps what it makes."""
+
+import html
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pandas as pd
+from IPython.display import HTML, Image, Markdown, display
+from matplotlib.figure import Figure
+
+from crmo_analysis import figures, paths, report
+from crmo_analysis.audit import Audited, audit_study
+from crmo_analysis.claims import Study, read_study, studies
+
+SCREEN_DPI = 130  # larger than on paper, so that 7 pt can be read on a screen
+TABLE_STYLE = (
+    "<style>table.crmo td, table.crmo th {text-align: left !important; vertical-align: top; max-width: 44em}</style>"
+)
+FIGURE_ENDINGS = (".svg", ".pdf", ".png", ".csv", ".json")
+
+
+class MissingOutputError(RuntimeError):
+    """A notebook ended without an output that it declares."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """One run of a notebook: which study, where its outputs go, and which ones it has left so far."""
+
+    study: Study | None
+    audited: tuple[Audited, ...]
+    figure_folder: Path
+    table_folder: Path
+    outputs: tuple[str, ...]
+    done: set[str] = field(default_factory=set)
+
+
+def start(study: str, outputs: Sequence[str], out: str = "") -> Run:
+    """Load and check a study, and print what this run is.
+
+    Parameters
+    ----------
+    study : str
+        A study's id; empty for a notebook about all studies.
+    outputs : sequence of str
+        Names of the figures that the notebook leaves.
+    out : str
+        Folder for figures and tables; empty for the project's own.
+
+    Raises
+    ------
+    ClaimsError, CodebookError
+        If the study's files have problems; all are listed.
+    """
+    name = study or "overview"
+    figure_folder, table_folder = paths.FIGURES / name, paths.RESULTS / "tables" / name
+    if out:
+        figure_folder, table_folder = Path(out) / "figures" / name, Path(out) / "tables" / name
+    if study:
+        loaded = read_study(study)
+        audited = audit_study(loaded)
+        own = sum(a.claim.about == "own" for a in audited)
+        facts = loaded.facts
+        text = (
+            f"**{facts['title']}.** {facts['citation']}\n\n{facts['design']}. Available: {facts.get('available', '')}.\n\n"
+            f"This run: published numbers of `{study}`; {len(audited)} claims, {own} of the study's own patients. "
+            "No patient-level data."
+        )
+    else:
+        loaded, audited = None, report.audit_all()
+        text = f"This run: published numbers of {len(studies())} studies; {len(audited)} claims. No patient-level data."
+    display(Markdown(text))
+    return Run(loaded, audited, figure_folder, table_folder, tuple(outputs))
+
+
+def number(run: Run, claim_id: str) -> int | float:
+    """Return what a claim prints as a number, "all" worked out from its group; whole numbers as int.
+
+    Raises
+    ------
+    KeyError, ValueError
+        If the study has no such claim, or it prints no number.
+    """
+    claim = run.study.claim(claim_id)
+    value = claim.number.value if claim.number else None
+    if value is None and claim.statistic == "count":
+        value = report.own_number(claim, run.audited)
+    if value is None:
+        raise ValueError(f"{claim_id} prints no number ('{claim.printed}')")
+    return int(value) if value == int(value) else float(value)
+
+
+def show_figure(
+    run: Run, name: str, figure: Figure, data: pd.DataFrame, caption: str, alt: str, source: str = "published"
+) -> None:
+    """Write a figure with its data, caption and alternative text, and show it.
+
+    Raises
+    ------
+    ValueError
+        If the notebook does not declare the figure in its parameter `outputs`.
+    """
+    if name not in run.outputs:
+        raise ValueError(f"figure '{name}' is not declared; the parameter outputs lists {', '.join(run.outputs)}")
+    stem = run.figure_folder / name
+    figures.save(figure, stem, report.csv_text(data), caption, alt, source)
+    run.done.add(name)
+    width = round(figure.get_figwidth() * SCREEN_DPI)
+    display(Image(data=stem.with_suffix(".png").read_bytes(), width=width, alt=html.escape(alt, quote=True)))
+    display(Markdown(f"*{caption}*"))
+
+
+def show_table(run: Run, name: str, table: pd.DataFrame, caption: str) -> None:
+    """Write a table as CSV to the folder of tables, and show it."""
+    paths.write_text_atomically(run.table_folder / f"{name}.csv", report.csv_text(table))
+    body = table.to_html(index=False, escape=True, border=0, na_rep="", classes="crmo")
+    display(HTML(f"{TABLE_STYLE}<p><strong>{html.escape(caption)}</strong></p>{body}"))
+
+
+def show_list(items: Sequence[str]) -> None:
+    """Show sentences as a list."""
+    display(Markdown("\n".join(f"- {item}" for item in items)))
+
+
+def finish(run: Run) -> None:
+    """Fail if a declared output is missing; say what was left.
+
+    Raises
+    ------
+    MissingOutputError
+        Naming every declared figure that this run did not make, and every file that is not there.
+    """
+    missing = [name for name in run.outputs if name not in run.done]
+    files = [run.figure_folder / f"{name}{ending}" for name in run.outputs for ending in FIGURE_ENDINGS]
+    missing += [str(path) for path in files if not path.is_file() and path.stem not in missing]
+    if missing:
+        raise MissingOutputError(f"declared but not made: {', '.join(missing)}")
+    display(Markdown(f"Left {len(run.outputs)} figures, each as SVG, PDF and PNG with its data, caption and alt text."))

@@ -1,0 +1,66 @@
+"""Where things are, and how a file is replaced in one step."""
+
+import os
+import threading
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+PACKAGE = ROOT / "crmo_analysis"
+DATA = ROOT / "data"
+CODEBOOK = DATA / "codebook.yaml"
+PUBLISHED = DATA / "published"
+COHORTS = DATA / "cohorts"
+NOTEBOOKS = ROOT / "notebooks"
+FIGURES = ROOT / "figures"
+RESULTS = ROOT / "results"
+LOCK = ROOT / "requirements.lock"
+
+
+def write_bytes_atomically(path, data):
+    """Write a file so that a reader sees the old content or the new, never a part.
+
+    A file that already holds exactly these bytes is left alone, with its time of change: a rerun that changes
+    nothing touches nothing.
+
+    Parameters
+    ----------
+    path : Path
+        The file to write; missing folders above it are made.
+    data : bytes
+        Its whole content.
+
+    Returns
+    -------
+    bool
+        True if the file was written, False if it already held these bytes.
+    """
+    path = Path(path)
+    if path.is_file() and path.read_bytes() == data:
+        return False
+    path.parent.mkdir(parents=True, exist_ok=True)
+    # A neighbour, not the system's temporary folder: a file can only be replaced in one step within a disk.
+    temporary = path.with_name(f".{path.name}.{os.getpid()}-{threading.get_ident()}")
+    try:
+        temporary.write_bytes(data)
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+    return True
+
+
+def write_text_atomically(path, text):
+    """Write a text file (UTF-8, line ends as given) as `write_bytes_atomically` does.
+
+    Parameters
+    ----------
+    path : Path
+        The file to write; missing folders above it are made.
+    text : str
+        Its whole content.
+
+    Returns
+    -------
+    bool
+        True if the file was written, False if it already held this text.
+    """
+    return write_bytes_atomically(path, text.encode("utf-8"))

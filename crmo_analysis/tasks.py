@@ -1,0 +1,175 @@
+"""The tasks that pytask runs: one for every notebook, and the ledger of all claims.
+
+pytask compares the content of every file that a task depends on, or leaves, with what it was after the last run, and
+runs the task again if anything differs. This module is imported to collect the tasks, so it reads notebooks but
+imports neither papermill nor pandas.
+"""
+
+from contextlib import contextmanager
+
+from pytask import Mark, PathNode, Task
+
+from crmo_analysis.paths import ROOT
+from crmo_analysis.run import execute, output_files, read_parameters
+
+# Objects with `started(name)` and `ended(name, state)`; the command line shows its progress with one.
+listeners = []
+# What these two say cannot change a result.
+_WITHOUT_EFFECT = ("cli.py", "tasks.py")
+
+
+def notebook_studies(root=ROOT):
+    """Find the notebooks of a project and the study that each is about.
+
+    Parameters
+    ----------
+    root : Path
+        The project's folder.
+
+    Returns
+    -------
+    dict of Path to str
+        The value of the parameter `study` of every notebook whose name starts with a digit, in the order of
+        their names; empty for a notebook about all studies.
+
+    Raises
+    ------
+    crmo_analysis.run.NotebookError
+        If a notebook or its parameters cell cannot be read.
+    """
+    notebooks = sorted((root / "notebooks").glob("[0-9]*.ipynb"))
+    return {notebook: _defaults(notebook).get("study") or "" for notebook in notebooks}
+
+
+def notebook_task(notebook, root=ROOT):
+    """Describe the execution of one notebook to pytask.
+
+    Parameters
+    ----------
+    notebook : Path
+        The notebook.
+    root : Path
+        The project's folder.
+
+    Returns
+    -------
+    pytask.Task
+        It depends on the notebook, the codebook, the published numbers and the cohort of the notebook's study (of
+        all studies if it names none), the package and the versions of the libraries. It produces the executed
+        notebook and the figures that the notebook's parameter `outputs` declares.
+    """
+    values = _defaults(notebook)
+    study = values.get("study") or "*"
+    published = (root / "data" / "published").glob(f"{study}/*")
+    cohorts = (root / "data" / "cohorts").glob(f"{study}.csv")
+    inputs = [*published, *cohorts, root / "data" / "codebook.yaml", *_code(root)]
+    figures, results = root / "figures", root / "results"
+    outputs = [results / "notebooks" / notebook.name, *output_files(values, figures)]
+    return Task(
+        base_name=notebook.stem,
+        path=notebook,
+        function=run_notebook,
+        depends_on={"notebook": _node(notebook), "inputs": [_node(path) for path in sorted(inputs) if path.is_file()]},
+        produces={"outputs": [_node(path) for path in outputs]},
+    )
+
+
+def run_notebook(notebook, inputs, outputs):
+    """Execute a notebook with the values in its parameters cell.
+
+    Parameters
+    ----------
+    notebook : Path
+        The notebook, in the folder ``notebooks`` of a project.
+    inputs : list of Path
+        What it depends on; for pytask.
+    outputs : list of Path
+        What it leaves; for pytask.
+    """
+    root = notebook.parent.parent
+    with _announced(notebook.stem):
+        execute(notebook, results=root / "results", figures=root / "figures")
+
+
+def ledger_task(root=ROOT):
+    """Describe the ledger, the table of all claims and their verdicts, to pytask.
+
+    Parameters
+    ----------
+    root : Path
+        The project's folder.
+
+    Returns
+    -------
+    pytask.Task
+        It depends on all published numbers and on the package, and produces ``results/ledger.csv``.
+    """
+    inputs = [*(root / "data" / "published").glob("*/*"), root / "data" / "codebook.yaml", *_code(root)]
+    return Task(
+        base_name="ledger",
+        path=root / "crmo_analysis" / "report.py",
+        function=write_ledger,
+        depends_on={"inputs": [_node(path) for path in sorted(inputs) if path.is_file()]},
+        produces={"outputs": [_node(root / "results" / "ledger.csv")]},
+    )
+
+
+def write_ledger(inputs, outputs):
+    """Write the ledger; the arguments are for pytask."""
+    from crmo_analysis import report
+
+    with _announced("ledger"):
+        report.write_ledger()
+
+
+def project_tasks(root=ROOT):
+    """Describe everything that a project makes to pytask.
+
+    Parameters
+    ----------
+    root : Path
+        The project's folder.
+
+    Returns
+    -------
+    list of pytask.Task
+        One for every notebook, and the ledger.
+    """
+    tasks = [notebook_task(notebook, root) for notebook in notebook_studies(root)]
+    tasks += [ledger_task(root)] * (root / "crmo_analysis" / "report.py").is_file()
+    # The work grows with the claims. The longest tasks go first, so that none is left to run alone at the end.
+    sizes = [sum(node.path.stat().st_size for node in task.depends_on["inputs"]) for task in tasks]
+    for task, size in zip(tasks, sizes, strict=True):
+        if size > sum(sizes) / len(sizes):
+            task.markers.append(Mark("try_first", (), {}))
+    return tasks
+
+
+@contextmanager
+def _announced(name):
+    for listener in listeners:
+        listener.started(name)
+    state = "failed"
+    try:
+        yield
+        state = "done"
+    finally:
+        for listener in listeners:
+            listener.ended(name, state)
+
+
+def _defaults(notebook):
+    return {name: parameter.default for name, parameter in read_parameters(notebook).items()}
+
+
+def _code(root):
+    modules = (root / "crmo_analysis").glob("*.py")
+    return [*(path for path in modules if path.name not in _WITHOUT_EFFECT), root / "requirements.lock"]
+
+
+def _node(path):
+    return PathNode(path=path, name=path.as_posix())
+
+
+# pytask looks for tasks among the names of a module.
+globals().update({f"run_{task.base_name}": task for task in project_tasks()})

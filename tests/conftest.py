@@ -1,0 +1,40 @@
+"""A small study in a folder of its own, that tests change one line of."""
+
+from pathlib import Path
+
+import pytest
+
+STUDY = """
+study: small
+title: A small study
+short: Small
+citation: Nobody
+design: Series
+question: What?
+quoted: {other: another cohort}
+rules:
+  - {always: vertebral_deformity -> spine, because: a deformity is of the spine}
+readings:
+  who: {all: {text: of all}, spine: {text: of the spine}}
+"""
+HEADER = "claim_id,where,about,statistic,of,among,printed,unit,reading,note"
+ROWS = [
+    'n,"abstract, sentence 1",own,count,everyone,,20,patients,,',
+    'spine.n,"abstract, sentence 1",own,count,spine,,8,patients,,',
+    'spine.percent,"abstract, sentence 1",own,percent,spine,,40,%,,',
+]
+
+
+@pytest.fixture
+def write_study(tmp_path):
+    """Return a function that writes a study with more rows, and gives its folder."""
+
+    def write(*rows: str, header: str = HEADER, study: str = STUDY, base: bool = True, encoding: str = "utf-8") -> Path:
+        folder = tmp_path / "small"
+        folder.mkdir(exist_ok=True)
+        (folder / "study.yaml").write_text(study, encoding="utf-8")
+        lines = [header, *(ROWS if base else []), *rows]
+        (folder / "claims.csv").write_bytes(("\n".join(lines) + "\n").encode(encoding))
+        return tmp_path
+
+    return write

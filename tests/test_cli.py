@@ -1,0 +1,198 @@
+"""The command, as a person types it: what it prints, what it leaves and its exit code."""
+
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+import crmo_analysis
+from crmo_analysis import warm
+from crmo_analysis.cli import main
+
+PACKAGE = Path(crmo_analysis.__file__).parent
+NOTEBOOKS = Path(__file__).parent / "notebooks"
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.fixture
+def project(folder):
+    """A project of its own, with a copy of the code that runs notebooks."""
+    (folder / "crmo_analysis").mkdir()
+    for name in ("__init__", "paths", "run", "warm", "tasks", "cli"):
+        code = (PACKAGE / f"{name}.py").read_text(encoding="utf-8")
+        # These notebooks need no statistics, and every command here loads the libraries anew.
+        code = re.sub(r'    "(scipy|seaborn|statsmodels)[.\w]*",\n', "", code)
+        (folder / "crmo_analysis" / f"{name}.py").write_text(code, encoding="utf-8")
+    (folder / "notebooks").mkdir()
+    for name in ("10_alpha", "20_beta"):
+        shutil.copy(NOTEBOOKS / f"{name}.ipynb", folder / "notebooks")
+    for study in ("alpha", "beta"):
+        (folder / "data/published" / study).mkdir(parents=True)
+        (folder / "data/published" / study / "claims.csv").write_text(study)
+    (folder / "pyproject.toml").write_text(
+        '[tool.pytask.ini_options]\npaths = ["crmo_analysis"]\ntask_files = ["tasks.py"]\n'
+    )
+    return folder
+
+
+def crmo(*words):
+    return CliRunner().invoke(main, [str(word) for word in words])
+
+
+def start(project, *words):
+    """Start the command of a project in a new process."""
+    environment = os.environ | {"PYTHONPATH": str(project), "COLUMNS": "100"}
+    command = [sys.executable, "-m", "crmo_analysis.cli", *words]
+    return subprocess.Popen(
+        command, cwd=project, env=environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
+
+
+def finish(process):
+    stdout, stderr = process.communicate(timeout=60)
+    return process.returncode, stdout, stderr
+
+
+def states(stdout):
+    """The state that a finished command printed for each notebook."""
+    return dict(re.findall(r"^(\d\d_\w+) +(\w+) +[\d.]+ s$", stdout, flags=re.MULTILINE))
+
+
+def test_help_names_the_commands_and_imports_nothing_heavy():
+    code = (
+        "import sys\nfrom crmo_analysis.cli import main\nmain(['--help'], standalone_mode=False)\n"
+        "print({'papermill', 'pandas', 'pytask', 'rich', 'jupyter_client'} & set(sys.modules))"
+    )
+    printed = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    assert all(f"\n  {command} " in printed for command in ("audit", "reproduce", "run"))
+    assert printed.endswith("set()\n")
+
+
+@pytest.mark.parametrize("command", ["reproduce", "audit"])
+def test_an_unknown_study_is_an_error_with_a_suggestion(command, monkeypatch, project):
+    monkeypatch.setattr("crmo_analysis.cli.ROOT", project)
+    monkeypatch.setattr("crmo_analysis.cli.PUBLISHED", project / "data/published")
+    for study in ("alpha", "beta"):
+        (project / "data/published" / study / "study.yaml").touch()
+    result = crmo(command, "alpah")
+    assert result.exit_code == 2
+    assert result.stderr == ("crmo: there is no study 'alpah'. Did you mean alpha? The studies are: alpha, beta.\n")
+
+
+def test_run_executes_one_notebook_with_its_values(folder):
+    result = crmo("run", NOTEBOOKS / "10_alpha.ipynb", "-p", "code", "008", "-p", "level", "-1", "--out", "out")
+    assert result.exit_code == 0, result.output
+    assert result.stdout.startswith("10_alpha.ipynb: done in ")
+    assert result.stdout.endswith("s, see out/10_alpha.ipynb\n")
+    assert (folder / "out/figures/alpha/points.csv").read_text() == "-1 008\n"
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("-p", "levl", "1"), "no parameter 'levl'. Did you mean level?"),
+        (("-p", "level", "high"), "level must be a number, not 'high'."),
+        (("--out", "{study}"), "cannot contain { or }"),
+    ],
+)
+def test_run_says_what_is_wrong_with_the_command(words, message):
+    result = crmo("run", NOTEBOOKS / "10_alpha.ipynb", *words)
+    assert result.exit_code == 2
+    assert result.stderr.startswith("crmo: ")
+    assert message in result.stderr
+    assert "Traceback" not in result.output
+
+
+def test_run_of_a_notebook_that_is_not_there():
+    result = crmo("run", "missing.ipynb")
+    assert (result.exit_code, result.stderr) == (2, "crmo: missing.ipynb: there is no such notebook.\n")
+
+
+def test_run_says_where_a_notebook_failed(folder):
+    result = crmo("run", NOTEBOOKS / "20_beta.ipynb", "-p", "divisor", "0", "--out", "out")
+    assert result.exit_code == 1
+    assert result.stderr.splitlines()[:3] == [
+        "crmo: 20_beta.ipynb (study beta) stopped under “The mean delay”.",
+        "  cause: ZeroDivisionError: division by zero",
+        "  as far as it got: out/20_beta.failed.ipynb",
+    ]
+
+
+def test_audit_prints_one_row_a_claim():
+    pytest.importorskip("crmo_analysis.report")
+    known = sorted(path.parent.name for path in (PACKAGE.parent / "data/published").glob("*/study.yaml"))
+    result = crmo("audit", known[0], "--format", "json")
+    assert result.exit_code == 0, result.output
+    rows = json.loads(result.stdout)
+    assert {row["study"] for row in rows} == {known[0]}
+    as_csv = crmo("audit", known[0], "--format", "csv").stdout
+    assert as_csv.startswith("study,claim_id,")
+    table = crmo("audit", known[0]).stdout
+    assert table.split()[:2] == ["claim_id", "printed"]
+
+
+def test_reproduce_runs_what_has_changed(project):
+    code, stdout, stderr = finish(start(project, "reproduce", "--jobs", "2"))
+    assert (code, stderr) == (0, "")
+    assert states(stdout) == {"10_alpha": "done", "20_beta": "done"}
+    assert stdout.splitlines()[-1].startswith("2 done; ")
+
+    code, stdout, stderr = finish(start(project, "reproduce"))
+    assert (code, stderr) == (0, "")
+    assert stdout.startswith("2 unchanged; ")
+
+    notebook = project / "notebooks/20_beta.ipynb"
+    notebook.write_text(notebook.read_text().replace("divisor = 1", "divisor = 0"))
+    (project / "data/published/alpha/claims.csv").write_text("changed")
+    code, stdout, stderr = finish(start(project, "reproduce"))
+    assert (code, stderr) == (1, "")
+    assert states(stdout) == {"10_alpha": "done", "20_beta": "failed"}
+    assert stdout.split("\n\n")[1].splitlines() == [
+        "20_beta.ipynb (study beta) stopped under “The mean delay”.",
+        "  cause: ZeroDivisionError: division by zero",
+        "  as far as it got: results/notebooks/20_beta.failed.ipynb",
+        "  run it again: crmo run notebooks/20_beta.ipynb",
+        "1 done, 1 failed; " + stdout.split("; ")[-1].strip(),
+    ]
+
+    # One study, and everything in it.
+    code, stdout, _ = finish(start(project, "reproduce", "alpha", "--fresh"))
+    assert (code, states(stdout)) == (0, {"10_alpha": "done"})
+
+    # The other door keeps the same books: with the failing notebook as it was, nothing has changed.
+    notebook.write_text(notebook.read_text().replace("divisor = 0", "divisor = 1"))
+    environment = os.environ | {"PYTHONPATH": str(project)}
+    plain = subprocess.run([sys.executable, "-m", "pytask"], cwd=project, env=environment, stdout=subprocess.PIPE)
+    assert plain.returncode == 0
+    assert "2  Skipped because unchanged" in plain.stdout.decode()
+
+
+@pytest.mark.skipif(not warm.available(), reason="kernels are not forked on this system")
+def test_an_interrupt_stops_the_notebooks(project):
+    notebook = project / "notebooks/20_beta.ipynb"
+    notebook.write_text(notebook.read_text().replace('how = \\"divide\\"', 'how = \\"wait\\"'))
+    process = start(project, "reproduce", "beta")
+    for _ in range(400):
+        if (project / "waiting").is_file():
+            break
+        time.sleep(0.05)
+    process.send_signal(signal.SIGINT)
+    code, stdout, _ = finish(process)
+    assert code == 130
+    assert "Stopped by Ctrl-C. The same command goes on with what is not done.\n1 stopped; " in stdout
+    kernel = int((project / "waiting").read_text())
+    with pytest.raises(ProcessLookupError):
+        os.kill(kernel, 0)
