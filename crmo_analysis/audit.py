@@ -9,9 +9,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from crmo_analysis import arithmetic, consistency
-from crmo_analysis.claims import Claim, Study, with_step
+from crmo_analysis.claims import Claim, ClaimsError, Study, with_step
 from crmo_analysis.codebook import Codebook, read_codebook
-from crmo_analysis.entailment import Meaning
+from crmo_analysis.entailment import Meaning, RulesError
 from crmo_analysis.quantities import Finding, View, meaning_of
 
 VERDICTS = ("matches", "differs", "conflicts", "ambiguous", "stated")
@@ -60,6 +60,11 @@ def audit_study(study: Study, codebook: Codebook | None = None) -> tuple[Audited
     -------
     tuple of Audited
         One for each claim id, in the order of the study's file.
+
+    Raises
+    ------
+    ClaimsError
+        If the study's rules contradict each other, or tie too many variables together.
     """
     codebook = read_codebook() if codebook is None else codebook
     meaning = meaning_of(study, codebook)
@@ -67,7 +72,10 @@ def audit_study(study: Study, codebook: Codebook | None = None) -> tuple[Audited
     for scenario in _scenarios(study):
         options = [study.readings[name][option] for name, option in scenario.items()]
         steps = {name: step for option in options for name, step in (option.get("step") or {}).items()}
-        findings = _findings(study, with_step(codebook, steps), scenario, meaning)
+        try:
+            findings = _findings(study, with_step(codebook, steps), scenario, meaning)
+        except RulesError as error:
+            raise ClaimsError(f"{study.study}/study.yaml, rules: {error}") from None
         by_scenario[tuple(scenario.items())] = findings
     rows: dict[str, list[Claim]] = {}
     for claim in study.claims:
@@ -121,7 +129,8 @@ def _verdict(claims: Sequence[Claim], by_scenario: Mapping[tuple, dict], study: 
         readings.append((study.readings[name][option]["text"], _settle(row, findings.get(row.claim_id, []))))
     standing = [audited for _, audited in readings if audited.verdict in ("matches", "stated")]
     verdict = "ambiguous" if standing else min((a.verdict for _, a in readings), key=_WEIGHT.index)
-    reason = "; ".join(f"{text}: {_lowered(audited.reason)}" for text, audited in readings)
+    reason = "; ".join(f"if read as “{text}”: {_lowered(audited.reason)}" for text, audited in readings)
+    reason = f"{reason[:1].upper()}{reason[1:]}."
     related = dict.fromkeys(claim_id for _, audited in readings for claim_id in audited.related)
     recomputed = dict.fromkeys(audited.recomputed for _, audited in readings if audited.recomputed)
     rules = dict.fromkeys(audited.rule for _, audited in readings if audited.rule)

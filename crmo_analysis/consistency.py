@@ -24,7 +24,7 @@ def repeated_counts(view: View) -> Iterator[Finding]:
             continue
         for claim, number in count.printed:
             others = tuple(other.claim_id for other, _ in count.printed if other is not claim)
-            places = ", ".join(dict.fromkeys(other.where for other, _ in count.printed if other is not claim))
+            places = "; ".join(dict.fromkeys(other.where for other, _ in count.printed if other is not claim))
             yield Finding(
                 claim.claim_id, "matches", f"Printed again as {number}: {places}.", str(number), related=others
             )

@@ -26,6 +26,12 @@ ROWS = [
 
 
 @pytest.fixture
+def study_text():
+    """Return the text of the small study's `study.yaml`."""
+    return STUDY
+
+
+@pytest.fixture
 def write_study(tmp_path):
     """Return a function that writes a study with more rows, and gives its folder."""
 

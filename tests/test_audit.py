@@ -4,7 +4,7 @@ import pytest
 
 from crmo_analysis.arithmetic import smallest_rule_set
 from crmo_analysis.audit import VERDICTS, audit_study
-from crmo_analysis.claims import read_study, studies
+from crmo_analysis.claims import ClaimsError, read_study, studies
 from crmo_analysis.printed import RULES
 
 
@@ -238,6 +238,14 @@ def test_the_order_of_rows_does_not_matter(verdicts):
     }
 
 
+def test_rules_that_contradict_each_other_are_named_with_the_file(write_study, study_text):
+    study = study_text.replace(
+        "rules:\n", "rules:\n  - {always: spine & ~fever, because: a}\n  - {always: fever, because: b}\n"
+    )
+    with pytest.raises(ClaimsError, match=r"small/study.yaml, rules: the rules about .*fever.* contradict each other"):
+        audit_study(read_study.__wrapped__("small", write_study(study=study)))
+
+
 # ---- the five studies, against a list made by reading their texts ------------------------------------
 
 DIFFERS = {"bicetre.difficult.fraction", "sag.table1.remission.methotrexate.percent", "sag.roderick.resolution.percent"}
@@ -328,7 +336,7 @@ def test_conflicts_name_partners_of_their_own_group(five, group):
 def test_every_verdict_has_a_reason_and_known_partners(five):
     for claim_id, audited in five.items():
         assert audited.verdict in VERDICTS
-        assert audited.reason.endswith(".") or audited.verdict in ("ambiguous", "conflicts"), claim_id
+        assert audited.reason.endswith("."), claim_id
         assert set(audited.related) <= set(five) - {claim_id}
         if audited.verdict == "matches":
             assert audited.recomputed, claim_id

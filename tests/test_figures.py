@@ -90,5 +90,5 @@ def test_committed_figures_are_whole(path):
 
 def test_every_study_has_at_least_two_figures():
     counts = pd.Series([path.parent.name for path in COMMITTED]).value_counts()
-    assert set(counts.index) == {"overview", "simm_2008", "hospach_2010", "bicetre", "menashe_2022", "sag_2019"}
+    assert set(counts.index) >= {"overview", "simm_2008", "hospach_2010", "bicetre", "menashe_2022", "sag_2019"}
     assert counts.min() >= 2
