@@ -5,7 +5,8 @@ Run it from the project's folder, with nothing else going on::
     python benchmarks/rerun.py --repeats 3
 
 Every method starts from nothing, process start included, and runs the same notebooks. The order changes with every
-repeat, so that none of them has the warmer disk. `crmo reproduce` writes the ledger of all claims besides. At the end the figures must be what they were before.
+repeat, so that none of them has the warmer disk. `crmo reproduce` also writes the ledger of all claims, which the
+others do not. At the end the figures must be what they were before.
 """
 
 import argparse

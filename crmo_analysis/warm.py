@@ -25,6 +25,7 @@ import tempfile
 import threading
 from pathlib import Path
 
+# Besides these, all that the modules of this package import.
 PRELOADED = (
     "ipykernel.kernelapp",
     "numpy",
@@ -35,8 +36,6 @@ PRELOADED = (
     "matplotlib.backends.backend_pdf",
     "matplotlib.backends.backend_svg",
     "seaborn",
-    "statsmodels.api",
-    "statsmodels.formula.api",
     "statsmodels.stats.proportion",
 )
 # A thread does not survive a fork, so the libraries for linear algebra must not start any.
