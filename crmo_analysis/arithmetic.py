@@ -91,9 +91,8 @@ def _percentage(claim, count, n, denominators, used) -> Iterator[Finding]:
             found = f"{claim.printed} % of {n} patients is {k}."
             yield Finding(k_claim.claim_id, "matches", found, str(k), related=(claim.claim_id, *denominators))
     for member in denominators if count else ():
-        yield Finding(
-            member, "matches", f"{shown}, printed {claim.printed}.", str(n), related=(claim.claim_id, *count.ids)
-        )
+        reason = f"{shown}, printed {claim.printed}; other sizes would give that too."
+        yield Finding(member, "stated", reason, related=(claim.claim_id, *count.ids))
 
 
 def _neighbours(claim: Claim, n: int) -> list[int]:
@@ -107,7 +106,7 @@ def fractions_in_words(view: View) -> Iterator[Finding]:
     Of quarters, thirds and halves the one named must be nearest; most is more than half.
     """
     for claim in view.claims:
-        if claim.statistic != "fraction":
+        if claim.statistic != "fraction" or claim.number.value is None:
             continue
         n, denominators = view.size(claim)
         count = view.count_of(view.patients(claim))
@@ -118,6 +117,8 @@ def fractions_in_words(view: View) -> Iterator[Finding]:
         nearest = nearest_simple_fraction(exact)
         if claim.number.relation == ">":
             holds, why = exact > claim.number.value, f"most is more than {claim.number.value}"
+        elif claim.number.relation == ">=":
+            holds, why = exact >= claim.number.value, "almost all is at least nine in ten"
         else:
             holds, why = nearest == claim.number.value, f"of quarters, thirds and halves {nearest} is nearest"
         outcome = "matches" if holds else "differs"

@@ -16,7 +16,7 @@ from crmo_analysis.quantities import Finding, View, meaning_of
 
 VERDICTS = ("matches", "differs", "conflicts", "ambiguous", "stated")
 _WEIGHT = ("conflicts", "differs", "matches", "stated")  # which finding speaks for a claim
-_MILDNESS = ("matches", "stated", "differs", "conflicts")  # which reading of the others is believed
+_MILDNESS = ("stated", "matches", "differs", "conflicts")  # which reading of the others is believed
 
 
 @dataclass(frozen=True)
@@ -80,7 +80,8 @@ def audit_study(study: Study, codebook: Codebook | None = None) -> tuple[Audited
     rows: dict[str, list[Claim]] = {}
     for claim in study.claims:
         rows.setdefault(claim.claim_id, []).append(claim)
-    return tuple(_verdict(claims, by_scenario, study) for claims in rows.values())
+    standing = {s: found for s, found in by_scenario.items() if _stands(s, found, study)} or by_scenario
+    return tuple(_verdict(claims, by_scenario if len(claims) > 1 else standing, study) for claims in rows.values())
 
 
 def _scenarios(study: Study) -> list[dict[str, str]]:
@@ -93,6 +94,17 @@ def _scenarios(study: Study) -> list[dict[str, str]]:
         if option != first[name]
     ]
     return [first, *others]
+
+
+def _stands(scenario: tuple[tuple[str, str], ...], findings: Mapping[str, list[Finding]], study: Study) -> bool:
+    """Say whether the reading that a scenario tries is one that its own claims allow."""
+    tried = {f"{name}:{option}" for name, option in scenario if option != next(iter(study.readings[name]))}
+    return all(
+        finding.outcome in ("matches", "stated")
+        for claim in study.claims
+        if claim.reading in tried
+        for finding in findings.get(claim.claim_id, [])
+    )
 
 
 def _findings(
@@ -120,7 +132,8 @@ def _verdict(claims: Sequence[Claim], by_scenario: Mapping[tuple, dict], study: 
             for scenario, findings in by_scenario.items()
             if not name or (name, option) in scenario
         ]
-        # A conflict that a reading of another claim resolves belongs to that claim.
+        # A conflict that a reading of another claim resolves belongs to that claim; and what only one reading of
+        # another claim recomputes is not recomputed.
         return min(possible, key=lambda audited: _MILDNESS.index(audited.verdict))
     readings = []
     for row in claims:

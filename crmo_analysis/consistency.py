@@ -16,11 +16,12 @@ def repeated_counts(view: View) -> Iterator[Finding]:
         if len(count.printed) < 2:
             continue
         if count.value is None:
-            listed = ", ".join(f"{claim.printed} ({claim.where})" for claim, _ in count.printed)
             for claim, number in count.printed:
-                others = tuple(other.claim_id for other, value in count.printed if value != number)
-                reason = f"The same patients are printed as {listed}."
-                yield Finding(claim.claim_id, "conflicts", reason, related=others)
+                others = [(other, value) for other, value in count.printed if value != number]
+                listed = "; ".join(f"{value} ({other.where})" for other, value in others)
+                reason = f"{number} here, and for the same patients {listed}."
+                related = tuple(other.claim_id for other, _ in others)
+                yield Finding(claim.claim_id, "conflicts", reason, related=related)
             continue
         for claim, number in count.printed:
             others = tuple(other.claim_id for other, _ in count.printed if other is not claim)
@@ -209,7 +210,11 @@ def order_of_values(view: View) -> Iterator[Finding]:
                 side = "below the minimum" if below else "above the maximum"
                 reason = f"{_name(view, one)} of {one.printed} {one.unit} lies {side} of {other.printed} {other.unit} that is printed for a group with the same patients."
                 yield from together((one.claim_id, other.claim_id), "conflicts", reason)
-            elif inside and other.statistic in ("min", "max") and one.statistic not in ("min", "max"):
+            elif (
+                inside
+                and other.statistic in ("min", "max")
+                and (one.statistic not in ("min", "max") or one.group != other.group)
+            ):
                 side = "below the printed minimum" if other.statistic == "min" else "above the printed maximum"
                 reason = f"Not {side} of {other.printed}."
                 yield Finding(one.claim_id, "stated", reason, related=(other.claim_id,))

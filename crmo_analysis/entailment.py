@@ -47,6 +47,8 @@ class Meaning:
         self._possible = cache(self._find_possible)
         self._combinations = cache(self._join)
         self._mask = cache(self._evaluate)
+        self._tied = cache(self._find_tied)
+        self._is_empty = cache(self._nobody)
         self.entails = cache(self._entails)
         self.excludes = cache(self._excludes)
         self.same = cache(self._same)
@@ -54,16 +56,26 @@ class Meaning:
     def _entails(self, inner: Expression, outer: Expression) -> bool:
         """Return whether who is in `inner` must be in `outer`."""
         names = variables(inner) | variables(outer)
+        if not self._tied(inner) & self._tied(outer):  # then neither says anything of the other
+            return self._is_empty(inner) or self._is_empty(Not(outer))
         return not (self._mask(inner, names) & ~self._mask(outer, names)).any()
 
     def _excludes(self, one: Expression, other: Expression) -> bool:
         """Return whether nobody can be in both."""
         names = variables(one) | variables(other)
+        if not self._tied(one) & self._tied(other):
+            return self._is_empty(one) or self._is_empty(other)
         return not (self._mask(one, names) & self._mask(other, names)).any()
 
     def _same(self, one: Expression, other: Expression) -> bool:
         """Return whether two expressions mean the same patients in every possible table."""
         return one == other or (self.entails(one, other) and self.entails(other, one))
+
+    def _find_tied(self, tree: Expression) -> frozenset[frozenset[str]]:
+        return frozenset(self.component(name) for name in variables(tree))
+
+    def _nobody(self, tree: Expression) -> bool:
+        return not self._mask(tree, variables(tree)).any()
 
     def _evaluate(self, tree: Expression, names: frozenset[str]) -> np.ndarray:
         columns, everyone = self._combinations(names)

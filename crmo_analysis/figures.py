@@ -26,7 +26,10 @@ BLUE, ORANGE, GREEN, VERMILLION, PURPLE, SKY = ("#0072B2", "#E69F00", "#009E73",
 VERDICT_COLOURS = {"matches": GREEN, "differs": VERMILLION, "conflicts": PURPLE, "ambiguous": ORANGE, "stated": FAINT}
 VERDICT_SIGNS = {"matches": "", "differs": "×", "conflicts": "!", "ambiguous": "?", "stated": ""}
 STYLE = {
-    "font.family": "DejaVu Sans",  # ships with matplotlib, so every system draws the same
+    # DejaVu ships with matplotlib, so every system draws the same. Embedding a font takes a PDF longer than drawing
+    # does, and signs beyond Latin-1 count as one more font: so one weight, and a hyphen for minus.
+    "font.family": "DejaVu Sans",
+    "axes.unicode_minus": False,
     "font.size": 7,
     "axes.titlesize": 8,
     "axes.labelsize": 7,
@@ -74,7 +77,7 @@ def blank(
         figure = Figure(figsize=(width * MILLIMETRE, height * MILLIMETRE), facecolor=PAPER)
         top = 1 - 15 / height if subtitle else 1 - 10 / height
         axes = figure.add_axes((left, bottom / height, 0.97 - left, top - bottom / height))
-        figure.text(0.015, 1 - 2.2 / height, title, va="top", fontsize=8.5, fontweight="bold", color=INK)
+        figure.text(0.015, 1 - 2.2 / height, title, va="top", fontsize=9.2, color=INK)
         if subtitle:
             figure.text(0.015, 1 - 7.2 / height, subtitle, va="top", fontsize=6.8, color=MUTED)
         sns.despine(ax=axes, left=True)
@@ -118,7 +121,7 @@ def proportion_intervals(frame: pd.DataFrame, title: str, subtitle: str) -> Figu
         for place, step, name in zip(y, steps, sections, strict=True):
             if step == 2:
                 margin = mpl.transforms.blended_transform_factory(figure.transFigure, axes.transData)
-                axes.text(0.015, place + 1, name, transform=margin, va="center", fontweight="bold", fontsize=7)
+                axes.text(0.015, place + 1, name, transform=margin, va="center", color=BLUE, fontsize=7.2)
         axes.set(
             xlim=(0, 112), ylim=(y[-1] - 0.8, -0.3), yticks=y, yticklabels=frame["label"], xticks=range(0, 101, 20)
         )
@@ -126,7 +129,7 @@ def proportion_intervals(frame: pd.DataFrame, title: str, subtitle: str) -> Figu
         line = mpl.lines.Line2D
         handles = [
             line([], [], color=INK, marker="o", ms=3.6, ls="", label="share"),
-            line([], [], color=SKY, lw=4, label="exact 95 % interval (Clopper–Pearson)"),
+            line([], [], color=SKY, lw=4, label="exact 95 % interval (Clopper-Pearson)"),
             line([], [], color=BLUE, lw=0.9, marker="|", ms=4, label="Wilson 95 % interval"),
         ]
         figure.legend(
@@ -155,14 +158,7 @@ def verdict_map(
                 axes.scatter(x[shown], y[shown], marker="s", s=28, color=colour, lw=0)
                 for px, py in zip(x[shown], y[shown], strict=True) if VERDICT_SIGNS[verdict] else ():
                     axes.text(
-                        px,
-                        py - 0.03,
-                        VERDICT_SIGNS[verdict],
-                        ha="center",
-                        va="center",
-                        fontsize=5,
-                        color=PAPER,
-                        fontweight="bold",
+                        px, py - 0.03, VERDICT_SIGNS[verdict], ha="center", va="center", fontsize=5.4, color=PAPER
                     )
             axes.text(-1.2, place, f"{titles[study]}  {len(claims)}", ha="right", va="center", fontsize=7)
             place -= rows[study] + 0.9
@@ -404,7 +400,7 @@ def rounding_differences(frame: pd.DataFrame, title: str, subtitle: str) -> Figu
             axes.annotate(
                 text, spot, xytext=offset, textcoords="offset points", ha=across, va=along, fontsize=6, color=MUTED
             )
-        axes.set(xlim=(0, 100), xlabel="exact percentage", ylabel="printed − exact, percentage points")
+        axes.set(xlim=(0, 100), xlabel="exact percentage", ylabel="printed - exact, percentage points")
         axes.margins(y=0.14)
         axes.spines["left"].set_visible(True)
         axes.legend(loc="lower right", ncols=2)

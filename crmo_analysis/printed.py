@@ -44,7 +44,7 @@ RELATION_WORDS = {
 }  # fmt: skip
 RANK_WORDS = ("most common", "most commonly", "most frequent", "most efficacious", "strong predilection")
 FRACTION_WORDS = {"half": Fraction(1, 2), "a third": Fraction(1, 3), "a quarter": Fraction(1, 4)}
-_ALL = re.compile(r"(all|every|both|each)( (?:but|except) (?P<rest>\w+))?")
+_ALL = re.compile(r"(all|every|both|each)( of (the|our|these) patients)?( (?:but|except) (?P<rest>\w+))?")
 _DECIMAL = re.compile(r"\d{1,3}(?:,\d{3})+(?:\.\d+)?|\d+(?:\.\d+)?|\.\d+", re.ASCII)
 _RATIO = re.compile(r"(\d{1,9})/(\d{1,9})", re.ASCII)
 _MONTHS = (
@@ -80,6 +80,9 @@ class Printed:
     fewer: Fraction | None = None
 
 
+SHARE_WORDS = {"most": Printed(">", Fraction(1, 2)), "almost all": Printed(">=", Fraction(9, 10))}
+
+
 def parse_printed(text: str) -> Printed:
     """Parse a printed number.
 
@@ -94,8 +97,8 @@ def parse_printed(text: str) -> Printed:
         If the text says no number.
     """
     words = " ".join(text.casefold().split())
-    if words == "most":
-        return Printed(">", Fraction(1, 2))
+    if words in SHARE_WORDS:
+        return SHARE_WORDS[words]
     if match := _ALL.fullmatch(words):
         rest = match["rest"]
         if rest and rest not in NUMBER_WORDS and not rest.isdecimal():
