@@ -5,8 +5,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 import pandas as pd
-from scipy.stats import norm
-from statsmodels.stats.proportion import proportion_confint
+from scipy.special import ndtri
 
 from crmo_analysis.printed import round_by
 
@@ -52,6 +51,9 @@ def proportion(x: int, n: int, confidence: float = 0.95) -> Proportion:
     ----------
     Clopper CJ, Pearson ES. Biometrika 1934;26:404-413. Wilson EB. J Am Stat Assoc 1927;22:209-212.
     """
+    # Here, not at the top: the import takes longer than an audit, which needs no interval.
+    from statsmodels.stats.proportion import proportion_confint
+
     if int(x) != x or int(n) != n or not 0 <= x <= n or n < 1:
         raise ValueError(f"{x} of {n} is no part of a whole; expected whole numbers with 0 <= x <= n and n >= 1")
     if not 0 < confidence < 1:
@@ -115,5 +117,5 @@ def fisher_interval(r: float, n: int, confidence: float = 0.95) -> tuple[float, 
     """
     if not -1 < r < 1 or n < 4:
         raise ValueError(f"r is {r} and n is {n}; expected r between -1 and 1, and n of at least 4")
-    z, half = math.atanh(r), norm.ppf(0.5 + confidence / 2) / math.sqrt(n - 3)
+    z, half = math.atanh(r), ndtri(0.5 + confidence / 2) / math.sqrt(n - 3)
     return math.tanh(z - half), math.tanh(z + half)

@@ -52,6 +52,7 @@ STYLE = {
     "savefig.dpi": 300,
     "path.simplify": False,
 }
+# PNG comes last: it is drawn at the figure's own resolution, in which text is measured afterwards.
 FORMATS = {
     "svg": {"Date": None, "Creator": None},
     "pdf": {"CreationDate": None, "Creator": None, "Producer": None},
@@ -74,7 +75,8 @@ def blank(
         Share of the width left of the axes, and millimetres below them.
     """
     with mpl.rc_context(STYLE):
-        figure = Figure(figsize=(width * MILLIMETRE, height * MILLIMETRE), facecolor=PAPER)
+        size = (width * MILLIMETRE, height * MILLIMETRE)
+        figure = Figure(figsize=size, dpi=STYLE["savefig.dpi"], facecolor=PAPER)
         top = 1 - 15 / height if subtitle else 1 - 10 / height
         axes = figure.add_axes((left, bottom / height, 0.97 - left, top - bottom / height))
         figure.text(0.015, 1 - 2.2 / height, title, va="top", fontsize=9.2, color=INK)
@@ -410,7 +412,6 @@ def rounding_differences(frame: pd.DataFrame, title: str, subtitle: str) -> Figu
 def _check_fits(figure: Figure) -> None:
     """Refuse a figure whose text runs over its edge: nobody may be looking when it is made."""
     renderer = FigureCanvasAgg(figure).get_renderer()
-    figure.draw_without_rendering()  # labels and legends find their places only then
     page = figure.bbox.padded(1)
     hidden = set()  # labels of ticks beyond the ends of an axis exist, but are not drawn
     for axes in figure.axes:
@@ -446,12 +447,13 @@ def save(figure: Figure, stem: Path, data_csv: str, caption: str, alt: str, sour
     ValueError
         If a text runs over the figure's edge.
     """
+    drawn = {ending: io.BytesIO() for ending in FORMATS}
     with mpl.rc_context(STYLE):
-        _check_fits(figure)
         for ending, metadata in FORMATS.items():
-            buffer = io.BytesIO()
-            figure.savefig(buffer, format=ending, metadata=metadata)
-            write_bytes_atomically(stem.with_suffix(f".{ending}"), buffer.getvalue())
+            figure.savefig(drawn[ending], format=ending, metadata=metadata)
+    _check_fits(figure)  # labels and legends have found their places by now
+    for ending, buffer in drawn.items():
+        write_bytes_atomically(stem.with_suffix(f".{ending}"), buffer.getvalue())
     write_text_atomically(stem.with_suffix(".csv"), data_csv)
     notes = {"caption": caption, "alt": alt, "source": source}
     write_text_atomically(stem.with_suffix(".json"), json.dumps(notes, indent=2, ensure_ascii=False) + "\n")

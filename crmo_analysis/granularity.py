@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from fractions import Fraction
 from functools import lru_cache
 
-from scipy import stats
+from scipy.special import stdtrit
 
 from crmo_analysis.printed import RULES, Printed, interval, round_by
 
@@ -173,7 +173,7 @@ def smallest_pearson(p: float, n: int) -> float:
     """
     if not 0 < p < 1 or n < 3:
         raise ValueError(f"p is {p} and n is {n}; expected p between 0 and 1, and n of at least 3")
-    t = stats.t.isf(p / 2, n - 2)
+    t = -stdtrit(n - 2, p / 2)
     return float(t / math.sqrt(n - 2 + t * t))
 
 

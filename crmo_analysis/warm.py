@@ -235,6 +235,7 @@ def _read_line(connection):
 def _preload():
     for name in PRELOADED:
         importlib.import_module(name)
+    _draw_once()
     package = importlib.import_module("crmo_analysis")
     for module in pkgutil.iter_modules(package.__path__):
         if module.name not in _NOT_PRELOADED:
@@ -247,6 +248,20 @@ def _preload():
     # What is loaded stays; without this, a child's first garbage collection copies every page of it.
     gc.collect()
     gc.freeze()
+
+
+def _draw_once():
+    """Draw a figure into nothing: the first one of a process loads fonts and encoders, later ones find them."""
+    from io import BytesIO
+
+    from matplotlib import rc_context
+    from matplotlib.figure import Figure
+
+    figure = Figure()
+    figure.text(0, 0, "x")
+    with rc_context({"pdf.fonttype": 42}):
+        for ending in ("png", "pdf", "svg"):
+            figure.savefig(BytesIO(), format=ending)
 
 
 def _serve(control, folder):
