@@ -11,7 +11,7 @@ from pathlib import Path
 import yaml
 
 from crmo_analysis import paths
-from crmo_analysis.codebook import Codebook, read_codebook
+from crmo_analysis.codebook import Codebook, read_codebook, read_yaml
 from crmo_analysis.expressions import Everyone, Expression, ExpressionError, parse
 from crmo_analysis.printed import RANK_WORDS, Printed, PrintedError, parse_date, parse_printed
 
@@ -121,7 +121,7 @@ def read_study(study: str, folder: Path = paths.PUBLISHED, codebook_path: Path =
 
 def _read_facts(path: Path, study: str, problems: list[str]) -> dict:
     try:
-        facts = yaml.safe_load(path.read_text(encoding="utf-8"))
+        facts = read_yaml(path)
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         problems.append(f"{path}: cannot be read as YAML in UTF-8 ({' '.join(str(error).split())})")
         return {}

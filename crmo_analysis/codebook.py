@@ -51,6 +51,21 @@ class Variable:
 Codebook = Mapping[str, Variable]
 
 
+def read_yaml(path: Path) -> object:
+    """Read a YAML file of plain values, with the fast parser where there is one; it makes no objects.
+
+    Raises
+    ------
+    OSError, UnicodeDecodeError, yaml.YAMLError
+        If the file cannot be read.
+    """
+    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)(path.read_text(encoding="utf-8"))
+    try:
+        return loader.get_single_data()
+    finally:
+        loader.dispose()
+
+
 @cache
 def read_codebook(path: Path = paths.CODEBOOK) -> Codebook:
     """Read and check the codebook.
@@ -71,7 +86,7 @@ def read_codebook(path: Path = paths.CODEBOOK) -> Codebook:
         With every problem of the file at once.
     """
     try:
-        entries = yaml.safe_load(path.read_text(encoding="utf-8"))["variables"]
+        entries = read_yaml(path)["variables"]
         items = list(entries.items())
     except (OSError, UnicodeDecodeError, yaml.YAMLError, KeyError, TypeError, AttributeError) as error:
         message = f"{path}: not a readable codebook ({error}); expected YAML with a mapping 'variables'"
