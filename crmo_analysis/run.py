@@ -2,6 +2,7 @@
 
 import ast
 import difflib
+import functools
 import io
 import json
 import logging
@@ -30,6 +31,7 @@ _KINDS = {
 }
 _COLOURS = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]")
 _PAPERMILL = threading.Lock()
+_SECONDS_BETWEEN_SAVES = 5
 
 
 class NotebookError(ValueError):
@@ -395,6 +397,35 @@ def _import_papermill():
     return papermill
 
 
+@functools.cache
+def _engine():
+    """Make papermill's engine save less often, and say by which name papermill finds it.
+
+    It writes the whole notebook twice a cell, which takes longer than a short cell does.
+    """
+    from papermill.engines import NBClientEngine, papermill_engines
+
+    class SparingEngine(NBClientEngine):
+        @classmethod
+        def execute_managed_notebook(cls, nb_man, kernel_name, **options):
+            save, last = nb_man.save, time.monotonic()
+
+            def save_sometimes(**changes):
+                nonlocal last
+                if time.monotonic() - last > _SECONDS_BETWEEN_SAVES:
+                    save(**changes)
+                    last = time.monotonic()
+
+            nb_man.save = save_sometimes
+            try:
+                return super().execute_managed_notebook(nb_man, kernel_name, **options)
+            finally:
+                nb_man.save = save  # papermill saves once more at the end, whatever happened
+
+    papermill_engines.register("sparing", SparingEngine)
+    return "sparing"
+
+
 def _run_papermill(notebook, partial, values, plain):
     """Execute into `partial`; return None, or the heading and the cause of what went wrong."""
     if not plain:
@@ -402,7 +433,7 @@ def _run_papermill(notebook, partial, values, plain):
     papermill = _import_papermill()
     from nbclient.exceptions import DeadKernelError
 
-    options = {} if plain else {"kernel_manager_class": warm.kernel_manager_class()}
+    options = {} if plain else {"kernel_manager_class": warm.kernel_manager_class(), "engine_name": _engine()}
     partial.unlink(missing_ok=True)
     try:
         papermill.execute_notebook(
