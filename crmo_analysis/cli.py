@@ -110,7 +110,7 @@ def _print_ledger(ledger):
     from rich.console import Console
     from rich.table import Table
 
-    names = ["claim_id", "printed", "recomputed", "verdict", "reason"]
+    names = ["claim_id", "printed", "recomputed", "verdict", "reason", "related"]
     table = Table(box=None, pad_edge=False)
     for name in names:
         # An identifier that is cut short cannot be looked up.
