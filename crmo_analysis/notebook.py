@@ -114,7 +114,9 @@ def show_figure(
 def show_table(run: Run, name: str, table: pd.DataFrame, caption: str) -> None:
     """Write a table as CSV to the folder of tables, and show it."""
     paths.write_text_atomically(run.table_folder / f"{name}.csv", report.csv_text(table))
-    body = table.to_html(index=False, escape=True, border=0, na_rep="", classes="crmo")
+    body = (
+        "<p>None.</p>" if table.empty else table.to_html(index=False, escape=True, border=0, na_rep="", classes="crmo")
+    )
     display(HTML(f"{TABLE_STYLE}<p><strong>{html.escape(caption)}</strong></p>{body}"))
 
 

@@ -250,14 +250,15 @@ def values(audited: Sequence[Audited]) -> pd.DataFrame:
 
 
 def checks(audited: Sequence[Audited]) -> pd.DataFrame:
-    """Return the claims that differ, conflict or are ambiguous, with the reason."""
+    """Return the claims that differ, conflict or are ambiguous, with the reason; of several studies, named."""
     rows = [
-        [a.claim.where, a.claim.of, a.claim.statistic, a.claim.printed, a.verdict, a.reason]
+        [a.claim.study, a.claim.where, a.claim.of, a.claim.statistic, a.claim.printed, a.verdict, a.reason]
         for verdict in ("differs", "conflicts", "ambiguous")
         for a in audited
         if a.verdict == verdict
     ]
-    return pd.DataFrame(rows, columns=["where", "of", "statistic", "printed", "verdict", "reason"])
+    frame = pd.DataFrame(rows, columns=["study", "where", "of", "statistic", "printed", "verdict", "reason"])
+    return frame if len({a.claim.study for a in audited}) > 1 else frame.drop(columns="study")
 
 
 def compared(audited: Sequence[Audited]) -> pd.DataFrame:
