@@ -100,26 +100,14 @@ def proportion_intervals(frame: pd.DataFrame, title: str, subtitle: str) -> Figu
     y = -np.cumsum(steps)
     figure, axes = blank(32 + 5.2 * float(-y[-1]), title, subtitle, left=0.41, bottom=15)
     with mpl.rc_context(STYLE):
-        for place, row in zip(y, frame.itertuples(), strict=True):
-            axes.plot(
-                [row.exact_low * 100, row.exact_high * 100],
-                [place] * 2,
-                color=SKY,
-                lw=4,
-                solid_capstyle="butt",
-                zorder=2,
-            )
-            axes.plot(
-                [row.wilson_low * 100, row.wilson_high * 100],
-                [place] * 2,
-                color=BLUE,
-                lw=0.9,
-                marker="|",
-                ms=4,
-                zorder=3,
-            )
-            axes.plot(row.share * 100, place, "o", color=INK, ms=3.6, mec=PAPER, mew=0.5, zorder=4)
-            axes.text(103, place, f"{row.x}/{row.n}", va="center", ha="left", fontsize=6.8, color=INK)
+        percent = 100 * frame[["share", "exact_low", "exact_high", "wilson_low", "wilson_high"]]
+        axes.hlines(y, percent["exact_low"], percent["exact_high"], color=SKY, lw=4, zorder=2)
+        axes.hlines(y, percent["wilson_low"], percent["wilson_high"], color=BLUE, lw=0.9, zorder=3)
+        for end in ("wilson_low", "wilson_high"):
+            axes.plot(percent[end], y, ls="", color=BLUE, marker="|", ms=4, zorder=3)
+        axes.plot(percent["share"], y, "o", color=INK, ms=3.6, mec=PAPER, mew=0.5, zorder=4, clip_on=False)
+        for place, x, n in zip(y, frame["x"], frame["n"], strict=True):
+            axes.text(103, place, f"{x}/{n}", va="center", ha="left", fontsize=6.8, color=INK)
         for place, step, name in zip(y, steps, sections, strict=True):
             if step == 2:
                 margin = mpl.transforms.blended_transform_factory(figure.transFigure, axes.transData)

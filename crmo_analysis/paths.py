@@ -9,11 +9,8 @@ PACKAGE = ROOT / "crmo_analysis"
 DATA = ROOT / "data"
 CODEBOOK = DATA / "codebook.yaml"
 PUBLISHED = DATA / "published"
-COHORTS = DATA / "cohorts"
-NOTEBOOKS = ROOT / "notebooks"
 FIGURES = ROOT / "figures"
 RESULTS = ROOT / "results"
-LOCK = ROOT / "requirements.lock"
 
 
 def write_bytes_atomically(path, data):
