@@ -5,7 +5,7 @@ from fractions import Fraction
 from itertools import combinations
 
 from crmo_analysis.claims import Claim
-from crmo_analysis.expressions import Compare, Is
+from crmo_analysis.expressions import Compare, Everyone, Is
 from crmo_analysis.granularity import (
     debit,
     grim_is_informative,
@@ -25,7 +25,12 @@ def percentages(view: View) -> Iterator[Finding]:
         if claim.statistic == "percent" and claim.number.relation == "=":
             n, denominators = view.size(claim)
             count = view.count_of(view.patients(claim))
-            if n and (count is None or count.value is not None):
+            if not n:
+                reason = "No claim prints how many patients it is a share of, or claims disagree on it."
+                yield Finding(claim.claim_id, "stated", reason, related=denominators)
+            elif count and count.value is None:
+                yield _percentage_of_disputed_count(claim, count, n, denominators)
+            else:
                 parts[claim] = (count, n, denominators)
     sections: dict[str, list[tuple[str, ...]]] = {}
     for claim, (count, n, _) in parts.items():
@@ -35,6 +40,15 @@ def percentages(view: View) -> Iterator[Finding]:
     used = {section: smallest_rule_set(rules) for section, rules in sections.items()}
     for claim, (count, n, denominators) in parts.items():
         yield from _percentage(claim, count, n, denominators, used.get(claim.section, ()))
+
+
+def _percentage_of_disputed_count(claim: Claim, count: Count, n: int, denominators: tuple[str, ...]) -> Finding:
+    numbers = sorted({number for _, number in count.printed})
+    fitting = [str(k) for k in numbers if rules_that_print(Fraction(100 * k, n), claim.number)]
+    printed = " and ".join(map(str, numbers))
+    reason = f"The count is printed as {printed}; of {n} patients {' or '.join(fitting) or 'neither'} gives {claim.printed} %."
+    outcome = "stated" if fitting else "differs"
+    return Finding(claim.claim_id, outcome, reason, related=(*count.ids, *denominators))
 
 
 def _rules_of(claim: Claim, count: Count | None, n: int) -> tuple[str, ...]:
@@ -81,6 +95,9 @@ def _percentage(claim, count, n, denominators, used) -> Iterator[Finding]:
     if not options:
         reason = f"No rounding rule gives {claim.printed} %: {shown}."
         yield Finding(claim.claim_id, "differs", reason, shown, related=related)
+        for member in count.ids if count else ():
+            reason = f"Its percentage is printed as {claim.printed}, which {shown} does not give."
+            yield Finding(member, "stated", reason, related=(claim.claim_id, *denominators))
         return
     rule = next(rule for rule in (*used, *options) if rule in options)
     mixed = f"; no single rule explains the percentages of {claim.section}" if len(used) > 1 else ""
@@ -91,7 +108,7 @@ def _percentage(claim, count, n, denominators, used) -> Iterator[Finding]:
             found = f"{claim.printed} % of {n} patients is {k}."
             yield Finding(k_claim.claim_id, "matches", found, str(k), related=(claim.claim_id, *denominators))
     for member in denominators if count else ():
-        reason = f"{shown}, printed {claim.printed}; other sizes would give that too."
+        reason = f"{shown}, printed {claim.printed}; nothing else printed gives it."
         yield Finding(member, "stated", reason, related=(claim.claim_id, *count.ids))
 
 
@@ -106,7 +123,7 @@ def fractions_in_words(view: View) -> Iterator[Finding]:
     Of quarters, thirds and halves the one named must be nearest; most is more than half.
     """
     for claim in view.claims:
-        if claim.statistic != "fraction" or claim.number.value is None:
+        if claim.statistic != "fraction":
             continue
         n, denominators = view.size(claim)
         count = view.count_of(view.patients(claim))
@@ -119,8 +136,10 @@ def fractions_in_words(view: View) -> Iterator[Finding]:
             holds, why = exact > claim.number.value, f"most is more than {claim.number.value}"
         elif claim.number.relation == ">=":
             holds, why = exact >= claim.number.value, "almost all is at least nine in ten"
-        else:
+        elif claim.number.relation == "~":
             holds, why = nearest == claim.number.value, f"of quarters, thirds and halves {nearest} is nearest"
+        else:
+            holds, why = exact == claim.number.value, f"printed as exactly {claim.printed}"
         outcome = "matches" if holds else "differs"
         yield Finding(claim.claim_id, outcome, f"{shown}; {why}.", shown, related=(*count.ids, *denominators))
 
@@ -129,7 +148,7 @@ def totals(view: View) -> Iterator[Finding]:
     """Check means of a variable that counts others, and sums that cannot be below the patients they are of."""
     for claim in view.of_values:
         group = view.codebook[claim.of].counts
-        if claim.statistic == "mean" and group:
+        if claim.statistic == "mean" and group and claim.group == Everyone():
             members = [
                 c
                 for c in view.counts
@@ -265,16 +284,16 @@ def standard_deviations(view: View) -> Iterator[Finding]:
 def p_values(view: View) -> Iterator[Finding]:
     """Say what a P value of a correlation implies; a derived fact, which the study does not print."""
     for claim in view.claims:
-        n = view.everyone.value if view.everyone else None
-        if claim.statistic != "p_value" or not n or claim.number.relation not in ("<", "<="):
+        n, denominators = view.size(claim)
+        p = float(claim.number.value) if claim.statistic == "p_value" else 0
+        if not n or n < 4 or not 0 < p < 1 or claim.number.relation not in ("<", "<="):
             continue
-        p = float(claim.number.value)
         reason = (
             f"Derived, not printed: with {n} pairs a two-sided {claim.printed} needs |r| of at least "
             f"{_rounded_up(smallest_pearson(p, n), 4)} (Pearson, or Spearman by t; without ties the smallest attainable "
             f"|rho| is {_rounded_up(smallest_spearman(p, n), 4)})."
         )
-        yield Finding(claim.claim_id, "stated", reason, related=view.everyone.ids)
+        yield Finding(claim.claim_id, "stated", reason, related=denominators)
 
 
 def _rounded_up(value: float, decimals: int) -> str:

@@ -5,8 +5,9 @@ that several readings are given for is ambiguous unless none of them can stand, 
 only conflicts with others where it does so under every reading of those others.
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cache
 
 from crmo_analysis import arithmetic, consistency
 from crmo_analysis.claims import Claim, ClaimsError, Study, with_step
@@ -37,6 +38,8 @@ class Audited:
         Ids of the claims it was checked against.
     reason : str
         One sentence.
+    x, n : int or None
+        For counts and percentages, the patients meant and those they are among, where claims print them.
     """
 
     claim: Claim
@@ -45,6 +48,8 @@ class Audited:
     rule: str
     related: tuple[str, ...]
     reason: str
+    x: int | None = None
+    n: int | None = None
 
 
 def audit_study(study: Study, codebook: Codebook | None = None) -> tuple[Audited, ...]:
@@ -68,70 +73,89 @@ def audit_study(study: Study, codebook: Codebook | None = None) -> tuple[Audited
     """
     codebook = read_codebook() if codebook is None else codebook
     meaning = meaning_of(study, codebook)
-    by_scenario = {}
-    for scenario in _scenarios(study):
-        options = [study.readings[name][option] for name, option in scenario.items()]
-        steps = {name: step for option in options for name, step in (option.get("step") or {}).items()}
+
+    @cache
+    def views(*scenario: tuple[str, str]) -> dict[str, View]:
+        return _views(study, codebook, dict(scenario), meaning)
+
+    @cache
+    def findings(*scenario: tuple[str, str]) -> dict[str, list[Finding]]:
         try:
-            findings = _findings(study, with_step(codebook, steps), scenario, meaning)
+            return _findings(views(*scenario).values())
         except RulesError as error:
             raise ClaimsError(f"{study.study}/study.yaml, rules: {error}") from None
-        by_scenario[tuple(scenario.items())] = findings
+
+    base = {name: next(iter(options)) for name, options in study.readings.items()}
+    for name, options in study.readings.items():  # of each statement the first reading that can stand
+        tried = ({**base, name: option} for option in options)
+        base = next((s for s in tried if _stands(study, name, s, findings(*s.items()))), base)
+    # Every reading in turn, the others at the base: enough, as no two of them interact.
+    scenarios = [(name, {**base, name: option}) for name, options in study.readings.items() for option in options]
+    by_scenario = {tuple(s.items()): findings(*s.items()) for s in (base, *(s for _, s in scenarios))}
+    fallen = {
+        tuple(s.items()) for name, s in scenarios if s != base and not _stands(study, name, s, findings(*s.items()))
+    }
+    standing = {scenario: found for scenario, found in by_scenario.items() if scenario not in fallen}
     rows: dict[str, list[Claim]] = {}
     for claim in study.claims:
         rows.setdefault(claim.claim_id, []).append(claim)
-    standing = {s: found for s, found in by_scenario.items() if _stands(s, found, study)} or by_scenario
-    return tuple(_verdict(claims, by_scenario if len(claims) > 1 else standing, study) for claims in rows.values())
+    audited = (_verdict(claims, by_scenario, standing, study) for claims in rows.values())
+    shown = views(*base.items())
+    return tuple(replace(a, x=x, n=n) for a in audited for x, n in [_share(a.claim, shown.get(a.claim.about))])
 
 
-def _scenarios(study: Study) -> list[dict[str, str]]:
-    """Take every reading in turn, the others at their first option: enough, as no two of them interact."""
-    first = {name: next(iter(options)) for name, options in study.readings.items()}
-    others = [
-        {**first, name: option}
-        for name, options in study.readings.items()
-        for option in options
-        if option != first[name]
-    ]
-    return [first, *others]
-
-
-def _stands(scenario: tuple[tuple[str, str], ...], findings: Mapping[str, list[Finding]], study: Study) -> bool:
-    """Say whether the reading that a scenario tries is one that its own claims allow."""
-    tried = {f"{name}:{option}" for name, option in scenario if option != next(iter(study.readings[name]))}
+def _stands(study: Study, name: str, scenario: Mapping[str, str], findings: Mapping[str, list[Finding]]) -> bool:
+    """Say whether the claims of a reading allow it."""
     return all(
         finding.outcome in ("matches", "stated")
         for claim in study.claims
-        if claim.reading in tried
+        if claim.reading == f"{name}:{scenario[name]}"
         for finding in findings.get(claim.claim_id, [])
     )
 
 
-def _findings(
-    study: Study, codebook: Codebook, scenario: Mapping[str, str], meaning: Meaning
-) -> dict[str, list[Finding]]:
-    """Run every check under one reading of the study; findings by claim id."""
-    chosen = [
-        claim for claim in study.claims if not claim.reading or tuple(claim.reading.split(":")) in scenario.items()
-    ]
+def _views(study: Study, codebook: Codebook, scenario: Mapping[str, str], meaning: Meaning) -> dict[str, View]:
+    """Return the claims of every cohort under one reading of the study; quoted cohorts are checked alone."""
+    options = [study.readings[name][option] for name, option in scenario.items()]
+    steps = {name: step for option in options for name, step in (option.get("step") or {}).items()}
+    readings = {f"{name}:{option}" for name, option in scenario.items()}
+    chosen = [claim for claim in study.claims if not claim.reading or claim.reading in readings]
+    return {
+        about: View([c for c in chosen if c.about == about], with_step(codebook, steps), study, meaning)
+        for about in dict.fromkeys(claim.about for claim in chosen)
+    }
+
+
+def _findings(views: Iterable[View]) -> dict[str, list[Finding]]:
+    """Run every check; findings by claim id."""
     findings: dict[str, list[Finding]] = {}
-    for about in dict.fromkeys(claim.about for claim in chosen):  # quoted cohorts are checked alone
-        view = View([claim for claim in chosen if claim.about == about], codebook, study, meaning)
+    for view in views:
         for check in (*arithmetic.CHECKS, *consistency.CHECKS):
             for finding in check(view):
                 findings.setdefault(finding.claim_id, []).append(finding)
     return findings
 
 
-def _verdict(claims: Sequence[Claim], by_scenario: Mapping[tuple, dict], study: Study) -> Audited:
+def _share(claim: Claim, view: View | None) -> tuple[int | None, int | None]:
+    """Return the patients that a count or a percentage is about, and those that they are among."""
+    if claim.statistic not in ("count", "percent") or view is None:
+        return None, None
+    n, _ = view.size(claim)
+    if claim.statistic == "percent":
+        count = view.count_of(view.patients(claim))
+        return (count.value if count else None), n
+    if claim.number.value is not None:
+        return int(claim.number.value), n
+    return (None if n is None else n - int(claim.number.fewer)), n
+
+
+def _verdict(claims: Sequence[Claim], by_scenario: Mapping, standing: Mapping, study: Study) -> Audited:
     claim = claims[0]
     if len(claims) == 1:
         name, _, option = claim.reading.partition(":")
-        possible = [
-            _settle(claim, findings.get(claim.claim_id, []))
-            for scenario, findings in by_scenario.items()
-            if not name or (name, option) in scenario
-        ]
+        its_own = {s: found for s, found in by_scenario.items() if not name or (name, option) in s}
+        believed = [found for s, found in its_own.items() if s in standing] or its_own.values()
+        possible = [_settle(claim, found.get(claim.claim_id, [])) for found in believed]
         # A conflict that a reading of another claim resolves belongs to that claim; and what only one reading of
         # another claim recomputes is not recomputed.
         return min(possible, key=lambda audited: _MILDNESS.index(audited.verdict))
@@ -140,8 +164,8 @@ def _verdict(claims: Sequence[Claim], by_scenario: Mapping[tuple, dict], study: 
         name, _, option = row.reading.partition(":")
         findings = next(found for scenario, found in by_scenario.items() if (name, option) in scenario)
         readings.append((study.readings[name][option]["text"], _settle(row, findings.get(row.claim_id, []))))
-    standing = [audited for _, audited in readings if audited.verdict in ("matches", "stated")]
-    verdict = "ambiguous" if standing else min((a.verdict for _, a in readings), key=_WEIGHT.index)
+    can_stand = [audited for _, audited in readings if audited.verdict in ("matches", "stated")]
+    verdict = "ambiguous" if can_stand else min((a.verdict for _, a in readings), key=_WEIGHT.index)
     reason = "; ".join(f"if read as “{text}”: {_lowered(audited.reason)}" for text, audited in readings)
     reason = f"{reason[:1].upper()}{reason[1:]}."
     related = dict.fromkeys(claim_id for _, audited in readings for claim_id in audited.related)

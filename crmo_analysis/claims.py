@@ -104,6 +104,8 @@ def read_study(study: str, folder: Path = paths.PUBLISHED, codebook_path: Path =
         With every problem of the two files at once.
     """
     codebook = read_codebook(codebook_path)
+    if (folder / study).is_dir() and study and not (folder / study / "study.yaml").is_file():
+        raise ClaimsError(f"{folder / study}: study.yaml is missing; copy that of another study and change it")
     if study not in studies(folder):
         raise ClaimsError(f"there is no study '{study}' in {folder}; there are {', '.join(studies(folder))}")
     problems: list[str] = []
@@ -132,16 +134,36 @@ def _read_facts(path: Path, study: str, problems: list[str]) -> dict:
     problems += [f"{path}: '{name}' is missing" for name in needed if not facts.get(name)]
     if facts.get("study", study) != study:
         problems.append(f"{path}: study is '{facts['study']}', expected the folder's name '{study}'")
-    for name in ("quoted", "readings"):
-        if not isinstance(facts.get(name) or {}, dict):
-            problems.append(f"{path}: '{name}' is {facts[name]!r}, expected a mapping of names to texts")
-            facts[name] = {}
+    for name, kind in (("quoted", dict), ("readings", dict), ("rules", list), ("window", dict), ("notes", list)):
+        facts[name] = facts.get(name) or kind()
+        if not isinstance(facts[name], kind):
+            problems.append(f"{path}: '{name}' is {facts[name]!r}, expected a {'mapping' if kind is dict else 'list'}")
+            facts[name] = kind()
+    for name, options in list(facts["readings"].items()):
+        sound = (
+            isinstance(options, dict)
+            and options
+            and all(isinstance(o, dict) and o.get("text") for o in options.values())
+        )
+        if not sound or not all(_are_steps(option.get("step")) for option in options.values()):
+            problems.append(
+                f"{path}: reading '{name}' is {options!r}, expected options with a text each, and steps that are numbers"
+            )
+            del facts["readings"][name]
+    if facts["window"] and not {"start", "end", "contains"} <= set(facts["window"]):
+        problems.append(f"{path}: 'window' is {facts['window']!r}, expected start, end and contains")
     return facts
+
+
+def _are_steps(steps: object) -> bool:
+    return steps is None or (
+        isinstance(steps, dict) and all(isinstance(step, int | float) and step > 0 for step in steps.values())
+    )
 
 
 def _read_rules(path: Path, facts: dict, codebook: Codebook, problems: list[str]):
     rules = []
-    for number, rule in enumerate(facts.get("rules") or [], start=1):
+    for number, rule in enumerate(facts.get("rules", []), start=1):
         if not isinstance(rule, dict) or not rule.get("always") or not rule.get("because"):
             problems.append(f"{path}: rule {number} is {rule!r}, expected 'always' and 'because'")
             continue
@@ -174,13 +196,17 @@ def _read_rows(path: Path, problems: list[str]) -> list[tuple[str, dict]]:
         names = reader.fieldnames or ()
         wrong = [f"column '{name}' is missing" for name in COLUMNS if name not in names]
         wrong += [f"column '{name}' is not known" for name in names if name not in COLUMNS]
+        if len(names) == 1 and (";" in names[0] or "\t" in names[0]):
+            problems.append(f"{path}, row 1: cells are separated by semicolons or tabs; save the file with commas")
+            return []
         problems += [f"{path}, row 1: {problem}; expected {', '.join(COLUMNS)}" for problem in wrong]
         for row in reader if not wrong else ():
             place = f"{path}, row {reader.line_num}"
             if None in row or None in row.values():
                 problems.append(f"{place}: expected {len(COLUMNS)} cells; quote a cell that has a comma")
                 continue
-            rows.append((place, {name: cell.strip() for name, cell in row.items()}))
+            if any(cell.strip() for cell in row.values()):
+                rows.append((place, {name: cell.strip() for name, cell in row.items()}))
     except csv.Error as error:
         problems.append(f"{path}, row {reader.line_num}: not readable as CSV ({error})")
     if not rows and not problems:
@@ -202,6 +228,8 @@ def _read_claim(study: str, place: str, row: dict, codebook: Codebook, facts: di
     group_name, _, option = row["reading"].partition(":")
     if row["reading"] and option not in ((facts.get("readings") or {}).get(group_name) or {}):
         wrong("reading", "expected 'name:option' as study.yaml lists them under 'readings'")
+    if row["statistic"] in OF_VALUES and row["of"] in codebook and row["unit"] != codebook[row["of"]].unit:
+        wrong("unit", f"expected '{codebook[row['of']].unit}', the unit of {row['of']} in the codebook")
     group, patients, number = Everyone(), None, None
     try:
         group = parse(row["among"], codebook)
@@ -252,8 +280,10 @@ def _parse_number(statistic: str, text: str) -> Printed | None:
         limit = 100 if statistic == "percent" else 1
         if number.value > limit:
             raise PrintedError(f"a {statistic} of patients is at most {limit}")
-    if statistic not in ("count", "percent") and number.value is None:
+    if statistic != "count" and number.value is None:
         raise PrintedError(f"a {statistic} is a number; 'all' is a count")
+    if statistic == "p_value" and not 0 <= number.value <= 1:
+        raise PrintedError("a P value lies between 0 and 1")
     return number
 
 

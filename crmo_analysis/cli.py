@@ -52,6 +52,9 @@ def reproduce(studies, jobs, fresh):
         from crmo_analysis import tasks
 
         by_notebook = tasks.notebook_studies(ROOT)
+    known = sorted(path.parent.name for path in PUBLISHED.glob("*/study.yaml"))
+    for study in set(studies) & set(known) - set(by_notebook.values()):
+        raise Wrong(f"study {study} has no notebook yet. Copy one of another study and change its cells.")
     _check_studies(studies, sorted(set(by_notebook.values()) - {""}))
     chosen = [path.stem for path, study in by_notebook.items() if not studies or study in studies]
     if not chosen:
@@ -110,14 +113,21 @@ def _print_ledger(ledger):
     from rich.console import Console
     from rich.table import Table
 
+    from crmo_analysis.audit import VERDICTS
+
     names = ["claim_id", "printed", "recomputed", "verdict", "reason", "related"]
     table = Table(box=None, pad_edge=False)
     for name in names:
         # An identifier that is cut short cannot be looked up.
-        table.add_column(name, overflow="fold")
+        table.add_column(name, overflow="fold", no_wrap=name == "claim_id")
     for row in ledger[names].astype(str).itertuples(index=False):
         table.add_row(*row)
-    Console(highlight=False, markup=False).print(table)
+    console = Console(highlight=False, markup=False)
+    # Into a file or a pipe, lines may be as long as they need to be for a search.
+    console = console if console.is_terminal else Console(highlight=False, markup=False, width=240)
+    console.print(table)
+    counts = ledger["verdict"].value_counts()
+    console.print(f"{len(ledger)} claims: " + ", ".join(f"{counts.get(name, 0)} {name}" for name in VERDICTS))
 
 
 @contextmanager

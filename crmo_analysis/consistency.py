@@ -1,8 +1,8 @@
 """Checks of numbers against each other: printed twice, parts and wholes, ranges, ranks, dates."""
 
+import math
 from collections.abc import Iterator, Sequence
 from fractions import Fraction
-from itertools import combinations
 
 from crmo_analysis.claims import OF_PATIENTS, Claim
 from crmo_analysis.expressions import And, Compare, Expression, Is, Not, Or, variables
@@ -83,18 +83,27 @@ def _other_label(view: View, claim: Claim) -> str:
 
 def _can_be_equal(view: View, one: Claim, other: Claim) -> bool:
     if one.statistic == "date":
-        return parse_date(one.printed) == parse_date(other.printed)
-    if one.number.value is None or other.number.value is None:
-        return True
-    if one.statistic == "value" or one.statistic in ("min", "max"):
+        (_, first, last), (_, other_first, other_last) = parse_date(one.printed), parse_date(other.printed)
+        return first <= other_last and other_first <= last
+    if one.statistic == "value" and view.step(one.of):
         return _edge(view, one) == _edge(view, other)
-    if {one.number.relation, other.number.relation} != {"="}:
-        return True
-    (low, high), (other_low, other_high) = interval(one.number), interval(other.number)
-    if one.number.decimals == other.number.decimals:
-        # Two rules may round one number to neighbours; a percentage is checked by its parts instead.
-        return one.number.value == other.number.value or one.statistic == "percent"
+    alike = one.number.decimals == other.number.decimals and {one.number.relation, other.number.relation} <= {"=", "~"}
+    if alike and one.statistic not in ("percent", "mean"):  # of which two rules may print neighbours
+        return one.number.value == other.number.value
+    (low, high), (other_low, other_high) = _range(one), _range(other)
     return low < other_high and other_low < high
+
+
+def _range(claim: Claim) -> tuple[Fraction | float, Fraction | float]:
+    """Return the open interval that a printed number leaves."""
+    low, high = interval(claim.number)
+    ends = {
+        "<": (-math.inf, claim.number.value),
+        "<=": (-math.inf, high),
+        ">": (claim.number.value, math.inf),
+        ">=": (low, math.inf),
+    }
+    return ends.get(claim.number.relation, (low, high))
 
 
 def _edge(view: View, claim: Claim) -> Fraction:
@@ -120,7 +129,7 @@ def parts_and_wholes(view: View) -> Iterator[Finding]:
         parts = [c for c in counts if c is not whole and view.meaning.entails(c.patients, whole.patients)]
         for part in parts:
             if part.value > whole.value:
-                reason = f"{part.value} cannot be among {whole.value}."
+                reason = f"{part.value} cannot be among {whole.value}{_because(view, part, whole)}."
                 yield from together((*part.ids, *whole.ids), "conflicts", reason)
             elif not any(
                 q is not part and q is not whole and view.meaning.entails(part.patients, q.patients) for q in parts
@@ -135,21 +144,33 @@ def parts_and_wholes(view: View) -> Iterator[Finding]:
             yield from _sum_of_parts(view, whole, exclusive)
 
 
+def _because(view: View, *counts: Count) -> str:
+    """Give the rules of the study that tie the variables of two counts to each other."""
+    one, other = (variables(count.patients) for count in counts)
+    given = [
+        why for rule, why in view.study.rules if variables(rule) & (one - other) and variables(rule) & (other - one)
+    ]
+    return f" ({'; '.join(dict.fromkeys(given))})" if given else ""
+
+
 def _exclusive_sets(view: View, parts: Sequence[Count]) -> Iterator[tuple[Count, ...]]:
-    """Yield the largest sets of parts of which no two can share a patient (at least two parts)."""
-    apart = {
-        (i, j)
-        for (i, one), (j, other) in combinations(enumerate(parts), 2)
-        if view.meaning.excludes(one.patients, other.patients)
-    }
-    sets: list[frozenset[int]] = [frozenset()]
-    for i in range(len(parts)):
-        grown = [s | {i} for s in sets if all((j, i) in apart for j in s)]
-        sets = sets + grown
-        if len(sets) > 4096:
+    """Yield the largest sets of parts of which no two can share a patient, at least two (Bron and Kerbosch 1973)."""
+    apart = [
+        {j for j, other in enumerate(parts) if j != i and view.meaning.excludes(one.patients, other.patients)}
+        for i, one in enumerate(parts)
+    ]
+
+    def grow(chosen: frozenset[int], open_to: set[int], seen: set[int]) -> Iterator[frozenset[int]]:
+        if not open_to and not seen:
+            yield chosen
             return
-    for chosen in sets:
-        if len(chosen) > 1 and not any(chosen < other for other in sets):
+        pivot = max(open_to | seen, key=lambda i: len(apart[i] & open_to))
+        for i in sorted(open_to - apart[pivot]):
+            yield from grow(chosen | {i}, open_to & apart[i], seen & apart[i])
+            open_to, seen = open_to - {i}, seen | {i}
+
+    for chosen in grow(frozenset(), set(range(len(parts))), set()):
+        if len(chosen) > 1:
             yield tuple(parts[i] for i in sorted(chosen))
 
 
@@ -159,7 +180,8 @@ def _sum_of_parts(view: View, whole: Count, parts: Sequence[Count]) -> Iterator[
     covers = view.meaning.entails(whole.patients, _any_of([part.patients for part in parts]))
     members = [claim_id for part in (*parts, whole) for claim_id in part.ids]
     if total > whole.value:
-        reason = f"{added} = {total} exclusive patients are more than the {whole.value} they are part of."
+        why = "".join(dict.fromkeys(_because(view, part, whole) for part in parts))
+        reason = f"{added} = {total} exclusive patients are more than the {whole.value} they are part of{why}."
         yield from together(members, "conflicts", reason)
     elif total < whole.value and covers:
         reason = f"The parts {added} = {total} are all of the {whole.value}."
@@ -282,7 +304,7 @@ def times_between(view: View) -> Iterator[Finding]:
         for other in view.of_values:
             if other.of in (variable.start, variable.end) and other.group == claim.group:
                 ends.setdefault((other.of, other.statistic), other)
-        per_unit = {"months": 12, "years": 1}[variable.unit]
+        per_unit = {"weeks": Fraction(365, 7), "months": 12, "years": 1}[variable.unit]
         means = [ends.get((variable.end, "mean")), ends.get((variable.start, "mean"))]
         if claim.statistic == "median" and all(means):
             gap = (means[0].number.value - means[1].number.value) * per_unit
@@ -316,6 +338,7 @@ def ranks(view: View) -> Iterator[Finding]:
             for count in view.counts
             if count.value is not None and kind and _ranked_among(count.patients, view) == kind
             and not set(_leaves(count.patients)) & named
+            and view.meaning.entails(count.patients, claim.group)
         ]  # fmt: skip
         if others:
             most = max(others, key=lambda count: count.value)
@@ -379,7 +402,7 @@ def dates(view: View) -> Iterator[Finding]:
                     (claim.claim_id, *edges), "conflicts", f"{claim.printed} lies outside the study window."
                 )
             continue
-        per_unit = {"years": 12, "months": 1}[view.codebook[claim.of].unit]
+        per_unit = {"years": 12, "months": 1, "weeks": Fraction(84, 365)}[view.codebook[claim.of].unit]
         if interval(claim.number)[0] * per_unit >= months:
             reason = (
                 f"{claim.printed} {claim.unit} are longer than the {months} months "

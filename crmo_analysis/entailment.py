@@ -5,6 +5,7 @@ another when every possible combination that is in the first is in the second. N
 patients there are, so an answer holds for every table of patients.
 """
 
+import math
 from collections.abc import Iterable, Sequence
 from fractions import Fraction
 from functools import cache
@@ -139,8 +140,11 @@ def _cells(variable: Variable, cuts: Iterable[Fraction]) -> np.ndarray:
     if variable.type == "category":
         return np.array(variable.categories)
     step = variable.step or Fraction(1, 1000)
-    values = {value for cut in cuts for value in (cut - step, cut, cut + step)} or {variable.minimum or Fraction(0)}
     low, high = variable.minimum, variable.maximum
+    values = {end for end in (low, high) if end is not None} or {Fraction(0)}
+    for cut in cuts:  # the steps at a cut, and next to it on either side
+        below, above = math.floor(cut / step), math.ceil(cut / step)
+        values |= {place * step for place in (below - 1, below, above, above + 1)}
     kept = [v for v in values if (low is None or v >= low) and (high is None or v <= high)]
     return np.array(sorted(float(value) for value in kept))
 

@@ -48,8 +48,12 @@ def _sums(mean: Printed, n: int, step: Fraction, rules: tuple[str, ...]) -> tupl
 
 
 def grim_is_informative(n: int, decimals: int, step: Fraction = Fraction(1)) -> bool:
-    """Return whether some means with so many decimals cannot be printed for n patients."""
-    return step / n > Fraction(1, 10**decimals)
+    """Return whether some means with so many decimals cannot be printed for n patients by any rounding rule.
+
+    Between rounding down and up a printed mean reaches a last digit to either side, so means that lie closer
+    than two last digits leave no gap.
+    """
+    return step / n >= Fraction(2, 10**decimals)
 
 
 def grimmer(

@@ -83,9 +83,8 @@ def number(run: Run, claim_id: str) -> int | float:
         If the study has no such claim, or it prints no number.
     """
     claim = run.study.claim(claim_id)
-    value = claim.number.value if claim.number else None
-    if value is None and claim.statistic == "count":
-        value = report.own_number(claim, run.audited)
+    audited = next(a for a in run.audited if a.claim.claim_id == claim_id)
+    value = audited.x if claim.statistic == "count" else claim.number and claim.number.value
     if value is None:
         raise ValueError(f"{claim_id} prints no number ('{claim.printed}')")
     return int(value) if value == int(value) else float(value)

@@ -96,7 +96,7 @@ def parse_printed(text: str) -> Printed:
     PrintedError
         If the text says no number.
     """
-    words = " ".join(text.casefold().split())
+    words = " ".join(text.casefold().split()).replace("p <", "p<").replace("p =", "p=")
     if words in SHARE_WORDS:
         return SHARE_WORDS[words]
     if match := _ALL.fullmatch(words):

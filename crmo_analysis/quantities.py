@@ -86,7 +86,7 @@ class View:
         self.codebook = codebook
         self.study = study
         self.meaning = meaning
-        self.of_values = [claim for claim in claims if claim.statistic in OF_VALUES and claim.number is not None]
+        self.of_values = [c for c in claims if c.statistic in OF_VALUES and c.number and c.number.relation == "="]
         self.count_of = cache(self._find_count)
 
     def patients(self, claim: Claim) -> Expression:
@@ -96,7 +96,7 @@ class View:
     @cached_property
     def counts(self) -> tuple[Count, ...]:
         """Every printed number of patients, one entry for the same patients wherever they are printed."""
-        claims = [claim for claim in self.claims if claim.statistic == "count"]
+        claims = [claim for claim in self.claims if claim.statistic == "count" and claim.number.relation == "="]
         numbers = [(claim, int(claim.number.value)) for claim in claims if claim.number.value is not None]
         counts = self._gather(numbers)
         words = [(claim, self._size(claim.group, counts)) for claim in claims if claim.number.value is None]

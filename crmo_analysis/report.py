@@ -8,7 +8,7 @@ import pandas as pd
 
 from crmo_analysis import paths
 from crmo_analysis.audit import VERDICTS, Audited, audit_study
-from crmo_analysis.claims import Claim, read_study, studies
+from crmo_analysis.claims import read_study, studies
 from crmo_analysis.codebook import Codebook, read_codebook
 from crmo_analysis.describe import interval_text, percent_text, proportion
 from crmo_analysis.expressions import And, Compare, Everyone, Expression, Is, Not, Or
@@ -108,27 +108,6 @@ def label(tree: Expression, codebook: Codebook | None = None) -> str:
     raise TypeError(f"{tree!r} is no expression")
 
 
-def own_number(claim: Claim, audited: Sequence[Audited]) -> int | None:
-    """Return the whole number that a count claim prints, "all" worked out from its group's size."""
-    if claim.number.value is not None:
-        return int(claim.number.value)
-    size = group_size(claim, audited)
-    return None if size is None else size - int(claim.number.fewer)
-
-
-def group_size(claim: Claim, audited: Sequence[Audited]) -> int | None:
-    """Return the printed size of the group that a claim is among."""
-    for other in (a.claim for a in audited):
-        same_group = other.patients == claim.group and isinstance(other.group, Everyone)
-        nested = claim.group != Everyone() and other.patients == claim.group
-        if other.statistic == "count" and other.about == claim.about and (same_group or nested):
-            if other.number.value is not None:
-                return int(other.number.value)
-            if other.claim_id != claim.claim_id:
-                return own_number(other, audited)
-    return None
-
-
 def proportions(audited: Sequence[Audited], claim_ids: Sequence[str]) -> pd.DataFrame:
     """Recompute shares from printed counts, with exact and Wilson 95 % intervals.
 
@@ -153,9 +132,8 @@ def proportions(audited: Sequence[Audited], claim_ids: Sequence[str]) -> pd.Data
     by_id = {a.claim.claim_id: a for a in audited}
     rows = []
     for claim_id in claim_ids:
-        claim = by_id[claim_id].claim
-        x, n = own_number(claim, audited), group_size(claim, audited)
-        if claim.statistic != "count" or x is None or n is None:
+        claim, x, n = by_id[claim_id].claim, by_id[claim_id].x, by_id[claim_id].n
+        if claim.statistic != "count" or x is None or not n or x > n:
             raise ValueError(f"{claim_id} is no count of a group whose size is printed")
         p = proportion(x, n)
         ends = [p.exact_low, p.exact_high, p.wilson_low, p.wilson_high]
@@ -184,11 +162,10 @@ def rounding(audited: Sequence[Audited]) -> pd.DataFrame:
     """
     rows = []
     for a in audited:
-        if a.claim.statistic == "percent" and a.claim.about == "own" and " or " not in a.recomputed and a.recomputed:
-            x_of_n = a.recomputed.partition(" ")[0]
-            exact = 100 * Fraction(x_of_n)
-            row = [a.claim.section, x_of_n, exact, a.claim.number.value, a.claim.number.value - exact]
-            rows.append([*row[:2], *(round(float(value), 4) for value in row[2:]), a.rule])
+        if a.claim.statistic == "percent" and a.claim.about == "own" and a.x is not None and a.n:
+            exact, printed = Fraction(100 * a.x, a.n), a.claim.number.value
+            numbers = [round(float(value), 4) for value in (exact, printed, printed - exact)]
+            rows.append([a.claim.section, f"{a.x}/{a.n}", *numbers, a.rule])
     return pd.DataFrame(rows, columns=["section", "x_of_n", "exact", "printed", "difference", "rule"])
 
 
@@ -202,7 +179,7 @@ def description(audited: Sequence[Audited]) -> pd.DataFrame:
         claim = a.claim
         key = (claim.patients, claim.group)
         fits = claim.statistic == "count" and claim.about == "own" and claim.patients != Everyone() and key not in seen
-        if fits and own_number(claim, audited) is not None and group_size(claim, audited):
+        if fits and a.x is not None and a.n and a.x <= a.n:
             seen.add(key)
             chosen.append(claim.claim_id)
     frame = proportions(audited, chosen)

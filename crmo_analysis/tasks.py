@@ -7,7 +7,7 @@ imports neither papermill nor pandas.
 
 from contextlib import contextmanager
 
-from pytask import Mark, PathNode, Task
+from pytask import Mark, PathNode, PythonNode, Task
 
 from crmo_analysis.paths import ROOT
 from crmo_analysis.run import execute, output_files, read_parameters
@@ -63,18 +63,23 @@ def notebook_task(notebook, root=ROOT):
     published = (root / "data" / "published").glob(f"{study}/*")
     cohorts = (root / "data" / "cohorts").glob(f"{study}.csv")
     inputs = [*published, *cohorts, root / "data" / "codebook.yaml", *_code(root)]
+    inputs = sorted(path for path in inputs if path.is_file())
     figures, results = root / "figures", root / "results"
     outputs = [results / "notebooks" / notebook.name, *output_files(values, figures)]
     return Task(
         base_name=notebook.stem,
         path=notebook,
         function=run_notebook,
-        depends_on={"notebook": _node(notebook), "inputs": [_node(path) for path in sorted(inputs) if path.is_file()]},
+        depends_on={
+            "notebook": _node(notebook),
+            "inputs": [_node(path) for path in inputs],
+            "listing": _listing(inputs, root),
+        },
         produces={"outputs": [_node(path) for path in outputs]},
     )
 
 
-def run_notebook(notebook, inputs, outputs):
+def run_notebook(notebook, inputs, listing, outputs):
     """Execute a notebook with the values in its parameters cell.
 
     Parameters
@@ -83,6 +88,8 @@ def run_notebook(notebook, inputs, outputs):
         The notebook, in the folder ``notebooks`` of a project.
     inputs : list of Path
         What it depends on; for pytask.
+    listing : str
+        Their names; for pytask.
     outputs : list of Path
         What it leaves; for pytask.
     """
@@ -105,16 +112,17 @@ def ledger_task(root=ROOT):
         It depends on all published numbers and on the package, and produces ``results/ledger.csv``.
     """
     inputs = [*(root / "data" / "published").glob("*/*"), root / "data" / "codebook.yaml", *_code(root)]
+    inputs = sorted(path for path in inputs if path.is_file())
     return Task(
         base_name="ledger",
         path=root / "crmo_analysis" / "report.py",
         function=write_ledger,
-        depends_on={"inputs": [_node(path) for path in sorted(inputs) if path.is_file()]},
-        produces={"outputs": [_node(root / "results" / "ledger.csv")]},
+        depends_on={"inputs": [_node(path) for path in inputs], "listing": _listing(inputs, root)},
+        produces={"outputs": [_node(root / "results" / "ledger.csv"), _node(root / "README.md")]},
     )
 
 
-def write_ledger(inputs, outputs):
+def write_ledger(inputs, listing, outputs):
     """Write the ledger; the arguments are for pytask."""
     from crmo_analysis import report
 
@@ -165,6 +173,11 @@ def _defaults(notebook):
 def _code(root):
     modules = (root / "crmo_analysis").glob("*.py")
     return [*(path for path in modules if path.name not in _WITHOUT_EFFECT), root / "requirements.lock"]
+
+
+def _listing(inputs, root):
+    """Make the names of the inputs an input too: a file that was deleted is on no list of files to compare."""
+    return PythonNode(value="\n".join(path.relative_to(root).as_posix() for path in inputs), hash=True)
 
 
 def _node(path):

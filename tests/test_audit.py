@@ -4,7 +4,8 @@ import pytest
 
 from crmo_analysis.arithmetic import smallest_rule_set
 from crmo_analysis.audit import VERDICTS, audit_study
-from crmo_analysis.claims import ClaimsError, read_study, studies
+from crmo_analysis.claims import OF_VALUES, ClaimsError, read_study
+from crmo_analysis.codebook import read_codebook
 from crmo_analysis.printed import RULES
 
 
@@ -20,7 +21,8 @@ def verdicts(write_study):
 
 
 def row(claim_id, statistic, of, printed, among="", where="results, p1", about="own", reading=""):
-    return f'{claim_id},"{where}",{about},{statistic},"{of}",{among},"{printed}",,{reading},'
+    unit = read_codebook()[of].unit if statistic in OF_VALUES and of in read_codebook() else ""
+    return f'{claim_id},"{where}",{about},{statistic},"{of}",{among},"{printed}",{unit},{reading},'
 
 
 @pytest.mark.parametrize(
@@ -181,13 +183,73 @@ def test_a_percentage_and_its_sd_are_checked_together(verdicts):
     assert verdicts(*rows)["s"].verdict == "differs"
 
 
-def test_words_for_fractions(verdicts):
-    found = verdicts(
-        row("a", "fraction", "spine", "about 1/3"),
-        row("b", "fraction", "spine", "about half"),
-        row("c", "fraction", "spine", "most"),
-    )
-    assert [found[name].verdict for name in "abc"] == ["matches", "differs", "differs"]
+@pytest.mark.parametrize(
+    ("printed", "verdict"),
+    [
+        ("about 1/3", "matches"),
+        ("about half", "differs"),
+        ("most", "differs"),
+        ("almost all", "differs"),
+        ("2/5", "matches"),
+        ("1/5", "differs"),
+    ],
+)
+def test_words_for_fractions(verdicts, printed, verdict):
+    assert verdicts(row("a", "fraction", "spine", printed))["a"].verdict == verdict
+
+
+@pytest.mark.parametrize(
+    ("rows", "conflicting"),
+    [
+        # a delay longer than from the earliest onset to the latest diagnosis
+        (
+            [
+                ("a", "min", "age_onset", "2.0"),
+                ("b", "max", "age_diagnosis", "4.0"),
+                ("c", "max", "diagnostic_delay", "30"),
+            ],
+            "abc",
+        ),
+        (
+            [
+                ("a", "min", "age_onset", "2.0"),
+                ("b", "max", "age_diagnosis", "4.0"),
+                ("c", "max", "diagnostic_delay", "20"),
+            ],
+            "",
+        ),
+        # fewer lesions in all than patients with one
+        ([("a", "sum", "n_lesions", "7"), ("b", "count", "n_lesions >= 1", "9")], "ab"),
+        ([("a", "sum", "n_lesions", "9"), ("b", "count", "n_lesions >= 1", "9")], ""),
+        # the most common bone is not
+        ([("a", "rank", "femur", "most common"), ("b", "count", "femur", "4"), ("c", "count", "tibia", "5")], "a"),
+        ([("a", "rank", "femur", "most common"), ("b", "count", "femur", "5"), ("c", "count", "tibia", "4")], ""),
+        # a maximum below which a count says that somebody lies, and above which nobody can
+        ([("a", "max", "esr", "19"), ("b", "count", "esr > 20", "1")], "ab"),
+        ([("a", "min", "esr", "21"), ("b", "count", "esr > 20", "19")], "ab"),
+        ([("a", "min", "esr", "21"), ("b", "count", "esr > 20", "20")], ""),
+        # what is printed as more or less than a number is no number
+        ([("a", "count", "fever", "more than 5"), ("b", "count", "fever", "7")], ""),
+        ([("a", "max", "esr", ">100"), ("b", "median", "esr", "110")], ""),
+        ([("a", "percent", "femur", "30"), ("b", "percent", "femur", "70")], "ab"),
+        ([("a", "median", "esr", "29"), ("b", "median", "esr", "29.4")], ""),
+        # many exclusive groups that are together more than all
+        ([(f"k{i}", "count", f"jansson_score == {i}", "1") for i in range(13, 43)], "everything"),
+    ],
+)
+def test_numbers_that_cannot_hold_together(verdicts, rows, conflicting):
+    found = verdicts(*[row(*parts) for parts in rows])
+    conflicts = {name for name, audited in found.items() if audited.verdict == "conflicts"}
+    expected = {"n", *(parts[0] for parts in rows)} if conflicting == "everything" else set(conflicting)
+    assert conflicts == expected
+
+
+def test_dates_are_held_against_the_window(verdicts, study_text):
+    study = study_text + "window: {start: study_start, end: study_end, contains: [follow_up]}\n"
+    edges = [row("from", "date", "study_start", "January 2008"), row("to", "date", "study_end", "January 2017")]
+    found = verdicts(*edges, row("x", "max", "follow_up", "9.5"), study=study)
+    assert {name for name, audited in found.items() if audited.verdict == "conflicts"} == {"from", "to", "x"}
+    assert verdicts(*edges, row("x", "max", "follow_up", "9.0"), study=study)["x"].verdict == "stated"
 
 
 def test_readings_that_disagree_are_ambiguous_unless_none_can_stand(verdicts):
@@ -260,6 +322,7 @@ def test_rules_that_contradict_each_other_are_named_with_the_file(write_study, s
 
 # ---- the five studies, against a list made by reading their texts ------------------------------------
 
+FIVE = ("simm_2008", "hospach_2010", "bicetre", "menashe_2022", "sag_2019")
 DIFFERS = {"bicetre.difficult.fraction", "sag.table1.remission.methotrexate.percent", "sag.roderick.resolution.percent"}
 CONFLICTS = {
     "age at diagnosis, abstract and Table I": [
@@ -323,7 +386,7 @@ AMBIGUOUS = {
 
 @pytest.fixture(scope="module")
 def five():
-    return {a.claim.claim_id: a for study in studies() for a in audit_study(read_study(study))}
+    return {a.claim.claim_id: a for study in FIVE for a in audit_study(read_study(study))}
 
 
 @pytest.mark.parametrize(
