@@ -88,7 +88,7 @@ def test_the_ledger_depends_on_all_claims(project):
     assert "ledger" not in [task.base_name for task in tasks.project_tasks(project)]
     (project / "crmo_analysis/report.py").write_text("")
     task = tasks.project_tasks(project)[-1]
-    assert names(task.produces["outputs"], project) == {"results/ledger.csv"}
+    assert names(task.produces["outputs"], project) == {"results/ledger.csv", "README.md"}
     assert {"data/published/alpha/claims.csv", "data/published/beta/claims.csv"} <= names(
         task.depends_on["inputs"], project
     )
@@ -118,6 +118,10 @@ def test_what_changed_is_run_and_nothing_else(project):
     (project / "results/notebooks/20_beta.ipynb").unlink()
     assert ran() == {"10_alpha", "20_beta"}
     assert figure.read_text() == content
+    # A file that is gone is compared with nothing, so its absence has to be noticed by itself.
+    (project / "data/published/beta/claims.csv").unlink()
+    assert ran() == {"20_beta", "30_fresh"}
+    assert ran() == set()
 
 
 def test_a_failure_leaves_the_others_running_and_is_tried_again(project):
