@@ -7,7 +7,7 @@ imports neither papermill nor pandas.
 
 from contextlib import contextmanager
 
-from pytask import Mark, PathNode, PythonNode, Task
+from pytask import Mark, NodeInfo, PathNode, PythonNode, Task
 
 from crmo_analysis.paths import ROOT
 from crmo_analysis.run import execute, output_files, read_parameters
@@ -73,7 +73,7 @@ def notebook_task(notebook, root=ROOT):
         depends_on={
             "notebook": _node(notebook),
             "inputs": [_node(path) for path in inputs],
-            "listing": _listing(inputs, root),
+            "listing": _listing(notebook.stem, notebook, inputs, root),
         },
         produces={"outputs": [_node(path) for path in outputs]},
     )
@@ -113,11 +113,12 @@ def ledger_task(root=ROOT):
     """
     inputs = [*(root / "data" / "published").glob("*/*"), root / "data" / "codebook.yaml", *_code(root)]
     inputs = sorted(path for path in inputs if path.is_file())
+    path = root / "crmo_analysis" / "report.py"
     return Task(
         base_name="ledger",
-        path=root / "crmo_analysis" / "report.py",
+        path=path,
         function=write_ledger,
-        depends_on={"inputs": [_node(path) for path in inputs], "listing": _listing(inputs, root)},
+        depends_on={"inputs": [_node(path) for path in inputs], "listing": _listing("ledger", path, inputs, root)},
         produces={"outputs": [_node(root / "results" / "ledger.csv"), _node(root / "README.md")]},
     )
 
@@ -175,9 +176,12 @@ def _code(root):
     return [*(path for path in modules if path.name not in _WITHOUT_EFFECT), root / "requirements.lock"]
 
 
-def _listing(inputs, root):
+def _listing(task_name, path, inputs, root):
     """Make the names of the inputs an input too: a file that was deleted is on no list of files to compare."""
-    return PythonNode(value="\n".join(path.relative_to(root).as_posix() for path in inputs), hash=True)
+    value = "\n".join(item.relative_to(root).as_posix() for item in inputs)
+    # pytask remembers a value by this place, which must be the task's own.
+    place = NodeInfo(arg_name="listing", path=(), task_path=path, task_name=task_name, value=value)
+    return PythonNode(name=f"{task_name}::listing", value=value, hash=True, node_info=place)
 
 
 def _node(path):
