@@ -33,27 +33,22 @@ def repeated_counts(view: View) -> Iterator[Finding]:
 
 def repeated_values(view: View) -> Iterator[Finding]:
     """Compare medians, ranges, means, percentages, thresholds, dates and the like wherever they stand."""
-    groups: dict[tuple, list[Claim]] = {}
+    groups: list[list[Claim]] = []
     for claim in view.claims:
-        if claim.statistic in ("count", "rank"):
-            continue
-        for key, members in groups.items():
-            if key[:2] == (claim.statistic, "" if claim.patients else claim.of) and _same_target(
-                view, members[0], claim
-            ):
-                members.append(claim)
-                break
-        else:
-            groups[(claim.statistic, "" if claim.patients else claim.of, claim.claim_id)] = [claim]
-    for members in groups.values():
+        if claim.statistic not in ("count", "rank"):
+            same = next((members for members in groups if _same_target(view, members[0], claim)), None)
+            groups.append([claim]) if same is None else same.append(claim)
+    for members in groups:
         if len(members) > 1:
             yield from _compare_values(view, members)
 
 
 def _same_target(view: View, one: Claim, other: Claim) -> bool:
-    if one.patients is not None:
-        return view.meaning.same(one.group, other.group) and view.meaning.same(view.patients(one), view.patients(other))
-    return view.meaning.same(one.group, other.group)
+    if one.statistic != other.statistic or not view.meaning.same(one.group, other.group):
+        return False
+    if one.patients is None:
+        return one.of == other.of
+    return view.meaning.same(view.patients(one), view.patients(other))
 
 
 def _compare_values(view: View, members: Sequence[Claim]) -> Iterator[Finding]:

@@ -51,7 +51,6 @@ class Meaning:
         self._tied = cache(self._find_tied)
         self._is_empty = cache(self._nobody)
         self.entails = cache(self._entails)
-        self.excludes = cache(self._excludes)
         self.same = cache(self._same)
 
     def _entails(self, inner: Expression, outer: Expression) -> bool:
@@ -61,12 +60,9 @@ class Meaning:
             return self._is_empty(inner) or self._is_empty(Not(outer))
         return not (self._mask(inner, names) & ~self._mask(outer, names)).any()
 
-    def _excludes(self, one: Expression, other: Expression) -> bool:
+    def excludes(self, one: Expression, other: Expression) -> bool:
         """Return whether nobody can be in both."""
-        names = variables(one) | variables(other)
-        if not self._tied(one) & self._tied(other):
-            return self._is_empty(one) or self._is_empty(other)
-        return not (self._mask(one, names) & self._mask(other, names)).any()
+        return self.entails(one, Not(other))
 
     def _same(self, one: Expression, other: Expression) -> bool:
         """Return whether two expressions mean the same patients in every possible table."""
