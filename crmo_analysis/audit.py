@@ -5,14 +5,14 @@ that several readings are given for is ambiguous unless none of them can stand, 
 only conflicts with others where it does so under every reading of those others.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 
 from crmo_analysis import arithmetic, consistency
 from crmo_analysis.claims import Claim, ClaimsError, Study, with_step
 from crmo_analysis.codebook import Codebook, read_codebook
-from crmo_analysis.entailment import Meaning, RulesError
+from crmo_analysis.entailment import RulesError
 from crmo_analysis.quantities import Finding, View, meaning_of
 
 VERDICTS = ("matches", "differs", "conflicts", "ambiguous", "stated")
@@ -71,69 +71,83 @@ def audit_study(study: Study, codebook: Codebook | None = None) -> tuple[Audited
     ClaimsError
         If the study's rules contradict each other, or tie too many variables together.
     """
-    codebook = read_codebook() if codebook is None else codebook
-    meaning = meaning_of(study, codebook)
-
-    @cache
-    def views(*scenario: tuple[str, str]) -> dict[str, View]:
-        return _views(study, codebook, dict(scenario), meaning)
-
-    @cache
-    def findings(*scenario: tuple[str, str]) -> dict[str, list[Finding]]:
-        try:
-            return _findings(views(*scenario).values())
-        except RulesError as error:
-            raise ClaimsError(f"{study.study}/study.yaml, rules: {error}") from None
-
-    base = {name: next(iter(options)) for name, options in study.readings.items()}
-    for name, options in study.readings.items():  # of each statement the first reading that can stand
-        tried = ({**base, name: option} for option in options)
-        base = next((s for s in tried if _stands(study, name, s, findings(*s.items()))), base)
+    read = Readings(study, codebook)
     # Every reading in turn, the others at the base: enough, as no two of them interact.
-    scenarios = [(name, {**base, name: option}) for name, options in study.readings.items() for option in options]
-    by_scenario = {tuple(s.items()): findings(*s.items()) for s in (base, *(s for _, s in scenarios))}
-    fallen = {
-        tuple(s.items()) for name, s in scenarios if s != base and not _stands(study, name, s, findings(*s.items()))
-    }
+    scenarios = [(name, {**read.base, name: option}) for name, options in study.readings.items() for option in options]
+    by_scenario = {tuple(s.items()): read.findings(s) for s in (read.base, *(s for _, s in scenarios))}
+    fallen = {tuple(s.items()) for name, s in scenarios if s != read.base and not read.stands(name, s)}
     standing = {scenario: found for scenario, found in by_scenario.items() if scenario not in fallen}
     rows: dict[str, list[Claim]] = {}
     for claim in study.claims:
         rows.setdefault(claim.claim_id, []).append(claim)
     audited = (_verdict(claims, by_scenario, standing, study) for claims in rows.values())
-    shown = views(*base.items())
+    shown = read.views(read.base)
     return tuple(replace(a, x=x, n=n) for a in audited for x, n in [_share(a.claim, shown.get(a.claim.about))])
 
 
-def _stands(study: Study, name: str, scenario: Mapping[str, str], findings: Mapping[str, list[Finding]]) -> bool:
-    """Say whether the claims of a reading allow it."""
-    return all(
-        finding.outcome in ("matches", "stated")
-        for claim in study.claims
-        if claim.reading == f"{name}:{scenario[name]}"
-        for finding in findings.get(claim.claim_id, [])
-    )
+class Readings:
+    """What a study says under each of its readings; a scenario gives each reading's name an option.
 
+    Parameters
+    ----------
+    study : Study
+    codebook : mapping of str to Variable, optional
+        The project's own if left out.
 
-def _views(study: Study, codebook: Codebook, scenario: Mapping[str, str], meaning: Meaning) -> dict[str, View]:
-    """Return the claims of every cohort under one reading of the study; quoted cohorts are checked alone."""
-    options = [study.readings[name][option] for name, option in scenario.items()]
-    steps = {name: step for option in options for name, step in (option.get("step") or {}).items()}
-    readings = {f"{name}:{option}" for name, option in scenario.items()}
-    chosen = [claim for claim in study.claims if not claim.reading or claim.reading in readings]
-    return {
-        about: View([c for c in chosen if c.about == about], with_step(codebook, steps), study, meaning)
-        for about in dict.fromkeys(claim.about for claim in chosen)
-    }
+    Attributes
+    ----------
+    base : mapping of str to str
+        The scenario of the first readings that can stand by themselves.
+    """
 
+    def __init__(self, study: Study, codebook: Codebook | None = None):
+        self.study = study
+        self._codebook = read_codebook() if codebook is None else codebook
+        self._meaning = meaning_of(study, self._codebook)
+        self._views, self._findings = cache(self._view), cache(self._find)
+        self.base = {name: next(iter(options)) for name, options in study.readings.items()}
+        for name, options in study.readings.items():
+            tried = ({**self.base, name: option} for option in options)
+            self.base = next((scenario for scenario in tried if self.stands(name, scenario)), self.base)
 
-def _findings(views: Iterable[View]) -> dict[str, list[Finding]]:
-    """Run every check; findings by claim id."""
-    findings: dict[str, list[Finding]] = {}
-    for view in views:
-        for check in (*arithmetic.CHECKS, *consistency.CHECKS):
-            for finding in check(view):
-                findings.setdefault(finding.claim_id, []).append(finding)
-    return findings
+    def views(self, scenario: Mapping[str, str]) -> dict[str, View]:
+        """Return the claims of every cohort; quoted cohorts are checked alone."""
+        return self._views(tuple(scenario.items()))
+
+    def findings(self, scenario: Mapping[str, str]) -> dict[str, list[Finding]]:
+        """Run every check; findings by claim id."""
+        return self._findings(tuple(scenario.items()))
+
+    def stands(self, name: str, scenario: Mapping[str, str]) -> bool:
+        """Say whether the claims of a reading allow it."""
+        return all(
+            finding.outcome in ("matches", "stated")
+            for claim in self.study.claims
+            if claim.reading == f"{name}:{scenario[name]}"
+            for finding in self.findings(scenario).get(claim.claim_id, [])
+        )
+
+    def _view(self, scenario: tuple[tuple[str, str], ...]) -> dict[str, View]:
+        options = [self.study.readings[name][option] for name, option in scenario]
+        steps = {name: step for option in options for name, step in (option.get("step") or {}).items()}
+        readings = {f"{name}:{option}" for name, option in scenario}
+        chosen = [claim for claim in self.study.claims if not claim.reading or claim.reading in readings]
+        codebook = with_step(self._codebook, steps)
+        return {
+            about: View([c for c in chosen if c.about == about], codebook, self.study, self._meaning)
+            for about in dict.fromkeys(claim.about for claim in chosen)
+        }
+
+    def _find(self, scenario: tuple[tuple[str, str], ...]) -> dict[str, list[Finding]]:
+        found: dict[str, list[Finding]] = {}
+        try:
+            for view in self._views(scenario).values():
+                for check in (*arithmetic.CHECKS, *consistency.CHECKS):
+                    for finding in check(view):
+                        found.setdefault(finding.claim_id, []).append(finding)
+        except RulesError as error:
+            raise ClaimsError(f"{self.study.study}/study.yaml, rules: {error}") from None
+        return found
 
 
 def _share(claim: Claim, view: View | None) -> tuple[int | None, int | None]:

@@ -2,14 +2,12 @@
 
 import difflib
 import os
-import signal
-import time
 from contextlib import contextmanager
 from pathlib import Path
 
 import click
 
-from crmo_analysis import __version__, warm
+from crmo_analysis import __version__, progress, warm
 from crmo_analysis.paths import PUBLISHED, ROOT
 
 # Imports that take long are inside the commands that need them: `crmo --help` should not wait for pandas.
@@ -59,10 +57,11 @@ def reproduce(studies, jobs, fresh):
     chosen = [path.stem for path, study in by_notebook.items() if not studies or study in studies]
     if not chosen:
         raise Wrong(f"there is no notebook in {ROOT / 'notebooks'}. Its name must start with a digit.")
-    if not studies and (ROOT / "crmo_analysis" / "report.py").is_file():
-        chosen.append("ledger")
+    if (ROOT / "crmo_analysis" / "report.py").is_file():
+        chosen += [f"cohort_{study}" for study in studies or known]
+        chosen += [] if studies else ["ledger", "datapackage"]
     # One more than cores: a notebook spends part of its time waiting for its kernel to start and to stop.
-    raise SystemExit(_build(chosen, jobs or (os.cpu_count() or 1) + 1, fresh))
+    raise SystemExit(progress.build(chosen, jobs or (os.cpu_count() or 1) + 1, fresh))
 
 
 @main.command()
@@ -130,6 +129,117 @@ def _print_ledger(ledger):
     console.print(f"{len(ledger)} claims: " + ", ".join(f"{counts.get(name, 0)} {name}" for name in VERDICTS))
 
 
+@main.command()
+@click.argument("study")
+@click.option("--reading", "readings", multiple=True, metavar="NAME:OPTION", help="Read the study so; repeatable.")
+@click.option("--format", "style", type=click.Choice(["text", "json"]), default="text", help="How to print it.")
+@click.option("--seconds", type=float, default=60, show_default=True, help="Time allowed.")
+def conflicts(study, readings, style, seconds):
+    """List the printed numbers of STUDY that cannot stand together, and why."""
+    with _study_errors(study):
+        from crmo_analysis import report
+        from crmo_analysis.claims import read_study
+        from crmo_analysis.conflicts import conflicts as list_conflicts
+
+        loaded = read_study(study)
+        found = list_conflicts(loaded, _readings(loaded, readings), seconds=seconds)
+    click.echo(report.conflicts_json(loaded, found) if style == "json" else report.conflicts_text(loaded, found))
+    if not found.is_complete:
+        raise Stopped(f"not proved: {seconds:g} s were not enough to list all conflicts; try a larger --seconds")
+
+
+@main.command()
+@click.argument("study")
+@click.option("--count", type=click.IntRange(1, 1000), default=1, show_default=True, help="How many tables.")
+@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Other seeds give other tables.")
+@click.option("--out", type=click.Path(path_type=Path, dir_okay=False), help="File; several are numbered.")
+@click.option("--seconds", type=float, default=60, show_default=True, help="Time allowed.")
+def reconstruct(study, count, seed, out, seconds):
+    """Make tables of patients that fit every printed number of STUDY, or as many as can stand together."""
+    with _study_errors(study):
+        from crmo_analysis import datapackage
+        from crmo_analysis.claims import read_study
+        from crmo_analysis.fitting import fit
+        from crmo_analysis.reconstruct import is_only_table
+
+        fitted = fit(read_study(study), seconds=seconds)
+        out = out or Path(f"{study}_reconstructed.csv")
+        written = datapackage.write_tables(fitted, out, count, seed, seconds)
+        only = is_only_table(fitted, seconds)
+    for path in written:
+        click.echo(f"{_short(path)}: {fitted.n} patients, reconstructed")
+    if fitted.given_up:
+        click.echo(f"Claims given up, because not all can stand together: {', '.join(fitted.given_up_ids)}.")
+    if count > 1:
+        click.echo("The tables are as unlike each other as could be found. They are not a random sample.")
+    if only:
+        click.echo(
+            "Warning: only one table fits, up to its order. The printed numbers describe single patients.", err=True
+        )
+
+
+@main.command()
+@click.argument("study")
+@click.argument("expression")
+@click.option("--format", "style", type=click.Choice(["text", "json"]), default="text", help="How to print it.")
+@click.option("--witness", type=click.Path(path_type=Path, file_okay=False), help="Folder for a table at either end.")
+@click.option("--seconds", type=float, default=60, show_default=True, help="Time allowed.")
+def bounds(study, expression, style, witness, seconds):
+    """Bound a number that STUDY did not print, such as "count(femur & tibia)"."""
+    with _study_errors(study):
+        from crmo_analysis import datapackage, report
+        from crmo_analysis.bounds import bounds as find_bounds
+        from crmo_analysis.bounds import parse_question
+        from crmo_analysis.claims import read_study
+        from crmo_analysis.codebook import read_codebook
+        from crmo_analysis.fitting import fit
+
+        loaded = read_study(study)
+        parse_question(expression, read_codebook())
+        found = find_bounds(fit(loaded, seconds=seconds), expression, seconds)
+        if witness:
+            datapackage.write_witnesses(found, witness)
+    if found.lower.value is None and found.is_proved:
+        raise Wrong("in no table that fits is there anybody of whom this is asked")
+    click.echo(report.bounds_json(found) if style == "json" else report.bounds_text(found))
+    if not found.is_proved:
+        raise Stopped(f"not proved within {seconds:g} s; what is shown is what was found, not a fact")
+
+
+def _readings(study, given):
+    chosen = {}
+    for text in given:
+        name, _, option = text.partition(":")
+        if option not in study.readings.get(name, {}):
+            known = ", ".join(f"{n}:{o}" for n, options in study.readings.items() for o in options)
+            raise Wrong(f"{study.study} has no reading {text!r}. It has {known or 'none'}.")
+        chosen[name] = option
+    return chosen
+
+
+@contextmanager
+def _study_errors(study):
+    """Check the name of a study, and show what can go wrong with its joint model as a message."""
+    _check_studies([study], sorted(path.parent.name for path in PUBLISHED.glob("*/study.yaml")))
+    from crmo_analysis.claims import ClaimsError
+    from crmo_analysis.codebook import CodebookError
+    from crmo_analysis.entailment import RulesError
+    from crmo_analysis.expressions import ExpressionError
+    from crmo_analysis.joint import OutOfTimeError
+    from crmo_analysis.patterns import TooManyPatternsError, UnlimitedError
+    from crmo_analysis.reconstruct import NoTableError
+    from crmo_analysis.simulate import NoSimulationError
+
+    wrong = (ClaimsError, CodebookError, ExpressionError, RulesError, UnlimitedError, TooManyPatternsError)
+    with _plain_errors(*wrong):
+        try:
+            yield
+        except OutOfTimeError as error:
+            raise Stopped(f"not proved: {error}; try a larger --seconds") from None
+        except (NoTableError, NoSimulationError) as error:
+            raise Stopped(str(error)) from None
+
+
 @contextmanager
 def _plain_errors(*kinds):
     """Show errors of these kinds as a message, without the way through the program."""
@@ -150,153 +260,6 @@ def _check_studies(studies, known):
 def _short(path):
     path, here = Path(path).absolute(), Path.cwd()
     return path.relative_to(here) if path.is_relative_to(here) else path
-
-
-_COLOURS = {"failed": "bold red", "done": "green", "running": "bold"}
-
-
-class Board:
-    """One line a notebook: what it is doing, and for how long.
-
-    Parameters
-    ----------
-    names : list of str
-        What will be shown, in this order.
-    console : rich.console.Console
-        Where. A terminal is redrawn in place; anywhere else a line is added when something has ended.
-    """
-
-    def __init__(self, names, console):
-        self.console = console
-        self.states = dict.fromkeys(names, "waiting")
-        self.starts, self.ends = {}, {}
-        self.width = max(map(len, names))
-
-    def started(self, name):
-        """Note that a notebook is running now."""
-        self.starts[name], self.states[name] = time.monotonic(), "running"
-
-    def ended(self, name, state):
-        """Note that a notebook has ended, and how."""
-        self.ends[name], self.states[name] = time.monotonic(), state
-        if not self.console.is_terminal:
-            self.console.print(self.line(name))
-
-    def interrupted(self):
-        """Note that nothing goes on; return the message."""
-        for name, state in self.states.items():
-            if state not in ("done", "waiting"):
-                self.ends[name], self.states[name] = time.monotonic(), "stopped"
-        return ["Stopped by Ctrl-C. The same command goes on with what is not done."]
-
-    def line(self, name):
-        """Write one line: name, state, seconds."""
-        from rich.text import Text
-
-        state, start = self.states[name], self.starts.get(name)
-        seconds = f"{self.ends.get(name, time.monotonic()) - start:6.1f} s" if start else ""
-        line = Text(f"{name:<{self.width}}  ")
-        return line.append(f"{state:<9}", style=_COLOURS.get(state, "dim")).append(seconds)
-
-    def __rich__(self):
-        from rich.console import Group
-
-        return Group(*map(self.line, self.states))
-
-
-def _build(names, jobs, fresh):
-    """Let pytask run what has changed among these tasks; return the exit code."""
-    from rich.console import Console
-    from rich.live import Live
-
-    from crmo_analysis import tasks
-
-    console = Console(highlight=False)
-    board, start = Board(names, console), time.monotonic()
-    tasks.listeners.append(board)
-    try:
-        with Live(board, console=console, refresh_per_second=8, transient=not console.is_terminal) as live:
-            session, interrupted = _pytask(names, jobs, fresh)
-            errors = _read_reports(session, board) if not interrupted else board.interrupted()
-            live.update(board)
-    finally:
-        tasks.listeners.remove(board)
-        warm.stop()
-    for error in errors:
-        console.print(f"\n{error}", markup=False, soft_wrap=True)
-    states = list(board.states.values())
-    counts = {state: states.count(state) for state in ("done", "unchanged", "failed", "stopped", "waiting")}
-    summary = ", ".join(f"{count} {state}" for state, count in counts.items() if count)
-    console.print(f"{summary}; {time.monotonic() - start:.1f} s")
-    if interrupted:
-        return 130
-    return 1 if errors or counts["failed"] else 0
-
-
-def _pytask(names, jobs, fresh):
-    import pytask
-
-    # Several notebooks write to one terminal only through our board, so pytask neither captures nor prints.
-    pytask.console.quiet = True
-    parallel = _threads(jobs) if jobs > 1 and len(names) > 1 else {}
-    with _stopped_by_interrupt() as interrupts:
-        session = pytask.build(
-            paths=[ROOT / "crmo_analysis" / "tasks.py"],
-            task_files=["tasks.py"],
-            expression=" or ".join(names),
-            force=fresh,
-            capture="no",
-            verbose=0,
-            **parallel,
-        )
-    pytask.console.quiet = False
-    return session, bool(interrupts)
-
-
-def _threads(jobs):
-    """Return the options for so many notebooks at the same time."""
-    from pytask_parallel import execute
-
-    # pytask-parallel looks for ended tasks, and starts the next, at intervals that grow to a second: as long as a
-    # short notebook takes. There is no option for it, so that list of intervals is filled anew.
-    if sleeper := getattr(execute, "_Sleeper", None):
-        sleeper().timings[:] = [0.02] * 10
-    return {"n_workers": jobs, "parallel_backend": "threads"}
-
-
-@contextmanager
-def _stopped_by_interrupt():
-    # Notebooks run in threads, which Ctrl-C does not reach; without their kernels they come to an end.
-    interrupts = []
-
-    def stop_kernels(number, frame):
-        interrupts.append(number)
-        warm.stop()
-        raise KeyboardInterrupt
-
-    before = signal.signal(signal.SIGINT, stop_kernels)
-    try:
-        yield interrupts
-    finally:
-        signal.signal(signal.SIGINT, before)
-
-
-def _read_reports(session, board):
-    """Fill in the board from pytask's reports; return the messages of what went wrong."""
-    errors = []
-    for report in session.collection_reports:
-        if report.outcome.name == "FAIL":
-            errors.append(str(report.exc_info[1]))
-    for report in session.execution_reports:
-        name, outcome = report.task.base_name, report.outcome.name
-        if outcome == "SKIP_UNCHANGED":
-            board.states[name] = "unchanged"
-        elif outcome == "FAIL":
-            board.states[name] = "failed"
-            errors.append(str(report.exc_info[1]))
-    if session.exit_code and not errors:
-        errors.append(f"pytask could not start ({session.exit_code.name}); run `pytask` here to see why.")
-    return errors
 
 
 if __name__ == "__main__":

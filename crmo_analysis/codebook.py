@@ -14,7 +14,7 @@ TYPES = ("boolean", "integer", "decimal", "category", "date")
 LEVELS = ("patient", "study")
 FIELDS = (
     {"label", "negation", "type", "unit", "step", "minimum", "maximum", "categories"}  # what a value can be
-    | {"level", "group", "impossible", "counts", "from", "to"}  # how it is used
+    | {"level", "group", "impossible", "counts", "at_least", "from", "to"}  # how it is used
 )
 
 
@@ -39,6 +39,7 @@ class Variable:
     group: str = ""
     impossible: frozenset[int] = frozenset()
     counts: str = ""
+    at_least: str = ""
     start: str = ""
     end: str = ""
 
@@ -67,13 +68,21 @@ def read_yaml(path: Path) -> object:
 
 
 @cache
-def read_codebook(path: Path = paths.CODEBOOK) -> Codebook:
+def read_section(section: str, path: Path = paths.CODEBOOK) -> Mapping:
+    """Return another part of the codebook as it stands: `missing`, `units`, `bones` or `rules`."""
+    return read_yaml(path).get(section, {})
+
+
+@cache
+def read_codebook(path: Path = paths.CODEBOOK, section: str = "variables") -> Codebook:
     """Read and check the codebook.
 
     Parameters
     ----------
     path : Path
-        A YAML file with a mapping `variables`: name to fields.
+        A YAML file with a mapping of name to fields.
+    section : str
+        That mapping: `variables` of a patient or a study, or `lesions`, the variables of one lesion.
 
     Returns
     -------
@@ -86,10 +95,10 @@ def read_codebook(path: Path = paths.CODEBOOK) -> Codebook:
         With every problem of the file at once.
     """
     try:
-        entries = read_yaml(path)["variables"]
+        entries = read_yaml(path)[section]
         items = list(entries.items())
     except (OSError, UnicodeDecodeError, yaml.YAMLError, KeyError, TypeError, AttributeError) as error:
-        message = f"{path}: not a readable codebook ({error}); expected YAML with a mapping 'variables'"
+        message = f"{path}: not a readable codebook ({error}); expected YAML with a mapping '{section}'"
         raise CodebookError(message) from None
     problems: list[str] = []
     variables = {str(name): _variable(str(name), fields, problems) for name, fields in items}
@@ -128,7 +137,10 @@ def _variable(name: str, fields: object, problems: list[str]) -> Variable | None
         problems.append(f"{name}: step is {fields['step']!r}, expected a number above 0")
     if len(problems) > found:
         return None
-    text = {field: str(fields.get(field, "")) for field in ("label", "negation", "type", "unit", "group", "counts")}
+    text = {
+        field: str(fields.get(field, ""))
+        for field in ("label", "negation", "type", "unit", "group", "counts", "at_least")
+    }
     return Variable(
         name=name,
         categories=tuple(str(category) for category in fields.get("categories", ())),

@@ -323,23 +323,26 @@ def ranks(view: View) -> Iterator[Finding]:
     """Check "most common" against the other variables of the group, or the other values of the variable."""
     for claim in view.claims:
         own = view.count_of(view.patients(claim)) if claim.statistic == "rank" else None
-        if own is None or own.value is None:
-            continue
-        kind = _ranked_among(claim.patients, view)
-        beside = [c for c in view.claims if c.statistic == "rank" and c.where == claim.where]
-        named = {leaf for c in beside for leaf in _leaves(c.patients)}
-        others = [
-            count
-            for count in view.counts
-            if count.value is not None and kind and _ranked_among(count.patients, view) == kind
-            and not set(_leaves(count.patients)) & named
-            and view.meaning.entails(count.patients, claim.group)
-        ]  # fmt: skip
+        others = rivals(view, claim) if own is not None and own.value is not None else []
         if others:
             most = max(others, key=lambda count: count.value)
             outcome = "matches" if own.value >= most.value else "conflicts"
             reason = f"{own.value} patients; the most of any other that is counted is {most.value}."
             yield Finding(claim.claim_id, outcome, reason, str(own.value), related=(*own.ids, *most.ids))
+
+
+def rivals(view: View, claim: Claim) -> list[Count]:
+    """Return the printed counts that what is called most common is compared with."""
+    kind = _ranked_among(claim.patients, view)
+    beside = [c for c in view.claims if c.statistic == "rank" and c.where == claim.where]
+    named = {leaf for c in beside for leaf in _leaves(c.patients)}
+    return [
+        count
+        for count in view.counts
+        if count.value is not None and kind and _ranked_among(count.patients, view) == kind
+        and not set(_leaves(count.patients)) & named
+        and view.meaning.entails(count.patients, claim.group)
+    ]  # fmt: skip
 
 
 def _leaves(patients: Expression) -> list[Expression]:

@@ -119,3 +119,39 @@ def fisher_interval(r: float, n: int, confidence: float = 0.95) -> tuple[float, 
         raise ValueError(f"r is {r} and n is {n}; expected r between -1 and 1, and n of at least 4")
     z, half = math.atanh(r), ndtri(0.5 + confidence / 2) / math.sqrt(n - 3)
     return math.tanh(z - half), math.tanh(z + half)
+
+
+def statistic(name: str, values: pd.Series) -> Fraction | None:
+    """Compute a statistic of values without missing ones, exactly.
+
+    Parameters
+    ----------
+    name : str
+        count, percent (of values that are 1), fraction, rank (as count), mean, sum, median, min, max, or value
+        (the smallest).
+    values : Series of numbers
+        For shares, 1 for the patients counted and 0 for the others.
+
+    Returns
+    -------
+    Fraction or None
+        None where there are no values; a count of nobody is 0.
+    """
+    exact = sorted(Fraction(str(value)) for value in values)
+    n, total = len(exact), sum(exact, Fraction(0))
+    if name in ("count", "rank", "sum"):
+        return total
+    if not n:
+        return None
+    match name:
+        case "percent":
+            return 100 * total / n
+        case "fraction" | "mean":
+            return total / n
+        case "median":
+            return (exact[(n - 1) // 2] + exact[n // 2]) / 2
+        case "min" | "value":
+            return exact[0]
+        case "max":
+            return exact[-1]
+    raise ValueError(f"{name!r} is no statistic of a table")

@@ -254,3 +254,35 @@ def _compared(column, sign, value):
         case "==":
             return column == value
     return column != value
+
+
+def in_words(tree: Expression, codebook: Codebook) -> str:
+    """Say an expression in the codebook's labels."""
+    match tree:
+        case Everyone():
+            return "All patients"
+        case Is(name):
+            return codebook[name].label
+        case Compare(name, "!=", "none"):
+            return codebook[name].label
+        case Compare(name, "!=", str() as value):
+            return f"{codebook[name].label}: not {value.replace('_', ' ')}"
+        case Compare(name, "==", str() as value):
+            return f"{codebook[name].label}: {value.replace('_', ' ')}"
+        case Compare(name, ">=", value):
+            return f"{codebook[name].label}, at least {value}"
+        case Compare(name, "==", value):
+            return f"{codebook[name].label}: {value}"
+        case Compare(name, sign, value):
+            return f"{codebook[name].label} {sign} {value}"
+        case Not(Is(name)) if codebook[name].negation:
+            return codebook[name].negation
+        case Not(inner):
+            return f"Not: {in_words(inner, codebook)[:1].lower()}{in_words(inner, codebook)[1:]}"
+        case And(Compare(name, ">=", low), Compare(other, "<=", high)) if name == other:
+            return f"{codebook[name].label} {low} to {high}"
+        case And(left, right):
+            return f"{in_words(left, codebook)} and {in_words(right, codebook)}"
+        case Or(left, right):
+            return f"{in_words(left, codebook)} or {in_words(right, codebook)}"
+    raise TypeError(f"{tree!r} is no expression")

@@ -52,6 +52,7 @@ STYLE = {
     "savefig.dpi": 300,
     "path.simplify": False,
 }
+WATERMARKS = {"reconstructed": "RECONSTRUCTED", "simulated": "SIMULATED"}
 # PNG comes last: it is drawn at the figure's own resolution, in which text is measured afterwards.
 FORMATS = {
     "svg": {"Date": None, "Creator": None},
@@ -347,6 +348,122 @@ def ranges(frame: pd.DataFrame, title: str, subtitle: str) -> Figure:
     return figure
 
 
+def bounds(frame: pd.DataFrame, title: str, subtitle: str) -> Figure:
+    """Draw how many patients can have both of two findings: one bar a pair, from the fewest to the most.
+
+    Parameters
+    ----------
+    frame : DataFrame
+        `first, second, lower, upper, n, is_proved`: what is counted, in words, and how many of n have both.
+    """
+    figure, axes = blank(26 + 8.4 * len(frame), title, subtitle, left=0.43, bottom=14)
+    margin = mpl.transforms.blended_transform_factory(figure.transFigure, axes.transData)
+    with mpl.rc_context(STYLE):
+        for place, row in enumerate(frame.itertuples()):
+            axes.plot([0, row.n], [-place] * 2, color=FAINT, lw=5, solid_capstyle="butt", zorder=1)
+            settled = row.lower == row.upper
+            if settled:
+                axes.plot(row.lower, -place, "D", color=BLUE, ms=4.4, zorder=3, clip_on=False)
+            else:
+                style = "-" if row.is_proved else (0, (1.2, 0.4))
+                axes.plot([row.lower, row.upper], [-place] * 2, color=ORANGE, lw=5, ls=style, solid_capstyle="butt")
+            text = f"{row.lower:g}" if settled else f"{row.lower:g} to {row.upper:g}"
+            axes.text(row.n, -place, f"   {text} of {row.n:g}", va="center", ha="left", fontsize=7, color=INK)
+            for line, shift in ((row.first, 0.2), (f"and {row.second}", -0.2)):
+                axes.text(0.015, -place + shift, line, transform=margin, va="center", fontsize=6.6, color=INK)
+        most = float(frame["n"].max())
+        axes.set(xlim=(0, 1.3 * most), ylim=(-len(frame) + 0.4, 0.45), yticks=[], xlabel="patients")
+        axes.set_xticks(mpl.ticker.MaxNLocator(5, integer=True).tick_values(0, most))
+        axes.set_xticks([tick for tick in axes.get_xticks() if tick <= most])
+        axes.spines["bottom"].set_bounds(0, most)
+        handles = [
+            mpl.lines.Line2D([], [], color=ORANGE, lw=4, label="possible: some table has so many"),
+            mpl.lines.Line2D([], [], color=BLUE, marker="D", ms=4.4, ls="", label="settled: every table has"),
+            mpl.lines.Line2D([], [], color=FAINT, lw=4, label="all of the smaller group"),
+        ]
+        figure.legend(handles=handles, ncols=3, loc="lower left", bbox_to_anchor=(0.005, 0), handlelength=1.6)
+    return figure
+
+
+def patients(
+    frame: pd.DataFrame, sections: Mapping[str, Sequence[str]], labels: Mapping[str, str], title: str, subtitle: str
+) -> Figure:
+    """Draw yes/no variables of a small table of patients: one column a patient, one row a variable.
+
+    Parameters
+    ----------
+    frame : DataFrame
+        One row a patient; boolean columns, missing where not reported.
+    sections : mapping of str to sequence of str
+        Headings and the columns below them.
+    labels : mapping of str to str
+        Of the columns.
+    """
+    rows = sum(len(names) + 1.6 for names in sections.values())
+    figure, axes = blank(24 + 4.3 * rows, title, subtitle, left=0.3, bottom=8)
+    place, n = 0.6, len(frame)
+    with mpl.rc_context(STYLE):
+        for heading, names in sections.items():
+            place -= 1.3
+            axes.text(-0.6, place, heading, ha="right", va="center", color=BLUE, fontsize=7.2)
+            place -= 0.3
+            for name in names:
+                place -= 1
+                values = frame[name]
+                for patient, value in enumerate(values):
+                    missing = pd.isna(value)
+                    colour = PAPER if missing else (BLUE if value else FAINT)
+                    axes.plot(patient, place, "s", ms=7.2, color=colour, mec=MUTED if missing else colour, mew=0.4)
+                axes.text(-0.8, place, labels[name], ha="right", va="center", fontsize=6.8, color=INK)
+                axes.text(
+                    n - 0.2,
+                    place,
+                    f"{int(values.fillna(False).sum())}/{int(values.notna().sum())}",
+                    va="center",
+                    fontsize=6.8,
+                )
+        axes.set(xlim=(-0.6, n + 1), ylim=(place - 0.8, 0), yticks=[], xticks=range(n), xticklabels=range(1, n + 1))
+        axes.tick_params(axis="x", length=0)
+        axes.spines["bottom"].set_visible(False)
+        axes.set_xlabel("row of the table; filled: yes, grey: no, empty: not reported", labelpad=1)
+    return figure
+
+
+def scatter(frame: pd.DataFrame, x: str, y: str, title: str, subtitle: str, xlabel: str, ylabel: str) -> Figure:
+    """Draw one point a patient; patients with the same values are moved apart a little, in a fixed way."""
+    figure, axes = blank(90, title, subtitle, left=0.1)
+    together = frame.groupby([x, y]).cumcount()
+    angle = 2.4 * together  # the golden angle spreads points of a heap evenly
+    step = 0.12 * np.sqrt(together)
+    with mpl.rc_context(STYLE):
+        axes.plot(
+            frame[x] + step * np.cos(angle),
+            frame[y] + step * np.sin(angle),
+            "o",
+            color=BLUE,
+            ms=4,
+            mec=PAPER,
+            mew=0.4,
+            alpha=0.85,
+        )
+        axes.set(xlabel=xlabel, ylabel=ylabel)
+        for axis in (axes.xaxis, axes.yaxis):
+            axis.set_major_locator(mpl.ticker.MaxNLocator(integer=True))
+        axes.spines["left"].set_visible(True)
+        axes.tick_params(axis="y", size=2.5)
+        axes.grid(color=FAINT, lw=0.4)
+    return figure
+
+
+def watermark(figure: Figure, text: str) -> None:
+    """Write across a figure that what it shows was not observed."""
+    with mpl.rc_context(STYLE):
+        size = 1.15 * figure.get_figwidth() / MILLIMETRE / len(text) * 2
+        figure.text(
+            0.56, 0.47, text, ha="center", va="center", rotation=18, fontsize=size, color=INK, alpha=0.11, zorder=10
+        )
+
+
 def rounding_differences(frame: pd.DataFrame, title: str, subtitle: str) -> Figure:
     """Draw how far printed percentages lie from exact ones, by the rule that gives them.
 
@@ -435,6 +552,8 @@ def save(figure: Figure, stem: Path, data_csv: str, caption: str, alt: str, sour
     ValueError
         If a text runs over the figure's edge.
     """
+    if source in WATERMARKS:
+        watermark(figure, WATERMARKS[source])
     drawn = {ending: io.BytesIO() for ending in FORMATS}
     with mpl.rc_context(STYLE):
         for ending, metadata in FORMATS.items():

@@ -11,6 +11,7 @@ CODEBOOK = DATA / "codebook.yaml"
 PUBLISHED = DATA / "published"
 FIGURES = ROOT / "figures"
 RESULTS = ROOT / "results"
+COHORTS = DATA / "cohorts"
 
 
 def write_bytes_atomically(path, data):

@@ -187,6 +187,22 @@ def interval(printed: Printed) -> tuple[Fraction, Fraction]:
     return printed.value - unit, printed.value + unit
 
 
+def share_limits(printed: Printed, statistic: str) -> tuple[Fraction, Fraction, bool]:
+    """Return between which values a percentage or a fraction lies, and whether the ends are excluded.
+
+    "About a third" is nearer to a third than to the next of nothing, quarters, thirds, halves and everything.
+    """
+    if statistic == "percent" and printed.relation == "=":
+        return (*interval(printed), True)
+    value = printed.value
+    if printed.relation != "~":
+        return value, value, False
+    others = [*_SIMPLE_FRACTIONS, Fraction(0), Fraction(1)]
+    low = max((other for other in others if other < value), default=value)
+    high = min((other for other in others if other > value), default=value)
+    return (low + value) / 2, (high + value) / 2, False
+
+
 def nearest_simple_fraction(value: Fraction) -> Fraction:
     """Return which of a quarter, a third, a half, two thirds and three quarters is nearest."""
     return min(_SIMPLE_FRACTIONS, key=lambda fraction: abs(fraction - value))

@@ -1,6 +1,7 @@
 """Tables of an audit: the ledger of every claim, the scoreboard, and a study's descriptive tables."""
 
 import io
+import json
 from collections.abc import Sequence
 from fractions import Fraction
 
@@ -8,10 +9,14 @@ import pandas as pd
 
 from crmo_analysis import paths
 from crmo_analysis.audit import VERDICTS, Audited, audit_study
-from crmo_analysis.claims import read_study, studies
-from crmo_analysis.codebook import Codebook, read_codebook
+from crmo_analysis.bounds import Bounds, bounds
+from crmo_analysis.claims import Study, read_study, studies
+from crmo_analysis.codebook import read_codebook
+from crmo_analysis.conflicts import Conflicts, conflicts, with_conflicts
 from crmo_analysis.describe import interval_text, percent_text, proportion
-from crmo_analysis.expressions import And, Compare, Everyone, Expression, Is, Not, Or
+from crmo_analysis.expressions import Everyone, in_words, parse
+from crmo_analysis.fitting import Fit
+from crmo_analysis.reproduce import reproduce
 
 LEDGER = paths.RESULTS / "ledger.csv"
 LEDGER_COLUMNS = (
@@ -31,8 +36,143 @@ def ledger(audited: Sequence[Audited]) -> pd.DataFrame:
 
 
 def audit_all(names: Sequence[str] = ()) -> tuple[Audited, ...]:
-    """Audit the studies named, or all."""
-    return tuple(audited for study in names or studies() for audited in audit_study(read_study(study)))
+    """Audit the studies named, or all, alone and jointly."""
+    return tuple(audited for study in names or studies() for audited in audit_jointly(read_study(study)))
+
+
+def audit_jointly(study: Study) -> tuple[Audited, ...]:
+    """Audit a study, and let what only its joint model shows count as conflicts too."""
+    audited = audit_study(study)
+    if not any(a.claim.about == "own" and a.claim.patients == Everyone() for a in audited):
+        return audited  # without a number of patients there is no table
+    return with_conflicts(audited, conflicts(study, other_readings=False))
+
+
+def conflict_table(found: Conflicts) -> pd.DataFrame:
+    """Return one row a conflict: `reading, claims, why, resolved by`."""
+    rows = [
+        [_options(c.reading), " ".join(c.claim_ids), c.sentence, _options(c.resolved_by) or "none"] for c in found.found
+    ]
+    return pd.DataFrame(rows, columns=["reading", "claims", "why", "resolved by"])
+
+
+def implied(fitted: Fit, pairs: Sequence[str], seconds: float = 60) -> pd.DataFrame:
+    """Bound how many patients have both of two findings of which only each is counted.
+
+    Parameters
+    ----------
+    fitted : Fit
+    pairs : sequence of str
+        Expressions with one ``&`` each.
+    seconds : float
+        Time allowed for each.
+
+    Returns
+    -------
+    DataFrame
+        `expression, first, second, lower, upper, n, is_proved`, one row a pair: either finding in words with how many
+        have it, and the fewest and most with both, of the n who can have the rarer one.
+    """
+    codebook, rows = fitted.view.codebook, []
+    for pair in pairs:
+        both, *each = (bounds(fitted, f"count({text})", seconds, witnesses=False) for text in (pair, *pair.split("&")))
+        names = [in_words(parse(text, codebook), codebook) for text in pair.split("&")]
+        counted = [f"{name} ({_interval(count)})" for name, count in zip(names, each, strict=True)]
+        ends = [_plain(end.value) for end in (both.lower, both.upper)]
+        most = min(_plain(count.upper.value) for count in each)
+        rows.append([pair, *counted, *ends, most, both.is_proved])
+    return pd.DataFrame(rows, columns=["expression", "first", "second", "lower", "upper", "n", "is_proved"])
+
+
+def _interval(found: Bounds) -> str:
+    low, high = (_plain(end.value) for end in (found.lower, found.upper))
+    return str(low) if low == high else f"{low} to {high}"
+
+
+def reproduced(fitted: Fit, table: pd.DataFrame, where: str = "") -> pd.DataFrame:
+    """Set every claim of a study's own patients beside what a reconstructed table gives for it.
+
+    Parameters
+    ----------
+    fitted : Fit
+    table : DataFrame
+        Of the same study.
+    where : str
+        Only claims from places that start so; empty for all.
+
+    Returns
+    -------
+    DataFrame
+        `where, of, among, statistic, printed, from table, kept`, one row a claim; `kept` is "given up" for claims
+        that the table was not made to keep.
+    """
+    claims = [c for s in (*fitted.kept, *fitted.given_up) for c in s.claims if c.where.startswith(where)]
+    order = {claim.claim_id: place for place, claim in enumerate(fitted.view.claims)}
+    frame = reproduce(sorted(claims, key=lambda claim: order[claim.claim_id]), table, fitted.view.codebook)
+    frame["kept"] = ["given up" if i in fitted.given_up_ids else "yes" for i in frame["claim_id"]]
+    frame = frame.rename(columns={"from_table": "from table"})
+    return frame[["where", "of", "among", "statistic", "printed", "from table", "kept"]]
+
+
+def _options(pairs: Sequence[tuple[str, str]]) -> str:
+    return " ".join(f"{name}:{option}" for name, option in pairs)
+
+
+def conflicts_text(study: Study, found: Conflicts) -> str:
+    """Write conflicts as a list for reading."""
+    if not found.found:
+        return f"{study.study}: all printed numbers that can be modelled can stand together." * found.is_complete
+    lines = []
+    for number, conflict in enumerate(found.found, start=1):
+        lines.append(f"{number}. {conflict.sentence[:1].upper()}{conflict.sentence[1:]}")
+        lines.append(f"   claims: {', '.join(conflict.claim_ids)}")
+        for kind, pairs in (("read as", conflict.reading), ("resolved if read as", conflict.resolved_by)):
+            lines += [f"   {kind} {name}:{option}, {study.readings[name][option]['text']}" for name, option in pairs]
+    return "\n".join(lines)
+
+
+def conflicts_json(study: Study, found: Conflicts) -> str:
+    """Write conflicts as JSON."""
+    listed = [
+        {
+            "claims": list(conflict.claim_ids),
+            "statements": [list(statement.claim_ids) for statement in conflict.statements],
+            "reading": dict(conflict.reading),
+            "sentence": conflict.sentence,
+            "resolved_by": [f"{name}:{option}" for name, option in conflict.resolved_by],
+        }
+        for conflict in found.found
+    ]
+    result = {"study": study.study, "complete": found.is_complete, "conflicts": listed}
+    return json.dumps(result, ensure_ascii=False, indent=1)
+
+
+def bounds_json(found: Bounds) -> str:
+    """Write bounds as JSON."""
+    ends = {"lower": found.lower, "upper": found.upper}
+    result = {"expression": found.expression}
+    result |= {name: None if end.value is None else _plain(end.value) for name, end in ends.items()}
+    result |= {f"{name}_proved": end.is_proved for name, end in ends.items()}
+    result |= {"reading": dict(found.fitted.scenario), "given_up": list(found.fitted.given_up_ids)}
+    return json.dumps({**result, "depends_on_given_up": found.depends}, ensure_ascii=False, indent=1)
+
+
+def _plain(value: Fraction) -> int | float:
+    return int(value) if value.denominator == 1 else round(float(value), 6)
+
+
+def bounds_text(found: Bounds) -> str:
+    """Write bounds as sentences."""
+    ends = []
+    for name, end in (("at least", found.lower), ("at most", found.upper)):
+        value = "not found" if end.value is None else _plain(end.value)
+        ends.append(f"{name} {value} ({'proved' if end.is_proved else 'not proved'})")
+    lines = [f"{found.fitted.view.study.study}: {found.expression} is {ends[0]} and {ends[1]}."]
+    if found.fitted.given_up:
+        lines.append(f"Given up, because not all can stand together: {', '.join(found.fitted.given_up_ids)}.")
+    if found.depends:
+        lines.append("The interval depends on which of the conflicting claims are given up.")
+    return "\n".join(lines)
 
 
 def csv_text(frame: pd.DataFrame) -> str:
@@ -79,35 +219,6 @@ def with_scoreboard(text: str, table: pd.DataFrame) -> str:
     return before + start + "\n" + "\n".join(head + lines) + "\n" + end + after
 
 
-def label(tree: Expression, codebook: Codebook | None = None) -> str:
-    """Say an expression in the codebook's labels."""
-    codebook = read_codebook() if codebook is None else codebook
-    match tree:
-        case Everyone():
-            return "All patients"
-        case Is(name):
-            return codebook[name].label
-        case Compare(name, "==", str() as value):
-            return f"{codebook[name].label}: {value.replace('_', ' ')}"
-        case Compare(name, ">=", value):
-            return f"{codebook[name].label}, at least {value}"
-        case Compare(name, "==", value):
-            return f"{codebook[name].label}: {value}"
-        case Compare(name, sign, value):
-            return f"{codebook[name].label} {sign} {value}"
-        case Not(Is(name)) if codebook[name].negation:
-            return codebook[name].negation
-        case Not(inner):
-            return f"Not: {label(inner, codebook)[:1].lower()}{label(inner, codebook)[1:]}"
-        case And(Compare(name, ">=", low), Compare(other, "<=", high)) if name == other:
-            return f"{codebook[name].label} {low} to {high}"
-        case And(left, right):
-            return f"{label(left, codebook)} and {label(right, codebook)}"
-        case Or(left, right):
-            return f"{label(left, codebook)} or {label(right, codebook)}"
-    raise TypeError(f"{tree!r} is no expression")
-
-
 def proportions(audited: Sequence[Audited], claim_ids: Sequence[str]) -> pd.DataFrame:
     """Recompute shares from printed counts, with exact and Wilson 95 % intervals.
 
@@ -129,7 +240,7 @@ def proportions(audited: Sequence[Audited], claim_ids: Sequence[str]) -> pd.Data
     ValueError
         If a claim is no count of a group whose size is printed.
     """
-    by_id = {a.claim.claim_id: a for a in audited}
+    by_id, codebook = {a.claim.claim_id: a for a in audited}, read_codebook()
     rows = []
     for claim_id in claim_ids:
         claim, x, n = by_id[claim_id].claim, by_id[claim_id].x, by_id[claim_id].n
@@ -137,7 +248,7 @@ def proportions(audited: Sequence[Audited], claim_ids: Sequence[str]) -> pd.Data
             raise ValueError(f"{claim_id} is no count of a group whose size is printed")
         p = proportion(x, n)
         ends = [p.exact_low, p.exact_high, p.wilson_low, p.wilson_high]
-        named = (label(claim.patients), label(claim.group))
+        named = (in_words(claim.patients, codebook), in_words(claim.group, codebook))
         rows.append([*named, x, n, round(p.estimate, 6), *ends, by_id[claim_id].verdict, claim_id])
     columns = ["label", "group", "x", "n", "share", "exact_low", "exact_high", "wilson_low", "wilson_high"]
     return pd.DataFrame(rows, columns=[*columns, "verdict", "claim_id"])
@@ -213,7 +324,11 @@ def values(audited: Sequence[Audited]) -> pd.DataFrame:
             and claim.statistic in ("median", "mean", "sum", "min", "max")
             and codebook[claim.of].type != "date"
         ):
-            head = {"variable": codebook[claim.of].label, "among": label(claim.group), "unit": codebook[claim.of].unit}
+            head = {
+                "variable": codebook[claim.of].label,
+                "among": in_words(claim.group, codebook),
+                "unit": codebook[claim.of].unit,
+            }
             row = rows.setdefault((claim.of, claim.among), head)
             text = (
                 claim.printed

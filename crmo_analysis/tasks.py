@@ -1,4 +1,4 @@
-"""The tasks that pytask runs: one for every notebook, and the ledger of all claims.
+"""The tasks that pytask runs: one for every notebook, the cohorts and the ledger of all claims.
 
 pytask compares the content of every file that a task depends on, or leaves, with what it was after the last run, and
 runs the task again if anything differs. This module is imported to collect the tasks, so it reads notebooks but
@@ -131,6 +131,68 @@ def write_ledger(inputs, listing, outputs):
         report.write_ledger()
 
 
+def cohort_task(study, root=ROOT):
+    """Describe a study's reconstructed cohort to pytask.
+
+    Parameters
+    ----------
+    study : str
+        The study's id.
+    root : Path
+        The project's folder.
+
+    Returns
+    -------
+    pytask.Task
+        It depends on the study's printed numbers and on the package, and produces its table of patients.
+    """
+    name = f"cohort_{study}"
+    inputs = [*(root / "data" / "published" / study).glob("*"), root / "data" / "codebook.yaml", *_code(root)]
+    inputs = sorted(path for path in inputs if path.is_file())
+    path = root / "data" / "published" / study / "study.yaml"
+    outputs = [root / "data" / "cohorts" / f"{study}.csv", root / "results" / "cohorts" / f"{study}.json"]
+    return Task(
+        base_name=name,
+        path=path,
+        function=write_cohort,
+        depends_on={"inputs": [_node(path) for path in inputs], "listing": _listing(name, path, inputs, root)},
+        produces={"outputs": [_node(path) for path in outputs]},
+    )
+
+
+def write_cohort(inputs, listing, outputs):
+    """Write a cohort; the arguments are for pytask."""
+    from crmo_analysis import datapackage
+
+    study = outputs[0].stem
+    with _announced(f"cohort_{study}"):
+        datapackage.write_cohort(study)
+
+
+def package_task(studies, root=ROOT):
+    """Describe the data package of all cohorts to pytask."""
+    described = [root / "results" / "cohorts" / f"{study}.json" for study in studies]
+    path = root / "data" / "codebook.yaml"
+    return Task(
+        base_name="datapackage",
+        path=path,
+        function=write_package,
+        depends_on={
+            "inputs": [_node(path) for path in described],
+            "listing": _listing("datapackage", path, described, root),
+        },
+        produces={"outputs": [_node(root / "data" / "datapackage.json")]},
+    )
+
+
+def write_package(inputs, listing, outputs):
+    """Write the data package; the arguments are for pytask."""
+    from crmo_analysis import datapackage
+
+    with _announced("datapackage"):
+        datapackage.write_package()
+
+
 def project_tasks(root=ROOT):
     """Describe everything that a project makes to pytask.
 
@@ -142,12 +204,15 @@ def project_tasks(root=ROOT):
     Returns
     -------
     list of pytask.Task
-        One for every notebook, and the ledger.
+        One for every notebook and every cohort, the ledger and the data package.
     """
     tasks = [notebook_task(notebook, root) for notebook in notebook_studies(root)]
-    tasks += [ledger_task(root)] * (root / "crmo_analysis" / "report.py").is_file()
+    if (root / "crmo_analysis" / "report.py").is_file():
+        studies = sorted(path.parent.name for path in (root / "data" / "published").glob("*/study.yaml"))
+        tasks += [ledger_task(root), *(cohort_task(study, root) for study in studies), package_task(studies, root)]
     # The work grows with the claims. The longest tasks go first, so that none is left to run alone at the end.
-    sizes = [sum(node.path.stat().st_size for node in task.depends_on["inputs"]) for task in tasks]
+    paths = [[node.path for node in task.depends_on["inputs"]] for task in tasks]
+    sizes = [sum(path.stat().st_size for path in inputs if path.is_file()) for inputs in paths]
     for task, size in zip(tasks, sizes, strict=True):
         if size > sum(sizes) / len(sizes):
             task.markers.append(Mark("try_first", (), {}))

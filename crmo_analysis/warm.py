@@ -38,10 +38,11 @@ PRELOADED = (
     "seaborn",
     "statsmodels.stats.proportion",
 )
-# A thread does not survive a fork, so the libraries for linear algebra must not start any.
+# A thread does not survive a fork, so neither linear algebra nor Arrow's memory may start any.
 ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
+ONE_THREAD |= {"JE_ARROW_MALLOC_CONF": "background_thread:false"}
 # These read the command line or start this server; no notebook needs them.
-_NOT_PRELOADED = ("cli", "run", "tasks", "warm")
+_NOT_PRELOADED = ("cli", "progress", "run", "tasks", "warm")
 _LONGEST_FOLDER = 60
 
 _lock = threading.Lock()

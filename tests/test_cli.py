@@ -31,7 +31,7 @@ def folder(tmp_path, monkeypatch):
 def project(folder):
     """A project of its own, with a copy of the code that runs notebooks."""
     (folder / "crmo_analysis").mkdir()
-    for name in ("__init__", "paths", "run", "warm", "tasks", "cli"):
+    for name in ("__init__", "paths", "run", "warm", "tasks", "progress", "cli"):
         code = (PACKAGE / f"{name}.py").read_text(encoding="utf-8")
         # These notebooks need no statistics, and every command here loads the libraries anew.
         code = re.sub(r'    "(scipy|seaborn|statsmodels)[.\w]*",\n', "", code)
@@ -196,3 +196,69 @@ def test_an_interrupt_stops_the_notebooks(project):
     kernel = int((project / "waiting").read_text())
     with pytest.raises(ProcessLookupError):
         os.kill(kernel, 0)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "printed"),
+    [
+        (["conflicts", "hospach_2010"], "all printed numbers that can be modelled can stand together"),
+        (["bounds", "hospach_2010", "count(back_pain & vertebral_deformity)"], "at least 7 (proved) and at most 14"),
+    ],
+)
+def test_a_question_about_all_tables_is_answered(arguments, printed):
+    result = CliRunner().invoke(main, arguments)
+    assert result.exit_code == 0
+    assert printed in result.output
+
+
+def test_conflicts_name_their_claims_and_what_resolves_them():
+    result = CliRunner().invoke(main, ["conflicts", "sag_2019", "--format", "json"])
+    found = json.loads(result.output)
+    assert found["complete"]
+    switched = next(c for c in found["conflicts"] if c["reading"] == {"switched": "all"})
+    assert "need at least 9" in switched["sentence"]
+    assert "who reached remission on a drug was treated with it" in switched["sentence"]
+    assert "sag.treatments.anti_tnf" in switched["claims"]
+    assert switched["resolved_by"] == ["switched:etanercept"]
+
+
+def test_bounds_are_given_as_json():
+    result = CliRunner().invoke(main, ["bounds", "simm_2008", "percent(radiological_improvement)", "--format", "json"])
+    assert json.loads(result.output) == {
+        "expression": "percent(radiological_improvement)",
+        "lower": 80,
+        "upper": 80,
+        "lower_proved": True,
+        "upper_proved": True,
+        "reading": {},
+        "given_up": [],
+        "depends_on_given_up": False,
+    }
+
+
+def test_a_cohort_is_written_where_it_is_wanted(tmp_path):
+    result = CliRunner().invoke(main, ["reconstruct", "simm_2008", "--out", str(tmp_path / "a.csv")])
+    assert result.exit_code == 0
+    assert (tmp_path / "a.csv").read_text(encoding="utf-8").endswith(",yes\n")
+    assert "5 patients, reconstructed" in result.output
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "message"),
+    [
+        (["bounds", "hospach_2010", "count(bak_pain)"], 2, "'bak_pain' is not in the codebook; is 'back_pain' meant?"),
+        (["bounds", "hospach_2010", "variance(spine)"], 2, "is no question; expected as in count(femur & tibia)"),
+        (["bounds", "hospach_2010", "mean(n_spinal_lesions among ~spine & pamidronate)"], 2, "is there anybody"),
+        (["bounds", "hospach_2010", "count(spine)", "--seconds", "0"], 1, "not proved"),
+        (["conflicts", "sag_2019", "--seconds", "0"], 1, "not proved"),
+        (["reconstruct", "hospach_2010", "--seconds", "0", "--out", "never.csv"], 1, "not proved"),
+        (["conflicts", "sag_2019", "--reading", "months:third"], 2, "no reading 'months:third'. It has"),
+        (["reconstruct", "sag_201"], 2, "Did you mean sag_2019?"),
+    ],
+)
+def test_a_question_that_cannot_be_answered_is_refused(tmp_path, monkeypatch, arguments, code, message):
+    monkeypatch.chdir(tmp_path)
+    result = CliRunner().invoke(main, arguments)
+    assert result.exit_code == code
+    assert message in " ".join(result.output.split())
+    assert not list(tmp_path.iterdir())

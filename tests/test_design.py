@@ -9,10 +9,11 @@ from crmo_analysis import paths
 
 FLOORS = (
     {"paths", "codebook", "expressions", "printed"},
-    {"claims", "describe", "entailment", "granularity"},
-    {"quantities", "arithmetic", "consistency", "audit"},
-    {"warm", "run", "report", "figures", "notebook"},
-    {"tasks", "cli"},
+    {"claims", "describe", "entailment", "granularity", "patterns", "reproduce"},
+    {"quantities", "arithmetic", "consistency", "audit", "statements", "joint", "fitting"}
+    | {"reconstruct", "bounds", "conflicts", "simulate"},
+    {"warm", "run", "report", "figures", "notebook", "datapackage"},
+    {"tasks", "progress", "cli"},
 )
 FLOOR = {module: number for number, modules in enumerate(FLOORS) for module in modules}
 MODULES = {path.stem: ast.parse(path.read_text(encoding="utf-8")) for path in paths.PACKAGE.glob("[a-z]*.py")}

@@ -19,6 +19,7 @@ SECTIONS = [
     "Description",
     "Lesions and severity",
     "Checks",
+    "Implied by the numbers",
     "Compared with the publication",
     "Deviations and limitations",
 ]

@@ -6,7 +6,7 @@ from crmo_analysis import paths, report
 from crmo_analysis.audit import VERDICTS, audit_study
 from crmo_analysis.claims import read_study
 from crmo_analysis.codebook import read_codebook
-from crmo_analysis.expressions import parse
+from crmo_analysis.expressions import in_words, parse
 
 
 @pytest.fixture(scope="module")
@@ -63,7 +63,7 @@ def test_a_descriptive_table_shows_x_of_n_and_both_percentages():
     ],
 )
 def test_expressions_are_said_in_labels(text, expected):
-    assert report.label(parse(text, read_codebook())) == expected
+    assert in_words(parse(text, read_codebook()), read_codebook()) == expected
 
 
 def test_rounding_differences_are_exact():

@@ -1,0 +1,301 @@
+"""How small or large a number can be that a study did not print: its bounds over all tables that fit."""
+
+import math
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from itertools import product
+from time import monotonic
+
+import numpy as np
+import pandas as pd
+from ortools.sat.python import cp_model
+
+from crmo_analysis.codebook import Codebook
+from crmo_analysis.entailment import conjunction
+from crmo_analysis.expressions import Expression, ExpressionError, parse
+from crmo_analysis.fitting import Fit, of_everyone, other_choices
+from crmo_analysis.joint import Tables, solver
+from crmo_analysis.patterns import Axis
+from crmo_analysis.reconstruct import Solved, broken, near, plans_of, read_off, write_out
+from crmo_analysis.reproduce import value_of
+from crmo_analysis.statements import TOTALS, Plan, Quantity, divide, reported, where_known
+
+ASKED = ("count", "percent", "mean", "median", "min", "max", "sum")
+OTHER_CHOICES = 20  # so many other choices of what is given up are gone through
+_CALL = re.compile(r"\s*(?P<name>[a-z]+)\s*\((?P<inner>.*)\)\s*", re.DOTALL)
+
+
+@dataclass(frozen=True)
+class End:
+    """One end of an interval: its value, whether no table can go beyond, and a table that attains it."""
+
+    value: Fraction | None
+    is_proved: bool
+    table: pd.DataFrame | None
+
+
+@dataclass(frozen=True)
+class Bounds:
+    """The smallest and the largest value of a number over all tables that fit.
+
+    `depends` says that the interval would be another if others of the claims in conflict were given up.
+    """
+
+    expression: str
+    lower: End
+    upper: End
+    fitted: Fit
+    depends: bool
+
+    @property
+    def is_proved(self) -> bool:
+        """Whether both ends are."""
+        return self.lower.is_proved and self.upper.is_proved
+
+
+def parse_question(text: str, codebook: Codebook) -> tuple[Quantity, ...]:
+    """Parse what is asked of all tables.
+
+    Parameters
+    ----------
+    text : str
+        ``count(femur & tibia)``, ``percent(remission among anti_tnf)``, ``median(age_onset)``, also mean, min, max
+        and sum, or ``difference(percent(femur), percent(tibia))``.
+    codebook : mapping of str to Variable
+
+    Returns
+    -------
+    tuple of Quantity
+        One, or the two whose difference is asked.
+
+    Raises
+    ------
+    ExpressionError
+        If it is no such question.
+    """
+    match = _CALL.fullmatch(text) if len(text) <= 1000 else None
+    if not match or match["name"] not in (*ASKED, "difference"):
+        raise ExpressionError(
+            f"'{text[:60]}' is no question; expected as in count(femur & tibia), with one of {', '.join(ASKED)}, difference"
+        )
+    if match["name"] == "difference":
+        sides = _split(match["inner"], ",")
+        if len(sides) != 2 or any(side.strip().startswith("difference") for side in sides):
+            raise ExpressionError("a difference is of two, as in difference(percent(femur), percent(tibia))")
+        return tuple(quantity for side in sides for quantity in parse_question(side, codebook))
+    return (_quantity(match["name"], match["inner"], codebook),)
+
+
+def _quantity(name: str, inner: str, codebook: Codebook) -> Quantity:
+    of, *among = re.split(r"\bamong\b|,", inner, maxsplit=1)
+    of, group = of.strip(), parse(among[0] if among else "", codebook)
+    if name in ("count", "percent"):
+        return Quantity(name, of, parse(of or "(", codebook), group)
+    if of not in codebook:
+        parse(of or "(", codebook)
+        raise ExpressionError(f"'{of}' is not one variable; a {name} is of one variable")
+    if not codebook[of].is_numeric or codebook[of].level != "patient":
+        raise ExpressionError(f"{of} is of type {codebook[of].type} and has no {name} over patients")
+    return Quantity(name, of, None, group)
+
+
+def _split(text: str, sign: str) -> list[str]:
+    """Split a text at a sign outside parentheses."""
+    parts, depth = [""], 0
+    for letter in text:
+        depth += {"(": 1, ")": -1}.get(letter, 0)
+        if letter == sign and depth == 0:
+            parts.append("")
+        else:
+            parts[-1] += letter
+    return parts
+
+
+def bounds(fitted: Fit, text: str, seconds: float = 60, witnesses: bool = True) -> Bounds:
+    """Find the smallest and the largest value over all tables that fit.
+
+    Parameters
+    ----------
+    fitted : Fit
+    text : str
+        See `parse_question`.
+    seconds : float
+        Time allowed; an end on which it runs out is not proved.
+    witnesses : bool
+        Whether to write out, and check, a table of patients that attains each end.
+
+    Raises
+    ------
+    ExpressionError
+        If the text is no question.
+    """
+    deadline = monotonic() + seconds
+    known = reported(fitted.view)
+    asked = parse_question(text, fitted.view.codebook)
+    quantities = [_narrowed(fitted, quantity, known, deadline) for quantity in asked]
+    lower, upper = (_end(fitted, quantities, sign, deadline, witnesses) for sign in (-1, 1))
+    depends = False
+    names = frozenset().union(*(plan.part.names for plan in plans_of(fitted, quantities) if plan.asked))
+    for other in () if fitted.is_only else _others(fitted, names, deadline):
+        tried = [_best(plans_of(other, quantities), other.n, quantities, sign, deadline)[0] for sign in (-1, 1)]
+        depends |= tried != [lower.value, upper.value]
+    return Bounds(text, lower, upper, fitted, depends)
+
+
+def _narrowed(fitted: Fit, quantity: Quantity, known: Mapping[str, Expression], deadline: float) -> Quantity:
+    """Ask only about patients of whom the study reports, and about values that somebody can have."""
+    group = where_known(quantity.group, known)
+    if quantity.patients is not None:
+        return replace(quantity, group=group, patients=where_known(quantity.patients, known))
+    if quantity.of in known:
+        group = conjunction(group, known[quantity.of])
+    quantity = replace(quantity, group=group)
+    if quantity.statistic in TOTALS:
+        return quantity
+    coarse = replace(quantity, statistic="sum", within=(0, -1))
+    [plan] = [plan for plan in plans_of(fitted, [coarse]) if plan.asked]
+    tables, cells = Tables(plan, fitted.n), []
+    for statement in plan.statements:
+        tables.require(statement)
+    axis, below = plan.part.axes[quantity.of], tables.below(quantity.of, group)
+    for place, (low, high) in enumerate(zip(axis.lows.tolist(), axis.highs.tolist(), strict=True)):
+        tables.model.maximize(below[place] - (below[place - 1] if place else 0))
+        solved = solver(deadline - monotonic())
+        status = solved.solve(tables.model)
+        if status != cp_model.OPTIMAL or solved.objective_value > 0:
+            cells += [low, high]
+    return replace(quantity, within=(min(cells), max(cells))) if cells else quantity
+
+
+def _end(fitted: Fit, quantities: Sequence[Quantity], sign: int, deadline: float, witness: bool) -> End:
+    """Find one end, prove it a second time, and write out a table that attains it."""
+    plans = plans_of(fitted, quantities)
+    value, is_proved, found = _best(plans, fitted.n, quantities, sign, deadline)
+    if value is None:
+        return End(None, is_proved, None)
+    again, is_proved_again, _ = _best(plans, fitted.n, quantities, sign, deadline, plain=True)
+    is_proved = is_proved and is_proved_again and again == value
+    if not witness:
+        return End(value, is_proved, None)
+    rng = np.random.default_rng(0)
+    deadline = max(deadline, monotonic() + 10)  # for tables of what was not asked about, found in no time
+    others = [near(plan, fitted.n, rng, deadline, fine=False) for plan in plans if plan not in found]
+    table = write_out(fitted, [*found.values(), *filter(None, others)], rng) if None not in others else None
+    if table is not None:
+        values = [value_of(quantity, table) for quantity in quantities]
+        attained = None not in values and values[0] - (values[1] if len(values) > 1 else 0) == value
+        table = table if attained and not broken(fitted, table) else None
+    return End(value, is_proved and table is not None, table)
+
+
+def _best(
+    plans: Sequence[Plan], n: int, quantities: Sequence[Quantity], sign: int, deadline: float, plain: bool = False
+):
+    """Return the best value of a question, whether it is proved, and the solution of each part it is about."""
+    value, is_proved, found = Fraction(0), True, {}
+    for plan in plans:  # parts share no variable, so what is asked of two of them is best where each is best
+        weights = {q: 1 if place == 0 else -1 for place, q in enumerate(quantities) if q in plan.asked}
+        if weights:
+            best, proved, found[plan] = extreme(plan, n, weights, sign, deadline, plain)
+            if best is None:
+                return None, proved, {}
+            value, is_proved = value + best, is_proved and proved
+    return value, is_proved, found
+
+
+def extreme(
+    plan: Plan,
+    n: int | tuple[int, int],
+    weights: Mapping[Quantity, int],
+    sign: int,
+    deadline: float,
+    plain: bool = False,
+) -> tuple[Fraction | None, bool, Solved | None]:
+    """Find the largest (`sign` 1) or smallest (-1) weighted sum of quantities over the tables of one part.
+
+    Returns
+    -------
+    Fraction or None
+        None if no table was found in time, or nobody is meant in any.
+    bool
+        Whether it is proved that no table goes beyond.
+    Solved or None
+        A table that attains it.
+    """
+    tables = Tables(plan, n)
+    for statement in plan.statements:
+        tables.require(statement)
+    terms = [(weight, *_term(tables, quantity)) for quantity, weight in weights.items()]
+    sizes = {size.index: size for *_, size in terms if size is not None}
+    ranges = {place: _range(tables, size, deadline) for place, size in sizes.items()}
+    best, solution, is_proved = None, None, None not in ranges.values()
+    for chosen in product(*(found or () for found in ranges.values())):
+        size = dict(zip(ranges, chosen, strict=True))
+        for place, number in size.items():
+            domain = tables.model.proto.variables[place].domain
+            domain[0], domain[1] = number, number
+        parts = [(weight * scale / (size[s.index] if s is not None else 1), above) for weight, above, scale, s in terms]
+        common = math.lcm(*(factor.denominator for factor, _ in parts))
+        tables.model.maximize(sum(int(sign * factor * common) * above for factor, above in parts))
+        solved = solver(deadline - monotonic(), plain=plain)
+        status = solved.solve(tables.model)
+        is_proved &= status in (cp_model.OPTIMAL, cp_model.INFEASIBLE)
+        if status in (cp_model.OPTIMAL, cp_model.FEASIBLE):
+            value = sum(factor * solved.value(above) for factor, above in parts)
+            if best is None or sign * value > sign * best:
+                best, solution = value, read_off(tables, solved)
+    return best, is_proved, solution
+
+
+def _range(tables: Tables, size, deadline: float) -> range | None:
+    """Return the numbers, from 1 up, between which a group's size lies."""
+    ends = []
+    for sign in (1, -1):
+        tables.model.minimize(sign * size)
+        solved = solver(deadline - monotonic())
+        if solved.solve(tables.model) != cp_model.OPTIMAL:
+            return None
+        ends.append(int(solved.value(size)))
+    tables.model.clear_objective()
+    return range(max(1, ends[0]), ends[1] + 1)
+
+
+def _term(tables: Tables, quantity: Quantity):
+    """Return a quantity as a linear expression, what it has to be multiplied by, and the size it is divided by."""
+    group = tables.size(quantity.group)
+    match quantity.statistic:
+        case "count":
+            return tables.size(quantity.counted), Fraction(1), None
+        case "percent":
+            return tables.size(quantity.counted), Fraction(100), group
+    axis = tables.part.axes.get(quantity.of)
+    step = axis.variable.step if axis else Fraction(1)
+    if quantity.statistic in TOTALS:
+        return tables.total(quantity), step, group if quantity.statistic == "mean" else None
+    tables.demand(group, 1, None)
+    if quantity.statistic == "median":
+        lower, upper = tables.middle(quantity.of, quantity.group)
+        return _place(axis, lower) + _place(axis, upper), step / 2, None
+    ends = (1, 0, 1) if quantity.statistic == "min" else (1, 1, 0)
+    return _place(axis, tables.reached(quantity.of, quantity.group, *ends)), step, None
+
+
+def _place(axis: Axis, reached: Sequence):
+    """Return the first value of an axis that is reached, in steps; every value is a cell."""
+    gaps = np.diff(axis.lows)
+    return int(axis.lows[0]) + sum(int(gap) * (1 - literal) for gap, literal in zip(gaps, reached[:-1], strict=True))
+
+
+def _others(fitted: Fit, names: frozenset[str], deadline: float) -> Iterator[Fit]:
+    """Yield the study with other claims given up, as many in all, that mention these variables."""
+    stated = [s for s in (*fitted.kept, *fitted.given_up) if not of_everyone(s)]
+    for plan in divide(stated, fitted.view):
+        if not plan.part.names & names:
+            continue
+        own = [s for s in plan.statements if s in fitted.given_up]
+        for chosen in other_choices(plan, fitted, deadline, OTHER_CHOICES):
+            given_up = [s for s in fitted.given_up if s not in own] + list(chosen)
+            kept = tuple(s for s in (*fitted.kept, *own) if s not in given_up)
+            yield Fit(fitted.view, fitted.scenario, fitted.n, kept, tuple(given_up), fitted.left_out, is_only=False)
