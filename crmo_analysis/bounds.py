@@ -16,8 +16,8 @@ from crmo_analysis.codebook import Codebook
 from crmo_analysis.entailment import conjunction
 from crmo_analysis.expressions import Expression, ExpressionError, parse
 from crmo_analysis.fitting import Fit, of_everyone, other_choices
-from crmo_analysis.joint import Tables, solver
-from crmo_analysis.patterns import Axis
+from crmo_analysis.joint import OutOfTimeError, Tables, solve
+from crmo_analysis.patterns import Axis, TooManyPatternsError
 from crmo_analysis.reconstruct import Solved, broken, near, plans_of, read_off, write_out
 from crmo_analysis.reproduce import value_of
 from crmo_analysis.statements import TOTALS, Plan, Quantity, divide, reported, where_known
@@ -129,19 +129,44 @@ def bounds(fitted: Fit, text: str, seconds: float = 60, witnesses: bool = True) 
     Raises
     ------
     ExpressionError
-        If the text is no question.
+        If the text is no question, or about patients of whom there are none in any table that fits.
     """
     deadline = monotonic() + seconds
     known = reported(fitted.view)
     asked = parse_question(text, fitted.view.codebook)
     quantities = [_narrowed(fitted, quantity, known, deadline) for quantity in asked]
-    lower, upper = (_end(fitted, quantities, sign, deadline, witnesses) for sign in (-1, 1))
+    near_by = _near_by(fitted, quantities)
+    others = _rest(fitted, near_by) if witnesses else []
+    lower, upper = (_end(near_by, quantities, sign, deadline, others, witnesses) for sign in (-1, 1))
+    if lower.value is None and upper.value is None and lower.is_proved and upper.is_proved:
+        raise ExpressionError(f"in no table that fits is there anybody of whom '{text}' is asked")
     depends = False
-    names = frozenset().union(*(plan.part.names for plan in plans_of(fitted, quantities) if plan.asked))
-    for other in () if fitted.is_only else _others(fitted, names, deadline):
-        tried = [_best(plans_of(other, quantities), other.n, quantities, sign, deadline)[0] for sign in (-1, 1)]
-        depends |= tried != [lower.value, upper.value]
+    try:
+        for other in () if fitted.is_only else _others(near_by, deadline):
+            tried = [_best(plans_of(other, quantities), other.n, quantities, sign, deadline)[0] for sign in (-1, 1)]
+            depends |= tried != [lower.value, upper.value]
+    except OutOfTimeError:  # then nothing is known of tables that give up other claims
+        lower, upper = replace(lower, is_proved=False), replace(upper, is_proved=False)
     return Bounds(text, lower, upper, fitted, depends)
+
+
+def _rest(fitted: Fit, near_by: Fit) -> list[Solved]:
+    """Solve the parts that are not asked about, for tables that are whole; that takes no time and proves nothing."""
+    rest = replace(fitted, kept=tuple(s for s in fitted.kept if s not in near_by.kept))
+    for fine in (False, True):
+        found = [_any(plan, fitted.n, 0, fine) for plan in plans_of(rest, fine=fine)]
+        if None not in found:
+            return found
+    raise OutOfTimeError("no table of patients was found within the time allowed")
+
+
+def _near_by(fitted: Fit, quantities: Sequence[Quantity]) -> Fit:
+    """Leave out what shares no variable with the question, directly or through others: it cannot change the answer."""
+    stated = [s for s in (*fitted.kept, *fitted.given_up) if not of_everyone(s)]
+    asked = [plan for plan in divide(stated, fitted.view, quantities) if plan.asked]
+    near_by = {statement for plan in asked for statement in plan.statements}
+    kept, given_up = (tuple(s for s in side if s in near_by) for side in (fitted.kept, fitted.given_up))
+    return replace(fitted, kept=kept, given_up=given_up)
 
 
 def _narrowed(fitted: Fit, quantity: Quantity, known: Mapping[str, Expression], deadline: float) -> Quantity:
@@ -154,7 +179,7 @@ def _narrowed(fitted: Fit, quantity: Quantity, known: Mapping[str, Expression], 
     quantity = replace(quantity, group=group)
     if quantity.statistic in TOTALS:
         return quantity
-    coarse = replace(quantity, statistic="sum", within=(0, -1))
+    coarse = replace(quantity, statistic="value", within=(0, -1))
     [plan] = [plan for plan in plans_of(fitted, [coarse]) if plan.asked]
     tables, cells = Tables(plan, fitted.n), []
     for statement in plan.statements:
@@ -162,41 +187,56 @@ def _narrowed(fitted: Fit, quantity: Quantity, known: Mapping[str, Expression], 
     axis, below = plan.part.axes[quantity.of], tables.below(quantity.of, group)
     for place, (low, high) in enumerate(zip(axis.lows.tolist(), axis.highs.tolist(), strict=True)):
         tables.model.maximize(below[place] - (below[place - 1] if place else 0))
-        solved = solver(deadline - monotonic())
-        status = solved.solve(tables.model)
+        status, solved = solve(tables.model, deadline)
         if status != cp_model.OPTIMAL or solved.objective_value > 0:
             cells += [low, high]
     return replace(quantity, within=(min(cells), max(cells))) if cells else quantity
 
 
-def _end(fitted: Fit, quantities: Sequence[Quantity], sign: int, deadline: float, witness: bool) -> End:
-    """Find one end, prove it a second time, and write out a table that attains it."""
-    plans = plans_of(fitted, quantities)
-    value, is_proved, found = _best(plans, fitted.n, quantities, sign, deadline)
-    if value is None:
-        return End(None, is_proved, None)
-    again, is_proved_again, _ = _best(plans, fitted.n, quantities, sign, deadline, plain=True)
-    is_proved = is_proved and is_proved_again and again == value
-    if not witness:
-        return End(value, is_proved, None)
-    rng = np.random.default_rng(0)
-    deadline = max(deadline, monotonic() + 10)  # for tables of what was not asked about, found in no time
-    others = [near(plan, fitted.n, rng, deadline, fine=False) for plan in plans if plan not in found]
-    table = write_out(fitted, [*found.values(), *filter(None, others)], rng) if None not in others else None
-    if table is not None:
-        values = [value_of(quantity, table) for quantity in quantities]
-        attained = None not in values and values[0] - (values[1] if len(values) > 1 else 0) == value
-        table = table if attained and not broken(fitted, table) else None
-    return End(value, is_proved and table is not None, table)
+def _end(
+    fitted: Fit, quantities: Sequence[Quantity], sign: int, deadline: float, others: Sequence[Solved], witness: bool
+) -> End:
+    """Find one end, prove it a second time, and check it on a table that attains it."""
+    value, is_proved = None, False
+    for fine in (False, True):  # every value of a variable is told apart only where that is needed
+        try:
+            plans = plans_of(fitted, quantities, fine)
+        except TooManyPatternsError:
+            break
+        value, is_proved, found = _best(plans, fitted.n, quantities, sign, deadline)
+        if value is None:
+            return End(None, is_proved, None)
+        again, is_proved_again, _ = _best(plans, fitted.n, quantities, sign, deadline, plain=True)
+        is_proved = is_proved and is_proved_again and again == value
+        solved = [found[plan] if plan in found else _any(plan, fitted.n, deadline) for plan in plans]
+        if None not in solved:
+            table = write_out(fitted, solved, np.random.default_rng(0))
+            if not broken(fitted, table) and _value(quantities, table) == value:
+                whole = write_out(fitted, [*solved, *others], np.random.default_rng(0)) if witness else None
+                return End(value, is_proved, whole)
+    return End(value, False, None)
+
+
+def _any(plan: Plan, n: int, deadline: float, fine: bool = True) -> Solved | None:
+    return near(plan, n, np.random.default_rng(0), max(deadline, monotonic() + 10), fine)
+
+
+def _value(quantities: Sequence[Quantity], table: pd.DataFrame) -> Fraction | None:
+    """Return what a table gives for a question."""
+    values = [value_of(quantity, table) for quantity in quantities]
+    return None if None in values else values[0] - sum(values[1:])
 
 
 def _best(
     plans: Sequence[Plan], n: int, quantities: Sequence[Quantity], sign: int, deadline: float, plain: bool = False
 ):
     """Return the best value of a question, whether it is proved, and the solution of each part it is about."""
-    value, is_proved, found = Fraction(0), True, {}
+    value, is_proved, found, left = Fraction(0), True, {}, list(enumerate(quantities))
     for plan in plans:  # parts share no variable, so what is asked of two of them is best where each is best
-        weights = {q: 1 if place == 0 else -1 for place, q in enumerate(quantities) if q in plan.asked}
+        weights: dict[Quantity, int] = {}
+        for place, quantity in [pair for pair in left if pair[1] in plan.asked]:
+            weights[quantity] = weights.get(quantity, 0) + (-1 if place else 1)
+            left.remove((place, quantity))
         if weights:
             best, proved, found[plan] = extreme(plan, n, weights, sign, deadline, plain)
             if best is None:
@@ -239,8 +279,7 @@ def extreme(
         parts = [(weight * scale / (size[s.index] if s is not None else 1), above) for weight, above, scale, s in terms]
         common = math.lcm(*(factor.denominator for factor, _ in parts))
         tables.model.maximize(sum(int(sign * factor * common) * above for factor, above in parts))
-        solved = solver(deadline - monotonic(), plain=plain)
-        status = solved.solve(tables.model)
+        status, solved = solve(tables.model, deadline, plain)
         is_proved &= status in (cp_model.OPTIMAL, cp_model.INFEASIBLE)
         if status in (cp_model.OPTIMAL, cp_model.FEASIBLE):
             value = sum(factor * solved.value(above) for factor, above in parts)
@@ -254,8 +293,8 @@ def _range(tables: Tables, size, deadline: float) -> range | None:
     ends = []
     for sign in (1, -1):
         tables.model.minimize(sign * size)
-        solved = solver(deadline - monotonic())
-        if solved.solve(tables.model) != cp_model.OPTIMAL:
+        status, solved = solve(tables.model, deadline)
+        if status != cp_model.OPTIMAL:
             return None
         ends.append(int(solved.value(size)))
     tables.model.clear_objective()
@@ -288,14 +327,12 @@ def _place(axis: Axis, reached: Sequence):
     return int(axis.lows[0]) + sum(int(gap) * (1 - literal) for gap, literal in zip(gaps, reached[:-1], strict=True))
 
 
-def _others(fitted: Fit, names: frozenset[str], deadline: float) -> Iterator[Fit]:
-    """Yield the study with other claims given up, as many in all, that mention these variables."""
+def _others(fitted: Fit, deadline: float) -> Iterator[Fit]:
+    """Yield the study with other claims given up, as many in all."""
     stated = [s for s in (*fitted.kept, *fitted.given_up) if not of_everyone(s)]
     for plan in divide(stated, fitted.view):
-        if not plan.part.names & names:
-            continue
         own = [s for s in plan.statements if s in fitted.given_up]
         for chosen in other_choices(plan, fitted, deadline, OTHER_CHOICES):
             given_up = [s for s in fitted.given_up if s not in own] + list(chosen)
             kept = tuple(s for s in (*fitted.kept, *own) if s not in given_up)
-            yield Fit(fitted.view, fitted.scenario, fitted.n, kept, tuple(given_up), fitted.left_out, is_only=False)
+            yield replace(fitted, kept=kept, given_up=tuple(given_up))

@@ -6,6 +6,8 @@ of the sets not yet settled gives the largest; if it can stand, its parts can to
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from fractions import Fraction
+from itertools import combinations
 from time import monotonic
 
 from ortools.sat.python import cp_model
@@ -15,8 +17,8 @@ from crmo_analysis.bounds import extreme
 from crmo_analysis.claims import Study
 from crmo_analysis.codebook import Codebook
 from crmo_analysis.expressions import in_words, parse, variables
-from crmo_analysis.fitting import number_of_patients, of_everyone, soft_tables
-from crmo_analysis.joint import OutOfTimeError, Tables, is_possible, solver
+from crmo_analysis.fitting import exact_number, number_of_patients, of_everyone, soft_tables
+from crmo_analysis.joint import OutOfTimeError, Tables, is_possible, solve
 from crmo_analysis.printed import decimal_text
 from crmo_analysis.quantities import View
 from crmo_analysis.statements import Quantity, Statement, divide, names_in, statements
@@ -108,12 +110,12 @@ def conflicts(
 
 def _of_scenario(read: Readings, scenario, base, fallen: set[str], deadline: float) -> Iterator[tuple[Statement, ...]]:
     """Yield conflicts under one reading: all at the base, else one for each statement that is read otherwise."""
-    view = read.views(scenario)["own"]
+    view = read.views(scenario).get("own")
     n = number_of_patients(view)
     stated, _ = statements(view)
-    numbers = [s for s in stated if of_everyone(s)]
-    if len(numbers) > 1 and scenario == base:
-        yield tuple(numbers)
+    numbers = [s for s in stated if of_everyone(s) and exact_number(s) is not None]
+    if scenario == base:
+        yield from combinations(numbers, 2)
     findings = {
         i: [f for f in found if f.outcome in ("differs", "conflicts")] for i, found in read.findings(scenario).items()
     }
@@ -149,8 +151,8 @@ def _with_number(members, numbers: Sequence[Statement], view: View, n: int, dead
     tables = Tables(plan, (1, MORE_PATIENTS * n))
     for statement in members:
         tables.require(statement)
-    used = [s for s in numbers if s.claims[0].number.value == n]
-    return (*members, *used) if is_possible(tables, deadline - monotonic()) else tuple(members)
+    used = [s for s in numbers if exact_number(s) == n]
+    return (*members, *used) if is_possible(tables, deadline) else tuple(members)
 
 
 # ---- listing minimal sets ---------------------------------------------------------------------------------------------
@@ -160,7 +162,7 @@ def _can_stand(tables: Tables, chosen, deadline: float) -> bool:
     for statement, kept in tables.kept.items():
         domain = tables.model.proto.variables[kept.index].domain
         domain[0] = domain[1] = int(statement in chosen)
-    return is_possible(tables, deadline - monotonic())
+    return is_possible(tables, deadline)
 
 
 def _minimal(tables: Tables, members: Sequence[Statement], deadline: float) -> Iterator[tuple[Statement, ...]]:
@@ -169,8 +171,7 @@ def _minimal(tables: Tables, members: Sequence[Statement], deadline: float) -> I
     on = {statement: chart.new_bool_var("") for statement in members}
     chart.maximize(sum(on.values()))
     while True:
-        solved = solver(deadline - monotonic())
-        status = solved.solve(chart)
+        status, solved = solve(chart, deadline)
         if status == cp_model.INFEASIBLE:
             return
         if status not in (cp_model.OPTIMAL, cp_model.FEASIBLE):
@@ -195,7 +196,7 @@ def _singly(tables: Tables, alone, together, findings, deadline: float) -> Itera
     for statement in alone:
         # What the arithmetic already names is tried first: it gives the shortest reason.
         named = {i for claim_id in statement.claim_ids for f in findings.get(claim_id, []) for i in f.related}
-        for tried in ([s for s in tables.kept if s is not statement and named & set(s.claim_ids)], standing):
+        for tried in ([s for s in standing if named & set(s.claim_ids)], standing):
             if not _can_stand(tables, {statement, *tried}, deadline):
                 yield _shrunk(tables, tried, (statement,), deadline)
                 break
@@ -251,7 +252,7 @@ def _resolves(members: Sequence[Statement], read: Readings, scenario: Mapping[st
         tables = Tables(plan, n)
         for statement in plan.statements:
             tables.require(statement)
-        if not is_possible(tables, deadline - monotonic()):
+        if not is_possible(tables, deadline):
             return False
     return True
 
@@ -264,7 +265,7 @@ def _sentence(members: Sequence[Statement], view: View, deadline: float) -> str:
         return f"Printed are {' and '.join(_said(s, view) for s in members)}."
     counts = [s for s in rest if s.claims[0].statistic == "count"]
     # Of the numbers the one that is printed least often, and of these the largest, is held against the others.
-    odd = min(counts or rest, key=lambda s: (len(s.claims), -(s.claims[0].number.value or 0)))
+    odd = min(counts or rest, key=lambda s: (len(s.claims), -_printed_number(s)))
     given = " and ".join(_said(s, view) for s in members if s is not odd)
     why = _reasons(members, view, deadline)
     because = f" Because {'; '.join(why)}." if why else ""
@@ -283,6 +284,11 @@ def _said(statement: Statement, view: View) -> str:
         return f"{claim.printed} patients"
     unit = {"percent": " %", "count": "", "fraction": "", "rank": ""}.get(claim.statistic, f" {claim.unit} as")
     return f"{claim.printed}{unit} {_named(statement, view)}"
+
+
+def _printed_number(statement: Statement) -> Fraction:
+    number = statement.claims[0].number
+    return Fraction(0) if number is None or number.value is None else number.value
 
 
 def _named(statement: Statement, view: View) -> str:
@@ -319,7 +325,8 @@ def _left(odd: Statement, others: Sequence[Statement], view: View, deadline: flo
 def _number(members: Sequence[Statement], view: View) -> int | tuple[int, int]:
     """Return the number of patients that is among these statements, or between how many it may lie."""
     numbers = [s for s in members if of_everyone(s)]
-    return int(numbers[0].claims[0].number.value) if numbers else (1, MORE_PATIENTS * number_of_patients(view))
+    exact = [number for number in map(exact_number, numbers) if number is not None]
+    return exact[0] if exact else (1, MORE_PATIENTS * number_of_patients(view))
 
 
 def _reasons(members: Sequence[Statement], view: View, deadline: float) -> list[str]:
@@ -334,7 +341,7 @@ def _reasons(members: Sequence[Statement], view: View, deadline: float) -> list[
             tables.append(Tables(plan, n))
             for statement in plan.statements:
                 tables[-1].require(statement)
-        return all(is_possible(table, deadline - monotonic()) for table in tables)
+        return all(is_possible(table, deadline) for table in tables)
 
     names = frozenset().union(*(plan.part.names for plan in divide(stated, view)))
     needed = [rule for rule in view.study.rules if variables(rule[0]) & names]

@@ -10,7 +10,7 @@ from crmo_analysis.audit import Readings
 from crmo_analysis.claims import Claim, ClaimsError, Study
 from crmo_analysis.codebook import Codebook
 from crmo_analysis.expressions import Everyone
-from crmo_analysis.joint import OutOfTimeError, Tables, solver
+from crmo_analysis.joint import OutOfTimeError, Tables, solve
 from crmo_analysis.quantities import View
 from crmo_analysis.statements import Plan, Statement, divide, statements
 
@@ -103,16 +103,22 @@ def number_of_patients(view: View) -> int:
 
 
 def of_everyone(statement: Statement) -> bool:
-    """Say whether a statement gives the number of patients."""
+    """Say whether a statement is about the number of patients, and nothing else."""
     claim = statement.claims[0]
     return claim.statistic == "count" and claim.patients == Everyone() == claim.group
+
+
+def exact_number(statement: Statement) -> int | None:
+    """Return the number of patients that a statement of everyone gives; None for "all" or a limit."""
+    number = statement.claims[0].number
+    return int(number.value) if number.relation == "=" and number.value is not None else None
 
 
 def _fit(read: Readings, scenario: Mapping[str, str], deadline: float) -> Fit:
     view = read.views(scenario).get("own")
     n = number_of_patients(view)
     stated, left_out = statements(view)
-    given_up = [s for s in stated if of_everyone(s) and s.claims[0].number.value != n]
+    given_up = [s for s in stated if of_everyone(s) and exact_number(s) not in (None, n)]
     place = {statement: number for number, statement in enumerate(stated)}
     for plan in divide([s for s in stated if not of_everyone(s)], view):
         given_up += _fewest(plan, n, place, deadline)
@@ -133,8 +139,8 @@ def _fewest(plan: Plan, n: int, place: Mapping[Statement, int], deadline: float)
     tables = soft_tables(plan, n)
     large = len(place) ** 2 + 1
     tables.model.maximize(sum((len(s.claims) * large + place[s]) * kept for s, kept in tables.kept.items()))
-    solved = solver(deadline - monotonic())
-    if solved.solve(tables.model) != cp_model.OPTIMAL:
+    status, solved = solve(tables.model, deadline)
+    if status != cp_model.OPTIMAL:
         raise OutOfTimeError("which claims can stand together was not proved within the time allowed")
     return [statement for statement, kept in tables.kept.items() if not solved.value(kept)]
 
@@ -156,8 +162,7 @@ def other_choices(plan: Plan, fitted: Fit, deadline: float, most: int = 1) -> Se
     chosen = tuple(given_up)
     for _ in range(most):
         tables.model.add_bool_or([tables.kept[s] for s in chosen])
-        solved = solver(deadline - monotonic())
-        status = solved.solve(tables.model)
+        status, solved = solve(tables.model, deadline)
         if status == cp_model.INFEASIBLE:
             return
         if status not in (cp_model.OPTIMAL, cp_model.FEASIBLE):

@@ -8,6 +8,7 @@ import math
 from collections.abc import Sequence
 from fractions import Fraction
 from functools import cache
+from time import monotonic
 
 import numpy as np
 from ortools.sat.python import cp_model
@@ -15,7 +16,7 @@ from ortools.sat.python import cp_model
 from crmo_analysis.claims import Claim
 from crmo_analysis.entailment import conjunction
 from crmo_analysis.expressions import Everyone, Expression, Is, variables
-from crmo_analysis.patterns import codes, shared
+from crmo_analysis.patterns import codes, shared, time_between
 from crmo_analysis.printed import interval, share_limits
 from crmo_analysis.statements import UNLIMITED, Plan, Quantity, Statement, window
 
@@ -44,6 +45,9 @@ class Tables:
         self.medians: dict[tuple, list] = {}  # for each variable and group, what its median lies between, if kept
         for place, bag in enumerate(self.part.bags):
             self._tie(place, bag.parent)
+        for tie in plan.times:
+            axes = [self.part.axes[name].variable for name in (tie.name, tie.end, tie.start)]
+            self.keep_times(tie.name, tie.start, tie.end, *reversed(time_between(*axes)))
 
     def _number(self, high: int, low: int = 0) -> cp_model.IntVar:
         return self.model.new_int_var(low, high, "")
@@ -88,10 +92,11 @@ class Tables:
 
     def _sums(self, name: str) -> tuple[int, list]:
         """Return a bag and, for each of its patterns, the sum of a variable over the patients, in steps."""
-        axis, bag = self.part.axes[name], self.part.bag_of(self.plan.added_up[name])
-        sums = []
-        for count, cell in zip(self.counts[bag], self.part.bags[bag].place(name), strict=True):
-            low, high = int(axis.lows[cell]), int(axis.highs[cell])
+        bag, sums = self.part.bag_of(self.plan.added_up[name]), []
+        lows, highs = self.part.ends(name, bag)
+        for count, low, high in zip(self.counts[bag], lows.tolist(), highs.tolist(), strict=True):
+            if low > high:  # nobody can be there
+                self.model.add(count == 0)
             total = low * count
             if low < high:  # of values that follow each other every sum from the least to the most is attained
                 total = self._number(max(0, high * self.most), min(0, low * self.most))
@@ -99,6 +104,20 @@ class Tables:
                 self.model.add(total <= high * count)
             sums.append(total)
         return bag, sums
+
+    def keep_times(self, time: str, start: str, end: str, slack: float, per_unit: int) -> None:
+        """Let the sums of a time and of the two ages around it agree, pattern by pattern."""
+        bags = {name: self.sums(name) for name in (time, start, end)}
+        [bag] = {bag for bag, _ in bags.values()}
+        steps = [self.part.axes[name].variable.step for name in (end, start, time)]
+        scale = math.lcm(*(step.denominator for step in steps))
+        factors = [int(step * scale) for step in steps]
+        most = math.floor(slack * scale)
+        sums = zip(self.counts[bag], bags[end][1], bags[start][1], bags[time][1], strict=True)
+        for count, late, early, between in sums:
+            apart = per_unit * (factors[0] * late - factors[1] * early) - factors[2] * between
+            self.model.add(apart <= most * count)
+            self.model.add(apart >= -most * count)
 
     def total(self, quantity: Quantity | Claim):
         """Return the sum of a variable over a group, in steps."""
@@ -170,6 +189,7 @@ def _require_share(tables: Tables, claim: Claim, kept) -> None:
         low, high, is_open = number.value, number.value, False
         group, times = 1, 1
     else:
+        tables.demand(group, 1, None, kept)
         times = 100 if claim.statistic == "percent" else 1
         low, high, is_open = share_limits(number, claim.statistic)
     ends = {
@@ -214,8 +234,7 @@ def _require_ends(tables: Tables, claim: Claim, kept) -> None:
         tables.demand(below, 0, 0, kept)
     if claim.statistic in ("max", "value"):
         tables.demand(size - below - inside, 0, 0, kept)
-    # The end of a limit ("within 3") need not be reached, but that of a range is some patient's value.
-    tables.demand(inside if claim.number.relation == "=" else size, 1, None, kept)
+    tables.demand(inside, 1, None, kept)
 
 
 def _require_median(tables: Tables, claim: Claim, kept) -> None:
@@ -240,6 +259,8 @@ def _require_median(tables: Tables, claim: Claim, kept) -> None:
     known.append((first, last, kept))
     least, most = math.floor(2 * first) + 1, math.ceil(2 * last) - 1
     lower, upper = tables.middle(claim.of, claim.group)
+    if least > most:  # no two steps meet there
+        _clause(tables, [], kept)
     for cell in range(len(axis)):
         fits_above = np.flatnonzero(axis.lows + axis.lows[cell] <= most)
         fits_below = np.flatnonzero(axis.highs + axis.highs[cell] >= least)
@@ -260,24 +281,47 @@ def _clause(tables: Tables, literals: Sequence, kept) -> None:
 # ---- solving ----------------------------------------------------------------------------------------------------
 
 
-def solver(seconds: float, seed: int = 0, plain: bool = False) -> cp_model.CpSolver:
-    """Return a solver that gives the same answer every time; `plain` leaves out what it does about symmetry."""
-    made = cp_model.CpSolver()
+def solve(
+    model: cp_model.CpModel, deadline: float, plain: bool = False, effort: float | None = None
+) -> tuple[int, cp_model.CpSolver]:
+    """Solve a model; the same model gives the same answer every time.
+
+    Parameters
+    ----------
+    model : CpModel
+    deadline : float
+        By `time.monotonic`; after it nothing is known.
+    plain : bool
+        Whether to search another way, without what the solver does about symmetry, for a second proof.
+    effort : float, optional
+        The most work, in the solver's own unit: unlike time, it ends in the same place on every machine.
+
+    Returns
+    -------
+    status
+        OPTIMAL, FEASIBLE, INFEASIBLE or, if the time ended before anything was known, UNKNOWN.
+    CpSolver
+        With the values of a solution.
+    """
+    made, seconds = cp_model.CpSolver(), deadline - monotonic()
+    if seconds <= 0:
+        return cp_model.UNKNOWN, made
     made.parameters.num_workers = 1
-    made.parameters.random_seed = seed
-    made.parameters.max_time_in_seconds = max(seconds, 1e-3)
+    made.parameters.max_time_in_seconds = seconds
+    if effort is not None:
+        made.parameters.max_deterministic_time = effort
     if plain:
         made.parameters.symmetry_level = 0
         made.parameters.linearization_level = 2
-        made.parameters.random_seed = seed + 1
-    return made
+        made.parameters.random_seed = 1
+    return made.solve(model), made
 
 
 class OutOfTimeError(RuntimeError):
     """The time allowed ended before an answer was proved."""
 
 
-def is_possible(tables: Tables, seconds: float) -> bool:
+def is_possible(tables: Tables, deadline: float) -> bool:
     """Say whether there is any such table; that there is none is proved twice.
 
     Raises
@@ -286,9 +330,9 @@ def is_possible(tables: Tables, seconds: float) -> bool:
         If the time ends before.
     """
     for plain in (False, True):
-        status = solver(seconds, plain=plain).solve(tables.model)
+        status, _ = solve(tables.model, deadline, plain)
         if status in (cp_model.OPTIMAL, cp_model.FEASIBLE):
             return True
         if status != cp_model.INFEASIBLE:
-            raise OutOfTimeError(f"not decided within {seconds:g} s")
+            raise OutOfTimeError("not decided within the time allowed")
     return False

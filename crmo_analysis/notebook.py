@@ -10,7 +10,7 @@ from IPython.display import HTML, Image, Markdown, display
 from matplotlib.figure import Figure
 
 from crmo_analysis import figures, paths, report
-from crmo_analysis.audit import Audited, audit_study
+from crmo_analysis.audit import Audited
 from crmo_analysis.claims import Study, read_study, studies
 
 SCREEN_DPI = 130  # larger than on paper, so that 7 pt can be read on a screen
@@ -59,7 +59,7 @@ def start(study: str, outputs: Sequence[str], out: str = "") -> Run:
         figure_folder, table_folder = Path(out) / "figures" / name, Path(out) / "tables" / name
     if study:
         loaded = read_study(study)
-        audited = audit_study(loaded)
+        audited = report.audit_jointly(loaded)
         own = sum(a.claim.about == "own" for a in audited)
         facts = loaded.facts
         text = (

@@ -117,10 +117,14 @@ class Bag:
 
 @dataclass(frozen=True, eq=False)
 class Part:
-    """Variables that are tied to each other, directly or through others, and their tree of bags."""
+    """Variables that are tied to each other, directly or through others, and their tree of bags.
+
+    `times` are those that lie between two ages which are among them.
+    """
 
     axes: Mapping[str, Axis]
     bags: tuple[Bag, ...]
+    times: tuple[Variable, ...] = ()
 
     @cached_property
     def names(self) -> frozenset[str]:
@@ -135,6 +139,21 @@ class Part:
     def mask(self, tree: Expression, bag: int) -> np.ndarray:
         """Say of each pattern of a bag whether its patients are in an expression."""
         return _evaluate(tree, self.bags[bag].names, self.bags[bag].places, self.axes)
+
+    def ends(self, name: str, place: int) -> tuple[np.ndarray, np.ndarray]:
+        """Return the first and the last value, in steps, of a variable in each pattern of a bag.
+
+        That is its cell, or what a time and the ages around it leave of it.
+        """
+        axis, bag = self.axes[name], self.bags[place]
+        lows, highs = axis.lows[bag.place(name)], axis.highs[bag.place(name)]
+        for tie in self.times:
+            if name in _tied(tie) and _tied(tie) <= set(bag.names):
+                step = float(axis.variable.step)
+                low, high = _left_by(tie, name, bag.names, bag.places, self.axes)
+                lows = np.maximum(lows, np.ceil(low / step - 1e-6).astype(int))
+                highs = np.minimum(highs, np.floor(high / step + 1e-6).astype(int))
+        return lows, highs
 
 
 def _evaluate(tree: Expression, names: Sequence[str], places: np.ndarray, axes: Mapping[str, Axis]) -> np.ndarray:
@@ -165,16 +184,25 @@ def make_part(
     """
     conditions = [(variables(rule), rule) for rule in rules if variables(rule) <= axes.keys()]
     ties = [codebook[name] for name in sorted(axes) if {codebook[name].start, codebook[name].end} <= axes.keys()]
-    tree = _tree({*scopes, *(frozenset(names) for names, _ in conditions), *map(_tied, ties)}, axes)
-    bags = [Bag(names, _patterns(names, axes, conditions, ties), parent) for names, parent in tree]
-    return Part(axes, tuple(bags))
+    counts = {name: members for name in sorted(axes) for members in [counted_by(name, axes, codebook)] if members}
+    together = [frozenset([name, *members]) for name, members in counts.items()]
+    tree = _tree({*scopes, *(frozenset(names) for names, _ in conditions), *map(_tied, ties), *together}, axes)
+    bags = [Bag(names, _patterns(names, axes, conditions, ties, counts), parent) for names, parent in tree]
+    return Part(axes, tuple(bags), tuple(ties))
 
 
 def _tied(variable: Variable) -> frozenset[str]:
     return frozenset([variable.name, variable.start, variable.end])
 
 
-def _patterns(names, axes, conditions, ties) -> np.ndarray:
+def counted_by(name: str, names: Iterable[str], codebook: Codebook) -> tuple[str, ...]:
+    """Return which of some variables another one is the number of; none unless there are two."""
+    group = codebook[name].counts
+    members = tuple(sorted(other for other in names if group and codebook[other].group == group))
+    return members if len(members) > 1 else ()
+
+
+def _patterns(names, axes, conditions, ties, counts) -> np.ndarray:
     """Join one variable after the other, and drop what a rule forbids as soon as it can be seen."""
     places = np.zeros((0, 1), dtype=np.int32)
     for count, name in enumerate(names, start=1):
@@ -187,6 +215,11 @@ def _patterns(names, axes, conditions, ties) -> np.ndarray:
         for needed, rule in conditions:
             if name in needed and needed <= set(joined):
                 places = places[:, _evaluate(rule, joined, places, axes)]
+        for number, members in counts.items():
+            if name in (number, *members) and {number, *members} <= set(joined):
+                place = places[joined.index(number)]
+                total = sum(places[joined.index(member)] for member in members)
+                places = places[:, (axes[number].lows[place] <= total) & (total <= axes[number].highs[place])]
         for tie in ties:
             if name in _tied(tie) and _tied(tie) <= set(joined):
                 places = places[:, _is_possible(tie, joined, places, axes)]
@@ -201,14 +234,27 @@ def _patterns(names, axes, conditions, ties) -> np.ndarray:
 
 def _is_possible(tie: Variable, names: Sequence[str], places: np.ndarray, axes: Mapping[str, Axis]) -> np.ndarray:
     """Say which cells hold some time that lies between some two ages."""
+    axis, place = axes[tie.name], places[names.index(tie.name)]
+    low, high = _left_by(tie, tie.name, names, places, axes)
+    step = float(axis.variable.step)
+    return (axis.lows[place] * step <= high + 1e-9) & (axis.highs[place] * step >= low - 1e-9)
+
+
+def _left_by(tie: Variable, name: str, names, places, axes: Mapping[str, Axis]) -> tuple[np.ndarray, np.ndarray]:
+    """Return between which values, in units, two of a time and its two ages leave the third."""
     per_unit, slack = time_between(tie, axes[tie.end].variable, axes[tie.start].variable)
     first, last = {}, {}
-    for name in _tied(tie):
-        axis, place, unit = axes[name], places[names.index(name)], float(axes[name].variable.step)
-        first[name], last[name] = axis.lows[place] * unit, axis.highs[place] * unit
-    least = per_unit * (first[tie.end] - last[tie.start]) - last[tie.name]
-    most = per_unit * (last[tie.end] - first[tie.start]) - first[tie.name]
-    return (least <= slack + 1e-9) & (most >= -slack - 1e-9)
+    for other in _tied(tie):
+        axis, place, unit = axes[other], places[names.index(other)], float(axes[other].variable.step)
+        first[other], last[other] = axis.lows[place] * unit, axis.highs[place] * unit
+    time = tie.name
+    if name == tie.name:
+        low, high = (per_unit * (a[tie.end] - b[tie.start]) for a, b in ((first, last), (last, first)))
+        return low - slack, high + slack
+    least, most = (first[time] - slack) / per_unit, (last[time] + slack) / per_unit
+    if name == tie.end:
+        return first[tie.start] + least, last[tie.start] + most
+    return first[tie.end] - most, last[tie.end] - least
 
 
 def time_between(time: Variable, end: Variable, start: Variable) -> tuple[int, float]:

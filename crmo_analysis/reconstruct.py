@@ -1,6 +1,7 @@
 """Tables of patients that fit every printed number that can be kept, and tables unlike each other that do."""
 
-from collections.abc import Iterable, Sequence
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 from time import monotonic
@@ -12,7 +13,7 @@ from ortools.sat.python import cp_model
 from crmo_analysis.codebook import Codebook, Variable
 from crmo_analysis.expressions import variables
 from crmo_analysis.fitting import Fit, of_everyone
-from crmo_analysis.joint import OutOfTimeError, Tables, is_possible, solver
+from crmo_analysis.joint import OutOfTimeError, Tables, is_possible, solve
 from crmo_analysis.patterns import Bag, Part, codes, shared, time_between
 from crmo_analysis.reproduce import agrees, members
 from crmo_analysis.statements import ENDS, TOTALS, Plan, divide, reported, window
@@ -73,7 +74,7 @@ def plans_of(fitted: Fit, asked: Sequence = (), fine: bool = False) -> list[Plan
 
 def _table(fitted: Fit, plans: Sequence[Plan], rng: np.random.Generator, deadline: float) -> pd.DataFrame:
     """Solve every part near a random table, and write the patients out."""
-    seed = int(rng.integers(1 << 30))
+    seed, missed = int(rng.integers(1 << 30)), []
     for attempt in range(4):
         # Where no table keeps the two middle values of an even group together, every value is told apart.
         fine = attempt > 1
@@ -81,21 +82,38 @@ def _table(fitted: Fit, plans: Sequence[Plan], rng: np.random.Generator, deadlin
         solved = [near(plan, fitted.n, np.random.default_rng([seed, attempt]), deadline, fine) for plan in tried]
         if None not in solved:
             table = write_out(fitted, solved, np.random.default_rng([seed, attempt, 1]))
-            if not broken(fitted, table):
+            missed = broken(fitted, table)
+            if not missed:
                 return table
-    raise NoTableError(
-        f"{fitted.view.study.study}: no table that keeps {', '.join(broken(fitted, table)) or 'all claims'} was found"
-    )
+    raise NoTableError(f"{fitted.view.study.study}: no table that keeps {', '.join(missed) or 'all claims'} was found")
 
 
 def broken(fitted: Fit, table: pd.DataFrame) -> list[str]:
-    """Check a table against every statement that it is made to keep; return the claims it does not give."""
-    return [
+    """Check a table, independently of the solver: return the claims kept that it does not give, and rules it breaks."""
+    claims = [
         claim.claim_id
         for statement in fitted.kept
         for claim in statement.claims
         if not agrees(claim, table, statement.rivals)
     ]
+    rules = [
+        why
+        for rule, why in fitted.view.study.rules
+        if variables(rule) <= set(table) and not members(rule, table).fillna(True).all()
+    ]
+    return claims + rules + [time for time in _times(fitted, table) if not times_agree(fitted, table, time)]
+
+
+def _times(fitted: Fit, table: pd.DataFrame) -> list[str]:
+    return [v.name for v in fitted.view.codebook.values() if v.start and {v.name, v.start, v.end} <= set(table)]
+
+
+def times_agree(fitted: Fit, table: pd.DataFrame, name: str) -> bool:
+    """Say whether a time is, for every patient, the difference of the ages around it, within what rounding hides."""
+    time = fitted.view.codebook[name]
+    per_unit, slack = time_between(time, fitted.view.codebook[time.end], fitted.view.codebook[time.start])
+    apart = (per_unit * (table[time.end] - table[time.start]) - table[name]).abs().dropna()
+    return bool((apart.astype(float) <= slack + 1e-6).all())
 
 
 def near(plan: Plan, n: int, rng: np.random.Generator, deadline: float, fine: bool) -> Solved | None:
@@ -111,13 +129,10 @@ def near(plan: Plan, n: int, rng: np.random.Generator, deadline: float, fine: bo
             tables.model.add(more >= variable - int(number))
             beyond.append(int(weight) * more)
     tables.model.minimize(sum(beyond))
-    solved = solver(deadline - monotonic())
-    solved.parameters.max_deterministic_time = EFFORT
-    status = solved.solve(tables.model)
+    status, solved = solve(tables.model, deadline, effort=EFFORT)
     if status == cp_model.UNKNOWN:  # then any table will do
         tables.model.clear_objective()
-        solved = solver(deadline - monotonic())
-        status = solved.solve(tables.model)
+        status, solved = solve(tables.model, deadline)
     if status == cp_model.INFEASIBLE:
         return None
     if status not in (cp_model.OPTIMAL, cp_model.FEASIBLE):
@@ -231,12 +246,12 @@ def _values(
             elif ends in printed[name]:
                 values[name][cell == place] = printed[name][ends]
     for name, (bag, sums) in solved.sums.items():
-        axis, cell = part.axes[name], part.bags[bag].place(name)
+        least_in, most_in = part.ends(name, bag)
         others = [c for c in table if codebook[c].group == codebook[name].at_least] if codebook[name].at_least else []
         least = table[others].astype("Int64").sum(axis=1).to_numpy(dtype=int) if others else np.zeros(len(table), int)
         for pattern in np.flatnonzero(solved.counts[bag]):
             rows = np.flatnonzero(patterns[bag] == pattern)
-            low, high = axis.lows[cell[pattern]], axis.highs[cell[pattern]]
+            low, high = least_in[pattern], most_in[pattern]
             lows = np.clip(least[rows], low, high)
             lows = lows if lows.sum() <= sums[pattern] else np.full(len(rows), low)
             values[name][rows] = lows + _adding_up(sums[pattern] - lows.sum(), high - lows, rng)
@@ -272,24 +287,42 @@ def _adding_up(total: int, most: np.ndarray, rng: np.random.Generator) -> np.nda
     return values
 
 
-def _keep_times(time: Variable, part: Part, patterns, values: dict, fixed: Iterable[str], rng) -> None:
-    """Draw ages and the time between them again, row by row, until they agree."""
-    per_unit, slack = time_between(time, part.axes[time.end].variable, part.axes[time.start].variable)
-    names = (time.name, time.start, time.end)
+def _keep_times(time: Variable, part: Part, patterns, values: dict, fixed: Mapping, rng) -> None:
+    """Move ages and the time between them, as little as is needed, until they agree in every row.
+
+    Sums of those that are added up stay what they are.
+    """
+    names = (time.end, time.start, time.name)
+    variables = [part.axes[name].variable for name in names]
+    per_unit, slack = time_between(variables[2], variables[0], variables[1])
+    scale = math.lcm(*(variable.step.denominator for variable in variables))
+    factors = [per_unit * int(variables[0].step * scale), -per_unit * int(variables[1].step * scale)]
+    factors.append(-int(variables[2].step * scale))
     bag = part.bag_of(names)
-    steps = [float(part.axes[name].variable.step) for name in names]
-    cells = [part.bags[bag].place(name)[patterns[bag]] for name in names]
-    ends = [(part.axes[name].lows[cell], part.axes[name].highs[cell]) for name, cell in zip(names, cells, strict=True)]
-    for row in range(len(patterns[bag])):
-        tried = np.array([
-            np.full(5000, values[name][row]) if name in fixed else rng.integers(low[row], high[row] + 1, size=5000)
-            for name, (low, high) in zip(names, ends, strict=True)
-        ])  # fmt: skip
-        delay, start, end = (draw * step for draw, step in zip(tried, steps, strict=True))
-        apart = np.abs(per_unit * (end - start) - delay)
-        best = int(np.argmax(apart <= slack)) if (apart <= slack).any() else int(apart.argmin())
-        for name, draw in zip(names, tried, strict=True):
-            values[name][row] = draw[best]
+    model, chosen, moved = cp_model.CpModel(), {}, []
+    for name in names:
+        axis, cell = part.axes[name], part.bags[bag].place(name)[patterns[bag]]
+        chosen[name] = []
+        for low, high, value in zip(
+            axis.lows[cell].tolist(), axis.highs[cell].tolist(), values[name].tolist(), strict=True
+        ):
+            chosen[name].append(model.new_int_var(low, high, ""))
+            moved.append(model.new_int_var(0, high - low, ""))
+            model.add(moved[-1] >= chosen[name][-1] - value)
+            model.add(moved[-1] >= value - chosen[name][-1])
+        if name in fixed:
+            where, _ = fixed[name]
+            for pattern in np.unique(patterns[where]):
+                rows = np.flatnonzero(patterns[where] == pattern)
+                model.add(sum(chosen[name][row] for row in rows) == int(values[name][rows].sum()))
+    for row in zip(*chosen.values(), strict=True):
+        apart = sum(factor * value for factor, value in zip(factors, row, strict=True))
+        model.add_linear_constraint(apart, -math.floor(slack * scale), math.floor(slack * scale))
+    model.minimize(sum(moved))
+    status, solved = solve(model, monotonic() + 60, effort=EFFORT)
+    if status in (cp_model.OPTIMAL, cp_model.FEASIBLE):
+        for name in names:
+            values[name] = np.array([solved.value(value) for value in chosen[name]])
 
 
 def _column(variable: Variable, steps: np.ndarray) -> pd.Series:
@@ -356,8 +389,8 @@ def is_only_table(fitted: Fit, seconds: float = 60) -> bool:
         for statement in plan.statements:
             tables.require(statement)
         shown = [_shown(plan, place, reported(fitted.view)) for place in range(len(plan.part.bags))]
-        first = solver(deadline - monotonic())
-        if first.solve(tables.model) not in (cp_model.OPTIMAL, cp_model.FEASIBLE):
+        status, first = solve(tables.model, deadline)
+        if status not in (cp_model.OPTIMAL, cp_model.FEASIBLE):
             raise OutOfTimeError("no table of patients was found within the time allowed")
         solved = read_off(tables, first)
         if _has_room(solved, shown) or _has_another(tables, solved, shown, deadline):
@@ -415,4 +448,4 @@ def _has_another(tables: Tables, solved: Solved, shown: Sequence[list[tuple]], d
                 tables.model.add(size <= other - 1 if less else size >= other + 1).only_enforce_if(literal)
                 others.append(literal)
     tables.model.add_bool_or(others)
-    return is_possible(tables, deadline - monotonic())
+    return is_possible(tables, deadline)

@@ -139,7 +139,13 @@ def _draw(
     shares = dict.fromkeys(assumed.others, 0.5) | dict.fromkeys(assumed.regions, assumed.other_share)
     shares |= dict.fromkeys(common, assumed.common_share)
     columns |= {name: pd.Series(rng.random(n) < share, dtype="boolean") for name, share in shares.items()}
-    return pd.DataFrame(columns)
+    table = pd.DataFrame(columns)
+    for name in pair:  # a region with lesions has at least one
+        counted = [
+            other for other in table if codebook[name].at_least and codebook[other].group == codebook[name].at_least
+        ]
+        table[name] = np.maximum(table[name], table[counted].astype("Int64").sum(axis=1)) if counted else table[name]
+    return table
 
 
 def _holds(table: pd.DataFrame, claim: Claim, pair: Sequence[str], common: Sequence[str], assumed: Assumptions) -> bool:

@@ -7,11 +7,11 @@ from fractions import Fraction
 from functools import reduce
 
 from crmo_analysis.claims import Claim
-from crmo_analysis.codebook import Codebook
+from crmo_analysis.codebook import Codebook, Variable
 from crmo_analysis.consistency import rivals
 from crmo_analysis.entailment import conjunction
 from crmo_analysis.expressions import And, Compare, Everyone, Expression, Is, Not, Or, variables
-from crmo_analysis.patterns import Axis, Part, make_axis, make_part
+from crmo_analysis.patterns import Axis, Part, TooManyPatternsError, counted_by, make_axis, make_part
 from crmo_analysis.printed import interval
 from crmo_analysis.quantities import View
 
@@ -89,7 +89,15 @@ def reported(view: View) -> dict[str, Expression]:
         for name in of - variables(claim.group):
             found.setdefault(name, []).append(claim.group)
     groups = {name: list(dict.fromkeys(trees)) for name, trees in found.items() if Everyone() not in trees}
-    return {name: reduce(Or, trees) for name, trees in groups.items()}
+    given = {name: reduce(Or, trees) for name, trees in groups.items()}
+    return {name: _told_of(name, given, frozenset()) for name in given}
+
+
+def _told_of(name: str, given: Mapping[str, Expression], above: frozenset[str]) -> Expression:
+    """Return for whom a variable is known, where it is also known of some only who is meant."""
+    above |= {name}
+    known = {other: _told_of(other, given, above) for other in variables(given[name]) & (given.keys() - above)}
+    return where_known(given[name], known)
 
 
 def where_known(tree: Expression, known: Mapping[str, Expression]) -> Expression:
@@ -114,7 +122,11 @@ def _says(claim: Claim, view: View) -> tuple:
     if claim.statistic not in ("count", "percent"):
         number = claim.number and (claim.number.relation, claim.number.value, claim.number.decimals)
         return claim.statistic, claim.of, claim.group, number
+    if claim.patients == Everyone() == claim.group:
+        return "everyone", claim.number.relation, claim.number.value
     n, _ = view.size(claim)
+    if claim.number.relation != "=":
+        return claim.statistic, view.patients(claim), claim.group, claim.printed.casefold()
     count = view.count_of(view.patients(claim))
     if claim.statistic == "count":
         number = claim.number.value if claim.number.value is not None else n and n - claim.number.fewer
@@ -154,6 +166,8 @@ class Plan:
         For each variable that is added up, those among which it is.
     counted : mapping of str to tuple of str
         Variables that only count others, and which others: a mean of them is a sum of counts.
+    times : tuple of Variable
+        Those that lie between two ages and are added up with them.
     """
 
     part: Part
@@ -161,6 +175,7 @@ class Plan:
     asked: tuple[Quantity, ...]
     added_up: Mapping[str, frozenset[str]]
     counted: Mapping[str, tuple[str, ...]]
+    times: tuple[Variable, ...] = ()
 
 
 def divide(stated: Sequence[Statement], view: View, asked: Sequence[Quantity] = (), fine: bool = False) -> list[Plan]:
@@ -194,22 +209,44 @@ def divide(stated: Sequence[Statement], view: View, asked: Sequence[Quantity] = 
         for item, found, rivals in [*((s, s.claims, s.rivals) for s in stated), *((q, (q,), ()) for q in asked)]
     }
     every = [*(scope for found in scopes.values() for scope in found), *added_up.values()]
-    mentioned = frozenset().union(*every)
+    mentioned = _reached(frozenset().union(*every), [variables(rule) for rule in rules])
     every += [variables(rule) for rule in rules if variables(rule) & mentioned]
+    times = []
     for variable in codebook.values():  # a time and the ages around it are tied where two of the three are mentioned
         around = frozenset([variable.name, variable.start, variable.end])
-        every += [around] if variable.start and len(around & mentioned) > 1 else []
+        if variable.start and len(around & mentioned) > 1:
+            every.append(around)
+            if len(around & added_up.keys()) > 1:
+                times.append(variable)
+                added_up |= dict.fromkeys(around, around.union(*(added_up.get(name, ()) for name in around)))
+                every.append(added_up[variable.name])
+    every += [frozenset([name, *counted_by(name, mentioned, codebook)]) for name in mentioned]
     groups = _connect([*every, *(frozenset().union(*found) for found in scopes.values())])
-    axes = _axes(quantities, [r for s in stated for r in s.rivals], view, frozenset().union(*groups), fine)
+    rivals = [rival for statement in stated for rival in statement.rivals]
+    names = frozenset().union(*groups)
+    axes = _axes(quantities, rivals, view, names, fine)
+    coarse = axes if fine else _axes(quantities, rivals, view, names, None)
     plans = []
     for group in groups or [frozenset()]:
-        part = make_part(
-            [scope for scope in every if scope <= group], {n: axes[n] for n in sorted(group)}, rules, codebook
-        )
+        within = [scope for scope in every if scope <= group]
+        try:
+            part = make_part(within, {name: axes[name] for name in sorted(group)}, rules, codebook)
+        except TooManyPatternsError:
+            part = make_part(within, {name: coarse[name] for name in sorted(group)}, rules, codebook)
         inside = [item for item, found in scopes.items() if frozenset().union(*found) <= group]
-        own, others = ([item for item in inside if isinstance(item, kind)] for kind in (Statement, Quantity))
-        plans.append(Plan(part, tuple(own), tuple(others), added_up, counted))
+        kinds = ([item for item in inside if isinstance(item, kind)] for kind in (Statement, Quantity))
+        tied = tuple(time for time in times if time.name in group)
+        plans.append(Plan(part, *map(tuple, kinds), added_up, counted, tied))
     return plans
+
+
+def _reached(names: frozenset[str], scopes: Sequence[frozenset[str]]) -> frozenset[str]:
+    """Return these variables and all that rules tie to them, directly or through others."""
+    while True:
+        wider = names.union(*(scope for scope in scopes if scope & names))
+        if wider == names:
+            return names
+        names = wider
 
 
 def _counted(quantities, codebook: Codebook) -> dict[str, tuple[str, ...]]:
@@ -239,19 +276,24 @@ def _connect(scopes: Iterable[frozenset[str]]) -> list[frozenset[str]]:
     return sorted(groups, key=sorted)
 
 
-def _axes(quantities, rivals, view: View, names: frozenset[str], fine: bool) -> dict[str, Axis]:
-    """Cut every variable where a claim, a rule or a question looks at it."""
+def _axes(quantities, rivals, view: View, names: frozenset[str], fine: bool | None) -> dict[str, Axis]:
+    """Cut every variable where a claim, a rule or a question looks at it.
+
+    Every value is told apart where a median is asked, and, unless `fine` is None, where one is printed beside a sum.
+    """
     codebook = view.codebook
     trees = [*(rule for rule, _ in view.study.rules), *rivals]
     starts: dict[str, set[int]] = {name: set() for name in names}
     every: dict[str, tuple[int, int]] = {}
+    added_up = {quantity.of for quantity in quantities if quantity.statistic in TOTALS}
     for quantity in quantities:
         trees += [tree for tree in (quantity.patients, quantity.group) if tree is not None]
         if quantity.of not in names or quantity.patients is not None or quantity.statistic in TOTALS:
             continue
         if not isinstance(quantity, Claim):
-            every[quantity.of] = quantity.within
-        elif fine and quantity.statistic == "median":
+            low, high = every.get(quantity.of, quantity.within)
+            every[quantity.of] = min(low, quantity.within[0]), max(high, quantity.within[1])
+        elif quantity.statistic == "median" and (fine or (fine is False and quantity.of in added_up)):
             every[quantity.of] = (-UNLIMITED, UNLIMITED)
         elif codebook[quantity.of].step:
             low, high = window(quantity, codebook[quantity.of].step)
@@ -262,6 +304,7 @@ def _axes(quantities, rivals, view: View, names: frozenset[str], fine: bool) -> 
                 number = value / codebook[name].step
                 starts[name] |= {math.ceil(number)} if sign in (">=", "<", "==", "!=") else set()
                 starts[name] |= {math.floor(number) + 1} if sign in (">", "<=", "==", "!=") else set()
+    every |= {name: (0, len(m)) for name in names for m in [counted_by(name, names, codebook)] if m}
     return {name: make_axis(codebook[name], starts[name], every.get(name)) for name in names}
 
 

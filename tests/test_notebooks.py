@@ -205,16 +205,16 @@ FAULTS = {
     "parameter spans lines": (1, "study = [\n    1,\n]  # folder\nseed = 1  # start", "study does not have one"),
     "two parameters on a line": (1, "study = 1; seed = 1  # both", "seed does not have one"),
     "parameter has no comment": (1, "study = 1\nseed = 1  # start", "study has no comment"),
-    "parameter is not read": (8, "print(study)", "seed is not read"),
-    "parameter is only written": (8, "seed = 2\nprint(study)", "seed is not read"),
-    "long cell": (8, "print(study, seed)\n" * 21, "longer than 20 lines"),
-    "function": (8, "def show():\n    print(study, seed)", "defines show"),
-    "class": (8, "class Show:\n    values = study, seed", "defines Show"),
-    "line magic": (8, "%matplotlib inline\nprint(study, seed)", "magic"),
-    "shell": (8, "!ls\nprint(study, seed)", "magic"),
-    "help": (8, "print?", "not plain Python"),
-    "eval": (8, "eval(study, seed)", "evaluates text with eval()"),
-    "evaluated expression": (8, "table.eval(study, seed)", "evaluates text with eval()"),
+    "parameter is not read": (9, "print(study)", "seed is not read"),
+    "parameter is only written": (9, "seed = 2\nprint(study)", "seed is not read"),
+    "long cell": (9, "print(study, seed)\n" * 21, "longer than 20 lines"),
+    "function": (9, "def show():\n    print(study, seed)", "defines show"),
+    "class": (9, "class Show:\n    values = study, seed", "defines Show"),
+    "line magic": (9, "%matplotlib inline\nprint(study, seed)", "magic"),
+    "shell": (9, "!ls\nprint(study, seed)", "magic"),
+    "help": (9, "print?", "not plain Python"),
+    "eval": (9, "eval(study, seed)", "evaluates text with eval()"),
+    "evaluated expression": (9, "table.eval(study, seed)", "evaluates text with eval()"),
 }
 
 
@@ -228,10 +228,10 @@ def test_fault_is_found(name):
 
 OUTPUT = {"output_type": "stream", "name": "stdout", "text": ""}
 FAULTS_OF_THE_FILE = {
-    "count": (lambda book: book["cells"][8].update(execution_count=1), "holds outputs"),
-    "output": (lambda book: book["cells"][8].update(outputs=[OUTPUT]), "holds outputs"),
-    "same id": (lambda book: book["cells"][8].update(id="parameters"), "without an id"),
-    "no id": (lambda book: book["cells"][8].pop("id"), "without an id"),
+    "count": (lambda book: book["cells"][9].update(execution_count=1), "holds outputs"),
+    "output": (lambda book: book["cells"][9].update(outputs=[OUTPUT]), "holds outputs"),
+    "same id": (lambda book: book["cells"][9].update(id="parameters"), "without an id"),
+    "no id": (lambda book: book["cells"][9].pop("id"), "without an id"),
     "no tag": (lambda book: book["cells"][1]["metadata"].update(tags=[]), "0 code cells"),
     "other kernel": (lambda book: book["metadata"]["kernelspec"].update(name="crmo"), "another kernel"),
     "no kernel": (lambda book: book["metadata"].clear(), "another kernel"),
