@@ -204,6 +204,47 @@ def bounds(study, expression, style, witness, seconds):
         raise Stopped(f"not proved within {seconds:g} s; what is shown is what was found, not a fact")
 
 
+@main.command()
+@click.argument("cohort", type=click.Path(path_type=Path))
+@click.option("--map", "mapping", type=click.Path(path_type=Path), help="File that renames and recodes columns.")
+@click.option("--lesions", type=click.Path(path_type=Path), help="A table with one row a lesion.")
+@click.option("--out", type=click.Path(path_type=Path, dir_okay=False), help="Write the table as it was understood.")
+def validate(cohort, mapping, lesions, out):
+    """Check a table of patients (CSV, Excel, Parquet, REDCap export) against the codebook; list all problems."""
+    from crmo_analysis.codebook import CodebookError
+    from crmo_analysis.cohort import read_cohort, write_cohort
+    from crmo_analysis.spreadsheet import CohortError
+
+    with _plain_errors(CodebookError, CohortError):
+        read = read_cohort(cohort, mapping, lesions=lesions)
+        for note in read.notes:
+            click.echo(f"note: {note}")
+        for problem in read.problems:
+            click.echo(f"{'error' if problem.is_error else 'warning'}: {problem}")
+        if out and not read.errors:
+            write_cohort(read.patients, out, read.kinds)
+            click.echo(f"{_short(out)}: written")
+    known = [name for name in read.patients if name not in ("patient", "reconstructed", "simulated")]
+    click.echo(f"{cohort}: {len(read.patients)} patients, {len(known)} variables of the codebook")
+    click.echo(f"{len(read.errors)} errors, {len(read.warnings)} warnings")
+    if read.errors:
+        raise Wrong(f"{cohort} cannot be analysed as it is. Put the errors right, or map its columns with --map.")
+
+
+@main.command()
+@click.option("--dictionary", required=True, type=click.Path(path_type=Path, dir_okay=False), help="File to write.")
+def redcap(dictionary):
+    """Write the codebook as a data dictionary that REDCap imports to build a registry's forms."""
+    from crmo_analysis.codebook import CodebookError, read_codebook
+    from crmo_analysis.paths import write_text_atomically
+    from crmo_analysis.redcap import dictionary as make_dictionary
+
+    with _plain_errors(CodebookError, OSError):
+        text = make_dictionary(read_codebook(), read_codebook(section="lesions"))
+        write_text_atomically(dictionary, text)
+    click.echo(f"{_short(dictionary)}: {text.count(chr(10)) - 1} fields")
+
+
 def _readings(study, given):
     chosen = {}
     for text in given:

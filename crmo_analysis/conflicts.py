@@ -303,10 +303,9 @@ def _named(statement: Statement, view: View) -> str:
 def _left(odd: Statement, others: Sequence[Statement], view: View, deadline: float) -> str:
     """Say between which numbers the others leave a count, or a value, if that excludes what is printed."""
     claim = odd.claims[0]
-    statistic = {"value": "min"}.get(claim.statistic, claim.statistic)
-    if statistic not in ("count", "mean", "median", "min", "max", "sum"):
+    if claim.statistic not in ("count", "mean", "sum"):
         return ""
-    question = Quantity(statistic, claim.of, claim.patients, claim.group)
+    question = Quantity(claim.statistic, claim.of, claim.patients, claim.group)
     n = _number(others, view)
     plan = next(p for p in divide([s for s in others if not of_everyone(s)], view, [question]) if p.asked)
     ends = [extreme(plan, n, {question: 1}, sign, min(deadline, monotonic() + 2)) for sign in (-1, 1)]

@@ -4,8 +4,9 @@ import math
 from dataclasses import dataclass
 from fractions import Fraction
 
+import numpy as np
 import pandas as pd
-from scipy.special import ndtri
+from scipy.special import ndtri, stdtrit
 
 from crmo_analysis.printed import round_by
 
@@ -155,3 +156,39 @@ def statistic(name: str, values: pd.Series) -> Fraction | None:
         case "max":
             return exact[-1]
     raise ValueError(f"{name!r} is no statistic of a table")
+
+
+def linear_fit(x: pd.Series, y: pd.Series, confidence: float = 0.95, points: int = 50) -> pd.DataFrame:
+    """Fit a straight line by least squares, with a pointwise interval of its mean (HC3, t quantiles).
+
+    Parameters
+    ----------
+    x, y : Series of numbers
+        Rows where either is missing are left out.
+    confidence : float
+    points : int
+        So many values of x, from the smallest to the largest.
+
+    Returns
+    -------
+    DataFrame
+        `x, fit, low, high`; empty where fewer than four patients or one value of x leave nothing to fit.
+
+    References
+    ----------
+    MacKinnon JG, White H. J Econom 1985;29:305-325.
+    """
+    known = (x.notna() & y.notna()).to_numpy()
+    x, y = x[known].to_numpy(dtype=float), y[known].to_numpy(dtype=float)
+    if len(x) < 4 or np.ptp(x) == 0:
+        return pd.DataFrame(columns=["x", "fit", "low", "high"])
+    design = np.column_stack([np.ones_like(x), x])
+    inverse = np.linalg.inv(design.T @ design)
+    slope = inverse @ design.T @ y
+    leverage = np.einsum("ij,jk,ik->i", design, inverse, design)
+    weights = ((y - design @ slope) / (1 - np.minimum(leverage, 1 - 1e-12))) ** 2
+    covariance = inverse @ (design.T * weights) @ design @ inverse
+    at = np.column_stack([np.ones(points), np.linspace(x.min(), x.max(), points)])
+    half = stdtrit(len(x) - 2, 0.5 + confidence / 2) * np.sqrt(np.einsum("ij,jk,ik->i", at, covariance, at))
+    fit = at @ slope
+    return pd.DataFrame({"x": at[:, 1], "fit": fit, "low": fit - half, "high": fit + half})

@@ -429,13 +429,28 @@ def patients(
     return figure
 
 
-def scatter(frame: pd.DataFrame, x: str, y: str, title: str, subtitle: str, xlabel: str, ylabel: str) -> Figure:
-    """Draw one point a patient; patients with the same values are moved apart a little, in a fixed way."""
+def scatter(
+    frame: pd.DataFrame,
+    x: str,
+    y: str,
+    title: str,
+    subtitle: str,
+    xlabel: str,
+    ylabel: str,
+    line: pd.DataFrame | None = None,
+) -> Figure:
+    """Draw one point a patient; patients with the same values are moved apart a little, in a fixed way.
+
+    `line` is a fit with its interval, from `describe.linear_fit`.
+    """
     figure, axes = blank(90, title, subtitle, left=0.1)
     together = frame.groupby([x, y]).cumcount()
     angle = 2.4 * together  # the golden angle spreads points of a heap evenly
     step = 0.12 * np.sqrt(together)
     with mpl.rc_context(STYLE):
+        if line is not None and len(line):
+            axes.fill_between(line["x"], line["low"], line["high"], color=SKY, alpha=0.25, lw=0)
+            axes.plot(line["x"], line["fit"], color=INK, lw=1)
         axes.plot(
             frame[x] + step * np.cos(angle),
             frame[y] + step * np.sin(angle),

@@ -1,8 +1,8 @@
 """A file that says how a user's table becomes one of the codebook: other names, other codes, other units.
 
 columns: {Pat-ID: patient, "CRP (mg/l)": crp}     # name in the file: name in the codebook
-values: {male: {m: yes, w: no}, remission: {9: NR}}   # by the codebook's name: text in the file: what it means
-units: {crp: 0.1}                                 # by which numbers are multiplied
+values: {male: {m: yes, w: no}, remission: {9: NR}}   # by either name: text in the file: what it means
+units: {crp: 0.1}                                 # by either name: by which numbers are multiplied
 ignore: [address]
 lesions: {columns: …, values: …, units: …, ignore: …}   # the same for the table of lesions
 """
@@ -109,14 +109,16 @@ def _mapped(path: Path, content: dict, codebook: Codebook, place: str, wrong: Ca
         if name in ignore:
             wrong(f"{place}ignore, {name}", "the column is renamed and ignored at once")
     values, units = {}, {}
-    for name, meanings in parts["values"].items():
+    for given, meanings in parts["values"].items():
+        name = columns.get(_text(given), given)
         if name not in (*OWN, *codebook):
             wrong(f"{place}values, {name}", f"is not in the codebook{_near(name, codebook)}")
         elif not isinstance(meanings, dict):
             wrong(f"{place}values, {name}", "expected a mapping of a text in the file to its meaning")
         else:
             values[name] = {_text(text): _text(meaning) for text, meaning in meanings.items()}
-    for name, factor in parts["units"].items():
+    for given, factor in parts["units"].items():
+        name = columns.get(_text(given), given)
         if name not in codebook or not codebook[name].is_numeric:
             wrong(f"{place}units, {name}", f"is no number of the codebook{_near(name, codebook)}")
         elif isinstance(factor, bool) or not isinstance(factor, int | float) or not 0 < factor < math.inf:

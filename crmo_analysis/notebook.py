@@ -12,6 +12,7 @@ from matplotlib.figure import Figure
 from crmo_analysis import figures, paths, report
 from crmo_analysis.audit import Audited
 from crmo_analysis.claims import Study, read_study, studies
+from crmo_analysis.cohort import read_cohort, require_sound
 
 SCREEN_DPI = 130  # larger than on paper, so that 7 pt can be read on a screen
 TABLE_STYLE = (
@@ -72,6 +73,55 @@ def start(study: str, outputs: Sequence[str], out: str = "") -> Run:
         text = f"This run: published numbers of {len(studies())} studies; {len(audited)} claims. No patient-level data."
     display(Markdown(text))
     return Run(loaded, audited, figure_folder, table_folder, tuple(outputs))
+
+
+@dataclass(frozen=True)
+class Patients:
+    """A table of patients to analyse, and what it is: "reconstructed", "simulated" or "user data".
+
+    `hides` says that single patients and small counts are not to be shown.
+    """
+
+    table: pd.DataFrame
+    source: str
+    hides: bool
+
+
+def patients(run: Run, cohort: str = "", mapping: str = "", lesions: str = "", suppress: bool = True) -> Patients:
+    """Load the table of patients that a notebook is about, and say what it is.
+
+    Parameters
+    ----------
+    run : Run
+    cohort : str
+        File of an own cohort; empty for the one that the project ships for the study.
+    mapping, lesions : str
+        As for `cohort.read_cohort`; empty for none.
+    suppress : bool
+        Whether single patients and small counts of an own cohort stay hidden.
+
+    Raises
+    ------
+    CohortError
+        If the file has errors; all are listed.
+    ValueError
+        If an own cohort would leave its figures among the project's.
+    """
+    if cohort and run.figure_folder.is_relative_to(paths.FIGURES):
+        raise ValueError("a cohort of your own needs a folder of its own: set the parameter out, or use --out")
+    path = cohort or paths.COHORTS / f"{run.study.study}.csv"
+    read = require_sound(read_cohort(path, mapping or None, lesions=lesions or None))
+    made = "simulated" if "simulated" in read.patients else "reconstructed"
+    source = made if read.is_reconstructed else "user data"
+    is_own = source == "user data"
+    what = "your cohort" if is_own else f"a **{made}** table, of which no row was observed in a patient"
+    notes = [f"{len(read.patients)} patients: {what}.", *read.notes, *map(str, read.warnings)]
+    if is_own and suppress:
+        notes.append("Single patients, and counts of patients below 5, are not shown.")
+    elif is_own:
+        notes.append("By choice, single patients and small counts are shown: results of this run identify patients.")
+    show_list(notes)
+    return Patients(read.patients, source, is_own and suppress)
 
 
 def number(run: Run, claim_id: str) -> int | float:

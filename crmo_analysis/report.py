@@ -3,6 +3,7 @@
 import io
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from fractions import Fraction
 
 import pandas as pd
@@ -11,11 +12,12 @@ from crmo_analysis import paths
 from crmo_analysis.audit import VERDICTS, Audited, audit_study
 from crmo_analysis.bounds import Bounds, bounds
 from crmo_analysis.claims import Study, read_study, studies
-from crmo_analysis.codebook import read_codebook
+from crmo_analysis.codebook import Codebook, read_codebook
 from crmo_analysis.conflicts import Conflicts, conflicts, with_conflicts
 from crmo_analysis.describe import interval_text, percent_text, proportion
 from crmo_analysis.expressions import Everyone, in_words, parse
 from crmo_analysis.fitting import Fit
+from crmo_analysis.regression import p_text
 from crmo_analysis.reproduce import reproduce
 
 LEDGER = paths.RESULTS / "ledger.csv"
@@ -75,7 +77,9 @@ def implied(fitted: Fit, pairs: Sequence[str], seconds: float = 60) -> pd.DataFr
     """
     codebook, rows = fitted.view.codebook, []
     for pair in pairs:
-        both, *each = (bounds(fitted, f"count({text})", seconds, witnesses=False) for text in (pair, *pair.split("&")))
+        both = bounds(fitted, f"count({pair})", seconds, witnesses=False)
+        alone = replace(fitted, is_only=True)  # what else could be given up is asked of pairs only
+        each = [bounds(alone, f"count({text})", seconds, witnesses=False) for text in pair.split("&")]
         names = [in_words(parse(text, codebook), codebook) for text in pair.split("&")]
         counted = [f"{name} ({_interval(count)})" for name, count in zip(names, each, strict=True)]
         ends = [_plain(end.value) for end in (both.lower, both.upper)]
@@ -112,6 +116,57 @@ def reproduced(fitted: Fit, table: pd.DataFrame, where: str = "") -> pd.DataFram
     frame["kept"] = ["given up" if i in fitted.given_up_ids else "yes" for i in frame["claim_id"]]
     frame = frame.rename(columns={"from_table": "from table"})
     return frame[["where", "of", "among", "statistic", "printed", "from table", "kept"]]
+
+
+def characteristics(table: pd.DataFrame, codebook: Codebook, smallest: int = 0) -> pd.DataFrame:
+    """Describe every variable of a table of patients: x/n and percent, or median [range], with how many lack it.
+
+    Parameters
+    ----------
+    table : DataFrame
+        One row a patient, columns of the codebook.
+    codebook : mapping of str to Variable
+    smallest : int
+        Counts from 1 below this are not shown, nor extremes, nor the values of as few patients; 0 shows all.
+
+    Returns
+    -------
+    DataFrame
+        `variable, statistic, value, n, missing`.
+    """
+    rows = []
+    for name in (name for name in codebook if name in table):
+        variable, values = codebook[name], table[name].dropna()
+        n, lacking = len(values), int(table[name].isna().sum())
+        counted = {"": values} if variable.type == "boolean" else {}
+        if variable.type == "category":
+            counted = {f": {category.replace('_', ' ')}": values == category for category in variable.categories}
+        for suffix, holds in counted.items():
+            x = int(holds.sum())
+            hidden = smallest and (0 < x < smallest or 0 < n - x < smallest)
+            text = f"fewer than {smallest}, or all but as few" if hidden else f"{x}/{n}"
+            text += f" ({percent_text(Fraction(x, n))} %)" if n and not hidden else ""
+            rows.append([variable.label + suffix, "x/n (%)", text, n, lacking])
+        if variable.is_numeric and n:
+            ends = "" if smallest else f" [{values.min():g} to {values.max():g}]"
+            text = f"fewer than {smallest} patients" if smallest and n < smallest else f"{values.median():g}{ends}"
+            kind = "median" if smallest else "median [range]"
+            rows.append([f"{variable.label}, {variable.unit}", kind, text, n, lacking])
+    return pd.DataFrame(rows, columns=["variable", "statistic", "value", "n", "missing"])
+
+
+def effect_rows(frame: pd.DataFrame, codebook: Codebook) -> pd.DataFrame:
+    """Prepare rows of an analysis for a forest: `label, n, estimate, ci_low, ci_high, text`."""
+    rows = []
+    for row in frame.itertuples():
+        label_text = codebook[row.exposure].label if row.exposure in codebook else row.exposure
+        if pd.isna(row.estimate):
+            rows.append([label_text, row.n, row.estimate, row.ci_low, row.ci_high, row.method[:60]])
+            continue
+        numbers = f"{row.estimate:.2f} ({row.ci_low:.2f} to {row.ci_high:.2f})"
+        text = f"{numbers}   {p_text(row.p)}, Holm {p_text(row.p_holm)}"
+        rows.append([label_text, row.n, *(round(v, 6) for v in (row.estimate, row.ci_low, row.ci_high)), text])
+    return pd.DataFrame(rows, columns=["label", "n", "estimate", "ci_low", "ci_high", "text"])
 
 
 def _options(pairs: Sequence[tuple[str, str]]) -> str:

@@ -14,7 +14,7 @@ FLOORS = (
     | {"permutation", "association", "likelihood", "regression"},
     {"quantities", "arithmetic", "consistency", "audit", "statements", "joint", "fitting"}
     | {"reconstruct", "bounds", "conflicts", "simulate", "severity"},
-    {"warm", "run", "report", "figures", "notebook", "datapackage"},
+    {"warm", "run", "report", "figures", "notebook", "datapackage", "effects"},
     {"tasks", "progress", "cli"},
 )
 FLOOR = {module: number for number, modules in enumerate(FLOORS) for module in modules}
