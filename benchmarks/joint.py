@@ -56,7 +56,22 @@ def drawn_study(n: int, width: int, seed: int = 0) -> tuple[Study, dict[str, Var
         group = parse(among, codebook)
         number = parse_printed(printed)
         claims.append(
-            Claim("drawn", f"claim.{place}", "results", "own", kind, of, among, printed, "", "", "", group, patients, number)
+            Claim(
+                "drawn",
+                f"claim.{place}",
+                "results",
+                "own",
+                kind,
+                of,
+                among,
+                printed,
+                "",
+                "",
+                "",
+                group,
+                patients,
+                number,
+            )
         )
     return Study("drawn", {"short": "drawn"}, (), {}, tuple(claims)), codebook
 

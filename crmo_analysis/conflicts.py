@@ -17,7 +17,7 @@ from crmo_analysis.bounds import extreme
 from crmo_analysis.claims import Study
 from crmo_analysis.codebook import Codebook
 from crmo_analysis.expressions import in_words, parse, variables
-from crmo_analysis.fitting import exact_number, number_of_patients, of_everyone, soft_tables
+from crmo_analysis.fitting import allows, exact_number, number_of_patients, of_everyone, soft_tables
 from crmo_analysis.joint import OutOfTimeError, Tables, is_possible, solve
 from crmo_analysis.printed import decimal_text
 from crmo_analysis.quantities import View
@@ -116,6 +116,8 @@ def _of_scenario(read: Readings, scenario, base, fallen: set[str], deadline: flo
     numbers = [s for s in stated if of_everyone(s) and exact_number(s) is not None]
     if scenario == base:
         yield from combinations(numbers, 2)
+        limits = [s for s in stated if of_everyone(s) and exact_number(s) is None]
+        yield from ((one, limit) for one in numbers for limit in limits if not allows(limit, exact_number(one)))
     findings = {
         i: [f for f in found if f.outcome in ("differs", "conflicts")] for i, found in read.findings(scenario).items()
     }

