@@ -262,3 +262,54 @@ def test_a_question_that_cannot_be_answered_is_refused(tmp_path, monkeypatch, ar
     assert result.exit_code == code
     assert message in " ".join(result.output.split())
     assert not list(tmp_path.iterdir())
+
+
+OWN = "ID;Läsionen;Schwere;Ödem\n" + "".join(
+    f"p{i};{1 + i % 6};{(3 * i) % 9 + i // 4};{'ja' if i % 3 else 'nein'}\n" for i in range(24)
+)
+MAP = """
+columns: {ID: patient, Läsionen: n_lesions, Schwere: clinical_severity, Ödem: marrow_edema}
+values: {Ödem: {ja: yes, nein: no}}
+"""
+
+
+@pytest.fixture
+def own(folder):
+    """A table of patients with German headings, and the file that maps them."""
+    (folder / "own.csv").write_text(OWN, encoding="cp1252")
+    (folder / "map.yaml").write_text(MAP, encoding="utf-8")
+    return folder
+
+
+def test_a_foreign_table_is_understood_with_a_mapping(own):
+    result = CliRunner().invoke(main, ["validate", "own.csv", "--map", "map.yaml", "--out", "read.csv"])
+    assert result.exit_code == 0
+    assert "24 patients, 3 variables of the codebook" in result.output
+    assert (own / "read.csv").read_text(encoding="utf-8").startswith("patient,n_lesions,marrow_edema,clinical_severity")
+
+
+def test_a_table_that_cannot_be_analysed_is_refused_with_all_problems(own):
+    (own / "own.csv").write_text(OWN.replace("p3;4", "p2;-4").replace("p5;6", "p5;many"), encoding="cp1252")
+    result = CliRunner().invoke(main, ["validate", "own.csv", "--map", "map.yaml", "--out", "read.csv"])
+    assert result.exit_code == 2
+    for said in ("p2", "'-4'", "'many'", "row 7", "cannot be analysed as it is"):
+        assert said in result.output
+    assert not (own / "read.csv").exists()
+
+
+def test_a_data_dictionary_for_redcap_is_written(folder):
+    result = CliRunner().invoke(main, ["redcap", "--dictionary", "d.csv"])
+    assert result.exit_code == 0
+    assert (folder / "d.csv").read_text(encoding="utf-8").startswith("Variable / Field Name,Form Name")
+
+
+def test_the_severity_notebook_runs_on_an_own_table_and_hides_its_patients(own):
+    notebook = PACKAGE.parent / "notebooks/60_lesions_and_severity.ipynb"
+    options = ["-p", "cohort", str(own / "own.csv"), "-p", "mapping", str(own / "map.yaml")]
+    options += ["-p", "resamples", "500", "-p", "permutations", "100"]
+    result = CliRunner().invoke(main, ["run", str(notebook), *options, "--out", str(own / "mine")])
+    assert result.exit_code == 0, result.output
+    left = [path for path in (own / "mine").rglob("*") if path.suffix in (".csv", ".json")]
+    assert (own / "mine/tables/menashe_2022/severity_effects.csv") in left
+    assert not [path for path in left if re.search(r"\bp\d+\b", path.read_text(encoding="utf-8"))]
+    assert json.loads((own / "mine/figures/menashe_2022/severity_scatter.json").read_text())["source"] == "user data"

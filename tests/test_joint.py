@@ -376,8 +376,8 @@ def test_without_a_number_of_patients_nothing_is_said(said):
             door(said)
 
 
-QUESTIONS = """a; count; count(); count(a; count(a)); count(a & ); count(x); count(nobody); count(a among nobody);
-COUNT(a); mean(); mean(a); mean(x & a); mean(nobody); median(kind); mode(x); count(a) + count(b); count(a among b among c);
+QUESTIONS = """a; count; count(); count(a; count(a)); count(a & ); count(x); count(nobody); COUNT(a); mean(); mean(a);
+count(a among nobody); mean(x & a); mean(nobody); median(kind); mode(x); count(a) + count(b); count(a among b among c);
 difference(count(a)); difference(count(a), difference(count(a), count(b))); difference(count(a), count(b), count(c))"""
 
 
