@@ -105,17 +105,18 @@ class Tables:
             sums.append(total)
         return bag, sums
 
-    def keep_times(self, time: str, start: str, end: str, slack: float, per_unit: int) -> None:
+    def keep_times(self, time: str, start: str, end: str, slack: float, per_unit: float) -> None:
         """Let the sums of a time and of the two ages around it agree, pattern by pattern."""
         bags = {name: self.sums(name) for name in (time, start, end)}
         [bag] = {bag for bag, _ in bags.values()}
         steps = [self.part.axes[name].variable.step for name in (end, start, time)]
-        scale = math.lcm(*(step.denominator for step in steps))
-        factors = [int(step * scale) for step in steps]
+        per_year = Fraction(per_unit).limit_denominator(1000)
+        scale = per_year.denominator * math.lcm(*(step.denominator for step in steps))
+        factors = [int(per_year * step * scale) for step in steps[:2]] + [int(steps[2] * scale)]
         most = math.floor(slack * scale)
         sums = zip(self.counts[bag], bags[end][1], bags[start][1], bags[time][1], strict=True)
         for count, late, early, between in sums:
-            apart = per_unit * (factors[0] * late - factors[1] * early) - factors[2] * between
+            apart = factors[0] * late - factors[1] * early - factors[2] * between
             self.model.add(apart <= most * count)
             self.model.add(apart >= -most * count)
 

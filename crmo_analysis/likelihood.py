@@ -195,12 +195,13 @@ def _firth(y: np.ndarray, design: np.ndarray, parameters: np.ndarray):
     if sign <= 0 or not np.isfinite(determinant):
         return _IMPOSSIBLE
     q = np.linalg.qr(weighted)[0]
-    hat = q @ q.T
-    leverage = hat.diagonal()
+    leverage = (q * q).sum(axis=1)
     height = y @ eta - np.logaddexp(0, eta).sum() + determinant / 2
     turned = design * away[:, None]
+    # The squares of the hat matrix q qᵀ, without writing down all patients by all patients.
+    squares = turned.T @ (q[:, :, None] * q[:, None, :]).reshape(len(y), -1)
     information = (design.T * (weight * (1 + leverage))) @ design - 2 * (turned.T * leverage) @ turned
-    return height, design.T @ (y - mean + leverage * away), information + 2 * turned.T @ (hat * hat) @ turned
+    return height, design.T @ (y - mean + leverage * away), information + 2 * squares @ squares.T
 
 
 def _cumulative_logits(y: np.ndarray) -> np.ndarray:

@@ -18,7 +18,7 @@ from crmo_analysis.codebook import Codebook, Variable
 from crmo_analysis.expressions import Expression, evaluate, variables
 
 MAXIMUM_PATTERNS = 100_000
-_MONTHS = {"months": 12, "years": 1}  # of a year; ages are in years
+_OF_A_YEAR = {"weeks": 365 / 7, "months": 12, "years": 1}  # ages are in years
 
 
 class UnlimitedError(ValueError):
@@ -257,12 +257,12 @@ def _left_by(tie: Variable, name: str, names, places, axes: Mapping[str, Axis]) 
     return first[tie.end] - most, last[tie.end] - least
 
 
-def time_between(time: Variable, end: Variable, start: Variable) -> tuple[int, float]:
+def time_between(time: Variable, end: Variable, start: Variable) -> tuple[float, float]:
     """Return the units of a time in a year, and by how many units it may miss the difference of two ages.
 
     Either age, and the time, was rounded by at most one step in the same direction.
     """
-    per_unit = _MONTHS[time.unit]
+    per_unit = _OF_A_YEAR[time.unit]
     return per_unit, float(per_unit * max(end.step, start.step) + time.step)
 
 

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 from itertools import combinations
 from time import monotonic
 
@@ -295,8 +296,9 @@ def _keep_times(time: Variable, part: Part, patterns, values: dict, fixed: Mappi
     names = (time.end, time.start, time.name)
     variables = [part.axes[name].variable for name in names]
     per_unit, slack = time_between(variables[2], variables[0], variables[1])
-    scale = math.lcm(*(variable.step.denominator for variable in variables))
-    factors = [per_unit * int(variables[0].step * scale), -per_unit * int(variables[1].step * scale)]
+    per_year = Fraction(per_unit).limit_denominator(1000)
+    scale = per_year.denominator * math.lcm(*(variable.step.denominator for variable in variables))
+    factors = [int(per_year * variables[0].step * scale), -int(per_year * variables[1].step * scale)]
     factors.append(-int(variables[2].step * scale))
     bag = part.bag_of(names)
     model, chosen, moved = cp_model.CpModel(), {}, []

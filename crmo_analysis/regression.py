@@ -230,9 +230,9 @@ def _notes(model: str, y: np.ndarray, design: np.ndarray, top: Peak) -> tuple[st
     if model == "poisson":
         mean = np.exp(design @ top.parameters)
         dispersion = float(((y - mean) ** 2 / mean).sum() / (n - count))
-        return f"Poisson regression, profile likelihood; Pearson dispersion {dispersion:.2f}", {
-            "dispersion": dispersion
-        }
+        words = f"Poisson regression, profile likelihood; Pearson dispersion {dispersion:.2f}"
+        words += ", so that interval and P are too sure" if dispersion > 1.5 else ""
+        return words, {"dispersion": dispersion}
     if model == "negative_binomial":
         at_boundary = len(top.parameters) == count
         alpha = 0.0 if at_boundary else math.exp(top.parameters[0])

@@ -414,3 +414,22 @@ def test_every_verdict_has_a_reason_and_known_partners(five):
             assert audited.recomputed, claim_id
         if audited.claim.statistic == "percent" and audited.verdict == "matches":
             assert audited.rule in RULES
+
+
+def test_a_conflict_that_only_the_joint_model_shows_enters_the_ledger_with_its_partners(write_study):
+    rows = [
+        row("n", "count", "everyone", "4"),
+        row("boys", "count", "male", "3"),
+        row("many", "count", "multifocal", "3"),
+        row("both", "count", "male & multifocal", "1"),
+        row("beside", "count", "spine", "2"),
+    ]
+    study = read_study.__wrapped__("small", write_study(*rows, base=False))
+    alone = {a.claim.claim_id: a.verdict for a in audit_study(study)}
+    assert "conflicts" not in alone.values()
+    jointly = {a.claim.claim_id: a for a in report.audit_jointly(study)}
+    assert jointly["beside"].verdict == alone["beside"]
+    for claim_id in ("n", "boys", "many", "both"):
+        assert jointly[claim_id].verdict == "conflicts"
+        assert set(jointly[claim_id].related) == {"n", "boys", "many", "both"} - {claim_id}
+    assert "need at least 2" in jointly["both"].reason or "leave at most 2" in jointly["both"].reason

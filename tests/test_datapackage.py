@@ -78,8 +78,7 @@ def test_tables_are_numbered_and_described(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "assumed",
-    [{"correlation": 1.5}, {"lesions_mean": -1}, {"alpha": 0}, {"correlation": -0.9, "attempts": 3}],
+    "assumed", [{"correlation": 1.5}, {"lesions_mean": -1}, {"alpha": 0}, {"correlation": -0.9, "attempts": 3}]
 )
 def test_assumptions_under_which_nothing_can_be_simulated_are_refused(assumed):
     with pytest.raises(NoSimulationError, match=next(iter(assumed))):
