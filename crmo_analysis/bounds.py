@@ -2,7 +2,7 @@
 
 import math
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from itertools import product
@@ -15,7 +15,7 @@ from ortools.sat.python import cp_model
 from crmo_analysis.codebook import Codebook
 from crmo_analysis.entailment import conjunction
 from crmo_analysis.expressions import Expression, ExpressionError, parse
-from crmo_analysis.fitting import Fit, of_everyone, other_choices
+from crmo_analysis.fitting import Fit, of_everyone
 from crmo_analysis.joint import OutOfTimeError, Tables, solve
 from crmo_analysis.patterns import Axis, TooManyPatternsError
 from crmo_analysis.reconstruct import Solved, broken, near, plans_of, read_off, write_out
@@ -23,7 +23,6 @@ from crmo_analysis.reproduce import value_of
 from crmo_analysis.statements import TOTALS, Plan, Quantity, divide, reported, where_known
 
 ASKED = ("count", "percent", "mean", "median", "min", "max", "sum")
-OTHER_CHOICES = 20  # so many other choices of what is given up are gone through
 _CALL = re.compile(r"\s*(?P<name>[a-z]+)\s*\((?P<inner>.*)\)\s*", re.DOTALL)
 
 
@@ -141,12 +140,12 @@ def bounds(fitted: Fit, text: str, seconds: float = 60, witnesses: bool = True) 
     if lower.value is None and upper.value is None and lower.is_proved and upper.is_proved:
         raise ExpressionError(f"in no table that fits is there anybody of whom '{text}' is asked")
     depends = False
-    try:
-        for other in () if fitted.is_only else _others(near_by, deadline):
-            tried = [_best(plans_of(other, quantities), other.n, quantities, sign, deadline)[0] for sign in (-1, 1)]
-            depends |= tried != [lower.value, upper.value]
-    except OutOfTimeError:  # then nothing is known of tables that give up other claims
-        lower, upper = replace(lower, is_proved=False), replace(upper, is_proved=False)
+    for given_up in fitted.others:
+        if set(given_up) ^ set(fitted.given_up) <= {*near_by.kept, *near_by.given_up}:
+            kept = tuple(s for s in (*near_by.kept, *near_by.given_up) if s not in given_up)
+            plans = plans_of(replace(near_by, kept=kept), quantities)
+            ends = [_best(plans, fitted.n, quantities, sign, deadline) for sign in (-1, 1)]
+            depends |= [value for value, *_ in ends] != [lower.value, upper.value]
     return Bounds(text, lower, upper, fitted, depends)
 
 
@@ -325,14 +324,3 @@ def _place(axis: Axis, reached: Sequence):
     """Return the first value of an axis that is reached, in steps; every value is a cell."""
     gaps = np.diff(axis.lows)
     return int(axis.lows[0]) + sum(int(gap) * (1 - literal) for gap, literal in zip(gaps, reached[:-1], strict=True))
-
-
-def _others(fitted: Fit, deadline: float) -> Iterator[Fit]:
-    """Yield the study with other claims given up, as many in all."""
-    stated = [s for s in (*fitted.kept, *fitted.given_up) if not of_everyone(s)]
-    for plan in divide(stated, fitted.view):
-        own = [s for s in plan.statements if s in fitted.given_up]
-        for chosen in other_choices(plan, fitted, deadline, OTHER_CHOICES):
-            given_up = [s for s in fitted.given_up if s not in own] + list(chosen)
-            kept = tuple(s for s in (*fitted.kept, *own) if s not in given_up)
-            yield replace(fitted, kept=kept, given_up=tuple(given_up))

@@ -1,6 +1,6 @@
 """Which printed numbers can stand together: the reading that a table of patients is made under, and what it gives up."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from time import monotonic
 
@@ -13,6 +13,8 @@ from crmo_analysis.expressions import Everyone
 from crmo_analysis.joint import OutOfTimeError, Tables, solve
 from crmo_analysis.quantities import View
 from crmo_analysis.statements import Plan, Statement, divide, statements
+
+OTHER_CHOICES = 20  # so many other choices of what is given up are gone through
 
 
 @dataclass(frozen=True)
@@ -32,8 +34,8 @@ class Fit:
         tables go before abstracts.
     left_out : tuple of Claim
         Claims about patients that the joint model cannot hold.
-    is_only : bool
-        Whether no other choice keeps as many claims.
+    others : tuple of tuples of Statement
+        Other choices of what is given up that keep as many claims: within one part, at most `OTHER_CHOICES`.
     """
 
     view: View
@@ -42,7 +44,12 @@ class Fit:
     kept: tuple[Statement, ...]
     given_up: tuple[Statement, ...]
     left_out: tuple[Claim, ...]
-    is_only: bool
+    others: tuple[tuple[Statement, ...], ...] = ()
+
+    @property
+    def is_only(self) -> bool:
+        """Whether no other choice keeps as many claims."""
+        return not self.others
 
     @property
     def given_up_ids(self) -> tuple[str, ...]:
@@ -76,7 +83,7 @@ def fit(study: Study, codebook: Codebook | None = None, seconds: float = 60) -> 
             if best.given_up and option != best.scenario[name]:
                 tried = _fit(read, {**best.scenario, name: option}, deadline)
                 best = tried if _lost(tried) < _lost(best) else best
-    return replace(best, is_only=_is_only(best, deadline))
+    return replace(best, others=_others(best, deadline))
 
 
 def _lost(fitted: Fit) -> int:
@@ -133,7 +140,7 @@ def _fit(read: Readings, scenario: Mapping[str, str], deadline: float) -> Fit:
     for plan in divide([s for s in stated if not of_everyone(s)], view):
         given_up += _fewest(plan, n, place, deadline)
     kept = tuple(s for s in stated if s not in given_up)
-    return Fit(view, scenario, n, kept, tuple(s for s in stated if s in given_up), tuple(left_out), is_only=True)
+    return Fit(view, scenario, n, kept, tuple(s for s in stated if s in given_up), tuple(left_out))
 
 
 def soft_tables(plan: Plan, n: int | tuple[int, int]) -> Tables:
@@ -155,22 +162,26 @@ def _fewest(plan: Plan, n: int, place: Mapping[Statement, int], deadline: float)
     return [statement for statement, kept in tables.kept.items() if not solved.value(kept)]
 
 
-def _is_only(fitted: Fit, deadline: float) -> bool:
-    """Say whether giving up other statements would cost more claims."""
+def _others(fitted: Fit, deadline: float) -> tuple[tuple[Statement, ...], ...]:
+    """Return other statements that could be given up at the same cost, one part of the study at a time."""
     stated = [s for s in (*fitted.kept, *fitted.given_up) if not of_everyone(s)]
-    return all(not list(other_choices(plan, fitted, deadline)) for plan in divide(stated, fitted.view))
+    found = []
+    for plan in divide(stated, fitted.view):
+        own = [s for s in plan.statements if s in fitted.given_up]
+        rest = tuple(s for s in fitted.given_up if s not in own)
+        found += [(*rest, *chosen) for chosen in _other_choices(plan, own, fitted.n, deadline)]
+    return tuple(found)
 
 
-def other_choices(plan: Plan, fitted: Fit, deadline: float, most: int = 1) -> Sequence[tuple[Statement, ...]]:
-    """Yield other statements of a part that could be given up in place of those that are, at most so many."""
-    given_up = [statement for statement in plan.statements if statement in fitted.given_up]
+def _other_choices(plan: Plan, given_up: list[Statement], n: int, deadline: float) -> Iterator[tuple[Statement, ...]]:
+    """Yield other statements of a part that could be given up in place of those that are."""
     if not given_up:
         return
-    tables = soft_tables(plan, fitted.n)
+    tables = soft_tables(plan, n)
     lost = sum(len(s.claims) for s in given_up)
     tables.model.add(sum(len(s.claims) * (1 - kept) for s, kept in tables.kept.items()) <= lost)
     chosen = tuple(given_up)
-    for _ in range(most):
+    for _ in range(OTHER_CHOICES):
         tables.model.add_bool_or([tables.kept[s] for s in chosen])
         status, solved = solve(tables.model, deadline)
         if status == cp_model.INFEASIBLE:

@@ -78,7 +78,7 @@ def implied(fitted: Fit, pairs: Sequence[str], seconds: float = 60) -> pd.DataFr
     codebook, rows = fitted.view.codebook, []
     for pair in pairs:
         both = bounds(fitted, f"count({pair})", seconds, witnesses=False)
-        alone = replace(fitted, is_only=True)  # what else could be given up is asked of pairs only
+        alone = replace(fitted, others=())  # what else could be given up is asked of pairs only
         each = [bounds(alone, f"count({text})", seconds, witnesses=False) for text in pair.split("&")]
         names = [in_words(parse(text, codebook), codebook) for text in pair.split("&")]
         counted = [f"{name} ({_interval(count)})" for name, count in zip(names, each, strict=True)]
