@@ -141,13 +141,14 @@ def _check(table: pd.DataFrame, names: Sequence[str]) -> None:
 
 
 def _numeric(table: pd.DataFrame, names: Sequence[str]) -> list[np.ndarray]:
-    """Return columns as numbers; plain categories as a column of 0 and 1 for each but the first, if there is another."""
+    """Return columns as numbers; plain categories as columns of 0 and 1, one for each but the first."""
     columns = []
     for name in names:
         values = table[name]
         plain = isinstance(values.dtype, pd.CategoricalDtype) and not values.cat.ordered
         if plain or values.dropna().map(type).eq(str).any():
             known, kinds = values.notna(), sorted(values.dropna().unique(), key=str)
+            # Of one kind, or none, a column that is constant or missing, so that the fit says so.
             columns += [np.where(known, values == kind, np.nan).astype(float) for kind in kinds[1:] or [*kinds, ""]]
         else:
             columns.append(as_numbers(values, name))

@@ -11,9 +11,9 @@ FLOORS = (
     {"paths", "codebook", "expressions", "printed"},
     {"claims", "describe", "entailment", "granularity", "patterns", "reproduce", "samples"}
     | {"spreadsheet", "cells", "mapping", "lesions", "checks", "cohort", "redcap", "scores"}
-    | {"permutation", "association", "likelihood", "regression"},
+    | {"permutation", "association", "likelihood", "regression", "random_effects"},
     {"quantities", "arithmetic", "consistency", "audit", "statements", "joint", "fitting"}
-    | {"reconstruct", "bounds", "conflicts", "simulate", "severity"},
+    | {"reconstruct", "bounds", "conflicts", "simulate", "severity", "synthesis", "planning"},
     {"warm", "run", "report", "figures", "notebook", "datapackage", "effects"},
     {"tasks", "progress", "cli"},
 )

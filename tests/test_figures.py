@@ -82,7 +82,7 @@ def test_committed_figures_are_whole(path):
     notes = json.loads(path.read_text(encoding="utf-8"))
     assert len(notes["alt"]) > 40
     assert len(notes["caption"]) > 40
-    assert notes["source"] in ("published", "derived from published numbers")
+    assert notes["source"] in ("published", "derived from published numbers", *figures.WATERMARKS)
     assert not pd.read_csv(path.with_suffix(".csv")).empty
     for ending in (".svg", ".pdf", ".png"):
         assert path.with_suffix(ending).stat().st_size > 1000

@@ -533,8 +533,8 @@ def test_sentences_quote_the_row():
     labels = {"pain": "pain", "lesions": "the lesion count", "spine": "spinal involvement"}
     row = rows.loc[("linear", "lesions", "age")]
     assert sentence(row, labels) == (
-        "In 53 patients (1 excluded for missing values), for each SD more of the lesion count, pain differs on average by "
-        f"{row['estimate']:.2f}, adjusted for age (95 % interval {row['ci_low']:.2f} to {row['ci_high']:.2f}; "
+        "In 53 patients (1 excluded for missing values), for each SD more of the lesion count, pain differs on average "
+        f"by {row['estimate']:.2f}, adjusted for age (95 % interval {row['ci_low']:.2f} to {row['ci_high']:.2f}; "
         f"{p_text(row['p'])}, by Holm {p_text(row['p_holm'])}; least squares, HC3 standard error, t with 50 df)."
     )
     assert "with spinal involvement against without it, the odds of pain of at least 4 are" in sentence(
