@@ -1,7 +1,8 @@
 """Four likelihoods of an outcome given a design matrix: their peaks, profiles and score statistics.
 
 The last column of a design matrix is the exposure's, and its coefficient the last parameter. A likelihood is a
-function of the parameters that returns its height, gradient and (expected or observed) information.
+function of the parameters that returns its height, gradient and (expected or observed) information. Patients who are
+equal in everything count once, times their number: of a million patients, few differ.
 """
 
 import math
@@ -52,17 +53,53 @@ class Score:
     information: np.ndarray
 
 
-def peak(model: str, y: np.ndarray, design: np.ndarray, fixed: float | None = None, near: Peak | None = None) -> Peak:
+@dataclass(frozen=True)
+class Rows:
+    """Patients as a likelihood takes them.
+
+    Attributes
+    ----------
+    y : array of shape (n,)
+        Counts; positions 0, 1, … of ordered scores, each taken by somebody; or 0 and 1.
+    design : array of shape (n, p)
+        Constant and predictors.
+    times : array of shape (n,)
+        How many patients are like this one.
+    """
+
+    y: np.ndarray
+    design: np.ndarray
+    times: np.ndarray
+
+    @property
+    def patients(self) -> int:
+        """How many patients there are."""
+        return int(self.times.sum())
+
+
+def each(y: np.ndarray, design: np.ndarray) -> Rows:
+    """Return patients one by one, in their order."""
+    return Rows(y, design, np.ones(len(y)))
+
+
+def different(y: np.ndarray, design: np.ndarray) -> Rows:
+    """Return the different patients, sorted, and how many there are of each."""
+    table = np.column_stack([y, design])
+    table = table[np.lexsort(table.T[::-1])]
+    starts = np.flatnonzero(np.r_[True, (table[1:] != table[:-1]).any(axis=1)])
+    times = np.diff(np.r_[starts, len(table)]).astype(float)
+    return Rows(table[starts, 0], np.ascontiguousarray(table[starts, 1:]), times)
+
+
+def peak(model: str, rows: Rows, fixed: float | None = None, near: Peak | None = None) -> Peak:
     """Find the highest point of a likelihood.
 
     Parameters
     ----------
     model : str
         One of `LIKELIHOODS`.
-    y : array of shape (n,)
-        Counts; positions 0, 1, … of ordered scores, each taken by somebody; or 0 and 1.
-    design : array of shape (n, p)
-        Constant and predictors.
+    rows : Rows
+        The patients.
     fixed : float
         The exposure's coefficient, where it is not to be estimated.
     near : Peak
@@ -80,29 +117,29 @@ def peak(model: str, y: np.ndarray, design: np.ndarray, fixed: float | None = No
     Lawless JF. J Am Stat Assoc 1989;84:467-472): where that is not above 0, the Poisson peak is returned.
     """
     if model == "negative_binomial":
-        return _dispersed(y, design, fixed, near)
+        return _dispersed(rows, fixed, near)
     if model == "ordinal":
-        start = np.concatenate([_cumulative_logits(y), np.zeros(design.shape[1] - 1)])
-        likelihood = partial(_ordinal, *_cuts(y, design[:, 1:]))
+        start = np.r_[_cumulative_logits(rows), np.zeros(rows.design.shape[1] - 1)]
+        likelihood = partial(_ordinal, *_cuts(rows.y, rows.design[:, 1:]), rows.times)
     else:
-        mean = (y.sum() + 0.5) / (len(y) + 1)
-        start = np.eye(1, design.shape[1])[0] * (logit(mean) if model == "firth" else math.log(mean))
-        likelihood = partial(_firth if model == "firth" else _poisson, y, design)
+        mean = (rows.times @ rows.y + 0.5) / (rows.patients + 1)
+        start = np.eye(1, rows.design.shape[1])[0] * (logit(mean) if model == "firth" else math.log(mean))
+        likelihood = partial(_firth if model == "firth" else _poisson, rows)
     return _climb(likelihood, start if near is None else near.parameters, fixed)
 
 
-def _dispersed(y: np.ndarray, design: np.ndarray, fixed: float | None, near: Peak | None) -> Peak:
-    more = np.bincount(y.astype(int))[::-1].cumsum()[::-1][1:].astype(float)  # how many have more than 0, 1, …
-    likelihood, count = partial(_negative_binomial, y, design, more), design.shape[1]
+def _dispersed(rows: Rows, fixed: float | None, near: Peak | None) -> Peak:
+    more = np.bincount(rows.y.astype(int), rows.times)[::-1].cumsum()[::-1][1:]  # how many have more than 0, 1, …
+    likelihood, count = partial(_negative_binomial, rows, more), rows.design.shape[1]
     if near is not None and len(near.parameters) > count:
         with suppress(NotEstimableError):
             top = _climb(likelihood, near.parameters, fixed)
             if top.parameters[0] > math.log(LEAST_ALPHA):
                 return top
     near = near and Peak(near.height, near.parameters[-count:], near.information)
-    poisson = peak("poisson", y, design, fixed, near)
-    mean = np.exp(design @ poisson.parameters)
-    alpha = ((y - mean) ** 2 - y).sum() / (mean**2).sum()  # by moments
+    poisson = peak("poisson", rows, fixed, near)
+    mean = np.exp(rows.design @ poisson.parameters)
+    alpha = (rows.times @ ((rows.y - mean) ** 2 - rows.y)) / (rows.times @ mean**2)  # by moments
     return poisson if alpha < LEAST_ALPHA else _climb(likelihood, np.r_[math.log(alpha), poisson.parameters], fixed)
 
 
@@ -146,30 +183,32 @@ def _newton(information: np.ndarray, gradient: np.ndarray) -> np.ndarray:
     raise NotEstimableError("the likelihood is flat")
 
 
-def _poisson(y: np.ndarray, design: np.ndarray, parameters: np.ndarray):
-    eta = design @ parameters
+def _poisson(rows: Rows, parameters: np.ndarray):
+    eta = rows.design @ parameters
     mean = np.exp(eta)
     if not np.isfinite(mean).all():
         return _IMPOSSIBLE
-    return y @ eta - mean.sum(), design.T @ (y - mean), (design.T * mean) @ design
+    weighted = rows.design.T * rows.times
+    return rows.times @ (rows.y * eta - mean), weighted @ (rows.y - mean), (weighted * mean) @ rows.design
 
 
-def _negative_binomial(y: np.ndarray, design: np.ndarray, more: np.ndarray, parameters: np.ndarray):
+def _negative_binomial(rows: Rows, more: np.ndarray, parameters: np.ndarray):
     """Evaluate NB2; the ratio of gamma functions is a product over 0 to y - 1, exact down to an alpha of 0."""
-    eta = design @ parameters[1:]
+    y, times, eta = rows.y, rows.times, rows.design @ parameters[1:]
     if not (abs(parameters[0]) < 30 and (eta < 300).all()):
         return _IMPOSSIBLE
     alpha, mean, below = math.exp(parameters[0]), np.exp(eta), np.arange(len(more))
     odds, grown, ratio = 1 + alpha * mean, np.log1p(alpha * mean), below / (1 + alpha * below)
-    height = more @ np.log1p(alpha * below) + y @ (eta - grown) - grown.sum() / alpha
+    height = more @ np.log1p(alpha * below) + times @ (y * (eta - grown) - grown / alpha)
     once, twice = _logarithm_less_fraction(alpha * mean)
-    first = more @ ratio + (mean**2 * once - y * mean / odds).sum()
-    second = (mean**3 * twice + y * (mean / odds) ** 2).sum() - more @ ratio**2
+    first = more @ ratio + times @ (mean**2 * once - y * mean / odds)
+    second = times @ (mean**3 * twice + y * (mean / odds) ** 2) - more @ ratio**2
+    weighted = rows.design.T * times
     information = np.empty((len(parameters), len(parameters)))
     information[0, 0] = -alpha * (first + alpha * second)
-    information[0, 1:] = information[1:, 0] = alpha * ((y - mean) * mean / odds**2) @ design
-    information[1:, 1:] = (design.T * (mean * (1 + alpha * y) / odds**2)) @ design
-    return height, np.r_[alpha * first, design.T @ ((y - mean) / odds)], information
+    information[0, 1:] = information[1:, 0] = alpha * weighted @ ((y - mean) * mean / odds**2)
+    information[1:, 1:] = (weighted * (mean * (1 + alpha * y) / odds**2)) @ rows.design
+    return height, np.r_[alpha * first, weighted @ ((y - mean) / odds)], information
 
 
 def _logarithm_less_fraction(t: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -181,32 +220,32 @@ def _logarithm_less_fraction(t: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return np.where(small, near[0], value), np.where(small, near[1], slope)
 
 
-def _firth(y: np.ndarray, design: np.ndarray, parameters: np.ndarray):
+def _firth(rows: Rows, parameters: np.ndarray):
     """Evaluate the logistic likelihood with Jeffreys' penalty, which takes all coefficients, a fixed one too.
 
     The information is that of the penalised likelihood: with the unpenalised one, as is usual, the search zigzags
     for hundreds of steps where outcomes are separated.
     """
+    y, design, times = rows.y, rows.design, rows.times
     eta = design @ parameters
     mean = expit(eta)
-    weight, away = expit(eta) * expit(-eta), 0.5 - mean
+    weight, away = times * expit(eta) * expit(-eta), 0.5 - mean
     weighted = np.sqrt(weight)[:, None] * design
     sign, determinant = np.linalg.slogdet(weighted.T @ weighted)
     if sign <= 0 or not np.isfinite(determinant):
         return _IMPOSSIBLE
     q = np.linalg.qr(weighted)[0]
     leverage = (q * q).sum(axis=1)
-    height = y @ eta - np.logaddexp(0, eta).sum() + determinant / 2
+    height = times @ (y * eta - np.logaddexp(0, eta)) + determinant / 2
     turned = design * away[:, None]
     # The squares of the hat matrix q qᵀ, without writing down all patients by all patients.
     squares = turned.T @ (q[:, :, None] * q[:, None, :]).reshape(len(y), -1)
-    information = (design.T * (weight * (1 + leverage))) @ design - 2 * (turned.T * leverage) @ turned
-    return height, design.T @ (y - mean + leverage * away), information + 2 * squares @ squares.T
+    information = (design.T * (weight * (1 + leverage / times))) @ design - 2 * (turned.T * leverage) @ turned
+    return height, design.T @ (times * (y - mean) + leverage * away), information + 2 * squares @ squares.T
 
 
-def _cumulative_logits(y: np.ndarray) -> np.ndarray:
-    counts = np.bincount(y.astype(int))
-    return logit(counts.cumsum()[:-1] / len(y))
+def _cumulative_logits(rows: Rows) -> np.ndarray:
+    return logit(np.bincount(rows.y.astype(int), rows.times).cumsum()[:-1] / rows.patients)
 
 
 def _cuts(y: np.ndarray, predictors: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -217,7 +256,7 @@ def _cuts(y: np.ndarray, predictors: np.ndarray) -> tuple[np.ndarray, np.ndarray
     return upper, lower
 
 
-def _ordinal(upper: np.ndarray, lower: np.ndarray, parameters: np.ndarray):
+def _ordinal(upper: np.ndarray, lower: np.ndarray, times: np.ndarray, parameters: np.ndarray):
     a, b = np.nan_to_num(upper @ parameters, nan=np.inf), np.nan_to_num(lower @ parameters, nan=-np.inf)
     # From the nearer tail, where a difference of probabilities keeps its digits.
     chance = np.where(a + b > 0, expit(-b) - expit(-a), expit(a) - expit(b))
@@ -226,10 +265,10 @@ def _ordinal(upper: np.ndarray, lower: np.ndarray, parameters: np.ndarray):
     slope_a, slope_b = expit(a) * expit(-a), expit(b) * expit(-b)
     u, v = slope_a / chance, -slope_b / chance
     above, below = np.nan_to_num(upper), np.nan_to_num(lower)
-    crossing = (above.T * (u * v)) @ below
-    information = (above.T * (u * u - slope_a * (1 - 2 * expit(a)) / chance)) @ above + crossing + crossing.T
-    information += (below.T * (v * v + slope_b * (1 - 2 * expit(b)) / chance)) @ below
-    return np.log(chance).sum(), above.T @ u + below.T @ v, information
+    crossing = (above.T * (times * u * v)) @ below
+    information = (above.T * (times * (u * u - slope_a * (1 - 2 * expit(a)) / chance))) @ above
+    information += (below.T * (times * (v * v + slope_b * (1 - 2 * expit(b)) / chance))) @ below
+    return times @ np.log(chance), above.T @ (times * u) + below.T @ (times * v), information + crossing + crossing.T
 
 
 def profile(find: Callable[[float, Peak], Peak], top: Peak, confidence: float = 0.95) -> tuple[float, float]:
@@ -278,7 +317,7 @@ def _end(find: Callable[[float, Peak], Peak], top: Peak, limit: float, step: flo
     return math.copysign(math.inf, step)
 
 
-def separated(model: str, y: np.ndarray, design: np.ndarray) -> bool:
+def separated(model: str, rows: Rows) -> bool:
     """Return whether some predictors tell the outcomes apart so well that the estimates run off to infinity.
 
     That is so where a direction exists in which no patient's likelihood falls and some patient's rises, which a
@@ -289,18 +328,19 @@ def separated(model: str, y: np.ndarray, design: np.ndarray) -> bool:
     Albert A, Anderson JA. Biometrika 1984;71:1-10. Konis K. Linear programming algorithms for detecting separated
     data. Thesis, Oxford 2007.
     """
+    y, design = rows.y, rows.design
     if model == "ordinal":
         upper, lower = _cuts(y, design[:, 1:])
-        rows = np.vstack([upper[~np.isnan(upper[:, 0])], -lower[~np.isnan(lower[:, 0])]])
+        ways = np.vstack([upper[~np.isnan(upper[:, 0])], -lower[~np.isnan(lower[:, 0])]])
     elif model == "firth":
-        rows = (2 * y - 1)[:, None] * design
+        ways = (2 * y - 1)[:, None] * design
     else:
-        rows = np.vstack([-design[y == 0], design[y > 0], -design[y > 0]])
-    found = linprog(-rows.sum(axis=0), A_ub=-rows, b_ub=np.zeros(len(rows)), bounds=(-1, 1))
+        ways = np.vstack([-design[y == 0], design[y > 0], -design[y > 0]])
+    found = linprog(-ways.sum(axis=0), A_ub=-ways, b_ub=np.zeros(len(ways)), bounds=(-1, 1))
     return bool(found.status == 0 and -found.fun > 1e-7)
 
 
-def proportional(y: np.ndarray, design: np.ndarray, top: Peak) -> float | None:
+def proportional(rows: Rows, top: Peak) -> float | None:
     """Test by likelihood ratio whether the exposure has one odds ratio for all cut points.
 
     The alternative is a log odds ratio that rises or falls steadily from cut point to cut point: one more
@@ -316,11 +356,11 @@ def proportional(y: np.ndarray, design: np.ndarray, top: Peak) -> float | None:
     ----------
     Peterson B, Harrell FE. Appl Stat 1990;39:205-217, section 3 (constrained partial proportional odds).
     """
-    places = np.arange(y.max())
-    cuts = _cuts(y, design[:, 1:])
-    upper, lower = (np.column_stack([-design[:, -1] * (part[:, : len(places)] @ places), part]) for part in cuts)
+    places, exposure = np.arange(rows.y.max()), rows.design[:, -1]
+    cuts = _cuts(rows.y, rows.design[:, 1:])
+    upper, lower = (np.column_stack([-exposure * (part[:, : len(places)] @ places), part]) for part in cuts)
     try:
-        larger = _climb(partial(_ordinal, upper, lower), np.r_[0, top.parameters])
+        larger = _climb(partial(_ordinal, upper, lower, rows.times), np.r_[0, top.parameters])
     except NotEstimableError:
         return None
     return float(chi2.sf(max(2 * (larger.height - top.height), 0), 1))
@@ -334,7 +374,7 @@ def without_exposure(model: str, y: np.ndarray, design: np.ndarray) -> Score:
     model : str
         "linear" or one of `LIKELIHOODS`.
     y, design : array
-        As for `peak`; the design ends with the adjustment here.
+        As for `Rows`; the design ends with the adjustment here.
 
     References
     ----------
@@ -346,7 +386,7 @@ def without_exposure(model: str, y: np.ndarray, design: np.ndarray) -> Score:
         residual = residual * weight
     elif model == "ordinal":
         upper, lower = _cuts(y, design[:, 1:])
-        top = peak(model, y, design)
+        top = peak(model, each(y, design))
         rise_a, rise_b = (
             expit(np.nan_to_num(part @ top.parameters, nan=end)) for part, end in ((upper, np.inf), (lower, -np.inf))
         )
@@ -356,7 +396,7 @@ def without_exposure(model: str, y: np.ndarray, design: np.ndarray) -> Score:
         )
         return Score(rise_a + rise_b - 1, sum(slopes), crossing, top.information)
     else:
-        top = peak(model, y, design)
+        top = peak(model, each(y, design))
         alpha = math.exp(top.parameters[0]) if len(top.parameters) > design.shape[1] else 0.0
         eta = design @ top.parameters[-design.shape[1] :]
         mean = expit(eta) if model == "firth" else np.exp(eta)

@@ -14,7 +14,7 @@ import pytest
 import statsmodels.api as sm
 from scipy import stats
 
-from crmo_analysis.likelihood import peak, score_statistics, separated, without_exposure
+from crmo_analysis.likelihood import LIKELIHOODS, different, each, peak, score_statistics, separated, without_exposure
 from crmo_analysis.permutation import STATISTICS, NotEstimableError, adjust, permutation_test
 from crmo_analysis.regression import MODELS, p_text, regress, standardised
 from crmo_analysis.severity import COLUMNS, analyse, influence, models_for, number_text, sentence, specification_curve
@@ -213,7 +213,7 @@ def test_negative_binomial_near_its_boundary():
     # A little more than Poisson: the search for log alpha has to end at a very small alpha.
     design = standardised(np.arange(12.0)[:, None])
     y = np.array([1, 1, 2, 1, 5, 1, 4, 0, 3, 1, 5, 3.0])
-    top = peak("negative_binomial", y, design)
+    top = peak("negative_binomial", each(y, design))
     grid = [
         stats.nbinom.logpmf(y, 1 / a, 1 / (1 + a * np.exp(design @ top.parameters[1:]))).sum()
         for a in np.exp(top.parameters[0]) * np.array([0.9, 1, 1.1])
@@ -243,15 +243,28 @@ def test_separation_is_found_where_it_is():
     y = np.array([0, 0, 0, 0, 1, 1, 1, 1.0])
     x = np.arange(8.0)
     apart, mixed = standardised(x[:, None]), standardised(x[[0, 1, 2, 4, 3, 5, 6, 7], None])
-    assert separated("firth", y, apart)
-    assert not separated("firth", y, mixed)
-    assert separated("poisson", y, standardised((y > 0)[:, None].astype(float)))
-    assert not separated("poisson", y, mixed)
+    assert separated("firth", each(y, apart))
+    assert not separated("firth", each(y, mixed))
+    assert separated("poisson", each(y, standardised((y > 0)[:, None].astype(float))))
+    assert not separated("poisson", each(y, mixed))
     scores = np.array([0, 0, 1, 1, 2, 2, 3, 3.0])
-    assert separated("ordinal", scores, apart)
-    assert not separated(
-        "ordinal", scores[[0, 1, 3, 4, 2, 5, 7, 6]], standardised(x[::-1][[0, 2, 1, 3, 4, 6, 5, 7], None])
-    )
+    assert separated("ordinal", each(scores, apart))
+    others = standardised(x[::-1][[0, 2, 1, 3, 4, 6, 5, 7], None])
+    assert not separated("ordinal", each(scores[[0, 1, 3, 4, 2, 5, 7, 6]], others))
+
+
+@pytest.mark.parametrize("model", LIKELIHOODS)
+def test_equal_patients_count_once_times_their_number(model):
+    outcome = {"ordinal": "severity", "firth": "male"}.get(model, "crises")
+    y = np.tile(COHORT[outcome].to_numpy(float), 3)
+    design = standardised(np.tile(COHORT[["age", "lesions"]].to_numpy(float), (3, 1)))
+    one_by_one, grouped = each(y, design), different(y, design)
+    assert len(grouped.y) <= len(y) / 3
+    assert grouped.patients == len(y)
+    expected, found = peak(model, one_by_one), peak(model, grouped)
+    assert found.height == pytest.approx(expected.height, rel=1e-12)
+    assert found.parameters == pytest.approx(expected.parameters, abs=1e-8)
+    assert found.information == pytest.approx(expected.information, rel=1e-6, abs=1e-8)
 
 
 # ---- known truths
