@@ -232,6 +232,72 @@ def validate(cohort, mapping, lesions, out):
 
 
 @main.command()
+@click.argument("cohort", type=click.Path(path_type=Path))
+@click.argument("studies", metavar="[STUDY]…", nargs=-1)
+@click.option("--map", "mapping", type=click.Path(path_type=Path), help="File that renames and recodes columns.")
+@click.option("--lesions", type=click.Path(path_type=Path), help="A table with one row a lesion.")
+@click.option("--format", "style", type=click.Choice(["table", "csv", "json"]), help="How to print it.")
+@click.option("--out", type=click.Path(path_type=Path, file_okay=False), help="Folder for tables, text and figure.")
+@click.option("--confidence", type=float, default=0.95, show_default=True, help="Coverage of the intervals.")
+@click.option("--p-values", is_flag=True, help="Test each difference as well (Fisher, Welch; Holm over all).")
+@click.option("--show-small", is_flag=True, help="Show counts below 5 and extremes of the cohort.")
+def compare(cohort, studies, mapping, lesions, style, out, confidence, p_values, show_small):
+    """Set a table of patients beside what each STUDY printed, or all studies did."""
+    known = sorted(path.parent.name for path in PUBLISHED.glob("*/study.yaml"))
+    _check_studies(studies, known)
+    if not 0 < confidence < 1:
+        raise Wrong(f"--confidence is {confidence:g}, expected a number between 0 and 1, such as 0.95.")
+    from crmo_analysis import comparison_report
+    from crmo_analysis.claims import ClaimsError, read_study
+    from crmo_analysis.codebook import CodebookError, read_codebook
+    from crmo_analysis.cohort import read_cohort, require_sound
+    from crmo_analysis.compare import compare as set_beside
+    from crmo_analysis.spreadsheet import CohortError
+
+    with _plain_errors(ClaimsError, CodebookError, CohortError, OSError):
+        read = require_sound(read_cohort(cohort, mapping, lesions=lesions))
+        chosen = [read_study(study) for study in dict.fromkeys(studies or known)]
+        settings = {"confidence": confidence, "p_values": p_values, **({"smallest": 0} if show_small else {})}
+        found = set_beside(read.patients, chosen, read_codebook(), **settings)
+        if found.table.empty:
+            raise Wrong(f"{cohort}: {comparison_report.nothing_text(found)}")
+        notes = comparison_report.notes(found, read, show_small)
+        written = comparison_report.write(found, read, out, notes) if out else []
+    if read.warnings:
+        click.echo(f"{len(read.warnings)} warnings about {cohort}; crmo validate lists them", err=True)
+    if style == "csv":
+        click.echo(comparison_report.to_csv(found), nl=False)
+    elif style == "json":
+        click.echo(comparison_report.to_json(found, notes))
+    elif style == "table" or not out:
+        _print_comparison(found)
+    for note in notes:
+        click.echo(f"note: {note}", err=style in ("csv", "json"))
+    for path in written:
+        click.echo(f"{_short(path)}: written", err=style in ("csv", "json"))
+
+
+def _print_comparison(found):
+    from rich.console import Console
+    from rich.table import Table
+
+    from crmo_analysis import comparison_report
+
+    frame = comparison_report.in_columns(found)
+    table = Table(box=None, pad_edge=False)
+    for name in frame:
+        table.add_column(name, overflow="fold")
+    for row in frame.itertuples(index=False):
+        table.add_row(*row)
+    console = Console(highlight=False, markup=False)
+    console = console if console.is_terminal else Console(highlight=False, markup=False, width=240)
+    console.print(table)
+    click.echo("\n" + "\n".join(comparison_report.sentences(found)) + "\n")
+    for line in comparison_report.reasons_text(found):
+        click.echo(f"not compared: {line}")
+
+
+@main.command()
 @click.option("--dictionary", required=True, type=click.Path(path_type=Path, dir_okay=False), help="File to write.")
 def redcap(dictionary):
     """Write the codebook as a data dictionary that REDCap imports to build a registry's forms."""

@@ -158,7 +158,9 @@ def statistic(name: str, values: pd.Series) -> Fraction | None:
     raise ValueError(f"{name!r} is no statistic of a table")
 
 
-def linear_fit(x: pd.Series, y: pd.Series, confidence: float = 0.95, points: int = 50) -> pd.DataFrame:
+def linear_fit(
+    x: pd.Series, y: pd.Series, confidence: float = 0.95, points: int = 50, share: float = 1
+) -> pd.DataFrame:
     """Fit a straight line by least squares, with a pointwise interval of its mean (HC3, t quantiles).
 
     Parameters
@@ -168,6 +170,8 @@ def linear_fit(x: pd.Series, y: pd.Series, confidence: float = 0.95, points: int
     confidence : float
     points : int
         So many values of x, from the smallest to the largest.
+    share : float
+        Of patients, between whose values of x the line is drawn: below 1, it ends at no single patient's value.
 
     Returns
     -------
@@ -188,7 +192,7 @@ def linear_fit(x: pd.Series, y: pd.Series, confidence: float = 0.95, points: int
     leverage = np.einsum("ij,jk,ik->i", design, inverse, design)
     weights = ((y - design @ slope) / (1 - np.minimum(leverage, 1 - 1e-12))) ** 2
     covariance = inverse @ (design.T * weights) @ design @ inverse
-    at = np.column_stack([np.ones(points), np.linspace(x.min(), x.max(), points)])
+    at = np.column_stack([np.ones(points), np.linspace(*np.quantile(x, [0.5 - share / 2, 0.5 + share / 2]), points)])
     half = stdtrit(len(x) - 2, 0.5 + confidence / 2) * np.sqrt(np.einsum("ij,jk,ik->i", at, covariance, at))
     fit = at @ slope
     return pd.DataFrame({"x": at[:, 1], "fit": fit, "low": fit - half, "high": fit + half})

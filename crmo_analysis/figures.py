@@ -7,6 +7,8 @@ those of Okabe and Ito, and no distinction rests on colour alone.
 import io
 import json
 from collections.abc import Mapping, Sequence
+from functools import cache
+from itertools import cycle
 from pathlib import Path
 
 import matplotlib as mpl
@@ -17,7 +19,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.patches import FancyArrowPatch, FancyBboxPatch
 
-from crmo_analysis.paths import write_bytes_atomically, write_text_atomically
+from crmo_analysis.paths import write_bytes_atomically
 
 MILLIMETRE = 1 / 25.4
 WIDTH = 140.0
@@ -80,11 +82,51 @@ def blank(
         figure = Figure(figsize=size, dpi=STYLE["savefig.dpi"], facecolor=PAPER)
         top = 1 - 15 / height if subtitle else 1 - 10 / height
         axes = figure.add_axes((left, bottom / height, 0.97 - left, top - bottom / height))
-        figure.text(0.015, 1 - 2.2 / height, title, va="top", fontsize=9.2, color=INK)
-        if subtitle:
-            figure.text(0.015, 1 - 7.2 / height, subtitle, va="top", fontsize=6.8, color=MUTED)
+        for text, size, down, ink in ((title, 9.2, 2.2, INK), (subtitle, 6.8, 7.2, MUTED)):
+            # A long title is set smaller, as far as it can still be read.
+            size = max(5.6, min(size, size * 0.965 * width / max(text_width(text, size), 1)))
+            text = fitted_labels([text], 0.965 * width, size)[0][0]
+            figure.text(0.015, 1 - down / height, text, va="top", fontsize=size, color=ink)
         sns.despine(ax=axes, left=True)
     return figure, axes
+
+
+@cache
+def text_width(text: str, size: float = 7) -> float:
+    """Return how wide a line of text is, in millimetres."""
+    if not text.strip():
+        return 0.0
+    font = mpl.font_manager.FontProperties(family=STYLE["font.family"], size=size)
+    return float(mpl.textpath.TextPath((0, 0), text, prop=font).get_extents().x1) / 72 / MILLIMETRE
+
+
+def fitted_labels(labels: Sequence[str], widest: float = 52, size: float = 7) -> tuple[list[str], float]:
+    """Break labels into lines that are not too wide.
+
+    Parameters
+    ----------
+    labels : sequence of str
+    widest : float
+        Millimetres; a single longer word is cut.
+    size : float
+        Of the font, in points.
+
+    Returns
+    -------
+    tuple of list of str and float
+        The labels, and how wide the widest line is in millimetres.
+    """
+    broken = []
+    for label in labels:
+        lines = [""]
+        for word in str(label).split():
+            while text_width(word, size) > widest:
+                word = f"{word[: max(1, int(len(word) * 0.9) - 1)]}…"
+            longer = f"{lines[-1]} {word}".strip()
+            lines = [*lines[:-1], longer] if text_width(longer, size) <= widest else [*lines, word]
+        broken.append("\n".join(lines))
+    lines = [line for label in broken for line in label.split("\n")]
+    return broken, max(text_width(line, size) for line in lines) if lines else 0.0
 
 
 def proportion_intervals(frame: pd.DataFrame, title: str, subtitle: str) -> Figure:
@@ -291,15 +333,31 @@ def stacked_parts(
 def curves(
     frame: pd.DataFrame, x: str, y: str, by: str, title: str, subtitle: str, xlabel: str, ylabel: str
 ) -> tuple[Figure, mpl.axes.Axes]:
-    """Draw one labelled line for each value of `by`; the label stands at the end of its line."""
+    """Draw one labelled line for each value of `by`; the label stands at the end of its line.
+
+    Columns `low` and `high`, where there are any, give a band around each line.
+    """
     figure, axes = blank(85, title, subtitle, left=0.1)
-    styles = ["-", (0, (5, 2)), (0, (1.5, 1.5)), (0, (6, 1.5, 1.5, 1.5))]
+    lines = list(frame.groupby(by, sort=False))
+    names, wide = fitted_labels([str(name) for name, _ in lines], 34)
+    inks = [(BLUE, VERMILLION, GREEN, PURPLE)[place % 4] for place in range(len(lines))]
+    styles = cycle(["-", (0, (5, 2)), (0, (1.5, 1.5)), (0, (6, 1.5, 1.5, 1.5))])
     with mpl.rc_context(STYLE):
-        for (name, line), colour, style in zip(
-            frame.groupby(by, sort=False), (BLUE, VERMILLION, GREEN, PURPLE), styles, strict=False
-        ):
+        box = axes.get_position()
+        axes.set_position([box.x0, box.y0, 1 - box.x0 - (wide + 4) / WIDTH, box.height])
+        for (_, line), colour, style in zip(lines, inks, styles, strict=False):
             axes.plot(line[x], line[y], color=colour, ls=style, lw=1.4)
-            axes.text(line[x].iloc[-1], line[y].iloc[-1], f" {name}", color=colour, va="center", fontsize=7)
+            if "low" in line:
+                axes.fill_between(line[x], line["low"], line["high"], color=colour, alpha=0.25, lw=0)
+        # Each label stands at its line's end, or below it as far as the labels above need.
+        gap, room = 0.05 * float(frame[y].max() - frame[y].min()), float(frame[y].max())
+        ends = sorted(((float(line[y].iloc[-1]), place) for place, (_, line) in enumerate(lines)), reverse=True)
+        for height, place in ends:
+            half = gap * (names[place].count("\n") + 1) / 2
+            height = min(height, room)
+            room = height - 2 * half
+            last, text = lines[place][1][x].iloc[-1], " " + names[place].replace("\n", "\n ")
+            axes.text(last, height, text, color=inks[place], va="center", fontsize=7)
         axes.set(xlabel=xlabel, ylabel=ylabel)
         axes.spines["left"].set_visible(True)
         axes.tick_params(axis="y", size=2.5)
@@ -547,14 +605,12 @@ def _check_fits(figure: Figure) -> None:
             )
 
 
-def save(figure: Figure, stem: Path, data_csv: str, caption: str, alt: str, source: str) -> None:
-    """Write a figure as SVG, PDF and PNG, with its data, caption and alternative text beside it.
+def rendered(figure: Figure, data_csv: str, caption: str, alt: str, source: str) -> dict[str, bytes]:
+    """Draw a figure as SVG, PDF and PNG, and return these and its data, caption and alternative text by their ending.
 
     Parameters
     ----------
     figure : Figure
-    stem : Path
-        Folder and name without an ending.
     data_csv : str
         What is plotted, as CSV.
     caption, alt : str
@@ -574,8 +630,12 @@ def save(figure: Figure, stem: Path, data_csv: str, caption: str, alt: str, sour
         for ending, metadata in FORMATS.items():
             figure.savefig(drawn[ending], format=ending, metadata=metadata)
     _check_fits(figure)  # labels and legends have found their places by now
-    for ending, buffer in drawn.items():
-        write_bytes_atomically(stem.with_suffix(f".{ending}"), buffer.getvalue())
-    write_text_atomically(stem.with_suffix(".csv"), data_csv)
-    notes = {"caption": caption, "alt": alt, "source": source}
-    write_text_atomically(stem.with_suffix(".json"), json.dumps(notes, indent=2, ensure_ascii=False) + "\n")
+    files = {f".{ending}": buffer.getvalue() for ending, buffer in drawn.items()}
+    notes = json.dumps({"caption": caption, "alt": alt, "source": source}, indent=2, ensure_ascii=False) + "\n"
+    return files | {".csv": data_csv.encode(), ".json": notes.encode()}
+
+
+def save(figure: Figure, stem: Path, data_csv: str, caption: str, alt: str, source: str) -> None:
+    """Write the files of `rendered`, at a folder and name without an ending."""
+    for ending, content in rendered(figure, data_csv, caption, alt, source).items():
+        write_bytes_atomically(stem.with_suffix(ending), content)

@@ -12,13 +12,23 @@ from matplotlib.figure import Figure
 from crmo_analysis import figures, paths, report
 from crmo_analysis.audit import Audited
 from crmo_analysis.claims import Study, read_study, studies
+from crmo_analysis.codebook import Codebook
 from crmo_analysis.cohort import read_cohort, require_sound
+from crmo_analysis.responses import FILE, read_responses
 
+SMALLEST = 5  # patients with a finding that are shown of an own cohort
 SCREEN_DPI = 130  # larger than on paper, so that 7 pt can be read on a screen
 TABLE_STYLE = (
     "<style>table.crmo td, table.crmo th {text-align: left !important; vertical-align: top; max-width: 44em}</style>"
 )
-FIGURE_ENDINGS = (".svg", ".pdf", ".png", ".csv", ".json")
+
+
+class SettingError(ValueError):
+    """A parameter does not suit the data; the message says what does."""
+
+    def _render_traceback_(self):
+        """Show the message alone in a notebook."""
+        return [str(self)]
 
 
 class MissingOutputError(RuntimeError):
@@ -27,17 +37,17 @@ class MissingOutputError(RuntimeError):
 
 @dataclass(frozen=True)
 class Run:
-    """One run of a notebook: which study, where its outputs go, and which ones it has left so far."""
+    """One run of a notebook: which study, where its outputs go, and which files it will leave at its end."""
 
     study: Study | None
     audited: tuple[Audited, ...]
     figure_folder: Path
     table_folder: Path
     outputs: tuple[str, ...]
-    done: set[str] = field(default_factory=set)
+    files: dict[Path, bytes] = field(default_factory=dict)
 
 
-def start(study: str, outputs: Sequence[str], out: str = "") -> Run:
+def start(study: str, outputs: Sequence[str], out: str = "", folder: str = "overview", about: str = "") -> Run:
     """Load and check a study, and print what this run is.
 
     Parameters
@@ -48,13 +58,17 @@ def start(study: str, outputs: Sequence[str], out: str = "") -> Run:
         Names of the figures that the notebook leaves.
     out : str
         Folder for figures and tables; empty for the project's own.
+    folder : str
+        Where in it a notebook about no single study leaves them.
+    about : str
+        What to say of a notebook that checks no claims.
 
     Raises
     ------
     ClaimsError, CodebookError
         If the study's files have problems; all are listed.
     """
-    name = study or "overview"
+    name = study or folder
     figure_folder, table_folder = paths.FIGURES / name, paths.RESULTS / "tables" / name
     if out:
         figure_folder, table_folder = Path(out) / "figures" / name, Path(out) / "tables" / name
@@ -68,6 +82,8 @@ def start(study: str, outputs: Sequence[str], out: str = "") -> Run:
             f"This run: published numbers of `{study}`; {len(audited)} claims, {own} of the study's own patients. "
             "No patient-level data."
         )
+    elif about:
+        loaded, audited, text = None, (), about
     else:
         loaded, audited = None, report.audit_all()
         text = f"This run: published numbers of {len(studies())} studies; {len(audited)} claims. No patient-level data."
@@ -104,11 +120,10 @@ def patients(run: Run, cohort: str = "", mapping: str = "", lesions: str = "", s
     ------
     CohortError
         If the file has errors; all are listed.
-    ValueError
+    SettingError
         If an own cohort would leave its figures among the project's.
     """
-    if cohort and run.figure_folder.is_relative_to(paths.FIGURES):
-        raise ValueError("a cohort of your own needs a folder of its own: set the parameter out, or use --out")
+    _require_own_folder(run, cohort)
     path = cohort or paths.COHORTS / f"{run.study.study}.csv"
     read = require_sound(read_cohort(path, mapping or None, lesions=lesions or None))
     made = "simulated" if "simulated" in read.patients else "reconstructed"
@@ -117,11 +132,64 @@ def patients(run: Run, cohort: str = "", mapping: str = "", lesions: str = "", s
     what = "your cohort" if is_own else f"a **{made}** table, of which no row was observed in a patient"
     notes = [f"{len(read.patients)} patients: {what}.", *read.notes, *map(str, read.warnings)]
     if is_own and suppress:
-        notes.append("Single patients, and counts of patients below 5, are not shown.")
+        notes.append(f"Single patients, and findings of fewer than {SMALLEST} patients, are not shown.")
     elif is_own:
         notes.append("By choice, single patients and small counts are shown: results of this run identify patients.")
     show_list(notes)
     return Patients(read.patients, source, is_own and suppress)
+
+
+def require_variables(people: Patients, codebook: Codebook, names: Sequence[str], codes: Sequence[str] = ()) -> None:
+    """Check that a table has the variables that a notebook's parameters name.
+
+    Parameters
+    ----------
+    people : Patients
+    codebook : mapping of str to Variable
+    names : sequence of str
+        Variables that have to be numbers, yes or no.
+    codes : sequence of str
+        Variables that may be categories as well.
+
+    Raises
+    ------
+    SettingError
+        Naming each variable that is not there, and those that are.
+    """
+    known = [name for name in codebook if name in people.table and people.table[name].notna().any()]
+    numbers = [name for name in known if codebook[name].is_numeric or codebook[name].type == "boolean"]
+    for name, fit in [*((name, numbers) for name in names), *((name, known) for name in codes)]:
+        if name not in codebook:
+            raise SettingError(f"{name!r} is no variable of the codebook; the table has {', '.join(fit)}")
+        if name not in known:
+            have = "has no value of" if name in people.table else "has no column"
+            raise SettingError(f"the table {have} {name!r}; map a column to it, or choose from: {', '.join(fit)}")
+        if name not in fit:
+            raise SettingError(f"{name!r} is neither a number nor yes or no; choose from: {', '.join(fit)}")
+
+
+def responses(run: Run, path: str = "") -> tuple[pd.DataFrame, str]:
+    """Load the table of responses of series, the project's unless a path is given, and return what it is as well.
+
+    Raises
+    ------
+    CohortError
+        If the file has errors; all are listed.
+    SettingError
+        If an own table would leave its figures among the project's.
+    """
+    _require_own_folder(run, path)
+    table = read_responses(path or FILE)
+    whose = "your table" if path else "read from abstracts and summaries, as the column source says"
+    patients = table.groupby("overlap_group")["n_treated"].max().sum()
+    groups = table["overlap_group"].nunique()
+    show_list([f"{len(table)} outcomes of {groups} groups of patients, at most {patients} patients; {whose}."])
+    return table, "user data" if path else "published"
+
+
+def _require_own_folder(run: Run, path: str) -> None:
+    if path and run.figure_folder.is_relative_to(paths.FIGURES):
+        raise SettingError("data of your own need a folder of their own: set the parameter out, or use --out")
 
 
 def number(run: Run, claim_id: str) -> int | float:
@@ -143,7 +211,7 @@ def number(run: Run, claim_id: str) -> int | float:
 def show_figure(
     run: Run, name: str, figure: Figure, data: pd.DataFrame, caption: str, alt: str, source: str = "published"
 ) -> None:
-    """Write a figure with its data, caption and alternative text, and show it.
+    """Show a figure, and keep it with its data, caption and alternative text for `finish` to write.
 
     Raises
     ------
@@ -153,16 +221,16 @@ def show_figure(
     if name not in run.outputs:
         raise ValueError(f"figure '{name}' is not declared; the parameter outputs lists {', '.join(run.outputs)}")
     stem = run.figure_folder / name
-    figures.save(figure, stem, report.csv_text(data), caption, alt, source)
-    run.done.add(name)
+    drawn = figures.rendered(figure, report.csv_text(data), caption, alt, source)
+    run.files.update({stem.with_suffix(ending): content for ending, content in drawn.items()})
     width = round(figure.get_figwidth() * SCREEN_DPI)
-    display(Image(data=stem.with_suffix(".png").read_bytes(), width=width, alt=html.escape(alt, quote=True)))
+    display(Image(data=drawn[".png"], width=width, alt=html.escape(alt, quote=True)))
     display(Markdown(f"*{caption}*"))
 
 
 def show_table(run: Run, name: str, table: pd.DataFrame, caption: str) -> None:
-    """Write a table as CSV to the folder of tables, and show it."""
-    paths.write_text_atomically(run.table_folder / f"{name}.csv", report.csv_text(table))
+    """Show a table, and keep it as CSV for `finish` to write."""
+    run.files[run.table_folder / f"{name}.csv"] = report.csv_text(table).encode()
     body = (
         "<p>None.</p>" if table.empty else table.to_html(index=False, escape=True, border=0, na_rep="", classes="crmo")
     )
@@ -175,16 +243,16 @@ def show_list(items: Sequence[str]) -> None:
 
 
 def finish(run: Run) -> None:
-    """Fail if a declared output is missing; say what was left.
+    """Write what the notebook leaves, or fail if a declared output is missing; nothing is written before.
 
     Raises
     ------
     MissingOutputError
-        Naming every declared figure that this run did not make, and every file that is not there.
+        Naming every declared figure that this run did not make.
     """
-    missing = [name for name in run.outputs if name not in run.done]
-    files = [run.figure_folder / f"{name}{ending}" for name in run.outputs for ending in FIGURE_ENDINGS]
-    missing += [str(path) for path in files if not path.is_file() and path.stem not in missing]
+    missing = [name for name in run.outputs if run.figure_folder / f"{name}.png" not in run.files]
     if missing:
         raise MissingOutputError(f"declared but not made: {', '.join(missing)}")
+    for path, content in run.files.items():
+        paths.write_bytes_atomically(path, content)
     display(Markdown(f"Left {len(run.outputs)} figures, each as SVG, PDF and PNG with its data, caption and alt text."))

@@ -1,11 +1,12 @@
 """What a study of so many patients can say about lesion counts and severity, by simulation under a stated model.
 
 Two normal variables of a given latent correlation are cut: one into a lesion count (one more than a negative binomial
-number, since everybody has the disease), the other into an ordinal severity. Spearman's correlation is tested by t.
+number, since everybody has the disease), the other into an ordinal severity. Or cohorts are drawn from tables.
+Spearman's correlation is tested by t; proportional odds and negative binomial regression by their score statistics.
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,8 +16,11 @@ from scipy.special import log_ndtr, ndtr, ndtri
 from scipy.stats import nbinom
 
 from crmo_analysis.granularity import smallest_pearson
+from crmo_analysis.permutation import NotEstimableError
+from crmo_analysis.regression import regress
 
 _VALUES = 2_000_000  # drawn at a time, so that memory stays small
+TESTS = ("spearman", "ordinal", "negative_binomial")
 LEAST, MOST = 10, 5_000  # patients among whom a number is looked for
 
 
@@ -62,36 +66,97 @@ class Evidence:
 
 
 def simulated_correlations(
-    correlation: float, n: int, cohorts: int = 10_000, design: Design | None = None, seed: int = 1
+    truth: float | Sequence[np.ndarray],
+    n: int,
+    cohorts: int = 10_000,
+    design: Design | None = None,
+    seed: int = 1,
+    test: str = "spearman",
 ) -> np.ndarray:
-    """Return Spearman's correlation, with midranks, of simulated cohorts; 0 where a variable is constant.
+    """Return the correlation that a test rests on, of simulated cohorts; 0 where a variable is constant.
 
     Parameters
     ----------
-    correlation : float
-        Of the latent normal variables.
+    truth : float, or sequence of arrays of shape (m, 2)
+        The correlation of the latent normal variables; or tables of lesion count and severity, of which each cohort
+        draws one and its patients, with replacement.
     n, cohorts, design, seed
-        Patients a cohort, at least 4; how many cohorts; their distributions.
+        Patients a cohort, at least 4; how many cohorts; their distributions, where truth is a correlation.
+    test : str
+        One of `TESTS`: "spearman" correlates midranks; "ordinal" lesion counts and midranks of severity, which times
+        the root of n is the score statistic of proportional odds; "negative_binomial" lesion counts and severity
+        scores, made smaller where counts spread less than a Poisson variable: times the root of n, the score
+        statistic of the count's regression with a dispersion by moments.
 
     Raises
     ------
     ValueError
-        If a number is out of its range, or severity shares do not add up to 1.
+        If a number is out of its range, severity shares do not add up to 1, or a table is no table of numbers.
+
+    References
+    ----------
+    Whitehead J. Stat Med 1993;12:2257-2271, section 2 (score of proportional odds). Dean C, Lawless JF. J Am Stat
+    Assoc 1989;84:467-472 (dispersion).
     """
-    cuts = _cuts(design or Design())
-    if not -1 <= correlation <= 1 or n < 4 or cohorts < 1:
+    if test not in TESTS or n < 4 or cohorts < 1:
         raise ValueError(
-            f"correlation is {correlation}, n {n} and cohorts {cohorts}; expected -1 to 1, at least 4 and at least 1"
+            f"test is {test!r}, n {n} and cohorts {cohorts}; expected one of {', '.join(TESTS)}, at least 4 and 1"
         )
+    draw = _of_tables(truth) if isinstance(truth, Sequence) else _of_normals(truth, design or Design())
     rng, size, found = np.random.default_rng(seed), max(1, _VALUES // n), []
     for start in range(0, cohorts, size):
-        first, other = rng.standard_normal((2, min(size, cohorts - start), n))
-        second = correlation * first + math.sqrt(1 - correlation**2) * other
-        ranks = [_midranks(np.searchsorted(at, z)) for at, z in zip(cuts, (first, second), strict=True)]
-        products = [np.einsum("ij,ij->i", a, b) for a, b in ((ranks[0], ranks[1]), (ranks[0],) * 2, (ranks[1],) * 2)]
+        lesions, severity = draw(rng, min(size, cohorts - start), n)
+        first = _midranks(lesions) if test == "spearman" else _centred(lesions)
+        second = _centred(severity) if test == "negative_binomial" else _midranks(severity)
+        products = [np.einsum("ij,ij->i", a, b) for a, b in ((first, second), (first, first), (second, second))]
+        if test == "negative_binomial":
+            products[1] = np.maximum(products[1], (lesions + 1).sum(axis=1))
         scale = np.sqrt(products[1] * products[2])
         found.append(np.divide(products[0], scale, out=np.zeros(len(scale)), where=scale > 0))
     return np.concatenate(found)
+
+
+def _of_normals(correlation: float, design: Design) -> Callable:
+    """Return a function that draws lesion counts less 1, and levels of severity, of some cohorts."""
+    cuts = _cuts(design)
+    if not -1 <= correlation <= 1:
+        raise ValueError(f"correlation is {correlation}, expected -1 to 1")
+
+    def draw(rng: np.random.Generator, count: int, n: int) -> tuple[np.ndarray, np.ndarray]:
+        first, other = rng.standard_normal((2, count, n))
+        second = correlation * first + math.sqrt(1 - correlation**2) * other
+        return np.searchsorted(cuts[0], first), np.searchsorted(cuts[1], second)
+
+    return draw
+
+
+def _of_tables(tables: Sequence[np.ndarray]) -> Callable:
+    """Return a function that draws cohorts from tables of lesion count and severity."""
+    rows = [np.asarray(table, dtype=float) for table in tables]
+    for row in rows:
+        if (
+            row.ndim != 2
+            or row.shape[1] != 2
+            or not len(row)
+            or not (row == np.floor(row)).all()
+            or row[:, 0].min() < 1
+        ):
+            raise ValueError("expected tables of two columns: lesion counts of 1 or more, and whole severity scores")
+    starts = np.cumsum([0, *map(len, rows)])
+    lesions, severity = np.concatenate(rows).astype(int).T if rows else np.zeros((2, 0), int)
+    if not rows:
+        raise ValueError("there is no table to draw from")
+
+    def draw(rng: np.random.Generator, count: int, n: int) -> tuple[np.ndarray, np.ndarray]:
+        table = rng.integers(len(rows), size=(count, 1))
+        chosen = starts[table] + rng.integers(0, (starts[1:] - starts[:-1])[table], size=(count, n))
+        return lesions[chosen] - 1, severity[chosen] - severity.min()
+
+    return draw
+
+
+def _centred(values: np.ndarray) -> np.ndarray:
+    return values - values.mean(axis=1, keepdims=True)
 
 
 def _cuts(design: Design) -> tuple[np.ndarray, np.ndarray]:
@@ -142,6 +207,88 @@ def spearman_interval(rho: np.ndarray, n: int, confidence: float = 0.95) -> tupl
     rho = np.clip(rho, -1 + 1e-12, 1 - 1e-12)
     half = ndtri(0.5 + confidence / 2) * np.sqrt((1 + rho**2 / 2) / (n - 3))
     return np.tanh(np.arctanh(rho) - half), np.tanh(np.arctanh(rho) + half)
+
+
+def power(
+    truths: Sequence[float] | Sequence[Sequence[np.ndarray]],
+    sizes: Sequence[int],
+    tests: Sequence[str] = TESTS,
+    alpha: float = 0.05,
+    cohorts: int = 10_000,
+    design: Design | None = None,
+    seed: int = 1,
+) -> pd.DataFrame:
+    """Simulate how often cohorts of some sizes find an association.
+
+    Parameters
+    ----------
+    truths, design, seed
+        As for `simulated_correlations`, each truth in turn.
+    sizes, tests : sequence
+        Patients a cohort, and tests of `TESTS`.
+    alpha : float
+        Two-sided.
+    cohorts : int
+        For each row of the result.
+
+    Returns
+    -------
+    DataFrame
+        `test, truth` (its place among `truths`), `n, power, power_error` (Monte Carlo).
+    """
+    rows = []
+    for test in tests:
+        for place, truth in enumerate(truths):
+            for n in sizes:
+                found = abs(simulated_correlations(truth, n, cohorts, design, seed, test))
+                critical = smallest_pearson(alpha, n) if test == "spearman" else ndtri(1 - alpha / 2) / math.sqrt(n)
+                count = int((found > critical).sum())
+                rows.append({"test": test, "truth": place, "n": n, **_mean("power", count, cohorts)})
+    return pd.DataFrame(rows)
+
+
+def model_precision(
+    model: str,
+    truth: float | Sequence[np.ndarray],
+    sizes: Sequence[int],
+    cohorts: int = 200,
+    design: Design | None = None,
+    seed: int = 1,
+) -> pd.DataFrame:
+    """Simulate how wide a model's 95 % interval is, as the factor from its lower to its upper end.
+
+    Parameters
+    ----------
+    model : str
+        "ordinal": odds ratio of a higher severity per SD of the lesion count; "negative_binomial": ratio of lesion
+        counts per SD of severity.
+    truth, sizes, cohorts, design, seed
+        As for `power`, with one truth; each cohort is fitted by `regression.regress`.
+
+    Returns
+    -------
+    DataFrame
+        One row a size: `n`, the median `estimate`, the mean `factor` (geometric) with its Monte Carlo
+        `factor_error`, and `estimable`, of how many cohorts.
+    """
+    draw = _of_tables(truth) if isinstance(truth, Sequence) else _of_normals(truth, design or Design())
+    rows = []
+    for n in sizes:
+        estimates, factors = [], []
+        for lesions, severity in zip(*draw(np.random.default_rng(seed), cohorts, n), strict=True):
+            pair = (severity, lesions) if model == "ordinal" else (lesions + 1, severity)
+            try:
+                found = regress(model, *pair)
+            except NotEstimableError:
+                continue
+            if found.ci_low > 0 and found.ci_high < math.inf:
+                estimates.append(found.estimate)
+                factors.append(math.log(found.ci_high / found.ci_low))
+        count = len(factors)
+        mean, error = (np.mean(factors), np.std(factors) / math.sqrt(count)) if count else (math.nan, math.nan)
+        row = {"n": n, "estimate": float(np.median(estimates)) if count else math.nan, "factor": math.exp(mean)}
+        rows.append(row | {"factor_error": math.exp(mean) * error, "estimable": count})
+    return pd.DataFrame(rows)
 
 
 def power_and_precision(

@@ -20,6 +20,7 @@ MODELS = ("linear", *LIKELIHOODS)
 EFFECTS = dict(zip(MODELS, ("difference", "rate ratio", "rate ratio", "odds ratio", "odds ratio"), strict=True))
 LEAST_LEFT = 3  # patients beyond the number of coefficients
 LARGEST_COUNT = 10_000
+LOOSE = 1_000  # from the lower to the upper end of an interval of ratios
 
 
 @dataclass(frozen=True)
@@ -43,6 +44,8 @@ class Regression:
         mean + alpha mean².
     p_proportional : float or None
         Of the likelihood-ratio test of the ordinal model against an odds ratio that changes with the cut point.
+    events : int or None
+        Patients with the outcome, of the model "firth".
     """
 
     model: str
@@ -57,6 +60,7 @@ class Regression:
     cut_points: tuple[float, ...] = ()
     dispersion: float | None = None
     p_proportional: float | None = None
+    events: int | None = None
 
 
 @dataclass(frozen=True)
@@ -126,12 +130,15 @@ def regress(
     y = outcome_for(model, known[:, -1], cut)
     yes_no = bool(np.isin(x, (0, 1)).all())
     unit = 1.0 if yes_no or per == "unit" else x.std(ddof=1) if per == "sd" else float(per)
-    words = ", yes against no" if yes_no else {"sd": " per SD", "unit": " per unit"}.get(per, f" per {unit:g}")
+    each = {"sd": f" per SD ({unit:.3g})", "unit": " per unit"}
+    words = ", yes against no" if yes_no else each.get(per, f" per {unit:g}")
     fit = _linear(y, design, confidence) if model == "linear" else _likely(model, y, design, confidence, interval)
     said, extra = fit.words, dict(fit.extra)
     with np.errstate(over="ignore"):
         ends = np.array(fit.ends) * unit / x.std(ddof=1)
         ends = ends if model == "linear" else np.exp(ends)
+    if model != "linear" and ends[2] > LOOSE * ends[1]:
+        said += f"; the interval spans more than {LOOSE} times, so the data hardly determine the estimate"
     if not np.isfinite(ends[0]):
         raise NotEstimableError(f"the {EFFECTS[model]}{words} is too large for a number; the exposure may be too small")
     if model == "ordinal":
@@ -240,10 +247,9 @@ def _notes(model: str, rows: Rows, top: Peak) -> tuple[str, dict]:
         words = "at its boundary of 0, where it is the Poisson model" if at_boundary else f"{alpha:.3g}"
         return f"negative binomial regression, profile likelihood; dispersion {words}", {"dispersion": alpha}
     if model == "firth":
-        return (
-            f"Firth's penalised logistic regression, profile penalised likelihood; {rows.times @ rows.y:.0f} of {n} yes",
-            {},
-        )
+        return "Firth's penalised logistic regression, profile penalised likelihood", {
+            "events": int(rows.times @ rows.y)
+        }
     cuts = int(rows.y.max())
     p = proportional(rows, top)
     words = f"proportional odds, profile likelihood; {cuts + 1} categories; proportionality "

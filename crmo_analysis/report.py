@@ -12,7 +12,7 @@ from crmo_analysis import paths
 from crmo_analysis.audit import VERDICTS, Audited, audit_study
 from crmo_analysis.bounds import Bounds, bounds
 from crmo_analysis.claims import Study, read_study, studies
-from crmo_analysis.codebook import Codebook, read_codebook
+from crmo_analysis.codebook import Codebook, Variable, read_codebook
 from crmo_analysis.conflicts import Conflicts, conflicts, with_conflicts
 from crmo_analysis.describe import interval_text, percent_text, proportion
 from crmo_analysis.expressions import Everyone, in_words, parse
@@ -151,7 +151,7 @@ def characteristics(table: pd.DataFrame, codebook: Codebook, smallest: int = 0) 
             ends = "" if smallest else f" [{values.min():g} to {values.max():g}]"
             text = f"fewer than {smallest} patients" if smallest and n < smallest else f"{values.median():g}{ends}"
             kind = "median" if smallest else "median [range]"
-            rows.append([f"{variable.label}, {variable.unit}", kind, text, n, lacking])
+            rows.append([axis_label(variable)[:1].upper() + axis_label(variable)[1:], kind, text, n, lacking])
     return pd.DataFrame(rows, columns=["variable", "statistic", "value", "n", "missing"])
 
 
@@ -161,12 +161,29 @@ def effect_rows(frame: pd.DataFrame, codebook: Codebook) -> pd.DataFrame:
     for row in frame.itertuples():
         label_text = codebook[row.exposure].label if row.exposure in codebook else row.exposure
         if pd.isna(row.estimate):
-            rows.append([label_text, row.n, row.estimate, row.ci_low, row.ci_high, row.method[:60]])
+            rows.append([label_text, row.n, row.estimate, row.ci_low, row.ci_high, row.method])
             continue
         numbers = f"{row.estimate:.2f} ({row.ci_low:.2f} to {row.ci_high:.2f})"
         text = f"{numbers}   {p_text(row.p)}, Holm {p_text(row.p_holm)}"
         rows.append([label_text, row.n, *(round(v, 6) for v in (row.estimate, row.ci_low, row.ci_high)), text])
     return pd.DataFrame(rows, columns=["label", "n", "estimate", "ci_low", "ci_high", "text"])
+
+
+def significant(frame: pd.DataFrame, columns: Sequence[str], digits: int = 4) -> pd.DataFrame:
+    """Round columns to significant digits, so that a small P value does not become 0."""
+    rounded = {name: [float(f"{value:.{digits}g}") for value in frame[name].astype(float)] for name in columns}
+    return frame.assign(**rounded)
+
+
+def in_sentence(label: str) -> str:
+    """Write a label as it stands within a sentence: a small first letter, unless it begins an abbreviation."""
+    return label if label[1:2].isupper() or label[1:2] in ("-", "") else label[:1].lower() + label[1:]
+
+
+def axis_label(variable: Variable) -> str:
+    """Write a label with its unit, unless it says it already."""
+    known = not variable.unit or variable.unit.lower() in variable.label.lower()
+    return in_sentence(variable.label) if known else f"{in_sentence(variable.label)}, {variable.unit}"
 
 
 def _options(pairs: Sequence[tuple[str, str]]) -> str:

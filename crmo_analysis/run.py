@@ -29,6 +29,8 @@ _KINDS = {
     dict: 'a dictionary, such as {"a": 1}',
     type(None): "any JSON value",
 }
+_NAMES = re.compile(r"[A-Za-z]\w*(\s*,\s*[A-Za-z]\w*)*")
+_PLAIN = ("CohortError", "SettingError")  # whose message is for whoever chose the data or the parameters
 _COLOURS = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]")
 _PAPERMILL = threading.Lock()
 _SECONDS_BETWEEN_SAVES = 5
@@ -148,7 +150,7 @@ def parse_value(text, parameter):
     text : str
         What was typed. For a text parameter it is taken as it is (``007`` stays ``007``); otherwise it is JSON
         (``12``, ``1.5``, ``true``, ``[1, 2]``). A parameter whose default is None takes JSON, and anything
-        that is not JSON as text.
+        that is not JSON as text. A list also takes names with commas between them (``crp, esr``).
     parameter : Parameter
         The parameter it is for.
 
@@ -169,6 +171,8 @@ def parse_value(text, parameter):
     except ValueError:
         if parameter.default is None:
             return text
+        if isinstance(parameter.default, list) and _NAMES.fullmatch(text):
+            return [name.strip() for name in text.split(",")]
         hint = f" Did you mean {text.lower()}?" if text in ("True", "False") else ""
         raise NotebookError(f"{parameter.name} must be {parameter.kind}, not {text!r}.{hint}") from None
     _check_value(parameter, value)
@@ -207,7 +211,7 @@ def output_files(values, figures=FIGURES):
     Parameters
     ----------
     values : dict
-        Values of the notebook's parameters by name: `outputs` (names), `study`, `out`.
+        Values of the notebook's parameters by name: `outputs` (names), `study` or `folder`, `out`.
     figures : Path
         The project's folder for figures, used when `out` is empty.
 
@@ -217,7 +221,7 @@ def output_files(values, figures=FIGURES):
         Five files for every name: .svg, .pdf, .png, .csv and .json.
     """
     folder = Path(values["out"]) / "figures" if values.get("out") else Path(figures)
-    folder = folder / (values.get("study") or "overview")
+    folder = folder / (values.get("study") or values.get("folder") or "overview")
     return tuple(folder / f"{name}{ending}" for name in values.get("outputs") or [] for ending in FIGURE_FILES)
 
 
@@ -447,7 +451,8 @@ def _run_papermill(notebook, partial, values, plain):
             **options,
         )
     except papermill.PapermillExecutionError as error:
-        cause = _COLOURS.sub("", f"{error.ename}: {error.evalue}").strip(": ")
+        name = "" if error.ename in _PLAIN else error.ename
+        cause = _COLOURS.sub("", f"{name}: {error.evalue}").strip(": ")
         return _heading_above(partial, _has_error), cause
     except DeadKernelError:
         return _heading_above(partial, _was_started), (

@@ -19,7 +19,7 @@ from crmo_analysis.regression import outcome_for, p_text, regress, standardised
 
 COLUMNS = [
     "model", "exposure", "outcome", "adjusted_for", "n", "estimate", "ci_low", "ci_high", "p", "p_holm", "method",
-    "effect", "excluded", "confidence",
+    "effect", "excluded", "events", "confidence",
 ]  # fmt: skip
 SIGNIFICANT = 1.959963984540054
 
@@ -163,6 +163,7 @@ def _row(table, model, outcome, exposure, adjusted, *, cut, per, confidence, res
     row = {"model": model, "exposure": exposure, "outcome": f"{outcome} >= {cut:g}" if dichotomised else outcome}
     row |= {"adjusted_for": ", ".join(adjusted) or "none", "n": int(known.sum()), "excluded": int((~known).sum())}
     row |= {"effect": f"{model} correlation" if model in STATISTICS else model, "confidence": confidence}
+    row["events"] = None
     try:
         if model in STATISTICS:
             settings = {"resamples": resamples, "permutations": permutations, "seed": seed}

@@ -62,7 +62,8 @@ def notebook_task(notebook, root=ROOT):
     study = values.get("study") or "*"
     published = (root / "data" / "published").glob(f"{study}/*")
     cohorts = (root / "data" / "cohorts").glob(f"{study}.csv")
-    inputs = [*published, *cohorts, root / "data" / "codebook.yaml", *_code(root)]
+    tables = (root / "data" / "published").glob("*.csv") if study == "*" else ()
+    inputs = [*published, *cohorts, *tables, root / "data" / "codebook.yaml", *_code(root)]
     inputs = sorted(path for path in inputs if path.is_file())
     figures, results = root / "figures", root / "results"
     outputs = [results / "notebooks" / notebook.name, *output_files(values, figures)]

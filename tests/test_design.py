@@ -11,10 +11,11 @@ FLOORS = (
     {"paths", "codebook", "expressions", "printed"},
     {"claims", "describe", "entailment", "granularity", "patterns", "reproduce", "samples"}
     | {"spreadsheet", "cells", "mapping", "lesions", "checks", "cohort", "redcap", "scores"}
-    | {"permutation", "association", "likelihood", "regression", "random_effects"},
+    | {"permutation", "association", "likelihood", "regression", "random_effects", "responses", "intervals"},
     {"quantities", "arithmetic", "consistency", "audit", "statements", "joint", "fitting"}
-    | {"reconstruct", "bounds", "conflicts", "simulate", "severity", "synthesis", "planning"},
-    {"warm", "run", "report", "figures", "notebook", "datapackage", "effects"},
+    | {"reconstruct", "bounds", "conflicts", "simulate", "severity", "synthesis", "planning"}
+    | {"facts", "compare"},
+    {"warm", "run", "report", "figures", "notebook", "datapackage", "effects", "evidence", "comparison_report"},
     {"tasks", "progress", "cli"},
 )
 FLOOR = {module: number for number, modules in enumerate(FLOORS) for module in modules}

@@ -32,10 +32,22 @@ def test_a_figure_leaves_five_files_whose_bytes_are_the_same_again(tmp_path):
 
 
 def test_text_that_runs_over_the_edge_is_refused_and_nothing_is_written(tmp_path):
-    figure = figures.proportion_intervals(SHARES, "A title that is far too long for the width of a figure " * 3, "")
+    figure = figures.proportion_intervals(
+        SHARES.assign(label="A label far too long for its figure " * 3), "A title", ""
+    )
     with pytest.raises(ValueError, match="runs over the edge of the figure"):
         figures.save(figure, tmp_path / "name", "", "", "", "published")
     assert not list(tmp_path.iterdir())
+
+
+def test_a_long_title_is_set_smaller_and_labels_are_broken(tmp_path):
+    title = "A title that is too long for the width of a figure at its usual size, as titles made of labels can be"
+    figures.save(figures.proportion_intervals(SHARES, title, ""), tmp_path / "name", "", "", "", "published")
+    labels, wide = figures.fitted_labels(["Diameter of the largest lesion of all lesions", "Short", "", "x" * 200], 30)
+    assert labels[0].count("\n") >= 1
+    assert labels[1:3] == ["Short", ""]
+    assert labels[3].endswith("…")
+    assert wide <= 30
 
 
 def test_fonts_are_embedded_and_at_least_5_points(tmp_path):

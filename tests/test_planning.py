@@ -1,7 +1,6 @@
 """Simulated cohorts against exact values, R, and what selection on significance must do."""
 
 import math
-import time
 
 import numpy as np
 import pytest
@@ -9,6 +8,7 @@ from scipy.stats import multivariate_normal, norm, spearmanr
 
 from crmo_analysis import planning
 from crmo_analysis.granularity import smallest_pearson
+from crmo_analysis.likelihood import score_statistics, without_exposure
 from crmo_analysis.planning import (
     Design,
     conditional_estimate,
@@ -21,13 +21,6 @@ from crmo_analysis.planning import (
 )
 
 EVEN = Design(severity_shares=(0.5, 0.5))
-
-
-def test_ten_thousand_cohorts_take_less_than_three_seconds():
-    start = time.perf_counter()
-    found = simulated_correlations(0.5, 54)
-    assert time.perf_counter() - start < 3
-    assert found.shape == (10_000,)
 
 
 def test_correlations_are_spearmans_with_midranks():
@@ -134,7 +127,7 @@ def test_shrinking_goes_far_at_the_threshold_and_vanishes_away_from_it():
 @pytest.mark.parametrize(
     ("options", "says"),
     [
-        ({"correlation": 1.2}, "correlation is 1.2"),
+        ({"truth": 1.2}, "correlation is 1.2"),
         ({"n": 3}, "n 3"),
         ({"cohorts": 0}, "cohorts 0"),
         ({"design": Design(lesions_mean=1.0)}, "mean above 1"),
@@ -144,9 +137,57 @@ def test_shrinking_goes_far_at_the_threshold_and_vanishes_away_from_it():
 )
 def test_what_cannot_be_simulated_is_refused(options, says):
     with pytest.raises(ValueError, match=says):
-        simulated_correlations(**{"correlation": 0.3, "n": 20, "cohorts": 10} | options)
+        simulated_correlations(**{"truth": 0.3, "n": 20, "cohorts": 10} | options)
 
 
 def test_a_constant_variable_has_no_correlation():
     rare = Design(severity_shares=(0.999, 0.001))
     assert (simulated_correlations(0.5, 5, 50, rare) == 0).any()
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_score_statistic_of_proportional_odds_is_a_correlation_with_midranks(seed):
+    draw = planning._of_normals(0.1, Design())
+    lesions, severity = draw(np.random.default_rng(seed), 1, 4_000)
+    y = np.unique(severity[0], return_inverse=True)[1].astype(float)
+    expected = score_statistics(without_exposure("ordinal", y, np.ones((4_000, 1))), lesions - lesions.mean())[0]
+    found = simulated_correlations(0.1, 4_000, 1, seed=seed, test="ordinal")[0] * math.sqrt(4_000)
+    assert found == pytest.approx(expected, abs=0.1)
+
+
+def test_score_statistic_of_the_negative_binomial_regression_has_its_dispersion_by_moments():
+    lesions, severity = (part[0] for part in planning._of_normals(0.3, Design())(np.random.default_rng(3), 1, 54))
+    y, x = lesions + 1.0, severity - severity.mean()
+    mean = y.mean()
+    alpha = (y.var() - mean) / mean**2
+    expected = x @ (y - mean) / (1 + alpha * mean) / math.sqrt(x @ x * mean / (1 + alpha * mean))
+    found = simulated_correlations(0.3, 54, 1, seed=3, test="negative_binomial")[0] * math.sqrt(54)
+    assert found == pytest.approx(expected, rel=1e-12)
+
+
+def test_tests_keep_their_level_and_gain_power_with_size():
+    found = planning.power([0.0, 0.4], [54, 120], cohorts=4_000)
+    null = found[found["truth"] == 0]
+    assert ((null["power"] - 0.05).abs() < 4 * null["power_error"] + 0.006).all()
+    other = found[found["truth"] == 1].pivot_table(index="test", columns="n", values="power")
+    assert (other[120] > other[54] + 0.1).all()
+
+
+def test_cohorts_are_drawn_from_tables_with_replacement():
+    table = np.array([[1, 0], [2, 1], [3, 2], [9, 3]])
+    assert (simulated_correlations([table], 40, 50) > 0.95).all()
+    mixed = simulated_correlations([table, table * [1, -1] + [0, 3]], 40, 200)
+    assert 0.3 < (mixed > 0).mean() < 0.7
+    for wrong in ([], [table[:, :1]], [table + 0.5], [table * 0]):
+        with pytest.raises(ValueError, match="table"):
+            simulated_correlations(wrong, 10, 5)
+    with pytest.raises(ValueError, match="test is 'pearson'"):
+        simulated_correlations(0.3, 10, 5, test="pearson")
+
+
+def test_models_grow_more_precise_with_size():
+    for model in ("ordinal", "negative_binomial"):
+        found = planning.model_precision(model, 0.4, [30, 120], cohorts=25)
+        assert found["factor"].iloc[0] > found["factor"].iloc[1] > 1
+        assert (found["estimate"] > 1).all()
+        assert (found["estimable"] >= 24).all()
