@@ -19,7 +19,8 @@ BOOLEANS = {"yes": True, "true": True, "1": True, "no": False, "false": False, "
 NO_MISSING: Mapping[str, str] = {}
 _NUMBER = r"^[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]{1,3})?$"
 _DECIMAL_COMMA = r"^[+-]?[0-9]+,[0-9]+$"
-_GROUPED = r"^[+-]?[0-9]{1,3}(,[0-9]{3})+(\.[0-9]+)?$"
+_GROUPED = r"^[+-]?[1-9][0-9]{0,2}(,[0-9]{3})+(\.[0-9]+)?$"
+_POINTED = r"^[+-]?[1-9][0-9]{0,2}(\.[0-9]{3})+(,[0-9]+)?$"
 _ISO = re.compile(r"(?P<year>\d{4})-(?P<month>\d\d)-(?P<day>\d\d)(?:[T ]00:00(?::00(?:\.0+)?)?)?", re.ASCII)
 _DOTTED = re.compile(r"(?P<day>\d{1,2})\.(?P<month>\d{1,2})\.(?P<year>\d{4})", re.ASCII)
 _SLASHED = re.compile(r"(?P<first>\d{1,2})/(?P<second>\d{1,2})/(?P<year>\d{4})", re.ASCII)
@@ -88,13 +89,15 @@ def read_column(
     errors, doubts = (np.full(len(words), "", dtype=object) for _ in range(2))
     notes: list[str] = []
     read = {"boolean": _booleans, "category": _categories, "date": _dates, "text": _texts}.get(variable.type)
-    numbers = np.empty(0)
+    numbers, codes = np.empty(0), encoded.indices.to_numpy()
     if read is None:
-        numbers = _numbers(meant, kinds == 0, variable, factor, errors, notes)
+        counts = np.bincount(codes, minlength=len(words))
+        numbers = _numbers(meant, kinds == 0, counts, variable, factor, errors, notes)
         values = _in_limits(numbers, variable, factor, errors, doubts)
+        _ask_about_points(meant, variable, factor, errors)
     else:
         values = read(meant, kinds == 0, variable, errors)
-    return Column(words, encoded.indices.to_numpy(), values, kinds, numbers, errors, doubts, tuple(notes))
+    return Column(words, codes, values, kinds, numbers, errors, doubts, tuple(notes))
 
 
 def _mask(array: pa.Array) -> np.ndarray:
@@ -122,7 +125,7 @@ def _texts(words, asked, variable, errors):
 # ---- numbers -----------------------------------------------------------------------------------------------------
 
 
-def _numbers(words, asked, variable, factor, errors, notes):
+def _numbers(words, asked, counts, variable, factor, errors, notes):
     plain = asked & _mask(pc.match_substring_regex(words, _NUMBER))
     values = np.full(len(words), np.nan)
     values[plain] = _floats(words, plain) * factor
@@ -134,7 +137,13 @@ def _numbers(words, asked, variable, factor, errors, notes):
             readings["decimal comma"] = _floats(words, commas, ".") * factor
         if (grouped == commas).all():
             readings["comma between thousands"] = _floats(words, commas, "") * factor
-        sound = {name: read for name, read in readings.items() if not _wrong(read, variable).any()} or readings
+        sound = {name: read for name, read in readings.items() if not _wrong(read, variable).any()}
+        points = plain & _mask(pc.match_substring(words, "."))
+        if not sound and (decimal == commas).all() and 0 < counts[points].sum() < counts[commas].sum():
+            # Blame the few, not the many: most of the column has a decimal comma.
+            sound = {"decimal comma": _floats(words, commas, ".") * factor}
+            errors[points], values[points] = "expected a decimal comma, as in the rest of the column", np.nan
+        sound = sound or readings
         if len(sound) == 1:
             [(name, values[commas])] = sound.items()
             notes.append(f"read with a {name}")
@@ -162,6 +171,16 @@ def _in_limits(values, variable, factor, errors, doubts):
         off = ~gone & (np.abs(steps - np.round(steps)) > 1e-6)
         doubts[off] = f"the instrument goes in steps of {float(variable.step):g}"
     return pd.arrays.FloatingArray(np.where(gone, 0.0, values), gone)
+
+
+def _ask_about_points(words, variable, factor, errors):
+    """Add to an error that a point may separate thousands, where the number without it would be sound."""
+    pointed = errors != ""
+    if pointed.any():
+        pointed &= _mask(pc.match_substring_regex(words, _POINTED))
+        whole = _floats(pc.replace_substring(words, ".", ""), pointed, ".") * factor
+        pointed[pointed] = ~_wrong(whole, variable)
+        errors[pointed] += "; if the point stands between thousands, write the number without it"
 
 
 def _floats(words: pa.Array, chosen: np.ndarray, comma: str = ",") -> np.ndarray:

@@ -61,19 +61,20 @@ def check_units(table: Table, codebook: Codebook, converted: Mapping[str, float]
         unit = codebook[name].unit
         explained = [f"{other} (times {by:g})" for other, by in usual["instead"].items() if low <= median * by <= high]
         hint = f"; as in {' or '.join(explained)}" if explained and name not in converted else ""
-        expected = f"the median of {len(values)} values is {median:.4g}, expected {low:g} to {high:g} {unit}{hint}. "
+        usual_range = f"{low:,.12g} to {high:,.12g} {unit}"
+        expected = f"the median of {len(values)} values is {median:.4g}, expected {usual_range}{hint}. "
         expected += "Check the unit; a mapping file can convert it"
         table.problems.append(table.problem(None, name, "", expected, is_error=False))
 
 
-def check_keys(table: Table, other: Table | None) -> None:
-    """Check the patients' keys, and give both tables the same type of key."""
+def check_keys(table: Table, other: Table | None, hint: str = "") -> None:
+    """Check the patients' keys, and give both tables the same type of key; `hint` is for lesions without a key."""
     keys = {}
     for one in (table, other) if other is not None else (table,):
         column = one.columns.get("patient")
         if column is None:
             if other is not None:
-                expected = "is missing; both tables need it to be put together"
+                expected = f"is missing; both tables need it to be put together{hint if one is other else ''}"
                 one.problems.append(Problem(one.sheet.file, 1, "patient", "", expected))
             else:
                 one.notes.append(f"{one.sheet.file}: there is no column patient; rows are numbered from 1")

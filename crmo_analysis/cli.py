@@ -212,23 +212,28 @@ def bounds(study, expression, style, witness, seconds):
 def validate(cohort, mapping, lesions, out):
     """Check a table of patients (CSV, Excel, Parquet, REDCap export) against the codebook; list all problems."""
     from crmo_analysis.codebook import CodebookError
-    from crmo_analysis.cohort import read_cohort, write_cohort
+    from crmo_analysis.cohort import missing_lines, read_cohort, thin, write_cohort
     from crmo_analysis.spreadsheet import CohortError
 
     with _plain_errors(CodebookError, CohortError):
         read = read_cohort(cohort, mapping, lesions=lesions)
         for note in read.notes:
             click.echo(f"note: {note}")
-        for problem in read.problems:
-            click.echo(f"{'error' if problem.is_error else 'warning'}: {problem}")
+        doubts = thin(read)
+        for problem in (*read.problems, *doubts):
+            click.echo(f"{'error' if problem.is_error else 'warning'}: {problem.place}: {problem.expected}")
+        for line in missing_lines(read):
+            click.echo(line)
         if out and not read.errors:
             write_cohort(read.patients, out, read.kinds)
             click.echo(f"{_short(out)}: written")
     known = [name for name in read.patients if name not in ("patient", "reconstructed", "simulated")]
-    click.echo(f"{cohort}: {len(read.patients)} patients, {len(known)} variables of the codebook")
-    click.echo(f"{len(read.errors)} errors, {len(read.warnings)} warnings")
+    patients, columns = _counted(len(read.patients), "patient"), _counted(len(known), "variable")
+    click.echo(f"{cohort}: {patients}, {columns} of the codebook")
+    click.echo(f"{_counted(len(read.errors), 'error')}, {_counted(len(read.warnings) + len(doubts), 'warning')}")
     if read.errors:
-        raise Wrong(f"{cohort} cannot be analysed as it is. Put the errors right, or map its columns with --map.")
+        where = f" there or in {mapping}" if mapping else ", or map its columns with --map"
+        raise Wrong(f"{cohort} cannot be analysed as it is. Put the errors right{where}.")
 
 
 @main.command()
@@ -264,7 +269,7 @@ def compare(cohort, studies, mapping, lesions, style, out, confidence, p_values,
         notes = comparison_report.notes(found, read, show_small)
         written = comparison_report.write(found, read, out, notes) if out else []
     if read.warnings:
-        click.echo(f"{len(read.warnings)} warnings about {cohort}; crmo validate lists them", err=True)
+        click.echo(f"{_counted(len(read.warnings), 'warning')} about {cohort}; crmo validate lists all", err=True)
     if style == "csv":
         click.echo(comparison_report.to_csv(found), nl=False)
     elif style == "json":
@@ -360,6 +365,10 @@ def _check_studies(studies, known):
             close = difflib.get_close_matches(study, known, n=1)
             hint = f" Did you mean {close[0]}?" if close else ""
             raise Wrong(f"there is no study {study!r}.{hint} The studies are: {', '.join(known) or 'none'}.")
+
+
+def _counted(number, noun):
+    return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
 def _short(path):

@@ -22,6 +22,45 @@ class CodebookError(ValueError):
     """The codebook cannot be used; the message lists every problem and where it stands."""
 
 
+class RepeatedKeyError(yaml.YAMLError):
+    """A mapping of a YAML file has a key twice, of which YAML would drop one without a word."""
+
+
+class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):
+    """The safe loader, with the fast parser where there is one, that refuses a repeated key."""
+
+    def get_single_node(self):
+        """Return the root of the file, in which no mapping has a key twice."""
+        root = super().get_single_node()
+        # Here, not while values are made: by then `<<` has put the keys of one mapping into another.
+        nodes, seen = [root], set()
+        while nodes:
+            node = nodes.pop()
+            if id(node) in seen:  # a few lines of YAML can refer to each other without end
+                continue
+            seen.add(id(node))
+            if isinstance(node, yaml.MappingNode):
+                self._refuse_repeated(key for key, _ in node.value)
+                nodes += [part for pair in reversed(node.value) for part in reversed(pair)]
+            elif isinstance(node, yaml.SequenceNode):
+                nodes += reversed(node.value)
+        return root
+
+    def _refuse_repeated(self, keys):
+        first = {}
+        for key in keys:
+            if not isinstance(key, yaml.ScalarNode) or key.tag.endswith(":merge"):
+                continue
+            value = self.construct_object(key)
+            if value in first:
+                line, before = key.start_mark.line + 1, first[value].start_mark.line + 1
+                expected = f"stands in line {before} already; keep one of the two"
+                if key.value != first[value].value:  # as 1 and yes: to Python, 1 is true
+                    expected = f"is the same as '{first[value].value}' in line {before}; put one of the two in quotes"
+                raise RepeatedKeyError(f"line {line}: the key '{key.value}' {expected}")
+            first[value] = key
+
+
 @dataclass(frozen=True)
 class Variable:
     """One variable of the codebook; `step`, `minimum` and `maximum` are exact, in `unit`."""
@@ -58,9 +97,9 @@ def read_yaml(path: Path) -> object:
     Raises
     ------
     OSError, UnicodeDecodeError, yaml.YAMLError
-        If the file cannot be read.
+        If the file cannot be read, or a mapping in it has a key twice.
     """
-    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)(path.read_text(encoding="utf-8"))
+    loader = _Loader(path.read_text(encoding="utf-8"))
     try:
         return loader.get_single_data()
     finally:

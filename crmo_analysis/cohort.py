@@ -18,8 +18,10 @@ from crmo_analysis import checks, paths, redcap
 from crmo_analysis.cells import read_column
 from crmo_analysis.checks import MADE, Table
 from crmo_analysis.codebook import Codebook, Variable, read_codebook, read_section
-from crmo_analysis.mapping import OWN, Mapped, read_mapping
+from crmo_analysis.mapping import OWN, Mapped, hint, near, read_mapping
 from crmo_analysis.spreadsheet import CohortError, Problem, Sheet, read_sheet, refuse, shown
+
+FEW = 10  # patients below which a regression says next to nothing
 
 
 @dataclass(frozen=True, eq=False)
@@ -113,12 +115,13 @@ def read_cohort(
     table = _read_table(sheet, "patients", codebook, mapped, codes)
     other = None if beside is None else _read_table(beside, "lesions", of_lesions, mapped_lesions, codes)
     tables = [table] if other is None else [table, other]
-    if other is None and mapped_lesions != Mapped(mapped_lesions.file):
-        table.notes.append(f"{mapped_lesions.file}: lesions: there is no table of lesions")
+    if other is None and not mapped_lesions.is_empty:
+        table.notes.append(f"{mapped_lesions.file}: lesions: there is no such table; give it with --lesions")
     for one in tables:
         is_first = one is table
         checks.check_units(one, codebook if is_first else of_lesions, (mapped if is_first else mapped_lesions).units)
-    checks.check_keys(table, other)
+    how = "; in a mapping file, rename its columns below lesions:" if mapped_lesions.is_empty else ""
+    checks.check_keys(table, other, how)
     if other is not None:
         checks.add_lesions(table, other, codebook)
     checks.check_times(table, codebook)
@@ -151,6 +154,58 @@ def require_sound(cohort: Cohort) -> Cohort:
     return cohort
 
 
+def thin(cohort: Cohort) -> tuple[Problem, ...]:
+    """Warn of what is sound and still cannot be analysed: empty and constant columns, very few patients.
+
+    Returns
+    -------
+    tuple of Problem
+        None of them an error or one of `cohort.problems`: what cannot be analysed can still be described.
+    """
+    n, said = len(cohort.patients), []
+    for one, title, table in (("patient", "patients", cohort.patients), ("lesion", "lesions", cohort.lesions)):
+        counts = _missing_cells(cohort, title)
+        empty = [name for name, count in counts.items() if count == len(table) == table[name].isna().sum()]
+        said += [f"no {one} has a value of {', '.join(empty)}"] if empty else []
+    constant = [
+        name for name, count in _missing_cells(cohort, "patients").items() if _is_constant(cohort.patients[name], count)
+    ]
+    if constant:
+        said.append(f"all patients with a value have the same one: {', '.join(constant)}; nothing can go with it")
+    if n < FEW:
+        patients = "1 patient is" if n == 1 else f"{n} patients are"
+        said.append(f"{patients} too few for a regression of an outcome; a description is what they allow")
+    return tuple(Problem(cohort.file, None, "", "", text, is_error=False) for text in said)
+
+
+def missing_lines(cohort: Cohort) -> list[str]:
+    """Say of every variable of a cohort how many values are missing, fewest first, one line a number.
+
+    Values that were derived from lesions are not missing; those in error are.
+    """
+    lines = []
+    for title, table in (("patients", cohort.patients), ("lesions", cohort.lesions)):
+        names: dict[int, list[str]] = {}
+        for name in () if table is None else table.columns.difference(OWN, sort=False):
+            names.setdefault(int(table[name].isna().sum()), []).append(name)
+        lines += [f"missing in {count} of {len(table)} {title}: {', '.join(names[count])}" for count in sorted(names)]
+    return lines
+
+
+def _missing_cells(cohort: Cohort, title: str) -> dict[str, int]:
+    """Return how many cells of a file's columns are empty or hold a code for a missing value."""
+    rows = cohort.missing[cohort.missing["table"] == title].set_index("variable")
+    counts = rows.drop(columns=["table", "n"]).sum(axis=1)
+    return {name: int(count) for name, count in counts.items() if name not in OWN}
+
+
+def _is_constant(values: pd.Series, n_missing: int) -> bool:
+    """Say whether two values or more are all the same, in a column without errors."""
+    given = values.dropna()
+    has_errors = len(values) - len(given) > n_missing
+    return len(given) >= 2 and not has_errors and bool((given == given.iloc[0]).all())
+
+
 # ---- one table ---------------------------------------------------------------------------------------------------
 
 
@@ -159,7 +214,7 @@ def _read_table(sheet: Sheet, title: str, codebook: Codebook, mapped: Mapped, co
     if not len(sheet.rows):
         raise CohortError(sheet.problems or [Problem(sheet.file, None, "", "", f"has no row of {title}")])
     columns = _named(table, codebook, mapped)
-    values = {}
+    values, read_so = {}, {}
     variables = {"patient": Variable("patient", "Patient", "text"), **codebook, **MADE}
     for name, variable in variables.items():
         if name not in columns:
@@ -167,35 +222,47 @@ def _read_table(sheet: Sheet, title: str, codebook: Codebook, mapped: Mapped, co
         recode = mapped.meanings.get(name, {})
         column = read_column(columns[name], variable, codes, recode, mapped.units.get(name, 1.0))
         table.columns[name] = column
+        words = column.words.to_pylist() if recode else []
+        recoded = np.array([word in recode for word in words] or [False] * len(column.words), dtype=bool)
         for messages, is_error in ((column.errors, True), (column.doubts, False)):
-            for message in dict.fromkeys(messages[messages != ""]):
-                table.report(name, (messages == message)[column.codes], message, is_error)
-        place = f"{sheet.file}: column {shown(table.sources[name])}"
-        table.notes += [f"{place} is {note}" for note in column.notes]
-        unused = sorted(set(recode) - set(column.words.to_pylist())) if recode else []
-        table.notes += [f"{place} has no value '{shown(text)}', which the mapping file changes" for text in unused]
+            for message in dict.fromkeys(messages[(messages != "") & ~recoded]):
+                table.report(name, ((messages == message) & ~recoded)[column.codes], message, is_error)
+            for place in np.flatnonzero((messages != "") & recoded):
+                table.problems.append(_wrong_meaning(table, mapped, name, words[place], messages[place], is_error))
+        for note in column.notes:
+            read_so.setdefault(note, []).append(shown(table.sources[name]))
+        unused = [f"'{shown(text)}'" for text in sorted(set(recode) - set(words))]
+        if unused:
+            column_place = f"{sheet.file}: column {shown(table.sources[name])}"
+            table.notes.append(f"{column_place} has no value {', '.join(unused)}, which the mapping file changes")
         values[name] = column.parsed.take(column.codes)
+    table.notes += [f"{sheet.file}: {note}: {', '.join(names)}" for note, names in read_so.items()]
     table.frame = pd.DataFrame(values, index=pd.RangeIndex(len(sheet.rows)))
     return table
 
 
+def _wrong_meaning(table: Table, mapped: Mapped, name: str, word: str, expected: str, is_error: bool) -> Problem:
+    """Return the problem of what a mapping file gives a text to mean; the cells are not to blame."""
+    section = "lesions, values" if table.title == "lesions" else "values"
+    changed = f"{section}, {shown(table.sources[name])}: '{shown(word)}' becomes"
+    return Problem(mapped.file, None, "", "", f"{changed} '{shown(mapped.meanings[name][word])}': {expected}", is_error)
+
+
 def _named(table: Table, codebook: Codebook, mapped: Mapped) -> dict[str, pa.ChunkedArray]:
     """Give columns their names in the codebook; say what is renamed, unknown, twice there or not there."""
-    sheet, found, unknown = table.sheet, {}, []
+    sheet, found, renamed, ignored, unknown = table.sheet, {}, [], [], []
     small = {name.casefold(): name for name in (*OWN, *codebook)}
     present = {
         *sheet.names,
         *(name for name, target in mapped.columns.items() if target in OWN and target in sheet.names),
     }
     for absent in sorted((set(mapped.columns) | mapped.ignore) - present):
-        near = difflib.get_close_matches(absent, sheet.names[:1000], n=1)
-        hint = f"; is '{shown(near[0])}' meant?" if near else ""
-        table.problems.append(
-            Problem(mapped.file, None, "", "", f"{shown(absent)}: {sheet.file} has no such column{hint}")
-        )
+        close = "".join(difflib.get_close_matches(absent, sheet.names[:1000], n=1))
+        expected = f"{shown(absent)}: {sheet.file} has no such column{hint(close)}"
+        table.problems.append(Problem(mapped.file, None, "", "", expected))
     for source, column in zip(sheet.names, sheet.columns, strict=True):
         if source in mapped.ignore:
-            table.notes.append(f"{sheet.file}: column {shown(source)} is left out, as the mapping file says")
+            ignored.append(shown(source))
             continue
         name = mapped.columns.get(source) or small.get(source.casefold())
         if name is None:
@@ -206,22 +273,34 @@ def _named(table: Table, codebook: Codebook, mapped: Mapped) -> dict[str, pa.Chu
         else:
             found[name], table.sources[name] = column, source
             if source != name:
-                table.notes.append(f"{sheet.file}: column {shown(source)} is read as {name}")
+                renamed.append(f"{shown(source)} → {name}")
     twice = [name for name, count in Counter(unknown).items() if count > 1]
     table.problems += [Problem(sheet.file, 1, name, "", "stands twice in the header") for name in twice]
+    if renamed:
+        table.notes.append(f"{sheet.file}: read as: {', '.join(renamed)}")
+    if ignored:
+        table.notes.append(f"{sheet.file}: left out, as the mapping file says: {', '.join(ignored)}")
     if unknown:
-        table.notes.append(f"{sheet.file}: not in the codebook and left out: {_listed(unknown, small)}")
+        table.notes.append(f"{sheet.file}: not in the codebook and left out: {_listed(unknown, codebook)}")
     if set(found) <= {*OWN}:
-        expected = "no column is a variable of the codebook; a mapping file can rename columns"
-        table.problems.append(Problem(sheet.file, 1, "", "", expected))
+        table.problems.append(Problem(sheet.file, 1, "", "", _nothing_known(table)))
     return found
 
 
-def _listed(unknown: list[str], small: Mapping[str, str]) -> str:
+def _nothing_known(table: Table) -> str:
+    expected = "no column is a variable of the codebook; a mapping file can rename columns"
+    if table.title == "lesions":
+        expected = "no column is a variable of lesions; a mapping file can rename columns below lesions:"
+    if ", sheet " in table.sheet.file:
+        expected += f". Of a workbook, the sheet named '{table.title}' is read"
+    return expected
+
+
+def _listed(unknown: list[str], codebook: Codebook) -> str:
     texts = []
     for name in unknown[:20]:
-        near = difflib.get_close_matches(name.casefold()[:60], small, n=1, cutoff=0.75)
-        texts.append(f"{shown(name)} (is {small[near[0]]} meant?)" if near else shown(name))
+        close = near(name, codebook)
+        texts.append(f"{shown(name)} (is {close} meant?)" if close else shown(name))
     return ", ".join(texts) + (f" and {len(unknown) - 20} more" if len(unknown) > 20 else "")
 
 

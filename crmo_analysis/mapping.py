@@ -9,18 +9,20 @@ lesions: {columns: …, values: …, units: …, ignore: …}   # the same for t
 
 import difflib
 import math
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import yaml
 
-from crmo_analysis.codebook import Codebook, read_yaml
+from crmo_analysis.codebook import Codebook, RepeatedKeyError, read_yaml
 from crmo_analysis.spreadsheet import CohortError, Problem, refuse, shown
 
 SECTIONS = ("columns", "values", "units", "ignore")
 MAXIMUM_BYTES = 1_000_000
 OWN = ("patient", "reconstructed", "simulated")  # columns that every table may have
+CLOSE = 0.75  # how alike, of 1, a name has to be to be suggested
 
 
 @dataclass(frozen=True)
@@ -46,6 +48,11 @@ class Mapped:
     units: Mapping[str, float] = field(default_factory=dict)
     ignore: frozenset[str] = frozenset()
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether the file says nothing of the table."""
+        return not (self.columns or self.meanings or self.units or self.ignore)
+
 
 def read_mapping(path: Path | str, patients: Codebook, lesions: Codebook) -> tuple[Mapped, Mapped]:
     """Read a mapping file; return what it says of the patients' table and of the table of lesions.
@@ -62,6 +69,8 @@ def read_mapping(path: Path | str, patients: Codebook, lesions: Codebook) -> tup
         if path.stat().st_size > MAXIMUM_BYTES:
             raise refuse(path, f"is larger than {MAXIMUM_BYTES:,} bytes, expected a mapping file")
         content = read_yaml(path)
+    except RepeatedKeyError as error:
+        raise refuse(path, str(error)) from None
     except (OSError, UnicodeDecodeError, yaml.YAMLError, RecursionError, ValueError) as error:
         if isinstance(error, CohortError):
             raise
@@ -78,9 +87,9 @@ def read_mapping(path: Path | str, patients: Codebook, lesions: Codebook) -> tup
         wrong("the file", f"expected a mapping with {', '.join(SECTIONS)} or lesions")
     else:
         inner = content.pop("lesions", None)
-        found = _mapped(path, content, patients, "", wrong)
+        found = _mapped(path, content, _Place("", patients, lesions, (*SECTIONS, "lesions")), wrong)
         if isinstance(inner, dict):
-            other = _mapped(path, inner, lesions, "lesions, ", wrong)
+            other = _mapped(path, inner, _Place("lesions, ", lesions, patients, SECTIONS), wrong)
         elif inner is not None:
             wrong("lesions", f"expected a mapping with {', '.join(SECTIONS)}")
     if problems:
@@ -88,44 +97,88 @@ def read_mapping(path: Path | str, patients: Codebook, lesions: Codebook) -> tup
     return found, other
 
 
-def _mapped(path: Path, content: dict, codebook: Codebook, place: str, wrong: Callable[[str, str], None]) -> Mapped:
+@dataclass(frozen=True)
+class _Place:
+    """Where in a mapping file something stands, and which variables and keys belong there."""
+
+    name: str
+    codebook: Codebook
+    other: Codebook
+    sections: tuple[str, ...]
+
+    def unknown(self, name: str) -> str:
+        """Say that a name is no variable of this table; which one may be meant, or where it belongs."""
+        if name not in self.other or self.other[name].level != "patient":
+            return f"'{shown(name)}' is not in the codebook{hint(near(name, self.codebook))}"
+        if self.name:
+            return f"'{name}' is a variable of patients; put it outside of lesions: in the map"
+        return f"'{name}' is a variable of lesions; put it below lesions: in the map"
+
+
+def _mapped(path: Path, content: dict, place: _Place, wrong: Callable[[str, str], None]) -> Mapped:
     for name in content:
-        if name not in SECTIONS:
-            wrong(f"{place}{name}", f"is not known; expected one of {', '.join(SECTIONS)}")
+        if name not in place.sections:
+            wrong(f"{place.name}{name}", f"is not known; expected one of {', '.join(place.sections)}")
     parts = {}
     for name in SECTIONS:
         kind = list if name == "ignore" else dict
         parts[name] = kind() if content.get(name) is None else content[name]
         if not isinstance(parts[name], kind):
-            wrong(f"{place}{name}", f"expected a {'list' if kind is list else 'mapping'}")
+            wrong(f"{place.name}{name}", f"expected a {'list' if kind is list else 'mapping'}")
             parts[name] = kind()
-    columns = {_text(name): _text(target) for name, target in parts["columns"].items()}
+    columns = {name: _text(target) for name, target in _by_text(parts["columns"], f"{place.name}columns", wrong)}
     ignore = frozenset(_text(name) for name in parts["ignore"])
     for name, target in columns.items():
-        if target not in (*OWN, *codebook):
-            wrong(f"{place}columns, {name}", f"'{shown(target)}' is not in the codebook{_near(target, codebook)}")
+        if target not in (*OWN, *place.codebook):
+            wrong(f"{place.name}columns, {name}", place.unknown(target))
         elif list(columns.values()).count(target) > 1:
-            wrong(f"{place}columns, {name}", f"another column becomes {target} as well")
+            wrong(f"{place.name}columns, {name}", f"another column becomes {target} as well")
         if name in ignore:
-            wrong(f"{place}ignore, {name}", "the column is renamed and ignored at once")
-    values, units = {}, {}
-    for given, meanings in parts["values"].items():
-        name = columns.get(_text(given), given)
-        if name not in (*OWN, *codebook):
-            wrong(f"{place}values, {name}", f"is not in the codebook{_near(name, codebook)}")
+            wrong(f"{place.name}ignore, {name}", "the column is renamed and ignored at once")
+    meanings = _meanings(parts["values"], columns, place, wrong)
+    return Mapped(str(path), columns, meanings, _factors(parts["units"], columns, place, wrong), ignore)
+
+
+def _meanings(
+    values: dict, columns: Mapping[str, str], place: _Place, wrong: Callable[[str, str], None]
+) -> dict[str, dict[str, str]]:
+    found = {}
+    for given, meanings in _by_text(values, f"{place.name}values", wrong):
+        name, where = columns.get(given, given), f"{place.name}values, {given}"
+        if name not in (*OWN, *place.codebook):
+            wrong(where, place.unknown(name))
         elif not isinstance(meanings, dict):
-            wrong(f"{place}values, {name}", "expected a mapping of a text in the file to its meaning")
+            wrong(where, "expected a mapping of a text in the file to its meaning")
+        elif name in found:
+            wrong(where, f"the values of {name} stand there twice, by the name in the file and in the codebook")
         else:
-            values[name] = {_text(text): _text(meaning) for text, meaning in meanings.items()}
-    for given, factor in parts["units"].items():
-        name = columns.get(_text(given), given)
-        if name not in codebook or not codebook[name].is_numeric:
-            wrong(f"{place}units, {name}", f"is no number of the codebook{_near(name, codebook)}")
+            found[name] = {text: _text(meaning) for text, meaning in _by_text(meanings, where, wrong)}
+    return found
+
+
+def _factors(
+    units: dict, columns: Mapping[str, str], place: _Place, wrong: Callable[[str, str], None]
+) -> dict[str, float]:
+    found = {}
+    for given, factor in _by_text(units, f"{place.name}units", wrong):
+        name, where = columns.get(given, given), f"{place.name}units, {given}"
+        if name not in (*OWN, *place.codebook):
+            wrong(where, place.unknown(name))
+        elif name in OWN or not place.codebook[name].is_numeric:
+            wrong(where, "is no number of the codebook")
         elif isinstance(factor, bool) or not isinstance(factor, int | float) or not 0 < factor < math.inf:
-            wrong(f"{place}units, {name}", f"the factor is {shown(_text(factor))}, expected a number above 0")
+            wrong(where, f"the factor is {shown(_text(factor))}, expected a number above 0, such as 0.1")
         else:
-            units[name] = float(factor)
-    return Mapped(str(path), columns, values, units, ignore)
+            found[name] = float(factor)
+    return found
+
+
+def _by_text(given: dict, where: str, wrong: Callable[[str, str], None]) -> list[tuple[str, object]]:
+    """Return a mapping's items, each key as text; say which are two keys to YAML and one text in a cell."""
+    texts = [_text(key) for key in given]
+    for text in sorted({text for text in texts if texts.count(text) > 1}):
+        wrong(where, f"'{shown(text)}' stands there twice, in quotes and without them; keep one of the two")
+    return list(dict(zip(texts, given.values(), strict=True)).items())
 
 
 def _text(value: object) -> str:
@@ -137,6 +190,22 @@ def _text(value: object) -> str:
     return "" if value is None else " ".join(str(value).split())
 
 
-def _near(name: object, codebook: Codebook) -> str:
-    close = difflib.get_close_matches(str(name)[:60], [*OWN, *codebook], n=1)
-    return f"; is '{close[0]}' meant?" if close else ""
+# ---- which variable may be meant ---------------------------------------------------------------------------------
+
+
+def near(name: str, codebook: Codebook) -> str:
+    """Return the variable of the codebook to which a name is close, by the variable's name or label; else nothing."""
+    known = {_plain(label): name for name, variable in codebook.items() for label in (variable.label, name)}
+    known |= {_plain(own): own for own in OWN}
+    close = difflib.get_close_matches(_plain(name[:60]), known, n=1, cutoff=CLOSE)
+    return known[close[0]] if close else ""
+
+
+def hint(name: str) -> str:
+    """Ask whether a name is meant, if there is one."""
+    return f"; is '{shown(name)}' meant?" if name else ""
+
+
+def _plain(name: str) -> str:
+    """Write a name or label without capitals, marks and a unit in brackets."""
+    return " ".join(re.findall(r"[^\W_]+", re.sub(r"\(.*?\)|\[.*?\]", " ", name.casefold())))

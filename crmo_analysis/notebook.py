@@ -13,7 +13,7 @@ from crmo_analysis import figures, paths, report
 from crmo_analysis.audit import Audited
 from crmo_analysis.claims import Study, read_study, studies
 from crmo_analysis.codebook import Codebook
-from crmo_analysis.cohort import read_cohort, require_sound
+from crmo_analysis.cohort import read_cohort, require_sound, thin
 from crmo_analysis.responses import FILE, read_responses
 
 SMALLEST = 5  # patients with a finding that are shown of an own cohort
@@ -130,7 +130,8 @@ def patients(run: Run, cohort: str = "", mapping: str = "", lesions: str = "", s
     source = made if read.is_reconstructed else "user data"
     is_own = source == "user data"
     what = "your cohort" if is_own else f"a **{made}** table, of which no row was observed in a patient"
-    notes = [f"{len(read.patients)} patients: {what}.", *read.notes, *map(str, read.warnings)]
+    doubts = thin(read) if is_own else ()
+    notes = [f"{len(read.patients)} patients: {what}.", *read.notes, *map(str, (*read.warnings, *doubts))]
     if is_own and suppress:
         notes.append(f"Single patients, and findings of fewer than {SMALLEST} patients, are not shown.")
     elif is_own:

@@ -30,7 +30,11 @@ _KINDS = {
     type(None): "any JSON value",
 }
 _NAMES = re.compile(r"[A-Za-z]\w*(\s*,\s*[A-Za-z]\w*)*")
-_PLAIN = ("CohortError", "SettingError")  # whose message is for whoever chose the data or the parameters
+_PLAIN = (
+    "CohortError",
+    "NotEstimableError",
+    "SettingError",
+)  # whose message is for whoever chose the data or the parameters
 _COLOURS = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]")
 _PAPERMILL = threading.Lock()
 _SECONDS_BETWEEN_SAVES = 5

@@ -61,11 +61,16 @@ class Problem:
     is_error: bool = True
 
     def __str__(self):
+        return f"{self.place}: {'' if self.is_error else 'warning: '}{self.expected}"
+
+    @property
+    def place(self) -> str:
+        """Where it is: file, row, column and value."""
         parts = [self.file]
         parts += [f"row {self.row}"] if self.row is not None else []
         parts += [f"column {shown(self.column)}"] if self.column else []
         parts += [f"value '{shown(self.value)}'"] if self.value else []
-        return f"{', '.join(parts)}: {'' if self.is_error else 'warning: '}{self.expected}"
+        return ", ".join(parts)
 
 
 class CohortError(ValueError):
@@ -74,6 +79,10 @@ class CohortError(ValueError):
     def __init__(self, problems: Iterable[Problem]):
         self.problems = tuple(problems)
         super().__init__("\n".join(str(problem) for problem in self.problems))
+
+    def _render_traceback_(self):
+        """Show the message alone in a notebook: the way through the program says nothing of the data."""
+        return [str(self)]
 
 
 @dataclass(frozen=True, eq=False)
@@ -131,7 +140,8 @@ def read_sheet(
     known : collection of str
         Column names to expect, in small letters; they help to tell what separates the cells.
     name : str
-        The sheet of a workbook; where none has this name, the first one is read.
+        The sheet of a workbook; where none has this name, the first one is read, or the only one whose header has
+        known names where the first one's has none.
     optional : bool
         Read the sheet of a workbook only if one has this name and more than a header.
 
@@ -166,7 +176,7 @@ def read_sheet(
             raise refuse(path, f"is {found or 'text or something else'}, not {kind}; give it its right ending")
         if kind == "csv":
             return _read_csv(path, known)
-        return _read_workbook(path, name, optional) if kind == "xlsx" else _read_parquet(path)
+        return _read_workbook(path, known, name, optional) if kind == "xlsx" else _read_parquet(path)
     except OSError as error:
         raise refuse(path, f"cannot be read ({error.strerror or error})") from None
 
@@ -285,7 +295,10 @@ def _collect(records: Iterable[Sequence[str]], path: Path | str, notes: Sequence
     problems += more(problems[0], len(ragged)) if ragged else []
     blank = [str(row) for row in blank if rows and row < rows[-1]]
     if blank:
-        notes = (*notes, f"{path}: empty rows that are left out: {_first(blank)}")
+        left_out = (
+            "1 empty row is left out, row" if len(blank) == 1 else f"{len(blank):,} empty rows are left out, rows"
+        )
+        notes = (*notes, f"{path}: {left_out} {_first(blank)}")
     return _sheet(path, header, [pa.chunked_array(column, pa.string()) for column in columns], rows, problems, notes)
 
 
@@ -330,7 +343,7 @@ def _sheet(path, names, columns, rows, problems=(), notes=()) -> Sheet:
 # ---- Excel and Parquet ---------------------------------------------------------------------------------------------
 
 
-def _read_workbook(path: Path, name: str, optional: bool) -> Sheet | None:
+def _read_workbook(path: Path, known: Collection[str], name: str, optional: bool) -> Sheet | None:
     import openpyxl  # here, not at the top: most tables are CSV and the import takes long
 
     try:
@@ -340,15 +353,19 @@ def _read_workbook(path: Path, name: str, optional: bool) -> Sheet | None:
         workbook = openpyxl.load_workbook(path, read_only=True, data_only=True)
         try:
             titles = {sheet.title.casefold(): sheet for sheet in workbook.worksheets}
+            for sheet in titles.values():
+                sheet.reset_dimensions()
             chosen = titles.get(name)
             if optional and (chosen is None or len(list(islice(filter(any, chosen.values), 2))) < 2):
                 return None
             others = [sheet for title, sheet in titles.items() if title not in ("patients", "lesions")]
-            chosen = chosen or next(iter(others or titles.values()))
+            notes = []
+            if chosen is None:
+                chosen, notes = _choose(path, others or list(titles.values()), known, name)
             place = f"{path}, sheet {shown(chosen.title)}"
-            ignored = [sheet.title for sheet in others if sheet is not chosen]
-            notes = [f"{path}: sheets that are not read: {_first(ignored)}"] if ignored and not optional else []
-            chosen.reset_dimensions()
+            ignored = [shown(sheet.title) for sheet in others if sheet is not chosen]
+            if ignored and not optional and not notes:
+                notes = [f"{path}: sheets that are not read: {_first(ignored)}"]
             records = ([_cell_text(value) for value in record] for record in chosen.iter_rows(values_only=True))
             return _collect(records, place, notes, fill=True)
         finally:
@@ -357,6 +374,34 @@ def _read_workbook(path: Path, name: str, optional: bool) -> Sheet | None:
         raise
     except Exception as error:  # openpyxl names no exceptions of its own; a damaged workbook raises any
         raise refuse(path, f"is not a readable Excel workbook ({type(error).__name__}: {shown(str(error))})") from None
+
+
+def _choose(path: Path, sheets: Sequence, known: Collection[str], name: str) -> tuple[object, list[str]]:
+    """Choose the sheet to read where none is named for it; a workbook may begin with a cover."""
+    with_names = [sheet for sheet in sheets if _has_known(sheet, known)]
+    first = sheets[0]
+    if len(sheets) == 1 or first in with_names:
+        return first, []
+    how = f"to choose another, name it '{name}'"
+    if len(with_names) > 1:
+        listed = _first([shown(sheet.title) for sheet in with_names])
+        expected = (
+            f"sheets {listed} have columns of the codebook, the first sheet has none; name the one to read '{name}'"
+        )
+        raise refuse(path, expected)
+    if with_names:
+        [chosen] = with_names
+        why = f"as the first one, {shown(first.title)}, has no column of the codebook"
+        return chosen, [f"{path}: sheet {shown(chosen.title)} is read, {why}; {how}"]
+    if not any(map(any, first.values)):
+        raise refuse(path, f"the first sheet, {shown(first.title)}, is empty; name the one to read '{name}'")
+    ignored = _first([shown(sheet.title) for sheet in sheets[1:]])
+    return first, [f"{path}: sheets that are not read: {ignored}; {how}"]
+
+
+def _has_known(sheet, known: Collection[str]) -> bool:
+    header = next((row for row in sheet.iter_rows(values_only=True) if any(row)), ())
+    return any(" ".join(str(name).split()).casefold() in known for name in header if name is not None)
 
 
 def _cell_text(value: object) -> str:

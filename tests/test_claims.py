@@ -5,7 +5,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from crmo_analysis.claims import ClaimsError, read_study, studies
-from crmo_analysis.codebook import CodebookError, read_codebook
+from crmo_analysis.codebook import CodebookError, read_codebook, read_yaml
 
 
 def problems(folder):
@@ -76,6 +76,10 @@ def test_two_readings_of_one_claim_may_share_its_id(write_study):
         ({"study": "study: small\n"}, "study.yaml: 'title' is missing"),
         ({"study": "- a\n- b\n"}, "study.yaml: expected a mapping"),
         ({"study": "a: [b\n"}, "study.yaml: cannot be read as YAML"),
+        (
+            {"study": "study: small\ntitle: t\nstudy: large\n"},
+            "study.yaml: cannot be read as YAML in UTF-8 (line 3: the key 'study' stands in line 1 already",
+        ),
         ({"study": "a: !!python/object/apply:os.system ['true']\n"}, "study.yaml: cannot be read as YAML"),
     ],
 )
@@ -117,6 +121,7 @@ def test_any_bytes_are_read_or_refused(write_study, content):
         ("variables: {a: {label: A, type: integer, step: few}}", "a: step is 'few', expected a number"),
         ("variables: {a: {label: A, type: integer, size: 3}}", "a: unknown field 'size'"),
         ("variables: 3", "not a readable codebook"),
+        ("variables:\n  a: {label: A, type: boolean}\n  a: {}", "line 3: the key 'a' stands in line 2 already"),
     ],
 )
 def test_a_wrong_codebook_is_named(tmp_path, text, expected):
@@ -126,6 +131,13 @@ def test_a_wrong_codebook_is_named(tmp_path, text, expected):
         read_codebook(path)
     assert expected in str(caught.value)
     assert "codebook.yaml" in str(caught.value)
+
+
+def test_a_key_that_another_mapping_lends_may_be_given_anew(tmp_path):
+    path = tmp_path / "a.yaml"
+    path.write_text("a: {b: {c: &c {<<: {x: 2}, x: 1}}}\nd: {<<: *c, x: 3}\ne: [&e [*c, *c], *e]\n")
+    assert read_yaml(path)["a"] == {"b": {"c": {"x": 1}}}
+    assert read_yaml(path)["d"] == {"x": 3}
 
 
 def test_the_five_studies_are_there_and_their_claims_sound():

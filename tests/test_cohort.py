@@ -9,13 +9,16 @@ import numpy as np
 import openpyxl
 import pandas as pd
 import pytest
+from click.testing import CliRunner
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from crmo_analysis import paths, spreadsheet
+from crmo_analysis.cli import main
 from crmo_analysis.codebook import read_codebook, read_section
-from crmo_analysis.cohort import Cohort, CohortError, read_cohort, require_sound, write_cohort
+from crmo_analysis.cohort import Cohort, CohortError, missing_lines, read_cohort, require_sound, thin, write_cohort
 from crmo_analysis.expressions import parse, variables
+from crmo_analysis.mapping import near
 
 PATIENTS = read_codebook()
 LESIONS = read_codebook(section="lesions")
@@ -100,7 +103,7 @@ def test_line_ends_quotes_and_excels_first_line_change_nothing(write, expected, 
 
 def test_a_decimal_comma_is_read_and_noted(write, expected):
     cohort = read_cohort(write(csv_of(delimiter=";").replace("0.25", "0,25").replace("1.5", "1,5")))
-    assert "column crp is read with a decimal comma" in cohort.notes[0]
+    assert cohort.notes[0].endswith("cohort.csv: read with a decimal comma: crp")
     pd.testing.assert_frame_equal(cohort.patients, expected)
 
 
@@ -121,6 +124,58 @@ def test_excel_gives_the_same_table(tmp_path, expected):
     cohort = require_sound(read_cohort(tmp_path / "cohort.xlsx"))
     pd.testing.assert_frame_equal(cohort.patients, expected)
     assert cohort.notes == (f"{tmp_path / 'cohort.xlsx'}: sheets that are not read: codes",)
+
+
+def workbook_of(path, **sheets):
+    workbook = openpyxl.Workbook()
+    workbook.remove(workbook.active)
+    for title, rows in sheets.items():
+        sheet = workbook.create_sheet(title)
+        for row in rows:
+            sheet.append(row)
+    workbook.save(path)
+    return path
+
+
+TABLE = [["patient", "crp"], ["a", 1]]
+COVER = [["Our register"], ["as of May"]]
+
+
+def test_a_workbook_may_begin_with_a_cover(tmp_path):
+    cohort = require_sound(read_cohort(workbook_of(tmp_path / "a.xlsx", Cover=COVER, Codes=[["1"]], Data=TABLE)))
+    assert cohort.patients["crp"].tolist() == [1]
+    why = "as the first one, Cover, has no column of the codebook; to choose another, name it 'patients'"
+    assert cohort.notes == (f"{tmp_path / 'a.xlsx'}: sheet Data is read, {why}",)
+
+
+def test_a_column_that_the_map_names_tells_a_cover_from_a_table(tmp_path, write):
+    path = workbook_of(tmp_path / "a.xlsx", Cover=COVER, Data=[["Nr", "Schwere"], ["a", 1]])
+    mapping = write("columns: {Nr: patient, Schwere: clinical_severity}", "map.yaml")
+    assert require_sound(read_cohort(path, mapping)).patients["clinical_severity"].tolist() == [1]
+
+
+def test_the_first_sheet_is_read_if_it_is_a_table(tmp_path):
+    path = workbook_of(tmp_path / "a.xlsx", First=TABLE, Second=[["patient", "crp"], ["b", 2]])
+    assert read_cohort(path).patients["patient"].tolist() == ["a"]
+
+
+@pytest.mark.parametrize(
+    ("sheets", "expected"),
+    [
+        ({"A": COVER, "B": TABLE, "C": TABLE}, "sheets B, C have columns of the codebook, the first sheet has none"),
+        ({"A": [], "B": COVER}, "the first sheet, A, is empty"),
+    ],
+)
+def test_a_sheet_that_cannot_be_chosen_is_to_be_named(tmp_path, sheets, expected):
+    message = refusal(workbook_of(tmp_path / "a.xlsx", **sheets))
+    assert expected in message
+    assert message.endswith("name the one to read 'patients'")
+
+
+def test_a_workbook_without_a_known_column_is_answered_with_how_to_choose(tmp_path):
+    cohort = read_cohort(workbook_of(tmp_path / "a.xlsx", A=COVER, B=COVER))
+    assert cohort.notes[0].endswith("sheets that are not read: B; to choose another, name it 'patients'")
+    assert messages(cohort)[0].endswith("Of a workbook, the sheet named 'patients' is read")
 
 
 def test_a_workbook_may_have_a_sheet_of_lesions(tmp_path):
@@ -310,6 +365,7 @@ def test_yes_is_written_in_many_ways(write, text):
         ("size_sum", ("1,234", "1,500"), "the comma can be a decimal comma or stand between thousands"),
         ("n_lesions", ("1,5",), "expected a whole number"),
         ("size_sum", ("1,234.5", "10"), [1234.5, 10]),
+        ("crp", ("0,125", "0,250"), [0.125, 0.25]),
     ],
 )
 def test_commas_in_numbers(write, name, values, expected):
@@ -318,6 +374,38 @@ def test_commas_in_numbers(write, name, values, expected):
         assert expected in messages(cohort)[0]
     else:
         assert cohort.patients[name].tolist() == expected
+
+
+@pytest.mark.parametrize(
+    ("values", "odd", "expected"),
+    [
+        (("0,5", "0,7", "0,7", "1.25"), "1.25", "expected a decimal comma, as in the rest of the column"),
+        (("1,250", "1,500", "1.25"), "1.25", "expected a decimal comma, as in the rest of the column"),
+        (("0.5", "0.75", "1,25", "3"), "1,25", "expected a decimal point, or a decimal comma in the whole column"),
+    ],
+)
+def test_the_odd_cell_is_blamed_not_the_many(write, values, odd, expected):
+    cohort = read_cohort(write(column("crp", *values)))
+    [problem] = cohort.errors
+    assert (problem.value, problem.expected) == (odd, expected)
+    assert cohort.patients["crp"].isna().sum() == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "asks"),
+    [
+        ("platelets", "350.000", True),
+        ("white_blood_cells", "12.500", True),
+        ("platelets", "1.350.000", True),
+        ("size_sum", "1.234,5", True),
+        ("platelets", "350", False),
+        ("platelets", "9.350.000", False),
+        ("crp", "350.000", False),
+    ],
+)
+def test_a_point_may_stand_between_thousands(write, name, value, asks):
+    [problem] = read_cohort(write(column(name, value))).errors
+    assert problem.expected.endswith("if the point stands between thousands, write the number without it") == asks
 
 
 @pytest.mark.parametrize(
@@ -365,8 +453,12 @@ def test_all_problems_come_at_once_and_rows_are_counted_as_a_spreadsheet_does(wr
     assert found == {(2, "male", "j"), (4, "crp", "x"), (5, "", ""), (7, "patient", "1"), (8, "", "")}
     assert "row 5: has 2 cells, expected 4 as in the header" in messages(cohort)[0]
     assert cohort.patients["patient"].tolist() == [1, 2, 1, 5]
-    assert f"{cohort.file}: empty rows that are left out: 3, 6" in cohort.notes
+    assert f"{cohort.file}: 2 empty rows are left out, rows 3, 6" in cohort.notes
     assert f"{cohort.file}: not in the codebook and left out: note" in cohort.notes
+
+
+def test_one_empty_row_is_not_taken_for_a_number_of_rows(write):
+    assert read_cohort(write("patient,male\n1,yes\n,\n2,no\n")).notes[0].endswith("1 empty row is left out, row 3")
 
 
 def test_many_rows_of_a_kind_are_counted_not_listed(write):
@@ -378,7 +470,7 @@ def test_many_rows_of_a_kind_are_counted_not_listed(write):
 def test_names_that_look_like_code_are_only_names(write):
     cohort = require_sound(read_cohort(write("patient,__import__('os'),a + b,Male,age_onse\n1,2,3,yes,4\n")))
     assert list(cohort.patients) == ["patient", "male"]
-    assert "column Male is read as male" in cohort.notes[0]
+    assert cohort.notes[0].endswith("read as: Male → male")
     assert cohort.notes[1].endswith("left out: __import__('os'), a + b, age_onse (is age_onset meant?)")
 
 
@@ -409,6 +501,36 @@ def test_a_table_without_any_known_column_is_no_cohort(write):
 def test_one_patient_and_equal_values_are_a_cohort(write):
     assert len(require_sound(read_cohort(write("patient,male\n1,yes\n"))).patients) == 1
     assert len(require_sound(read_cohort(write(column("crp", *["1"] * 50)))).patients) == 50
+
+
+def test_how_many_values_are_missing_is_said_of_every_variable(write):
+    patients = write("patient,male,crp,esr\na,yes,1,NA\nb,no,x,\n")
+    cohort = read_cohort(patients, lesions=write("patient,signal\na,1\na,\n", "lesions.csv"))
+    assert missing_lines(cohort) == [
+        "missing in 0 of 2 patients: male",
+        "missing in 1 of 2 patients: multifocal, n_lesions, crp",
+        "missing in 2 of 2 patients: esr, signal_sum",
+        "missing in 1 of 2 lesions: signal",
+    ]
+
+
+def test_what_is_sound_and_cannot_be_analysed_is_said(write):
+    rows = [["patient", "male", "crp", "esr", "n_lesions", "femur", "platelets"]]
+    rows += [[str(row), "yes", "", "NA", str(row), "yes" if row < 5 else "", "350.000"] for row in range(10)]
+    lesions = write("patient,bone,side\n0,,left\n", "lesions.csv")
+    cohort = read_cohort(write(csv_of(rows)), lesions=lesions)
+    assert [str(problem).partition("warning: ")[2] for problem in thin(cohort)] == [
+        "no patient has a value of esr, crp",
+        "no lesion has a value of bone",
+        "all patients with a value have the same one: male, femur; nothing can go with it",
+    ]
+    assert not any(problem.is_error for problem in thin(cohort))
+
+
+@pytest.mark.parametrize(("n", "expected"), [(1, "1 patient is too few"), (9, "9 patients are too few"), (10, "")])
+def test_few_patients_are_warned_of(write, n, expected):
+    found = thin(read_cohort(write(column("crp", *map(str, range(n))))))
+    assert [problem.expected[: len(expected)] for problem in found] == [expected] * bool(expected)
 
 
 def test_keys_are_checked(write):
@@ -572,8 +694,14 @@ lesions: {columns: {Id: patient, where: bone}, values: {bone: {OS: femur}}}
         (5, "CRP (mg/l)", "5000"),
     ]
     assert "of 0 to 100 mg/dl, after multiplying by 0.1" in messages(cohort)[1]
-    for note in ("CRP (mg/l) is read as crp", "address is left out", "sex has no value 'x'"):
-        assert any(note in text for text in cohort.notes)
+    notes = [note.partition(".csv: ")[2] for note in cohort.notes]
+    assert [note for note in notes if not note.startswith("derived from the lesions")] == [
+        "read as: Pat ID → patient, CRP (mg/l) → crp, sex → male",
+        "left out, as the mapping file says: address",
+        "column sex has no value 'x', which the mapping file changes",
+        "patients without a row, for whom nothing is derived: 3",
+        "read as: Id → patient, where → bone",
+    ]
 
 
 def test_every_error_of_a_mapping_is_named(write):
@@ -595,10 +723,81 @@ lesions: [1]
         "units, crp: the factor is -1, expected a number above 0",
         "units, male: is no number of the codebook",
         "ignore: expected a list",
-        "extra: is not known; expected one of columns, values, units, ignore",
+        "extra: is not known; expected one of columns, values, units, ignore, lesions",
         "lesions: expected a mapping",
     ):
         assert any(expected in line for line in lines), expected
+
+
+def test_a_variable_of_the_other_table_is_sent_there(write):
+    mapping = """
+columns: {Seite: side, Signal: signal}
+values: {Seite: {li: left}}
+units: {size: 10}
+lesions: {columns: {CRP: crp}}
+"""
+    assert [
+        line.partition("yaml: ")[2] for line in refusal(write(csv_of()), write(mapping, "map.yaml")).splitlines()
+    ] == [
+        "columns, Seite: 'side' is a variable of lesions; put it below lesions: in the map",
+        "columns, Signal: 'signal' is a variable of lesions; put it below lesions: in the map",
+        "values, Seite: 'side' is a variable of lesions; put it below lesions: in the map",
+        "units, size: 'size' is a variable of lesions; put it below lesions: in the map",
+        "lesions, columns, CRP: 'crp' is a variable of patients; put it outside of lesions: in the map",
+    ]
+
+
+def test_a_table_of_lesions_that_the_map_forgets_is_answered_with_the_section(write):
+    patients, lesions = write("Nr,crp\na,1\n"), write("Nr,signal\na,1\n", "lesions.csv")
+    cohort = read_cohort(patients, write("columns: {Nr: patient}", "map.yaml"), lesions=lesions)
+    [message] = messages(cohort)
+    assert message.endswith("put together; in a mapping file, rename its columns below lesions:")
+    mapping = write("columns: {Nr: patient}\nlesions: {columns: {Nr: patient}}", "map.yaml")
+    assert require_sound(read_cohort(patients, mapping, lesions=lesions)).patients["signal_sum"].tolist() == [1]
+    cohort = read_cohort(patients, mapping)
+    assert any(note.endswith("there is no such table; give it with --lesions") for note in cohort.notes)
+
+
+@pytest.mark.parametrize(
+    ("name", "meant"),
+    [
+        ("c_reactive_prot", "crp"),
+        ("CRP [mg/l]", "crp"),
+        ("Erythrocyte sedimentation", "esr"),
+        ("Haemoglobin", "hemoglobin"),
+        ("patiend", "patient"),
+        ("active_dispite", "active_despite"),
+        ("remarks", ""),
+        ("Adresse", ""),
+    ],
+)
+def test_a_variable_is_suggested_by_its_name_or_label_if_it_is_close(name, meant):
+    assert near(name, PATIENTS) == meant
+
+
+def test_a_wrong_meaning_is_the_mapping_files_fault(write):
+    mapping = write("values: {sex: {m: maybe, w: no}, crp: {'<5': 500}}\ncolumns: {sex: male}", "map.yaml")
+    cohort = read_cohort(write("patient,sex,crp\n1,m,<5\n2,m,<5\n3,w,1\n4,x,2\n"), mapping)
+    assert [message.removeprefix(f"{mapping.parent}/") for message in messages(cohort)] == [
+        "cohort.csv, row 5, column sex, value 'x': expected yes or no (or true and false, 1 and 0)",
+        "map.yaml: values, sex: 'm' becomes 'maybe': expected yes or no (or true and false, 1 and 0)",
+        "map.yaml: values, crp: '<5' becomes '500': expected a number of 0 to 100 mg/dl",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("content", "expected"),
+    [
+        ("columns: {crp: esr, crp: crp}", "line 1: the key 'crp' stands in line 1 already; keep one of the two"),
+        ("units: {crp: 1}\nvalues: {}\nunits: {}", "line 3: the key 'units' stands in line 1 already"),
+        ("values:\n  male:\n    m: yes\n    m: no", "line 4: the key 'm' stands in line 3 already"),
+        ("values: {male: {1: yes, yes: yes}}", "line 1: the key 'yes' is the same as '1' in line 1; put one of"),
+        ("values: {male: {1: yes, '1': no}}", "values, male: '1' stands there twice, in quotes and without them"),
+        ("columns: {Sex: male}\nvalues: {Sex: {m: yes}, male: {w: no}}", "values, male: the values of male stand"),
+    ],
+)
+def test_a_key_that_stands_twice_is_refused(write, content, expected):
+    assert f"map.yaml: {expected}" in refusal(write(csv_of()), mapping=write(content, "map.yaml"))
 
 
 def test_a_mapping_of_columns_that_are_not_there_is_named(write):
@@ -627,6 +826,25 @@ def test_a_mapping_that_unfolds_without_end_is_refused(write):
 
 def test_a_mapping_that_is_not_there_is_refused(write, tmp_path):
     assert "there is no such mapping file" in refusal(write(csv_of()), mapping=tmp_path / "map.yaml")
+
+
+# ---- what validate says ------------------------------------------------------------------------------------------
+
+
+def test_validate_counts_and_warns_once_and_says_what_to_do(write):
+    path = write(column("crp", *["9"] * 5, "x"))
+    result = CliRunner().invoke(main, ["validate", str(path)])
+    [unit, *thin_ones] = [line for line in result.output.splitlines() if line.startswith("warning: ")]
+    assert unit.startswith(f"warning: {path}, column crp: the median of 5 values is 9, expected 0 to 4 mg/dl")
+    assert thin_ones == [
+        f"warning: {path}: 6 patients are too few for a regression of an outcome; a description is what they allow"
+    ]
+    assert "missing in 1 of 6 patients: crp" in result.output
+    assert "6 patients, 1 variable of the codebook\n1 error, 2 warnings\n" in result.output
+    assert "Put the errors right, or map its columns with --map." in " ".join(result.output.split())
+    mapping = write("ignore: [crp]", "map.yaml")
+    result = CliRunner().invoke(main, ["validate", str(path), "--map", str(mapping)])
+    assert f"Put the errors right there or in {mapping}." in " ".join(result.output.split())
 
 
 # ---- writing -----------------------------------------------------------------------------------------------------

@@ -20,7 +20,8 @@ CONDA_NAMES = {
     "great-tables": "great_tables",
     "jupyter-client": "jupyter_client",
     "matplotlib": "matplotlib-base",
-    "ortools": "ortools-python", "playwright": "playwright-python",
+    "ortools": "ortools-python",
+    "playwright": "playwright-python",
 }
 
 
