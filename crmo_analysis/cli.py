@@ -59,7 +59,7 @@ def reproduce(studies, jobs, fresh):
         raise Wrong(f"there is no notebook in {ROOT / 'notebooks'}. Its name must start with a digit.")
     if (ROOT / "crmo_analysis" / "report.py").is_file():
         chosen += [f"cohort_{study}" for study in studies or known]
-        chosen += [] if studies else ["ledger", "datapackage"]
+        chosen += [] if studies else ["ledger", "datapackage", "numbers"]
     # One more than cores: a notebook spends part of its time waiting for its kernel to start and to stop.
     raise SystemExit(progress.build(chosen, jobs or (os.cpu_count() or 1) + 1, fresh))
 
@@ -84,6 +84,26 @@ def run(notebook, values, out, plain):
         except NotebookFailed as error:
             raise Stopped(str(error)) from None
     click.echo(f"{notebook.name}: done in {done.seconds:.1f} s, see {_short(done.executed)}")
+
+
+@main.command()
+@click.argument("notebook", type=click.Path(path_type=Path))
+@click.argument("grid", type=click.Path(path_type=Path))
+@click.option("--jobs", type=click.IntRange(min=1), help="Runs at the same time; by default, as many as cores.")
+@click.option("--cluster", default="", metavar="ADDRESS", help="A Dask scheduler, whose workers do the runs.")
+@click.option("--out", type=click.Path(path_type=Path, file_okay=False), help="Folder for all that the runs leave.")
+@click.option("--plain", is_flag=True, help="Start ordinary kernels instead of preloaded ones.")
+def sweep(notebook, grid, jobs, cluster, out, plain):
+    """Run a NOTEBOOK with every combination of the values in GRID, a YAML file; what is done stays done."""
+    if not plain and not cluster:
+        warm.start()
+    from crmo_analysis.run import NotebookError
+    from crmo_analysis.sweep import SweepError, read_grid
+
+    with _plain_errors(NotebookError, SweepError):
+        runs = read_grid(grid, notebook)
+        out = out or ROOT / "results" / "sweeps" / notebook.stem
+        raise SystemExit(progress.sweep(notebook, runs, out, jobs or os.cpu_count() or 1, cluster, plain))
 
 
 @main.command()
@@ -314,6 +334,43 @@ def redcap(dictionary):
         text = make_dictionary(read_codebook(), read_codebook(section="lesions"))
         write_text_atomically(dictionary, text)
     click.echo(f"{_short(dictionary)}: {text.count(chr(10)) - 1} fields")
+
+
+@main.command()
+@click.option("--out", type=click.Path(path_type=Path, file_okay=False), help="Folder of the site [results/site].")
+def site(out):
+    """Build web pages of all results: verdicts, notebooks, the ledger to search, conflicts and figures."""
+    from crmo_analysis import website
+    from crmo_analysis.claims import ClaimsError
+    from crmo_analysis.codebook import CodebookError
+
+    with _plain_errors(website.SiteError, ClaimsError, CodebookError):
+        built = website.build(out or website.SITE)
+    for remark in built.remarks:
+        click.echo(f"warning: {remark}", err=True)
+    click.echo(f"{_short(built.folder / 'index.html')}: {len(built.pages)} pages, {built.n_figures} figures; open it")
+
+
+@main.command()
+@click.option("--journal", default="", metavar="NAME", help="An entry of data/journals.yaml [as manuscript.yml says].")
+@click.option(
+    "--out", type=click.Path(path_type=Path, file_okay=False), help="Folder of the package [results/manuscript]."
+)
+@click.option("--tiff", is_flag=True, help="Make figures as TIFF as well.")
+def manuscript(journal, out, tiff):
+    """Put together what manuscript.yml numbers: figures at a journal's size, tables, numbers, text, checklist."""
+    from crmo_analysis.outline import ManuscriptError, read_outline
+
+    with _plain_errors(ManuscriptError):
+        outline = read_outline(ROOT, journal)
+        warm.start()
+        from crmo_analysis.manuscript import assemble
+
+        out = out or ROOT / "results" / "manuscript"
+        written = assemble(outline, out, tiff, click.echo)
+    for number in outline.gaps:
+        click.echo(f"note: there is no {number}", err=True)
+    click.echo(f"{_short(out)}: {len(written)} files for {outline.journal.name}; README.txt says what is what")
 
 
 def _readings(study, given):

@@ -19,7 +19,7 @@ from crmo_analysis.cells import read_column
 from crmo_analysis.checks import MADE, Table
 from crmo_analysis.codebook import Codebook, Variable, read_codebook, read_section
 from crmo_analysis.mapping import OWN, Mapped, hint, near, read_mapping
-from crmo_analysis.spreadsheet import CohortError, Problem, Sheet, read_sheet, refuse, shown
+from crmo_analysis.spreadsheet import CohortError, Problem, Sheet, neutral, read_sheet, refuse, shown
 
 FEW = 10  # patients below which a regression says next to nothing
 
@@ -357,7 +357,8 @@ def write_cohort(table: pd.DataFrame, path: Path | str, kinds: pd.DataFrame | No
         if kinds is not None and name in kinds:
             code = kinds[name].astype(object).map(codes)
             column = column.astype(object).where(column.notna() | code.isna(), code)
-        written[name] = column
+        is_text = not pd.api.types.is_numeric_dtype(column)
+        written[name] = column.map(neutral, na_action="ignore") if is_text else column
     text = pd.DataFrame(written, index=table.index).to_csv(index=False, lineterminator="\n")
     paths.write_text_atomically(path, text)
     return path

@@ -65,10 +65,17 @@ def proportion(x: int, n: int, confidence: float = 0.95) -> Proportion:
     return Proportion(int(x), int(n), *ends)
 
 
+def rounded_text(value: Fraction | float, decimals: int) -> str:
+    """Write a number with so many decimals, rounded half away from zero as its digits stand; there is no -0."""
+    exact = value if isinstance(value, Fraction) else Fraction(str(value))
+    rounded = round_by(abs(exact), decimals, "half_up")
+    return f"{'-' if exact < 0 and rounded else ''}{float(rounded):.{decimals}f}"
+
+
 def percent_text(share: Fraction | float, decimals: int = 1) -> str:
     """Write a share of 0 to 1 as a percentage, rounded half up."""
     exact = share if isinstance(share, Fraction) else Fraction(str(share))
-    return f"{float(round_by(100 * exact, decimals, 'half_up')):.{decimals}f}"
+    return rounded_text(100 * exact, decimals)
 
 
 def interval_text(low: float, high: float, decimals: int = 1) -> str:

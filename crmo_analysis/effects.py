@@ -16,9 +16,13 @@ from crmo_analysis.figures import (
     SKY,
     STYLE,
     VERMILLION,
-    WIDTH,
     blank,
     fitted_labels,
+    height_of,
+    left_labels,
+    legend_columns,
+    page,
+    scaled,
     text_width,
 )
 
@@ -39,13 +43,13 @@ def forest(frame: pd.DataFrame, title: str, subtitle: str, xlabel: str, null: fl
     null : float
         Where there is no relation.
     """
-    labels, left = fitted_labels(frame["label"], 50)
-    texts, right = fitted_labels(frame["text"], 56, 6.3)
+    labels, left = fitted_labels(frame["label"], scaled(50))
+    texts, right = fitted_labels(frame["text"], scaled(56), 6.3)
     lines = sum(max(a.count("\n"), b.count("\n")) + 1 for a, b in zip(labels, texts, strict=True))
     figure, axes = blank(28 + 5.4 * len(frame) + 2.6 * (lines - len(frame)), title, subtitle, bottom=11)
     y = -np.arange(len(frame), dtype=float)
     with mpl.rc_context(STYLE):
-        box, left, right = axes.get_position(), (left + 4) / WIDTH, (right + 5) / WIDTH
+        box, left, right = axes.get_position(), (left + 4) / page().width, (right + 5) / page().width
         axes.set_position([left, box.y0, 1 - left - right, box.height])
         axes.axvline(null, color=MUTED, lw=0.7, zorder=1)
         axes.hlines(y, frame["ci_low"], frame["ci_high"], color=BLUE, lw=1.2, zorder=2)
@@ -73,10 +77,13 @@ def specification_curve(frame: pd.DataFrame, title: str, subtitle: str) -> Figur
         if len(set(frame[kind])) > 1
     ]
     kinds = {"adjusted_for": "adjusted for ", "left_out": "left out: "}
-    names, left = fitted_labels([f"{kinds.get(kind, '')}{value}".replace("_", " ") for kind, value in choices], 62)
-    left, step = max(0.11, (left + 4) / WIDTH), 4.2 if all("\n" not in name for name in names) else 6.4
+    names, left = fitted_labels(
+        [f"{kinds.get(kind, '')}{value}".replace("_", " ") for kind, value in choices], scaled(62)
+    )
+    left, step = max(0.11, (left + 4) / page().width), 4.2 if all("\n" not in name for name in names) else 6.4
     height = 70 + step * len(choices)
     figure, axes = blank(height, title, subtitle, bottom=8)
+    height = height_of(figure)
     with mpl.rc_context(STYLE):
         x = np.arange(len(frame))
         axes.set_position([left, (14 + step * len(choices)) / height, 0.97 - left, 38 / height])
@@ -145,12 +152,16 @@ def pooled_forest(frame: pd.DataFrame, pooled: pd.DataFrame, title: str, subtitl
     below : str
         A line on the spread between series.
     """
-    labels, wide = fitted_labels([*frame["label"], *pooled["label"]], 40)
-    figure, axes = blank(40 + 5.4 * len(labels), title, subtitle, bottom=21)
-    left = (wide + 16) / WIDTH
+    labels, wide = fitted_labels([*frame["label"], *pooled["label"]], scaled(40))
+    named = ["a series, exact interval", "pooled, interval", "where another series would lie"]
+    ncols, more = legend_columns(named, 3, 1.6, 1.6)
+    below, lines = left_labels([below], 0.97, 6.3)
+    more += 2.8 * (lines - 1)
+    figure, axes = blank(40 + more + 5.4 * len(labels), title, subtitle, bottom=21 + more)
+    left, right = (wide + 16) / page().width, round(1 - max(scaled(47.6), 36) / page().width, 6)
     with mpl.rc_context(STYLE):
         box = axes.get_position()
-        axes.set_position([left, box.y0, 0.66 - left, box.height])
+        axes.set_position([left, box.y0, right - left, box.height])
         y, under = -np.arange(len(frame), dtype=float), -len(frame) - 0.4 - np.arange(len(pooled))
         _series(axes, frame, y)
         for place, row in zip(under, pooled.itertuples(), strict=True):
@@ -164,7 +175,7 @@ def pooled_forest(frame: pd.DataFrame, pooled: pd.DataFrame, title: str, subtitl
         columns = (
             (0.015, "left", "series", labels),
             (left - 0.02, "right", "x/n", counts),
-            (0.685, "left", "share, % (interval)", [*frame["text"], *pooled["text"]]),
+            (right + 0.025, "left", "share, % (interval)", [*frame["text"], *pooled["text"]]),
             (0.985, "right", "weight", weights),
         )
         across = mpl.transforms.blended_transform_factory(figure.transFigure, axes.transData)
@@ -174,18 +185,20 @@ def pooled_forest(frame: pd.DataFrame, pooled: pd.DataFrame, title: str, subtitl
             for place, text in zip(places, texts, strict=True):
                 axes.text(at, place, text, color=INK, fontsize=6.8, **style)
         axes.set(ylim=(places[-1] - 0.7, 1.3), xlim=(0, 100), yticks=[], xticks=range(0, 101, 25))
+        if (right - left) * page().width < 25:
+            axes.set_xticks([0, 50, 100])
         axes.grid(axis="x", color=FAINT, lw=0.4, zorder=0)
         axes.axhline(-len(frame) + 0.3, color=MUTED, lw=0.5)
         axes.set_xlabel("patients with the outcome, %")
-        line = mpl.lines.Line2D
-        handles = [
-            line([], [], color=BLUE, marker="s", ms=4, lw=1, label="a series, exact interval"),
-            line([], [], color=INK, marker="D", ms=4, ls="", label="pooled, interval"),
-            line([], [], color=VERMILLION, lw=1.2, label="where another series would lie"),
-        ]
-        place = {"loc": "lower left", "bbox_to_anchor": (0.005, 4.5 / (40 + 5.4 * len(labels)))}
-        figure.legend(handles=handles, ncols=3, handlelength=1.6, columnspacing=1.6, **place)
-        figure.text(0.015, 0.015, below, fontsize=6.3, color=MUTED)
+        styles = (
+            {"color": BLUE, "marker": "s", "ms": 4, "lw": 1},
+            {"color": INK, "marker": "D", "ms": 4, "ls": ""},
+            {"color": VERMILLION, "lw": 1.2},
+        )
+        handles = [mpl.lines.Line2D([], [], label=name, **style) for name, style in zip(named, styles, strict=True)]
+        place = {"loc": "lower left", "bbox_to_anchor": (0.005, (4.5 + 2.8 * (lines - 1)) / height_of(figure))}
+        figure.legend(handles=handles, ncols=ncols, handlelength=1.6, columnspacing=1.6, **place)
+        figure.text(0.015, 0.015, below[0], fontsize=6.3, color=MUTED)
     return figure
 
 

@@ -6,9 +6,12 @@ those of Okabe and Ito, and no distinction rests on colour alone.
 
 import io
 import json
+import unicodedata
+import warnings
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from functools import cache
-from itertools import cycle
+from itertools import cycle, pairwise
 from pathlib import Path
 
 import matplotlib as mpl
@@ -23,6 +26,7 @@ from crmo_analysis.paths import write_bytes_atomically
 
 MILLIMETRE = 1 / 25.4
 WIDTH = 140.0
+SMALLEST_TEXT = 6.0  # points
 INK, MUTED, FAINT, PAPER = "#1a1a1a", "#5f5f5f", "#d9d9d9", "#ffffff"
 BLUE, ORANGE, GREEN, VERMILLION, PURPLE, SKY = ("#0072B2", "#E69F00", "#009E73", "#D55E00", "#AA4499", "#56B4E9")
 VERDICT_COLOURS = {"matches": GREEN, "differs": VERMILLION, "conflicts": PURPLE, "ambiguous": ORANGE, "stated": FAINT}
@@ -32,6 +36,7 @@ STYLE = {
     # does, and signs beyond Latin-1 count as one more font: so one weight, and a hyphen for minus.
     "font.family": "DejaVu Sans",
     "axes.unicode_minus": False,
+    "text.parse_math": False,  # a dollar sign is one
     "font.size": 7,
     "axes.titlesize": 8,
     "axes.labelsize": 7,
@@ -55,6 +60,7 @@ STYLE = {
     "path.simplify": False,
 }
 WATERMARKS = {"reconstructed": "RECONSTRUCTED", "simulated": "SIMULATED"}
+SMALLEST_AXES = 14.0  # millimetres; in less, nothing can be read
 # PNG comes last: it is drawn at the figure's own resolution, in which text is measured afterwards.
 FORMATS = {
     "svg": {"Date": None, "Creator": None},
@@ -63,32 +69,120 @@ FORMATS = {
 }
 
 
+class UnfitError(ValueError):
+    """A figure cannot be drawn on its page so that it can be read; the message says what does not fit."""
+
+
+@dataclass(frozen=True)
+class Page:
+    """Where figures will stand: `width` in millimetres, `dpi` of bitmaps, and whether titles are drawn.
+
+    Journals want titles in the caption; without titles, a figure carries its own as its label, for the caption.
+    """
+
+    width: float = WIDTH
+    dpi: int = STYLE["savefig.dpi"]
+    titles: bool = True
+
+
+_pages = [Page()]
+
+
+def page() -> Page:
+    """Return the page that figures are drawn for."""
+    return _pages[-1]
+
+
+def use_page(new: Page | None = None) -> None:
+    """Draw all further figures of this process for a page; without one, for the usual page."""
+    _pages[:] = [new or Page()]
+
+
+def scaled(millimetres: float) -> float:
+    """Return what is left of so many millimetres of the usual page on a narrower one."""
+    return millimetres * min(1, page().width / WIDTH)
+
+
+def height_of(figure: Figure) -> float:
+    """Return a figure's height in millimetres."""
+    return figure.get_figheight() / MILLIMETRE
+
+
 def blank(
-    height: float, title: str, subtitle: str = "", width: float = WIDTH, left: float = 0.3, bottom: float = 11
+    height: float, title: str, subtitle: str = "", width: float = 0, left: float = 0.3, bottom: float = 11
 ) -> tuple[Figure, mpl.axes.Axes]:
     """Return a figure of so many millimetres with a title that says what is seen, and one pair of axes.
 
     Parameters
     ----------
     height, width : float
-        Millimetres at final size.
+        Millimetres at final size; no width is that of the page. Where titles are not drawn, it is less high.
     title, subtitle : str
         The finding, and what it rests on.
     left, bottom : float
-        Share of the width left of the axes, and millimetres below them.
+        Share of the usual page left of the axes (see `left_of_axes`), and millimetres below them.
     """
+    head = 15 if subtitle else 10
+    if not page().titles:
+        height, head = height - head + 3, 3
+    width, is_given = width or page().width, bool(width)
+    if not is_given and width != WIDTH:
+        left = left_of_axes(left) / width
     with mpl.rc_context(STYLE):
         size = (width * MILLIMETRE, height * MILLIMETRE)
-        figure = Figure(figsize=size, dpi=STYLE["savefig.dpi"], facecolor=PAPER)
-        top = 1 - 15 / height if subtitle else 1 - 10 / height
+        figure = Figure(figsize=size, dpi=page().dpi, facecolor=PAPER)
+        top = 1 - head / height
         axes = figure.add_axes((left, bottom / height, 0.97 - left, top - bottom / height))
-        for text, size, down, ink in ((title, 9.2, 2.2, INK), (subtitle, 6.8, 7.2, MUTED)):
+        figure.set_label("\n".join(filter(None, (title, subtitle))))
+        texts = ((title, 9.2, 2.2, INK), (subtitle, 6.8, 7.2, MUTED))
+        for text, size, down, ink in texts if page().titles else ():
             # A long title is set smaller, as far as it can still be read.
-            size = max(5.6, min(size, size * 0.965 * width / max(text_width(text, size), 1)))
+            size = max(SMALLEST_TEXT, min(size, size * 0.965 * width / max(text_width(text, size), 1)))
             text = fitted_labels([text], 0.965 * width, size)[0][0]
             figure.text(0.015, 1 - down / height, text, va="top", fontsize=size, color=ink)
         sns.despine(ax=axes, left=True)
     return figure, axes
+
+
+def left_of_axes(share: float) -> float:
+    """Return millimetres left of the axes: a share of the usual page, or of a narrower one, but room for a scale."""
+    return min(share * WIDTH, max(share * page().width, 22))
+
+
+def left_labels(labels: Sequence[str], left: float, size: float = 7) -> tuple[list[str], int]:
+    """Break labels that stand left of axes, where `left` is as for `blank`.
+
+    Returns
+    -------
+    tuple of list of str and int
+        The labels, and of how many lines the longest is.
+    """
+    words = [word for label in labels for word in str(label).split()]
+    # A word that is too long is not cut: it runs over the edge, and the figure is refused.
+    room = max([left_of_axes(left) - 2.5, *(text_width(word, size) + 0.01 for word in words)])
+    broken = ["\n".join(fitted_labels(str(label).split("\n"), room, size)[0]) for label in labels]
+    return broken, max((label.count("\n") + 1 for label in broken), default=1)
+
+
+def legend_columns(labels: Sequence[str], most: int, handle: float = 2, spacing: float = 2) -> tuple[int, float]:
+    """Return how many columns of a legend fit on the page, and by how many millimetres it grows for it.
+
+    Parameters
+    ----------
+    labels : sequence of str
+    most : int
+        Columns on a page that is wide enough.
+    handle, spacing : float
+        `handlelength` and `columnspacing`.
+    """
+    size = STYLE["legend.fontsize"]
+    em = size / 72 / MILLIMETRE
+    for columns in range(most, 0, -1):
+        parts = np.array_split(list(labels), columns)  # as matplotlib does
+        wide = sum(max((text_width(text, size) for text in part.tolist()), default=0) for part in parts)
+        if wide + columns * em * (handle + 0.8) + (columns - 1) * em * spacing <= page().width - 7 or columns == 1:
+            break
+    return columns, 3.6 * (-(-len(labels) // columns) - -(-len(labels) // most))
 
 
 @cache
@@ -97,7 +191,8 @@ def text_width(text: str, size: float = 7) -> float:
     if not text.strip():
         return 0.0
     font = mpl.font_manager.FontProperties(family=STYLE["font.family"], size=size)
-    return float(mpl.textpath.TextPath((0, 0), text, prop=font).get_extents().x1) / 72 / MILLIMETRE
+    with mpl.rc_context(STYLE), warnings.catch_warnings(action="ignore"):
+        return float(mpl.textpath.TextPath((0, 0), text, prop=font).get_extents().x1) / 72 / MILLIMETRE
 
 
 def fitted_labels(labels: Sequence[str], widest: float = 52, size: float = 7) -> tuple[list[str], float]:
@@ -141,7 +236,14 @@ def proportion_intervals(frame: pd.DataFrame, title: str, subtitle: str) -> Figu
     sections = frame["section"] if "section" in frame else pd.Series([""] * len(frame))
     steps = np.where((sections != sections.shift()) & (sections != ""), 2.0, 1.0)
     y = -np.cumsum(steps)
-    figure, axes = blank(32 + 5.2 * float(-y[-1]), title, subtitle, left=0.41, bottom=15)
+    labels, lines = left_labels(frame["label"], 0.41)
+    named = ["share", "exact 95 % interval (Clopper-Pearson)", "Wilson 95 % interval"]
+    ncols, more = legend_columns(named, 3, 1.6, 1.6)
+    height = 32 + more + 5.2 * (1 + 0.5 * (lines - 1)) * float(-y[-1])
+    figure, axes = blank(height, title, subtitle, left=0.41, bottom=15 + more)
+    room = axes.get_position().width * page().width
+    beside = max(text_width(f"{x}/{n}", 6.8) for x, n in zip(frame["x"], frame["n"], strict=True))
+    most = 112 if page().width >= WIDTH else max(112, 103 / (1 - (beside + 1 - 0.03 * page().width) / room))
     with mpl.rc_context(STYLE):
         percent = 100 * frame[["share", "exact_low", "exact_high", "wilson_low", "wilson_high"]]
         axes.hlines(y, percent["exact_low"], percent["exact_high"], color=SKY, lw=4, zorder=2)
@@ -155,32 +257,37 @@ def proportion_intervals(frame: pd.DataFrame, title: str, subtitle: str) -> Figu
             if step == 2:
                 margin = mpl.transforms.blended_transform_factory(figure.transFigure, axes.transData)
                 axes.text(0.015, place + 1, name, transform=margin, va="center", color=BLUE, fontsize=7.2)
-        axes.set(
-            xlim=(0, 112), ylim=(y[-1] - 0.8, -0.3), yticks=y, yticklabels=frame["label"], xticks=range(0, 101, 20)
-        )
+        axes.set(xlim=(0, most), ylim=(y[-1] - 0.8, -0.3), yticks=y, yticklabels=labels, xticks=range(0, 101, 20))
         axes.set_xlabel("patients, %")
-        line = mpl.lines.Line2D
-        handles = [
-            line([], [], color=INK, marker="o", ms=3.6, ls="", label="share"),
-            line([], [], color=SKY, lw=4, label="exact 95 % interval (Clopper-Pearson)"),
-            line([], [], color=BLUE, lw=0.9, marker="|", ms=4, label="Wilson 95 % interval"),
-        ]
-        figure.legend(
-            handles=handles, ncols=3, loc="lower left", bbox_to_anchor=(0.005, 0), handlelength=1.6, columnspacing=1.6
+        styles = (
+            {"color": INK, "marker": "o", "ms": 3.6, "ls": ""},
+            {"color": SKY, "lw": 4},
+            {"color": BLUE, "lw": 0.9, "marker": "|", "ms": 4},
         )
+        handles = [mpl.lines.Line2D([], [], label=name, **style) for name, style in zip(named, styles, strict=True)]
+        place = {"loc": "lower left", "bbox_to_anchor": (0.005, 0)}
+        figure.legend(handles=handles, ncols=ncols, handlelength=1.6, columnspacing=1.6, **place)
         axes.spines["bottom"].set_bounds(0, 100)
         axes.grid(axis="x", color=FAINT, lw=0.4, zorder=0)
         axes.tick_params(axis="y", pad=3)
     return figure
 
 
-def verdict_map(
-    ledger: pd.DataFrame, titles: Mapping[str, str], title: str, subtitle: str, columns: int = 50
-) -> Figure:
-    """Draw every claim as a small square in its study's order, coloured and signed by verdict."""
+def verdict_map(ledger: pd.DataFrame, titles: Mapping[str, str], title: str, subtitle: str, columns: int = 0) -> Figure:
+    """Draw every claim as a small square in its study's order, coloured and signed by verdict.
+
+    A row has so many columns, or, of 0, as many as fit.
+    """
+    named = [f"{titles[study]}  {count}" for study, count in ledger["study"].value_counts().items()]
+    wide = 0.165 * WIDTH if page().width == WIDTH else max(map(text_width, named)) + 4.5
+    columns = columns or int((0.97 * page().width - wide) / 2.254)
+    counts = ledger["verdict"].value_counts()
+    names = [f"{verdict} {counts.get(verdict, 0)}" for verdict in VERDICT_COLOURS]
+    ncols, more = legend_columns(names, 5, 2, 2.2)
     rows = {study: -(-len(claims) // columns) for study, claims in ledger.groupby("study", sort=False)}
-    height = 24 + 2.62 * sum(rows.values()) + 2.6 * len(rows)
-    figure, axes = blank(height, title, subtitle, left=0.165)
+    height = 24 + more + 2.62 * sum(rows.values()) + 2.6 * len(rows)
+    left = wide / min(WIDTH, page().width)
+    figure, axes = blank(height, title, subtitle, left=left, bottom=11 + more)
     place = 0.0
     with mpl.rc_context(STYLE):
         for study, claims in ledger.groupby("study", sort=False):
@@ -190,30 +297,29 @@ def verdict_map(
                 shown = (claims["verdict"] == verdict).to_numpy()
                 axes.scatter(x[shown], y[shown], marker="s", s=28, color=colour, lw=0)
                 for px, py in zip(x[shown], y[shown], strict=True) if VERDICT_SIGNS[verdict] else ():
-                    axes.text(
-                        px, py - 0.03, VERDICT_SIGNS[verdict], ha="center", va="center", fontsize=5.4, color=PAPER
-                    )
+                    sign = {"ha": "center", "va": "center", "fontsize": SMALLEST_TEXT, "color": PAPER}
+                    axes.text(px, py - 0.03, VERDICT_SIGNS[verdict], **sign)
             axes.text(-1.2, place, f"{titles[study]}  {len(claims)}", ha="right", va="center", fontsize=7)
             place -= rows[study] + 0.9
         axes.set(xlim=(-0.8, columns - 0.2), ylim=(place + 0.2, 0.8), xticks=[], yticks=[])
         axes.spines["bottom"].set_visible(False)
-        counts = ledger["verdict"].value_counts()
         handles = [
-            mpl.lines.Line2D(
-                [], [], ls="", marker="s", ms=5.3, color=colour, mew=0, label=f"{verdict} {counts.get(verdict, 0)}"
-            )
-            for verdict, colour in VERDICT_COLOURS.items()
+            mpl.lines.Line2D([], [], ls="", marker="s", ms=5.3, color=colour, mew=0, label=name)
+            for name, colour in zip(names, VERDICT_COLOURS.values(), strict=True)
         ]
-        figure.legend(
-            handles=handles, ncols=5, loc="lower left", bbox_to_anchor=(0.155, 0), handletextpad=0.2, columnspacing=2.2
-        )
+        place = {"loc": "lower left", "bbox_to_anchor": (0.155 if page().width >= WIDTH else 0.005, 0)}
+        figure.legend(handles=handles, ncols=ncols, handletextpad=0.2, columnspacing=2.2, **place)
     return figure
 
 
 def verdict_bars(table: pd.DataFrame, title: str, subtitle: str) -> Figure:
     """Draw the share of each verdict by study, the number written in each part."""
     studies = list(table["study"])
-    figure, axes = blank(24 + 8 * len(studies), title, subtitle, left=0.2)
+    names = [f"{study} ({claims})" for study, claims in zip(studies, table["claims"], strict=True)]
+    labels, _ = left_labels(names, 0.2)
+    ncols, more = legend_columns([*VERDICT_COLOURS], 5, 1, 1.4)
+    figure, axes = blank(24 + more + 8 * len(studies), title, subtitle, left=0.2, bottom=11 + more)
+    narrow = 3 * WIDTH / min(WIDTH, page().width)  # percent that a number does not fit in
     with mpl.rc_context(STYLE):
         for place, row in zip(range(0, -len(studies), -1), table.to_dict("records"), strict=True):
             left = 0.0
@@ -221,16 +327,16 @@ def verdict_bars(table: pd.DataFrame, title: str, subtitle: str) -> Figure:
                 width = 100 * row[verdict] / row["claims"]
                 axes.barh(place, width, left=left, height=0.62, color=colour, edgecolor=PAPER, lw=0.8)
                 text = f"{row[verdict]} {VERDICT_SIGNS[verdict]}".strip()
-                ink = INK if verdict in ("stated", "ambiguous") or width < 3 else PAPER
+                ink = INK if verdict in ("stated", "ambiguous") or width < narrow else PAPER
                 if width:  # a number that its part is too narrow for stands above
-                    y = place if width >= 3 else place + 0.47
+                    y = place if width >= narrow else place + 0.47
                     axes.text(left + width / 2, y, text, ha="center", va="center", fontsize=6.5, color=ink)
                 left += width
         handles = [mpl.patches.Patch(color=colour, label=verdict) for verdict, colour in VERDICT_COLOURS.items()]
-        axes.legend(
-            handles=handles, ncols=5, loc="upper left", bbox_to_anchor=(-0.01, -0.1), handlelength=1, columnspacing=1.4
-        )
-        labels = [f"{study} ({claims})" for study, claims in zip(studies, table["claims"], strict=True)]
+        place = {"loc": "upper left", "bbox_to_anchor": (-0.01, -0.1)}
+        if page().width < WIDTH:  # below all of the figure, where the axes are too narrow for it
+            place = {"loc": "lower left", "bbox_to_anchor": (0.005, 0), "bbox_transform": figure.transFigure}
+        axes.legend(handles=handles, ncols=ncols, handlelength=1, columnspacing=1.4, **place)
         axes.set(xlim=(0, 100), yticks=range(0, -len(studies), -1), yticklabels=labels, xticks=[])
         axes.spines["bottom"].set_visible(False)
     return figure
@@ -248,6 +354,7 @@ def flow(boxes: pd.DataFrame, arrows: Sequence[tuple[str, str]], title: str, sub
         Names of the boxes that an arrow joins.
     """
     figure, axes = blank(height, title, subtitle, left=0.015)
+    figure.boxed = []  # for _check_fits
     colours = {"main": ("#eaf3f9", BLUE), "side": ("#f5f5f5", MUTED), "outcome": ("#e6f4ef", GREEN)}
     with mpl.rc_context(STYLE):
         box_height = 0.62
@@ -255,14 +362,10 @@ def flow(boxes: pd.DataFrame, arrows: Sequence[tuple[str, str]], title: str, sub
         for box in boxes.itertuples():
             face, edge = colours[box.kind]
             low_left = (box.column - box.width / 2, -box.row - box_height / 2)
-            axes.add_patch(
-                FancyBboxPatch(
-                    low_left, box.width, box_height, boxstyle="round,pad=0,rounding_size=0.05", fc=face, ec=edge, lw=0.8
-                )
-            )
-            axes.text(
-                box.column, -box.row, box.text, ha="center", va="center", fontsize=6.8, color=INK, linespacing=1.25
-            )
+            style = {"boxstyle": "round,pad=0,rounding_size=0.05", "fc": face, "ec": edge, "lw": 0.8}
+            patch = axes.add_patch(FancyBboxPatch(low_left, box.width, box_height, **style))
+            style = {"ha": "center", "va": "center", "fontsize": 6.8, "color": INK, "linespacing": 1.25}
+            figure.boxed.append((patch, axes.text(box.column, -box.row, box.text, **style)))
             ends[box.name] = (box.column, -box.row, box.width)
         for start, end in arrows:
             (x0, y0, w0), (x1, y1, w1) = ends[start], ends[end]
@@ -294,7 +397,9 @@ def stacked_parts(
     marker : str
         A column of numbers to mark on the bars, named in the legend.
     """
-    figure, axes = blank(33 + 6.6 * len(frame), title, subtitle, left=0.2, bottom=16)
+    labels, _ = left_labels(frame[label], 0.2)
+    ncols, more = legend_columns([marker, *parts] if marker else [*parts], len(parts) + bool(marker), 1.4, 1.4)
+    figure, axes = blank(33 + more + 6.6 * len(frame), title, subtitle, left=0.2, bottom=16 + more)
     with mpl.rc_context(STYLE):
         y = -np.arange(len(frame))
         left = np.zeros(len(frame))
@@ -318,15 +423,10 @@ def stacked_parts(
         if marker:
             axes.plot(frame[marker], y + 0.47, ls="", marker="v", ms=5, mew=0, color=INK, label=marker, zorder=5)
             left = np.maximum(left, frame[marker].to_numpy(float))
-        axes.set(xlim=(0, float(left.max()) * 1.02), yticks=y, yticklabels=frame[label], xlabel=xlabel)
+        axes.set(xlim=(0, float(left.max()) * 1.02), yticks=y, yticklabels=labels, xlabel=xlabel)
         axes.margins(y=0.04)
-        figure.legend(
-            ncols=len(parts) + bool(marker),
-            loc="lower left",
-            bbox_to_anchor=(0.005, 0),
-            handlelength=1.4,
-            columnspacing=1.4,
-        )
+        place = {"loc": "lower left", "bbox_to_anchor": (0.005, 0)}
+        figure.legend(ncols=ncols, handlelength=1.4, columnspacing=1.4, **place)
     return figure
 
 
@@ -339,12 +439,12 @@ def curves(
     """
     figure, axes = blank(85, title, subtitle, left=0.1)
     lines = list(frame.groupby(by, sort=False))
-    names, wide = fitted_labels([str(name) for name, _ in lines], 34)
+    names, wide = fitted_labels([str(name) for name, _ in lines], scaled(34))
     inks = [(BLUE, VERMILLION, GREEN, PURPLE)[place % 4] for place in range(len(lines))]
     styles = cycle(["-", (0, (5, 2)), (0, (1.5, 1.5)), (0, (6, 1.5, 1.5, 1.5))])
     with mpl.rc_context(STYLE):
         box = axes.get_position()
-        axes.set_position([box.x0, box.y0, 1 - box.x0 - (wide + 4) / WIDTH, box.height])
+        axes.set_position([box.x0, box.y0, 1 - box.x0 - (wide + 4) / page().width, box.height])
         for (_, line), colour, style in zip(lines, inks, styles, strict=False):
             axes.plot(line[x], line[y], color=colour, ls=style, lw=1.4)
             if "low" in line:
@@ -373,6 +473,7 @@ def ranges(frame: pd.DataFrame, title: str, subtitle: str) -> Figure:
     frame : DataFrame
         `label, low, high, unit, source`, where source is "printed" or "derived".
     """
+    labels, _ = left_labels(frame["label"], 0.33)
     figure, axes = blank(24 + 11 * len(frame), title, subtitle, left=0.33)
     with mpl.rc_context(STYLE):
         for place, row in enumerate(frame.itertuples()):
@@ -389,11 +490,7 @@ def ranges(frame: pd.DataFrame, title: str, subtitle: str) -> Figure:
             axes.text(share[0], -place + 0.24, f"{row.low:g}", ha="center", va="bottom", fontsize=7)
             axes.text(share[1], -place + 0.24, f"{row.high:g} {row.unit}", ha="center", va="bottom", fontsize=7)
         axes.set(
-            xlim=(0, 1.12),
-            ylim=(-len(frame) + 0.4, 0.75),
-            xticks=[],
-            yticks=-np.arange(len(frame)),
-            yticklabels=frame["label"],
+            xlim=(0, 1.12), ylim=(-len(frame) + 0.4, 0.75), xticks=[], yticks=-np.arange(len(frame)), yticklabels=labels
         )
         axes.spines["bottom"].set_visible(False)
         for place in range(len(frame)):
@@ -402,7 +499,10 @@ def ranges(frame: pd.DataFrame, title: str, subtitle: str) -> Figure:
             mpl.lines.Line2D([], [], color=BLUE, lw=4, label="printed"),
             mpl.lines.Line2D([], [], color=ORANGE, lw=4, ls=(0, (1.2, 0.4)), label="derived from what is printed"),
         ]
-        axes.legend(handles=handles, ncols=2, loc="upper left", bbox_to_anchor=(-0.02, -0.02))
+        place = {"loc": "upper left", "bbox_to_anchor": (-0.02, -0.02)}
+        if page().width < WIDTH:
+            place = {"loc": "lower left", "bbox_to_anchor": (0.005, 0), "bbox_transform": figure.transFigure}
+        axes.legend(handles=handles, ncols=2, **place)
     return figure
 
 
@@ -414,7 +514,16 @@ def bounds(frame: pd.DataFrame, title: str, subtitle: str) -> Figure:
     frame : DataFrame
         `first, second, lower, upper, n, is_proved`: what is counted, in words, and how many of n have both.
     """
-    figure, axes = blank(26 + 8.4 * len(frame), title, subtitle, left=0.43, bottom=14)
+    pairs = [
+        [line for text in (row.first, f"and {row.second}") for line in left_labels([text], 0.43, 6.6)[0][0].split("\n")]
+        for row in frame.itertuples()
+    ]
+    most = max(map(len, pairs), default=2)
+    named = ["possible: some table has so many", "settled: every table has", "all of the smaller group"]
+    ncols, more = legend_columns(named, 3, 1.6)
+    pitch = 8.4 + 3 * (most - 2)
+    figure, axes = blank(26 + more + pitch * len(frame), title, subtitle, left=0.43, bottom=14 + more)
+    step = 0.4 * 8.4 / pitch
     margin = mpl.transforms.blended_transform_factory(figure.transFigure, axes.transData)
     with mpl.rc_context(STYLE):
         for place, row in enumerate(frame.itertuples()):
@@ -427,19 +536,23 @@ def bounds(frame: pd.DataFrame, title: str, subtitle: str) -> Figure:
                 axes.plot([row.lower, row.upper], [-place] * 2, color=ORANGE, lw=5, ls=style, solid_capstyle="butt")
             text = f"{row.lower:g}" if settled else f"{row.lower:g} to {row.upper:g}"
             axes.text(row.n, -place, f"   {text} of {row.n:g}", va="center", ha="left", fontsize=7, color=INK)
-            for line, shift in ((row.first, 0.2), (f"and {row.second}", -0.2)):
+            for number, line in enumerate(pairs[place]):
+                shift = step * ((len(pairs[place]) - 1) / 2 - number)
                 axes.text(0.015, -place + shift, line, transform=margin, va="center", fontsize=6.6, color=INK)
         most = float(frame["n"].max())
-        axes.set(xlim=(0, 1.3 * most), ylim=(-len(frame) + 0.4, 0.45), yticks=[], xlabel="patients")
+        wide = axes.get_position().width * page().width
+        beside = 1.3 if page().width >= WIDTH else wide / (wide - 17.4)
+        axes.set(xlim=(0, beside * most), ylim=(-len(frame) + 0.4, 0.45), yticks=[], xlabel="patients")
         axes.set_xticks(mpl.ticker.MaxNLocator(5, integer=True).tick_values(0, most))
         axes.set_xticks([tick for tick in axes.get_xticks() if tick <= most])
         axes.spines["bottom"].set_bounds(0, most)
-        handles = [
-            mpl.lines.Line2D([], [], color=ORANGE, lw=4, label="possible: some table has so many"),
-            mpl.lines.Line2D([], [], color=BLUE, marker="D", ms=4.4, ls="", label="settled: every table has"),
-            mpl.lines.Line2D([], [], color=FAINT, lw=4, label="all of the smaller group"),
-        ]
-        figure.legend(handles=handles, ncols=3, loc="lower left", bbox_to_anchor=(0.005, 0), handlelength=1.6)
+        styles = (
+            {"color": ORANGE, "lw": 4},
+            {"color": BLUE, "marker": "D", "ms": 4.4, "ls": ""},
+            {"color": FAINT, "lw": 4},
+        )
+        handles = [mpl.lines.Line2D([], [], label=name, **style) for name, style in zip(named, styles, strict=True)]
+        figure.legend(handles=handles, ncols=ncols, loc="lower left", bbox_to_anchor=(0.005, 0), handlelength=1.6)
     return figure
 
 
@@ -458,11 +571,15 @@ def patients(
         Of the columns.
     """
     rows = sum(len(names) + 1.6 for names in sections.values())
-    figure, axes = blank(24 + 4.3 * rows, title, subtitle, left=0.3, bottom=8)
+    key = "row of the table; filled: yes, grey: no, empty: not reported"
+    key, _ = fitted_labels([key], 0.97 * page().width - left_of_axes(0.3))
+    more = 2.8 * key[0].count("\n")
+    figure, axes = blank(24 + more + 4.3 * rows, title, subtitle, left=0.3, bottom=8 + more)
     place, n = 0.6, len(frame)
     with mpl.rc_context(STYLE):
         for heading, names in sections.items():
             place -= 1.3
+            heading = left_labels([heading], 0.3, 7.2)[0][0]
             axes.text(-0.6, place, heading, ha="right", va="center", color=BLUE, fontsize=7.2)
             place -= 0.3
             for name in names:
@@ -483,7 +600,7 @@ def patients(
         axes.set(xlim=(-0.6, n + 1), ylim=(place - 0.8, 0), yticks=[], xticks=range(n), xticklabels=range(1, n + 1))
         axes.tick_params(axis="x", length=0)
         axes.spines["bottom"].set_visible(False)
-        axes.set_xlabel("row of the table; filled: yes, grey: no, empty: not reported", labelpad=1)
+        axes.set_xlabel(key[0], labelpad=1)
     return figure
 
 
@@ -532,6 +649,8 @@ def watermark(figure: Figure, text: str) -> None:
     """Write across a figure that what it shows was not observed."""
     with mpl.rc_context(STYLE):
         size = 1.15 * figure.get_figwidth() / MILLIMETRE / len(text) * 2
+        # On its slope, it is about a third as high as it is long.
+        size = min(size, size * 0.94 * height_of(figure) / (0.33 * text_width(text, size) + 0.36 * size))
         figure.text(
             0.56, 0.47, text, ha="center", va="center", rotation=18, fontsize=size, color=INK, alpha=0.11, zorder=10
         )
@@ -551,7 +670,8 @@ def rounding_differences(frame: pd.DataFrame, title: str, subtitle: str) -> Figu
         "down": ("cut off", BLUE, "v"),
         "": ("no rule gives it", VERMILLION, "X"),
     }
-    figure, axes = blank(88, title, subtitle, left=0.1)
+    below = page().width < WIDTH  # of the axes, in which there is no room for a legend
+    figure, axes = blank(88 + 8 * below, title, subtitle, left=0.1, bottom=11 + 8 * below)
     with mpl.rc_context(STYLE):
         axes.axhspan(-0.05, 0.05, color="#f0f0f0", lw=0, zorder=0)
         axes.axhline(0, color=MUTED, lw=0.6)
@@ -583,26 +703,58 @@ def rounding_differences(frame: pd.DataFrame, title: str, subtitle: str) -> Figu
         axes.set(xlim=(0, 100), xlabel="exact percentage", ylabel="printed - exact, percentage points")
         axes.margins(y=0.14)
         axes.spines["left"].set_visible(True)
-        axes.legend(loc="lower right", ncols=2)
+        if below:
+            figure.legend(loc="lower left", bbox_to_anchor=(0.005, 0), ncols=2)
+        else:
+            axes.legend(loc="lower right", ncols=2)
     return figure
 
 
 def _check_fits(figure: Figure) -> None:
-    """Refuse a figure whose text runs over its edge: nobody may be looking when it is made."""
+    """Refuse a figure that cannot be read: nobody may be looking when it is made."""
     renderer = FigureCanvasAgg(figure).get_renderer()
-    page = figure.bbox.padded(1)
+    edge = figure.bbox.padded(1)
     hidden = set()  # labels of ticks beyond the ends of an axis exist, but are not drawn
     for axes in figure.axes:
+        if axes.bbox.width < SMALLEST_AXES * MILLIMETRE * figure.dpi:
+            raise UnfitError("what stands beside the axes leaves no room for them; shorten it or widen the figure")
         for axis in (axes.xaxis, axes.yaxis):
             low, high = sorted(axis.get_view_interval())
             hidden |= {tick.label1 for tick in axis.get_major_ticks() if not low <= tick.get_loc() <= high}
+            _check_ticks(axis, hidden, renderer)
+    for patch, text in getattr(figure, "boxed", ()):
+        if text.get_window_extent(renderer).width > patch.get_window_extent(renderer).width:
+            raise UnfitError(f"the text '{text.get_text()}' runs over its box; shorten it or widen the figure")
     for text in set(figure.findobj(mpl.text.Text)) - hidden:
+        written = text.get_text()
+        if not (text.get_visible() and written.strip()):
+            continue
         box = text.get_window_extent(renderer)
-        inside = page.x0 <= box.x0 and box.x1 <= page.x1 and page.y0 <= box.y0 and box.y1 <= page.y1
-        if text.get_visible() and text.get_text().strip() and not inside:
-            raise ValueError(
-                f"the text '{text.get_text()}' runs over the edge of the figure; shorten it or widen the figure"
+        if not (edge.x0 <= box.x0 and box.x1 <= edge.x1 and edge.y0 <= box.y0 and box.y1 <= edge.y1):
+            raise UnfitError(f"the text '{written}' runs over the edge of the figure; shorten it or widen the figure")
+        if written.endswith("…") and not page().titles:
+            raise UnfitError(f"the text '{written}' had to be cut; shorten it or widen the figure")
+        if text.get_fontsize() < SMALLEST_TEXT:
+            raise UnfitError(f"the text '{written}' is set in {text.get_fontsize():g} pt, expected {SMALLEST_TEXT:g}")
+        if any(unicodedata.bidirectional(letter) in ("R", "AL", "AN") for letter in written):
+            raise UnfitError(
+                f"the text '{written}' runs from right to left, which figures cannot draw; use Latin letters"
             )
+
+
+def _check_ticks(axis: mpl.axis.Axis, hidden: set, renderer) -> None:
+    """Refuse labels of ticks that run into each other."""
+    side = 1 if isinstance(axis, mpl.axis.YAxis) else 0
+    labels = [tick.label1 for tick in axis.get_major_ticks() if tick.label1.get_text().strip()]
+    boxes = [
+        (label.get_window_extent(renderer).get_points()[:, side], label.get_text())
+        for label in labels
+        if label.get_visible() and label not in hidden
+    ]
+    boxes.sort(key=lambda box: tuple(box[0]))
+    for (one, text), (other, below) in pairwise(boxes):
+        if other[0] < one[1] - 0.5:
+            raise UnfitError(f"the labels '{text}' and '{below}' run into each other; shorten them or widen the figure")
 
 
 def rendered(figure: Figure, data_csv: str, caption: str, alt: str, source: str) -> dict[str, bytes]:
@@ -620,19 +772,27 @@ def rendered(figure: Figure, data_csv: str, caption: str, alt: str, source: str)
 
     Raises
     ------
-    ValueError
-        If a text runs over the figure's edge.
+    UnfitError
+        If a text runs over the figure's edge or into another, or cannot be written.
     """
     if source in WATERMARKS:
         watermark(figure, WATERMARKS[source])
     drawn = {ending: io.BytesIO() for ending in FORMATS}
-    with mpl.rc_context(STYLE):
-        for ending, metadata in FORMATS.items():
-            figure.savefig(drawn[ending], format=ending, metadata=metadata)
-    _check_fits(figure)  # labels and legends have found their places by now
+    with mpl.rc_context(STYLE), warnings.catch_warnings():
+        warnings.filterwarnings("error", "Glyph .* missing")
+        try:
+            for ending, metadata in FORMATS.items():
+                figure.savefig(drawn[ending], format=ending, metadata=metadata, dpi=figure.dpi)
+        except UserWarning as warning:
+            raise UnfitError(f"a text has a character that the font lacks: {warning}") from None
+        _check_fits(figure)  # labels and legends have found their places by now
     files = {f".{ending}": buffer.getvalue() for ending, buffer in drawn.items()}
-    notes = json.dumps({"caption": caption, "alt": alt, "source": source}, indent=2, ensure_ascii=False) + "\n"
-    return files | {".csv": data_csv.encode(), ".json": notes.encode()}
+    notes = {"caption": caption, "alt": alt, "source": source}
+    notes |= {} if page().titles else {"title": figure.get_label()}
+    return files | {
+        ".csv": data_csv.encode(),
+        ".json": (json.dumps(notes, indent=2, ensure_ascii=False) + "\n").encode(),
+    }
 
 
 def save(figure: Figure, stem: Path, data_csv: str, caption: str, alt: str, source: str) -> None:

@@ -308,6 +308,7 @@ def solve(
     if seconds <= 0:
         return cp_model.UNKNOWN, made
     made.parameters.num_workers = 1
+    made.parameters.catch_sigint_signal = False  # it would take Ctrl-C from the program for good
     made.parameters.max_time_in_seconds = seconds
     if effort is not None:
         made.parameters.max_deterministic_time = effort

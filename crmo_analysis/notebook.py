@@ -1,7 +1,9 @@
 """What a notebook calls first and last, and how it shows and keeps what it makes."""
 
 import html
-from collections.abc import Sequence
+import json
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -16,8 +18,8 @@ from crmo_analysis.codebook import Codebook
 from crmo_analysis.cohort import read_cohort, require_sound, thin
 from crmo_analysis.responses import FILE, read_responses
 
-SMALLEST = 5  # patients with a finding that are shown of an own cohort
 SCREEN_DPI = 130  # larger than on paper, so that 7 pt can be read on a screen
+_FOLDER = re.compile(r"\w[\w-]{0,100}", re.ASCII)
 TABLE_STYLE = (
     "<style>table.crmo td, table.crmo th {text-align: left !important; vertical-align: top; max-width: 44em}</style>"
 )
@@ -44,10 +46,18 @@ class Run:
     figure_folder: Path
     table_folder: Path
     outputs: tuple[str, ...]
+    is_for_page: bool = False
     files: dict[Path, bytes] = field(default_factory=dict)
 
 
-def start(study: str, outputs: Sequence[str], out: str = "", folder: str = "overview", about: str = "") -> Run:
+def start(
+    study: str,
+    outputs: Sequence[str],
+    out: str = "",
+    folder: str = "overview",
+    about: str = "",
+    page: Mapping[str, float] | None = None,
+) -> Run:
     """Load and check a study, and print what this run is.
 
     Parameters
@@ -62,13 +72,21 @@ def start(study: str, outputs: Sequence[str], out: str = "", folder: str = "over
         Where in it a notebook about no single study leaves them.
     about : str
         What to say of a notebook that checks no claims.
+    page : mapping of str to float
+        `width` in millimetres and `dpi` of figures for a journal; they have no titles, and figures that are not
+        among the outputs are not drawn. Empty for the usual page.
 
     Raises
     ------
     ClaimsError, CodebookError
         If the study's files have problems; all are listed.
+    SettingError
+        If there is no such page.
     """
+    figures.use_page(_page(page) if page else None)
     name = study or folder
+    if not _FOLDER.fullmatch(name):
+        raise SettingError(f"folder is {name!r}, expected a name of letters, digits, - and _")
     figure_folder, table_folder = paths.FIGURES / name, paths.RESULTS / "tables" / name
     if out:
         figure_folder, table_folder = Path(out) / "figures" / name, Path(out) / "tables" / name
@@ -88,22 +106,35 @@ def start(study: str, outputs: Sequence[str], out: str = "", folder: str = "over
         loaded, audited = None, report.audit_all()
         text = f"This run: published numbers of {len(studies())} studies; {len(audited)} claims. No patient-level data."
     display(Markdown(text))
-    return Run(loaded, audited, figure_folder, table_folder, tuple(outputs))
+    return Run(loaded, audited, figure_folder, table_folder, tuple(outputs), bool(page))
+
+
+def _page(settings: Mapping[str, float]) -> figures.Page:
+    limits = {"width": (30, 500), "dpi": (72, 1200)}
+    for name, value in settings.items():
+        low, high = limits.get(name, (0, 0))
+        if not (isinstance(value, int | float) and low <= value <= high and high):
+            expected = "; ".join(f"{key} from {ends[0]} to {ends[1]}" for key, ends in limits.items())
+            raise SettingError(f"page has {name!r}: {value!r}, expected {expected}")
+    return figures.Page(**settings, titles=False)
 
 
 @dataclass(frozen=True)
 class Patients:
     """A table of patients to analyse, and what it is: "reconstructed", "simulated" or "user data".
 
-    `hides` says that single patients and small counts are not to be shown.
+    `hides` says that single patients, and findings of fewer than `smallest`, are not to be shown; otherwise it is 0.
     """
 
     table: pd.DataFrame
     source: str
     hides: bool
+    smallest: int
 
 
-def patients(run: Run, cohort: str = "", mapping: str = "", lesions: str = "", suppress: bool = True) -> Patients:
+def patients(
+    run: Run, cohort: str = "", mapping: str = "", lesions: str = "", suppress: bool = True, smallest: int = 5
+) -> Patients:
     """Load the table of patients that a notebook is about, and say what it is.
 
     Parameters
@@ -115,29 +146,34 @@ def patients(run: Run, cohort: str = "", mapping: str = "", lesions: str = "", s
         As for `cohort.read_cohort`; empty for none.
     suppress : bool
         Whether single patients and small counts of an own cohort stay hidden.
+    smallest : int
+        Findings of fewer patients count as small.
 
     Raises
     ------
     CohortError
         If the file has errors; all are listed.
     SettingError
-        If an own cohort would leave its figures among the project's.
+        If `smallest` hides nothing, or an own cohort would leave its figures among the project's.
     """
     _require_own_folder(run, cohort)
     path = cohort or paths.COHORTS / f"{run.study.study}.csv"
     read = require_sound(read_cohort(path, mapping or None, lesions=lesions or None))
     made = "simulated" if "simulated" in read.patients else "reconstructed"
     source = made if read.is_reconstructed else "user data"
+    if smallest < 2:
+        raise SettingError(f"smallest is {smallest}, expected 2 or more; suppress false shows single patients")
     is_own = source == "user data"
     what = "your cohort" if is_own else f"a **{made}** table, of which no row was observed in a patient"
     doubts = thin(read) if is_own else ()
     notes = [f"{len(read.patients)} patients: {what}.", *read.notes, *map(str, (*read.warnings, *doubts))]
     if is_own and suppress:
-        notes.append(f"Single patients, and findings of fewer than {SMALLEST} patients, are not shown.")
+        notes.append(f"Single patients, and findings of fewer than {smallest} patients, are not shown.")
     elif is_own:
         notes.append("By choice, single patients and small counts are shown: results of this run identify patients.")
     show_list(notes)
-    return Patients(read.patients, source, is_own and suppress)
+    hides = is_own and suppress
+    return Patients(read.patients, source, hides, smallest if hides else 0)
 
 
 def require_variables(people: Patients, codebook: Codebook, names: Sequence[str], codes: Sequence[str] = ()) -> None:
@@ -218,20 +254,29 @@ def show_figure(
     ------
     ValueError
         If the notebook does not declare the figure in its parameter `outputs`.
+    UnfitError
+        If it cannot be drawn so that it can be read.
     """
     if name not in run.outputs:
+        if run.is_for_page:
+            return
         raise ValueError(f"figure '{name}' is not declared; the parameter outputs lists {', '.join(run.outputs)}")
     stem = run.figure_folder / name
-    drawn = figures.rendered(figure, report.csv_text(data), caption, alt, source)
+    try:
+        drawn = figures.rendered(figure, report.csv_text(data), caption, alt, source)
+    except figures.UnfitError as error:
+        raise figures.UnfitError(f"figure '{name}': {error}") from None
     run.files.update({stem.with_suffix(ending): content for ending, content in drawn.items()})
     width = round(figure.get_figwidth() * SCREEN_DPI)
     display(Image(data=drawn[".png"], width=width, alt=html.escape(alt, quote=True)))
     display(Markdown(f"*{caption}*"))
 
 
-def show_table(run: Run, name: str, table: pd.DataFrame, caption: str) -> None:
-    """Show a table, and keep it as CSV for `finish` to write."""
+def show_table(run: Run, name: str, table: pd.DataFrame, caption: str, source: str = "published") -> None:
+    """Show a table, and keep it as CSV, and its caption and source, for `finish` to write."""
     run.files[run.table_folder / f"{name}.csv"] = report.csv_text(table).encode()
+    notes = json.dumps({"caption": caption, "source": source}, indent=2, ensure_ascii=False) + "\n"
+    run.files[run.table_folder / f"{name}.json"] = notes.encode()
     body = (
         "<p>None.</p>" if table.empty else table.to_html(index=False, escape=True, border=0, na_rep="", classes="crmo")
     )

@@ -1,11 +1,13 @@
-"""Let pytask run what has changed, and show on one line a task what it is doing."""
+"""Let pytask run what has changed, or a sweep what is left of it, and show what is going on."""
 
+import os
 import signal
+import sys
 import time
 from contextlib import contextmanager
 
 from crmo_analysis import warm
-from crmo_analysis.paths import ROOT
+from crmo_analysis.paths import RESULTS, ROOT
 
 _COLOURS = {"failed": "bold red", "done": "green", "running": "bold"}
 
@@ -42,6 +44,7 @@ class Board:
         for name, state in self.states.items():
             if state not in ("done", "waiting"):
                 self.ends[name], self.states[name] = time.monotonic(), "stopped"
+                (RESULTS / "notebooks" / f"{name}.failed.ipynb").unlink(missing_ok=True)  # nothing had gone wrong
         return ["Stopped by Ctrl-C. The same command goes on with what is not done."]
 
     def line(self, name):
@@ -69,23 +72,30 @@ def build(names, jobs, fresh):
     console = Console(highlight=False)
     board, start = Board(names, console), time.monotonic()
     tasks.listeners.append(board)
+
+    def summarise(errors):
+        for error in errors:
+            console.print(f"\n{error}", markup=False, soft_wrap=True)
+        states = list(board.states.values())
+        counts = {state: states.count(state) for state in ("done", "unchanged", "failed", "stopped", "waiting")}
+        summary = ", ".join(f"{count} {state}" for state, count in counts.items() if count)
+        console.print(f"{summary}; {time.monotonic() - start:.1f} s")
+        return 1 if errors or counts["failed"] else 0
+
+    def stopped():
+        live.stop()
+        summarise(board.interrupted())
+
     try:
         with Live(board, console=console, refresh_per_second=8, transient=not console.is_terminal) as live:
-            session, interrupted = _pytask(names, jobs, fresh)
-            errors = _read_reports(session, board) if not interrupted else board.interrupted()
+            with _stopped_by_interrupt(stopped):
+                session = _pytask(names, jobs, fresh)
+            errors = _read_reports(session, board)
             live.update(board)
     finally:
         tasks.listeners.remove(board)
         warm.stop()
-    for error in errors:
-        console.print(f"\n{error}", markup=False, soft_wrap=True)
-    states = list(board.states.values())
-    counts = {state: states.count(state) for state in ("done", "unchanged", "failed", "stopped", "waiting")}
-    summary = ", ".join(f"{count} {state}" for state, count in counts.items() if count)
-    console.print(f"{summary}; {time.monotonic() - start:.1f} s")
-    if interrupted:
-        return 130
-    return 1 if errors or counts["failed"] else 0
+    return summarise(errors)
 
 
 def _pytask(names, jobs, fresh):
@@ -94,18 +104,17 @@ def _pytask(names, jobs, fresh):
     # Several notebooks write to one terminal only through our board, so pytask neither captures nor prints.
     pytask.console.quiet = True
     parallel = _threads(jobs) if jobs > 1 and len(names) > 1 else {}
-    with _stopped_by_interrupt() as interrupts:
-        session = pytask.build(
-            paths=[ROOT / "crmo_analysis" / "tasks.py"],
-            task_files=["tasks.py"],
-            expression=" or ".join(names),
-            force=fresh,
-            capture="no",
-            verbose=0,
-            **parallel,
-        )
+    session = pytask.build(
+        paths=[ROOT / "crmo_analysis" / "tasks.py"],
+        task_files=["tasks.py"],
+        expression=" or ".join(names),
+        force=fresh,
+        capture="no",
+        verbose=0,
+        **parallel,
+    )
     pytask.console.quiet = False
-    return session, bool(interrupts)
+    return session
 
 
 def _threads(jobs):
@@ -120,18 +129,23 @@ def _threads(jobs):
 
 
 @contextmanager
-def _stopped_by_interrupt():
-    # Notebooks run in threads, which Ctrl-C does not reach; without their kernels they come to an end.
-    interrupts = []
+def _stopped_by_interrupt(say):
+    """End the program on Ctrl-C, after its kernels, and let `say` tell what was finished.
 
-    def stop_kernels(number, frame):
-        interrupts.append(number)
+    Notebooks run in threads, which Ctrl-C does not reach, and which would go on to the next one. Files are replaced
+    in one step, so that the end of the program leaves none half-written.
+    """
+
+    def stop(number, frame):
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
         warm.stop()
-        raise KeyboardInterrupt
+        say()
+        sys.stdout.flush()
+        os._exit(130)
 
-    before = signal.signal(signal.SIGINT, stop_kernels)
+    before = signal.signal(signal.SIGINT, stop)
     try:
-        yield interrupts
+        yield
     finally:
         signal.signal(signal.SIGINT, before)
 
@@ -152,3 +166,51 @@ def _read_reports(session, board):
     if session.exit_code and not errors:
         errors.append(f"pytask could not start ({session.exit_code.name}); run `pytask` here to see why.")
     return errors
+
+
+def sweep(notebook, grid, out, jobs, cluster="", plain=False):
+    """Do all runs of a grid with a progress bar, collect their tables, and return the exit code.
+
+    Parameters
+    ----------
+    notebook, grid, out, jobs, cluster, plain
+        As for `sweep.sweep`.
+    """
+    from rich.console import Console
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeElapsedColumn,
+        TimeRemainingColumn,
+    )
+
+    from crmo_analysis import sweep as runs
+
+    console, rows, start = Console(highlight=False), {}, time.monotonic()
+    columns = [BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TextColumn("left"), TimeRemainingColumn()]
+
+    def summarise(collected=""):
+        states = [rows.get(place, {"state": "waiting"})["state"] for place in range(len(grid))]
+        counts = {state: states.count(state) for state in ("done", "failed", "refused", "waiting") if state in states}
+        said = ", ".join(f"{count} {state}" for state, count in counts.items())
+        console.print(f"{said}; {time.monotonic() - start:.1f} s{collected}", markup=False, soft_wrap=True)
+        return 0 if set(states) == {"done"} else 1
+
+    def stopped():
+        bar.stop()
+        console.print("Stopped by Ctrl-C. The same command goes on with what is not done.")
+        summarise()
+
+    try:
+        with Progress(*columns, console=console, disable=not console.is_terminal) as bar:
+            whole = bar.add_task("runs", total=len(grid))
+            with _stopped_by_interrupt(stopped):
+                for place, row in runs.sweep(notebook, grid, out, jobs, cluster, plain):
+                    rows[place] = row
+                    bar.advance(whole)
+    finally:
+        warm.stop()
+    written = runs.collect(notebook, grid, rows, out)
+    return summarise(f"; see {written[0]}")

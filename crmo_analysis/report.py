@@ -15,10 +15,12 @@ from crmo_analysis.claims import Study, read_study, studies
 from crmo_analysis.codebook import Codebook, Variable, read_codebook
 from crmo_analysis.conflicts import Conflicts, conflicts, with_conflicts
 from crmo_analysis.describe import interval_text, percent_text, proportion
+from crmo_analysis.disclosure import hidden
 from crmo_analysis.expressions import Everyone, in_words, parse
 from crmo_analysis.fitting import Fit
 from crmo_analysis.regression import p_text
 from crmo_analysis.reproduce import reproduce
+from crmo_analysis.spreadsheet import neutral
 
 LEDGER = paths.RESULTS / "ledger.csv"
 LEDGER_COLUMNS = (
@@ -127,7 +129,8 @@ def characteristics(table: pd.DataFrame, codebook: Codebook, smallest: int = 0) 
         One row a patient, columns of the codebook.
     codebook : mapping of str to Variable
     smallest : int
-        Counts from 1 below this are not shown, nor extremes, nor the values of as few patients; 0 shows all.
+        Counts from 1 below this are not shown, nor others that would give them away, nor extremes, nor the values of
+        as few patients; 0 shows all.
 
     Returns
     -------
@@ -141,11 +144,11 @@ def characteristics(table: pd.DataFrame, codebook: Codebook, smallest: int = 0) 
         counted = {"": values} if variable.type == "boolean" else {}
         if variable.type == "category":
             counted = {f": {category.replace('_', ' ')}": values == category for category in variable.categories}
-        for suffix, holds in counted.items():
-            x = int(holds.sum())
-            hidden = smallest and (0 < x < smallest or 0 < n - x < smallest)
-            text = f"fewer than {smallest}, or all but as few" if hidden else f"{x}/{n}"
-            text += f" ({percent_text(Fraction(x, n))} %)" if n and not hidden else ""
+        counts = [int(holds.sum()) for holds in counted.values()]
+        parts = [*counts, n - sum(counts)]  # of a boolean: yes and no
+        for suffix, x, is_hidden in zip(counted, counts, hidden(parts, smallest), strict=False):
+            text = f"fewer than {smallest}, or with such a count" if is_hidden else f"{x}/{n}"
+            text += f" ({percent_text(Fraction(x, n))} %)" if n and not is_hidden else ""
             rows.append([variable.label + suffix, "x/n (%)", text, n, lacking])
         if variable.is_numeric and n:
             ends = "" if smallest else f" [{values.min():g} to {values.max():g}]"
@@ -248,9 +251,12 @@ def bounds_text(found: Bounds) -> str:
 
 
 def csv_text(frame: pd.DataFrame) -> str:
-    """Write a table as CSV, the same bytes on every system."""
+    """Write a table as CSV, the same bytes on every system; no cell of text is a formula to a spreadsheet."""
     buffer = io.StringIO(newline="")
-    frame.to_csv(buffer, index=False, lineterminator="\n", float_format="%.6g")
+    texts = [name for name in frame if frame[name].map(type).eq(str).any()]
+    frame.assign(**{name: frame[name].map(neutral) for name in texts}).to_csv(
+        buffer, index=False, lineterminator="\n", float_format="%.6g"
+    )
     return buffer.getvalue()
 
 

@@ -132,8 +132,8 @@ def read_parameters(notebook):
     source = _source(cells[0])
     try:
         statements = ast.parse(source).body
-    except SyntaxError as error:
-        raise _not_a_parameter(notebook, error.lineno, source) from None
+    except (SyntaxError, ValueError, MemoryError, RecursionError) as error:  # the last two: nested too deeply
+        raise _not_a_parameter(notebook, getattr(error, "lineno", None), source) from None
     comments = _trailing_comments(source)
     parameters = {}
     for statement in statements:
@@ -318,11 +318,21 @@ def _read_cells(notebook):
         cells = json.loads(notebook.read_text(encoding="utf-8"))["cells"]
     except FileNotFoundError:
         raise NotebookError(f"{notebook}: there is no such notebook.") from None
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, RecursionError):
+        cells = None
+    if not isinstance(cells, list) or not all(map(_is_cell, cells)):
         raise NotebookError(
             f"{notebook} is not a notebook in the format of Jupyter 4 or newer. Open and save it in JupyterLab."
-        ) from None
+        )
     return cells
+
+
+def _is_cell(cell):
+    if not isinstance(cell, dict) or not isinstance(cell.get("metadata"), dict):
+        return False
+    source = cell.get("source")
+    is_text = isinstance(source, str) or (isinstance(source, list) and all(isinstance(line, str) for line in source))
+    return is_text and isinstance(cell.get("cell_type"), str) and isinstance(cell["metadata"].get("tags", []), list)
 
 
 def _source(cell):

@@ -19,7 +19,7 @@ from crmo_analysis.regression import outcome_for, p_text, regress, standardised
 
 COLUMNS = [
     "model", "exposure", "outcome", "adjusted_for", "n", "estimate", "ci_low", "ci_high", "p", "p_holm", "method",
-    "effect", "excluded", "events", "confidence",
+    "effect", "excluded", "events", "confidence", "p_benjamini_hochberg",
 ]  # fmt: skip
 SIGNIFICANT = 1.959963984540054
 
@@ -31,8 +31,8 @@ class SpecificationCurve:
     Attributes
     ----------
     table : DataFrame
-        One row a specification, from the lowest score statistic to the highest: the columns of `analyse` but
-        `p_holm`, then `left_out` (who was excluded by choice) and `z` (the score statistic).
+        One row a specification, from the lowest score statistic to the highest: the columns of `analyse` but those
+        over several exposures, then `left_out` (who was excluded by choice) and `z` (the score statistic).
     specifications, estimable, excluded, permutations : int
         How many there are; how many could be estimated; patients without exposure or adjustment; permutations.
     median_z, mean_z, share_significant : float
@@ -105,7 +105,7 @@ def analyse(
     -------
     DataFrame
         One row for each exposure, model and adjustment, with `COLUMNS`. `p_holm` is Holm's over the exposures of
-        one model and adjustment. What cannot be estimated has a `method` that begins with "not estimable".
+        one model and adjustment, and `p_benjamini_hochberg` that method's. What cannot be estimated has a `method` that begins with "not estimable".
 
     Raises
     ------
@@ -127,7 +127,9 @@ def analyse(
         for exposure in exposures
     ]
     result = pd.DataFrame(rows)
-    result["p_holm"] = result.groupby(["model", "adjusted_for"], sort=False)["p"].transform(adjust)
+    families = result.groupby(["model", "adjusted_for"], sort=False)["p"]
+    result["p_holm"] = families.transform(adjust)
+    result["p_benjamini_hochberg"] = families.transform(adjust, "benjamini_hochberg")
     return result[COLUMNS]
 
 
@@ -284,7 +286,7 @@ def _joint(rows: pd.DataFrame, statistics: np.ndarray, excluded: int) -> Specifi
     sizes = np.abs([median, mean, share])
     permutations = z.shape[1] - 1
     p = ((sizes[:, 1:] >= sizes[:, :1] - 1e-12).sum(axis=1) + 1) / (permutations + 1)
-    columns = [name for name in COLUMNS if name != "p_holm"] + ["left_out", "z"]
+    columns = [name for name in COLUMNS if not name.startswith("p_")] + ["left_out", "z"]
     ordered = rows[columns].sort_values("z", kind="stable", ignore_index=True)
     values = [float(value) for value in (median[0], mean[0], share[0], *p)]
     return SpecificationCurve(ordered, len(rows), len(z), excluded, permutations, *values)

@@ -34,6 +34,8 @@ _SIGNATURES = {
     b"%PDF": "a PDF file",
     b"\x1f\x8b": "a compressed file; unpack it",
 }
+_FORMULA = re.compile(r"\s*[=+\-@\t\r]")
+_NUMBER = re.compile(r"\s*[+-]?\d[\d.,]*(e[+-]?\d+)?\s*%?(\s*\([-+\d., to–%]*\))?", re.IGNORECASE)
 _CONTROL = re.compile(rb"[\x00-\x08\x0e-\x1f]")
 
 
@@ -108,6 +110,20 @@ class Sheet:
     rows: np.ndarray
     problems: tuple[Problem, ...] = ()
     notes: tuple[str, ...] = ()
+
+
+def neutral(value: object) -> object:
+    """Return a cell that a spreadsheet takes for text, never for a formula; numbers stay as they are.
+
+    `read_sheet` takes the apostrophe off again.
+
+    References
+    ----------
+    OWASP, "CSV injection".
+    """
+    if not isinstance(value, str) or not _FORMULA.match(value) or _NUMBER.fullmatch(value):
+        return value
+    return f"'{value}"
 
 
 def shown(text: str, length: int = 60) -> str:
@@ -321,7 +337,7 @@ def _sheet(path, names, columns, rows, problems=(), notes=()) -> Sheet:
     rows = np.asarray(rows, dtype=np.int64)
     if not len(rows) and not problems:
         raise refuse(path, "has a header and no row; expected one row a patient")
-    columns = [pc.utf8_trim_whitespace(column) for column in columns]
+    columns = [_without_mark(pc.utf8_trim_whitespace(column)) for column in columns]
     used = [
         bool(name) or (pc.max(pc.binary_length(column)).as_py() or 0) > 0
         for name, column in zip(names, columns, strict=True)
@@ -338,6 +354,13 @@ def _sheet(path, names, columns, rows, problems=(), notes=()) -> Sheet:
         tuple(problems),
         tuple(notes),
     )
+
+
+def _without_mark(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Take off the apostrophe that `neutral` puts before what looks like a formula."""
+    if not pc.any(pc.starts_with(column, "'")).as_py():
+        return column
+    return pc.replace_substring_regex(column, r"^'(\s*[=+\-@])", r"\1")
 
 
 # ---- Excel and Parquet ---------------------------------------------------------------------------------------------

@@ -14,8 +14,8 @@ from crmo_analysis.run import execute, output_files, read_parameters
 
 # Objects with `started(name)` and `ended(name, state)`; the command line shows its progress with one.
 listeners = []
-# What these two say cannot change a result.
-_WITHOUT_EFFECT = ("cli.py", "tasks.py")
+# What these say cannot change a result.
+_WITHOUT_EFFECT = {"cli", "tasks", "sweep", "explore", "outline", "manuscript", "website", "webpages", "exhibits"}
 
 
 def notebook_studies(root=ROOT):
@@ -194,6 +194,29 @@ def write_package(inputs, listing, outputs):
         datapackage.write_package()
 
 
+def numbers_task(root=ROOT):
+    """Describe the list of all numbers that a text may quote to pytask."""
+    # Tables are declared by no notebook; the executed notebooks, which show them, stand for them.
+    executed = [root / "results" / "notebooks" / notebook.name for notebook in notebook_studies(root)]
+    path = root / "data" / "numbers.yaml"
+    inputs = [path, *executed, root / "results" / "ledger.csv", *_code(root)]
+    return Task(
+        base_name="numbers",
+        path=path,
+        function=write_numbers,
+        depends_on={"inputs": [_node(path) for path in inputs], "listing": _listing("numbers", path, inputs, root)},
+        produces={"outputs": [_node(root / "results" / "numbers.json")]},
+    )
+
+
+def write_numbers(inputs, listing, outputs):
+    """Write the numbers; the arguments are for pytask."""
+    from crmo_analysis import numbers
+
+    with _announced("numbers"):
+        numbers.write()
+
+
 def project_tasks(root=ROOT):
     """Describe everything that a project makes to pytask.
 
@@ -205,12 +228,14 @@ def project_tasks(root=ROOT):
     Returns
     -------
     list of pytask.Task
-        One for every notebook and every cohort, the ledger and the data package.
+        One for every notebook and every cohort, the ledger, the data package and the numbers.
     """
     tasks = [notebook_task(notebook, root) for notebook in notebook_studies(root)]
     if (root / "crmo_analysis" / "report.py").is_file():
         studies = sorted(path.parent.name for path in (root / "data" / "published").glob("*/study.yaml"))
         tasks += [ledger_task(root), *(cohort_task(study, root) for study in studies), package_task(studies, root)]
+    if (root / "data" / "numbers.yaml").is_file():
+        tasks.append(numbers_task(root))
     # The work grows with the claims. The longest tasks go first, so that none is left to run alone at the end.
     paths = [[node.path for node in task.depends_on["inputs"]] for task in tasks]
     sizes = [sum(path.stat().st_size for path in inputs if path.is_file()) for inputs in paths]
@@ -239,7 +264,7 @@ def _defaults(notebook):
 
 def _code(root):
     modules = (root / "crmo_analysis").glob("*.py")
-    return [*(path for path in modules if path.name not in _WITHOUT_EFFECT), root / "requirements.lock"]
+    return [*(path for path in modules if path.stem not in _WITHOUT_EFFECT), root / "requirements.lock"]
 
 
 def _listing(task_name, path, inputs, root):

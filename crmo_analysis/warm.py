@@ -41,8 +41,9 @@ PRELOADED = (
 # A thread does not survive a fork, so neither linear algebra nor Arrow's memory may start any.
 ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
 ONE_THREAD |= {"JE_ARROW_MALLOC_CONF": "background_thread:false"}
-# These read the command line or start this server; no notebook needs them.
-_NOT_PRELOADED = ("cli", "progress", "run", "tasks", "warm")
+# These read the command line, start this server or come after a run; no notebook of the collection needs them.
+_NOT_PRELOADED = {"cli", "progress", "run", "sweep", "tasks", "warm", "explore", "comparison_report"}
+_NOT_PRELOADED |= {"exhibits", "webpages", "website", "tables", "numbers", "outline", "manuscript"}
 _LONGEST_FOLDER = 60
 
 _lock = threading.Lock()
@@ -73,7 +74,7 @@ class _Server:
             return
         self.control.close()
         try:
-            self.process.wait(timeout=5)
+            self.process.wait(timeout=1.5)  # while it still loads its libraries it does not listen, and has no kernel
         except subprocess.TimeoutExpired:
             self.process.kill()
             self.process.wait()

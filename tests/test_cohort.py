@@ -19,6 +19,8 @@ from crmo_analysis.codebook import read_codebook, read_section
 from crmo_analysis.cohort import Cohort, CohortError, missing_lines, read_cohort, require_sound, thin, write_cohort
 from crmo_analysis.expressions import parse, variables
 from crmo_analysis.mapping import near
+from crmo_analysis.report import csv_text
+from crmo_analysis.spreadsheet import neutral
 
 PATIENTS = read_codebook()
 LESIONS = read_codebook(section="lesions")
@@ -959,3 +961,39 @@ def test_units_and_rules_are_of_variables_that_there_are():
     for rule in read_section("rules"):
         assert rule["about"] in variables(parse(rule["always"], PATIENTS))
         assert rule["because"]
+
+
+# ---- cells that a spreadsheet would run --------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("cell", "expected"),
+    [
+        ("=cmd|' /C calc'!A0", "'=cmd|' /C calc'!A0"),
+        ("+1+1", "'+1+1"),
+        ("@SUM(A1)", "'@SUM(A1)"),
+        ("-2+3", "'-2+3"),
+        (" =1", "' =1"),
+        ("-2", "-2"),
+        ("+3.5", "+3.5"),
+        ("-1.2e-5", "-1.2e-5"),
+        ("-12,5 %", "-12,5 %"),
+        ("-0.06 (-0.32 to 0.22)", "-0.06 (-0.32 to 0.22)"),
+        ("P=1", "P=1"),
+        ("", ""),
+        (-2.5, -2.5),
+    ],
+)
+def test_what_looks_like_a_formula_is_text_and_numbers_are_left_alone(cell, expected):
+    assert neutral(cell) == expected
+
+
+def test_ids_that_look_like_formulas_are_exported_as_text_and_read_back(tmp_path):
+    first, second = tmp_path / "first.csv", tmp_path / "second.csv"
+    first.write_text("patient,n_lesions\n=1+1,3\n-7,4\n@x,5\n", encoding="utf-8")
+    read = read_cohort(first)
+    write_cohort(read.patients, second)
+    assert second.read_text(encoding="utf-8") == "patient,n_lesions\n'=1+1,3\n-7,4\n'@x,5\n"
+    assert list(read_cohort(second).patients["patient"]) == ["=1+1", "-7", "@x"]
+    assert "'=1+1" in csv_text(pd.DataFrame({"left_out": ["=1+1"], "estimate": [-0.5]}))
+    assert "-0.5" in csv_text(pd.DataFrame({"left_out": ["=1+1"], "estimate": [-0.5]}))

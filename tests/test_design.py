@@ -11,12 +11,34 @@ FLOORS = (
     {"paths", "codebook", "expressions", "printed"},
     {"claims", "describe", "entailment", "granularity", "patterns", "reproduce", "samples"}
     | {"spreadsheet", "cells", "mapping", "lesions", "checks", "cohort", "redcap", "scores"}
-    | {"permutation", "association", "likelihood", "regression", "random_effects", "responses", "intervals"},
+    | {
+        "permutation",
+        "association",
+        "likelihood",
+        "regression",
+        "random_effects",
+        "responses",
+        "intervals",
+        "disclosure",
+    },
     {"quantities", "arithmetic", "consistency", "audit", "statements", "joint", "fitting"}
     | {"reconstruct", "bounds", "conflicts", "simulate", "severity", "synthesis", "planning"}
     | {"facts", "compare"},
-    {"warm", "run", "report", "figures", "notebook", "datapackage", "effects", "evidence", "comparison_report"},
-    {"tasks", "progress", "cli"},
+    {
+        "warm",
+        "run",
+        "report",
+        "figures",
+        "notebook",
+        "datapackage",
+        "effects",
+        "evidence",
+        "comparison_report",
+        "explore",
+    }
+    | {"exhibits", "webpages", "website"}
+    | {"tables", "numbers", "outline", "manuscript"},
+    {"tasks", "progress", "sweep", "cli"},
 )
 FLOOR = {module: number for number, modules in enumerate(FLOORS) for module in modules}
 MODULES = {path.stem: ast.parse(path.read_text(encoding="utf-8")) for path in paths.PACKAGE.glob("[a-z]*.py")}

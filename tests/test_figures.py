@@ -32,9 +32,7 @@ def test_a_figure_leaves_five_files_whose_bytes_are_the_same_again(tmp_path):
 
 
 def test_text_that_runs_over_the_edge_is_refused_and_nothing_is_written(tmp_path):
-    figure = figures.proportion_intervals(
-        SHARES.assign(label="A label far too long for its figure " * 3), "A title", ""
-    )
+    figure = figures.proportion_intervals(SHARES.assign(label="Alabelfartoolongforitsfigure" * 3), "A title", "")
     with pytest.raises(ValueError, match="runs over the edge of the figure"):
         figures.save(figure, tmp_path / "name", "", "", "", "published")
     assert not list(tmp_path.iterdir())
@@ -50,7 +48,7 @@ def test_a_long_title_is_set_smaller_and_labels_are_broken(tmp_path):
     assert wide <= 30
 
 
-def test_fonts_are_embedded_and_at_least_5_points(tmp_path):
+def test_fonts_are_embedded_and_at_least_6_points(tmp_path):
     figures.save(drawn(), tmp_path / "name", "", "", "", "published")
     pdf = (tmp_path / "name.pdf").read_bytes()
     assert b"/FontFile2" in pdf
@@ -104,3 +102,145 @@ def test_every_study_has_at_least_two_figures():
     counts = pd.Series([path.parent.name for path in COMMITTED]).value_counts()
     assert set(counts.index) >= {"overview", "simm_2008", "hospach_2010", "bicetre", "menashe_2022", "sag_2019"}
     assert counts.min() >= 2
+
+
+# Figures for the page of a journal.
+
+
+@pytest.fixture
+def page():
+    """Draw for a page of another width, without titles; afterwards for the usual one again."""
+    yield lambda width: figures.use_page(figures.Page(width=width, titles=False))
+    figures.use_page()
+
+
+CURVES = pd.DataFrame(
+    {"n": [10, 100] * 4, "power": [0.1, 0.4, 0.2, 0.6, 0.3, 0.8, 0.4, 1.0], "truth": list("aabbccdd")}
+)
+PAIRS = pd.DataFrame(
+    {"first": ["Raised erythrocyte sedimentation rate (10)", "A"], "second": ["Raised C-reactive protein (8)", "B"]}
+).assign(lower=[2, 4], upper=[6, 4], n=[8, 8], is_proved=True)
+LEDGER = pd.DataFrame(
+    {"study": ["one"] * 60 + ["another"] * 9, "verdict": [*figures.VERDICT_COLOURS, *["matches"] * 64]}
+)
+BOARD = pd.DataFrame(
+    {"study": ["One", "Another"], "claims": [60, 9], "matches": [40, 5], "differs": [2, 1], "conflicts": [8, 1]}
+).assign(ambiguous=[5, 1], stated=[5, 1])
+PARTS = pd.DataFrame(
+    {"label": ["Pamidronate", "NSAIDs"], "one": [3, 4], "two": [2, 2], "three": [1, 0], "four": [2, 2]}
+)
+PART_COLOURS = dict(zip(PARTS.columns[1:], (figures.PURPLE, figures.ORANGE, figures.SKY, figures.FAINT), strict=True))
+ROUNDED = pd.DataFrame(
+    {"x_of_n": ["1/3", "2/3", "1/8", "1/6"], "exact": [33.3, 66.7, 12.5, 16.7], "printed": [33, 67, 13, 9]}
+)
+ROUNDED = ROUNDED.assign(difference=[0.0, 0.1, -0.1, 0.2], rule=["half_up", "up", "down", ""])
+RANGES = pd.DataFrame(
+    {"label": ["Dose", "Infusions"], "low": [1, 3], "high": [2, 9], "unit": "mg", "source": ["printed", "derived"]}
+)
+DRAWINGS = {
+    "intervals": lambda: figures.proportion_intervals(SHARES, "T", "s"),
+    "curves": lambda: figures.curves(CURVES, "n", "power", "truth", "T", "s", "patients", "power")[0],
+    "bounds": lambda: figures.bounds(PAIRS, "T", "s"),
+    "verdict map": lambda: figures.verdict_map(LEDGER, {"one": "One", "another": "Another"}, "T", "s"),
+    "verdict bars": lambda: figures.verdict_bars(BOARD, "T", "s"),
+    "parts": lambda: figures.stacked_parts(PARTS, PART_COLOURS, "label", "T", "s", "patients"),
+    "rounding": lambda: figures.rounding_differences(ROUNDED, "T", "s"),
+    "ranges": lambda: figures.ranges(RANGES, "T", "s"),
+}
+
+
+@pytest.mark.parametrize("width", [84, 120, 190])
+@pytest.mark.parametrize("name", DRAWINGS)
+def test_every_kind_of_figure_fits_every_page(page, name, width):
+    page(width)
+    figure = DRAWINGS[name]()
+    files = figures.rendered(figure, "x\n1\n", "A caption.", "An alternative text.", "simulated")
+    assert figure.get_figwidth() * 25.4 == pytest.approx(width)
+    assert json.loads(files[".json"])["title"] == "T\ns"
+    box = re.search(rb"/MediaBox \[ 0 0 ([\d.]+)", files[".pdf"])
+    assert float(box[1]) / 72 * 25.4 == pytest.approx(width, abs=0.01)
+
+
+def test_without_titles_a_figure_is_less_high_and_its_axes_are_not(page):
+    usual = drawn()
+    page(figures.WIDTH)
+    bare = drawn()
+    assert figures.height_of(usual) - figures.height_of(bare) == pytest.approx(12)
+    heights = [figure.axes[0].get_position().height * figures.height_of(figure) for figure in (usual, bare)]
+    assert heights[0] == pytest.approx(heights[1])
+
+
+@pytest.mark.parametrize(
+    ("label", "message"),
+    [
+        ("שלום", "runs from right to left"),
+        ("病人", "a character that the font lacks"),
+        ("Antidisestablishmentarianism" * 3, "runs over the edge"),
+    ],
+)
+def test_a_label_that_cannot_be_drawn_is_refused(page, label, message):
+    page(89)
+    with pytest.raises(figures.UnfitError, match=message):
+        figures.rendered(figures.proportion_intervals(SHARES.assign(label=label), "T", ""), "", "", "", "published")
+
+
+def test_labels_that_run_into_each_other_are_refused():
+    figure, axes = figures.blank(60, "T")
+    axes.set_xticks([0, 0.05, 1], ["a long label", "another one", "end"])
+    with pytest.raises(figures.UnfitError, match="'a long label' and 'another one' run into each other"):
+        figures.rendered(figure, "", "", "", "published")
+
+
+def test_a_dollar_sign_is_one():
+    figure = figures.proportion_intervals(SHARES.assign(label="$5 and $x_1"), "Costs $5 or $6", "")
+    assert b"<!-- $5 and $x_1 -->" in figures.rendered(figure, "", "", "", "published")[".svg"]
+
+
+# Colours that stand together in one figure. What differs in shape as well may be as dark as another in grey.
+
+
+def _grey(one, other):
+    return abs(_lab(one)[0] - _lab(other)[0])
+
+
+def _apart(one, other):
+    """How far two colours are apart, at the least, to most people and with deuteranopia (Machado et al. 2009)."""
+    return min(np.linalg.norm(_lab(one, matrix) - _lab(other, matrix)) for matrix in (None, DEUTERANOPIA))
+
+
+def test_curves_differ_by_their_dashes_and_their_labels():
+    axes = DRAWINGS["curves"]().axes[0]
+    assert len({str(line._dash_pattern) for line in axes.lines}) == 4
+    assert {text.get_text().strip() for text in axes.texts} == set("abcd")
+    colours = [line.get_color() for line in axes.lines]
+    assert min(_apart(*pair) for pair in itertools.combinations(colours, 2)) > 8
+    assert min(_grey(*pair) for pair in itertools.combinations(colours, 2)) < 10  # why they need the dashes
+
+
+def test_parts_differ_by_their_hatching():
+    patches = [patch for patch in DRAWINGS["parts"]().axes[0].patches if patch.get_width()]
+    kinds = {(figures.mpl.colors.to_hex(patch.get_facecolor()), patch.get_hatch() or "") for patch in patches}
+    assert len({hatch for _, hatch in kinds}) == 4
+    assert min(_apart(*pair) for pair in itertools.combinations([colour for colour, _ in kinds], 2)) > 12
+
+
+def test_roundings_differ_by_their_marks():
+    lines = [line for line in DRAWINGS["rounding"]().axes[0].lines if line.get_marker() != "None"]
+    assert len({line.get_marker() for line in lines}) == 4
+    assert min(_apart(*pair) for pair in itertools.combinations([line.get_color() for line in lines], 2)) > 10
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        (figures.ORANGE, figures.FAINT),  # possible, and all of a group
+        (figures.BLUE, figures.ORANGE),  # printed, and derived; published, and a cohort
+        (figures.BLUE, figures.FAINT),  # yes, and no
+        (figures.SKY, figures.BLUE),  # exact interval, and Wilson's
+        (figures.SKY, figures.INK),
+        (figures.VERMILLION, figures.INK),  # where another series would lie, and the pooled share
+    ],
+)
+def test_colours_without_another_sign_differ_in_grey_as_well(one, other):
+    assert _apart(one, other) > 20
+    assert _grey(one, other) > 12

@@ -1,6 +1,8 @@
 """Joint tables against every table there is: small studies, whose patients can be gone through one by one."""
 
 import math
+import subprocess
+import sys
 from fractions import Fraction
 from functools import cache
 from itertools import chain, combinations_with_replacement, product
@@ -25,6 +27,16 @@ from crmo_analysis.reproduce import agrees
 SHARES = ("count", "percent", "fraction", "rank")
 SIGNS = {"<": "__lt__", "<=": "__le__", ">": "__gt__", ">=": "__ge__", "==": "__eq__", "!=": "__ne__"}
 CHECKED = settings(max_examples=60, derandomize=True, deadline=None, database=None, suppress_health_check=HealthCheck)
+
+
+def test_the_solver_leaves_ctrl_c_to_the_program():
+    # In a process of its own: where the solver has taken the signal, it ends the process.
+    lines = ["import os, signal, time", "from crmo_analysis.claims import read_study"]
+    lines += ["from crmo_analysis.fitting import fit", "fit(read_study('simm_2008'))", "try:"]
+    lines += ["    os.kill(os.getpid(), signal.SIGINT)", "    time.sleep(5)", "except KeyboardInterrupt:"]
+    lines += ["    print('ours')"]
+    done = subprocess.run([sys.executable, "-c", "\n".join(lines)], capture_output=True, text=True)
+    assert done.stdout == "ours\n"
 
 
 # ---- studies in memory -----------------------------------------------------------------------------------------------

@@ -443,6 +443,8 @@ def test_analyse():
     assert set(rows.loc[rows["model"] == "firth", "outcome"]) == {"pain >= 4"}
     for _, family in rows.groupby(["model", "adjusted_for"]):
         np.testing.assert_allclose(family["p_holm"], adjust(family["p"]))
+        expected = stats.false_discovery_control(family["p"])
+        np.testing.assert_allclose(family["p_benjamini_hochberg"], expected)
     ordinal = rows.query("model == 'ordinal' and exposure == 'lesions' and adjusted_for == 'age, sex'").iloc[0]
     direct = regress("ordinal", table["pain"], table["lesions"], [table["age"], table["sex"] == "m"])
     assert (ordinal["estimate"], ordinal["p"]) == (direct.estimate, direct.p)

@@ -1,0 +1,235 @@
+"""Feed everything that reads a file or an expression with broken input, and look for a crash or a hang.
+
+    python benchmarks/fuzz.py [--inputs 1000000] [--seed 1] [--only NAME]
+
+Inputs are seeds that were cut, joined, doubled and sprinkled with what has hurt other programs. An input that reaches
+a line of the package that none before has reached becomes a seed itself. A crash is any error but the declared ones;
+a hang is more than a second. Both are kept in `results/fuzz/`, to be tried alone.
+"""
+
+import argparse
+import json
+import random
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from crmo_analysis import paths
+from crmo_analysis.bounds import parse_question
+from crmo_analysis.claims import ClaimsError, read_study
+from crmo_analysis.codebook import CodebookError, read_codebook
+from crmo_analysis.cohort import read_cohort
+from crmo_analysis.expressions import ExpressionError, parse
+from crmo_analysis.mapping import read_mapping
+from crmo_analysis.printed import PrintedError, parse_date, parse_printed
+from crmo_analysis.responses import read_responses
+from crmo_analysis.run import NotebookError, read_parameters
+from crmo_analysis.spreadsheet import CohortError
+from crmo_analysis.sweep import SweepError, read_grid
+
+CODEBOOK = read_codebook()
+LESIONS = read_codebook(section="lesions")
+NOTEBOOK = paths.ROOT / "notebooks" / "70_pooled_response.ipynb"
+NASTY = [
+    b"\x00", b"\xff\xfe", b"\xef\xbb\xbf", b"\r", b"\n\n", b'"', b"'", b",", b";", b"\t", b"(", b")", b"((((((((", b"~~~~",
+    b"&", b"|", b"==", b">=", b"<", b"1e308", b"-1", b"nan", b"inf", b"0x10", b"9" * 40, b"1,5", b"1.5.5", b"%", b"P<",
+    "٣".encode(), "½".encode(), "\u202e".encode(), "é".encode(), b"{", b"}", b"[", b"]", b"&a", b"*a", b"<<: *a",
+    b"!!python/object/apply:os.system [x]", b"__import__('os')", b"=cmd|' /C calc'!A0", b"../../x", b"http://x/y",
+    b"yes", b"no", b"NA", b"2010-02-30", b"31/12/2010", b": ", b"- ", b"# ", b"everyone", b"count", b"\\N{DIGIT ONE}",
+]  # fmt: skip
+
+
+@dataclass
+class Target:
+    """Something that reads: what it may raise, seeds, and what it has met so far."""
+
+    read: Callable[[bytes], object]
+    declared: tuple[type[Exception], ...]
+    seeds: list[bytes]
+    share: float
+    lines: set = field(default_factory=set)
+    tried: int = 0
+    slowest: float = 0.0
+    outcomes: Counter = field(default_factory=Counter)
+
+
+def of_text(read: Callable[[str], object]) -> Callable[[bytes], object]:
+    return lambda data: read(data.decode("utf-8", "replace"))
+
+
+def of_file(folder: Path, name: str, read: Callable[[Path], object]) -> Callable[[bytes], object]:
+    path = folder / name
+
+    def run(data: bytes) -> object:
+        path.write_bytes(data)
+        return read(path)
+
+    return run
+
+
+def of_study(folder: Path, name: str) -> Callable[[bytes], object]:
+    """Return a reader of a study whose one file is replaced; the cache of studies would hide all but the first."""
+    study = folder / "simm_2008"
+    study.mkdir(exist_ok=True)
+
+    def run(data: bytes) -> object:
+        for file in ("study.yaml", "claims.csv"):
+            source = paths.PUBLISHED / "simm_2008" / file
+            (study / file).write_bytes(data if file == name else source.read_bytes())
+        return read_study.__wrapped__("simm_2008", folder)
+
+    return run
+
+
+def targets(folder: Path) -> dict[str, Target]:
+    claims = (paths.PUBLISHED / "sag_2019" / "claims.csv").read_text(encoding="utf-8").splitlines()
+    words = [line.rsplit(",", 4)[1].encode() for line in claims[1:]]
+    expressions = [b"back_pain & vertebral_deformity", b"~remission | (jansson_score >= 39)", b"1 <= n_cycles <= 3"]
+    table = b"patient,male,n_lesions,clinical_severity,crp,age_onset\n1,yes,3,4,1.2,7.5\n2,no,5,NA,0.3,9\n"
+    other = "\ufeffpatient;male;age_onset\n1;ja;7,5\n2;nein;8\n".encode()
+    mapping = b"columns: {ID: patient, L: n_lesions}\nvalues: {L: {9: NA}}\nunits: {crp: 0.1}\nignore: [x]\n"
+    grid = b"outcome: [pain_gone, pain_decreased]\nstricter: [true, false]\nconfidence: 0.9\n"
+    simm = [(paths.PUBLISHED / "simm_2008" / name).read_bytes() for name in ("claims.csv", "study.yaml")]
+    cells = [{"cell_type": "code", "metadata": {"tags": ["parameters"]}, "source": "a = 1  # x\nb = [True]  # y"}]
+    small = json.dumps({"cells": cells, "metadata": {}, "nbformat": 4, "nbformat_minor": 5}).encode()
+    responses = (paths.PUBLISHED / "bisphosphonate_response.csv").read_bytes()
+    cohort = (CohortError,)
+    return {
+        "expression": Target(of_text(lambda text: parse(text, CODEBOOK)), (ExpressionError,), expressions, 0.4),
+        "question": Target(
+            of_text(lambda text: parse_question(text, CODEBOOK)),
+            (ExpressionError,),
+            [b"count(femur & tibia)", b"difference(percent(femur), percent(tibia))", b"median(age_onset among male)"],
+            0.2,
+        ),
+        "printed": Target(of_text(parse_printed), (PrintedError,), [*words, b"P<0.01", b"about 1/3", b"53.4"], 0.25),
+        "date": Target(of_text(parse_date), (PrintedError,), [b"November, 2004", b"2004-11", b"1 May 2010"], 0.08),
+        "cohort": Target(of_file(folder, "cohort.csv", read_cohort), cohort, [table, other], 0.02),
+        "mapping": Target(
+            of_file(folder, "m.yaml", lambda p: read_mapping(p, CODEBOOK, LESIONS)), cohort, [mapping], 0.02
+        ),
+        "responses": Target(of_file(folder, "r.csv", read_responses), cohort, [responses], 0.005),
+        "grid": Target(
+            of_file(folder, "g.yaml", lambda p: read_grid(p, NOTEBOOK)), (SweepError, NotebookError), [grid], 0.01
+        ),
+        "notebook": Target(of_file(folder, "n.ipynb", read_parameters), (NotebookError,), [small], 0.005),
+        "claims": Target(of_study(folder, "claims.csv"), (ClaimsError, CodebookError), [simm[0]], 0.005),
+        "study": Target(of_study(folder, "study.yaml"), (ClaimsError, CodebookError), [simm[1]], 0.005),
+    }
+
+
+def mutated(rng: random.Random, seeds: list[bytes]) -> bytes:
+    data = bytearray(rng.choice(seeds))
+    for _ in range(rng.choice((1, 1, 2, 3, 8))):
+        place = rng.randrange(len(data) + 1)
+        end = min(len(data), place + rng.choice((1, 2, 5, 40)))
+        match rng.randrange(7):
+            case 0:
+                del data[place:end]
+            case 1:
+                data[place:place] = rng.choice(NASTY)
+            case 2:
+                data[place:end] = rng.choice(NASTY)
+            case 3:
+                data[place:place] = data[place:end] * rng.choice((1, 2, 50))
+            case 4 if place < len(data):
+                data[place] = rng.randrange(256)
+            case 5:
+                other = rng.choice(seeds)
+                cut = rng.randrange(len(other) + 1)
+                data[place:] = other[cut:]
+            case _:
+                data[place:place] = rng.choice(NASTY) * rng.choice((1, 3, 300))
+    return bytes(data[:60_000])
+
+
+def traced(target: Target, data: bytes) -> bool:
+    """Read with a look at the lines reached; say whether some are new."""
+    package, new = str(paths.PACKAGE), False
+
+    def trace(frame, event, argument):
+        nonlocal new
+        if not frame.f_code.co_filename.startswith(package):
+            return None
+        place = (frame.f_code.co_filename, frame.f_lineno)
+        if place not in target.lines:
+            target.lines.add(place)
+            new = True
+        return trace
+
+    sys.settrace(trace)
+    try:
+        target.read(data)
+    except target.declared:
+        pass
+    finally:
+        sys.settrace(None)
+    return new
+
+
+def try_one(name: str, target: Target, data: bytes, look: bool, kept: Path) -> None:
+    target.tried += 1
+    start = time.perf_counter()
+    try:
+        if look:
+            if traced(target, data) and len(data) < 20_000:
+                target.seeds.append(data)
+            outcome = "traced"
+        else:
+            target.read(data)
+            outcome = "read"
+    except target.declared:
+        outcome = "refused"
+    except BaseException as error:
+        if isinstance(error, KeyboardInterrupt):
+            raise
+        outcome = f"CRASH {type(error).__name__}: {str(error)[:80]}"
+        kept.mkdir(parents=True, exist_ok=True)
+        (kept / f"{name}-{type(error).__name__}-{target.tried}").write_bytes(data)
+    seconds = time.perf_counter() - start
+    if not look:
+        if seconds > 1:
+            outcome = "HANG"
+            kept.mkdir(parents=True, exist_ok=True)
+            (kept / f"{name}-hang-{target.tried}").write_bytes(data)
+        target.slowest = max(target.slowest, seconds)
+    target.outcomes[outcome] += 1
+
+
+def main() -> None:
+    """Try the inputs; print a line a reader."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--inputs", type=int, default=1_000_000)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--only", help="one reader")
+    given = parser.parse_args()
+    kept, bad, start, total = paths.RESULTS / "fuzz", 0, time.perf_counter(), 0
+    with tempfile.TemporaryDirectory() as folder:
+        for name, target in targets(Path(folder)).items():
+            if given.only not in (None, name):
+                continue
+            rng = random.Random(f"{given.seed} {name}")
+            for seed in list(target.seeds):
+                try_one(name, target, seed, True, kept)
+            for number in range(int(given.inputs * (1 if given.only else target.share))):
+                try_one(name, target, mutated(rng, target.seeds), number % 10 == 0, kept)
+            found = {outcome: count for outcome, count in target.outcomes.items() if outcome[0].isupper()}
+            bad, total = bad + sum(found.values()), total + target.tried
+            print(
+                f"{name:<11}{target.tried:>9,} inputs, {target.outcomes['read']:>8,} read,"
+                f" {target.outcomes['refused']:>8,} refused, {len(target.lines):>5} lines reached,"
+                f" {len(target.seeds):>4} seeds, slowest {target.slowest:6.3f} s",
+                flush=True,
+            )
+            for outcome, count in Counter(found).most_common(8):
+                print(f"    {count} x {outcome}", flush=True)
+    print(f"{total:,} inputs in {time.perf_counter() - start:.0f} s, {bad} crashes or hangs")
+    raise SystemExit(bool(bad))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,282 @@
+"""One notebook with every combination of some parameters: on threads here, or on the workers of a Dask cluster.
+
+Every run has a folder named by what goes into it: values, notebook, code and input files. What is done is known by its
+`run.json`, which is written last; a sweep that was stopped goes on with the rest.
+"""
+
+import functools
+import hashlib
+import itertools
+import json
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor, as_completed
+from pathlib import Path
+
+import yaml
+
+from crmo_analysis import __version__
+from crmo_analysis.codebook import read_yaml
+from crmo_analysis.paths import PACKAGE, ROOT, write_text_atomically
+from crmo_analysis.run import NotebookError, NotebookFailed, check_values, execute, read_parameters, rerun_command
+
+MOST_RUNS = 100_000
+
+
+class SweepError(ValueError):
+    """A grid cannot be run; the message says what to change."""
+
+
+def read_grid(path: Path, notebook: Path) -> list[dict]:
+    """Read a grid and return every combination of its values.
+
+    Parameters
+    ----------
+    path : Path
+        YAML: names of parameters, each with a list of values, or with one value.
+    notebook : Path
+        Whose parameters they are.
+
+    Returns
+    -------
+    list of dict
+        In the order of the file, the last parameter changing fastest; files are absolute paths.
+
+    Raises
+    ------
+    SweepError
+        If the file is no grid, or gives no run or more than `MOST_RUNS`.
+    NotebookError
+        If the notebook has no such parameter, or one of another kind.
+    """
+    if not path.is_file():
+        raise SweepError(f"{path}: there is no such file")
+    try:
+        grid = read_yaml(path)
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise SweepError(f"{path}: cannot be read: {' '.join(str(error).split())}") from None
+    if not isinstance(grid, dict) or not grid or not all(isinstance(name, str) for name in grid):
+        raise SweepError(f"{path}: expected names of parameters, each with a list of values")
+    known = read_parameters(notebook)
+    lists = {}
+    for name, values in grid.items():
+        default = known[name].default if name in known else None
+        many = isinstance(values, list) and not (
+            isinstance(default, list) and not any(isinstance(v, list) for v in values)
+        )
+        lists[name] = values if many else [values]
+        for value in lists[name]:
+            check_values(notebook, known, {name: value})
+    count = math.prod(map(len, lists.values()))
+    if not 0 < count <= MOST_RUNS:
+        raise SweepError(f"{path}: gives {count:,} runs, expected 1 to {MOST_RUNS:,}")
+    if "out" in lists:
+        raise SweepError(f"{path}: out is set for every run; leave it out")
+    return [
+        {name: _absolute(value) for name, value in zip(lists, values, strict=True)}
+        for values in itertools.product(*lists.values())
+    ]
+
+
+def _absolute(value: object) -> object:
+    """Return the full path of a file, so that a worker elsewhere finds it."""
+    return str(Path(value).absolute()) if _is_file(value) else value
+
+
+def _is_file(value: object) -> bool:
+    try:
+        return isinstance(value, str) and bool(value) and Path(value).is_file()
+    except (OSError, ValueError):  # too long for a name, or with a NUL
+        return False
+
+
+def fingerprint(notebook: Path, values: Mapping) -> dict[str, str]:
+    """Return hashes of all that a run's result depends on.
+
+    Raises
+    ------
+    SweepError
+        If the notebook is not there.
+    """
+    if not notebook.is_file():
+        raise SweepError(f"{notebook} is not there")
+    files = [Path(value) for value in values.values() if _is_file(value)]
+    inputs = {str(path): _hash(path.read_bytes()) for path in files}
+    return {"version": __version__, "code": _code(), "notebook": _hash(notebook.read_bytes()), **inputs}
+
+
+@functools.cache
+def _code() -> str:
+    """Hash the package, the published numbers and the cohorts."""
+    data = sorted(path for path in (ROOT / "data").rglob("*") if path.is_file() and "private" not in path.parts)
+    files = [*sorted(PACKAGE.glob("*.py")), ROOT / "requirements.lock", *data]
+    return _hash(b"".join(_hash(path.read_bytes()).encode() for path in files if path.is_file()))
+
+
+def _hash(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
+
+
+def run_name(notebook: Path, values: Mapping, expected: Mapping) -> str:
+    """Return the name of a run's folder: the same for the same values, code and files, wherever they lie."""
+    plain = {name: expected.get(value, value) if isinstance(value, str) else value for name, value in values.items()}
+    hashes = [expected[name] for name in ("version", "code", "notebook")]
+    return _hash(json.dumps([notebook.name, plain, hashes], sort_keys=True).encode())[:16]
+
+
+def run_one(notebook: Path, values: Mapping, expected: Mapping, folder: Path, plain: bool = False) -> dict:
+    """Do one run, unless it is done, and return its row: `state` done, failed or refused, and `cause`.
+
+    A machine whose notebook, code or files are others than `expected` refuses.
+    """
+    marker = folder / "run.json"
+    if marker.is_file():
+        return json.loads(marker.read_text(encoding="utf-8"))
+    try:
+        found = fingerprint(notebook, values)
+    except SweepError as error:
+        return _row("refused", f"{error} on this machine")
+    other = sorted(name for name in expected if found.get(name) != expected[name])
+    if other:
+        return _row("refused", f"this machine has no such file, or another: {', '.join(other)}")
+    try:
+        execute(notebook, values, out=folder, plain=plain)
+    except NotebookFailed as error:
+        return _row("failed", f"{error.heading}: {error.cause}")
+    except (NotebookError, OSError) as error:
+        return _row("failed", str(error))
+    row = _row("done", "")
+    write_text_atomically(marker, json.dumps(row) + "\n")
+    return row
+
+
+def _row(state: str, cause: str) -> dict:
+    return {"state": state, "cause": " ".join(cause.split())}
+
+
+def sweep(
+    notebook: Path, grid: Sequence[Mapping], out: Path, jobs: int, cluster: str = "", plain: bool = False
+) -> Iterator[tuple[int, dict]]:
+    """Do all runs of a grid.
+
+    Parameters
+    ----------
+    notebook : Path
+    grid : sequence of mappings
+        From `read_grid`.
+    out : Path
+        Gets a folder `runs`; on a cluster every worker has to see it.
+    jobs : int
+        Runs at the same time, without a cluster.
+    cluster : str
+        Address of a Dask scheduler.
+    plain : bool
+        As for `run.execute`.
+
+    Yields
+    ------
+    tuple of int and dict
+        Place in the grid, and the run's row, as they end.
+
+    Raises
+    ------
+    SweepError
+        If there is no such cluster, or no worker of it has what is needed.
+    """
+    notebook, out = notebook.absolute(), out.absolute()
+    folders, plans = set(), []
+    for place, values in enumerate(grid):
+        expected = fingerprint(notebook, values)
+        folder = out / "runs" / run_name(notebook, values, expected)
+        plans.append((place, folder, (notebook, dict(values), expected, folder, plain)))
+        folders.add(folder)
+    if cluster:
+        yield from _on_cluster(plans, cluster)
+        return
+    pool = ThreadPoolExecutor(jobs)
+    try:
+        futures = {pool.submit(run_one, *arguments): place for place, _, arguments in plans}
+        for future in as_completed(futures):
+            yield futures[future], future.result()
+    finally:
+        pool.shutdown(wait=False, cancel_futures=True)
+
+
+def _on_cluster(plans: Sequence[tuple], address: str) -> Iterator[tuple[int, dict]]:
+    try:
+        from distributed import Client
+        from distributed import as_completed as completed
+    except ImportError:
+        raise SweepError("a cluster needs Dask: install the extra cluster of this project") from None
+    try:
+        client = Client(address, timeout="10s", set_as_default=False)
+    except (OSError, TimeoutError, ValueError) as error:
+        raise SweepError(f"there is no Dask scheduler at {address}: {error}") from None
+    with client:
+        workers = _fit_workers(client, plans[0][2])
+        places: dict[str, int] = {}
+        futures: list[Future] = []
+        for place, folder, arguments in plans:
+            future = client.submit(run_one, *arguments, key=f"crmo-{folder.name}-{place}", workers=workers, retries=2)
+            places[future.key] = place
+            futures.append(future)
+        for future in completed(futures, loop=client.loop):
+            error = future.exception()
+            yield places[future.key], future.result() if error is None else _row("failed", str(error))
+
+
+def _fit_workers(client, arguments: tuple) -> list[str] | None:
+    """Return the workers that have what is needed, None if all do."""
+    notebook, values, expected, *_ = arguments
+    found = client.run(_differences, notebook, values, expected, on_error="return")
+    wrong = {address: said if isinstance(said, str) else repr(said) for address, said in found.items() if said}
+    if not found or len(wrong) == len(found):
+        why = "; ".join(f"{address}: {said}" for address, said in wrong.items()) or "no worker has joined"
+        raise SweepError(f"no worker can take part: {why}")
+    for address, said in wrong.items():
+        client.log_event("crmo", f"{address} is left out: {said}")
+    return sorted(set(found) - set(wrong)) if wrong else None
+
+
+def _differences(notebook: Path, values: Mapping, expected: Mapping) -> str:
+    try:
+        found = fingerprint(notebook, values)
+    except (SweepError, OSError) as error:
+        return str(error)
+    other = [name for name in expected if found.get(name) != expected[name]]
+    return f"has no such file, or another: {', '.join(other)}" if other else ""
+
+
+def collect(notebook: Path, grid: Sequence[Mapping], rows: Mapping[int, Mapping], out: Path) -> list[Path]:
+    """Write one table of all runs, and every table that they left as one, with what distinguishes the runs.
+
+    Returns
+    -------
+    list of Path
+        `runs.csv` first: run, values, state, cause and the command that runs it again.
+    """
+    import pandas as pd
+
+    notebook, known = notebook.absolute(), read_parameters(notebook)
+    varying = [name for name in grid[0] if len({json.dumps(values[name]) for values in grid}) > 1]
+    runs, tables = [], {}
+    for place, values in enumerate(grid):
+        name = run_name(notebook, values, fingerprint(notebook, values))
+        row = rows.get(place, _row("waiting", ""))
+        folder = out / "runs" / name
+        own = {"run": name} | {key: values[key] for key in varying}
+        command = rerun_command(notebook, known, dict(values), folder)
+        runs.append(own | dict(row) | {"command": command})
+        if row["state"] == "done":
+            for path in sorted((folder / "tables").rglob("*.csv")):
+                table = pd.read_csv(path)
+                for at, (key, value) in enumerate(own.items()):
+                    table.insert(at, key if key not in table else f"grid_{key}", str(value))
+                tables.setdefault(path.stem, []).append(table)
+    written = [out / "runs.csv"]
+    write_text_atomically(written[0], pd.DataFrame(runs).to_csv(index=False, lineterminator="\n"))
+    for name, parts in sorted(tables.items()):
+        written.append(out / "tables" / f"{name}.csv")
+        whole = pd.concat(parts, ignore_index=True)
+        write_text_atomically(written[-1], whole.to_csv(index=False, lineterminator="\n"))
+    return written
