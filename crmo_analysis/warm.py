@@ -170,6 +170,7 @@ def kernel_manager_class():
         since two kernels that start at the same time can choose the same network port.
     """
     # Here, not at the top: the server is started before jupyter_client is imported, so that both happen at once.
+    from jupyter_client.asynchronous import AsyncKernelClient
     from jupyter_client.kernelspec import KernelSpec
     from jupyter_client.manager import AsyncKernelManager
     from jupyter_client.provisioning import LocalProvisioner
@@ -190,9 +191,26 @@ def kernel_manager_class():
             self.cwd = cwd
             return self.connection_info
 
+    class PromptClient(AsyncKernelClient):
+        async def wait_for_ready(self, timeout=None):
+            # Once a first message shows that the kernel is heard, what follows it is there at once; the default
+            # waits a fifth of a second for more.
+            channel, heard = self.iopub_channel, []
+
+            async def get_msg(timeout=None):
+                heard.append(await type(channel).get_msg(channel, timeout=0.02 if heard else timeout))
+                return heard[-1]
+
+            channel.get_msg = get_msg
+            try:
+                await super().wait_for_ready(timeout)
+            finally:
+                del channel.get_msg
+
     class WarmKernelManager(AsyncKernelManager):
         def __init__(self, **kwargs):
             super().__init__(**kwargs)
+            self.client_factory = PromptClient
             server = start()
             self.own_folder = tempfile.mkdtemp(prefix="crmo-kernel-", dir=server.folder if server else None)
             self.connection_file = f"{self.own_folder}/k.json"
