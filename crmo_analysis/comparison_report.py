@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from crmo_analysis import effects, figures, paths
+from crmo_analysis import canvas, effects, paths
 from crmo_analysis.claims import studies
 from crmo_analysis.cohort import Cohort
 from crmo_analysis.compare import LACKS, Comparison
@@ -256,7 +256,7 @@ def _draw(page: pd.DataFrame, stem: Path, comparison: Comparison, cohort: Cohort
         alt += f" Furthest apart is {label}: {row['cohort_text']} against {row['published_text']}."
     made = "simulated" if cohort.patients.get("simulated", pd.Series(False)).any() else "reconstructed"
     source = made if cohort.is_reconstructed else "user data"
-    figures.save(figure, stem, csv_text(page), caption, alt, source)
+    canvas.save(figure, stem, csv_text(page), caption, alt, source)
 
 
 def _shortened(text: str, most: int) -> str:

@@ -5,7 +5,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from crmo_analysis.figures import (
+from crmo_analysis.canvas import (
     BLUE,
     FAINT,
     GREEN,

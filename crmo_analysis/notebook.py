@@ -11,7 +11,7 @@ import pandas as pd
 from IPython.display import HTML, Image, Markdown, display
 from matplotlib.figure import Figure
 
-from crmo_analysis import figures, paths, report
+from crmo_analysis import canvas, paths, report
 from crmo_analysis.audit import Audited
 from crmo_analysis.claims import Study, read_study, studies
 from crmo_analysis.codebook import Codebook
@@ -83,7 +83,7 @@ def start(
     SettingError
         If there is no such page.
     """
-    figures.use_page(_page(page) if page else None)
+    canvas.use_page(_page(page) if page else None)
     name = study or folder
     if not _FOLDER.fullmatch(name):
         raise SettingError(f"folder is {name!r}, expected a name of letters, digits, - and _")
@@ -109,14 +109,14 @@ def start(
     return Run(loaded, audited, figure_folder, table_folder, tuple(outputs), bool(page))
 
 
-def _page(settings: Mapping[str, float]) -> figures.Page:
+def _page(settings: Mapping[str, float]) -> canvas.Page:
     limits = {"width": (30, 500), "dpi": (72, 1200)}
     for name, value in settings.items():
         low, high = limits.get(name, (0, 0))
         if not (isinstance(value, int | float) and low <= value <= high and high):
             expected = "; ".join(f"{key} from {ends[0]} to {ends[1]}" for key, ends in limits.items())
             raise SettingError(f"page has {name!r}: {value!r}, expected {expected}")
-    return figures.Page(**settings, titles=False)
+    return canvas.Page(**settings, titles=False)
 
 
 @dataclass(frozen=True)
@@ -263,9 +263,9 @@ def show_figure(
         raise ValueError(f"figure '{name}' is not declared; the parameter outputs lists {', '.join(run.outputs)}")
     stem = run.figure_folder / name
     try:
-        drawn = figures.rendered(figure, report.csv_text(data), caption, alt, source)
-    except figures.UnfitError as error:
-        raise figures.UnfitError(f"figure '{name}': {error}") from None
+        drawn = canvas.rendered(figure, report.csv_text(data), caption, alt, source)
+    except canvas.UnfitError as error:
+        raise canvas.UnfitError(f"figure '{name}': {error}") from None
     run.files.update({stem.with_suffix(ending): content for ending, content in drawn.items()})
     width = round(figure.get_figwidth() * SCREEN_DPI)
     display(Image(data=drawn[".png"], width=width, alt=html.escape(alt, quote=True)))

@@ -20,8 +20,8 @@ from markdown_it import MarkdownIt
 
 from crmo_analysis import paths
 from crmo_analysis.audit import VERDICTS
+from crmo_analysis.canvas import VERDICT_COLOURS, VERDICT_SIGNS
 from crmo_analysis.exhibits import ENDINGS, Exhibit, Results, digest, joined, plain_text, read_conflicts, read_table
-from crmo_analysis.figures import VERDICT_COLOURS, VERDICT_SIGNS
 
 FILES = paths.PACKAGE / "site_files"
 SIGNS = {**VERDICT_SIGNS, "matches": "✓", "stated": "–"}  # figures leave these two empty; words here have room

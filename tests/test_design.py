@@ -11,32 +11,13 @@ FLOORS = (
     {"paths", "codebook", "expressions", "printed"},
     {"claims", "describe", "entailment", "granularity", "patterns", "reproduce", "samples"}
     | {"spreadsheet", "cells", "mapping", "lesions", "checks", "cohort", "redcap", "scores"}
-    | {
-        "permutation",
-        "association",
-        "likelihood",
-        "regression",
-        "random_effects",
-        "responses",
-        "intervals",
-        "disclosure",
-    },
+    | {"permutation", "association", "likelihood", "regression", "random_effects", "responses"}
+    | {"intervals", "disclosure"},
     {"quantities", "arithmetic", "consistency", "audit", "statements", "joint", "fitting"}
     | {"reconstruct", "bounds", "conflicts", "simulate", "severity", "synthesis", "planning"}
     | {"facts", "compare"},
-    {
-        "warm",
-        "run",
-        "report",
-        "figures",
-        "notebook",
-        "datapackage",
-        "effects",
-        "evidence",
-        "comparison_report",
-        "explore",
-    }
-    | {"exhibits", "webpages", "website"}
+    {"warm", "run", "report", "canvas", "figures", "notebook", "datapackage", "effects", "evidence"}
+    | {"comparison_report", "explore", "exhibits", "webpages", "website"}
     | {"tables", "numbers", "outline", "manuscript"},
     {"tasks", "progress", "sweep", "cli"},
 )

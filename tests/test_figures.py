@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from crmo_analysis import figures, paths, report
+from crmo_analysis import canvas, figures, paths, report
 
 SHARES = report.shares([("Group", "Pain resolved", 7, 7), ("Group", "Fever <&> $x_1$", 9, 13), ("Other", "None", 0, 5)])
 
@@ -20,7 +20,7 @@ def drawn():
 def test_a_figure_leaves_five_files_whose_bytes_are_the_same_again(tmp_path):
     contents = []
     for folder in ("one", "two"):
-        figures.save(drawn(), tmp_path / folder / "name", "x\n1\n", "A caption.", "An alternative text.", "published")
+        canvas.save(drawn(), tmp_path / folder / "name", "x\n1\n", "A caption.", "An alternative text.", "published")
         files = sorted((tmp_path / folder).iterdir())
         assert [path.suffix for path in files] == [".csv", ".json", ".pdf", ".png", ".svg"]
         contents.append([path.read_bytes() for path in files])
@@ -34,14 +34,14 @@ def test_a_figure_leaves_five_files_whose_bytes_are_the_same_again(tmp_path):
 def test_text_that_runs_over_the_edge_is_refused_and_nothing_is_written(tmp_path):
     figure = figures.proportion_intervals(SHARES.assign(label="Alabelfartoolongforitsfigure" * 3), "A title", "")
     with pytest.raises(ValueError, match="runs over the edge of the figure"):
-        figures.save(figure, tmp_path / "name", "", "", "", "published")
+        canvas.save(figure, tmp_path / "name", "", "", "", "published")
     assert not list(tmp_path.iterdir())
 
 
 def test_a_long_title_is_set_smaller_and_labels_are_broken(tmp_path):
     title = "A title that is too long for the width of a figure at its usual size, as titles made of labels can be"
-    figures.save(figures.proportion_intervals(SHARES, title, ""), tmp_path / "name", "", "", "", "published")
-    labels, wide = figures.fitted_labels(["Diameter of the largest lesion of all lesions", "Short", "", "x" * 200], 30)
+    canvas.save(figures.proportion_intervals(SHARES, title, ""), tmp_path / "name", "", "", "", "published")
+    labels, wide = canvas.fitted_labels(["Diameter of the largest lesion of all lesions", "Short", "", "x" * 200], 30)
     assert labels[0].count("\n") >= 1
     assert labels[1:3] == ["Short", ""]
     assert labels[3].endswith("…")
@@ -49,7 +49,7 @@ def test_a_long_title_is_set_smaller_and_labels_are_broken(tmp_path):
 
 
 def test_fonts_are_embedded_and_at_least_6_points(tmp_path):
-    figures.save(drawn(), tmp_path / "name", "", "", "", "published")
+    canvas.save(drawn(), tmp_path / "name", "", "", "", "published")
     pdf = (tmp_path / "name.pdf").read_bytes()
     assert b"/FontFile2" in pdf
     assert b"/Type3" not in pdf
@@ -74,13 +74,13 @@ def _lab(colour, matrix=None):
 
 
 def test_verdicts_can_be_told_apart_by_colour_or_sign():
-    for one, other in itertools.combinations(figures.VERDICT_COLOURS, 2):
-        pair = [figures.VERDICT_COLOURS[name] for name in (one, other)]
+    for one, other in itertools.combinations(canvas.VERDICT_COLOURS, 2):
+        pair = [canvas.VERDICT_COLOURS[name] for name in (one, other)]
         for matrix in (None, DEUTERANOPIA):
             distance = np.linalg.norm(_lab(pair[0], matrix) - _lab(pair[1], matrix))
-            signs_differ = figures.VERDICT_SIGNS[one] != figures.VERDICT_SIGNS[other]
+            signs_differ = canvas.VERDICT_SIGNS[one] != canvas.VERDICT_SIGNS[other]
             assert distance > 20 or (signs_differ and distance > 8), (one, other, distance)
-        if figures.VERDICT_SIGNS[one] == figures.VERDICT_SIGNS[other]:
+        if canvas.VERDICT_SIGNS[one] == canvas.VERDICT_SIGNS[other]:
             assert abs(_lab(pair[0])[0] - _lab(pair[1])[0]) > 20  # lightness alone, as in grey
 
 
@@ -92,7 +92,7 @@ def test_committed_figures_are_whole(path):
     notes = json.loads(path.read_text(encoding="utf-8"))
     assert len(notes["alt"]) > 40
     assert len(notes["caption"]) > 40
-    assert notes["source"] in ("published", "derived from published numbers", *figures.WATERMARKS)
+    assert notes["source"] in ("published", "derived from published numbers", *canvas.WATERMARKS)
     assert not pd.read_csv(path.with_suffix(".csv")).empty
     for ending in (".svg", ".pdf", ".png"):
         assert path.with_suffix(ending).stat().st_size > 1000
@@ -110,8 +110,8 @@ def test_every_study_has_at_least_two_figures():
 @pytest.fixture
 def page():
     """Draw for a page of another width, without titles; afterwards for the usual one again."""
-    yield lambda width: figures.use_page(figures.Page(width=width, titles=False))
-    figures.use_page()
+    yield lambda width: canvas.use_page(canvas.Page(width=width, titles=False))
+    canvas.use_page()
 
 
 CURVES = pd.DataFrame(
@@ -121,7 +121,7 @@ PAIRS = pd.DataFrame(
     {"first": ["Raised erythrocyte sedimentation rate (10)", "A"], "second": ["Raised C-reactive protein (8)", "B"]}
 ).assign(lower=[2, 4], upper=[6, 4], n=[8, 8], is_proved=True)
 LEDGER = pd.DataFrame(
-    {"study": ["one"] * 60 + ["another"] * 9, "verdict": [*figures.VERDICT_COLOURS, *["matches"] * 64]}
+    {"study": ["one"] * 60 + ["another"] * 9, "verdict": [*canvas.VERDICT_COLOURS, *["matches"] * 64]}
 )
 BOARD = pd.DataFrame(
     {"study": ["One", "Another"], "claims": [60, 9], "matches": [40, 5], "differs": [2, 1], "conflicts": [8, 1]}
@@ -129,7 +129,7 @@ BOARD = pd.DataFrame(
 PARTS = pd.DataFrame(
     {"label": ["Pamidronate", "NSAIDs"], "one": [3, 4], "two": [2, 2], "three": [1, 0], "four": [2, 2]}
 )
-PART_COLOURS = dict(zip(PARTS.columns[1:], (figures.PURPLE, figures.ORANGE, figures.SKY, figures.FAINT), strict=True))
+PART_COLOURS = dict(zip(PARTS.columns[1:], (canvas.PURPLE, canvas.ORANGE, canvas.SKY, canvas.FAINT), strict=True))
 ROUNDED = pd.DataFrame(
     {"x_of_n": ["1/3", "2/3", "1/8", "1/6"], "exact": [33.3, 66.7, 12.5, 16.7], "printed": [33, 67, 13, 9]}
 )
@@ -154,7 +154,7 @@ DRAWINGS = {
 def test_every_kind_of_figure_fits_every_page(page, name, width):
     page(width)
     figure = DRAWINGS[name]()
-    files = figures.rendered(figure, "x\n1\n", "A caption.", "An alternative text.", "simulated")
+    files = canvas.rendered(figure, "x\n1\n", "A caption.", "An alternative text.", "simulated")
     assert figure.get_figwidth() * 25.4 == pytest.approx(width)
     assert json.loads(files[".json"])["title"] == "T\ns"
     box = re.search(rb"/MediaBox \[ 0 0 ([\d.]+)", files[".pdf"])
@@ -163,10 +163,10 @@ def test_every_kind_of_figure_fits_every_page(page, name, width):
 
 def test_without_titles_a_figure_is_less_high_and_its_axes_are_not(page):
     usual = drawn()
-    page(figures.WIDTH)
+    page(canvas.WIDTH)
     bare = drawn()
-    assert figures.height_of(usual) - figures.height_of(bare) == pytest.approx(12)
-    heights = [figure.axes[0].get_position().height * figures.height_of(figure) for figure in (usual, bare)]
+    assert canvas.height_of(usual) - canvas.height_of(bare) == pytest.approx(12)
+    heights = [figure.axes[0].get_position().height * canvas.height_of(figure) for figure in (usual, bare)]
     assert heights[0] == pytest.approx(heights[1])
 
 
@@ -180,20 +180,20 @@ def test_without_titles_a_figure_is_less_high_and_its_axes_are_not(page):
 )
 def test_a_label_that_cannot_be_drawn_is_refused(page, label, message):
     page(89)
-    with pytest.raises(figures.UnfitError, match=message):
-        figures.rendered(figures.proportion_intervals(SHARES.assign(label=label), "T", ""), "", "", "", "published")
+    with pytest.raises(canvas.UnfitError, match=message):
+        canvas.rendered(figures.proportion_intervals(SHARES.assign(label=label), "T", ""), "", "", "", "published")
 
 
 def test_labels_that_run_into_each_other_are_refused():
-    figure, axes = figures.blank(60, "T")
+    figure, axes = canvas.blank(60, "T")
     axes.set_xticks([0, 0.05, 1], ["a long label", "another one", "end"])
-    with pytest.raises(figures.UnfitError, match="'a long label' and 'another one' run into each other"):
-        figures.rendered(figure, "", "", "", "published")
+    with pytest.raises(canvas.UnfitError, match="'a long label' and 'another one' run into each other"):
+        canvas.rendered(figure, "", "", "", "published")
 
 
 def test_a_dollar_sign_is_one():
     figure = figures.proportion_intervals(SHARES.assign(label="$5 and $x_1"), "Costs $5 or $6", "")
-    assert b"<!-- $5 and $x_1 -->" in figures.rendered(figure, "", "", "", "published")[".svg"]
+    assert b"<!-- $5 and $x_1 -->" in canvas.rendered(figure, "", "", "", "published")[".svg"]
 
 
 # Colours that stand together in one figure. What differs in shape as well may be as dark as another in grey.
@@ -233,12 +233,12 @@ def test_roundings_differ_by_their_marks():
 @pytest.mark.parametrize(
     ("one", "other"),
     [
-        (figures.ORANGE, figures.FAINT),  # possible, and all of a group
-        (figures.BLUE, figures.ORANGE),  # printed, and derived; published, and a cohort
-        (figures.BLUE, figures.FAINT),  # yes, and no
-        (figures.SKY, figures.BLUE),  # exact interval, and Wilson's
-        (figures.SKY, figures.INK),
-        (figures.VERMILLION, figures.INK),  # where another series would lie, and the pooled share
+        (canvas.ORANGE, canvas.FAINT),  # possible, and all of a group
+        (canvas.BLUE, canvas.ORANGE),  # printed, and derived; published, and a cohort
+        (canvas.BLUE, canvas.FAINT),  # yes, and no
+        (canvas.SKY, canvas.BLUE),  # exact interval, and Wilson's
+        (canvas.SKY, canvas.INK),
+        (canvas.VERMILLION, canvas.INK),  # where another series would lie, and the pooled share
     ],
 )
 def test_colours_without_another_sign_differ_in_grey_as_well(one, other):

@@ -12,7 +12,7 @@ import pytest
 from click.testing import CliRunner
 from PIL import Image
 
-from crmo_analysis import cli, figures, manuscript, outline, paths
+from crmo_analysis import canvas, cli, manuscript, outline, paths
 from crmo_analysis.numbers import collect
 from crmo_analysis.run import execute
 
@@ -350,7 +350,7 @@ def test_shipped_outline_text_and_tables_are_sound(journal):
 
 
 def test_figures_of_a_page_do_not_stay_on_it():
-    figures.use_page(figures.Page(width=89, titles=False))
-    assert figures.page().width == 89
-    figures.use_page()
-    assert figures.page() == figures.Page()
+    canvas.use_page(canvas.Page(width=89, titles=False))
+    assert canvas.page().width == 89
+    canvas.use_page()
+    assert canvas.page() == canvas.Page()

@@ -12,9 +12,9 @@ from click.testing import CliRunner
 from made_results import LONG, NASTY, TEXTS
 
 from crmo_analysis import exhibits, paths, website
+from crmo_analysis.canvas import VERDICT_COLOURS, VERDICT_SIGNS
 from crmo_analysis.cli import main
 from crmo_analysis.exhibits import SiteError, read_table
-from crmo_analysis.figures import VERDICT_COLOURS, VERDICT_SIGNS
 from crmo_analysis.webpages import SIGNS
 from crmo_analysis.website import MARK, build
 
