@@ -13,6 +13,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from pathlib import Path
 
+import click
 import yaml
 
 from crmo_analysis import __version__
@@ -132,13 +133,8 @@ def run_one(notebook: Path, values: Mapping, expected: Mapping, folder: Path, pl
     marker = folder / "run.json"
     if marker.is_file():
         return json.loads(marker.read_text(encoding="utf-8"))
-    try:
-        found = fingerprint(notebook, values)
-    except SweepError as error:
-        return _row("refused", f"{error} on this machine")
-    other = sorted(name for name in expected if found.get(name) != expected[name])
-    if other:
-        return _row("refused", f"this machine has no such file, or another: {', '.join(other)}")
+    if lacking := _differences(notebook, values, expected):
+        return _row("refused", f"this machine {lacking}")
     try:
         execute(notebook, values, out=folder, plain=plain)
     except NotebookFailed as error:
@@ -184,12 +180,11 @@ def sweep(
         If there is no such cluster, or no worker of it has what is needed.
     """
     notebook, out = notebook.absolute(), out.absolute()
-    folders, plans = set(), []
+    plans = []
     for place, values in enumerate(grid):
         expected = fingerprint(notebook, values)
         folder = out / "runs" / run_name(notebook, values, expected)
         plans.append((place, folder, (notebook, dict(values), expected, folder, plain)))
-        folders.add(folder)
     if cluster:
         yield from _on_cluster(plans, cluster)
         return
@@ -234,15 +229,15 @@ def _fit_workers(client, arguments: tuple) -> list[str] | None:
         why = "; ".join(f"{address}: {said}" for address, said in wrong.items()) or "no worker has joined"
         raise SweepError(f"no worker can take part: {why}")
     for address, said in wrong.items():
-        client.log_event("crmo", f"{address} is left out: {said}")
+        click.echo(f"crmo: worker {address} is left out: it {said}", err=True)
     return sorted(set(found) - set(wrong)) if wrong else None
 
 
 def _differences(notebook: Path, values: Mapping, expected: Mapping) -> str:
-    try:
-        found = fingerprint(notebook, values)
-    except (SweepError, OSError) as error:
-        return str(error)
+    """Say what this machine lacks of what a run needs, or has in another version; nothing if it has all."""
+    if not notebook.is_file():
+        return f"has no {notebook}"
+    found = fingerprint(notebook, values)
     other = [name for name in expected if found.get(name) != expected[name]]
     return f"has no such file, or another: {', '.join(other)}" if other else ""
 
