@@ -25,9 +25,9 @@ from crmo_analysis.codebook import CodebookError, read_codebook
 from crmo_analysis.cohort import read_cohort
 from crmo_analysis.expressions import ExpressionError, parse
 from crmo_analysis.mapping import read_mapping
+from crmo_analysis.parameters import NotebookError, read_parameters
 from crmo_analysis.printed import PrintedError, parse_date, parse_printed
 from crmo_analysis.responses import read_responses
-from crmo_analysis.run import NotebookError, read_parameters
 from crmo_analysis.spreadsheet import CohortError
 from crmo_analysis.sweep import SweepError, read_grid
 

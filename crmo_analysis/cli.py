@@ -9,6 +9,7 @@ import click
 
 from crmo_analysis import __version__, progress, warm
 from crmo_analysis.paths import PUBLISHED, ROOT
+from crmo_analysis.run import TIME_LIMIT
 
 # Imports that take long are inside the commands that need them: `crmo --help` should not wait for pandas.
 
@@ -25,6 +26,16 @@ class Wrong(Stopped):
     """Something that the person who typed the command can put right."""
 
     exit_code = 2
+
+
+_time_limit = click.option(
+    "--time-limit",
+    type=click.IntRange(min=1),
+    default=TIME_LIMIT,
+    metavar="SECONDS",
+    show_default=True,
+    help="The longest time a cell may take.",
+)
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -44,7 +55,7 @@ def reproduce(studies, jobs, fresh):
     if fresh:
         # Everything will run: load the libraries while we find out what everything is.
         warm.start()
-    from crmo_analysis.run import NotebookError
+    from crmo_analysis.parameters import NotebookError
 
     with _plain_errors(NotebookError):
         from crmo_analysis import tasks
@@ -68,19 +79,21 @@ def reproduce(studies, jobs, fresh):
 @click.argument("notebook", type=click.Path(path_type=Path))
 @click.option("-p", "values", nargs=2, multiple=True, metavar="NAME VALUE", help="Set a parameter; repeatable.")
 @click.option("--out", type=click.Path(path_type=Path, file_okay=False), help="Folder for all that it leaves.")
+@_time_limit
 @click.option("--plain", is_flag=True, help="Start an ordinary kernel instead of a preloaded one.")
-def run(notebook, values, out, plain):
+def run(notebook, values, out, time_limit, plain):
     """Run one NOTEBOOK, with other values for some of its parameters."""
     if not plain:
         warm.start()
-    from crmo_analysis.run import NotebookError, NotebookFailed, execute, parse_value, read_parameters
+    from crmo_analysis.parameters import NotebookError, parse_value, read_parameters
+    from crmo_analysis.run import NotebookFailed, execute
 
     with _plain_errors(NotebookError):
         known = read_parameters(notebook)
         # A name that is not there has no kind to read its text by; execute() says so.
         given = {name: parse_value(text, known[name]) if name in known else text for name, text in values}
         try:
-            done = execute(notebook, given, out=out, plain=plain)
+            done = execute(notebook, given, out=out, time_limit=time_limit, plain=plain)
         except NotebookFailed as error:
             raise Stopped(str(error)) from None
     click.echo(f"{notebook.name}: done in {done.seconds:.1f} s, see {_short(done.executed)}")
@@ -92,18 +105,19 @@ def run(notebook, values, out, plain):
 @click.option("--jobs", type=click.IntRange(min=1), help="Runs at the same time; by default, as many as cores.")
 @click.option("--cluster", default="", metavar="ADDRESS", help="A Dask scheduler, whose workers do the runs.")
 @click.option("--out", type=click.Path(path_type=Path, file_okay=False), help="Folder for all that the runs leave.")
+@_time_limit
 @click.option("--plain", is_flag=True, help="Start ordinary kernels instead of preloaded ones.")
-def sweep(notebook, grid, jobs, cluster, out, plain):
+def sweep(notebook, grid, jobs, cluster, out, time_limit, plain):
     """Run a NOTEBOOK with every combination of the values in GRID, a YAML file; what is done stays done."""
     if not plain and not cluster:
         warm.start()
-    from crmo_analysis.run import NotebookError
+    from crmo_analysis.parameters import NotebookError
     from crmo_analysis.sweep import SweepError, read_grid
 
     with _plain_errors(NotebookError, SweepError):
         runs = read_grid(grid, notebook)
         out = out or ROOT / "results" / "sweeps" / notebook.stem
-        raise SystemExit(progress.sweep(notebook, runs, out, jobs or os.cpu_count() or 1, cluster, plain))
+        raise SystemExit(progress.sweep(notebook, runs, out, jobs or os.cpu_count() or 1, cluster, time_limit, plain))
 
 
 @main.command()

@@ -20,8 +20,9 @@ from crmo_analysis import __version__, warm
 from crmo_analysis.codebook import read_yaml
 from crmo_analysis.numbers import NumbersError, collect, macros, read_output, to_json
 from crmo_analysis.outline import FILE, JOURNALS, Item, Journal, ManuscriptError, Outline
+from crmo_analysis.parameters import NotebookError
 from crmo_analysis.report import csv_text
-from crmo_analysis.run import NotebookError, NotebookFailed, execute
+from crmo_analysis.run import NotebookFailed, execute
 from crmo_analysis.tables import TableError, chosen, render
 
 MAKER = "crmo manuscript"

@@ -10,7 +10,8 @@ import yaml
 
 from crmo_analysis import paths
 from crmo_analysis.codebook import read_yaml
-from crmo_analysis.run import NotebookError, output_files, read_parameters
+from crmo_analysis.parameters import NotebookError, read_parameters
+from crmo_analysis.run import output_files
 
 FILE = "manuscript.yml"
 JOURNALS = "data/journals.yaml"

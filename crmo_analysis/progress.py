@@ -168,12 +168,12 @@ def _read_reports(session, board):
     return errors
 
 
-def sweep(notebook, grid, out, jobs, cluster="", plain=False):
+def sweep(notebook, grid, out, jobs, cluster, time_limit, plain):
     """Do all runs of a grid with a progress bar, collect their tables, and return the exit code.
 
     Parameters
     ----------
-    notebook, grid, out, jobs, cluster, plain
+    notebook, grid, out, jobs, cluster, time_limit, plain
         As for `sweep.sweep`.
     """
     from rich.console import Console
@@ -207,7 +207,7 @@ def sweep(notebook, grid, out, jobs, cluster="", plain=False):
         with Progress(*columns, console=console, disable=not console.is_terminal) as bar:
             whole = bar.add_task("runs", total=len(grid))
             with _stopped_by_interrupt(stopped):
-                for place, row in runs.sweep(notebook, grid, out, jobs, cluster, plain):
+                for place, row in runs.sweep(notebook, grid, out, jobs, cluster, time_limit, plain):
                     rows[place] = row
                     bar.advance(whole)
     finally:

@@ -18,8 +18,9 @@ import yaml
 
 from crmo_analysis import __version__
 from crmo_analysis.codebook import read_yaml
+from crmo_analysis.parameters import NotebookError, check_values, read_parameters
 from crmo_analysis.paths import PACKAGE, ROOT, write_text_atomically
-from crmo_analysis.run import NotebookError, NotebookFailed, check_values, execute, read_parameters, rerun_command
+from crmo_analysis.run import TIME_LIMIT, NotebookFailed, execute, rerun_command
 
 MOST_RUNS = 100_000
 
@@ -125,7 +126,9 @@ def run_name(notebook: Path, values: Mapping, expected: Mapping) -> str:
     return _hash(json.dumps([notebook.name, plain, hashes], sort_keys=True).encode())[:16]
 
 
-def run_one(notebook: Path, values: Mapping, expected: Mapping, folder: Path, plain: bool = False) -> dict:
+def run_one(
+    notebook: Path, values: Mapping, expected: Mapping, folder: Path, time_limit: int = TIME_LIMIT, plain: bool = False
+) -> dict:
     """Do one run, unless it is done, and return its row: `state` done, failed or refused, and `cause`.
 
     A machine whose notebook, code or files are others than `expected` refuses.
@@ -136,7 +139,7 @@ def run_one(notebook: Path, values: Mapping, expected: Mapping, folder: Path, pl
     if lacking := _differences(notebook, values, expected):
         return _row("refused", f"this machine {lacking}")
     try:
-        execute(notebook, values, out=folder, plain=plain)
+        execute(notebook, values, out=folder, time_limit=time_limit, plain=plain)
     except NotebookFailed as error:
         return _row("failed", f"{error.heading}: {error.cause}")
     except (NotebookError, OSError) as error:
@@ -151,7 +154,13 @@ def _row(state: str, cause: str) -> dict:
 
 
 def sweep(
-    notebook: Path, grid: Sequence[Mapping], out: Path, jobs: int, cluster: str = "", plain: bool = False
+    notebook: Path,
+    grid: Sequence[Mapping],
+    out: Path,
+    jobs: int,
+    cluster: str = "",
+    time_limit: int = TIME_LIMIT,
+    plain: bool = False,
 ) -> Iterator[tuple[int, dict]]:
     """Do all runs of a grid.
 
@@ -166,7 +175,7 @@ def sweep(
         Runs at the same time, without a cluster.
     cluster : str
         Address of a Dask scheduler.
-    plain : bool
+    time_limit, plain
         As for `run.execute`.
 
     Yields
@@ -184,7 +193,7 @@ def sweep(
     for place, values in enumerate(grid):
         expected = fingerprint(notebook, values)
         folder = out / "runs" / run_name(notebook, values, expected)
-        plans.append((place, folder, (notebook, dict(values), expected, folder, plain)))
+        plans.append((place, folder, (notebook, dict(values), expected, folder, time_limit, plain)))
     if cluster:
         yield from _on_cluster(plans, cluster)
         return

@@ -9,8 +9,9 @@ from contextlib import contextmanager
 
 from pytask import Mark, NodeInfo, PathNode, PythonNode, Task
 
+from crmo_analysis.parameters import read_parameters
 from crmo_analysis.paths import ROOT
-from crmo_analysis.run import execute, output_files, read_parameters
+from crmo_analysis.run import execute, output_files
 
 # Objects with `started(name)` and `ended(name, state)`; the command line shows its progress with one.
 listeners = []
@@ -34,7 +35,7 @@ def notebook_studies(root=ROOT):
 
     Raises
     ------
-    crmo_analysis.run.NotebookError
+    crmo_analysis.parameters.NotebookError
         If a notebook or its parameters cell cannot be read.
     """
     notebooks = sorted((root / "notebooks").glob("[0-9]*.ipynb"))

@@ -9,6 +9,7 @@ every child, and its children keep it alive after the program that started it ha
 
 import atexit
 import contextlib
+import ctypes
 import functools
 import gc
 import importlib.util
@@ -45,10 +46,19 @@ ONE_THREAD |= {"JE_ARROW_MALLOC_CONF": "background_thread:false"}
 # These read the command line, start this server or come after a run; no notebook of the collection needs them.
 _NOT_PRELOADED = {"cli", "progress", "run", "sweep", "tasks", "warm", "explore", "comparison_report"}
 _NOT_PRELOADED |= {"exhibits", "webpages", "website", "tables", "numbers", "outline", "manuscript"}
-_LONGEST_FOLDER = 60
+_LONGEST_FOLDER = 75  # for sockets in a folder below it
 
 _lock = threading.Lock()
 _server = None
+
+
+def _private_folder(prefix, above=None):
+    """Make a folder that only its owner can open, for sockets: the path of one may have 107 characters."""
+    folder = tempfile.mkdtemp(prefix=prefix, dir=above)
+    if not above and len(folder) > _LONGEST_FOLDER and Path("/tmp").is_dir():
+        os.rmdir(folder)
+        folder = tempfile.mkdtemp(prefix=prefix, dir="/tmp")
+    return folder
 
 
 class _Server:
@@ -56,7 +66,7 @@ class _Server:
 
     def __init__(self):
         self.owner = os.getpid()
-        self.folder = tempfile.mkdtemp(prefix="crmo-")
+        self.folder = _private_folder("crmo-")
         self.control, theirs = socket.socketpair()
         with theirs:
             self.process = subprocess.Popen(
@@ -159,15 +169,21 @@ def stop():
 
 
 @functools.cache
-def kernel_manager_class():
+def kernel_manager_class(plain=False):
     """Make the class that Jupyter asks for a kernel.
+
+    Parameters
+    ----------
+    plain : bool
+        Start every kernel the ordinary way.
 
     Returns
     -------
     type
         A `jupyter_client.AsyncKernelManager`: for a Python notebook it forks a kernel of this very Python from the
         server, or starts an ordinary one where that is not possible. It talks through sockets in a private folder,
-        since two kernels that start at the same time can choose the same network port.
+        where no other user can listen, and since two kernels that start at the same time can choose the same network
+        port; on Windows through ports, encrypted.
     """
     # Here, not at the top: the server is started before jupyter_client is imported, so that both happen at once.
     from jupyter_client.asynchronous import AsyncKernelClient
@@ -177,7 +193,7 @@ def kernel_manager_class():
 
     class WarmProvisioner(LocalProvisioner):
         async def launch_kernel(self, cmd, **kwargs):
-            server, cwd = start(), str(kwargs.get("cwd") or Path.cwd())
+            server, cwd = None if plain else start(), str(kwargs.get("cwd") or Path.cwd())
             if server is None:
                 return await super().launch_kernel(cmd, **kwargs)
             argv = cmd[cmd.index("ipykernel_launcher") + 1 :]
@@ -211,11 +227,12 @@ def kernel_manager_class():
         def __init__(self, **kwargs):
             super().__init__(**kwargs)
             self.client_factory = PromptClient
-            server = start()
-            self.own_folder = tempfile.mkdtemp(prefix="crmo-kernel-", dir=server.folder if server else None)
+            server = None if plain else start()
+            self.own_folder = _private_folder("crmo-kernel-", server.folder if server else None)
             self.connection_file = f"{self.own_folder}/k.json"
-            # The path of a socket may have 107 characters; where that is too few, ports have to do.
-            if sys.platform != "win32" and len(self.own_folder) < _LONGEST_FOLDER:
+            if sys.platform == "win32":
+                self.transport_encryption = "required"
+            else:
                 self.transport, self.ip = "ipc", f"{self.own_folder}/k"
             self.provisioner = WarmProvisioner(kernel_spec=self.kernel_spec, parent=self)
 
@@ -292,6 +309,7 @@ def _serve(control, folder):
     os.set_blocking(wake, False)
     signal.signal(signal.SIGCHLD, lambda *_: None)
     signal.set_wakeup_fd(wake)
+    _adopt_orphans()
     kernels = {}
     while True:
         ready = select.select([control, woken], [], [])[0]
@@ -316,19 +334,44 @@ def _serve(control, folder):
             kernels[pid] = connection
             connection.sendall(f"{pid}\n".encode())
     for pid in kernels:
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(pid, signal.SIGKILL)
-        os.waitpid(pid, 0)
+        _kill_group(pid)
+    _kill_children()
     shutil.rmtree(folder, ignore_errors=True)
     return None
 
 
+def _adopt_orphans():
+    """Become the parent of what kernels leave running, so that it can be found and stopped."""
+    set_child_subreaper = 36  # PR_SET_CHILD_SUBREAPER in linux/prctl.h
+    ctypes.CDLL(None).prctl(set_child_subreaper, 1, 0, 0, 0)
+
+
 def _report_ended(kernels):
-    for pid in list(kernels):
-        ended, status = os.waitpid(pid, os.WNOHANG)
-        if ended:
-            with kernels.pop(pid) as connection, contextlib.suppress(OSError):
-                connection.sendall(f"{os.waitstatus_to_exitcode(status)}\n".encode())
+    """Tell the owners of kernels that have ended, and stop what those have left running."""
+    with contextlib.suppress(ChildProcessError):
+        while (ended := os.waitpid(-1, os.WNOHANG))[0]:
+            pid, status = ended
+            if pid in kernels:
+                _kill_group(pid)
+                with kernels.pop(pid) as connection, contextlib.suppress(OSError):
+                    connection.sendall(f"{os.waitstatus_to_exitcode(status)}\n".encode())
+    if not kernels:  # while one runs, an orphan may be its own
+        _kill_children()
+
+
+def _kill_group(pid):
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(pid, signal.SIGKILL)
+
+
+def _kill_children():
+    """Stop all children, and theirs, which become ours as they lose their parents."""
+    children = Path(f"/proc/self/task/{os.getpid()}/children")
+    with contextlib.suppress(ChildProcessError, OSError):
+        while found := children.read_text().split():
+            for pid in map(int, found):
+                os.kill(pid, signal.SIGKILL)
+                os.waitpid(pid, 0)
 
 
 def _become_kernel(request):

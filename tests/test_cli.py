@@ -31,7 +31,7 @@ def folder(tmp_path, monkeypatch):
 def project(folder):
     """A project of its own, with a copy of the code that runs notebooks."""
     (folder / "crmo_analysis").mkdir()
-    for name in ("__init__", "paths", "run", "warm", "tasks", "progress", "cli"):
+    for name in ("__init__", "paths", "parameters", "run", "warm", "tasks", "progress", "cli"):
         code = (PACKAGE / f"{name}.py").read_text(encoding="utf-8")
         # These notebooks need no statistics, and every command here loads the libraries anew.
         code = re.sub(r'    "(scipy|seaborn|statsmodels)[.\w]*",\n', "", code)

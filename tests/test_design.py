@@ -16,7 +16,7 @@ FLOORS = (
     {"quantities", "arithmetic", "consistency", "audit", "statements", "joint", "fitting"}
     | {"reconstruct", "bounds", "conflicts", "simulate", "severity", "synthesis", "planning"}
     | {"facts", "compare"},
-    {"warm", "run", "report", "canvas", "figures", "notebook", "datapackage", "effects", "evidence"}
+    {"warm", "parameters", "run", "report", "canvas", "figures", "notebook", "datapackage", "effects", "evidence"}
     | {"comparison_report", "explore", "exhibits", "webpages", "website"}
     | {"tables", "numbers", "outline", "manuscript"},
     {"tasks", "progress", "sweep", "cli"},

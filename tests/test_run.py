@@ -15,8 +15,9 @@ from pathlib import Path
 import pytest
 
 from crmo_analysis import run, warm
+from crmo_analysis.parameters import NotebookError, parse_value, read_parameters
 from crmo_analysis.paths import write_bytes_atomically, write_text_atomically
-from crmo_analysis.run import NotebookError, NotebookFailed, execute, parse_value, read_parameters
+from crmo_analysis.run import NotebookFailed, execute
 
 NOTEBOOKS = Path(__file__).parent / "notebooks"
 forked = pytest.mark.skipif(not warm.available(), reason="kernels are not forked on this system")
@@ -282,6 +283,72 @@ def test_a_notebook_that_ends_early_has_failed(folder, how, cause):
     assert cause in caught.value.cause
     assert caught.value.heading == "The mean delay"
     assert [path.name for path in folder.iterdir()] == ["20_beta.failed.ipynb"]
+
+
+def write_cells(path, *sources):
+    cells = [
+        {"cell_type": "code", "id": f"c{place}", "metadata": {}, "source": source, "outputs": []}
+        for place, source in enumerate(sources)
+    ]
+    path.write_text(json.dumps({"cells": cells, "metadata": {}, "nbformat": 4, "nbformat_minor": 5}))
+    return path
+
+
+@pytest.mark.parametrize("plain", [False, True])
+@pytest.mark.parametrize("deaf", ["", "signal.signal(signal.SIGTERM, signal.SIG_IGN)\n"])
+def test_a_notebook_that_hangs_is_stopped(folder, deaf, plain):
+    keep = "while True:\n    try:\n        time.sleep(100)\n    except KeyboardInterrupt:\n        pass"
+    notebook = write_cells(
+        folder / "hangs.ipynb",
+        f"import os, signal, time\nfrom pathlib import Path\nPath('pid').write_text(str(os.getpid()))\n{deaf}{keep}",
+    )
+    with pytest.raises(NotebookFailed, match="a cell took longer than 2 s") as caught:
+        execute(notebook, out=folder, time_limit=2, plain=plain)
+    assert caught.value.command.endswith("--time-limit 2" + " --plain" * plain)
+    assert is_gone(int(Path("pid").read_text()))
+    assert not (folder / "out").exists()
+
+
+@pytest.mark.parametrize("source", ["print('x' * 999_999)", "display('x' * 999_999)"])
+def test_a_notebook_that_shows_too_much_is_stopped(folder, source):
+    notebook = write_cells(folder / "loud.ipynb", f"while True:\n    {source}", "print('next')")
+    with pytest.raises(NotebookFailed, match="it showed more than 20 million characters"):
+        execute(notebook, out=folder)
+    assert (folder / "loud.failed.ipynb").stat().st_size < 25e6
+    assert "next" not in texts(folder / "loud.failed.ipynb")
+
+
+@forked
+def test_what_a_notebook_starts_ends_with_it(folder):
+    notebook = write_cells(
+        folder / "starts.ipynb",
+        "import os, subprocess\nfrom pathlib import Path\n"
+        "own = subprocess.Popen(['sleep', '300'])\n"
+        "apart = subprocess.Popen(['sleep', '300'], start_new_session=True)\n"
+        "behind = subprocess.run('sleep 300 >/dev/null 2>&1 & echo $!', shell=True, capture_output=True, text=True).stdout\n"
+        "Path('pids').write_text(f'{own.pid} {apart.pid} {behind}')",
+    )
+    execute(notebook, out=folder / "out")
+    assert all(is_gone(int(pid)) for pid in Path("pids").read_text().split())
+
+
+@pytest.mark.parametrize("plain", [False, True])
+def test_no_other_user_can_listen_to_a_kernel(folder, monkeypatch, plain):
+    long = folder / "a folder for temporary files with a long name" / "and another one below it"
+    long.mkdir(parents=True)
+    monkeypatch.setattr("tempfile.tempdir", str(long))
+    warm.stop()  # so that the next one has its folder there, or where it is short enough
+    notebook = write_cells(
+        folder / "listens.ipynb",
+        "import json\nfrom ipykernel.connect import get_connection_file\nfrom pathlib import Path\n"
+        "file = Path(get_connection_file())\nnames = ('transport', 'ip')\n"
+        "print(oct(file.parent.stat().st_mode)[-3:], *(json.loads(file.read_text())[name] for name in names))",
+    )
+    mode, transport, place = texts(execute(notebook, out=folder / "out", plain=plain).executed).split()
+    assert (mode, transport) == ("700", "ipc")
+    assert Path(place).parent.name.startswith("crmo-kernel-")
+    assert not Path(place).parent.exists()
+    warm.stop()
 
 
 def test_a_declared_file_that_is_missing_is_a_failure(folder):

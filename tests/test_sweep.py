@@ -13,7 +13,7 @@ import nbformat
 import pytest
 
 from crmo_analysis import sweep as module
-from crmo_analysis.run import NotebookError
+from crmo_analysis.parameters import NotebookError
 from crmo_analysis.sweep import SweepError, collect, fingerprint, read_grid, run_name, run_one, sweep
 
 PARAMETERS = """a = 1  # a number

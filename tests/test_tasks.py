@@ -9,7 +9,8 @@ import pytask
 import pytest
 
 from crmo_analysis import tasks
-from crmo_analysis.run import FIGURE_FILES, NotebookError
+from crmo_analysis.parameters import NotebookError
+from crmo_analysis.run import FIGURE_FILES
 
 NOTEBOOKS = Path(__file__).parent / "notebooks"
 
