@@ -38,6 +38,16 @@ _time_limit = click.option(
 )
 
 
+_smallest = click.option(
+    "--smallest",
+    type=click.IntRange(min=2),
+    default=5,
+    metavar="COUNT",
+    show_default=True,
+    help="So many patients are enough to be shown.",
+)
+
+
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__)
 def main():
@@ -279,8 +289,9 @@ def validate(cohort, mapping, lesions, out):
 @click.option("--out", type=click.Path(path_type=Path, file_okay=False), help="Folder for tables, text and figure.")
 @click.option("--confidence", type=float, default=0.95, show_default=True, help="Coverage of the intervals.")
 @click.option("--p-values", is_flag=True, help="Test each difference as well (Fisher, Welch; Holm over all).")
-@click.option("--show-small", is_flag=True, help="Show counts below 5 and extremes of the cohort.")
-def compare(cohort, studies, mapping, lesions, style, out, confidence, p_values, show_small):
+@_smallest
+@click.option("--show-small", is_flag=True, help="Show all counts and extremes of the cohort.")
+def compare(cohort, studies, mapping, lesions, style, out, confidence, p_values, smallest, show_small):
     """Set a table of patients beside what each STUDY printed, or all studies did."""
     known = sorted(path.parent.name for path in PUBLISHED.glob("*/study.yaml"))
     _check_studies(studies, known)
@@ -296,7 +307,7 @@ def compare(cohort, studies, mapping, lesions, style, out, confidence, p_values,
     with _plain_errors(ClaimsError, CodebookError, CohortError, OSError):
         read = require_sound(read_cohort(cohort, mapping, lesions=lesions))
         chosen = [read_study(study) for study in dict.fromkeys(studies or known)]
-        settings = {"confidence": confidence, "p_values": p_values, **({"smallest": 0} if show_small else {})}
+        settings = {"confidence": confidence, "p_values": p_values, "smallest": 0 if show_small else smallest}
         found = set_beside(read.patients, chosen, read_codebook(), **settings)
         if found.table.empty:
             raise Wrong(f"{cohort}: {comparison_report.nothing_text(found)}")
@@ -314,6 +325,30 @@ def compare(cohort, studies, mapping, lesions, style, out, confidence, p_values,
         click.echo(f"note: {note}", err=style in ("csv", "json"))
     for path in written:
         click.echo(f"{_short(path)}: written", err=style in ("csv", "json"))
+
+
+@main.command()
+@click.argument("earlier", type=click.Path(path_type=Path, exists=True, file_okay=False))
+@click.argument("later", type=click.Path(path_type=Path, exists=True, file_okay=False))
+@_smallest
+def disclosure(earlier, later, smallest):
+    """Find counts of an own cohort that differ by a few patients between two folders of tables, EARLIER and LATER.
+
+    Who sees both learns about those patients: show one of them, or wait until more have come.
+    """
+    from crmo_analysis.disclosure import releases
+
+    compared, found = releases(earlier, later, smallest)
+    if not compared:
+        raise Wrong(f"{earlier} and {later} have no table of patients with the same name. Give two folders of --out.")
+    for (table, column, before, after), rows in found.groupby(["table", "column", "earlier", "later"], sort=False):
+        more = f" and {len(rows) - 1} more" if len(rows) > 1 else ""
+        place = f"{table}, {column}: {rows['row'].iloc[0]}{more}"
+        click.echo(f"{place}: {before} in {_short(earlier)}, {after} in {_short(later)}")
+    said = f"{_counted(compared, 'table')} compared, {_counted(len(found), 'small difference')}"
+    if len(found):
+        raise Stopped(f"{said}: the two are not to be shown together")
+    click.echo(said)
 
 
 def _print_comparison(found):

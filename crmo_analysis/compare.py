@@ -15,6 +15,7 @@ from crmo_analysis.checks import MADE
 from crmo_analysis.claims import Claim, Study
 from crmo_analysis.codebook import Codebook
 from crmo_analysis.describe import DIGITS, proportion, statistic
+from crmo_analysis.disclosure import nearly_the_same
 from crmo_analysis.expressions import in_words, variables
 from crmo_analysis.facts import CENTRES, Fact, facts
 from crmo_analysis.intervals import bootstrap_interval, newcombe_interval, welch_interval
@@ -97,8 +98,9 @@ def compare(
         Of the bootstrap.
     smallest : int
         Counts from 1 below this, or of all but as few, are withheld, and with them the other rows on the same
-        variables and group, from which they could be worked out; so are extremes. 0 shows all. Tables whose every
-        row is reconstructed or simulated are shown whole.
+        variables and group, from which they could be worked out; so are extremes, a median and an end of its
+        interval with fewer patients beyond it, and rows on patients who are those
+        of another row but for a few. 0 shows all. Tables whose every row is reconstructed or simulated are shown whole.
 
     Raises
     ------
@@ -131,7 +133,7 @@ def compare(
         if fact.statistic == "share":
             _compare_shares(row, confidence, p_values)
         else:
-            _compare_values(row, confidence, p_values, interval)
+            _compare_values(row, confidence, p_values, interval, smallest)
     listed = pd.DataFrame(left, columns=["claim_id", "study", "about", "printed", "reason"])
     return Comparison(_as_frame([row for _, row in rows], p_values), listed, confidence, smallest)
 
@@ -205,16 +207,18 @@ def _published(fact: Fact) -> dict:
 
 
 def _own(fact: Fact, table: pd.DataFrame) -> dict:
-    """Return what the table gives; `cells` are the counts that the row tells of the cohort."""
+    """Return what the table gives; `cells` are the counts, `groups` the patients that the row tells of."""
     group = members(fact.claim.group, table)
     inside = group.fillna(False).astype(bool)
     of = members(fact.claim.patients, table) if fact.statistic == "share" else table[fact.claim.of]
     known = of[inside].dropna()
     n, outside = len(known), int((~group.fillna(True).astype(bool)).sum())
     row = {"cohort_n": n, "excluded": int(group.isna().sum() + inside.sum() - n), "cells": [n, inside.sum(), outside]}
+    row["groups"] = [_sides(group)]
     if fact.statistic == "share":
         x = int(known.sum())
-        return row | {"cohort_x": x, "cells": [*row["cells"], x, n - x]}
+        groups = [*row["groups"], _sides(group & of.astype("boolean"))]
+        return row | {"cohort_x": x, "cells": [*row["cells"], x, n - x], "groups": groups}
     values = np.sort(known.to_numpy(dtype=float))
     row |= {"values": values, "cohort_min": values[0], "cohort_max": values[-1]} if n else {}
     row |= {"cohort_sd": values.std(ddof=1)} if n > 1 else {}
@@ -223,21 +227,40 @@ def _own(fact: Fact, table: pd.DataFrame) -> dict:
     return row | ({"cohort": row["cohort_sd"]} if fact.statistic == "sd" and n > 1 else {})
 
 
+def _sides(group: pd.Series) -> tuple[np.ndarray, np.ndarray]:
+    """Return who is known to be in a group, and who is known not to be."""
+    return group.fillna(False).to_numpy(dtype=bool), (~group.fillna(True)).to_numpy(dtype=bool)
+
+
 def _withhold(rows: Sequence[tuple[Fact, dict]], smallest: int) -> None:
-    """Take from rows what tells of few patients; with a share its neighbours, of which it may be what is left."""
-    beside = set()
-    for fact, row in rows:
+    """Take from rows what tells of few patients, itself or by subtraction from other rows."""
+    for _, row in rows:
         if any(0 < cell < smallest for cell in row.pop("cells")):
             row["withheld"] = f"fewer than {smallest}, or all but as few"
-            beside |= {_neighbours(fact)} if fact.statistic == "share" else set()
+    _withhold_beside(rows, smallest)
+    told = [(row, row.pop("groups")) for _, row in rows]
+    shown = [(row, group) for row, groups in told for group in groups if smallest and not row["withheld"]]
+    for smaller, larger in nearly_the_same([group for _, group in shown], smallest):
+        if not shown[smaller][0]["withheld"] and not shown[larger][0]["withheld"]:
+            shown[smaller][0]["withheld"] = f"fewer than {smallest} less than in another row"
+    _withhold_beside(rows, smallest)
     for fact, row in rows:
-        if fact.statistic == "share" and _neighbours(fact) in beside:
-            row["withheld"] = row["withheld"] or f"beside counts of fewer than {smallest}"
         if fact.statistic == "range" and smallest:
             row["withheld"] = row["withheld"] or "extremes are not shown"
+        if fact.statistic == "median" and row["cohort_n"] < 2 * smallest:
+            row["withheld"] = row["withheld"] or f"fewer than {smallest} patients on each side of the median"
         gone = (*OWN, "excluded", "values") if row["withheld"] else ("cohort_min", "cohort_max") * bool(smallest)
         for name in gone:
             row.pop(name, None)
+
+
+def _withhold_beside(rows: Sequence[tuple[Fact, dict]], smallest: int) -> None:
+    """Take with a share those beside it, of which it may be what is left."""
+    shares = [(_neighbours(fact), row) for fact, row in rows if fact.statistic == "share"]
+    beside = {place for place, row in shares if row["withheld"]}
+    for place, row in shares:
+        if place in beside:
+            row["withheld"] = row["withheld"] or f"beside counts of fewer than {smallest}"
 
 
 def _neighbours(fact: Fact) -> tuple:
@@ -262,10 +285,13 @@ def _compare_shares(row: dict, confidence: float, p_values: bool) -> None:
     row["method"] = "; ".join([*words, *filter(None, [row["method"]])])
 
 
-def _compare_values(row: dict, confidence: float, p_values: bool, interval: Callable) -> None:
+def _compare_values(row: dict, confidence: float, p_values: bool, interval: Callable, smallest: int) -> None:
     words, values, centre = [], row.pop("values", None), row["statistic"]
     if centre in CENTRES and values is not None:
-        row["cohort_low"], row["cohort_high"], said = interval(values, centre)
+        low, high, said = interval(values, centre)
+        if centre == "median" and min((values <= low).sum(), (values >= high).sum()) < smallest:
+            low, high, said = None, None, f"no interval that ends at one of the {smallest} lowest or highest values"
+        row["cohort_low"], row["cohort_high"] = low, high
         words.append(f"cohort: {said}")
     if "cohort" in row:
         row["difference"] = row["cohort"] - row["published"]

@@ -152,7 +152,7 @@ def notes(comparison: Comparison, cohort: Cohort, is_shown: bool) -> list[str]:
     if comparison.smallest:
         few = comparison.smallest
         found.append(f"counts of fewer than {few}, of all but as few, and extremes of the cohort are not shown")
-        found.append("counts can still be worked out from others by subtraction: look before they are passed on")
+        found.append("differences between two rows are looked at, those with an earlier release by crmo disclosure")
     elif is_shown:
         found.append("small counts and extremes are shown, as asked for: look before they are passed on")
     return found

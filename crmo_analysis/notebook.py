@@ -11,7 +11,7 @@ import pandas as pd
 from IPython.display import HTML, Image, Markdown, display
 from matplotlib.figure import Figure
 
-from crmo_analysis import canvas, paths, report
+from crmo_analysis import canvas, disclosure, paths, report
 from crmo_analysis.audit import Audited
 from crmo_analysis.claims import Study, read_study, studies
 from crmo_analysis.codebook import Codebook
@@ -203,6 +203,55 @@ def require_variables(people: Patients, codebook: Codebook, names: Sequence[str]
             raise SettingError(f"the table {have} {name!r}; map a column to it, or choose from: {', '.join(fit)}")
         if name not in fit:
             raise SettingError(f"{name!r} is neither a number nor yes or no; choose from: {', '.join(fit)}")
+
+
+def showable(
+    people: Patients, outcome: str, exposures: Sequence[str], adjustment: Sequence[str], cut: float | None
+) -> tuple[pd.DataFrame, list[str], float | None]:
+    """Leave out of an analysis what would tell of a few patients of an own cohort, and say so.
+
+    Parameters
+    ----------
+    people : Patients
+        If it does not hide anything, nothing is left out.
+    outcome, exposures, adjustment, cut
+        As for `severity.analyse`; the first exposure is the one that the notebook is about.
+
+    Returns
+    -------
+    DataFrame, list of str, float or None
+        The patients to analyse: without the few who are known but for the adjustment, as a model with and one without
+        them would show their values. The exposures, and the cut, that can be shown.
+
+    Raises
+    ------
+    SettingError
+        If nothing is left.
+    """
+    table, few, said = people.table, people.smallest, []
+    if not few:
+        return table, list(exposures), cut
+    known, complete = (table[names].notna().all(axis=1) for names in _pair_and_all(outcome, exposures[0], adjustment))
+    if 0 < (known & ~complete).sum() < few:
+        table = table[complete | ~known]
+        said.append(f"Fewer than {few} patients lack {', '.join(adjustment)} only; they are left out everywhere.")
+    reasons = {name: disclosure.too_few(table, [outcome, name, *adjustment], few) for name in exposures}
+    if reasons[exposures[0]]:
+        raise SettingError(f"{reasons[exposures[0]]}; choose other variables, or let suppress be false")
+    kept = [name for name in exposures if not reasons[name]]
+    said += [f"{name} is not analysed: {reason}." for name, reason in reasons.items() if reason]
+    if cut is not None:
+        severe = table.assign(**{outcome: (table[outcome] >= cut).astype("boolean")})
+        if any(disclosure.too_few(severe, [outcome, name, *adjustment], few) for name in kept):
+            cut = None
+            said.append(f"{outcome} is not cut into yes and no: fewer than {few} patients would share a value.")
+    if said:
+        show_list(said)
+    return table, kept, cut
+
+
+def _pair_and_all(outcome: str, exposure: str, adjustment: Sequence[str]) -> tuple[list[str], list[str]]:
+    return [outcome, exposure], [outcome, exposure, *adjustment]
 
 
 def responses(run: Run, path: str = "") -> tuple[pd.DataFrame, str]:

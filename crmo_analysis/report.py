@@ -129,8 +129,8 @@ def characteristics(table: pd.DataFrame, codebook: Codebook, smallest: int = 0) 
         One row a patient, columns of the codebook.
     codebook : mapping of str to Variable
     smallest : int
-        Counts from 1 below this are not shown, nor others that would give them away, nor extremes, nor the values of
-        as few patients; 0 shows all.
+        Counts from 1 below this are not shown, nor others that would give them away, nor extremes, nor a median with
+        fewer patients on a side of it; 0 shows all.
 
     Returns
     -------
@@ -152,7 +152,7 @@ def characteristics(table: pd.DataFrame, codebook: Codebook, smallest: int = 0) 
             rows.append([variable.label + suffix, "x/n (%)", text, n, lacking])
         if variable.is_numeric and n:
             ends = "" if smallest else f" [{values.min():g} to {values.max():g}]"
-            text = f"fewer than {smallest} patients" if smallest and n < smallest else f"{values.median():g}{ends}"
+            text = f"fewer than {2 * smallest} patients" if n < 2 * smallest else f"{values.median():g}{ends}"
             kind = "median" if smallest else "median [range]"
             rows.append([axis_label(variable)[:1].upper() + axis_label(variable)[1:], kind, text, n, lacking])
     return pd.DataFrame(rows, columns=["variable", "statistic", "value", "n", "missing"])

@@ -303,13 +303,79 @@ def test_a_data_dictionary_for_redcap_is_written(folder):
     assert (folder / "d.csv").read_text(encoding="utf-8").startswith("Variable / Field Name,Form Name")
 
 
-def test_the_severity_notebook_runs_on_an_own_table_and_hides_its_patients(own):
+@pytest.fixture
+def registry(folder):
+    """Write 60 patients with names and values that stand nowhere else; one has many more lesions, three no edema."""
+    lines = ["patient,n_lesions,clinical_severity,crp,male,marrow_edema,age_onset"]
+    for i in range(60):
+        age = "" if i in (3, 9) else f"{3 + i * 0.17093:.5f}"
+        lesions = 97 if i == 7 else 1 + i % 6
+        lines.append(
+            f"XQ{i:03}XQ,{lesions},{(3 * i) % 9 + i // 30},{0.20317 + i * 0.27191:.5f},{i % 2},{int(i > 2)},{age}"
+        )
+    (folder / "registry.csv").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    return folder / "registry.csv"
+
+
+def severity(cohort, out, *options):
     notebook = PACKAGE.parent / "notebooks/60_lesions_and_severity.ipynb"
-    options = ["-p", "cohort", str(own / "own.csv"), "-p", "mapping", str(own / "map.yaml")]
-    options += ["-p", "resamples", "500", "-p", "permutations", "100"]
-    result = CliRunner().invoke(main, ["run", str(notebook), *options, "--out", str(own / "mine")])
-    assert result.exit_code == 0, result.output
-    left = [path for path in (own / "mine").rglob("*") if path.suffix in (".csv", ".json")]
-    assert (own / "mine/tables/menashe_2022/severity_effects.csv") in left
-    assert not [path for path in left if re.search(r"\bp\d+\b", path.read_text(encoding="utf-8"))]
-    assert json.loads((own / "mine/figures/menashe_2022/severity_scatter.json").read_text())["source"] == "user data"
+    fast = ["-p", "resamples", "500", "-p", "permutations", "100"]
+    return crmo("run", notebook, "-p", "cohort", cohort, *fast, *options, "--out", out)
+
+
+def test_nothing_left_or_said_tells_of_a_patient(registry, folder):
+    secrets = [field for line in registry.read_text().splitlines()[1:] for field in line.split(",") if len(field) > 3]
+    secrets = re.compile("|".join([*map(re.escape, secrets), r"(?<![\d.])97(?![\d.])"]))
+    (folder / "grid.yaml").write_text("cohort: [registry.csv]\nresamples: 50\npermutations: 20\n", encoding="utf-8")
+    notebook = PACKAGE.parent / "notebooks/60_lesions_and_severity.ipynb"
+    done = severity(registry, "mine", "-p", "exposure", "crp", "-p", "adjustment", "age_onset,male")
+    wrong = severity(registry, "wrong", "-p", "cuts", '{"clinical_severity": "x"}')
+    swept = crmo("sweep", notebook, "grid.yaml", "--out", "swept")
+    few = severity(registry, "few", "-p", "exposure", "marrow_edema")
+    compared = crmo("compare", registry, "--out", "compared")
+    assert [result.exit_code for result in (done, wrong, swept, few, compared)] == [0, 1, 0, 1, 0]
+    for result in (done, wrong, swept, few, compared):
+        assert not secrets.search(result.output)
+    assert "cause: fewer than 5 patients share a value of marrow_edema; choose other variables" in few.output
+    left = [path for path in folder.rglob("*") if path.is_file() and path != registry]
+    texts = {path: path.read_text("utf-8") for path in left if path.suffix not in (".png", ".pdf")}
+    pictures = re.compile(r'"image/png": "[^"]+"')
+    found = {path: secrets.findall(pictures.sub("", text)) for path, text in texts.items() if path.suffix != ".svg"}
+    # An interval of a median ends at patients' values, but not at those of the five lowest or highest.
+    ages = sorted(float(line.split(",")[-1]) for line in registry.read_text().splitlines()[1:] if line.split(",")[-1])
+    ends = [float(word) for path in folder.glob("compared/comparison.*") for word in found.pop(path)]
+    assert ends
+    assert all(ages[4] <= end <= ages[-5] for end in ends)
+    assert not any(found.values()), {path: words for path, words in found.items() if words}
+    drawn = [" ".join(re.findall(r"<!-- (.+?) -->", text)) for path, text in texts.items() if path.suffix == ".svg"]
+    assert len(drawn) > 8
+    assert not secrets.search(" ".join(drawn))
+    executed = texts[folder / "mine" / notebook.name]
+    assert "Fewer than 5 patients lack age_onset, male only; they are left out everywhere." in executed
+    assert "marrow_edema is not analysed: fewer than 5 patients share a value of marrow_edema" in executed
+    assert json.loads(texts[folder / "mine/figures/menashe_2022/severity_scatter.json"])["source"] == "user data"
+
+
+def test_patients_are_shown_by_choice_and_the_choice_is_kept(registry, folder):
+    assert severity(registry, "shown", "-p", "suppress", "false").exit_code == 0
+    executed = (folder / "shown/60_lesions_and_severity.ipynb").read_text(encoding="utf-8")
+    assert "By choice, single patients and small counts are shown: results of this run identify patients." in executed
+    assert json.loads(executed)["metadata"]["papermill"]["parameters"]["suppress"] is False
+    assert "97" in (folder / "shown/figures/menashe_2022/severity_scatter.csv").read_text(encoding="utf-8")
+
+
+def test_two_releases_that_tell_of_new_patients_are_not_shown_together(registry, folder):
+    assert severity(registry, "first").exit_code == 0
+    lines = registry.read_text().splitlines()
+    for new, exit_code in ((2, 1), (12, 0)):
+        rows = [f"new{i},{1 + i % 5},{i % 8},2.5,{i % 2},1,9.5" for i in range(new)]
+        registry.write_text("\n".join([*lines, *rows]) + "\n", encoding="utf-8")
+        assert severity(registry, f"later{new}").exit_code == 0
+        result = crmo("disclosure", "first", f"later{new}")
+        assert result.exit_code == exit_code, result.output
+    result = crmo("disclosure", "first", "later2")
+    assert "severity_characteristics.csv, n: Male sex and 4 more: 60 in first, 62 in later2" in result.output
+    assert crmo("disclosure", "first", "first").exit_code == 0
+    assert crmo("disclosure", "first", folder / "crmo").exit_code == 2
+    (folder / "empty").mkdir()
+    assert "have no table of patients with the same name" in crmo("disclosure", "first", "empty").output

@@ -363,6 +363,31 @@ def test_small_counts_are_withheld_with_those_that_would_give_them_away(write_st
     assert shown["cohort_n"].notna().all()
 
 
+@pytest.mark.parametrize(("more", "shown"), [(3, False), (5, True)])
+def test_counts_of_nearly_the_same_patients_are_not_both_shown(write_study, more, shown):
+    rows = [claim_row("spine", "count", "spine", "", "5"), claim_row("femur", "count", "femur", "", "5")]
+    rows.append(claim_row("either", "count", "spine | femur", "", "5"))
+    spine = pd.array([True] * 12 + [False] * 28, "boolean")
+    femur = pd.array([True] * 6 + [False] * 6 + [True] * more + [False] * (28 - more), "boolean")
+    table = protected(spine, ["limping"] * 40, femur=femur)
+    found = by_ids(compare(table, [read_small(write_study, *rows)], CODEBOOK))
+    assert found.loc["either", "cohort_x"] == 12 + more
+    assert (found.loc["spine", "withheld"] == "") is shown  # beside the count of either it tells of so many more
+    assert pd.isna(found.loc["spine", "cohort_x"]) is not shown
+    unknown = table.assign(femur=femur.copy())
+    unknown.loc[spine.size - 3 :, "femur"] = pd.NA
+    assert by_ids(compare(unknown, [read_small(write_study, *rows)], CODEBOOK)).loc["either", "withheld"] == ""
+
+
+@pytest.mark.parametrize(("n", "median", "interval"), [(9, False, False), (11, True, False), (40, True, True)])
+def test_a_median_and_its_interval_have_enough_patients_on_each_side(write_study, n, median, interval):
+    table = protected([True] * n, ["limping"] * n)
+    row = by_ids(compare(table, [disclosing(write_study)], CODEBOOK)).loc["age.median age.min"]
+    assert (row["withheld"] == "") is median
+    assert pd.notna(row["cohort"]) is median
+    assert pd.notna(row["cohort_low"]) is interval
+
+
 def test_counts_of_nobody_and_of_five_are_shown(write_study):
     table = protected([True] * 5 + [False] * 20, ["unifocal_pain"] * 25)
     rows = by_ids(compare(table, [disclosing(write_study)], CODEBOOK))

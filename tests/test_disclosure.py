@@ -2,11 +2,12 @@
 
 from itertools import product
 
+import numpy as np
 import pandas as pd
 import pytest
 
 from crmo_analysis.codebook import read_codebook
-from crmo_analysis.disclosure import hidden
+from crmo_analysis.disclosure import differences, hidden, inner_share, nearly_the_same, too_few
 from crmo_analysis.report import characteristics
 
 
@@ -45,3 +46,63 @@ def test_a_table_of_patients_hides_the_next_category_too():
     shown = table[table["value"].str.contains("/")]["value"]
     assert list(shown) == ["20/38 (52.6 %)"]
     assert characteristics(pd.DataFrame({name: column}), codebook)["value"].str.contains("/").all()
+
+
+def test_groups_with_a_few_patients_between_them_are_found():
+    rng = np.random.default_rng(3)
+    groups = [rng.choice([1, 0, -1], 60, p=[0.6, 0.3, 0.1]) for _ in range(20)]
+    for change in range(1, 8):  # the first group with a few more
+        more = groups[0].copy()
+        more[np.flatnonzero(more == 0)[:change]] = 1
+        groups.append(more)
+    expected = set()
+    for one, smaller in enumerate(groups):
+        for other, larger in enumerate(groups):
+            between = ((larger == 1) & (smaller == 0)).sum()
+            if not ((smaller == 1) & (larger == 0)).any() and 0 < between < 5:
+                expected.add((one, other))
+    found = nearly_the_same([(group == 1, group == 0) for group in groups], 5)
+    assert set(found) == expected
+    assert len(found) == len(expected) >= 4
+    assert nearly_the_same([], 5) == []
+
+
+def test_a_model_of_few_patients_is_not_shown():
+    table = pd.DataFrame({
+        "score": pd.array(range(30), "Float64"), "few": pd.array([True] * 4 + [False] * 26, "boolean"),
+        "half": pd.array([True] * 15 + [False] * 15, "boolean"), "late": pd.array([None] * 19 + [*range(11)], "Float64"),
+        "two": pd.array([1] * 2 + [7] * 28, "Int64"),
+    })  # fmt: skip
+    assert too_few(table, ["score", "half"], 5) == ""
+    assert too_few(table, ["score", "few"], 5) == "fewer than 5 patients share a value of few"
+    assert too_few(table, ["score", "two"], 5) == "fewer than 5 patients share a value of two"
+    assert too_few(table, ["late", "score"], 5) == "fewer than 12 patients have late, score"
+    assert too_few(table, ["late", "few"], 0) == ""
+    table["other"] = pd.array([True] * 12 + [False] * 18, "boolean")  # three have the one and not the other
+    assert too_few(table, ["score", "half", "other"], 5) == "fewer than 5 patients share a value of half and other"
+    assert too_few(table, ["score", "half"], 16) == "fewer than 16 patients share a value of half"
+
+
+@pytest.mark.parametrize(("n", "share"), [(0, 0), (8, 0), (20, 0.5), (50, 0.8), (1000, 0.8)])
+def test_enough_patients_are_beyond_what_is_drawn(n, share):
+    assert inner_share(n, 5) == pytest.approx(share)
+    assert n * (1 - inner_share(n, 5)) / 2 >= min(5, n / 2) - 1e-9
+
+
+def test_small_differences_between_releases_are_found():
+    columns = ["variable", "statistic", "value", "n", "method"]
+    earlier = pd.DataFrame(
+        [["Spine", "x/n (%)", "20/54 (37.0 %)", "54", "exact"], ["Femur", "x/n (%)", "12/54 (22.2 %)", "54", "exact"],
+         ["Age", "median", "10.5", "54", "exact"], ["Gone", "x/n (%)", "9/54 (16.7 %)", "54", "exact"]],
+        columns=columns,
+    )  # fmt: skip
+    later = pd.DataFrame(
+        [["Spine", "x/n (%)", "21/59 (35.6 %)", "59", "exact"], ["Femur", "x/n (%)", "12/59 (20.3 %)", "59", "exact"],
+         ["Age", "median", "10.5", "60", "exact"], ["New", "x/n (%)", "9/59 (15.3 %)", "59", "exact"]],
+        columns=columns,
+    )  # fmt: skip
+    found = differences(earlier, later, 5)
+    assert found.to_numpy().tolist() == [["Spine", "value", "20/54 (37.0 %)", "21/59 (35.6 %)"]]
+    assert len(differences(earlier, later, 6)) == 4
+    assert differences(earlier, earlier, 5).empty
+    assert differences(earlier, earlier[["n"]], 5).empty
