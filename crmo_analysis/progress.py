@@ -175,6 +175,11 @@ def sweep(notebook, grid, out, jobs, cluster, time_limit, plain):
     ----------
     notebook, grid, out, jobs, cluster, time_limit, plain
         As for `sweep.sweep`.
+
+    Raises
+    ------
+    SweepError
+        As `sweep.sweep`, after what is done has been collected.
     """
     from rich.console import Console
     from rich.progress import (
@@ -188,7 +193,7 @@ def sweep(notebook, grid, out, jobs, cluster, time_limit, plain):
 
     from crmo_analysis import sweep as runs
 
-    console, rows, start = Console(highlight=False), {}, time.monotonic()
+    console, rows, lost, start = Console(highlight=False), {}, None, time.monotonic()
     columns = [BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TextColumn("left"), TimeRemainingColumn()]
 
     def summarise(collected=""):
@@ -210,7 +215,14 @@ def sweep(notebook, grid, out, jobs, cluster, time_limit, plain):
                 for place, row in runs.sweep(notebook, grid, out, jobs, cluster, time_limit, plain):
                     rows[place] = row
                     bar.advance(whole)
+    except runs.SweepError as error:
+        lost = error
+        if not rows:
+            raise
     finally:
         warm.stop()
     written = runs.collect(notebook, grid, rows, out)
-    return summarise(f"; see {written[0]}")
+    code = summarise(f"; see {written[0]}")
+    if lost:
+        raise lost
+    return code

@@ -8,6 +8,7 @@ import functools
 import hashlib
 import itertools
 import json
+import logging
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, as_completed
@@ -186,7 +187,7 @@ def sweep(
     Raises
     ------
     SweepError
-        If there is no such cluster, or no worker of it has what is needed.
+        If there is no such cluster any more, or no worker of it has what is needed.
     """
     notebook, out = notebook.absolute(), out.absolute()
     plans = []
@@ -216,17 +217,28 @@ def _on_cluster(plans: Sequence[tuple], address: str) -> Iterator[tuple[int, dic
         client = Client(address, timeout="10s", set_as_default=False)
     except (OSError, TimeoutError, ValueError) as error:
         raise SweepError(f"there is no Dask scheduler at {address}: {error}") from None
+    for name in ("client", "utils"):  # what they say when the scheduler is lost is in our own message
+        logging.getLogger(f"distributed.{name}").setLevel(logging.CRITICAL)
     with client:
-        workers = _fit_workers(client, plans[0][2])
-        places: dict[str, int] = {}
-        futures: list[Future] = []
-        for place, folder, arguments in plans:
-            future = client.submit(run_one, *arguments, key=f"crmo-{folder.name}-{place}", workers=workers, retries=2)
-            places[future.key] = place
-            futures.append(future)
-        for future in completed(futures, loop=client.loop):
+        workers, asked = _fit_workers(client, plans[0][2]), {}
+
+        def submit(place: int, folder: Path, arguments: tuple, again: str = "") -> Future:
+            key = f"crmo-{folder.name}-{place}{again}"
+            asked[key] = (place, folder, arguments, again)
+            return client.submit(run_one, *arguments, key=key, workers=workers, retries=2)
+
+        futures = completed([submit(*plan) for plan in plans], loop=client.loop)
+        for future in futures:
+            if future.cancelled():
+                raise SweepError(f"the Dask scheduler at {address} was lost; the same command does the rest")
+            place, folder, arguments, again = asked[future.key]
             error = future.exception()
-            yield places[future.key], future.result() if error is None else _row("failed", str(error))
+            row = future.result() if error is None else _row("failed", str(error))
+            if row["state"] == "refused" and not again:  # by a worker that has come later
+                workers = _fit_workers(client, arguments)
+                futures.add(submit(place, folder, arguments, "-again"))
+            else:
+                yield place, row
 
 
 def _fit_workers(client, arguments: tuple) -> list[str] | None:

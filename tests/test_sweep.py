@@ -3,6 +3,8 @@
 import csv
 import json
 import os
+import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -14,6 +16,7 @@ import pytest
 
 from crmo_analysis import sweep as module
 from crmo_analysis.parameters import NotebookError
+from crmo_analysis.paths import PACKAGE
 from crmo_analysis.sweep import SweepError, collect, fingerprint, read_grid, run_name, run_one, sweep
 
 PARAMETERS = """a = 1  # a number
@@ -146,37 +149,44 @@ def test_no_cluster_is_a_clear_error(notebook, tmp_path):
         list(sweep(notebook, grid, tmp_path / "out", 1, "tcp://127.0.0.1:9"))
 
 
+QUIET = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+DASK = [sys.executable, "-m", "dask"]
+
+
+def start_worker(folder, place, **options):
+    command = ["worker", "--scheduler-file", str(folder / "scheduler.json"), "--local-directory", str(folder / place)]
+    single = ["--no-nanny", "--nthreads", "1", "--host", "127.0.0.1", "--no-dashboard"]
+    return subprocess.Popen([*DASK, *command, *single], **QUIET, **options)
+
+
+def wait_for(address, workers):
+    from distributed import Client
+
+    with Client(address, timeout="30s", set_as_default=False) as client:
+        client.wait_for_workers(workers, timeout=60)
+
+
 @pytest.fixture
 def cluster(tmp_path):
     """Start a scheduler and two workers on the loopback interface; stop them at the end, whatever happened."""
     pytest.importorskip("distributed")
-    dask = [sys.executable, "-m", "dask"]
     scheduler_file = tmp_path / "scheduler.json"
-    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-    where = ["--scheduler-file", str(scheduler_file)]
-    listening = ["--host", "127.0.0.1", "--port", "0", "--no-dashboard"]
-    processes = [subprocess.Popen([*dask, "scheduler", *listening, *where], **quiet)]
-    single = ["--no-nanny", "--nthreads", "1", "--host", "127.0.0.1", "--no-dashboard"]
-    for place in range(2):
-        local = ["--local-directory", str(tmp_path / f"worker-{place}")]
-        processes.append(subprocess.Popen([*dask, "worker", *where, *single, *local], **quiet))
+    listening = ["--host", "127.0.0.1", "--port", "0", "--no-dashboard", "--scheduler-file", str(scheduler_file)]
+    processes = [subprocess.Popen([*DASK, "scheduler", *listening], **QUIET)]
+    processes += [start_worker(tmp_path, f"worker-{place}") for place in range(2)]
     try:
         for _ in range(300):
             if scheduler_file.is_file() and scheduler_file.stat().st_size:
                 break
             time.sleep(0.1)
-        from distributed import Client
-
         address = json.loads(scheduler_file.read_text())["address"]
-        with Client(address, timeout="30s", set_as_default=False) as client:
-            client.wait_for_workers(2, timeout=60)
+        wait_for(address, 2)
         yield address, processes
     finally:
-        for process in processes[::-1]:
+        for process in processes[::-1]:  # one after the other: workers that leave together wait for each other
             process.terminate()
-        for process in processes:
             try:
-                process.wait(timeout=20)
+                process.wait(timeout=10)
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()
@@ -184,14 +194,75 @@ def cluster(tmp_path):
 
 def test_a_killed_worker_loses_no_run(notebook, tmp_path, cluster):
     address, processes = cluster
-    grid = grid_of(notebook, f"a: {[a for a in range(20) if a != 13]}\nseconds: 0.3")
+    grid = grid_of(notebook, f"a: {[a for a in range(201) if a != 13]}")
     rows, out = {}, tmp_path / "out"
     for place, row in sweep(notebook, grid, out, 1, address):
         assert place not in rows
         rows[place] = row
-        if len(rows) == 4:
+        if len(rows) == 100:
             os.kill(processes[1].pid, signal.SIGKILL)
     assert {row["state"] for row in rows.values()} == {"done"}
     written = collect(notebook, grid, rows, out)
-    assert sorted(int(row["a"]) for row in rows_of(written[1])) == [a for a in range(20) if a != 13]
-    assert len(rows_of(written[0])) == len(grid) == len(list((out / "runs").iterdir()))
+    assert sorted(int(row["a"]) for row in rows_of(written[1])) == [a for a in range(201) if a != 13]
+    assert len(rows_of(written[0])) == len(grid) == len(list((out / "runs").iterdir())) == 200
+
+
+def test_a_lost_scheduler_is_a_clear_error(notebook, tmp_path, cluster):
+    address, processes = cluster
+    (tmp_path / "grid.yaml").write_text(f"a: {[*range(14, 100)]}\nseconds: 0.1", encoding="utf-8")
+    command = [sys.executable, "-m", "crmo_analysis.cli", "sweep", "square.ipynb", "grid.yaml", "--cluster", address]
+    swept = subprocess.Popen([*command, "--out", "out"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    for _ in range(600):
+        if len(list(tmp_path.glob("out/runs/*/run.json"))) > 4:
+            break
+        time.sleep(0.1)
+    processes[0].kill()
+    stdout, stderr = swept.communicate(timeout=60)
+    assert swept.returncode == 2
+    assert stderr == f"crmo: the Dask scheduler at {address} was lost; the same command does the rest\n"
+    assert re.search(r"\d+ done, \d+ waiting", stdout)
+    done = [row["state"] for row in rows_of(tmp_path / "out" / "runs.csv")]
+    assert done.count("done") >= 4
+    assert set(done) == {"done", "waiting"}
+
+
+def test_workers_that_lack_something_are_left_out(notebook, tmp_path, cluster, capsys, monkeypatch):
+    address, processes = cluster
+    elsewhere, other = tmp_path / "elsewhere", tmp_path / "other version"
+    for folder in (tmp_path, elsewhere):
+        folder.mkdir(exist_ok=True)
+        (folder / "in.txt").write_text(folder.name, encoding="utf-8")
+    shutil.copytree(PACKAGE, other / "crmo_analysis")
+    code = (PACKAGE / "__init__.py").read_text(encoding="utf-8")
+    (other / "crmo_analysis" / "__init__.py").write_text(re.sub(r'"[\d.]+"', '"0.0.1"', code), encoding="utf-8")
+    processes.append(start_worker(tmp_path, "worker-elsewhere", cwd=elsewhere))
+    processes.append(start_worker(tmp_path, "worker-other", env=os.environ | {"PYTHONPATH": str(other)}))
+    wait_for(address, 4)
+    # A path that leads every process to its own working folder: the third worker finds another file there.
+    grid = grid_of(notebook, "a: [1, 2, 3, 4, 5, 6]\nfile: /proc/self/cwd/in.txt")
+    rows = dict(sweep(notebook, grid, tmp_path / "out", 1, address))
+    assert {row["state"] for row in rows.values()} == {"done"}
+    said = capsys.readouterr().err
+    assert said.count("is left out: it has no such file, or another: ") == 2
+    assert "another: version, code\n" in said
+    assert "another: /proc/self/cwd/in.txt\n" in said
+    monkeypatch.chdir(other)
+    (other / "in.txt").write_text("nobody has this", encoding="utf-8")
+    with pytest.raises(SweepError, match=r"no worker can take part: .*in\.txt"):
+        list(sweep(notebook, grid, tmp_path / "out", 1, address))
+
+
+def test_a_worker_that_comes_later_and_lacks_something_loses_no_run(notebook, tmp_path, cluster, capsys):
+    address, processes = cluster
+    (tmp_path / "in.txt").write_text("here", encoding="utf-8")
+    (tmp_path / "elsewhere").mkdir()
+    grid = grid_of(notebook, f"a: {[*range(20, 60)]}\nfile: /proc/self/cwd/in.txt\nseconds: 0.2")
+    rows = {}
+    for place, row in sweep(notebook, grid, tmp_path / "out", 1, address):
+        rows[place] = row
+        if len(rows) == 2:
+            processes.append(start_worker(tmp_path, "worker-late", cwd=tmp_path / "elsewhere"))
+            wait_for(address, 3)
+    assert len(rows) == 40
+    assert {row["state"] for row in rows.values()} == {"done"}
+    assert "is left out: it has no such file, or another: /proc/self/cwd/in.txt" in capsys.readouterr().err
