@@ -8,6 +8,7 @@ import math
 from collections.abc import Sequence
 from fractions import Fraction
 from functools import cache
+from threading import Event, Thread
 from time import monotonic
 
 import numpy as np
@@ -309,14 +310,25 @@ def solve(
         return cp_model.UNKNOWN, made
     made.parameters.num_workers = 1
     made.parameters.catch_sigint_signal = False  # it would take Ctrl-C from the program for good
-    made.parameters.max_time_in_seconds = seconds
     if effort is not None:
         made.parameters.max_deterministic_time = effort
     if plain:
         made.parameters.symmetry_level = 0
         made.parameters.linearization_level = 2
         made.parameters.random_seed = 1
-    return made.solve(model), made
+    is_over = Event()
+    Thread(target=_stop_after, args=(made, seconds, is_over), daemon=True).start()
+    try:
+        return made.solve(model), made
+    finally:
+        is_over.set()
+
+
+def _stop_after(solver: cp_model.CpSolver, seconds: float, is_over: Event) -> None:
+    """Stop a search: the solver itself would go by the time of day, which can be set."""
+    if not is_over.wait(seconds):
+        while not is_over.wait(0.05):  # it may not have begun
+            solver.stop_search()
 
 
 class OutOfTimeError(RuntimeError):

@@ -1,5 +1,6 @@
 """Execute a notebook, strictly: parameters that exist, outputs that appear, errors that say where."""
 
+import contextlib
 import functools
 import json
 import logging
@@ -140,16 +141,20 @@ def execute(
     _check_path(notebook)
     _check_path(partial)
     start = time.monotonic()
-    folder.mkdir(parents=True, exist_ok=True)
-    failure = _run_papermill(notebook, partial, values, time_limit, plain)
-    outputs = output_files(everything, figures)
-    failure = failure or _missing(outputs)
+    outputs, study = output_files(everything, figures), everything.get("study") or ""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        failure = _run_papermill(notebook, partial, values, time_limit, plain) or _missing(outputs)
+        if not failure:
+            write_text_atomically(executed, _without_traces(notebook, partial, values))
+            partial.unlink()
+    except OSError as error:  # a full disk, a folder that cannot be written
+        with contextlib.suppress(OSError):
+            partial.unlink(missing_ok=True)  # not whole
+        failure = "the writing of its results", f"{error.strerror}: {_short(error.filename or folder)}"
     if failure:
-        heading, cause = failure
-        raise NotebookFailed(notebook, everything.get("study") or "", heading, cause, command, partial)
-    write_text_atomically(executed, _without_traces(notebook, partial, values))
-    partial.unlink()
-    return Run(notebook, everything.get("study") or "", executed, outputs, time.monotonic() - start)
+        raise NotebookFailed(notebook, study, *failure, command, partial if partial.is_file() else None)
+    return Run(notebook, study, executed, outputs, time.monotonic() - start)
 
 
 def rerun_command(notebook, known, values, out=None, time_limit=TIME_LIMIT, plain=False):
