@@ -1,4 +1,4 @@
-"""The correlation of two variables in few patients with many ties: estimate, interval, P value, influence.
+"""The correlation of two variables in patients with many ties: estimate, interval, P value, influence.
 
 An interval is drawn from sorted pairs, so that a table in another order gives the same numbers.
 """
@@ -12,7 +12,8 @@ import pandas as pd
 from scipy import stats
 from scipy.special import ndtr, ndtri
 
-from crmo_analysis.permutation import NotEstimableError, as_numbers, pairs, permutation_test
+from crmo_analysis.jackknife import without_each
+from crmo_analysis.permutation import MANY, NotEstimableError, as_numbers, pairs, permutation_test
 
 MOST_DEGENERATE = 0.05  # share of resamples in which a variable may be constant
 _ELEMENTS = 50_000  # drawn at a time; more would not fit the processor's cache
@@ -72,24 +73,28 @@ def correlate(
     confidence : float
         Coverage of the BCa interval (see `bca_interval`).
     resamples, permutations, seed : int
-        Bootstrap samples, random permutations where there are too many to count, and the seed of both.
+        Bootstrap samples, random permutations where there are too many to count, and the seed of both. With more than
+        `MANY` patients the P value is the approximate one and the interval Fisher's, with a jackknife standard error.
 
     Raises
     ------
     NotEstimableError
         If there are fewer than four pairs or all values of a variable are equal.
+
+    References
+    ----------
+    Fisher RA. Metron 1921;1:3-32. Efron B, Stein C. Ann Stat 1981;9:586-596.
     """
     if test not in ("permutation", "approximate"):
         raise ValueError(f"test is {test!r}, expected 'permutation' or 'approximate'")
     x, y, excluded = pairs(x, y, statistic)
+    if len(x) > MANY:
+        return _correlate_many(x, y, excluded, statistic, confidence)
     estimate = float(_correlations(x, y, np.arange(len(x))[None], statistic)[0])
     if test == "permutation":
         p, method = permutation_test(x, y, statistic, permutations, seed)
-    elif statistic == "kendall":
-        p, method = float(stats.kendalltau(x, y, method="asymptotic").pvalue), "normal approximation"
     else:
-        t = abs(estimate) * math.sqrt((len(x) - 2) / max(1 - estimate**2, 1e-300))
-        p, method = float(2 * stats.t.sf(t, len(x) - 2)), f"t approximation with {len(x) - 2} degrees of freedom"
+        p, method = _approximate(x, y, statistic, estimate)
     try:
         interval = bca_interval(x, y, statistic, confidence, resamples, seed)
         low, high, words = interval.low, interval.high, f"BCa interval from {interval.resamples} resamples"
@@ -97,6 +102,26 @@ def correlate(
     except NotEstimableError as why:
         low, high, words = math.nan, math.nan, f"interval not estimable: {why}"
     return Correlation(statistic, len(x), excluded, estimate, low, high, p, f"{method}; {words}")
+
+
+def _correlate_many(x: np.ndarray, y: np.ndarray, excluded: int, statistic: str, confidence: float) -> Correlation:
+    estimate, without = without_each(x, y, statistic)
+    p, method = _approximate(x, y, statistic, estimate)
+    known = without[~np.isnan(without)]
+    error = math.sqrt((len(known) - 1) * known.var()) / max(1 - estimate**2, 1e-300)
+    low, high, words = math.nan, math.nan, "interval not estimable: the estimate is 1 or -1"
+    if abs(estimate) < 1:
+        half = ndtri(0.5 + confidence / 2) * error
+        low, high = (math.tanh(math.atanh(estimate) + side * half) for side in (-1, 1))
+        words = "interval of Fisher's z with the jackknife's standard error"
+    return Correlation(statistic, len(x), excluded, estimate, low, high, p, f"{method}; {words}")
+
+
+def _approximate(x: np.ndarray, y: np.ndarray, statistic: str, estimate: float) -> tuple[float, str]:
+    if statistic == "kendall":
+        return float(stats.kendalltau(x, y, method="asymptotic").pvalue), "normal approximation"
+    t = abs(estimate) * math.sqrt((len(x) - 2) / max(1 - estimate**2, 1e-300))
+    return float(2 * stats.t.sf(t, len(x) - 2)), f"t approximation with {len(x) - 2} degrees of freedom"
 
 
 def _correlations(x: np.ndarray, y: np.ndarray, rows: np.ndarray, statistic: str) -> np.ndarray:
@@ -188,9 +213,10 @@ def bca_interval(
         raise NotEstimableError(f"a variable is constant in {degenerate} of {resamples} resamples")
     if np.ptp(values) < 1e-12:
         raise NotEstimableError(f"every resample gives {values[0]:g}")
-    estimate = _correlations(x, y, np.arange(n)[None], statistic)[0]
+    estimate, without = without_each(x, y, statistic)
+    # Summed in another order it can differ from an equal resample in the last digit.
+    values[np.isclose(values, estimate, rtol=0, atol=1e-12)] = estimate
     bias = ndtri((np.mean(values < estimate) + np.mean(values <= estimate)) / 2)
-    without = _correlations(x, y, _others(n), statistic)
     apart = np.nanmean(without) - without[~np.isnan(without)]
     acceleration = (apart**3).sum() / (6 * ((apart**2).sum() ** 1.5 or 1))
     z = bias + ndtri(np.array([0.5 - confidence / 2, 0.5 + confidence / 2]))
@@ -198,11 +224,6 @@ def bca_interval(
         raise NotEstimableError("the estimate is at the edge of its bootstrap distribution")
     low, high = np.quantile(values, ndtr(bias + z / (1 - acceleration * z)))
     return BootstrapInterval(float(low), float(high), len(values), degenerate, float(bias), float(acceleration))
-
-
-def _others(n: int) -> np.ndarray:
-    """Return a row for each patient, which lists the others."""
-    return np.arange(n - 1) + (np.arange(n - 1) >= np.arange(n)[:, None])
 
 
 def leave_one_out(x: Sequence, y: Sequence, statistic: str = "spearman") -> pd.DataFrame:
@@ -223,7 +244,6 @@ def leave_one_out(x: Sequence, y: Sequence, statistic: str = "spearman") -> pd.D
     first, second = as_numbers(x), as_numbers(y)
     known = ~np.isnan(first) & ~np.isnan(second)
     n, first, second = len(labels) - excluded, first[known], second[known]
-    with_all = _correlations(first, second, np.arange(n)[None], statistic)
-    without = _correlations(first, second, _others(n), statistic)
+    with_all, without = without_each(first, second, statistic)
     columns = {"left_out": labels[known], "n": n - 1, "estimate": without, "change": without - with_all}
     return pd.DataFrame(columns)

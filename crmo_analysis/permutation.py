@@ -13,6 +13,7 @@ from scipy.stats import rankdata
 
 STATISTICS = ("spearman", "kendall", "pearson")
 LEAST_PAIRS = 4
+MANY = 2_000  # patients from whom on large-sample results are as good as permutations
 EXACT_STATES, EXACT_STEPS = 5_000, 30_000  # 12 patients without ties, or many more with few different values
 _ELEMENTS = 200_000  # random numbers held at a time; more would not fit the processor's cache
 
@@ -131,6 +132,8 @@ def _network(first: np.ndarray, second: np.ndarray, statistic: str) -> float | N
     groups, categories = np.unique_counts(first), np.unique_counts(second)
     if math.prod(groups.counts + 1.0) < math.prod(categories.counts + 1.0):
         groups, categories = categories, groups
+    if math.prod(categories.counts + 1.0) > EXACT_STATES:
+        return None
     n, spearman = len(first), statistic == "spearman"
     # Scores from 0 up in the smallest steps keep the distributions short.
     (rows, row_step), (columns, column_step) = _smallest(groups.values), _smallest(categories.values)
@@ -139,7 +142,7 @@ def _network(first: np.ndarray, second: np.ndarray, statistic: str) -> float | N
         centre = (rows @ groups.counts) * (columns @ categories.counts) / n
     else:
         longest, centre = n * (n - 1), (n * n - groups.counts @ groups.counts) / 2
-    if math.prod(categories.counts + 1.0) > EXACT_STATES or longest > 100 * EXACT_STATES:
+    if longest > 100 * EXACT_STATES:
         return None
     states, steps = {tuple(categories.counts.tolist()): np.eye(1, longest + 1)[0]}, 0
     for row, size in zip(rows.tolist(), groups.counts.tolist(), strict=True):
@@ -213,7 +216,8 @@ def maximum_statistic(
 
     The outcome is permuted for all exposures at once, so that their relations to each other stay as they are:
     exposures that say nearly the same cost little. The test steps down, from the largest correlation to the
-    smallest. Patients who lack any of the values are excluded, so that there is one set of patients.
+    smallest. Patients who lack any of the values are excluded, so that there is one set of patients. With more than
+    `MANY` of them the correlations under permutation are drawn from their normal limit.
 
     Parameters
     ----------
@@ -222,7 +226,7 @@ def maximum_statistic(
     outcome : sequence of numbers
         One value a row.
     statistic, permutations, seed
-        As for `permutation_test`; never exact.
+        As for `permutation_test`; never exact, and Kendall's for at most `MANY` patients.
 
     Returns
     -------
@@ -232,17 +236,19 @@ def maximum_statistic(
     Raises
     ------
     NotEstimableError
-        If there are fewer than four patients or all values of the outcome are equal.
+        If there are fewer than four patients, too many for Kendall's, or all values of the outcome are equal.
 
     References
     ----------
     Westfall PH, Young SS. Resampling-based multiple testing. Wiley 1993, algorithm 4.1, with correlations in the
-    place of P values.
+    place of P values. Hájek J, Šidák Z, Sen PK. Theory of rank tests. Academic Press 1999, section 6.1 (the limit).
     """
     columns = [as_numbers(outcome, "the outcome"), *(as_numbers(exposures[name], name) for name in exposures)]
     table = np.column_stack(columns)
     known = table[~np.isnan(table).any(axis=1)]
     pairs(known[:, 0], known[:, 0], statistic)
+    if len(known) > MANY and statistic == "kendall":
+        raise NotEstimableError(f"Kendall's correlation is not permuted with more than {MANY:,} patients")
     scores = np.array([_scores(column, statistic) for column in known[np.lexsort(known.T)].T])
     usable = np.flatnonzero(np.ptp(scores[1:], axis=1) > 0) + 1
     spread = {k: _numerators(scores[k], scores[k][None], statistic)[0] for k in (0, *usable)}
@@ -254,8 +260,14 @@ def maximum_statistic(
     order = np.argsort(-np.abs(observed), kind="stable")
     least = np.abs(observed[order])[:, None] - 1e-12
     beyond = np.zeros((2, len(usable)))
-    for part in _shuffled(np.random.default_rng(seed), scores[0], permutations) if len(usable) else ():
-        sizes = np.abs(correlations(part))[order]
+    rng = np.random.default_rng(seed)
+    if len(known) > MANY:
+        limit = np.atleast_2d(np.corrcoef(scores[usable])) / (len(known) - 1)
+        drawn = iter([rng.multivariate_normal(np.zeros(len(usable)), limit, permutations, method="eigh").T])
+    else:
+        drawn = map(correlations, _shuffled(rng, scores[0], permutations))
+    for part in drawn if len(usable) else ():
+        sizes = np.abs(part)[order]
         largest = np.maximum.accumulate(sizes[::-1])[::-1]  # of this correlation and all smaller ones
         beyond += (sizes >= least).sum(axis=1), (largest >= least).sum(axis=1)
     beyond[1] = np.maximum.accumulate(beyond[1])

@@ -11,7 +11,7 @@ FLOORS = (
     {"paths", "codebook", "expressions", "printed"},
     {"claims", "describe", "entailment", "granularity", "patterns", "reproduce", "samples"}
     | {"spreadsheet", "cells", "mapping", "lesions", "checks", "cohort", "redcap", "scores"}
-    | {"permutation", "association", "likelihood", "regression", "random_effects", "responses"}
+    | {"permutation", "jackknife", "association", "likelihood", "regression", "random_effects", "responses"}
     | {"intervals", "disclosure"},
     {"quantities", "arithmetic", "consistency", "audit", "statements", "joint", "fitting"}
     | {"reconstruct", "bounds", "conflicts", "simulate", "severity", "synthesis", "planning"}
