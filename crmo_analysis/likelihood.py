@@ -407,8 +407,13 @@ def without_exposure(model: str, y: np.ndarray, design: np.ndarray) -> Score:
 
 def score_statistics(score: Score, exposures: np.ndarray) -> np.ndarray:
     """Return the score statistic of every row of exposures, standard normal where there is no relation."""
+    return exposures @ score.residual / score_spreads(score, exposures)
+
+
+def score_spreads(score: Score, exposures: np.ndarray) -> np.ndarray:
+    """Return the standard deviation of the score of every row of exposures, where there is no relation."""
     crossing = exposures @ score.crossing
     variance = exposures**2 @ score.weight - np.einsum(
         "ij,ji->i", crossing, np.linalg.solve(score.information, crossing.T)
     )
-    return exposures @ score.residual / np.sqrt(variance)
+    return np.sqrt(variance)

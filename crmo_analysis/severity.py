@@ -13,8 +13,8 @@ import numpy as np
 import pandas as pd
 
 from crmo_analysis.association import correlate, leave_one_out
-from crmo_analysis.likelihood import score_statistics, without_exposure
-from crmo_analysis.permutation import STATISTICS, NotEstimableError, adjust, as_numbers
+from crmo_analysis.likelihood import score_spreads, score_statistics, without_exposure
+from crmo_analysis.permutation import MANY, STATISTICS, NotEstimableError, adjust, as_numbers
 from crmo_analysis.regression import outcome_for, p_text, regress, standardised
 
 COLUMNS = [
@@ -198,7 +198,8 @@ def specification_curve(
     All specifications use the patients with the exposure and every adjustment, so that they differ by choice
     alone. The joint test permutes what is left of the exposure after a linear regression on all adjustments, so
     that its relation to them stays; with none it permutes the exposure. Each specification is then summed up by
-    its score statistic, whose model without the exposure is the same for all permutations.
+    its score statistic, whose model without the exposure is the same for all permutations. With more than `MANY`
+    patients the statistics under permutation are drawn from their normal limit.
 
     Parameters
     ----------
@@ -240,8 +241,9 @@ def specification_curve(
     # Sorted, so that a table in another order gives the same permutations.
     order = np.lexsort([*masks.values(), *scores, *(column[known] for column in others), x[known]])
     patients = table[known].iloc[order]
-    many = _permuted(x[known][order], _numeric(patients, union), permutations, seed)
-    rows, statistics = [], []
+    is_large = len(patients) > MANY
+    many, residuals = _permuted(x[known][order], _numeric(patients, union), 0 if is_large else permutations, seed)
+    rows, statistics, scaled = [], [], []
     for outcome, (name, mask), adjusted in product(outcomes, masks.items(), adjustments):
         stay = ~mask[order] & patients[outcome].notna().to_numpy()
         cut = cuts.get(outcome)
@@ -250,33 +252,46 @@ def specification_curve(
                 continue
             settings = {"cut": cut, "per": per, "confidence": confidence}
             row = _row(patients[stay], model, outcome, exposure, list(adjusted), **settings, **_NO_RESAMPLING)
-            z = np.full(permutations + 1, np.nan)
+            z = np.full(len(many), np.nan)
             if not row["method"].startswith("not estimable"):
-                z = _statistics(patients[stay], model, outcome, adjusted, cut, many[:, stay])
+                z, parts = _statistics(patients[stay], model, outcome, adjusted, cut, many[:, stay])
+                scaled.append(np.zeros(len(patients)))
+                scaled[-1][stay] = parts
             statistics.append(z)
             rows.append(row | {"left_out": name, "z": z[0]})
     if not rows or np.isnan([row["z"] for row in rows]).all():
         reason = rows[0]["method"] if rows else "there is none"
         raise ValueError(f"none of {len(rows)} specifications can be estimated; the first: {reason}")
-    return _joint(pd.DataFrame(rows), np.array(statistics), int((~known).sum()))
+    statistics = np.array(statistics)
+    if is_large:
+        parts = np.array(scaled)
+        mean, covariance = parts @ (many[0] - residuals), parts @ parts.T * residuals.var(ddof=1)
+        drawn = np.full((len(rows), permutations), np.nan)
+        rng = np.random.default_rng(seed)
+        drawn[~np.isnan(statistics[:, 0])] = rng.multivariate_normal(mean, covariance, permutations, method="eigh").T
+        statistics = np.hstack([statistics, drawn])
+    return _joint(pd.DataFrame(rows), statistics, int((~known).sum()))
 
 
 _NO_RESAMPLING = {"resamples": 0, "permutations": 0, "seed": 0}
 
 
-def _permuted(x: np.ndarray, others: list[np.ndarray], permutations: int, seed: int) -> np.ndarray:
-    """Return the exposure, then the exposure with its residuals permuted."""
+def _permuted(x: np.ndarray, others: list[np.ndarray], permutations: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return the exposure, then the exposure with its residuals permuted; and the residuals."""
     design = np.column_stack([np.ones(len(x)), *others])
     expected = design @ np.linalg.lstsq(design, x)[0]
-    residuals = np.tile(x - expected, (permutations, 1))
-    return np.vstack([x, expected + np.random.default_rng(seed).permuted(residuals, axis=1)])
+    many = np.tile(x - expected, (permutations, 1))
+    return np.vstack([x, expected + np.random.default_rng(seed).permuted(many, axis=1)]), x - expected
 
 
-def _statistics(patients, model, outcome, adjusted, cut, many) -> np.ndarray:
+def _statistics(patients, model, outcome, adjusted, cut, many) -> tuple[np.ndarray, np.ndarray]:
+    """Return the statistic of every row of exposures; and what each patient's exposure counts in that of the first."""
     y = outcome_for(model, as_numbers(patients[outcome]), cut)
     design = standardised(np.column_stack([*_numeric(patients, adjusted), many[0]]))
     centred = many - many.mean(axis=1, keepdims=True)
-    return score_statistics(without_exposure(model, y, design[:, :-1]), centred)
+    score = without_exposure(model, y, design[:, :-1])
+    parts = (score.residual - score.residual.mean()) / score_spreads(score, centred[:1])
+    return score_statistics(score, centred), parts
 
 
 def _joint(rows: pd.DataFrame, statistics: np.ndarray, excluded: int) -> SpecificationCurve:

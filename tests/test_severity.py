@@ -14,6 +14,7 @@ import pytest
 import statsmodels.api as sm
 from scipy import stats
 
+from crmo_analysis import severity
 from crmo_analysis.likelihood import LIKELIHOODS, different, each, peak, score_statistics, separated, without_exposure
 from crmo_analysis.permutation import STATISTICS, NotEstimableError, adjust, permutation_test
 from crmo_analysis.regression import MODELS, p_text, regress, standardised
@@ -580,3 +581,21 @@ def test_sentence_of_a_specification():
     assert ", leaving out adults, for each SD (6.43) more of lesions, the expected global is" in sentence(
         curve.table.iloc[0]
     )
+
+
+def test_many_patients_have_the_joint_test_that_permutations_give(monkeypatch):
+    rng, n = np.random.default_rng(2), 800
+    age = rng.normal(10, 3, n)
+    lesions = 1 + rng.poisson(np.exp(1.2 + age / 20))
+    score = np.clip(np.round(age / 5 + rng.normal(2, 2, n)), 0, 10)
+    table = pd.DataFrame({"lesions": lesions, "score": score, "age": age})
+    how = {"adjustments": [[], ["age"]], "cuts": {"score": 5}, "permutations": 8_000}
+    how["left_out"] = {"nobody": [False] * n, "young": list(age < 6)}
+    permuted = severity.specification_curve(table, "lesions", ["score"], **how)
+    monkeypatch.setattr(severity, "MANY", 500)
+    drawn = severity.specification_curve(table, "lesions", ["score"], **how)
+    pd.testing.assert_frame_equal(drawn.table, permuted.table)
+    found = [[getattr(curve, f"p_{name}") for name in ("median", "mean", "share")] for curve in (drawn, permuted)]
+    assert found[0] == pytest.approx(found[1], abs=0.025)
+    assert 0.02 < min(found[1]) < max(found[1]) < 0.98
+    assert (drawn.permutations, drawn.median_z) == (8_000, pytest.approx(permuted.median_z))
