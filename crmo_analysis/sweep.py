@@ -273,6 +273,8 @@ def collect(notebook: Path, grid: Sequence[Mapping], rows: Mapping[int, Mapping]
     """
     import pandas as pd
 
+    from crmo_analysis.report import csv_text
+
     notebook, known = notebook.absolute(), read_parameters(notebook)
     varying = [name for name in grid[0] if len({json.dumps(values[name]) for values in grid}) > 1]
     runs, tables = [], {}
@@ -280,19 +282,18 @@ def collect(notebook: Path, grid: Sequence[Mapping], rows: Mapping[int, Mapping]
         name = run_name(notebook, values, fingerprint(notebook, values))
         row = rows.get(place, _row("waiting", ""))
         folder = out / "runs" / name
-        own = {"run": name} | {key: values[key] for key in varying}
+        own = {"run": name} | {key: str(values[key]) for key in varying}
         command = rerun_command(notebook, known, dict(values), folder)
         runs.append(own | dict(row) | {"command": command})
         if row["state"] == "done":
             for path in sorted((folder / "tables").rglob("*.csv")):
-                table = pd.read_csv(path)
+                table = pd.read_csv(path, dtype=str, keep_default_na=False)  # as it stands
                 for at, (key, value) in enumerate(own.items()):
-                    table.insert(at, key if key not in table else f"grid_{key}", str(value))
+                    table.insert(at, key if key not in table else f"grid_{key}", value)
                 tables.setdefault(path.stem, []).append(table)
     written = [out / "runs.csv"]
-    write_text_atomically(written[0], pd.DataFrame(runs).to_csv(index=False, lineterminator="\n"))
+    write_text_atomically(written[0], csv_text(pd.DataFrame(runs)))
     for name, parts in sorted(tables.items()):
         written.append(out / "tables" / f"{name}.csv")
-        whole = pd.concat(parts, ignore_index=True)
-        write_text_atomically(written[-1], whole.to_csv(index=False, lineterminator="\n"))
+        write_text_atomically(written[-1], csv_text(pd.concat(parts, ignore_index=True)))
     return written

@@ -118,6 +118,17 @@ def test_what_is_done_stays_done_and_a_failure_is_collected(notebook, tmp_path):
     assert collect(notebook, grid, again, out)[0].read_bytes() == bytes_before
 
 
+def test_tables_are_collected_as_they_stand_and_hold_no_formula(notebook, tmp_path):
+    text = notebook.read_text(encoding="utf-8").replace("{a * a}", "007").replace("{content}", "'=1+1")
+    notebook.write_text(text, encoding="utf-8")
+    grid, out = grid_of(notebook, 'a: [1]\nnames: [["=cmd", "-2"], ["+x"]]'), tmp_path / "out"
+    runs, squares = map(rows_of, collect(notebook, grid, dict(sweep(notebook, grid, out, jobs=1)), out))
+    assert [row["names"] for row in runs] == ["['=cmd', '-2']", "['+x']"]
+    assert [(row["square"], row["names"], row["content"]) for row in squares] == [
+        ("007", "'=cmd+-2", "'=1+1"), ("007", "'+x", "'=1+1"),
+    ]  # fmt: skip
+
+
 def test_another_input_file_is_another_run(notebook, tmp_path):
     (tmp_path / "in.txt").write_text("first", encoding="utf-8")
     grid = grid_of(notebook, "file: [in.txt]")
