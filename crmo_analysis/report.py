@@ -253,7 +253,7 @@ def bounds_text(found: Bounds) -> str:
 def csv_text(frame: pd.DataFrame) -> str:
     """Write a table as CSV, the same bytes on every system; no cell of text is a formula to a spreadsheet."""
     buffer = io.StringIO(newline="")
-    texts = [name for name in frame if frame[name].map(type).eq(str).any()]
+    texts = [name for name in frame if any(isinstance(value, str) for value in frame[name])]
     frame.assign(**{name: frame[name].map(neutral) for name in texts}).to_csv(
         buffer, index=False, lineterminator="\n", float_format="%.6g"
     )

@@ -17,6 +17,7 @@ from crmo_analysis.run import execute, output_files
 listeners = []
 # What these say cannot change a result.
 _WITHOUT_EFFECT = {"cli", "tasks", "sweep", "explore", "outline", "manuscript", "website", "webpages", "exhibits"}
+_WITHOUT_EFFECT |= {"messages", "study_commands", "patient_commands"}
 
 
 def notebook_studies(root=ROOT):

@@ -46,6 +46,7 @@ ONE_THREAD |= {"JE_ARROW_MALLOC_CONF": "background_thread:false"}
 # These read the command line, start this server or come after a run; no notebook of the collection needs them.
 _NOT_PRELOADED = {"cli", "progress", "run", "sweep", "tasks", "warm", "explore", "comparison_report"}
 _NOT_PRELOADED |= {"exhibits", "webpages", "website", "tables", "numbers", "outline", "manuscript"}
+_NOT_PRELOADED |= {"messages", "study_commands", "patient_commands"}
 _LONGEST_FOLDER = 75  # for sockets in a folder below it
 
 _lock = threading.Lock()

@@ -31,7 +31,8 @@ def folder(tmp_path, monkeypatch):
 def project(folder):
     """A project of its own, with a copy of the code that runs notebooks."""
     (folder / "crmo_analysis").mkdir()
-    for name in ("__init__", "paths", "parameters", "run", "warm", "tasks", "progress", "cli"):
+    modules = ("__init__", "paths", "parameters", "run", "warm", "tasks", "progress")
+    for name in (*modules, "messages", "study_commands", "patient_commands", "cli"):
         code = (PACKAGE / f"{name}.py").read_text(encoding="utf-8")
         # These notebooks need no statistics, and every command here loads the libraries anew.
         code = re.sub(r'    "(scipy|seaborn|statsmodels)[.\w]*",\n', "", code)
@@ -84,7 +85,8 @@ def test_help_names_the_commands_and_imports_nothing_heavy():
 @pytest.mark.parametrize("command", ["reproduce", "audit"])
 def test_an_unknown_study_is_an_error_with_a_suggestion(command, monkeypatch, project):
     monkeypatch.setattr("crmo_analysis.cli.ROOT", project)
-    monkeypatch.setattr("crmo_analysis.cli.PUBLISHED", project / "data/published")
+    for module in ("cli", "study_commands"):
+        monkeypatch.setattr(f"crmo_analysis.{module}.PUBLISHED", project / "data/published")
     for study in ("alpha", "beta"):
         (project / "data/published" / study / "study.yaml").touch()
     result = crmo(command, "alpah")

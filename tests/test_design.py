@@ -19,7 +19,7 @@ FLOORS = (
     {"warm", "parameters", "run", "report", "canvas", "figures", "notebook", "datapackage", "effects", "evidence"}
     | {"comparison_report", "explore", "exhibits", "webpages", "website"}
     | {"tables", "numbers", "outline", "manuscript"},
-    {"tasks", "progress", "sweep", "cli"},
+    {"tasks", "progress", "sweep", "messages", "study_commands", "patient_commands", "cli"},
 )
 FLOOR = {module: number for number, modules in enumerate(FLOORS) for module in modules}
 MODULES = {path.stem: ast.parse(path.read_text(encoding="utf-8")) for path in paths.PACKAGE.glob("[a-z]*.py")}

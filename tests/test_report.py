@@ -1,5 +1,6 @@
 """Tables: the ledger, the scoreboard, and a study's descriptive tables."""
 
+import pandas as pd
 import pytest
 
 from crmo_analysis import paths, report
@@ -70,3 +71,7 @@ def test_rounding_differences_are_exact():
     frame = report.rounding(audit_study(read_study("sag_2019")))
     row = frame[frame["printed"] == 19.8].iloc[0]
     assert (row["x_of_n"], row["exact"], row["difference"], row["rule"]) == ("3/15", 20.0, -0.2, "")
+
+
+def test_an_empty_table_of_text_is_written():
+    assert report.csv_text(pd.DataFrame({"a": pd.array([], "string"), "b": pd.Series([], dtype="str")})) == "a,b\n"

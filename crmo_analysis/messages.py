@@ -1,0 +1,50 @@
+"""What the command says, and what it says when something is wrong."""
+
+import difflib
+from contextlib import contextmanager
+from pathlib import Path
+
+import click
+
+
+class Stopped(click.ClickException):
+    """A message in place of the way through the program: a notebook failed."""
+
+    def show(self, file=None):
+        """Print the message; it says by itself what went wrong and what to do next."""
+        click.echo(f"crmo: {self.format_message()}", err=True, file=file)
+
+
+class Wrong(Stopped):
+    """Something that the person who typed the command can put right."""
+
+    exit_code = 2
+
+
+@contextmanager
+def plain_errors(*kinds):
+    """Show errors of these kinds as a message, without the way through the program."""
+    try:
+        yield
+    except kinds as error:
+        raise Wrong(str(error)) from None
+
+
+def check_studies(studies, known):
+    """Refuse a study that is not known, with a suggestion."""
+    for study in studies:
+        if study not in known:
+            close = difflib.get_close_matches(study, known, n=1)
+            hint = f" Did you mean {close[0]}?" if close else ""
+            raise Wrong(f"there is no study {study!r}.{hint} The studies are: {', '.join(known) or 'none'}.")
+
+
+def counted(number, noun):
+    """Write a number with its noun."""
+    return f"{number} {noun}{'' if number == 1 else 's'}"
+
+
+def short(path):
+    """Write a path without the folders above the one we are in."""
+    path, here = Path(path).absolute(), Path.cwd()
+    return path.relative_to(here) if path.is_relative_to(here) else path
