@@ -151,10 +151,10 @@ class Watch:
         return found
 
     def said(self) -> str:
-        tenth, last = self.seen[len(self.seen) // 10], self.seen[-2]
+        tenth, last = (self.seen[len(self.seen) * share // 100] for share in (10, 90))
         return (
-            f"the program: {tenth[0]:.0f} MB and {tenth[1]} open files after a tenth, {last[0]:.0f} MB and {last[1]} at"
-            f" the end; a kernel: {self.private:.0f} MB of its own, {self.largest:.0f} MB with what all share"
+            f"the program: {tenth[0]:.0f} MB and {tenth[1]} open files after a tenth of the time, {last[0]:.0f} MB and"
+            f" {last[1]} after nine; a kernel: {self.private:.0f} MB of its own, {self.largest:.0f} MB with what all share"
         )
 
 
