@@ -8,6 +8,7 @@ a hang is more than a second. Both are kept in `results/fuzz/`, to be tried alon
 """
 
 import argparse
+import io
 import json
 import random
 import sys
@@ -18,13 +19,17 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import pandas as pd
+
 from crmo_analysis import paths
 from crmo_analysis.bounds import parse_question
 from crmo_analysis.claims import ClaimsError, read_study
 from crmo_analysis.codebook import CodebookError, read_codebook
 from crmo_analysis.cohort import read_cohort
+from crmo_analysis.disclosure import ReleaseError, releases
 from crmo_analysis.expressions import ExpressionError, parse
 from crmo_analysis.mapping import read_mapping
+from crmo_analysis.outline import ManuscriptError, read_outline
 from crmo_analysis.parameters import NotebookError, read_parameters
 from crmo_analysis.printed import PrintedError, parse_date, parse_printed
 from crmo_analysis.responses import read_responses
@@ -33,6 +38,7 @@ from crmo_analysis.sweep import SweepError, read_grid
 
 CODEBOOK = read_codebook()
 LESIONS = read_codebook(section="lesions")
+RELEASE = b'variable,value,n\nSpine,20/54 (37.0 %),54\n"Age, years",7.5,50\n'
 NOTEBOOK = paths.ROOT / "notebooks" / "70_pooled_response.ipynb"
 NASTY = [
     b"\x00", b"\xff\xfe", b"\xef\xbb\xbf", b"\r", b"\n\n", b'"', b"'", b",", b";", b"\t", b"(", b")", b"((((((((", b"~~~~",
@@ -85,6 +91,35 @@ def of_study(folder: Path, name: str) -> Callable[[bytes], object]:
     return run
 
 
+def of_lesions(folder: Path) -> Callable[[bytes], object]:
+    """Return a reader of a table of lesions beside a sound table of patients."""
+    patients = folder / "patients.csv"
+    patients.write_text("patient,male\n1,yes\n2,no\n", encoding="utf-8")
+    return of_file(folder, "lesions.csv", lambda path: read_cohort(patients, lesions=path))
+
+
+def of_outline(folder: Path) -> Callable[[bytes], object]:
+    """Return a reader of what a manuscript consists of, in a project of its own."""
+    for name in ("data", "notebooks"):
+        (folder / name).symlink_to(paths.ROOT / name)
+    return of_file(folder, "manuscript.yml", lambda path: read_outline(folder))
+
+
+def of_release(folder: Path) -> Callable[[bytes], object]:
+    """Return a reader of a table that is compared with an earlier one."""
+    for name in ("earlier", "later"):
+        (folder / name).mkdir()
+    (folder / "earlier" / "t.csv").write_bytes(RELEASE)
+    return of_file(folder / "later", "t.csv", lambda path: releases(folder / "earlier", folder / "later", 5))
+
+
+def made(write: Callable[[pd.DataFrame, io.BytesIO], None]) -> bytes:
+    """Return a file of another format than text."""
+    content = io.BytesIO()
+    write(pd.DataFrame({"patient": ["1", "2"], "male": ["yes", "no"], "age_onset": [7.5, 9.0]}), content)
+    return content.getvalue()
+
+
 def targets(folder: Path) -> dict[str, Target]:
     claims = (paths.PUBLISHED / "sag_2019" / "claims.csv").read_text(encoding="utf-8").splitlines()
     words = [line.rsplit(",", 4)[1].encode() for line in claims[1:]]
@@ -96,6 +131,7 @@ def targets(folder: Path) -> dict[str, Target]:
     simm = [(paths.PUBLISHED / "simm_2008" / name).read_bytes() for name in ("claims.csv", "study.yaml")]
     cells = [{"cell_type": "code", "metadata": {"tags": ["parameters"]}, "source": "a = 1  # x\nb = [True]  # y"}]
     small = json.dumps({"cells": cells, "metadata": {}, "nbformat": 4, "nbformat_minor": 5}).encode()
+    outline = (paths.ROOT / "manuscript.yml").read_text(encoding="utf-8")
     responses = (paths.PUBLISHED / "bisphosphonate_response.csv").read_bytes()
     cohort = (CohortError,)
     return {
@@ -117,6 +153,23 @@ def targets(folder: Path) -> dict[str, Target]:
             of_file(folder, "g.yaml", lambda p: read_grid(p, NOTEBOOK)), (SweepError, NotebookError), [grid], 0.01
         ),
         "notebook": Target(of_file(folder, "n.ipynb", read_parameters), (NotebookError,), [small], 0.005),
+        "lesions": Target(of_lesions(folder), cohort, [b"patient,bone\n1,femur_left\n1,T7\n2,pelvis\n"], 0.01),
+        "excel": Target(
+            of_file(folder, "c.xlsx", read_cohort),
+            cohort,
+            [made(lambda table, place: table.to_excel(place, index=False))],
+            0.003,
+        ),
+        "parquet": Target(
+            of_file(folder, "c.parquet", read_cohort),
+            cohort,
+            [made(lambda table, place: table.to_parquet(place))],
+            0.01,
+        ),
+        "outline": Target(
+            of_outline(folder), (ManuscriptError,), [outline.encode(), outline.partition("tables:")[0].encode()], 0.002
+        ),
+        "release": Target(of_release(folder), (ReleaseError,), [RELEASE], 0.005),
         "claims": Target(of_study(folder, "claims.csv"), (ClaimsError, CodebookError), [simm[0]], 0.005),
         "study": Target(of_study(folder, "study.yaml"), (ClaimsError, CodebookError), [simm[1]], 0.005),
     }

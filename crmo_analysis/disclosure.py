@@ -19,6 +19,10 @@ _COUNTS = re.compile(r"(\w+_)?(n|x|count|events|excluded|patients)")  # columns 
 _AT_ONCE = 50_000
 
 
+class ReleaseError(ValueError):
+    """A file of a release is not the table that it should be."""
+
+
 def hidden(counts: Sequence[int], smallest: int) -> list[bool]:
     """Say which parts of a whole to hide.
 
@@ -172,21 +176,36 @@ def releases(earlier: Path, later: Path, smallest: int) -> tuple[int, pd.DataFra
     -------
     int, DataFrame
         How many tables both have; `table` and the columns of `differences`.
+
+    Raises
+    ------
+    ReleaseError
+        If a file cannot be read.
     """
     compared, found = 0, []
     for path in sorted(later.rglob("*.csv")):
         name = path.relative_to(later)
         if (earlier / name).is_file() and _is_of_patients(path):
-            pair = [pd.read_csv(file, dtype=str, keep_default_na=False) for file in (earlier / name, path)]
-            # A sweep names a run by the content of its files, which is another one in a later release.
-            pair = [table.drop(columns="run", errors="ignore") for table in pair]
             compared += 1
-            found.append(differences(*pair, smallest).assign(table=name.as_posix()))
+            found.append(differences(_read(earlier / name), _read(path), smallest).assign(table=name.as_posix()))
     columns = ["table", "row", "column", "earlier", "later"]
     return compared, pd.concat(found, ignore_index=True)[columns] if found else pd.DataFrame(columns=columns)
+
+
+def _read(path: Path) -> pd.DataFrame:
+    try:
+        table = pd.read_csv(path, dtype=str, keep_default_na=False)
+    except (OSError, ValueError) as error:
+        raise ReleaseError(f"{path}: cannot be read as a table: {' '.join(str(error).split())[:200]}") from None
+    # A sweep names a run by the content of its files, which is another one in a later release.
+    return table.drop(columns="run", errors="ignore").fillna("")
 
 
 def _is_of_patients(path: Path) -> bool:
     """Say whether a table is of user data, or does not say."""
     notes = path.with_suffix(".json")
-    return not notes.is_file() or json.loads(notes.read_text(encoding="utf-8")).get("source") in (None, "user data")
+    try:
+        said = json.loads(notes.read_text(encoding="utf-8")) if notes.is_file() else None
+    except (OSError, ValueError, RecursionError):
+        raise ReleaseError(f"{notes}: cannot be read as JSON") from None
+    return not isinstance(said, dict) or said.get("source") in (None, "user data")

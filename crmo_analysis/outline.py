@@ -145,9 +145,9 @@ def read_outline(root: Path = paths.ROOT, journal: str = "") -> Outline:
         if item.output in seen and item.number.split()[0] == seen[item.output].split()[0]:
             wrong(item.number, f"{item.output} is {seen[item.output]} already; keep one of the two")
         seen.setdefault(item.output, item.number)
-    text = root / content.get("text", _DEFAULT_TEXT)
-    if not text.is_file():
-        wrong("text", f"there is no file {content.get('text', _DEFAULT_TEXT)}")
+    text = root / str(content.get("text", _DEFAULT_TEXT))
+    if not paths.is_file(text):
+        wrong("text", f"there is no file {str(content.get('text', _DEFAULT_TEXT))[:100]}")
     if not figures and not tables and not problems:
         wrong("", "has neither figures nor tables")
     _raise(problems)

@@ -14,6 +14,25 @@ RESULTS = ROOT / "results"
 COHORTS = DATA / "cohorts"
 
 
+def is_file(text):
+    """Say whether a text is the path of a file.
+
+    Parameters
+    ----------
+    text : object
+        Anything; only a text can be one.
+
+    Returns
+    -------
+    bool
+        False as well for what no path can be: too long, or with a NUL.
+    """
+    try:
+        return isinstance(text, str | Path) and bool(str(text)) and Path(text).is_file()
+    except (OSError, ValueError):
+        return False
+
+
 def write_bytes_atomically(path, data):
     """Write a file so that a reader sees the old content or the new, never a part.
 

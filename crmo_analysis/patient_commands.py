@@ -105,9 +105,10 @@ def disclosure(earlier, later, smallest):
 
     Who sees both learns about those patients: show one of them, or wait until more have come.
     """
-    from crmo_analysis.disclosure import releases
+    from crmo_analysis.disclosure import ReleaseError, releases
 
-    compared, found = releases(earlier, later, smallest)
+    with plain_errors(ReleaseError):
+        compared, found = releases(earlier, later, smallest)
     if not compared:
         raise Wrong(f"{earlier} and {later} have no table of patients with the same name. Give two folders of --out.")
     for (table, column, before, after), rows in found.groupby(["table", "column", "earlier", "later"], sort=False):

@@ -20,7 +20,7 @@ import yaml
 from crmo_analysis import __version__
 from crmo_analysis.codebook import read_yaml
 from crmo_analysis.parameters import NotebookError, check_values, read_parameters
-from crmo_analysis.paths import PACKAGE, ROOT, write_text_atomically
+from crmo_analysis.paths import PACKAGE, ROOT, is_file, write_text_atomically
 from crmo_analysis.run import TIME_LIMIT, NotebookFailed, execute, rerun_command
 
 MOST_RUNS = 100_000
@@ -83,14 +83,7 @@ def read_grid(path: Path, notebook: Path) -> list[dict]:
 
 def _absolute(value: object) -> object:
     """Return the full path of a file, so that a worker elsewhere finds it."""
-    return str(Path(value).absolute()) if _is_file(value) else value
-
-
-def _is_file(value: object) -> bool:
-    try:
-        return isinstance(value, str) and bool(value) and Path(value).is_file()
-    except (OSError, ValueError):  # too long for a name, or with a NUL
-        return False
+    return str(Path(value).absolute()) if is_file(value) else value
 
 
 def fingerprint(notebook: Path, values: Mapping) -> dict[str, str]:
@@ -103,7 +96,7 @@ def fingerprint(notebook: Path, values: Mapping) -> dict[str, str]:
     """
     if not notebook.is_file():
         raise SweepError(f"{notebook} is not there")
-    files = [Path(value) for value in values.values() if _is_file(value)]
+    files = [Path(value) for value in values.values() if is_file(value)]
     inputs = {str(path): _hash(path.read_bytes()) for path in files}
     return {"version": __version__, "code": _code(), "notebook": _hash(notebook.read_bytes()), **inputs}
 
