@@ -237,7 +237,7 @@ def showable(
         said.append(f"Fewer than {few} patients lack {', '.join(adjustment)} only; they are left out everywhere.")
     reasons = {name: disclosure.too_few(table, [outcome, name, *adjustment], few) for name in exposures}
     if reasons[exposures[0]]:
-        raise SettingError(f"{reasons[exposures[0]]}; choose other variables, or let suppress be false")
+        raise SettingError(f"{reasons[exposures[0]]}; choose other variables")
     kept = [name for name in exposures if not reasons[name]]
     said += [f"{name} is not analysed: {reason}." for name, reason in reasons.items() if reason]
     if cut is not None:
