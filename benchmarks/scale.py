@@ -222,33 +222,44 @@ def patients_table(folder: Path, sizes: list[int], repeats: int) -> pd.DataFrame
     return table
 
 
-COLOURS = {"crmo": "#0072B2", "papermill": "#D55E00", "jupyter": "#CC79A7", "nbclient": "#009E73", "floor:": "#666666"}
+STYLES = {
+    "crmo": ("#0072B2", "-", "crmo"),
+    "papermill": ("#D55E00", "--", "papermill, called once a run"),
+    "jupyter": ("#CC79A7", ":", "jupyter nbconvert, called once a run"),
+    "nbclient,": ("#009E73", "-.", "nbclient, one process"),
+    "floor:": ("#888888", "-", "the cells in one warm interpreter"),
+}
 
 
 def draw(runs: pd.DataFrame, patients: pd.DataFrame, path: Path) -> None:
-    """Draw time against number of runs, and against patients."""
+    """Draw time against number of runs, and against patients; what was timed has a dot."""
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(7.2, 3.4), dpi=200, layout="constrained")
+    figure = Figure(figsize=(7.2, 3.7), dpi=200, layout="constrained")
     left, right = figure.subplots(1, 2)
-    span = np.array([1, runs["runs"].max()])
-    for way, rows in runs.groupby("way", sort=False):
-        colour = COLOURS[way.split(" ")[0].rstrip(",")]
-        if len(rows) > 1:
-            left.plot(rows["runs"], rows["seconds"], "o-", color=colour, ms=4, label=way)
-        else:
-            left.plot(span, span * rows["seconds a run"].iloc[0], ":", color=colour, label=f"{way} (so many times one)")
-    for way, rows in patients.groupby("way", sort=False):
-        is_floor = way.startswith("floor")
-        colour = COLOURS[way.split(" ")[0]]
-        right.plot(rows["patients"], rows["seconds"], ":" if is_floor else "o-", color=colour, ms=4, label=way)
-    left.set(xlabel="runs of a small notebook, 54 patients", ylabel="seconds on one core", title="Many runs")
-    right.set(xlabel="patients, one run", title="Many patients")
-    for axes in (left, right):
+    span = np.geomspace(1, runs["runs"].max(), 4)
+    for axes, table, across in ((left, runs, "runs"), (right, patients, "patients")):
+        for way, rows in table.groupby("way", sort=False):
+            colour, line, label = STYLES[way.split(" ")[0]]
+            at, seconds = rows[across].to_numpy(), rows["seconds"].to_numpy()
+            if axes is left and len(rows) == 1:
+                axes.plot(span, span * rows["seconds a run"].iloc[0], line, color=colour, lw=1.3)
+            else:
+                axes.plot(at, seconds, line, color=colour, lw=1.6)
+            axes.plot(at, seconds, "o", color=colour, ms=3.5)
+            if axes is left:
+                axes.plot([], [], line, color=colour, label=label)
         axes.set(xscale="log", yscale="log")
+        for axis in (axes.xaxis, axes.yaxis):
+            axis.set_major_formatter(lambda value, _: f"{value:,.0f}" if value >= 1 else f"{value:g}")
+        axes.minorticks_off()
+        axes.tick_params(labelsize=8)
         axes.grid(color="#e5e5e5", lw=0.5)
         axes.spines[["top", "right"]].set_visible(False)
-        axes.legend(frameon=False, fontsize=6.5)
+    left.set_xlabel("runs of a small notebook, 54 patients", fontsize=8)
+    right.set_xlabel("patients of one run", fontsize=8)
+    left.set_ylabel("seconds on one core", fontsize=8)
+    figure.legend(loc="outside lower center", ncols=3, frameon=False, fontsize=7.5)
     figure.savefig(path, metadata={"Software": None})
 
 
