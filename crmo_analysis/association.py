@@ -107,10 +107,9 @@ def correlate(
 def _correlate_many(x: np.ndarray, y: np.ndarray, excluded: int, statistic: str, confidence: float) -> Correlation:
     estimate, without = without_each(x, y, statistic)
     p, method = _approximate(x, y, statistic, estimate)
-    known = without[~np.isnan(without)]
-    error = math.sqrt((len(known) - 1) * known.var()) / max(1 - estimate**2, 1e-300)
-    low, high, words = math.nan, math.nan, "interval not estimable: the estimate is 1 or -1"
-    if abs(estimate) < 1:
+    error = math.sqrt((len(x) - 1) * without.var()) / max(1 - estimate**2, 1e-300)
+    low, high, words = math.nan, math.nan, "interval not estimable: one patient makes the correlation"
+    if abs(estimate) < 1 and not np.isnan(error):
         half = ndtri(0.5 + confidence / 2) * error
         low, high = (math.tanh(math.atanh(estimate) + side * half) for side in (-1, 1))
         words = "interval of Fisher's z with the jackknife's standard error"

@@ -215,9 +215,11 @@ def _own(fact: Fact, table: pd.DataFrame) -> dict:
     n, outside = len(known), int((~group.fillna(True).astype(bool)).sum())
     row = {"cohort_n": n, "excluded": int(group.isna().sum() + inside.sum() - n), "cells": [n, inside.sum(), outside]}
     row["groups"] = [_sides(group)]
+    row["known"] = inside & of.notna()
     if fact.statistic == "share":
         x = int(known.sum())
-        groups = [*row["groups"], _sides(group & of.astype("boolean"))]
+        holds = of.astype("boolean")
+        groups = [*row["groups"], _sides(group & holds), _sides(group & ~holds)]
         return row | {"cohort_x": x, "cells": [*row["cells"], x, n - x], "groups": groups}
     values = np.sort(known.to_numpy(dtype=float))
     row |= {"values": values, "cohort_min": values[0], "cohort_max": values[-1]} if n else {}
@@ -238,11 +240,15 @@ def _withhold(rows: Sequence[tuple[Fact, dict]], smallest: int) -> None:
         if any(0 < cell < smallest for cell in row.pop("cells")):
             row["withheld"] = f"fewer than {smallest}, or all but as few"
     _withhold_beside(rows, smallest)
-    told = [(row, row.pop("groups")) for _, row in rows]
-    shown = [(row, group) for row, groups in told for group in groups if smallest and not row["withheld"]]
-    for smaller, larger in nearly_the_same([group for _, group in shown], smallest):
-        if not shown[smaller][0]["withheld"] and not shown[larger][0]["withheld"]:
-            shown[smaller][0]["withheld"] = f"fewer than {smallest} less than in another row"
+    told: dict[object, list] = {"": [(row, group) for _, row in rows for group in row.pop("groups")]}
+    for fact, row in rows:  # of whom a value is known matters beside another group with the same value
+        known = row.pop("known").to_numpy(dtype=bool)
+        told.setdefault((fact.claim.of, fact.claim.patients), []).append((row, (known, ~known)))
+    for groups in told.values() if smallest else ():
+        shown = [(row, group) for row, group in groups if not row["withheld"]]
+        for smaller, larger in nearly_the_same([group for _, group in shown], smallest):
+            if not shown[smaller][0]["withheld"] and not shown[larger][0]["withheld"]:
+                shown[smaller][0]["withheld"] = f"fewer than {smallest} less than in another row"
     _withhold_beside(rows, smallest)
     for fact, row in rows:
         if fact.statistic == "range" and smallest:

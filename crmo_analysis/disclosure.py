@@ -14,7 +14,7 @@ import pandas as pd
 
 FEWEST_FREE = 10  # degrees of freedom of a model that is shown
 _SHARE = re.compile(r"(\d+)/(\d+)( .*)?", re.DOTALL)
-_NUMBER = re.compile(r"[-+.\d].*", re.DOTALL)
+_MEASURED = re.compile(r"[-+]?\d*\.\d+.*|\d+/\d+.*|[-+]?\d+(\.\d*)?e.*", re.DOTALL)  # or counted
 _COUNTS = re.compile(r"(\w+_)?(n|x|count|events|excluded|patients)")  # columns of counts
 _AT_ONCE = 50_000
 
@@ -37,12 +37,15 @@ def hidden(counts: Sequence[int], smallest: int) -> list[bool]:
     -------
     list of bool
         With those counts, so many of the next larger ones that the hidden are two parts or more and `smallest`
-        patients or more together: a single one would follow by subtraction. Parts without patients are shown.
+        patients or more together: a single one would follow by subtraction. Parts without patients are shown, unless
+        the whole is so small: then none is.
 
     References
     ----------
     Hundepool A, et al. Statistical disclosure control. Wiley 2012, section 4 (secondary suppression).
     """
+    if 0 < sum(counts) < smallest:
+        return [True] * len(counts)
     order = sorted((count, place) for place, count in enumerate(counts) if count > 0)
     chosen = [place for count, place in order if count < smallest]
     for _, place in order:
@@ -106,7 +109,8 @@ def too_few(table: pd.DataFrame, names: Sequence[str], smallest: int) -> str:
     """
     if not smallest:
         return ""
-    known = table[list(names)].dropna()
+    names = list(dict.fromkeys(names))
+    known = table[names].dropna()
     if len(known) - len(names) < FEWEST_FREE:
         return f"fewer than {FEWEST_FREE + len(names)} patients have {', '.join(names)}"
     coarse = [name for name in names if known[name].nunique() <= 2 or not pd.api.types.is_numeric_dtype(known[name])]
@@ -116,6 +120,22 @@ def too_few(table: pd.DataFrame, names: Sequence[str], smallest: int) -> str:
         if counts.min() < smallest:
             return f"fewer than {smallest} patients share a value of {' and '.join(pair)}"
     return ""
+
+
+def too_few_together(table: pd.DataFrame, outcome: str, exposures: Sequence[str], smallest: int) -> str:
+    """Say why results on those who have several exposures would tell of few patients, beside results on each."""
+    complete = table.dropna(subset=[outcome, *exposures])
+    for name in exposures if smallest else ():
+        if reason := too_few(complete, [outcome, name], smallest):
+            return reason
+        if 0 < lack_only(table, [outcome, name], exposures) < smallest:
+            return f"fewer than {smallest} patients who have {name} lack another"
+    return ""
+
+
+def lack_only(table: pd.DataFrame, have: Sequence[str], lack: Sequence[str]) -> int:
+    """Count the patients who have values of some columns and lack one of others."""
+    return int((table[list(have)].notna().all(axis=1) & table[list(lack)].isna().any(axis=1)).sum())
 
 
 def inner_share(n: int, smallest: int) -> float:
@@ -129,7 +149,8 @@ def differences(earlier: pd.DataFrame, later: pd.DataFrame, smallest: int) -> pd
     Parameters
     ----------
     earlier, later : DataFrame
-        Of text, as read from a file. Rows belong together by the first columns that tell them apart in both.
+        Of text, as read from a file. Rows belong together by the first columns that tell them apart in both, counts
+        and decimals aside; where nothing does, by their order.
     smallest : int
         So large a difference is enough to be shown.
 
@@ -140,7 +161,12 @@ def differences(earlier: pd.DataFrame, later: pd.DataFrame, smallest: int) -> pd
     """
     found, shared = [], [name for name in earlier if name in later]
     keys = _keys(earlier, later, shared)
-    both = later.merge(earlier, on=keys, suffixes=("", " earlier"), how="inner") if keys else later.iloc[:0]
+    place = "place among equals"
+    earlier, later = (
+        table.assign(**{place: table.groupby(keys).cumcount() if keys else range(len(table))})
+        for table in (earlier, later)
+    )
+    both = later.merge(earlier, on=[*keys, place], suffixes=("", " earlier"), how="inner")
     for name in (name for name in shared if name not in keys):
         for row in both.to_dict("records"):
             pair = [_counts(name, row[name + end]) for end in (" earlier", "")]
@@ -152,14 +178,15 @@ def differences(earlier: pd.DataFrame, later: pd.DataFrame, smallest: int) -> pd
 
 
 def _keys(earlier: pd.DataFrame, later: pd.DataFrame, shared: Sequence[str]) -> list[str]:
-    """Return the first columns without numbers that tell rows apart; none if nothing does."""
+    """Return the first columns, without counts and decimals, that tell rows apart; all such if none do."""
     keys = []
     for name in shared:
-        if not any(_NUMBER.fullmatch(value) for table in (earlier, later) for value in table[name]):
+        values = {value for table in (earlier, later) for value in table[name]}
+        if not _COUNTS.fullmatch(name) and not any(_MEASURED.fullmatch(value) for value in values):
             keys.append(name)
             if not any(table.duplicated(keys).any() for table in (earlier, later)):
-                return keys
-    return []
+                break
+    return keys
 
 
 def _counts(column: str, text: str) -> tuple[int, ...]:

@@ -8,7 +8,7 @@ import math
 from collections.abc import Sequence
 from fractions import Fraction
 from functools import cache
-from threading import Event, Thread
+from threading import TIMEOUT_MAX, Event, Thread
 from time import monotonic
 
 import numpy as np
@@ -326,7 +326,7 @@ def solve(
 
 def _stop_after(solver: cp_model.CpSolver, seconds: float, is_over: Event) -> None:
     """Stop a search: the solver itself would go by the time of day, which can be set."""
-    if not is_over.wait(seconds):
+    if not is_over.wait(min(seconds, TIMEOUT_MAX)):
         while not is_over.wait(0.05):  # it may not have begun
             solver.stop_search()
 

@@ -166,12 +166,15 @@ def patients(
     is_own = source == "user data"
     what = "your cohort" if is_own else f"a **{made}** table, of which no row was observed in a patient"
     doubts = thin(read) if is_own else ()
-    notes = [f"{len(read.patients)} patients: {what}.", *read.notes, *map(str, (*read.warnings, *doubts))]
+    notes, said = [f"{len(read.patients)} patients: {what}.", *read.notes], list(map(str, (*read.warnings, *doubts)))
     if is_own and suppress:
+        if said:
+            notes.append(f"Warnings about the file: {len(said)}; crmo validate lists them.")
+        said = []
         notes.append(f"Single patients, and findings of fewer than {smallest} patients, are not shown.")
     elif is_own:
         notes.append("By choice, single patients and small counts are shown: results of this run identify patients.")
-    show_list(notes)
+    show_list([*notes, *said])
     hides = is_own and suppress
     return Patients(read.patients, source, hides, smallest if hides else 0)
 
@@ -231,18 +234,18 @@ def showable(
     table, few, said = people.table, people.smallest, []
     if not few:
         return table, list(exposures), cut
-    known, complete = (table[names].notna().all(axis=1) for names in _pair_and_all(outcome, exposures[0], adjustment))
-    if 0 < (known & ~complete).sum() < few:
-        table = table[complete | ~known]
+    main = exposures[0]
+    if 0 < disclosure.lack_only(table, [outcome, main], adjustment) < few:
+        table = table[table[[outcome, main]].isna().any(axis=1) | table[list(adjustment)].notna().all(axis=1)]
         said.append(f"Fewer than {few} patients lack {', '.join(adjustment)} only; they are left out everywhere.")
-    reasons = {name: disclosure.too_few(table, [outcome, name, *adjustment], few) for name in exposures}
-    if reasons[exposures[0]]:
-        raise SettingError(f"{reasons[exposures[0]]}; choose other variables")
+    reasons = {name: _reason(table, outcome, name, adjustment, few) for name in exposures}
+    if reasons[main]:
+        raise SettingError(f"{reasons[main]}; choose other variables")
     kept = [name for name in exposures if not reasons[name]]
     said += [f"{name} is not analysed: {reason}." for name, reason in reasons.items() if reason]
     if cut is not None:
         severe = table.assign(**{outcome: (table[outcome] >= cut).astype("boolean")})
-        if any(disclosure.too_few(severe, [outcome, name, *adjustment], few) for name in kept):
+        if any(_reason(severe, outcome, name, adjustment, few) for name in kept):
             cut = None
             said.append(f"{outcome} is not cut into yes and no: fewer than {few} patients would share a value.")
     if said:
@@ -250,8 +253,12 @@ def showable(
     return table, kept, cut
 
 
-def _pair_and_all(outcome: str, exposure: str, adjustment: Sequence[str]) -> tuple[list[str], list[str]]:
-    return [outcome, exposure], [outcome, exposure, *adjustment]
+def _reason(table: pd.DataFrame, outcome: str, name: str, adjustment: Sequence[str], few: int) -> str:
+    """Say why models of an exposure, with and without adjustment, would tell of few patients."""
+    if 0 < disclosure.lack_only(table, [outcome, name], adjustment) < few:
+        return f"fewer than {few} patients who have {name} lack the adjustment"
+    alone = disclosure.too_few(table, [outcome, name], few)
+    return alone or disclosure.too_few(table, [outcome, name, *adjustment], few)
 
 
 def responses(run: Run, path: str = "") -> tuple[pd.DataFrame, str]:

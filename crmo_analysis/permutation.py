@@ -261,12 +261,14 @@ def maximum_statistic(
     least = np.abs(observed[order])[:, None] - 1e-12
     beyond = np.zeros((2, len(usable)))
     rng = np.random.default_rng(seed)
-    if len(known) > MANY:
+    if not len(usable):
+        drawn = ()
+    elif len(known) > MANY:
         limit = np.atleast_2d(np.corrcoef(scores[usable])) / (len(known) - 1)
         drawn = iter([rng.multivariate_normal(np.zeros(len(usable)), limit, permutations, method="eigh").T])
     else:
         drawn = map(correlations, _shuffled(rng, scores[0], permutations))
-    for part in drawn if len(usable) else ():
+    for part in drawn:
         sizes = np.abs(part)[order]
         largest = np.maximum.accumulate(sizes[::-1])[::-1]  # of this correlation and all smaller ones
         beyond += (sizes >= least).sum(axis=1), (largest >= least).sum(axis=1)
@@ -275,6 +277,7 @@ def maximum_statistic(
     result = np.full((len(rows), 3), np.nan)
     result[usable[order] - 1] = np.column_stack([observed[order], *(beyond + 1) / (permutations + 1)])
     rows[["estimate", "p", "p_maximum"]] = result
-    words = f"step-down maximum of {len(usable)} {statistic} correlations, {permutations} random permutations"
+    kind = "draws from the limit of permutations" if len(known) > MANY else "random permutations"
+    words = f"step-down maximum of {len(usable)} {statistic} correlations, {permutations} {kind}"
     rows["method"] = np.where(np.isnan(result[:, 0]), "not estimable: all values are equal", words)
     return rows

@@ -221,7 +221,7 @@ def sweep(notebook, grid, out, jobs, cluster, time_limit, plain):
             raise
     finally:
         warm.stop()
-    written = runs.collect(notebook, grid, rows, out)
+    written = runs.collect(notebook, grid, rows, out, time_limit, plain)
     code = summarise(f"; see {written[0]}")
     if lost:
         raise lost

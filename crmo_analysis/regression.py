@@ -187,7 +187,7 @@ def outcome_for(model: str, y: np.ndarray, cut: float | None = None) -> np.ndarr
     if model in ("poisson", "negative_binomial"):
         wrong = y[(y < 0) | (y != np.floor(y)) | (y > LARGEST_COUNT)]
         if len(wrong):
-            raise NotEstimableError(f"an outcome of {wrong[0]:g} is no count of 0 to {LARGEST_COUNT}")
+            raise NotEstimableError(f"an outcome is no count of 0 to {LARGEST_COUNT}")
     if model == "ordinal":
         y = np.unique(y, return_inverse=True)[1].astype(float)
         if y.max() < 2:

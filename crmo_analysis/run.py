@@ -28,6 +28,7 @@ _PLAIN = (
 _COLOURS = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]")
 _PAPERMILL = threading.Lock()
 _SECONDS_BETWEEN_SAVES = 5
+_LONGEST_CAUSE = 5_000
 
 
 class NotebookFailed(RuntimeError):  # noqa: N818
@@ -229,7 +230,7 @@ def _engine():
 
         def output(self, outs, msg, display_id, cell_index):
             before = self.shown
-            self.shown += sum(len(value) for value in _texts(msg["content"]))
+            self.shown += _length(msg["content"])
             if before <= MOST_OUTPUT < self.shown:
                 self.interrupt = asyncio.ensure_future(self.km.interrupt_kernel())
             if self.shown <= MOST_OUTPUT or msg["msg_type"] == "error":
@@ -271,9 +272,9 @@ class _ShowsTooMuch(Exception):  # noqa: N818
     """A notebook has shown more than `MOST_OUTPUT`."""
 
 
-def _texts(content):
-    shown = [content.get("text", ""), *content.get("data", {}).values()]
-    return [text for text in shown if isinstance(text, str)]
+def _length(content):
+    shown = [content.get(name, "") for name in ("text", "evalue", "traceback")] + [*content.get("data", {}).values()]
+    return sum(len(value) if isinstance(value, str) else len(json.dumps(value, default=str)) for value in shown)
 
 
 def _run_papermill(notebook, partial, values, time_limit, plain):
@@ -298,7 +299,7 @@ def _run_papermill(notebook, partial, values, time_limit, plain):
         )
     except papermill.PapermillExecutionError as error:
         name = "" if error.ename in _PLAIN else error.ename
-        cause = _COLOURS.sub("", f"{name}: {error.evalue}").strip(": ")
+        cause = _COLOURS.sub("", f"{name}: {error.evalue[:_LONGEST_CAUSE]}").strip(": ")
         return _heading_above(partial, _has_error), cause
     except CellTimeoutError:
         return _heading_above(partial, _was_started), (

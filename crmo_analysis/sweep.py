@@ -256,8 +256,22 @@ def _differences(notebook: Path, values: Mapping, expected: Mapping) -> str:
     return f"has no such file, or another: {', '.join(other)}" if other else ""
 
 
-def collect(notebook: Path, grid: Sequence[Mapping], rows: Mapping[int, Mapping], out: Path) -> list[Path]:
+def collect(
+    notebook: Path,
+    grid: Sequence[Mapping],
+    rows: Mapping[int, Mapping],
+    out: Path,
+    time_limit: int = TIME_LIMIT,
+    plain: bool = False,
+) -> list[Path]:
     """Write one table of all runs, and every table that they left as one, with what distinguishes the runs.
+
+    Parameters
+    ----------
+    notebook, grid, out, time_limit, plain
+        As for `sweep`.
+    rows : mapping of int to mapping
+        What it gave.
 
     Returns
     -------
@@ -276,7 +290,7 @@ def collect(notebook: Path, grid: Sequence[Mapping], rows: Mapping[int, Mapping]
         row = rows.get(place, _row("waiting", ""))
         folder = out / "runs" / name
         own = {"run": name} | {key: str(values[key]) for key in varying}
-        command = rerun_command(notebook, known, dict(values), folder)
+        command = rerun_command(notebook, known, dict(values), folder, time_limit, plain)
         runs.append(own | dict(row) | {"command": command})
         if row["state"] == "done":
             for path in sorted((folder / "tables").rglob("*.csv")):

@@ -308,13 +308,12 @@ def test_a_data_dictionary_for_redcap_is_written(folder):
 @pytest.fixture
 def registry(folder):
     """Write 60 patients with names and values that stand nowhere else; one has many more lesions, three no edema."""
-    lines = ["patient,n_lesions,clinical_severity,crp,male,marrow_edema,age_onset"]
+    lines = ["patient,n_lesions,clinical_severity,crp,male,marrow_edema,age_onset,physician_global"]
     for i in range(60):
         age = "" if i in (3, 9) else f"{3 + i * 0.17093:.5f}"
         lesions = 97 if i == 7 else 1 + i % 6
-        lines.append(
-            f"XQ{i:03}XQ,{lesions},{(3 * i) % 9 + i // 30},{0.20317 + i * 0.27191:.5f},{i % 2},{int(i > 2)},{age}"
-        )
+        crp, score = f"{0.20317 + i * 0.27191:.5f}", (3 * i) % 9 + i // 30
+        lines.append(f"XQ{i:03}XQ,{lesions},{score},{crp},{i % 2},{int(i > 2)},{age},{7.237 if i == 5 else 1}")
     (folder / "registry.csv").write_text("\n".join(lines) + "\n", encoding="utf-8")
     return folder / "registry.csv"
 
@@ -345,7 +344,7 @@ def test_nothing_left_or_said_tells_of_a_patient(registry, folder):
     pictures = re.compile(r'"image/png": "[^"]+"')
     found = {path: secrets.findall(pictures.sub("", text)) for path, text in texts.items() if path.suffix != ".svg"}
     # An interval of a median ends at patients' values, but not at those of the five lowest or highest.
-    ages = sorted(float(line.split(",")[-1]) for line in registry.read_text().splitlines()[1:] if line.split(",")[-1])
+    ages = sorted(float(line.split(",")[-2]) for line in registry.read_text().splitlines()[1:] if line.split(",")[-2])
     ends = [float(word) for path in folder.glob("compared/comparison.*") for word in found.pop(path)]
     assert ends
     assert all(ages[4] <= end <= ages[-5] for end in ends)
@@ -354,6 +353,7 @@ def test_nothing_left_or_said_tells_of_a_patient(registry, folder):
     assert len(drawn) > 8
     assert not secrets.search(" ".join(drawn))
     executed = texts[folder / "mine" / notebook.name]
+    assert "Warnings about the file: " in executed
     assert "Fewer than 5 patients lack age_onset, male only; they are left out everywhere." in executed
     assert "marrow_edema is not analysed: fewer than 5 patients share a value of marrow_edema" in executed
     assert json.loads(texts[folder / "mine/figures/menashe_2022/severity_scatter.json"])["source"] == "user data"
@@ -371,13 +371,13 @@ def test_two_releases_that_tell_of_new_patients_are_not_shown_together(registry,
     assert severity(registry, "first").exit_code == 0
     lines = registry.read_text().splitlines()
     for new, exit_code in ((2, 1), (12, 0)):
-        rows = [f"new{i},{1 + i % 5},{i % 8},2.5,{i % 2},1,9.5" for i in range(new)]
+        rows = [f"new{i},{1 + i % 5},{i % 8},2.5,{i % 2},1,9.5,1" for i in range(new)]
         registry.write_text("\n".join([*lines, *rows]) + "\n", encoding="utf-8")
         assert severity(registry, f"later{new}").exit_code == 0
         result = crmo("disclosure", "first", f"later{new}")
         assert result.exit_code == exit_code, result.output
     result = crmo("disclosure", "first", "later2")
-    assert "severity_characteristics.csv, n: Male sex and 4 more: 60 in first, 62 in later2" in result.output
+    assert "severity_characteristics.csv, n: Male sex and 5 more: 60 in first, 62 in later2" in result.output
     assert crmo("disclosure", "first", "first").exit_code == 0
     assert crmo("disclosure", "first", folder / "crmo").exit_code == 2
     (folder / "empty").mkdir()

@@ -379,6 +379,28 @@ def test_counts_of_nearly_the_same_patients_are_not_both_shown(write_study, more
     assert by_ids(compare(unknown, [read_small(write_study, *rows)], CODEBOOK)).loc["either", "withheld"] == ""
 
 
+def test_counts_that_leave_a_few_over_are_not_all_shown(write_study):
+    rows = [claim_row(name, "count", f"presenting_symptom == {name}", "", "5") for name in ("limping", "unifocal_pain")]
+    rows[1:] = [claim_row("not_limping", "count", "~(presenting_symptom == limping) & ~spine", "", "5")]
+    spine = [True] * 2 + [False] * 38  # who neither limps nor is counted in the second row
+    table = protected(spine, ["unifocal_pain"] * 20 + ["limping"] * 20)
+    found = by_ids(compare(table, [read_small(write_study, *rows)], CODEBOOK))
+    assert (found["withheld"] != "").sum() >= 1
+
+
+def test_shares_of_nearly_the_same_known_patients_are_not_both_shown(write_study):
+    rows = [claim_row("femur.n", "count", "femur", "", "7")]
+    rows += [claim_row(name, "count", "vertebral_deformity", name, "3") for name in ("spine", "femur")]
+    table = protected([True] * 30 + [False] * 10, ["limping"] * 40)
+    table["femur"] = pd.array([True] * 20 + [False] * 20, "boolean")
+    # Known of all with the femur, and of one more with the spine: beside each other the shares tell of this one.
+    table["vertebral_deformity"] = pd.array([True, False] * 10 + [False] + [None] * 9 + [False] * 10, "boolean")
+    found = by_ids(compare(table, [read_small(write_study, *rows)], CODEBOOK))
+    assert found["withheld"].map(bool).to_dict() == {
+        "spine.n spine.percent": False, "femur.n": False, "spine": False, "femur": True,
+    }  # fmt: skip
+
+
 @pytest.mark.parametrize(("n", "median", "interval"), [(9, False, False), (11, True, False), (40, True, True)])
 def test_a_median_and_its_interval_have_enough_patients_on_each_side(write_study, n, median, interval):
     table = protected([True] * n, ["limping"] * n)

@@ -7,7 +7,15 @@ import pandas as pd
 import pytest
 
 from crmo_analysis.codebook import read_codebook
-from crmo_analysis.disclosure import differences, hidden, inner_share, nearly_the_same, too_few
+from crmo_analysis.disclosure import (
+    differences,
+    hidden,
+    inner_share,
+    lack_only,
+    nearly_the_same,
+    too_few,
+    too_few_together,
+)
 from crmo_analysis.report import characteristics
 
 
@@ -20,6 +28,8 @@ from crmo_analysis.report import characteristics
         ([20, 15, 0], [False, False, False]),
         ([34, 4], [True, True]),
         ([3], [True]),
+        ([0, 3], [True, True]),  # that nobody is in the first would say it of all three
+        ([1, 1], [True, True]),
         ([], []),
     ],
 )
@@ -35,6 +45,7 @@ def test_no_hidden_count_follows_from_the_shown_ones_and_their_sum():
         assert all(is_hidden for count, is_hidden in zip(counts, chosen, strict=True) if 0 < count < 5)
         several = sum(count > 0 for count in counts) > 1
         assert not left or not several or (len(left) > 1 and (sum(left) >= 5 or sum(left) == sum(counts)))
+        assert all(chosen) or not 0 < sum(counts) < 5
 
 
 def test_a_table_of_patients_hides_the_next_category_too():
@@ -106,3 +117,20 @@ def test_small_differences_between_releases_are_found():
     assert len(differences(earlier, later, 6)) == 4
     assert differences(earlier, earlier, 5).empty
     assert differences(earlier, earlier[["n"]], 5).empty
+    unnamed = pd.DataFrame({"seed": ["1", "2"], "estimate": ["0.53", "0.61"], "n": ["54", "54"]})
+    again = pd.DataFrame({"seed": ["2", "1"], "estimate": ["0.52", "0.62"], "n": ["55", "54"]})
+    assert differences(unnamed, again, 5).to_numpy().tolist() == [["2", "n", "54", "55"]]
+    assert differences(unnamed.drop(columns="seed"), again.drop(columns="seed"), 5)["later"].tolist() == ["55"]
+
+
+def test_results_on_those_with_all_values_are_not_set_beside_results_on_nearly_as_many():
+    table = pd.DataFrame({
+        "score": pd.array(range(40), "Float64"), "whole": pd.array([True, False] * 20, "boolean"),
+        "few_lack": pd.array([True, False] * 18 + [None] * 4, "boolean"),
+        "many_lack": pd.array([True, False] * 15 + [None] * 10, "boolean"),
+    })  # fmt: skip
+    assert too_few_together(table, "score", ["whole", "many_lack"], 5) == ""
+    assert lack_only(table, ["score", "whole"], ["few_lack"]) == 4
+    together = too_few_together(table, "score", ["whole", "few_lack"], 5)
+    assert together == "fewer than 5 patients who have whole lack another"
+    assert too_few_together(table, "score", ["whole", "few_lack"], 0) == ""

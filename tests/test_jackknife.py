@@ -76,6 +76,15 @@ def test_many_patients_have_the_p_value_that_scipy_gives(statistic):
     assert "interval not estimable" in same.method
 
 
+def test_one_patient_who_makes_a_correlation_leaves_no_interval():
+    x = np.append(np.zeros(2_999), 1.0)
+    found = correlate(x, patients(3_000)[1], "spearman")
+    assert np.isnan(found.ci_low)
+    assert "interval not estimable: one patient makes the correlation" in found.method
+    constant = maximum_statistic(pd.DataFrame({"a": np.ones(3_000)}), patients(3_000)[1], permutations=10)
+    assert constant["method"].tolist() == ["not estimable: all values are equal"]
+
+
 def test_the_interval_of_many_patients_covers_as_often_as_it_says(monkeypatch):
     monkeypatch.setattr(association, "MANY", 100)  # the hardest case: few, and long tails
     rng, inside = np.random.default_rng(3), 0

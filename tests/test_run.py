@@ -309,7 +309,10 @@ def test_a_notebook_that_hangs_is_stopped(folder, deaf, plain):
     assert not (folder / "out").exists()
 
 
-@pytest.mark.parametrize("source", ["print('x' * 999_999)", "display('x' * 999_999)"])
+@pytest.mark.parametrize(
+    "source",
+    ["print('x' * 999_999)", "display('x' * 999_999)", "display({'application/json': {'x': 'x' * 999_999}}, raw=True)"],
+)
 def test_a_notebook_that_shows_too_much_is_stopped(folder, source):
     notebook = write_cells(folder / "loud.ipynb", f"while True:\n    {source}", "print('next')")
     with pytest.raises(NotebookFailed, match="it showed more than 20 million characters"):
