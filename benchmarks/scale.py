@@ -205,6 +205,44 @@ def runs_table(folder: Path, counts: list[int], repeats: int) -> pd.DataFrame:
     return table
 
 
+PARTS = {
+    "start_new_kernel": "a kernel is forked",
+    "start_new_kernel_client": "it gets ready to answer",
+    "papermill_execute_cells": "cells, and messages about them",
+    "_cleanup_kernel": "it ends",
+}
+
+
+def parts_of_a_run(folder: Path, runs: int = 30) -> None:
+    """Print where the time of a run goes, as medians, in this process."""
+    from papermill.clientwrap import PapermillNotebookClient
+
+    from crmo_analysis import warm
+    from crmo_analysis.run import execute
+
+    os.sched_setaffinity(0, {0})
+    times: dict[str, list[float]] = {label: [] for label in ("in all", *PARTS.values())}
+
+    def timed(method: Callable, label: str) -> Callable:
+        def call(*arguments, **options):
+            start = time.perf_counter()
+            try:
+                return method(*arguments, **options)
+            finally:
+                times[label].append(time.perf_counter() - start)
+
+        return call
+
+    for name, label in PARTS.items():
+        setattr(PapermillNotebookClient, name, timed(getattr(PapermillNotebookClient, name), label))
+    data, run_timed = cohort(folder), timed(execute, "in all")
+    for seed in range(runs):
+        run_timed(NOTEBOOK, {"cohort": str(data), "seed": seed}, out=folder / f"part-{seed}")
+    warm.stop()
+    said = {label: statistics.median(seconds[3:]) for label, seconds in times.items()}
+    print("a run in seconds: " + ", ".join(f"{label} {seconds:.3f}" for label, seconds in said.items()) + "\n")
+
+
 def patients_table(folder: Path, sizes: list[int], repeats: int) -> pd.DataFrame:
     """Time one run of cohorts of several sizes in every way."""
     ways = {"crmo run": run, "papermill": papermill, "jupyter nbconvert": nbconvert}
@@ -273,6 +311,7 @@ def main() -> None:
     given = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="scale-") as folder:
         runs = runs_table(Path(folder), [*map(int, given.runs.split(","))], given.repeats)
+        parts_of_a_run(Path(folder))
         patients = patients_table(Path(folder), [*map(int, given.patients.split(","))], given.repeats)
     if given.out:
         draw(runs, patients, given.out)

@@ -12,6 +12,7 @@ from crmo_analysis import paths
 
 TYPES = ("boolean", "integer", "decimal", "category", "date")
 LEVELS = ("patient", "study")
+_DEEPEST = 50  # parts within parts of a YAML file
 FIELDS = (
     {"label", "negation", "type", "unit", "step", "minimum", "maximum", "categories"}  # what a value can be
     | {"level", "group", "impossible", "counts", "at_least", "from", "to"}  # how it is used
@@ -33,12 +34,9 @@ class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):
         """Return the root of the file, in which no mapping has a key twice."""
         root = super().get_single_node()
         # Here, not while values are made: by then `<<` has put the keys of one mapping into another.
-        nodes, seen = [root], set()
+        nodes = [root]
         while nodes:
             node = nodes.pop()
-            if id(node) in seen:  # a few lines of YAML can refer to each other without end
-                continue
-            seen.add(id(node))
             if isinstance(node, yaml.MappingNode):
                 self._refuse_repeated(key for key, _ in node.value)
                 nodes += [part for pair in reversed(node.value) for part in reversed(pair)]
@@ -97,13 +95,27 @@ def read_yaml(path: Path) -> object:
     Raises
     ------
     OSError, UnicodeDecodeError, yaml.YAMLError
-        If the file cannot be read, or a mapping in it has a key twice.
+        If the file cannot be read, a mapping in it has a key twice, or it repeats a part by reference or has very
+        many within each other: such files grow without limit.
     """
-    loader = _Loader(path.read_text(encoding="utf-8"))
+    text = path.read_text(encoding="utf-8")
+    _refuse_growth(text)
+    loader = _Loader(text)
     try:
         return loader.get_single_data()
     finally:
         loader.dispose()
+
+
+def _refuse_growth(text: str) -> None:
+    """Refuse what a few lines could let grow without end, before anything is made of them."""
+    depth = 0
+    for event in yaml.parse(text, _Loader):
+        if isinstance(event, yaml.AliasEvent):
+            raise yaml.YAMLError("a reference (*) to another part is not read; write the part again")
+        depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+        if depth > _DEEPEST:
+            raise yaml.YAMLError(f"has more than {_DEEPEST} parts within each other")
 
 
 @cache

@@ -13,7 +13,7 @@ from crmo_analysis.cohort import Cohort
 from crmo_analysis.compare import LACKS, Comparison
 from crmo_analysis.describe import interval_text, percent_text
 from crmo_analysis.regression import p_text
-from crmo_analysis.report import csv_text
+from crmo_analysis.report import csv_text, markdown
 
 ROWS_PER_FIGURE = 30
 _MOST_PAGES = 100
@@ -175,8 +175,12 @@ def to_json(comparison: Comparison, said: Sequence[str]) -> str:
 
 def to_markdown(comparison: Comparison, cohort: Cohort, said: Sequence[str]) -> str:
     """Write the sentences under a heading for each study, then what was not compared and the methods."""
-    lines = [f"# {Path(cohort.file).name} beside published series", ""]
-    lines += [f"{len(cohort.patients)} patients.", "", *(f"- {note[:1].upper()}{note[1:]}." for note in said)]
+    lines = [f"# {markdown(Path(cohort.file).name)} beside published series", ""]
+    lines += [
+        f"{len(cohort.patients)} patients.",
+        "",
+        *(f"- {markdown(note[:1].upper() + note[1:])}." for note in said),
+    ]
     spoken = pd.Series(sentences(comparison), dtype=str)
     for short, rows in comparison.table.groupby("short", sort=False):
         lines += ["", f"## {short}", "", *(f"- {sentence}" for sentence in spoken[rows.index])]

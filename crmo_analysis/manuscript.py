@@ -21,7 +21,7 @@ from crmo_analysis.codebook import read_yaml
 from crmo_analysis.numbers import NumbersError, collect, macros, read_output, to_json
 from crmo_analysis.outline import FILE, JOURNALS, Item, Journal, ManuscriptError, Outline
 from crmo_analysis.parameters import NotebookError
-from crmo_analysis.report import csv_text
+from crmo_analysis.report import csv_text, markdown
 from crmo_analysis.run import NotebookFailed, execute
 from crmo_analysis.tables import TableError, chosen, render
 
@@ -267,11 +267,6 @@ def _tables(outline: Outline) -> tuple[dict[str, bytes], list[tuple]]:
         files |= {f"{item.stem}{ending}": content for ending, content in made.items()}
         notes.append((item.number, "", caption, ""))
     return files, notes
-
-
-def markdown(text: str) -> str:
-    """Write a text so that Markdown shows it as it is."""
-    return re.sub(r"([\\`*$\[\]|]|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])|<(?=[A-Za-z/!?]))", r"\\\1", text)
 
 
 def _text(outline: Outline, numbers: Sequence[Mapping]) -> str:

@@ -158,7 +158,11 @@ def patients(
     """
     _require_own_folder(run, cohort)
     path = cohort or paths.COHORTS / f"{run.study.study}.csv"
-    read = require_sound(read_cohort(path, mapping or None, lesions=lesions or None))
+    read = read_cohort(path, mapping or None, lesions=lesions or None)
+    if read.errors and suppress and not read.is_reconstructed:
+        name, count = Path(path).name, len(read.errors)
+        raise SettingError(f"{name} cannot be analysed: {count} errors, which crmo validate lists")
+    require_sound(read)
     made = "simulated" if "simulated" in read.patients else "reconstructed"
     source = made if read.is_reconstructed else "user data"
     if smallest < 2:
@@ -166,7 +170,8 @@ def patients(
     is_own = source == "user data"
     what = "your cohort" if is_own else f"a **{made}** table, of which no row was observed in a patient"
     doubts = thin(read) if is_own else ()
-    notes, said = [f"{len(read.patients)} patients: {what}.", *read.notes], list(map(str, (*read.warnings, *doubts)))
+    notes = [f"{len(read.patients)} patients: {what}.", *map(report.markdown, read.notes)]
+    said = [report.markdown(str(problem)) for problem in (*read.warnings, *doubts)]
     if is_own and suppress:
         if said:
             notes.append(f"Warnings about the file: {len(said)}; crmo validate lists them.")
@@ -281,8 +286,8 @@ def responses(run: Run, path: str = "") -> tuple[pd.DataFrame, str]:
 
 
 def _require_own_folder(run: Run, path: str) -> None:
-    if path and run.figure_folder.is_relative_to(paths.FIGURES):
-        raise SettingError("data of your own need a folder of their own: set the parameter out, or use --out")
+    if path and any(map(paths.is_of_project, (run.figure_folder, run.table_folder))):
+        raise SettingError("data of your own need a folder of their own: use --out")
 
 
 def number(run: Run, claim_id: str) -> int | float:

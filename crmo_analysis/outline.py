@@ -146,8 +146,8 @@ def read_outline(root: Path = paths.ROOT, journal: str = "") -> Outline:
             wrong(item.number, f"{item.output} is {seen[item.output]} already; keep one of the two")
         seen.setdefault(item.output, item.number)
     text = root / str(content.get("text", _DEFAULT_TEXT))
-    if not paths.is_file(text):
-        wrong("text", f"there is no file {str(content.get('text', _DEFAULT_TEXT))[:100]}")
+    if not (paths.is_file(text) and text.resolve().is_relative_to(root.resolve())):
+        wrong("text", f"there is no file {str(content.get('text', _DEFAULT_TEXT))[:100]} in the project")
     if not figures and not tables and not problems:
         wrong("", "has neither figures nor tables")
     _raise(problems)

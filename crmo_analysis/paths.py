@@ -14,6 +14,27 @@ RESULTS = ROOT / "results"
 COHORTS = DATA / "cohorts"
 
 
+def is_of_project(folder):
+    """Say whether a folder is one, or in one, in which the project keeps its own data and results.
+
+    Parameters
+    ----------
+    folder : Path
+        It need not be there; links on the way to it are followed.
+
+    Returns
+    -------
+    bool
+    """
+    own = (
+        FIGURES,
+        DATA / "published",
+        DATA / "cohorts",
+        *(RESULTS / name for name in ("tables", "notebooks", "cohorts")),
+    )
+    return any(Path(folder).resolve().is_relative_to(place.resolve()) for place in own)
+
+
 def is_file(text):
     """Say whether a text is the path of a file.
 

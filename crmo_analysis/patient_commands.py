@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from crmo_analysis.messages import Stopped, Wrong, check_studies, counted, plain_errors, short
-from crmo_analysis.paths import PUBLISHED
+from crmo_analysis.paths import PUBLISHED, is_of_project
 
 _smallest = click.option(
     "--smallest",
@@ -24,6 +24,8 @@ _smallest = click.option(
 @click.option("--out", type=click.Path(path_type=Path, dir_okay=False), help="Write the table as it was understood.")
 def validate(cohort, mapping, lesions, out):
     """Check a table of patients (CSV, Excel, Parquet, REDCap export) against the codebook; list all problems."""
+    if out and is_of_project(out):
+        raise Wrong(f"--out {out} is in a folder of the project's own data; choose another, such as data/private.")
     from crmo_analysis.codebook import CodebookError
     from crmo_analysis.cohort import missing_lines, read_cohort, thin, write_cohort
     from crmo_analysis.spreadsheet import CohortError
@@ -66,6 +68,8 @@ def compare(cohort, studies, mapping, lesions, style, out, confidence, p_values,
     check_studies(studies, known)
     if not 0 < confidence < 1:
         raise Wrong(f"--confidence is {confidence:g}, expected a number between 0 and 1, such as 0.95.")
+    if out and is_of_project(out):
+        raise Wrong(f"--out {out} is a folder of the project's own results; choose another, such as results/mine.")
     from crmo_analysis import comparison_report
     from crmo_analysis.claims import ClaimsError, read_study
     from crmo_analysis.codebook import CodebookError, read_codebook

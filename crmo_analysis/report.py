@@ -2,6 +2,7 @@
 
 import io
 import json
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 from fractions import Fraction
@@ -248,6 +249,11 @@ def bounds_text(found: Bounds) -> str:
     if found.depends:
         lines.append("The interval depends on which of the conflicting claims are given up.")
     return "\n".join(lines)
+
+
+def markdown(text: str) -> str:
+    """Write a text so that Markdown shows it as it is."""
+    return re.sub(r"([\\`*$\[\]|]|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])|<(?=[A-Za-z/!?]))", r"\\\1", text)
 
 
 def csv_text(frame: pd.DataFrame) -> str:

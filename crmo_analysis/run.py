@@ -109,7 +109,7 @@ def execute(
         New values for some of its parameters, as JSON values.
     out : Path, optional
         Folder for everything that this run leaves: the executed notebook and, if the notebook has a parameter
-        ``out``, its figures and tables. Without it the project's own folders are used.
+        ``out``, its figures and tables. Without it that parameter's value, or the project's own folders are used.
     results, figures : Path
         The project's folders, used when `out` is not given.
     time_limit : int
@@ -134,6 +134,7 @@ def execute(
     known = read_parameters(notebook)
     check_values(notebook, known, values)
     command = rerun_command(notebook, known, values, out, time_limit, plain)
+    out = values.get("out") or None if out is None else out
     if out is not None and "out" in known:
         values["out"] = str(Path(out).absolute())
     everything = {name: parameter.default for name, parameter in known.items()} | values
@@ -141,6 +142,8 @@ def execute(
     executed, partial = folder / notebook.name, folder / f"{notebook.stem}.failed.ipynb"
     _check_path(notebook)
     _check_path(partial)
+    if executed.resolve() == notebook.resolve():
+        raise NotebookError(f"{notebook}: the executed notebook would replace it. Choose another folder with --out.")
     start = time.monotonic()
     outputs, study = output_files(everything, figures), everything.get("study") or ""
     try:

@@ -115,15 +115,18 @@ class Sheet:
 def neutral(value: object) -> object:
     """Return a cell that a spreadsheet takes for text, never for a formula; numbers stay as they are.
 
+    Line ends become those of a cell, since a lone carriage return would end the row.
+
     `read_sheet` takes the apostrophe off again.
 
     References
     ----------
     OWASP, "CSV injection".
     """
-    if not isinstance(value, str) or not _FORMULA.match(value) or _NUMBER.fullmatch(value):
+    if not isinstance(value, str):
         return value
-    return f"'{value}"
+    value = value.replace("\r\n", "\n").replace("\r", "\n")
+    return f"'{value}" if _FORMULA.match(value) and not _NUMBER.fullmatch(value) else value
 
 
 def shown(text: str, length: int = 60) -> str:
@@ -371,8 +374,10 @@ def _read_workbook(path: Path, known: Collection[str], name: str, optional: bool
 
     try:
         with zipfile.ZipFile(path) as archive:
-            if sum(entry.file_size for entry in archive.infolist()) > 4 * MAXIMUM_BYTES:
-                raise refuse(path, f"unpacks to more than {4 * MAXIMUM_BYTES:,} bytes")
+            # A workbook shrinks to a tenth or so: one that unpacks to far more was made to fill the memory.
+            most = min(4 * MAXIMUM_BYTES, max(50_000_000, 100 * path.stat().st_size))
+            if sum(entry.file_size for entry in archive.infolist()) > most:
+                raise refuse(path, f"unpacks to more than {most:,} bytes; save it as CSV")
         workbook = openpyxl.load_workbook(path, read_only=True, data_only=True)
         try:
             titles = {sheet.title.casefold(): sheet for sheet in workbook.worksheets}

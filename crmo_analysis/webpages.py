@@ -40,7 +40,7 @@ SOURCES = {
     "simulated": "drawn at random under stated assumptions; no row was observed",
     "user data": "a table of your own",
 }
-_MARKDOWN = MarkdownIt("commonmark", {"html": False}).enable("table")
+_MARKDOWN = MarkdownIt("commonmark", {"html": False}).enable("table").disable("image")
 
 
 @cache

@@ -1,6 +1,7 @@
 """Reading studies: what is refused, and that the message says file, row, column, value and what is expected."""
 
 import pytest
+import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -135,9 +136,15 @@ def test_a_wrong_codebook_is_named(tmp_path, text, expected):
 
 def test_a_key_that_another_mapping_lends_may_be_given_anew(tmp_path):
     path = tmp_path / "a.yaml"
-    path.write_text("a: {b: {c: &c {<<: {x: 2}, x: 1}}}\nd: {<<: *c, x: 3}\ne: [&e [*c, *c], *e]\n")
-    assert read_yaml(path)["a"] == {"b": {"c": {"x": 1}}}
-    assert read_yaml(path)["d"] == {"x": 3}
+    path.write_text("a: {b: {<<: {x: 2}, x: 1}}\n")
+    assert read_yaml(path)["a"] == {"b": {"x": 1}}
+
+
+@pytest.mark.parametrize("text", ["a: &a [1]\nb: *a\n", "a: &a [*a]\n", "a: &a {x: 1}\nb: {<<: *a}\n"])
+def test_a_part_is_not_repeated_by_reference(tmp_path, text):
+    (tmp_path / "a.yaml").write_text(text)
+    with pytest.raises(yaml.YAMLError, match=r"a reference \(\*\) to another part is not read"):
+        read_yaml(tmp_path / "a.yaml")
 
 
 def test_the_five_studies_are_there_and_their_claims_sound():

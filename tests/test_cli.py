@@ -18,6 +18,7 @@ from crmo_analysis import warm
 from crmo_analysis.cli import main
 
 PACKAGE = Path(crmo_analysis.__file__).parent
+ROOT = PACKAGE.parent
 NOTEBOOKS = Path(__file__).parent / "notebooks"
 
 
@@ -357,6 +358,51 @@ def test_nothing_left_or_said_tells_of_a_patient(registry, folder):
     assert "Fewer than 5 patients lack age_onset, male only; they are left out everywhere." in executed
     assert "marrow_edema is not analysed: fewer than 5 patients share a value of marrow_edema" in executed
     assert json.loads(texts[folder / "mine/figures/menashe_2022/severity_scatter.json"])["source"] == "user data"
+
+
+def test_own_data_stay_out_of_the_projects_folders(registry, folder):
+    (folder / "link").mkdir()
+    (folder / "link" / "figures").symlink_to(ROOT / "figures")
+    before = {path: path.stat().st_mtime_ns for path in (ROOT / "figures").rglob("*")}
+    for out in (ROOT / "results", ROOT / "docs" / "..", folder / "link", ROOT / "results" / "notebooks"):
+        result = severity(registry, out)
+        assert result.exit_code == 1, out
+        assert "data of your own need a folder of their own" in result.output
+        (out / "60_lesions_and_severity.failed.ipynb").unlink()
+    assert {path: path.stat().st_mtime_ns for path in (ROOT / "figures").rglob("*")} == before
+    result = crmo("compare", registry, "--out", ROOT / "figures" / "overview")
+    assert (result.exit_code, "project's own results" in result.output) == (2, True)
+    result = crmo("validate", registry, "--out", ROOT / "data" / "cohorts" / "own.csv")
+    assert (result.exit_code, "project's own data" in result.output) == (2, True)
+    notebook = ROOT / "notebooks" / "60_lesions_and_severity.ipynb"
+    options = ["-p", "cohort", registry, "-p", "resamples", "50", "-p", "permutations", "20", "-p", "out", "mine"]
+    assert crmo("run", notebook, *options).exit_code == 0
+    assert (folder / "mine" / notebook.name).is_file()
+    assert "the executed notebook would replace it" in crmo("run", notebook, "--out", notebook.parent).output
+
+
+def test_a_run_does_not_repeat_what_is_wrong_with_a_patient(registry, folder):
+    registry.write_text(registry.read_text().replace("XQ005XQ,6", "XQ004XQ,4711x"), encoding="utf-8")
+    result = severity(registry, "wrong")
+    assert "registry.csv cannot be analysed: 2 errors, which crmo validate lists" in result.output
+    said = result.output + (folder / "wrong/60_lesions_and_severity.failed.ipynb").read_text(encoding="utf-8")
+    assert not {"4711x", "XQ004XQ"} & set(re.findall(r"\w+", said))
+    assert {"4711x", "XQ004XQ"} <= set(re.findall(r"\w+", crmo("validate", registry).output))
+
+
+def test_names_in_a_file_are_text(registry, folder):
+    hostile = folder / "<img src=x onerror=alert(1)>.csv"
+    names = "<img src=x>,![t](http://evil.example/x.png)"
+    lines = registry.read_text().splitlines()
+    hostile.write_text("\n".join([f"{lines[0]},{names}", *(f"{line},1,2" for line in lines[1:])]), encoding="utf-8")
+    assert severity(hostile, "mine").exit_code == 0
+    cells = json.loads((folder / "mine/60_lesions_and_severity.ipynb").read_text(encoding="utf-8"))["cells"]
+    shown = "".join("".join(part) for cell in cells for out in cell.get("outputs", []) for part in out["data"].values())
+    assert "evil.example" in shown
+    assert "[t](" not in shown
+    assert not re.search(r"(?<!\\)<img", shown)
+    assert crmo("compare", hostile, "--out", "compared").exit_code == 0
+    assert not re.search(r"(?<!\\)<img", (folder / "compared/comparison.md").read_text(encoding="utf-8"))
 
 
 def test_patients_are_shown_by_choice_and_the_choice_is_kept(registry, folder):

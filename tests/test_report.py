@@ -73,5 +73,9 @@ def test_rounding_differences_are_exact():
     assert (row["x_of_n"], row["exact"], row["difference"], row["rule"]) == ("3/15", 20.0, -0.2, "")
 
 
+def test_a_line_end_in_a_cell_ends_no_row():
+    assert report.csv_text(pd.DataFrame({"a": ["x\r=cmd", "y\r\nz", "\r-1"]})) == 'a\n"x\n=cmd"\n"y\nz"\n"\n-1"\n'
+
+
 def test_an_empty_table_of_text_is_written():
     assert report.csv_text(pd.DataFrame({"a": pd.array([], "string"), "b": pd.Series([], dtype="str")})) == "a,b\n"

@@ -303,7 +303,7 @@ def test_a_notebook_that_hangs_is_stopped(folder, deaf, plain):
         f"import os, signal, time\nfrom pathlib import Path\nPath('pid').write_text(str(os.getpid()))\n{deaf}{keep}",
     )
     with pytest.raises(NotebookFailed, match="a cell took longer than 2 s") as caught:
-        execute(notebook, out=folder, time_limit=2, plain=plain)
+        execute(notebook, out=folder / "left", time_limit=2, plain=plain)
     assert caught.value.command.endswith("--time-limit 2" + " --plain" * plain)
     assert is_gone(int(Path("pid").read_text()))
     assert not (folder / "out").exists()
@@ -316,9 +316,9 @@ def test_a_notebook_that_hangs_is_stopped(folder, deaf, plain):
 def test_a_notebook_that_shows_too_much_is_stopped(folder, source):
     notebook = write_cells(folder / "loud.ipynb", f"while True:\n    {source}", "print('next')")
     with pytest.raises(NotebookFailed, match="it showed more than 20 million characters"):
-        execute(notebook, out=folder)
-    assert (folder / "loud.failed.ipynb").stat().st_size < 25e6
-    assert "next" not in texts(folder / "loud.failed.ipynb")
+        execute(notebook, out=folder / "left")
+    assert (folder / "left" / "loud.failed.ipynb").stat().st_size < 25e6
+    assert "next" not in texts(folder / "left" / "loud.failed.ipynb")
 
 
 @forked

@@ -79,6 +79,8 @@ def test_every_combination_is_listed_in_order(notebook):
         ("a: [1, 2", SweepError, "cannot be read"),
         ("a: [1]\na: [2]", SweepError, "grid.yaml"),
         ("- a", SweepError, "expected names of parameters"),
+        ("a: [&x [1, 2], *x]", SweepError, "a reference"),
+        ("a: " + "[" * 200_000 + "]" * 200_000, SweepError, "has more than 50 parts within each other"),
         ("out: [x]", SweepError, "out is set for every run"),
         ("a: !!python/object/apply:os.system [x]", SweepError, "cannot be read"),
     ],
