@@ -32,7 +32,7 @@ def folder(tmp_path, monkeypatch):
 def project(folder):
     """A project of its own, with a copy of the code that runs notebooks."""
     (folder / "crmo_analysis").mkdir()
-    modules = ("__init__", "paths", "parameters", "run", "warm", "tasks", "progress")
+    modules = ("__init__", "paths", "parameters", "run", "warm", "kernel_server", "tasks", "progress")
     for name in (*modules, "messages", "study_commands", "patient_commands", "cli"):
         code = (PACKAGE / f"{name}.py").read_text(encoding="utf-8")
         # These notebooks need no statistics, and every command here loads the libraries anew.

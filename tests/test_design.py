@@ -16,7 +16,19 @@ FLOORS = (
     {"quantities", "arithmetic", "consistency", "audit", "statements", "joint", "fitting"}
     | {"reconstruct", "bounds", "conflicts", "simulate", "severity", "synthesis", "planning"}
     | {"facts", "compare"},
-    {"warm", "parameters", "run", "report", "canvas", "figures", "notebook", "datapackage", "effects", "evidence"}
+    {
+        "warm",
+        "kernel_server",
+        "parameters",
+        "run",
+        "report",
+        "canvas",
+        "figures",
+        "notebook",
+        "datapackage",
+        "effects",
+        "evidence",
+    }
     | {"comparison_report", "explore", "exhibits", "webpages", "website"}
     | {"tables", "numbers", "outline", "manuscript"},
     {"tasks", "progress", "sweep", "messages", "study_commands", "patient_commands", "cli"},

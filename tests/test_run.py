@@ -383,7 +383,7 @@ def test_nothing_is_left_when_the_program_is_killed(folder):
     )
     program = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
     server, temporary = program.stdout.readline().split()
-    for _ in range(400):
+    for _ in range(1200):
         if Path("waiting").is_file() and Path("waiting").read_text():
             break
         time.sleep(0.05)
