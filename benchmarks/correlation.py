@@ -22,8 +22,8 @@ from rich.console import Console
 from rich.table import Table
 from scipy import stats
 
-from crmo_analysis.association import bca_interval
-from crmo_analysis.permutation import STATISTICS
+from crmo_analysis.models.association import bca_interval
+from crmo_analysis.models.permutation import STATISTICS
 
 
 def patients(n):

@@ -27,10 +27,10 @@ from rich.table import Table
 from scipy import stats
 from scipy.special import expit
 
-from crmo_analysis.association import correlate
-from crmo_analysis.permutation import STATISTICS, NotEstimableError, maximum_statistic
-from crmo_analysis.regression import MODELS, regress
-from crmo_analysis.severity import specification_curve
+from crmo_analysis.models.association import correlate
+from crmo_analysis.models.permutation import STATISTICS, NotEstimableError, maximum_statistic
+from crmo_analysis.models.regression import MODELS, regress
+from crmo_analysis.models.severity import specification_curve
 
 SIZES = (15, 54, 200)
 LESIONS = stats.nbinom(2, 2 / (2 + 6))

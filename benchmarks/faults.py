@@ -91,7 +91,7 @@ class Copy:
 
     def start(self, trial: str, *options: str, shell: str = "", **variables: str) -> subprocess.Popen:
         """Start a rerun of some studies in a process group of its own, or with a shell around it, where it is "$@"."""
-        command = [sys.executable, "-m", "crmo_analysis.cli", *(options or ["reproduce", *STUDIES])]
+        command = [sys.executable, "-m", "crmo_analysis", *(options or ["reproduce", *STUDIES])]
         if shell:
             command = ["unshare", "-rm", "sh", "-c", shell, "sh", *command]
         environment = os.environ | {MARK: trial, "TMPDIR": str(self.temporary)} | variables

@@ -21,25 +21,25 @@ from pathlib import Path
 
 import pandas as pd
 
-from crmo_analysis import paths
-from crmo_analysis.bounds import parse_question
-from crmo_analysis.claims import ClaimsError, read_study
-from crmo_analysis.codebook import CodebookError, read_codebook
-from crmo_analysis.cohort import read_cohort
-from crmo_analysis.disclosure import ReleaseError, releases
-from crmo_analysis.expressions import ExpressionError, parse
-from crmo_analysis.mapping import read_mapping
-from crmo_analysis.outline import ManuscriptError, read_outline
-from crmo_analysis.parameters import NotebookError, read_parameters
-from crmo_analysis.printed import PrintedError, parse_date, parse_printed
-from crmo_analysis.responses import read_responses
-from crmo_analysis.spreadsheet import CohortError
-from crmo_analysis.sweep import SweepError, read_grid
+from crmo_analysis import files
+from crmo_analysis.commands.sweep import SweepError, read_grid
+from crmo_analysis.execution.parameters import NotebookError, read_parameters
+from crmo_analysis.joint.bounds import parse_question
+from crmo_analysis.patients.cohort import read_cohort
+from crmo_analysis.patients.disclosure import ReleaseError, releases
+from crmo_analysis.patients.mapping import read_mapping
+from crmo_analysis.patients.responses import read_responses
+from crmo_analysis.patients.spreadsheet import CohortError
+from crmo_analysis.publish.outline import ManuscriptError, read_outline
+from crmo_analysis.study.claims import ClaimsError, read_study
+from crmo_analysis.study.codebook import CodebookError, read_codebook
+from crmo_analysis.study.expressions import ExpressionError, parse
+from crmo_analysis.study.printed import PrintedError, parse_date, parse_printed
 
 CODEBOOK = read_codebook()
 LESIONS = read_codebook(section="lesions")
 RELEASE = b'variable,value,n\nSpine,20/54 (37.0 %),54\n"Age, years",7.5,50\n'
-NOTEBOOK = paths.ROOT / "notebooks" / "70_pooled_response.ipynb"
+NOTEBOOK = files.ROOT / "notebooks" / "70_pooled_response.ipynb"
 NASTY = [
     b"\x00", b"\xff\xfe", b"\xef\xbb\xbf", b"\r", b"\n\n", b'"', b"'", b",", b";", b"\t", b"(", b")", b"((((((((", b"~~~~",
     b"&", b"|", b"==", b">=", b"<", b"1e308", b"-1", b"nan", b"inf", b"0x10", b"9" * 40, b"1,5", b"1.5.5", b"%", b"P<",
@@ -84,7 +84,7 @@ def of_study(folder: Path, name: str) -> Callable[[bytes], object]:
 
     def run(data: bytes) -> object:
         for file in ("study.yaml", "claims.csv"):
-            source = paths.PUBLISHED / "simm_2008" / file
+            source = files.PUBLISHED / "simm_2008" / file
             (study / file).write_bytes(data if file == name else source.read_bytes())
         return read_study.__wrapped__("simm_2008", folder)
 
@@ -101,7 +101,7 @@ def of_lesions(folder: Path) -> Callable[[bytes], object]:
 def of_outline(folder: Path) -> Callable[[bytes], object]:
     """Return a reader of what a manuscript consists of, in a project of its own."""
     for name in ("data", "notebooks"):
-        (folder / name).symlink_to(paths.ROOT / name)
+        (folder / name).symlink_to(files.ROOT / name)
     return of_file(folder, "manuscript.yml", lambda path: read_outline(folder))
 
 
@@ -121,18 +121,18 @@ def made(write: Callable[[pd.DataFrame, io.BytesIO], None]) -> bytes:
 
 
 def targets(folder: Path) -> dict[str, Target]:
-    claims = (paths.PUBLISHED / "sag_2019" / "claims.csv").read_text(encoding="utf-8").splitlines()
+    claims = (files.PUBLISHED / "sag_2019" / "claims.csv").read_text(encoding="utf-8").splitlines()
     words = [line.rsplit(",", 4)[1].encode() for line in claims[1:]]
     expressions = [b"back_pain & vertebral_deformity", b"~remission | (jansson_score >= 39)", b"1 <= n_cycles <= 3"]
     table = b"patient,male,n_lesions,clinical_severity,crp,age_onset\n1,yes,3,4,1.2,7.5\n2,no,5,NA,0.3,9\n"
     other = "\ufeffpatient;male;age_onset\n1;ja;7,5\n2;nein;8\n".encode()
     mapping = b"columns: {ID: patient, L: n_lesions}\nvalues: {L: {9: NA}}\nunits: {crp: 0.1}\nignore: [x]\n"
     grid = b"outcome: [pain_gone, pain_decreased]\nstricter: [true, false]\nconfidence: 0.9\n"
-    simm = [(paths.PUBLISHED / "simm_2008" / name).read_bytes() for name in ("claims.csv", "study.yaml")]
+    simm = [(files.PUBLISHED / "simm_2008" / name).read_bytes() for name in ("claims.csv", "study.yaml")]
     cells = [{"cell_type": "code", "metadata": {"tags": ["parameters"]}, "source": "a = 1  # x\nb = [True]  # y"}]
     small = json.dumps({"cells": cells, "metadata": {}, "nbformat": 4, "nbformat_minor": 5}).encode()
-    outline = (paths.ROOT / "manuscript.yml").read_text(encoding="utf-8")
-    responses = (paths.PUBLISHED / "bisphosphonate_response.csv").read_bytes()
+    outline = (files.ROOT / "manuscript.yml").read_text(encoding="utf-8")
+    responses = (files.PUBLISHED / "bisphosphonate_response.csv").read_bytes()
     cohort = (CohortError,)
     return {
         "expression": Target(of_text(lambda text: parse(text, CODEBOOK)), (ExpressionError,), expressions, 0.4),
@@ -202,7 +202,7 @@ def mutated(rng: random.Random, seeds: list[bytes]) -> bytes:
 
 def traced(target: Target, data: bytes) -> bool:
     """Read with a look at the lines reached; say whether some are new."""
-    package, new = str(paths.PACKAGE), False
+    package, new = str(files.PACKAGE), False
 
     def trace(frame, event, argument):
         nonlocal new
@@ -260,7 +260,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--only", help="one reader")
     given = parser.parse_args()
-    kept, bad, start, total = paths.RESULTS / "fuzz", 0, time.perf_counter(), 0
+    kept, bad, start, total = files.RESULTS / "fuzz", 0, time.perf_counter(), 0
     with tempfile.TemporaryDirectory() as folder:
         for name, target in targets(Path(folder)).items():
             if given.only not in (None, name):

@@ -15,13 +15,13 @@ from fractions import Fraction
 
 import numpy as np
 
-from crmo_analysis.claims import Claim, Study, read_study
-from crmo_analysis.codebook import Variable
-from crmo_analysis.conflicts import conflicts
-from crmo_analysis.expressions import parse
-from crmo_analysis.fitting import fit
-from crmo_analysis.printed import decimal_text, parse_printed
-from crmo_analysis.reconstruct import broken, reconstruct
+from crmo_analysis.joint.conflicts import conflicts
+from crmo_analysis.joint.fitting import fit
+from crmo_analysis.joint.reconstruction import broken, reconstruct
+from crmo_analysis.study.claims import Claim, Study, read_study
+from crmo_analysis.study.codebook import Variable
+from crmo_analysis.study.expressions import parse
+from crmo_analysis.study.printed import decimal_text, parse_printed
 
 
 def drawn_study(n: int, width: int, seed: int = 0) -> tuple[Study, dict[str, Variable]]:

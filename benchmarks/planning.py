@@ -11,7 +11,7 @@ import time
 import numpy as np
 from scipy.stats import spearmanr
 
-from crmo_analysis import planning
+from crmo_analysis.models import planning
 
 
 def main() -> None:

@@ -20,9 +20,10 @@ import pandas as pd
 import statsmodels.api as sm
 from statsmodels.miscmodels.ordinal_model import OrderedModel
 
-from crmo_analysis import report, severity
-from crmo_analysis.codebook import read_codebook
-from crmo_analysis.cohort import read_cohort, require_sound
+from crmo_analysis.display import frames
+from crmo_analysis.models import severity
+from crmo_analysis.patients.cohort import read_cohort, require_sound
+from crmo_analysis.study.codebook import read_codebook
 
 MODELS = ["linear", "negative_binomial", "ordinal"]
 BOOLEANS = ("male", "marrow_edema", "osteitis", "periosteal_reaction", "bone_expansion", "lytic_lesion", "fever")
@@ -48,7 +49,7 @@ def ours(path: Path) -> dict[str, float]:
     cohort = require_sound(read_cohort(path))
     steps["validate"] = time.perf_counter() - start
     start = time.perf_counter()
-    report.characteristics(cohort.patients, read_codebook(), 5)
+    frames.characteristics(cohort.patients, read_codebook(), 5)
     steps["describe"] = time.perf_counter() - start
     start = time.perf_counter()
     severity.analyse(cohort.patients, "clinical_severity", ["n_lesions"], models=MODELS)

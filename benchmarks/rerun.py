@@ -24,7 +24,7 @@ from rich.console import Console
 from rich.table import Table
 
 ROOT = Path(__file__).resolve().parent.parent
-CRMO = (sys.executable, "-m", "crmo_analysis.cli")
+CRMO = (sys.executable, "-m", "crmo_analysis")
 
 
 def fingerprint(folder):

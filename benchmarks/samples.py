@@ -32,7 +32,7 @@ from collections import Counter
 from rich.console import Console
 from rich.table import Table
 
-from crmo_analysis.samples import Summary, count_samples, draw_samples, list_samples
+from crmo_analysis.recompute.samples import Summary, count_samples, draw_samples, list_samples
 
 QUESTIONS = {  # worked examples of unsum: from its README, an earlier README, its vignette and its tests
     "mean 2.7, SD 1.9, n 130, scale 1 to 5": Summary(130, "2.7", "1.9", 1, 5),

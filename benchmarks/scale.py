@@ -28,7 +28,7 @@ import pandas as pd
 
 ROOT = Path(__file__).resolve().parent.parent
 NOTEBOOK = ROOT / "benchmarks" / "notebooks" / "small.ipynb"
-CRMO = [sys.executable, "-m", "crmo_analysis.cli"]
+CRMO = [sys.executable, "-m", "crmo_analysis"]
 ONE_CORE = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
 MARK = "CRMO_SCALE_TRIAL"
 
@@ -217,8 +217,8 @@ def parts_of_a_run(folder: Path, runs: int = 30) -> None:
     """Print where the time of a run goes, as medians, in this process."""
     from papermill.clientwrap import PapermillNotebookClient
 
-    from crmo_analysis import warm
-    from crmo_analysis.run import execute
+    from crmo_analysis.execution import warm
+    from crmo_analysis.execution.running import execute
 
     os.sched_setaffinity(0, {0})
     times: dict[str, list[float]] = {label: [] for label in ("in all", *PARTS.values())}

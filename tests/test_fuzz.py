@@ -7,9 +7,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from crmo_analysis import paths
+from crmo_analysis import files
 
-SPEC = importlib.util.spec_from_file_location("fuzz", paths.ROOT / "benchmarks" / "fuzz.py")
+SPEC = importlib.util.spec_from_file_location("fuzz", files.ROOT / "benchmarks" / "fuzz.py")
 fuzz = importlib.util.module_from_spec(SPEC)
 sys.modules["fuzz"] = fuzz
 SPEC.loader.exec_module(fuzz)

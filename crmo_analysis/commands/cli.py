@@ -1,0 +1,155 @@
+"""The command ``crmo``: rerun the studies, run one notebook or many, make a site and a manuscript.
+
+Imports that take long are inside the commands that need them: `crmo --help` should not wait for pandas.
+"""
+
+import os
+from pathlib import Path
+
+import click
+
+from crmo_analysis import __version__
+from crmo_analysis.commands import patient_commands, progress, study_commands
+from crmo_analysis.commands.messages import Stopped, Wrong, check_studies, plain_errors, short
+from crmo_analysis.execution import warm
+from crmo_analysis.execution.running import TIME_LIMIT
+from crmo_analysis.files import PUBLISHED, ROOT
+
+_time_limit = click.option(
+    "--time-limit",
+    type=click.IntRange(min=1),
+    default=TIME_LIMIT,
+    metavar="SECONDS",
+    show_default=True,
+    help="The longest time a cell may take.",
+)
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__)
+def main():
+    """Recompute and check the published numbers on chronic recurrent multifocal osteomyelitis."""
+
+
+@main.command()
+@click.argument("studies", metavar="[STUDY]…", nargs=-1)
+@click.option(
+    "--jobs", type=click.IntRange(min=1), help="Notebooks at the same time; by default, one more than there are cores."
+)
+@click.option("--fresh", is_flag=True, help="Run everything, changed or not.")
+def reproduce(studies, jobs, fresh):
+    """Run every notebook of which something has changed; with STUDY, only those about that study."""
+    if fresh:
+        # Everything will run: load the libraries while we find out what everything is.
+        warm.start()
+    from crmo_analysis.execution.parameters import NotebookError
+
+    with plain_errors(NotebookError):
+        from crmo_analysis.commands import tasks
+
+        by_notebook = tasks.notebook_studies(ROOT)
+    known = sorted(path.parent.name for path in PUBLISHED.glob("*/study.yaml"))
+    for study in set(studies) & set(known) - set(by_notebook.values()):
+        raise Wrong(f"study {study} has no notebook yet. Copy one of another study and change its cells.")
+    check_studies(studies, sorted(set(by_notebook.values()) - {""}))
+    chosen = [path.stem for path, study in by_notebook.items() if not studies or study in studies]
+    if not chosen:
+        raise Wrong(f"there is no notebook in {ROOT / 'notebooks'}. Its name must start with a digit.")
+    if (ROOT / "crmo_analysis" / "display" / "frames.py").is_file():
+        chosen += [f"cohort_{study}" for study in studies or known]
+        chosen += [] if studies else ["ledger", "datapackage", "numbers"]
+    # One more than cores: a notebook spends part of its time waiting for its kernel to start and to stop.
+    raise SystemExit(progress.build(chosen, jobs or (os.cpu_count() or 1) + 1, fresh))
+
+
+@main.command()
+@click.argument("notebook", type=click.Path(path_type=Path))
+@click.option("-p", "values", nargs=2, multiple=True, metavar="NAME VALUE", help="Set a parameter; repeatable.")
+@click.option("--out", type=click.Path(path_type=Path, file_okay=False), help="Folder for all that it leaves.")
+@_time_limit
+@click.option("--plain", is_flag=True, help="Start an ordinary kernel instead of a preloaded one.")
+def run(notebook, values, out, time_limit, plain):
+    """Run one NOTEBOOK, with other values for some of its parameters."""
+    if not plain:
+        warm.start()
+    from crmo_analysis.execution.parameters import NotebookError, parse_value, read_parameters
+    from crmo_analysis.execution.running import NotebookFailed, execute
+
+    with plain_errors(NotebookError):
+        known = read_parameters(notebook)
+        # A name that is not there has no kind to read its text by; execute() says so.
+        given = {name: parse_value(text, known[name]) if name in known else text for name, text in values}
+        try:
+            done = execute(notebook, given, out=out, time_limit=time_limit, plain=plain)
+        except NotebookFailed as error:
+            raise Stopped(str(error)) from None
+    click.echo(f"{notebook.name}: done in {done.seconds:.1f} s, see {short(done.executed)}")
+
+
+@main.command()
+@click.argument("notebook", type=click.Path(path_type=Path))
+@click.argument("grid", type=click.Path(path_type=Path))
+@click.option("--jobs", type=click.IntRange(min=1), help="Runs at the same time; by default, as many as cores.")
+@click.option("--cluster", default="", metavar="ADDRESS", help="A Dask scheduler, whose workers do the runs.")
+@click.option("--out", type=click.Path(path_type=Path, file_okay=False), help="Folder for all that the runs leave.")
+@_time_limit
+@click.option("--plain", is_flag=True, help="Start ordinary kernels instead of preloaded ones.")
+def sweep(notebook, grid, jobs, cluster, out, time_limit, plain):
+    """Run a NOTEBOOK with every combination of the values in GRID, a YAML file; what is done stays done."""
+    if not plain and not cluster:
+        warm.start()
+    from crmo_analysis.commands.sweep import SweepError, read_grid
+    from crmo_analysis.execution.parameters import NotebookError
+
+    with plain_errors(NotebookError, SweepError):
+        runs = read_grid(grid, notebook)
+        out = out or ROOT / "results" / "sweeps" / notebook.stem
+        raise SystemExit(progress.sweep(notebook, runs, out, jobs or os.cpu_count() or 1, cluster, time_limit, plain))
+
+
+@main.command()
+@click.option("--out", type=click.Path(path_type=Path, file_okay=False), help="Folder of the site [results/site].")
+def site(out):
+    """Build web pages of all results: verdicts, notebooks, the ledger to search, conflicts and figures."""
+    from crmo_analysis.publish import website
+    from crmo_analysis.study.claims import ClaimsError
+    from crmo_analysis.study.codebook import CodebookError
+
+    with plain_errors(website.SiteError, ClaimsError, CodebookError):
+        built = website.build(out or website.SITE)
+    for remark in built.remarks:
+        click.echo(f"warning: {remark}", err=True)
+    click.echo(f"{short(built.folder / 'index.html')}: {len(built.pages)} pages, {built.n_figures} figures; open it")
+
+
+@main.command()
+@click.option("--journal", default="", metavar="NAME", help="An entry of data/journals.yaml [as manuscript.yml says].")
+@click.option(
+    "--out", type=click.Path(path_type=Path, file_okay=False), help="Folder of the package [results/manuscript]."
+)
+@click.option("--tiff", is_flag=True, help="Make figures as TIFF as well.")
+def manuscript(journal, out, tiff):
+    """Put together what manuscript.yml numbers: figures at a journal's size, tables, numbers, text, checklist."""
+    from crmo_analysis.publish.outline import ManuscriptError, read_outline
+
+    with plain_errors(ManuscriptError):
+        outline = read_outline(ROOT, journal)
+        warm.start()
+        from crmo_analysis.publish.manuscript import assemble
+
+        out = out or ROOT / "results" / "manuscript"
+        written = assemble(outline, out, tiff, click.echo)
+    for number in outline.gaps:
+        click.echo(f"note: there is no {number}", err=True)
+    click.echo(f"{short(out)}: {len(written)} files for {outline.journal.name}; README.txt says what is what")
+
+
+for command in (
+    *(study_commands.audit, study_commands.conflicts, study_commands.reconstruct, study_commands.bounds),
+    *(patient_commands.validate, patient_commands.compare, patient_commands.disclosure, patient_commands.redcap),
+):
+    main.add_command(command)
+
+
+if __name__ == "__main__":
+    main()

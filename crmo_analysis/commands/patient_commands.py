@@ -1,0 +1,159 @@
+"""Commands about a cohort of one's own: check it, set it beside the studies, look at what its tables tell."""
+
+from pathlib import Path
+
+import click
+
+from crmo_analysis.commands.messages import Stopped, Wrong, check_studies, counted, plain_errors, short
+from crmo_analysis.files import PUBLISHED, is_of_project
+
+_smallest = click.option(
+    "--smallest",
+    type=click.IntRange(min=2),
+    default=5,
+    metavar="COUNT",
+    show_default=True,
+    help="So many patients are enough to be shown.",
+)
+
+
+@click.command()
+@click.argument("cohort", type=click.Path(path_type=Path))
+@click.option("--map", "mapping", type=click.Path(path_type=Path), help="File that renames and recodes columns.")
+@click.option("--lesions", type=click.Path(path_type=Path), help="A table with one row a lesion.")
+@click.option("--out", type=click.Path(path_type=Path, dir_okay=False), help="Write the table as it was understood.")
+def validate(cohort, mapping, lesions, out):
+    """Check a table of patients (CSV, Excel, Parquet, REDCap export) against the codebook; list all problems."""
+    if out and is_of_project(out):
+        raise Wrong(f"--out {out} is in a folder of the project's own data; choose another, such as data/private.")
+    from crmo_analysis.patients.cohort import missing_lines, read_cohort, thin, write_cohort
+    from crmo_analysis.patients.spreadsheet import CohortError
+    from crmo_analysis.study.codebook import CodebookError
+
+    with plain_errors(CodebookError, CohortError):
+        read = read_cohort(cohort, mapping, lesions=lesions)
+        for note in read.notes:
+            click.echo(f"note: {note}")
+        doubts = thin(read)
+        for problem in (*read.problems, *doubts):
+            click.echo(f"{'error' if problem.is_error else 'warning'}: {problem.place}: {problem.expected}")
+        for line in missing_lines(read):
+            click.echo(line)
+        if out and not read.errors:
+            write_cohort(read.patients, out, read.kinds)
+            click.echo(f"{short(out)}: written")
+    known = [name for name in read.patients if name not in ("patient", "reconstructed", "simulated")]
+    patients, columns = counted(len(read.patients), "patient"), counted(len(known), "variable")
+    click.echo(f"{cohort}: {patients}, {columns} of the codebook")
+    click.echo(f"{counted(len(read.errors), 'error')}, {counted(len(read.warnings) + len(doubts), 'warning')}")
+    if read.errors:
+        where = f" there or in {mapping}" if mapping else ", or map its columns with --map"
+        raise Wrong(f"{cohort} cannot be analysed as it is. Put the errors right{where}.")
+
+
+@click.command()
+@click.argument("cohort", type=click.Path(path_type=Path))
+@click.argument("studies", metavar="[STUDY]…", nargs=-1)
+@click.option("--map", "mapping", type=click.Path(path_type=Path), help="File that renames and recodes columns.")
+@click.option("--lesions", type=click.Path(path_type=Path), help="A table with one row a lesion.")
+@click.option("--format", "style", type=click.Choice(["table", "csv", "json"]), help="How to print it.")
+@click.option("--out", type=click.Path(path_type=Path, file_okay=False), help="Folder for tables, text and figure.")
+@click.option("--confidence", type=float, default=0.95, show_default=True, help="Coverage of the intervals.")
+@click.option("--p-values", is_flag=True, help="Test each difference as well (Fisher, Welch; Holm over all).")
+@_smallest
+@click.option("--show-small", is_flag=True, help="Show all counts and extremes of the cohort.")
+def compare(cohort, studies, mapping, lesions, style, out, confidence, p_values, smallest, show_small):
+    """Set a table of patients beside what each STUDY printed, or all studies did."""
+    known = sorted(path.parent.name for path in PUBLISHED.glob("*/study.yaml"))
+    check_studies(studies, known)
+    if not 0 < confidence < 1:
+        raise Wrong(f"--confidence is {confidence:g}, expected a number between 0 and 1, such as 0.95.")
+    if out and is_of_project(out):
+        raise Wrong(f"--out {out} is a folder of the project's own results; choose another, such as results/mine.")
+    from crmo_analysis.comparison import words
+    from crmo_analysis.comparison.side_by_side import compare as set_beside
+    from crmo_analysis.patients.cohort import read_cohort, require_sound
+    from crmo_analysis.patients.spreadsheet import CohortError
+    from crmo_analysis.study.claims import ClaimsError, read_study
+    from crmo_analysis.study.codebook import CodebookError, read_codebook
+
+    with plain_errors(ClaimsError, CodebookError, CohortError, OSError):
+        read = require_sound(read_cohort(cohort, mapping, lesions=lesions))
+        chosen = [read_study(study) for study in dict.fromkeys(studies or known)]
+        settings = {"confidence": confidence, "p_values": p_values, "smallest": 0 if show_small else smallest}
+        found = set_beside(read.patients, chosen, read_codebook(), **settings)
+        if found.table.empty:
+            raise Wrong(f"{cohort}: {words.nothing_text(found)}")
+        notes = words.notes(found, read, show_small)
+        written = words.write(found, read, out, notes) if out else []
+    if read.warnings:
+        click.echo(f"{counted(len(read.warnings), 'warning')} about {cohort}; crmo validate lists all", err=True)
+    if style == "csv":
+        click.echo(words.to_csv(found), nl=False)
+    elif style == "json":
+        click.echo(words.to_json(found, notes))
+    elif style == "table" or not out:
+        _print_comparison(found)
+    for note in notes:
+        click.echo(f"note: {note}", err=style in ("csv", "json"))
+    for path in written:
+        click.echo(f"{short(path)}: written", err=style in ("csv", "json"))
+
+
+@click.command()
+@click.argument("earlier", type=click.Path(path_type=Path, exists=True, file_okay=False))
+@click.argument("later", type=click.Path(path_type=Path, exists=True, file_okay=False))
+@_smallest
+def disclosure(earlier, later, smallest):
+    """Find counts of an own cohort that differ by a few patients between two folders of tables, EARLIER and LATER.
+
+    Who sees both learns about those patients: show one of them, or wait until more have come.
+    """
+    from crmo_analysis.patients.disclosure import ReleaseError, releases
+
+    with plain_errors(ReleaseError):
+        compared, found = releases(earlier, later, smallest)
+    if not compared:
+        raise Wrong(f"{earlier} and {later} have no table of patients with the same name. Give two folders of --out.")
+    for (table, column, before, after), rows in found.groupby(["table", "column", "earlier", "later"], sort=False):
+        more = f" and {len(rows) - 1} more" if len(rows) > 1 else ""
+        place = f"{table}, {column}: {rows['row'].iloc[0]}{more}"
+        click.echo(f"{place}: {before} in {short(earlier)}, {after} in {short(later)}")
+    said = f"{counted(compared, 'table')} compared, {counted(len(found), 'small difference')}"
+    if len(found):
+        raise Stopped(f"{said}: the two are not to be shown together")
+    click.echo(said)
+
+
+def _print_comparison(found):
+    from rich.console import Console
+    from rich.table import Table
+
+    from crmo_analysis.comparison import words
+
+    frame = words.in_columns(found)
+    table = Table(box=None, pad_edge=False)
+    for name in frame:
+        table.add_column(name, overflow="fold")
+    for row in frame.itertuples(index=False):
+        table.add_row(*row)
+    console = Console(highlight=False, markup=False)
+    console = console if console.is_terminal else Console(highlight=False, markup=False, width=240)
+    console.print(table)
+    click.echo("\n" + "\n".join(words.sentences(found)) + "\n")
+    for line in words.reasons_text(found):
+        click.echo(f"not compared: {line}")
+
+
+@click.command()
+@click.option("--dictionary", required=True, type=click.Path(path_type=Path, dir_okay=False), help="File to write.")
+def redcap(dictionary):
+    """Write the codebook as a data dictionary that REDCap imports to build a registry's forms."""
+    from crmo_analysis.files import write_text_atomically
+    from crmo_analysis.patients.redcap import dictionary as make_dictionary
+    from crmo_analysis.study.codebook import CodebookError, read_codebook
+
+    with plain_errors(CodebookError, OSError):
+        text = make_dictionary(read_codebook(), read_codebook(section="lesions"))
+        write_text_atomically(dictionary, text)
+    click.echo(f"{short(dictionary)}: {text.count(chr(10)) - 1} fields")

@@ -1,0 +1,228 @@
+"""Let pytask run what has changed, or a sweep what is left of it, and show what is going on."""
+
+import os
+import signal
+import sys
+import time
+from contextlib import contextmanager
+
+from crmo_analysis.execution import warm
+from crmo_analysis.files import RESULTS, ROOT
+
+_COLOURS = {"failed": "bold red", "done": "green", "running": "bold"}
+
+
+class Board:
+    """One line a notebook: what it is doing, and for how long.
+
+    Parameters
+    ----------
+    names : list of str
+        What will be shown, in this order.
+    console : rich.console.Console
+        Where. A terminal is redrawn in place; anywhere else a line is added when something has ended.
+    """
+
+    def __init__(self, names, console):
+        self.console = console
+        self.states = dict.fromkeys(names, "waiting")
+        self.starts, self.ends = {}, {}
+        self.width = max(map(len, names))
+
+    def started(self, name):
+        """Note that a notebook is running now."""
+        self.starts[name], self.states[name] = time.monotonic(), "running"
+
+    def ended(self, name, state):
+        """Note that a notebook has ended, and how."""
+        self.ends[name], self.states[name] = time.monotonic(), state
+        if not self.console.is_terminal:
+            self.console.print(self.line(name))
+
+    def interrupted(self):
+        """Note that nothing goes on; return the message."""
+        for name, state in self.states.items():
+            if state not in ("done", "waiting"):
+                self.ends[name], self.states[name] = time.monotonic(), "stopped"
+                (RESULTS / "notebooks" / f"{name}.failed.ipynb").unlink(missing_ok=True)  # nothing had gone wrong
+        return ["Stopped by Ctrl-C. The same command goes on with what is not done."]
+
+    def line(self, name):
+        """Write one line: name, state, seconds."""
+        from rich.text import Text
+
+        state, start = self.states[name], self.starts.get(name)
+        seconds = f"{self.ends.get(name, time.monotonic()) - start:6.1f} s" if start else ""
+        line = Text(f"{name:<{self.width}}  ")
+        return line.append(f"{state:<9}", style=_COLOURS.get(state, "dim")).append(seconds)
+
+    def __rich__(self):
+        from rich.console import Group
+
+        return Group(*map(self.line, self.states))
+
+
+def build(names, jobs, fresh):
+    """Let pytask run what has changed among these tasks; return the exit code."""
+    from rich.console import Console
+    from rich.live import Live
+
+    from crmo_analysis.commands import tasks
+
+    console = Console(highlight=False)
+    board, start = Board(names, console), time.monotonic()
+    tasks.listeners.append(board)
+
+    def summarise(errors):
+        for error in errors:
+            console.print(f"\n{error}", markup=False, soft_wrap=True)
+        states = list(board.states.values())
+        counts = {state: states.count(state) for state in ("done", "unchanged", "failed", "stopped", "waiting")}
+        summary = ", ".join(f"{count} {state}" for state, count in counts.items() if count)
+        console.print(f"{summary}; {time.monotonic() - start:.1f} s")
+        return 1 if errors or counts["failed"] else 0
+
+    def stopped():
+        live.stop()
+        summarise(board.interrupted())
+
+    try:
+        with Live(board, console=console, refresh_per_second=8, transient=not console.is_terminal) as live:
+            with _stopped_by_interrupt(stopped):
+                session = _pytask(names, jobs, fresh)
+            errors = _read_reports(session, board)
+            live.update(board)
+    finally:
+        tasks.listeners.remove(board)
+        warm.stop()
+    return summarise(errors)
+
+
+def _pytask(names, jobs, fresh):
+    import pytask
+
+    # Several notebooks write to one terminal only through our board, so pytask neither captures nor prints.
+    pytask.console.quiet = True
+    parallel = _threads(jobs) if jobs > 1 and len(names) > 1 else {}
+    session = pytask.build(
+        paths=[ROOT / "crmo_analysis" / "commands" / "tasks.py"],
+        task_files=["tasks.py"],
+        expression=" or ".join(names),
+        force=fresh,
+        capture="no",
+        verbose=0,
+        **parallel,
+    )
+    pytask.console.quiet = False
+    return session
+
+
+def _threads(jobs):
+    """Return the options for so many notebooks at the same time."""
+    from pytask_parallel import execute
+
+    # pytask-parallel looks for ended tasks, and starts the next, at intervals that grow to a second: as long as a
+    # short notebook takes. There is no option for it, so that list of intervals is filled anew.
+    if sleeper := getattr(execute, "_Sleeper", None):
+        sleeper().timings[:] = [0.02] * 10
+    return {"n_workers": jobs, "parallel_backend": "threads"}
+
+
+@contextmanager
+def _stopped_by_interrupt(say):
+    """End the program on Ctrl-C, after its kernels, and let `say` tell what was finished.
+
+    Notebooks run in threads, which Ctrl-C does not reach, and which would go on to the next one. Files are replaced
+    in one step, so that the end of the program leaves none half-written.
+    """
+
+    def stop(number, frame):
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        warm.stop()
+        say()
+        sys.stdout.flush()
+        os._exit(130)
+
+    before = signal.signal(signal.SIGINT, stop)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def _read_reports(session, board):
+    """Fill in the board from pytask's reports; return the messages of what went wrong."""
+    errors = []
+    for report in session.collection_reports:
+        if report.outcome.name == "FAIL":
+            errors.append(str(report.exc_info[1]))
+    for report in session.execution_reports:
+        name, outcome = report.task.base_name, report.outcome.name
+        if outcome == "SKIP_UNCHANGED":
+            board.states[name] = "unchanged"
+        elif outcome == "FAIL":
+            board.states[name] = "failed"
+            errors.append(str(report.exc_info[1]))
+    if session.exit_code and not errors:
+        errors.append(f"pytask could not start ({session.exit_code.name}); run `pytask` here to see why.")
+    return errors
+
+
+def sweep(notebook, grid, out, jobs, cluster, time_limit, plain):
+    """Do all runs of a grid with a progress bar, collect their tables, and return the exit code.
+
+    Parameters
+    ----------
+    notebook, grid, out, jobs, cluster, time_limit, plain
+        As for `sweep.sweep`.
+
+    Raises
+    ------
+    SweepError
+        As `sweep.sweep`, after what is done has been collected.
+    """
+    from rich.console import Console
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeElapsedColumn,
+        TimeRemainingColumn,
+    )
+
+    from crmo_analysis.commands import sweep as runs
+
+    console, rows, lost, start = Console(highlight=False), {}, None, time.monotonic()
+    columns = [BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TextColumn("left"), TimeRemainingColumn()]
+
+    def summarise(collected=""):
+        states = [rows.get(place, {"state": "waiting"})["state"] for place in range(len(grid))]
+        counts = {state: states.count(state) for state in ("done", "failed", "refused", "waiting") if state in states}
+        said = ", ".join(f"{count} {state}" for state, count in counts.items())
+        console.print(f"{said}; {time.monotonic() - start:.1f} s{collected}", markup=False, soft_wrap=True)
+        return 0 if set(states) == {"done"} else 1
+
+    def stopped():
+        bar.stop()
+        console.print("Stopped by Ctrl-C. The same command goes on with what is not done.")
+        summarise()
+
+    try:
+        with Progress(*columns, console=console, disable=not console.is_terminal) as bar:
+            whole = bar.add_task("runs", total=len(grid))
+            with _stopped_by_interrupt(stopped):
+                for place, row in runs.sweep(notebook, grid, out, jobs, cluster, time_limit, plain):
+                    rows[place] = row
+                    bar.advance(whole)
+    except runs.SweepError as error:
+        lost = error
+        if not rows:
+            raise
+    finally:
+        warm.stop()
+    written = runs.collect(notebook, grid, rows, out, time_limit, plain)
+    code = summarise(f"; see {written[0]}")
+    if lost:
+        raise lost
+    return code

@@ -1,0 +1,305 @@
+"""One notebook with every combination of some parameters: on threads here, or on the workers of a Dask cluster.
+
+Every run has a folder named by what goes into it: values, notebook, code and input files. What is done is known by its
+`run.json`, which is written last; a sweep that was stopped goes on with the rest.
+"""
+
+import functools
+import hashlib
+import itertools
+import json
+import logging
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor, as_completed
+from pathlib import Path
+
+import click
+import yaml
+
+from crmo_analysis import __version__
+from crmo_analysis.execution.parameters import NotebookError, check_values, read_parameters
+from crmo_analysis.execution.running import TIME_LIMIT, NotebookFailed, execute, rerun_command
+from crmo_analysis.files import PACKAGE, ROOT, is_file, read_yaml, write_text_atomically
+
+MOST_RUNS = 100_000
+
+
+class SweepError(ValueError):
+    """A grid cannot be run; the message says what to change."""
+
+
+def read_grid(path: Path, notebook: Path) -> list[dict]:
+    """Read a grid and return every combination of its values.
+
+    Parameters
+    ----------
+    path : Path
+        YAML: names of parameters, each with a list of values, or with one value.
+    notebook : Path
+        Whose parameters they are.
+
+    Returns
+    -------
+    list of dict
+        In the order of the file, the last parameter changing fastest; files are absolute paths.
+
+    Raises
+    ------
+    SweepError
+        If the file is no grid, or gives no run or more than `MOST_RUNS`.
+    NotebookError
+        If the notebook has no such parameter, or one of another kind.
+    """
+    if not path.is_file():
+        raise SweepError(f"{path}: there is no such file")
+    try:
+        grid = read_yaml(path)
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise SweepError(f"{path}: cannot be read: {' '.join(str(error).split())}") from None
+    if not isinstance(grid, dict) or not grid or not all(isinstance(name, str) for name in grid):
+        raise SweepError(f"{path}: expected names of parameters, each with a list of values")
+    known = read_parameters(notebook)
+    lists = {}
+    for name, values in grid.items():
+        default = known[name].default if name in known else None
+        many = isinstance(values, list) and not (
+            isinstance(default, list) and not any(isinstance(v, list) for v in values)
+        )
+        lists[name] = values if many else [values]
+        for value in lists[name]:
+            check_values(notebook, known, {name: value})
+    count = math.prod(map(len, lists.values()))
+    if not 0 < count <= MOST_RUNS:
+        raise SweepError(f"{path}: gives {count:,} runs, expected 1 to {MOST_RUNS:,}")
+    if "out" in lists:
+        raise SweepError(f"{path}: out is set for every run; leave it out")
+    return [
+        {name: _absolute(value) for name, value in zip(lists, values, strict=True)}
+        for values in itertools.product(*lists.values())
+    ]
+
+
+def _absolute(value: object) -> object:
+    """Return the full path of a file, so that a worker elsewhere finds it."""
+    return str(Path(value).absolute()) if is_file(value) else value
+
+
+def fingerprint(notebook: Path, values: Mapping) -> dict[str, str]:
+    """Return hashes of all that a run's result depends on.
+
+    Raises
+    ------
+    SweepError
+        If the notebook is not there.
+    """
+    if not notebook.is_file():
+        raise SweepError(f"{notebook} is not there")
+    files = [Path(value) for value in values.values() if is_file(value)]
+    inputs = {str(path): _hash(path.read_bytes()) for path in files}
+    return {"version": __version__, "code": _code(), "notebook": _hash(notebook.read_bytes()), **inputs}
+
+
+@functools.cache
+def _code() -> str:
+    """Hash the package, the published numbers and the cohorts."""
+    data = sorted(path for path in (ROOT / "data").rglob("*") if path.is_file() and "private" not in path.parts)
+    files = [*sorted(PACKAGE.rglob("*.py")), ROOT / "requirements.lock", *data]
+    return _hash(b"".join(_hash(path.read_bytes()).encode() for path in files if path.is_file()))
+
+
+def _hash(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
+
+
+def run_name(notebook: Path, values: Mapping, expected: Mapping) -> str:
+    """Return the name of a run's folder: the same for the same values, code and files, wherever they lie."""
+    plain = {name: expected.get(value, value) if isinstance(value, str) else value for name, value in values.items()}
+    hashes = [expected[name] for name in ("version", "code", "notebook")]
+    return _hash(json.dumps([notebook.name, plain, hashes], sort_keys=True).encode())[:16]
+
+
+def run_one(
+    notebook: Path, values: Mapping, expected: Mapping, folder: Path, time_limit: int = TIME_LIMIT, plain: bool = False
+) -> dict:
+    """Do one run, unless it is done, and return its row: `state` done, failed or refused, and `cause`.
+
+    A machine whose notebook, code or files are others than `expected` refuses.
+    """
+    marker = folder / "run.json"
+    if marker.is_file():
+        return json.loads(marker.read_text(encoding="utf-8"))
+    if lacking := _differences(notebook, values, expected):
+        return _row("refused", f"this machine {lacking}")
+    try:
+        execute(notebook, values, out=folder, time_limit=time_limit, plain=plain)
+    except NotebookFailed as error:
+        return _row("failed", f"{error.heading}: {error.cause}")
+    except (NotebookError, OSError) as error:
+        return _row("failed", str(error))
+    row = _row("done", "")
+    write_text_atomically(marker, json.dumps(row) + "\n")
+    return row
+
+
+def _row(state: str, cause: str) -> dict:
+    return {"state": state, "cause": " ".join(cause.split())}
+
+
+def sweep(
+    notebook: Path,
+    grid: Sequence[Mapping],
+    out: Path,
+    jobs: int,
+    cluster: str = "",
+    time_limit: int = TIME_LIMIT,
+    plain: bool = False,
+) -> Iterator[tuple[int, dict]]:
+    """Do all runs of a grid.
+
+    Parameters
+    ----------
+    notebook : Path
+    grid : sequence of mappings
+        From `read_grid`.
+    out : Path
+        Gets a folder `runs`; on a cluster every worker has to see it.
+    jobs : int
+        Runs at the same time, without a cluster.
+    cluster : str
+        Address of a Dask scheduler.
+    time_limit, plain
+        As for `run.execute`.
+
+    Yields
+    ------
+    tuple of int and dict
+        Place in the grid, and the run's row, as they end.
+
+    Raises
+    ------
+    SweepError
+        If there is no such cluster any more, or no worker of it has what is needed.
+    """
+    notebook, out = notebook.absolute(), out.absolute()
+    plans = []
+    for place, values in enumerate(grid):
+        expected = fingerprint(notebook, values)
+        folder = out / "runs" / run_name(notebook, values, expected)
+        plans.append((place, folder, (notebook, dict(values), expected, folder, time_limit, plain)))
+    if cluster:
+        yield from _on_cluster(plans, cluster)
+        return
+    pool = ThreadPoolExecutor(jobs)
+    try:
+        futures = {pool.submit(run_one, *arguments): place for place, _, arguments in plans}
+        for future in as_completed(futures):
+            yield futures[future], future.result()
+    finally:
+        pool.shutdown(wait=False, cancel_futures=True)
+
+
+def _on_cluster(plans: Sequence[tuple], address: str) -> Iterator[tuple[int, dict]]:
+    try:
+        from distributed import Client
+        from distributed import as_completed as completed
+    except ImportError:
+        raise SweepError("a cluster needs Dask: install the extra cluster of this project") from None
+    try:
+        client = Client(address, timeout="10s", set_as_default=False)
+    except (OSError, TimeoutError, ValueError) as error:
+        raise SweepError(f"there is no Dask scheduler at {address}: {error}") from None
+    for name in ("client", "utils"):  # what they say when the scheduler is lost is in our own message
+        logging.getLogger(f"distributed.{name}").setLevel(logging.CRITICAL)
+    with client:
+        workers, asked = _fit_workers(client, plans[0][2]), {}
+
+        def submit(place: int, folder: Path, arguments: tuple, again: str = "") -> Future:
+            key = f"crmo-{folder.name}-{place}{again}"
+            asked[key] = (place, folder, arguments, again)
+            return client.submit(run_one, *arguments, key=key, workers=workers, retries=2)
+
+        futures = completed([submit(*plan) for plan in plans], loop=client.loop)
+        for future in futures:
+            if future.cancelled():
+                raise SweepError(f"the Dask scheduler at {address} was lost; the same command does the rest")
+            place, folder, arguments, again = asked[future.key]
+            error = future.exception()
+            row = future.result() if error is None else _row("failed", str(error))
+            if row["state"] == "refused" and not again:  # by a worker that has come later
+                workers = _fit_workers(client, arguments)
+                futures.add(submit(place, folder, arguments, "-again"))
+            else:
+                yield place, row
+
+
+def _fit_workers(client, arguments: tuple) -> list[str] | None:
+    """Return the workers that have what is needed, None if all do."""
+    notebook, values, expected, *_ = arguments
+    found = client.run(_differences, notebook, values, expected, on_error="return")
+    wrong = {address: said if isinstance(said, str) else repr(said) for address, said in found.items() if said}
+    if not found or len(wrong) == len(found):
+        why = "; ".join(f"{address}: {said}" for address, said in wrong.items()) or "no worker has joined"
+        raise SweepError(f"no worker can take part: {why}")
+    for address, said in wrong.items():
+        click.echo(f"crmo: worker {address} is left out: it {said}", err=True)
+    return sorted(set(found) - set(wrong)) if wrong else None
+
+
+def _differences(notebook: Path, values: Mapping, expected: Mapping) -> str:
+    """Say what this machine lacks of what a run needs, or has in another version; nothing if it has all."""
+    if not notebook.is_file():
+        return f"has no {notebook}"
+    found = fingerprint(notebook, values)
+    other = [name for name in expected if found.get(name) != expected[name]]
+    return f"has no such file, or another: {', '.join(other)}" if other else ""
+
+
+def collect(
+    notebook: Path,
+    grid: Sequence[Mapping],
+    rows: Mapping[int, Mapping],
+    out: Path,
+    time_limit: int = TIME_LIMIT,
+    plain: bool = False,
+) -> list[Path]:
+    """Write one table of all runs, and every table that they left as one, with what distinguishes the runs.
+
+    Parameters
+    ----------
+    notebook, grid, out, time_limit, plain
+        As for `sweep`.
+    rows : mapping of int to mapping
+        What it gave.
+
+    Returns
+    -------
+    list of Path
+        `runs.csv` first: run, values, state, cause and the command that runs it again.
+    """
+    import pandas as pd
+
+    from crmo_analysis.files import csv_text
+
+    notebook, known = notebook.absolute(), read_parameters(notebook)
+    varying = [name for name in grid[0] if len({json.dumps(values[name]) for values in grid}) > 1]
+    runs, tables = [], {}
+    for place, values in enumerate(grid):
+        name = run_name(notebook, values, fingerprint(notebook, values))
+        row = rows.get(place, _row("waiting", ""))
+        folder = out / "runs" / name
+        own = {"run": name} | {key: str(values[key]) for key in varying}
+        command = rerun_command(notebook, known, dict(values), folder, time_limit, plain)
+        runs.append(own | dict(row) | {"command": command})
+        if row["state"] == "done":
+            for path in sorted((folder / "tables").rglob("*.csv")):
+                table = pd.read_csv(path, dtype=str, keep_default_na=False)  # as it stands
+                for at, (key, value) in enumerate(own.items()):
+                    table.insert(at, key if key not in table else f"grid_{key}", value)
+                tables.setdefault(path.stem, []).append(table)
+    written = [out / "runs.csv"]
+    write_text_atomically(written[0], csv_text(pd.DataFrame(runs)))
+    for name, parts in sorted(tables.items()):
+        written.append(out / "tables" / f"{name}.csv")
+        write_text_atomically(written[-1], csv_text(pd.concat(parts, ignore_index=True)))
+    return written

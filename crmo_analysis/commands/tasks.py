@@ -1,0 +1,286 @@
+"""The tasks that pytask runs: one for every notebook, the cohorts and the ledger of all claims.
+
+pytask compares the content of every file that a task depends on, or leaves, with what it was after the last run, and
+runs the task again if anything differs. This module is imported to collect the tasks, so it reads notebooks but
+imports neither papermill nor pandas.
+"""
+
+from contextlib import contextmanager
+
+from pytask import Mark, NodeInfo, PathNode, PythonNode, Task
+
+from crmo_analysis.execution.parameters import read_parameters
+from crmo_analysis.execution.running import execute, output_files
+from crmo_analysis.files import ROOT
+
+# Objects with `started(name)` and `ended(name, state)`; the command line shows its progress with one.
+listeners = []
+# What these say cannot change a result.
+_WITHOUT_EFFECT = {"commands/*.py", "face/explore.py"}
+_WITHOUT_EFFECT |= {f"publish/{name}.py" for name in ("outline", "manuscript", "website", "webpages", "exhibits")}
+
+
+def notebook_studies(root=ROOT):
+    """Find the notebooks of a project and the study that each is about.
+
+    Parameters
+    ----------
+    root : Path
+        The project's folder.
+
+    Returns
+    -------
+    dict of Path to str
+        The value of the parameter `study` of every notebook whose name starts with a digit, in the order of
+        their names; empty for a notebook about all studies.
+
+    Raises
+    ------
+    crmo_analysis.execution.parameters.NotebookError
+        If a notebook or its parameters cell cannot be read.
+    """
+    notebooks = sorted((root / "notebooks").glob("[0-9]*.ipynb"))
+    return {notebook: _defaults(notebook).get("study") or "" for notebook in notebooks}
+
+
+def notebook_task(notebook, root=ROOT):
+    """Describe the execution of one notebook to pytask.
+
+    Parameters
+    ----------
+    notebook : Path
+        The notebook.
+    root : Path
+        The project's folder.
+
+    Returns
+    -------
+    pytask.Task
+        It depends on the notebook, the codebook, the published numbers and the cohort of the notebook's study (of
+        all studies if it names none), the package and the versions of the libraries. It produces the executed
+        notebook and the figures that the notebook's parameter `outputs` declares.
+    """
+    values = _defaults(notebook)
+    study = values.get("study") or "*"
+    published = (root / "data" / "published").glob(f"{study}/*")
+    cohorts = (root / "data" / "cohorts").glob(f"{study}.csv")
+    tables = (root / "data" / "published").glob("*.csv") if study == "*" else ()
+    inputs = [*published, *cohorts, *tables, root / "data" / "codebook.yaml", *_code(root)]
+    inputs = sorted(path for path in inputs if path.is_file())
+    figures, results = root / "figures", root / "results"
+    outputs = [results / "notebooks" / notebook.name, *output_files(values, figures)]
+    return Task(
+        base_name=notebook.stem,
+        path=notebook,
+        function=run_notebook,
+        depends_on={
+            "notebook": _node(notebook),
+            "inputs": [_node(path) for path in inputs],
+            "listing": _listing(notebook.stem, notebook, inputs, root),
+        },
+        produces={"outputs": [_node(path) for path in outputs]},
+    )
+
+
+def run_notebook(notebook, inputs, listing, outputs):
+    """Execute a notebook with the values in its parameters cell.
+
+    Parameters
+    ----------
+    notebook : Path
+        The notebook, in the folder ``notebooks`` of a project.
+    inputs : list of Path
+        What it depends on; for pytask.
+    listing : str
+        Their names; for pytask.
+    outputs : list of Path
+        What it leaves; for pytask.
+    """
+    root = notebook.parent.parent
+    with _announced(notebook.stem):
+        execute(notebook, results=root / "results", figures=root / "figures")
+
+
+def ledger_task(root=ROOT):
+    """Describe the ledger, the table of all claims and their verdicts, to pytask.
+
+    Parameters
+    ----------
+    root : Path
+        The project's folder.
+
+    Returns
+    -------
+    pytask.Task
+        It depends on all published numbers and on the package, and produces ``results/ledger.csv``.
+    """
+    inputs = [*(root / "data" / "published").glob("*/*"), root / "data" / "codebook.yaml", *_code(root)]
+    inputs = sorted(path for path in inputs if path.is_file())
+    path = root / "crmo_analysis" / "display" / "frames.py"
+    return Task(
+        base_name="ledger",
+        path=path,
+        function=write_ledger,
+        depends_on={"inputs": [_node(path) for path in inputs], "listing": _listing("ledger", path, inputs, root)},
+        produces={"outputs": [_node(root / "results" / "ledger.csv"), _node(root / "README.md")]},
+    )
+
+
+def write_ledger(inputs, listing, outputs):
+    """Write the ledger; the arguments are for pytask."""
+    from crmo_analysis.display import frames
+
+    with _announced("ledger"):
+        frames.write_ledger()
+
+
+def cohort_task(study, root=ROOT):
+    """Describe a study's reconstructed cohort to pytask.
+
+    Parameters
+    ----------
+    study : str
+        The study's id.
+    root : Path
+        The project's folder.
+
+    Returns
+    -------
+    pytask.Task
+        It depends on the study's printed numbers and on the package, and produces its table of patients.
+    """
+    name = f"cohort_{study}"
+    inputs = [*(root / "data" / "published" / study).glob("*"), root / "data" / "codebook.yaml", *_code(root)]
+    inputs = sorted(path for path in inputs if path.is_file())
+    path = root / "data" / "published" / study / "study.yaml"
+    outputs = [root / "data" / "cohorts" / f"{study}.csv", root / "results" / "cohorts" / f"{study}.json"]
+    return Task(
+        base_name=name,
+        path=path,
+        function=write_cohort,
+        depends_on={"inputs": [_node(path) for path in inputs], "listing": _listing(name, path, inputs, root)},
+        produces={"outputs": [_node(path) for path in outputs]},
+    )
+
+
+def write_cohort(inputs, listing, outputs):
+    """Write a cohort; the arguments are for pytask."""
+    from crmo_analysis.joint import datapackage
+
+    study = outputs[0].stem
+    with _announced(f"cohort_{study}"):
+        datapackage.write_cohort(study)
+
+
+def package_task(studies, root=ROOT):
+    """Describe the data package of all cohorts to pytask."""
+    described = [root / "results" / "cohorts" / f"{study}.json" for study in studies]
+    path = root / "data" / "codebook.yaml"
+    return Task(
+        base_name="datapackage",
+        path=path,
+        function=write_package,
+        depends_on={
+            "inputs": [_node(path) for path in described],
+            "listing": _listing("datapackage", path, described, root),
+        },
+        produces={"outputs": [_node(root / "data" / "datapackage.json")]},
+    )
+
+
+def write_package(inputs, listing, outputs):
+    """Write the data package; the arguments are for pytask."""
+    from crmo_analysis.joint import datapackage
+
+    with _announced("datapackage"):
+        datapackage.write_package()
+
+
+def numbers_task(root=ROOT):
+    """Describe the list of all numbers that a text may quote to pytask."""
+    # Tables are declared by no notebook; the executed notebooks, which show them, stand for them.
+    executed = [root / "results" / "notebooks" / notebook.name for notebook in notebook_studies(root)]
+    path = root / "data" / "numbers.yaml"
+    inputs = [path, *executed, root / "results" / "ledger.csv", *_code(root)]
+    return Task(
+        base_name="numbers",
+        path=path,
+        function=write_numbers,
+        depends_on={"inputs": [_node(path) for path in inputs], "listing": _listing("numbers", path, inputs, root)},
+        produces={"outputs": [_node(root / "results" / "numbers.json")]},
+    )
+
+
+def write_numbers(inputs, listing, outputs):
+    """Write the numbers; the arguments are for pytask."""
+    from crmo_analysis.publish import numbers
+
+    with _announced("numbers"):
+        numbers.write()
+
+
+def project_tasks(root=ROOT):
+    """Describe everything that a project makes to pytask.
+
+    Parameters
+    ----------
+    root : Path
+        The project's folder.
+
+    Returns
+    -------
+    list of pytask.Task
+        One for every notebook and every cohort, the ledger, the data package and the numbers.
+    """
+    tasks = [notebook_task(notebook, root) for notebook in notebook_studies(root)]
+    if (root / "crmo_analysis" / "display" / "frames.py").is_file():
+        studies = sorted(path.parent.name for path in (root / "data" / "published").glob("*/study.yaml"))
+        tasks += [ledger_task(root), *(cohort_task(study, root) for study in studies), package_task(studies, root)]
+    if (root / "data" / "numbers.yaml").is_file():
+        tasks.append(numbers_task(root))
+    # The work grows with the claims. The longest tasks go first, so that none is left to run alone at the end.
+    paths = [[node.path for node in task.depends_on["inputs"]] for task in tasks]
+    sizes = [sum(path.stat().st_size for path in inputs if path.is_file()) for inputs in paths]
+    for task, size in zip(tasks, sizes, strict=True):
+        if size > sum(sizes) / len(sizes):
+            task.markers.append(Mark("try_first", (), {}))
+    return tasks
+
+
+@contextmanager
+def _announced(name):
+    for listener in listeners:
+        listener.started(name)
+    state = "failed"
+    try:
+        yield
+        state = "done"
+    finally:
+        for listener in listeners:
+            listener.ended(name, state)
+
+
+def _defaults(notebook):
+    return {name: parameter.default for name, parameter in read_parameters(notebook).items()}
+
+
+def _code(root):
+    modules = (root / "crmo_analysis").rglob("*.py")
+    some = [path for path in modules if not any(path.match(f"crmo_analysis/{name}") for name in _WITHOUT_EFFECT)]
+    return [*some, root / "requirements.lock"]
+
+
+def _listing(task_name, path, inputs, root):
+    """Make the names of the inputs an input too: a file that was deleted is on no list of files to compare."""
+    value = "\n".join(item.relative_to(root).as_posix() for item in inputs)
+    # pytask remembers a value by this place, which must be the task's own.
+    place = NodeInfo(arg_name="listing", path=(), task_path=path, task_name=task_name, value=value)
+    return PythonNode(name=f"{task_name}::listing", value=value, hash=True, node_info=place)
+
+
+def _node(path):
+    return PathNode(path=path, name=path.as_posix())
+
+
+# pytask looks for tasks among the names of a module.
+globals().update({f"run_{task.base_name}": task for task in project_tasks()})

@@ -1,0 +1,197 @@
+"""What a study prints of its own patients: claims that repeat each other as one fact, and claims that are no fact.
+
+A fact is a share (x of n), or a median, mean, spread or range of a variable. Counts and percentages, abstract and
+table are brought together where their numbers agree, and stay apart where they do not.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+
+from crmo_analysis.recompute.quantities import View
+from crmo_analysis.recompute.verdicts import Readings
+from crmo_analysis.study.claims import OF_PATIENTS, Claim, Study
+from crmo_analysis.study.codebook import Codebook
+from crmo_analysis.study.expressions import Everyone, variables
+from crmo_analysis.study.printed import share_limits
+
+CENTRES = ("median", "mean")
+SPREADS = ("sd", "min", "max")
+_NO_FACT = {
+    "date": "a date",
+    "rank": "a rank among findings; no number is printed",
+    "p_value": "a P value",
+    "correlation": "a correlation",
+    "ratio": "a ratio",
+    "fraction": "a fraction in words",
+    "sum": "a total, which grows with the number of patients",
+    "value": "a value of single patients, no statistic of a group",
+}
+
+
+@dataclass(frozen=True)
+class Fact:
+    """Something that a study prints of its own patients.
+
+    Attributes
+    ----------
+    claims : tuple of Claim
+        All claims that print it, in the order of the study's file.
+    statistic : str
+        "share", "median", "mean", "sd" (printed without a mean) or "range" (of which an end is printed, without a
+        median or a mean).
+    printed : mapping of str to Fraction
+        `x` of a share, or `median`, `mean`, `sd`, `min`, `max` as far as they are printed side by side.
+    n : int or None
+        The size of the group, where it is printed; a share always has one.
+    note : str
+        How a number came about that is not printed as such.
+    """
+
+    claims: tuple[Claim, ...]
+    statistic: str
+    printed: Mapping[str, Fraction]
+    n: int | None
+    note: str = ""
+
+    @property
+    def claim(self) -> Claim:
+        """The claim that says what the fact is about."""
+        return next((claim for claim in self.claims if claim.statistic == self.statistic), self.claims[0])
+
+    @property
+    def names(self) -> frozenset[str]:
+        """The variables that a table needs to show the same."""
+        return names_in(self.claim)
+
+
+def names_in(claim: Claim) -> frozenset[str]:
+    """Return the variables that a claim is about."""
+    return variables(claim.group) | (variables(claim.patients) if claim.patients is not None else {claim.of})
+
+
+def facts(study: Study, codebook: Codebook) -> tuple[list[Fact], dict[str, str]]:
+    """Bring together the claims of a study's own patients that print the same.
+
+    Where a statement has several readings, the first counts that can stand by itself (`audit.Readings`).
+
+    Parameters
+    ----------
+    study : Study
+    codebook : mapping of str to Variable
+
+    Returns
+    -------
+    list of Fact
+        In the order in which the study prints them first.
+    dict of str to str
+        For every other claim id, why it is no fact: it is about another cohort, a date, a size, …
+    """
+    read = Readings(study, codebook)
+    view = read.views(read.base).get("own")
+    usable, refused = [], {}
+    shown = {claim.claim_id: claim for claim in (view.claims if view else ())}
+    order = list(dict.fromkeys(claim.claim_id for claim in study.claims))
+    for claim_id in order:
+        claim = shown.get(claim_id)
+        if reason := _no_fact(claim or study.claim(claim_id), claim is not None, codebook):
+            refused[claim_id] = reason
+        else:
+            usable.append(claim)
+    found = [fact for claims in _alike(usable).values() for fact in _facts_of(claims, view, refused)]
+    return sorted(found, key=lambda fact: order.index(fact.claims[0].claim_id)), refused
+
+
+def _no_fact(claim: Claim, is_read: bool, codebook: Codebook) -> str:
+    if claim.about != "own":
+        return "about a cohort that the study quotes"
+    if not is_read:
+        return "stands only under another reading"
+    levels = {codebook[name].level for name in names_in(claim) if name in codebook}
+    if "study" in levels:
+        return "one value of the study, not of its patients"
+    if claim.statistic in _NO_FACT:
+        return _NO_FACT[claim.statistic]
+    if claim.statistic not in OF_PATIENTS and codebook[claim.of].type in ("date", "category"):
+        return f"a {codebook[claim.of].type}"
+    if claim.patients == Everyone():
+        return "size of a group"
+    return "printed as a limit, or as about" if claim.number.relation != "=" else ""
+
+
+def _alike(claims: Sequence[Claim]) -> dict[tuple, list[Claim]]:
+    found: dict[tuple, list[Claim]] = {}
+    for claim in claims:
+        of = claim.of if claim.patients is None else claim.patients
+        found.setdefault((of, claim.group), []).append(claim)
+    return found
+
+
+def _facts_of(claims: Sequence[Claim], view: View, refused: dict[str, str]) -> Iterator[Fact]:
+    if claims[0].patients is None:
+        n, _ = view.size(claims[0])
+        for together in _side_by_side(claims):
+            yield from _values(together, n, claims.index)
+        return
+    count = view.count_of(claims[0].group)
+    if count is None or not count.value:
+        reason = "size of the group is not printed"
+        if count is not None:
+            reason = "sizes of the group are printed that disagree" if count.value is None else "the group is nobody"
+        refused.update({claim.claim_id: reason for claim in claims})
+        return
+    by_number: dict[int, list[Claim]] = {}
+    for claim in sorted(claims, key=lambda claim: claim.statistic == "percent"):
+        possible = _numbers(claim, count.value)
+        known = [x for x in by_number if x in possible]
+        if known or len(possible) == 1:
+            by_number.setdefault((known or possible)[0], []).append(claim)
+        else:
+            refused[claim.claim_id] = f"{'several numbers' if possible else 'no number'} of the group can be printed so"
+    for x, same in by_number.items():
+        note = "" if any(claim.statistic == "count" for claim in same) else "x from the printed percentage"
+        yield Fact(tuple(sorted(same, key=claims.index)), "share", {"x": Fraction(x)}, count.value, note)
+
+
+def _numbers(claim: Claim, n: int) -> list[int]:
+    """Return how many of n patients a count or a percentage can mean."""
+    if claim.statistic == "percent":
+        low, high, _ = share_limits(claim.number, "percent")
+        return [x for x in range(n + 1) if low < Fraction(100 * x, n) < high]
+    x = int(claim.number.value if claim.number.value is not None else n - claim.number.fewer)
+    return [x] if 0 <= x <= n else []
+
+
+def _side_by_side(claims: Sequence[Claim]) -> list[dict[str, list[Claim]]]:
+    """Gather the statistics of a variable that stand in one place, and places that repeat each other."""
+    places: list[tuple[str, dict[str, list[Claim]]]] = []
+    for claim in claims:
+        for where, together in places:
+            same = together.get(claim.statistic)
+            if where == claim.where and (same is None or same[0].number.value == claim.number.value):
+                together.setdefault(claim.statistic, []).append(claim)
+                break
+        else:
+            places.append((claim.where, {claim.statistic: [claim]}))
+    found: list[dict[str, list[Claim]]] = []
+    for _, together in sorted(places, key=lambda place: -len(place[1])):
+        for known in found:
+            shared = [name for name in together if name in known]
+            if shared and all(known[name][0].number.value == together[name][0].number.value for name in shared):
+                for name, same in together.items():
+                    known.setdefault(name, []).extend(same)
+                break
+        else:
+            found.append(together)
+    return found
+
+
+def _values(together: Mapping[str, list[Claim]], n: int | None, order: Callable[[Claim], int]) -> Iterator[Fact]:
+    printed = {name: same[0].number.value for name, same in together.items()}
+    centres = [name for name in CENTRES if name in together] or ["sd" if set(together) == {"sd"} else "range"]
+    for place, centre in enumerate(centres):
+        claims = [*together.get(centre, ())]
+        if not place:  # a spread that is printed once belongs to one fact
+            claims += [claim for name in SPREADS if name != centre for claim in together.get(name, ())]
+        shown = {name: value for name, value in printed.items() if name not in CENTRES or name == centre}
+        yield Fact(tuple(sorted(claims, key=order)), centre, shown, n)

@@ -1,0 +1,313 @@
+"""What a cohort gives for what a study prints: shares, medians, means and ranges side by side, with their difference.
+
+Claims that repeat each other are one row; claims that cannot be compared are listed with the reason.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+import pandas as pd
+from scipy.stats import fisher_exact
+
+from crmo_analysis.comparison.facts import CENTRES, Fact, facts
+from crmo_analysis.models.intervals import bootstrap_interval, newcombe_interval, welch_interval
+from crmo_analysis.models.permutation import adjust
+from crmo_analysis.patients.checks import MADE
+from crmo_analysis.patients.disclosure import nearly_the_same
+from crmo_analysis.study.claims import Claim, Study
+from crmo_analysis.study.codebook import Codebook
+from crmo_analysis.study.describe import DIGITS, proportion, statistic
+from crmo_analysis.study.expressions import in_words, variables
+from crmo_analysis.study.reproduction import members
+
+PUBLISHED = tuple(f"published{end}" for end in ("", "_low", "_high", "_x", "_n", "_sd", "_min", "_max"))
+OWN = tuple(f"cohort{end}" for end in ("", "_low", "_high", "_x", "_n", "_sd", "_min", "_max"))
+DIFFERENCE = ("difference", "difference_low", "difference_high")
+P_VALUES = ("p", "p_holm")
+SAID = ("study", "short", "label", "group", "statistic", "unit", "of", "among", "reading", "printed", "where")
+COLUMNS = (*SAID, *PUBLISHED, *OWN, "excluded", *DIFFERENCE, *P_VALUES, "withheld", "method", "claim_ids")
+LACKS = "the cohort lacks "
+_WHOLE = ("published_x", "published_n", "cohort_x", "cohort_n", "excluded")
+_NO_DIFFERENCE = {
+    "median": "a published median has no interval without single values, and so the difference has none",
+    "mean": "no interval of the difference without a published standard deviation and number",
+    "sd": "no interval",
+    "range": "no interval",
+}
+_TYPES = {"boolean": "boolean", "integer": "Float64", "decimal": "Float64", "category": "string"}
+
+
+@dataclass(frozen=True, eq=False)
+class Comparison:
+    """A cohort beside published numbers. Every claim of the studies is in one of the two tables.
+
+    Attributes
+    ----------
+    table : DataFrame
+        One row a fact that a study prints of its own patients: `study, short` (its name); `label, group` (in words);
+        `statistic` (share, median, mean, sd or range), `unit, of, among, reading` (how it was read, where it has
+        several meanings), `printed, where`; `published`, with `published_low` and `published_high` (the interval of a
+        share), `published_x` and `published_n`, `published_sd, published_min, published_max` as far as printed
+        beside it; the same of the cohort; `excluded` (patients of whom it is not known); `difference` (cohort less
+        published) with its interval; `p, p_holm` if asked for; `withheld` (why the cohort's numbers are not shown);
+        `method`; `claim_ids`. Shares are between 0 and 1.
+    not_compared : DataFrame
+        `claim_id, study, about, printed, reason`.
+    confidence : float
+    smallest : int
+        Counts from 1 below this were not shown; 0 where nothing was withheld.
+    """
+
+    table: pd.DataFrame
+    not_compared: pd.DataFrame
+    confidence: float
+    smallest: int
+
+
+def compare(
+    cohort_table: pd.DataFrame,
+    studies: Sequence[Study],
+    codebook: Codebook,
+    *,
+    confidence: float = 0.95,
+    p_values: bool = False,
+    resamples: int = 10_000,
+    seed: int = 1,
+    smallest: int = 5,
+) -> Comparison:
+    """Set what a cohort gives beside what studies print.
+
+    Shares have Clopper-Pearson intervals and the difference Newcombe's; a patient of whom it is not known whether
+    he or she is meant is excluded and counted. Of a cohort's median a percentile bootstrap, of its mean a BCa interval
+    is given from ten patients on. A published median has no interval without single values, and so the difference
+    has none; that of means has Welch's where a standard deviation is printed.
+
+    Parameters
+    ----------
+    cohort_table : DataFrame
+        One row a patient, columns of the codebook.
+    studies : sequence of Study
+    codebook : mapping of str to Variable
+    confidence : float
+        Coverage of every interval.
+    p_values : bool
+        Whether to test differences: Fisher's exact test of shares, Welch's of means; Holm over all rows.
+    resamples, seed : int
+        Of the bootstrap.
+    smallest : int
+        Counts from 1 below this, or of all but as few, are withheld, and with them the other rows on the same
+        variables and group, from which they could be worked out; so are extremes, a median and an end of its
+        interval with fewer patients beyond it, and rows on patients who are those
+        of another row but for a few. 0 shows all. Tables whose every row is reconstructed or simulated are shown whole.
+
+    Raises
+    ------
+    ValueError
+        If the confidence is not between 0 and 1, or nothing is to be resampled.
+
+    References
+    ----------
+    Newcombe RG. Stat Med 1998;17:873-890, method 10. Efron B. J Am Stat Assoc 1987;82:171-185. Welch BL. Biometrika
+    1947;34:28-35. Holm S. Scand J Stat 1979;6:65-70.
+    """
+    if not 0 < confidence < 1 or resamples < 1:
+        raise ValueError(f"confidence is {confidence} and resamples {resamples}; expected 0 to 1, and at least 1")
+    if _is_made(cohort_table):
+        smallest = 0
+    interval = partial(bootstrap_interval, confidence=confidence, resamples=resamples, seed=seed)
+    rows, left = [], []
+    for study in studies:
+        found, refused = facts(study, codebook)
+        for fact in found:
+            row, reason = _beside(fact, cohort_table, codebook)
+            if reason:
+                refused |= {claim.claim_id: reason for claim in fact.claims}
+            else:
+                rows.append((fact, {**_said(fact, study, codebook), **row}))
+        claims = {claim.claim_id: claim for claim in reversed(study.claims) if claim.claim_id in refused}
+        left += [[c.claim_id, c.study, c.about, c.printed, refused[c.claim_id]] for c in reversed(claims.values())]
+    _withhold(rows, smallest)
+    for fact, row in rows:
+        if fact.statistic == "share":
+            _compare_shares(row, confidence, p_values)
+        else:
+            _compare_values(row, confidence, p_values, interval, smallest)
+    listed = pd.DataFrame(left, columns=["claim_id", "study", "about", "printed", "reason"])
+    return Comparison(_as_frame([row for _, row in rows], p_values), listed, confidence, smallest)
+
+
+def _beside(fact: Fact, cohort_table: pd.DataFrame, codebook: Codebook) -> tuple[dict, str]:
+    """Return what is published and what the cohort gives for it, or why it gives nothing."""
+    table = _typed(cohort_table, fact.names, codebook)
+    lacking = [name for name in codebook if name in fact.names and name not in table]
+    if lacking:
+        return {}, f"{LACKS}{', '.join(lacking)}"
+    row = {**_published(fact), **_own(fact, table)}
+    if not row["cohort_n"]:
+        return {}, "known of nobody in the cohort"
+    if fact.statistic == "sd" and row["cohort_n"] == 1:
+        return {}, "a standard deviation needs two patients"
+    return row, ""
+
+
+def _as_frame(rows: Sequence[dict], p_values: bool) -> pd.DataFrame:
+    frame = pd.DataFrame(rows).reindex(columns=[*COLUMNS])
+    frame["p_holm"] = adjust(frame["p"])
+    for name in P_VALUES:
+        frame[name] = [float(f"{p:.{DIGITS}g}") for p in frame[name]]
+    numbers = [name for name in (*PUBLISHED, *OWN, *DIFFERENCE) if name not in _WHOLE]
+    frame[numbers] = frame[numbers].astype(float).round(DIGITS)
+    frame = frame.astype(dict.fromkeys(_WHOLE, "Int64"))
+    return frame if p_values else frame.drop(columns=[*P_VALUES])
+
+
+def _is_made(table: pd.DataFrame) -> bool:
+    """Say whether no row of a table is a patient; one real patient among others is enough to protect."""
+    made = [table[name].astype("boolean").fillna(False) for name in MADE if name in table]
+    return bool(made) and bool(np.logical_or.reduce(made).all())
+
+
+def _typed(table: pd.DataFrame, names: frozenset[str], codebook: Codebook) -> pd.DataFrame:
+    """Return the variables with types in which a missing value stays one in every comparison."""
+    return table[[name for name in table if name in names]].astype(
+        {name: _TYPES[codebook[name].type] for name in table if name in names}
+    )
+
+
+def _said(fact: Fact, study: Study, codebook: Codebook) -> dict:
+    claim = fact.claim
+    is_share = fact.statistic == "share"
+    label = in_words(claim.patients, codebook) if is_share else codebook[claim.of].label
+    printed = dict.fromkeys(_as_printed(c, is_share) for c in fact.claims)
+    where = dict.fromkeys(c.where for c in fact.claims)
+    return {
+        "study": study.study, "short": study.facts["short"], "label": label,
+        "group": in_words(claim.group, codebook), "statistic": fact.statistic,
+        "unit": "" if is_share else codebook[claim.of].unit, "of": claim.of, "among": claim.among,
+        "reading": " ".join(dict.fromkeys(c.reading for c in fact.claims if c.reading)),
+        "printed": "; ".join(printed), "where": "; ".join(where), "claim_ids": " ".join(c.claim_id for c in fact.claims),
+        "withheld": "", "method": fact.note,
+    }  # fmt: skip
+
+
+def _as_printed(claim: Claim, is_share: bool) -> str:
+    if is_share:
+        return f"{claim.printed} %" if claim.statistic == "percent" else claim.printed
+    return f"{claim.statistic} {claim.printed}"
+
+
+def _published(fact: Fact) -> dict:
+    row = {f"published_{name}": float(value) for name, value in fact.printed.items() if name not in CENTRES}
+    row["published_n"] = fact.n
+    if fact.statistic in fact.printed:
+        row["published"] = float(fact.printed[fact.statistic])
+    return row
+
+
+def _own(fact: Fact, table: pd.DataFrame) -> dict:
+    """Return what the table gives; `cells` are the counts, `groups` the patients that the row tells of."""
+    group = members(fact.claim.group, table)
+    inside = group.fillna(False).astype(bool)
+    of = members(fact.claim.patients, table) if fact.statistic == "share" else table[fact.claim.of]
+    known = of[inside].dropna()
+    n, outside = len(known), int((~group.fillna(True).astype(bool)).sum())
+    row = {"cohort_n": n, "excluded": int(group.isna().sum() + inside.sum() - n), "cells": [n, inside.sum(), outside]}
+    row["groups"] = [_sides(group)]
+    row["known"] = inside & of.notna()
+    if fact.statistic == "share":
+        x = int(known.sum())
+        holds = of.astype("boolean")
+        groups = [*row["groups"], _sides(group & holds), _sides(group & ~holds)]
+        return row | {"cohort_x": x, "cells": [*row["cells"], x, n - x], "groups": groups}
+    values = np.sort(known.to_numpy(dtype=float))
+    row |= {"values": values, "cohort_min": values[0], "cohort_max": values[-1]} if n else {}
+    row |= {"cohort_sd": values.std(ddof=1)} if n > 1 else {}
+    if n and fact.statistic in CENTRES:
+        row["cohort"] = float(statistic(fact.statistic, known))
+    return row | ({"cohort": row["cohort_sd"]} if fact.statistic == "sd" and n > 1 else {})
+
+
+def _sides(group: pd.Series) -> tuple[np.ndarray, np.ndarray]:
+    """Return who is known to be in a group, and who is known not to be."""
+    return group.fillna(False).to_numpy(dtype=bool), (~group.fillna(True)).to_numpy(dtype=bool)
+
+
+def _withhold(rows: Sequence[tuple[Fact, dict]], smallest: int) -> None:
+    """Take from rows what tells of few patients, itself or by subtraction from other rows."""
+    for _, row in rows:
+        if any(0 < cell < smallest for cell in row.pop("cells")):
+            row["withheld"] = f"fewer than {smallest}, or all but as few"
+    _withhold_beside(rows, smallest)
+    told: dict[object, list] = {"": [(row, group) for _, row in rows for group in row.pop("groups")]}
+    for fact, row in rows:  # of whom a value is known matters beside another group with the same value
+        known = row.pop("known").to_numpy(dtype=bool)
+        told.setdefault((fact.claim.of, fact.claim.patients), []).append((row, (known, ~known)))
+    for groups in told.values() if smallest else ():
+        shown = [(row, group) for row, group in groups if not row["withheld"]]
+        for smaller, larger in nearly_the_same([group for _, group in shown], smallest):
+            if not shown[smaller][0]["withheld"] and not shown[larger][0]["withheld"]:
+                shown[smaller][0]["withheld"] = f"fewer than {smallest} less than in another row"
+    _withhold_beside(rows, smallest)
+    for fact, row in rows:
+        if fact.statistic == "range" and smallest:
+            row["withheld"] = row["withheld"] or "extremes are not shown"
+        if fact.statistic == "median" and row["cohort_n"] < 2 * smallest:
+            row["withheld"] = row["withheld"] or f"fewer than {smallest} patients on each side of the median"
+        gone = (*OWN, "excluded", "values") if row["withheld"] else ("cohort_min", "cohort_max") * bool(smallest)
+        for name in gone:
+            row.pop(name, None)
+
+
+def _withhold_beside(rows: Sequence[tuple[Fact, dict]], smallest: int) -> None:
+    """Take with a share those beside it, of which it may be what is left."""
+    shares = [(_neighbours(fact), row) for fact, row in rows if fact.statistic == "share"]
+    beside = {place for place, row in shares if row["withheld"]}
+    for place, row in shares:
+        if place in beside:
+            row["withheld"] = row["withheld"] or f"beside counts of fewer than {smallest}"
+
+
+def _neighbours(fact: Fact) -> tuple:
+    return variables(fact.claim.patients), fact.claim.group
+
+
+def _compare_shares(row: dict, confidence: float, p_values: bool) -> None:
+    published = int(row["published_x"]), row["published_n"]
+    own = None if row["withheld"] else (row["cohort_x"], row["cohort_n"])
+    for side, counts in (("published", published), ("cohort", own)):
+        if counts:
+            p = proportion(*counts, confidence)
+            row |= {side: p.estimate, f"{side}_low": p.exact_low, f"{side}_high": p.exact_high}
+    words = ["Clopper-Pearson intervals"]
+    if own:
+        row["difference"] = row["cohort"] - row["published"]
+        row["difference_low"], row["difference_high"] = newcombe_interval(*own, *published, confidence)
+        words.append("difference with Newcombe's hybrid score interval")
+    if own and p_values:
+        row["p"] = float(fisher_exact([[x, n - x] for x, n in (own, published)]).pvalue)
+        words.append("P of Fisher's exact test")
+    row["method"] = "; ".join([*words, *filter(None, [row["method"]])])
+
+
+def _compare_values(row: dict, confidence: float, p_values: bool, interval: Callable, smallest: int) -> None:
+    words, values, centre = [], row.pop("values", None), row["statistic"]
+    if centre in CENTRES and values is not None:
+        low, high, said = interval(values, centre)
+        if centre == "median" and min((values <= low).sum(), (values >= high).sum()) < smallest:
+            low, high, said = None, None, f"no interval that ends at one of the {smallest} lowest or highest values"
+        row["cohort_low"], row["cohort_high"] = low, high
+        words.append(f"cohort: {said}")
+    if "cohort" in row:
+        row["difference"] = row["cohort"] - row["published"]
+    if centre == "mean" and (row["published_n"] or 0) > 1 and {"published_sd", "cohort_sd"} <= set(row):
+        own, published = ((row[side], row[f"{side}_sd"], row[f"{side}_n"]) for side in ("cohort", "published"))
+        row["difference_low"], row["difference_high"], p = welch_interval(*own, *published, confidence)
+        words.append("difference with Welch's t interval")
+        if p_values:
+            row["p"] = p
+            words.append("P of Welch's t test")
+    else:
+        words.append(_NO_DIFFERENCE[centre])
+    row["method"] = "; ".join(words)

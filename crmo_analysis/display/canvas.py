@@ -1,0 +1,323 @@
+"""The page that a figure is drawn on: size, style, text that fits, and files whose bytes do not change.
+
+Colours are those of Okabe and Ito, and no distinction rests on colour alone.
+"""
+
+import io
+import json
+import unicodedata
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+from itertools import pairwise
+from pathlib import Path
+
+import matplotlib as mpl
+import numpy as np
+import seaborn as sns
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+
+from crmo_analysis.files import write_bytes_atomically
+
+MILLIMETRE = 1 / 25.4
+WIDTH = 140.0
+SMALLEST_TEXT = 6.0  # points
+INK, MUTED, FAINT, PAPER = "#1a1a1a", "#5f5f5f", "#d9d9d9", "#ffffff"
+BLUE, ORANGE, GREEN, VERMILLION, PURPLE, SKY = ("#0072B2", "#E69F00", "#009E73", "#D55E00", "#AA4499", "#56B4E9")
+VERDICT_COLOURS = {"matches": GREEN, "differs": VERMILLION, "conflicts": PURPLE, "ambiguous": ORANGE, "stated": FAINT}
+VERDICT_SIGNS = {"matches": "", "differs": "×", "conflicts": "!", "ambiguous": "?", "stated": ""}
+STYLE = {
+    # DejaVu ships with matplotlib, so every system draws the same. Embedding a font takes a PDF longer than drawing
+    # does, and signs beyond Latin-1 count as one more font: so one weight, and a hyphen for minus.
+    "font.family": "DejaVu Sans",
+    "axes.unicode_minus": False,
+    "text.parse_math": False,  # a dollar sign is one
+    "font.size": 7,
+    "axes.titlesize": 8,
+    "axes.labelsize": 7,
+    "axes.edgecolor": MUTED,
+    "axes.labelcolor": INK,
+    "axes.linewidth": 0.6,
+    "xtick.color": MUTED,
+    "ytick.color": INK,
+    "xtick.labelsize": 6.5,
+    "ytick.labelsize": 7,
+    "xtick.major.width": 0.6,
+    "ytick.major.width": 0.6,
+    "xtick.major.size": 2.5,
+    "ytick.major.size": 0,
+    "legend.fontsize": 6.5,
+    "legend.frameon": False,
+    "pdf.fonttype": 42,
+    "svg.fonttype": "path",
+    "svg.hashsalt": "crmo_analysis",
+    "savefig.dpi": 300,
+    "path.simplify": False,
+}
+WATERMARKS = {"reconstructed": "RECONSTRUCTED", "simulated": "SIMULATED"}
+SMALLEST_AXES = 14.0  # millimetres; in less, nothing can be read
+# PNG comes last: it is drawn at the figure's own resolution, in which text is measured afterwards.
+FORMATS = {
+    "svg": {"Date": None, "Creator": None},
+    "pdf": {"CreationDate": None, "Creator": None, "Producer": None},
+    "png": {"Software": None},
+}
+
+
+class UnfitError(ValueError):
+    """A figure cannot be drawn on its page so that it can be read; the message says what does not fit."""
+
+
+@dataclass(frozen=True)
+class Page:
+    """Where figures will stand: `width` in millimetres, `dpi` of bitmaps, and whether titles are drawn.
+
+    Journals want titles in the caption; without titles, a figure carries its own as its label, for the caption.
+    """
+
+    width: float = WIDTH
+    dpi: int = STYLE["savefig.dpi"]
+    titles: bool = True
+
+
+_pages = [Page()]
+
+
+def page() -> Page:
+    """Return the page that figures are drawn for."""
+    return _pages[-1]
+
+
+def use_page(new: Page | None = None) -> None:
+    """Draw all further figures of this process for a page; without one, for the usual page."""
+    _pages[:] = [new or Page()]
+
+
+def scaled(millimetres: float) -> float:
+    """Return what is left of so many millimetres of the usual page on a narrower one."""
+    return millimetres * min(1, page().width / WIDTH)
+
+
+def height_of(figure: Figure) -> float:
+    """Return a figure's height in millimetres."""
+    return figure.get_figheight() / MILLIMETRE
+
+
+def blank(
+    height: float, title: str, subtitle: str = "", width: float = 0, left: float = 0.3, bottom: float = 11
+) -> tuple[Figure, mpl.axes.Axes]:
+    """Return a figure of so many millimetres with a title that says what is seen, and one pair of axes.
+
+    Parameters
+    ----------
+    height, width : float
+        Millimetres at final size; no width is that of the page. Where titles are not drawn, it is less high.
+    title, subtitle : str
+        The finding, and what it rests on.
+    left, bottom : float
+        Share of the usual page left of the axes (see `left_of_axes`), and millimetres below them.
+    """
+    head = 15 if subtitle else 10
+    if not page().titles:
+        height, head = height - head + 3, 3
+    width, is_given = width or page().width, bool(width)
+    if not is_given and width != WIDTH:
+        left = left_of_axes(left) / width
+    with mpl.rc_context(STYLE):
+        size = (width * MILLIMETRE, height * MILLIMETRE)
+        figure = Figure(figsize=size, dpi=page().dpi, facecolor=PAPER)
+        top = 1 - head / height
+        axes = figure.add_axes((left, bottom / height, 0.97 - left, top - bottom / height))
+        figure.set_label("\n".join(filter(None, (title, subtitle))))
+        texts = ((title, 9.2, 2.2, INK), (subtitle, 6.8, 7.2, MUTED))
+        for text, size, down, ink in texts if page().titles else ():
+            # A long title is set smaller, as far as it can still be read.
+            size = max(SMALLEST_TEXT, min(size, size * 0.965 * width / max(text_width(text, size), 1)))
+            text = fitted_labels([text], 0.965 * width, size)[0][0]
+            figure.text(0.015, 1 - down / height, text, va="top", fontsize=size, color=ink)
+        sns.despine(ax=axes, left=True)
+    return figure, axes
+
+
+def left_of_axes(share: float) -> float:
+    """Return millimetres left of the axes: a share of the usual page, or of a narrower one, but room for a scale."""
+    return min(share * WIDTH, max(share * page().width, 22))
+
+
+def left_labels(labels: Sequence[str], left: float, size: float = 7) -> tuple[list[str], int]:
+    """Break labels that stand left of axes, where `left` is as for `blank`.
+
+    Returns
+    -------
+    tuple of list of str and int
+        The labels, and of how many lines the longest is.
+    """
+    words = [word for label in labels for word in str(label).split()]
+    # A word that is too long is not cut: it runs over the edge, and the figure is refused.
+    room = max([left_of_axes(left) - 2.5, *(text_width(word, size) + 0.01 for word in words)])
+    broken = ["\n".join(fitted_labels(str(label).split("\n"), room, size)[0]) for label in labels]
+    return broken, max((label.count("\n") + 1 for label in broken), default=1)
+
+
+def legend_columns(labels: Sequence[str], most: int, handle: float = 2, spacing: float = 2) -> tuple[int, float]:
+    """Return how many columns of a legend fit on the page, and by how many millimetres it grows for it.
+
+    Parameters
+    ----------
+    labels : sequence of str
+    most : int
+        Columns on a page that is wide enough.
+    handle, spacing : float
+        `handlelength` and `columnspacing`.
+    """
+    size = STYLE["legend.fontsize"]
+    em = size / 72 / MILLIMETRE
+    for columns in range(most, 0, -1):
+        parts = np.array_split(list(labels), columns)  # as matplotlib does
+        wide = sum(max((text_width(text, size) for text in part.tolist()), default=0) for part in parts)
+        if wide + columns * em * (handle + 0.8) + (columns - 1) * em * spacing <= page().width - 7 or columns == 1:
+            break
+    return columns, 3.6 * (-(-len(labels) // columns) - -(-len(labels) // most))
+
+
+@cache
+def text_width(text: str, size: float = 7) -> float:
+    """Return how wide a line of text is, in millimetres."""
+    if not text.strip():
+        return 0.0
+    font = mpl.font_manager.FontProperties(family=STYLE["font.family"], size=size)
+    with mpl.rc_context(STYLE), warnings.catch_warnings(action="ignore"):
+        return float(mpl.textpath.TextPath((0, 0), text, prop=font).get_extents().x1) / 72 / MILLIMETRE
+
+
+def fitted_labels(labels: Sequence[str], widest: float = 52, size: float = 7) -> tuple[list[str], float]:
+    """Break labels into lines that are not too wide.
+
+    Parameters
+    ----------
+    labels : sequence of str
+    widest : float
+        Millimetres; a single longer word is cut.
+    size : float
+        Of the font, in points.
+
+    Returns
+    -------
+    tuple of list of str and float
+        The labels, and how wide the widest line is in millimetres.
+    """
+    broken = []
+    for label in labels:
+        lines = [""]
+        for word in str(label).split():
+            while text_width(word, size) > widest:
+                word = f"{word[: max(1, int(len(word) * 0.9) - 1)]}…"
+            longer = f"{lines[-1]} {word}".strip()
+            lines = [*lines[:-1], longer] if text_width(longer, size) <= widest else [*lines, word]
+        broken.append("\n".join(lines))
+    lines = [line for label in broken for line in label.split("\n")]
+    return broken, max(text_width(line, size) for line in lines) if lines else 0.0
+
+
+def watermark(figure: Figure, text: str) -> None:
+    """Write across a figure that what it shows was not observed."""
+    with mpl.rc_context(STYLE):
+        size = 1.15 * figure.get_figwidth() / MILLIMETRE / len(text) * 2
+        # On its slope, it is about a third as high as it is long.
+        size = min(size, size * 0.94 * height_of(figure) / (0.33 * text_width(text, size) + 0.36 * size))
+        figure.text(
+            0.56, 0.47, text, ha="center", va="center", rotation=18, fontsize=size, color=INK, alpha=0.11, zorder=10
+        )
+
+
+def _check_fits(figure: Figure) -> None:
+    """Refuse a figure that cannot be read: nobody may be looking when it is made."""
+    renderer = FigureCanvasAgg(figure).get_renderer()
+    edge = figure.bbox.padded(1)
+    hidden = set()  # labels of ticks beyond the ends of an axis exist, but are not drawn
+    for axes in figure.axes:
+        if axes.bbox.width < SMALLEST_AXES * MILLIMETRE * figure.dpi:
+            raise UnfitError("what stands beside the axes leaves no room for them; shorten it or widen the figure")
+        for axis in (axes.xaxis, axes.yaxis):
+            low, high = sorted(axis.get_view_interval())
+            hidden |= {tick.label1 for tick in axis.get_major_ticks() if not low <= tick.get_loc() <= high}
+            _check_ticks(axis, hidden, renderer)
+    for patch, text in getattr(figure, "boxed", ()):
+        if text.get_window_extent(renderer).width > patch.get_window_extent(renderer).width:
+            raise UnfitError(f"the text '{text.get_text()}' runs over its box; shorten it or widen the figure")
+    for text in set(figure.findobj(mpl.text.Text)) - hidden:
+        written = text.get_text()
+        if not (text.get_visible() and written.strip()):
+            continue
+        box = text.get_window_extent(renderer)
+        if not (edge.x0 <= box.x0 and box.x1 <= edge.x1 and edge.y0 <= box.y0 and box.y1 <= edge.y1):
+            raise UnfitError(f"the text '{written}' runs over the edge of the figure; shorten it or widen the figure")
+        if written.endswith("…") and not page().titles:
+            raise UnfitError(f"the text '{written}' had to be cut; shorten it or widen the figure")
+        if text.get_fontsize() < SMALLEST_TEXT:
+            raise UnfitError(f"the text '{written}' is set in {text.get_fontsize():g} pt, expected {SMALLEST_TEXT:g}")
+        if any(unicodedata.bidirectional(letter) in ("R", "AL", "AN") for letter in written):
+            raise UnfitError(
+                f"the text '{written}' runs from right to left, which figures cannot draw; use Latin letters"
+            )
+
+
+def _check_ticks(axis: mpl.axis.Axis, hidden: set, renderer) -> None:
+    """Refuse labels of ticks that run into each other."""
+    side = 1 if isinstance(axis, mpl.axis.YAxis) else 0
+    labels = [tick.label1 for tick in axis.get_major_ticks() if tick.label1.get_text().strip()]
+    boxes = [
+        (label.get_window_extent(renderer).get_points()[:, side], label.get_text())
+        for label in labels
+        if label.get_visible() and label not in hidden
+    ]
+    boxes.sort(key=lambda box: tuple(box[0]))
+    for (one, text), (other, below) in pairwise(boxes):
+        if other[0] < one[1] - 0.5:
+            raise UnfitError(f"the labels '{text}' and '{below}' run into each other; shorten them or widen the figure")
+
+
+def rendered(figure: Figure, data_csv: str, caption: str, alt: str, source: str) -> dict[str, bytes]:
+    """Draw a figure as SVG, PDF and PNG, and return these and its data, caption and alternative text by their ending.
+
+    Parameters
+    ----------
+    figure : Figure
+    data_csv : str
+        What is plotted, as CSV.
+    caption, alt : str
+        For readers, and for those who cannot see it.
+    source : str
+        "published", "derived from published numbers", "reconstructed", "simulated" or "user data".
+
+    Raises
+    ------
+    UnfitError
+        If a text runs over the figure's edge or into another, or cannot be written.
+    """
+    if source in WATERMARKS:
+        watermark(figure, WATERMARKS[source])
+    drawn = {ending: io.BytesIO() for ending in FORMATS}
+    with mpl.rc_context(STYLE), warnings.catch_warnings():
+        warnings.filterwarnings("error", "Glyph .* missing")
+        try:
+            for ending, metadata in FORMATS.items():
+                figure.savefig(drawn[ending], format=ending, metadata=metadata, dpi=figure.dpi)
+        except UserWarning as warning:
+            raise UnfitError(f"a text has a character that the font lacks: {warning}") from None
+        _check_fits(figure)  # labels and legends have found their places by now
+    files = {f".{ending}": buffer.getvalue() for ending, buffer in drawn.items()}
+    notes = {"caption": caption, "alt": alt, "source": source}
+    notes |= {} if page().titles else {"title": figure.get_label()}
+    return files | {
+        ".csv": data_csv.encode(),
+        ".json": (json.dumps(notes, indent=2, ensure_ascii=False) + "\n").encode(),
+    }
+
+
+def save(figure: Figure, stem: Path, data_csv: str, caption: str, alt: str, source: str) -> None:
+    """Write the files of `rendered`, at a folder and name without an ending."""
+    for ending, content in rendered(figure, data_csv, caption, alt, source).items():
+        write_bytes_atomically(stem.with_suffix(ending), content)

@@ -1,0 +1,163 @@
+"""Tables of pooled evidence for notebooks: series with their intervals, every method side by side, what is left open."""
+
+import math
+from collections.abc import Sequence
+from itertools import product
+
+import pandas as pd
+
+from crmo_analysis.joint.bounds import bounds
+from crmo_analysis.joint.fitting import fit
+from crmo_analysis.models.permutation import NotEstimableError
+from crmo_analysis.models.pooling import INVERSE_VARIANCE, PooledProportion, pool_proportions
+from crmo_analysis.models.regression import p_text
+from crmo_analysis.patients.responses import Pool
+from crmo_analysis.study.claims import read_study
+from crmo_analysis.study.describe import interval_text, percent_text, proportion
+
+METHOD_NAMES = {
+    "glmm": "binomial-normal (GLMM)",
+    "reml": "logits, REML",
+    "paule_mandel": "logits, Paule-Mandel",
+    "dersimonian_laird": "logits, DerSimonian-Laird",
+    "ml": "logits, ML",
+    "beta_binomial": "beta-binomial, ML",
+    "beta_binomial_grid": "beta-binomial, posterior",
+    "exact": "single series",
+}
+INTERVAL_NAMES = {
+    "z": "normal",
+    "t": "t",
+    "hartung_knapp": "Hartung-Knapp",
+    "credible": "credible",
+    "clopper_pearson": "Clopper-Pearson",
+}
+
+
+def study_limits(pool: Pool, seconds: float = 60) -> list[tuple[str, int, int]]:
+    """Bound the counts of a pool by all numbers that their own studies print.
+
+    Parameters
+    ----------
+    pool : Pool
+        Rows with `study` and `bounds`, a question as `crmo bounds` takes it, are looked at.
+    seconds : float
+        For each.
+
+    Returns
+    -------
+    list of (outcome_id, fewest, most)
+
+    Raises
+    ------
+    OutOfTimeError
+        If the limits could not be found in time.
+    ValueError
+        If the pool is empty.
+    """
+    if pool.rows.empty:
+        raise ValueError("no series counted this outcome of this drug in this time frame; choose another")
+    found = []
+    for row in pool.rows.itertuples():
+        if row.study and row.bounds:
+            limits = bounds(fit(read_study(row.study), seconds=seconds), row.bounds, seconds)
+            found.append((row.outcome_id, int(limits.lower.value), int(limits.upper.value)))
+    return found
+
+
+def every_method(events: Sequence[int], totals: Sequence[int], confidence: float = 0.95) -> list[PooledProportion]:
+    """Pool by every method, with the intervals in use for it; a method that has no estimate is left out.
+
+    Parameters
+    ----------
+    events, totals, confidence
+        As for `synthesis.pool_proportions`.
+    """
+    if len(events) == 1:
+        return [pool_proportions(events, totals, "exact", confidence)]
+    ways = [("glmm", "z"), ("glmm", "t"), ("dersimonian_laird", "z"), *product(INVERSE_VARIANCE, ["hartung_knapp"])]
+    ways += [("beta_binomial", "t"), ("beta_binomial_grid", "t")]
+    results = []
+    for method, interval in ways:
+        try:
+            results.append(pool_proportions(events, totals, method, confidence, interval))
+        except NotEstimableError:
+            continue
+    return results
+
+
+def name(result: PooledProportion) -> str:
+    """Return what to call a result's method."""
+    return f"{METHOD_NAMES[result.method]}; {INTERVAL_NAMES[result.interval]}"
+
+
+def series_rows(pool: Pool, result: PooledProportion) -> pd.DataFrame:
+    """Return the series of a pool for a forest.
+
+    Returns
+    -------
+    DataFrame
+        `label, x, n, share, low, high` (exact interval), `most` (share, where the count is a smallest one), `weight`,
+        `text`.
+    """
+    rows = []
+    for row, weight in zip(pool.rows.itertuples(), result.weights, strict=True):
+        found = proportion(row.n_responded, row.n_treated, result.confidence)
+        at_least = "≥ " if row.most > row.n_responded else ""
+        text = f"{at_least}{percent_text(found.estimate, 0)} ({interval_text(found.exact_low, found.exact_high, 0)})"
+        ends = found.estimate, found.exact_low, found.exact_high, row.most / row.n_treated
+        rows.append((row.series, row.n_responded, row.n_treated, *ends, round(weight, 6), text))
+    return pd.DataFrame(rows, columns=["label", "x", "n", "share", "low", "high", "most", "weight", "text"])
+
+
+def method_rows(results: Sequence[PooledProportion]) -> pd.DataFrame:
+    """Return methods side by side for a table or a forest, in percent.
+
+    Returns
+    -------
+    DataFrame
+        `label, n` (series), `estimate, ci_low, ci_high, pi_low, pi_high, tau2, text`.
+    """
+    rows = [
+        (name(each), each.k, *(100 * value for value in _shares(each)), each.tau2, share_text(each)) for each in results
+    ]
+    columns = ["label", "n", "estimate", "ci_low", "ci_high", "pi_low", "pi_high", "tau2", "text"]
+    return pd.DataFrame(rows, columns=columns).round(4)
+
+
+def _shares(result: PooledProportion) -> tuple[float, ...]:
+    return result.estimate, result.ci_low, result.ci_high, result.pi_low, result.pi_high
+
+
+def share_text(result: PooledProportion, decimals: int = 0) -> str:
+    """Write a pooled share and its interval in percent."""
+    interval = interval_text(result.ci_low, result.ci_high, decimals)
+    return f"{percent_text(result.estimate, decimals)} ({interval})"
+
+
+def heterogeneity(result: PooledProportion) -> str:
+    """Write a line on the spread between series."""
+    if math.isnan(result.tau2):
+        return "spread between series: not estimable"
+    tau2, share = f"tau² {result.tau2:.2f}", f"I² {percent_text(result.i2, 0)} %"
+    if not math.isnan(result.tau2_low + result.tau2_high + result.i2_low + result.i2_high):
+        tau2 += f" ({result.tau2_low:.2f} to {result.tau2_high:.2f})"
+        share += f" ({interval_text(result.i2_low, result.i2_high, 0)})"
+    return f"{tau2}, {share}; test of no spread: Q {result.q:.2f}, {p_text(result.q_p)}"
+
+
+def pooled_sentence(result: PooledProportion, outcome: str, patients: int) -> str:
+    """Say a pooled share in words."""
+    whose = "on average over series" if result.method.startswith("beta") else "in a typical series"
+    said = (
+        f"In {result.k} series of {patients} patients, the share with {outcome} {whose} is "
+        f"{percent_text(result.estimate)} % ({100 * result.confidence:g} % interval "
+        f"{interval_text(result.ci_low, result.ci_high)} %; {name(result)} interval)."
+    )
+    if result.k == 1:
+        ends = interval_text(result.ci_low, result.ci_high)
+        said = f"One series of {patients} patients: {percent_text(result.estimate)} % had {outcome} (exact interval {ends} %)."
+    if not math.isnan(result.pi_low):
+        said += f" In another such series it would lie within {interval_text(result.pi_low, result.pi_high)} %"
+        said += f" ({result.prediction_rule})."
+    return " ".join([said, *(f"{note[0].upper()}{note[1:]}." for note in result.notes)])

@@ -1,0 +1,198 @@
+"""The process that kernels are forked from: it loads the libraries once, and stops what kernels leave running.
+
+`warm` starts it as ``python -m crmo_analysis.execution.kernel_server`` and asks it for kernels.
+"""
+
+import atexit
+import contextlib
+import ctypes
+import gc
+import importlib.util
+import json
+import os
+import pkgutil
+import select
+import shutil
+import signal
+import socket
+import sys
+import threading
+from pathlib import Path
+
+# Besides these, all that the modules of this package import.
+PRELOADED = (
+    "ipykernel.kernelapp",
+    "numpy",
+    "pandas",
+    "scipy.stats",
+    "matplotlib.pyplot",
+    "matplotlib.backends.backend_agg",
+    "matplotlib.backends.backend_pdf",
+    "matplotlib.backends.backend_svg",
+    "seaborn",
+    "statsmodels.api",
+    "statsmodels.stats.proportion",
+)
+# These read the command line, start this server or come after a run; no notebook of the collection needs them.
+_NOT_PRELOADED = ("commands", "publish", "execution", "face.explore", "comparison")
+
+
+def read_line(connection):
+    """Read from a connection up to the end of a line, or of the connection."""
+    line = b""
+    while not line.endswith(b"\n"):
+        part = connection.recv(65536)
+        if not part:
+            break
+        line += part
+    return line.strip()
+
+
+def _preload():
+    for name in PRELOADED:
+        importlib.import_module(name)
+    _draw_once()
+    package = importlib.import_module("crmo_analysis")
+    for module in pkgutil.walk_packages(package.__path__, "crmo_analysis."):
+        if not module.name.removeprefix("crmo_analysis.").startswith(_NOT_PRELOADED):
+            # A module that cannot be imported is for the notebook that imports it to report.
+            with contextlib.suppress(Exception):
+                importlib.import_module(module.name)
+    tasks = Path("/proc/self/task")
+    if threading.active_count() > 1 or (tasks.exists() and len(list(tasks.iterdir())) > 1):
+        raise SystemExit("crmo: a library started a thread while it was loaded, so kernels cannot be forked.")
+    # What is loaded stays; without this, a child's first garbage collection copies every page of it.
+    gc.collect()
+    gc.freeze()
+
+
+def _draw_once():
+    """Draw a figure into nothing: the first one of a process loads fonts and encoders, later ones find them."""
+    from io import BytesIO
+
+    from matplotlib import rc_context
+    from matplotlib.figure import Figure
+
+    figure = Figure()
+    figure.text(0, 0, "x")
+    with rc_context({"pdf.fonttype": 42}):
+        for ending in ("png", "pdf", "svg"):
+            figure.savefig(BytesIO(), format=ending)
+
+
+def _serve(control, folder):
+    """Fork a kernel for every request; return a request in the child, None when the owner has gone."""
+    woken, wake = os.pipe()
+    os.set_blocking(woken, False)
+    os.set_blocking(wake, False)
+    signal.signal(signal.SIGCHLD, lambda *_: None)
+    signal.set_wakeup_fd(wake)
+    _adopt_orphans()
+    kernels = {}
+    while True:
+        ready = select.select([control, woken], [], [])[0]
+        if woken in ready:
+            os.read(woken, 4096)
+            _report_ended(kernels)
+        if control in ready:
+            _, connections, _, _ = socket.recv_fds(control, 1, 1)
+            if not connections:
+                break
+            connection = socket.socket(fileno=connections[0])
+            request = json.loads(read_line(connection))
+            pid = os.fork()
+            if pid == 0:
+                signal.set_wakeup_fd(-1)
+                signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+                for open_end in (control, connection, *kernels.values()):
+                    open_end.close()
+                os.close(woken)
+                os.close(wake)
+                return request
+            kernels[pid] = connection
+            connection.sendall(f"{pid}\n".encode())
+    for pid in kernels:
+        _kill_group(pid)
+    _kill_children()
+    shutil.rmtree(folder, ignore_errors=True)
+    return None
+
+
+def _adopt_orphans():
+    """Become the parent of what kernels leave running, so that it can be found and stopped."""
+    set_child_subreaper = 36  # PR_SET_CHILD_SUBREAPER in linux/prctl.h
+    ctypes.CDLL(None).prctl(set_child_subreaper, 1, 0, 0, 0)
+
+
+def _report_ended(kernels):
+    """Tell the owners of kernels that have ended, and stop what those have left running."""
+    with contextlib.suppress(ChildProcessError):
+        while (ended := os.waitpid(-1, os.WNOHANG))[0]:
+            pid, status = ended
+            if pid in kernels:
+                _kill_group(pid)
+                with kernels.pop(pid) as connection, contextlib.suppress(OSError):
+                    connection.sendall(f"{os.waitstatus_to_exitcode(status)}\n".encode())
+    if not kernels:  # while one runs, an orphan may be its own
+        _kill_children()
+
+
+def _kill_group(pid):
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(pid, signal.SIGKILL)
+
+
+def _kill_children():
+    """Stop all children, and theirs, which become ours as they lose their parents."""
+    children = Path(f"/proc/self/task/{os.getpid()}/children")
+    with contextlib.suppress(ChildProcessError, OSError):
+        while found := children.read_text().split():
+            for pid in map(int, found):
+                os.kill(pid, signal.SIGKILL)
+                os.waitpid(pid, 0)
+
+
+def _become_kernel(request):
+    """Do in the child what ``python -m ipykernel_launcher`` does in a new process."""
+    os.setsid()
+    os.chdir(request["cwd"])
+    os.environ.clear()
+    os.environ.update(request["env"])
+    sys.argv = [importlib.util.find_spec("ipykernel_launcher").origin, *request["argv"]]
+
+    import matplotlib
+    import numpy
+    from ipykernel import kernelapp
+
+    # Both were set when the module was imported: the state of the random numbers, equal in all children, ...
+    numpy.random.seed()  # noqa: NPY002
+    # ... and the way to draw, which ipykernel sets for matplotlib to find on import.
+    backend = os.environ.get("MPLBACKEND") or "module://matplotlib_inline.backend_inline"
+    matplotlib.rcParams["backend"] = backend
+    # The kernel stops when its parent does, which is the server and not the process that asked for it.
+    kernelapp.launch_new_instance(argv=[*request["argv"], f"--IPKernelApp.parent_handle={os.getppid()}"])
+    # ipykernel 7 closes its channels on exit while this thread may still answer the request to shut down; then both
+    # wait for each other until the kernel is killed, seconds later.
+    kernelapp.IPKernelApp.instance().control_thread.join(timeout=1)
+    # What an ordinary exit does, but for taking all that was loaded to pieces, which takes longer than a short notebook.
+    atexit._run_exitfuncs()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(0)
+
+
+def main():
+    """Run the server: ``python -m crmo_analysis.execution.kernel_server DESCRIPTOR FOLDER``."""
+    control, folder = socket.socket(fileno=int(sys.argv[1])), sys.argv[2]
+    _preload()
+    # Our own folder was put first to find this module; a kernel starts without it.
+    sys.path.pop(0)
+    with open(os.devnull, "w") as nowhere:
+        os.dup2(nowhere.fileno(), 2)
+    request = _serve(control, folder)
+    if request is not None:
+        _become_kernel(request)
+
+
+if __name__ == "__main__":
+    main()

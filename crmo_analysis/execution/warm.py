@@ -1,0 +1,240 @@
+"""Kernels that start warm: forked from one process that has the libraries loaded already.
+
+Most of the time of a short notebook goes into importing pandas, statsmodels and seaborn. A server process imports
+them once; every notebook then gets a new process forked from it, as fresh and as separate as an ordinary kernel.
+
+The server is our own few lines rather than `multiprocessing`'s: that one imports the caller's main script again in
+every child, and its children keep it alive after the program that started it has gone.
+"""
+
+import atexit
+import functools
+import json
+import os
+import select
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+from pathlib import Path
+
+from crmo_analysis.execution.kernel_server import read_line
+
+# A thread does not survive a fork, so neither linear algebra nor Arrow's memory may start any.
+ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
+ONE_THREAD |= {"JE_ARROW_MALLOC_CONF": "background_thread:false"}
+_LONGEST_FOLDER = 75  # for sockets in a folder below it
+
+_lock = threading.Lock()
+_server = None
+
+
+def _private_folder(prefix, above=None):
+    """Make a folder that only its owner can open, for sockets: the path of one may have 107 characters."""
+    folder = tempfile.mkdtemp(prefix=prefix, dir=above)
+    if not above and len(folder) > _LONGEST_FOLDER and Path("/tmp").is_dir():
+        os.rmdir(folder)
+        folder = tempfile.mkdtemp(prefix=prefix, dir="/tmp")
+    return folder
+
+
+class _Server:
+    """The server's process, our end of the connection to it, and the folder for its kernels' sockets."""
+
+    def __init__(self):
+        self.owner = os.getpid()
+        self.folder = _private_folder("crmo-")
+        self.control, theirs = socket.socketpair()
+        with theirs:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "crmo_analysis.execution.kernel_server", str(theirs.fileno()), self.folder],
+                cwd=Path(__file__).resolve().parents[2],
+                env=os.environ | ONE_THREAD,
+                pass_fds=[theirs.fileno()],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                # Ctrl-C in a terminal reaches every process of the group; the server must not die of it.
+                start_new_session=True,
+            )
+
+    def stop(self):
+        if os.getpid() != self.owner:
+            return
+        self.control.close()
+        try:
+            self.process.wait(timeout=1.5)  # while it still loads its libraries it does not listen, and has no kernel
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+
+class _ForkedProcess:
+    """A forked kernel, with the part of `subprocess.Popen` that Jupyter uses."""
+
+    stdin = stdout = stderr = None
+
+    def __init__(self, server, argv, env, cwd):
+        self.connection, theirs = socket.socketpair()
+        self.returncode = None
+        with theirs:
+            socket.send_fds(server.control, [b"k"], [theirs.fileno()])
+        request = {"argv": argv, "env": env, "cwd": cwd}
+        self.connection.sendall(json.dumps(request).encode() + b"\n")
+        self.pid = int(read_line(self.connection))
+
+    def poll(self):
+        if self.returncode is None and select.select([self.connection], [], [], 0)[0]:
+            self.wait()
+        return self.returncode
+
+    def wait(self, timeout=None):
+        if self.returncode is None:
+            if not select.select([self.connection], [], [], timeout)[0]:
+                raise subprocess.TimeoutExpired("kernel", timeout)
+            # No number means that the server itself has gone, and its kernels with it.
+            self.returncode = int(read_line(self.connection) or -signal.SIGKILL)
+            self.connection.close()
+        return self.returncode
+
+    def send_signal(self, number):
+        if self.poll() is None:
+            os.kill(self.pid, number)
+
+    def kill(self):
+        self.send_signal(signal.SIGKILL)
+
+    def terminate(self):
+        self.send_signal(signal.SIGTERM)
+
+
+def available():
+    """Say whether kernels can be forked here.
+
+    Returns
+    -------
+    bool
+        True on Linux. On macOS a process that has loaded system libraries cannot be forked safely, and Windows
+        cannot fork; there every kernel starts the ordinary way.
+    """
+    return sys.platform.startswith("linux")
+
+
+def start():
+    """Start the server if it is not running yet, without waiting for it to be ready.
+
+    Call it early: the server imports its libraries while the caller does something else.
+    """
+    global _server
+    with _lock:
+        inherited = _server is not None and _server.owner != os.getpid()
+        if available() and (_server is None or inherited):
+            _server = _Server()
+            atexit.register(_server.stop)
+        # A server that has stopped is not started again: it would stop for the same reason.
+        return _server if _server is not None and _server.process.poll() is None else None
+
+
+def stop():
+    """Stop the server, its kernels and everything they left in the temporary folder."""
+    global _server
+    with _lock:
+        if _server is not None:
+            atexit.unregister(_server.stop)
+            _server.stop()
+            _server = None
+
+
+@functools.cache
+def kernel_manager_class(plain=False):
+    """Make the class that Jupyter asks for a kernel.
+
+    Parameters
+    ----------
+    plain : bool
+        Start every kernel the ordinary way.
+
+    Returns
+    -------
+    type
+        A `jupyter_client.AsyncKernelManager`: for a Python notebook it forks a kernel of this very Python from the
+        server, or starts an ordinary one where that is not possible. It talks through sockets in a private folder,
+        where no other user can listen, and since two kernels that start at the same time can choose the same network
+        port; on Windows through ports, encrypted.
+    """
+    # Here, not at the top: the server is started before jupyter_client is imported, so that both happen at once.
+    from jupyter_client.asynchronous import AsyncKernelClient
+    from jupyter_client.kernelspec import KernelSpec
+    from jupyter_client.manager import AsyncKernelManager
+    from jupyter_client.provisioning import LocalProvisioner
+
+    class WarmProvisioner(LocalProvisioner):
+        async def launch_kernel(self, cmd, **kwargs):
+            server, cwd = None if plain else start(), str(kwargs.get("cwd") or Path.cwd())
+            if server is None:
+                return await super().launch_kernel(cmd, **kwargs)
+            argv = cmd[cmd.index("ipykernel_launcher") + 1 :]
+            try:
+                self.process = _ForkedProcess(server, argv, kwargs["env"], cwd)
+            except (OSError, ValueError):
+                # The server could not load its libraries, or was killed.
+                return await super().launch_kernel(cmd, **kwargs)
+            # A forked kernel leads a process group of its own, as an ordinary one does.
+            self.pid = self.pgid = self.process.pid
+            self.cwd = cwd
+            return self.connection_info
+
+    class PromptClient(AsyncKernelClient):
+        async def wait_for_ready(self, timeout=None):
+            # Once a first message shows that the kernel is heard, what follows it is there at once; the default
+            # waits a fifth of a second for more.
+            channel, heard = self.iopub_channel, []
+
+            async def get_msg(timeout=None):
+                heard.append(await type(channel).get_msg(channel, timeout=0.02 if heard else timeout))
+                return heard[-1]
+
+            channel.get_msg = get_msg
+            try:
+                await super().wait_for_ready(timeout)
+            finally:
+                del channel.get_msg
+
+    class WarmKernelManager(AsyncKernelManager):
+        def __init__(self, **kwargs):
+            super().__init__(**kwargs)
+            self.client_factory = PromptClient
+            server = None if plain else start()
+            self.own_folder = _private_folder("crmo-kernel-", server.folder if server else None)
+            self.connection_file = f"{self.own_folder}/k.json"
+            if sys.platform == "win32":
+                self.transport_encryption = "required"
+            else:
+                self.transport, self.ip = "ipc", f"{self.own_folder}/k"
+            self.provisioner = WarmProvisioner(kernel_spec=self.kernel_spec, parent=self)
+
+        @property
+        def kernel_spec(self):
+            # This very Python, whatever kernel of the same name is installed for the user.
+            return KernelSpec(
+                argv=[sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}"],
+                display_name="Python 3 (ipykernel)",
+                language="python",
+            )
+
+        async def _async_finish_shutdown(self, waittime=None, pollinterval=0.01, restart=False):
+            # The default looks for the end of the kernel ten times a second.
+            await super()._async_finish_shutdown(waittime, pollinterval, restart)
+
+        async def _async_cleanup_resources(self, restart=False):
+            await super()._async_cleanup_resources(restart=restart)
+            if not restart:
+                shutil.rmtree(self.own_folder, ignore_errors=True)
+
+        # The parent class has this second name, and nbclient calls it.
+        cleanup_resources = _async_cleanup_resources
+
+    return WarmKernelManager

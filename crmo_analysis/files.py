@@ -1,0 +1,209 @@
+"""Every path of the project, and reading and writing files safely: YAML, CSV, a file replaced in one step."""
+
+import io
+import os
+import re
+import threading
+from pathlib import Path
+
+import yaml
+
+ROOT = Path(__file__).resolve().parent.parent
+PACKAGE = ROOT / "crmo_analysis"
+DATA = ROOT / "data"
+CODEBOOK = DATA / "codebook.yaml"
+PUBLISHED = DATA / "published"
+FIGURES = ROOT / "figures"
+RESULTS = ROOT / "results"
+COHORTS = DATA / "cohorts"
+
+_DEEPEST = 50  # parts within parts of a YAML file
+_FORMULA = re.compile(r"\s*[=+\-@\t\r]")
+_NUMBER = re.compile(r"\s*[+-]?\d[\d.,]*(e[+-]?\d+)?\s*%?(\s*\([-+\d., to–%]*\))?", re.IGNORECASE)
+
+
+def is_of_project(folder):
+    """Say whether a folder is one, or in one, in which the project keeps its own data and results.
+
+    Parameters
+    ----------
+    folder : Path
+        It need not be there; links on the way to it are followed.
+
+    Returns
+    -------
+    bool
+    """
+    own = (
+        FIGURES,
+        DATA / "published",
+        DATA / "cohorts",
+        *(RESULTS / name for name in ("tables", "notebooks", "cohorts")),
+    )
+    return any(Path(folder).resolve().is_relative_to(place.resolve()) for place in own)
+
+
+def is_file(text):
+    """Say whether a text is the path of a file.
+
+    Parameters
+    ----------
+    text : object
+        Anything; only a text can be one.
+
+    Returns
+    -------
+    bool
+        False as well for what no path can be: too long, or with a NUL.
+    """
+    try:
+        return isinstance(text, str | Path) and bool(str(text)) and Path(text).is_file()
+    except (OSError, ValueError):
+        return False
+
+
+def write_bytes_atomically(path, data):
+    """Write a file so that a reader sees the old content or the new, never a part.
+
+    A file that already holds exactly these bytes is left alone, with its time of change: a rerun that changes
+    nothing touches nothing.
+
+    Parameters
+    ----------
+    path : Path
+        The file to write; missing folders above it are made.
+    data : bytes
+        Its whole content.
+
+    Returns
+    -------
+    bool
+        True if the file was written, False if it already held these bytes.
+    """
+    path = Path(path)
+    if path.is_file() and path.read_bytes() == data:
+        return False
+    path.parent.mkdir(parents=True, exist_ok=True)
+    # A neighbour, not the system's temporary folder: a file can only be replaced in one step within a disk.
+    temporary = path.with_name(f".{path.name}.{os.getpid()}-{threading.get_ident()}")
+    try:
+        temporary.write_bytes(data)
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+    return True
+
+
+def write_text_atomically(path, text):
+    """Write a text file (UTF-8, line ends as given) as `write_bytes_atomically` does.
+
+    Parameters
+    ----------
+    path : Path
+        The file to write; missing folders above it are made.
+    text : str
+        Its whole content.
+
+    Returns
+    -------
+    bool
+        True if the file was written, False if it already held this text.
+    """
+    return write_bytes_atomically(path, text.encode("utf-8"))
+
+
+class RepeatedKeyError(yaml.YAMLError):
+    """A mapping of a YAML file has a key twice, of which YAML would drop one without a word."""
+
+
+class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):
+    """The safe loader, with the fast parser where there is one, that refuses a repeated key."""
+
+    def get_single_node(self):
+        """Return the root of the file, in which no mapping has a key twice."""
+        root = super().get_single_node()
+        # Here, not while values are made: by then `<<` has put the keys of one mapping into another.
+        nodes = [root]
+        while nodes:
+            node = nodes.pop()
+            if isinstance(node, yaml.MappingNode):
+                self._refuse_repeated(key for key, _ in node.value)
+                nodes += [part for pair in reversed(node.value) for part in reversed(pair)]
+            elif isinstance(node, yaml.SequenceNode):
+                nodes += reversed(node.value)
+        return root
+
+    def _refuse_repeated(self, keys):
+        first = {}
+        for key in keys:
+            if not isinstance(key, yaml.ScalarNode) or key.tag.endswith(":merge"):
+                continue
+            value = self.construct_object(key)
+            if value in first:
+                line, before = key.start_mark.line + 1, first[value].start_mark.line + 1
+                expected = f"stands in line {before} already; keep one of the two"
+                if key.value != first[value].value:  # as 1 and yes: to Python, 1 is true
+                    expected = f"is the same as '{first[value].value}' in line {before}; put one of the two in quotes"
+                raise RepeatedKeyError(f"line {line}: the key '{key.value}' {expected}")
+            first[value] = key
+
+
+def read_yaml(path: Path) -> object:
+    """Read a YAML file of plain values, with the fast parser where there is one; it makes no objects.
+
+    Raises
+    ------
+    OSError, UnicodeDecodeError, yaml.YAMLError
+        If the file cannot be read, a mapping in it has a key twice, or it repeats a part by reference or has very
+        many within each other: such files grow without limit.
+    """
+    text = path.read_text(encoding="utf-8")
+    _refuse_growth(text)
+    loader = _Loader(text)
+    try:
+        return loader.get_single_data()
+    finally:
+        loader.dispose()
+
+
+def _refuse_growth(text: str) -> None:
+    """Refuse what a few lines could let grow without end, before anything is made of them."""
+    depth = 0
+    for event in yaml.parse(text, _Loader):
+        if isinstance(event, yaml.AliasEvent):
+            raise yaml.YAMLError("a reference (*) to another part is not read; write the part again")
+        depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+        if depth > _DEEPEST:
+            raise yaml.YAMLError(f"has more than {_DEEPEST} parts within each other")
+
+
+def neutral(value: object) -> object:
+    """Return a cell that a spreadsheet takes for text, never for a formula; numbers stay as they are.
+
+    Line ends become those of a cell, since a lone carriage return would end the row.
+
+    `read_sheet` takes the apostrophe off again.
+
+    References
+    ----------
+    OWASP, "CSV injection".
+    """
+    if not isinstance(value, str):
+        return value
+    value = value.replace("\r\n", "\n").replace("\r", "\n")
+    return f"'{value}" if _FORMULA.match(value) and not _NUMBER.fullmatch(value) else value
+
+
+def markdown(text: str) -> str:
+    """Write a text so that Markdown shows it as it is."""
+    return re.sub(r"([\\`*$\[\]|]|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])|<(?=[A-Za-z/!?]))", r"\\\1", text)
+
+
+def csv_text(frame) -> str:
+    """Write a table as CSV, the same bytes on every system; no cell of text is a formula to a spreadsheet."""
+    buffer = io.StringIO(newline="")
+    texts = [name for name in frame if any(isinstance(value, str) for value in frame[name])]
+    frame.assign(**{name: frame[name].map(neutral) for name in texts}).to_csv(
+        buffer, index=False, lineterminator="\n", float_format="%.6g"
+    )
+    return buffer.getvalue()

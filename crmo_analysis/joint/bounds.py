@@ -1,0 +1,326 @@
+"""How small or large a number can be that a study did not print: its bounds over all tables that fit."""
+
+import math
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from itertools import product
+from time import monotonic
+
+import numpy as np
+import pandas as pd
+from ortools.sat.python import cp_model
+
+from crmo_analysis.joint.fitting import Fit, of_everyone
+from crmo_analysis.joint.model import OutOfTimeError, Tables, solve
+from crmo_analysis.joint.patterns import Axis, TooManyPatternsError
+from crmo_analysis.joint.reconstruction import Solved, broken, near, plans_of, read_off, write_out
+from crmo_analysis.joint.statements import TOTALS, Plan, Quantity, divide, reported, where_known
+from crmo_analysis.study.codebook import Codebook
+from crmo_analysis.study.entailment import conjunction
+from crmo_analysis.study.expressions import Expression, ExpressionError, parse
+from crmo_analysis.study.reproduction import value_of
+
+ASKED = ("count", "percent", "mean", "median", "min", "max", "sum")
+_CALL = re.compile(r"\s*(?P<name>[a-z]+)\s*\((?P<inner>.*)\)\s*", re.DOTALL)
+
+
+@dataclass(frozen=True)
+class End:
+    """One end of an interval: its value, whether no table can go beyond, and a table that attains it."""
+
+    value: Fraction | None
+    is_proved: bool
+    table: pd.DataFrame | None
+
+
+@dataclass(frozen=True)
+class Bounds:
+    """The smallest and the largest value of a number over all tables that fit.
+
+    `depends` says that the interval would be another if others of the claims in conflict were given up.
+    """
+
+    expression: str
+    lower: End
+    upper: End
+    fitted: Fit
+    depends: bool
+
+    @property
+    def is_proved(self) -> bool:
+        """Whether both ends are."""
+        return self.lower.is_proved and self.upper.is_proved
+
+
+def parse_question(text: str, codebook: Codebook) -> tuple[Quantity, ...]:
+    """Parse what is asked of all tables.
+
+    Parameters
+    ----------
+    text : str
+        ``count(femur & tibia)``, ``percent(remission among anti_tnf)``, ``median(age_onset)``, also mean, min, max
+        and sum, or ``difference(percent(femur), percent(tibia))``.
+    codebook : mapping of str to Variable
+
+    Returns
+    -------
+    tuple of Quantity
+        One, or the two whose difference is asked.
+
+    Raises
+    ------
+    ExpressionError
+        If it is no such question.
+    """
+    match = _CALL.fullmatch(text) if len(text) <= 1000 else None
+    if not match or match["name"] not in (*ASKED, "difference"):
+        raise ExpressionError(
+            f"'{text[:60]}' is no question; expected as in count(femur & tibia), with one of {', '.join(ASKED)}, difference"
+        )
+    if match["name"] == "difference":
+        sides = _split(match["inner"], ",")
+        if len(sides) != 2 or any(side.strip().startswith("difference") for side in sides):
+            raise ExpressionError("a difference is of two, as in difference(percent(femur), percent(tibia))")
+        return tuple(quantity for side in sides for quantity in parse_question(side, codebook))
+    return (_quantity(match["name"], match["inner"], codebook),)
+
+
+def _quantity(name: str, inner: str, codebook: Codebook) -> Quantity:
+    of, *among = re.split(r"\bamong\b|,", inner, maxsplit=1)
+    of, group = of.strip(), parse(among[0] if among else "", codebook)
+    if name in ("count", "percent"):
+        return Quantity(name, of, parse(of or "(", codebook), group)
+    if of not in codebook:
+        parse(of or "(", codebook)
+        raise ExpressionError(f"'{of}' is not one variable; a {name} is of one variable")
+    if not codebook[of].is_numeric or codebook[of].level != "patient":
+        raise ExpressionError(f"{of} is of type {codebook[of].type} and has no {name} over patients")
+    return Quantity(name, of, None, group)
+
+
+def _split(text: str, sign: str) -> list[str]:
+    """Split a text at a sign outside parentheses."""
+    parts, depth = [""], 0
+    for letter in text:
+        depth += {"(": 1, ")": -1}.get(letter, 0)
+        if letter == sign and depth == 0:
+            parts.append("")
+        else:
+            parts[-1] += letter
+    return parts
+
+
+def bounds(fitted: Fit, text: str, seconds: float = 60, witnesses: bool = True) -> Bounds:
+    """Find the smallest and the largest value over all tables that fit.
+
+    Parameters
+    ----------
+    fitted : Fit
+    text : str
+        See `parse_question`.
+    seconds : float
+        Time allowed; an end on which it runs out is not proved.
+    witnesses : bool
+        Whether to write out, and check, a table of patients that attains each end.
+
+    Raises
+    ------
+    ExpressionError
+        If the text is no question, or about patients of whom there are none in any table that fits.
+    """
+    deadline = monotonic() + seconds
+    known = reported(fitted.view)
+    asked = parse_question(text, fitted.view.codebook)
+    quantities = [_narrowed(fitted, quantity, known, deadline) for quantity in asked]
+    near_by = _near_by(fitted, quantities)
+    others = _rest(fitted, near_by) if witnesses else []
+    lower, upper = (_end(near_by, quantities, sign, deadline, others, witnesses) for sign in (-1, 1))
+    if lower.value is None and upper.value is None and lower.is_proved and upper.is_proved:
+        raise ExpressionError(f"in no table that fits is there anybody of whom '{text}' is asked")
+    depends = False
+    for given_up in fitted.others:
+        if set(given_up) ^ set(fitted.given_up) <= {*near_by.kept, *near_by.given_up}:
+            kept = tuple(s for s in (*near_by.kept, *near_by.given_up) if s not in given_up)
+            plans = plans_of(replace(near_by, kept=kept), quantities)
+            ends = [_best(plans, fitted.n, quantities, sign, deadline) for sign in (-1, 1)]
+            depends |= [value for value, *_ in ends] != [lower.value, upper.value]
+    return Bounds(text, lower, upper, fitted, depends)
+
+
+def _rest(fitted: Fit, near_by: Fit) -> list[Solved]:
+    """Solve the parts that are not asked about, for tables that are whole; that takes no time and proves nothing."""
+    rest = replace(fitted, kept=tuple(s for s in fitted.kept if s not in near_by.kept))
+    for fine in (False, True):
+        found = [_any(plan, fitted.n, 0, fine) for plan in plans_of(rest, fine=fine)]
+        if None not in found:
+            return found
+    raise OutOfTimeError("no table of patients was found within the time allowed")
+
+
+def _near_by(fitted: Fit, quantities: Sequence[Quantity]) -> Fit:
+    """Leave out what shares no variable with the question, directly or through others: it cannot change the answer."""
+    stated = [s for s in (*fitted.kept, *fitted.given_up) if not of_everyone(s)]
+    asked = [plan for plan in divide(stated, fitted.view, quantities) if plan.asked]
+    near_by = {statement for plan in asked for statement in plan.statements}
+    kept, given_up = (tuple(s for s in side if s in near_by) for side in (fitted.kept, fitted.given_up))
+    return replace(fitted, kept=kept, given_up=given_up)
+
+
+def _narrowed(fitted: Fit, quantity: Quantity, known: Mapping[str, Expression], deadline: float) -> Quantity:
+    """Ask only about patients of whom the study reports, and about values that somebody can have."""
+    group = where_known(quantity.group, known)
+    if quantity.patients is not None:
+        return replace(quantity, group=group, patients=where_known(quantity.patients, known))
+    if quantity.of in known:
+        group = conjunction(group, known[quantity.of])
+    quantity = replace(quantity, group=group)
+    if quantity.statistic in TOTALS:
+        return quantity
+    coarse = replace(quantity, statistic="value", within=(0, -1))
+    [plan] = [plan for plan in plans_of(fitted, [coarse]) if plan.asked]
+    tables, cells = Tables(plan, fitted.n), []
+    for statement in plan.statements:
+        tables.require(statement)
+    axis, below = plan.part.axes[quantity.of], tables.below(quantity.of, group)
+    for place, (low, high) in enumerate(zip(axis.lows.tolist(), axis.highs.tolist(), strict=True)):
+        tables.model.maximize(below[place] - (below[place - 1] if place else 0))
+        status, solved = solve(tables.model, deadline)
+        if status != cp_model.OPTIMAL or solved.objective_value > 0:
+            cells += [low, high]
+    return replace(quantity, within=(min(cells), max(cells))) if cells else quantity
+
+
+def _end(
+    fitted: Fit, quantities: Sequence[Quantity], sign: int, deadline: float, others: Sequence[Solved], witness: bool
+) -> End:
+    """Find one end, prove it a second time, and check it on a table that attains it."""
+    value, is_proved = None, False
+    for fine in (False, True):  # every value of a variable is told apart only where that is needed
+        try:
+            plans = plans_of(fitted, quantities, fine)
+        except TooManyPatternsError:
+            break
+        value, is_proved, found = _best(plans, fitted.n, quantities, sign, deadline)
+        if value is None:
+            return End(None, is_proved, None)
+        again, is_proved_again, _ = _best(plans, fitted.n, quantities, sign, deadline, plain=True)
+        is_proved = is_proved and is_proved_again and again == value
+        solved = [found[plan] if plan in found else _any(plan, fitted.n, deadline) for plan in plans]
+        if None not in solved:
+            table = write_out(fitted, solved, np.random.default_rng(0))
+            if not broken(fitted, table) and _value(quantities, table) == value:
+                whole = write_out(fitted, [*solved, *others], np.random.default_rng(0)) if witness else None
+                return End(value, is_proved, whole)
+    return End(value, False, None)
+
+
+def _any(plan: Plan, n: int, deadline: float, fine: bool = True) -> Solved | None:
+    return near(plan, n, np.random.default_rng(0), max(deadline, monotonic() + 10), fine)
+
+
+def _value(quantities: Sequence[Quantity], table: pd.DataFrame) -> Fraction | None:
+    """Return what a table gives for a question."""
+    values = [value_of(quantity, table) for quantity in quantities]
+    return None if None in values else values[0] - sum(values[1:])
+
+
+def _best(
+    plans: Sequence[Plan], n: int, quantities: Sequence[Quantity], sign: int, deadline: float, plain: bool = False
+):
+    """Return the best value of a question, whether it is proved, and the solution of each part it is about."""
+    value, is_proved, found, left = Fraction(0), True, {}, list(enumerate(quantities))
+    for plan in plans:  # parts share no variable, so what is asked of two of them is best where each is best
+        weights: dict[Quantity, int] = {}
+        for place, quantity in [pair for pair in left if pair[1] in plan.asked]:
+            weights[quantity] = weights.get(quantity, 0) + (-1 if place else 1)
+            left.remove((place, quantity))
+        if weights:
+            best, proved, found[plan] = extreme(plan, n, weights, sign, deadline, plain)
+            if best is None:
+                return None, proved, {}
+            value, is_proved = value + best, is_proved and proved
+    return value, is_proved, found
+
+
+def extreme(
+    plan: Plan,
+    n: int | tuple[int, int],
+    weights: Mapping[Quantity, int],
+    sign: int,
+    deadline: float,
+    plain: bool = False,
+) -> tuple[Fraction | None, bool, Solved | None]:
+    """Find the largest (`sign` 1) or smallest (-1) weighted sum of quantities over the tables of one part.
+
+    Returns
+    -------
+    Fraction or None
+        None if no table was found in time, or nobody is meant in any.
+    bool
+        Whether it is proved that no table goes beyond.
+    Solved or None
+        A table that attains it.
+    """
+    tables = Tables(plan, n)
+    for statement in plan.statements:
+        tables.require(statement)
+    terms = [(weight, *_term(tables, quantity)) for quantity, weight in weights.items()]
+    sizes = {size.index: size for *_, size in terms if size is not None}
+    ranges = {place: _range(tables, size, deadline) for place, size in sizes.items()}
+    best, solution, is_proved = None, None, None not in ranges.values()
+    for chosen in product(*(found or () for found in ranges.values())):
+        size = dict(zip(ranges, chosen, strict=True))
+        for place, number in size.items():
+            domain = tables.model.proto.variables[place].domain
+            domain[0], domain[1] = number, number
+        parts = [(weight * scale / (size[s.index] if s is not None else 1), above) for weight, above, scale, s in terms]
+        common = math.lcm(*(factor.denominator for factor, _ in parts))
+        tables.model.maximize(sum(int(sign * factor * common) * above for factor, above in parts))
+        status, solved = solve(tables.model, deadline, plain)
+        is_proved &= status in (cp_model.OPTIMAL, cp_model.INFEASIBLE)
+        if status in (cp_model.OPTIMAL, cp_model.FEASIBLE):
+            value = sum(factor * solved.value(above) for factor, above in parts)
+            if best is None or sign * value > sign * best:
+                best, solution = value, read_off(tables, solved)
+    return best, is_proved, solution
+
+
+def _range(tables: Tables, size, deadline: float) -> range | None:
+    """Return the numbers, from 1 up, between which a group's size lies."""
+    ends = []
+    for sign in (1, -1):
+        tables.model.minimize(sign * size)
+        status, solved = solve(tables.model, deadline)
+        if status != cp_model.OPTIMAL:
+            return None
+        ends.append(int(solved.value(size)))
+    tables.model.clear_objective()
+    return range(max(1, ends[0]), ends[1] + 1)
+
+
+def _term(tables: Tables, quantity: Quantity):
+    """Return a quantity as a linear expression, what it has to be multiplied by, and the size it is divided by."""
+    group = tables.size(quantity.group)
+    match quantity.statistic:
+        case "count":
+            return tables.size(quantity.counted), Fraction(1), None
+        case "percent":
+            return tables.size(quantity.counted), Fraction(100), group
+    axis = tables.part.axes.get(quantity.of)
+    step = axis.variable.step if axis else Fraction(1)
+    if quantity.statistic in TOTALS:
+        return tables.total(quantity), step, group if quantity.statistic == "mean" else None
+    tables.demand(group, 1, None)
+    if quantity.statistic == "median":
+        lower, upper = tables.middle(quantity.of, quantity.group)
+        return _place(axis, lower) + _place(axis, upper), step / 2, None
+    ends = (1, 0, 1) if quantity.statistic == "min" else (1, 1, 0)
+    return _place(axis, tables.reached(quantity.of, quantity.group, *ends)), step, None
+
+
+def _place(axis: Axis, reached: Sequence):
+    """Return the first value of an axis that is reached, in steps; every value is a cell."""
+    gaps = np.diff(axis.lows)
+    return int(axis.lows[0]) + sum(int(gap) * (1 - literal) for gap, literal in zip(gaps, reached[:-1], strict=True))

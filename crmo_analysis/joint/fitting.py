@@ -1,0 +1,192 @@
+"""Which printed numbers can stand together: the reading that a table of patients is made under, and what it gives up."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from time import monotonic
+
+from ortools.sat.python import cp_model
+
+from crmo_analysis.joint.model import OutOfTimeError, Tables, solve
+from crmo_analysis.joint.statements import Plan, Statement, divide, statements
+from crmo_analysis.recompute.quantities import View
+from crmo_analysis.recompute.verdicts import Readings
+from crmo_analysis.study.claims import Claim, ClaimsError, Study
+from crmo_analysis.study.codebook import Codebook
+from crmo_analysis.study.expressions import Everyone
+
+OTHER_CHOICES = 20  # so many other choices of what is given up are gone through
+
+
+@dataclass(frozen=True)
+class Fit:
+    """The statements of a study that tables of its patients are made to keep.
+
+    Attributes
+    ----------
+    view : View
+        The study's own claims as they were read.
+    scenario : mapping of str to str
+        The reading.
+    n : int
+        The number of patients.
+    kept, given_up : tuple of Statement
+        As many printed claims as can stand together are kept; of equal numbers those printed later, so that
+        tables go before abstracts.
+    left_out : tuple of Claim
+        Claims about patients that the joint model cannot hold.
+    others : tuple of tuples of Statement
+        Other choices of what is given up that keep as many claims: within one part, at most `OTHER_CHOICES`.
+    """
+
+    view: View
+    scenario: Mapping[str, str]
+    n: int
+    kept: tuple[Statement, ...]
+    given_up: tuple[Statement, ...]
+    left_out: tuple[Claim, ...]
+    others: tuple[tuple[Statement, ...], ...] = ()
+
+    @property
+    def is_only(self) -> bool:
+        """Whether no other choice keeps as many claims."""
+        return not self.others
+
+    @property
+    def given_up_ids(self) -> tuple[str, ...]:
+        """The ids of the claims given up."""
+        return tuple(claim_id for statement in self.given_up for claim_id in statement.claim_ids)
+
+
+def fit(study: Study, codebook: Codebook | None = None, seconds: float = 60) -> Fit:
+    """Find the largest set of claims that can stand together, over all readings of the study.
+
+    Parameters
+    ----------
+    study : Study
+    codebook : mapping of str to Variable, optional
+        The project's own if left out.
+    seconds : float
+        Time allowed.
+
+    Raises
+    ------
+    ClaimsError
+        If nothing prints how many patients there are.
+    OutOfTimeError
+        If the time ends before an answer is proved.
+    """
+    deadline = monotonic() + seconds
+    read = Readings(study, codebook)
+    best = _fit(read, read.base, deadline)
+    for name, options in study.readings.items():
+        for option in options:
+            if best.given_up and option != best.scenario[name]:
+                tried = _fit(read, {**best.scenario, name: option}, deadline)
+                best = tried if _lost(tried) < _lost(best) else best
+    return replace(best, others=_others(best, deadline))
+
+
+def _lost(fitted: Fit) -> int:
+    return len(fitted.given_up_ids)
+
+
+def number_of_patients(view: View) -> int:
+    """Return the number of patients that is printed; the one printed most if several are.
+
+    Raises
+    ------
+    ClaimsError
+        If none is printed.
+    """
+    count = view.everyone if view is not None else None
+    printed = count.printed if count else ()
+    numbers = [number for claim, number in printed if claim.patients == Everyone() == claim.group]
+    if not numbers or max(numbers) < 1:
+        study = "the study" if view is None else view.study.study
+        raise ClaimsError(
+            f"{study}/claims.csv: no claim prints how many patients there are; "
+            "add a row with statistic count and of everyone, with at least 1"
+        )
+    return max(numbers, key=lambda number: (numbers.count(number), number))
+
+
+def of_everyone(statement: Statement) -> bool:
+    """Say whether a statement is about the number of patients, and nothing else."""
+    claim = statement.claims[0]
+    return claim.statistic == "count" and claim.patients == Everyone() == claim.group
+
+
+def exact_number(statement: Statement) -> int | None:
+    """Return the number of patients that a statement of everyone gives; None for "all" or a limit."""
+    number = statement.claims[0].number
+    return int(number.value) if number.relation == "=" and number.value is not None else None
+
+
+def allows(statement: Statement, n: int) -> bool:
+    """Say whether a statement of everyone allows so many patients."""
+    number = statement.claims[0].number
+    if number.value is None:
+        return number.fewer == 0
+    limits = {"<": n < number.value, "<=": n <= number.value, ">": n > number.value, ">=": n >= number.value}
+    return limits.get(number.relation, n == number.value)
+
+
+def _fit(read: Readings, scenario: Mapping[str, str], deadline: float) -> Fit:
+    view = read.views(scenario).get("own")
+    n = number_of_patients(view)
+    stated, left_out = statements(view)
+    given_up = [s for s in stated if of_everyone(s) and not allows(s, n)]
+    place = {statement: number for number, statement in enumerate(stated)}
+    for plan in divide([s for s in stated if not of_everyone(s)], view):
+        given_up += _fewest(plan, n, place, deadline)
+    kept = tuple(s for s in stated if s not in given_up)
+    return Fit(view, scenario, n, kept, tuple(s for s in stated if s in given_up), tuple(left_out))
+
+
+def soft_tables(plan: Plan, n: int | tuple[int, int]) -> Tables:
+    """Return the tables of a part, with every statement free to be given up."""
+    tables = Tables(plan, n)
+    for statement in plan.statements:
+        tables.require(statement, soft=True)
+    return tables
+
+
+def _fewest(plan: Plan, n: int, place: Mapping[Statement, int], deadline: float) -> list[Statement]:
+    """Return the statements with the fewest claims in all without which the others can stand together."""
+    tables = soft_tables(plan, n)
+    large = len(place) ** 2 + 1
+    tables.model.maximize(sum((len(s.claims) * large + place[s]) * kept for s, kept in tables.kept.items()))
+    status, solved = solve(tables.model, deadline)
+    if status != cp_model.OPTIMAL:
+        raise OutOfTimeError("which claims can stand together was not proved within the time allowed")
+    return [statement for statement, kept in tables.kept.items() if not solved.value(kept)]
+
+
+def _others(fitted: Fit, deadline: float) -> tuple[tuple[Statement, ...], ...]:
+    """Return other statements that could be given up at the same cost, one part of the study at a time."""
+    stated = [s for s in (*fitted.kept, *fitted.given_up) if not of_everyone(s)]
+    found = []
+    for plan in divide(stated, fitted.view):
+        own = [s for s in plan.statements if s in fitted.given_up]
+        rest = tuple(s for s in fitted.given_up if s not in own)
+        found += [(*rest, *chosen) for chosen in _other_choices(plan, own, fitted.n, deadline)]
+    return tuple(found)
+
+
+def _other_choices(plan: Plan, given_up: list[Statement], n: int, deadline: float) -> Iterator[tuple[Statement, ...]]:
+    """Yield other statements of a part that could be given up in place of those that are."""
+    if not given_up:
+        return
+    tables = soft_tables(plan, n)
+    lost = sum(len(s.claims) for s in given_up)
+    tables.model.add(sum(len(s.claims) * (1 - kept) for s, kept in tables.kept.items()) <= lost)
+    chosen = tuple(given_up)
+    for _ in range(OTHER_CHOICES):
+        tables.model.add_bool_or([tables.kept[s] for s in chosen])
+        status, solved = solve(tables.model, deadline)
+        if status == cp_model.INFEASIBLE:
+            return
+        if status not in (cp_model.OPTIMAL, cp_model.FEASIBLE):
+            raise OutOfTimeError("whether other claims could be given up was not decided within the time allowed")
+        chosen = tuple(s for s, kept in tables.kept.items() if not solved.value(kept))
+        yield chosen

@@ -1,0 +1,353 @@
+"""The joint model: every table of patients at once, as numbers of a solver, and what claims demand of it.
+
+Everything is in whole numbers: patients of a pattern, and values in steps of their variable. What a rule says
+always holds; what a statement says holds if it is kept.
+"""
+
+import math
+from collections.abc import Sequence
+from fractions import Fraction
+from functools import cache
+from threading import TIMEOUT_MAX, Event, Thread
+from time import monotonic
+
+import numpy as np
+from ortools.sat.python import cp_model
+
+from crmo_analysis.joint.patterns import codes, shared
+from crmo_analysis.joint.statements import UNLIMITED, Plan, Quantity, Statement, window
+from crmo_analysis.study.claims import Claim
+from crmo_analysis.study.codebook import time_between
+from crmo_analysis.study.entailment import conjunction
+from crmo_analysis.study.expressions import Everyone, Expression, Is, variables
+from crmo_analysis.study.printed import interval, share_limits
+
+
+class Tables:
+    """All tables of patients made of the patterns of a part.
+
+    Parameters
+    ----------
+    plan : Plan
+    n : int or (int, int)
+        How many patients, or between how many.
+    split : bool
+        Whether the two middle values of an even number may lie on either side of what their median is printed
+        from. Where not every value is told apart, tables with it are more than there are, and without it fewer.
+    """
+
+    def __init__(self, plan: Plan, n: int | tuple[int, int], split: bool = True):
+        low, high = n if isinstance(n, tuple) else (n, n)
+        self.plan, self.part, self.split, self.most = plan, plan.part, split, high
+        self.model = cp_model.CpModel()
+        self.n = self.model.new_int_var(low, high, "")
+        self.counts = [[self._number(high) for _ in range(bag.size)] for bag in self.part.bags]
+        self.size, self.below, self.sums = cache(self._size), cache(self._below), cache(self._sums)
+        self.kept: dict[Statement, cp_model.IntVar] = {}
+        self.medians: dict[tuple, list] = {}  # for each variable and group, what its median lies between, if kept
+        for place, bag in enumerate(self.part.bags):
+            self._tie(place, bag.parent)
+        for tie in plan.times:
+            axes = [self.part.axes[name].variable for name in (tie.name, tie.end, tie.start)]
+            self.keep_times(tie.name, tie.start, tie.end, *reversed(time_between(*axes)))
+
+    def _number(self, high: int, low: int = 0) -> cp_model.IntVar:
+        return self.model.new_int_var(low, high, "")
+
+    def _tie(self, child: int, parent: int | None) -> None:
+        """Let a bag agree with its parent on how many patients there are of each kind."""
+        if parent is None:
+            self.model.add(sum(self.counts[child]) == self.n)
+            return
+        names = shared(self.part.bags, child)
+        sides = [(self.counts[bag], codes(self.part.bags[bag], names, self.part.axes)) for bag in (child, parent)]
+        for code in np.union1d(sides[0][1], sides[1][1]):
+            here, there = (sum(counts[i] for i in np.flatnonzero(side == code)) for counts, side in sides)
+            self.model.add(here == there)
+
+    # ---- numbers of a table -----------------------------------------------------------------------
+
+    def _size(self, tree: Expression):
+        """Return how many patients are in an expression."""
+        if isinstance(tree, Everyone):
+            return self.n
+        bag = self.part.bag_of(variables(tree))
+        size = self._number(self.most)
+        self.model.add(sum(self.counts[bag][i] for i in np.flatnonzero(self.part.mask(tree, bag))) == size)
+        return size
+
+    def _below(self, name: str, group: Expression) -> list:
+        """Return, for each cell of a variable, how many patients of a group lie in it or below."""
+        bag = self.part.bag_of({name} | variables(group))
+        inside, cell = self.part.mask(group, bag), self.part.bags[bag].place(name)
+        reached = [self._number(self.most) for _ in range(len(self.part.axes[name]))]
+        for place, size in enumerate(reached):
+            here = sum(self.counts[bag][i] for i in np.flatnonzero(inside & (cell == place)))
+            self.model.add(size == here + (reached[place - 1] if place else 0))
+        return reached
+
+    def between(self, name: str, group: Expression, low: int, high: int):
+        """Return how many patients of a group have a value from low to high, both ends of cells."""
+        axis, below = self.part.axes[name], self.below(name, group)
+        first, end = np.searchsorted(axis.lows, low), np.searchsorted(axis.highs, high, side="right")
+        return (below[end - 1] if end else 0) - (below[first - 1] if first else 0)
+
+    def _sums(self, name: str) -> tuple[int, list]:
+        """Return a bag and, for each of its patterns, the sum of a variable over the patients, in steps."""
+        bag, sums = self.part.bag_of(self.plan.added_up[name]), []
+        lows, highs = self.part.ends(name, bag)
+        for count, low, high in zip(self.counts[bag], lows.tolist(), highs.tolist(), strict=True):
+            if low > high:  # nobody can be there
+                self.model.add(count == 0)
+            total = low * count
+            if low < high:  # of values that follow each other every sum from the least to the most is attained
+                total = self._number(max(0, high * self.most), min(0, low * self.most))
+                self.model.add(total >= low * count)
+                self.model.add(total <= high * count)
+            sums.append(total)
+        return bag, sums
+
+    def keep_times(self, time: str, start: str, end: str, slack: float, per_unit: float) -> None:
+        """Let the sums of a time and of the two ages around it agree, pattern by pattern."""
+        bags = {name: self.sums(name) for name in (time, start, end)}
+        [bag] = {bag for bag, _ in bags.values()}
+        steps = [self.part.axes[name].variable.step for name in (end, start, time)]
+        per_year = Fraction(per_unit).limit_denominator(1000)
+        scale = per_year.denominator * math.lcm(*(step.denominator for step in steps))
+        factors = [int(per_year * step * scale) for step in steps[:2]] + [int(steps[2] * scale)]
+        most = math.floor(slack * scale)
+        sums = zip(self.counts[bag], bags[end][1], bags[start][1], bags[time][1], strict=True)
+        for count, late, early, between in sums:
+            apart = factors[0] * late - factors[1] * early - factors[2] * between
+            self.model.add(apart <= most * count)
+            self.model.add(apart >= -most * count)
+
+    def total(self, quantity: Quantity | Claim):
+        """Return the sum of a variable over a group, in steps."""
+        if quantity.of in self.plan.counted:
+            members = self.plan.counted[quantity.of]
+            return sum(self.size(conjunction(Is(member), quantity.group)) for member in members)
+        bag, sums = self.sums(quantity.of)
+        return sum(sums[i] for i in np.flatnonzero(self.part.mask(quantity.group, bag)))
+
+    def reached(self, name: str, group: Expression, times: int, of_size: int, more: int) -> list:
+        """Say for each cell whether `times` the patients in it or below are `of_size` times all of them and `more`."""
+        size, literals = self.size(group), []
+        for below in self.below(name, group):
+            literal = self.model.new_bool_var("")
+            self.model.add(times * below >= of_size * size + more).only_enforce_if(literal)
+            self.model.add(times * below < of_size * size + more).only_enforce_if(literal.negated())
+            literals.append(literal)
+        return literals
+
+    def middle(self, name: str, group: Expression) -> tuple[list, list]:
+        """Say for each cell whether the lower, and the upper, of the two middle values is in it or below."""
+        return self.reached(name, group, 2, 1, 0), self.reached(name, group, 2, 1, 1)
+
+    # ---- what claims demand -----------------------------------------------------------------------
+
+    def demand(self, expression, low: int | None, high: int | None, kept=None) -> None:
+        """Let an expression lie between two ends, if `kept` holds."""
+        if isinstance(expression, int):
+            expression = expression + 0 * self.n
+        for added in ([expression >= low] if low is not None else []) + (
+            [expression <= high] if high is not None else []
+        ):
+            constraint = self.model.add(added)
+            if kept is not None:
+                constraint.only_enforce_if(kept)
+
+    def require(self, statement: Statement, soft: bool = False) -> None:
+        """Let a statement hold: always, or if it is kept."""
+        kept = None
+        if soft:
+            kept = self.kept[statement] = self.model.new_bool_var("")
+        for claim in statement.claims:
+            match claim.statistic:
+                case "rank":
+                    for rival in statement.rivals:
+                        self.demand(
+                            self.size(conjunction(claim.patients, claim.group)) - self.size(rival), 0, None, kept
+                        )
+                case "count" | "percent" | "fraction":
+                    _require_share(self, claim, kept)
+                case "mean" | "sum":
+                    _require_total(self, claim, kept)
+                case "median":
+                    _require_median(self, claim, kept)
+                case _:
+                    _require_ends(self, claim, kept)
+
+
+def _require_share(tables: Tables, claim: Claim, kept) -> None:
+    counted, group, number = (
+        tables.size(conjunction(claim.patients, claim.group)),
+        tables.size(claim.group),
+        claim.number,
+    )
+    if claim.statistic == "count":
+        if number.value is None:
+            tables.demand(group - counted, int(number.fewer), int(number.fewer), kept)
+            return
+        low, high, is_open = number.value, number.value, False
+        group, times = 1, 1
+    else:
+        tables.demand(group, 1, None, kept)
+        times = 100 if claim.statistic == "percent" else 1
+        low, high, is_open = share_limits(number, claim.statistic)
+    ends = {
+        "=": (low, high),
+        "~": (low, high),
+        "<": (None, low),
+        "<=": (None, low),
+        ">": (low, None),
+        ">=": (low, None),
+    }
+    is_open = number.relation in ("<", ">") or is_open
+    _demand_ratio(tables, times * counted, group, *ends[number.relation], is_open, kept)
+
+
+def _demand_ratio(tables: Tables, above, below, low, high, is_open: bool, kept) -> None:
+    """Let above / below lie between two fractions."""
+    if low is not None:
+        tables.demand(low.denominator * above - low.numerator * below, int(is_open), None, kept)
+    if high is not None:
+        tables.demand(high.denominator * above - high.numerator * below, None, -int(is_open), kept)
+
+
+def _require_total(tables: Tables, claim: Claim, kept) -> None:
+    variable = tables.part.axes[claim.of].variable if claim.of in tables.part.axes else None
+    step = variable.step if variable is not None else Fraction(1)
+    total, size = tables.total(claim), tables.size(claim.group)
+    if claim.statistic == "sum":
+        exact = claim.number.value / step
+        _demand_ratio(tables, total, 1, exact, exact, False, kept)
+    else:
+        low, high = (end / step for end in interval(claim.number))
+        _demand_ratio(tables, total, size, low, high, True, kept)
+        tables.demand(size, 1, None, kept)
+
+
+def _require_ends(tables: Tables, claim: Claim, kept) -> None:
+    """Smallest, largest and common values: nobody beyond, and somebody there."""
+    low, high = window(claim, tables.part.axes[claim.of].variable.step)
+    size, inside = tables.size(claim.group), tables.between(claim.of, claim.group, low, high)
+    below = tables.between(claim.of, claim.group, -UNLIMITED, low - 1)
+    if claim.statistic in ("min", "value"):
+        tables.demand(below, 0, 0, kept)
+    if claim.statistic in ("max", "value"):
+        tables.demand(size - below - inside, 0, 0, kept)
+    tables.demand(inside, 1, None, kept)
+
+
+def _require_median(tables: Tables, claim: Claim, kept) -> None:
+    axis = tables.part.axes[claim.of]
+    step = axis.variable.step
+    low, high = window(claim, step)
+    size = tables.size(claim.group)
+    tables.demand(size, 1, None, kept)
+    below = tables.between(claim.of, claim.group, -UNLIMITED, low - 1)
+    above = size - below - tables.between(claim.of, claim.group, low, high)
+    odd = isinstance(claim.group, Everyone) and tables.n.proto.domain[0] == tables.n.proto.domain[1]
+    if not tables.split or (odd and tables.most % 2):
+        tables.demand(size - 2 * below, 1, None, kept)
+        tables.demand(size - 2 * above, 1, None, kept)
+        return
+    # The two middle values may stand anywhere as long as they meet where the median is printed from.
+    first, last = (end / step for end in interval(claim.number))
+    known = tables.medians.setdefault((claim.of, claim.group), [])
+    for other_first, other_last, other in known:  # one median is not two, though cells may leave room for both
+        if last <= other_first or other_last <= first:
+            _clause(tables, [] if other is None else [other.negated()], kept)
+    known.append((first, last, kept))
+    least, most = math.floor(2 * first) + 1, math.ceil(2 * last) - 1
+    lower, upper = tables.middle(claim.of, claim.group)
+    if least > most:  # no two steps meet there
+        _clause(tables, [], kept)
+    for cell in range(len(axis)):
+        fits_above = np.flatnonzero(axis.lows + axis.lows[cell] <= most)
+        fits_below = np.flatnonzero(axis.highs + axis.highs[cell] >= least)
+        before = [lower[cell - 1]] if cell else []
+        # If the lower is in this cell or above, the upper is not beyond the last that fits; and so from below.
+        _clause(tables, [*before, upper[fits_above[-1]]] if len(fits_above) else before, kept)
+        after = [upper[fits_below[0] - 1].negated()] if len(fits_below) and fits_below[0] else []
+        if not len(fits_below):
+            _clause(tables, [lower[cell].negated()], kept)
+        elif after:
+            _clause(tables, [lower[cell].negated(), *after], kept)
+
+
+def _clause(tables: Tables, literals: Sequence, kept) -> None:
+    tables.model.add_bool_or([*literals, *([kept.negated()] if kept is not None else [])])
+
+
+# ---- solving ----------------------------------------------------------------------------------------------------
+
+
+def solve(
+    model: cp_model.CpModel, deadline: float, plain: bool = False, effort: float | None = None
+) -> tuple[int, cp_model.CpSolver]:
+    """Solve a model; the same model gives the same answer every time.
+
+    Parameters
+    ----------
+    model : CpModel
+    deadline : float
+        By `time.monotonic`; after it nothing is known.
+    plain : bool
+        Whether to search another way, without what the solver does about symmetry, for a second proof.
+    effort : float, optional
+        The most work, in the solver's own unit: unlike time, it ends in the same place on every machine.
+
+    Returns
+    -------
+    status
+        OPTIMAL, FEASIBLE, INFEASIBLE or, if the time ended before anything was known, UNKNOWN.
+    CpSolver
+        With the values of a solution.
+    """
+    made, seconds = cp_model.CpSolver(), deadline - monotonic()
+    if seconds <= 0:
+        return cp_model.UNKNOWN, made
+    made.parameters.num_workers = 1
+    made.parameters.catch_sigint_signal = False  # it would take Ctrl-C from the program for good
+    if effort is not None:
+        made.parameters.max_deterministic_time = effort
+    if plain:
+        made.parameters.symmetry_level = 0
+        made.parameters.linearization_level = 2
+        made.parameters.random_seed = 1
+    is_over = Event()
+    Thread(target=_stop_after, args=(made, seconds, is_over), daemon=True).start()
+    try:
+        return made.solve(model), made
+    finally:
+        is_over.set()
+
+
+def _stop_after(solver: cp_model.CpSolver, seconds: float, is_over: Event) -> None:
+    """Stop a search: the solver itself would go by the time of day, which can be set."""
+    if not is_over.wait(min(seconds, TIMEOUT_MAX)):
+        while not is_over.wait(0.05):  # it may not have begun
+            solver.stop_search()
+
+
+class OutOfTimeError(RuntimeError):
+    """The time allowed ended before an answer was proved."""
+
+
+def is_possible(tables: Tables, deadline: float) -> bool:
+    """Say whether there is any such table; that there is none is proved twice.
+
+    Raises
+    ------
+    OutOfTimeError
+        If the time ends before.
+    """
+    for plain in (False, True):
+        status, _ = solve(tables.model, deadline, plain)
+        if status in (cp_model.OPTIMAL, cp_model.FEASIBLE):
+            return True
+        if status != cp_model.INFEASIBLE:
+            raise OutOfTimeError("not decided within the time allowed")
+    return False

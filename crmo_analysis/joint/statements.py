@@ -1,0 +1,332 @@
+"""What a study states of its patients: claims that say the same together, and what has to be looked at together."""
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from functools import reduce
+
+from crmo_analysis.joint.patterns import Axis, Part, TooManyPatternsError, counted_by, make_axis, make_part
+from crmo_analysis.recompute.consistency import rivals
+from crmo_analysis.recompute.quantities import View
+from crmo_analysis.study.claims import Claim
+from crmo_analysis.study.codebook import Codebook, Variable
+from crmo_analysis.study.entailment import conjunction
+from crmo_analysis.study.expressions import And, Compare, Everyone, Expression, Is, Not, Or, variables
+from crmo_analysis.study.printed import interval
+
+SHARES = ("count", "percent", "fraction", "rank")
+ENDS = ("min", "max", "value")
+TOTALS = ("mean", "sum")
+UNLIMITED = 1 << 40
+VALUES = ("percent", "median", *TOTALS)  # which are printed rounded
+STATISTICS = (*SHARES, *ENDS, *TOTALS, "median")
+
+
+@dataclass(frozen=True)
+class Quantity:
+    """Something that a table of patients gives a number for; `of` is a variable, `patients` whom a share counts."""
+
+    statistic: str
+    of: str
+    patients: Expression | None
+    group: Expression
+    within: tuple[int, int] = (-UNLIMITED, UNLIMITED)  # steps between which every value is told apart
+
+    @property
+    def counted(self) -> Expression:
+        """The patients that a share counts."""
+        return conjunction(self.patients, self.group)
+
+
+@dataclass(frozen=True)
+class Statement:
+    """One or more claims that say the same of the patients, so that they can only be given up together."""
+
+    claims: tuple[Claim, ...]
+    rivals: tuple[Expression, ...] = ()
+
+    @property
+    def claim_ids(self) -> tuple[str, ...]:
+        """The ids of the claims."""
+        return tuple(claim.claim_id for claim in self.claims)
+
+
+def statements(view: View) -> tuple[list[Statement], list[Claim]]:
+    """Gather the claims of one cohort by what they say.
+
+    Returns
+    -------
+    list of Statement
+    list of Claim
+        Those about patients that the joint model cannot hold: spreads, correlations, dates.
+    """
+    groups: dict[tuple, list[Claim]] = {}
+    left_out, known = [], reported(view)
+    for claim in view.claims:
+        names = _names(claim, view.codebook)
+        if any(view.codebook[name].level != "patient" for name in names):
+            continue
+        dated = any(view.codebook[name].type == "date" for name in names)
+        vague = claim.statistic in VALUES and claim.number and claim.number.relation != "="
+        if claim.statistic not in STATISTICS or dated or vague:
+            left_out.append(claim)
+            continue
+        groups.setdefault(_says(claim, view), []).append(replace(claim, group=where_known(claim.group, known)))
+    made = []
+    for claims in groups.values():
+        others = rivals(view, claims[0]) if claims[0].statistic == "rank" else []
+        if claims[0].statistic != "rank" or others:
+            made.append(Statement(tuple(claims), tuple(count.patients for count in others)))
+    return made, left_out
+
+
+def reported(view: View) -> dict[str, Expression]:
+    """Return, for each variable that a study reports for some of its patients only, for whom it does."""
+    found: dict[str, list[Expression]] = {}
+    for claim in view.claims:
+        of = variables(claim.patients) if claim.patients is not None else {claim.of} & view.codebook.keys()
+        for name in of - variables(claim.group):
+            found.setdefault(name, []).append(claim.group)
+    groups = {name: list(dict.fromkeys(trees)) for name, trees in found.items() if Everyone() not in trees}
+    given = {name: reduce(Or, trees) for name, trees in groups.items()}
+    return {name: _told_of(name, given, frozenset()) for name in given}
+
+
+def _told_of(name: str, given: Mapping[str, Expression], above: frozenset[str]) -> Expression:
+    """Return for whom a variable is known, where it is also known of some only who is meant."""
+    above |= {name}
+    known = {other: _told_of(other, given, above) for other in variables(given[name]) & (given.keys() - above)}
+    return where_known(given[name], known)
+
+
+def where_known(tree: Expression, known: Mapping[str, Expression]) -> Expression:
+    """Return the patients of whom an expression can be said to hold, where variables are known of some only."""
+    return _said(tree, known, True)
+
+
+def _said(tree: Expression, known: Mapping[str, Expression], holds: bool) -> Expression:
+    match tree:
+        case Not(inner):
+            return _said(inner, known, not holds)
+        case And(left, right) | Or(left, right):
+            both = isinstance(tree, And) == holds
+            return (And if both else Or)(_said(left, known, holds), _said(right, known, holds))
+    said = tree if holds else Not(tree)
+    outside = [known[name] for name in variables(tree) if name in known]
+    return conjunction(said, *outside)
+
+
+def _says(claim: Claim, view: View) -> tuple:
+    """Return the same key for claims that say the same; a share of a printed group says a number of patients."""
+    if claim.statistic not in ("count", "percent"):
+        number = claim.number and (claim.number.relation, claim.number.value, claim.number.decimals)
+        return claim.statistic, claim.of, claim.group, number
+    if claim.patients == Everyone() == claim.group:
+        return "everyone", claim.number.relation, claim.number.value
+    n, _ = view.size(claim)
+    if claim.number.relation != "=":
+        return claim.statistic, view.patients(claim), claim.group, claim.printed.casefold()
+    count = view.count_of(view.patients(claim))
+    if claim.statistic == "count":
+        number = claim.number.value if claim.number.value is not None else n and n - claim.number.fewer
+    else:
+        low, high = interval(claim.number)
+        numbers = [k for k in range(n + 1) if low < Fraction(100 * k, n) < high] if n else []
+        number = numbers[0] if len(numbers) == 1 else (claim.printed, claim.group)
+    return "count", count.patients if count else view.patients(claim), number if number is not None else claim
+
+
+def _names(quantity: Quantity | Claim, codebook: Codebook) -> frozenset[str]:
+    of = frozenset([quantity.of]) if quantity.patients is None and quantity.of in codebook else frozenset()
+    patients = variables(quantity.patients) if quantity.patients is not None else frozenset()
+    return of | patients | variables(quantity.group)
+
+
+def names_in(statement: Statement, codebook: Codebook) -> frozenset[str]:
+    """Return the variables that a statement mentions."""
+    return frozenset().union(
+        *(_names(claim, codebook) for claim in statement.claims), *map(variables, statement.rivals)
+    )
+
+
+# ---- parts: which variables have to be looked at together ----------------------------------------------------------
+
+
+@dataclass(frozen=True, eq=False)
+class Plan:
+    """Variables that are tied to each other, and what is said and asked of them.
+
+    Attributes
+    ----------
+    part : Part
+    statements : tuple of Statement
+    asked : tuple of Quantity
+    added_up : mapping of str to frozenset of str
+        For each variable that is added up, those among which it is.
+    counted : mapping of str to tuple of str
+        Variables that only count others, and which others: a mean of them is a sum of counts.
+    times : tuple of Variable
+        Those that lie between two ages and are added up with them.
+    """
+
+    part: Part
+    statements: tuple[Statement, ...]
+    asked: tuple[Quantity, ...]
+    added_up: Mapping[str, frozenset[str]]
+    counted: Mapping[str, tuple[str, ...]]
+    times: tuple[Variable, ...] = ()
+
+
+def divide(stated: Sequence[Statement], view: View, asked: Sequence[Quantity] = (), fine: bool = False) -> list[Plan]:
+    """Split a study into parts that share no variable, so that rows can be matched between them at will.
+
+    Parameters
+    ----------
+    stated : sequence of Statement
+    view : View
+        The study's own claims under one reading.
+    asked : sequence of Quantity
+        What else has to be said of the tables.
+    fine : bool
+        Whether to tell every value of a variable with a printed median apart.
+
+    Returns
+    -------
+    list of Plan
+        Statements of no variable ("15 patients") belong to every part.
+    """
+    codebook, rules = view.codebook, [rule for rule, _ in view.study.rules]
+    quantities = [*(claim for statement in stated for claim in statement.claims), *asked]
+    counted = _counted(quantities, codebook)
+    added_up: dict[str, frozenset[str]] = {}
+    for quantity in quantities:
+        if quantity.statistic in TOTALS and quantity.of not in counted:
+            added_up[quantity.of] = added_up.get(quantity.of, frozenset()) | _names(quantity, codebook)
+    scopes = {
+        item: [scope for quantity in found for scope in _scopes(quantity, codebook, counted)]
+        + [variables(rival) for rival in rivals]
+        for item, found, rivals in [*((s, s.claims, s.rivals) for s in stated), *((q, (q,), ()) for q in asked)]
+    }
+    every = [*(scope for found in scopes.values() for scope in found), *added_up.values()]
+    mentioned = _reached(frozenset().union(*every), [variables(rule) for rule in rules])
+    every += [variables(rule) for rule in rules if variables(rule) & mentioned]
+    times = []
+    for variable in codebook.values():  # a time and the ages around it are tied where two of the three are mentioned
+        around = frozenset([variable.name, variable.start, variable.end])
+        if variable.start and len(around & mentioned) > 1:
+            every.append(around)
+            if len(around & added_up.keys()) > 1:
+                times.append(variable)
+                added_up |= dict.fromkeys(around, around.union(*(added_up.get(name, ()) for name in around)))
+                every.append(added_up[variable.name])
+    every += [frozenset([name, *counted_by(name, mentioned, codebook)]) for name in mentioned]
+    groups = _connect([*every, *(frozenset().union(*found) for found in scopes.values())])
+    rivals = [rival for statement in stated for rival in statement.rivals]
+    names = frozenset().union(*groups)
+    axes = _axes(quantities, rivals, view, names, fine)
+    coarse = axes if fine else _axes(quantities, rivals, view, names, None)
+    plans = []
+    for group in groups or [frozenset()]:
+        within = [scope for scope in every if scope <= group]
+        try:
+            part = make_part(within, {name: axes[name] for name in sorted(group)}, rules, codebook)
+        except TooManyPatternsError:
+            part = make_part(within, {name: coarse[name] for name in sorted(group)}, rules, codebook)
+        inside = [item for item, found in scopes.items() if frozenset().union(*found) <= group]
+        kinds = ([item for item in inside if isinstance(item, kind)] for kind in (Statement, Quantity))
+        tied = tuple(time for time in times if time.name in group)
+        plans.append(Plan(part, *map(tuple, kinds), added_up, counted, tied))
+    return plans
+
+
+def _reached(names: frozenset[str], scopes: Sequence[frozenset[str]]) -> frozenset[str]:
+    """Return these variables and all that rules tie to them, directly or through others."""
+    while True:
+        wider = names.union(*(scope for scope in scopes if scope & names))
+        if wider == names:
+            return names
+        names = wider
+
+
+def _counted(quantities, codebook: Codebook) -> dict[str, tuple[str, ...]]:
+    uses: dict[str, set[str]] = {}
+    for quantity in quantities:
+        for name in _names(quantity, codebook):
+            uses.setdefault(name, set()).add(quantity.statistic if quantity.of == name else "compared")
+    members = {name: tuple(n for n in uses if codebook[n].group == codebook[name].counts) for name in uses}
+    return {
+        name: members[name]
+        for name, statistics in uses.items()
+        if codebook[name].counts and statistics <= set(TOTALS) and len(members[name]) > 1
+    }
+
+
+def _scopes(quantity, codebook: Codebook, counted) -> list[frozenset[str]]:
+    if quantity.of in counted:
+        return [variables(quantity.group) | {member} for member in counted[quantity.of]]
+    return [_names(quantity, codebook), variables(quantity.group)]
+
+
+def _connect(scopes: Iterable[frozenset[str]]) -> list[frozenset[str]]:
+    groups: list[frozenset[str]] = []
+    for scope in filter(None, scopes):
+        touching = [group for group in groups if group & scope]
+        groups = [group for group in groups if not group & scope] + [scope.union(*touching)]
+    return sorted(groups, key=sorted)
+
+
+def _axes(quantities, rivals, view: View, names: frozenset[str], fine: bool | None) -> dict[str, Axis]:
+    """Cut every variable where a claim, a rule or a question looks at it.
+
+    Every value is told apart where a median is asked, and, unless `fine` is None, where one is printed beside a sum.
+    """
+    codebook = view.codebook
+    trees = [*(rule for rule, _ in view.study.rules), *rivals]
+    starts: dict[str, set[int]] = {name: set() for name in names}
+    every: dict[str, tuple[int, int]] = {}
+    added_up = {quantity.of for quantity in quantities if quantity.statistic in TOTALS}
+    for quantity in quantities:
+        trees += [tree for tree in (quantity.patients, quantity.group) if tree is not None]
+        if quantity.of not in names or quantity.patients is not None or quantity.statistic in TOTALS:
+            continue
+        if not isinstance(quantity, Claim):
+            low, high = every.get(quantity.of, quantity.within)
+            every[quantity.of] = min(low, quantity.within[0]), max(high, quantity.within[1])
+        elif quantity.statistic == "median" and (fine or (fine is False and quantity.of in added_up)):
+            every[quantity.of] = (-UNLIMITED, UNLIMITED)
+        elif codebook[quantity.of].step:
+            low, high = window(quantity, codebook[quantity.of].step)
+            starts[quantity.of] |= {low, high + 1}
+    for tree in trees:
+        for name, sign, value in _compared(tree):
+            if name in names and codebook[name].step:
+                number = value / codebook[name].step
+                starts[name] |= {math.ceil(number)} if sign in (">=", "<", "==", "!=") else set()
+                starts[name] |= {math.floor(number) + 1} if sign in (">", "<=", "==", "!=") else set()
+    every |= {name: (0, len(m)) for name in names for m in [counted_by(name, names, codebook)] if m}
+    return {name: make_axis(codebook[name], starts[name], every.get(name)) for name in names}
+
+
+def _compared(tree: Expression) -> list[tuple[str, str, Fraction]]:
+    match tree:
+        case Compare(name, sign, Fraction() as value):
+            return [(name, sign, value)]
+        case Compare() | Is() | Everyone():
+            return []
+    return [found for side in vars(tree).values() for found in _compared(side)]
+
+
+def window(claim: Claim, step: Fraction) -> tuple[int, int]:
+    """Return the first and the last value, in steps, that can be printed so."""
+    low, high = interval(claim.number)
+    match claim.number.relation:
+        case "<=":
+            return -UNLIMITED, math.floor(claim.number.value / step)
+        case "<":
+            return -UNLIMITED, math.ceil(claim.number.value / step) - 1
+        case ">=":
+            return math.ceil(claim.number.value / step), UNLIMITED
+        case ">":
+            return math.floor(claim.number.value / step) + 1, UNLIMITED
+    return math.floor(low / step) + 1, math.ceil(high / step) - 1

@@ -1,0 +1,248 @@
+"""The correlation of two variables in patients with many ties: estimate, interval, P value, influence.
+
+An interval is drawn from sorted pairs, so that a table in another order gives the same numbers.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from scipy import stats
+from scipy.special import ndtr, ndtri
+
+from crmo_analysis.models.jackknife import without_each
+from crmo_analysis.models.permutation import MANY, NotEstimableError, as_numbers, pairs, permutation_test
+
+MOST_DEGENERATE = 0.05  # share of resamples in which a variable may be constant
+_ELEMENTS = 50_000  # drawn at a time; more would not fit the processor's cache
+_PRODUCTS = 500_000  # a matrix product up to here stays on one thread, and need not wait where there is other work
+
+
+@dataclass(frozen=True)
+class BootstrapInterval:
+    """A BCa interval, and how it came about: resamples used, and those dropped because a variable was constant."""
+
+    low: float
+    high: float
+    resamples: int
+    degenerate: int
+    bias: float
+    acceleration: float
+
+
+@dataclass(frozen=True)
+class Correlation:
+    """A correlation with its interval and P value; `excluded` patients lacked one of the two values.
+
+    The interval is nan where there is none to be had; `method` then says why.
+    """
+
+    statistic: str
+    n: int
+    excluded: int
+    estimate: float
+    ci_low: float
+    ci_high: float
+    p: float
+    method: str
+
+
+def correlate(
+    x: Sequence,
+    y: Sequence,
+    statistic: str = "spearman",
+    test: str = "permutation",
+    confidence: float = 0.95,
+    resamples: int = 10_000,
+    permutations: int = 10_000,
+    seed: int = 1,
+) -> Correlation:
+    """Correlate two variables.
+
+    Parameters
+    ----------
+    x, y : sequence of numbers
+        One value a patient; pairs with a missing value are excluded and counted.
+    statistic : str
+        "spearman" (with midranks), "kendall" (tau-b) or "pearson".
+    test : str
+        "permutation" (see `permutation_test`), or "approximate": t with n - 2 degrees of freedom, for Kendall the
+        normal with the variance for ties.
+    confidence : float
+        Coverage of the BCa interval (see `bca_interval`).
+    resamples, permutations, seed : int
+        Bootstrap samples, random permutations where there are too many to count, and the seed of both. With more than
+        `MANY` patients the P value is the approximate one and the interval Fisher's, with a jackknife standard error.
+
+    Raises
+    ------
+    NotEstimableError
+        If there are fewer than four pairs or all values of a variable are equal.
+
+    References
+    ----------
+    Fisher RA. Metron 1921;1:3-32. Efron B, Stein C. Ann Stat 1981;9:586-596.
+    """
+    if test not in ("permutation", "approximate"):
+        raise ValueError(f"test is {test!r}, expected 'permutation' or 'approximate'")
+    x, y, excluded = pairs(x, y, statistic)
+    if len(x) > MANY:
+        return _correlate_many(x, y, excluded, statistic, confidence)
+    estimate = float(_correlations(x, y, np.arange(len(x))[None], statistic)[0])
+    if test == "permutation":
+        p, method = permutation_test(x, y, statistic, permutations, seed)
+    else:
+        p, method = _approximate(x, y, statistic, estimate)
+    try:
+        interval = bca_interval(x, y, statistic, confidence, resamples, seed)
+        low, high, words = interval.low, interval.high, f"BCa interval from {interval.resamples} resamples"
+        words += f" ({interval.degenerate} with a constant variable dropped)" if interval.degenerate else ""
+    except NotEstimableError as why:
+        low, high, words = math.nan, math.nan, f"interval not estimable: {why}"
+    return Correlation(statistic, len(x), excluded, estimate, low, high, p, f"{method}; {words}")
+
+
+def _correlate_many(x: np.ndarray, y: np.ndarray, excluded: int, statistic: str, confidence: float) -> Correlation:
+    estimate, without = without_each(x, y, statistic)
+    p, method = _approximate(x, y, statistic, estimate)
+    error = math.sqrt((len(x) - 1) * without.var()) / max(1 - estimate**2, 1e-300)
+    low, high, words = math.nan, math.nan, "interval not estimable: one patient makes the correlation"
+    if abs(estimate) < 1 and not np.isnan(error):
+        half = ndtri(0.5 + confidence / 2) * error
+        low, high = (math.tanh(math.atanh(estimate) + side * half) for side in (-1, 1))
+        words = "interval of Fisher's z with the jackknife's standard error"
+    return Correlation(statistic, len(x), excluded, estimate, low, high, p, f"{method}; {words}")
+
+
+def _approximate(x: np.ndarray, y: np.ndarray, statistic: str, estimate: float) -> tuple[float, str]:
+    if statistic == "kendall":
+        return float(stats.kendalltau(x, y, method="asymptotic").pvalue), "normal approximation"
+    t = abs(estimate) * math.sqrt((len(x) - 2) / max(1 - estimate**2, 1e-300))
+    return float(2 * stats.t.sf(t, len(x) - 2)), f"t approximation with {len(x) - 2} degrees of freedom"
+
+
+def _correlations(x: np.ndarray, y: np.ndarray, rows: np.ndarray, statistic: str) -> np.ndarray:
+    """Correlate the patients that each row lists; nan where a variable is constant.
+
+    A resample is not ranked again: how often each value was drawn gives its midrank, by adding up. For Kendall's
+    numerator, with s_ij the product of the signs of x_i - x_j and y_i - y_j and w how often a patient was drawn,
+    it is the sum of w_i w_j s_ij; the pairs untied in x are n² less the squares of how often each x was drawn.
+    """
+    n = rows.shape[1]
+    if statistic == "pearson":
+        first, second = (_centred(values[rows]) for values in (x, y))
+    elif statistic == "spearman":
+        first, second = (_midranks(values, rows) for values in (x, y))
+    else:
+        spreads = [n * n - (count * count).sum(axis=1) for count in (_drawn(values, rows)[0] for values in (x, y))]
+        signs = np.sign(x[:, None] - x) * np.sign(y[:, None] - y)
+        weights = _drawn(np.arange(len(x)), rows)[0].astype(float)
+        covariance = np.einsum("ij,ij->i", weights @ signs, weights)
+    if statistic != "kendall":
+        covariance = np.einsum("ij,ij->i", first, second)
+        spreads = [np.einsum("ij,ij->i", part, part) for part in (first, second)]
+    scale = np.sqrt(spreads[0] * spreads[1])
+    return np.clip(np.divide(covariance, scale, out=np.full(len(scale), np.nan), where=scale > 0), -1, 1)
+
+
+def _centred(values: np.ndarray) -> np.ndarray:
+    centred = values - values.mean(axis=1, keepdims=True)
+    # A constant resample leaves rounding errors, which must not pass for a spread.
+    centred[(values == values[:, :1]).all(axis=1)] = 0
+    return centred
+
+
+def _drawn(values: np.ndarray, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return how often each different value is in each row, and where in that table every entry of a row is."""
+    different, codes = np.unique(values, return_inverse=True)
+    places = codes[rows] + len(different) * np.arange(len(rows))[:, None]
+    counts = np.bincount(places.ravel(), minlength=len(rows) * len(different))
+    return counts.reshape(len(rows), -1), places
+
+
+def _midranks(values: np.ndarray, rows: np.ndarray) -> np.ndarray:
+    """Return twice the midranks in each row, centred."""
+    counts, places = _drawn(values, rows)
+    ranks = 2 * np.cumsum(counts, axis=1) - counts - rows.shape[1]
+    return ranks.ravel().astype(float)[places]
+
+
+def bca_interval(
+    x: Sequence,
+    y: Sequence,
+    statistic: str = "spearman",
+    confidence: float = 0.95,
+    resamples: int = 10_000,
+    seed: int = 1,
+) -> BootstrapInterval:
+    """Return the bias-corrected and accelerated bootstrap interval of a correlation, patients being resampled.
+
+    Resamples in which a variable is constant have no correlation: they are dropped and counted, and there is no
+    interval where they are more than `MOST_DEGENERATE` of all. Resamples equal to the estimate count half
+    towards the bias correction; the acceleration is the jackknife's.
+
+    Parameters
+    ----------
+    x, y, statistic, confidence, resamples, seed
+        As for `correlate`.
+
+    Raises
+    ------
+    NotEstimableError
+        If too many resamples are constant, or all give the same, or the estimate is at their edge.
+
+    References
+    ----------
+    Efron B. J Am Stat Assoc 1987;82:171-185, equations 2.3 and 7.1 to 7.4.
+    """
+    if not 0 < confidence < 1 or resamples < 1:
+        raise ValueError(f"confidence is {confidence} and resamples {resamples}; expected 0 to 1, and at least 1")
+    x, y, _ = pairs(x, y, statistic)
+    n, rng = len(x), np.random.default_rng(seed)
+    size = max(1, _ELEMENTS // n)
+    if statistic == "kendall":
+        size = _PRODUCTS // n**2 if n <= 100 else 2_000
+    sizes = [min(size, resamples - start) for start in range(0, resamples, size)]
+    values = np.concatenate([_correlations(x, y, rng.integers(n, size=(rows, n)), statistic) for rows in sizes])
+    values = values[~np.isnan(values)]
+    degenerate = resamples - len(values)
+    if degenerate > MOST_DEGENERATE * resamples:
+        raise NotEstimableError(f"a variable is constant in {degenerate} of {resamples} resamples")
+    if np.ptp(values) < 1e-12:
+        raise NotEstimableError(f"every resample gives {values[0]:g}")
+    estimate, without = without_each(x, y, statistic)
+    # Summed in another order it can differ from an equal resample in the last digit.
+    values[np.isclose(values, estimate, rtol=0, atol=1e-12)] = estimate
+    bias = ndtri((np.mean(values < estimate) + np.mean(values <= estimate)) / 2)
+    apart = np.nanmean(without) - without[~np.isnan(without)]
+    acceleration = (apart**3).sum() / (6 * ((apart**2).sum() ** 1.5 or 1))
+    z = bias + ndtri(np.array([0.5 - confidence / 2, 0.5 + confidence / 2]))
+    if not np.isfinite(bias) or (acceleration * z >= 1).any():
+        raise NotEstimableError("the estimate is at the edge of its bootstrap distribution")
+    low, high = np.quantile(values, ndtr(bias + z / (1 - acceleration * z)))
+    return BootstrapInterval(float(low), float(high), len(values), degenerate, float(bias), float(acceleration))
+
+
+def leave_one_out(x: Sequence, y: Sequence, statistic: str = "spearman") -> pd.DataFrame:
+    """Return the correlation without each patient in turn.
+
+    Returns
+    -------
+    DataFrame
+        `left_out` (the label of the row where x is a Series, else its number), `n`, `estimate` (nan where a
+        variable is then constant) and `change` against all patients, in the order of the rows.
+
+    Raises
+    ------
+    NotEstimableError
+        As for `correlate`.
+    """
+    labels, (_, _, excluded) = pd.Series(x).index, pairs(x, y, statistic)
+    first, second = as_numbers(x), as_numbers(y)
+    known = ~np.isnan(first) & ~np.isnan(second)
+    n, first, second = len(labels) - excluded, first[known], second[known]
+    with_all, without = without_each(first, second, statistic)
+    columns = {"left_out": labels[known], "n": n - 1, "estimate": without, "change": without - with_all}
+    return pd.DataFrame(columns)

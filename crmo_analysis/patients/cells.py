@@ -1,0 +1,259 @@
+"""From the text of cells to values of the codebook's types.
+
+Every different text of a column is read once, and what is wrong with it is said once; rows only refer to it.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from crmo_analysis.study.codebook import Variable
+
+BOOLEANS = {"yes": True, "true": True, "1": True, "no": False, "false": False, "0": False}
+NO_MISSING: Mapping[str, str] = {}
+_NUMBER = r"^[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]{1,3})?$"
+_DECIMAL_COMMA = r"^[+-]?[0-9]+,[0-9]+$"
+_GROUPED = r"^[+-]?[1-9][0-9]{0,2}(,[0-9]{3})+(\.[0-9]+)?$"
+_POINTED = r"^[+-]?[1-9][0-9]{0,2}(\.[0-9]{3})+(,[0-9]+)?$"
+_ISO = re.compile(r"(?P<year>\d{4})-(?P<month>\d\d)-(?P<day>\d\d)(?:[T ]00:00(?::00(?:\.0+)?)?)?", re.ASCII)
+_DOTTED = re.compile(r"(?P<day>\d{1,2})\.(?P<month>\d{1,2})\.(?P<year>\d{4})", re.ASCII)
+_SLASHED = re.compile(r"(?P<first>\d{1,2})/(?P<second>\d{1,2})/(?P<year>\d{4})", re.ASCII)
+_ISO_EXPECTED = "expected a date as in 2020-12-31"
+_EXACT = 2**53  # up to here a number of a spreadsheet is a whole one
+
+
+@dataclass(frozen=True, eq=False)
+class Column:
+    """A column of a table, each different text once.
+
+    Attributes
+    ----------
+    words : list of str
+        As in the file.
+    codes : ndarray of int
+        The place among `words` of each row's text.
+    parsed : pandas extension array
+        What each word means; missing where it is none or wrong.
+    kinds : ndarray of int
+        0 for a value, 1 for an empty cell, 2 and more for the codes for missing values in the codebook's order.
+    numbers : ndarray of float
+        The numbers that words are, sound or not, in the codebook's unit; empty for other types.
+    errors, doubts : ndarray of str
+        What is expected instead of a word, empty where it is sound; after a doubt the value is kept.
+    notes : tuple of str
+    """
+
+    words: pa.Array
+    codes: np.ndarray
+    parsed: pd.api.extensions.ExtensionArray
+    kinds: np.ndarray
+    numbers: np.ndarray
+    errors: np.ndarray
+    doubts: np.ndarray
+    notes: tuple[str, ...]
+
+
+def read_column(
+    column: pa.ChunkedArray,
+    variable: Variable,
+    missing: Mapping[str, str] = NO_MISSING,
+    recode: Mapping[str, str] = NO_MISSING,
+    factor: float = 1.0,
+) -> Column:
+    """Read a column of text as a variable.
+
+    Parameters
+    ----------
+    column : pyarrow.ChunkedArray of str
+    variable : Variable
+        Its type, limits and categories; the type "text", beside those of the codebook, takes any text.
+    missing : mapping of str to str
+        Kind of missing value to the code that stands for it in a cell.
+    recode : mapping of str to str
+        Texts and what to read instead.
+    factor : float
+        By which numbers are multiplied to come into the codebook's unit.
+    """
+    encoded = column.combine_chunks().dictionary_encode()
+    words = encoded.dictionary
+    meant = words if not recode else pa.array([recode.get(word, word) for word in words.to_pylist()], pa.string())
+    kinds = np.zeros(len(words), dtype=np.int8)
+    for kind, code in enumerate(("", *missing.values()), start=1):
+        kinds[_mask(pc.equal(meant, code))] = kind
+    errors, doubts = (np.full(len(words), "", dtype=object) for _ in range(2))
+    notes: list[str] = []
+    read = {"boolean": _booleans, "category": _categories, "date": _dates, "text": _texts}.get(variable.type)
+    numbers, codes = np.empty(0), encoded.indices.to_numpy()
+    if read is None:
+        counts = np.bincount(codes, minlength=len(words))
+        numbers = _numbers(meant, kinds == 0, counts, variable, factor, errors, notes)
+        values = _in_limits(numbers, variable, factor, errors, doubts)
+        _ask_about_points(meant, variable, factor, errors)
+    else:
+        values = read(meant, kinds == 0, variable, errors)
+    return Column(words, codes, values, kinds, numbers, errors, doubts, tuple(notes))
+
+
+def _mask(array: pa.Array) -> np.ndarray:
+    return array.to_numpy(zero_copy_only=False).astype(bool)
+
+
+def _booleans(words, asked, variable, errors):
+    place = pc.fill_null(pc.index_in(pc.utf8_lower(words), pa.array(list(BOOLEANS))), -1).to_numpy()
+    errors[asked & (place < 0)] = "expected yes or no (or true and false, 1 and 0)"
+    found = np.array([*BOOLEANS.values(), False])[place]
+    return pd.arrays.BooleanArray(found, ~asked | (place < 0))
+
+
+def _categories(words, asked, variable, errors):
+    plain = pc.replace_substring_regex(pc.utf8_lower(words), r"[\s-]+", "_")
+    place = pc.fill_null(pc.index_in(plain, pa.array([name.casefold() for name in variable.categories])), -1).to_numpy()
+    errors[asked & (place < 0)] = f"expected one of {', '.join(variable.categories)}"
+    return pd.array(np.array([*variable.categories, None], dtype=object)[place], dtype="string")
+
+
+def _texts(words, asked, variable, errors):
+    return pd.array(np.where(asked, words.to_numpy(zero_copy_only=False), None), dtype="string")
+
+
+# ---- numbers -----------------------------------------------------------------------------------------------------
+
+
+def _numbers(words, asked, counts, variable, factor, errors, notes):
+    plain = asked & _mask(pc.match_substring_regex(words, _NUMBER))
+    values = np.full(len(words), np.nan)
+    values[plain] = _floats(words, plain) * factor
+    decimal, grouped = (asked & _mask(pc.match_substring_regex(words, form)) for form in (_DECIMAL_COMMA, _GROUPED))
+    commas = decimal | grouped
+    if commas.any():
+        readings = {}
+        if (decimal == commas).all() and not _mask(pc.match_substring(words, "."))[plain].any():
+            readings["decimal comma"] = _floats(words, commas, ".") * factor
+        if (grouped == commas).all():
+            readings["comma between thousands"] = _floats(words, commas, "") * factor
+        sound = {name: read for name, read in readings.items() if not _wrong(read, variable).any()}
+        points = plain & _mask(pc.match_substring(words, "."))
+        if not sound and (decimal == commas).all() and 0 < counts[points].sum() < counts[commas].sum():
+            # Blame the few, not the many: most of the column has a decimal comma.
+            sound = {"decimal comma": _floats(words, commas, ".") * factor}
+            errors[points], values[points] = "expected a decimal comma, as in the rest of the column", np.nan
+        sound = sound or readings
+        if len(sound) == 1:
+            [(name, values[commas])] = sound.items()
+            notes.append(f"read with a {name}")
+        elif sound:
+            errors[commas] = "the comma can be a decimal comma or stand between thousands; write the column without it"
+        else:
+            errors[commas] = "expected a decimal point, or a decimal comma in the whole column"
+    errors[asked & ~plain & ~commas] = "expected a number; a mapping file can say what another text means"
+    if factor != 1:  # 12 times 0.1 is 1.2, not 1.2000000000000002
+        small = np.abs(values) < _EXACT
+        values[small] = np.round(values[small], 9)
+    return values
+
+
+def _in_limits(values, variable, factor, errors, doubts):
+    wrong = ~np.isnan(values) & _wrong(values, variable)
+    errors[wrong] = f"expected {_limits(variable)}" + (f", after multiplying by {factor:g}" if factor != 1 else "")
+    impossible = ~np.isnan(values) & ~wrong & np.isin(values, sorted(variable.impossible))
+    errors[impossible] = f"no {variable.label} can have this value"
+    gone = np.isnan(values) | wrong | impossible
+    if variable.type == "integer":
+        return pd.arrays.IntegerArray(np.where(gone, 0, values).astype(np.int64), gone)
+    if variable.step is not None and variable.unit.endswith("points"):
+        steps = values / float(variable.step)
+        off = ~gone & (np.abs(steps - np.round(steps)) > 1e-6)
+        doubts[off] = f"the instrument goes in steps of {float(variable.step):g}"
+    return pd.arrays.FloatingArray(np.where(gone, 0.0, values), gone)
+
+
+def _ask_about_points(words, variable, factor, errors):
+    """Add to an error that a point may separate thousands, where the number without it would be sound."""
+    pointed = errors != ""
+    if pointed.any():
+        pointed &= _mask(pc.match_substring_regex(words, _POINTED))
+        whole = _floats(pc.replace_substring(words, ".", ""), pointed, ".") * factor
+        pointed[pointed] = ~_wrong(whole, variable)
+        errors[pointed] += "; if the point stands between thousands, write the number without it"
+
+
+def _floats(words: pa.Array, chosen: np.ndarray, comma: str = ",") -> np.ndarray:
+    """Turn words into numbers, with something else for their commas."""
+    texts = pc.replace_substring(words.filter(pa.array(chosen)), ",", comma)
+    return texts.to_numpy(zero_copy_only=False).astype(float)
+
+
+def _wrong(values: np.ndarray, variable: Variable) -> np.ndarray:
+    """Say which numbers are outside the limits, or not whole where they have to be."""
+    low = -np.inf if variable.minimum is None else float(variable.minimum) - 1e-9
+    high = np.inf if variable.maximum is None else float(variable.maximum) + 1e-9
+    wrong = ~np.isfinite(values) | (values < low) | (values > high)
+    if variable.type == "integer":
+        whole = np.round(np.where(wrong, 0, values), 9)
+        wrong |= (whole % 1 != 0) | (np.abs(whole) > _EXACT)
+    return wrong
+
+
+def _limits(variable: Variable) -> str:
+    """Say which numbers are expected."""
+    number = "a whole number" if variable.type == "integer" else "a number"
+    low, high = (None if end is None else f"{float(end):,.12g}" for end in (variable.minimum, variable.maximum))
+    if low is not None and high is not None:
+        number += f" of {low} to {high}"
+    elif low is not None:
+        number += f" of at least {low}"
+    return f"{number} {variable.unit}".rstrip()
+
+
+# ---- dates -------------------------------------------------------------------------------------------------------
+
+
+def _dates(words, asked, variable, errors):
+    """Read dates; a column is in one form, and whether the day or the month stands first is decided for all of it."""
+    texts = words.to_pylist()
+    forms: dict[str, dict[int, re.Match]] = {"iso": {}, "dotted": {}, "slashed": {}}
+    for place in np.flatnonzero(asked):
+        for form, pattern in zip(forms, (_ISO, _DOTTED, _SLASHED), strict=True):
+            if match := pattern.fullmatch(texts[place]):
+                forms[form][place] = match
+                break
+        else:
+            errors[place] = _ISO_EXPECTED
+    for place in _undecided(forms["slashed"]):
+        errors[place] = f"the day or the month may stand first; {_ISO_EXPECTED}"
+    if sum(bool(matches) for matches in forms.values()) > 1:
+        for matches in forms.values():
+            for place in matches:
+                errors[place] = f"the column has dates in several forms; {_ISO_EXPECTED}"
+    values = np.full(len(words), np.datetime64("NaT", "s"))
+    day_first = any(int(match["first"]) > 12 for match in forms["slashed"].values())
+    for place, match in (pair for matches in forms.values() for pair in matches.items()):
+        if errors[place]:
+            continue
+        parts = match.groupdict()
+        if "first" in parts:
+            parts["day"], parts["month"] = (
+                match.group("first", "second") if day_first else match.group("second", "first")
+            )
+        try:
+            found = date(int(parts["year"]), int(parts["month"]), int(parts["day"]))
+        except ValueError:
+            found = None
+        if found is None or not 1900 <= found.year <= 2100:
+            errors[place] = f"is no day of 1900 to 2100; {_ISO_EXPECTED}"
+        else:
+            values[place] = np.datetime64(found, "s")
+    return pd.array(values, dtype="datetime64[s]")
+
+
+def _undecided(slashed: Mapping[int, re.Match]) -> list[int]:
+    """Return which dates as 31/12/2020 leave open whether the day stands first: all where some say so and some not."""
+    day_first = [place for place, match in slashed.items() if int(match["first"]) > 12 >= int(match["second"])]
+    month_first = [place for place, match in slashed.items() if int(match["second"]) > 12 >= int(match["first"])]
+    return [] if bool(day_first) != bool(month_first) else list(slashed)

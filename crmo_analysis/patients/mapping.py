@@ -1,0 +1,212 @@
+"""A file that says how a user's table becomes one of the codebook: other names, other codes, other units.
+
+columns: {Pat-ID: patient, "CRP (mg/l)": crp}     # name in the file: name in the codebook
+values: {male: {m: yes, w: no}, remission: {9: NR}}   # by either name: text in the file: what it means
+units: {crp: 0.1}                                 # by either name: by which numbers are multiplied
+ignore: [address]
+lesions: {columns: …, values: …, units: …, ignore: …}   # the same for the table of lesions
+"""
+
+import difflib
+import math
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import yaml
+
+from crmo_analysis.files import RepeatedKeyError, read_yaml
+from crmo_analysis.patients.spreadsheet import CohortError, Problem, refuse, shown
+from crmo_analysis.study.codebook import Codebook
+
+SECTIONS = ("columns", "values", "units", "ignore")
+MAXIMUM_BYTES = 1_000_000
+OWN = ("patient", "reconstructed", "simulated")  # columns that every table may have
+CLOSE = 0.75  # how alike, of 1, a name has to be to be suggested
+
+
+@dataclass(frozen=True)
+class Mapped:
+    """What a mapping file says of one table.
+
+    Attributes
+    ----------
+    file : str
+    columns : mapping of str to str
+        Name in the table's file to name in the codebook.
+    meanings : mapping of str to mapping of str to str
+        Name in the codebook to what its texts mean.
+    units : mapping of str to float
+        Name in the codebook to a factor.
+    ignore : frozenset of str
+        Names in the table's file.
+    """
+
+    file: str = ""
+    columns: Mapping[str, str] = field(default_factory=dict)
+    meanings: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    units: Mapping[str, float] = field(default_factory=dict)
+    ignore: frozenset[str] = frozenset()
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether the file says nothing of the table."""
+        return not (self.columns or self.meanings or self.units or self.ignore)
+
+
+def read_mapping(path: Path | str, patients: Codebook, lesions: Codebook) -> tuple[Mapped, Mapped]:
+    """Read a mapping file; return what it says of the patients' table and of the table of lesions.
+
+    Raises
+    ------
+    CohortError
+        With every error of the file.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise refuse(path, "there is no such mapping file")
+    try:
+        if path.stat().st_size > MAXIMUM_BYTES:
+            raise refuse(path, f"is larger than {MAXIMUM_BYTES:,} bytes, expected a mapping file")
+        content = read_yaml(path)
+    except RepeatedKeyError as error:
+        raise refuse(path, str(error)) from None
+    except (OSError, UnicodeDecodeError, yaml.YAMLError, RecursionError, ValueError) as error:
+        if isinstance(error, CohortError):
+            raise
+        raise refuse(path, f"cannot be read as YAML in UTF-8 ({shown(str(error), 200)})") from None
+    problems: list[Problem] = []
+
+    def wrong(place: str, expected: str) -> None:
+        problems.append(Problem(str(path), None, "", "", f"{shown(place, 100)}: {expected}"))
+
+    content = {} if content is None else content
+    found = Mapped(str(path))
+    other = Mapped(str(path))
+    if not isinstance(content, dict):
+        wrong("the file", f"expected a mapping with {', '.join(SECTIONS)} or lesions")
+    else:
+        inner = content.pop("lesions", None)
+        found = _mapped(path, content, _Place("", patients, lesions, (*SECTIONS, "lesions")), wrong)
+        if isinstance(inner, dict):
+            other = _mapped(path, inner, _Place("lesions, ", lesions, patients, SECTIONS), wrong)
+        elif inner is not None:
+            wrong("lesions", f"expected a mapping with {', '.join(SECTIONS)}")
+    if problems:
+        raise CohortError(problems)
+    return found, other
+
+
+@dataclass(frozen=True)
+class _Place:
+    """Where in a mapping file something stands, and which variables and keys belong there."""
+
+    name: str
+    codebook: Codebook
+    other: Codebook
+    sections: tuple[str, ...]
+
+    def unknown(self, name: str) -> str:
+        """Say that a name is no variable of this table; which one may be meant, or where it belongs."""
+        if name not in self.other or self.other[name].level != "patient":
+            return f"'{shown(name)}' is not in the codebook{hint(near(name, self.codebook))}"
+        if self.name:
+            return f"'{name}' is a variable of patients; put it outside of lesions: in the map"
+        return f"'{name}' is a variable of lesions; put it below lesions: in the map"
+
+
+def _mapped(path: Path, content: dict, place: _Place, wrong: Callable[[str, str], None]) -> Mapped:
+    for name in content:
+        if name not in place.sections:
+            wrong(f"{place.name}{name}", f"is not known; expected one of {', '.join(place.sections)}")
+    parts = {}
+    for name in SECTIONS:
+        kind = list if name == "ignore" else dict
+        parts[name] = kind() if content.get(name) is None else content[name]
+        if not isinstance(parts[name], kind):
+            wrong(f"{place.name}{name}", f"expected a {'list' if kind is list else 'mapping'}")
+            parts[name] = kind()
+    columns = {name: _text(target) for name, target in _by_text(parts["columns"], f"{place.name}columns", wrong)}
+    ignore = frozenset(_text(name) for name in parts["ignore"])
+    for name, target in columns.items():
+        if target not in (*OWN, *place.codebook):
+            wrong(f"{place.name}columns, {name}", place.unknown(target))
+        elif list(columns.values()).count(target) > 1:
+            wrong(f"{place.name}columns, {name}", f"another column becomes {target} as well")
+        if name in ignore:
+            wrong(f"{place.name}ignore, {name}", "the column is renamed and ignored at once")
+    meanings = _meanings(parts["values"], columns, place, wrong)
+    return Mapped(str(path), columns, meanings, _factors(parts["units"], columns, place, wrong), ignore)
+
+
+def _meanings(
+    values: dict, columns: Mapping[str, str], place: _Place, wrong: Callable[[str, str], None]
+) -> dict[str, dict[str, str]]:
+    found = {}
+    for given, meanings in _by_text(values, f"{place.name}values", wrong):
+        name, where = columns.get(given, given), f"{place.name}values, {given}"
+        if name not in (*OWN, *place.codebook):
+            wrong(where, place.unknown(name))
+        elif not isinstance(meanings, dict):
+            wrong(where, "expected a mapping of a text in the file to its meaning")
+        elif name in found:
+            wrong(where, f"the values of {name} stand there twice, by the name in the file and in the codebook")
+        else:
+            found[name] = {text: _text(meaning) for text, meaning in _by_text(meanings, where, wrong)}
+    return found
+
+
+def _factors(
+    units: dict, columns: Mapping[str, str], place: _Place, wrong: Callable[[str, str], None]
+) -> dict[str, float]:
+    found = {}
+    for given, factor in _by_text(units, f"{place.name}units", wrong):
+        name, where = columns.get(given, given), f"{place.name}units, {given}"
+        if name not in (*OWN, *place.codebook):
+            wrong(where, place.unknown(name))
+        elif name in OWN or not place.codebook[name].is_numeric:
+            wrong(where, "is no number of the codebook")
+        elif isinstance(factor, bool) or not isinstance(factor, int | float) or not 0 < factor < math.inf:
+            wrong(where, f"the factor is {shown(_text(factor))}, expected a number above 0, such as 0.1")
+        else:
+            found[name] = float(factor)
+    return found
+
+
+def _by_text(given: dict, where: str, wrong: Callable[[str, str], None]) -> list[tuple[str, object]]:
+    """Return a mapping's items, each key as text; say which are two keys to YAML and one text in a cell."""
+    texts = [_text(key) for key in given]
+    for text in sorted({text for text in texts if texts.count(text) > 1}):
+        wrong(where, f"'{shown(text)}' stands there twice, in quotes and without them; keep one of the two")
+    return list(dict(zip(texts, given.values(), strict=True)).items())
+
+
+def _text(value: object) -> str:
+    """Write a value of YAML as it would stand in a cell; YAML itself reads a bare yes or no as true or false."""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, dict | list):  # not written out: a few lines of YAML can stand for a very long list
+        return "several values"
+    return "" if value is None else " ".join(str(value).split())
+
+
+# ---- which variable may be meant ---------------------------------------------------------------------------------
+
+
+def near(name: str, codebook: Codebook) -> str:
+    """Return the variable of the codebook to which a name is close, by the variable's name or label; else nothing."""
+    known = {_plain(label): name for name, variable in codebook.items() for label in (variable.label, name)}
+    known |= {_plain(own): own for own in OWN}
+    close = difflib.get_close_matches(_plain(name[:60]), known, n=1, cutoff=CLOSE)
+    return known[close[0]] if close else ""
+
+
+def hint(name: str) -> str:
+    """Ask whether a name is meant, if there is one."""
+    return f"; is '{shown(name)}' meant?" if name else ""
+
+
+def _plain(name: str) -> str:
+    """Write a name or label without capitals, marks and a unit in brackets."""
+    return " ".join(re.findall(r"[^\W_]+", re.sub(r"\(.*?\)|\[.*?\]", " ", name.casefold())))

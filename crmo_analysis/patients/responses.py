@@ -1,0 +1,223 @@
+"""Series of patients treated with a bisphosphonate: how many responded, and which rows can be pooled.
+
+Rows are pooled only within one drug, one outcome and one time frame, and one row of every group of series that
+share patients.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+
+from crmo_analysis import files
+from crmo_analysis.patients.spreadsheet import CohortError, Problem, Sheet, read_sheet
+
+FILE = files.PUBLISHED / "bisphosphonate_response.csv"
+# From what is hardest to reach: whoever has the first of a pair has the second.
+STRICTER = {
+    "pain_gone": "pain_decreased",
+    "imaging_complete": "imaging_improved",
+    "complete_response": "clinical_response",
+    "clinical_remission": "clinical_response",
+}
+OUTCOMES = {
+    "pain_gone": "pain gone",
+    "pain_decreased": "pain decreased",
+    "imaging_complete": "no active lesion on imaging",
+    "imaging_improved": "improvement on imaging",
+    "complete_response": "complete response",
+    "clinical_remission": "clinical remission",
+    "clinical_response": "clinical response",
+}
+TIME_FRAMES = ("up to 3 months", "3 to 18 months")
+NO_TIME_FRAME = "other or not stated"
+NEEDED = ("outcome_id", "series", "drug", "n_treated", "n_responded", "outcome", "time_frame", "overlap_group")
+OPTIONAL = ("population", "outcome_definition", "time_point", "study", "bounds", "source", "note")
+
+
+@dataclass(frozen=True)
+class Pool:
+    """Rows that can be pooled, and the others.
+
+    Attributes
+    ----------
+    rows : DataFrame
+        The chosen rows, with `fewest` and `most` who can have had the outcome: a count of a stricter outcome is a
+        smallest one.
+    left_out : DataFrame
+        `outcome_id, series, x_of_n, reason`.
+    """
+
+    rows: pd.DataFrame
+    left_out: pd.DataFrame
+
+
+def read_responses(path: Path | str = FILE) -> pd.DataFrame:
+    """Read and check a table of responses.
+
+    Parameters
+    ----------
+    path : Path or str
+        CSV, Excel or Parquet with the columns `NEEDED`, and any of `OPTIONAL`; one row an outcome of a series.
+
+    Returns
+    -------
+    DataFrame
+        Those columns; `n_treated` and `n_responded` as whole numbers, missing text as "".
+
+    Raises
+    ------
+    CohortError
+        Listing every problem: a column that is not there, a count that is none or larger than its whole, an outcome
+        or time frame that is not known, an id that stands twice, a stricter outcome with more patients.
+    """
+    sheet = read_sheet(path, (*NEEDED, *OPTIONAL), "responses")
+    problems = [
+        Problem(sheet.file, 1, name, "", "this column is missing") for name in NEEDED if name not in sheet.names
+    ]
+    problems += [
+        Problem(sheet.file, 1, name, "", "this column stands twice") for name in NEEDED if sheet.names.count(name) > 1
+    ]
+    if problems or not len(sheet.rows):
+        raise CohortError([*sheet.problems, *problems] or [Problem(sheet.file, None, "", "", "has no row")])
+    columns = dict(zip(sheet.names, sheet.columns, strict=True))
+    empty = [""] * len(sheet.rows)
+    table = pd.DataFrame(
+        {name: columns[name].to_pylist() if name in columns else empty for name in (*NEEDED, *OPTIONAL)},
+        index=sheet.rows,
+    )
+    problems = [*(problem for problem in sheet.problems if problem.is_error), *_cell_problems(sheet, table)]
+    if not problems:
+        table = table.astype({"n_treated": int, "n_responded": int})
+        problems = [*_row_problems(sheet, table)]
+    if problems:
+        raise CohortError(problems)
+    return table.reset_index(drop=True)
+
+
+def _cell_problems(sheet: Sheet, table: pd.DataFrame):
+    known = {"outcome": tuple(OUTCOMES), "time_frame": (*TIME_FRAMES, NO_TIME_FRAME)}
+    for row, values in table.iterrows():
+        for name in NEEDED:
+            value = values[name]
+            if not value:
+                yield Problem(sheet.file, row, name, "", "is empty; expected a value")
+            elif name in known and value not in known[name]:
+                yield Problem(sheet.file, row, name, value, f"expected one of {', '.join(known[name])}")
+            elif name.startswith("n_") and not (value.isascii() and value.isdigit() and len(value) < 7):
+                yield Problem(sheet.file, row, name, value, "expected a whole number of patients")
+
+
+def _row_problems(sheet: Sheet, table: pd.DataFrame):
+    for row, values in table.iterrows():
+        if values.n_treated < 1:
+            yield Problem(sheet.file, row, "n_treated", "0", "expected at least one patient")
+        if values.n_responded > values.n_treated:
+            wrong = f"expected at most the {values.n_treated} who were treated"
+            yield Problem(sheet.file, row, "n_responded", str(values.n_responded), wrong)
+    for row in table.index[table["outcome_id"].duplicated()]:
+        yield Problem(sheet.file, row, "outcome_id", table.loc[row, "outcome_id"], "stands above as well")
+    same = ["overlap_group", "series", "drug", "time_frame", "n_treated"]
+    for _, rows in table.groupby(same, sort=False):
+        for row, values in rows.iterrows():
+            weaker = rows[rows["outcome"] == STRICTER.get(values.outcome)]
+            if (weaker["n_responded"] < values.n_responded).any():
+                least = weaker["n_responded"].min()
+                wrong = f"is more than the {least} of the same series with {OUTCOMES[STRICTER[values.outcome]]}"
+                yield Problem(sheet.file, row, "n_responded", str(values.n_responded), wrong)
+
+
+def choose(table: pd.DataFrame, drug: str, outcome: str, time_frame: str, stricter: bool = True) -> Pool:
+    """Choose the rows of one drug, outcome and time frame, one for every group of series that share patients.
+
+    Parameters
+    ----------
+    table : DataFrame
+        From `read_responses`.
+    drug, outcome, time_frame : str
+        As in the table.
+    stricter : bool
+        Whether a series that counted only a stricter outcome is taken, as a smallest count.
+
+    Raises
+    ------
+    ValueError
+        If the table has no such drug, outcome or time frame.
+
+    Notes
+    -----
+    Of rows that share patients, one that counts the outcome itself goes before one that counts a stricter outcome,
+    then the larger number of patients, then the larger count, then the order of the file.
+    """
+    for name, value, known in (
+        ("drug", drug, sorted(set(table["drug"]))),
+        ("outcome", outcome, OUTCOMES),
+        ("time_frame", time_frame, TIME_FRAMES),
+    ):
+        if value not in known:
+            raise ValueError(f"{name} is {value!r}, expected one of {', '.join(known)}")
+    fits = [outcome, *(first for first, second in STRICTER.items() if second == outcome and stricter)]
+    reasons = pd.Series("", index=table.index)
+    reasons[table["time_frame"] != time_frame] = "time frame: " + table["time_frame"]
+    reasons[~table["outcome"].isin(fits)] = "outcome: " + table["outcome"].map(OUTCOMES)
+    reasons[table["drug"] != drug] = "drug: " + table["drug"]
+    rows = table[reasons == ""]
+    exact = rows["outcome"] == outcome
+    order = rows.assign(exact=exact).sort_values(["exact", "n_treated", "n_responded"], ascending=False, kind="stable")
+    chosen = order.drop_duplicates("overlap_group").sort_index()
+    for row in rows.index.difference(chosen.index):
+        kept = chosen.loc[chosen["overlap_group"] == rows.loc[row, "overlap_group"], "outcome_id"].iloc[0]
+        reasons[row] = f"shares patients with {kept}"
+    chosen = chosen.assign(
+        fewest=chosen["n_responded"], most=chosen["n_responded"].where(chosen["exact"], chosen["n_treated"])
+    ).drop(columns="exact")
+    out = table[reasons != ""]
+    left_out = out[["outcome_id", "series"]].assign(
+        x_of_n=out["n_responded"].astype(str) + "/" + out["n_treated"].astype(str), reason=reasons[out.index]
+    )
+    return Pool(chosen.reset_index(drop=True), left_out.reset_index(drop=True))
+
+
+def pools(table: pd.DataFrame, stricter: bool = False) -> pd.DataFrame:
+    """List every choice that leaves at least two series.
+
+    Returns
+    -------
+    DataFrame
+        `drug, outcome, time_frame, series` (their names), `events` and `totals` (tuples).
+    """
+    found = []
+    for drug in dict.fromkeys(table["drug"]):
+        for outcome in OUTCOMES:
+            for time_frame in TIME_FRAMES:
+                rows = choose(table, drug, outcome, time_frame, stricter).rows
+                if len(rows) > 1:
+                    counts = tuple(rows["n_responded"]), tuple(rows["n_treated"])
+                    found.append((drug, outcome, time_frame, ", ".join(rows["series"]), *counts))
+    return pd.DataFrame(found, columns=["drug", "outcome", "time_frame", "series", "events", "totals"])
+
+
+def with_bounds(pool: Pool, limits: Sequence[tuple[str, int, int]]) -> Pool:
+    """Take the limits of counts that a study's own numbers leave.
+
+    Parameters
+    ----------
+    pool : Pool
+    limits : sequence of (outcome_id, fewest, most)
+        As proved over all tables of patients that fit; rows of the pool that count the outcome itself.
+
+    Raises
+    ------
+    ValueError
+        If a printed count lies outside its limits.
+    """
+    rows = pool.rows.set_index("outcome_id", drop=False)
+    for name, fewest, most in limits:
+        if not fewest <= rows.loc[name, "n_responded"] <= most:
+            raise ValueError(
+                f"{name} counts {rows.loc[name, 'n_responded']}, and the study's numbers allow {fewest} to {most}"
+            )
+        rows.loc[name, "fewest"] = fewest
+        rows.loc[name, "most"] = max(most, rows.loc[name, "most"])
+    return Pool(rows.reset_index(drop=True), pool.left_out)

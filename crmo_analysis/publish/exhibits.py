@@ -1,0 +1,291 @@
+"""What the site exhibits: the ledger, conflicts, figures with their descriptions and executed notebooks, all checked."""
+
+import csv
+import hashlib
+import html
+import json
+import re
+import struct
+from collections.abc import Mapping
+from dataclasses import dataclass
+from html.parser import HTMLParser
+from pathlib import Path
+
+from crmo_analysis import files
+from crmo_analysis.display.frames import LEDGER_COLUMNS
+from crmo_analysis.recompute.verdicts import VERDICTS
+from crmo_analysis.study.claims import read_study
+from crmo_analysis.study.codebook import read_codebook
+from crmo_analysis.study.expressions import ExpressionError, in_words, parse
+
+ENDINGS = ("svg", "pdf", "png", "csv")
+AGAIN = "Run: crmo reproduce --fresh"
+LONG_CELL, LONG_TABLE, WIDE_TABLE = 60, 18, 5  # characters, rows and columns from which a table is set otherwise
+_NUMBER = re.compile(r"[<>≤≥]?\s*[-−]?\d[\d.,]*((/|–| to )[-−]?\d[\d.,]*)?\s*%?")
+_STATISTICS = {"min": "smallest", "max": "largest", "p_value": "P value"}
+
+
+class SiteError(RuntimeError):
+    """The site cannot be built; the message says why, and what to do."""
+
+
+@dataclass(frozen=True)
+class Exhibit:
+    """A figure: where its files are within the site, without ending, what it shows, and its size in pixels."""
+
+    folder: str
+    name: str
+    stem: str
+    caption: str
+    alt: str
+    source: str
+    width: int
+    height: int
+
+    @property
+    def slug(self) -> str:
+        """What its source is, as the name of a style."""
+        return re.sub(r"\W+", "-", self.source)
+
+
+@dataclass(frozen=True)
+class Results:
+    """What the pages are made of.
+
+    Claims by id, titles of studies, figures by the hash of their PNG, names of tables by folder, notebooks by name.
+    """
+
+    folder: Path
+    figure_folder: Path
+    claims: Mapping[str, Mapping[str, object]]
+    titles: Mapping[str, str]
+    figures: Mapping[str, Exhibit]
+    tables: Mapping[str, tuple[str, ...]]
+    notebooks: Mapping[str, dict]
+
+
+def read_results(results: Path, figures: Path) -> Results:
+    """Read and check all that the pages are made of.
+
+    Raises
+    ------
+    SiteError
+        Naming the file and the command that makes it.
+    """
+    claims = _read_ledger(results / "ledger.csv")
+    # A name with a second ending is that of a run which failed, or goes on.
+    notebooks = sorted(path for path in (results / "notebooks").glob("[0-9]*.ipynb") if "." not in path.stem)
+    if not notebooks:
+        raise SiteError(f"there is no executed notebook in {results / 'notebooks'}. Run: crmo reproduce")
+    titles = {}
+    for study in dict.fromkeys(str(row["study"]) for row in claims.values()):
+        titles[study] = str(read_study(study).facts["short"]) if _is_known(study) else study
+    tables = {}
+    for path in sorted((results / "tables").glob("*/*.csv")):
+        tables[path.parent.name] = (*tables.get(path.parent.name, ()), path.stem)
+    executed = {path.stem: read_notebook(path) for path in notebooks}
+    return Results(results, figures, claims, titles, read_figures(figures), tables, executed)
+
+
+def _is_known(study: str) -> bool:
+    return (files.PUBLISHED / study / "study.yaml").is_file()
+
+
+def _read_ledger(path: Path) -> dict[str, dict[str, object]]:
+    if not path.is_file():
+        raise SiteError(f"{path} is missing; the site is built from results. Run: crmo reproduce")
+    claims = {}
+    for place, row in enumerate(_read_csv(path), start=2):
+        lacking = [name for name in LEDGER_COLUMNS if row.get(name) is None]
+        if lacking:
+            raise SiteError(f"{path}, row {place}: {', '.join(lacking)} is missing. {AGAIN}")
+        if row["verdict"] not in VERDICTS:
+            raise SiteError(f"{path}, row {place}: {row['verdict']!r} is none of {', '.join(VERDICTS)}. {AGAIN}")
+        if row["claim_id"] in claims:
+            raise SiteError(f"{path}, row {place}: {row['claim_id']!r} stands twice. {AGAIN}")
+        claims[row["claim_id"]] = {**row, "says": _says(row)}
+    if not claims:
+        raise SiteError(f"{path} holds no claim. {AGAIN}")
+    for row in claims.values():
+        row["others"] = [claim_id for claim_id in row["related"].split() if claim_id in claims]
+    return claims
+
+
+def _read_csv(path: Path) -> list[dict[str, str]]:
+    try:
+        with path.open(encoding="utf-8", newline="") as file:
+            return list(csv.DictReader(file))
+    except (OSError, ValueError, csv.Error) as error:
+        raise SiteError(f"{path} cannot be read ({error}). {AGAIN}") from None
+
+
+def _says(row: Mapping[str, str]) -> dict[str, str]:
+    """Say a claim in words: which statistic, of what, among whom."""
+    statistic = _STATISTICS.get(row["statistic"], row["statistic"])
+    among = _in_words(row["among"]) if row["among"] else ""
+    return {"what": f"{statistic[:1].upper()}{statistic[1:]}", "of": _in_words(row["of"]), "among": among}
+
+
+def _in_words(expression: str) -> str:
+    codebook = read_codebook()
+    if expression in codebook:
+        return codebook[expression].label
+    try:
+        return in_words(parse(expression, codebook), codebook)
+    except ExpressionError:
+        return expression
+
+
+def read_conflicts(read: Results, study: str) -> list[dict[str, object]] | None:
+    """Read the sets of claims that cannot stand together as the study's notebook left them; None if it left none."""
+    path = read.folder / "tables" / study / "conflicts.csv"
+    if not path.is_file():
+        return None
+    readings = read_study(study).readings if _is_known(study) else {}
+
+    def said(text: str) -> list[str]:
+        pairs = [item.partition(":")[::2] for item in text.split() if ":" in item]
+        return [str(readings.get(name, {}).get(option, {}).get("text", f"{name}: {option}")) for name, option in pairs]
+
+    found = []
+    for row in _read_csv(path):
+        if any(row.get(name) is None for name in ("reading", "claims", "why", "resolved by")):
+            raise SiteError(f"{path}: a column is missing. {AGAIN}")
+        unknown = {"printed": "", "says": None, "where": "", "verdict": ""}
+        members = [read.claims.get(name, {**unknown, "claim_id": name}) for name in row["claims"].split()]
+        why = row["why"][:1].upper() + row["why"][1:]
+        found.append({
+            "why": why, "claims": members, "reading": said(row["reading"]), "resolved": said(row["resolved by"]),
+        })  # fmt: skip
+    return found
+
+
+def read_figures(folder: Path) -> dict[str, Exhibit]:
+    """Read the descriptions of all figures, by the hash of their PNG.
+
+    Raises
+    ------
+    SiteError
+        If a figure lacks a file or its description.
+    """
+    found = {}
+    for path in sorted(folder.glob("*/*.json")):
+        try:
+            told = json.loads(path.read_text(encoding="utf-8"))
+            png = path.with_suffix(".png").read_bytes()
+            # The size stands at the same place of every PNG.
+            size = struct.unpack(">II", png[16:24])
+            texts = [str(told[name]) for name in ("caption", "alt", "source")]
+            lacking = [ending for ending in ENDINGS if not path.with_suffix(f".{ending}").is_file()]
+            lacking += [name for name, text in zip(("caption", "alt"), texts, strict=False) if not text.strip()]
+        except (OSError, ValueError, KeyError, TypeError, struct.error) as error:
+            raise SiteError(f"{path}: the figure cannot be read ({error!r}). {AGAIN}") from None
+        if lacking:
+            raise SiteError(f"{path}: the figure lacks {', '.join(lacking)}. {AGAIN}")
+        stem = f"files/figures/{path.parent.name}/{path.stem}"
+        found[digest(png)] = Exhibit(path.parent.name, path.stem, stem, *texts, *size)
+    return found
+
+
+def digest(data: bytes) -> str:
+    """Return a hash by which the same picture is found again."""
+    return hashlib.sha256(data).hexdigest()
+
+
+def read_notebook(path: Path) -> dict:
+    """Read an executed notebook.
+
+    Raises
+    ------
+    SiteError
+        If it is no notebook, was not executed or ended in an error.
+    """
+    try:
+        notebook = json.loads(path.read_text(encoding="utf-8"))
+        outputs = [output for cell in notebook["cells"] for output in cell.get("outputs", [])]
+        first = next(cell for cell in notebook["cells"] if cell["cell_type"] == "markdown")
+        has_title = re.match(r"#\s", joined(first["source"]))
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, StopIteration) as error:
+        raise SiteError(f"{path}: this is no executed notebook ({error!r}). {AGAIN}") from None
+    if not has_title:
+        raise SiteError(f"{path}: its first text must begin with a title, as '# Question?'.")
+    if not outputs or any(output.get("output_type") == "error" for output in outputs):
+        raise SiteError(f"{path}: the notebook {'ended in an error' if outputs else 'was not executed'}. {AGAIN}")
+    return notebook
+
+
+def joined(text: str | list[str]) -> str:
+    """Return text that a notebook keeps as one string or as lines."""
+    return text if isinstance(text, str) else "".join(text)
+
+
+# ---- tables that notebooks show ---------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table of text: its caption, its columns and its rows."""
+
+    caption: str
+    columns: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+
+    @property
+    def numeric(self) -> tuple[bool, ...]:
+        """Which columns hold numbers alone."""
+        cells = [[row[place] for row in self.rows if row[place]] for place in range(len(self.columns))]
+        return tuple(bool(found) and all(map(_NUMBER.fullmatch, found)) for found in cells)
+
+    @property
+    def style(self) -> str:
+        """How it is set: as cards on a phone, and in a window of its own if it is long."""
+        wide = len(self.columns) >= WIDE_TABLE or any(len(cell) > LONG_CELL for row in self.rows for cell in row)
+        return " ".join(["crmo"] + ["cards"] * wide + ["long"] * (len(self.rows) > LONG_TABLE))
+
+
+class _Reader(HTMLParser):
+    """Read the text of a table, whatever its tags are."""
+
+    def __init__(self):
+        super().__init__()
+        self.caption, self.rows, self.is_plain = "", [], True
+        self._cell = None
+
+    def handle_starttag(self, tag, attrs):
+        if tag in ("td", "th", "tr", "table"):
+            self.handle_endtag(tag)  # HTML may leave out the end of a cell
+        self.is_plain &= not {"rowspan", "colspan"} & dict(attrs).keys()
+        if tag == "tr":
+            self.rows.append([])
+        elif tag in ("td", "th") or (tag == "strong" and not self.rows):
+            self._cell = []
+
+    def handle_data(self, data):
+        if self._cell is not None:
+            self._cell.append(data)
+
+    def handle_endtag(self, tag):
+        if self._cell is None or tag not in ("td", "th", "tr", "table", "strong"):
+            return
+        cell, self._cell = "".join(self._cell).strip(), None
+        if self.rows:
+            self.rows[-1].append(cell)
+        else:
+            self.caption = cell
+
+
+def read_table(text: str) -> Table | None:
+    """Read the table that a notebook showed as HTML; None if there is none whose rows are all as long."""
+    reader = _Reader()
+    reader.feed(text)
+    reader.close()
+    rows = [tuple(row) for row in reader.rows if row]
+    if rows and reader.is_plain and len({len(row) for row in rows}) == 1:
+        return Table(reader.caption, rows[0], tuple(rows[1:]))
+    return Table(reader.caption, (), ()) if reader.caption and not rows else None
+
+
+def plain_text(text: str) -> str:
+    """Return the text of any HTML, without its tags, scripts and styles."""
+    text = re.sub(r"(?is)<(script|style)\b.*?</\1\s*>", " ", text)
+    return html.unescape(re.sub(r"(?s)<[^>]*>", " ", text)).strip()

@@ -1,0 +1,229 @@
+"""Every number that a text would quote, with where it comes from and how it was rounded, and LaTeX macros of them."""
+
+import json
+import re
+import unicodedata
+from collections.abc import Mapping, Sequence
+from fractions import Fraction
+from pathlib import Path
+
+import pandas as pd
+import yaml
+
+from crmo_analysis import files
+from crmo_analysis.display.frames import in_sentence
+from crmo_analysis.files import read_yaml
+from crmo_analysis.models.severity import sentence
+from crmo_analysis.publish.tables import MISSING, TableError, fill, latex, rounding
+from crmo_analysis.recompute.verdicts import Audited, audit_study
+from crmo_analysis.study.claims import read_study, studies
+from crmo_analysis.study.codebook import read_codebook
+from crmo_analysis.study.describe import percent_text
+from crmo_analysis.study.expressions import Everyone
+
+NUMBERS = files.RESULTS / "numbers.json"
+_KEYS = {"from", "id", "values", "text", "unit", "model", "sentence", "only"}
+_DIGITS = ("Zero", "One", "Two", "Three", "Four", "Five", "Six", "Seven", "Eight", "Nine")
+_SIGNS = {"~": "not", "&": "and", "|": "or", ">=": "at_least", "<=": "at_most", "==": "is", "!=": "is_not"}
+
+
+class NumbersError(ValueError):
+    """The numbers cannot be collected; the message says which, and where they are described."""
+
+
+def collect(root: Path = files.ROOT) -> list[dict]:
+    """Collect every number: the printed claims, and what the notebooks' tables and figures hold.
+
+    Parameters
+    ----------
+    root : Path
+        The project, whose notebooks and ledger have been run.
+
+    Returns
+    -------
+    list of dict
+        `id`, `text` (as a text quotes it), `value` (None if not estimable), `unit`, `kind` ("published", "derived from
+        published numbers", "reconstructed", "simulated" or "user data"), `claim` or `model` and `output` (where it
+        comes from), `rounding`; for claims also `where`, `about`, `verdict`, and `x` and `n` of counts; where there
+        is one, a `sentence`.
+
+    Raises
+    ------
+    NumbersError
+        If an output or a column is not there, or two numbers have one id.
+    """
+    found = [*_claims(root), *_of_outputs(root)]
+    ids = [number["id"] for number in found]
+    if repeated := sorted({name for name in ids if ids.count(name) > 1}):
+        raise NumbersError(f"data/numbers.yaml: two numbers have the id {repeated[0]}; name what sets them apart")
+    return found
+
+
+def write(root: Path = files.ROOT) -> list[dict]:
+    """Collect all numbers and write `results/numbers.json`."""
+    found = collect(root)
+    files.write_text_atomically(root / NUMBERS.relative_to(files.ROOT), to_json(found))
+    return found
+
+
+def to_json(numbers: Sequence[Mapping]) -> str:
+    """Write numbers as JSON."""
+    return json.dumps({"numbers": list(numbers)}, ensure_ascii=False, indent=1) + "\n"
+
+
+def _claims(root: Path) -> list[dict]:
+    ledger = root / "results" / "ledger.csv"
+    if not ledger.is_file():
+        raise NumbersError("results/ledger.csv is not there; run crmo reproduce first")
+    verdicts = pd.read_csv(ledger, dtype=str, keep_default_na=False).set_index("claim_id")["verdict"]
+    folder = root / "data" / "published"
+    audited = [each for study in studies(folder) for each in audit_study(read_study(study, folder))]
+    absent = [each.claim.claim_id for each in audited if each.claim.claim_id not in verdicts.index]
+    if absent:
+        raise NumbersError(f"results/ledger.csv has no claim {absent[0]}; run crmo reproduce again")
+    return [_claim(each, verdicts[each.claim.claim_id]) for each in audited]
+
+
+def _claim(audited: Audited, verdict: str) -> dict:
+    claim, x, n = audited.claim, audited.x, audited.n
+    counted = x is not None and n is not None
+    is_everyone = claim.patients == Everyone() and counted
+    text = f"{x} {claim.unit}" if is_everyone else f"{claim.printed} {claim.unit}".strip()
+    if claim.statistic == "percent":
+        text = f"{claim.printed} %"
+    if counted and not is_everyone and claim.statistic in ("count", "percent") and n > 0 and x <= n:
+        share = claim.printed if claim.statistic == "percent" else percent_text(Fraction(x, n))
+        text = f"{x}/{n} ({share} %)"
+    printed = claim.number.value if claim.number else None
+    value = x if claim.statistic == "count" and counted else None if printed is None else float(printed)
+    way = "as printed" + (f", {audited.rule.replace('_', ' ')} of {x}/{n}" if counted and audited.rule else "")
+    return {
+        "id": claim.claim_id,
+        "text": text,
+        "value": value,
+        "unit": claim.unit,
+        "kind": "published",
+        "claim": claim.claim_id,
+        "where": claim.where,
+        "about": claim.about,
+        "verdict": verdict,
+        "rounding": way
+        if claim.statistic != "count" or not counted or is_everyone
+        else f"{way}; percent with 1 decimals, half up",
+        **({"x": x, "n": n} if counted else {}),
+    }
+
+
+def _of_outputs(root: Path) -> list[dict]:
+    path = root / "data" / "numbers.yaml"
+    try:
+        entries = read_yaml(path) or []
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise NumbersError(f"{path.name} cannot be read: {' '.join(str(error).split())}") from None
+    found = []
+    for place, entry in enumerate(entries, start=1):
+        where = f"data/numbers.yaml, entry {place}"
+        lacks = {"from", "id", "values", "text"} - set(entry)
+        if lacks or set(entry) - _KEYS:
+            raise NumbersError(
+                f"{where}: expected {', '.join(sorted(_KEYS))}; lacks {', '.join(sorted(lacks)) or 'none'}"
+            )
+        frame, kind = read_output(root, entry["from"])
+        try:
+            for row in frame.to_dict("records"):
+                if all(row[name] == value for name, value in (entry.get("only") or {}).items()):
+                    found += [
+                        _of_row(entry, row | {"column": name, "value": row[name]}, kind) for name in entry["values"]
+                    ]
+        except KeyError as error:
+            raise NumbersError(f"{where}: {entry['from']} has no column {error}") from None
+        except TableError as error:
+            raise NumbersError(f"{where}: {error}") from None
+    return found
+
+
+def read_output(root: Path, name: str, as_text: bool = False) -> tuple[pd.DataFrame, str]:
+    """Read a table of the results or the data of a figure, and what kind of numbers it holds.
+
+    Parameters
+    ----------
+    root : Path
+        The project.
+    name : str
+        Such as "tables/overview/scoreboard" or "figures/planning/power".
+    as_text : bool
+        Whether numbers stay texts, in which trailing zeros carry information.
+
+    Raises
+    ------
+    NumbersError
+        If there is no such output.
+    """
+    folder = root / "results" if name.startswith("tables/") else root
+    path = folder / f"{name}.csv"
+    if not path.is_file() or not path.with_suffix(".json").is_file():
+        raise NumbersError(f"there is no output {name}; run crmo reproduce, or correct the name")
+    notes = json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))
+    # Only what is empty is missing: "none" and "NA" are words.
+    frame = pd.read_csv(path, keep_default_na=False, na_values=[""], dtype=str if as_text else None)
+    return frame, notes["source"]
+
+
+def _of_row(entry: Mapping, row: Mapping, kind: str) -> dict:
+    codebook = read_codebook()
+    text = {name: fill(entry.get(name, ""), row, codebook) for name in ("text", "unit", "model")}
+    missing = pd.isna(row["value"])
+    number = {
+        "id": ".".join(slug(fill(part, row, codebook)) for part in entry["id"].split(".")),
+        "text": "not estimable" if missing else text["text"],
+        "value": None if missing else row["value"],
+        "unit": text["unit"].replace(MISSING, ""),
+        "kind": kind,
+        "model": text["model"],
+        "output": entry["from"],
+        "rounding": rounding(entry["text"]),
+    }
+    if said := entry.get("sentence"):
+        known = {name: in_sentence(variable.label) for name, variable in codebook.items()}
+        number["sentence"] = sentence(row, known) if said == "severity" else fill(said, row, codebook)
+    return number
+
+
+def slug(text: str) -> str:
+    """Write a text in small letters, digits and `_` of ASCII."""
+    for sign, word in sorted(_SIGNS.items(), key=lambda pair: -len(pair[0])):
+        text = text.replace(sign, f" {word} ")
+    letters = "".join(map(_ascii, unicodedata.normalize("NFKD", text))).lower()
+    return re.sub(r"[^a-z0-9]+", "_", letters).strip("_")
+
+
+def _ascii(letter: str) -> str:
+    if letter.isascii():
+        return letter
+    if letter.isalpha():
+        return f" {unicodedata.name(letter).rpartition(' ')[2]} "
+    return "" if unicodedata.combining(letter) else " "
+
+
+def macros(numbers: Sequence[Mapping]) -> str:
+    r"""Write numbers as LaTeX macros.
+
+    Parameters
+    ----------
+    numbers : sequence of mapping
+        With `id` and `text`.
+
+    Returns
+    -------
+    str
+        One ``\newcommand`` a number: names of letters only, each once, in the order of the numbers; texts escaped.
+    """
+    taken, lines = set(), [r"% \usepackage{textcomp} and, for pdfLaTeX, \usepackage[T1]{fontenc}"]
+    for number in numbers:
+        words = re.findall(r"[a-z]+|\d", number["id"])
+        name = "crmo" + "".join(_DIGITS[int(word)] if word.isdigit() else word.capitalize() for word in words)
+        while name in taken:
+            name += "Again"
+        taken.add(name)
+        lines.append(rf"\newcommand{{\{name}}}{{{latex(number['text'])}}}  % {number['id']}")
+    return "\n".join(lines) + "\n"

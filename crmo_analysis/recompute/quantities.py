@@ -1,0 +1,143 @@
+"""Printed quantities: claims of one cohort under one reading, brought together where they mean the same."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from functools import cache, cached_property
+
+from crmo_analysis.study.claims import OF_VALUES, Claim, Study
+from crmo_analysis.study.codebook import Codebook
+from crmo_analysis.study.entailment import Meaning, conjunction
+from crmo_analysis.study.expressions import Compare, Everyone, Expression
+from crmo_analysis.study.printed import interval
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What one check says of one claim; `outcome` is a verdict, other than ambiguous."""
+
+    claim_id: str
+    outcome: str
+    reason: str
+    recomputed: str = ""
+    rule: str = ""
+    related: tuple[str, ...] = ()
+
+
+def together(members: Sequence[str], outcome: str, reason: str, recomputed: str = "") -> Iterator[Finding]:
+    """Yield one finding for each member, which names the others: nothing printed tells which is the odd one."""
+    unique = tuple(dict.fromkeys(members))
+    for member in unique:
+        related = tuple(other for other in unique if other != member)
+        yield Finding(member, outcome, reason, recomputed, related=related)
+
+
+@dataclass(frozen=True)
+class Count:
+    """How many patients an expression holds for, and the claims that print it with their numbers."""
+
+    patients: Expression
+    printed: tuple[tuple[Claim, int], ...]
+
+    @property
+    def value(self) -> int | None:
+        """The number, if every claim prints the same."""
+        numbers = {number for _, number in self.printed}
+        return numbers.pop() if len(numbers) == 1 else None
+
+    @property
+    def ids(self) -> tuple[str, ...]:
+        """The ids of the claims."""
+        return tuple(claim.claim_id for claim, _ in self.printed)
+
+
+def meaning_of(study: Study, codebook: Codebook) -> Meaning:
+    """Return what a study's expressions mean under its rules, ready to be asked about all its claims.
+
+    Printed medians and ranges cut their variable too, so that counts can be held against them.
+    """
+    asked = [tree for claim in study.claims for tree in (claim.patients, claim.group) if tree is not None]
+    cuts = [
+        Compare(claim.of, ">=", end)
+        for claim in study.claims
+        if claim.statistic in OF_VALUES and claim.number and codebook[claim.of].is_numeric
+        for end in (*interval(claim.number), claim.number.value, Fraction(1))
+    ]
+    return Meaning(codebook, [rule for rule, _ in study.rules], [*asked, *cuts])
+
+
+class View:
+    """The claims of one cohort under one reading, and what they say of the same patients.
+
+    Parameters
+    ----------
+    claims : sequence of Claim
+        One row a claim id.
+    codebook : mapping of str to Variable
+        With the steps of that reading.
+    study : Study
+        For its window.
+    meaning : Meaning
+        Of the study, see `meaning_of`.
+    """
+
+    def __init__(self, claims: Sequence[Claim], codebook: Codebook, study: Study, meaning: Meaning):
+        self.claims = tuple(claims)
+        self.codebook = codebook
+        self.study = study
+        self.meaning = meaning
+        self.of_values = [c for c in claims if c.statistic in OF_VALUES and c.number and c.number.relation == "="]
+        self.count_of = cache(self._find_count)
+
+    def patients(self, claim: Claim) -> Expression:
+        """Return whom a count or a percentage counts: those of the group for whom `of` holds."""
+        return conjunction(claim.patients, claim.group)
+
+    @cached_property
+    def counts(self) -> tuple[Count, ...]:
+        """Every printed number of patients, one entry for the same patients wherever they are printed."""
+        claims = [claim for claim in self.claims if claim.statistic == "count" and claim.number.relation == "="]
+        numbers = [(claim, int(claim.number.value)) for claim in claims if claim.number.value is not None]
+        counts = self._gather(numbers)
+        words = [(claim, self._size(claim.group, counts)) for claim in claims if claim.number.value is None]
+        for claim, size in words:
+            if size is not None:
+                numbers.append((claim, size - int(claim.number.fewer)))
+        order = {claim.claim_id: place for place, claim in enumerate(self.claims)}
+        return self._gather(sorted(numbers, key=lambda pair: order[pair[0].claim_id]))
+
+    def _gather(self, numbers: Sequence[tuple[Claim, int]]) -> tuple[Count, ...]:
+        found: list[tuple[Expression, list[tuple[Claim, int]]]] = []
+        for claim, number in numbers:
+            patients = self.patients(claim)
+            for known, printed in found:
+                if self.meaning.same(known, patients):
+                    printed.append((claim, number))
+                    break
+            else:
+                found.append((patients, [(claim, number)]))
+        return tuple(Count(patients, tuple(printed)) for patients, printed in found)
+
+    def _size(self, group: Expression, counts: Sequence[Count]) -> int | None:
+        for count in counts:
+            if self.meaning.same(count.patients, group):
+                return count.printed[0][1]
+        return None
+
+    def _find_count(self, patients: Expression) -> Count | None:
+        """Return the printed number of these patients, if there is one."""
+        return next((count for count in self.counts if self.meaning.same(count.patients, patients)), None)
+
+    @property
+    def everyone(self) -> Count | None:
+        """Return the printed number of all patients."""
+        return self.count_of(Everyone())
+
+    def size(self, claim: Claim) -> tuple[int | None, tuple[str, ...]]:
+        """Return the size of a claim's group and the claims that print it, if they agree."""
+        count = self.count_of(claim.group)
+        return (count.value, count.ids) if count else (None, ())
+
+    def step(self, name: str) -> Fraction | None:
+        """Return the smallest difference that a variable is recorded in."""
+        return self.codebook[name].step

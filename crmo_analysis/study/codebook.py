@@ -1,0 +1,151 @@
+"""The codebook: one vocabulary of variables for every study and every cohort."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from fractions import Fraction
+from functools import cache
+from pathlib import Path
+
+import yaml
+
+from crmo_analysis import files
+from crmo_analysis.files import read_yaml
+
+TYPES = ("boolean", "integer", "decimal", "category", "date")
+LEVELS = ("patient", "study")
+FIELDS = (
+    {"label", "negation", "type", "unit", "step", "minimum", "maximum", "categories"}  # what a value can be
+    | {"level", "group", "impossible", "counts", "at_least", "from", "to"}  # how it is used
+)
+
+
+class CodebookError(ValueError):
+    """The codebook cannot be used; the message lists every problem and where it stands."""
+
+
+@dataclass(frozen=True)
+class Variable:
+    """One variable of the codebook; `step`, `minimum` and `maximum` are exact, in `unit`."""
+
+    name: str
+    label: str
+    type: str
+    negation: str = ""
+    unit: str = ""
+    step: Fraction | None = None
+    minimum: Fraction | None = None
+    maximum: Fraction | None = None
+    categories: tuple[str, ...] = ()
+    level: str = "patient"
+    group: str = ""
+    impossible: frozenset[int] = frozenset()
+    counts: str = ""
+    at_least: str = ""
+    start: str = ""
+    end: str = ""
+
+    @property
+    def is_numeric(self) -> bool:
+        """Whether the variable is a number that can be compared, averaged and ranged."""
+        return self.type in ("integer", "decimal")
+
+
+Codebook = Mapping[str, Variable]
+
+
+@cache
+def read_section(section: str, path: Path = files.CODEBOOK) -> Mapping:
+    """Return another part of the codebook as it stands: `missing`, `units`, `bones` or `rules`."""
+    return read_yaml(path).get(section, {})
+
+
+@cache
+def read_codebook(path: Path = files.CODEBOOK, section: str = "variables") -> Codebook:
+    """Read and check the codebook.
+
+    Parameters
+    ----------
+    path : Path
+        A YAML file with a mapping of name to fields.
+    section : str
+        That mapping: `variables` of a patient or a study, or `lesions`, the variables of one lesion.
+
+    Returns
+    -------
+    Mapping of str to Variable
+        In the order of the file.
+
+    Raises
+    ------
+    CodebookError
+        With every problem of the file at once.
+    """
+    try:
+        entries = read_yaml(path)[section]
+        items = list(entries.items())
+    except (OSError, UnicodeDecodeError, yaml.YAMLError, KeyError, TypeError, AttributeError) as error:
+        message = f"{path}: not a readable codebook ({error}); expected YAML with a mapping '{section}'"
+        raise CodebookError(message) from None
+    problems: list[str] = []
+    variables = {str(name): _variable(str(name), fields, problems) for name, fields in items}
+    for name, fields in items:
+        for other in (fields.get("from"), fields.get("to")) if isinstance(fields, dict) else ():
+            if other is not None and other not in variables:
+                problems.append(f"{name}: from or to is {other!r}, expected a variable of the codebook")
+    if problems:
+        raise CodebookError("\n".join(f"{path}: {problem}" for problem in problems))
+    return variables
+
+
+def _variable(name: str, fields: object, problems: list[str]) -> Variable | None:
+    found = len(problems)
+    if not isinstance(fields, dict):
+        problems.append(f"{name}: expected fields such as {{label: …, type: …}}, found {fields!r}")
+        return None
+    problems += [f"{name}: unknown field {field!r}" for field in fields if field not in FIELDS]
+    if not name.isidentifier():
+        problems.append(f"{name}: a name has letters, digits and underscores, and starts with a letter")
+    if fields.get("type") not in TYPES:
+        problems.append(f"{name}: type is {fields.get('type')!r}, expected one of {', '.join(TYPES)}")
+    if fields.get("level", "patient") not in LEVELS:
+        problems.append(f"{name}: level is {fields.get('level')!r}, expected one of {', '.join(LEVELS)}")
+    if not fields.get("label"):
+        problems.append(f"{name}: a label is missing")
+    if (fields.get("type") == "category") != bool(fields.get("categories")):
+        problems.append(f"{name}: categories belong to the type 'category', and only to it")
+    exact = {}
+    for field in ("step", "minimum", "maximum"):
+        try:
+            exact[field] = Fraction(str(fields[field])) if field in fields else None
+        except ValueError:
+            problems.append(f"{name}: {field} is {fields[field]!r}, expected a number")
+    if exact.get("step") is not None and exact["step"] <= 0:
+        problems.append(f"{name}: step is {fields['step']!r}, expected a number above 0")
+    if len(problems) > found:
+        return None
+    text = {
+        field: str(fields.get(field, ""))
+        for field in ("label", "negation", "type", "unit", "group", "counts", "at_least")
+    }
+    return Variable(
+        name=name,
+        categories=tuple(str(category) for category in fields.get("categories", ())),
+        level=fields.get("level", "patient"),
+        impossible=frozenset(fields.get("impossible", ())),
+        start=str(fields.get("from", "")),
+        end=str(fields.get("to", "")),
+        **text,
+        **exact,
+    )
+
+
+_OF_A_YEAR = {"weeks": 365 / 7, "months": 12, "years": 1}  # ages are in years
+
+
+def time_between(time: Variable, end: Variable, start: Variable) -> tuple[float, float]:
+    """Return the units of a time in a year, and by how many units it may miss the difference of two ages.
+
+    Either age, and the time, was rounded by at most one step in the same direction.
+    """
+    per_unit = _OF_A_YEAR[time.unit]
+    return per_unit, float(per_unit * max(end.step, start.step) + time.step)

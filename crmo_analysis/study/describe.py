@@ -1,0 +1,233 @@
+"""Descriptive statistics, each defined once, and how they are written."""
+
+import math
+from dataclasses import dataclass
+from fractions import Fraction
+
+import numpy as np
+import pandas as pd
+from scipy.special import ndtri, stdtrit
+
+from crmo_analysis.study.printed import round_by
+
+DIGITS = 6
+
+
+@dataclass(frozen=True)
+class Proportion:
+    """x of n with two 95 % intervals, on the scale of 0 to 1.
+
+    `exact_low` and `exact_high` are Clopper-Pearson's, `wilson_low` and `wilson_high` Wilson's.
+    """
+
+    x: int
+    n: int
+    exact_low: float
+    exact_high: float
+    wilson_low: float
+    wilson_high: float
+
+    @property
+    def estimate(self) -> float:
+        """The share itself."""
+        return self.x / self.n
+
+
+def proportion(x: int, n: int, confidence: float = 0.95) -> Proportion:
+    """Describe x of n patients with an exact and a Wilson interval.
+
+    Parameters
+    ----------
+    x, n : int
+        Whole numbers with 0 <= x <= n and n >= 1.
+    confidence : float
+        Coverage of the intervals.
+
+    Raises
+    ------
+    ValueError
+        If the numbers are no part and whole, or the confidence is not between 0 and 1.
+
+    References
+    ----------
+    Clopper CJ, Pearson ES. Biometrika 1934;26:404-413. Wilson EB. J Am Stat Assoc 1927;22:209-212.
+    """
+    # Here, not at the top: the import takes longer than an audit, which needs no interval.
+    from statsmodels.stats.proportion import proportion_confint
+
+    if int(x) != x or int(n) != n or not 0 <= x <= n or n < 1:
+        raise ValueError(f"{x} of {n} is no part of a whole; expected whole numbers with 0 <= x <= n and n >= 1")
+    if not 0 < confidence < 1:
+        raise ValueError(f"confidence is {confidence}, expected a number between 0 and 1")
+    exact = proportion_confint(x, n, alpha=1 - confidence, method="beta")
+    wilson = proportion_confint(x, n, alpha=1 - confidence, method="wilson")
+    ends = [round(float(end), DIGITS) for end in (*exact, *wilson)]
+    return Proportion(int(x), int(n), *ends)
+
+
+def rounded_text(value: Fraction | float, decimals: int) -> str:
+    """Write a number with so many decimals, rounded half away from zero as its digits stand; there is no -0."""
+    exact = value if isinstance(value, Fraction) else Fraction(str(value))
+    rounded = round_by(abs(exact), decimals, "half_up")
+    return f"{'-' if exact < 0 and rounded else ''}{float(rounded):.{decimals}f}"
+
+
+def percent_text(share: Fraction | float, decimals: int = 1) -> str:
+    """Write a share of 0 to 1 as a percentage, rounded half up."""
+    exact = share if isinstance(share, Fraction) else Fraction(str(share))
+    return rounded_text(100 * exact, decimals)
+
+
+def interval_text(low: float, high: float, decimals: int = 1) -> str:
+    """Write an interval of shares as percentages."""
+    return f"{percent_text(low, decimals)}–{percent_text(high, decimals)}"
+
+
+def overlaps(n: int, first: int, second: int, least_both: int = 0) -> pd.DataFrame:
+    """List every way in which two groups of the same n patients can overlap.
+
+    Parameters
+    ----------
+    n, first, second : int
+        All patients, and those in either group.
+    least_both : int
+        How many are known to be in both.
+
+    Returns
+    -------
+    DataFrame
+        One row a possible overlap: `both, first_only, second_only, neither`; from the larger of Fréchet's
+        lower bound and `least_both` to the smaller group.
+
+    Raises
+    ------
+    ValueError
+        If no overlap is possible.
+    """
+    low, high = max(0, first + second - n, least_both), min(first, second)
+    if low > high or max(first, second) > n:
+        raise ValueError(f"groups of {first} and {second} of {n} cannot share at least {least_both}")
+    rows = [(k, first - k, second - k, n - first - second + k) for k in range(low, high + 1)]
+    return pd.DataFrame(rows, columns=["both", "first_only", "second_only", "neither"])
+
+
+def fisher_interval(r: float, n: int, confidence: float = 0.95) -> tuple[float, float]:
+    """Return the interval of a Pearson correlation by Fisher's z.
+
+    Raises
+    ------
+    ValueError
+        If r is not between -1 and 1, or n below 4.
+
+    References
+    ----------
+    Fisher RA. Metron 1921;1:3-32.
+    """
+    if not -1 < r < 1 or n < 4:
+        raise ValueError(f"r is {r} and n is {n}; expected r between -1 and 1, and n of at least 4")
+    z, half = math.atanh(r), ndtri(0.5 + confidence / 2) / math.sqrt(n - 3)
+    return math.tanh(z - half), math.tanh(z + half)
+
+
+def statistic(name: str, values: pd.Series) -> Fraction | None:
+    """Compute a statistic of values without missing ones, exactly.
+
+    Parameters
+    ----------
+    name : str
+        count, percent (of values that are 1), fraction, rank (as count), mean, sum, median, min, max, or value
+        (the smallest).
+    values : Series of numbers
+        For shares, 1 for the patients counted and 0 for the others.
+
+    Returns
+    -------
+    Fraction or None
+        None where there are no values; a count of nobody is 0.
+    """
+    exact = sorted(Fraction(str(value)) for value in values)
+    n, total = len(exact), sum(exact, Fraction(0))
+    if name in ("count", "rank", "sum"):
+        return total
+    if not n:
+        return None
+    match name:
+        case "percent":
+            return 100 * total / n
+        case "fraction" | "mean":
+            return total / n
+        case "median":
+            return (exact[(n - 1) // 2] + exact[n // 2]) / 2
+        case "min" | "value":
+            return exact[0]
+        case "max":
+            return exact[-1]
+    raise ValueError(f"{name!r} is no statistic of a table")
+
+
+def linear_fit(
+    x: pd.Series, y: pd.Series, confidence: float = 0.95, points: int = 50, share: float = 1
+) -> pd.DataFrame:
+    """Fit a straight line by least squares, with a pointwise interval of its mean (HC3, t quantiles).
+
+    Parameters
+    ----------
+    x, y : Series of numbers
+        Rows where either is missing are left out.
+    confidence : float
+    points : int
+        So many values of x, from the smallest to the largest.
+    share : float
+        Of patients, between whose values of x the line is drawn: below 1, it ends at no single patient's value.
+
+    Returns
+    -------
+    DataFrame
+        `x, fit, low, high`; empty where fewer than four patients or one value of x leave nothing to fit.
+
+    References
+    ----------
+    MacKinnon JG, White H. J Econom 1985;29:305-325.
+    """
+    known = (x.notna() & y.notna()).to_numpy()
+    x, y = x[known].to_numpy(dtype=float), y[known].to_numpy(dtype=float)
+    if len(x) < 4 or np.ptp(x) == 0:
+        return pd.DataFrame(columns=["x", "fit", "low", "high"])
+    design = np.column_stack([np.ones_like(x), x])
+    inverse = np.linalg.inv(design.T @ design)
+    slope = inverse @ design.T @ y
+    leverage = np.einsum("ij,jk,ik->i", design, inverse, design)
+    weights = ((y - design @ slope) / (1 - np.minimum(leverage, 1 - 1e-12))) ** 2
+    covariance = inverse @ (design.T * weights) @ design @ inverse
+    at = np.column_stack([np.ones(points), np.linspace(*np.quantile(x, [0.5 - share / 2, 0.5 + share / 2]), points)])
+    half = stdtrit(len(x) - 2, 0.5 + confidence / 2) * np.sqrt(np.einsum("ij,jk,ik->i", at, covariance, at))
+    fit = at @ slope
+    return pd.DataFrame({"x": at[:, 1], "fit": fit, "low": fit - half, "high": fit + half})
+
+
+def smallest_pearson(p: float, n: int) -> float:
+    """Return the |r| whose two-sided P value is p in n pairs, by the t distribution with n - 2 df.
+
+    Raises
+    ------
+    ValueError
+        If p is not between 0 and 1, or n below 3.
+    """
+    if not 0 < p < 1 or n < 3:
+        raise ValueError(f"p is {p} and n is {n}; expected p between 0 and 1, and n of at least 3")
+    t = -stdtrit(n - 2, p / 2)
+    return float(t / math.sqrt(n - 2 + t * t))
+
+
+def smallest_spearman(p: float, n: int) -> float:
+    """Return the smallest attainable |rho| without ties whose two-sided P value by t is below p.
+
+    Without ties rho is 1 - 6 D / (n³ - n), where D, the sum of squared rank differences, is even:
+    only these values can occur.
+    """
+    steps = n**3 - n
+    critical = smallest_pearson(p, n)
+    largest_d = math.floor((1 - critical) * steps / 6 / 2) * 2
+    while largest_d >= 0 and 1 - 6 * largest_d / steps <= critical:
+        largest_d -= 2
+    return 1 - 6 * largest_d / steps if largest_d >= 0 else math.nan

@@ -1,0 +1,288 @@
+"""Small expressions over the codebook: `back_pain & vertebral_deformity`, `jansson_score >= 39`.
+
+An expression is parsed to a tree of the node types below and nothing else: names of the codebook,
+comparisons with a number or a category, `~`, `&`, `|`, `->` and parentheses, in this order of binding.
+It has no calls, attributes, arithmetic or text, so it can only say which patients are meant.
+"""
+
+import difflib
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from fractions import Fraction
+from functools import cache
+
+from crmo_analysis.study.codebook import Codebook
+
+MAXIMUM_LENGTH = 500
+MAXIMUM_DEPTH = 20
+_TOKEN = re.compile(
+    r"\s*(?:(?P<number>\d+(?:\.\d+)?(?![\w.]))|(?P<name>[A-Za-z]\w*)|(?P<sign>->|<=|>=|==|!=|[<>~&|()]))", re.ASCII
+)
+_MIRRORED = {"<": ">", "<=": ">=", ">": "<", ">=": "<=", "==": "==", "!=": "!="}
+
+
+class ExpressionError(ValueError):
+    """An expression is not one of the grammar; the message says where and what is expected."""
+
+
+@dataclass(frozen=True)
+class Everyone:
+    """All patients."""
+
+
+@dataclass(frozen=True)
+class Is:
+    """Patients for whom a boolean variable holds."""
+
+    variable: str
+
+
+@dataclass(frozen=True)
+class Compare:
+    """Patients whose value of a variable compares so with a number or a category."""
+
+    variable: str
+    sign: str
+    value: Fraction | str
+
+
+@dataclass(frozen=True)
+class Not:
+    """Patients outside an expression."""
+
+    inner: "Expression"
+
+
+@dataclass(frozen=True)
+class And:
+    """Patients in both expressions."""
+
+    left: "Expression"
+    right: "Expression"
+
+
+@dataclass(frozen=True)
+class Or:
+    """Patients in one of the expressions, or in both."""
+
+    left: "Expression"
+    right: "Expression"
+
+
+Expression = Everyone | Is | Compare | Not | And | Or
+
+
+def parse(text: str, codebook: Codebook) -> Expression:
+    """Parse an expression.
+
+    Parameters
+    ----------
+    text : str
+        The expression; empty text means everyone.
+    codebook : mapping of str to Variable
+        The names that may stand in it.
+
+    Raises
+    ------
+    ExpressionError
+        If the text is no expression of the grammar, too long or too deep, or names an unknown variable.
+    """
+    if len(text) > MAXIMUM_LENGTH:
+        raise ExpressionError(f"longer than {MAXIMUM_LENGTH} characters")
+    tokens = _tokens(text)
+    if not tokens:
+        return Everyone()
+    tree, rest = _implication(tokens, codebook, 0)
+    if rest:
+        raise ExpressionError(f"'{rest[0][1]}' was not expected there; join two parts with & or |")
+    return tree
+
+
+def _tokens(text: str) -> list[tuple[str, str]]:
+    tokens, position = [], 0
+    text = text.rstrip()
+    while position < len(text):
+        match = _TOKEN.match(text, position)
+        if not match:
+            place = text[position:].strip()[:12]
+            raise ExpressionError(
+                f"'{place}' is not part of an expression (names, numbers, < <= > >= == != ~ & | -> ( ))"
+            )
+        tokens.append((match.lastgroup, match.group(match.lastgroup)))
+        position = match.end()
+    return tokens
+
+
+# Each parser below takes the tokens that are left and gives back a tree and the tokens after it.
+
+
+def _implication(tokens, codebook, depth):
+    left, rest = _chain(tokens, codebook, depth, "|", Or, _conjunction)
+    if rest and rest[0][1] == "->":
+        right, rest = _implication(rest[1:], codebook, depth + 1)
+        return Or(Not(left), right), rest
+    return left, rest
+
+
+def _conjunction(tokens, codebook, depth):
+    return _chain(tokens, codebook, depth, "&", And, _negation)
+
+
+def _chain(tokens, codebook, depth, sign, node, part):
+    if depth > MAXIMUM_DEPTH:
+        raise ExpressionError(f"nested deeper than {MAXIMUM_DEPTH} levels")
+    tree, rest = part(tokens, codebook, depth)
+    while rest and rest[0][1] == sign:
+        right, rest = part(rest[1:], codebook, depth)
+        tree = node(tree, right)
+    return tree, rest
+
+
+def _negation(tokens, codebook, depth):
+    if depth > MAXIMUM_DEPTH:
+        raise ExpressionError(f"nested deeper than {MAXIMUM_DEPTH} levels")
+    if tokens and tokens[0][1] == "~":
+        inner, rest = _negation(tokens[1:], codebook, depth + 1)
+        return Not(inner), rest
+    if tokens and tokens[0][1] == "(":
+        inner, rest = _implication(tokens[1:], codebook, depth + 1)
+        if not rest or rest[0][1] != ")":
+            raise ExpressionError("a closing parenthesis is missing")
+        return inner, rest[1:]
+    return _comparison(tokens, codebook)
+
+
+def _comparison(tokens, codebook):
+    kinds, texts = zip(*tokens, strict=True) if tokens else ((), ())
+    if not texts:
+        raise ExpressionError("it ends where a name is expected")
+    if kinds[0] == "number":
+        if len(texts) < 3 or texts[1] not in _MIRRORED or kinds[2] != "name":
+            raise ExpressionError(f"the number {texts[0]} is not compared with a variable")
+        first = _compare(texts[2], _MIRRORED[texts[1]], tokens[0], codebook)
+        if len(texts) > 4 and texts[3] in _MIRRORED:
+            return And(first, _compare(texts[2], texts[3], tokens[4], codebook)), tokens[5:]
+        return first, tokens[3:]
+    if kinds[0] != "name":
+        raise ExpressionError(f"'{texts[0]}' stands where a name is expected")
+    if len(texts) > 1 and texts[1] in _MIRRORED:
+        if len(texts) < 3:
+            raise ExpressionError(f"nothing stands after {texts[1]}")
+        return _compare(texts[0], texts[1], tokens[2], codebook), tokens[3:]
+    if texts[0] == "everyone":
+        return Everyone(), tokens[1:]
+    if _known(texts[0], codebook).type != "boolean":
+        raise ExpressionError(f"{texts[0]} is not yes or no; compare it with a value, as in {texts[0]} >= 1")
+    return Is(texts[0]), tokens[1:]
+
+
+def _compare(name, sign, token, codebook):
+    variable, (kind, text) = _known(name, codebook), token
+    if variable.type == "category":
+        if sign not in ("==", "!=") or text not in variable.categories:
+            raise ExpressionError(f"{name} is compared by == or != with one of {', '.join(variable.categories)}")
+        return Compare(name, sign, text)
+    if not variable.is_numeric:
+        raise ExpressionError(f"{name} is of type {variable.type} and cannot be compared with {text}")
+    if kind != "number":
+        raise ExpressionError(f"{name} is compared with '{text}', expected a number")
+    return Compare(name, sign, Fraction(text))
+
+
+def _known(name, codebook):
+    if name in codebook:
+        return codebook[name]
+    close = difflib.get_close_matches(name, codebook, n=1)
+    raise ExpressionError(f"'{name}' is not in the codebook" + (f"; is '{close[0]}' meant?" if close else ""))
+
+
+@cache
+def variables(tree: Expression) -> frozenset[str]:
+    """Return the names of the variables that stand in an expression."""
+    match tree:
+        case Is(name) | Compare(name, _, _):
+            return frozenset([name])
+        case Not(inner):
+            return variables(inner)
+        case And(left, right) | Or(left, right):
+            return variables(left) | variables(right)
+    return frozenset()
+
+
+def evaluate(tree: Expression, columns: Mapping, everyone):
+    """Evaluate an expression on columns.
+
+    Parameters
+    ----------
+    tree : Expression
+        From `parse`.
+    columns : mapping of str to array or Series
+        One column a variable; booleans for boolean variables. Missing values stay missing
+        where the columns know them (pandas' nullable types).
+    everyone : array or Series of bool
+        All true, of the length of a column.
+
+    Returns
+    -------
+    array or Series of bool
+    """
+    match tree:
+        case Is(name):
+            return columns[name]
+        case Compare(name, sign, value):
+            return _compared(columns[name], sign, value if isinstance(value, str) else float(value))
+        case Not(inner):
+            return ~evaluate(inner, columns, everyone)
+        case And(left, right):
+            return evaluate(left, columns, everyone) & evaluate(right, columns, everyone)
+        case Or(left, right):
+            return evaluate(left, columns, everyone) | evaluate(right, columns, everyone)
+    return everyone
+
+
+def _compared(column, sign, value):
+    match sign:
+        case "<":
+            return column < value
+        case "<=":
+            return column <= value
+        case ">":
+            return column > value
+        case ">=":
+            return column >= value
+        case "==":
+            return column == value
+    return column != value
+
+
+def in_words(tree: Expression, codebook: Codebook) -> str:
+    """Say an expression in the codebook's labels."""
+    match tree:
+        case Everyone():
+            return "All patients"
+        case Is(name):
+            return codebook[name].label
+        case Compare(name, "!=", "none"):
+            return codebook[name].label
+        case Compare(name, "!=", str() as value):
+            return f"{codebook[name].label}: not {value.replace('_', ' ')}"
+        case Compare(name, "==", str() as value):
+            return f"{codebook[name].label}: {value.replace('_', ' ')}"
+        case Compare(name, ">=", value):
+            return f"{codebook[name].label}, at least {value}"
+        case Compare(name, "==", value):
+            return f"{codebook[name].label}: {value}"
+        case Compare(name, sign, value):
+            return f"{codebook[name].label} {sign} {value}"
+        case Not(Is(name)) if codebook[name].negation:
+            return codebook[name].negation
+        case Not(inner):
+            return f"Not: {in_words(inner, codebook)[:1].lower()}{in_words(inner, codebook)[1:]}"
+        case And(Compare(name, ">=", low), Compare(other, "<=", high)) if name == other:
+            return f"{codebook[name].label} {low} to {high}"
+        case And(left, right):
+            return f"{in_words(left, codebook)} and {in_words(right, codebook)}"
+        case Or(left, right):
+            return f"{in_words(left, codebook)} or {in_words(right, codebook)}"
+    raise TypeError(f"{tree!r} is no expression")

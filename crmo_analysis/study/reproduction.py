@@ -1,0 +1,96 @@
+"""What a table of patients gives for a claim, independently of how the table was made."""
+
+from collections.abc import Iterable
+from fractions import Fraction
+
+import pandas as pd
+
+from crmo_analysis.study.claims import Claim
+from crmo_analysis.study.codebook import Codebook
+from crmo_analysis.study.describe import statistic
+from crmo_analysis.study.expressions import evaluate, variables
+from crmo_analysis.study.printed import decimal_text, interval, share_limits
+
+
+def members(tree, table: pd.DataFrame) -> pd.Series:
+    """Return for each patient whether an expression holds; missing values leave it open."""
+    columns = {name: table[name] for name in variables(tree)}
+    for name, column in columns.items():
+        if isinstance(column.dtype, pd.StringDtype):  # whose comparisons know missing values only in this form
+            columns[name] = column.astype(pd.StringDtype("python"))
+    return evaluate(tree, columns, pd.Series(True, index=table.index, dtype="boolean"))
+
+
+def value_of(quantity, table: pd.DataFrame) -> Fraction | None:
+    """Return what a table gives for a claim, or another quantity, exactly; None where nobody is meant.
+
+    Parameters
+    ----------
+    quantity : Claim or Quantity
+        With `statistic, of, patients, group`.
+    table : DataFrame
+        Columns of the codebook with pandas' nullable types; one row a patient.
+    """
+    group = members(quantity.group, table).fillna(False)
+    if quantity.patients is not None:
+        counted = members(quantity.patients, table).fillna(False)
+        return statistic(quantity.statistic, counted[group].astype(int))
+    return statistic(quantity.statistic, table.loc[group, quantity.of].dropna())
+
+
+def agrees(claim: Claim, table: pd.DataFrame, rivals: Iterable = ()) -> bool:
+    """Say whether a table gives what a claim prints."""
+    number, value = claim.number, value_of(claim, table)
+    if claim.statistic == "rank":
+        return all(value >= members(rival, table).fillna(False).sum() for rival in rivals)
+    if value is None:
+        return False
+    if claim.statistic == "value":
+        group = members(claim.group, table).fillna(False)
+        values = table.loc[group, claim.of].dropna()
+        return all(_prints(Fraction(str(value)), claim) for value in (values.min(), values.max()))
+    if claim.statistic == "count" and number.value is None:
+        return value == members(claim.group, table).fillna(False).sum() - number.fewer
+    return _prints(value, claim)
+
+
+def _prints(value: Fraction, claim: Claim) -> bool:
+    number = claim.number
+    match number.relation:
+        case "<":
+            return value < number.value
+        case "<=":
+            return value <= number.value
+        case ">":
+            return value > number.value
+        case ">=":
+            return value >= number.value
+    if claim.statistic in ("count", "sum"):
+        return value == number.value
+    if claim.statistic in ("percent", "fraction"):
+        low, high, is_open = share_limits(number, claim.statistic)
+    else:
+        low, high, is_open = *interval(number), True
+    return low < value < high if is_open else low <= value <= high
+
+
+def reproduce(claims: Iterable[Claim], table: pd.DataFrame, codebook: Codebook) -> pd.DataFrame:
+    """Set printed numbers beside what a table of patients gives.
+
+    Returns
+    -------
+    DataFrame
+        One row a claim: `claim_id, where, statistic, of, among, printed, from_table, agrees`.
+    """
+    rows = []
+    for claim in claims:
+        names = variables(claim.group) | (variables(claim.patients) if claim.patients else {claim.of})
+        if claim.statistic not in ("rank", "date") and names <= set(table.columns):
+            value = value_of(claim, table)
+            digits = claim.number.decimals + 1 if claim.statistic not in ("count", "sum", "min", "max", "value") else 3
+            text = "" if value is None else decimal_text(value, digits)
+            row = [claim.claim_id, claim.where, claim.statistic, claim.of, claim.among, claim.printed]
+            rows.append([*row, text, agrees(claim, table)])
+    return pd.DataFrame(
+        rows, columns=["claim_id", "where", "statistic", "of", "among", "printed", "from_table", "agrees"]
+    )

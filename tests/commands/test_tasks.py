@@ -1,0 +1,143 @@
+"""What pytask is told about each notebook, and what it runs again when something changes."""
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytask
+import pytest
+
+from crmo_analysis.commands import tasks
+from crmo_analysis.execution.parameters import NotebookError
+from crmo_analysis.execution.running import FIGURE_FILES
+
+NOTEBOOKS = Path(__file__).parents[1] / "notebooks"
+
+
+@pytest.fixture
+def project(tmp_path, monkeypatch):
+    """A project with two studies and three notebooks, the last about all studies."""
+    (tmp_path / "notebooks").mkdir()
+    for notebook in NOTEBOOKS.glob("[0-9]*.ipynb"):
+        shutil.copy(notebook, tmp_path / "notebooks")
+    for name in (
+        *("data/codebook.yaml", "data/published/alpha/claims.csv", "data/published/alpha/study.yaml"),
+        *("data/published/beta/claims.csv", "data/cohorts/alpha.csv", "data/cohorts/beta.csv"),
+        *(
+            "crmo_analysis/study/describe.py",
+            "crmo_analysis/commands/cli.py",
+            "requirements.lock",
+            "notebooks/draft.ipynb",
+        ),
+    ):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(name)
+    # The notebooks' own paths are relative to the folder they run in.
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def names(nodes, root):
+    return {node.path.relative_to(root).as_posix() for node in nodes}
+
+
+def build(root):
+    """Run all tasks; return what happened to each."""
+    session = pytask.build(tasks=tasks.project_tasks(root), paths=root, verbose=0, capture="no")
+    return {report.task.base_name: report.outcome.name for report in session.execution_reports}
+
+
+def test_a_notebook_depends_on_its_study_and_on_what_all_share(project):
+    task = tasks.notebook_task(project / "notebooks/10_alpha.ipynb", project)
+    assert names(task.depends_on["inputs"], project) == {
+        "data/codebook.yaml",
+        "data/published/alpha/claims.csv",
+        "data/published/alpha/study.yaml",
+        "data/cohorts/alpha.csv",
+        "crmo_analysis/study/describe.py",
+        "requirements.lock",
+    }
+    assert task.depends_on["notebook"].path == project / "notebooks/10_alpha.ipynb"
+
+
+def test_a_notebook_produces_itself_executed_and_its_figures(project):
+    task = tasks.notebook_task(project / "notebooks/10_alpha.ipynb", project)
+    figures = {f"figures/alpha/points{ending}" for ending in FIGURE_FILES}
+    assert names(task.produces["outputs"], project) == {"results/notebooks/10_alpha.ipynb", *figures}
+
+
+def test_a_notebook_about_no_study_depends_on_all_and_draws_for_the_overview(project):
+    notebook = project / "notebooks/30_fresh.ipynb"
+    notebook.write_text(notebook.read_text().replace('mark = \\"first\\"', 'outputs = [\\"all\\"]'))
+    task = tasks.notebook_task(notebook, project)
+    inputs = names(task.depends_on["inputs"], project)
+    assert {"data/published/alpha/claims.csv", "data/published/beta/claims.csv", "data/cohorts/beta.csv"} <= inputs
+    assert "figures/overview/all.svg" in names(task.produces["outputs"], project)
+
+
+def test_only_notebooks_with_a_number_are_collected(project):
+    assert {path.name: study for path, study in tasks.notebook_studies(project).items()} == {
+        "10_alpha.ipynb": "alpha",
+        "20_beta.ipynb": "beta",
+        "30_fresh.ipynb": "",
+    }
+
+
+def test_a_notebook_that_cannot_be_read_is_named(project):
+    (project / "notebooks/40_broken.ipynb").write_text("{")
+    with pytest.raises(NotebookError, match=r"40_broken\.ipynb is not a notebook"):
+        tasks.project_tasks(project)
+
+
+def test_the_ledger_depends_on_all_claims(project):
+    assert "ledger" not in [task.base_name for task in tasks.project_tasks(project)]
+    (project / "crmo_analysis/display").mkdir()
+    (project / "crmo_analysis/display/frames.py").write_text("")
+    task = next(task for task in tasks.project_tasks(project) if task.base_name == "ledger")
+    assert names(task.produces["outputs"], project) == {"results/ledger.csv", "README.md"}
+    assert {"data/published/alpha/claims.csv", "data/published/beta/claims.csv"} <= names(
+        task.depends_on["inputs"], project
+    )
+
+
+def test_collecting_imports_neither_papermill_nor_pandas():
+    code = "import sys, crmo_analysis.commands.tasks\nprint({'papermill', 'pandas', 'numpy', 'nbformat'} & set(sys.modules))"
+    printed = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    assert printed == "set()\n"
+
+
+def test_what_changed_is_run_and_nothing_else(project):
+    everything = {"10_alpha", "20_beta", "30_fresh"}
+    assert build(project) == dict.fromkeys(everything, "SUCCESS")
+    assert build(project) == dict.fromkeys(everything, "SKIP_UNCHANGED")
+
+    def ran():
+        return {name for name, outcome in build(project).items() if outcome == "SUCCESS"}
+
+    (project / "crmo_analysis/commands/cli.py").write_text("the command line changes no result")
+    assert ran() == set()
+    (project / "data/published/alpha/claims.csv").write_text("one more claim")
+    assert ran() == {"10_alpha", "30_fresh"}
+    figure = project / "figures/alpha/points.csv"
+    content = figure.read_text()
+    figure.write_text("changed by hand")
+    (project / "results/notebooks/20_beta.ipynb").unlink()
+    assert ran() == {"10_alpha", "20_beta"}
+    assert figure.read_text() == content
+    # A file that is gone is compared with nothing, so its absence has to be noticed by itself.
+    (project / "data/published/beta/claims.csv").unlink()
+    assert ran() == {"20_beta", "30_fresh"}
+    assert ran() == set()
+
+
+def test_a_failure_leaves_the_others_running_and_is_tried_again(project):
+    (project / "notebooks/30_fresh.ipynb").unlink()
+    notebook = project / "notebooks/10_alpha.ipynb"
+    good = notebook.read_text()
+    notebook.write_text(good.replace('skip = \\"\\"', 'skip = \\".pdf\\"'))
+    assert build(project) == {"10_alpha": "FAIL", "20_beta": "SUCCESS"}
+    assert build(project) == {"10_alpha": "FAIL", "20_beta": "SKIP_UNCHANGED"}
+    notebook.write_text(good)
+    assert build(project) == {"10_alpha": "SUCCESS", "20_beta": "SKIP_UNCHANGED"}
+    assert not (project / "results/notebooks/10_alpha.failed.ipynb").exists()

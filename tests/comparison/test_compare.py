@@ -1,0 +1,563 @@
+"""A cohort beside published numbers: Newcombe's paper, R, a cohort counted by hand, every shipped cohort, the command.
+
+Values from R come from R 4.2.2 with boot 1.3.28.
+"""
+
+import json
+import math
+
+import numpy as np
+import pandas as pd
+import pytest
+from click.testing import CliRunner
+from scipy import stats
+from statsmodels.stats.proportion import confint_proportions_2indep
+
+from crmo_analysis import files
+from crmo_analysis.commands.cli import main
+from crmo_analysis.comparison import words
+from crmo_analysis.comparison.facts import facts
+from crmo_analysis.comparison.side_by_side import compare
+from crmo_analysis.display import effects
+from crmo_analysis.models.intervals import bootstrap_interval, newcombe_interval, welch_interval
+from crmo_analysis.patients.cohort import read_cohort
+from crmo_analysis.study.claims import read_study, studies
+from crmo_analysis.study.codebook import read_codebook
+from crmo_analysis.study.describe import proportion
+from crmo_analysis.study.reproduction import agrees, value_of
+
+CODEBOOK = read_codebook()
+VALUES = [3.1, 4.7, 2.2, 8.9, 5.0, 6.4, 7.7, 4.1, 9.3, 5.6, 6.0, 12.5]
+
+
+def claim_row(claim_id, statistic, of, among, printed, unit="patients", where="abstract, sentence 2", reading=""):
+    return f'{claim_id},"{where}",own,{statistic},{of},{among},"{printed}",{unit},{reading},'
+
+
+def by_ids(comparison):
+    return comparison.table.set_index("claim_ids")
+
+
+def made_by_hand():
+    """Ten patients: 4 of 9 known have spinal lesions, 2 of these 4 a deformity; pain is known of 3 of the 4."""
+    return pd.DataFrame({
+        "patient": [str(i) for i in range(10)],
+        "spine": pd.array([True, True, True, True, False, False, False, False, False, None], "boolean"),
+        "vertebral_deformity": pd.array([True, True, False, False] + [False] * 6, "boolean"),
+        "back_pain": pd.array([True, True, False, None] + [True] * 6, "boolean"),
+        "presenting_symptom": pd.array(["limping", None] + ["unifocal_pain"] * 8, "string"),
+        "age_onset": pd.array([4, 5, 6, 7, 8, 9, 10, 11, 12, 13], "Float64"),
+        "diagnostic_delay": pd.array([10, 20, 30, None, 1, 1, 1, 1, 1, 1], "Float64"),
+        "esr": pd.array([None] * 10, "Int64"),
+    })  # fmt: skip
+
+
+# ---- intervals
+
+
+@pytest.mark.parametrize(
+    ("counts", "low", "high"),
+    [
+        ((56, 70, 48, 80), 0.0524, 0.3339),
+        ((9, 10, 3, 10), 0.1705, 0.8090),
+        ((6, 7, 2, 7), 0.0582, 0.8062),
+        ((5, 56, 0, 29), -0.0381, 0.1926),
+        ((0, 10, 0, 20), -0.1611, 0.2775),
+        ((0, 10, 0, 10), -0.2775, 0.2775),
+        ((10, 10, 0, 20), 0.6791, 1.0),
+        ((10, 10, 0, 10), 0.6075, 1.0),
+    ],
+)
+def test_newcombe1998_table_ii_method_10(counts, low, high):
+    assert newcombe_interval(*counts) == pytest.approx((low, high), abs=5.1e-5)
+
+
+def test_newcombe_interval_against_statsmodels():
+    expected = confint_proportions_2indep(12, 38, 27, 102, method="newcomb", compare="diff")
+    assert newcombe_interval(12, 38, 27, 102) == pytest.approx(expected, abs=2e-6)
+
+
+def test_newcombe_interval_turns_round_with_its_groups():
+    low, high = newcombe_interval(12, 38, 27, 102)
+    assert newcombe_interval(27, 102, 12, 38) == pytest.approx((-high, -low))
+
+
+@pytest.mark.parametrize(
+    ("x", "n", "low", "high"),
+    [(12, 38, 0.175025338901, 0.486527054406), (27, 102, 0.182243288947, 0.361293567340), (0, 7, 0, 0.409616397225)],
+)
+def test_exact_intervals_against_r(x, n, low, high):
+    # binom.test(12, 38)$conf.int; binom.test(27, 102)$conf.int; binom.test(0, 7)$conf.int
+    p = proportion(x, n)
+    assert (p.exact_low, p.exact_high) == pytest.approx((low, high), abs=1e-6)
+
+
+def test_welch_interval_against_r():
+    # x <- VALUES; y <- as.vector(scale(seq(1, 15)^1.5)) * 4.2 + 9.1; t.test(x, y)
+    low, high, p = welch_interval(np.mean(VALUES), np.std(VALUES, ddof=1), 12, 9.1, 4.2, 15)
+    assert (low, high, p) == pytest.approx((-5.6345143148831, 0.0178476482164, 0.051353697216), abs=1e-9)
+
+
+def test_welch_interval_needs_a_spread():
+    assert all(math.isnan(value) for value in welch_interval(3, 0, 5, 4, 0, 6))
+
+
+def test_bootstrap_intervals_against_r():
+    # library(boot); set.seed(1); boot.ci(boot(x, function(d, i) mean(d[i]), 200000), type = "bca")
+    low, high, method = bootstrap_interval(VALUES, "mean", resamples=100_000)
+    assert (low, high) == pytest.approx((4.908, 8.092), abs=0.04)
+    assert method == "BCa bootstrap interval, 100000 resamples"
+    # boot.ci(boot(x, function(d, i) median(d[i]), 200000), type = "perc")
+    low, high, method = bootstrap_interval(VALUES, "median", resamples=100_000)
+    assert (low, high) == pytest.approx((4.4, 8.3))
+    assert method == "percentile bootstrap interval, 100000 resamples"
+
+
+def test_bootstrap_interval_against_scipy():
+    expected = stats.bootstrap((VALUES,), np.mean, n_resamples=50_000, rng=1).confidence_interval
+    assert bootstrap_interval(VALUES, "mean", resamples=50_000)[:2] == pytest.approx(tuple(expected), abs=0.04)
+
+
+def test_bootstrap_interval_does_not_depend_on_the_order_of_patients():
+    assert bootstrap_interval(VALUES, "mean") == bootstrap_interval(VALUES[::-1], "mean")
+
+
+@pytest.mark.parametrize(
+    ("values", "why"), [([1, 2] * 4, "fewer than 10 patients"), ([3] * 12, "all values are equal")]
+)
+def test_there_is_no_bootstrap_interval_of_few_or_equal_values(values, why):
+    low, high, method = bootstrap_interval(values, "median")
+    assert math.isnan(low)
+    assert math.isnan(high)
+    assert why in method
+
+
+# ---- what a study prints
+
+
+def read_small(write_study, *rows):
+    return read_study("small", write_study(*rows))
+
+
+def test_a_count_and_its_percentage_are_one_fact(write_study):
+    found, _ = facts(read_small(write_study), CODEBOOK)
+    (fact,) = found
+    assert [claim.claim_id for claim in fact.claims] == ["spine.n", "spine.percent"]
+    assert (fact.printed["x"], fact.n) == (8, 20)
+
+
+def test_numbers_that_disagree_stay_apart(write_study):
+    rows = (
+        claim_row("spine.again", "count", "spine", "", "9"),
+        claim_row("spine.wrong", "percent", "spine", "", "41.3", "%"),
+        claim_row("spine.other", "percent", "spine", "", "45", "%"),
+    )
+    found, refused = facts(read_small(write_study, *rows), CODEBOOK)
+    assert [[claim.claim_id for claim in fact.claims] for fact in found] == [
+        ["spine.n", "spine.percent"],
+        ["spine.again", "spine.other"],
+    ]
+    assert refused["spine.wrong"] == "no number of the group can be printed so"
+
+
+def test_a_percentage_alone_gives_a_number_only_where_one_fits(write_study):
+    rows = (
+        claim_row("male.percent", "percent", "male", "", "35.0", "%"),
+        claim_row("femur.percent", "percent", "femur", "vertebral_deformity", "50", "%"),
+    )
+    found, refused = facts(read_small(write_study, *rows), CODEBOOK)
+    assert (found[1].printed["x"], found[1].n, found[1].note) == (7, 20, "x from the printed percentage")
+    assert refused["femur.percent"] == "size of the group is not printed"
+    found, refused = facts(read_study("hospach_2010"), CODEBOOK)
+    assert found[0].printed["x"] == 27  # of 102, 26 % can be 26 as well; the count decides
+
+
+def test_a_median_takes_the_range_that_stands_beside_it(write_study):
+    delay = {"of": "diagnostic_delay", "among": "", "unit": "months"}
+    rows = (
+        claim_row("a.median", "median", printed="12", **delay),
+        claim_row("a.min", "min", printed="1", **delay),
+        claim_row("a.max", "max", printed="40", **delay),
+        claim_row("b.median", "median", printed="15", where="table", **delay),
+        claim_row("c.median", "median", printed="12.0", where="discussion", **delay),
+        claim_row("c.mean", "mean", printed="14", where="discussion", **delay),
+        claim_row("d.min", "min", "age_onset", "", "2", "years"),
+    )
+    found, _ = facts(read_small(write_study, *rows), CODEBOOK)
+    said = {(fact.statistic, tuple(claim.claim_id for claim in fact.claims)): fact.printed for fact in found[1:]}
+    assert said == {
+        ("median", ("a.median", "a.min", "a.max", "c.median")): {"median": 12, "min": 1, "max": 40},
+        ("mean", ("c.mean",)): {"mean": 14, "min": 1, "max": 40},
+        ("median", ("b.median",)): {"median": 15},
+        ("range", ("d.min",)): {"min": 2},
+    }
+
+
+def test_readings_that_cannot_stand_are_not_compared_with():
+    table = by_ids(compare(read_cohort(files.COHORTS / "sag_2019.csv").patients, [read_study("sag_2019")], CODEBOOK))
+    assert table.loc["sag.treatments.anti_tnf", ["of", "reading"]].tolist() == ["etanercept", "switched:etanercept"]
+
+
+# ---- a cohort counted by hand
+
+
+def test_a_cohort_counted_by_hand(write_study):
+    rows = (
+        claim_row("deformity", "count", "vertebral_deformity", "spine", "2"),
+        claim_row("pain", "count", "back_pain", "spine", "6"),
+        claim_row("limping", "count", "presenting_symptom == limping", "", "1"),
+        claim_row("not_limping", "count", "presenting_symptom != limping", "", "19"),
+        claim_row("age.mean", "mean", "age_onset", "", "9.5", "years"),
+        claim_row("age.sd", "sd", "age_onset", "", "3.0", "years"),
+        claim_row("delay", "median", "diagnostic_delay", "spine", "12", "months"),
+    )
+    table, before = made_by_hand(), made_by_hand()
+    found = compare(table, [read_small(write_study, *rows)], CODEBOOK, smallest=0, p_values=True)
+    pd.testing.assert_frame_equal(table, before)
+    rows = by_ids(found)
+    counted = rows[["cohort_x", "cohort_n", "excluded", "published_x", "published_n"]]
+    assert counted.loc["spine.n spine.percent"].tolist() == [4, 9, 1, 8, 20]
+    assert counted.loc["deformity"].tolist() == [2, 4, 1, 2, 8]
+    assert counted.loc["pain"].tolist() == [2, 3, 2, 6, 8]
+    assert counted.loc["limping"].tolist() == [1, 9, 1, 1, 20]
+    assert counted.loc["not_limping"].tolist() == [8, 9, 1, 19, 20]
+    spine = rows.loc["spine.n spine.percent"]
+    assert spine["difference"] == pytest.approx(4 / 9 - 8 / 20, abs=1e-6)
+    assert spine[["difference_low", "difference_high"]].tolist() == pytest.approx(
+        newcombe_interval(4, 9, 8, 20), abs=1e-6
+    )
+    assert spine["p"] == pytest.approx(stats.fisher_exact([[4, 5], [8, 12]]).pvalue, rel=1e-5)
+    age = rows.loc["age.mean age.sd"]
+    assert age[["cohort", "cohort_n", "cohort_min", "cohort_max", "published_sd"]].tolist() == [8.5, 10, 4, 13, 3]
+    assert age["cohort_sd"] == pytest.approx(np.std(np.arange(4, 14), ddof=1), abs=1e-6)
+    assert age["difference"] == -1
+    assert age["difference_low"] == pytest.approx(welch_interval(8.5, np.std(np.arange(10), ddof=1), 10, 9.5, 3, 20)[0])
+    assert age["cohort_low"] < 8.5 < age["cohort_high"]
+    delay = rows.loc["delay"]
+    assert delay[["cohort", "cohort_n", "excluded", "difference"]].tolist() == [20, 3, 2, 8]
+    assert delay[["cohort_low", "difference_low", "p"]].isna().all()
+    assert "fewer than 10 patients" in delay["method"]
+
+
+def test_p_values_are_only_there_when_asked_for_and_holm_counts_all_rows(write_study):
+    study = read_small(
+        write_study, claim_row("male", "count", "male", "", "4"), claim_row("femur", "count", "femur", "", "1")
+    )
+    table = pd.DataFrame({name: pd.array([True] * 8 + [False] * 4, "boolean") for name in ("spine", "male", "femur")})
+    assert not {"p", "p_holm"} & set(compare(table, [study], CODEBOOK, smallest=0).table)
+    found = compare(table, [study], CODEBOOK, smallest=0, p_values=True).table
+    # p.adjust(c(fisher.test(...)$p.value, ...), "holm")
+    p = sorted(found["p"])
+    expected = np.minimum(np.maximum.accumulate([3 * p[0], 2 * p[1], p[2]]), 1)
+    assert sorted(found["p_holm"]) == pytest.approx(list(expected), rel=1e-5)
+    assert found["method"].str.contains("Fisher").all()
+
+
+def test_the_order_of_patients_does_not_matter():
+    table = read_cohort(files.COHORTS / "sag_2019.csv").patients
+    one = compare(table, [read_study("sag_2019")], CODEBOOK)
+    other = compare(table.sample(frac=1, random_state=2).reset_index(drop=True), [read_study("sag_2019")], CODEBOOK)
+    pd.testing.assert_frame_equal(one.table, other.table)
+
+
+def test_types_other_than_nullable_ones_keep_what_is_missing(write_study):
+    row = claim_row("limping", "count", "presenting_symptom != limping", "", "19")
+    table = made_by_hand()[["spine", "presenting_symptom"]]
+    plain = table.astype(object).where(table.notna(), None).astype({"presenting_symptom": "category"})
+    study = read_small(write_study, row)
+    one, other = (compare(frame, [study], CODEBOOK, smallest=0).table for frame in (table, plain))
+    pd.testing.assert_frame_equal(one, other)
+
+
+# ---- nothing is left out
+
+
+@pytest.mark.parametrize("cohort", studies())
+def test_every_claim_is_in_one_of_the_tables_once(cohort):
+    table = read_cohort(files.COHORTS / f"{cohort}.csv").patients
+    found = compare(table, [read_study(study) for study in studies()], CODEBOOK)
+    listed = [*" ".join(found.table["claim_ids"]).split(), *found.not_compared["claim_id"]]
+    assert len(listed) == len(set(listed))
+    assert set(listed) == {claim.claim_id for study in studies() for claim in read_study(study).claims}
+    assert (found.not_compared["reason"] != "").all()
+    assert (found.not_compared.loc[found.not_compared["about"] != "own", "reason"].str.contains("quotes")).all()
+
+
+def test_what_a_cohort_lacks_is_named(write_study):
+    study = read_small(write_study, claim_row("esr", "median", "esr", "spine", "20", "mm/hour"))
+    found = compare(made_by_hand()[["patient", "back_pain"]], [study], CODEBOOK)
+    assert found.table.empty
+    reasons = found.not_compared.set_index("claim_id")["reason"]
+    assert reasons["spine.n"] == "the cohort lacks spine"
+    assert reasons["esr"] == "the cohort lacks spine, esr"
+    assert reasons["n"] == "size of a group"
+
+
+def test_a_variable_that_is_known_of_nobody(write_study):
+    study = read_small(write_study, claim_row("esr", "median", "esr", "", "20", "mm/hour"))
+    found = compare(made_by_hand(), [study], CODEBOOK)
+    assert found.not_compared.set_index("claim_id")["reason"]["esr"] == "known of nobody in the cohort"
+
+
+@pytest.mark.parametrize("study", [study for study in studies() if study != "menashe_2022"])
+def test_a_shipped_cohort_gives_the_numbers_of_its_own_study(study):
+    table = read_cohort(files.COHORTS / f"{study}.csv").patients
+    found = compare(table, [read_study(study)], CODEBOOK).table
+    assert (found["withheld"] == "").all()
+    claims = {claim.claim_id: claim for claim in read_study(study).claims if not claim.reading}
+    for row in found.to_dict("records"):
+        for claim in (claims[claim_id] for claim_id in row["claim_ids"].split() if claim_id in claims):
+            if claim.statistic in ("min", "max"):
+                assert row[f"cohort_{claim.statistic}"] == float(value_of(claim, table))
+        held = [agrees(claims[claim_id], table) for claim_id in row["claim_ids"].split() if claim_id in claims]
+        if held and all(held) and row["statistic"] != "mean":  # a mean is printed rounded
+            assert row["statistic"] == "range" or row["difference"] == 0
+    apart = found[(found["difference"].fillna(0) != 0) & (found["statistic"] != "mean")]
+    expected = (
+        {"sag.abstract.age_diagnosis.median", "sag.results.jansson.uncertain.biopsy"} if "sag" in study else set()
+    )
+    assert {row.split()[0] for row in apart["claim_ids"]} == expected
+
+
+# ---- disclosure
+
+
+def protected(spine, symptoms, smallest=5, **columns):
+    return pd.DataFrame({
+        "spine": pd.array(spine, "boolean"), "presenting_symptom": pd.array(symptoms, "string"),
+        "age_onset": pd.array(range(1, len(spine) + 1), "Float64") * 0.5, **columns,
+    })  # fmt: skip
+
+
+def disclosing(write_study):
+    symptoms = [
+        claim_row(name, "count", f"presenting_symptom == {name}", "", "5")
+        for name in ("limping", "unifocal_pain", "multifocal_pain")
+    ]
+    age = [claim_row(f"age.{name}", name, "age_onset", "", "6", "years") for name in ("median", "min")]
+    inside = claim_row("age.spine", "median", "age_onset", "spine", "6", "years")
+    return read_small(
+        write_study, *symptoms, *age, inside, claim_row("delay", "max", "diagnostic_delay", "", "6", "months")
+    )
+
+
+def test_small_counts_are_withheld_with_those_that_would_give_them_away(write_study):
+    symptoms = ["limping"] * 3 + ["unifocal_pain"] * 10 + ["multifocal_pain"] * 12
+    delay = {"diagnostic_delay": pd.array(range(25), "Float64")}
+    table = protected([True] * 21 + [False] * 4, symptoms, **delay)
+    rows = by_ids(compare(table, [disclosing(write_study)], CODEBOOK))
+    assert rows["withheld"].to_dict() == {
+        "spine.n spine.percent": "fewer than 5, or all but as few",
+        "limping": "fewer than 5, or all but as few",
+        "unifocal_pain": "beside counts of fewer than 5",
+        "multifocal_pain": "beside counts of fewer than 5",
+        "age.median age.min": "",
+        "age.spine": "fewer than 5, or all but as few",  # all but four: its n would tell how many are outside
+        "delay": "extremes are not shown",
+    }
+    own = [name for name in rows if name.startswith(("cohort", "difference"))] + ["excluded"]
+    hidden = rows["withheld"] != ""
+    assert rows.loc[hidden, own].isna().all(axis=None)
+    assert rows.loc[~hidden, ["cohort_min", "cohort_max"]].isna().all(axis=None)
+    assert rows.loc["age.median age.min", "cohort_n"] == 25
+    shown = compare(table, [disclosing(write_study)], CODEBOOK, smallest=0).table
+    assert (shown["withheld"] == "").all()
+    assert shown["cohort_n"].notna().all()
+
+
+@pytest.mark.parametrize(("more", "shown"), [(3, False), (5, True)])
+def test_counts_of_nearly_the_same_patients_are_not_both_shown(write_study, more, shown):
+    rows = [claim_row("spine", "count", "spine", "", "5"), claim_row("femur", "count", "femur", "", "5")]
+    rows.append(claim_row("either", "count", "spine | femur", "", "5"))
+    spine = pd.array([True] * 12 + [False] * 28, "boolean")
+    femur = pd.array([True] * 6 + [False] * 6 + [True] * more + [False] * (28 - more), "boolean")
+    table = protected(spine, ["limping"] * 40, femur=femur)
+    found = by_ids(compare(table, [read_small(write_study, *rows)], CODEBOOK))
+    assert found.loc["either", "cohort_x"] == 12 + more
+    assert (found.loc["spine", "withheld"] == "") is shown  # beside the count of either it tells of so many more
+    assert pd.isna(found.loc["spine", "cohort_x"]) is not shown
+    unknown = table.assign(femur=femur.copy())
+    unknown.loc[spine.size - 3 :, "femur"] = pd.NA
+    assert by_ids(compare(unknown, [read_small(write_study, *rows)], CODEBOOK)).loc["either", "withheld"] == ""
+
+
+def test_counts_that_leave_a_few_over_are_not_all_shown(write_study):
+    rows = [claim_row(name, "count", f"presenting_symptom == {name}", "", "5") for name in ("limping", "unifocal_pain")]
+    rows[1:] = [claim_row("not_limping", "count", "~(presenting_symptom == limping) & ~spine", "", "5")]
+    spine = [True] * 2 + [False] * 38  # who neither limps nor is counted in the second row
+    table = protected(spine, ["unifocal_pain"] * 20 + ["limping"] * 20)
+    found = by_ids(compare(table, [read_small(write_study, *rows)], CODEBOOK))
+    assert (found["withheld"] != "").sum() >= 1
+
+
+def test_shares_of_nearly_the_same_known_patients_are_not_both_shown(write_study):
+    rows = [claim_row("femur.n", "count", "femur", "", "7")]
+    rows += [claim_row(name, "count", "vertebral_deformity", name, "3") for name in ("spine", "femur")]
+    table = protected([True] * 30 + [False] * 10, ["limping"] * 40)
+    table["femur"] = pd.array([True] * 20 + [False] * 20, "boolean")
+    # Known of all with the femur, and of one more with the spine: beside each other the shares tell of this one.
+    table["vertebral_deformity"] = pd.array([True, False] * 10 + [False] + [None] * 9 + [False] * 10, "boolean")
+    found = by_ids(compare(table, [read_small(write_study, *rows)], CODEBOOK))
+    assert found["withheld"].map(bool).to_dict() == {
+        "spine.n spine.percent": False, "femur.n": False, "spine": False, "femur": True,
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(("n", "median", "interval"), [(9, False, False), (11, True, False), (40, True, True)])
+def test_a_median_and_its_interval_have_enough_patients_on_each_side(write_study, n, median, interval):
+    table = protected([True] * n, ["limping"] * n)
+    row = by_ids(compare(table, [disclosing(write_study)], CODEBOOK)).loc["age.median age.min"]
+    assert (row["withheld"] == "") is median
+    assert pd.notna(row["cohort"]) is median
+    assert pd.notna(row["cohort_low"]) is interval
+
+
+def test_counts_of_nobody_and_of_five_are_shown(write_study):
+    table = protected([True] * 5 + [False] * 20, ["unifocal_pain"] * 25)
+    rows = by_ids(compare(table, [disclosing(write_study)], CODEBOOK))
+    assert rows.loc[["spine.n spine.percent", "limping", "unifocal_pain"], "cohort_x"].tolist() == [5, 0, 25]
+
+
+@pytest.mark.parametrize(("made", "shown"), [([True] * 25, True), ([True] * 24 + [False], False)])
+def test_only_tables_without_a_patient_are_exempt(write_study, made, shown):
+    table = protected([True] * 3 + [False] * 22, ["limping"] * 25, reconstructed=pd.array(made, "boolean"))
+    rows = by_ids(compare(table, [disclosing(write_study)], CODEBOOK))
+    assert (rows.loc["spine.n spine.percent", "withheld"] == "") is shown
+
+
+# ---- for readers
+
+
+def test_sentences_say_both_sides_and_the_difference(write_study):
+    rows = (
+        claim_row("age.mean", "mean", "age_onset", "", "9.5", "years"),
+        claim_row("age.sd", "sd", "age_onset", "", "3.0", "years"),
+        claim_row("delay", "median", "diagnostic_delay", "spine", "12", "months"),
+    )
+    study = read_small(write_study, *rows)
+    found = words.sentences(compare(made_by_hand(), [study], CODEBOOK, smallest=0))
+    assert found[0] == (
+        "Spinal involvement: 4/9 (44.4 %, 95 % interval 13.7–78.8) in this cohort against 8/20 (40.0 %, 95 % interval "
+        "19.1–63.9) in Small; difference 4.4 percentage points (-28.9 to 38.5)."
+    )
+    assert found[1].startswith("Age at onset: mean 8.5 years (SD 3.03, range 4 to 13, n 10, 95 % interval ")
+    assert "against mean 9.5 years (SD 3, n 20) in Small; difference -1 years (-3.46 to 1.46)." in found[1]
+    assert found[2] == (
+        "Diagnostic delay (among: Spinal involvement): median 20 months (range 10 to 30, n 3) in this cohort against "
+        "median 12 months (n 8) in Small; difference 8 months."
+    )
+    assert words.sentences(compare(made_by_hand(), [study], CODEBOOK))[0] == (
+        "Spinal involvement: 8/20 (40.0 %, 95 % interval 19.1–63.9) in Small; in this cohort not shown "
+        "(fewer than 5, or all but as few)."
+    )
+
+
+def test_a_dumbbell_has_both_sides_and_leaves_out_what_is_withheld():
+    table = read_cohort(files.COHORTS / "bicetre.csv").patients
+    found = compare(table.drop(columns="reconstructed"), [read_study("bicetre")], CODEBOOK)
+    rows = words.dumbbell_rows(found)
+    assert list(rows) == list(effects.DUMBBELL)
+    assert rows["published"].notna().all()
+    assert (rows["cohort"].isna() == (rows["cohort_text"] == "–")).all()
+    assert rows["cohort"].isna().any()
+    figure = effects.dumbbell(rows, "Title", "subtitle")
+    texts = [text.get_text() for text in figure.axes[0].texts]
+    assert {"published", "cohort", "difference", "Bicêtre", "13/30"} <= set(texts)
+
+
+# ---- the command
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.fixture
+def own(folder):
+    """A cohort of thirty: 12 with spinal lesions, of whom 6 have back pain and 3 a deformity."""
+    lines = ["patient,spine,back_pain,vertebral_deformity,male,note"]
+    for i in range(30):
+        lines.append(f"{i},{i < 12},{i < 6},{i < 3},{i % 2 == 0},x".replace("True", "yes").replace("False", "no"))
+    (folder / "own.csv").write_text("\n".join(lines) + "\n")
+    return "own.csv"
+
+
+def crmo(*words):
+    return CliRunner().invoke(main, [str(word) for word in words])
+
+
+def test_command_prints_a_table_sentences_and_what_was_not_compared(own):
+    done = crmo("compare", own, "hospach_2010")
+    assert done.exit_code == 0, done.output
+    assert "27/102, 26.5 % (18.2–36.1)" in done.output
+    assert "Spinal involvement: 12/30 (40.0 %" in done.output
+    assert "not compared: 2 claims: a total, which grows with the number of patients" in done.output
+    assert ": about variables that the cohort lacks: kyphoscoliosis, " in done.output
+    assert "note: counts of fewer than 5" in done.output
+    assert "3/12" not in done.output
+
+
+def test_command_shows_small_counts_and_p_values_when_asked(own):
+    done = crmo("compare", own, "hospach_2010", "--show-small", "--p-values")
+    assert "3/12" in done.output
+    assert "note: small counts and extremes are shown, as asked for" in done.output
+    assert "Holm P" in done.output
+
+
+def test_command_prints_csv_and_json_with_every_claim(own):
+    ids = {claim.claim_id for claim in read_study("hospach_2010").claims}
+    done = crmo("compare", own, "hospach_2010", "--format", "csv")
+    lines = pd.read_csv(pd.io.common.StringIO(done.stdout), dtype=str)
+    assert set(" ".join(lines["claim_ids"]).split()) == ids
+    done = json.loads(crmo("compare", own, "hospach_2010", "--format", "json").stdout)
+    listed = [row["claim_ids"] for row in done["compared"]] + [row["claim_id"] for row in done["not_compared"]]
+    assert set(" ".join(listed).split()) == ids
+    assert done["smallest"] == 5
+
+
+def test_command_writes_the_same_files_again(own, folder):
+    done = crmo("compare", own, "hospach_2010", "--out", "out")
+    assert done.exit_code == 0, done.output
+    names = ["comparison.csv", "comparison.md"]
+    names += [f"dumbbell.{ending}" for ending in ("csv", "json", "pdf", "png", "svg")] + ["not_compared.csv"]
+    assert sorted(path.name for path in (folder / "out").iterdir()) == names
+    before = {path.name: path.read_bytes() for path in (folder / "out").iterdir()}
+    (folder / "out" / "dumbbell_2.svg").write_text("of an earlier run, which showed small counts")
+    crmo("compare", own, "hospach_2010", "--out", "out")
+    assert {path.name: path.read_bytes() for path in (folder / "out").iterdir()} == before
+    text = (folder / "out" / "comparison.md").read_text(encoding="utf-8")
+    assert text.startswith("# own.csv beside published series\n\n30 patients.\n")
+    assert json.loads(before["dumbbell.json"])["source"] == "user data"
+
+
+def test_command_says_that_a_table_was_made_from_the_study():
+    done = crmo("compare", files.COHORTS / "hospach_2010.csv", "hospach_2010")
+    assert (
+        "hospach_2010.csv was made from the numbers of hospach_2010: agreement with that study says nothing"
+        in done.output
+    )
+    assert "fewer than 5" not in done.output
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["none.csv"], "none.csv: there is no such file"),
+        (["own.csv", "hospach"], "there is no study 'hospach'. Did you mean hospach_2010?"),
+        (["own.csv", "menashe_2022"], "no claim of these studies can be compared"),
+        (["own.csv", "--map", "none.yaml"], "none.yaml: there is no such mapping file"),
+        (["own.csv", "--confidence", "95"], "--confidence is 95, expected a number between 0 and 1"),
+        (["wrong.csv"], "spine"),
+        (["other.csv", "hospach_2010"], "about variables that the cohort lacks: spine, "),
+        (["own.csv", "--out", "own.csv"], "is a file"),
+    ],
+)
+def test_command_explains_what_is_wrong(own, folder, words, message):
+    (folder / "wrong.csv").write_text("patient,spine\n1,perhaps\n")
+    (folder / "other.csv").write_text("patient,chaq\n1,0.5\n2,1\n")
+    done = crmo("compare", *words)
+    assert done.exit_code == 2
+    assert message in done.output
+    assert "Traceback" not in done.output

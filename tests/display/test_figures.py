@@ -1,0 +1,247 @@
+"""Figures: files whose bytes do not change, text that fits, colours that can be told apart."""
+
+import itertools
+import json
+import re
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from crmo_analysis import files
+from crmo_analysis.display import canvas, figures, frames
+
+SHARES = frames.shares([("Group", "Pain resolved", 7, 7), ("Group", "Fever <&> $x_1$", 9, 13), ("Other", "None", 0, 5)])
+
+
+def drawn():
+    return figures.proportion_intervals(SHARES, "A title", "a subtitle")
+
+
+def test_a_figure_leaves_five_files_whose_bytes_are_the_same_again(tmp_path):
+    contents = []
+    for folder in ("one", "two"):
+        canvas.save(drawn(), tmp_path / folder / "name", "x\n1\n", "A caption.", "An alternative text.", "published")
+        files = sorted((tmp_path / folder).iterdir())
+        assert [path.suffix for path in files] == [".csv", ".json", ".pdf", ".png", ".svg"]
+        contents.append([path.read_bytes() for path in files])
+    assert contents[0] == contents[1]
+    notes = json.loads((tmp_path / "one" / "name.json").read_text())
+    assert notes == {"caption": "A caption.", "alt": "An alternative text.", "source": "published"}
+    text = (tmp_path / "one" / "name.svg").read_text() + (tmp_path / "one" / "name.pdf").read_bytes().decode("latin-1")
+    assert not re.search(r"20\d\d-\d\d-\d\d|CreationDate|D:20\d\d", text)
+
+
+def test_text_that_runs_over_the_edge_is_refused_and_nothing_is_written(tmp_path):
+    figure = figures.proportion_intervals(SHARES.assign(label="Alabelfartoolongforitsfigure" * 3), "A title", "")
+    with pytest.raises(ValueError, match="runs over the edge of the figure"):
+        canvas.save(figure, tmp_path / "name", "", "", "", "published")
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_long_title_is_set_smaller_and_labels_are_broken(tmp_path):
+    title = "A title that is too long for the width of a figure at its usual size, as titles made of labels can be"
+    canvas.save(figures.proportion_intervals(SHARES, title, ""), tmp_path / "name", "", "", "", "published")
+    labels, wide = canvas.fitted_labels(["Diameter of the largest lesion of all lesions", "Short", "", "x" * 200], 30)
+    assert labels[0].count("\n") >= 1
+    assert labels[1:3] == ["Short", ""]
+    assert labels[3].endswith("…")
+    assert wide <= 30
+
+
+def test_fonts_are_embedded_and_at_least_6_points(tmp_path):
+    canvas.save(drawn(), tmp_path / "name", "", "", "", "published")
+    pdf = (tmp_path / "name.pdf").read_bytes()
+    assert b"/FontFile2" in pdf
+    assert b"/Type3" not in pdf
+    sizes = [text.get_fontsize() for text in drawn().findobj(figures.mpl.text.Text) if text.get_text().strip()]
+    assert min(sizes) >= 6
+
+
+# Machado et al. 2009, deuteranopia, severity 1.0, on linear RGB.
+DEUTERANOPIA = np.array(
+    [[0.367322, 0.860646, -0.227968], [0.280085, 0.672501, 0.047413], [-0.011820, 0.042940, 0.968881]]
+)
+
+
+def _lab(colour, matrix=None):
+    rgb = np.array([int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)])
+    linear = np.where(rgb <= 0.04045, rgb / 12.92, ((rgb + 0.055) / 1.055) ** 2.4)
+    if matrix is not None:
+        linear = np.clip(matrix @ linear, 0, 1)
+    xyz = np.array([[0.4124, 0.3576, 0.1805], [0.2126, 0.7152, 0.0722], [0.0193, 0.1192, 0.9505]]) @ linear
+    f = np.cbrt(np.maximum(xyz / [0.9505, 1, 1.089], 0.008856))
+    return np.array([116 * f[1] - 16, 500 * (f[0] - f[1]), 200 * (f[1] - f[2])])
+
+
+def test_verdicts_can_be_told_apart_by_colour_or_sign():
+    for one, other in itertools.combinations(canvas.VERDICT_COLOURS, 2):
+        pair = [canvas.VERDICT_COLOURS[name] for name in (one, other)]
+        for matrix in (None, DEUTERANOPIA):
+            distance = np.linalg.norm(_lab(pair[0], matrix) - _lab(pair[1], matrix))
+            signs_differ = canvas.VERDICT_SIGNS[one] != canvas.VERDICT_SIGNS[other]
+            assert distance > 20 or (signs_differ and distance > 8), (one, other, distance)
+        if canvas.VERDICT_SIGNS[one] == canvas.VERDICT_SIGNS[other]:
+            assert abs(_lab(pair[0])[0] - _lab(pair[1])[0]) > 20  # lightness alone, as in grey
+
+
+COMMITTED = sorted(files.FIGURES.glob("*/*.json"))
+
+
+@pytest.mark.parametrize("path", COMMITTED, ids=lambda path: f"{path.parent.name}-{path.stem}")
+def test_committed_figures_are_whole(path):
+    notes = json.loads(path.read_text(encoding="utf-8"))
+    assert len(notes["alt"]) > 40
+    assert len(notes["caption"]) > 40
+    assert notes["source"] in ("published", "derived from published numbers", *canvas.WATERMARKS)
+    assert not pd.read_csv(path.with_suffix(".csv")).empty
+    for ending in (".svg", ".pdf", ".png"):
+        assert path.with_suffix(ending).stat().st_size > 1000
+
+
+def test_every_study_has_at_least_two_figures():
+    counts = pd.Series([path.parent.name for path in COMMITTED]).value_counts()
+    assert set(counts.index) >= {"overview", "simm_2008", "hospach_2010", "bicetre", "menashe_2022", "sag_2019"}
+    assert counts.min() >= 2
+
+
+# Figures for the page of a journal.
+
+
+@pytest.fixture
+def page():
+    """Draw for a page of another width, without titles; afterwards for the usual one again."""
+    yield lambda width: canvas.use_page(canvas.Page(width=width, titles=False))
+    canvas.use_page()
+
+
+CURVES = pd.DataFrame(
+    {"n": [10, 100] * 4, "power": [0.1, 0.4, 0.2, 0.6, 0.3, 0.8, 0.4, 1.0], "truth": list("aabbccdd")}
+)
+PAIRS = pd.DataFrame(
+    {"first": ["Raised erythrocyte sedimentation rate (10)", "A"], "second": ["Raised C-reactive protein (8)", "B"]}
+).assign(lower=[2, 4], upper=[6, 4], n=[8, 8], is_proved=True)
+LEDGER = pd.DataFrame(
+    {"study": ["one"] * 60 + ["another"] * 9, "verdict": [*canvas.VERDICT_COLOURS, *["matches"] * 64]}
+)
+BOARD = pd.DataFrame(
+    {"study": ["One", "Another"], "claims": [60, 9], "matches": [40, 5], "differs": [2, 1], "conflicts": [8, 1]}
+).assign(ambiguous=[5, 1], stated=[5, 1])
+PARTS = pd.DataFrame(
+    {"label": ["Pamidronate", "NSAIDs"], "one": [3, 4], "two": [2, 2], "three": [1, 0], "four": [2, 2]}
+)
+PART_COLOURS = dict(zip(PARTS.columns[1:], (canvas.PURPLE, canvas.ORANGE, canvas.SKY, canvas.FAINT), strict=True))
+ROUNDED = pd.DataFrame(
+    {"x_of_n": ["1/3", "2/3", "1/8", "1/6"], "exact": [33.3, 66.7, 12.5, 16.7], "printed": [33, 67, 13, 9]}
+)
+ROUNDED = ROUNDED.assign(difference=[0.0, 0.1, -0.1, 0.2], rule=["half_up", "up", "down", ""])
+RANGES = pd.DataFrame(
+    {"label": ["Dose", "Infusions"], "low": [1, 3], "high": [2, 9], "unit": "mg", "source": ["printed", "derived"]}
+)
+DRAWINGS = {
+    "intervals": lambda: figures.proportion_intervals(SHARES, "T", "s"),
+    "curves": lambda: figures.curves(CURVES, "n", "power", "truth", "T", "s", "patients", "power")[0],
+    "bounds": lambda: figures.bounds(PAIRS, "T", "s"),
+    "verdict map": lambda: figures.verdict_map(LEDGER, {"one": "One", "another": "Another"}, "T", "s"),
+    "verdict bars": lambda: figures.verdict_bars(BOARD, "T", "s"),
+    "parts": lambda: figures.stacked_parts(PARTS, PART_COLOURS, "label", "T", "s", "patients"),
+    "rounding": lambda: figures.rounding_differences(ROUNDED, "T", "s"),
+    "ranges": lambda: figures.ranges(RANGES, "T", "s"),
+}
+
+
+@pytest.mark.parametrize("width", [84, 120, 190])
+@pytest.mark.parametrize("name", DRAWINGS)
+def test_every_kind_of_figure_fits_every_page(page, name, width):
+    page(width)
+    figure = DRAWINGS[name]()
+    files = canvas.rendered(figure, "x\n1\n", "A caption.", "An alternative text.", "simulated")
+    assert figure.get_figwidth() * 25.4 == pytest.approx(width)
+    assert json.loads(files[".json"])["title"] == "T\ns"
+    box = re.search(rb"/MediaBox \[ 0 0 ([\d.]+)", files[".pdf"])
+    assert float(box[1]) / 72 * 25.4 == pytest.approx(width, abs=0.01)
+
+
+def test_without_titles_a_figure_is_less_high_and_its_axes_are_not(page):
+    usual = drawn()
+    page(canvas.WIDTH)
+    bare = drawn()
+    assert canvas.height_of(usual) - canvas.height_of(bare) == pytest.approx(12)
+    heights = [figure.axes[0].get_position().height * canvas.height_of(figure) for figure in (usual, bare)]
+    assert heights[0] == pytest.approx(heights[1])
+
+
+@pytest.mark.parametrize(
+    ("label", "message"),
+    [
+        ("שלום", "runs from right to left"),
+        ("病人", "a character that the font lacks"),
+        ("Antidisestablishmentarianism" * 3, "runs over the edge"),
+    ],
+)
+def test_a_label_that_cannot_be_drawn_is_refused(page, label, message):
+    page(89)
+    with pytest.raises(canvas.UnfitError, match=message):
+        canvas.rendered(figures.proportion_intervals(SHARES.assign(label=label), "T", ""), "", "", "", "published")
+
+
+def test_labels_that_run_into_each_other_are_refused():
+    figure, axes = canvas.blank(60, "T")
+    axes.set_xticks([0, 0.05, 1], ["a long label", "another one", "end"])
+    with pytest.raises(canvas.UnfitError, match="'a long label' and 'another one' run into each other"):
+        canvas.rendered(figure, "", "", "", "published")
+
+
+def test_a_dollar_sign_is_one():
+    figure = figures.proportion_intervals(SHARES.assign(label="$5 and $x_1"), "Costs $5 or $6", "")
+    assert b"<!-- $5 and $x_1 -->" in canvas.rendered(figure, "", "", "", "published")[".svg"]
+
+
+# Colours that stand together in one figure. What differs in shape as well may be as dark as another in grey.
+
+
+def _grey(one, other):
+    return abs(_lab(one)[0] - _lab(other)[0])
+
+
+def _apart(one, other):
+    """How far two colours are apart, at the least, to most people and with deuteranopia (Machado et al. 2009)."""
+    return min(np.linalg.norm(_lab(one, matrix) - _lab(other, matrix)) for matrix in (None, DEUTERANOPIA))
+
+
+def test_curves_differ_by_their_dashes_and_their_labels():
+    axes = DRAWINGS["curves"]().axes[0]
+    assert len({str(line._dash_pattern) for line in axes.lines}) == 4
+    assert {text.get_text().strip() for text in axes.texts} == set("abcd")
+    colours = [line.get_color() for line in axes.lines]
+    assert min(_apart(*pair) for pair in itertools.combinations(colours, 2)) > 8
+    assert min(_grey(*pair) for pair in itertools.combinations(colours, 2)) < 10  # why they need the dashes
+
+
+def test_parts_differ_by_their_hatching():
+    patches = [patch for patch in DRAWINGS["parts"]().axes[0].patches if patch.get_width()]
+    kinds = {(figures.mpl.colors.to_hex(patch.get_facecolor()), patch.get_hatch() or "") for patch in patches}
+    assert len({hatch for _, hatch in kinds}) == 4
+    assert min(_apart(*pair) for pair in itertools.combinations([colour for colour, _ in kinds], 2)) > 12
+
+
+def test_roundings_differ_by_their_marks():
+    lines = [line for line in DRAWINGS["rounding"]().axes[0].lines if line.get_marker() != "None"]
+    assert len({line.get_marker() for line in lines}) == 4
+    assert min(_apart(*pair) for pair in itertools.combinations([line.get_color() for line in lines], 2)) > 10
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        (canvas.ORANGE, canvas.FAINT),  # possible, and all of a group
+        (canvas.BLUE, canvas.ORANGE),  # printed, and derived; published, and a cohort
+        (canvas.BLUE, canvas.FAINT),  # yes, and no
+        (canvas.SKY, canvas.BLUE),  # exact interval, and Wilson's
+        (canvas.SKY, canvas.INK),
+        (canvas.VERMILLION, canvas.INK),  # where another series would lie, and the pooled share
+    ],
+)
+def test_colours_without_another_sign_differ_in_grey_as_well(one, other):
+    assert _apart(one, other) > 20
+    assert _grey(one, other) > 12

@@ -1,0 +1,82 @@
+"""Tables: the ledger, the scoreboard, and a study's descriptive tables."""
+
+import pandas as pd
+import pytest
+
+from crmo_analysis import files
+from crmo_analysis.display import frames
+from crmo_analysis.recompute.verdicts import VERDICTS, audit_study
+from crmo_analysis.study.claims import read_study
+from crmo_analysis.study.codebook import read_codebook
+from crmo_analysis.study.expressions import in_words, parse
+
+
+@pytest.fixture(scope="module")
+def audited():
+    return frames.audit_all()
+
+
+def test_the_ledger_has_every_claim_once_in_the_agreed_columns(audited):
+    frame = frames.ledger(audited)
+    names = "study claim_id where about statistic of among printed recomputed verdict rule related reason"
+    assert list(frame.columns) == names.split()
+    assert frame["claim_id"].is_unique
+    assert set(frame["study"]) >= {"simm_2008", "hospach_2010", "bicetre", "menashe_2022", "sag_2019"}
+    assert (frame["reason"] != "").all()
+    conflicts = frame[frame["verdict"] == "conflicts"]
+    assert (conflicts["related"] != "").all()
+
+
+def test_printed_text_survives_as_text(audited):
+    text = files.csv_text(frames.ledger(audited))
+    assert ",40.0,6/15 = 40 %," in text
+    assert ',"7,800",' in text
+
+
+def test_the_scoreboard_of_the_readme_is_the_ledgers(audited):
+    board = frames.scoreboard(frames.ledger(audited))
+    assert board.iloc[-1]["claims"] == len(audited)
+    assert (board[list(VERDICTS)].sum(axis=1) == board["claims"]).all()
+    text = (files.ROOT / "README.md").read_text(encoding="utf-8")
+    assert frames.with_scoreboard(text, board) == text
+    with pytest.raises(ValueError, match="lacks the lines"):
+        frames.with_scoreboard("no marks", board)
+
+
+def test_a_descriptive_table_shows_x_of_n_and_both_percentages():
+    table = frames.description(audit_study(read_study("sag_2019")))
+    row = table[table["characteristic"] == "Male sex"].iloc[0]
+    assert row.tolist() == ["Male sex", "All patients", "8/15", "53.3", "53.4", "26.6–78.7", "30.1–75.2", "matches"]
+    row = table[table["characteristic"] == "Periosteal reaction"].iloc[0]
+    assert row["x/n"] == "8/13"
+    assert row["among"] == "Whole-body MRI at diagnosis"
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("", "All patients"),
+        ("~male", "Female sex"),
+        ("~spine", "Not: spinal involvement"),
+        ("presenting_symptom == limping", "Presenting symptom: limping"),
+        ("28 <= jansson_score <= 38", "Jansson clinical score 28 to 38"),
+        ("n_cycles == 4", "Pamidronate cycles: 4"),
+        ("spine & back_pain", "Spinal involvement and Back pain"),
+    ],
+)
+def test_expressions_are_said_in_labels(text, expected):
+    assert in_words(parse(text, read_codebook()), read_codebook()) == expected
+
+
+def test_rounding_differences_are_exact():
+    frame = frames.rounding(audit_study(read_study("sag_2019")))
+    row = frame[frame["printed"] == 19.8].iloc[0]
+    assert (row["x_of_n"], row["exact"], row["difference"], row["rule"]) == ("3/15", 20.0, -0.2, "")
+
+
+def test_a_line_end_in_a_cell_ends_no_row():
+    assert files.csv_text(pd.DataFrame({"a": ["x\r=cmd", "y\r\nz", "\r-1"]})) == 'a\n"x\n=cmd"\n"y\nz"\n"\n-1"\n'
+
+
+def test_an_empty_table_of_text_is_written():
+    assert files.csv_text(pd.DataFrame({"a": pd.array([], "string"), "b": pd.Series([], dtype="str")})) == "a,b\n"

@@ -1,0 +1,516 @@
+"""Joint tables against every table there is: small studies, whose patients can be gone through one by one."""
+
+import math
+import subprocess
+import sys
+from fractions import Fraction
+from functools import cache
+from itertools import chain, combinations_with_replacement, product
+
+import pandas as pd
+import pytest
+from hypothesis import HealthCheck, assume, given, settings
+from hypothesis import strategies as st
+
+from crmo_analysis.joint.bounds import bounds
+from crmo_analysis.joint.conflicts import conflicts
+from crmo_analysis.joint.fitting import fit
+from crmo_analysis.joint.model import OutOfTimeError
+from crmo_analysis.joint.patterns import UnlimitedError
+from crmo_analysis.joint.reconstruction import reconstruct
+from crmo_analysis.study.claims import Claim, ClaimsError, Study, read_study, studies
+from crmo_analysis.study.codebook import Variable
+from crmo_analysis.study.expressions import And, Compare, Everyone, ExpressionError, Is, Not, Or, parse, variables
+from crmo_analysis.study.printed import parse_printed
+from crmo_analysis.study.reproduction import agrees
+
+SHARES = ("count", "percent", "fraction", "rank")
+SIGNS = {"<": "__lt__", "<=": "__le__", ">": "__gt__", ">=": "__ge__", "==": "__eq__", "!=": "__ne__"}
+CHECKED = settings(max_examples=60, derandomize=True, deadline=None, database=None, suppress_health_check=HealthCheck)
+
+
+def test_the_solver_leaves_ctrl_c_to_the_program():
+    # In a process of its own: where the solver has taken the signal, it ends the process.
+    lines = ["import os, signal, time", "from crmo_analysis.study.claims import read_study"]
+    lines += ["from crmo_analysis.joint.fitting import fit", "fit(read_study('simm_2008'))", "try:"]
+    lines += ["    os.kill(os.getpid(), signal.SIGINT)", "    time.sleep(5)", "except KeyboardInterrupt:"]
+    lines += ["    print('ours')"]
+    done = subprocess.run([sys.executable, "-c", "\n".join(lines)], capture_output=True, text=True)
+    assert done.stdout == "ours\n"
+
+
+# ---- studies in memory -----------------------------------------------------------------------------------------------
+
+
+def number(name, kind, step, maximum, **more):
+    fields = {"unit": "points", "step": Fraction(step), "minimum": Fraction(0), "maximum": Fraction(maximum), **more}
+    return Variable(name, name.upper(), kind, **fields)
+
+
+CODEBOOK = {
+    **{name: Variable(name, name.upper(), "boolean", group="sign") for name in "abcd"},
+    "kind": Variable("kind", "Kind", "category", categories=("red", "green", "blue")),
+    "x": number("x", "integer", 1, 6),
+    "y": number("y", "integer", 1, 4, impossible=frozenset([2, 3])),
+    "z": number("z", "decimal", "1/2", 1),
+    "endless": Variable("endless", "Endless", "integer", unit="points", step=Fraction(1), minimum=Fraction(0)),
+    "onset": number("onset", "decimal", "1/2", 6, unit="years"),
+    "diagnosis": number("diagnosis", "decimal", "1/2", 6, unit="years"),
+    "delay": number("delay", "decimal", 1, 72, unit="months", start="onset", end="diagnosis"),
+    "n_signs": number("n_signs", "integer", 1, 4, counts="sign"),
+    "n_lesions": number("n_lesions", "integer", 1, 6, at_least="sign"),
+}
+
+
+@cache
+def tree(text):
+    return parse(text, CODEBOOK)
+
+
+def make_study(said, rules=()):
+    """Make a study of (statistic, of, among, printed); its claims are called c0, c1, …"""
+    claims = []
+    for place, (statistic, of, among, printed) in enumerate(said):
+        patients = tree(of) if statistic in SHARES else None
+        value = parse_printed(printed) if statistic != "rank" else None
+        texts = ("small", f"c{place}", f"table {place}", "own", statistic, of, among, printed, "points", "", "")
+        claims.append(Claim(*texts, tree(among), patients, value))
+    return Study("small", {}, tuple((tree(rule), rule) for rule in rules), {}, tuple(claims))
+
+
+def count(of, printed):
+    return ("count", of, "", str(printed))
+
+
+def everyone(n):
+    return count("everyone", n)
+
+
+def ends_of(said, question, rules=(), **options):
+    found = bounds(fit(make_study(said, rules), CODEBOOK), question, **options)
+    return found.lower.value, found.upper.value, found.is_proved
+
+
+def conflicting(said, rules=()):
+    found = conflicts(make_study(said, rules), codebook=CODEBOOK)
+    assert found.is_complete
+    return {frozenset(conflict.claim_ids) for conflict in found.found}
+
+
+FOUR = everyone(4)
+MEAN_AGES = [("mean", "onset", "", "2.0"), ("mean", "diagnosis", "", "3.0")]
+
+
+# ---- what a table of patients says, written a second time ------------------------------------------------------------
+
+
+def holds(expression, row):
+    match expression:
+        case Is(name):
+            return row[name]
+        case Compare(name, sign, value):
+            return getattr(row[name], SIGNS[sign])(value)
+        case Not(inner):
+            return not holds(inner, row)
+        case And(left, right):
+            return holds(left, row) and holds(right, row)
+        case Or(left, right):
+            return holds(left, row) or holds(right, row)
+    return expression == Everyone()
+
+
+def value_of(asked, rows):
+    """Compute (statistic, of, among) of rows; None among nobody."""
+    statistic, of, among = asked[:3]
+    group = [row for row in rows if holds(tree(among), row)]
+    if statistic in ("count", "percent"):
+        counted = sum(holds(tree(of), row) for row in group)
+        return Fraction(counted) if statistic == "count" else Fraction(100 * counted, len(group)) if group else None
+    values, n = sorted(row[of] for row in group), len(group)
+    if statistic == "sum" or not values:
+        return sum(values, Fraction(0)) if statistic == "sum" else None
+    middle = Fraction(values[(n - 1) // 2] + values[n // 2]) / 2
+    return {"mean": Fraction(sum(values)) / n, "median": middle, "min": values[0], "max": values[-1]}[statistic]
+
+
+def is_true(said, rows):
+    """Say whether rows give what is printed; a rounded number may have been rounded by any rule."""
+    statistic, _, among, printed = said
+    value = value_of(said, rows)
+    if printed == "All":
+        return value == sum(holds(tree(among), row) for row in rows)
+    exact = statistic in ("count", "sum")
+    unit = Fraction(1, 10 ** len(printed.partition(".")[2]))
+    return value is not None and (value == Fraction(printed) if exact else abs(value - Fraction(printed)) < unit)
+
+
+def text_of(value, decimals):
+    return f"{math.floor(value * 10**decimals + Fraction(1, 2)) / 10**decimals:.{decimals}f}"  # half up
+
+
+def values_of(name):
+    variable = CODEBOOK[name]
+    if not variable.is_numeric:
+        return variable.categories or (False, True)
+    steps = range(int(variable.maximum / variable.step) + 1)
+    return [step * variable.step for step in steps if step * variable.step not in variable.impossible]
+
+
+def kinds_of(names, rules=()):
+    """List every patient there can be."""
+    kinds = [dict(zip(names, values, strict=True)) for values in product(*map(values_of, names))]
+    return [kind for kind in kinds if all(holds(tree(rule), kind) for rule in rules)]
+
+
+def tables_that_fit(said, names, n, rules=()):
+    every = combinations_with_replacement(kinds_of(names, rules), n)
+    return (rows for rows in every if all(is_true(claim, rows) for claim in said))
+
+
+def is_possible(said, names, sizes, rules=()):
+    return any(rows for n in sizes for rows in tables_that_fit(said, names, n, rules))
+
+
+def rows_of(table):
+    """Take a reconstructed table apart, with exact numbers."""
+    made = {"boolean": bool, "category": str, "integer": Fraction, "decimal": Fraction}
+    columns = {name: made[CODEBOOK[name].type] for name in table if name in CODEBOOK}
+    return [{name: make(row[name]) for name, make in columns.items()} for row in table.to_dict("records")]
+
+
+# ---- random studies --------------------------------------------------------------------------------------------------
+
+SCOPES = [text.split() for text in ("a b", "a b c", "kind a", "x", "a x", "y b", "z a", "y z", "kind z")]
+SMALL = [text.split() for text in ("a b", "kind", "y", "z", "a y", "x")]
+PARTS = {"x": ["x >= 2", "x < 4", "x == 3"], "y": ["y >= 1", "y == 4"], "z": ["z < 1", "z >= 0.5"]}
+PARTS["kind"] = ["kind == red", "kind != green", "kind == blue"]
+
+
+def expressions(names):
+    parts = st.sampled_from([text for name in names for text in PARTS.get(name, [name, f"~{name}"])])
+    return st.one_of(parts, parts, st.builds("{} {} {}".format, parts, st.sampled_from("&|"), parts))
+
+
+def questions(names, statistics=("count", "percent", "mean", "sum", "median", "min", "max")):
+    numbers = [name for name in names if CODEBOOK[name].is_numeric]
+    among = st.one_of(st.just(""), expressions(names))
+
+    def of(statistic):
+        return expressions(names) if statistic in SHARES else st.sampled_from(numbers)
+
+    asked = st.sampled_from([s for s in statistics if numbers or s in SHARES])
+    return asked.flatmap(lambda statistic: st.tuples(st.just(statistic), of(statistic), among))
+
+
+def in_text(asked):
+    statistic, of, among = asked
+    return f"{statistic}({of}{' among ' if among else ''}{among})"
+
+
+@st.composite
+def printed_studies(draw, scopes=SCOPES, largest=5):
+    """Draw a table and what is printed of it: `names, rules, rows, said`."""
+    names = draw(st.sampled_from(scopes))
+    rules = draw(st.sampled_from([(), ("a -> b",), ("a -> b", "b -> c")]))
+    rules = tuple(rule for rule in rules if variables(tree(rule)) <= set(names))
+    kinds = kinds_of(names, rules)
+    n = draw(st.integers(1, min(largest, 3) if len(kinds) > 9 else largest))
+    rows = draw(st.lists(st.sampled_from(kinds), min_size=n, max_size=n))
+    said, told = [everyone(n)], set()
+    for statistic, of, among in draw(st.lists(questions(names), min_size=1, max_size=5)):
+        mentioned = variables(tree(of)) if statistic in SHARES else {of}
+        among = among if mentioned <= told else ""  # what is told of some only is not known of the others
+        group = [row for row in rows if holds(tree(among), row)]
+        value = value_of((statistic, of, among), rows)
+        if value is None:
+            continue
+        decimals = {"count": (0,), "percent": (0, 1), "mean": (1, 2), "median": (1, 2)}.get(statistic, (1,))
+        printed = [text_of(value, draw(st.sampled_from(decimals)))]
+        printed += ["All"] if statistic == "count" and value == len(group) else []
+        said.append((statistic, of, among, draw(st.sampled_from(printed))))
+        told |= mentioned
+    return names, rules, rows, draw(st.permutations(said))
+
+
+@st.composite
+def broken_studies(draw):
+    """Draw a study of which one number was changed: `names, rules, n, said, place` of that number."""
+    names, rules, _, said = draw(printed_studies(SMALL, largest=4))
+    place = draw(st.sampled_from([p for p, claim in enumerate(said) if claim[3] != "All"]))
+    statistic, of, among, printed = said[place]
+    assume(of == "everyone" or statistic != "count" or not all(holds(tree(of), k) for k in kinds_of(names, rules)))
+    shares = [Fraction(k, m) for m in range(1, 5) for k in range(m + 1)]
+    largest = 100 if statistic == "percent" else 6
+    values = range(1 if of == "everyone" else 0, 7) if statistic in ("count", "sum") else [largest * s for s in shares]
+    others = {text_of(value, len(printed.partition(".")[2])) for value in values} - {printed}
+    changed = draw(st.sampled_from(sorted(others)))
+    said = [*said[:place], (statistic, of, among, changed), *said[place + 1 :]]
+    return names, rules, next(int(claim[3]) for claim in said if claim[1] == "everyone"), said, place
+
+
+# ---- properties ------------------------------------------------------------------------------------------------------
+
+
+@CHECKED
+@given(printed_studies(), st.integers(0, 9))
+def test_a_true_table_keeps_every_claim_and_a_table_is_found_that_gives_all_of_them(drawn, seed):
+    names, rules, rows, said = drawn
+    fitted = fit(make_study(said, rules), CODEBOOK)
+    assert (fitted.given_up, fitted.left_out, fitted.is_only, fitted.n) == ((), (), True, len(rows))
+    [table] = reconstruct(fitted, seed=seed)
+    found = rows_of(table)
+    assert table["reconstructed"].all()
+    assert [claim for claim in said if not is_true(claim, found)] == []
+    for name in set(table) & set(names):
+        assert {row[name] for row in found} <= set(values_of(name))
+    for rule in rules:
+        if variables(tree(rule)) <= set(table):
+            assert all(holds(tree(rule), row) for row in found)
+
+
+@CHECKED
+@given(printed_studies(), st.data())
+def test_bounds_contain_the_truth(drawn, data):
+    names, rules, rows, said = drawn
+    one = data.draw(questions(names))
+    other = data.draw(st.none() | questions(names))
+    text = in_text(one) if other is None else f"difference({in_text(one)}, {in_text(other)})"
+    truths = [value_of(asked, rows) for asked in (one, other) if asked is not None]
+    assume(None not in truths)
+    low, high, _ = ends_of(said, text, rules)
+    assert low <= truths[0] - (truths[1] if len(truths) > 1 else 0) <= high
+
+
+@CHECKED
+@given(printed_studies(largest=4), st.data())
+def test_bounds_are_those_of_all_tables_and_proved(drawn, data):
+    names, rules, rows, said = drawn
+    asked = data.draw(questions(names))
+    attained = {value_of(asked, table) for table in tables_that_fit(said, names, len(rows), rules)} - {None}
+    assume(attained)
+    assert ends_of(said, in_text(asked), rules) == (min(attained), max(attained), True)
+
+
+@CHECKED
+@given(printed_studies(), st.data())
+def test_order_and_duplicates_do_not_change_bounds(drawn, data):
+    names, rules, rows, said = drawn
+    asked = data.draw(questions(names))
+    assume(value_of(asked, rows) is not None)
+    more = data.draw(st.permutations([*said, *data.draw(st.lists(st.sampled_from(said), max_size=3))]))
+    assert ends_of(more, in_text(asked), rules) == ends_of(said, in_text(asked), rules)
+
+
+@CHECKED
+@given(broken_studies())
+def test_a_broken_claim_is_in_a_conflict_and_every_conflict_is_minimal(drawn):
+    names, rules, n, said, place = drawn
+    others = [claim for claim in said if claim[1] != "everyone"]
+    found = conflicts(make_study(said, rules), codebook=CODEBOOK)
+    assert found.is_complete
+    assert bool(found.found) == (not is_possible(others, names, [n], rules))
+    assert not found.found or any(f"c{place}" in conflict.claim_ids for conflict in found.found)
+    for conflict in found.found:
+        statements = [[said[int(claim_id[1:])] for claim_id in s.claim_ids] for s in conflict.statements]
+        rest = [claims for claims in statements if claims[0][1] != "everyone"]
+        together = list(chain.from_iterable(rest))
+        assert not is_possible(together, names, [n], rules)
+        if len(kinds_of(names)) <= 4:  # else there are too many tables to go through
+            assert is_possible(together, names, range(1, min(24, 10 * n) + 1), rules) == (rest != statements)
+        for left_out in rest:
+            others = [claim for claims in rest if claims is not left_out for claim in claims]
+            assert is_possible(others, names, [n], rules)
+
+
+@CHECKED
+@given(st.sets(st.sampled_from(["a -> b", "b -> c", "c -> ~a", "a | b", "c -> a"]), max_size=3), st.data())
+def test_rules_hold_for_every_patient(rules, data):
+    names, n, rules = ("a", "b", "c"), 3, sorted(rules)
+    kinds = kinds_of(names, rules)
+    assume(kinds)
+    rows = data.draw(st.lists(st.sampled_from(kinds), min_size=n, max_size=n))
+    said = [everyone(n), *(count(name, sum(row[name] for row in rows)) for name in names)]
+    one, other = data.draw(st.permutations(names))[:2]
+    attained = {value_of(count(f"{one} & {other}", 0), t) for t in tables_that_fit(said, names, n, rules)}
+    fitted = fit(make_study(said, rules), CODEBOOK)
+    found = bounds(fitted, f"count({one} & {other})")
+    assert (found.lower.value, found.upper.value, found.is_proved) == (min(attained), max(attained), True)
+    for table in (found.lower.table, found.upper.table, *reconstruct(fitted)):
+        assert all(holds(tree(rule), row) for rule in rules for row in rows_of(table))
+
+
+# ---- examples --------------------------------------------------------------------------------------------------------
+
+
+def test_exclusive_parts_of_seven_and_two_conflict_with_a_whole_of_eight():
+    said = [everyone(20), count("a", 8), count("kind == red", 7), count("kind == blue", 2)]
+    study = make_study(said, ["kind == red -> a", "kind == blue -> a"])
+    [conflict] = conflicts(study, codebook=CODEBOOK).found
+    assert set(conflict.claim_ids) == {"c1", "c2", "c3"}
+    assert "at least 9" in conflict.sentence
+
+
+def test_a_category_that_is_known_is_unique_up_to_order():
+    said = [everyone(6), count("kind == red", 3), ("percent", "kind == blue", "", "33.3")]
+    for table in reconstruct(fit(make_study(said), CODEBOOK), count=3):
+        assert table["kind"].value_counts().to_dict() == {"red": 3, "blue": 2, "green": 1}
+    assert ends_of(said, "count(kind == green)") == (1, 1, True)
+
+
+def test_two_middle_values_may_straddle_a_median():
+    said = [FOUR, ("median", "x", "", "2.5"), ("mean", "x", "", "2.75")]
+    for seed in range(3):
+        [table] = reconstruct(fit(make_study(said), CODEBOOK), seed=seed)
+        assert [sum(sorted(table["x"])[1:3]), table["x"].sum()] == [5, 11]
+    assert ends_of(said, "max(x)") == (4, 6, True)
+
+
+def test_values_that_cannot_occur_are_in_no_table():
+    said = [FOUR, ("sum", "y", "", "9"), count("y >= 1", 3)]
+    [table] = reconstruct(fit(make_study(said), CODEBOOK))
+    assert sorted(table["y"]) == [0, 1, 4, 4]
+    assert conflicting([FOUR, ("max", "y", "", "2.0")]) == {frozenset(["c1"])}
+
+
+def test_a_variable_without_limits_is_an_error_that_names_it():
+    study = make_study([FOUR, ("mean", "endless", "", "1.5")])
+    for door in (fit, lambda study, codebook: conflicts(study, codebook=codebook)):
+        with pytest.raises(UnlimitedError, match="endless"):
+            door(study, CODEBOOK)
+    with pytest.raises(UnlimitedError, match="endless"):
+        ends_of([FOUR, count("a", 1)], "max(endless)")
+
+
+@pytest.mark.parametrize("said", [[], [count("a", 1)], [everyone(0), count("a", 0)], [everyone("All")]])
+def test_without_a_number_of_patients_nothing_is_said(said):
+    for door in (lambda said: fit(make_study(said), CODEBOOK), conflicting):
+        with pytest.raises(ClaimsError, match="how many patients"):
+            door(said)
+
+
+QUESTIONS = """a; count; count(); count(a; count(a)); count(a & ); count(x); count(nobody); COUNT(a); mean(); mean(a);
+count(a among nobody); mean(x & a); mean(nobody); median(kind); mode(x); count(a) + count(b); count(a among b among c);
+difference(count(a)); difference(count(a), difference(count(a), count(b))); difference(count(a), count(b), count(c))"""
+
+
+@pytest.mark.parametrize("question", ["", *QUESTIONS.split(";")])
+def test_what_is_no_question_is_an_error(question):
+    with pytest.raises(ExpressionError):
+        ends_of([FOUR, count("a", 2)], question)
+
+
+def test_what_is_told_of_some_only_is_missing_in_the_others():
+    said = [FOUR, count("a", 2), ("median", "x", "a", "3.0"), ("percent", "b", "a", "50")]
+    [table] = reconstruct(fit(make_study(said), CODEBOOK))
+    assert (table["x"].notna() == table["a"]).all()
+    assert (table["b"].notna() == table["a"]).all()
+    assert ends_of(said, "count(b)")[:2] == (1, 1)
+    assert ends_of(said, "count(x >= 4)")[:2] == (0, 1)
+
+
+@pytest.mark.parametrize("statistics", [("median", "median", "median", "max"), ("mean", "mean", "mean", "max")])
+def test_a_time_is_the_time_between_two_ages(statistics):
+    values = [("onset", "2.0"), ("diagnosis", "4.0"), ("delay", "20.0"), ("delay", "40")]
+    said = [(statistic, of, "", printed) for statistic, (of, printed) in zip(statistics, values, strict=True)]
+    for seed in range(4):  # either age, and the time, was rounded by at most one step
+        [table] = reconstruct(fit(make_study([everyone(5), *said]), CODEBOOK), seed=seed)
+        assert ((12 * (table["diagnosis"] - table["onset"]) - table["delay"]).abs() <= 12 * 0.5 + 1).all()
+
+
+def test_a_question_about_nobody_is_an_error():
+    with pytest.raises(ExpressionError):
+        ends_of([FOUR, count("a", 0)], "mean(x among a)")
+
+
+def test_without_time_nothing_is_claimed():
+    small = make_study([FOUR, count("a", 2), count("b", 2)])
+    fitted = fit(small, CODEBOOK)
+    for study, codebook in ((small, CODEBOOK), (read_study("sag_2019"), None)):
+        with pytest.raises(OutOfTimeError):
+            fit(study, codebook, seconds=0)
+        assert not conflicts(study, codebook=codebook, seconds=0).is_complete
+    found = bounds(fitted, "count(a & b)", seconds=0)
+    assert not (found.lower.is_proved or found.upper.is_proved)
+    with pytest.raises(OutOfTimeError):
+        reconstruct(fitted, seconds=0)
+
+
+@pytest.mark.parametrize("name", studies())
+def test_a_study_is_reconstructed_with_all_that_is_kept_and_the_same_again(name):
+    fitted = fit(read_study(name))
+    [table], [again] = reconstruct(fitted, seed=1), reconstruct(fitted, seed=1)
+    pd.testing.assert_frame_equal(table, again)
+    assert [c.claim_id for s in fitted.kept for c in s.claims if not agrees(c, table, s.rivals)] == []
+    assert len(table) == fitted.n
+
+
+def test_hospach2010_back_pain_and_deformity_overlap_in_seven_to_fourteen():
+    found = bounds(fit(read_study("hospach_2010")), "count(back_pain & vertebral_deformity)")
+    assert (found.lower.value, found.upper.value, found.is_proved) == (7, 14, True)
+    assert (found.lower.table["back_pain"] & found.lower.table["vertebral_deformity"]).sum() == 7
+
+
+# ---- what once went wrong -------------------------------------------------------------------------------
+
+CHAIN = ("a -> b", "b -> c", "c -> d")
+
+
+@pytest.mark.parametrize(
+    ("said", "rules", "question", "expected"),
+    [
+        ([FOUR, count("a", 2), count("b", 2)], (), "count(everyone)", (4, 4)),  # once, not once for each part
+        ([FOUR, count("a", 2)], (), "difference(count(a), count(a))", (0, 0)),
+        ([FOUR], (), "difference(max(x), max(x among x <= 2))", (0, 6)),
+        ([FOUR, ("min", "x", "", "under 3")], (), "min(x)", (0, 2)),
+        ([FOUR, ("max", "x", "", "more than 4")], (), "max(x)", (5, 6)),
+        ([FOUR, ("fraction", "b", "a", "half")], (), "count(a)", (2, 4)),  # not half of nobody
+        ([FOUR, count("d", 1)], CHAIN, "count(a)", (0, 1)),  # by a rule of which no variable is mentioned
+        ([FOUR, count("c", 2), ("count", "b", "c", "1"), ("count", "a", "b", "1")], (), "count(a)", (1, 1)),
+        ([FOUR, ("median", "x", "", "2.5"), count("a", 1)], (), "count(a)", (1, 1)),
+        ([FOUR, everyone("at least 2"), count("a", 1)], (), "count(a)", (1, 1)),
+        ([everyone("All"), FOUR, count("a", 1)], (), "count(a)", (1, 1)),
+        ([FOUR, count("a", 2), count("b", 2)], (), "max(n_signs)", (1, 2)),
+        ([everyone(3), *MEAN_AGES], (), "mean(delay)", (5, 19)),  # 12 months, and 7 that rounding allows
+    ],
+)
+def test_bounds_that_once_were_others(said, rules, question, expected):
+    assert fit(make_study(said, rules), CODEBOOK).given_up == ()
+    assert ends_of(said, question, rules) == (*expected, True)
+
+
+@pytest.mark.parametrize(
+    ("said", "rules", "expected"),
+    [
+        ([FOUR, count("a", 3), count("d", 2)], CHAIN, ["c1 c2"]),
+        ([everyone(2), ("median", "x", "", "3"), ("sum", "x", "", "9")], (), ["c0 c1 c2"]),  # an even number's median
+        ([FOUR, ("median", "x", "", "2.3")], (), ["c1"]),
+        ([FOUR, everyone(5), everyone(6)], (), ["c0 c1", "c0 c2", "c1 c2"]),
+        ([FOUR, ("percent", "a", "", "75.0"), count("a", 6)], (), ["c0 c2"]),
+        ([FOUR, count("a", 2), count("a", "at least 2"), count("a", 1)], (), ["c1 c3", "c2 c3"]),
+        ([FOUR, ("min", "x", "", "under 3"), count("x >= 4", 4)], (), ["c0 c1 c2"]),
+        ([FOUR, ("fraction", "b", "a", "half"), count("a", 0)], (), ["c1 c2"]),
+        ([FOUR, *MEAN_AGES, ("mean", "delay", "", "36.0")], (), ["c1 c2 c3"]),
+        ([FOUR, count("a", 1), ("fraction", "a", "", "1/4"), ("rank", "a", "", "most common"), count("b", 3),
+            ("fraction", "b", "", "3/4")], (), ["c1 c3 c4", "c1 c3 c5", "c0 c2 c3 c4", "c2 c3 c5"]),
+        ([FOUR, count("a", 3)], ["a"], ["c0 c1"]),
+        ([FOUR, count("a", 5)], ["a"], ["c0 c1"]),
+        ([FOUR, everyone("at least 6")], (), ["c0 c1"]),
+    ],
+)  # fmt: skip
+def test_conflicts_that_once_were_others(said, rules, expected):
+    assert conflicting(said, rules) == {frozenset(ids.split()) for ids in expected}
+
+
+@pytest.mark.parametrize(
+    ("said", "rules"),
+    [
+        ([FOUR, count("a", "All")], ["a"]),
+        ([FOUR, count("x >= 1 | x < 1", 4)], []),
+        ([everyone(2), ("median", "x", "", "3"), ("sum", "x", "", "9")], []),
+    ],
+)
+def test_what_all_have_and_what_cannot_be_is_no_obstacle_to_a_table(said, rules):
+    fitted = fit(make_study(said, rules), CODEBOOK)
+    [table] = reconstruct(fitted)
+    kept = [said[int(claim.claim_id[1:])] for statement in fitted.kept for claim in statement.claims]
+    assert all(is_true(claim, rows_of(table)) for claim in kept)

@@ -1,0 +1,136 @@
+"""What is hidden of an own cohort cannot be worked out from what is shown."""
+
+from itertools import product
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from crmo_analysis.display.frames import characteristics
+from crmo_analysis.patients.disclosure import (
+    differences,
+    hidden,
+    inner_share,
+    lack_only,
+    nearly_the_same,
+    too_few,
+    too_few_together,
+)
+from crmo_analysis.study.codebook import read_codebook
+
+
+@pytest.mark.parametrize(
+    ("counts", "expected"),
+    [
+        ([20, 15, 3], [False, True, True]),  # 3 alone would be the rest of the whole
+        ([20, 2, 3], [False, True, True]),
+        ([20, 1, 2], [True, True, True]),  # 1 and 2 together are still fewer than 5
+        ([20, 15, 0], [False, False, False]),
+        ([34, 4], [True, True]),
+        ([3], [True]),
+        ([0, 3], [True, True]),  # that nobody is in the first would say it of all three
+        ([1, 1], [True, True]),
+        ([], []),
+    ],
+)
+def test_small_counts_and_what_gives_them_away_are_hidden(counts, expected):
+    assert hidden(counts, 5) == expected
+    assert not any(hidden(counts, 0))
+
+
+def test_no_hidden_count_follows_from_the_shown_ones_and_their_sum():
+    for counts in product(range(8), repeat=4):
+        chosen = hidden(counts, 5)
+        left = [count for count, is_hidden in zip(counts, chosen, strict=True) if is_hidden]
+        assert all(is_hidden for count, is_hidden in zip(counts, chosen, strict=True) if 0 < count < 5)
+        several = sum(count > 0 for count in counts) > 1
+        assert not left or not several or (len(left) > 1 and (sum(left) >= 5 or sum(left) == sum(counts)))
+        assert all(chosen) or not 0 < sum(counts) < 5
+
+
+def test_a_table_of_patients_hides_the_next_category_too():
+    codebook = read_codebook()
+    name = next(name for name in codebook if codebook[name].type == "category" and len(codebook[name].categories) == 3)
+    first, second, third = codebook[name].categories
+    column = pd.array([first] * 20 + [second] * 15 + [third] * 3, dtype="string")
+    table = characteristics(pd.DataFrame({name: column, "male": pd.array([True] * 4 + [False] * 34)}), codebook, 5)
+    shown = table[table["value"].str.contains("/")]["value"]
+    assert list(shown) == ["20/38 (52.6 %)"]
+    assert characteristics(pd.DataFrame({name: column}), codebook)["value"].str.contains("/").all()
+
+
+def test_groups_with_a_few_patients_between_them_are_found():
+    rng = np.random.default_rng(3)
+    groups = [rng.choice([1, 0, -1], 60, p=[0.6, 0.3, 0.1]) for _ in range(20)]
+    for change in range(1, 8):  # the first group with a few more
+        more = groups[0].copy()
+        more[np.flatnonzero(more == 0)[:change]] = 1
+        groups.append(more)
+    expected = set()
+    for one, smaller in enumerate(groups):
+        for other, larger in enumerate(groups):
+            between = ((larger == 1) & (smaller == 0)).sum()
+            if not ((smaller == 1) & (larger == 0)).any() and 0 < between < 5:
+                expected.add((one, other))
+    found = nearly_the_same([(group == 1, group == 0) for group in groups], 5)
+    assert set(found) == expected
+    assert len(found) == len(expected) >= 4
+    assert nearly_the_same([], 5) == []
+
+
+def test_a_model_of_few_patients_is_not_shown():
+    table = pd.DataFrame({
+        "score": pd.array(range(30), "Float64"), "few": pd.array([True] * 4 + [False] * 26, "boolean"),
+        "half": pd.array([True] * 15 + [False] * 15, "boolean"), "late": pd.array([None] * 19 + [*range(11)], "Float64"),
+        "two": pd.array([1] * 2 + [7] * 28, "Int64"),
+    })  # fmt: skip
+    assert too_few(table, ["score", "half"], 5) == ""
+    assert too_few(table, ["score", "few"], 5) == "fewer than 5 patients share a value of few"
+    assert too_few(table, ["score", "two"], 5) == "fewer than 5 patients share a value of two"
+    assert too_few(table, ["late", "score"], 5) == "fewer than 12 patients have late, score"
+    assert too_few(table, ["late", "few"], 0) == ""
+    table["other"] = pd.array([True] * 12 + [False] * 18, "boolean")  # three have the one and not the other
+    assert too_few(table, ["score", "half", "other"], 5) == "fewer than 5 patients share a value of half and other"
+    assert too_few(table, ["score", "half"], 16) == "fewer than 16 patients share a value of half"
+
+
+@pytest.mark.parametrize(("n", "share"), [(0, 0), (8, 0), (20, 0.5), (50, 0.8), (1000, 0.8)])
+def test_enough_patients_are_beyond_what_is_drawn(n, share):
+    assert inner_share(n, 5) == pytest.approx(share)
+    assert n * (1 - inner_share(n, 5)) / 2 >= min(5, n / 2) - 1e-9
+
+
+def test_small_differences_between_releases_are_found():
+    columns = ["variable", "statistic", "value", "n", "method"]
+    earlier = pd.DataFrame(
+        [["Spine", "x/n (%)", "20/54 (37.0 %)", "54", "exact"], ["Femur", "x/n (%)", "12/54 (22.2 %)", "54", "exact"],
+         ["Age", "median", "10.5", "54", "exact"], ["Gone", "x/n (%)", "9/54 (16.7 %)", "54", "exact"]],
+        columns=columns,
+    )  # fmt: skip
+    later = pd.DataFrame(
+        [["Spine", "x/n (%)", "21/59 (35.6 %)", "59", "exact"], ["Femur", "x/n (%)", "12/59 (20.3 %)", "59", "exact"],
+         ["Age", "median", "10.5", "60", "exact"], ["New", "x/n (%)", "9/59 (15.3 %)", "59", "exact"]],
+        columns=columns,
+    )  # fmt: skip
+    found = differences(earlier, later, 5)
+    assert found.to_numpy().tolist() == [["Spine", "value", "20/54 (37.0 %)", "21/59 (35.6 %)"]]
+    assert len(differences(earlier, later, 6)) == 4
+    assert differences(earlier, earlier, 5).empty
+    assert differences(earlier, earlier[["n"]], 5).empty
+    unnamed = pd.DataFrame({"seed": ["1", "2"], "estimate": ["0.53", "0.61"], "n": ["54", "54"]})
+    again = pd.DataFrame({"seed": ["2", "1"], "estimate": ["0.52", "0.62"], "n": ["55", "54"]})
+    assert differences(unnamed, again, 5).to_numpy().tolist() == [["2", "n", "54", "55"]]
+    assert differences(unnamed.drop(columns="seed"), again.drop(columns="seed"), 5)["later"].tolist() == ["55"]
+
+
+def test_results_on_those_with_all_values_are_not_set_beside_results_on_nearly_as_many():
+    table = pd.DataFrame({
+        "score": pd.array(range(40), "Float64"), "whole": pd.array([True, False] * 20, "boolean"),
+        "few_lack": pd.array([True, False] * 18 + [None] * 4, "boolean"),
+        "many_lack": pd.array([True, False] * 15 + [None] * 10, "boolean"),
+    })  # fmt: skip
+    assert too_few_together(table, "score", ["whole", "many_lack"], 5) == ""
+    assert lack_only(table, ["score", "whole"], ["few_lack"]) == 4
+    together = too_few_together(table, "score", ["whole", "few_lack"], 5)
+    assert together == "fewer than 5 patients who have whole lack another"
+    assert too_few_together(table, "score", ["whole", "few_lack"], 0) == ""

@@ -1,0 +1,147 @@
+"""Series that can be pooled: what is read, chosen and left out, and that it agrees with the studies' own claims."""
+
+import math
+
+import pandas as pd
+import pytest
+
+from crmo_analysis.display import evidence
+from crmo_analysis.models.pooling import disagreement, pool_proportions, pooled_range
+from crmo_analysis.patients.responses import (
+    FILE,
+    NO_TIME_FRAME,
+    OUTCOMES,
+    TIME_FRAMES,
+    choose,
+    pools,
+    read_responses,
+    with_bounds,
+)
+from crmo_analysis.patients.spreadsheet import CohortError
+from crmo_analysis.study.claims import studies
+
+TABLE = read_responses()
+PAIN = choose(TABLE, "pamidronate", "pain_decreased", "up to 3 months")
+
+
+def written(tmp_path, **changes):
+    """Write the shipped table with some cells of its first row, or columns, replaced."""
+    table = pd.read_csv(FILE, dtype=str, keep_default_na=False)
+    for name, value in changes.items():
+        table.loc[0, name] = value
+    path = tmp_path / "own.csv"
+    table.to_csv(path, index=False)
+    return path
+
+
+def test_every_row_of_a_study_agrees_with_its_claims():
+    rows = TABLE[TABLE["study"] != ""]
+    assert set(rows["study"]) == set(studies()) - {"menashe_2022"}
+    assert (rows["bounds"] != "").all()
+    everything = with_bounds(PAIN, evidence.study_limits(PAIN))
+    assert list(everything.rows["fewest"]) == [7, 4, 12, 9]
+    remission = choose(TABLE, "pamidronate", "clinical_remission", "3 to 18 months")
+    limits = {name: ends for name, *ends in evidence.study_limits(remission)}
+    assert limits == {"sag2019": [1, 2]}  # one on pamidronate; what became of the other two is not printed
+
+
+def test_chosen_are_one_outcome_one_time_frame_one_drug_and_every_patient_once():
+    assert list(PAIN.rows["outcome_id"]) == ["hospach2010", "simm2008", "bicetre_3wk", "miettunen2009"]
+    assert list(PAIN.rows["n_responded"]) == [7, 4, 12, 9]
+    assert list(PAIN.rows["most"]) == [7, 4, 13, 9]  # whoever is free of pain has less pain; the others may have
+    reasons = dict(zip(PAIN.left_out["outcome_id"], PAIN.left_out["reason"], strict=True))
+    assert len(reasons) + len(PAIN.rows) == len(TABLE)
+    assert reasons["bicetre_36h"] == "shares patients with bicetre_3wk"
+    assert reasons["russia_zol"].startswith("drug: zoledronic acid")
+    assert reasons["sag2019"] == "outcome: clinical remission"
+    plain = choose(TABLE, "pamidronate", "pain_decreased", "up to 3 months", stricter=False)
+    assert list(plain.rows["outcome_id"]) == ["simm2008", "miettunen2009"]
+
+
+def test_no_choice_pools_patients_twice_or_an_unknown_time():
+    for stricter in (False, True):
+        found = pools(TABLE, stricter)
+        assert set(found["time_frame"]) <= set(TIME_FRAMES)
+        for row in found.itertuples():
+            chosen = choose(TABLE, row.drug, row.outcome, row.time_frame, stricter).rows
+            assert chosen["overlap_group"].is_unique
+            assert (chosen["drug"] == row.drug).all()
+    with pytest.raises(ValueError, match="time_frame is 'other or not stated'"):
+        choose(TABLE, "pamidronate", "pain_gone", NO_TIME_FRAME)
+    with pytest.raises(ValueError, match="drug is 'aspirin', expected one of"):
+        choose(TABLE, "aspirin", "pain_gone", TIME_FRAMES[0])
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"n_responded": "8"}, "row 2, column n_responded, value '8': expected at most the 7 who were treated"),
+        ({"n_responded": "-1"}, "value '-1': expected a whole number of patients"),
+        ({"n_responded": "6.5"}, "value '6.5': expected a whole number of patients"),
+        ({"n_responded": "nan"}, "value 'nan': expected a whole number of patients"),
+        ({"n_treated": "0", "n_responded": "0"}, "column n_treated, value '0': expected at least one patient"),
+        ({"outcome": "better"}, f"value 'better': expected one of {', '.join(OUTCOMES)}"),
+        ({"time_frame": ""}, "row 2, column time_frame: is empty"),
+        ({"outcome_id": "simm2008"}, "row 4, column outcome_id, value 'simm2008': stands above as well"),
+    ],
+)
+def test_wrong_cells_are_named(tmp_path, changes, message):
+    with pytest.raises(CohortError) as error:
+        read_responses(written(tmp_path, **changes))
+    assert message in str(error.value)
+
+
+def test_a_stricter_outcome_cannot_be_more_frequent(tmp_path):
+    table = pd.read_csv(FILE, dtype=str, keep_default_na=False)
+    table.loc[table["outcome_id"] == "ukpam2019_complete", "n_responded"] = "35"
+    table.to_csv(tmp_path / "own.csv", index=False)
+    with pytest.raises(CohortError, match="'35': is more than the 31 of the same series with improvement on imaging"):
+        read_responses(tmp_path / "own.csv")
+
+
+def test_missing_columns_and_rows_are_named(tmp_path):
+    path = tmp_path / "own.csv"
+    path.write_text("outcome_id,series\na,b\n", encoding="utf-8")
+    with pytest.raises(CohortError, match="column n_treated: this column is missing"):
+        read_responses(path)
+    path.write_text(",".join(TABLE.columns) + "\n", encoding="utf-8")
+    with pytest.raises(CohortError, match="no row"):
+        read_responses(path)
+
+
+def test_limits_that_exclude_the_printed_count_are_refused():
+    with pytest.raises(ValueError, match="simm2008 counts 4, and the study's numbers allow 1 to 3"):
+        with_bounds(PAIN, [("simm2008", 1, 3)])
+
+
+def test_an_empty_pool_is_refused():
+    empty = choose(TABLE, "pamidronate", "complete_response", "up to 3 months")
+    with pytest.raises(ValueError, match="no series counted this outcome"):
+        evidence.study_limits(empty)
+
+
+def test_every_method_stands_side_by_side_and_disagreement_is_said():
+    results = evidence.every_method(PAIN.rows["n_responded"], PAIN.rows["n_treated"])
+    rows = evidence.method_rows(results)
+    assert rows["label"].is_unique
+    assert (rows["estimate"].between(rows["ci_low"], rows["ci_high"])).all()
+    assert "4 series disagree" in disagreement(results)
+    assert "So few series hardly show how far they spread" in disagreement(results)
+    # R: rma.glmm(measure="PLO", xi=c(7,4,12,9), ni=c(7,5,13,9)): 2.7726, z interval of the model without a spread
+    assert results[0].logit == pytest.approx(2.7726, abs=1e-4)
+
+
+def test_counts_within_limits_give_a_range():
+    sets = list(zip(PAIN.rows["fewest"], PAIN.rows["most"], strict=True))
+    found = pooled_range(sets, PAIN.rows["n_treated"])
+    ends = [pool_proportions([7, 4, x, 9], [7, 5, 13, 9]).estimate for x in (12, 13)]
+    assert (found.low, found.high) == pytest.approx(tuple(ends))
+    assert found.combinations == 2
+
+
+@pytest.mark.parametrize(("events", "totals"), [([3], [5]), ([0, 0], [4, 5]), ([4, 5], [4, 5]), ([2, 3], [5, 5])])
+def test_words_hold_no_missing_number(events, totals):
+    for result in evidence.every_method(events, totals):
+        text = f"{evidence.pooled_sentence(result, 'pain gone', sum(totals))} {evidence.heterogeneity(result)}"
+        assert "nan" not in text
+    assert math.isfinite(result.estimate)

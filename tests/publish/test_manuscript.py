@@ -1,0 +1,359 @@
+"""The manuscript's package: figures at final size, what is wrong with an outline, and that a good package stays."""
+
+import hashlib
+import io
+import json
+import re
+import shutil
+
+import docx
+import nbformat
+import pytest
+from click.testing import CliRunner
+from PIL import Image
+
+from crmo_analysis import files
+from crmo_analysis.commands import cli
+from crmo_analysis.display import canvas
+from crmo_analysis.execution.running import execute
+from crmo_analysis.publish import manuscript, outline
+from crmo_analysis.publish.numbers import collect
+
+NOTEBOOK = (
+    """
+folder = "made"  # of figures and tables
+outputs = ["shares", "wide"]  # figures that this notebook leaves
+out = ""  # folder for figures and tables
+page = {}  # of figures for a journal
+""",
+    """
+import pandas as pd
+
+from crmo_analysis.display import figures, frames
+from crmo_analysis.face.notebook import finish, show_figure, show_table, start
+""",
+    """
+run = start("", outputs, out, folder, "Made numbers.", page=page)
+labels = ["$5 & x_1 #", "<script>alert(1)</script>", "A label that takes a few words more than others"]
+rows = [("", label, x, 9) for label, x in zip(labels, (1, 5, 9), strict=True)]
+shares = frames.shares(rows)
+show_table(run, "shares", shares.drop(columns="section"), "Shares", "simulated")
+""",
+    """
+figure = figures.proportion_intervals(shares.drop(columns="section"), "A <title> of $5", "and a subtitle")
+show_figure(run, "shares", figure, shares, "What is <seen>.", "An alternative text.", "simulated")
+boxes = pd.DataFrame(
+    [("one", "A box whose text needs some room to stand", 2.0, 0, 2.6, "main"), ("two", "Two", 5.0, 0, 1.5, "side")],
+    columns=["name", "text", "column", "row", "width", "kind"],
+)
+figure = figures.flow(boxes, [("one", "two")], "A flow", "of boxes", height=40)
+show_figure(run, "wide", figure, boxes[["name", "text"]], "A flow.", "Two boxes.")
+""",
+    "finish(run)",
+)
+OUTLINE = """
+journal: nature
+figures:
+  Figure 1: {output: made/wide, columns: 2}
+  Figure 2: {output: made/shares, columns: 1}
+tables:
+  Table 1:
+    output: made/shares
+    caption: Shares, x/n (%)
+    columns: {Finding: label, "Share, x/n (%)": "{x}/{n} ({share:%1} %)"}
+    footnotes: [Everyone was asked.]
+"""
+TEXT = """# Methods
+
+Shares have intervals.
+
+# Results
+
+## Shares
+
+The share was {share.a_label_that_takes_a_few_words_more_than_others} ({figure made/shares}; {table made/shares}; {figure made/wide}).
+"""
+
+
+def write(root, name, text):
+    (root / name).parent.mkdir(parents=True, exist_ok=True)
+    (root / name).write_text(text, encoding="utf-8")
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory):
+    """A small project whose notebook was run, and its package for Nature."""
+    root = tmp_path_factory.mktemp("project")
+    parameters, *cells = NOTEBOOK
+    book = nbformat.v4.new_notebook(metadata={"kernelspec": {"name": "python3", "display_name": "Python 3"}})
+    book.cells = [nbformat.v4.new_code_cell(parameters.strip(), metadata={"tags": ["parameters"]})]
+    book.cells += [nbformat.v4.new_code_cell(cell.strip()) for cell in cells]
+    write(root, "notebooks/10_made.ipynb", nbformat.writes(book))
+    execute(root / "notebooks/10_made.ipynb", out=root / "first")
+    shutil.copytree(root / "first/figures", root / "figures")
+    shutil.copytree(root / "first/tables", root / "results/tables")
+    (root / "data/published").mkdir(parents=True)
+    for name in ("data/journals.yaml", "CITATION.cff"):
+        shutil.copy(files.ROOT / name, root / name)
+    write(root, "results/ledger.csv", "study,claim_id,verdict\n")
+    entry = '{from: tables/made/shares, id: "share.{label}", values: [share], text: "{x}/{n} ({share:%1} %)"}'
+    write(root, "data/numbers.yaml", f"- {entry}\n")
+    item = '{item: 1, section: Title, asks: for a title, answered_by: [figure made/wide, "text Shares"], note: ""}'
+    none = "{item: 22, section: Funding, asks: who paid, answered_by: [], note: Nobody says.}"
+    write(root, "data/strobe.yaml", f"- {item}\n- {none}\n")
+    write(root, "data/manuscript_text.md", TEXT)
+    write(root, "manuscript.yml", OUTLINE)
+    said = []
+    manuscript.assemble(outline.read_outline(root), root / "package", tiff=True, say=said.append)
+    assert said == ["Figure 1: made/wide, 183 mm", "Figure 2: made/shares, 89 mm", "Table 1: made/shares"]
+    return root
+
+
+@pytest.fixture
+def project(whole, tmp_path):
+    """A copy of the project, to change."""
+    return shutil.copytree(whole, tmp_path / "project")
+
+
+def contents(folder):
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def test_the_package_is_whole(whole):
+    files = contents(whole / "package")
+    endings = ("svg", "pdf", "png", "csv", "json", "tiff")
+    expected = {f"figures/Figure_{number}.{ending}" for number in (1, 2) for ending in endings}
+    expected |= {f"tables/Table_1.{ending}" for ending in ("html", "tex", "docx", "csv")}
+    expected |= {"numbers.json", "numbers.tex", "captions.md", "text.md", "strobe.md", "strobe.csv"}
+    assert set(files) == expected | {"CITATION.cff", "README.txt", "manifest.json"}
+    facts = json.loads(files["manifest.json"])
+    assert facts["files"] == {
+        name: hashlib.sha256(content).hexdigest() for name, content in files.items() if name != "manifest.json"
+    }
+    assert {"manuscript.yml", "notebooks/10_made.ipynb", "results/tables/made/shares.csv"} <= set(facts["inputs"])
+    assert not re.search(rb"20\d\d-\d\d-\d\d", files["manifest.json"])
+    assert not [path for path in whole.iterdir() if path.name.startswith(".")]
+
+
+@pytest.mark.parametrize(("number", "width"), [(1, 183), (2, 89)])
+def test_figures_have_their_final_size_and_their_fonts_inside(whole, number, width):
+    stem = whole / f"package/figures/Figure_{number}"
+    found = manuscript.pdf_text(stem.with_suffix(".pdf").read_bytes())
+    assert found.width == pytest.approx(width, abs=0.01)
+    assert found.is_embedded
+    assert found.smallest >= 6
+    points = float(re.search(r'<svg[^>]* width="([\d.]+)pt"', stem.with_suffix(".svg").read_text())[1])
+    assert points / 72 * 25.4 == pytest.approx(width, abs=0.01)
+    for ending in (".png", ".tiff"):
+        image = Image.open(stem.with_suffix(ending))
+        assert image.size[0] / image.info["dpi"][0] * 25.4 == pytest.approx(width, abs=0.1)
+        assert round(float(image.info["dpi"][0])) == 600
+
+
+def test_captions_hold_the_titles_and_say_what_is_simulated(whole):
+    notes = json.loads((whole / "package/figures/Figure_2.json").read_text())
+    assert notes["title"] == "A <title> of $5. And a subtitle."
+    assert notes["caption"] == "What is <seen>. Simulated: nobody shown here is a patient."
+    assert (notes["alt"], notes["source"], notes["width"]) == ("An alternative text.", "simulated", 89)
+    captions = (whole / "package/captions.md").read_text()
+    assert r"**Figure 2.** A \<title> of \$5. And a subtitle. What is \<seen>." in captions
+    assert "**Table 1.** Shares, x/n (%). Simulated: nobody" in captions
+    assert "<script" not in (whole / "package/figures/Figure_2.svg").read_text()
+
+
+def test_the_word_table_reads_back(whole):
+    document = docx.Document(io.BytesIO((whole / "package/tables/Table_1.docx").read_bytes()))
+    rows = [[cell.text for cell in row.cells] for row in document.tables[0].rows]
+    assert rows[:3] == [
+        ["Finding", "Share, x/n (%)"],
+        ["$5 & x_1 #", "1/9 (11.1 %)"],
+        ["<script>alert(1)</script>", "5/9 (55.6 %)"],
+    ]
+    assert [paragraph.text for paragraph in document.paragraphs][1:] == ["Everyone was asked."]
+
+
+def test_the_text_quotes_numbers_and_the_numbers_of_outputs(whole):
+    text = (whole / "package/text.md").read_text(encoding="utf-8")
+    assert "The share was 9/9 (100.0 %) (Figure 2; Table 1; Figure 1)." in text
+    assert "crmo_analysis" in text.partition("# Software")[2]
+    strobe = (whole / "package/strobe.csv").read_text(encoding="utf-8")
+    assert "Figure 1; text.md, Shares" in strobe
+    assert "not reported in the source" in strobe
+
+
+def test_the_same_again_changes_no_byte_and_a_number_is_one_line(project):
+    before = contents(project / "package")
+    manuscript.assemble(outline.read_outline(project), project / "package", tiff=True, say=lambda line: None)
+    assert contents(project / "package") == before
+    write(project, "manuscript.yml", OUTLINE.replace("Figure 2:", "Figure 7:"))
+    read = outline.read_outline(project)
+    assert read.gaps == [f"Figure {number}" for number in range(2, 7)]
+    manuscript.assemble(read, project / "package", say=lambda line: None)
+    after = contents(project / "package")
+    assert after["figures/Figure_7.pdf"] == before["figures/Figure_2.pdf"]
+    assert "figures/Figure_2.pdf" not in after
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (
+            ("results/tables/made/shares.csv", "label,x\na,1\n"),
+            "is not what its notebook gives now; run crmo reproduce",
+        ),
+        (("data/manuscript_text.md", "The share was {share.gone}."), "manuscript_text.md, line 1: there is no number"),
+        (("data/strobe.yaml", "- {item: 3, section: A, asks: b, answered_by: [c/d], note: e}"), "strobe.yaml, item 3"),
+        (("data/numbers.yaml", "- {from: tables/gone}"), "numbers.yaml, entry 1"),
+        (
+            ("manuscript.yml", OUTLINE.replace("{share:%1}", "{gone:%1}")),
+            "Table 1: '{x}/{n} ({gone:%1} %)': there is no",
+        ),
+        (
+            ("manuscript.yml", OUTLINE.replace("columns: 2", "columns: 1")),
+            "Figure 1, columns: 1 is 89 mm: figure 'wide'",
+        ),
+    ],
+)
+def test_when_something_fails_the_good_package_stays(project, change, message):
+    before = contents(project / "package")
+    write(project, *change)
+    numbers = project / "data/numbers.yaml"
+    if "is not what" in message:  # the table has other columns now; only the figures find out
+        numbers.write_text("[]")
+        write(project, "data/manuscript_text.md", TEXT.replace("{share", "{table share"))
+        write(project, "manuscript.yml", OUTLINE.partition("tables:")[0])
+    with pytest.raises(manuscript.ManuscriptError, match=re.escape(message)) as caught:
+        manuscript.assemble(outline.read_outline(project), project / "package", say=lambda line: None)
+    if "89 mm" in message:
+        assert "runs over its box" in str(caught.value)
+        assert re.search(r"columns: (1.5|2) works", str(caught.value))
+    assert contents(project / "package") == before
+    assert not [path for path in project.iterdir() if path.name.startswith(".")]
+
+
+def test_what_somebody_wrote_is_not_replaced(project):
+    for name, words in (("package/notes.txt", "is not of this command"), ("package/text.md", "was changed by hand")):
+        before = (project / name).read_bytes() if (project / name).exists() else None
+        write(project, name, "mine")
+        with pytest.raises(manuscript.ManuscriptError, match=words):
+            manuscript.assemble(outline.read_outline(project), project / "package")
+        assert (project / name).read_text() == "mine"
+        (project / name).unlink() if before is None else (project / name).write_bytes(before)
+    for folder in (project, project / "data"):
+        with pytest.raises(manuscript.ManuscriptError, match="is no package of this command"):
+            manuscript.assemble(outline.read_outline(project), folder)
+    assert (project / "manuscript.yml").is_file()
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("journal: nature", "journal: natur", "there is no journal 'natur'. Did you mean nature?"),
+        (
+            "columns: 2",
+            "columns: 1.7",
+            "nature has no figure of 1.7 columns; it has 1 (89 mm), 1.5 (120 mm), 2 (183 mm)",
+        ),
+        ("columns: 2", "columns: [2]", "nature has no figure of [2] columns"),
+        ("Figure 2:", "Figure 1:", "the key 'Figure 1' stands in line 4 already"),
+        ("made/wide", "made/shares", "Figure 2: made/shares is Figure 1 already; keep one of the two"),
+        ("made/wide", "made/wid", "no notebook makes a figure 'made/wid'. Did you mean made/wide?"),
+        (
+            "    output: made/shares",
+            "    output: made/share",
+            "there is no table 'made/share' in results/tables. Did you",
+        ),
+        ("Figure 1", "Fig. 1", "figures, Fig. 1: expected 'Figure ' and a number"),
+        ("Figure 1", "Figure 01", "figures, Figure 01: expected"),
+        ("Table 1:", "Table one:", "tables, Table one: expected 'Table ' and a number"),
+        ("columns: 2", "width: 2", "knows caption, columns, output, not width"),
+        ("footnotes: [Everyone was asked.]", "footnotes: Everyone", "footnotes: expected a list of texts"),
+        ("columns: {Finding: label,", "columns: {Finding: 3,", "columns: expected a text behind every heading"),
+        ("journal: nature", "journal: nature\ntext: gone.md", "text: there is no file gone.md"),
+        ("journal: nature", "journal: nature\nother: 1", "knows journal, text, figures and tables, not other"),
+        ("figures:", "figures: [", "manuscript.yml: while parsing"),
+    ],
+)
+def test_what_is_wrong_with_an_outline_is_said_before_anything_runs(project, old, new, message):
+    assert old in OUTLINE
+    write(project, "manuscript.yml", OUTLINE.replace(old, new, 1))
+    with pytest.raises(outline.ManuscriptError, match=re.escape(message)):
+        outline.read_outline(project)
+
+
+def test_all_problems_of_an_outline_are_listed(project):
+    write(project, "manuscript.yml", OUTLINE.replace("made/wide", "made/gone").replace("columns: 1}", "columns: 9}"))
+    with pytest.raises(outline.ManuscriptError) as caught:
+        outline.read_outline(project)
+    assert len(str(caught.value).splitlines()) == 2
+
+
+def test_an_entry_adds_a_journal(project):
+    more = "\nlancet: {columns: {1: 75, 2: 154}, smallest_text: 6, dpi: 300}\nbad: {columns: {1: 7000}}\n"
+    write(project, "data/journals.yaml", (project / "data/journals.yaml").read_text() + more)
+    with pytest.raises(outline.ManuscriptError, match="bad, columns, 1: is 7000, expected a number from 30 to 500"):
+        outline.read_journals(project)
+    write(project, "data/journals.yaml", (project / "data/journals.yaml").read_text().partition("bad:")[0])
+    assert outline.read_outline(project, "lancet").figures[0].width == 154
+
+
+@pytest.mark.parametrize(
+    "figure", [outline.Item("Figure 1", "a/b", width=89), outline.Item("Figure 1", "a/b", width=120)]
+)
+def test_a_pdf_that_is_not_as_the_journal_wants_is_refused(whole, figure):
+    content = (whole / "package/figures/Figure_2.pdf").read_bytes()
+    strict = outline.Journal("strict", {"1": 89}, 9, 300)
+    message = "strict asks for 9 pt" if figure.width == 89 else "came out 89.0 mm wide, not 120 mm"
+    with pytest.raises(manuscript.ManuscriptError, match=message):
+        manuscript._check_pdf(figure, content, strict)
+
+
+def test_the_command_names_an_unknown_journal():
+    result = CliRunner().invoke(cli.main, ["manuscript", "--journal", "lancette"])
+    assert result.exit_code == 2
+    assert "there is no journal 'lancette'" in result.output
+    assert "nature, elsevier, springer" in result.output
+
+
+# What the project ships.
+
+
+def test_shipped_journals_have_the_widths_of_their_guidelines():
+    found = {name: dict(journal.columns) for name, journal in outline.read_journals().items()}
+    assert found == {
+        "nature": {"1": 89, "1.5": 120, "2": 183},
+        "elsevier": {"1": 90, "1.5": 140, "2": 190},
+        "springer": {"1": 84, "1.5": 129, "2": 174},
+    }
+
+
+def test_shipped_checklist_has_22_items():
+    entries = manuscript.read_yaml(files.ROOT / manuscript.STROBE)
+    assert [entry["item"] for entry in entries] == list(range(1, 23))
+    assert sum(not entry["answered_by"] for entry in entries) >= 3  # nobody prints everything
+
+
+@pytest.mark.skipif(not (files.RESULTS / "numbers.json").is_file(), reason="nothing has been run yet")
+@pytest.mark.parametrize("journal", ["nature", "elsevier", "springer"])
+def test_shipped_outline_text_and_tables_are_sound(journal):
+    read = outline.read_outline(journal=journal)
+    assert [item.number for item in read.figures] == [f"Figure {number}" for number in range(1, 7)]
+    assert not read.gaps
+    numbers = collect()
+    text = manuscript._text(read, numbers)
+    assert not re.search(r"\{|\}|\bnan\b|not numbered", text)
+    assert not re.search(r"\b(because of|due to|caus|leads? to|effects? of|improves?|prevent|risk factor)", text)
+    assert len(manuscript._strobe(read)[".csv"].splitlines()) == 23
+    files, notes = manuscript._tables(read)
+    assert len(files) == 12
+    simulated = next(caption for number, _, caption, _ in notes if number == "Table 3")
+    assert "Simulated" in simulated
+    shares = files["Table_2.csv"].decode().splitlines()[0].split(",")
+    assert shares.index("x/n") < min(place for place, name in enumerate(shares) if "%" in name)
+
+
+def test_figures_of_a_page_do_not_stay_on_it():
+    canvas.use_page(canvas.Page(width=89, titles=False))
+    assert canvas.page().width == 89
+    canvas.use_page()
+    assert canvas.page() == canvas.Page()

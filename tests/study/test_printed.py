@@ -1,0 +1,101 @@
+"""Printed numbers: parsing, rounding rules and intervals."""
+
+from fractions import Fraction
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from crmo_analysis.study.printed import (
+    RULES,
+    PrintedError,
+    decimal_text,
+    interval,
+    nearest_simple_fraction,
+    parse_date,
+    parse_printed,
+    round_by,
+    rules_that_print,
+)
+
+
+@pytest.mark.parametrize(
+    ("text", "relation", "value", "decimals"),
+    [
+        ("53.4", "=", "53.4", 1),
+        ("20.0", "=", "20", 1),
+        ("7,800", "=", "7800", 0),
+        ("407,000", "=", "407000", 0),
+        ("Eleven", "=", "11", 0),
+        ("one", "=", "1", 0),
+        ("not", "=", "0", 0),
+        ("fifth", "=", "5", 0),
+        ("P<0.01", "<", "0.01", 2),
+        ("lower than 28", "<", "28", 0),
+        ("≥39", ">=", "39", 0),
+        (">2", ">", "2", 0),
+        ("about 1/3", "~", "1/3", 0),
+        ("about half", "~", "1/2", 0),
+        ("nearly 70", "~", "70", 0),
+        ("within 3", "<=", "3", 0),
+        ("Most", ">", "1/2", 0),
+    ],
+)
+def test_printed_text_is_read_as_it_is_meant(text, relation, value, decimals):
+    printed = parse_printed(text)
+    assert (printed.relation, printed.value, printed.decimals) == (relation, Fraction(value), decimals)
+
+
+@pytest.mark.parametrize(("text", "fewer"), [("all", 0), ("every", 0), ("All except two", 2), ("All but one", 1)])
+def test_all_is_relative_to_its_group(text, fewer):
+    printed = parse_printed(text)
+    assert printed.value is None
+    assert printed.fewer == fewer
+
+
+@pytest.mark.parametrize("text", ["", "many", "5.3.1", "1e5", "nan", "1/0", "-3", "all but many", "5 %", "٣", "9" * 40])
+def test_what_is_no_number_is_refused(text):
+    with pytest.raises(PrintedError):
+        parse_printed(text)
+
+
+def test_dates():
+    assert parse_date("January 2008") == ("=", 2008 * 12, 2008 * 12)
+    assert parse_date("November, 2004")[1] == 2004 * 12 + 10
+    assert parse_date("September 27, 2017")[1] == 2017 * 12 + 8
+    assert parse_date("before 2014") == ("<", 2014 * 12, 2014 * 12 + 11)
+    with pytest.raises(PrintedError, match="January 2008"):
+        parse_date("soon")
+
+
+@pytest.mark.parametrize(
+    ("x", "n", "text", "rules"),
+    [
+        (8, 15, "53.4", ("up",)),
+        (8, 15, "53.3", ("half_up", "half_even", "down")),
+        (1, 15, "6.6", ("down",)),
+        (3, 15, "19.8", ()),
+        (6, 15, "40.0", RULES),
+        (1, 8, "12.5", RULES),
+        (1, 8, "12", ("half_even", "down")),
+        (1, 8, "13", ("half_up", "up")),
+    ],
+)
+def test_rules_that_print_a_percentage(x, n, text, rules):
+    assert rules_that_print(Fraction(100 * x, n), parse_printed(text)) == rules
+
+
+@given(st.fractions(min_value=0, max_value=1000), st.integers(0, 4), st.sampled_from(RULES))
+def test_a_rounded_value_lies_in_the_interval_of_its_text(value, decimals, rule):
+    text = f"{float(round_by(value, decimals, rule)):.{decimals}f}"
+    low, high = interval(parse_printed(text))
+    assert low <= value <= high
+    assert rule in rules_that_print(value, parse_printed(text))
+
+
+def test_small_texts():
+    assert decimal_text(Fraction(1, 3)) == "0.33"
+    assert decimal_text(Fraction(30)) == "30"
+    assert decimal_text(Fraction(-1, 2)) == "-0.5"
+    assert nearest_simple_fraction(Fraction(13, 30)) == Fraction(1, 2)
+    assert nearest_simple_fraction(Fraction(8, 15)) == Fraction(1, 2)
