@@ -27,8 +27,9 @@ from rich.table import Table
 from scipy import stats
 from scipy.special import expit
 
+from crmo_analysis.files import NotEstimableError
 from crmo_analysis.models.association import correlate
-from crmo_analysis.models.permutation import STATISTICS, NotEstimableError, maximum_statistic
+from crmo_analysis.models.permutation import STATISTICS, maximum_statistic
 from crmo_analysis.models.regression import MODELS, regress
 from crmo_analysis.models.severity import specification_curve
 

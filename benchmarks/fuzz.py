@@ -22,19 +22,19 @@ from pathlib import Path
 import pandas as pd
 
 from crmo_analysis import files
-from crmo_analysis.commands.sweep import SweepError, read_grid
-from crmo_analysis.execution.parameters import NotebookError, read_parameters
+from crmo_analysis.commands.sweep import read_grid
+from crmo_analysis.execution.parameters import read_parameters
+from crmo_analysis.files import InputError
 from crmo_analysis.joint.bounds import parse_question
 from crmo_analysis.patients.cohort import read_cohort
-from crmo_analysis.patients.disclosure import ReleaseError, releases
+from crmo_analysis.patients.disclosure import releases
 from crmo_analysis.patients.mapping import read_mapping
 from crmo_analysis.patients.responses import read_responses
-from crmo_analysis.patients.spreadsheet import CohortError
-from crmo_analysis.publish.outline import ManuscriptError, read_outline
-from crmo_analysis.study.claims import ClaimsError, read_study
-from crmo_analysis.study.codebook import CodebookError, read_codebook
-from crmo_analysis.study.expressions import ExpressionError, parse
-from crmo_analysis.study.printed import PrintedError, parse_date, parse_printed
+from crmo_analysis.publish.outline import read_outline
+from crmo_analysis.study.claims import read_study
+from crmo_analysis.study.codebook import read_codebook
+from crmo_analysis.study.expressions import parse
+from crmo_analysis.study.printed import parse_date, parse_printed
 
 CODEBOOK = read_codebook()
 LESIONS = read_codebook(section="lesions")
@@ -133,26 +133,24 @@ def targets(folder: Path) -> dict[str, Target]:
     small = json.dumps({"cells": cells, "metadata": {}, "nbformat": 4, "nbformat_minor": 5}).encode()
     outline = (files.ROOT / "manuscript.yml").read_text(encoding="utf-8")
     responses = (files.PUBLISHED / "bisphosphonate_response.csv").read_bytes()
-    cohort = (CohortError,)
+    cohort = (InputError,)
     return {
-        "expression": Target(of_text(lambda text: parse(text, CODEBOOK)), (ExpressionError,), expressions, 0.4),
+        "expression": Target(of_text(lambda text: parse(text, CODEBOOK)), (InputError,), expressions, 0.4),
         "question": Target(
             of_text(lambda text: parse_question(text, CODEBOOK)),
-            (ExpressionError,),
+            (InputError,),
             [b"count(femur & tibia)", b"difference(percent(femur), percent(tibia))", b"median(age_onset among male)"],
             0.2,
         ),
-        "printed": Target(of_text(parse_printed), (PrintedError,), [*words, b"P<0.01", b"about 1/3", b"53.4"], 0.25),
-        "date": Target(of_text(parse_date), (PrintedError,), [b"November, 2004", b"2004-11", b"1 May 2010"], 0.08),
+        "printed": Target(of_text(parse_printed), (InputError,), [*words, b"P<0.01", b"about 1/3", b"53.4"], 0.25),
+        "date": Target(of_text(parse_date), (InputError,), [b"November, 2004", b"2004-11", b"1 May 2010"], 0.08),
         "cohort": Target(of_file(folder, "cohort.csv", read_cohort), cohort, [table, other], 0.02),
         "mapping": Target(
             of_file(folder, "m.yaml", lambda p: read_mapping(p, CODEBOOK, LESIONS)), cohort, [mapping], 0.02
         ),
         "responses": Target(of_file(folder, "r.csv", read_responses), cohort, [responses], 0.005),
-        "grid": Target(
-            of_file(folder, "g.yaml", lambda p: read_grid(p, NOTEBOOK)), (SweepError, NotebookError), [grid], 0.01
-        ),
-        "notebook": Target(of_file(folder, "n.ipynb", read_parameters), (NotebookError,), [small], 0.005),
+        "grid": Target(of_file(folder, "g.yaml", lambda p: read_grid(p, NOTEBOOK)), InputError, [grid], 0.01),
+        "notebook": Target(of_file(folder, "n.ipynb", read_parameters), (InputError,), [small], 0.005),
         "lesions": Target(of_lesions(folder), cohort, [b"patient,bone\n1,femur_left\n1,T7\n2,pelvis\n"], 0.01),
         "excel": Target(
             of_file(folder, "c.xlsx", read_cohort),
@@ -167,11 +165,11 @@ def targets(folder: Path) -> dict[str, Target]:
             0.01,
         ),
         "outline": Target(
-            of_outline(folder), (ManuscriptError,), [outline.encode(), outline.partition("tables:")[0].encode()], 0.002
+            of_outline(folder), (InputError,), [outline.encode(), outline.partition("tables:")[0].encode()], 0.002
         ),
-        "release": Target(of_release(folder), (ReleaseError,), [RELEASE], 0.005),
-        "claims": Target(of_study(folder, "claims.csv"), (ClaimsError, CodebookError), [simm[0]], 0.005),
-        "study": Target(of_study(folder, "study.yaml"), (ClaimsError, CodebookError), [simm[1]], 0.005),
+        "release": Target(of_release(folder), (InputError,), [RELEASE], 0.005),
+        "claims": Target(of_study(folder, "claims.csv"), InputError, [simm[0]], 0.005),
+        "study": Target(of_study(folder, "study.yaml"), InputError, [simm[1]], 0.005),
     }
 
 

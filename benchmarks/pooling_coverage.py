@@ -19,7 +19,7 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 import numpy as np
 from scipy.special import expit
 
-from crmo_analysis.models.permutation import NotEstimableError
+from crmo_analysis.files import NotEstimableError
 from crmo_analysis.models.pooling import pool_proportions
 
 SERIES, SPREADS, LEAST, MOST = (3, 5, 10), (0.0, 0.7, 1.4), 4, 15

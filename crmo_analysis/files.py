@@ -17,9 +17,61 @@ FIGURES = ROOT / "figures"
 RESULTS = ROOT / "results"
 COHORTS = DATA / "cohorts"
 
+MOST_YAML = 1_000_000  # bytes
 _DEEPEST = 50  # parts within parts of a YAML file
 _FORMULA = re.compile(r"\s*[=+\-@\t\r]")
 _NUMBER = re.compile(r"\s*[+-]?\d[\d.,]*(e[+-]?\d+)?\s*%?(\s*\([-+\d., to–%]*\))?", re.IGNORECASE)
+
+
+class CrmoError(Exception):
+    """Something that the person at the keyboard has to know: the message stands alone, here, in a notebook and in a shell."""
+
+    def _render_traceback_(self):
+        """Show the message alone in a notebook: the way through the program says nothing of the data."""
+        return [str(self)]
+
+
+class InputError(CrmoError, ValueError):
+    """A file, a parameter or a word is not as it should be; the message lists every problem, where, and what to do.
+
+    Parameters
+    ----------
+    *problems
+        Texts, or what can be written as one; a line each.
+    """
+
+    def __str__(self):
+        return "\n".join(map(str, self.problems))
+
+    @property
+    def problems(self):
+        """The problems one by one."""
+        return self.args
+
+
+class NotEstimableError(CrmoError, ValueError):
+    """The data do not determine the estimate; the message says why."""
+
+
+class NoTableError(CrmoError, RuntimeError):
+    """No table of patients could be written out that keeps what it has to keep."""
+
+
+class UnfinishedError(CrmoError, RuntimeError):
+    """The effort allowed was spent before an answer was proved."""
+
+
+class TooLargeError(CrmoError, ValueError):
+    """Too many variables are mentioned together to list the combinations of their values."""
+
+
+class UnfitError(CrmoError, ValueError):
+    """A figure cannot be drawn on its page so that it can be read; the message says what does not fit."""
+
+
+def study_names(root=ROOT):
+    """List the studies of a project: the folders of published numbers with a `study.yaml`, by name."""
+    return sorted(path.parent.name for path in (Path(root) / "data" / "published").glob("*/study.yaml"))
 
 
 def is_of_project(folder):
@@ -153,17 +205,30 @@ def read_yaml(path: Path) -> object:
 
     Raises
     ------
-    OSError, UnicodeDecodeError, yaml.YAMLError
+    InputError
         If the file cannot be read, a mapping in it has a key twice, or it repeats a part by reference or has very
         many within each other: such files grow without limit.
     """
-    text = path.read_text(encoding="utf-8")
-    _refuse_growth(text)
-    loader = _Loader(text)
+    path = Path(path)
+    if not path.is_file():
+        raise InputError(f"{path}: there is no such file")
     try:
-        return loader.get_single_data()
-    finally:
-        loader.dispose()
+        if path.stat().st_size > MOST_YAML:
+            raise InputError(f"{path}: is larger than {MOST_YAML:,} bytes, expected a file that a person wrote")
+        text = path.read_text(encoding="utf-8")
+        _refuse_growth(text)
+        loader = _Loader(text)
+        try:
+            return loader.get_single_data()
+        finally:
+            loader.dispose()
+    except RepeatedKeyError as error:
+        raise InputError(f"{path}: {error}") from None
+    except (OSError, UnicodeDecodeError, yaml.YAMLError, RecursionError, ValueError) as error:
+        if isinstance(error, InputError):
+            raise
+        said = " ".join(str(error).split())
+        raise InputError(f"{path}: cannot be read as YAML in UTF-8 ({said[:200]})") from None
 
 
 def _refuse_growth(text: str) -> None:

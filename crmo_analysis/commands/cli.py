@@ -10,10 +10,10 @@ import click
 
 from crmo_analysis import __version__
 from crmo_analysis.commands import patient_commands, progress, study_commands
-from crmo_analysis.commands.messages import Stopped, Wrong, check_studies, plain_errors, short
+from crmo_analysis.commands.messages import Commands, Wrong, check_studies, short
 from crmo_analysis.execution import warm
 from crmo_analysis.execution.running import TIME_LIMIT
-from crmo_analysis.files import PUBLISHED, ROOT
+from crmo_analysis.files import ROOT, study_names
 
 _time_limit = click.option(
     "--time-limit",
@@ -25,7 +25,7 @@ _time_limit = click.option(
 )
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__)
 def main():
     """Recompute and check the published numbers on chronic recurrent multifocal osteomyelitis."""
@@ -42,13 +42,11 @@ def reproduce(studies, jobs, fresh):
     if fresh:
         # Everything will run: load the libraries while we find out what everything is.
         warm.start()
-    from crmo_analysis.execution.parameters import NotebookError
 
-    with plain_errors(NotebookError):
-        from crmo_analysis.commands import tasks
+    from crmo_analysis.commands import tasks
 
-        by_notebook = tasks.notebook_studies(ROOT)
-    known = sorted(path.parent.name for path in PUBLISHED.glob("*/study.yaml"))
+    by_notebook = tasks.notebook_studies(ROOT)
+    known = study_names(ROOT)
     for study in set(studies) & set(known) - set(by_notebook.values()):
         raise Wrong(f"study {study} has no notebook yet. Copy one of another study and change its cells.")
     check_studies(studies, sorted(set(by_notebook.values()) - {""}))
@@ -72,17 +70,13 @@ def run(notebook, values, out, time_limit, plain):
     """Run one NOTEBOOK, with other values for some of its parameters."""
     if not plain:
         warm.start()
-    from crmo_analysis.execution.parameters import NotebookError, parse_value, read_parameters
-    from crmo_analysis.execution.running import NotebookFailed, execute
+    from crmo_analysis.execution.parameters import parse_value, read_parameters
+    from crmo_analysis.execution.running import execute
 
-    with plain_errors(NotebookError):
-        known = read_parameters(notebook)
-        # A name that is not there has no kind to read its text by; execute() says so.
-        given = {name: parse_value(text, known[name]) if name in known else text for name, text in values}
-        try:
-            done = execute(notebook, given, out=out, time_limit=time_limit, plain=plain)
-        except NotebookFailed as error:
-            raise Stopped(str(error)) from None
+    known = read_parameters(notebook)
+    # A name that is not there has no kind to read its text by; execute() says so.
+    given = {name: parse_value(text, known[name]) if name in known else text for name, text in values}
+    done = execute(notebook, given, out=out, time_limit=time_limit, plain=plain)
     click.echo(f"{notebook.name}: done in {done.seconds:.1f} s, see {short(done.executed)}")
 
 
@@ -98,13 +92,11 @@ def sweep(notebook, grid, jobs, cluster, out, time_limit, plain):
     """Run a NOTEBOOK with every combination of the values in GRID, a YAML file; what is done stays done."""
     if not plain and not cluster:
         warm.start()
-    from crmo_analysis.commands.sweep import SweepError, read_grid
-    from crmo_analysis.execution.parameters import NotebookError
+    from crmo_analysis.commands.sweep import read_grid
 
-    with plain_errors(NotebookError, SweepError):
-        runs = read_grid(grid, notebook)
-        out = out or ROOT / "results" / "sweeps" / notebook.stem
-        raise SystemExit(progress.sweep(notebook, runs, out, jobs or os.cpu_count() or 1, cluster, time_limit, plain))
+    runs = read_grid(grid, notebook)
+    out = out or ROOT / "results" / "sweeps" / notebook.stem
+    raise SystemExit(progress.sweep(notebook, runs, out, jobs or os.cpu_count() or 1, cluster, time_limit, plain))
 
 
 @main.command()
@@ -112,11 +104,8 @@ def sweep(notebook, grid, jobs, cluster, out, time_limit, plain):
 def site(out):
     """Build web pages of all results: verdicts, notebooks, the ledger to search, conflicts and figures."""
     from crmo_analysis.publish import website
-    from crmo_analysis.study.claims import ClaimsError
-    from crmo_analysis.study.codebook import CodebookError
 
-    with plain_errors(website.SiteError, ClaimsError, CodebookError):
-        built = website.build(out or website.SITE)
+    built = website.build(out or website.SITE)
     for remark in built.remarks:
         click.echo(f"warning: {remark}", err=True)
     click.echo(f"{short(built.folder / 'index.html')}: {len(built.pages)} pages, {built.n_figures} figures; open it")
@@ -130,15 +119,14 @@ def site(out):
 @click.option("--tiff", is_flag=True, help="Make figures as TIFF as well.")
 def manuscript(journal, out, tiff):
     """Put together what manuscript.yml numbers: figures at a journal's size, tables, numbers, text, checklist."""
-    from crmo_analysis.publish.outline import ManuscriptError, read_outline
+    from crmo_analysis.publish.outline import read_outline
 
-    with plain_errors(ManuscriptError):
-        outline = read_outline(ROOT, journal)
-        warm.start()
-        from crmo_analysis.publish.manuscript import assemble
+    outline = read_outline(ROOT, journal)
+    warm.start()
+    from crmo_analysis.publish.manuscript import assemble
 
-        out = out or ROOT / "results" / "manuscript"
-        written = assemble(outline, out, tiff, click.echo)
+    out = out or ROOT / "results" / "manuscript"
+    written = assemble(outline, out, tiff, click.echo)
     for number in outline.gaps:
         click.echo(f"note: there is no {number}", err=True)
     click.echo(f"{short(out)}: {len(written)} files for {outline.journal.name}; README.txt says what is what")

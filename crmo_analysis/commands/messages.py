@@ -1,10 +1,11 @@
 """What the command says, and what it says when something is wrong."""
 
 import difflib
-from contextlib import contextmanager
 from pathlib import Path
 
 import click
+
+from crmo_analysis.files import CrmoError, InputError, UnfinishedError, study_names
 
 
 class Stopped(click.ClickException):
@@ -21,17 +22,28 @@ class Wrong(Stopped):
     exit_code = 2
 
 
-@contextmanager
-def plain_errors(*kinds):
-    """Show errors of these kinds as a message, without the way through the program."""
-    try:
-        yield
-    except kinds as error:
-        raise Wrong(str(error)) from None
+class Commands(click.Group):
+    """Commands whose errors are messages, without the way through the program."""
+
+    def invoke(self, ctx):
+        """Run the command that was typed."""
+        try:
+            return super().invoke(ctx)
+        except InputError as error:
+            raise Wrong(str(error)) from None
+        except UnfinishedError as error:
+            raise Stopped(f"not proved: {error}; try a larger --seconds") from None
+        except CrmoError as error:
+            raise Stopped(str(error)) from None
+        except OSError as error:
+            if not error.filename:
+                raise
+            raise Wrong(f"{error.filename}: {error.strerror}") from None
 
 
-def check_studies(studies, known):
+def check_studies(studies, known=None):
     """Refuse a study that is not known, with a suggestion."""
+    known = study_names() if known is None else known
     for study in studies:
         if study not in known:
             close = difflib.get_close_matches(study, known, n=1)

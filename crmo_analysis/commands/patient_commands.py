@@ -4,8 +4,8 @@ from pathlib import Path
 
 import click
 
-from crmo_analysis.commands.messages import Stopped, Wrong, check_studies, counted, plain_errors, short
-from crmo_analysis.files import PUBLISHED, is_of_project
+from crmo_analysis.commands.messages import Stopped, Wrong, check_studies, counted, short
+from crmo_analysis.files import is_of_project, study_names
 
 _smallest = click.option(
     "--smallest",
@@ -27,21 +27,18 @@ def validate(cohort, mapping, lesions, out):
     if out and is_of_project(out):
         raise Wrong(f"--out {out} is in a folder of the project's own data; choose another, such as data/private.")
     from crmo_analysis.patients.cohort import missing_lines, read_cohort, thin, write_cohort
-    from crmo_analysis.patients.spreadsheet import CohortError
-    from crmo_analysis.study.codebook import CodebookError
 
-    with plain_errors(CodebookError, CohortError):
-        read = read_cohort(cohort, mapping, lesions=lesions)
-        for note in read.notes:
-            click.echo(f"note: {note}")
-        doubts = thin(read)
-        for problem in (*read.problems, *doubts):
-            click.echo(f"{'error' if problem.is_error else 'warning'}: {problem.place}: {problem.expected}")
-        for line in missing_lines(read):
-            click.echo(line)
-        if out and not read.errors:
-            write_cohort(read.patients, out, read.kinds)
-            click.echo(f"{short(out)}: written")
+    read = read_cohort(cohort, mapping, lesions=lesions)
+    for note in read.notes:
+        click.echo(f"note: {note}")
+    doubts = thin(read)
+    for problem in (*read.problems, *doubts):
+        click.echo(f"{'error' if problem.is_error else 'warning'}: {problem.place}: {problem.expected}")
+    for line in missing_lines(read):
+        click.echo(line)
+    if out and not read.errors:
+        write_cohort(read.patients, out, read.kinds)
+        click.echo(f"{short(out)}: written")
     known = [name for name in read.patients if name not in ("patient", "reconstructed", "simulated")]
     patients, columns = counted(len(read.patients), "patient"), counted(len(known), "variable")
     click.echo(f"{cohort}: {patients}, {columns} of the codebook")
@@ -64,8 +61,7 @@ def validate(cohort, mapping, lesions, out):
 @click.option("--show-small", is_flag=True, help="Show all counts and extremes of the cohort.")
 def compare(cohort, studies, mapping, lesions, style, out, confidence, p_values, smallest, show_small):
     """Set a table of patients beside what each STUDY printed, or all studies did."""
-    known = sorted(path.parent.name for path in PUBLISHED.glob("*/study.yaml"))
-    check_studies(studies, known)
+    check_studies(studies)
     if not 0 < confidence < 1:
         raise Wrong(f"--confidence is {confidence:g}, expected a number between 0 and 1, such as 0.95.")
     if out and is_of_project(out):
@@ -73,19 +69,17 @@ def compare(cohort, studies, mapping, lesions, style, out, confidence, p_values,
     from crmo_analysis.comparison import words
     from crmo_analysis.comparison.side_by_side import compare as set_beside
     from crmo_analysis.patients.cohort import read_cohort, require_sound
-    from crmo_analysis.patients.spreadsheet import CohortError
-    from crmo_analysis.study.claims import ClaimsError, read_study
-    from crmo_analysis.study.codebook import CodebookError, read_codebook
+    from crmo_analysis.study.claims import read_study
+    from crmo_analysis.study.codebook import read_codebook
 
-    with plain_errors(ClaimsError, CodebookError, CohortError, OSError):
-        read = require_sound(read_cohort(cohort, mapping, lesions=lesions))
-        chosen = [read_study(study) for study in dict.fromkeys(studies or known)]
-        settings = {"confidence": confidence, "p_values": p_values, "smallest": 0 if show_small else smallest}
-        found = set_beside(read.patients, chosen, read_codebook(), **settings)
-        if found.table.empty:
-            raise Wrong(f"{cohort}: {words.nothing_text(found)}")
-        notes = words.notes(found, read, show_small)
-        written = words.write(found, read, out, notes) if out else []
+    read = require_sound(read_cohort(cohort, mapping, lesions=lesions))
+    chosen = [read_study(study) for study in dict.fromkeys(studies or study_names())]
+    settings = {"confidence": confidence, "p_values": p_values, "smallest": 0 if show_small else smallest}
+    found = set_beside(read.patients, chosen, read_codebook(), **settings)
+    if found.table.empty:
+        raise Wrong(f"{cohort}: {words.nothing_text(found)}")
+    notes = words.notes(found, read, show_small)
+    written = words.write(found, read, out, notes) if out else []
     if read.warnings:
         click.echo(f"{counted(len(read.warnings), 'warning')} about {cohort}; crmo validate lists all", err=True)
     if style == "csv":
@@ -109,10 +103,9 @@ def disclosure(earlier, later, smallest):
 
     Who sees both learns about those patients: show one of them, or wait until more have come.
     """
-    from crmo_analysis.patients.disclosure import ReleaseError, releases
+    from crmo_analysis.patients.disclosure import releases
 
-    with plain_errors(ReleaseError):
-        compared, found = releases(earlier, later, smallest)
+    compared, found = releases(earlier, later, smallest)
     if not compared:
         raise Wrong(f"{earlier} and {later} have no table of patients with the same name. Give two folders of --out.")
     for (table, column, before, after), rows in found.groupby(["table", "column", "earlier", "later"], sort=False):
@@ -151,9 +144,8 @@ def redcap(dictionary):
     """Write the codebook as a data dictionary that REDCap imports to build a registry's forms."""
     from crmo_analysis.files import write_text_atomically
     from crmo_analysis.patients.redcap import dictionary as make_dictionary
-    from crmo_analysis.study.codebook import CodebookError, read_codebook
+    from crmo_analysis.study.codebook import read_codebook
 
-    with plain_errors(CodebookError, OSError):
-        text = make_dictionary(read_codebook(), read_codebook(section="lesions"))
-        write_text_atomically(dictionary, text)
+    text = make_dictionary(read_codebook(), read_codebook(section="lesions"))
+    write_text_atomically(dictionary, text)
     click.echo(f"{short(dictionary)}: {text.count(chr(10)) - 1} fields")

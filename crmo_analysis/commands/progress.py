@@ -7,7 +7,7 @@ import time
 from contextlib import contextmanager
 
 from crmo_analysis.execution import warm
-from crmo_analysis.files import RESULTS, ROOT
+from crmo_analysis.files import RESULTS, ROOT, InputError
 
 _COLOURS = {"failed": "bold red", "done": "green", "running": "bold"}
 
@@ -178,7 +178,7 @@ def sweep(notebook, grid, out, jobs, cluster, time_limit, plain):
 
     Raises
     ------
-    SweepError
+    InputError
         As `sweep.sweep`, after what is done has been collected.
     """
     from rich.console import Console
@@ -215,7 +215,7 @@ def sweep(notebook, grid, out, jobs, cluster, time_limit, plain):
                 for place, row in runs.sweep(notebook, grid, out, jobs, cluster, time_limit, plain):
                     rows[place] = row
                     bar.advance(whole)
-    except runs.SweepError as error:
+    except InputError as error:
         lost = error
         if not rows:
             raise

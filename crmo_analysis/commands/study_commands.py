@@ -1,13 +1,11 @@
 """Commands about the numbers of the studies: check them, find conflicts, tables of patients and bounds."""
 
-from contextlib import contextmanager
 from pathlib import Path
 
 import click
 
 from crmo_analysis import files
-from crmo_analysis.commands.messages import Stopped, Wrong, check_studies, plain_errors, short
-from crmo_analysis.files import PUBLISHED
+from crmo_analysis.commands.messages import Stopped, Wrong, check_studies, short
 
 
 @click.command()
@@ -17,13 +15,10 @@ from crmo_analysis.files import PUBLISHED
 )
 def audit(studies, style):
     """Check the arithmetic of every number that a study printed; without STUDY, of all studies."""
-    check_studies(studies, sorted(path.parent.name for path in PUBLISHED.glob("*/study.yaml")))
+    check_studies(studies)
     from crmo_analysis.display import frames
-    from crmo_analysis.study.claims import ClaimsError
-    from crmo_analysis.study.codebook import CodebookError
 
-    with plain_errors(ClaimsError, CodebookError):
-        ledger = frames.ledger(frames.audit_all(studies))
+    ledger = frames.ledger(frames.audit_all(studies))
     if style == "csv":
         click.echo(files.csv_text(ledger), nl=False)
     elif style == "json":
@@ -60,13 +55,13 @@ def _print_ledger(ledger):
 @click.option("--seconds", type=float, default=60, show_default=True, help="Time allowed.")
 def conflicts(study, readings, style, seconds):
     """List the printed numbers of STUDY that cannot stand together, and why."""
-    with _study_errors(study):
-        from crmo_analysis.display import frames
-        from crmo_analysis.joint.conflicts import conflicts as list_conflicts
-        from crmo_analysis.study.claims import read_study
+    check_studies([study])
+    from crmo_analysis.display import frames
+    from crmo_analysis.joint.conflicts import conflicts as list_conflicts
+    from crmo_analysis.study.claims import read_study
 
-        loaded = read_study(study)
-        found = list_conflicts(loaded, _readings(loaded, readings), seconds=seconds)
+    loaded = read_study(study)
+    found = list_conflicts(loaded, _readings(loaded, readings), seconds=seconds)
     click.echo(frames.conflicts_json(loaded, found) if style == "json" else frames.conflicts_text(loaded, found))
     if not found.is_complete:
         raise Stopped(f"not proved: {seconds:g} s were not enough to list all conflicts; try a larger --seconds")
@@ -80,16 +75,16 @@ def conflicts(study, readings, style, seconds):
 @click.option("--seconds", type=float, default=60, show_default=True, help="Time allowed.")
 def reconstruct(study, count, seed, out, seconds):
     """Make tables of patients that fit every printed number of STUDY, or as many as can stand together."""
-    with _study_errors(study):
-        from crmo_analysis.joint import datapackage
-        from crmo_analysis.joint.fitting import fit
-        from crmo_analysis.joint.reconstruction import is_only_table
-        from crmo_analysis.study.claims import read_study
+    check_studies([study])
+    from crmo_analysis.joint import datapackage
+    from crmo_analysis.joint.fitting import fit
+    from crmo_analysis.joint.reconstruction import is_only_table
+    from crmo_analysis.study.claims import read_study
 
-        fitted = fit(read_study(study), seconds=seconds)
-        out = out or Path(f"{study}_reconstructed.csv")
-        written = datapackage.write_tables(fitted, out, count, seed, seconds)
-        only = is_only_table(fitted, seconds)
+    fitted = fit(read_study(study), seconds=seconds)
+    out = out or Path(f"{study}_reconstructed.csv")
+    written = datapackage.write_tables(fitted, out, count, seed, seconds)
+    only = is_only_table(fitted, seconds)
     for path in written:
         click.echo(f"{short(path)}: {fitted.n} patients, reconstructed")
     if fitted.given_up:
@@ -110,20 +105,20 @@ def reconstruct(study, count, seed, out, seconds):
 @click.option("--seconds", type=float, default=60, show_default=True, help="Time allowed.")
 def bounds(study, expression, style, witness, seconds):
     """Bound a number that STUDY did not print, such as "count(femur & tibia)"."""
-    with _study_errors(study):
-        from crmo_analysis.display import frames
-        from crmo_analysis.joint import datapackage
-        from crmo_analysis.joint.bounds import bounds as find_bounds
-        from crmo_analysis.joint.bounds import parse_question
-        from crmo_analysis.joint.fitting import fit
-        from crmo_analysis.study.claims import read_study
-        from crmo_analysis.study.codebook import read_codebook
+    check_studies([study])
+    from crmo_analysis.display import frames
+    from crmo_analysis.joint import datapackage
+    from crmo_analysis.joint.bounds import bounds as find_bounds
+    from crmo_analysis.joint.bounds import parse_question
+    from crmo_analysis.joint.fitting import fit
+    from crmo_analysis.study.claims import read_study
+    from crmo_analysis.study.codebook import read_codebook
 
-        loaded = read_study(study)
-        parse_question(expression, read_codebook())
-        found = find_bounds(fit(loaded, seconds=seconds), expression, seconds)
-        if witness:
-            datapackage.write_witnesses(found, witness)
+    loaded = read_study(study)
+    parse_question(expression, read_codebook())
+    found = find_bounds(fit(loaded, seconds=seconds), expression, seconds)
+    if witness:
+        datapackage.write_witnesses(found, witness)
     click.echo(frames.bounds_json(found) if style == "json" else frames.bounds_text(found))
     if not found.is_proved:
         raise Stopped(f"not proved within {seconds:g} s; what is shown is what was found, not a fact")
@@ -138,26 +133,3 @@ def _readings(study, given):
             raise Wrong(f"{study.study} has no reading {text!r}. It has {known or 'none'}.")
         chosen[name] = option
     return chosen
-
-
-@contextmanager
-def _study_errors(study):
-    """Check the name of a study, and show what can go wrong with its joint model as a message."""
-    check_studies([study], sorted(path.parent.name for path in PUBLISHED.glob("*/study.yaml")))
-    from crmo_analysis.joint.model import OutOfTimeError
-    from crmo_analysis.joint.patterns import TooManyPatternsError, UnlimitedError
-    from crmo_analysis.joint.reconstruction import NoTableError
-    from crmo_analysis.joint.simulation import NoSimulationError
-    from crmo_analysis.study.claims import ClaimsError
-    from crmo_analysis.study.codebook import CodebookError
-    from crmo_analysis.study.entailment import RulesError
-    from crmo_analysis.study.expressions import ExpressionError
-
-    wrong = (ClaimsError, CodebookError, ExpressionError, RulesError, UnlimitedError, TooManyPatternsError)
-    with plain_errors(*wrong):
-        try:
-            yield
-        except OutOfTimeError as error:
-            raise Stopped(f"not proved: {error}; try a larger --seconds") from None
-        except (NoTableError, NoSimulationError) as error:
-            raise Stopped(str(error)) from None

@@ -15,18 +15,13 @@ from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from pathlib import Path
 
 import click
-import yaml
 
 from crmo_analysis import __version__
-from crmo_analysis.execution.parameters import NotebookError, check_values, read_parameters
+from crmo_analysis.execution.parameters import check_values, read_parameters
 from crmo_analysis.execution.running import TIME_LIMIT, NotebookFailed, execute, rerun_command
-from crmo_analysis.files import PACKAGE, ROOT, is_file, read_yaml, write_text_atomically
+from crmo_analysis.files import PACKAGE, ROOT, InputError, is_file, read_yaml, write_text_atomically
 
 MOST_RUNS = 100_000
-
-
-class SweepError(ValueError):
-    """A grid cannot be run; the message says what to change."""
 
 
 def read_grid(path: Path, notebook: Path) -> list[dict]:
@@ -46,19 +41,14 @@ def read_grid(path: Path, notebook: Path) -> list[dict]:
 
     Raises
     ------
-    SweepError
+    InputError
         If the file is no grid, or gives no run or more than `MOST_RUNS`.
-    NotebookError
+    InputError
         If the notebook has no such parameter, or one of another kind.
     """
-    if not path.is_file():
-        raise SweepError(f"{path}: there is no such file")
-    try:
-        grid = read_yaml(path)
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise SweepError(f"{path}: cannot be read: {' '.join(str(error).split())}") from None
+    grid = read_yaml(path)
     if not isinstance(grid, dict) or not grid or not all(isinstance(name, str) for name in grid):
-        raise SweepError(f"{path}: expected names of parameters, each with a list of values")
+        raise InputError(f"{path}: expected names of parameters, each with a list of values")
     known = read_parameters(notebook)
     lists = {}
     for name, values in grid.items():
@@ -71,9 +61,9 @@ def read_grid(path: Path, notebook: Path) -> list[dict]:
             check_values(notebook, known, {name: value})
     count = math.prod(map(len, lists.values()))
     if not 0 < count <= MOST_RUNS:
-        raise SweepError(f"{path}: gives {count:,} runs, expected 1 to {MOST_RUNS:,}")
+        raise InputError(f"{path}: gives {count:,} runs, expected 1 to {MOST_RUNS:,}")
     if "out" in lists:
-        raise SweepError(f"{path}: out is set for every run; leave it out")
+        raise InputError(f"{path}: out is set for every run; leave it out")
     return [
         {name: _absolute(value) for name, value in zip(lists, values, strict=True)}
         for values in itertools.product(*lists.values())
@@ -90,11 +80,11 @@ def fingerprint(notebook: Path, values: Mapping) -> dict[str, str]:
 
     Raises
     ------
-    SweepError
+    InputError
         If the notebook is not there.
     """
     if not notebook.is_file():
-        raise SweepError(f"{notebook} is not there")
+        raise InputError(f"{notebook} is not there")
     files = [Path(value) for value in values.values() if is_file(value)]
     inputs = {str(path): _hash(path.read_bytes()) for path in files}
     return {"version": __version__, "code": _code(), "notebook": _hash(notebook.read_bytes()), **inputs}
@@ -135,7 +125,7 @@ def run_one(
         execute(notebook, values, out=folder, time_limit=time_limit, plain=plain)
     except NotebookFailed as error:
         return _row("failed", f"{error.heading}: {error.cause}")
-    except (NotebookError, OSError) as error:
+    except (InputError, OSError) as error:
         return _row("failed", str(error))
     row = _row("done", "")
     write_text_atomically(marker, json.dumps(row) + "\n")
@@ -178,7 +168,7 @@ def sweep(
 
     Raises
     ------
-    SweepError
+    InputError
         If there is no such cluster any more, or no worker of it has what is needed.
     """
     notebook, out = notebook.absolute(), out.absolute()
@@ -204,11 +194,11 @@ def _on_cluster(plans: Sequence[tuple], address: str) -> Iterator[tuple[int, dic
         from distributed import Client
         from distributed import as_completed as completed
     except ImportError:
-        raise SweepError("a cluster needs Dask: install the extra cluster of this project") from None
+        raise InputError("a cluster needs Dask: install the extra cluster of this project") from None
     try:
         client = Client(address, timeout="10s", set_as_default=False)
     except (OSError, TimeoutError, ValueError) as error:
-        raise SweepError(f"there is no Dask scheduler at {address}: {error}") from None
+        raise InputError(f"there is no Dask scheduler at {address}: {error}") from None
     for name in ("client", "utils"):  # what they say when the scheduler is lost is in our own message
         logging.getLogger(f"distributed.{name}").setLevel(logging.CRITICAL)
     with client:
@@ -222,7 +212,7 @@ def _on_cluster(plans: Sequence[tuple], address: str) -> Iterator[tuple[int, dic
         futures = completed([submit(*plan) for plan in plans], loop=client.loop)
         for future in futures:
             if future.cancelled():
-                raise SweepError(f"the Dask scheduler at {address} was lost; the same command does the rest")
+                raise InputError(f"the Dask scheduler at {address} was lost; the same command does the rest")
             place, folder, arguments, again = asked[future.key]
             error = future.exception()
             row = future.result() if error is None else _row("failed", str(error))
@@ -240,7 +230,7 @@ def _fit_workers(client, arguments: tuple) -> list[str] | None:
     wrong = {address: said if isinstance(said, str) else repr(said) for address, said in found.items() if said}
     if not found or len(wrong) == len(found):
         why = "; ".join(f"{address}: {said}" for address, said in wrong.items()) or "no worker has joined"
-        raise SweepError(f"no worker can take part: {why}")
+        raise InputError(f"no worker can take part: {why}")
     for address, said in wrong.items():
         click.echo(f"crmo: worker {address} is left out: it {said}", err=True)
     return sorted(set(found) - set(wrong)) if wrong else None

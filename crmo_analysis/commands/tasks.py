@@ -11,7 +11,7 @@ from pytask import Mark, NodeInfo, PathNode, PythonNode, Task
 
 from crmo_analysis.execution.parameters import read_parameters
 from crmo_analysis.execution.running import execute, output_files
-from crmo_analysis.files import ROOT
+from crmo_analysis.files import ROOT, study_names
 
 # Objects with `started(name)` and `ended(name, state)`; the command line shows its progress with one.
 listeners = []
@@ -36,7 +36,7 @@ def notebook_studies(root=ROOT):
 
     Raises
     ------
-    crmo_analysis.execution.parameters.NotebookError
+    crmo_analysis.execution.InputError
         If a notebook or its parameters cell cannot be read.
     """
     notebooks = sorted((root / "notebooks").glob("[0-9]*.ipynb"))
@@ -234,7 +234,7 @@ def project_tasks(root=ROOT):
     """
     tasks = [notebook_task(notebook, root) for notebook in notebook_studies(root)]
     if (root / "crmo_analysis" / "display" / "frames.py").is_file():
-        studies = sorted(path.parent.name for path in (root / "data" / "published").glob("*/study.yaml"))
+        studies = study_names(root)
         tasks += [ledger_task(root), *(cohort_task(study, root) for study in studies), package_task(studies, root)]
     if (root / "data" / "numbers.yaml").is_file():
         tasks.append(numbers_task(root))

@@ -19,7 +19,7 @@ import seaborn as sns
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from crmo_analysis.files import write_bytes_atomically
+from crmo_analysis.files import UnfitError, write_bytes_atomically
 
 MILLIMETRE = 1 / 25.4
 WIDTH = 140.0
@@ -64,10 +64,6 @@ FORMATS = {
     "pdf": {"CreationDate": None, "Creator": None, "Producer": None},
     "png": {"Software": None},
 }
-
-
-class UnfitError(ValueError):
-    """A figure cannot be drawn on its page so that it can be read; the message says what does not fit."""
 
 
 @dataclass(frozen=True)

@@ -6,9 +6,9 @@ from itertools import product
 
 import pandas as pd
 
+from crmo_analysis.files import NotEstimableError
 from crmo_analysis.joint.bounds import bounds
 from crmo_analysis.joint.fitting import fit
-from crmo_analysis.models.permutation import NotEstimableError
 from crmo_analysis.models.pooling import INVERSE_VARIANCE, PooledProportion, pool_proportions
 from crmo_analysis.models.regression import p_text
 from crmo_analysis.patients.responses import Pool
@@ -50,7 +50,7 @@ def study_limits(pool: Pool, seconds: float = 60) -> list[tuple[str, int, int]]:
 
     Raises
     ------
-    OutOfTimeError
+    UnfinishedError
         If the limits could not be found in time.
     ValueError
         If the pool is empty.

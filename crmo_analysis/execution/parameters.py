@@ -9,6 +9,8 @@ import tokenize
 from dataclasses import dataclass
 from pathlib import Path
 
+from crmo_analysis.files import InputError
+
 _KINDS = {
     bool: "true or false",
     int: "a whole number",
@@ -20,10 +22,6 @@ _KINDS = {
 }
 
 _NAMES = re.compile(r"[A-Za-z]\w*(\s*,\s*[A-Za-z]\w*)*")
-
-
-class NotebookError(ValueError):
-    """A notebook, or a value given for one of its parameters, is not as it should be."""
 
 
 @dataclass(frozen=True)
@@ -57,13 +55,13 @@ def read_parameters(notebook):
 
     Raises
     ------
-    NotebookError
+    InputError
         If the notebook cannot be read, or its parameters cell holds anything else.
     """
     notebook = Path(notebook)
     cells = [cell for cell in read_cells(notebook) if "parameters" in cell.get("metadata", {}).get("tags", [])]
     if len(cells) > 1:
-        raise NotebookError(f"{notebook}: {len(cells)} cells are tagged “parameters”. Keep one.")
+        raise InputError(f"{notebook}: {len(cells)} cells are tagged “parameters”. Keep one.")
     if not cells:
         return {}
     source = source_of(cells[0])
@@ -76,7 +74,7 @@ def read_parameters(notebook):
     for statement in statements:
         name, value = _read_assignment(notebook, statement, source)
         if name in parameters:
-            raise NotebookError(
+            raise InputError(
                 f"{notebook}, parameters cell, line {statement.lineno}: {name} is given twice. Keep one line."
             )
         parameters[name] = Parameter(name, value, comments.get(statement.end_lineno, ""))
@@ -102,7 +100,7 @@ def parse_value(text, parameter):
 
     Raises
     ------
-    NotebookError
+    InputError
         If the text is not a value of that kind.
     """
     if isinstance(parameter.default, str):
@@ -115,7 +113,7 @@ def parse_value(text, parameter):
         if isinstance(parameter.default, list) and _NAMES.fullmatch(text):
             return [name.strip() for name in text.split(",")]
         hint = f" Did you mean {text.lower()}?" if text in ("True", "False") else ""
-        raise NotebookError(f"{parameter.name} must be {parameter.kind}, not {text!r}.{hint}") from None
+        raise InputError(f"{parameter.name} must be {parameter.kind}, not {text!r}.{hint}") from None
     _check_value(parameter, value)
     return value
 
@@ -134,7 +132,7 @@ def check_values(notebook, known, values):
 
     Raises
     ------
-    NotebookError
+    InputError
         If a name is unknown or a value is not of the kind of its default.
     """
     for name, value in values.items():
@@ -142,7 +140,7 @@ def check_values(notebook, known, values):
             close = difflib.get_close_matches(name, known, n=1)
             hint = f" Did you mean {close[0]}?" if close else ""
             names = ", ".join(known) or "none: it has no cell tagged “parameters”"
-            raise NotebookError(f"{Path(notebook).name} has no parameter {name!r}.{hint} Its parameters are: {names}.")
+            raise InputError(f"{Path(notebook).name} has no parameter {name!r}.{hint} Its parameters are: {names}.")
         _check_value(known[name], value)
 
 
@@ -151,17 +149,17 @@ def read_cells(notebook):
 
     Raises
     ------
-    NotebookError
+    InputError
         If it is none.
     """
     try:
         cells = json.loads(notebook.read_text(encoding="utf-8"))["cells"]
     except FileNotFoundError:
-        raise NotebookError(f"{notebook}: there is no such notebook.") from None
+        raise InputError(f"{notebook}: there is no such notebook.") from None
     except (ValueError, KeyError, TypeError, RecursionError):
         cells = None
     if not isinstance(cells, list) or not all(map(_is_cell, cells)):
-        raise NotebookError(
+        raise InputError(
             f"{notebook} is not a notebook in the format of Jupyter 4 or newer. Open and save it in JupyterLab."
         )
     return cells
@@ -203,7 +201,7 @@ def _read_assignment(notebook, statement, source):
 def _not_a_parameter(notebook, line, source):
     lines = source.splitlines()
     text = lines[line - 1].strip() if line and line <= len(lines) else ""
-    return NotebookError(
+    return InputError(
         f"{notebook}, parameters cell, line {line}: {text!r} is not a parameter. Expected: name = value"
         "  # what it is for, where the value is text, a number, True, False, None, or a list or dictionary"
         " of these. Move anything else to the next cell."
@@ -223,7 +221,7 @@ def _check_value(parameter, value):
     wanted = type(parameter.default)
     fits = wanted is type(None) or type(value) is wanted or (wanted is float and type(value) is int)
     if not (fits and _is_json(value)):
-        raise NotebookError(f"{parameter.name} must be {parameter.kind}, not {value!r}.")
+        raise InputError(f"{parameter.name} must be {parameter.kind}, not {value!r}.")
 
 
 def _refuse_constant(name):

@@ -13,25 +13,22 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from crmo_analysis.execution import warm
-from crmo_analysis.execution.parameters import NotebookError, check_values, read_cells, read_parameters, source_of
-from crmo_analysis.files import FIGURES, RESULTS, write_text_atomically
+from crmo_analysis.execution.parameters import check_values, read_cells, read_parameters, source_of
+from crmo_analysis.files import FIGURES, RESULTS, CrmoError, InputError, write_text_atomically
 
 FIGURE_FILES = (".svg", ".pdf", ".png", ".csv", ".json")
 TIME_LIMIT = 3600  # seconds a cell may take
 MOST_OUTPUT = 20_000_000  # characters a notebook may show
 
-_PLAIN = (
-    "CohortError",
-    "NotEstimableError",
-    "SettingError",
-)  # whose message is for whoever chose the data or the parameters
+# Whose message is for whoever chose the data or the parameters.
+_PLAIN = {kind.__name__ for kind in CrmoError.__subclasses__()}
 _COLOURS = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]")
 _PAPERMILL = threading.Lock()
 _SECONDS_BETWEEN_SAVES = 5
 _LONGEST_CAUSE = 5_000
 
 
-class NotebookFailed(RuntimeError):  # noqa: N818
+class NotebookFailed(CrmoError, RuntimeError):  # noqa: N818
     """A notebook stopped before its end, or did not leave what it declares.
 
     Parameters
@@ -48,13 +45,15 @@ class NotebookFailed(RuntimeError):  # noqa: N818
         The command that runs the notebook again.
     partial : Path or None
         The notebook as far as it got, with the error inside.
+    kind : str
+        Class of the error; empty where no cell raised one.
     """
 
-    def __init__(self, notebook, study, heading, cause, command, partial=None):
+    def __init__(self, notebook, study, heading, cause, command, partial=None, kind=""):
         # All arguments reach Exception, so that the error survives pickling on its way from another process.
-        super().__init__(notebook, study, heading, cause, command, partial)
+        super().__init__(notebook, study, heading, cause, command, partial, kind)
         self.notebook, self.study, self.heading = notebook, study, heading
-        self.cause, self.command, self.partial = cause, command, partial
+        self.cause, self.command, self.partial, self.kind = cause, command, partial, kind
 
     def __str__(self):
         study = f" (study {self.study})" if self.study else ""
@@ -124,7 +123,7 @@ def execute(
 
     Raises
     ------
-    NotebookError
+    InputError
         If the notebook or a parameter is not as it should be; nothing was run.
     NotebookFailed
         If a cell failed or a declared file is missing. What was executed so far is kept beside the place of
@@ -143,7 +142,7 @@ def execute(
     _check_path(notebook)
     _check_path(partial)
     if executed.resolve() == notebook.resolve():
-        raise NotebookError(f"{notebook}: the executed notebook would replace it. Choose another folder with --out.")
+        raise InputError(f"{notebook}: the executed notebook would replace it. Choose another folder with --out.")
     start = time.monotonic()
     outputs, study = output_files(everything, figures), everything.get("study") or ""
     try:
@@ -157,7 +156,8 @@ def execute(
             partial.unlink(missing_ok=True)  # not whole
         failure = "the writing of its results", f"{error.strerror}: {_short(error.filename or folder)}"
     if failure:
-        raise NotebookFailed(notebook, study, *failure, command, partial if partial.is_file() else None)
+        heading, cause, *kind = failure
+        raise NotebookFailed(notebook, study, heading, cause, command, partial if partial.is_file() else None, *kind)
     return Run(notebook, study, executed, outputs, time.monotonic() - start)
 
 
@@ -194,7 +194,7 @@ def rerun_command(notebook, known, values, out=None, time_limit=TIME_LIMIT, plai
 def _check_path(path):
     # Papermill fills in {names} in a path; ours are plain.
     if "{" in str(path) or "}" in str(path):
-        raise NotebookError(
+        raise InputError(
             f"{path}: a folder or notebook name cannot contain {{ or }}. Rename it or choose another with --out."
         )
 
@@ -303,7 +303,7 @@ def _run_papermill(notebook, partial, values, time_limit, plain):
     except papermill.PapermillExecutionError as error:
         name = "" if error.ename in _PLAIN else error.ename
         cause = _COLOURS.sub("", f"{name}: {error.evalue[:_LONGEST_CAUSE]}").strip(": ")
-        return _heading_above(partial, _has_error), cause
+        return _heading_above(partial, _has_error), cause, error.ename
     except CellTimeoutError:
         return _heading_above(partial, _was_started), (
             f"a cell took longer than {time_limit:,} s and was stopped; give it more with --time-limit"

@@ -5,17 +5,15 @@ import html
 import ipywidgets as widgets
 
 from crmo_analysis.display import frames
+from crmo_analysis.files import CrmoError
 from crmo_analysis.joint.bounds import bounds as find_bounds
 from crmo_analysis.joint.bounds import parse_question
 from crmo_analysis.joint.fitting import fit
-from crmo_analysis.joint.model import OutOfTimeError
-from crmo_analysis.joint.patterns import TooManyPatternsError, UnlimitedError
 from crmo_analysis.study.claims import read_study, studies
 from crmo_analysis.study.codebook import read_codebook
-from crmo_analysis.study.expressions import ExpressionError
 
 STATISTICS = ("count", "percent", "median", "mean", "min", "max", "sum")
-WRONG = (ExpressionError, UnlimitedError, TooManyPatternsError, OutOfTimeError, ValueError)
+WRONG = (CrmoError, ValueError)
 
 
 def answer(study: str, question: str, seconds: float = 30) -> str:

@@ -13,6 +13,7 @@ from matplotlib.figure import Figure
 
 from crmo_analysis import files
 from crmo_analysis.display import canvas, frames
+from crmo_analysis.files import InputError, UnfitError
 from crmo_analysis.patients import disclosure
 from crmo_analysis.patients.cohort import read_cohort, require_sound, thin
 from crmo_analysis.patients.responses import FILE, read_responses
@@ -25,18 +26,6 @@ _FOLDER = re.compile(r"\w[\w-]{0,100}", re.ASCII)
 TABLE_STYLE = (
     "<style>table.crmo td, table.crmo th {text-align: left !important; vertical-align: top; max-width: 44em}</style>"
 )
-
-
-class SettingError(ValueError):
-    """A parameter does not suit the data; the message says what does."""
-
-    def _render_traceback_(self):
-        """Show the message alone in a notebook."""
-        return [str(self)]
-
-
-class MissingOutputError(RuntimeError):
-    """A notebook ended without an output that it declares."""
 
 
 @dataclass(frozen=True)
@@ -80,15 +69,15 @@ def start(
 
     Raises
     ------
-    ClaimsError, CodebookError
+    InputError
         If the study's files have problems; all are listed.
-    SettingError
+    InputError
         If there is no such page.
     """
     canvas.use_page(_page(page) if page else None)
     name = study or folder
     if not _FOLDER.fullmatch(name):
-        raise SettingError(f"folder is {name!r}, expected a name of letters, digits, - and _")
+        raise InputError(f"folder is {name!r}, expected a name of letters, digits, - and _")
     figure_folder, table_folder = files.FIGURES / name, files.RESULTS / "tables" / name
     if out:
         figure_folder, table_folder = Path(out) / "figures" / name, Path(out) / "tables" / name
@@ -117,7 +106,7 @@ def _page(settings: Mapping[str, float]) -> canvas.Page:
         low, high = limits.get(name, (0, 0))
         if not (isinstance(value, int | float) and low <= value <= high and high):
             expected = "; ".join(f"{key} from {ends[0]} to {ends[1]}" for key, ends in limits.items())
-            raise SettingError(f"page has {name!r}: {value!r}, expected {expected}")
+            raise InputError(f"page has {name!r}: {value!r}, expected {expected}")
     return canvas.Page(**settings, titles=False)
 
 
@@ -153,9 +142,9 @@ def patients(
 
     Raises
     ------
-    CohortError
+    InputError
         If the file has errors; all are listed.
-    SettingError
+    InputError
         If `smallest` hides nothing, or an own cohort would leave its figures among the project's.
     """
     _require_own_folder(run, cohort)
@@ -163,12 +152,12 @@ def patients(
     read = read_cohort(path, mapping or None, lesions=lesions or None)
     if read.errors and suppress and not read.is_reconstructed:
         name, count = Path(path).name, len(read.errors)
-        raise SettingError(f"{name} cannot be analysed: {count} errors, which crmo validate lists")
+        raise InputError(f"{name} cannot be analysed: {count} errors, which crmo validate lists")
     require_sound(read)
     made = "simulated" if "simulated" in read.patients else "reconstructed"
     source = made if read.is_reconstructed else "user data"
     if smallest < 2:
-        raise SettingError(f"smallest is {smallest}, expected 2 or more; suppress false shows single patients")
+        raise InputError(f"smallest is {smallest}, expected 2 or more; suppress false shows single patients")
     is_own = source == "user data"
     what = "your cohort" if is_own else f"a **{made}** table, of which no row was observed in a patient"
     doubts = thin(read) if is_own else ()
@@ -200,19 +189,19 @@ def require_variables(people: Patients, codebook: Codebook, names: Sequence[str]
 
     Raises
     ------
-    SettingError
+    InputError
         Naming each variable that is not there, and those that are.
     """
     known = [name for name in codebook if name in people.table and people.table[name].notna().any()]
     numbers = [name for name in known if codebook[name].is_numeric or codebook[name].type == "boolean"]
     for name, fit in [*((name, numbers) for name in names), *((name, known) for name in codes)]:
         if name not in codebook:
-            raise SettingError(f"{name!r} is no variable of the codebook; the table has {', '.join(fit)}")
+            raise InputError(f"{name!r} is no variable of the codebook; the table has {', '.join(fit)}")
         if name not in known:
             have = "has no value of" if name in people.table else "has no column"
-            raise SettingError(f"the table {have} {name!r}; map a column to it, or choose from: {', '.join(fit)}")
+            raise InputError(f"the table {have} {name!r}; map a column to it, or choose from: {', '.join(fit)}")
         if name not in fit:
-            raise SettingError(f"{name!r} is neither a number nor yes or no; choose from: {', '.join(fit)}")
+            raise InputError(f"{name!r} is neither a number nor yes or no; choose from: {', '.join(fit)}")
 
 
 def showable(
@@ -235,7 +224,7 @@ def showable(
 
     Raises
     ------
-    SettingError
+    InputError
         If nothing is left.
     """
     table, few, said = people.table, people.smallest, []
@@ -247,7 +236,7 @@ def showable(
         said.append(f"Fewer than {few} patients lack {', '.join(adjustment)} only; they are left out everywhere.")
     reasons = {name: _reason(table, outcome, name, adjustment, few) for name in exposures}
     if reasons[main]:
-        raise SettingError(f"{reasons[main]}; choose other variables")
+        raise InputError(f"{reasons[main]}; choose other variables")
     kept = [name for name in exposures if not reasons[name]]
     said += [f"{name} is not analysed: {reason}." for name, reason in reasons.items() if reason]
     if cut is not None:
@@ -273,9 +262,9 @@ def responses(run: Run, path: str = "") -> tuple[pd.DataFrame, str]:
 
     Raises
     ------
-    CohortError
+    InputError
         If the file has errors; all are listed.
-    SettingError
+    InputError
         If an own table would leave its figures among the project's.
     """
     _require_own_folder(run, path)
@@ -289,7 +278,7 @@ def responses(run: Run, path: str = "") -> tuple[pd.DataFrame, str]:
 
 def _require_own_folder(run: Run, path: str) -> None:
     if path and any(map(files.is_of_project, (run.figure_folder, run.table_folder))):
-        raise SettingError("data of your own need a folder of their own: use --out")
+        raise InputError("data of your own need a folder of their own: use --out")
 
 
 def number(run: Run, claim_id: str) -> int | float:
@@ -327,8 +316,8 @@ def show_figure(
     stem = run.figure_folder / name
     try:
         drawn = canvas.rendered(figure, files.csv_text(data), caption, alt, source)
-    except canvas.UnfitError as error:
-        raise canvas.UnfitError(f"figure '{name}': {error}") from None
+    except UnfitError as error:
+        raise UnfitError(f"figure '{name}': {error}") from None
     run.files.update({stem.with_suffix(ending): content for ending, content in drawn.items()})
     width = round(figure.get_figwidth() * SCREEN_DPI)
     display(Image(data=drawn[".png"], width=width, alt=html.escape(alt, quote=True)))
@@ -356,12 +345,12 @@ def finish(run: Run) -> None:
 
     Raises
     ------
-    MissingOutputError
+    InputError
         Naming every declared figure that this run did not make.
     """
     missing = [name for name in run.outputs if run.figure_folder / f"{name}.png" not in run.files]
     if missing:
-        raise MissingOutputError(f"declared but not made: {', '.join(missing)}")
+        raise InputError(f"declared but not made: {', '.join(missing)}")
     for path, content in run.files.items():
         files.write_bytes_atomically(path, content)
     display(Markdown(f"Left {len(run.outputs)} figures, each as SVG, PDF and PNG with its data, caption and alt text."))

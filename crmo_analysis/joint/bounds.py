@@ -12,14 +12,15 @@ import numpy as np
 import pandas as pd
 from ortools.sat.python import cp_model
 
+from crmo_analysis.files import InputError, TooLargeError, UnfinishedError
 from crmo_analysis.joint.fitting import Fit, of_everyone
-from crmo_analysis.joint.model import OutOfTimeError, Tables, solve
-from crmo_analysis.joint.patterns import Axis, TooManyPatternsError
+from crmo_analysis.joint.model import Tables, solve
+from crmo_analysis.joint.patterns import Axis
 from crmo_analysis.joint.reconstruction import Solved, broken, near, plans_of, read_off, write_out
 from crmo_analysis.joint.statements import TOTALS, Plan, Quantity, divide, reported, where_known
 from crmo_analysis.study.codebook import Codebook
 from crmo_analysis.study.entailment import conjunction
-from crmo_analysis.study.expressions import Expression, ExpressionError, parse
+from crmo_analysis.study.expressions import Expression, parse
 from crmo_analysis.study.reproduction import value_of
 
 ASKED = ("count", "percent", "mean", "median", "min", "max", "sum")
@@ -71,18 +72,18 @@ def parse_question(text: str, codebook: Codebook) -> tuple[Quantity, ...]:
 
     Raises
     ------
-    ExpressionError
+    InputError
         If it is no such question.
     """
     match = _CALL.fullmatch(text) if len(text) <= 1000 else None
     if not match or match["name"] not in (*ASKED, "difference"):
-        raise ExpressionError(
+        raise InputError(
             f"'{text[:60]}' is no question; expected as in count(femur & tibia), with one of {', '.join(ASKED)}, difference"
         )
     if match["name"] == "difference":
         sides = _split(match["inner"], ",")
         if len(sides) != 2 or any(side.strip().startswith("difference") for side in sides):
-            raise ExpressionError("a difference is of two, as in difference(percent(femur), percent(tibia))")
+            raise InputError("a difference is of two, as in difference(percent(femur), percent(tibia))")
         return tuple(quantity for side in sides for quantity in parse_question(side, codebook))
     return (_quantity(match["name"], match["inner"], codebook),)
 
@@ -94,9 +95,9 @@ def _quantity(name: str, inner: str, codebook: Codebook) -> Quantity:
         return Quantity(name, of, parse(of or "(", codebook), group)
     if of not in codebook:
         parse(of or "(", codebook)
-        raise ExpressionError(f"'{of}' is not one variable; a {name} is of one variable")
+        raise InputError(f"'{of}' is not one variable; a {name} is of one variable")
     if not codebook[of].is_numeric or codebook[of].level != "patient":
-        raise ExpressionError(f"{of} is of type {codebook[of].type} and has no {name} over patients")
+        raise InputError(f"{of} is of type {codebook[of].type} and has no {name} over patients")
     return Quantity(name, of, None, group)
 
 
@@ -127,7 +128,7 @@ def bounds(fitted: Fit, text: str, seconds: float = 60, witnesses: bool = True) 
 
     Raises
     ------
-    ExpressionError
+    InputError
         If the text is no question, or about patients of whom there are none in any table that fits.
     """
     deadline = monotonic() + seconds
@@ -138,7 +139,7 @@ def bounds(fitted: Fit, text: str, seconds: float = 60, witnesses: bool = True) 
     others = _rest(fitted, near_by) if witnesses else []
     lower, upper = (_end(near_by, quantities, sign, deadline, others, witnesses) for sign in (-1, 1))
     if lower.value is None and upper.value is None and lower.is_proved and upper.is_proved:
-        raise ExpressionError(f"in no table that fits is there anybody of whom '{text}' is asked")
+        raise InputError(f"in no table that fits is there anybody of whom '{text}' is asked")
     depends = False
     for given_up in fitted.others:
         if set(given_up) ^ set(fitted.given_up) <= {*near_by.kept, *near_by.given_up}:
@@ -156,7 +157,7 @@ def _rest(fitted: Fit, near_by: Fit) -> list[Solved]:
         found = [_any(plan, fitted.n, 0, fine) for plan in plans_of(rest, fine=fine)]
         if None not in found:
             return found
-    raise OutOfTimeError("no table of patients was found within the time allowed")
+    raise UnfinishedError("no table of patients was found within the time allowed")
 
 
 def _near_by(fitted: Fit, quantities: Sequence[Quantity]) -> Fit:
@@ -200,7 +201,7 @@ def _end(
     for fine in (False, True):  # every value of a variable is told apart only where that is needed
         try:
             plans = plans_of(fitted, quantities, fine)
-        except TooManyPatternsError:
+        except TooLargeError:
             break
         value, is_proved, found = _best(plans, fitted.n, quantities, sign, deadline)
         if value is None:

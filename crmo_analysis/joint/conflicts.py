@@ -12,9 +12,10 @@ from time import monotonic
 
 from ortools.sat.python import cp_model
 
+from crmo_analysis.files import UnfinishedError
 from crmo_analysis.joint.bounds import extreme
 from crmo_analysis.joint.fitting import allows, exact_number, number_of_patients, of_everyone, soft_tables
-from crmo_analysis.joint.model import OutOfTimeError, Tables, is_possible, solve
+from crmo_analysis.joint.model import Tables, is_possible, solve
 from crmo_analysis.joint.statements import Quantity, Statement, divide, names_in, statements
 from crmo_analysis.recompute.quantities import View
 from crmo_analysis.recompute.verdicts import Audited, Readings
@@ -86,7 +87,7 @@ def conflicts(
 
     Raises
     ------
-    ClaimsError
+    InputError
         If nothing prints how many patients there are.
     """
     deadline = monotonic() + seconds
@@ -103,7 +104,7 @@ def conflicts(
                     fallen |= set(members[0].claim_ids)
                 conflict = _explained(members, read, scenario, deadline)
                 found.setdefault(frozenset(conflict.claim_ids), conflict)
-        except OutOfTimeError:
+        except UnfinishedError:
             is_complete = False
     return Conflicts(tuple(found.values()), is_complete)
 
@@ -177,7 +178,7 @@ def _minimal(tables: Tables, members: Sequence[Statement], deadline: float) -> I
         if status == cp_model.INFEASIBLE:
             return
         if status not in (cp_model.OPTIMAL, cp_model.FEASIBLE):
-            raise OutOfTimeError("not all conflicts were listed within the time allowed")
+            raise UnfinishedError("not all conflicts were listed within the time allowed")
         largest = [s for s in members if solved.value(on[s])]
         if _can_stand(tables, set(largest), deadline):
             if len(largest) == len(members):

@@ -6,11 +6,12 @@ from time import monotonic
 
 from ortools.sat.python import cp_model
 
-from crmo_analysis.joint.model import OutOfTimeError, Tables, solve
+from crmo_analysis.files import InputError, UnfinishedError
+from crmo_analysis.joint.model import Tables, solve
 from crmo_analysis.joint.statements import Plan, Statement, divide, statements
 from crmo_analysis.recompute.quantities import View
 from crmo_analysis.recompute.verdicts import Readings
-from crmo_analysis.study.claims import Claim, ClaimsError, Study
+from crmo_analysis.study.claims import Claim, Study
 from crmo_analysis.study.codebook import Codebook
 from crmo_analysis.study.expressions import Everyone
 
@@ -70,9 +71,9 @@ def fit(study: Study, codebook: Codebook | None = None, seconds: float = 60) -> 
 
     Raises
     ------
-    ClaimsError
+    InputError
         If nothing prints how many patients there are.
-    OutOfTimeError
+    UnfinishedError
         If the time ends before an answer is proved.
     """
     deadline = monotonic() + seconds
@@ -95,7 +96,7 @@ def number_of_patients(view: View) -> int:
 
     Raises
     ------
-    ClaimsError
+    InputError
         If none is printed.
     """
     count = view.everyone if view is not None else None
@@ -103,7 +104,7 @@ def number_of_patients(view: View) -> int:
     numbers = [number for claim, number in printed if claim.patients == Everyone() == claim.group]
     if not numbers or max(numbers) < 1:
         study = "the study" if view is None else view.study.study
-        raise ClaimsError(
+        raise InputError(
             f"{study}/claims.csv: no claim prints how many patients there are; "
             "add a row with statistic count and of everyone, with at least 1"
         )
@@ -158,7 +159,7 @@ def _fewest(plan: Plan, n: int, place: Mapping[Statement, int], deadline: float)
     tables.model.maximize(sum((len(s.claims) * large + place[s]) * kept for s, kept in tables.kept.items()))
     status, solved = solve(tables.model, deadline)
     if status != cp_model.OPTIMAL:
-        raise OutOfTimeError("which claims can stand together was not proved within the time allowed")
+        raise UnfinishedError("which claims can stand together was not proved within the time allowed")
     return [statement for statement, kept in tables.kept.items() if not solved.value(kept)]
 
 
@@ -187,6 +188,6 @@ def _other_choices(plan: Plan, given_up: list[Statement], n: int, deadline: floa
         if status == cp_model.INFEASIBLE:
             return
         if status not in (cp_model.OPTIMAL, cp_model.FEASIBLE):
-            raise OutOfTimeError("whether other claims could be given up was not decided within the time allowed")
+            raise UnfinishedError("whether other claims could be given up was not decided within the time allowed")
         chosen = tuple(s for s, kept in tables.kept.items() if not solved.value(kept))
         yield chosen

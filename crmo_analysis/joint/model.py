@@ -14,6 +14,7 @@ from time import monotonic
 import numpy as np
 from ortools.sat.python import cp_model
 
+from crmo_analysis.files import UnfinishedError
 from crmo_analysis.joint.patterns import codes, shared
 from crmo_analysis.joint.statements import UNLIMITED, Plan, Quantity, Statement, window
 from crmo_analysis.study.claims import Claim
@@ -332,16 +333,12 @@ def _stop_after(solver: cp_model.CpSolver, seconds: float, is_over: Event) -> No
             solver.stop_search()
 
 
-class OutOfTimeError(RuntimeError):
-    """The time allowed ended before an answer was proved."""
-
-
 def is_possible(tables: Tables, deadline: float) -> bool:
     """Say whether there is any such table; that there is none is proved twice.
 
     Raises
     ------
-    OutOfTimeError
+    UnfinishedError
         If the time ends before.
     """
     for plain in (False, True):
@@ -349,5 +346,5 @@ def is_possible(tables: Tables, deadline: float) -> bool:
         if status in (cp_model.OPTIMAL, cp_model.FEASIBLE):
             return True
         if status != cp_model.INFEASIBLE:
-            raise OutOfTimeError("not decided within the time allowed")
+            raise UnfinishedError("not decided within the time allowed")
     return False

@@ -14,18 +14,11 @@ from itertools import pairwise
 
 import numpy as np
 
+from crmo_analysis.files import InputError, TooLargeError
 from crmo_analysis.study.codebook import Codebook, Variable, time_between
 from crmo_analysis.study.expressions import Expression, evaluate, variables
 
 MAXIMUM_PATTERNS = 100_000
-
-
-class UnlimitedError(ValueError):
-    """A variable has no step or no limits in the codebook, so no table can be searched for."""
-
-
-class TooManyPatternsError(ValueError):
-    """Too many variables are mentioned together to list the combinations of their values."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,7 +56,7 @@ def make_axis(variable: Variable, starts: Iterable[int] = (), every: tuple[int, 
 
     Raises
     ------
-    UnlimitedError
+    InputError
         If a numeric variable has no step, or no limits.
     """
     if not variable.is_numeric:
@@ -71,7 +64,7 @@ def make_axis(variable: Variable, starts: Iterable[int] = (), every: tuple[int, 
         places = np.arange(len(values))
         return Axis(variable, places, places, values)
     if None in (variable.step, variable.minimum, variable.maximum):
-        raise UnlimitedError(
+        raise InputError(
             f"{variable.name} has no step or no limits, so no table of patients can be searched for; "
             "give it step, minimum and maximum in the codebook"
         )
@@ -178,7 +171,7 @@ def make_part(
 
     Raises
     ------
-    TooManyPatternsError
+    TooLargeError
         If too many variables are mentioned together.
     """
     conditions = [(variables(rule), rule) for rule in rules if variables(rule) <= axes.keys()]
@@ -225,7 +218,7 @@ def _patterns(names, axes, conditions, ties, counts) -> np.ndarray:
     else:
         if places.shape[1] <= MAXIMUM_PATTERNS:
             return places
-    raise TooManyPatternsError(
+    raise TooLargeError(
         f"more than {MAXIMUM_PATTERNS:,} combinations of {', '.join(names)} are mentioned together; "
         "ask about fewer variables at once, or use fewer rules"
     )

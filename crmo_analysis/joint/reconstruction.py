@@ -11,8 +11,9 @@ import numpy as np
 import pandas as pd
 from ortools.sat.python import cp_model
 
+from crmo_analysis.files import NoTableError, UnfinishedError
 from crmo_analysis.joint.fitting import Fit, of_everyone
-from crmo_analysis.joint.model import OutOfTimeError, Tables, is_possible, solve
+from crmo_analysis.joint.model import Tables, is_possible, solve
 from crmo_analysis.joint.patterns import Bag, Part, codes, shared
 from crmo_analysis.joint.statements import ENDS, TOTALS, Plan, divide, reported, window
 from crmo_analysis.study.codebook import Codebook, Variable, time_between
@@ -21,10 +22,6 @@ from crmo_analysis.study.reproduction import agrees, members
 
 CANDIDATES = 3  # tables made for each one that is chosen, where tables are to be unlike each other
 EFFORT = 2.0  # the solver's own unit of work, so that the same table is found on a slower machine
-
-
-class NoTableError(RuntimeError):
-    """A table that fits could not be written out, although its counts of patterns could be found."""
 
 
 @dataclass(frozen=True)
@@ -56,7 +53,7 @@ def reconstruct(fitted: Fit, count: int = 1, seed: int = 0, seconds: float = 60)
 
     Raises
     ------
-    OutOfTimeError
+    UnfinishedError
         If the time ends before.
     NoTableError
         If no table that was found satisfies every statement when it is checked again.
@@ -137,7 +134,7 @@ def near(plan: Plan, n: int, rng: np.random.Generator, deadline: float, fine: bo
     if status == cp_model.INFEASIBLE:
         return None
     if status not in (cp_model.OPTIMAL, cp_model.FEASIBLE):
-        raise OutOfTimeError("no table of patients was found within the time allowed")
+        raise UnfinishedError("no table of patients was found within the time allowed")
     return read_off(tables, solved)
 
 
@@ -380,7 +377,7 @@ def is_only_table(fitted: Fit, seconds: float = 60) -> bool:
 
     Raises
     ------
-    OutOfTimeError
+    UnfinishedError
         If the time ends before.
     """
     deadline, several, plans = monotonic() + seconds, 0, plans_of(fitted)
@@ -393,7 +390,7 @@ def is_only_table(fitted: Fit, seconds: float = 60) -> bool:
         shown = [_shown(plan, place, reported(fitted.view)) for place in range(len(plan.part.bags))]
         status, first = solve(tables.model, deadline)
         if status not in (cp_model.OPTIMAL, cp_model.FEASIBLE):
-            raise OutOfTimeError("no table of patients was found within the time allowed")
+            raise UnfinishedError("no table of patients was found within the time allowed")
         solved = read_off(tables, first)
         if _has_room(solved, shown) or _has_another(tables, solved, shown, deadline):
             return False

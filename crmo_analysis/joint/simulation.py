@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
+from crmo_analysis.files import InputError, NoTableError
 from crmo_analysis.joint.fitting import Fit
 from crmo_analysis.study.claims import Claim
 from crmo_analysis.study.codebook import Codebook
@@ -53,10 +54,6 @@ class Assumptions:
     attempts: int = 10_000
 
 
-class NoSimulationError(ValueError):
-    """No simulated cohort satisfied every printed statement, or the assumptions allow none."""
-
-
 def needs_simulation(fitted: Fit) -> bool:
     """Say whether a study prints a P value of an association between two variables of its patients."""
     return any(claim.statistic == "p_value" for claim in fitted.left_out)
@@ -82,7 +79,7 @@ def simulate(fitted: Fit, seed: int = 0, assumptions: Assumptions | None = None)
 
     Raises
     ------
-    NoSimulationError
+    InputError
         If no cohort satisfied everything, or an assumption is out of its range.
     """
     assumed = assumptions or Assumptions()
@@ -96,7 +93,7 @@ def simulate(fitted: Fit, seed: int = 0, assumptions: Assumptions | None = None)
         if _holds(table, claim, pair, common, assumed):
             break
     else:
-        raise NoSimulationError(
+        raise NoTableError(
             f"none of {assumed.attempts:,} simulated cohorts satisfied what {fitted.view.study.study} prints; "
             f"assumed were {asdict(assumed)}"
         )
@@ -110,12 +107,12 @@ def simulate(fitted: Fit, seed: int = 0, assumptions: Assumptions | None = None)
 def _check(assumed: Assumptions) -> None:
     for name in ("common_share", "other_share", "alpha"):
         if not 0 < getattr(assumed, name) < 1:
-            raise NoSimulationError(f"{name} is {getattr(assumed, name)}, expected a number between 0 and 1")
+            raise InputError(f"{name} is {getattr(assumed, name)}, expected a number between 0 and 1")
     if not -1 < assumed.correlation < 1:
-        raise NoSimulationError(f"correlation is {assumed.correlation}, expected a number between -1 and 1")
+        raise InputError(f"correlation is {assumed.correlation}, expected a number between -1 and 1")
     for name in ("lesions_mean", "lesions_dispersion", "severity_maximum", "attempts"):
         if not getattr(assumed, name) > 0:
-            raise NoSimulationError(f"{name} is {getattr(assumed, name)}, expected a number above 0")
+            raise InputError(f"{name} is {getattr(assumed, name)}, expected a number above 0")
 
 
 def _draw(

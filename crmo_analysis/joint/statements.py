@@ -6,7 +6,8 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import reduce
 
-from crmo_analysis.joint.patterns import Axis, Part, TooManyPatternsError, counted_by, make_axis, make_part
+from crmo_analysis.files import TooLargeError
+from crmo_analysis.joint.patterns import Axis, Part, counted_by, make_axis, make_part
 from crmo_analysis.recompute.consistency import rivals
 from crmo_analysis.recompute.quantities import View
 from crmo_analysis.study.claims import Claim
@@ -231,7 +232,7 @@ def divide(stated: Sequence[Statement], view: View, asked: Sequence[Quantity] = 
         within = [scope for scope in every if scope <= group]
         try:
             part = make_part(within, {name: axes[name] for name in sorted(group)}, rules, codebook)
-        except TooManyPatternsError:
+        except TooLargeError:
             part = make_part(within, {name: coarse[name] for name in sorted(group)}, rules, codebook)
         inside = [item for item, found in scopes.items() if frozenset().union(*found) <= group]
         kinds = ([item for item in inside if isinstance(item, kind)] for kind in (Statement, Quantity))

@@ -12,8 +12,9 @@ import pandas as pd
 from scipy import stats
 from scipy.special import ndtr, ndtri
 
+from crmo_analysis.files import NotEstimableError
 from crmo_analysis.models.jackknife import without_each
-from crmo_analysis.models.permutation import MANY, NotEstimableError, as_numbers, pairs, permutation_test
+from crmo_analysis.models.permutation import MANY, as_numbers, pairs, permutation_test
 
 MOST_DEGENERATE = 0.05  # share of resamples in which a variable may be constant
 _ELEMENTS = 50_000  # drawn at a time; more would not fit the processor's cache

@@ -16,7 +16,7 @@ from scipy.optimize import brentq, linprog
 from scipy.special import expit, logit
 from scipy.stats import chi2
 
-from crmo_analysis.models.permutation import NotEstimableError
+from crmo_analysis.files import NotEstimableError
 
 LIKELIHOODS = ("poisson", "negative_binomial", "ordinal", "firth")
 LEAST_ALPHA = 1e-6  # of a negative binomial; below, it is a Poisson distribution

@@ -11,15 +11,13 @@ import numpy as np
 import pandas as pd
 from scipy.stats import rankdata
 
+from crmo_analysis.files import NotEstimableError
+
 STATISTICS = ("spearman", "kendall", "pearson")
 LEAST_PAIRS = 4
 MANY = 2_000  # patients from whom on large-sample results are as good as permutations
 EXACT_STATES, EXACT_STEPS = 5_000, 30_000  # 12 patients without ties, or many more with few different values
 _ELEMENTS = 200_000  # random numbers held at a time; more would not fit the processor's cache
-
-
-class NotEstimableError(ValueError):
-    """The data do not determine the estimate; the message says why."""
 
 
 def as_numbers(values: Sequence, name: str = "the variable") -> np.ndarray:

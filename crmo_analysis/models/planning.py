@@ -15,7 +15,7 @@ from scipy.optimize import minimize_scalar
 from scipy.special import log_ndtr, ndtr, ndtri
 from scipy.stats import nbinom
 
-from crmo_analysis.models.permutation import NotEstimableError
+from crmo_analysis.files import NotEstimableError
 from crmo_analysis.models.regression import regress
 from crmo_analysis.study.describe import smallest_pearson
 

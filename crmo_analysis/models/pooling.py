@@ -16,7 +16,8 @@ from scipy.optimize import brentq
 from scipy.special import betainc, expit, logit, ndtri, polygamma, stdtrit
 from scipy.stats import chi2
 
-from crmo_analysis.models.permutation import NotEstimableError, as_numbers
+from crmo_analysis.files import NotEstimableError
+from crmo_analysis.models.permutation import as_numbers
 from crmo_analysis.models.random_effects import (
     Fit,
     beta_binomial,

@@ -13,8 +13,9 @@ import numpy as np
 from scipy.stats import chi2
 from scipy.stats import t as student
 
+from crmo_analysis.files import NotEstimableError
 from crmo_analysis.models.likelihood import LIKELIHOODS, Peak, Rows, different, peak, profile, proportional, separated
-from crmo_analysis.models.permutation import NotEstimableError, as_numbers
+from crmo_analysis.models.permutation import as_numbers
 
 MODELS = ("linear", *LIKELIHOODS)
 EFFECTS = dict(zip(MODELS, ("difference", "rate ratio", "rate ratio", "odds ratio", "odds ratio"), strict=True))

@@ -12,9 +12,10 @@ from itertools import product
 import numpy as np
 import pandas as pd
 
+from crmo_analysis.files import NotEstimableError
 from crmo_analysis.models.association import correlate, leave_one_out
 from crmo_analysis.models.likelihood import score_spreads, score_statistics, without_exposure
-from crmo_analysis.models.permutation import MANY, STATISTICS, NotEstimableError, adjust, as_numbers
+from crmo_analysis.models.permutation import MANY, STATISTICS, adjust, as_numbers
 from crmo_analysis.models.regression import outcome_for, p_text, regress, standardised
 
 COLUMNS = [

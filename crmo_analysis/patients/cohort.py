@@ -15,12 +15,12 @@ import pandas as pd
 import pyarrow as pa
 
 from crmo_analysis import files
-from crmo_analysis.files import neutral
+from crmo_analysis.files import InputError, neutral
 from crmo_analysis.patients import checks, redcap
 from crmo_analysis.patients.cells import read_column
 from crmo_analysis.patients.checks import MADE, Table
 from crmo_analysis.patients.mapping import OWN, Mapped, hint, near, read_mapping
-from crmo_analysis.patients.spreadsheet import CohortError, Problem, Sheet, read_sheet, refuse, shown
+from crmo_analysis.patients.spreadsheet import Problem, Sheet, read_sheet, refuse, shown
 from crmo_analysis.study.codebook import Codebook, Variable, read_codebook, read_section
 
 FEW = 10  # patients below which a regression says next to nothing
@@ -98,7 +98,7 @@ def read_cohort(
 
     Raises
     ------
-    CohortError
+    InputError
         If there is no table to read, or the mapping file is wrong.
     """
     given = read_codebook() if codebook is None else codebook
@@ -148,11 +148,11 @@ def require_sound(cohort: Cohort) -> Cohort:
 
     Raises
     ------
-    CohortError
+    InputError
         Listing every error, if there is one.
     """
     if cohort.errors:
-        raise CohortError(cohort.errors)
+        raise InputError(*cohort.errors)
     return cohort
 
 
@@ -214,7 +214,7 @@ def _is_constant(values: pd.Series, n_missing: int) -> bool:
 def _read_table(sheet: Sheet, title: str, codebook: Codebook, mapped: Mapped, codes: Mapping[str, str]) -> Table:
     table = Table(sheet, title, problems=list(sheet.problems), notes=list(sheet.notes))
     if not len(sheet.rows):
-        raise CohortError(sheet.problems or [Problem(sheet.file, None, "", "", f"has no row of {title}")])
+        raise InputError(*(sheet.problems or [Problem(sheet.file, None, "", "", f"has no row of {title}")]))
     columns = _named(table, codebook, mapped)
     values, read_so = {}, {}
     variables = {"patient": Variable("patient", "Patient", "text"), **codebook, **MADE}

@@ -12,15 +12,13 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from crmo_analysis.files import InputError
+
 FEWEST_FREE = 10  # degrees of freedom of a model that is shown
 _SHARE = re.compile(r"(\d+)/(\d+)( .*)?", re.DOTALL)
 _MEASURED = re.compile(r"[-+]?\d*\.\d+.*|\d+/\d+.*|[-+]?\d+(\.\d*)?e.*", re.DOTALL)  # or counted
 _COUNTS = re.compile(r"(\w+_)?(n|x|count|events|excluded|patients)")  # columns of counts
 _AT_ONCE = 50_000
-
-
-class ReleaseError(ValueError):
-    """A file of a release is not the table that it should be."""
 
 
 def hidden(counts: Sequence[int], smallest: int) -> list[bool]:
@@ -206,7 +204,7 @@ def releases(earlier: Path, later: Path, smallest: int) -> tuple[int, pd.DataFra
 
     Raises
     ------
-    ReleaseError
+    InputError
         If a file cannot be read.
     """
     compared, found = 0, []
@@ -223,7 +221,7 @@ def _read(path: Path) -> pd.DataFrame:
     try:
         table = pd.read_csv(path, dtype=str, keep_default_na=False)
     except (OSError, ValueError) as error:
-        raise ReleaseError(f"{path}: cannot be read as a table: {' '.join(str(error).split())[:200]}") from None
+        raise InputError(f"{path}: cannot be read as a table: {' '.join(str(error).split())[:200]}") from None
     # A sweep names a run by the content of its files, which is another one in a later release.
     return table.drop(columns="run", errors="ignore").fillna("")
 
@@ -234,5 +232,5 @@ def _is_of_patients(path: Path) -> bool:
     try:
         said = json.loads(notes.read_text(encoding="utf-8")) if notes.is_file() else None
     except (OSError, ValueError, RecursionError):
-        raise ReleaseError(f"{notes}: cannot be read as JSON") from None
+        raise InputError(f"{notes}: cannot be read as JSON") from None
     return not isinstance(said, dict) or said.get("source") in (None, "user data")

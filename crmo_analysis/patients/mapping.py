@@ -14,14 +14,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import yaml
-
-from crmo_analysis.files import RepeatedKeyError, read_yaml
-from crmo_analysis.patients.spreadsheet import CohortError, Problem, refuse, shown
+from crmo_analysis.files import InputError, read_yaml
+from crmo_analysis.patients.spreadsheet import Problem, shown
 from crmo_analysis.study.codebook import Codebook
 
 SECTIONS = ("columns", "values", "units", "ignore")
-MAXIMUM_BYTES = 1_000_000
 OWN = ("patient", "reconstructed", "simulated")  # columns that every table may have
 CLOSE = 0.75  # how alike, of 1, a name has to be to be suggested
 
@@ -60,22 +57,10 @@ def read_mapping(path: Path | str, patients: Codebook, lesions: Codebook) -> tup
 
     Raises
     ------
-    CohortError
+    InputError
         With every error of the file.
     """
-    path = Path(path)
-    if not path.is_file():
-        raise refuse(path, "there is no such mapping file")
-    try:
-        if path.stat().st_size > MAXIMUM_BYTES:
-            raise refuse(path, f"is larger than {MAXIMUM_BYTES:,} bytes, expected a mapping file")
-        content = read_yaml(path)
-    except RepeatedKeyError as error:
-        raise refuse(path, str(error)) from None
-    except (OSError, UnicodeDecodeError, yaml.YAMLError, RecursionError, ValueError) as error:
-        if isinstance(error, CohortError):
-            raise
-        raise refuse(path, f"cannot be read as YAML in UTF-8 ({shown(str(error), 200)})") from None
+    content = read_yaml(path)
     problems: list[Problem] = []
 
     def wrong(place: str, expected: str) -> None:
@@ -94,7 +79,7 @@ def read_mapping(path: Path | str, patients: Codebook, lesions: Codebook) -> tup
         elif inner is not None:
             wrong("lesions", f"expected a mapping with {', '.join(SECTIONS)}")
     if problems:
-        raise CohortError(problems)
+        raise InputError(*problems)
     return found, other
 
 

@@ -11,7 +11,8 @@ from pathlib import Path
 import pandas as pd
 
 from crmo_analysis import files
-from crmo_analysis.patients.spreadsheet import CohortError, Problem, Sheet, read_sheet
+from crmo_analysis.files import InputError
+from crmo_analysis.patients.spreadsheet import Problem, Sheet, read_sheet
 
 FILE = files.PUBLISHED / "bisphosphonate_response.csv"
 # From what is hardest to reach: whoever has the first of a pair has the second.
@@ -68,7 +69,7 @@ def read_responses(path: Path | str = FILE) -> pd.DataFrame:
 
     Raises
     ------
-    CohortError
+    InputError
         Listing every problem: a column that is not there, a count that is none or larger than its whole, an outcome
         or time frame that is not known, an id that stands twice, a stricter outcome with more patients.
     """
@@ -80,7 +81,7 @@ def read_responses(path: Path | str = FILE) -> pd.DataFrame:
         Problem(sheet.file, 1, name, "", "this column stands twice") for name in NEEDED if sheet.names.count(name) > 1
     ]
     if problems or not len(sheet.rows):
-        raise CohortError([*sheet.problems, *problems] or [Problem(sheet.file, None, "", "", "has no row")])
+        raise InputError(*([*sheet.problems, *problems] or [Problem(sheet.file, None, "", "", "has no row")]))
     columns = dict(zip(sheet.names, sheet.columns, strict=True))
     empty = [""] * len(sheet.rows)
     table = pd.DataFrame(
@@ -92,7 +93,7 @@ def read_responses(path: Path | str = FILE) -> pd.DataFrame:
         table = table.astype({"n_treated": int, "n_responded": int})
         problems = [*_row_problems(sheet, table)]
     if problems:
-        raise CohortError(problems)
+        raise InputError(*problems)
     return table.reset_index(drop=True)
 
 

@@ -19,6 +19,8 @@ import pyarrow.compute as pc
 import pyarrow.csv
 import pyarrow.parquet as pq
 
+from crmo_analysis.files import InputError
+
 MAXIMUM_BYTES = 500_000_000
 MAXIMUM_CELLS = 200_000_000
 LISTED = 100  # problems of one kind that are listed one by one
@@ -73,18 +75,6 @@ class Problem:
         return ", ".join(parts)
 
 
-class CohortError(ValueError):
-    """A table of patients cannot be used; the message lists every problem."""
-
-    def __init__(self, problems: Iterable[Problem]):
-        self.problems = tuple(problems)
-        super().__init__("\n".join(str(problem) for problem in self.problems))
-
-    def _render_traceback_(self):
-        """Show the message alone in a notebook: the way through the program says nothing of the data."""
-        return [str(self)]
-
-
 @dataclass(frozen=True, eq=False)
 class Sheet:
     """A table as text.
@@ -122,9 +112,9 @@ def more(like: Problem, count: int) -> list[Problem]:
     return [Problem(like.file, None, like.column, "", expected, like.is_error)] if count > LISTED else []
 
 
-def refuse(path: object, expected: str, row: int | None = None) -> CohortError:
+def refuse(path: object, expected: str, row: int | None = None) -> InputError:
     """Return the error that a file as a whole gives."""
-    return CohortError([Problem(shown(str(path), 300), row, "", "", expected)])
+    return InputError(Problem(shown(str(path), 300), row, "", "", expected))
 
 
 def read_sheet(
@@ -152,7 +142,7 @@ def read_sheet(
 
     Raises
     ------
-    CohortError
+    InputError
         If there is no table to read: a missing, empty, too large, binary or wrongly named file.
     """
     if _ADDRESS.match(str(path)):
@@ -379,7 +369,7 @@ def _read_workbook(path: Path, known: Collection[str], name: str, optional: bool
             return _collect(records, place, notes, fill=True)
         finally:
             workbook.close()
-    except CohortError:
+    except InputError:
         raise
     except Exception as error:  # openpyxl names no exceptions of its own; a damaged workbook raises any
         raise refuse(path, f"is not a readable Excel workbook ({type(error).__name__}: {shown(str(error))})") from None

@@ -13,20 +13,17 @@ from pathlib import Path
 
 from crmo_analysis import files
 from crmo_analysis.display.frames import LEDGER_COLUMNS
+from crmo_analysis.files import InputError
 from crmo_analysis.recompute.verdicts import VERDICTS
 from crmo_analysis.study.claims import read_study
 from crmo_analysis.study.codebook import read_codebook
-from crmo_analysis.study.expressions import ExpressionError, in_words, parse
+from crmo_analysis.study.expressions import in_words, parse
 
 ENDINGS = ("svg", "pdf", "png", "csv")
 AGAIN = "Run: crmo reproduce --fresh"
 LONG_CELL, LONG_TABLE, WIDE_TABLE = 60, 18, 5  # characters, rows and columns from which a table is set otherwise
 _NUMBER = re.compile(r"[<>≤≥]?\s*[-−]?\d[\d.,]*((/|–| to )[-−]?\d[\d.,]*)?\s*%?")
 _STATISTICS = {"min": "smallest", "max": "largest", "p_value": "P value"}
-
-
-class SiteError(RuntimeError):
-    """The site cannot be built; the message says why, and what to do."""
 
 
 @dataclass(frozen=True)
@@ -69,14 +66,14 @@ def read_results(results: Path, figures: Path) -> Results:
 
     Raises
     ------
-    SiteError
+    InputError
         Naming the file and the command that makes it.
     """
     claims = _read_ledger(results / "ledger.csv")
     # A name with a second ending is that of a run which failed, or goes on.
     notebooks = sorted(path for path in (results / "notebooks").glob("[0-9]*.ipynb") if "." not in path.stem)
     if not notebooks:
-        raise SiteError(f"there is no executed notebook in {results / 'notebooks'}. Run: crmo reproduce")
+        raise InputError(f"there is no executed notebook in {results / 'notebooks'}. Run: crmo reproduce")
     titles = {}
     for study in dict.fromkeys(str(row["study"]) for row in claims.values()):
         titles[study] = str(read_study(study).facts["short"]) if _is_known(study) else study
@@ -93,19 +90,19 @@ def _is_known(study: str) -> bool:
 
 def _read_ledger(path: Path) -> dict[str, dict[str, object]]:
     if not path.is_file():
-        raise SiteError(f"{path} is missing; the site is built from results. Run: crmo reproduce")
+        raise InputError(f"{path} is missing; the site is built from results. Run: crmo reproduce")
     claims = {}
     for place, row in enumerate(_read_csv(path), start=2):
         lacking = [name for name in LEDGER_COLUMNS if row.get(name) is None]
         if lacking:
-            raise SiteError(f"{path}, row {place}: {', '.join(lacking)} is missing. {AGAIN}")
+            raise InputError(f"{path}, row {place}: {', '.join(lacking)} is missing. {AGAIN}")
         if row["verdict"] not in VERDICTS:
-            raise SiteError(f"{path}, row {place}: {row['verdict']!r} is none of {', '.join(VERDICTS)}. {AGAIN}")
+            raise InputError(f"{path}, row {place}: {row['verdict']!r} is none of {', '.join(VERDICTS)}. {AGAIN}")
         if row["claim_id"] in claims:
-            raise SiteError(f"{path}, row {place}: {row['claim_id']!r} stands twice. {AGAIN}")
+            raise InputError(f"{path}, row {place}: {row['claim_id']!r} stands twice. {AGAIN}")
         claims[row["claim_id"]] = {**row, "says": _says(row)}
     if not claims:
-        raise SiteError(f"{path} holds no claim. {AGAIN}")
+        raise InputError(f"{path} holds no claim. {AGAIN}")
     for row in claims.values():
         row["others"] = [claim_id for claim_id in row["related"].split() if claim_id in claims]
     return claims
@@ -116,7 +113,7 @@ def _read_csv(path: Path) -> list[dict[str, str]]:
         with path.open(encoding="utf-8", newline="") as file:
             return list(csv.DictReader(file))
     except (OSError, ValueError, csv.Error) as error:
-        raise SiteError(f"{path} cannot be read ({error}). {AGAIN}") from None
+        raise InputError(f"{path} cannot be read ({error}). {AGAIN}") from None
 
 
 def _says(row: Mapping[str, str]) -> dict[str, str]:
@@ -132,7 +129,7 @@ def _in_words(expression: str) -> str:
         return codebook[expression].label
     try:
         return in_words(parse(expression, codebook), codebook)
-    except ExpressionError:
+    except InputError:
         return expression
 
 
@@ -150,7 +147,7 @@ def read_conflicts(read: Results, study: str) -> list[dict[str, object]] | None:
     found = []
     for row in _read_csv(path):
         if any(row.get(name) is None for name in ("reading", "claims", "why", "resolved by")):
-            raise SiteError(f"{path}: a column is missing. {AGAIN}")
+            raise InputError(f"{path}: a column is missing. {AGAIN}")
         unknown = {"printed": "", "says": None, "where": "", "verdict": ""}
         members = [read.claims.get(name, {**unknown, "claim_id": name}) for name in row["claims"].split()]
         why = row["why"][:1].upper() + row["why"][1:]
@@ -165,7 +162,7 @@ def read_figures(folder: Path) -> dict[str, Exhibit]:
 
     Raises
     ------
-    SiteError
+    InputError
         If a figure lacks a file or its description.
     """
     found = {}
@@ -179,9 +176,9 @@ def read_figures(folder: Path) -> dict[str, Exhibit]:
             lacking = [ending for ending in ENDINGS if not path.with_suffix(f".{ending}").is_file()]
             lacking += [name for name, text in zip(("caption", "alt"), texts, strict=False) if not text.strip()]
         except (OSError, ValueError, KeyError, TypeError, struct.error) as error:
-            raise SiteError(f"{path}: the figure cannot be read ({error!r}). {AGAIN}") from None
+            raise InputError(f"{path}: the figure cannot be read ({error!r}). {AGAIN}") from None
         if lacking:
-            raise SiteError(f"{path}: the figure lacks {', '.join(lacking)}. {AGAIN}")
+            raise InputError(f"{path}: the figure lacks {', '.join(lacking)}. {AGAIN}")
         stem = f"files/figures/{path.parent.name}/{path.stem}"
         found[digest(png)] = Exhibit(path.parent.name, path.stem, stem, *texts, *size)
     return found
@@ -197,7 +194,7 @@ def read_notebook(path: Path) -> dict:
 
     Raises
     ------
-    SiteError
+    InputError
         If it is no notebook, was not executed or ended in an error.
     """
     try:
@@ -206,11 +203,11 @@ def read_notebook(path: Path) -> dict:
         first = next(cell for cell in notebook["cells"] if cell["cell_type"] == "markdown")
         has_title = re.match(r"#\s", joined(first["source"]))
     except (OSError, ValueError, KeyError, TypeError, AttributeError, StopIteration) as error:
-        raise SiteError(f"{path}: this is no executed notebook ({error!r}). {AGAIN}") from None
+        raise InputError(f"{path}: this is no executed notebook ({error!r}). {AGAIN}") from None
     if not has_title:
-        raise SiteError(f"{path}: its first text must begin with a title, as '# Question?'.")
+        raise InputError(f"{path}: its first text must begin with a title, as '# Question?'.")
     if not outputs or any(output.get("output_type") == "error" for output in outputs):
-        raise SiteError(f"{path}: the notebook {'ended in an error' if outputs else 'was not executed'}. {AGAIN}")
+        raise InputError(f"{path}: the notebook {'ended in an error' if outputs else 'was not executed'}. {AGAIN}")
     return notebook
 
 

@@ -18,12 +18,11 @@ from pathlib import Path
 
 from crmo_analysis import __version__
 from crmo_analysis.execution import warm
-from crmo_analysis.execution.parameters import NotebookError
 from crmo_analysis.execution.running import NotebookFailed, execute
-from crmo_analysis.files import csv_text, markdown, read_yaml
-from crmo_analysis.publish.numbers import NumbersError, collect, macros, read_output, to_json
-from crmo_analysis.publish.outline import FILE, JOURNALS, Item, Journal, ManuscriptError, Outline
-from crmo_analysis.publish.tables import TableError, chosen, render
+from crmo_analysis.files import InputError, UnfitError, csv_text, markdown, read_yaml
+from crmo_analysis.publish.numbers import collect, macros, read_output, to_json
+from crmo_analysis.publish.outline import FILE, JOURNALS, Item, Journal, Outline
+from crmo_analysis.publish.tables import chosen, render
 
 MAKER = "crmo manuscript"
 STROBE = "data/strobe.yaml"
@@ -97,7 +96,7 @@ def assemble(outline: Outline, out: Path, tiff: bool = False, say: Callable[[str
 
     Raises
     ------
-    ManuscriptError
+    InputError
         If something cannot be made, or the folder holds anything else; an older package stays as it was.
     """
     out = out.absolute()
@@ -108,8 +107,8 @@ def assemble(outline: Outline, out: Path, tiff: bool = False, say: Callable[[str
         package = Path(temporary) / "package"
         try:
             files, sources = _contents(outline, Path(temporary) / "runs", tiff, say)
-        except (NumbersError, TableError, NotebookError) as error:
-            raise ManuscriptError(str(error)) from None
+        except InputError as error:
+            raise InputError(str(error)) from None
         files["manifest.json"] = _manifest(outline, files, sources)
         for name, content in files.items():
             (package / name).parent.mkdir(parents=True, exist_ok=True)
@@ -203,16 +202,15 @@ def _run(items: Sequence[Item], width: float, journal: Journal, folder: Path) ->
     try:
         execute(items[0].notebook, {"page": page, "outputs": names}, out=folder)
     except NotebookFailed as error:
-        kind, _, cause = error.cause.partition(": ")
-        if kind != "UnfitError":
-            raise ManuscriptError(str(error)) from None
-        item = next((item for item in items if f"'{item.output.rpartition('/')[2]}'" in cause), items[0])
+        if error.kind != UnfitError.__name__:
+            raise InputError(str(error)) from None
+        item = next((item for item in items if f"'{item.output.rpartition('/')[2]}'" in error.cause), items[0])
         wider = sorted((wide, key) for key, wide in journal.columns.items() if wide > width)
         works = next((key for wide, key in wider if _fits(item, wide, journal, folder)), "")
         now = next(key for key, wide in journal.columns.items() if wide == width)
         advice = f"columns: {works} works" if works else "no width of this journal works"
-        message = f"{FILE}, figures, {item.number}, columns: {now} is {width:g} mm: {cause}. For it, {advice}."
-        raise ManuscriptError(message) from None
+        message = f"{FILE}, figures, {item.number}, columns: {now} is {width:g} mm: {error.cause}. For it, {advice}."
+        raise InputError(message) from None
 
 
 def _fits(item: Item, width: float, journal: Journal, folder: Path) -> bool:
@@ -231,18 +229,18 @@ def _check_current(folder: Path, root: Path) -> None:
     for new, kept in sorted(made.items()):
         if not kept.is_file() or kept.read_bytes() != new.read_bytes():
             name = kept.relative_to(root).as_posix()
-            raise ManuscriptError(f"{name} is not what its notebook gives now; run crmo reproduce, then this again")
+            raise InputError(f"{name} is not what its notebook gives now; run crmo reproduce, then this again")
 
 
 def _check_pdf(item: Item, content: bytes, journal: Journal) -> None:
     found = pdf_text(content)
     if abs(found.width - item.width) > 0.1:
-        raise ManuscriptError(f"{item.number} came out {found.width:.1f} mm wide, not {item.width:g} mm")
+        raise InputError(f"{item.number} came out {found.width:.1f} mm wide, not {item.width:g} mm")
     if not found.is_embedded:
-        raise ManuscriptError(f"{item.number}: not every font is inside its PDF")
+        raise InputError(f"{item.number}: not every font is inside its PDF")
     if found.smallest < journal.smallest_text:
         least = f"{journal.name} asks for {journal.smallest_text:g} pt"
-        raise ManuscriptError(f"{item.number} has text of {found.smallest:g} pt; {least} ({JOURNALS}, smallest_text)")
+        raise InputError(f"{item.number} has text of {found.smallest:g} pt; {least} ({JOURNALS}, smallest_text)")
 
 
 def _tiff(png: bytes, dpi: int) -> bytes:
@@ -262,8 +260,8 @@ def _tables(outline: Outline) -> tuple[dict[str, bytes], list[tuple]]:
         try:
             shown = chosen(frame, item.columns, item.only)
             made = render(shown, item.number, caption, item.footnotes)
-        except TableError as error:
-            raise ManuscriptError(f"{FILE}, tables, {item.number}: {error}") from None
+        except InputError as error:
+            raise InputError(f"{FILE}, tables, {item.number}: {error}") from None
         files |= {f"{item.stem}{ending}": content for ending, content in made.items()}
         notes.append((item.number, "", caption, ""))
     return files, notes
@@ -285,9 +283,9 @@ def _quoted(said: str, known: Mapping, outline: Outline, where: str) -> str:
         return outline.number(verb, name) or f"not numbered here: {verb} {markdown(name)}"
     if name not in known or verb not in ("", "sentence"):
         close = difflib.get_close_matches(name, known, n=1)
-        raise ManuscriptError(f"{where}: there is no number {said!r}.{f' Did you mean {close[0]}?' if close else ''}")
+        raise InputError(f"{where}: there is no number {said!r}.{f' Did you mean {close[0]}?' if close else ''}")
     if verb and "sentence" not in known[name]:
-        raise ManuscriptError(f"{where}: {name} has no sentence; data/numbers.yaml can give it one")
+        raise InputError(f"{where}: {name} has no sentence; data/numbers.yaml can give it one")
     return markdown(known[name][verb or "text"])
 
 
@@ -325,7 +323,7 @@ def _answer(text: str, outline: Outline, headings: Sequence[str], item: int) -> 
     path = f"{folders[kind]}/{name}.csv" if kind in folders else text
     if kind != "text" and (outline.root / path).is_file():
         return (kind in folders and outline.number(kind, name)) or path
-    raise ManuscriptError(f"{STROBE}, item {item}: there is no figure, table, file or heading of the text {text!r}")
+    raise InputError(f"{STROBE}, item {item}: there is no figure, table, file or heading of the text {text!r}")
 
 
 def _digest(content: bytes) -> str:
@@ -358,14 +356,14 @@ def _check_replaceable(out: Path) -> None:
     except (OSError, ValueError, KeyError, TypeError):
         known = None
     if known is None:
-        raise ManuscriptError(f"{out} is there already and is no package of this command; choose another --out")
+        raise InputError(f"{out} is there already and is no package of this command; choose another --out")
     for path in sorted(out.rglob("*")):
         name = path.relative_to(out).as_posix()
         if path.is_dir() or path.name in _NEGLIGIBLE or name == "manifest.json":
             continue
         if name not in known or _digest(path.read_bytes()) != known[name]:
             what = "is not of this command" if name not in known else "was changed by hand"
-            raise ManuscriptError(f"{path} {what} and would be lost; move it elsewhere, or choose another --out")
+            raise InputError(f"{path} {what} and would be lost; move it elsewhere, or choose another --out")
 
 
 def _swap(new: Path, out: Path, old: Path) -> None:

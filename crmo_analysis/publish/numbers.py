@@ -8,13 +8,12 @@ from fractions import Fraction
 from pathlib import Path
 
 import pandas as pd
-import yaml
 
 from crmo_analysis import files
 from crmo_analysis.display.frames import in_sentence
-from crmo_analysis.files import read_yaml
+from crmo_analysis.files import InputError, read_yaml
 from crmo_analysis.models.severity import sentence
-from crmo_analysis.publish.tables import MISSING, TableError, fill, latex, rounding
+from crmo_analysis.publish.tables import MISSING, fill, latex, rounding
 from crmo_analysis.recompute.verdicts import Audited, audit_study
 from crmo_analysis.study.claims import read_study, studies
 from crmo_analysis.study.codebook import read_codebook
@@ -25,10 +24,6 @@ NUMBERS = files.RESULTS / "numbers.json"
 _KEYS = {"from", "id", "values", "text", "unit", "model", "sentence", "only"}
 _DIGITS = ("Zero", "One", "Two", "Three", "Four", "Five", "Six", "Seven", "Eight", "Nine")
 _SIGNS = {"~": "not", "&": "and", "|": "or", ">=": "at_least", "<=": "at_most", "==": "is", "!=": "is_not"}
-
-
-class NumbersError(ValueError):
-    """The numbers cannot be collected; the message says which, and where they are described."""
 
 
 def collect(root: Path = files.ROOT) -> list[dict]:
@@ -49,13 +44,13 @@ def collect(root: Path = files.ROOT) -> list[dict]:
 
     Raises
     ------
-    NumbersError
+    InputError
         If an output or a column is not there, or two numbers have one id.
     """
     found = [*_claims(root), *_of_outputs(root)]
     ids = [number["id"] for number in found]
     if repeated := sorted({name for name in ids if ids.count(name) > 1}):
-        raise NumbersError(f"data/numbers.yaml: two numbers have the id {repeated[0]}; name what sets them apart")
+        raise InputError(f"data/numbers.yaml: two numbers have the id {repeated[0]}; name what sets them apart")
     return found
 
 
@@ -74,13 +69,13 @@ def to_json(numbers: Sequence[Mapping]) -> str:
 def _claims(root: Path) -> list[dict]:
     ledger = root / "results" / "ledger.csv"
     if not ledger.is_file():
-        raise NumbersError("results/ledger.csv is not there; run crmo reproduce first")
+        raise InputError("results/ledger.csv is not there; run crmo reproduce first")
     verdicts = pd.read_csv(ledger, dtype=str, keep_default_na=False).set_index("claim_id")["verdict"]
     folder = root / "data" / "published"
     audited = [each for study in studies(folder) for each in audit_study(read_study(study, folder))]
     absent = [each.claim.claim_id for each in audited if each.claim.claim_id not in verdicts.index]
     if absent:
-        raise NumbersError(f"results/ledger.csv has no claim {absent[0]}; run crmo reproduce again")
+        raise InputError(f"results/ledger.csv has no claim {absent[0]}; run crmo reproduce again")
     return [_claim(each, verdicts[each.claim.claim_id]) for each in audited]
 
 
@@ -116,16 +111,12 @@ def _claim(audited: Audited, verdict: str) -> dict:
 
 def _of_outputs(root: Path) -> list[dict]:
     path = root / "data" / "numbers.yaml"
-    try:
-        entries = read_yaml(path) or []
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise NumbersError(f"{path.name} cannot be read: {' '.join(str(error).split())}") from None
-    found = []
+    entries, found = read_yaml(path) or [], []
     for place, entry in enumerate(entries, start=1):
         where = f"data/numbers.yaml, entry {place}"
         lacks = {"from", "id", "values", "text"} - set(entry)
         if lacks or set(entry) - _KEYS:
-            raise NumbersError(
+            raise InputError(
                 f"{where}: expected {', '.join(sorted(_KEYS))}; lacks {', '.join(sorted(lacks)) or 'none'}"
             )
         frame, kind = read_output(root, entry["from"])
@@ -136,9 +127,9 @@ def _of_outputs(root: Path) -> list[dict]:
                         _of_row(entry, row | {"column": name, "value": row[name]}, kind) for name in entry["values"]
                     ]
         except KeyError as error:
-            raise NumbersError(f"{where}: {entry['from']} has no column {error}") from None
-        except TableError as error:
-            raise NumbersError(f"{where}: {error}") from None
+            raise InputError(f"{where}: {entry['from']} has no column {error}") from None
+        except InputError as error:
+            raise InputError(f"{where}: {error}") from None
     return found
 
 
@@ -156,13 +147,13 @@ def read_output(root: Path, name: str, as_text: bool = False) -> tuple[pd.DataFr
 
     Raises
     ------
-    NumbersError
+    InputError
         If there is no such output.
     """
     folder = root / "results" if name.startswith("tables/") else root
     path = folder / f"{name}.csv"
     if not path.is_file() or not path.with_suffix(".json").is_file():
-        raise NumbersError(f"there is no output {name}; run crmo reproduce, or correct the name")
+        raise InputError(f"there is no output {name}; run crmo reproduce, or correct the name")
     notes = json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))
     # Only what is empty is missing: "none" and "NA" are words.
     frame = pd.read_csv(path, keep_default_na=False, na_values=[""], dtype=str if as_text else None)

@@ -6,22 +6,16 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import yaml
-
 from crmo_analysis import files
-from crmo_analysis.execution.parameters import NotebookError, read_parameters
+from crmo_analysis.execution.parameters import read_parameters
 from crmo_analysis.execution.running import output_files
-from crmo_analysis.files import read_yaml
+from crmo_analysis.files import InputError, read_yaml
 
 FILE = "manuscript.yml"
 JOURNALS = "data/journals.yaml"
 _NUMBERED = {"figures": re.compile(r"Figure S?[1-9]\d*"), "tables": re.compile(r"Table S?[1-9]\d*")}
 _KEYS = {"figures": {"output", "columns", "caption"}, "tables": {"output", "columns", "caption", "only", "footnotes"}}
 _DEFAULT_TEXT = "data/manuscript_text.md"
-
-
-class ManuscriptError(ValueError):
-    """A manuscript cannot be made; the message lists every problem and where it stands."""
 
 
 @dataclass(frozen=True)
@@ -85,7 +79,7 @@ def read_journals(root: Path = files.ROOT) -> dict[str, Journal]:
 
     Raises
     ------
-    ManuscriptError
+    InputError
         If the file has problems; all are listed.
     """
     content, problems, found = _read(root / JOURNALS), [], {}
@@ -118,7 +112,7 @@ def read_outline(root: Path = files.ROOT, journal: str = "") -> Outline:
 
     Raises
     ------
-    ManuscriptError
+    InputError
         With every problem of the file.
     """
     journals, content = read_journals(root), _read(root / FILE)
@@ -133,7 +127,7 @@ def read_outline(root: Path = files.ROOT, journal: str = "") -> Outline:
     if name not in journals:
         hint = _meant(str(name), journals)
         message = f"there is no journal {name!r}.{hint} {JOURNALS} has {', '.join(journals)}; an entry there adds one"
-        raise ManuscriptError(message if journal else f"{FILE}, journal: {message}")
+        raise InputError(message if journal else f"{FILE}, journal: {message}")
     makers = _figures(root)
     figures = _items(content, "figures", wrong)
     tables = _items(content, "tables", wrong)
@@ -155,14 +149,9 @@ def read_outline(root: Path = files.ROOT, journal: str = "") -> Outline:
 
 
 def _read(path: Path) -> dict:
-    try:
-        content = read_yaml(path)
-    except FileNotFoundError:
-        raise ManuscriptError(f"{path}: there is no such file") from None
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise ManuscriptError(f"{path.name}: {' '.join(str(error).split())}") from None
+    content = read_yaml(path)
     if not isinstance(content, dict):
-        raise ManuscriptError(f"{path.name}: expected names with a colon, and what belongs to each below")
+        raise InputError(f"{path.name}: expected names with a colon, and what belongs to each below")
     return content
 
 
@@ -193,8 +182,8 @@ def _figures(root: Path) -> dict[str, Path]:
     for notebook in sorted((root / "notebooks").glob("[0-9]*.ipynb")):
         try:
             values = {name: parameter.default for name, parameter in read_parameters(notebook).items()}
-        except NotebookError as error:
-            raise ManuscriptError(str(error)) from None
+        except InputError as error:
+            raise InputError(str(error)) from None
         for path in output_files(values, root / "figures"):
             makers[f"{path.parent.name}/{path.stem}"] = notebook
     return makers
@@ -246,4 +235,4 @@ def _meant(name: str, known) -> str:
 
 def _raise(problems: list[str]) -> None:
     if problems:
-        raise ManuscriptError("\n".join(problems))
+        raise InputError("\n".join(problems))

@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 
 import pandas as pd
 
-from crmo_analysis.files import csv_text
+from crmo_analysis.files import InputError, csv_text
 from crmo_analysis.models.regression import p_text
 from crmo_analysis.study.codebook import Codebook, read_codebook
 from crmo_analysis.study.describe import percent_text, rounded_text
@@ -31,10 +31,6 @@ _STYLE = (
     "thead {border-top: 2px solid; border-bottom: 1px solid} tbody {border-bottom: 2px solid} "
     "td.number, th.number {text-align: end} p {font-size: 0.9em; margin: 0.3em 0}"
 )
-
-
-class TableError(ValueError):
-    """A table cannot be made; the message says what does not fit."""
 
 
 def fill(template: str, row: Mapping[str, object], codebook: Codebook | None = None) -> str:
@@ -56,11 +52,11 @@ def fill(template: str, row: Mapping[str, object], codebook: Codebook | None = N
 
     Raises
     ------
-    TableError
+    InputError
         If a column is not there, or is no number where one is needed.
     """
     if absent := [name for name, _ in _PLACE.findall(template) if name not in row]:
-        raise TableError(f"'{template}': there is no column {', '.join(absent)}; there are {', '.join(map(str, row))}")
+        raise InputError(f"'{template}': there is no column {', '.join(absent)}; there are {', '.join(map(str, row))}")
     found = [row[name] for name, _ in _PLACE.findall(template)]
     if found and all(map(_is_missing, found)):
         return MISSING
@@ -85,8 +81,8 @@ def _written(value: object, how: str, template: str, codebook: Codebook | None) 
         if re.fullmatch(r"%?\d", how):
             return (percent_text if how[0] == "%" else rounded_text)(float(value), int(how[-1]))
     except (TypeError, ValueError):
-        raise TableError(f"'{template}': {value!r} is no number, as :{how} needs") from None
-    raise TableError(f"'{template}': cannot write :{how}; expected :2, :%1, :p, :p_alone or :words")
+        raise InputError(f"'{template}': {value!r} is no number, as :{how} needs") from None
+    raise InputError(f"'{template}': cannot write :{how}; expected :2, :%1, :p, :p_alone or :words")
 
 
 def _capital(text: str) -> str:
@@ -114,21 +110,21 @@ def chosen(frame: pd.DataFrame, columns: Mapping[str, str] | None = None, only: 
 
     Raises
     ------
-    TableError
+    InputError
         If a column is not there, or no row is left.
     """
     for name, values in (only or {}).items():
         if name not in frame:
-            raise TableError(f"only: there is no column {name}; there are {', '.join(frame)}")
+            raise InputError(f"only: there is no column {name}; there are {', '.join(frame)}")
         wanted = map(str, values if isinstance(values, list) else [values])
         frame = frame[frame[name].astype(str).isin(list(wanted))]
     if frame.empty:
-        raise TableError("no row is left")
+        raise InputError("no row is left")
     templates = columns or {_capital(str(name).replace("_", " ")): name for name in frame}
     templates = {head: f"{{{text}}}" if text in frame else text for head, text in templates.items()}
     for head, text in templates.items():
         if not _PLACE.search(text):
-            raise TableError(f"columns, {head}: there is no column {text!r}; there are {', '.join(map(str, frame))}")
+            raise InputError(f"columns, {head}: there is no column {text!r}; there are {', '.join(map(str, frame))}")
     codebook = read_codebook()
     rows = frame.to_dict("records")
     return pd.DataFrame({head: [fill(text, row, codebook) for row in rows] for head, text in templates.items()})
@@ -153,7 +149,7 @@ def render(frame: pd.DataFrame, label: str, caption: str, footnotes: Sequence[st
 
     Raises
     ------
-    TableError
+    InputError
         If a text has a character that no document can hold.
     """
     frame = frame.astype(str)
@@ -165,7 +161,7 @@ def render(frame: pd.DataFrame, label: str, caption: str, footnotes: Sequence[st
         ]
     for text in [label, caption, *footnotes, *frame.columns, *frame.to_numpy().ravel()]:
         if found := _CONTROL.search(text):
-            raise TableError(f"{label}: the text {text[:60]!r} has the control character {found[0]!r}; take it out")
+            raise InputError(f"{label}: the text {text[:60]!r} has the control character {found[0]!r}; take it out")
     made = {".html": _html, ".tex": _latex, ".docx": _word}
     files = {ending: make(frame, label, caption, footnotes) for ending, make in made.items()}
     return files | {".csv": csv_text(frame).encode()}

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from crmo_analysis import files
-from crmo_analysis.publish.exhibits import ENDINGS, Results, SiteError, read_results
+from crmo_analysis.files import InputError
+from crmo_analysis.publish.exhibits import ENDINGS, Results, read_results
 from crmo_analysis.publish.webpages import TITLE, write_sources
 
 SITE = files.RESULTS / "site"
@@ -69,12 +70,12 @@ def build(out: Path = SITE, results: Path = files.RESULTS, figures: Path = files
 
     Raises
     ------
-    SiteError
+    InputError
         If results are missing or cannot be read, or the folder holds something else; an old site stays as it was.
     """
     out = Path(out).resolve()
     if out.exists() and not (out.is_dir() and ((out / MARK).is_file() or not any(out.iterdir()))):
-        raise SiteError(f"{out} is not a site that was built before. Choose a new or empty folder with --out.")
+        raise InputError(f"{out} is not a site that was built before. Choose a new or empty folder with --out.")
     read = read_results(Path(results), Path(figures))
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
@@ -86,7 +87,7 @@ def build(out: Path = SITE, results: Path = files.RESULTS, figures: Path = files
             _copy_files(read, folder / "site")
             _change_places(folder / "site", out, folder / "old")
     except OSError as error:
-        raise SiteError(f"the site could not be written: {error}. What was there before is unchanged.") from None
+        raise InputError(f"the site could not be written: {error}. What was there before is unchanged.") from None
     halfway = sorted(path.name.partition(".")[0] for path in (read.folder / "notebooks").glob("*.failed.ipynb"))
     older = tuple(f"{name} did not finish its last run; its page shows the run before" for name in halfway)
     return Site(out, tuple(pages), len(read.figures), older + remarks)
@@ -107,11 +108,11 @@ def _run_sphinx(folder: Path, pages: list[str]) -> tuple[str, ...]:
             app.build()
     except Exception as error:
         # Sphinx and its extensions have no one kind of error.
-        raise SiteError(f"Sphinx could not build the pages: {error}. The site that was there is unchanged.") from error
+        raise InputError(f"Sphinx could not build the pages: {error}. The site that was there is unchanged.") from error
     remarks = re.sub(r"\x1b\[[\d;]*m", "", warnings.getvalue()).replace(f"{source}/", "").splitlines()
     lacking = [name for name in pages if not (folder / "site" / f"{name}.html").is_file()]
     if lacking:
-        raise SiteError(f"Sphinx left no page of {', '.join(lacking)}. {' '.join(remarks)}")
+        raise InputError(f"Sphinx left no page of {', '.join(lacking)}. {' '.join(remarks)}")
     return tuple(remarks)
 
 

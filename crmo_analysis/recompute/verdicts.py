@@ -9,11 +9,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 
+from crmo_analysis.files import InputError
 from crmo_analysis.recompute import arithmetic, consistency
 from crmo_analysis.recompute.quantities import Finding, View, meaning_of
-from crmo_analysis.study.claims import Claim, ClaimsError, Study, with_step
+from crmo_analysis.study.claims import Claim, Study, with_step
 from crmo_analysis.study.codebook import Codebook, read_codebook
-from crmo_analysis.study.entailment import RulesError
 
 VERDICTS = ("matches", "differs", "conflicts", "ambiguous", "stated")
 _WEIGHT = ("conflicts", "differs", "matches", "stated")  # which finding speaks for a claim
@@ -68,7 +68,7 @@ def audit_study(study: Study, codebook: Codebook | None = None) -> tuple[Audited
 
     Raises
     ------
-    ClaimsError
+    InputError
         If the study's rules contradict each other, or tie too many variables together.
     """
     read = Readings(study, codebook)
@@ -145,8 +145,8 @@ class Readings:
                 for check in (*arithmetic.CHECKS, *consistency.CHECKS):
                     for finding in check(view):
                         found.setdefault(finding.claim_id, []).append(finding)
-        except RulesError as error:
-            raise ClaimsError(f"{self.study.study}/study.yaml, rules: {error}") from None
+        except InputError as error:
+            raise InputError(f"{self.study.study}/study.yaml, rules: {error}") from None
         return found
 
 

@@ -8,13 +8,11 @@ from fractions import Fraction
 from functools import cache
 from pathlib import Path
 
-import yaml
-
 from crmo_analysis import files
-from crmo_analysis.files import read_yaml
+from crmo_analysis.files import InputError, read_yaml
 from crmo_analysis.study.codebook import Codebook, read_codebook
-from crmo_analysis.study.expressions import Everyone, Expression, ExpressionError, parse
-from crmo_analysis.study.printed import RANK_WORDS, Printed, PrintedError, parse_date, parse_printed
+from crmo_analysis.study.expressions import Everyone, Expression, parse
+from crmo_analysis.study.printed import RANK_WORDS, Printed, parse_date, parse_printed
 
 COLUMNS = ("claim_id", "where", "about", "statistic", "of", "among", "printed", "unit", "reading", "note")
 OF_PATIENTS = ("count", "percent", "fraction", "rank")  # `of` says which patients
@@ -22,10 +20,6 @@ OF_VALUES = ("median", "mean", "sd", "min", "max", "sum", "value", "date")  # `o
 OF_PAIRS = ("p_value", "correlation", "ratio")  # `of` is two, with a comma between them
 STATISTICS = OF_PATIENTS + OF_VALUES + OF_PAIRS
 MAXIMUM_BYTES = 10_000_000
-
-
-class ClaimsError(ValueError):
-    """Files of a study cannot be used; the message lists every problem with file, row, column and value."""
 
 
 @dataclass(frozen=True)
@@ -101,14 +95,14 @@ def read_study(study: str, folder: Path = files.PUBLISHED, codebook_path: Path =
 
     Raises
     ------
-    ClaimsError
+    InputError
         With every problem of the two files at once.
     """
     codebook = read_codebook(codebook_path)
     if (folder / study).is_dir() and study and not (folder / study / "study.yaml").is_file():
-        raise ClaimsError(f"{folder / study}: study.yaml is missing; copy that of another study and change it")
+        raise InputError(f"{folder / study}: study.yaml is missing; copy that of another study and change it")
     if study not in studies(folder):
-        raise ClaimsError(f"there is no study '{study}' in {folder}; there are {', '.join(studies(folder))}")
+        raise InputError(f"there is no study '{study}' in {folder}; there are {', '.join(studies(folder))}")
     problems: list[str] = []
     facts = _read_facts(folder / study / "study.yaml", study, problems)
     rules = _read_rules(folder / study / "study.yaml", facts, codebook, problems)
@@ -118,15 +112,15 @@ def read_study(study: str, folder: Path = files.PUBLISHED, codebook_path: Path =
     _check_ids(rows, problems)
     _check_denominators(list(zip(rows, found, strict=True)), problems)
     if problems:
-        raise ClaimsError("\n".join(problems))
+        raise InputError("\n".join(problems))
     return Study(study, facts, rules, readings, tuple(found))
 
 
 def _read_facts(path: Path, study: str, problems: list[str]) -> dict:
     try:
         facts = read_yaml(path)
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        problems.append(f"{path}: cannot be read as YAML in UTF-8 ({' '.join(str(error).split())})")
+    except InputError as error:
+        problems.append(str(error))
         return {}
     if not isinstance(facts, dict):
         problems.append(f"{path}: expected a mapping with study, title, citation, design, …")
@@ -170,7 +164,7 @@ def _read_rules(path: Path, facts: dict, codebook: Codebook, problems: list[str]
             continue
         try:
             rules.append((parse(str(rule["always"]), codebook), str(rule["because"])))
-        except ExpressionError as error:
+        except InputError as error:
             problems.append(f"{path}: rule {number}, always: {rule['always']}: {error}")
     return tuple(rules)
 
@@ -234,15 +228,15 @@ def _read_claim(study: str, place: str, row: dict, codebook: Codebook, facts: di
     group, patients, number = Everyone(), None, None
     try:
         group = parse(row["among"], codebook)
-    except ExpressionError as error:
+    except InputError as error:
         wrong("among", error)
     try:
         patients = _parse_of(row["statistic"], row["of"], codebook)
-    except ExpressionError as error:
+    except InputError as error:
         wrong("of", error)
     try:
         number = _parse_number(row["statistic"], row["printed"])
-    except PrintedError as error:
+    except InputError as error:
         wrong("printed", error)
     return Claim(study=study, group=group, patients=patients, number=number, **row)
 
@@ -252,7 +246,7 @@ def _parse_of(statistic: str, text: str, codebook: Codebook) -> Expression | Non
         return parse(text, codebook)
     parts = [part.strip() for part in text.split(",")]
     if len(parts) != (2 if statistic in OF_PAIRS else 1):
-        raise ExpressionError(
+        raise InputError(
             "expected two variables with a comma between" if statistic in OF_PAIRS else "expected one variable"
         )
     for part in parts:
@@ -260,31 +254,31 @@ def _parse_of(statistic: str, text: str, codebook: Codebook) -> Expression | Non
             parse(part, codebook)
         elif part not in codebook:
             parse(part or "(", codebook)  # names the nearest variable where there is one
-            raise ExpressionError(f"{part} is not a variable; a {statistic} is of one variable")
+            raise InputError(f"{part} is not a variable; a {statistic} is of one variable")
         elif statistic in ("median", "mean", "sum") and not codebook[part].is_numeric:
-            raise ExpressionError(f"{part} is of type {codebook[part].type} and has no {statistic}")
+            raise InputError(f"{part} is of type {codebook[part].type} and has no {statistic}")
     return None
 
 
 def _parse_number(statistic: str, text: str) -> Printed | None:
     if statistic == "rank":
         if text.casefold() not in RANK_WORDS:
-            raise PrintedError(f"expected one of {', '.join(RANK_WORDS)}")
+            raise InputError(f"expected one of {', '.join(RANK_WORDS)}")
         return None
     if statistic == "date":
         parse_date(text)
         return None
     number = parse_printed(text)
     if statistic == "count" and number.value is not None and number.value.denominator != 1:
-        raise PrintedError("a count is a whole number")
+        raise InputError("a count is a whole number")
     if statistic in ("percent", "fraction") and number.value is not None:
         limit = 100 if statistic == "percent" else 1
         if number.value > limit:
-            raise PrintedError(f"a {statistic} of patients is at most {limit}")
+            raise InputError(f"a {statistic} of patients is at most {limit}")
     if statistic != "count" and number.value is None:
-        raise PrintedError(f"a {statistic} is a number; 'all' is a count")
+        raise InputError(f"a {statistic} is a number; 'all' is a count")
     if statistic == "p_value" and not 0 <= number.value <= 1:
-        raise PrintedError("a P value lies between 0 and 1")
+        raise InputError("a P value lies between 0 and 1")
     return number
 
 

@@ -6,10 +6,8 @@ from fractions import Fraction
 from functools import cache
 from pathlib import Path
 
-import yaml
-
 from crmo_analysis import files
-from crmo_analysis.files import read_yaml
+from crmo_analysis.files import InputError, read_yaml
 
 TYPES = ("boolean", "integer", "decimal", "category", "date")
 LEVELS = ("patient", "study")
@@ -17,10 +15,6 @@ FIELDS = (
     {"label", "negation", "type", "unit", "step", "minimum", "maximum", "categories"}  # what a value can be
     | {"level", "group", "impossible", "counts", "at_least", "from", "to"}  # how it is used
 )
-
-
-class CodebookError(ValueError):
-    """The codebook cannot be used; the message lists every problem and where it stands."""
 
 
 @dataclass(frozen=True)
@@ -77,15 +71,14 @@ def read_codebook(path: Path = files.CODEBOOK, section: str = "variables") -> Co
 
     Raises
     ------
-    CodebookError
+    InputError
         With every problem of the file at once.
     """
-    try:
-        entries = read_yaml(path)[section]
-        items = list(entries.items())
-    except (OSError, UnicodeDecodeError, yaml.YAMLError, KeyError, TypeError, AttributeError) as error:
-        message = f"{path}: not a readable codebook ({error}); expected YAML with a mapping '{section}'"
-        raise CodebookError(message) from None
+    content = read_yaml(path)
+    entries = content.get(section) if isinstance(content, dict) else None
+    if not isinstance(entries, dict):
+        raise InputError(f"{path}: not a codebook; expected YAML with a mapping '{section}'")
+    items = list(entries.items())
     problems: list[str] = []
     variables = {str(name): _variable(str(name), fields, problems) for name, fields in items}
     for name, fields in items:
@@ -93,7 +86,7 @@ def read_codebook(path: Path = files.CODEBOOK, section: str = "variables") -> Co
             if other is not None and other not in variables:
                 problems.append(f"{name}: from or to is {other!r}, expected a variable of the codebook")
     if problems:
-        raise CodebookError("\n".join(f"{path}: {problem}" for problem in problems))
+        raise InputError("\n".join(f"{path}: {problem}" for problem in problems))
     return variables
 
 

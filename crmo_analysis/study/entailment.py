@@ -13,14 +13,11 @@ from math import prod
 
 import numpy as np
 
+from crmo_analysis.files import InputError
 from crmo_analysis.study.codebook import Codebook, Variable
 from crmo_analysis.study.expressions import And, Compare, Everyone, Expression, Not, Or, evaluate, variables
 
 MAXIMUM_COMBINATIONS = 1 << 20
-
-
-class RulesError(ValueError):
-    """The rules of a study contradict each other, or tie too many variables together to be gone through."""
 
 
 class Meaning:
@@ -98,7 +95,7 @@ class Meaning:
                 kept = evaluate(rule, {name: self._cells[name][place] for name, place in places.items()}, True)
                 places = {name: place[kept] for name, place in places.items()}
         if not len(next(iter(places.values()))):
-            raise RulesError(
+            raise InputError(
                 f"the rules about {', '.join(names)} contradict each other: no patient can satisfy them all"
             )
         return places
@@ -123,7 +120,7 @@ class Meaning:
 
 def _check_size(size: int, names: frozenset[str]) -> None:
     if size > MAXIMUM_COMBINATIONS:
-        raise RulesError(
+        raise InputError(
             f"{size:,} combinations of {', '.join(sorted(names))} are too many to go through; "
             "use fewer rules, or one category variable for exclusive choices"
         )

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from functools import cache
 
+from crmo_analysis.files import InputError
 from crmo_analysis.study.codebook import Codebook
 
 MAXIMUM_LENGTH = 500
@@ -20,10 +21,6 @@ _TOKEN = re.compile(
     r"\s*(?:(?P<number>\d+(?:\.\d+)?(?![\w.]))|(?P<name>[A-Za-z]\w*)|(?P<sign>->|<=|>=|==|!=|[<>~&|()]))", re.ASCII
 )
 _MIRRORED = {"<": ">", "<=": ">=", ">": "<", ">=": "<=", "==": "==", "!=": "!="}
-
-
-class ExpressionError(ValueError):
-    """An expression is not one of the grammar; the message says where and what is expected."""
 
 
 @dataclass(frozen=True)
@@ -85,17 +82,17 @@ def parse(text: str, codebook: Codebook) -> Expression:
 
     Raises
     ------
-    ExpressionError
+    InputError
         If the text is no expression of the grammar, too long or too deep, or names an unknown variable.
     """
     if len(text) > MAXIMUM_LENGTH:
-        raise ExpressionError(f"longer than {MAXIMUM_LENGTH} characters")
+        raise InputError(f"longer than {MAXIMUM_LENGTH} characters")
     tokens = _tokens(text)
     if not tokens:
         return Everyone()
     tree, rest = _implication(tokens, codebook, 0)
     if rest:
-        raise ExpressionError(f"'{rest[0][1]}' was not expected there; join two parts with & or |")
+        raise InputError(f"'{rest[0][1]}' was not expected there; join two parts with & or |")
     return tree
 
 
@@ -106,9 +103,7 @@ def _tokens(text: str) -> list[tuple[str, str]]:
         match = _TOKEN.match(text, position)
         if not match:
             place = text[position:].strip()[:12]
-            raise ExpressionError(
-                f"'{place}' is not part of an expression (names, numbers, < <= > >= == != ~ & | -> ( ))"
-            )
+            raise InputError(f"'{place}' is not part of an expression (names, numbers, < <= > >= == != ~ & | -> ( ))")
         tokens.append((match.lastgroup, match.group(match.lastgroup)))
         position = match.end()
     return tokens
@@ -131,7 +126,7 @@ def _conjunction(tokens, codebook, depth):
 
 def _chain(tokens, codebook, depth, sign, node, part):
     if depth > MAXIMUM_DEPTH:
-        raise ExpressionError(f"nested deeper than {MAXIMUM_DEPTH} levels")
+        raise InputError(f"nested deeper than {MAXIMUM_DEPTH} levels")
     tree, rest = part(tokens, codebook, depth)
     while rest and rest[0][1] == sign:
         right, rest = part(rest[1:], codebook, depth)
@@ -141,14 +136,14 @@ def _chain(tokens, codebook, depth, sign, node, part):
 
 def _negation(tokens, codebook, depth):
     if depth > MAXIMUM_DEPTH:
-        raise ExpressionError(f"nested deeper than {MAXIMUM_DEPTH} levels")
+        raise InputError(f"nested deeper than {MAXIMUM_DEPTH} levels")
     if tokens and tokens[0][1] == "~":
         inner, rest = _negation(tokens[1:], codebook, depth + 1)
         return Not(inner), rest
     if tokens and tokens[0][1] == "(":
         inner, rest = _implication(tokens[1:], codebook, depth + 1)
         if not rest or rest[0][1] != ")":
-            raise ExpressionError("a closing parenthesis is missing")
+            raise InputError("a closing parenthesis is missing")
         return inner, rest[1:]
     return _comparison(tokens, codebook)
 
@@ -156,24 +151,24 @@ def _negation(tokens, codebook, depth):
 def _comparison(tokens, codebook):
     kinds, texts = zip(*tokens, strict=True) if tokens else ((), ())
     if not texts:
-        raise ExpressionError("it ends where a name is expected")
+        raise InputError("it ends where a name is expected")
     if kinds[0] == "number":
         if len(texts) < 3 or texts[1] not in _MIRRORED or kinds[2] != "name":
-            raise ExpressionError(f"the number {texts[0]} is not compared with a variable")
+            raise InputError(f"the number {texts[0]} is not compared with a variable")
         first = _compare(texts[2], _MIRRORED[texts[1]], tokens[0], codebook)
         if len(texts) > 4 and texts[3] in _MIRRORED:
             return And(first, _compare(texts[2], texts[3], tokens[4], codebook)), tokens[5:]
         return first, tokens[3:]
     if kinds[0] != "name":
-        raise ExpressionError(f"'{texts[0]}' stands where a name is expected")
+        raise InputError(f"'{texts[0]}' stands where a name is expected")
     if len(texts) > 1 and texts[1] in _MIRRORED:
         if len(texts) < 3:
-            raise ExpressionError(f"nothing stands after {texts[1]}")
+            raise InputError(f"nothing stands after {texts[1]}")
         return _compare(texts[0], texts[1], tokens[2], codebook), tokens[3:]
     if texts[0] == "everyone":
         return Everyone(), tokens[1:]
     if _known(texts[0], codebook).type != "boolean":
-        raise ExpressionError(f"{texts[0]} is not yes or no; compare it with a value, as in {texts[0]} >= 1")
+        raise InputError(f"{texts[0]} is not yes or no; compare it with a value, as in {texts[0]} >= 1")
     return Is(texts[0]), tokens[1:]
 
 
@@ -181,12 +176,12 @@ def _compare(name, sign, token, codebook):
     variable, (kind, text) = _known(name, codebook), token
     if variable.type == "category":
         if sign not in ("==", "!=") or text not in variable.categories:
-            raise ExpressionError(f"{name} is compared by == or != with one of {', '.join(variable.categories)}")
+            raise InputError(f"{name} is compared by == or != with one of {', '.join(variable.categories)}")
         return Compare(name, sign, text)
     if not variable.is_numeric:
-        raise ExpressionError(f"{name} is of type {variable.type} and cannot be compared with {text}")
+        raise InputError(f"{name} is of type {variable.type} and cannot be compared with {text}")
     if kind != "number":
-        raise ExpressionError(f"{name} is compared with '{text}', expected a number")
+        raise InputError(f"{name} is compared with '{text}', expected a number")
     return Compare(name, sign, Fraction(text))
 
 
@@ -194,7 +189,7 @@ def _known(name, codebook):
     if name in codebook:
         return codebook[name]
     close = difflib.get_close_matches(name, codebook, n=1)
-    raise ExpressionError(f"'{name}' is not in the codebook" + (f"; is '{close[0]}' meant?" if close else ""))
+    raise InputError(f"'{name}' is not in the codebook" + (f"; is '{close[0]}' meant?" if close else ""))
 
 
 @cache

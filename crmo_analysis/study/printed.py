@@ -9,6 +9,8 @@ import re
 from dataclasses import dataclass
 from fractions import Fraction
 
+from crmo_analysis.files import InputError
+
 RULES = ("half_up", "half_even", "down", "up")
 _WORDS = [
     "zero",
@@ -54,10 +56,6 @@ _DATE = re.compile(rf"(?:(?P<month>{'|'.join(_MONTHS)})(?: \d{{1,2}})?,? )?(?P<y
 _SIMPLE_FRACTIONS = [Fraction(1, 4), Fraction(1, 3), Fraction(1, 2), Fraction(2, 3), Fraction(3, 4)]
 
 
-class PrintedError(ValueError):
-    """A printed text is not a number, a word for one, a fraction or a date."""
-
-
 @dataclass(frozen=True)
 class Printed:
     """What a printed text says.
@@ -93,7 +91,7 @@ def parse_printed(text: str) -> Printed:
 
     Raises
     ------
-    PrintedError
+    InputError
         If the text says no number.
     """
     words = " ".join(text.casefold().split()).replace("p <", "p<").replace("p =", "p=")
@@ -102,7 +100,7 @@ def parse_printed(text: str) -> Printed:
     if match := _ALL.fullmatch(words):
         rest = match["rest"]
         if rest and rest not in NUMBER_WORDS and not rest.isdecimal():
-            raise PrintedError(f"'{text}' does not say how many fewer than all")
+            raise InputError(f"'{text}' does not say how many fewer than all")
         return Printed("=", None, fewer=_number(rest)[0] if rest else Fraction(0))
     relation = "="
     for word in sorted(RELATION_WORDS, key=len, reverse=True):
@@ -125,7 +123,7 @@ def parse_date(text: str) -> tuple[str, int, int]:
     relation = "<" if words.startswith("before ") else "="
     match = _DATE.fullmatch(words.removeprefix("before "))
     if not match:
-        raise PrintedError(f"'{text}' is not a date; expected as in 'January 2008' or 'before 2014'")
+        raise InputError(f"'{text}' is not a date; expected as in 'January 2008' or 'before 2014'")
     start = 12 * int(match["year"])
     if match["month"]:
         month = start + _MONTHS.index(match["month"])
@@ -142,7 +140,7 @@ def _number(words: str) -> tuple[Fraction, int]:
     if ratio and int(ratio[2]):
         return Fraction(int(ratio[1]), int(ratio[2])), 0
     if len(words) > 30 or not _DECIMAL.fullmatch(words):
-        raise PrintedError(f"'{words}' is not a number; expected as in '53.4', '7,800', 'one' or 'all'")
+        raise InputError(f"'{words}' is not a number; expected as in '53.4', '7,800', 'one' or 'all'")
     digits = words.replace(",", "")
     return Fraction(digits), len(digits.partition(".")[2])
 

@@ -86,8 +86,7 @@ def test_help_names_the_commands_and_imports_nothing_heavy():
 @pytest.mark.parametrize("command", ["reproduce", "audit"])
 def test_an_unknown_study_is_an_error_with_a_suggestion(command, monkeypatch, project):
     monkeypatch.setattr("crmo_analysis.commands.cli.ROOT", project)
-    for module in ("cli", "study_commands"):
-        monkeypatch.setattr(f"crmo_analysis.commands.{module}.PUBLISHED", project / "data/published")
+    monkeypatch.setattr("crmo_analysis.commands.messages.study_names", lambda: ["alpha", "beta"])
     for study in ("alpha", "beta"):
         (project / "data/published" / study / "study.yaml").touch()
     result = crmo(command, "alpah")

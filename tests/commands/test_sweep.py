@@ -15,9 +15,8 @@ import nbformat
 import pytest
 
 from crmo_analysis.commands import sweep as module
-from crmo_analysis.commands.sweep import SweepError, collect, fingerprint, read_grid, run_name, run_one, sweep
-from crmo_analysis.execution.parameters import NotebookError
-from crmo_analysis.files import PACKAGE
+from crmo_analysis.commands.sweep import collect, fingerprint, read_grid, run_name, run_one, sweep
+from crmo_analysis.files import PACKAGE, InputError
 
 PARAMETERS = """a = 1  # a number
 names = ["x"]  # a list
@@ -73,16 +72,16 @@ def test_every_combination_is_listed_in_order(notebook):
 @pytest.mark.parametrize(
     ("text", "error", "message"),
     [
-        ("b: [1]", NotebookError, "no parameter 'b'"),
-        ("a: [one]", NotebookError, "a must be a whole number, not 'one'"),
-        ("a: []", SweepError, "gives 0 runs"),
-        ("a: [1, 2", SweepError, "cannot be read"),
-        ("a: [1]\na: [2]", SweepError, "grid.yaml"),
-        ("- a", SweepError, "expected names of parameters"),
-        ("a: [&x [1, 2], *x]", SweepError, "a reference"),
-        ("a: " + "[" * 200_000 + "]" * 200_000, SweepError, "has more than 50 parts within each other"),
-        ("out: [x]", SweepError, "out is set for every run"),
-        ("a: !!python/object/apply:os.system [x]", SweepError, "cannot be read"),
+        ("b: [1]", InputError, "no parameter 'b'"),
+        ("a: [one]", InputError, "a must be a whole number, not 'one'"),
+        ("a: []", InputError, "gives 0 runs"),
+        ("a: [1, 2", InputError, "cannot be read"),
+        ("a: [1]\na: [2]", InputError, "grid.yaml"),
+        ("- a", InputError, "expected names of parameters"),
+        ("a: [&x [1, 2], *x]", InputError, "a reference"),
+        ("a: " + "[" * 200_000 + "]" * 200_000, InputError, "has more than 50 parts within each other"),
+        ("out: [x]", InputError, "out is set for every run"),
+        ("a: !!python/object/apply:os.system [x]", InputError, "cannot be read"),
     ],
 )
 def test_what_is_no_grid_is_refused(notebook, text, error, message):
@@ -92,9 +91,9 @@ def test_what_is_no_grid_is_refused(notebook, text, error, message):
 
 def test_too_many_runs_are_refused(notebook, monkeypatch):
     monkeypatch.setattr(module, "MOST_RUNS", 3)
-    with pytest.raises(SweepError, match="gives 4 runs, expected 1 to 3"):
+    with pytest.raises(InputError, match="gives 4 runs, expected 1 to 3"):
         grid_of(notebook, "a: [1, 2]\nseconds: [0.0, 0.1]")
-    with pytest.raises(SweepError, match="there is no such file"):
+    with pytest.raises(InputError, match="there is no such file"):
         read_grid(Path("no.yaml"), notebook)
 
 
@@ -158,7 +157,7 @@ def test_a_machine_with_another_version_or_file_refuses(notebook, tmp_path, name
 def test_no_cluster_is_a_clear_error(notebook, tmp_path):
     pytest.importorskip("distributed")
     grid = grid_of(notebook, "a: [1]")
-    with pytest.raises(SweepError, match="there is no Dask scheduler at tcp"):
+    with pytest.raises(InputError, match="there is no Dask scheduler at tcp"):
         list(sweep(notebook, grid, tmp_path / "out", 1, "tcp://127.0.0.1:9"))
 
 
@@ -261,7 +260,7 @@ def test_workers_that_lack_something_are_left_out(notebook, tmp_path, cluster, c
     assert "another: /proc/self/cwd/in.txt\n" in said
     monkeypatch.chdir(other)
     (other / "in.txt").write_text("nobody has this", encoding="utf-8")
-    with pytest.raises(SweepError, match=r"no worker can take part: .*in\.txt"):
+    with pytest.raises(InputError, match=r"no worker can take part: .*in\.txt"):
         list(sweep(notebook, grid, tmp_path / "out", 1, address))
 
 

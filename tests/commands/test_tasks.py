@@ -9,8 +9,8 @@ import pytask
 import pytest
 
 from crmo_analysis.commands import tasks
-from crmo_analysis.execution.parameters import NotebookError
 from crmo_analysis.execution.running import FIGURE_FILES
+from crmo_analysis.files import InputError
 
 NOTEBOOKS = Path(__file__).parents[1] / "notebooks"
 
@@ -86,7 +86,7 @@ def test_only_notebooks_with_a_number_are_collected(project):
 
 def test_a_notebook_that_cannot_be_read_is_named(project):
     (project / "notebooks/40_broken.ipynb").write_text("{")
-    with pytest.raises(NotebookError, match=r"40_broken\.ipynb is not a notebook"):
+    with pytest.raises(InputError, match=r"40_broken\.ipynb is not a notebook"):
         tasks.project_tasks(project)
 
 

@@ -10,6 +10,7 @@ import pytest
 
 from crmo_analysis import files
 from crmo_analysis.display import canvas, figures, frames
+from crmo_analysis.files import UnfitError
 
 SHARES = frames.shares([("Group", "Pain resolved", 7, 7), ("Group", "Fever <&> $x_1$", 9, 13), ("Other", "None", 0, 5)])
 
@@ -181,14 +182,14 @@ def test_without_titles_a_figure_is_less_high_and_its_axes_are_not(page):
 )
 def test_a_label_that_cannot_be_drawn_is_refused(page, label, message):
     page(89)
-    with pytest.raises(canvas.UnfitError, match=message):
+    with pytest.raises(UnfitError, match=message):
         canvas.rendered(figures.proportion_intervals(SHARES.assign(label=label), "T", ""), "", "", "", "published")
 
 
 def test_labels_that_run_into_each_other_are_refused():
     figure, axes = canvas.blank(60, "T")
     axes.set_xticks([0, 0.05, 1], ["a long label", "another one", "end"])
-    with pytest.raises(canvas.UnfitError, match="'a long label' and 'another one' run into each other"):
+    with pytest.raises(UnfitError, match="'a long label' and 'another one' run into each other"):
         canvas.rendered(figure, "", "", "", "published")
 
 

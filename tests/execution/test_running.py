@@ -15,9 +15,9 @@ from pathlib import Path
 import pytest
 
 from crmo_analysis.execution import running, warm
-from crmo_analysis.execution.parameters import NotebookError, parse_value, read_parameters
+from crmo_analysis.execution.parameters import parse_value, read_parameters
 from crmo_analysis.execution.running import NotebookFailed, execute
-from crmo_analysis.files import write_bytes_atomically, write_text_atomically
+from crmo_analysis.files import InputError, write_bytes_atomically, write_text_atomically
 
 NOTEBOOKS = Path(__file__).parents[1] / "notebooks"
 forked = pytest.mark.skipif(not warm.available(), reason="kernels are not forked on this system")
@@ -104,26 +104,26 @@ def test_parameters_are_read_with_their_comments():
 def test_a_line_that_is_not_a_parameter_is_named_and_never_run(folder, line):
     notebook = write_notebook(folder / "a.ipynb", f"study = 'x'  # the study\n{line}\n")
     with pytest.raises(
-        NotebookError, match=r"a\.ipynb, parameters cell, line 2: .* is not a parameter\. Expected: name = "
+        InputError, match=r"a\.ipynb, parameters cell, line 2: .* is not a parameter\. Expected: name = "
     ):
         read_parameters(notebook)
 
 
 def test_a_parameter_given_twice_is_an_error(folder):
-    with pytest.raises(NotebookError, match="line 3: n is given twice"):
+    with pytest.raises(InputError, match="line 3: n is given twice"):
         read_parameters(write_notebook(folder / "a.ipynb", "n = 1\n# a comment\nn = 2\n"))
 
 
 def test_two_parameters_cells_are_an_error(folder):
-    with pytest.raises(NotebookError, match="2 cells are tagged"):
+    with pytest.raises(InputError, match="2 cells are tagged"):
         read_parameters(write_notebook(folder / "a.ipynb", "n = 1", "m = 1"))
 
 
 def test_what_is_not_a_notebook_is_named(folder):
     (folder / "a.ipynb").write_text("{}")
-    with pytest.raises(NotebookError, match=r"a\.ipynb is not a notebook in the format of Jupyter 4"):
+    with pytest.raises(InputError, match=r"a\.ipynb is not a notebook in the format of Jupyter 4"):
         read_parameters(folder / "a.ipynb")
-    with pytest.raises(NotebookError, match=r"b\.ipynb: there is no such notebook"):
+    with pytest.raises(InputError, match=r"b\.ipynb: there is no such notebook"):
         read_parameters(folder / "b.ipynb")
 
 
@@ -166,12 +166,12 @@ def test_a_value_is_read_by_the_kind_of_its_default(name, text, value):
     ],
 )
 def test_a_value_of_another_kind_is_an_error(name, text, wanted):
-    with pytest.raises(NotebookError, match=f"{name} must be {wanted}"):
+    with pytest.raises(InputError, match=f"{name} must be {wanted}"):
         parse_value(text, read_parameters(NOTEBOOKS / "outputs.ipynb")[name])
 
 
 def test_an_unknown_parameter_is_an_error_with_a_suggestion(folder):
-    with pytest.raises(NotebookError, match=r"no parameter 'levl'\. Did you mean level\?") as error:
+    with pytest.raises(InputError, match=r"no parameter 'levl'\. Did you mean level\?") as error:
         execute(NOTEBOOKS / "outputs.ipynb", {"levl": 0.9}, out=folder / "out")
     assert "Its parameters are: study, label, n, level, exact, flags, limits, extra." in str(error.value)
     assert not (folder / "out").exists()
@@ -179,12 +179,12 @@ def test_an_unknown_parameter_is_an_error_with_a_suggestion(folder):
 
 @pytest.mark.parametrize("value", [b"x", {1, 2}, float("nan"), object(), {1: 2}, [float("inf")]])
 def test_a_value_that_is_not_json_is_an_error(folder, value):
-    with pytest.raises(NotebookError, match="extra must be any JSON value"):
+    with pytest.raises(InputError, match="extra must be any JSON value"):
         execute(NOTEBOOKS / "outputs.ipynb", {"extra": value}, out=folder)
 
 
 def test_a_path_that_papermill_would_fill_in_is_an_error(folder):
-    with pytest.raises(NotebookError, match=r"cannot contain \{ or \}"):
+    with pytest.raises(InputError, match=r"cannot contain \{ or \}"):
         execute(NOTEBOOKS / "10_alpha.ipynb", out=folder / "{study}")
 
 

@@ -12,15 +12,9 @@ import pytest
 from scipy import stats
 from statsmodels.stats.multitest import multipletests
 
+from crmo_analysis.files import NotEstimableError
 from crmo_analysis.models.association import _correlations, bca_interval, correlate, leave_one_out
-from crmo_analysis.models.permutation import (
-    STATISTICS,
-    NotEstimableError,
-    adjust,
-    as_numbers,
-    maximum_statistic,
-    permutation_test,
-)
+from crmo_analysis.models.permutation import STATISTICS, adjust, as_numbers, maximum_statistic, permutation_test
 
 # 24 simulated patients.
 LESIONS = [3, 5, 1, 1, 4, 17, 4, 8, 4, 5, 5, 1, 1, 14, 1, 13, 3, 20, 5, 3, 1, 1, 5, 11]

@@ -5,10 +5,11 @@ import pandas as pd
 import pytest
 from scipy import stats
 
+from crmo_analysis.files import NotEstimableError
 from crmo_analysis.models import association, jackknife, permutation
 from crmo_analysis.models.association import bca_interval, correlate
 from crmo_analysis.models.jackknife import sums_of_signs, without_each
-from crmo_analysis.models.permutation import STATISTICS, NotEstimableError, maximum_statistic
+from crmo_analysis.models.permutation import STATISTICS, maximum_statistic
 
 COEFFICIENT = {
     "spearman": lambda x, y: stats.spearmanr(x, y).statistic,

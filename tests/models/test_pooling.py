@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from scipy.special import expit, logit
 from scipy.stats import beta, norm
 
-from crmo_analysis.models.permutation import NotEstimableError
+from crmo_analysis.files import NotEstimableError
 from crmo_analysis.models.pooling import (
     INVERSE_VARIANCE,
     METHODS,

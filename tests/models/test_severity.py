@@ -14,6 +14,7 @@ import pytest
 import statsmodels.api as sm
 from scipy import stats
 
+from crmo_analysis.files import NotEstimableError
 from crmo_analysis.models import severity
 from crmo_analysis.models.likelihood import (
     LIKELIHOODS,
@@ -24,7 +25,7 @@ from crmo_analysis.models.likelihood import (
     separated,
     without_exposure,
 )
-from crmo_analysis.models.permutation import STATISTICS, NotEstimableError, adjust, permutation_test
+from crmo_analysis.models.permutation import STATISTICS, adjust, permutation_test
 from crmo_analysis.models.regression import MODELS, p_text, regress, standardised
 from crmo_analysis.models.severity import (
     COLUMNS,

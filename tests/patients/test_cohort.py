@@ -15,17 +15,9 @@ from hypothesis import strategies as st
 
 from crmo_analysis import files
 from crmo_analysis.commands.cli import main
-from crmo_analysis.files import csv_text, neutral
+from crmo_analysis.files import InputError, csv_text, neutral
 from crmo_analysis.patients import spreadsheet
-from crmo_analysis.patients.cohort import (
-    Cohort,
-    CohortError,
-    missing_lines,
-    read_cohort,
-    require_sound,
-    thin,
-    write_cohort,
-)
+from crmo_analysis.patients.cohort import Cohort, missing_lines, read_cohort, require_sound, thin, write_cohort
 from crmo_analysis.patients.mapping import near
 from crmo_analysis.study.codebook import read_codebook, read_section
 from crmo_analysis.study.expressions import parse, variables
@@ -66,7 +58,7 @@ def messages(cohort):
 
 
 def refusal(*arguments, **options):
-    with pytest.raises(CohortError) as caught:
+    with pytest.raises(InputError) as caught:
         read_cohort(*arguments, **options)
     return str(caught.value)
 
@@ -292,7 +284,7 @@ def test_too_many_cells_are_refused(write, monkeypatch):
 def test_any_bytes_are_read_or_refused(write, name, content):
     try:
         cohort = read_cohort(write(content, name))
-    except CohortError as error:
+    except InputError as error:
         assert name in str(error)
     else:
         assert cohort.errors
@@ -311,7 +303,7 @@ def test_the_fast_reader_gives_what_the_careful_one_gives(write, monkeypatch, ro
         try:
             sheet = spreadsheet.read_sheet(path, {"patient"})
             found.append((sheet.names, sheet.rows.tolist(), [c.to_pylist() for c in sheet.columns], sheet.problems))
-        except CohortError as error:
+        except InputError as error:
             found.append(str(error))
     assert found[0] == found[1]
 
@@ -349,7 +341,7 @@ def test_a_wrong_cell_is_named(write, name, value, expected):
     assert (problem.row, problem.column, problem.value) == (3, name, value)
     assert f"cohort.csv, row 3, column {name}, value '{value}': {expected}" in str(problem)
     assert cohort.patients[name].isna().all()
-    with pytest.raises(CohortError, match="row 3, column"):
+    with pytest.raises(InputError, match="row 3, column"):
         require_sound(cohort)
 
 
@@ -927,7 +919,7 @@ def test_lesions_are_written_and_read_back(write, tmp_path):
 
 
 def test_only_csv_is_written(tmp_path):
-    with pytest.raises(CohortError, match=r"ends in \.csv"):
+    with pytest.raises(InputError, match=r"ends in \.csv"):
         write_cohort(pd.DataFrame({"patient": [1]}), tmp_path / "cohort.xlsx")
 
 

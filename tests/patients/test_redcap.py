@@ -7,7 +7,8 @@ from collections import Counter
 
 import pytest
 
-from crmo_analysis.patients.cohort import CohortError, read_cohort, require_sound
+from crmo_analysis.files import InputError
+from crmo_analysis.patients.cohort import read_cohort, require_sound
 from crmo_analysis.patients.redcap import COLUMNS, dictionary
 from crmo_analysis.study.codebook import read_codebook
 
@@ -186,7 +187,7 @@ def test_lesions_have_to_be_a_repeating_instrument(read):
 
 
 def test_an_export_without_a_patient_is_refused(read):
-    with pytest.raises(CohortError, match="has no row of patients"):
+    with pytest.raises(InputError, match="has no row of patients"):
         read("patient,redcap_repeat_instrument,bone\n1,lesions,femur\n")
 
 

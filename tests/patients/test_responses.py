@@ -6,6 +6,7 @@ import pandas as pd
 import pytest
 
 from crmo_analysis.display import evidence
+from crmo_analysis.files import InputError
 from crmo_analysis.models.pooling import disagreement, pool_proportions, pooled_range
 from crmo_analysis.patients.responses import (
     FILE,
@@ -17,7 +18,6 @@ from crmo_analysis.patients.responses import (
     read_responses,
     with_bounds,
 )
-from crmo_analysis.patients.spreadsheet import CohortError
 from crmo_analysis.study.claims import studies
 
 TABLE = read_responses()
@@ -86,7 +86,7 @@ def test_no_choice_pools_patients_twice_or_an_unknown_time():
     ],
 )
 def test_wrong_cells_are_named(tmp_path, changes, message):
-    with pytest.raises(CohortError) as error:
+    with pytest.raises(InputError) as error:
         read_responses(written(tmp_path, **changes))
     assert message in str(error.value)
 
@@ -95,17 +95,17 @@ def test_a_stricter_outcome_cannot_be_more_frequent(tmp_path):
     table = pd.read_csv(FILE, dtype=str, keep_default_na=False)
     table.loc[table["outcome_id"] == "ukpam2019_complete", "n_responded"] = "35"
     table.to_csv(tmp_path / "own.csv", index=False)
-    with pytest.raises(CohortError, match="'35': is more than the 31 of the same series with improvement on imaging"):
+    with pytest.raises(InputError, match="'35': is more than the 31 of the same series with improvement on imaging"):
         read_responses(tmp_path / "own.csv")
 
 
 def test_missing_columns_and_rows_are_named(tmp_path):
     path = tmp_path / "own.csv"
     path.write_text("outcome_id,series\na,b\n", encoding="utf-8")
-    with pytest.raises(CohortError, match="column n_treated: this column is missing"):
+    with pytest.raises(InputError, match="column n_treated: this column is missing"):
         read_responses(path)
     path.write_text(",".join(TABLE.columns) + "\n", encoding="utf-8")
-    with pytest.raises(CohortError, match="no row"):
+    with pytest.raises(InputError, match="no row"):
         read_responses(path)
 
 

@@ -15,7 +15,7 @@ import made_results
 import pytest
 
 from crmo_analysis import files
-from crmo_analysis.publish.exhibits import SiteError
+from crmo_analysis.files import InputError
 from crmo_analysis.publish.website import build
 
 pytestmark = pytest.mark.browser
@@ -63,7 +63,7 @@ def site(request, browser, tmp_path_factory):
         pytest.skip("there are no results yet: run crmo reproduce")
     try:
         return build(tmp_path_factory.mktemp("real") / "site").folder
-    except SiteError as error:
+    except InputError as error:
         if os.environ.get("CI") and not os.environ.get("CRMO_NO_BROWSER"):
             raise
         pytest.skip(f"the results are not those of a whole run: {error}")

@@ -16,6 +16,7 @@ from crmo_analysis import files
 from crmo_analysis.commands import cli
 from crmo_analysis.display import canvas
 from crmo_analysis.execution.running import execute
+from crmo_analysis.files import InputError
 from crmo_analysis.publish import manuscript, outline
 from crmo_analysis.publish.numbers import collect
 
@@ -222,7 +223,7 @@ def test_when_something_fails_the_good_package_stays(project, change, message):
         numbers.write_text("[]")
         write(project, "data/manuscript_text.md", TEXT.replace("{share", "{table share"))
         write(project, "manuscript.yml", OUTLINE.partition("tables:")[0])
-    with pytest.raises(manuscript.ManuscriptError, match=re.escape(message)) as caught:
+    with pytest.raises(InputError, match=re.escape(message)) as caught:
         manuscript.assemble(outline.read_outline(project), project / "package", say=lambda line: None)
     if "89 mm" in message:
         assert "runs over its box" in str(caught.value)
@@ -235,12 +236,12 @@ def test_what_somebody_wrote_is_not_replaced(project):
     for name, words in (("package/notes.txt", "is not of this command"), ("package/text.md", "was changed by hand")):
         before = (project / name).read_bytes() if (project / name).exists() else None
         write(project, name, "mine")
-        with pytest.raises(manuscript.ManuscriptError, match=words):
+        with pytest.raises(InputError, match=words):
             manuscript.assemble(outline.read_outline(project), project / "package")
         assert (project / name).read_text() == "mine"
         (project / name).unlink() if before is None else (project / name).write_bytes(before)
     for folder in (project, project / "data"):
-        with pytest.raises(manuscript.ManuscriptError, match="is no package of this command"):
+        with pytest.raises(InputError, match="is no package of this command"):
             manuscript.assemble(outline.read_outline(project), folder)
     assert (project / "manuscript.yml").is_file()
 
@@ -271,19 +272,19 @@ def test_what_somebody_wrote_is_not_replaced(project):
         ("columns: {Finding: label,", "columns: {Finding: 3,", "columns: expected a text behind every heading"),
         ("journal: nature", "journal: nature\ntext: gone.md", "text: there is no file gone.md"),
         ("journal: nature", "journal: nature\nother: 1", "knows journal, text, figures and tables, not other"),
-        ("figures:", "figures: [", "manuscript.yml: while parsing"),
+        ("figures:", "figures: [", "manuscript.yml: cannot be read as YAML"),
     ],
 )
 def test_what_is_wrong_with_an_outline_is_said_before_anything_runs(project, old, new, message):
     assert old in OUTLINE
     write(project, "manuscript.yml", OUTLINE.replace(old, new, 1))
-    with pytest.raises(outline.ManuscriptError, match=re.escape(message)):
+    with pytest.raises(InputError, match=re.escape(message)):
         outline.read_outline(project)
 
 
 def test_all_problems_of_an_outline_are_listed(project):
     write(project, "manuscript.yml", OUTLINE.replace("made/wide", "made/gone").replace("columns: 1}", "columns: 9}"))
-    with pytest.raises(outline.ManuscriptError) as caught:
+    with pytest.raises(InputError) as caught:
         outline.read_outline(project)
     assert len(str(caught.value).splitlines()) == 2
 
@@ -291,7 +292,7 @@ def test_all_problems_of_an_outline_are_listed(project):
 def test_an_entry_adds_a_journal(project):
     more = "\nlancet: {columns: {1: 75, 2: 154}, smallest_text: 6, dpi: 300}\nbad: {columns: {1: 7000}}\n"
     write(project, "data/journals.yaml", (project / "data/journals.yaml").read_text() + more)
-    with pytest.raises(outline.ManuscriptError, match="bad, columns, 1: is 7000, expected a number from 30 to 500"):
+    with pytest.raises(InputError, match="bad, columns, 1: is 7000, expected a number from 30 to 500"):
         outline.read_journals(project)
     write(project, "data/journals.yaml", (project / "data/journals.yaml").read_text().partition("bad:")[0])
     assert outline.read_outline(project, "lancet").figures[0].width == 154
@@ -304,7 +305,7 @@ def test_a_pdf_that_is_not_as_the_journal_wants_is_refused(whole, figure):
     content = (whole / "package/figures/Figure_2.pdf").read_bytes()
     strict = outline.Journal("strict", {"1": 89}, 9, 300)
     message = "strict asks for 9 pt" if figure.width == 89 else "came out 89.0 mm wide, not 120 mm"
-    with pytest.raises(manuscript.ManuscriptError, match=message):
+    with pytest.raises(InputError, match=message):
         manuscript._check_pdf(figure, content, strict)
 
 

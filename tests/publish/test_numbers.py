@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 
 from crmo_analysis import files
+from crmo_analysis.files import InputError
 from crmo_analysis.publish import numbers
 
 LEDGER = "study,claim_id,verdict\n"
@@ -71,18 +72,18 @@ def test_every_number_has_its_text_value_source_and_rounding(project):
         ('{from: tables/made/effects, id: "{model}", values: [n], text: "{gone}"}', "there is no column gone"),
         ('{from: tables/made/effects, id: one, values: [n], text: "{n}"}', "two numbers have the id one"),
         ("{from: tables/made/effects, id: one}", "lacks text, values"),
-        ("{from: tables/made/effects", "numbers.yaml cannot be read"),
+        ("{from: tables/made/effects", "numbers.yaml: cannot be read"),
     ],
 )
 def test_what_is_wrong_with_an_entry_is_said(project, entry, message):
     write(project, f"- {entry}\n")
-    with pytest.raises(numbers.NumbersError, match=re.escape(message)):
+    with pytest.raises(InputError, match=re.escape(message)):
         numbers.collect(project)
 
 
 def test_without_a_ledger_it_says_what_to_run(project):
     (project / "results/ledger.csv").unlink()
-    with pytest.raises(numbers.NumbersError, match="run crmo reproduce"):
+    with pytest.raises(InputError, match="run crmo reproduce"):
         numbers.collect(project)
 
 

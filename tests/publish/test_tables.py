@@ -11,6 +11,7 @@ import docx
 import pandas as pd
 import pytest
 
+from crmo_analysis.files import InputError
 from crmo_analysis.publish import tables
 from crmo_analysis.study.describe import percent_text, rounded_text
 
@@ -94,7 +95,7 @@ def test_numbers_are_rounded_half_up_in_one_place():
     ],
 )
 def test_a_template_that_does_not_fit_is_named(template, message):
-    with pytest.raises(tables.TableError, match=re.escape(message)):
+    with pytest.raises(InputError, match=re.escape(message)):
         tables.fill(template, {"a": "many"})
 
 
@@ -104,7 +105,7 @@ def test_rows_and_columns_are_chosen_by_name():
     assert shown.to_dict("records") == [{"Model": "Firth", "n": "4", "P": "<0.001"}]
     assert list(tables.chosen(frame.rename(columns={"n": "n_all"}))) == ["Model", "P", "N all"]
     for columns, only in (({"A": "nothing"}, {}), (None, {"nothing": 1}), (None, {"n": 9})):
-        with pytest.raises(tables.TableError, match=r"no column|no row is left"):
+        with pytest.raises(InputError, match=r"no column|no row is left"):
             tables.chosen(frame, columns, only)
 
 
@@ -171,7 +172,7 @@ def test_a_footnote_says_how_many_values_are_missing():
 
 @pytest.mark.parametrize("text", ["a\x00b", "bell \x07"])
 def test_a_character_that_no_document_can_hold_is_named(text):
-    with pytest.raises(tables.TableError, match="control character"):
+    with pytest.raises(InputError, match="control character"):
         tables.render(pd.DataFrame({"a": [text]}), "Table 3", "Caption", [])
 
 

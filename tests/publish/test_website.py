@@ -14,8 +14,9 @@ from made_results import LONG, NASTY, TEXTS
 from crmo_analysis import files
 from crmo_analysis.commands.cli import main
 from crmo_analysis.display.canvas import VERDICT_COLOURS, VERDICT_SIGNS
+from crmo_analysis.files import InputError
 from crmo_analysis.publish import exhibits, website
-from crmo_analysis.publish.exhibits import SiteError, read_table
+from crmo_analysis.publish.exhibits import read_table
 from crmo_analysis.publish.webpages import SIGNS
 from crmo_analysis.publish.website import MARK, build
 
@@ -202,7 +203,7 @@ def test_broken_results_leave_the_old_site_and_name_the_command(name, made, site
     out = tmp_path / "site"
     shutil.copytree(site.folder, out)
     BREAKS[name](*made)
-    with pytest.raises(SiteError, match="crmo reproduce"):
+    with pytest.raises(InputError, match="crmo reproduce"):
         build(out, *made)
     assert contents(out) == contents(site.folder)
     assert not list(tmp_path.glob(".site-*"))
@@ -217,7 +218,7 @@ def test_a_site_that_fails_halfway_leaves_the_old_one(failing, made, site, tmp_p
         raise OSError("no space left")
 
     monkeypatch.setattr(website, failing, fail)
-    with pytest.raises(SiteError, match="no space left"):
+    with pytest.raises(InputError, match="no space left"):
         build(out, *made)
     assert contents(out) == contents(site.folder)
     assert not list(tmp_path.glob(".site-*"))
@@ -234,7 +235,7 @@ def test_the_old_site_comes_back_when_the_new_one_cannot_take_its_place(made, tm
         return rename(self, target)
 
     monkeypatch.setattr(Path, "rename", rename_all_but_new)
-    with pytest.raises(SiteError, match="in use"):
+    with pytest.raises(InputError, match="in use"):
         build(out, *made)
     assert contents(out) == before
 
@@ -260,7 +261,7 @@ def test_a_folder_with_other_things_is_never_replaced(made, tmp_path):
     out = tmp_path / "thesis"
     out.mkdir()
     (out / "chapter.txt").write_text("words")
-    with pytest.raises(SiteError, match="not a site"):
+    with pytest.raises(InputError, match="not a site"):
         build(out, *made)
     assert [path.name for path in out.iterdir()] == ["chapter.txt"]
 

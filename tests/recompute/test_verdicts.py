@@ -3,9 +3,10 @@
 import pytest
 
 from crmo_analysis.display import frames
+from crmo_analysis.files import InputError
 from crmo_analysis.recompute.arithmetic import smallest_rule_set
 from crmo_analysis.recompute.verdicts import VERDICTS, audit_study
-from crmo_analysis.study.claims import OF_VALUES, ClaimsError, read_study
+from crmo_analysis.study.claims import OF_VALUES, read_study
 from crmo_analysis.study.codebook import read_codebook
 from crmo_analysis.study.printed import RULES
 
@@ -317,7 +318,7 @@ def test_rules_that_contradict_each_other_are_named_with_the_file(write_study, s
     study = study_text.replace(
         "rules:\n", "rules:\n  - {always: spine & ~fever, because: a}\n  - {always: fever, because: b}\n"
     )
-    with pytest.raises(ClaimsError, match=r"small/study.yaml, rules: the rules about .*fever.* contradict each other"):
+    with pytest.raises(InputError, match=r"small/study.yaml, rules: the rules about .*fever.* contradict each other"):
         audit_study(read_study.__wrapped__("small", write_study(study=study)))
 
 

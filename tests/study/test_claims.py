@@ -5,13 +5,13 @@ import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from crmo_analysis.files import read_yaml
-from crmo_analysis.study.claims import ClaimsError, read_study, studies
-from crmo_analysis.study.codebook import CodebookError, read_codebook
+from crmo_analysis.files import InputError, read_yaml
+from crmo_analysis.study.claims import read_study, studies
+from crmo_analysis.study.codebook import read_codebook
 
 
 def problems(folder):
-    with pytest.raises(ClaimsError) as caught:
+    with pytest.raises(InputError) as caught:
         read_study.__wrapped__("small", folder)
     return str(caught.value)
 
@@ -100,7 +100,7 @@ def test_a_wrong_rule_is_named(write_study):
 
 
 def test_an_unknown_study_is_answered_with_those_there_are(write_study):
-    with pytest.raises(ClaimsError, match=r"there is no study 'smal'.*small"):
+    with pytest.raises(InputError, match=r"there is no study 'smal'.*small"):
         read_study.__wrapped__("smal", write_study())
 
 
@@ -109,7 +109,7 @@ def test_an_unknown_study_is_answered_with_those_there_are(write_study):
 def test_any_bytes_are_read_or_refused(write_study, content):
     folder = write_study()
     (folder / "small" / "claims.csv").write_bytes(content)
-    with pytest.raises(ClaimsError):
+    with pytest.raises(InputError):
         read_study.__wrapped__("small", folder)
 
 
@@ -129,7 +129,7 @@ def test_any_bytes_are_read_or_refused(write_study, content):
 def test_a_wrong_codebook_is_named(tmp_path, text, expected):
     path = tmp_path / "codebook.yaml"
     path.write_text(text)
-    with pytest.raises(CodebookError) as caught:
+    with pytest.raises(InputError) as caught:
         read_codebook(path)
     assert expected in str(caught.value)
     assert "codebook.yaml" in str(caught.value)

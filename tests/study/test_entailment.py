@@ -6,8 +6,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from crmo_analysis.files import InputError
 from crmo_analysis.study.codebook import read_codebook
-from crmo_analysis.study.entailment import Meaning, RulesError
+from crmo_analysis.study.entailment import Meaning
 from crmo_analysis.study.expressions import And, Is, Not, Or, parse
 
 CODEBOOK = read_codebook()
@@ -68,11 +69,11 @@ def test_too_many_tied_variables_are_an_error_that_says_so():
     names = [name for name, variable in CODEBOOK.items() if variable.type == "boolean"][:24]
     rule = parse(" | ".join(names), CODEBOOK)
     tree = parse(names[0], CODEBOOK)
-    with pytest.raises(RulesError, match="fewer rules"):
+    with pytest.raises(InputError, match="fewer rules"):
         Meaning(CODEBOOK, [rule], [tree]).entails(tree, tree)
 
 
 def test_rules_that_nobody_can_satisfy_are_an_error():
     rules = [parse(text, CODEBOOK) for text in ("spine & fever", "~spine")]
-    with pytest.raises(RulesError, match="contradict each other"):
+    with pytest.raises(InputError, match="contradict each other"):
         Meaning(CODEBOOK, rules, rules).entails(parse("spine", CODEBOOK), parse("fever", CODEBOOK))

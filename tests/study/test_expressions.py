@@ -5,19 +5,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from crmo_analysis.files import InputError
 from crmo_analysis.study.codebook import read_codebook
-from crmo_analysis.study.expressions import (
-    And,
-    Compare,
-    Everyone,
-    ExpressionError,
-    Is,
-    Not,
-    Or,
-    evaluate,
-    parse,
-    variables,
-)
+from crmo_analysis.study.expressions import And, Compare, Everyone, Is, Not, Or, evaluate, parse, variables
 
 CODEBOOK = read_codebook()
 COLUMNS = {
@@ -105,12 +95,12 @@ def test_the_tree_holds_only_known_nodes():
     ],
 )
 def test_what_the_grammar_does_not_allow_is_refused(text):
-    with pytest.raises(ExpressionError):
+    with pytest.raises(InputError):
         parse(text, CODEBOOK)
 
 
 def test_an_unknown_name_is_answered_with_the_nearest():
-    with pytest.raises(ExpressionError, match="'bak_pain' is not in the codebook; is 'back_pain' meant"):
+    with pytest.raises(InputError, match="'bak_pain' is not in the codebook; is 'back_pain' meant"):
         parse("bak_pain", CODEBOOK)
 
 
@@ -121,6 +111,6 @@ def test_an_unknown_name_is_answered_with_the_nearest():
 def test_any_text_is_parsed_or_refused(text):
     try:
         tree = parse(text, CODEBOOK)
-    except ExpressionError:
+    except InputError:
         return
     assert variables(tree) <= set(CODEBOOK)

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from crmo_analysis.files import InputError
 from crmo_analysis.study.printed import (
     RULES,
-    PrintedError,
     decimal_text,
     interval,
     nearest_simple_fraction,
@@ -55,7 +55,7 @@ def test_all_is_relative_to_its_group(text, fewer):
 
 @pytest.mark.parametrize("text", ["", "many", "5.3.1", "1e5", "nan", "1/0", "-3", "all but many", "5 %", "٣", "9" * 40])
 def test_what_is_no_number_is_refused(text):
-    with pytest.raises(PrintedError):
+    with pytest.raises(InputError):
         parse_printed(text)
 
 
@@ -64,7 +64,7 @@ def test_dates():
     assert parse_date("November, 2004")[1] == 2004 * 12 + 10
     assert parse_date("September 27, 2017")[1] == 2017 * 12 + 8
     assert parse_date("before 2014") == ("<", 2014 * 12, 2014 * 12 + 11)
-    with pytest.raises(PrintedError, match="January 2008"):
+    with pytest.raises(InputError, match="January 2008"):
         parse_date("soon")
 
 
