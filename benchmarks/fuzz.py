@@ -34,7 +34,7 @@ from crmo_analysis.publish.outline import read_outline
 from crmo_analysis.study.claims import read_study
 from crmo_analysis.study.codebook import read_codebook
 from crmo_analysis.study.expressions import parse
-from crmo_analysis.study.printed import parse_date, parse_printed
+from crmo_analysis.study.rounding import parse_date, parse_printed
 
 CODEBOOK = read_codebook()
 LESIONS = read_codebook(section="lesions")
@@ -123,7 +123,7 @@ def made(write: Callable[[pd.DataFrame, io.BytesIO], None]) -> bytes:
 def targets(folder: Path) -> dict[str, Target]:
     claims = (files.PUBLISHED / "sag_2019" / "claims.csv").read_text(encoding="utf-8").splitlines()
     words = [line.rsplit(",", 4)[1].encode() for line in claims[1:]]
-    expressions = [b"back_pain & vertebral_deformity", b"~remission | (jansson_score >= 39)", b"1 <= n_cycles <= 3"]
+    texts = [b"back_pain & vertebral_deformity", b"~remission | (jansson_score >= 39)", b"1 <= n_cycles <= 3"]
     table = b"patient,male,n_lesions,clinical_severity,crp,age_onset\n1,yes,3,4,1.2,7.5\n2,no,5,NA,0.3,9\n"
     other = "\ufeffpatient;male;age_onset\n1;ja;7,5\n2;nein;8\n".encode()
     mapping = b"columns: {ID: patient, L: n_lesions}\nvalues: {L: {9: NA}}\nunits: {crp: 0.1}\nignore: [x]\n"
@@ -132,10 +132,10 @@ def targets(folder: Path) -> dict[str, Target]:
     cells = [{"cell_type": "code", "metadata": {"tags": ["parameters"]}, "source": "a = 1  # x\nb = [True]  # y"}]
     small = json.dumps({"cells": cells, "metadata": {}, "nbformat": 4, "nbformat_minor": 5}).encode()
     outline = (files.ROOT / "manuscript.yml").read_text(encoding="utf-8")
-    responses = (files.PUBLISHED / "bisphosphonate_response.csv").read_bytes()
+    response = (files.PUBLISHED / "bisphosphonate_response.csv").read_bytes()
     cohort = (InputError,)
     return {
-        "expression": Target(of_text(lambda text: parse(text, CODEBOOK)), (InputError,), expressions, 0.4),
+        "expression": Target(of_text(lambda text: parse(text, CODEBOOK)), (InputError,), texts, 0.4),
         "question": Target(
             of_text(lambda text: parse_question(text, CODEBOOK)),
             (InputError,),
@@ -148,7 +148,7 @@ def targets(folder: Path) -> dict[str, Target]:
         "mapping": Target(
             of_file(folder, "m.yaml", lambda p: read_mapping(p, CODEBOOK, LESIONS)), cohort, [mapping], 0.02
         ),
-        "responses": Target(of_file(folder, "r.csv", read_responses), cohort, [responses], 0.005),
+        "responses": Target(of_file(folder, "r.csv", read_responses), cohort, [response], 0.005),
         "grid": Target(of_file(folder, "g.yaml", lambda p: read_grid(p, NOTEBOOK)), InputError, [grid], 0.01),
         "notebook": Target(of_file(folder, "n.ipynb", read_parameters), (InputError,), [small], 0.005),
         "lesions": Target(of_lesions(folder), cohort, [b"patient,bone\n1,femur_left\n1,T7\n2,pelvis\n"], 0.01),

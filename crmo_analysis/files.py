@@ -69,9 +69,9 @@ class UnfitError(CrmoError, ValueError):
     """A figure cannot be drawn on its page so that it can be read; the message says what does not fit."""
 
 
-def study_names(root=ROOT):
-    """List the studies of a project: the folders of published numbers with a `study.yaml`, by name."""
-    return sorted(path.parent.name for path in (Path(root) / "data" / "published").glob("*/study.yaml"))
+def study_names(published=PUBLISHED):
+    """List the studies in a folder of published numbers: the folders with a `study.yaml`, by name."""
+    return sorted(path.parent.name for path in Path(published).glob("*/study.yaml"))
 
 
 def is_of_project(folder):

@@ -7,7 +7,7 @@ import struct
 import zlib
 from pathlib import Path
 
-from crmo_analysis.display.frames import LEDGER_COLUMNS
+from crmo_analysis.joint.ledger import LEDGER_COLUMNS
 
 NASTY = (
     "<script>window.hurt = 1</script> <img src=x onerror='window.hurt = 2'> $x_1$ & \"q\" 'a' | ```{raw} html "

@@ -46,14 +46,14 @@ def reproduce(studies, jobs, fresh):
     from crmo_analysis.commands import tasks
 
     by_notebook = tasks.notebook_studies(ROOT)
-    known = study_names(ROOT)
+    known = study_names(ROOT / "data" / "published")
     for study in set(studies) & set(known) - set(by_notebook.values()):
         raise Wrong(f"study {study} has no notebook yet. Copy one of another study and change its cells.")
     check_studies(studies, sorted(set(by_notebook.values()) - {""}))
     chosen = [path.stem for path, study in by_notebook.items() if not studies or study in studies]
     if not chosen:
         raise Wrong(f"there is no notebook in {ROOT / 'notebooks'}. Its name must start with a digit.")
-    if (ROOT / "crmo_analysis" / "display" / "frames.py").is_file():
+    if (ROOT / "crmo_analysis" / "joint" / "ledger.py").is_file():
         chosen += [f"cohort_{study}" for study in studies or known]
         chosen += [] if studies else ["ledger", "datapackage", "numbers"]
     # One more than cores: a notebook spends part of its time waiting for its kernel to start and to stop.

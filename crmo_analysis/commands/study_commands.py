@@ -6,6 +6,7 @@ import click
 
 from crmo_analysis import files
 from crmo_analysis.commands.messages import Stopped, Wrong, check_studies, short
+from crmo_analysis.joint import ledger as ledgers
 
 
 @click.command()
@@ -16,9 +17,8 @@ from crmo_analysis.commands.messages import Stopped, Wrong, check_studies, short
 def audit(studies, style):
     """Check the arithmetic of every number that a study printed; without STUDY, of all studies."""
     check_studies(studies)
-    from crmo_analysis.display import frames
 
-    ledger = frames.ledger(frames.audit_all(studies))
+    ledger = ledgers.ledger(ledgers.audit_all(studies))
     if style == "csv":
         click.echo(files.csv_text(ledger), nl=False)
     elif style == "json":
@@ -56,13 +56,13 @@ def _print_ledger(ledger):
 def conflicts(study, readings, style, seconds):
     """List the printed numbers of STUDY that cannot stand together, and why."""
     check_studies([study])
-    from crmo_analysis.display import frames
-    from crmo_analysis.joint.conflicts import conflicts as list_conflicts
+    from crmo_analysis.joint import words
+    from crmo_analysis.joint.conflicts import find_conflicts
     from crmo_analysis.study.claims import read_study
 
     loaded = read_study(study)
-    found = list_conflicts(loaded, _readings(loaded, readings), seconds=seconds)
-    click.echo(frames.conflicts_json(loaded, found) if style == "json" else frames.conflicts_text(loaded, found))
+    found = find_conflicts(loaded, _readings(loaded, readings), seconds=seconds)
+    click.echo(words.conflicts_json(loaded, found) if style == "json" else words.conflicts_text(loaded, found))
     if not found.is_complete:
         raise Stopped(f"not proved: {seconds:g} s were not enough to list all conflicts; try a larger --seconds")
 
@@ -106,10 +106,8 @@ def reconstruct(study, count, seed, out, seconds):
 def bounds(study, expression, style, witness, seconds):
     """Bound a number that STUDY did not print, such as "count(femur & tibia)"."""
     check_studies([study])
-    from crmo_analysis.display import frames
-    from crmo_analysis.joint import datapackage
-    from crmo_analysis.joint.bounds import bounds as find_bounds
-    from crmo_analysis.joint.bounds import parse_question
+    from crmo_analysis.joint import datapackage, words
+    from crmo_analysis.joint.bounds import find_bounds, parse_question
     from crmo_analysis.joint.fitting import fit
     from crmo_analysis.study.claims import read_study
     from crmo_analysis.study.codebook import read_codebook
@@ -119,7 +117,7 @@ def bounds(study, expression, style, witness, seconds):
     found = find_bounds(fit(loaded, seconds=seconds), expression, seconds)
     if witness:
         datapackage.write_witnesses(found, witness)
-    click.echo(frames.bounds_json(found) if style == "json" else frames.bounds_text(found))
+    click.echo(words.bounds_json(found) if style == "json" else words.bounds_text(found))
     if not found.is_proved:
         raise Stopped(f"not proved within {seconds:g} s; what is shown is what was found, not a fact")
 

@@ -116,7 +116,7 @@ def ledger_task(root=ROOT):
     """
     inputs = [*(root / "data" / "published").glob("*/*"), root / "data" / "codebook.yaml", *_code(root)]
     inputs = sorted(path for path in inputs if path.is_file())
-    path = root / "crmo_analysis" / "display" / "frames.py"
+    path = root / "crmo_analysis" / "joint" / "ledger.py"
     return Task(
         base_name="ledger",
         path=path,
@@ -128,10 +128,10 @@ def ledger_task(root=ROOT):
 
 def write_ledger(inputs, listing, outputs):
     """Write the ledger; the arguments are for pytask."""
-    from crmo_analysis.display import frames
+    from crmo_analysis.joint import ledger as ledgers
 
     with _announced("ledger"):
-        frames.write_ledger()
+        ledgers.write_ledger()
 
 
 def cohort_task(study, root=ROOT):
@@ -233,8 +233,8 @@ def project_tasks(root=ROOT):
         One for every notebook and every cohort, the ledger, the data package and the numbers.
     """
     tasks = [notebook_task(notebook, root) for notebook in notebook_studies(root)]
-    if (root / "crmo_analysis" / "display" / "frames.py").is_file():
-        studies = study_names(root)
+    if (root / "crmo_analysis" / "joint" / "ledger.py").is_file():
+        studies = study_names(root / "data" / "published")
         tasks += [ledger_task(root), *(cohort_task(study, root) for study in studies), package_task(studies, root)]
     if (root / "data" / "numbers.yaml").is_file():
         tasks.append(numbers_task(root))

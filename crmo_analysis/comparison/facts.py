@@ -10,10 +10,10 @@ from fractions import Fraction
 
 from crmo_analysis.recompute.quantities import View
 from crmo_analysis.recompute.verdicts import Readings
-from crmo_analysis.study.claims import OF_PATIENTS, Claim, Study
+from crmo_analysis.study.claims import Claim, Study
 from crmo_analysis.study.codebook import Codebook
 from crmo_analysis.study.expressions import Everyone, variables
-from crmo_analysis.study.printed import share_limits
+from crmo_analysis.study.rounding import share_limits
 
 CENTRES = ("median", "mean")
 SPREADS = ("sd", "min", "max")
@@ -112,7 +112,7 @@ def _no_fact(claim: Claim, is_read: bool, codebook: Codebook) -> str:
         return "one value of the study, not of its patients"
     if claim.statistic in _NO_FACT:
         return _NO_FACT[claim.statistic]
-    if claim.statistic not in OF_PATIENTS and codebook[claim.of].type in ("date", "category"):
+    if not claim.is_of_patients and codebook[claim.of].type in ("date", "category"):
         return f"a {codebook[claim.of].type}"
     if claim.patients == Everyone():
         return "size of a group"

@@ -10,10 +10,9 @@ import pandas as pd
 from crmo_analysis import files
 from crmo_analysis.comparison.side_by_side import LACKS, Comparison
 from crmo_analysis.display import canvas, effects
-from crmo_analysis.files import csv_text, markdown
+from crmo_analysis.files import csv_text, markdown, study_names
 from crmo_analysis.models.regression import p_text
 from crmo_analysis.patients.cohort import Cohort
-from crmo_analysis.study.claims import studies
 from crmo_analysis.study.describe import interval_text, percent_text
 
 ROWS_PER_FIGURE = 30
@@ -147,7 +146,7 @@ def notes(comparison: Comparison, cohort: Cohort, is_shown: bool) -> list[str]:
     """
     found, file = [], Path(cohort.file)
     if cohort.is_reconstructed:
-        known = (name for name in studies() if file.stem == name or file.stem.startswith(f"{name}_"))
+        known = (name for name in study_names() if file.stem == name or file.stem.startswith(f"{name}_"))
         whose = next(known, "one of the studies")
         found.append(f"{file.name} was made from the numbers of {whose}: agreement with that study says nothing")
     if comparison.smallest:

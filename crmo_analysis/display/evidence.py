@@ -7,7 +7,7 @@ from itertools import product
 import pandas as pd
 
 from crmo_analysis.files import NotEstimableError
-from crmo_analysis.joint.bounds import bounds
+from crmo_analysis.joint.bounds import find_bounds
 from crmo_analysis.joint.fitting import fit
 from crmo_analysis.models.pooling import INVERSE_VARIANCE, PooledProportion, pool_proportions
 from crmo_analysis.models.regression import p_text
@@ -60,7 +60,7 @@ def study_limits(pool: Pool, seconds: float = 60) -> list[tuple[str, int, int]]:
     found = []
     for row in pool.rows.itertuples():
         if row.study and row.bounds:
-            limits = bounds(fit(read_study(row.study), seconds=seconds), row.bounds, seconds)
+            limits = find_bounds(fit(read_study(row.study), seconds=seconds), row.bounds, seconds)
             found.append((row.outcome_id, int(limits.lower.value), int(limits.upper.value)))
     return found
 

@@ -4,12 +4,11 @@ import html
 
 import ipywidgets as widgets
 
-from crmo_analysis.display import frames
-from crmo_analysis.files import CrmoError
-from crmo_analysis.joint.bounds import bounds as find_bounds
-from crmo_analysis.joint.bounds import parse_question
+from crmo_analysis.files import CrmoError, study_names
+from crmo_analysis.joint import words
+from crmo_analysis.joint.bounds import find_bounds, parse_question
 from crmo_analysis.joint.fitting import fit
-from crmo_analysis.study.claims import read_study, studies
+from crmo_analysis.study.claims import read_study
 from crmo_analysis.study.codebook import read_codebook
 
 STATISTICS = ("count", "percent", "median", "mean", "min", "max", "sum")
@@ -23,7 +22,7 @@ def answer(study: str, question: str, seconds: float = 30) -> str:
         found = find_bounds(fit(read_study(study), seconds=seconds), question, seconds)
     except WRONG as error:
         return f"<p>{html.escape(str(error))}</p>"
-    lines = "<br>".join(html.escape(line) for line in frames.bounds_text(found).splitlines())
+    lines = "<br>".join(html.escape(line) for line in words.bounds_text(found).splitlines())
     ends = [end.value for end in (found.lower, found.upper)]
     if None in ends or not found.fitted.n or not question.lstrip().startswith("count"):
         return f"<p>{lines}</p>"
@@ -40,7 +39,7 @@ def bounds(study: str = "hospach_2010", question: str = "count(back_pain & verte
     study, question : str
         To begin with; the question as `crmo bounds` takes it.
     """
-    choice = widgets.Dropdown(options=studies(), value=study, description="study")
+    choice = widgets.Dropdown(options=study_names(), value=study, description="study")
     asked = widgets.Text(value=question, description="question", layout={"width": "40em"})
     names = widgets.Combobox(placeholder="a variable", options=_variables(study), description="add")
     button = widgets.Button(description="Find the bounds", button_style="primary")

@@ -12,13 +12,14 @@ from IPython.display import HTML, Image, Markdown, display
 from matplotlib.figure import Figure
 
 from crmo_analysis import files
-from crmo_analysis.display import canvas, frames
-from crmo_analysis.files import InputError, UnfitError
+from crmo_analysis.display import canvas
+from crmo_analysis.files import InputError, UnfitError, study_names
+from crmo_analysis.joint import ledger as ledgers
 from crmo_analysis.patients import disclosure
 from crmo_analysis.patients.cohort import read_cohort, require_sound, thin
 from crmo_analysis.patients.responses import FILE, read_responses
 from crmo_analysis.recompute.verdicts import Audited
-from crmo_analysis.study.claims import Study, read_study, studies
+from crmo_analysis.study.claims import Study, read_study
 from crmo_analysis.study.codebook import Codebook
 
 SCREEN_DPI = 130  # larger than on paper, so that 7 pt can be read on a screen
@@ -83,7 +84,7 @@ def start(
         figure_folder, table_folder = Path(out) / "figures" / name, Path(out) / "tables" / name
     if study:
         loaded = read_study(study)
-        audited = frames.audit_jointly(loaded)
+        audited = ledgers.audit_jointly(loaded)
         own = sum(a.claim.about == "own" for a in audited)
         facts = loaded.facts
         text = (
@@ -94,8 +95,8 @@ def start(
     elif about:
         loaded, audited, text = None, (), about
     else:
-        loaded, audited = None, frames.audit_all()
-        text = f"This run: published numbers of {len(studies())} studies; {len(audited)} claims. No patient-level data."
+        loaded, audited = None, ledgers.audit_all()
+        text = f"This run: published numbers of {len(study_names())} studies; {len(audited)} claims. No patient-level data."
     display(Markdown(text))
     return Run(loaded, audited, figure_folder, table_folder, tuple(outputs), bool(page))
 

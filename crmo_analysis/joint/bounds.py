@@ -113,7 +113,7 @@ def _split(text: str, sign: str) -> list[str]:
     return parts
 
 
-def bounds(fitted: Fit, text: str, seconds: float = 60, witnesses: bool = True) -> Bounds:
+def find_bounds(fitted: Fit, text: str, seconds: float = 60, witnesses: bool = True) -> Bounds:
     """Find the smallest and the largest value over all tables that fit.
 
     Parameters

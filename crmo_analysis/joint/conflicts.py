@@ -22,7 +22,7 @@ from crmo_analysis.recompute.verdicts import Audited, Readings
 from crmo_analysis.study.claims import Study
 from crmo_analysis.study.codebook import Codebook
 from crmo_analysis.study.expressions import in_words, parse, variables
-from crmo_analysis.study.printed import decimal_text
+from crmo_analysis.study.rounding import decimal_text
 
 MORE_PATIENTS = 10  # times those printed, where their number is given up
 
@@ -61,7 +61,7 @@ class Conflicts:
     is_complete: bool
 
 
-def conflicts(
+def find_conflicts(
     study: Study,
     reading: Mapping[str, str] | None = None,
     codebook: Codebook | None = None,

@@ -8,11 +8,12 @@ from pathlib import Path
 import pandas as pd
 
 from crmo_analysis import files
+from crmo_analysis.files import study_names
 from crmo_analysis.joint.bounds import Bounds
 from crmo_analysis.joint.fitting import Fit, fit
 from crmo_analysis.joint.reconstruction import reconstruct
 from crmo_analysis.joint.simulation import needs_simulation, simulate
-from crmo_analysis.study.claims import read_study, studies
+from crmo_analysis.study.claims import read_study
 from crmo_analysis.study.codebook import Codebook, read_codebook
 
 TYPES = {"boolean": "boolean", "integer": "integer", "decimal": "number", "category": "string", "date": "date"}
@@ -142,7 +143,7 @@ def write_witnesses(found: Bounds, folder: Path) -> None:
 
 def write_package() -> None:
     """Write the data package of all cohorts from their descriptions."""
-    described = [files.RESULTS / "cohorts" / f"{study}.json" for study in studies()]
+    described = [files.RESULTS / "cohorts" / f"{study}.json" for study in study_names()]
     described = [json.loads(path.read_text(encoding="utf-8")) for path in described]
     package = {
         "profile": "tabular-data-package",

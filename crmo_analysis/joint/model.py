@@ -18,10 +18,9 @@ from crmo_analysis.files import UnfinishedError
 from crmo_analysis.joint.patterns import codes, shared
 from crmo_analysis.joint.statements import UNLIMITED, Plan, Quantity, Statement, window
 from crmo_analysis.study.claims import Claim
-from crmo_analysis.study.codebook import time_between
 from crmo_analysis.study.entailment import conjunction
 from crmo_analysis.study.expressions import Everyone, Expression, Is, variables
-from crmo_analysis.study.printed import interval, share_limits
+from crmo_analysis.study.rounding import interval, share_limits
 
 
 class Tables:
@@ -49,8 +48,8 @@ class Tables:
         for place, bag in enumerate(self.part.bags):
             self._tie(place, bag.parent)
         for tie in plan.times:
-            axes = [self.part.axes[name].variable for name in (tie.name, tie.end, tie.start)]
-            self.keep_times(tie.name, tie.start, tie.end, *reversed(time_between(*axes)))
+            time, end, start = (self.part.axes[name].variable for name in (tie.name, tie.end, tie.start))
+            self.keep_times(tie.name, tie.start, tie.end, *reversed(time.between(end, start)))
 
     def _number(self, high: int, low: int = 0) -> cp_model.IntVar:
         return self.model.new_int_var(low, high, "")

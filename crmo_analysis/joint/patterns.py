@@ -15,7 +15,7 @@ from itertools import pairwise
 import numpy as np
 
 from crmo_analysis.files import InputError, TooLargeError
-from crmo_analysis.study.codebook import Codebook, Variable, time_between
+from crmo_analysis.study.codebook import Codebook, Variable
 from crmo_analysis.study.expressions import Expression, evaluate, variables
 
 MAXIMUM_PATTERNS = 100_000
@@ -234,7 +234,7 @@ def _is_possible(tie: Variable, names: Sequence[str], places: np.ndarray, axes: 
 
 def _left_by(tie: Variable, name: str, names, places, axes: Mapping[str, Axis]) -> tuple[np.ndarray, np.ndarray]:
     """Return between which values, in units, two of a time and its two ages leave the third."""
-    per_unit, slack = time_between(tie, axes[tie.end].variable, axes[tie.start].variable)
+    per_unit, slack = tie.between(axes[tie.end].variable, axes[tie.start].variable)
     first, last = {}, {}
     for other in _tied(tie):
         axis, place, unit = axes[other], places[names.index(other)], float(axes[other].variable.step)

@@ -16,7 +16,7 @@ from crmo_analysis.joint.fitting import Fit, of_everyone
 from crmo_analysis.joint.model import Tables, is_possible, solve
 from crmo_analysis.joint.patterns import Bag, Part, codes, shared
 from crmo_analysis.joint.statements import ENDS, TOTALS, Plan, divide, reported, window
-from crmo_analysis.study.codebook import Codebook, Variable, time_between
+from crmo_analysis.study.codebook import Codebook, Variable
 from crmo_analysis.study.expressions import variables
 from crmo_analysis.study.reproduction import agrees, members
 
@@ -109,7 +109,7 @@ def _times(fitted: Fit, table: pd.DataFrame) -> list[str]:
 def times_agree(fitted: Fit, table: pd.DataFrame, name: str) -> bool:
     """Say whether a time is, for every patient, the difference of the ages around it, within what rounding hides."""
     time = fitted.view.codebook[name]
-    per_unit, slack = time_between(time, fitted.view.codebook[time.end], fitted.view.codebook[time.start])
+    per_unit, slack = time.between(fitted.view.codebook[time.end], fitted.view.codebook[time.start])
     apart = (per_unit * (table[time.end] - table[time.start]) - table[name]).abs().dropna()
     return bool((apart.astype(float) <= slack + 1e-6).all())
 
@@ -291,12 +291,12 @@ def _keep_times(time: Variable, part: Part, patterns, values: dict, fixed: Mappi
     Sums of those that are added up stay what they are.
     """
     names = (time.end, time.start, time.name)
-    variables = [part.axes[name].variable for name in names]
-    per_unit, slack = time_between(variables[2], variables[0], variables[1])
+    kinds = [part.axes[name].variable for name in names]
+    per_unit, slack = kinds[2].between(*kinds[:2])
     per_year = Fraction(per_unit).limit_denominator(1000)
-    scale = per_year.denominator * math.lcm(*(variable.step.denominator for variable in variables))
-    factors = [int(per_year * variables[0].step * scale), -int(per_year * variables[1].step * scale)]
-    factors.append(-int(variables[2].step * scale))
+    scale = per_year.denominator * math.lcm(*(kind.step.denominator for kind in kinds))
+    factors = [int(per_year * kinds[0].step * scale), -int(per_year * kinds[1].step * scale)]
+    factors.append(-int(kinds[2].step * scale))
     bag = part.bag_of(names)
     model, chosen, moved = cp_model.CpModel(), {}, []
     for name in names:

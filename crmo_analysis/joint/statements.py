@@ -14,7 +14,7 @@ from crmo_analysis.study.claims import Claim
 from crmo_analysis.study.codebook import Codebook, Variable
 from crmo_analysis.study.entailment import conjunction
 from crmo_analysis.study.expressions import And, Compare, Everyone, Expression, Is, Not, Or, variables
-from crmo_analysis.study.printed import interval
+from crmo_analysis.study.rounding import interval
 
 SHARES = ("count", "percent", "fraction", "rank")
 ENDS = ("min", "max", "value")

@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 from crmo_analysis.patients.cells import Column
 from crmo_analysis.patients.lesions import derive
 from crmo_analysis.patients.spreadsheet import LISTED, Problem, Sheet, more
-from crmo_analysis.study.codebook import Codebook, Variable, read_codebook, read_section, time_between
+from crmo_analysis.study.codebook import Codebook, Variable, read_codebook, read_section
 from crmo_analysis.study.expressions import evaluate, parse, variables
 
 MADE = {name: Variable(name, "Not observed in a patient", "boolean") for name in ("reconstructed", "simulated")}
@@ -144,7 +144,7 @@ def check_times(table: Table, codebook: Codebook) -> None:
                 replace(codebook[name], step=_step(table.frame[name], codebook[name]))
                 for name in (time.end, time.start)
             ]
-            per_unit, slack = time_between(time, *ages)
+            per_unit, slack = time.between(*ages)
             apart = (per_unit * (end - start) - table.frame[time.name]).abs() > slack + 1e-6
             wrong = apart.fillna(False).to_numpy(dtype=bool) & ~before
             table.report(time.name, wrong, f"is not the time from {time.start} to {time.end} of the same row")

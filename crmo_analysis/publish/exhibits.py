@@ -12,8 +12,8 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 from crmo_analysis import files
-from crmo_analysis.display.frames import LEDGER_COLUMNS
 from crmo_analysis.files import InputError
+from crmo_analysis.joint.ledger import LEDGER_COLUMNS
 from crmo_analysis.recompute.verdicts import VERDICTS
 from crmo_analysis.study.claims import read_study
 from crmo_analysis.study.codebook import read_codebook

@@ -10,14 +10,13 @@ from pathlib import Path
 import pandas as pd
 
 from crmo_analysis import files
-from crmo_analysis.display.frames import in_sentence
-from crmo_analysis.files import InputError, read_yaml
+from crmo_analysis.files import InputError, read_yaml, study_names
 from crmo_analysis.models.severity import sentence
 from crmo_analysis.publish.tables import MISSING, fill, latex, rounding
 from crmo_analysis.recompute.verdicts import Audited, audit_study
-from crmo_analysis.study.claims import read_study, studies
+from crmo_analysis.study.claims import read_study
 from crmo_analysis.study.codebook import read_codebook
-from crmo_analysis.study.describe import percent_text
+from crmo_analysis.study.describe import in_sentence, percent_text
 from crmo_analysis.study.expressions import Everyone
 
 NUMBERS = files.RESULTS / "numbers.json"
@@ -72,7 +71,7 @@ def _claims(root: Path) -> list[dict]:
         raise InputError("results/ledger.csv is not there; run crmo reproduce first")
     verdicts = pd.read_csv(ledger, dtype=str, keep_default_na=False).set_index("claim_id")["verdict"]
     folder = root / "data" / "published"
-    audited = [each for study in studies(folder) for each in audit_study(read_study(study, folder))]
+    audited = [each for study in study_names(folder) for each in audit_study(read_study(study, folder))]
     absent = [each.claim.claim_id for each in audited if each.claim.claim_id not in verdicts.index]
     if absent:
         raise InputError(f"results/ledger.csv has no claim {absent[0]}; run crmo reproduce again")

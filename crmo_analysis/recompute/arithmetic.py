@@ -9,7 +9,7 @@ from crmo_analysis.recompute.quantities import Count, Finding, View, together
 from crmo_analysis.study.claims import Claim
 from crmo_analysis.study.describe import smallest_pearson, smallest_spearman
 from crmo_analysis.study.expressions import Compare, Everyone, Is
-from crmo_analysis.study.printed import RULES, decimal_text, nearest_simple_fraction, round_by, rules_that_print
+from crmo_analysis.study.rounding import RULES, decimal_text, nearest_simple_fraction, round_by, rules_that_print
 
 
 def percentages(view: View) -> Iterator[Finding]:

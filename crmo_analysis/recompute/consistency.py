@@ -5,9 +5,9 @@ from collections.abc import Iterator, Sequence
 from fractions import Fraction
 
 from crmo_analysis.recompute.quantities import Count, Finding, View, together
-from crmo_analysis.study.claims import OF_PATIENTS, Claim
+from crmo_analysis.study.claims import Claim
 from crmo_analysis.study.expressions import And, Compare, Expression, Is, Not, Or, variables
-from crmo_analysis.study.printed import decimal_text, interval, parse_date
+from crmo_analysis.study.rounding import decimal_text, interval, parse_date
 
 
 def repeated_counts(view: View) -> Iterator[Finding]:
@@ -108,7 +108,7 @@ def _edge(view: View, claim: Claim) -> Fraction:
 
 
 def _name(view: View, claim: Claim) -> str:
-    if claim.statistic in OF_PATIENTS or claim.of not in view.codebook:
+    if claim.is_of_patients or claim.of not in view.codebook:
         return f"the {claim.statistic} of {claim.of}".capitalize()
     label = view.codebook[claim.of].label
     return label if claim.statistic in ("value", "date") else f"{label} ({claim.statistic})"

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from fractions import Fraction
 from functools import lru_cache
 
-from crmo_analysis.study.printed import RULES, Printed, interval, round_by
+from crmo_analysis.study.rounding import RULES, Printed, interval, round_by
 
 
 def grim_sums(mean: Printed, n: int, step: Fraction = Fraction(1), rules: Sequence[str] = RULES) -> list[int]:

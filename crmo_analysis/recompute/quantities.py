@@ -5,11 +5,11 @@ from dataclasses import dataclass
 from fractions import Fraction
 from functools import cache, cached_property
 
-from crmo_analysis.study.claims import OF_VALUES, Claim, Study
+from crmo_analysis.study.claims import Claim, Study
 from crmo_analysis.study.codebook import Codebook
 from crmo_analysis.study.entailment import Meaning, conjunction
 from crmo_analysis.study.expressions import Compare, Everyone, Expression
-from crmo_analysis.study.printed import interval
+from crmo_analysis.study.rounding import interval
 
 
 @dataclass(frozen=True)
@@ -60,7 +60,7 @@ def meaning_of(study: Study, codebook: Codebook) -> Meaning:
     cuts = [
         Compare(claim.of, ">=", end)
         for claim in study.claims
-        if claim.statistic in OF_VALUES and claim.number and codebook[claim.of].is_numeric
+        if claim.is_of_values and claim.number and codebook[claim.of].is_numeric
         for end in (*interval(claim.number), claim.number.value, Fraction(1))
     ]
     return Meaning(codebook, [rule for rule, _ in study.rules], [*asked, *cuts])
@@ -86,7 +86,7 @@ class View:
         self.codebook = codebook
         self.study = study
         self.meaning = meaning
-        self.of_values = [c for c in claims if c.statistic in OF_VALUES and c.number and c.number.relation == "="]
+        self.of_values = [c for c in claims if c.is_of_values and c.number and c.number.relation == "="]
         self.count_of = cache(self._find_count)
 
     def patients(self, claim: Claim) -> Expression:

@@ -12,7 +12,7 @@ from functools import cache
 from crmo_analysis.files import InputError
 from crmo_analysis.recompute import arithmetic, consistency
 from crmo_analysis.recompute.quantities import Finding, View, meaning_of
-from crmo_analysis.study.claims import Claim, Study, with_step
+from crmo_analysis.study.claims import Claim, Study
 from crmo_analysis.study.codebook import Codebook, read_codebook
 
 VERDICTS = ("matches", "differs", "conflicts", "ambiguous", "stated")
@@ -128,11 +128,9 @@ class Readings:
         )
 
     def _view(self, scenario: tuple[tuple[str, str], ...]) -> dict[str, View]:
-        options = [self.study.readings[name][option] for name, option in scenario]
-        steps = {name: step for option in options for name, step in (option.get("step") or {}).items()}
         readings = {f"{name}:{option}" for name, option in scenario}
         chosen = [claim for claim in self.study.claims if not claim.reading or claim.reading in readings]
-        codebook = with_step(self._codebook, steps)
+        codebook = self.study.codebook_under(dict(scenario), self._codebook)
         return {
             about: View([c for c in chosen if c.about == about], codebook, self.study, self._meaning)
             for about in dict.fromkeys(claim.about for claim in chosen)

@@ -12,7 +12,7 @@ from crmo_analysis import files
 from crmo_analysis.files import InputError, read_yaml
 from crmo_analysis.study.codebook import Codebook, read_codebook
 from crmo_analysis.study.expressions import Everyone, Expression, parse
-from crmo_analysis.study.printed import RANK_WORDS, Printed, parse_date, parse_printed
+from crmo_analysis.study.rounding import RANK_WORDS, Printed, parse_date, parse_printed
 
 COLUMNS = ("claim_id", "where", "about", "statistic", "of", "among", "printed", "unit", "reading", "note")
 OF_PATIENTS = ("count", "percent", "fraction", "rank")  # `of` says which patients
@@ -46,6 +46,16 @@ class Claim:
     number: Printed | None
 
     @property
+    def is_of_patients(self) -> bool:
+        """Whether `of` says which patients are counted."""
+        return self.statistic in OF_PATIENTS
+
+    @property
+    def is_of_values(self) -> bool:
+        """Whether `of` is a variable whose values are summed up."""
+        return self.statistic in OF_VALUES
+
+    @property
     def section(self) -> str:
         """The table or section, which shares a way of rounding."""
         return self.where.partition(",")[0]
@@ -61,6 +71,12 @@ class Study:
     readings: Mapping[str, Mapping[str, Mapping[str, object]]]
     claims: tuple[Claim, ...] = field(repr=False)
 
+    def codebook_under(self, scenario: Mapping[str, str], codebook: Codebook) -> Codebook:
+        """Return the codebook with the steps that a scenario's readings give some variables."""
+        chosen = [self.readings[name][option].get("step") or {} for name, option in scenario.items()]
+        steps = {name: Fraction(str(step)) for option in chosen for name, step in option.items()}
+        return {**codebook, **{name: replace(codebook[name], step=step) for name, step in steps.items()}}
+
     def claim(self, claim_id: str) -> Claim:
         """Return the claim of that id (its first reading).
 
@@ -73,11 +89,6 @@ class Study:
             if claim.claim_id == claim_id:
                 return claim
         raise KeyError(f"{self.study} has no claim '{claim_id}'")
-
-
-def studies(folder: Path = files.PUBLISHED) -> tuple[str, ...]:
-    """Return the ids of all studies, by the order of their folders' years and names."""
-    return tuple(sorted(path.parent.name for path in folder.glob("*/study.yaml")))
 
 
 @cache
@@ -101,8 +112,8 @@ def read_study(study: str, folder: Path = files.PUBLISHED, codebook_path: Path =
     codebook = read_codebook(codebook_path)
     if (folder / study).is_dir() and study and not (folder / study / "study.yaml").is_file():
         raise InputError(f"{folder / study}: study.yaml is missing; copy that of another study and change it")
-    if study not in studies(folder):
-        raise InputError(f"there is no study '{study}' in {folder}; there are {', '.join(studies(folder))}")
+    if study not in files.study_names(folder):
+        raise InputError(f"there is no study '{study}' in {folder}; there are {', '.join(files.study_names(folder))}")
     problems: list[str] = []
     facts = _read_facts(folder / study / "study.yaml", study, problems)
     rules = _read_rules(folder / study / "study.yaml", facts, codebook, problems)
@@ -312,9 +323,3 @@ def _check_denominators(placed: list[tuple[tuple[str, dict], Claim]], problems: 
                 f"{place}, column printed, value '{row['printed']}': a denominator of 0; "
                 "other claims are among these patients, so expected at least 1"
             )
-
-
-def with_step(codebook: Codebook, steps: Mapping[str, object]) -> Codebook:
-    """Return the codebook with other steps for some variables, as a reading may set them."""
-    changed = {name: replace(codebook[name], step=Fraction(str(step))) for name, step in steps.items()}
-    return {**codebook, **changed}

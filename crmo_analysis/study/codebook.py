@@ -11,6 +11,7 @@ from crmo_analysis.files import InputError, read_yaml
 
 TYPES = ("boolean", "integer", "decimal", "category", "date")
 LEVELS = ("patient", "study")
+_OF_A_YEAR = {"weeks": 365 / 7, "months": 12, "years": 1}
 FIELDS = (
     {"label", "negation", "type", "unit", "step", "minimum", "maximum", "categories"}  # what a value can be
     | {"level", "group", "impossible", "counts", "at_least", "from", "to"}  # how it is used
@@ -42,6 +43,14 @@ class Variable:
     def is_numeric(self) -> bool:
         """Whether the variable is a number that can be compared, averaged and ranged."""
         return self.type in ("integer", "decimal")
+
+    def between(self, end: "Variable", start: "Variable") -> tuple[float, float]:
+        """Return the units of this time in a year, and by how many it may miss the difference of two ages in years.
+
+        Either age, and the time, was rounded by at most one step in the same direction.
+        """
+        per_unit = _OF_A_YEAR[self.unit]
+        return per_unit, float(per_unit * max(end.step, start.step) + self.step)
 
 
 Codebook = Mapping[str, Variable]
@@ -130,15 +139,3 @@ def _variable(name: str, fields: object, problems: list[str]) -> Variable | None
         **text,
         **exact,
     )
-
-
-_OF_A_YEAR = {"weeks": 365 / 7, "months": 12, "years": 1}  # ages are in years
-
-
-def time_between(time: Variable, end: Variable, start: Variable) -> tuple[float, float]:
-    """Return the units of a time in a year, and by how many units it may miss the difference of two ages.
-
-    Either age, and the time, was rounded by at most one step in the same direction.
-    """
-    per_unit = _OF_A_YEAR[time.unit]
-    return per_unit, float(per_unit * max(end.step, start.step) + time.step)

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from scipy.special import ndtri, stdtrit
 
-from crmo_analysis.study.printed import round_by
+from crmo_analysis.study.rounding import round_by
 
 DIGITS = 6
 
@@ -231,3 +231,8 @@ def smallest_spearman(p: float, n: int) -> float:
     while largest_d >= 0 and 1 - 6 * largest_d / steps <= critical:
         largest_d -= 2
     return 1 - 6 * largest_d / steps if largest_d >= 0 else math.nan
+
+
+def in_sentence(label: str) -> str:
+    """Write a label as it stands within a sentence: a small first letter, unless it begins an abbreviation."""
+    return label if label[1:2].isupper() or label[1:2] in ("-", "") else label[:1].lower() + label[1:]

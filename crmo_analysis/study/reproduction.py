@@ -9,7 +9,7 @@ from crmo_analysis.study.claims import Claim
 from crmo_analysis.study.codebook import Codebook
 from crmo_analysis.study.describe import statistic
 from crmo_analysis.study.expressions import evaluate, variables
-from crmo_analysis.study.printed import decimal_text, interval, share_limits
+from crmo_analysis.study.rounding import decimal_text, interval, share_limits
 
 
 def members(tree, table: pd.DataFrame) -> pd.Series:

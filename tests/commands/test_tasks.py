@@ -92,8 +92,8 @@ def test_a_notebook_that_cannot_be_read_is_named(project):
 
 def test_the_ledger_depends_on_all_claims(project):
     assert "ledger" not in [task.base_name for task in tasks.project_tasks(project)]
-    (project / "crmo_analysis/display").mkdir()
-    (project / "crmo_analysis/display/frames.py").write_text("")
+    (project / "crmo_analysis/joint").mkdir()
+    (project / "crmo_analysis/joint/ledger.py").write_text("")
     task = next(task for task in tasks.project_tasks(project) if task.base_name == "ledger")
     assert names(task.produces["outputs"], project) == {"results/ledger.csv", "README.md"}
     assert {"data/published/alpha/claims.csv", "data/published/beta/claims.csv"} <= names(

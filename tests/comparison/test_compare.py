@@ -19,9 +19,10 @@ from crmo_analysis.comparison import words
 from crmo_analysis.comparison.facts import facts
 from crmo_analysis.comparison.side_by_side import compare
 from crmo_analysis.display import effects
+from crmo_analysis.files import study_names
 from crmo_analysis.models.intervals import bootstrap_interval, newcombe_interval, welch_interval
 from crmo_analysis.patients.cohort import read_cohort
-from crmo_analysis.study.claims import read_study, studies
+from crmo_analysis.study.claims import read_study
 from crmo_analysis.study.codebook import read_codebook
 from crmo_analysis.study.describe import proportion
 from crmo_analysis.study.reproduction import agrees, value_of
@@ -272,13 +273,13 @@ def test_types_other_than_nullable_ones_keep_what_is_missing(write_study):
 # ---- nothing is left out
 
 
-@pytest.mark.parametrize("cohort", studies())
+@pytest.mark.parametrize("cohort", study_names())
 def test_every_claim_is_in_one_of_the_tables_once(cohort):
     table = read_cohort(files.COHORTS / f"{cohort}.csv").patients
-    found = compare(table, [read_study(study) for study in studies()], CODEBOOK)
+    found = compare(table, [read_study(study) for study in study_names()], CODEBOOK)
     listed = [*" ".join(found.table["claim_ids"]).split(), *found.not_compared["claim_id"]]
     assert len(listed) == len(set(listed))
-    assert set(listed) == {claim.claim_id for study in studies() for claim in read_study(study).claims}
+    assert set(listed) == {claim.claim_id for study in study_names() for claim in read_study(study).claims}
     assert (found.not_compared["reason"] != "").all()
     assert (found.not_compared.loc[found.not_compared["about"] != "own", "reason"].str.contains("quotes")).all()
 
@@ -299,7 +300,7 @@ def test_a_variable_that_is_known_of_nobody(write_study):
     assert found.not_compared.set_index("claim_id")["reason"]["esr"] == "known of nobody in the cohort"
 
 
-@pytest.mark.parametrize("study", [study for study in studies() if study != "menashe_2022"])
+@pytest.mark.parametrize("study", [study for study in study_names() if study != "menashe_2022"])
 def test_a_shipped_cohort_gives_the_numbers_of_its_own_study(study):
     table = read_cohort(files.COHORTS / f"{study}.csv").patients
     found = compare(table, [read_study(study)], CODEBOOK).table

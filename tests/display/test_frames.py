@@ -5,6 +5,7 @@ import pytest
 
 from crmo_analysis import files
 from crmo_analysis.display import frames
+from crmo_analysis.joint import ledger as ledgers
 from crmo_analysis.recompute.verdicts import VERDICTS, audit_study
 from crmo_analysis.study.claims import read_study
 from crmo_analysis.study.codebook import read_codebook
@@ -13,11 +14,11 @@ from crmo_analysis.study.expressions import in_words, parse
 
 @pytest.fixture(scope="module")
 def audited():
-    return frames.audit_all()
+    return ledgers.audit_all()
 
 
 def test_the_ledger_has_every_claim_once_in_the_agreed_columns(audited):
-    frame = frames.ledger(audited)
+    frame = ledgers.ledger(audited)
     names = "study claim_id where about statistic of among printed recomputed verdict rule related reason"
     assert list(frame.columns) == names.split()
     assert frame["claim_id"].is_unique
@@ -28,19 +29,19 @@ def test_the_ledger_has_every_claim_once_in_the_agreed_columns(audited):
 
 
 def test_printed_text_survives_as_text(audited):
-    text = files.csv_text(frames.ledger(audited))
+    text = files.csv_text(ledgers.ledger(audited))
     assert ",40.0,6/15 = 40 %," in text
     assert ',"7,800",' in text
 
 
 def test_the_scoreboard_of_the_readme_is_the_ledgers(audited):
-    board = frames.scoreboard(frames.ledger(audited))
+    board = ledgers.scoreboard(ledgers.ledger(audited))
     assert board.iloc[-1]["claims"] == len(audited)
     assert (board[list(VERDICTS)].sum(axis=1) == board["claims"]).all()
     text = (files.ROOT / "README.md").read_text(encoding="utf-8")
-    assert frames.with_scoreboard(text, board) == text
+    assert ledgers.with_scoreboard(text, board) == text
     with pytest.raises(ValueError, match="lacks the lines"):
-        frames.with_scoreboard("no marks", board)
+        ledgers.with_scoreboard("no marks", board)
 
 
 def test_a_descriptive_table_shows_x_of_n_and_both_percentages():

@@ -7,11 +7,11 @@ import pandas as pd
 import pytest
 
 from crmo_analysis import files
-from crmo_analysis.files import InputError
+from crmo_analysis.files import CrmoError, study_names
 from crmo_analysis.joint import datapackage
 from crmo_analysis.joint.fitting import fit
 from crmo_analysis.joint.simulation import Assumptions, simulate
-from crmo_analysis.study.claims import read_study, studies
+from crmo_analysis.study.claims import read_study
 from crmo_analysis.study.codebook import read_codebook
 from crmo_analysis.study.reproduction import agrees
 
@@ -21,7 +21,7 @@ RESOURCES = {
 }
 
 
-@pytest.fixture(scope="module", params=studies())
+@pytest.fixture(scope="module", params=study_names())
 def fitted(request):
     return fit(read_study(request.param))
 
@@ -83,7 +83,7 @@ def test_tables_are_numbered_and_described(tmp_path):
     "assumed", [{"correlation": 1.5}, {"lesions_mean": -1}, {"alpha": 0}, {"correlation": -0.9, "attempts": 3}]
 )
 def test_assumptions_under_which_nothing_can_be_simulated_are_refused(assumed):
-    with pytest.raises(InputError, match=next(iter(assumed))):
+    with pytest.raises(CrmoError, match=next(iter(assumed))):
         simulate(fit(read_study("menashe_2022")), 0, Assumptions(**assumed))
 
 

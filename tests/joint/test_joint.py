@@ -12,16 +12,16 @@ import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
-from crmo_analysis.files import InputError, UnfinishedError
-from crmo_analysis.joint.bounds import bounds
-from crmo_analysis.joint.conflicts import conflicts
+from crmo_analysis.files import InputError, UnfinishedError, study_names
+from crmo_analysis.joint.bounds import find_bounds
+from crmo_analysis.joint.conflicts import find_conflicts
 from crmo_analysis.joint.fitting import fit
 from crmo_analysis.joint.reconstruction import reconstruct
-from crmo_analysis.study.claims import Claim, Study, read_study, studies
+from crmo_analysis.study.claims import Claim, Study, read_study
 from crmo_analysis.study.codebook import Variable
 from crmo_analysis.study.expressions import And, Compare, Everyone, Is, Not, Or, parse, variables
-from crmo_analysis.study.printed import parse_printed
 from crmo_analysis.study.reproduction import agrees
+from crmo_analysis.study.rounding import parse_printed
 
 SHARES = ("count", "percent", "fraction", "rank")
 SIGNS = {"<": "__lt__", "<=": "__le__", ">": "__gt__", ">=": "__ge__", "==": "__eq__", "!=": "__ne__"}
@@ -86,12 +86,12 @@ def everyone(n):
 
 
 def ends_of(said, question, rules=(), **options):
-    found = bounds(fit(make_study(said, rules), CODEBOOK), question, **options)
+    found = find_bounds(fit(make_study(said, rules), CODEBOOK), question, **options)
     return found.lower.value, found.upper.value, found.is_proved
 
 
 def conflicting(said, rules=()):
-    found = conflicts(make_study(said, rules), codebook=CODEBOOK)
+    found = find_conflicts(make_study(said, rules), codebook=CODEBOOK)
     assert found.is_complete
     return {frozenset(conflict.claim_ids) for conflict in found.found}
 
@@ -305,7 +305,7 @@ def test_order_and_duplicates_do_not_change_bounds(drawn, data):
 def test_a_broken_claim_is_in_a_conflict_and_every_conflict_is_minimal(drawn):
     names, rules, n, said, place = drawn
     others = [claim for claim in said if claim[1] != "everyone"]
-    found = conflicts(make_study(said, rules), codebook=CODEBOOK)
+    found = find_conflicts(make_study(said, rules), codebook=CODEBOOK)
     assert found.is_complete
     assert bool(found.found) == (not is_possible(others, names, [n], rules))
     assert not found.found or any(f"c{place}" in conflict.claim_ids for conflict in found.found)
@@ -332,7 +332,7 @@ def test_rules_hold_for_every_patient(rules, data):
     one, other = data.draw(st.permutations(names))[:2]
     attained = {value_of(count(f"{one} & {other}", 0), t) for t in tables_that_fit(said, names, n, rules)}
     fitted = fit(make_study(said, rules), CODEBOOK)
-    found = bounds(fitted, f"count({one} & {other})")
+    found = find_bounds(fitted, f"count({one} & {other})")
     assert (found.lower.value, found.upper.value, found.is_proved) == (min(attained), max(attained), True)
     for table in (found.lower.table, found.upper.table, *reconstruct(fitted)):
         assert all(holds(tree(rule), row) for rule in rules for row in rows_of(table))
@@ -344,7 +344,7 @@ def test_rules_hold_for_every_patient(rules, data):
 def test_exclusive_parts_of_seven_and_two_conflict_with_a_whole_of_eight():
     said = [everyone(20), count("a", 8), count("kind == red", 7), count("kind == blue", 2)]
     study = make_study(said, ["kind == red -> a", "kind == blue -> a"])
-    [conflict] = conflicts(study, codebook=CODEBOOK).found
+    [conflict] = find_conflicts(study, codebook=CODEBOOK).found
     assert set(conflict.claim_ids) == {"c1", "c2", "c3"}
     assert "at least 9" in conflict.sentence
 
@@ -373,7 +373,7 @@ def test_values_that_cannot_occur_are_in_no_table():
 
 def test_a_variable_without_limits_is_an_error_that_names_it():
     study = make_study([FOUR, ("mean", "endless", "", "1.5")])
-    for door in (fit, lambda study, codebook: conflicts(study, codebook=codebook)):
+    for door in (fit, lambda study, codebook: find_conflicts(study, codebook=codebook)):
         with pytest.raises(InputError, match="endless"):
             door(study, CODEBOOK)
     with pytest.raises(InputError, match="endless"):
@@ -427,14 +427,14 @@ def test_without_time_nothing_is_claimed():
     for study, codebook in ((small, CODEBOOK), (read_study("sag_2019"), None)):
         with pytest.raises(UnfinishedError):
             fit(study, codebook, seconds=0)
-        assert not conflicts(study, codebook=codebook, seconds=0).is_complete
-    found = bounds(fitted, "count(a & b)", seconds=0)
+        assert not find_conflicts(study, codebook=codebook, seconds=0).is_complete
+    found = find_bounds(fitted, "count(a & b)", seconds=0)
     assert not (found.lower.is_proved or found.upper.is_proved)
     with pytest.raises(UnfinishedError):
         reconstruct(fitted, seconds=0)
 
 
-@pytest.mark.parametrize("name", studies())
+@pytest.mark.parametrize("name", study_names())
 def test_a_study_is_reconstructed_with_all_that_is_kept_and_the_same_again(name):
     fitted = fit(read_study(name))
     [table], [again] = reconstruct(fitted, seed=1), reconstruct(fitted, seed=1)
@@ -444,7 +444,7 @@ def test_a_study_is_reconstructed_with_all_that_is_kept_and_the_same_again(name)
 
 
 def test_hospach2010_back_pain_and_deformity_overlap_in_seven_to_fourteen():
-    found = bounds(fit(read_study("hospach_2010")), "count(back_pain & vertebral_deformity)")
+    found = find_bounds(fit(read_study("hospach_2010")), "count(back_pain & vertebral_deformity)")
     assert (found.lower.value, found.upper.value, found.is_proved) == (7, 14, True)
     assert (found.lower.table["back_pain"] & found.lower.table["vertebral_deformity"]).sum() == 7
 

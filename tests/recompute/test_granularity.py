@@ -7,7 +7,7 @@ import pytest
 
 from crmo_analysis.recompute.granularity import debit, grim_is_informative, grim_sums, grimmer
 from crmo_analysis.study.describe import smallest_pearson, smallest_spearman
-from crmo_analysis.study.printed import RULES, parse_printed, round_by
+from crmo_analysis.study.rounding import RULES, parse_printed, round_by
 
 
 def test_brown2017_worked_example():

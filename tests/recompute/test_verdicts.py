@@ -2,13 +2,13 @@
 
 import pytest
 
-from crmo_analysis.display import frames
 from crmo_analysis.files import InputError
+from crmo_analysis.joint import ledger as ledgers
 from crmo_analysis.recompute.arithmetic import smallest_rule_set
 from crmo_analysis.recompute.verdicts import VERDICTS, audit_study
-from crmo_analysis.study.claims import OF_VALUES, read_study
+from crmo_analysis.study.claims import read_study
 from crmo_analysis.study.codebook import read_codebook
-from crmo_analysis.study.printed import RULES
+from crmo_analysis.study.rounding import RULES
 
 
 @pytest.fixture
@@ -23,7 +23,7 @@ def verdicts(write_study):
 
 
 def row(claim_id, statistic, of, printed, among="", where="results, p1", about="own", reading=""):
-    unit = read_codebook()[of].unit if statistic in OF_VALUES and of in read_codebook() else ""
+    unit = read_codebook()[of].unit if statistic in ("median", "mean", "sd", "min", "max", "sum", "value", "date") and of in read_codebook() else ""
     return f'{claim_id},"{where}",{about},{statistic},"{of}",{among},"{printed}",{unit},{reading},'
 
 
@@ -383,7 +383,7 @@ AMBIGUOUS = {
 
 @pytest.fixture(scope="module")
 def five():
-    return {a.claim.claim_id: a for a in frames.audit_all(FIVE)}
+    return {a.claim.claim_id: a for a in ledgers.audit_all(FIVE)}
 
 
 @pytest.mark.parametrize(
@@ -428,7 +428,7 @@ def test_a_conflict_that_only_the_joint_model_shows_enters_the_ledger_with_its_p
     study = read_study.__wrapped__("small", write_study(*rows, base=False))
     alone = {a.claim.claim_id: a.verdict for a in audit_study(study)}
     assert "conflicts" not in alone.values()
-    jointly = {a.claim.claim_id: a for a in frames.audit_jointly(study)}
+    jointly = {a.claim.claim_id: a for a in ledgers.audit_jointly(study)}
     assert jointly["beside"].verdict == alone["beside"]
     for claim_id in ("n", "boys", "many", "both"):
         assert jointly[claim_id].verdict == "conflicts"

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from crmo_analysis.files import InputError
-from crmo_analysis.study.printed import (
+from crmo_analysis.study.rounding import (
     RULES,
     decimal_text,
     interval,

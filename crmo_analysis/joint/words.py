@@ -1,0 +1,144 @@
+"""What the joint model found, as tables, sentences and JSON: conflicts, bounds, and what a reconstruction keeps."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import replace
+from fractions import Fraction
+
+import pandas as pd
+
+from crmo_analysis.joint.bounds import Bounds, find_bounds
+from crmo_analysis.joint.conflicts import Conflicts
+from crmo_analysis.joint.fitting import Fit
+from crmo_analysis.study.claims import Study
+from crmo_analysis.study.expressions import in_words, parse
+from crmo_analysis.study.reproduction import reproduce
+
+
+def conflict_table(found: Conflicts) -> pd.DataFrame:
+    """Return one row a conflict: `reading, claims, why, resolved by`."""
+    rows = [
+        [_options(c.reading), " ".join(c.claim_ids), c.sentence, _options(c.resolved_by) or "none"] for c in found.found
+    ]
+    return pd.DataFrame(rows, columns=["reading", "claims", "why", "resolved by"])
+
+
+def implied(fitted: Fit, pairs: Sequence[str], seconds: float = 60) -> pd.DataFrame:
+    """Bound how many patients have both of two findings of which only each is counted.
+
+    Parameters
+    ----------
+    fitted : Fit
+    pairs : sequence of str
+        Expressions with one ``&`` each.
+    seconds : float
+        Time allowed for each.
+
+    Returns
+    -------
+    DataFrame
+        `expression, first, second, lower, upper, n, is_proved`, one row a pair: either finding in words with how many
+        have it, and the fewest and most with both, of the n who can have the rarer one.
+    """
+    codebook, rows = fitted.view.codebook, []
+    for pair in pairs:
+        both = find_bounds(fitted, f"count({pair})", seconds, witnesses=False)
+        alone = replace(fitted, others=())  # what else could be given up is asked of pairs only
+        each = [find_bounds(alone, f"count({text})", seconds, witnesses=False) for text in pair.split("&")]
+        names = [in_words(parse(text, codebook), codebook) for text in pair.split("&")]
+        counted = [f"{name} ({_interval(count)})" for name, count in zip(names, each, strict=True)]
+        ends = [_plain(end.value) for end in (both.lower, both.upper)]
+        most = min(_plain(count.upper.value) for count in each)
+        rows.append([pair, *counted, *ends, most, both.is_proved])
+    return pd.DataFrame(rows, columns=["expression", "first", "second", "lower", "upper", "n", "is_proved"])
+
+
+def _interval(found: Bounds) -> str:
+    low, high = (_plain(end.value) for end in (found.lower, found.upper))
+    return str(low) if low == high else f"{low} to {high}"
+
+
+def reproduced(fitted: Fit, table: pd.DataFrame, where: str = "") -> pd.DataFrame:
+    """Set every claim of a study's own patients beside what a reconstructed table gives for it.
+
+    Parameters
+    ----------
+    fitted : Fit
+    table : DataFrame
+        Of the same study.
+    where : str
+        Only claims from places that start so; empty for all.
+
+    Returns
+    -------
+    DataFrame
+        `where, of, among, statistic, printed, from table, kept`, one row a claim; `kept` is "given up" for claims
+        that the table was not made to keep.
+    """
+    claims = [c for s in (*fitted.kept, *fitted.given_up) for c in s.claims if c.where.startswith(where)]
+    order = {claim.claim_id: place for place, claim in enumerate(fitted.view.claims)}
+    frame = reproduce(sorted(claims, key=lambda claim: order[claim.claim_id]), table, fitted.view.codebook)
+    frame["kept"] = ["given up" if i in fitted.given_up_ids else "yes" for i in frame["claim_id"]]
+    frame = frame.rename(columns={"from_table": "from table"})
+    return frame[["where", "of", "among", "statistic", "printed", "from table", "kept"]]
+
+
+def _options(pairs: Sequence[tuple[str, str]]) -> str:
+    return " ".join(f"{name}:{option}" for name, option in pairs)
+
+
+def conflicts_text(study: Study, found: Conflicts) -> str:
+    """Write conflicts as a list for reading."""
+    if not found.found:
+        return f"{study.study}: all printed numbers that can be modelled can stand together." * found.is_complete
+    lines = []
+    for number, conflict in enumerate(found.found, start=1):
+        lines.append(f"{number}. {conflict.sentence[:1].upper()}{conflict.sentence[1:]}")
+        lines.append(f"   claims: {', '.join(conflict.claim_ids)}")
+        for kind, pairs in (("read as", conflict.reading), ("resolved if read as", conflict.resolved_by)):
+            lines += [f"   {kind} {name}:{option}, {study.readings[name][option]['text']}" for name, option in pairs]
+    return "\n".join(lines)
+
+
+def conflicts_json(study: Study, found: Conflicts) -> str:
+    """Write conflicts as JSON."""
+    listed = [
+        {
+            "claims": list(conflict.claim_ids),
+            "statements": [list(statement.claim_ids) for statement in conflict.statements],
+            "reading": dict(conflict.reading),
+            "sentence": conflict.sentence,
+            "resolved_by": [f"{name}:{option}" for name, option in conflict.resolved_by],
+        }
+        for conflict in found.found
+    ]
+    result = {"study": study.study, "complete": found.is_complete, "conflicts": listed}
+    return json.dumps(result, ensure_ascii=False, indent=1)
+
+
+def bounds_json(found: Bounds) -> str:
+    """Write bounds as JSON."""
+    ends = {"lower": found.lower, "upper": found.upper}
+    result = {"expression": found.expression}
+    result |= {name: None if end.value is None else _plain(end.value) for name, end in ends.items()}
+    result |= {f"{name}_proved": end.is_proved for name, end in ends.items()}
+    result |= {"reading": dict(found.fitted.scenario), "given_up": list(found.fitted.given_up_ids)}
+    return json.dumps({**result, "depends_on_given_up": found.depends}, ensure_ascii=False, indent=1)
+
+
+def _plain(value: Fraction) -> int | float:
+    return int(value) if value.denominator == 1 else round(float(value), 6)
+
+
+def bounds_text(found: Bounds) -> str:
+    """Write bounds as sentences."""
+    ends = []
+    for name, end in (("at least", found.lower), ("at most", found.upper)):
+        value = "not found" if end.value is None else _plain(end.value)
+        ends.append(f"{name} {value} ({'proved' if end.is_proved else 'not proved'})")
+    lines = [f"{found.fitted.view.study.study}: {found.expression} is {ends[0]} and {ends[1]}."]
+    if found.fitted.given_up:
+        lines.append(f"Given up, because not all can stand together: {', '.join(found.fitted.given_up_ids)}.")
+    if found.depends:
+        lines.append("The interval depends on which of the conflicting claims are given up.")
+    return "\n".join(lines)
