@@ -22,8 +22,7 @@ from rich.console import Console
 from rich.table import Table
 from scipy import stats
 
-from crmo_analysis.models.association import bca_interval
-from crmo_analysis.models.permutation import STATISTICS
+from crmo_analysis.models import STATISTICS, bca_interval
 
 
 def patients(n):

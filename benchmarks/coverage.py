@@ -28,10 +28,7 @@ from scipy import stats
 from scipy.special import expit
 
 from crmo_analysis.files import NotEstimableError
-from crmo_analysis.models.association import correlate
-from crmo_analysis.models.permutation import STATISTICS, maximum_statistic
-from crmo_analysis.models.regression import MODELS, regress
-from crmo_analysis.models.severity import specification_curve
+from crmo_analysis.models import MODELS, STATISTICS, correlate, maximum_statistic, regress, severity
 
 SIZES = (15, 54, 200)
 LESIONS = stats.nbinom(2, 2 / (2 + 6))
@@ -138,7 +135,9 @@ def one_family(task):
     confounded["severity"] = np.digitize(0.5 * age + rng.normal(size=n), CUTS).astype(float)
     confounded["pain"] = np.digitize(0.5 * age + rng.normal(size=n), CUTS).astype(float)
     few = {"permutations": PERMUTATIONS, "seed": seed, "adjustments": [(), ("age",)]}
-    curve = specification_curve(confounded, "lesions", ["severity", "pain"], models=["linear", "ordinal"], **few)
+    curve = severity.specification_curve(
+        confounded, "lesions", ["severity", "pain"], models=["linear", "ordinal"], **few
+    )
     return {
         "unadjusted": ((family["p"] < 0.05).any(),),
         "maximum": ((family["p_maximum"] < 0.05).any(),),

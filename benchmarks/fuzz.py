@@ -22,19 +22,13 @@ from pathlib import Path
 import pandas as pd
 
 from crmo_analysis import files
-from crmo_analysis.commands.sweep import read_grid
-from crmo_analysis.execution.parameters import read_parameters
+from crmo_analysis.commands import sweep
+from crmo_analysis.execution import read_parameters
 from crmo_analysis.files import InputError
-from crmo_analysis.joint.bounds import parse_question
-from crmo_analysis.patients.cohort import read_cohort
-from crmo_analysis.patients.disclosure import releases
-from crmo_analysis.patients.mapping import read_mapping
-from crmo_analysis.patients.responses import read_responses
-from crmo_analysis.publish.outline import read_outline
-from crmo_analysis.study.claims import read_study
-from crmo_analysis.study.codebook import read_codebook
-from crmo_analysis.study.expressions import parse
-from crmo_analysis.study.rounding import parse_date, parse_printed
+from crmo_analysis.joint import parse_question
+from crmo_analysis.patients import disclosure, read_cohort, read_mapping, responses
+from crmo_analysis.publish import read_outline
+from crmo_analysis.study import expressions, read_codebook, read_study, rounding
 
 CODEBOOK = read_codebook()
 LESIONS = read_codebook(section="lesions")
@@ -110,7 +104,7 @@ def of_release(folder: Path) -> Callable[[bytes], object]:
     for name in ("earlier", "later"):
         (folder / name).mkdir()
     (folder / "earlier" / "t.csv").write_bytes(RELEASE)
-    return of_file(folder / "later", "t.csv", lambda path: releases(folder / "earlier", folder / "later", 5))
+    return of_file(folder / "later", "t.csv", lambda path: disclosure.releases(folder / "earlier", folder / "later", 5))
 
 
 def made(write: Callable[[pd.DataFrame, io.BytesIO], None]) -> bytes:
@@ -135,21 +129,25 @@ def targets(folder: Path) -> dict[str, Target]:
     response = (files.PUBLISHED / "bisphosphonate_response.csv").read_bytes()
     cohort = (InputError,)
     return {
-        "expression": Target(of_text(lambda text: parse(text, CODEBOOK)), (InputError,), texts, 0.4),
+        "expression": Target(of_text(lambda text: expressions.parse(text, CODEBOOK)), (InputError,), texts, 0.4),
         "question": Target(
             of_text(lambda text: parse_question(text, CODEBOOK)),
             (InputError,),
             [b"count(femur & tibia)", b"difference(percent(femur), percent(tibia))", b"median(age_onset among male)"],
             0.2,
         ),
-        "printed": Target(of_text(parse_printed), (InputError,), [*words, b"P<0.01", b"about 1/3", b"53.4"], 0.25),
-        "date": Target(of_text(parse_date), (InputError,), [b"November, 2004", b"2004-11", b"1 May 2010"], 0.08),
+        "printed": Target(
+            of_text(rounding.parse_printed), (InputError,), [*words, b"P<0.01", b"about 1/3", b"53.4"], 0.25
+        ),
+        "date": Target(
+            of_text(rounding.parse_date), (InputError,), [b"November, 2004", b"2004-11", b"1 May 2010"], 0.08
+        ),
         "cohort": Target(of_file(folder, "cohort.csv", read_cohort), cohort, [table, other], 0.02),
         "mapping": Target(
             of_file(folder, "m.yaml", lambda p: read_mapping(p, CODEBOOK, LESIONS)), cohort, [mapping], 0.02
         ),
-        "responses": Target(of_file(folder, "r.csv", read_responses), cohort, [response], 0.005),
-        "grid": Target(of_file(folder, "g.yaml", lambda p: read_grid(p, NOTEBOOK)), InputError, [grid], 0.01),
+        "responses": Target(of_file(folder, "r.csv", responses.read_responses), cohort, [response], 0.005),
+        "grid": Target(of_file(folder, "g.yaml", lambda p: sweep.read_grid(p, NOTEBOOK)), InputError, [grid], 0.01),
         "notebook": Target(of_file(folder, "n.ipynb", read_parameters), (InputError,), [small], 0.005),
         "lesions": Target(of_lesions(folder), cohort, [b"patient,bone\n1,femur_left\n1,T7\n2,pelvis\n"], 0.01),
         "excel": Target(

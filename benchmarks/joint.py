@@ -15,13 +15,8 @@ from fractions import Fraction
 
 import numpy as np
 
-from crmo_analysis.joint.conflicts import find_conflicts
-from crmo_analysis.joint.fitting import fit
-from crmo_analysis.joint.reconstruction import reconstruct
-from crmo_analysis.study.claims import Claim, Study, read_study
-from crmo_analysis.study.codebook import Variable
-from crmo_analysis.study.expressions import parse
-from crmo_analysis.study.rounding import decimal_text, parse_printed
+from crmo_analysis.joint import find_conflicts, fit, reconstruct
+from crmo_analysis.study import Claim, Study, Variable, expressions, read_study, rounding
 
 
 def drawn_study(n: int, width: int, seed: int = 0) -> tuple[Study, dict[str, Variable]]:
@@ -48,13 +43,13 @@ def drawn_study(n: int, width: int, seed: int = 0) -> tuple[Study, dict[str, Var
         middle = (values[(len(values) - 1) // 2] + values[len(values) // 2]) / 2
         printed = {"median": middle, "min": values[0], "max": values[-1], "mean": sum(values) / len(values)}
         for statistic_name, value in printed.items():
-            text = decimal_text(value, 1)
+            text = rounding.decimal_text(value, 1)
             rows.append((statistic_name, name, group, text if "." in text else f"{text}.0"))
     claims = []
     for place, (kind, of, among, printed) in enumerate(rows):
-        patients = parse(of, codebook) if kind == "count" else None
-        group = parse(among, codebook)
-        number = parse_printed(printed)
+        patients = expressions.parse(of, codebook) if kind == "count" else None
+        group = expressions.parse(among, codebook)
+        number = rounding.parse_printed(printed)
         claims.append(
             Claim(
                 "drawn",
@@ -95,7 +90,7 @@ def main() -> None:
     for n, width in ((15, 30), (50, 30), (200, 30), (1000, 10), (1000, 30), (1000, 60)):
         study, codebook = drawn_study(n, width)
         first, fitted = timed(lambda s=study, c=codebook: fit(s, c), repeats)
-        second, tables = timed(lambda f=fitted: reconstruct(f), repeats)
+        second, _ = timed(lambda f=fitted: reconstruct(f), repeats)
         assert not fitted.given_up
         memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
         print(f"{n:>8} {width:>9} {len(study.claims):>6} {first:>13.2f} s {second:>11.2f} s {memory:>6.0f} MB")

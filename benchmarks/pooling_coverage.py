@@ -20,7 +20,7 @@ import numpy as np
 from scipy.special import expit
 
 from crmo_analysis.files import NotEstimableError
-from crmo_analysis.models.pooling import pool_proportions
+from crmo_analysis.models import pooling
 
 SERIES, SPREADS, LEAST, MOST = (3, 5, 10), (0.0, 0.7, 1.4), 4, 15
 METHODS = {
@@ -54,7 +54,7 @@ def simulate(k, centre, spread, repeats, rng):
         events = rng.binomial(totals, shares[:k])
         for name, options in METHODS.items():
             try:
-                found = pool_proportions(events, totals, **options)
+                found = pooling.pool_proportions(events, totals, **options)
             except NotEstimableError:
                 continue
             truth = mean if name.startswith(("beta", "grid")) else typical

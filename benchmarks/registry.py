@@ -22,8 +22,8 @@ from statsmodels.miscmodels.ordinal_model import OrderedModel
 
 from crmo_analysis.display import frames
 from crmo_analysis.models import severity
-from crmo_analysis.patients.cohort import read_cohort, require_sound
-from crmo_analysis.study.codebook import read_codebook
+from crmo_analysis.patients import read_cohort, require_sound
+from crmo_analysis.study import read_codebook
 
 MODELS = ["linear", "negative_binomial", "ordinal"]
 BOOLEANS = ("male", "marrow_edema", "osteitis", "periosteal_reaction", "bone_expansion", "lytic_lesion", "fever")

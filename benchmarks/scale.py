@@ -217,8 +217,7 @@ def parts_of_a_run(folder: Path, runs: int = 30) -> None:
     """Print where the time of a run goes, as medians, in this process."""
     from papermill.clientwrap import PapermillNotebookClient
 
-    from crmo_analysis.execution import warm
-    from crmo_analysis.execution.running import execute
+    from crmo_analysis.execution import execute, warm
 
     os.sched_setaffinity(0, {0})
     times: dict[str, list[float]] = {label: [] for label in ("in all", *PARTS.values())}

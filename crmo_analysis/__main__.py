@@ -1,6 +1,6 @@
 """``python -m crmo_analysis`` is the command ``crmo``."""
 
-from crmo_analysis.commands.cli import main
+from crmo_analysis.commands import main
 
 if __name__ == "__main__":
     main()

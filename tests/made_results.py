@@ -7,7 +7,7 @@ import struct
 import zlib
 from pathlib import Path
 
-from crmo_analysis.joint.ledger import LEDGER_COLUMNS
+from crmo_analysis.joint import ledger
 
 NASTY = (
     "<script>window.hurt = 1</script> <img src=x onerror='window.hurt = 2'> $x_1$ & \"q\" 'a' | ```{raw} html "
@@ -100,7 +100,7 @@ def write(folder: Path) -> tuple[Path, Path]:
         *(claim(f"beta.{name}", study="beta", of=text, among=text, where=text, printed=text, recomputed=text, reason=text)
           for name, text in TEXTS.items()),
     ]  # fmt: skip
-    write_csv(results / "ledger.csv", LEDGER_COLUMNS, rows)
+    write_csv(results / "ledger.csv", ledger.LEDGER_COLUMNS, rows)
     sets = [{"reading": "who:all", "claims": "alpha.n alpha.male", "why": f"why {NASTY}", "resolved by": "who:some"}]
     write_csv(results / "tables/alpha/conflicts.csv", ["reading", "claims", "why", "resolved by"], sets)
     write_csv(results / "tables/alpha/checks.csv", ["a"], [{"a": "1"}])

@@ -1,1 +1,8 @@
-"""commands."""
+"""The command line: tasks of the build system, sweeps, and what the command says."""
+
+import lazy_loader
+
+USES = ("comparison", "execution", "files", "joint", "patients", "publish", "recompute", "store", "study")
+__getattr__, __dir__, __all__ = lazy_loader.attach(
+    __name__, submodules=["sweep", "tasks"], submod_attrs={"cli": ["main"]}
+)

@@ -11,8 +11,7 @@ import click
 from crmo_analysis import __version__
 from crmo_analysis.commands import patient_commands, progress, study_commands
 from crmo_analysis.commands.messages import Commands, Wrong, check_studies, short
-from crmo_analysis.execution import warm
-from crmo_analysis.execution.running import TIME_LIMIT
+from crmo_analysis.execution import TIME_LIMIT, warm
 from crmo_analysis.files import ROOT, study_names
 
 _time_limit = click.option(
@@ -70,8 +69,7 @@ def run(notebook, values, out, time_limit, plain):
     """Run one NOTEBOOK, with other values for some of its parameters."""
     if not plain:
         warm.start()
-    from crmo_analysis.execution.parameters import parse_value, read_parameters
-    from crmo_analysis.execution.running import execute
+    from crmo_analysis.execution import execute, parse_value, read_parameters
 
     known = read_parameters(notebook)
     # A name that is not there has no kind to read its text by; execute() says so.
@@ -119,11 +117,11 @@ def site(out):
 @click.option("--tiff", is_flag=True, help="Make figures as TIFF as well.")
 def manuscript(journal, out, tiff):
     """Put together what manuscript.yml numbers: figures at a journal's size, tables, numbers, text, checklist."""
-    from crmo_analysis.publish.outline import read_outline
+    from crmo_analysis.publish import read_outline
 
     outline = read_outline(ROOT, journal)
     warm.start()
-    from crmo_analysis.publish.manuscript import assemble
+    from crmo_analysis.publish import assemble
 
     out = out or ROOT / "results" / "manuscript"
     written = assemble(outline, out, tiff, click.echo)

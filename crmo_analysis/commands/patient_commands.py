@@ -26,7 +26,7 @@ def validate(cohort, mapping, lesions, out):
     """Check a table of patients (CSV, Excel, Parquet, REDCap export) against the codebook; list all problems."""
     if out and is_of_project(out):
         raise Wrong(f"--out {out} is in a folder of the project's own data; choose another, such as data/private.")
-    from crmo_analysis.patients.cohort import missing_lines, read_cohort, thin, write_cohort
+    from crmo_analysis.patients import missing_lines, read_cohort, thin, write_cohort
 
     read = read_cohort(cohort, mapping, lesions=lesions)
     for note in read.notes:
@@ -66,11 +66,10 @@ def compare(cohort, studies, mapping, lesions, style, out, confidence, p_values,
         raise Wrong(f"--confidence is {confidence:g}, expected a number between 0 and 1, such as 0.95.")
     if out and is_of_project(out):
         raise Wrong(f"--out {out} is a folder of the project's own results; choose another, such as results/mine.")
+    from crmo_analysis.comparison import compare as set_beside
     from crmo_analysis.comparison import words
-    from crmo_analysis.comparison.side_by_side import compare as set_beside
-    from crmo_analysis.patients.cohort import read_cohort, require_sound
-    from crmo_analysis.study.claims import read_study
-    from crmo_analysis.study.codebook import read_codebook
+    from crmo_analysis.patients import read_cohort, require_sound
+    from crmo_analysis.study import read_codebook, read_study
 
     read = require_sound(read_cohort(cohort, mapping, lesions=lesions))
     chosen = [read_study(study) for study in dict.fromkeys(studies or study_names())]
@@ -103,9 +102,9 @@ def disclosure(earlier, later, smallest):
 
     Who sees both learns about those patients: show one of them, or wait until more have come.
     """
-    from crmo_analysis.patients.disclosure import releases
+    from crmo_analysis.patients import disclosure
 
-    compared, found = releases(earlier, later, smallest)
+    compared, found = disclosure.releases(earlier, later, smallest)
     if not compared:
         raise Wrong(f"{earlier} and {later} have no table of patients with the same name. Give two folders of --out.")
     for (table, column, before, after), rows in found.groupby(["table", "column", "earlier", "later"], sort=False):
@@ -143,9 +142,9 @@ def _print_comparison(found):
 def redcap(dictionary):
     """Write the codebook as a data dictionary that REDCap imports to build a registry's forms."""
     from crmo_analysis.files import write_text_atomically
-    from crmo_analysis.patients.redcap import dictionary as make_dictionary
-    from crmo_analysis.study.codebook import read_codebook
+    from crmo_analysis.patients import redcap
+    from crmo_analysis.study import read_codebook
 
-    text = make_dictionary(read_codebook(), read_codebook(section="lesions"))
+    text = redcap.dictionary(read_codebook(), read_codebook(section="lesions"))
     write_text_atomically(dictionary, text)
     click.echo(f"{short(dictionary)}: {text.count(chr(10)) - 1} fields")

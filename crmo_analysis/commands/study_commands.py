@@ -6,7 +6,6 @@ import click
 
 from crmo_analysis import files
 from crmo_analysis.commands.messages import Stopped, Wrong, check_studies, short
-from crmo_analysis.joint import ledger as ledgers
 
 
 @click.command()
@@ -17,6 +16,7 @@ from crmo_analysis.joint import ledger as ledgers
 def audit(studies, style):
     """Check the arithmetic of every number that a study printed; without STUDY, of all studies."""
     check_studies(studies)
+    from crmo_analysis.joint import ledger as ledgers
 
     ledger = ledgers.ledger(ledgers.audit_all(studies))
     if style == "csv":
@@ -31,7 +31,7 @@ def _print_ledger(ledger):
     from rich.console import Console
     from rich.table import Table
 
-    from crmo_analysis.recompute.verdicts import VERDICTS
+    from crmo_analysis.recompute import VERDICTS
 
     names = ["claim_id", "printed", "recomputed", "verdict", "reason", "related"]
     table = Table(box=None, pad_edge=False)
@@ -56,9 +56,8 @@ def _print_ledger(ledger):
 def conflicts(study, readings, style, seconds):
     """List the printed numbers of STUDY that cannot stand together, and why."""
     check_studies([study])
-    from crmo_analysis.joint import words
-    from crmo_analysis.joint.conflicts import find_conflicts
-    from crmo_analysis.study.claims import read_study
+    from crmo_analysis.joint import find_conflicts, words
+    from crmo_analysis.study import read_study
 
     loaded = read_study(study)
     found = find_conflicts(loaded, _readings(loaded, readings), seconds=seconds)
@@ -76,10 +75,8 @@ def conflicts(study, readings, style, seconds):
 def reconstruct(study, count, seed, out, seconds):
     """Make tables of patients that fit every printed number of STUDY, or as many as can stand together."""
     check_studies([study])
-    from crmo_analysis.joint import datapackage
-    from crmo_analysis.joint.fitting import fit
-    from crmo_analysis.joint.reconstruction import is_only_table
-    from crmo_analysis.study.claims import read_study
+    from crmo_analysis.joint import datapackage, fit, is_only_table
+    from crmo_analysis.study import read_study
 
     fitted = fit(read_study(study), seconds=seconds)
     out = out or Path(f"{study}_reconstructed.csv")
@@ -106,11 +103,8 @@ def reconstruct(study, count, seed, out, seconds):
 def bounds(study, expression, style, witness, seconds):
     """Bound a number that STUDY did not print, such as "count(femur & tibia)"."""
     check_studies([study])
-    from crmo_analysis.joint import datapackage, words
-    from crmo_analysis.joint.bounds import find_bounds, parse_question
-    from crmo_analysis.joint.fitting import fit
-    from crmo_analysis.study.claims import read_study
-    from crmo_analysis.study.codebook import read_codebook
+    from crmo_analysis.joint import datapackage, find_bounds, fit, parse_question, words
+    from crmo_analysis.study import read_codebook, read_study
 
     loaded = read_study(study)
     parse_question(expression, read_codebook())

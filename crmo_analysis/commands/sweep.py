@@ -17,9 +17,9 @@ from pathlib import Path
 import click
 
 from crmo_analysis import __version__
-from crmo_analysis.execution.parameters import check_values, read_parameters
-from crmo_analysis.execution.running import TIME_LIMIT, NotebookFailed, execute, rerun_command
-from crmo_analysis.files import PACKAGE, ROOT, InputError, is_file, read_yaml, write_text_atomically
+from crmo_analysis.execution import TIME_LIMIT, NotebookFailed, check_values, execute, read_parameters, rerun_command
+from crmo_analysis.files import ROOT, InputError, is_file, read_yaml, write_text_atomically
+from crmo_analysis.store import code_behind, notebook_source
 
 MOST_RUNS = 100_000
 
@@ -87,14 +87,14 @@ def fingerprint(notebook: Path, values: Mapping) -> dict[str, str]:
         raise InputError(f"{notebook} is not there")
     files = [Path(value) for value in values.values() if is_file(value)]
     inputs = {str(path): _hash(path.read_bytes()) for path in files}
-    return {"version": __version__, "code": _code(), "notebook": _hash(notebook.read_bytes()), **inputs}
+    return {"version": __version__, "code": _code(notebook), "notebook": _hash(notebook.read_bytes()), **inputs}
 
 
 @functools.cache
-def _code() -> str:
-    """Hash the package, the published numbers and the cohorts."""
+def _code(notebook: Path) -> str:
+    """Hash the modules that a notebook can reach, the published numbers and the cohorts."""
     data = sorted(path for path in (ROOT / "data").rglob("*") if path.is_file() and "private" not in path.parts)
-    files = [*sorted(PACKAGE.rglob("*.py")), ROOT / "requirements.lock", *data]
+    files = [*code_behind(notebook_source(notebook)), ROOT / "requirements.lock", *data]
     return _hash(b"".join(_hash(path.read_bytes()).encode() for path in files if path.is_file()))
 
 

@@ -6,18 +6,16 @@ imports neither papermill nor pandas.
 """
 
 from contextlib import contextmanager
+from inspect import getsource
 
 from pytask import Mark, NodeInfo, PathNode, PythonNode, Task
 
-from crmo_analysis.execution.parameters import read_parameters
-from crmo_analysis.execution.running import execute, output_files
+from crmo_analysis.execution import execute, output_files, read_parameters
 from crmo_analysis.files import ROOT, study_names
+from crmo_analysis.store import code_behind, notebook_source
 
 # Objects with `started(name)` and `ended(name, state)`; the command line shows its progress with one.
 listeners = []
-# What these say cannot change a result.
-_WITHOUT_EFFECT = {"commands/*.py", "face/explore.py"}
-_WITHOUT_EFFECT |= {f"publish/{name}.py" for name in ("outline", "manuscript", "website", "webpages", "exhibits")}
 
 
 def notebook_studies(root=ROOT):
@@ -57,7 +55,7 @@ def notebook_task(notebook, root=ROOT):
     -------
     pytask.Task
         It depends on the notebook, the codebook, the published numbers and the cohort of the notebook's study (of
-        all studies if it names none), the package and the versions of the libraries. It produces the executed
+        all studies if it names none), the modules that its cells can reach and the versions of the libraries. It produces the executed
         notebook and the figures that the notebook's parameter `outputs` declares.
     """
     values = _defaults(notebook)
@@ -65,7 +63,8 @@ def notebook_task(notebook, root=ROOT):
     published = (root / "data" / "published").glob(f"{study}/*")
     cohorts = (root / "data" / "cohorts").glob(f"{study}.csv")
     tables = (root / "data" / "published").glob("*.csv") if study == "*" else ()
-    inputs = [*published, *cohorts, *tables, root / "data" / "codebook.yaml", *_code(root)]
+    inputs = [*published, *cohorts, *tables, root / "data" / "codebook.yaml"]
+    inputs += _code(notebook_source(notebook), root)
     inputs = sorted(path for path in inputs if path.is_file())
     figures, results = root / "figures", root / "results"
     outputs = [results / "notebooks" / notebook.name, *output_files(values, figures)]
@@ -114,7 +113,8 @@ def ledger_task(root=ROOT):
     pytask.Task
         It depends on all published numbers and on the package, and produces ``results/ledger.csv``.
     """
-    inputs = [*(root / "data" / "published").glob("*/*"), root / "data" / "codebook.yaml", *_code(root)]
+    inputs = [*(root / "data" / "published").glob("*/*"), root / "data" / "codebook.yaml"]
+    inputs += _code(getsource(write_ledger), root)
     inputs = sorted(path for path in inputs if path.is_file())
     path = root / "crmo_analysis" / "joint" / "ledger.py"
     return Task(
@@ -150,7 +150,8 @@ def cohort_task(study, root=ROOT):
         It depends on the study's printed numbers and on the package, and produces its table of patients.
     """
     name = f"cohort_{study}"
-    inputs = [*(root / "data" / "published" / study).glob("*"), root / "data" / "codebook.yaml", *_code(root)]
+    inputs = [*(root / "data" / "published" / study).glob("*"), root / "data" / "codebook.yaml"]
+    inputs += _code(getsource(write_cohort), root)
     inputs = sorted(path for path in inputs if path.is_file())
     path = root / "data" / "published" / study / "study.yaml"
     outputs = [root / "data" / "cohorts" / f"{study}.csv", root / "results" / "cohorts" / f"{study}.json"]
@@ -201,7 +202,7 @@ def numbers_task(root=ROOT):
     # Tables are declared by no notebook; the executed notebooks, which show them, stand for them.
     executed = [root / "results" / "notebooks" / notebook.name for notebook in notebook_studies(root)]
     path = root / "data" / "numbers.yaml"
-    inputs = [path, *executed, root / "results" / "ledger.csv", *_code(root)]
+    inputs = [path, *executed, root / "results" / "ledger.csv", *_code(getsource(write_numbers), root)]
     return Task(
         base_name="numbers",
         path=path,
@@ -264,10 +265,9 @@ def _defaults(notebook):
     return {name: parameter.default for name, parameter in read_parameters(notebook).items()}
 
 
-def _code(root):
-    modules = (root / "crmo_analysis").rglob("*.py")
-    some = [path for path in modules if not any(path.match(f"crmo_analysis/{name}") for name in _WITHOUT_EFFECT)]
-    return [*some, root / "requirements.lock"]
+def _code(source, root):
+    """List the modules that a piece of code can reach, and the versions of the libraries."""
+    return [*code_behind(source, root / "crmo_analysis"), root / "requirements.lock"]
 
 
 def _listing(task_name, path, inputs, root):

@@ -1,1 +1,8 @@
-"""comparison."""
+"""A cohort beside what studies printed: which numbers can be compared, their differences, and how to say them."""
+
+import lazy_loader
+
+USES = ("files", "study", "recompute", "models", "patients", "display")
+__getattr__, __dir__, __all__ = lazy_loader.attach(
+    __name__, submodules=["words"], submod_attrs={"side_by_side": ["compare"]}
+)

@@ -8,12 +8,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
-from crmo_analysis.recompute.quantities import View
-from crmo_analysis.recompute.verdicts import Readings
-from crmo_analysis.study.claims import Claim, Study
-from crmo_analysis.study.codebook import Codebook
-from crmo_analysis.study.expressions import Everyone, variables
-from crmo_analysis.study.rounding import share_limits
+from crmo_analysis.recompute import Readings, View
+from crmo_analysis.study import Claim, Codebook, Study, expressions, rounding
 
 CENTRES = ("median", "mean")
 SPREADS = ("sd", "min", "max")
@@ -67,7 +63,9 @@ class Fact:
 
 def names_in(claim: Claim) -> frozenset[str]:
     """Return the variables that a claim is about."""
-    return variables(claim.group) | (variables(claim.patients) if claim.patients is not None else {claim.of})
+    return expressions.variables(claim.group) | (
+        expressions.variables(claim.patients) if claim.patients is not None else {claim.of}
+    )
 
 
 def facts(study: Study, codebook: Codebook) -> tuple[list[Fact], dict[str, str]]:
@@ -114,7 +112,7 @@ def _no_fact(claim: Claim, is_read: bool, codebook: Codebook) -> str:
         return _NO_FACT[claim.statistic]
     if not claim.is_of_patients and codebook[claim.of].type in ("date", "category"):
         return f"a {codebook[claim.of].type}"
-    if claim.patients == Everyone():
+    if claim.patients == expressions.Everyone():
         return "size of a group"
     return "printed as a limit, or as about" if claim.number.relation != "=" else ""
 
@@ -156,7 +154,7 @@ def _facts_of(claims: Sequence[Claim], view: View, refused: dict[str, str]) -> I
 def _numbers(claim: Claim, n: int) -> list[int]:
     """Return how many of n patients a count or a percentage can mean."""
     if claim.statistic == "percent":
-        low, high, _ = share_limits(claim.number, "percent")
+        low, high, _ = rounding.share_limits(claim.number, "percent")
         return [x for x in range(n + 1) if low < Fraction(100 * x, n) < high]
     x = int(claim.number.value if claim.number.value is not None else n - claim.number.fewer)
     return [x] if 0 <= x <= n else []

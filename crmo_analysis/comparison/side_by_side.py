@@ -12,15 +12,9 @@ import pandas as pd
 from scipy.stats import fisher_exact
 
 from crmo_analysis.comparison.facts import CENTRES, Fact, facts
-from crmo_analysis.models.intervals import bootstrap_interval, newcombe_interval, welch_interval
-from crmo_analysis.models.permutation import adjust
-from crmo_analysis.patients.checks import MADE
-from crmo_analysis.patients.disclosure import nearly_the_same
-from crmo_analysis.study.claims import Claim, Study
-from crmo_analysis.study.codebook import Codebook
-from crmo_analysis.study.describe import DIGITS, proportion, statistic
-from crmo_analysis.study.expressions import in_words, variables
-from crmo_analysis.study.reproduction import members
+from crmo_analysis.models import adjust, intervals
+from crmo_analysis.patients import MADE, disclosure
+from crmo_analysis.study import Claim, Codebook, Study, describe, expressions, reproduction
 
 PUBLISHED = tuple(f"published{end}" for end in ("", "_low", "_high", "_x", "_n", "_sd", "_min", "_max"))
 OWN = tuple(f"cohort{end}" for end in ("", "_low", "_high", "_x", "_n", "_sd", "_min", "_max"))
@@ -116,7 +110,7 @@ def compare(
         raise ValueError(f"confidence is {confidence} and resamples {resamples}; expected 0 to 1, and at least 1")
     if _is_made(cohort_table):
         smallest = 0
-    interval = partial(bootstrap_interval, confidence=confidence, resamples=resamples, seed=seed)
+    interval = partial(intervals.bootstrap_interval, confidence=confidence, resamples=resamples, seed=seed)
     rows, left = [], []
     for study in studies:
         found, refused = facts(study, codebook)
@@ -156,9 +150,9 @@ def _as_frame(rows: Sequence[dict], p_values: bool) -> pd.DataFrame:
     frame = pd.DataFrame(rows).reindex(columns=[*COLUMNS])
     frame["p_holm"] = adjust(frame["p"])
     for name in P_VALUES:
-        frame[name] = [float(f"{p:.{DIGITS}g}") for p in frame[name]]
+        frame[name] = [float(f"{p:.{describe.DIGITS}g}") for p in frame[name]]
     numbers = [name for name in (*PUBLISHED, *OWN, *DIFFERENCE) if name not in _WHOLE]
-    frame[numbers] = frame[numbers].astype(float).round(DIGITS)
+    frame[numbers] = frame[numbers].astype(float).round(describe.DIGITS)
     frame = frame.astype(dict.fromkeys(_WHOLE, "Int64"))
     return frame if p_values else frame.drop(columns=[*P_VALUES])
 
@@ -179,12 +173,12 @@ def _typed(table: pd.DataFrame, names: frozenset[str], codebook: Codebook) -> pd
 def _said(fact: Fact, study: Study, codebook: Codebook) -> dict:
     claim = fact.claim
     is_share = fact.statistic == "share"
-    label = in_words(claim.patients, codebook) if is_share else codebook[claim.of].label
+    label = expressions.in_words(claim.patients, codebook) if is_share else codebook[claim.of].label
     printed = dict.fromkeys(_as_printed(c, is_share) for c in fact.claims)
     where = dict.fromkeys(c.where for c in fact.claims)
     return {
         "study": study.study, "short": study.facts["short"], "label": label,
-        "group": in_words(claim.group, codebook), "statistic": fact.statistic,
+        "group": expressions.in_words(claim.group, codebook), "statistic": fact.statistic,
         "unit": "" if is_share else codebook[claim.of].unit, "of": claim.of, "among": claim.among,
         "reading": " ".join(dict.fromkeys(c.reading for c in fact.claims if c.reading)),
         "printed": "; ".join(printed), "where": "; ".join(where), "claim_ids": " ".join(c.claim_id for c in fact.claims),
@@ -208,9 +202,9 @@ def _published(fact: Fact) -> dict:
 
 def _own(fact: Fact, table: pd.DataFrame) -> dict:
     """Return what the table gives; `cells` are the counts, `groups` the patients that the row tells of."""
-    group = members(fact.claim.group, table)
+    group = reproduction.members(fact.claim.group, table)
     inside = group.fillna(False).astype(bool)
-    of = members(fact.claim.patients, table) if fact.statistic == "share" else table[fact.claim.of]
+    of = reproduction.members(fact.claim.patients, table) if fact.statistic == "share" else table[fact.claim.of]
     known = of[inside].dropna()
     n, outside = len(known), int((~group.fillna(True).astype(bool)).sum())
     row = {"cohort_n": n, "excluded": int(group.isna().sum() + inside.sum() - n), "cells": [n, inside.sum(), outside]}
@@ -225,7 +219,7 @@ def _own(fact: Fact, table: pd.DataFrame) -> dict:
     row |= {"values": values, "cohort_min": values[0], "cohort_max": values[-1]} if n else {}
     row |= {"cohort_sd": values.std(ddof=1)} if n > 1 else {}
     if n and fact.statistic in CENTRES:
-        row["cohort"] = float(statistic(fact.statistic, known))
+        row["cohort"] = float(describe.statistic(fact.statistic, known))
     return row | ({"cohort": row["cohort_sd"]} if fact.statistic == "sd" and n > 1 else {})
 
 
@@ -246,7 +240,7 @@ def _withhold(rows: Sequence[tuple[Fact, dict]], smallest: int) -> None:
         told.setdefault((fact.claim.of, fact.claim.patients), []).append((row, (known, ~known)))
     for groups in told.values() if smallest else ():
         shown = [(row, group) for row, group in groups if not row["withheld"]]
-        for smaller, larger in nearly_the_same([group for _, group in shown], smallest):
+        for smaller, larger in disclosure.nearly_the_same([group for _, group in shown], smallest):
             if not shown[smaller][0]["withheld"] and not shown[larger][0]["withheld"]:
                 shown[smaller][0]["withheld"] = f"fewer than {smallest} less than in another row"
     _withhold_beside(rows, smallest)
@@ -270,7 +264,7 @@ def _withhold_beside(rows: Sequence[tuple[Fact, dict]], smallest: int) -> None:
 
 
 def _neighbours(fact: Fact) -> tuple:
-    return variables(fact.claim.patients), fact.claim.group
+    return expressions.variables(fact.claim.patients), fact.claim.group
 
 
 def _compare_shares(row: dict, confidence: float, p_values: bool) -> None:
@@ -278,12 +272,12 @@ def _compare_shares(row: dict, confidence: float, p_values: bool) -> None:
     own = None if row["withheld"] else (row["cohort_x"], row["cohort_n"])
     for side, counts in (("published", published), ("cohort", own)):
         if counts:
-            p = proportion(*counts, confidence)
+            p = describe.proportion(*counts, confidence)
             row |= {side: p.estimate, f"{side}_low": p.exact_low, f"{side}_high": p.exact_high}
     words = ["Clopper-Pearson intervals"]
     if own:
         row["difference"] = row["cohort"] - row["published"]
-        row["difference_low"], row["difference_high"] = newcombe_interval(*own, *published, confidence)
+        row["difference_low"], row["difference_high"] = intervals.newcombe_interval(*own, *published, confidence)
         words.append("difference with Newcombe's hybrid score interval")
     if own and p_values:
         row["p"] = float(fisher_exact([[x, n - x] for x, n in (own, published)]).pvalue)
@@ -303,7 +297,7 @@ def _compare_values(row: dict, confidence: float, p_values: bool, interval: Call
         row["difference"] = row["cohort"] - row["published"]
     if centre == "mean" and (row["published_n"] or 0) > 1 and {"published_sd", "cohort_sd"} <= set(row):
         own, published = ((row[side], row[f"{side}_sd"], row[f"{side}_n"]) for side in ("cohort", "published"))
-        row["difference_low"], row["difference_high"], p = welch_interval(*own, *published, confidence)
+        row["difference_low"], row["difference_high"], p = intervals.welch_interval(*own, *published, confidence)
         words.append("difference with Welch's t interval")
         if p_values:
             row["p"] = p

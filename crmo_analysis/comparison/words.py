@@ -11,9 +11,9 @@ from crmo_analysis import files
 from crmo_analysis.comparison.side_by_side import LACKS, Comparison
 from crmo_analysis.display import canvas, effects
 from crmo_analysis.files import csv_text, markdown, study_names
-from crmo_analysis.models.regression import p_text
-from crmo_analysis.patients.cohort import Cohort
-from crmo_analysis.study.describe import interval_text, percent_text
+from crmo_analysis.models import p_text
+from crmo_analysis.patients import Cohort
+from crmo_analysis.study import describe
 
 ROWS_PER_FIGURE = 30
 _MOST_PAGES = 100
@@ -47,7 +47,9 @@ def _side_in_words(row: dict, side: str, confidence: float) -> str:
     low, high, n = row[f"{side}_low"], row[f"{side}_high"], row[f"{side}_n"]
     name = f"{100 * confidence:g} % interval"
     if row["statistic"] == "share":
-        return f"{row[f'{side}_x']}/{n} ({percent_text(row[side])} %, {name} {interval_text(low, high)})"
+        return (
+            f"{row[f'{side}_x']}/{n} ({describe.percent_text(row[side])} %, {name} {describe.interval_text(low, high)})"
+        )
     ends = _ends(row, side)
     parts = [f"SD {_number(row[f'{side}_sd'])}"] if row["statistic"] == "mean" and pd.notna(row[f"{side}_sd"]) else []
     parts += [f"range {ends}"] if ends and row["statistic"] != "range" else []
@@ -81,7 +83,7 @@ def _number(value: float) -> str:
 
 
 def _points(share: float) -> str:
-    text = percent_text(abs(share))
+    text = describe.percent_text(abs(share))
     return f"-{text}" if share < 0 and text != "0.0" else text
 
 
@@ -102,7 +104,7 @@ def in_columns(comparison: Comparison) -> pd.DataFrame:
 def _side(row: dict, side: str) -> str:
     low, high, n = row[f"{side}_low"], row[f"{side}_high"], row[f"{side}_n"]
     if row["statistic"] == "share":
-        return f"{row[f'{side}_x']}/{n}, {percent_text(row[side])} % ({interval_text(low, high)})"
+        return f"{row[f'{side}_x']}/{n}, {describe.percent_text(row[side])} % ({describe.interval_text(low, high)})"
     ends = _ends(row, side)
     text = f"range {ends}" if row["statistic"] == "range" else f"{row['statistic']} {_number(row[side])}"
     text += f" [{ends}]" if ends and row["statistic"] != "range" else ""

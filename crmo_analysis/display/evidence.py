@@ -7,13 +7,10 @@ from itertools import product
 import pandas as pd
 
 from crmo_analysis.files import NotEstimableError
-from crmo_analysis.joint.bounds import find_bounds
-from crmo_analysis.joint.fitting import fit
-from crmo_analysis.models.pooling import INVERSE_VARIANCE, PooledProportion, pool_proportions
-from crmo_analysis.models.regression import p_text
-from crmo_analysis.patients.responses import Pool
-from crmo_analysis.study.claims import read_study
-from crmo_analysis.study.describe import interval_text, percent_text, proportion
+from crmo_analysis.joint import find_bounds, fit
+from crmo_analysis.models import p_text, pooling
+from crmo_analysis.patients import responses
+from crmo_analysis.study import describe, read_study
 
 METHOD_NAMES = {
     "glmm": "binomial-normal (GLMM)",
@@ -34,7 +31,7 @@ INTERVAL_NAMES = {
 }
 
 
-def study_limits(pool: Pool, seconds: float = 60) -> list[tuple[str, int, int]]:
+def study_limits(pool: responses.Pool, seconds: float = 60) -> list[tuple[str, int, int]]:
     """Bound the counts of a pool by all numbers that their own studies print.
 
     Parameters
@@ -65,7 +62,9 @@ def study_limits(pool: Pool, seconds: float = 60) -> list[tuple[str, int, int]]:
     return found
 
 
-def every_method(events: Sequence[int], totals: Sequence[int], confidence: float = 0.95) -> list[PooledProportion]:
+def every_method(
+    events: Sequence[int], totals: Sequence[int], confidence: float = 0.95
+) -> list[pooling.PooledProportion]:
     """Pool by every method, with the intervals in use for it; a method that has no estimate is left out.
 
     Parameters
@@ -74,24 +73,29 @@ def every_method(events: Sequence[int], totals: Sequence[int], confidence: float
         As for `synthesis.pool_proportions`.
     """
     if len(events) == 1:
-        return [pool_proportions(events, totals, "exact", confidence)]
-    ways = [("glmm", "z"), ("glmm", "t"), ("dersimonian_laird", "z"), *product(INVERSE_VARIANCE, ["hartung_knapp"])]
+        return [pooling.pool_proportions(events, totals, "exact", confidence)]
+    ways = [
+        ("glmm", "z"),
+        ("glmm", "t"),
+        ("dersimonian_laird", "z"),
+        *product(pooling.INVERSE_VARIANCE, ["hartung_knapp"]),
+    ]
     ways += [("beta_binomial", "t"), ("beta_binomial_grid", "t")]
     results = []
     for method, interval in ways:
         try:
-            results.append(pool_proportions(events, totals, method, confidence, interval))
+            results.append(pooling.pool_proportions(events, totals, method, confidence, interval))
         except NotEstimableError:
             continue
     return results
 
 
-def name(result: PooledProportion) -> str:
+def name(result: pooling.PooledProportion) -> str:
     """Return what to call a result's method."""
     return f"{METHOD_NAMES[result.method]}; {INTERVAL_NAMES[result.interval]}"
 
 
-def series_rows(pool: Pool, result: PooledProportion) -> pd.DataFrame:
+def series_rows(pool: responses.Pool, result: pooling.PooledProportion) -> pd.DataFrame:
     """Return the series of a pool for a forest.
 
     Returns
@@ -102,15 +106,15 @@ def series_rows(pool: Pool, result: PooledProportion) -> pd.DataFrame:
     """
     rows = []
     for row, weight in zip(pool.rows.itertuples(), result.weights, strict=True):
-        found = proportion(row.n_responded, row.n_treated, result.confidence)
+        found = describe.proportion(row.n_responded, row.n_treated, result.confidence)
         at_least = "≥ " if row.most > row.n_responded else ""
-        text = f"{at_least}{percent_text(found.estimate, 0)} ({interval_text(found.exact_low, found.exact_high, 0)})"
+        text = f"{at_least}{describe.percent_text(found.estimate, 0)} ({describe.interval_text(found.exact_low, found.exact_high, 0)})"
         ends = found.estimate, found.exact_low, found.exact_high, row.most / row.n_treated
         rows.append((row.series, row.n_responded, row.n_treated, *ends, round(weight, 6), text))
     return pd.DataFrame(rows, columns=["label", "x", "n", "share", "low", "high", "most", "weight", "text"])
 
 
-def method_rows(results: Sequence[PooledProportion]) -> pd.DataFrame:
+def method_rows(results: Sequence[pooling.PooledProportion]) -> pd.DataFrame:
     """Return methods side by side for a table or a forest, in percent.
 
     Returns
@@ -125,39 +129,39 @@ def method_rows(results: Sequence[PooledProportion]) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=columns).round(4)
 
 
-def _shares(result: PooledProportion) -> tuple[float, ...]:
+def _shares(result: pooling.PooledProportion) -> tuple[float, ...]:
     return result.estimate, result.ci_low, result.ci_high, result.pi_low, result.pi_high
 
 
-def share_text(result: PooledProportion, decimals: int = 0) -> str:
+def share_text(result: pooling.PooledProportion, decimals: int = 0) -> str:
     """Write a pooled share and its interval in percent."""
-    interval = interval_text(result.ci_low, result.ci_high, decimals)
-    return f"{percent_text(result.estimate, decimals)} ({interval})"
+    interval = describe.interval_text(result.ci_low, result.ci_high, decimals)
+    return f"{describe.percent_text(result.estimate, decimals)} ({interval})"
 
 
-def heterogeneity(result: PooledProportion) -> str:
+def heterogeneity(result: pooling.PooledProportion) -> str:
     """Write a line on the spread between series."""
     if math.isnan(result.tau2):
         return "spread between series: not estimable"
-    tau2, share = f"tau² {result.tau2:.2f}", f"I² {percent_text(result.i2, 0)} %"
+    tau2, share = f"tau² {result.tau2:.2f}", f"I² {describe.percent_text(result.i2, 0)} %"
     if not math.isnan(result.tau2_low + result.tau2_high + result.i2_low + result.i2_high):
         tau2 += f" ({result.tau2_low:.2f} to {result.tau2_high:.2f})"
-        share += f" ({interval_text(result.i2_low, result.i2_high, 0)})"
+        share += f" ({describe.interval_text(result.i2_low, result.i2_high, 0)})"
     return f"{tau2}, {share}; test of no spread: Q {result.q:.2f}, {p_text(result.q_p)}"
 
 
-def pooled_sentence(result: PooledProportion, outcome: str, patients: int) -> str:
+def pooled_sentence(result: pooling.PooledProportion, outcome: str, patients: int) -> str:
     """Say a pooled share in words."""
     whose = "on average over series" if result.method.startswith("beta") else "in a typical series"
     said = (
         f"In {result.k} series of {patients} patients, the share with {outcome} {whose} is "
-        f"{percent_text(result.estimate)} % ({100 * result.confidence:g} % interval "
-        f"{interval_text(result.ci_low, result.ci_high)} %; {name(result)} interval)."
+        f"{describe.percent_text(result.estimate)} % ({100 * result.confidence:g} % interval "
+        f"{describe.interval_text(result.ci_low, result.ci_high)} %; {name(result)} interval)."
     )
     if result.k == 1:
-        ends = interval_text(result.ci_low, result.ci_high)
-        said = f"One series of {patients} patients: {percent_text(result.estimate)} % had {outcome} (exact interval {ends} %)."
+        ends = describe.interval_text(result.ci_low, result.ci_high)
+        said = f"One series of {patients} patients: {describe.percent_text(result.estimate)} % had {outcome} (exact interval {ends} %)."
     if not math.isnan(result.pi_low):
-        said += f" In another such series it would lie within {interval_text(result.pi_low, result.pi_high)} %"
+        said += f" In another such series it would lie within {describe.interval_text(result.pi_low, result.pi_high)} %"
         said += f" ({result.prediction_rule})."
     return " ".join([said, *(f"{note[0].upper()}{note[1:]}." for note in result.notes)])

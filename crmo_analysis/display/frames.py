@@ -5,12 +5,10 @@ from fractions import Fraction
 
 import pandas as pd
 
-from crmo_analysis.models.regression import p_text
-from crmo_analysis.patients.disclosure import hidden
-from crmo_analysis.recompute.verdicts import Audited
-from crmo_analysis.study.codebook import Codebook, Variable, read_codebook
-from crmo_analysis.study.describe import in_sentence, interval_text, percent_text, proportion
-from crmo_analysis.study.expressions import Everyone, in_words
+from crmo_analysis.models import p_text
+from crmo_analysis.patients import disclosure
+from crmo_analysis.recompute import Audited
+from crmo_analysis.study import Codebook, Variable, describe, expressions, read_codebook
 
 
 def characteristics(table: pd.DataFrame, codebook: Codebook, smallest: int = 0) -> pd.DataFrame:
@@ -39,9 +37,9 @@ def characteristics(table: pd.DataFrame, codebook: Codebook, smallest: int = 0) 
             counted = {f": {category.replace('_', ' ')}": values == category for category in variable.categories}
         counts = [int(holds.sum()) for holds in counted.values()]
         parts = [*counts, n - sum(counts)]  # of a boolean: yes and no
-        for suffix, x, is_hidden in zip(counted, counts, hidden(parts, smallest), strict=False):
+        for suffix, x, is_hidden in zip(counted, counts, disclosure.hidden(parts, smallest), strict=False):
             text = f"fewer than {smallest}, or with such a count" if is_hidden else f"{x}/{n}"
-            text += f" ({percent_text(Fraction(x, n))} %)" if n and not is_hidden else ""
+            text += f" ({describe.percent_text(Fraction(x, n))} %)" if n and not is_hidden else ""
             rows.append([variable.label + suffix, "x/n (%)", text, n, lacking])
         if variable.is_numeric and n:
             ends = "" if smallest else f" [{values.min():g} to {values.max():g}]"
@@ -74,7 +72,7 @@ def significant(frame: pd.DataFrame, columns: Sequence[str], digits: int = 4) ->
 def axis_label(variable: Variable) -> str:
     """Write a label with its unit, unless it says it already."""
     known = not variable.unit or variable.unit.lower() in variable.label.lower()
-    return in_sentence(variable.label) if known else f"{in_sentence(variable.label)}, {variable.unit}"
+    return describe.in_sentence(variable.label) if known else f"{describe.in_sentence(variable.label)}, {variable.unit}"
 
 
 def proportions(audited: Sequence[Audited], claim_ids: Sequence[str]) -> pd.DataFrame:
@@ -104,9 +102,9 @@ def proportions(audited: Sequence[Audited], claim_ids: Sequence[str]) -> pd.Data
         claim, x, n = by_id[claim_id].claim, by_id[claim_id].x, by_id[claim_id].n
         if claim.statistic != "count" or x is None or not n or x > n:
             raise ValueError(f"{claim_id} is no count of a group whose size is printed")
-        p = proportion(x, n)
+        p = describe.proportion(x, n)
         ends = [p.exact_low, p.exact_high, p.wilson_low, p.wilson_high]
-        named = (in_words(claim.patients, codebook), in_words(claim.group, codebook))
+        named = (expressions.in_words(claim.patients, codebook), expressions.in_words(claim.group, codebook))
         rows.append([*named, x, n, round(p.estimate, 6), *ends, by_id[claim_id].verdict, claim_id])
     columns = ["label", "group", "x", "n", "share", "exact_low", "exact_high", "wilson_low", "wilson_high"]
     return pd.DataFrame(rows, columns=[*columns, "verdict", "claim_id"])
@@ -117,7 +115,7 @@ def shares(rows: Sequence[tuple[str, str, int, int]]) -> pd.DataFrame:
     columns = ["section", "label", "x", "n", "share", "exact_low", "exact_high", "wilson_low", "wilson_high"]
     found = []
     for section, name, x, n in rows:
-        p = proportion(x, n)
+        p = describe.proportion(x, n)
         found.append(
             [section, name, x, n, round(p.estimate, 6), p.exact_low, p.exact_high, p.wilson_low, p.wilson_high]
         )
@@ -147,7 +145,12 @@ def description(audited: Sequence[Audited]) -> pd.DataFrame:
     for a in audited:
         claim = a.claim
         key = (claim.patients, claim.group)
-        fits = claim.statistic == "count" and claim.about == "own" and claim.patients != Everyone() and key not in seen
+        fits = (
+            claim.statistic == "count"
+            and claim.about == "own"
+            and claim.patients != expressions.Everyone()
+            and key not in seen
+        )
         if fits and a.x is not None and a.n and a.x <= a.n:
             seen.add(key)
             chosen.append(claim.claim_id)
@@ -163,10 +166,10 @@ def description(audited: Sequence[Audited]) -> pd.DataFrame:
         "characteristic": frame["label"],
         "among": frame["group"],
         "x/n": [f"{x}/{n}" for x, n in zip(frame["x"], frame["n"], strict=True)],
-        "recomputed %": [percent_text(Fraction(x, n)) for x, n in zip(frame["x"], frame["n"], strict=True)],
+        "recomputed %": [describe.percent_text(Fraction(x, n)) for x, n in zip(frame["x"], frame["n"], strict=True)],
         "printed %": [printed.get(key, "") for key in keys],
-        "95 % exact": [interval_text(*ends) for ends in zip(frame["exact_low"], frame["exact_high"], strict=True)],
-        "95 % Wilson": [interval_text(*ends) for ends in zip(frame["wilson_low"], frame["wilson_high"], strict=True)],
+        "95 % exact": [describe.interval_text(*ends) for ends in zip(frame["exact_low"], frame["exact_high"], strict=True)],
+        "95 % Wilson": [describe.interval_text(*ends) for ends in zip(frame["wilson_low"], frame["wilson_high"], strict=True)],
         "verdict": frame["verdict"],
     })  # fmt: skip
 
@@ -184,7 +187,7 @@ def values(audited: Sequence[Audited]) -> pd.DataFrame:
         ):
             head = {
                 "variable": codebook[claim.of].label,
-                "among": in_words(claim.group, codebook),
+                "among": expressions.in_words(claim.group, codebook),
                 "unit": codebook[claim.of].unit,
             }
             row = rows.setdefault((claim.of, claim.among), head)

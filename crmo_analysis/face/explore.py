@@ -5,11 +5,8 @@ import html
 import ipywidgets as widgets
 
 from crmo_analysis.files import CrmoError, study_names
-from crmo_analysis.joint import words
-from crmo_analysis.joint.bounds import find_bounds, parse_question
-from crmo_analysis.joint.fitting import fit
-from crmo_analysis.study.claims import read_study
-from crmo_analysis.study.codebook import read_codebook
+from crmo_analysis.joint import find_bounds, fit, parse_question, words
+from crmo_analysis.study import read_codebook, read_study
 
 STATISTICS = ("count", "percent", "median", "mean", "min", "max", "sum")
 WRONG = (CrmoError, ValueError)

@@ -15,12 +15,9 @@ from crmo_analysis import files
 from crmo_analysis.display import canvas
 from crmo_analysis.files import InputError, UnfitError, study_names
 from crmo_analysis.joint import ledger as ledgers
-from crmo_analysis.patients import disclosure
-from crmo_analysis.patients.cohort import read_cohort, require_sound, thin
-from crmo_analysis.patients.responses import FILE, read_responses
-from crmo_analysis.recompute.verdicts import Audited
-from crmo_analysis.study.claims import Study, read_study
-from crmo_analysis.study.codebook import Codebook
+from crmo_analysis.patients import disclosure, read_cohort, require_sound, responses, thin
+from crmo_analysis.recompute import Audited
+from crmo_analysis.study import Codebook, Study, read_study
 
 SCREEN_DPI = 130  # larger than on paper, so that 7 pt can be read on a screen
 _FOLDER = re.compile(r"\w[\w-]{0,100}", re.ASCII)
@@ -258,7 +255,7 @@ def _reason(table: pd.DataFrame, outcome: str, name: str, adjustment: Sequence[s
     return alone or disclosure.too_few(table, [outcome, name, *adjustment], few)
 
 
-def responses(run: Run, path: str = "") -> tuple[pd.DataFrame, str]:
+def load_responses(run: Run, path: str = "") -> tuple[pd.DataFrame, str]:
     """Load the table of responses of series, the project's unless a path is given, and return what it is as well.
 
     Raises
@@ -269,7 +266,7 @@ def responses(run: Run, path: str = "") -> tuple[pd.DataFrame, str]:
         If an own table would leave its figures among the project's.
     """
     _require_own_folder(run, path)
-    table = read_responses(path or FILE)
+    table = responses.read_responses(path or responses.FILE)
     whose = "your table" if path else "read from abstracts and summaries, as the column source says"
     patients = table.groupby("overlap_group")["n_treated"].max().sum()
     groups = table["overlap_group"].nunique()

@@ -18,10 +18,7 @@ from crmo_analysis.joint.model import Tables, solve
 from crmo_analysis.joint.patterns import Axis
 from crmo_analysis.joint.reconstruction import Solved, broken, near, plans_of, read_off, write_out
 from crmo_analysis.joint.statements import TOTALS, Plan, Quantity, divide, reported, where_known
-from crmo_analysis.study.codebook import Codebook
-from crmo_analysis.study.entailment import conjunction
-from crmo_analysis.study.expressions import Expression, parse
-from crmo_analysis.study.reproduction import value_of
+from crmo_analysis.study import Codebook, entailment, expressions, reproduction
 
 ASKED = ("count", "percent", "mean", "median", "min", "max", "sum")
 _CALL = re.compile(r"\s*(?P<name>[a-z]+)\s*\((?P<inner>.*)\)\s*", re.DOTALL)
@@ -90,11 +87,11 @@ def parse_question(text: str, codebook: Codebook) -> tuple[Quantity, ...]:
 
 def _quantity(name: str, inner: str, codebook: Codebook) -> Quantity:
     of, *among = re.split(r"\bamong\b|,", inner, maxsplit=1)
-    of, group = of.strip(), parse(among[0] if among else "", codebook)
+    of, group = of.strip(), expressions.parse(among[0] if among else "", codebook)
     if name in ("count", "percent"):
-        return Quantity(name, of, parse(of or "(", codebook), group)
+        return Quantity(name, of, expressions.parse(of or "(", codebook), group)
     if of not in codebook:
-        parse(of or "(", codebook)
+        expressions.parse(of or "(", codebook)
         raise InputError(f"'{of}' is not one variable; a {name} is of one variable")
     if not codebook[of].is_numeric or codebook[of].level != "patient":
         raise InputError(f"{of} is of type {codebook[of].type} and has no {name} over patients")
@@ -169,13 +166,15 @@ def _near_by(fitted: Fit, quantities: Sequence[Quantity]) -> Fit:
     return replace(fitted, kept=kept, given_up=given_up)
 
 
-def _narrowed(fitted: Fit, quantity: Quantity, known: Mapping[str, Expression], deadline: float) -> Quantity:
+def _narrowed(
+    fitted: Fit, quantity: Quantity, known: Mapping[str, expressions.Expression], deadline: float
+) -> Quantity:
     """Ask only about patients of whom the study reports, and about values that somebody can have."""
     group = where_known(quantity.group, known)
     if quantity.patients is not None:
         return replace(quantity, group=group, patients=where_known(quantity.patients, known))
     if quantity.of in known:
-        group = conjunction(group, known[quantity.of])
+        group = entailment.conjunction(group, known[quantity.of])
     quantity = replace(quantity, group=group)
     if quantity.statistic in TOTALS:
         return quantity
@@ -223,7 +222,7 @@ def _any(plan: Plan, n: int, deadline: float, fine: bool = True) -> Solved | Non
 
 def _value(quantities: Sequence[Quantity], table: pd.DataFrame) -> Fraction | None:
     """Return what a table gives for a question."""
-    values = [value_of(quantity, table) for quantity in quantities]
+    values = [reproduction.value_of(quantity, table) for quantity in quantities]
     return None if None in values else values[0] - sum(values[1:])
 
 

@@ -17,12 +17,8 @@ from crmo_analysis.joint.bounds import extreme
 from crmo_analysis.joint.fitting import allows, exact_number, number_of_patients, of_everyone, soft_tables
 from crmo_analysis.joint.model import Tables, is_possible, solve
 from crmo_analysis.joint.statements import Quantity, Statement, divide, names_in, statements
-from crmo_analysis.recompute.quantities import View
-from crmo_analysis.recompute.verdicts import Audited, Readings
-from crmo_analysis.study.claims import Study
-from crmo_analysis.study.codebook import Codebook
-from crmo_analysis.study.expressions import in_words, parse, variables
-from crmo_analysis.study.rounding import decimal_text
+from crmo_analysis.recompute import Audited, Readings, View
+from crmo_analysis.study import Codebook, Study, expressions, rounding
 
 MORE_PATIENTS = 10  # times those printed, where their number is given up
 
@@ -296,9 +292,13 @@ def _printed_number(statement: Statement) -> Fraction:
 
 def _named(statement: Statement, view: View) -> str:
     claim = statement.claims[0]
-    among = f" among “{in_words(parse(claim.among, view.codebook), view.codebook)}”" if claim.among else ""
+    among = (
+        f" among “{expressions.in_words(expressions.parse(claim.among, view.codebook), view.codebook)}”"
+        if claim.among
+        else ""
+    )
     if claim.patients is not None:
-        return f"“{in_words(claim.patients, view.codebook)}”{among}"
+        return f"“{expressions.in_words(claim.patients, view.codebook)}”{among}"
     kind = {"min": "smallest ", "max": "largest ", "value": ""}.get(claim.statistic, f"{claim.statistic} ")
     return f"{kind}“{view.codebook[claim.of].label}”{among}"
 
@@ -320,8 +320,12 @@ def _left(odd: Statement, others: Sequence[Statement], view: View, deadline: flo
     if printed is None or low <= printed <= high:
         return ""
     if low == high:
-        return f"leave exactly {decimal_text(low)}{unit}"
-    return f"need at least {decimal_text(low)}{unit}" if printed < low else f"leave at most {decimal_text(high)}{unit}"
+        return f"leave exactly {rounding.decimal_text(low)}{unit}"
+    return (
+        f"need at least {rounding.decimal_text(low)}{unit}"
+        if printed < low
+        else f"leave at most {rounding.decimal_text(high)}{unit}"
+    )
 
 
 def _number(members: Sequence[Statement], view: View) -> int | tuple[int, int]:
@@ -346,9 +350,9 @@ def _reasons(members: Sequence[Statement], view: View, deadline: float) -> list[
         return all(is_possible(table, deadline) for table in tables)
 
     names = frozenset().union(*(plan.part.names for plan in divide(stated, view)))
-    needed = [rule for rule in view.study.rules if variables(rule[0]) & names]
+    needed = [rule for rule in view.study.rules if expressions.variables(rule[0]) & names]
     # Rules about what the members do not mention go first, so that the shortest way from one to the other is left.
-    for rule in sorted(needed, key=lambda rule: -len(variables(rule[0]) - named)):
+    for rule in sorted(needed, key=lambda rule: -len(expressions.variables(rule[0]) - named)):
         if not stands([r for r in needed if r is not rule]):
             needed.remove(rule)
     return list(dict.fromkeys(why for _, why in needed))

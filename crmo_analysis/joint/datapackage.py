@@ -13,8 +13,7 @@ from crmo_analysis.joint.bounds import Bounds
 from crmo_analysis.joint.fitting import Fit, fit
 from crmo_analysis.joint.reconstruction import reconstruct
 from crmo_analysis.joint.simulation import needs_simulation, simulate
-from crmo_analysis.study.claims import read_study
-from crmo_analysis.study.codebook import Codebook, read_codebook
+from crmo_analysis.study import Codebook, read_codebook, read_study
 
 TYPES = {"boolean": "boolean", "integer": "integer", "decimal": "number", "category": "string", "date": "date"}
 NOT_A_SAMPLE = "Tables that fit are not a random sample of anything; nothing here was observed in a patient."

@@ -9,11 +9,8 @@ from ortools.sat.python import cp_model
 from crmo_analysis.files import InputError, UnfinishedError
 from crmo_analysis.joint.model import Tables, solve
 from crmo_analysis.joint.statements import Plan, Statement, divide, statements
-from crmo_analysis.recompute.quantities import View
-from crmo_analysis.recompute.verdicts import Readings
-from crmo_analysis.study.claims import Claim, Study
-from crmo_analysis.study.codebook import Codebook
-from crmo_analysis.study.expressions import Everyone
+from crmo_analysis.recompute import Readings, View
+from crmo_analysis.study import Claim, Codebook, Study, expressions
 
 OTHER_CHOICES = 20  # so many other choices of what is given up are gone through
 
@@ -101,7 +98,7 @@ def number_of_patients(view: View) -> int:
     """
     count = view.everyone if view is not None else None
     printed = count.printed if count else ()
-    numbers = [number for claim, number in printed if claim.patients == Everyone() == claim.group]
+    numbers = [number for claim, number in printed if claim.patients == expressions.Everyone() == claim.group]
     if not numbers or max(numbers) < 1:
         study = "the study" if view is None else view.study.study
         raise InputError(
@@ -114,7 +111,7 @@ def number_of_patients(view: View) -> int:
 def of_everyone(statement: Statement) -> bool:
     """Say whether a statement is about the number of patients, and nothing else."""
     claim = statement.claims[0]
-    return claim.statistic == "count" and claim.patients == Everyone() == claim.group
+    return claim.statistic == "count" and claim.patients == expressions.Everyone() == claim.group
 
 
 def exact_number(statement: Statement) -> int | None:

@@ -7,9 +7,8 @@ import pandas as pd
 from crmo_analysis import files
 from crmo_analysis.files import csv_text
 from crmo_analysis.joint.conflicts import find_conflicts, with_conflicts
-from crmo_analysis.recompute.verdicts import VERDICTS, Audited, audit_study
-from crmo_analysis.study.claims import Study, read_study
-from crmo_analysis.study.expressions import Everyone
+from crmo_analysis.recompute import VERDICTS, Audited, audit_study
+from crmo_analysis.study import Study, expressions, read_study
 
 SCOREBOARD_START, SCOREBOARD_END = ("<!-- scoreboard: written by `make reproduce` -->", "<!-- end of scoreboard -->")
 
@@ -38,7 +37,7 @@ def audit_all(names: Sequence[str] = ()) -> tuple[Audited, ...]:
 def audit_jointly(study: Study) -> tuple[Audited, ...]:
     """Audit a study, and let what only its joint model shows count as conflicts too."""
     audited = audit_study(study)
-    if not any(a.claim.about == "own" and a.claim.patients == Everyone() for a in audited):
+    if not any(a.claim.about == "own" and a.claim.patients == expressions.Everyone() for a in audited):
         return audited  # without a number of patients there is no table
     return with_conflicts(audited, find_conflicts(study, other_readings=False))
 

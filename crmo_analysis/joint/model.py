@@ -17,10 +17,7 @@ from ortools.sat.python import cp_model
 from crmo_analysis.files import UnfinishedError
 from crmo_analysis.joint.patterns import codes, shared
 from crmo_analysis.joint.statements import UNLIMITED, Plan, Quantity, Statement, window
-from crmo_analysis.study.claims import Claim
-from crmo_analysis.study.entailment import conjunction
-from crmo_analysis.study.expressions import Everyone, Expression, Is, variables
-from crmo_analysis.study.rounding import interval, share_limits
+from crmo_analysis.study import Claim, entailment, expressions, rounding
 
 
 class Tables:
@@ -67,18 +64,18 @@ class Tables:
 
     # ---- numbers of a table -----------------------------------------------------------------------
 
-    def _size(self, tree: Expression):
+    def _size(self, tree: expressions.Expression):
         """Return how many patients are in an expression."""
-        if isinstance(tree, Everyone):
+        if isinstance(tree, expressions.Everyone):
             return self.n
-        bag = self.part.bag_of(variables(tree))
+        bag = self.part.bag_of(expressions.variables(tree))
         size = self._number(self.most)
         self.model.add(sum(self.counts[bag][i] for i in np.flatnonzero(self.part.mask(tree, bag))) == size)
         return size
 
-    def _below(self, name: str, group: Expression) -> list:
+    def _below(self, name: str, group: expressions.Expression) -> list:
         """Return, for each cell of a variable, how many patients of a group lie in it or below."""
-        bag = self.part.bag_of({name} | variables(group))
+        bag = self.part.bag_of({name} | expressions.variables(group))
         inside, cell = self.part.mask(group, bag), self.part.bags[bag].place(name)
         reached = [self._number(self.most) for _ in range(len(self.part.axes[name]))]
         for place, size in enumerate(reached):
@@ -86,7 +83,7 @@ class Tables:
             self.model.add(size == here + (reached[place - 1] if place else 0))
         return reached
 
-    def between(self, name: str, group: Expression, low: int, high: int):
+    def between(self, name: str, group: expressions.Expression, low: int, high: int):
         """Return how many patients of a group have a value from low to high, both ends of cells."""
         axis, below = self.part.axes[name], self.below(name, group)
         first, end = np.searchsorted(axis.lows, low), np.searchsorted(axis.highs, high, side="right")
@@ -126,11 +123,11 @@ class Tables:
         """Return the sum of a variable over a group, in steps."""
         if quantity.of in self.plan.counted:
             members = self.plan.counted[quantity.of]
-            return sum(self.size(conjunction(Is(member), quantity.group)) for member in members)
+            return sum(self.size(entailment.conjunction(expressions.Is(member), quantity.group)) for member in members)
         bag, sums = self.sums(quantity.of)
         return sum(sums[i] for i in np.flatnonzero(self.part.mask(quantity.group, bag)))
 
-    def reached(self, name: str, group: Expression, times: int, of_size: int, more: int) -> list:
+    def reached(self, name: str, group: expressions.Expression, times: int, of_size: int, more: int) -> list:
         """Say for each cell whether `times` the patients in it or below are `of_size` times all of them and `more`."""
         size, literals = self.size(group), []
         for below in self.below(name, group):
@@ -140,7 +137,7 @@ class Tables:
             literals.append(literal)
         return literals
 
-    def middle(self, name: str, group: Expression) -> tuple[list, list]:
+    def middle(self, name: str, group: expressions.Expression) -> tuple[list, list]:
         """Say for each cell whether the lower, and the upper, of the two middle values is in it or below."""
         return self.reached(name, group, 2, 1, 0), self.reached(name, group, 2, 1, 1)
 
@@ -167,7 +164,10 @@ class Tables:
                 case "rank":
                     for rival in statement.rivals:
                         self.demand(
-                            self.size(conjunction(claim.patients, claim.group)) - self.size(rival), 0, None, kept
+                            self.size(entailment.conjunction(claim.patients, claim.group)) - self.size(rival),
+                            0,
+                            None,
+                            kept,
                         )
                 case "count" | "percent" | "fraction":
                     _require_share(self, claim, kept)
@@ -181,7 +181,7 @@ class Tables:
 
 def _require_share(tables: Tables, claim: Claim, kept) -> None:
     counted, group, number = (
-        tables.size(conjunction(claim.patients, claim.group)),
+        tables.size(entailment.conjunction(claim.patients, claim.group)),
         tables.size(claim.group),
         claim.number,
     )
@@ -194,7 +194,7 @@ def _require_share(tables: Tables, claim: Claim, kept) -> None:
     else:
         tables.demand(group, 1, None, kept)
         times = 100 if claim.statistic == "percent" else 1
-        low, high, is_open = share_limits(number, claim.statistic)
+        low, high, is_open = rounding.share_limits(number, claim.statistic)
     ends = {
         "=": (low, high),
         "~": (low, high),
@@ -223,7 +223,7 @@ def _require_total(tables: Tables, claim: Claim, kept) -> None:
         exact = claim.number.value / step
         _demand_ratio(tables, total, 1, exact, exact, False, kept)
     else:
-        low, high = (end / step for end in interval(claim.number))
+        low, high = (end / step for end in rounding.interval(claim.number))
         _demand_ratio(tables, total, size, low, high, True, kept)
         tables.demand(size, 1, None, kept)
 
@@ -248,13 +248,13 @@ def _require_median(tables: Tables, claim: Claim, kept) -> None:
     tables.demand(size, 1, None, kept)
     below = tables.between(claim.of, claim.group, -UNLIMITED, low - 1)
     above = size - below - tables.between(claim.of, claim.group, low, high)
-    odd = isinstance(claim.group, Everyone) and tables.n.proto.domain[0] == tables.n.proto.domain[1]
+    odd = isinstance(claim.group, expressions.Everyone) and tables.n.proto.domain[0] == tables.n.proto.domain[1]
     if not tables.split or (odd and tables.most % 2):
         tables.demand(size - 2 * below, 1, None, kept)
         tables.demand(size - 2 * above, 1, None, kept)
         return
     # The two middle values may stand anywhere as long as they meet where the median is printed from.
-    first, last = (end / step for end in interval(claim.number))
+    first, last = (end / step for end in rounding.interval(claim.number))
     known = tables.medians.setdefault((claim.of, claim.group), [])
     for other_first, other_last, other in known:  # one median is not two, though cells may leave room for both
         if last <= other_first or other_last <= first:

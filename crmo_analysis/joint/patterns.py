@@ -15,8 +15,7 @@ from itertools import pairwise
 import numpy as np
 
 from crmo_analysis.files import InputError, TooLargeError
-from crmo_analysis.study.codebook import Codebook, Variable
-from crmo_analysis.study.expressions import Expression, evaluate, variables
+from crmo_analysis.study import Codebook, Variable, expressions
 
 MAXIMUM_PATTERNS = 100_000
 
@@ -128,7 +127,7 @@ class Part:
         names = set(names)
         return min((b for b, bag in enumerate(self.bags) if names <= set(bag.names)), key=lambda b: self.bags[b].size)
 
-    def mask(self, tree: Expression, bag: int) -> np.ndarray:
+    def mask(self, tree: expressions.Expression, bag: int) -> np.ndarray:
         """Say of each pattern of a bag whether its patients are in an expression."""
         return _evaluate(tree, self.bags[bag].names, self.bags[bag].places, self.axes)
 
@@ -148,13 +147,18 @@ class Part:
         return lows, highs
 
 
-def _evaluate(tree: Expression, names: Sequence[str], places: np.ndarray, axes: Mapping[str, Axis]) -> np.ndarray:
+def _evaluate(
+    tree: expressions.Expression, names: Sequence[str], places: np.ndarray, axes: Mapping[str, Axis]
+) -> np.ndarray:
     columns = {name: axes[name].values[place] for name, place in zip(names, places, strict=True)}
-    return evaluate(tree, columns, np.ones(places.shape[1], dtype=bool))
+    return expressions.evaluate(tree, columns, np.ones(places.shape[1], dtype=bool))
 
 
 def make_part(
-    scopes: Iterable[frozenset[str]], axes: Mapping[str, Axis], rules: Sequence[Expression], codebook: Codebook
+    scopes: Iterable[frozenset[str]],
+    axes: Mapping[str, Axis],
+    rules: Sequence[expressions.Expression],
+    codebook: Codebook,
 ) -> Part:
     """List the patterns of variables that are tied to each other.
 
@@ -174,7 +178,7 @@ def make_part(
     TooLargeError
         If too many variables are mentioned together.
     """
-    conditions = [(variables(rule), rule) for rule in rules if variables(rule) <= axes.keys()]
+    conditions = [(expressions.variables(rule), rule) for rule in rules if expressions.variables(rule) <= axes.keys()]
     ties = [codebook[name] for name in sorted(axes) if {codebook[name].start, codebook[name].end} <= axes.keys()]
     counts = {name: members for name in sorted(axes) for members in [counted_by(name, axes, codebook)] if members}
     together = [frozenset([name, *members]) for name, members in counts.items()]

@@ -16,9 +16,7 @@ from crmo_analysis.joint.fitting import Fit, of_everyone
 from crmo_analysis.joint.model import Tables, is_possible, solve
 from crmo_analysis.joint.patterns import Bag, Part, codes, shared
 from crmo_analysis.joint.statements import ENDS, TOTALS, Plan, divide, reported, window
-from crmo_analysis.study.codebook import Codebook, Variable
-from crmo_analysis.study.expressions import variables
-from crmo_analysis.study.reproduction import agrees, members
+from crmo_analysis.study import Codebook, Variable, expressions, reproduction
 
 CANDIDATES = 3  # tables made for each one that is chosen, where tables are to be unlike each other
 EFFORT = 2.0  # the solver's own unit of work, so that the same table is found on a slower machine
@@ -92,12 +90,12 @@ def broken(fitted: Fit, table: pd.DataFrame) -> list[str]:
         claim.claim_id
         for statement in fitted.kept
         for claim in statement.claims
-        if not agrees(claim, table, statement.rivals)
+        if not reproduction.agrees(claim, table, statement.rivals)
     ]
     rules = [
         why
         for rule, why in fitted.view.study.rules
-        if variables(rule) <= set(table) and not members(rule, table).fillna(True).all()
+        if expressions.variables(rule) <= set(table) and not reproduction.members(rule, table).fillna(True).all()
     ]
     return claims + rules + [time for time in _times(fitted, table) if not times_agree(fitted, table, time)]
 
@@ -178,7 +176,7 @@ def _out_of_range(plan: Plan, place: int) -> np.ndarray:
     part, bag = plan.part, plan.part.bags[place]
     found = np.zeros(bag.size, dtype=bool)
     for claim in (claim for statement in plan.statements for claim in statement.claims):
-        if claim.statistic in ENDS and {claim.of, *variables(claim.group)} <= set(bag.names):
+        if claim.statistic in ENDS and {claim.of, *expressions.variables(claim.group)} <= set(bag.names):
             axis, cell = part.axes[claim.of], bag.place(claim.of)
             low, high = window(claim, axis.variable.step)
             below = (axis.highs < low)[cell] & (claim.statistic != "max")
@@ -207,7 +205,7 @@ def write_out(fitted: Fit, solved: Sequence[Solved], rng: np.random.Generator) -
     table = table[[name for name in codebook if name in table]]
     for name, group in reported(fitted.view).items():
         if name in table:
-            table[name] = table[name].mask(~members(group, table).fillna(False).astype(bool))
+            table[name] = table[name].mask(~reproduction.members(group, table).fillna(False).astype(bool))
     table.insert(0, "patient", range(1, n + 1))
     table["reconstructed"] = pd.Series(True, index=table.index, dtype="boolean")
     return table
@@ -406,7 +404,7 @@ def _shown(plan: Plan, place: int, known: dict) -> list[tuple]:
     part, bag = plan.part, plan.part.bags[place]
     cells = bag.places.T.tolist()
     for column, name in enumerate(bag.names):
-        if name in known and variables(known[name]) <= set(bag.names):
+        if name in known and expressions.variables(known[name]) <= set(bag.names):
             for row in np.flatnonzero(~part.mask(known[name], place)):
                 cells[row][column] = -1
     return [tuple(row) for row in cells]

@@ -13,9 +13,7 @@ from scipy import stats
 
 from crmo_analysis.files import InputError, NoTableError
 from crmo_analysis.joint.fitting import Fit
-from crmo_analysis.study.claims import Claim
-from crmo_analysis.study.codebook import Codebook
-from crmo_analysis.study.expressions import Is
+from crmo_analysis.study import Claim, Codebook, expressions
 
 
 @dataclass(frozen=True)
@@ -86,7 +84,11 @@ def simulate(fitted: Fit, seed: int = 0, assumptions: Assumptions | None = None)
     _check(assumed)
     [claim, *_] = [claim for claim in fitted.left_out if claim.statistic == "p_value"]
     pair = [name.strip() for name in claim.of.split(",")]
-    common = [c.patients.variable for c in fitted.view.claims if c.statistic == "rank" and isinstance(c.patients, Is)]
+    common = [
+        c.patients.variable
+        for c in fitted.view.claims
+        if c.statistic == "rank" and isinstance(c.patients, expressions.Is)
+    ]
     rng = np.random.default_rng(seed)
     for _ in range(assumed.attempts):
         table = _draw(pair, common, fitted.n, fitted.view.codebook, assumed, rng)

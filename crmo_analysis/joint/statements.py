@@ -8,13 +8,8 @@ from functools import reduce
 
 from crmo_analysis.files import TooLargeError
 from crmo_analysis.joint.patterns import Axis, Part, counted_by, make_axis, make_part
-from crmo_analysis.recompute.consistency import rivals
-from crmo_analysis.recompute.quantities import View
-from crmo_analysis.study.claims import Claim
-from crmo_analysis.study.codebook import Codebook, Variable
-from crmo_analysis.study.entailment import conjunction
-from crmo_analysis.study.expressions import And, Compare, Everyone, Expression, Is, Not, Or, variables
-from crmo_analysis.study.rounding import interval
+from crmo_analysis.recompute import View, rivals
+from crmo_analysis.study import Claim, Codebook, Variable, entailment, expressions, rounding
 
 SHARES = ("count", "percent", "fraction", "rank")
 ENDS = ("min", "max", "value")
@@ -30,14 +25,14 @@ class Quantity:
 
     statistic: str
     of: str
-    patients: Expression | None
-    group: Expression
+    patients: expressions.Expression | None
+    group: expressions.Expression
     within: tuple[int, int] = (-UNLIMITED, UNLIMITED)  # steps between which every value is told apart
 
     @property
-    def counted(self) -> Expression:
+    def counted(self) -> expressions.Expression:
         """The patients that a share counts."""
-        return conjunction(self.patients, self.group)
+        return entailment.conjunction(self.patients, self.group)
 
 
 @dataclass(frozen=True)
@@ -45,7 +40,7 @@ class Statement:
     """One or more claims that say the same of the patients, so that they can only be given up together."""
 
     claims: tuple[Claim, ...]
-    rivals: tuple[Expression, ...] = ()
+    rivals: tuple[expressions.Expression, ...] = ()
 
     @property
     def claim_ids(self) -> tuple[str, ...]:
@@ -82,40 +77,44 @@ def statements(view: View) -> tuple[list[Statement], list[Claim]]:
     return made, left_out
 
 
-def reported(view: View) -> dict[str, Expression]:
+def reported(view: View) -> dict[str, expressions.Expression]:
     """Return, for each variable that a study reports for some of its patients only, for whom it does."""
-    found: dict[str, list[Expression]] = {}
+    found: dict[str, list[expressions.Expression]] = {}
     for claim in view.claims:
-        of = variables(claim.patients) if claim.patients is not None else {claim.of} & view.codebook.keys()
-        for name in of - variables(claim.group):
+        of = expressions.variables(claim.patients) if claim.patients is not None else {claim.of} & view.codebook.keys()
+        for name in of - expressions.variables(claim.group):
             found.setdefault(name, []).append(claim.group)
-    groups = {name: list(dict.fromkeys(trees)) for name, trees in found.items() if Everyone() not in trees}
-    given = {name: reduce(Or, trees) for name, trees in groups.items()}
+    groups = {name: list(dict.fromkeys(trees)) for name, trees in found.items() if expressions.Everyone() not in trees}
+    given = {name: reduce(expressions.Or, trees) for name, trees in groups.items()}
     return {name: _told_of(name, given, frozenset()) for name in given}
 
 
-def _told_of(name: str, given: Mapping[str, Expression], above: frozenset[str]) -> Expression:
+def _told_of(name: str, given: Mapping[str, expressions.Expression], above: frozenset[str]) -> expressions.Expression:
     """Return for whom a variable is known, where it is also known of some only who is meant."""
     above |= {name}
-    known = {other: _told_of(other, given, above) for other in variables(given[name]) & (given.keys() - above)}
+    known = {
+        other: _told_of(other, given, above) for other in expressions.variables(given[name]) & (given.keys() - above)
+    }
     return where_known(given[name], known)
 
 
-def where_known(tree: Expression, known: Mapping[str, Expression]) -> Expression:
+def where_known(tree: expressions.Expression, known: Mapping[str, expressions.Expression]) -> expressions.Expression:
     """Return the patients of whom an expression can be said to hold, where variables are known of some only."""
     return _said(tree, known, True)
 
 
-def _said(tree: Expression, known: Mapping[str, Expression], holds: bool) -> Expression:
+def _said(
+    tree: expressions.Expression, known: Mapping[str, expressions.Expression], holds: bool
+) -> expressions.Expression:
     match tree:
-        case Not(inner):
+        case expressions.Not(inner):
             return _said(inner, known, not holds)
-        case And(left, right) | Or(left, right):
-            both = isinstance(tree, And) == holds
-            return (And if both else Or)(_said(left, known, holds), _said(right, known, holds))
-    said = tree if holds else Not(tree)
-    outside = [known[name] for name in variables(tree) if name in known]
-    return conjunction(said, *outside)
+        case expressions.And(left, right) | expressions.Or(left, right):
+            both = isinstance(tree, expressions.And) == holds
+            return (expressions.And if both else expressions.Or)(_said(left, known, holds), _said(right, known, holds))
+    said = tree if holds else expressions.Not(tree)
+    outside = [known[name] for name in expressions.variables(tree) if name in known]
+    return entailment.conjunction(said, *outside)
 
 
 def _says(claim: Claim, view: View) -> tuple:
@@ -123,7 +122,7 @@ def _says(claim: Claim, view: View) -> tuple:
     if claim.statistic not in ("count", "percent"):
         number = claim.number and (claim.number.relation, claim.number.value, claim.number.decimals)
         return claim.statistic, claim.of, claim.group, number
-    if claim.patients == Everyone() == claim.group:
+    if claim.patients == expressions.Everyone() == claim.group:
         return "everyone", claim.number.relation, claim.number.value
     n, _ = view.size(claim)
     if claim.number.relation != "=":
@@ -132,7 +131,7 @@ def _says(claim: Claim, view: View) -> tuple:
     if claim.statistic == "count":
         number = claim.number.value if claim.number.value is not None else n and n - claim.number.fewer
     else:
-        low, high = interval(claim.number)
+        low, high = rounding.interval(claim.number)
         numbers = [k for k in range(n + 1) if low < Fraction(100 * k, n) < high] if n else []
         number = numbers[0] if len(numbers) == 1 else (claim.printed, claim.group)
     return "count", count.patients if count else view.patients(claim), number if number is not None else claim
@@ -140,14 +139,14 @@ def _says(claim: Claim, view: View) -> tuple:
 
 def _names(quantity: Quantity | Claim, codebook: Codebook) -> frozenset[str]:
     of = frozenset([quantity.of]) if quantity.patients is None and quantity.of in codebook else frozenset()
-    patients = variables(quantity.patients) if quantity.patients is not None else frozenset()
-    return of | patients | variables(quantity.group)
+    patients = expressions.variables(quantity.patients) if quantity.patients is not None else frozenset()
+    return of | patients | expressions.variables(quantity.group)
 
 
 def names_in(statement: Statement, codebook: Codebook) -> frozenset[str]:
     """Return the variables that a statement mentions."""
     return frozenset().union(
-        *(_names(claim, codebook) for claim in statement.claims), *map(variables, statement.rivals)
+        *(_names(claim, codebook) for claim in statement.claims), *map(expressions.variables, statement.rivals)
     )
 
 
@@ -206,12 +205,12 @@ def divide(stated: Sequence[Statement], view: View, asked: Sequence[Quantity] = 
             added_up[quantity.of] = added_up.get(quantity.of, frozenset()) | _names(quantity, codebook)
     scopes = {
         item: [scope for quantity in found for scope in _scopes(quantity, codebook, counted)]
-        + [variables(rival) for rival in rivals]
+        + [expressions.variables(rival) for rival in rivals]
         for item, found, rivals in [*((s, s.claims, s.rivals) for s in stated), *((q, (q,), ()) for q in asked)]
     }
     every = [*(scope for found in scopes.values() for scope in found), *added_up.values()]
-    mentioned = _reached(frozenset().union(*every), [variables(rule) for rule in rules])
-    every += [variables(rule) for rule in rules if variables(rule) & mentioned]
+    mentioned = _reached(frozenset().union(*every), [expressions.variables(rule) for rule in rules])
+    every += [expressions.variables(rule) for rule in rules if expressions.variables(rule) & mentioned]
     times = []
     for variable in codebook.values():  # a time and the ages around it are tied where two of the three are mentioned
         around = frozenset([variable.name, variable.start, variable.end])
@@ -265,8 +264,8 @@ def _counted(quantities, codebook: Codebook) -> dict[str, tuple[str, ...]]:
 
 def _scopes(quantity, codebook: Codebook, counted) -> list[frozenset[str]]:
     if quantity.of in counted:
-        return [variables(quantity.group) | {member} for member in counted[quantity.of]]
-    return [_names(quantity, codebook), variables(quantity.group)]
+        return [expressions.variables(quantity.group) | {member} for member in counted[quantity.of]]
+    return [_names(quantity, codebook), expressions.variables(quantity.group)]
 
 
 def _connect(scopes: Iterable[frozenset[str]]) -> list[frozenset[str]]:
@@ -309,18 +308,18 @@ def _axes(quantities, rivals, view: View, names: frozenset[str], fine: bool | No
     return {name: make_axis(codebook[name], starts[name], every.get(name)) for name in names}
 
 
-def _compared(tree: Expression) -> list[tuple[str, str, Fraction]]:
+def _compared(tree: expressions.Expression) -> list[tuple[str, str, Fraction]]:
     match tree:
-        case Compare(name, sign, Fraction() as value):
+        case expressions.Compare(name, sign, Fraction() as value):
             return [(name, sign, value)]
-        case Compare() | Is() | Everyone():
+        case expressions.Compare() | expressions.Is() | expressions.Everyone():
             return []
     return [found for side in vars(tree).values() for found in _compared(side)]
 
 
 def window(claim: Claim, step: Fraction) -> tuple[int, int]:
     """Return the first and the last value, in steps, that can be printed so."""
-    low, high = interval(claim.number)
+    low, high = rounding.interval(claim.number)
     match claim.number.relation:
         case "<=":
             return -UNLIMITED, math.floor(claim.number.value / step)

@@ -10,9 +10,7 @@ import pandas as pd
 from crmo_analysis.joint.bounds import Bounds, find_bounds
 from crmo_analysis.joint.conflicts import Conflicts
 from crmo_analysis.joint.fitting import Fit
-from crmo_analysis.study.claims import Study
-from crmo_analysis.study.expressions import in_words, parse
-from crmo_analysis.study.reproduction import reproduce
+from crmo_analysis.study import Study, expressions, reproduction
 
 
 def conflict_table(found: Conflicts) -> pd.DataFrame:
@@ -45,7 +43,7 @@ def implied(fitted: Fit, pairs: Sequence[str], seconds: float = 60) -> pd.DataFr
         both = find_bounds(fitted, f"count({pair})", seconds, witnesses=False)
         alone = replace(fitted, others=())  # what else could be given up is asked of pairs only
         each = [find_bounds(alone, f"count({text})", seconds, witnesses=False) for text in pair.split("&")]
-        names = [in_words(parse(text, codebook), codebook) for text in pair.split("&")]
+        names = [expressions.in_words(expressions.parse(text, codebook), codebook) for text in pair.split("&")]
         counted = [f"{name} ({_interval(count)})" for name, count in zip(names, each, strict=True)]
         ends = [_plain(end.value) for end in (both.lower, both.upper)]
         most = min(_plain(count.upper.value) for count in each)
@@ -77,7 +75,7 @@ def reproduced(fitted: Fit, table: pd.DataFrame, where: str = "") -> pd.DataFram
     """
     claims = [c for s in (*fitted.kept, *fitted.given_up) for c in s.claims if c.where.startswith(where)]
     order = {claim.claim_id: place for place, claim in enumerate(fitted.view.claims)}
-    frame = reproduce(sorted(claims, key=lambda claim: order[claim.claim_id]), table, fitted.view.codebook)
+    frame = reproduction.reproduce(sorted(claims, key=lambda claim: order[claim.claim_id]), table, fitted.view.codebook)
     frame["kept"] = ["given up" if i in fitted.given_up_ids else "yes" for i in frame["claim_id"]]
     frame = frame.rename(columns={"from_table": "from table"})
     return frame[["where", "of", "among", "statistic", "printed", "from table", "kept"]]

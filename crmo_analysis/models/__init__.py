@@ -1,1 +1,17 @@
-"""models."""
+"""Inference on a table: correlations, regressions, permutation, pooling and planning.
+
+Numbers come in and small frozen results go out; nothing here reads a file, knows a study's claims, or draws.
+"""
+
+import lazy_loader
+
+USES = ("files", "study")
+__getattr__, __dir__, __all__ = lazy_loader.attach(
+    __name__,
+    submodules=["intervals", "planning", "pooling", "severity"],
+    submod_attrs={
+        "association": ["bca_interval", "correlate"],
+        "permutation": ["STATISTICS", "adjust", "maximum_statistic"],
+        "regression": ["MODELS", "p_text", "regress"],
+    },
+)

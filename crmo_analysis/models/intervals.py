@@ -7,7 +7,7 @@ import numpy as np
 from scipy import stats
 from scipy.special import ndtr, ndtri
 
-from crmo_analysis.study.describe import proportion
+from crmo_analysis.study import describe
 
 LEAST_FOR_INTERVAL = 10
 _ELEMENTS = 5_000_000  # resampled counts held at a time
@@ -25,7 +25,7 @@ def newcombe_interval(x: int, n: int, other_x: int, other_n: int, confidence: fl
     ----------
     Newcombe RG. Stat Med 1998;17:873-890, method 10.
     """
-    one, other = proportion(x, n, confidence), proportion(other_x, other_n, confidence)
+    one, other = describe.proportion(x, n, confidence), describe.proportion(other_x, other_n, confidence)
     difference = one.estimate - other.estimate
     down = math.hypot(one.estimate - one.wilson_low, other.wilson_high - other.estimate)
     up = math.hypot(one.wilson_high - one.estimate, other.estimate - other.wilson_low)

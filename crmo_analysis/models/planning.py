@@ -17,7 +17,7 @@ from scipy.stats import nbinom
 
 from crmo_analysis.files import NotEstimableError
 from crmo_analysis.models.regression import regress
-from crmo_analysis.study.describe import smallest_pearson
+from crmo_analysis.study import describe
 
 _VALUES = 2_000_000  # drawn at a time, so that memory stays small
 TESTS = ("spearman", "ordinal", "negative_binomial")
@@ -241,7 +241,9 @@ def power(
         for place, truth in enumerate(truths):
             for n in sizes:
                 found = abs(simulated_correlations(truth, n, cohorts, design, seed, test))
-                critical = smallest_pearson(alpha, n) if test == "spearman" else ndtri(1 - alpha / 2) / math.sqrt(n)
+                critical = (
+                    describe.smallest_pearson(alpha, n) if test == "spearman" else ndtri(1 - alpha / 2) / math.sqrt(n)
+                )
                 count = int((found > critical).sum())
                 rows.append({"test": test, "truth": place, "n": n, **_mean("power", count, cohorts)})
     return pd.DataFrame(rows)
@@ -317,7 +319,7 @@ def power_and_precision(
         truth = population_spearman(correlation, design)
         for n in sizes:
             rho = simulated_correlations(correlation, n, cohorts, design, seed)
-            found = rho[abs(rho) > smallest_pearson(alpha, n)]
+            found = rho[abs(rho) > describe.smallest_pearson(alpha, n)]
             low, high = spearman_interval(rho, n)
             row = {"correlation": correlation, "n": n, "rho": truth, **_mean("power", len(found), cohorts)}
             row |= {"width": (high - low).mean(), "width_error": (high - low).std() / math.sqrt(cohorts)}
@@ -377,7 +379,7 @@ def evidence_of_significance(
     """
     latent = np.linspace(-0.95, 0.95, 39)
     truths = np.array([population_spearman(each, design) for each in latent])
-    least, batches = smallest_pearson(alpha, n), 10
+    least, batches = describe.smallest_pearson(alpha, n), 10
     rho = [simulated_correlations(each, n, cohorts, design, seed + i) for i, each in enumerate(latent)]
     significant = np.array(rho) > least
 
@@ -406,7 +408,7 @@ def conditional_estimate(rho: float, n: int, alpha: float) -> float:
     Zöllner S, Pritchard JK. Am J Hum Genet 2007;80:605-615. Fieller EC, Hartley HO, Pearson ES. Biometrika
     1957;44:470-481 (the variance).
     """
-    least = smallest_pearson(alpha, n)
+    least = describe.smallest_pearson(alpha, n)
     if not least < abs(rho) < 1:
         raise ValueError(f"rho is {rho}, which is not between {least:.3f} and 1: P is not below {alpha} with n = {n}")
     sd = math.sqrt(1.06 / (n - 3))

@@ -28,7 +28,7 @@ from crmo_analysis.models.random_effects import (
     likelihood_ratio,
     typical_variance,
 )
-from crmo_analysis.study.describe import interval_text, percent_text, proportion
+from crmo_analysis.study import describe
 
 INVERSE_VARIANCE = ("reml", "paule_mandel", "dersimonian_laird", "ml")
 METHODS = ("glmm", *INVERSE_VARIANCE, "beta_binomial", "beta_binomial_grid", "exact")
@@ -340,16 +340,18 @@ def disagreement(results: Sequence[PooledProportion], tolerance: float = 0.05) -
         ordered = sorted(results, key=lambda each: (getattr(each, field), each.method, each.interval))
         low, high = (getattr(ordered[end], field) for end in (0, -1))
         apart = max(apart, high - low)
-        ends = [f"{percent_text(getattr(each, field))} % ({_name(each)})" for each in (ordered[0], ordered[-1])]
+        ends = [
+            f"{describe.percent_text(getattr(each, field))} % ({_name(each)})" for each in (ordered[0], ordered[-1])
+        ]
         parts.append(f"{words} from {ends[0]} to {ends[1]}")
     count = f"{len(results)} methods on {results[0].k} series"
     if apart <= tolerance:
-        return f"The {count} agree within {percent_text(apart)} percentage points: {', '.join(parts)}."
+        return f"The {count} agree within {describe.percent_text(apart)} percentage points: {', '.join(parts)}."
     widest = max(results, key=lambda each: (each.ci_high - each.ci_low, _name(each)))
     few = " So few series hardly show how far they spread, and each method assumes its own." if widest.k < 5 else ""
     return (
         f"The {count} disagree: {', '.join(parts)}.{few} The widest interval is "
-        f"{interval_text(widest.ci_low, widest.ci_high)} % ({_name(widest)})."
+        f"{describe.interval_text(widest.ci_low, widest.ci_high)} % ({_name(widest)})."
     )
 
 
@@ -474,7 +476,7 @@ def _pool_on_grid(x: np.ndarray, n: np.ndarray, confidence: float, prior: tuple)
 
 
 def _exact(x: np.ndarray, n: np.ndarray, confidence: float, method: str, notes: tuple[str, ...]) -> PooledProportion:
-    found = proportion(int(x.sum()), int(n.sum()), confidence)
+    found = describe.proportion(int(x.sum()), int(n.sum()), confidence)
     ends = (found.estimate, found.exact_low, found.exact_high)
     none = (math.nan,) * 8  # variance between series, its share, and a test of it
     scale = (float(logit(found.estimate)), math.nan, *map(float, logit(ends[1:])))

@@ -13,7 +13,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from crmo_analysis.study.codebook import Variable
+from crmo_analysis.study import Variable
 
 BOOLEANS = {"yes": True, "true": True, "1": True, "no": False, "false": False, "0": False}
 NO_MISSING: Mapping[str, str] = {}

@@ -12,8 +12,7 @@ import pyarrow.compute as pc
 from crmo_analysis.patients.cells import Column
 from crmo_analysis.patients.lesions import derive
 from crmo_analysis.patients.spreadsheet import LISTED, Problem, Sheet, more
-from crmo_analysis.study.codebook import Codebook, Variable, read_codebook, read_section
-from crmo_analysis.study.expressions import evaluate, parse, variables
+from crmo_analysis.study import Codebook, Variable, expressions, read_codebook, read_section
 
 MADE = {name: Variable(name, "Not observed in a patient", "boolean") for name in ("reconstructed", "simulated")}
 ENOUGH = 5  # values from which a median says something of the unit
@@ -172,9 +171,9 @@ def check_rules(table: Table) -> None:
     """Check what always holds, and that a table is made up altogether or not at all."""
     everyone = pd.Series(True, index=table.frame.index, dtype="boolean")
     for rule in read_section("rules"):
-        tree = parse(rule["always"], read_codebook())
-        if variables(tree) <= set(table.columns):
-            broken = (~evaluate(tree, table.frame, everyone)).fillna(False).to_numpy(dtype=bool)
+        tree = expressions.parse(rule["always"], read_codebook())
+        if expressions.variables(tree) <= set(table.columns):
+            broken = (~expressions.evaluate(tree, table.frame, everyone)).fillna(False).to_numpy(dtype=bool)
             table.report(rule["about"], broken, f"{rule['because']} ({rule['always']})")
     for name in MADE:
         wrong = ~table.frame[name].fillna(False).to_numpy(dtype=bool) if name in table.columns else np.ones(0, bool)

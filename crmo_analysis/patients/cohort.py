@@ -21,7 +21,7 @@ from crmo_analysis.patients.cells import read_column
 from crmo_analysis.patients.checks import MADE, Table
 from crmo_analysis.patients.mapping import OWN, Mapped, hint, near, read_mapping
 from crmo_analysis.patients.spreadsheet import Problem, Sheet, read_sheet, refuse, shown
-from crmo_analysis.study.codebook import Codebook, Variable, read_codebook, read_section
+from crmo_analysis.study import Codebook, Variable, read_codebook, read_section
 
 FEW = 10  # patients below which a regression says next to nothing
 

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 
-from crmo_analysis.study.codebook import Codebook
+from crmo_analysis.study import Codebook
 
 PERIPHERAL = ("n_upper_extremity_lesions", "n_lower_extremity_lesions")
 OF_ANY = {"periosteal": "periosteal_reaction", "expansion": "bone_expansion", "collapse": "vertebral_collapse"}

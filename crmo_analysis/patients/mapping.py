@@ -16,7 +16,7 @@ from pathlib import Path
 
 from crmo_analysis.files import InputError, read_yaml
 from crmo_analysis.patients.spreadsheet import Problem, shown
-from crmo_analysis.study.codebook import Codebook
+from crmo_analysis.study import Codebook
 
 SECTIONS = ("columns", "values", "units", "ignore")
 OWN = ("patient", "reconstructed", "simulated")  # columns that every table may have

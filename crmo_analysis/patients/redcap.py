@@ -17,7 +17,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from crmo_analysis.patients.spreadsheet import Problem, Sheet
-from crmo_analysis.study.codebook import Codebook, Variable
+from crmo_analysis.study import Codebook, Variable
 
 COLUMNS = (
     "Variable / Field Name", "Form Name", "Section Header", "Field Type", "Field Label",

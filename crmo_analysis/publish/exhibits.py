@@ -13,11 +13,9 @@ from pathlib import Path
 
 from crmo_analysis import files
 from crmo_analysis.files import InputError
-from crmo_analysis.joint.ledger import LEDGER_COLUMNS
-from crmo_analysis.recompute.verdicts import VERDICTS
-from crmo_analysis.study.claims import read_study
-from crmo_analysis.study.codebook import read_codebook
-from crmo_analysis.study.expressions import in_words, parse
+from crmo_analysis.joint import ledger
+from crmo_analysis.recompute import VERDICTS
+from crmo_analysis.study import expressions, read_codebook, read_study
 
 ENDINGS = ("svg", "pdf", "png", "csv")
 AGAIN = "Run: crmo reproduce --fresh"
@@ -93,7 +91,7 @@ def _read_ledger(path: Path) -> dict[str, dict[str, object]]:
         raise InputError(f"{path} is missing; the site is built from results. Run: crmo reproduce")
     claims = {}
     for place, row in enumerate(_read_csv(path), start=2):
-        lacking = [name for name in LEDGER_COLUMNS if row.get(name) is None]
+        lacking = [name for name in ledger.LEDGER_COLUMNS if row.get(name) is None]
         if lacking:
             raise InputError(f"{path}, row {place}: {', '.join(lacking)} is missing. {AGAIN}")
         if row["verdict"] not in VERDICTS:
@@ -128,7 +126,7 @@ def _in_words(expression: str) -> str:
     if expression in codebook:
         return codebook[expression].label
     try:
-        return in_words(parse(expression, codebook), codebook)
+        return expressions.in_words(expressions.parse(expression, codebook), codebook)
     except InputError:
         return expression
 

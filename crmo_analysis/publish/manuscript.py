@@ -17,12 +17,12 @@ from io import BytesIO
 from pathlib import Path
 
 from crmo_analysis import __version__
-from crmo_analysis.execution import warm
-from crmo_analysis.execution.running import NotebookFailed, execute
+from crmo_analysis.execution import NotebookFailed, execute, warm
 from crmo_analysis.files import InputError, UnfitError, csv_text, markdown, read_yaml
 from crmo_analysis.publish.numbers import collect, macros, read_output, to_json
 from crmo_analysis.publish.outline import FILE, JOURNALS, Item, Journal, Outline
 from crmo_analysis.publish.tables import chosen, render
+from crmo_analysis.store import code_behind, notebook_source
 
 MAKER = "crmo manuscript"
 STROBE = "data/strobe.yaml"
@@ -148,7 +148,8 @@ def _contents(outline: Outline, folder: Path, tiff: bool, say: Callable) -> tupl
     names += [outline.text.relative_to(root).as_posix()]
     names += [f"results/tables/{item.output}.csv" for item in outline.tables]
     names += [item.notebook.relative_to(root).as_posix() for item in outline.figures]
-    names += [path.relative_to(root).as_posix() for path in (root / "crmo_analysis").rglob("*.py")]
+    code = "\n".join(notebook_source(item.notebook) for item in outline.figures)
+    names += [path.relative_to(root).as_posix() for path in code_behind(code, root / "crmo_analysis")]
     return files, [root / name for name in sorted(set(names))]
 
 

@@ -11,13 +11,10 @@ import pandas as pd
 
 from crmo_analysis import files
 from crmo_analysis.files import InputError, read_yaml, study_names
-from crmo_analysis.models.severity import sentence
+from crmo_analysis.models import severity
 from crmo_analysis.publish.tables import MISSING, fill, latex, rounding
-from crmo_analysis.recompute.verdicts import Audited, audit_study
-from crmo_analysis.study.claims import read_study
-from crmo_analysis.study.codebook import read_codebook
-from crmo_analysis.study.describe import in_sentence, percent_text
-from crmo_analysis.study.expressions import Everyone
+from crmo_analysis.recompute import Audited, audit_study
+from crmo_analysis.study import describe, expressions, read_codebook, read_study
 
 NUMBERS = files.RESULTS / "numbers.json"
 _KEYS = {"from", "id", "values", "text", "unit", "model", "sentence", "only"}
@@ -81,12 +78,12 @@ def _claims(root: Path) -> list[dict]:
 def _claim(audited: Audited, verdict: str) -> dict:
     claim, x, n = audited.claim, audited.x, audited.n
     counted = x is not None and n is not None
-    is_everyone = claim.patients == Everyone() and counted
+    is_everyone = claim.patients == expressions.Everyone() and counted
     text = f"{x} {claim.unit}" if is_everyone else f"{claim.printed} {claim.unit}".strip()
     if claim.statistic == "percent":
         text = f"{claim.printed} %"
     if counted and not is_everyone and claim.statistic in ("count", "percent") and n > 0 and x <= n:
-        share = claim.printed if claim.statistic == "percent" else percent_text(Fraction(x, n))
+        share = claim.printed if claim.statistic == "percent" else describe.percent_text(Fraction(x, n))
         text = f"{x}/{n} ({share} %)"
     printed = claim.number.value if claim.number else None
     value = x if claim.statistic == "count" and counted else None if printed is None else float(printed)
@@ -174,8 +171,8 @@ def _of_row(entry: Mapping, row: Mapping, kind: str) -> dict:
         "rounding": rounding(entry["text"]),
     }
     if said := entry.get("sentence"):
-        known = {name: in_sentence(variable.label) for name, variable in codebook.items()}
-        number["sentence"] = sentence(row, known) if said == "severity" else fill(said, row, codebook)
+        known = {name: describe.in_sentence(variable.label) for name, variable in codebook.items()}
+        number["sentence"] = severity.sentence(row, known) if said == "severity" else fill(said, row, codebook)
     return number
 
 

@@ -7,8 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from crmo_analysis import files
-from crmo_analysis.execution.parameters import read_parameters
-from crmo_analysis.execution.running import output_files
+from crmo_analysis.execution import output_files, read_parameters
 from crmo_analysis.files import InputError, read_yaml
 
 FILE = "manuscript.yml"

@@ -13,9 +13,8 @@ from collections.abc import Mapping, Sequence
 import pandas as pd
 
 from crmo_analysis.files import InputError, csv_text
-from crmo_analysis.models.regression import p_text
-from crmo_analysis.study.codebook import Codebook, read_codebook
-from crmo_analysis.study.describe import percent_text, rounded_text
+from crmo_analysis.models import p_text
+from crmo_analysis.study import Codebook, describe, read_codebook
 
 MISSING = "–"
 ENDINGS = (".html", ".tex", ".docx", ".csv")
@@ -79,7 +78,7 @@ def _written(value: object, how: str, template: str, codebook: Codebook | None) 
         if how in ("p", "p_alone"):
             return p_text(float(value))[how == "p_alone" :].lstrip("=" if how == "p_alone" else "")
         if re.fullmatch(r"%?\d", how):
-            return (percent_text if how[0] == "%" else rounded_text)(float(value), int(how[-1]))
+            return (describe.percent_text if how[0] == "%" else describe.rounded_text)(float(value), int(how[-1]))
     except (TypeError, ValueError):
         raise InputError(f"'{template}': {value!r} is no number, as :{how} needs") from None
     raise InputError(f"'{template}': cannot write :{how}; expected :2, :%1, :p, :p_alone or :words")

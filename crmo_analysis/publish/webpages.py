@@ -19,7 +19,7 @@ import jinja2
 from markdown_it import MarkdownIt
 
 from crmo_analysis import files
-from crmo_analysis.display.canvas import VERDICT_COLOURS, VERDICT_SIGNS
+from crmo_analysis.display import canvas
 from crmo_analysis.publish.exhibits import (
     ENDINGS,
     Exhibit,
@@ -30,10 +30,10 @@ from crmo_analysis.publish.exhibits import (
     read_conflicts,
     read_table,
 )
-from crmo_analysis.recompute.verdicts import VERDICTS
+from crmo_analysis.recompute import VERDICTS
 
 FILES = files.PACKAGE / "publish" / "site_files"
-SIGNS = {**VERDICT_SIGNS, "matches": "✓", "stated": "–"}  # figures leave these two empty; words here have room
+SIGNS = {**canvas.VERDICT_SIGNS, "matches": "✓", "stated": "–"}  # figures leave these two empty; words here have room
 TITLE = "CRMO: every printed number, checked"
 MEANINGS = {
     "matches": "Recomputed from other printed numbers, and rounds to the printed text.",
@@ -60,7 +60,7 @@ def templates() -> jinja2.Environment:
         loader=loader, autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
     environment.globals |= {
-        "signs": SIGNS, "verdicts": VERDICTS, "colours": VERDICT_COLOURS, "sources": SOURCES, "endings": ENDINGS,
+        "signs": SIGNS, "verdicts": VERDICTS, "colours": canvas.VERDICT_COLOURS, "sources": SOURCES, "endings": ENDINGS,
     }  # fmt: skip
     return environment
 

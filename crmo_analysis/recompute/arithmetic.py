@@ -6,10 +6,7 @@ from itertools import combinations
 
 from crmo_analysis.recompute.granularity import debit, grim_is_informative, grim_sums, grimmer
 from crmo_analysis.recompute.quantities import Count, Finding, View, together
-from crmo_analysis.study.claims import Claim
-from crmo_analysis.study.describe import smallest_pearson, smallest_spearman
-from crmo_analysis.study.expressions import Compare, Everyone, Is
-from crmo_analysis.study.rounding import RULES, decimal_text, nearest_simple_fraction, round_by, rules_that_print
+from crmo_analysis.study import Claim, describe, expressions, rounding
 
 
 def percentages(view: View) -> Iterator[Finding]:
@@ -38,7 +35,7 @@ def percentages(view: View) -> Iterator[Finding]:
 
 def _percentage_of_disputed_count(claim: Claim, count: Count, n: int, denominators: tuple[str, ...]) -> Finding:
     numbers = sorted({number for _, number in count.printed})
-    fitting = [str(k) for k in numbers if rules_that_print(Fraction(100 * k, n), claim.number)]
+    fitting = [str(k) for k in numbers if rounding.rules_that_print(Fraction(100 * k, n), claim.number)]
     printed = " and ".join(map(str, numbers))
     reason = f"The count is printed as {printed}; of {n} patients {' or '.join(fitting) or 'neither'} gives {claim.printed} %."
     outcome = "stated" if fitting else "differs"
@@ -47,8 +44,8 @@ def _percentage_of_disputed_count(claim: Claim, count: Count, n: int, denominato
 
 def _rules_of(claim: Claim, count: Count | None, n: int) -> tuple[str, ...]:
     counts = [count.value] if count else _counts_that_print(claim, n)
-    rules = {rule for k in counts for rule in rules_that_print(Fraction(100 * k, n), claim.number)}
-    return tuple(rule for rule in RULES if rule in rules)
+    rules = {rule for k in counts for rule in rounding.rules_that_print(Fraction(100 * k, n), claim.number)}
+    return tuple(rule for rule in rounding.RULES if rule in rules)
 
 
 def _counts_that_print(claim: Claim, n: int) -> list[int]:
@@ -63,11 +60,11 @@ def smallest_rule_set(explained_by: Sequence[Sequence[str]]) -> tuple[str, ...]:
     explained_by : sequence of sequences of str
         For each percentage the rules that give it.
     """
-    for size in range(len(RULES) + 1):
-        for rules in combinations(RULES, size):
+    for size in range(len(rounding.RULES) + 1):
+        for rules in combinations(rounding.RULES, size):
             if all(set(rules) & set(options) for options in explained_by):
                 return rules
-    return RULES
+    return rounding.RULES
 
 
 def _percentage(claim, count, n, denominators, used) -> Iterator[Finding]:
@@ -75,8 +72,8 @@ def _percentage(claim, count, n, denominators, used) -> Iterator[Finding]:
     if count:
         exact = Fraction(100 * count.value, n)
         related = tuple(dict.fromkeys((*count.ids, *denominators)))
-        options = rules_that_print(exact, claim.number)
-        shown = f"{count.value}/{n} = {decimal_text(exact, digits)} %"
+        options = rounding.rules_that_print(exact, claim.number)
+        shown = f"{count.value}/{n} = {rounding.decimal_text(exact, digits)} %"
     else:
         counts = _counts_that_print(claim, n)
         if counts and not grim_is_informative(n, claim.number.decimals, Fraction(100)):
@@ -85,7 +82,7 @@ def _percentage(claim, count, n, denominators, used) -> Iterator[Finding]:
             return
         nearest = counts or _neighbours(claim, n)
         related, options = denominators, _rules_of(claim, None, n) if counts else ()
-        shown = " or ".join(f"{k}/{n} = {decimal_text(Fraction(100 * k, n), digits)} %" for k in nearest)
+        shown = " or ".join(f"{k}/{n} = {rounding.decimal_text(Fraction(100 * k, n), digits)} %" for k in nearest)
     if not options:
         reason = f"No rounding rule gives {claim.printed} %: {shown}."
         yield Finding(claim.claim_id, "differs", reason, shown, related=related)
@@ -124,8 +121,8 @@ def fractions_in_words(view: View) -> Iterator[Finding]:
         if not n or count is None or count.value is None:
             continue
         exact = Fraction(count.value, n)
-        shown = f"{count.value}/{n} = {decimal_text(100 * exact, 1)} %"
-        nearest = nearest_simple_fraction(exact)
+        shown = f"{count.value}/{n} = {rounding.decimal_text(100 * exact, 1)} %"
+        nearest = rounding.nearest_simple_fraction(exact)
         if claim.number.relation == ">":
             holds, why = exact > claim.number.value, f"most is more than {claim.number.value}"
         elif claim.number.relation == ">=":
@@ -142,19 +139,19 @@ def totals(view: View) -> Iterator[Finding]:
     """Check means of a variable that counts others, and sums that cannot be below the patients they are of."""
     for claim in view.of_values:
         group = view.codebook[claim.of].counts
-        if claim.statistic == "mean" and group and claim.group == Everyone():
+        if claim.statistic == "mean" and group and claim.group == expressions.Everyone():
             members = [
                 c
                 for c in view.counts
-                if isinstance(c.patients, Is) and view.codebook[c.patients.variable].group == group
+                if isinstance(c.patients, expressions.Is) and view.codebook[c.patients.variable].group == group
             ]
             n, denominators = view.size(claim)
             if not n or not members or any(count.value is None for count in members):
                 continue
             total = sum(count.value for count in members)
             mean = Fraction(total, n)
-            shown = f"{total}/{n} = {decimal_text(mean)}"
-            rules = rules_that_print(mean, claim.number)
+            shown = f"{total}/{n} = {rounding.decimal_text(mean)}"
+            rules = rounding.rules_that_print(mean, claim.number)
             related = (*(count.ids[0] for count in members), *denominators)
             reason = (
                 f"The counts of the {len(members)} bones printed give {shown}."
@@ -165,7 +162,7 @@ def totals(view: View) -> Iterator[Finding]:
                 claim.claim_id, "matches" if rules else "differs", reason, shown, rules[0] if rules else "", related
             )
         if claim.statistic == "sum" and claim.number.value is not None:
-            at_least_one = view.count_of(Compare(claim.of, ">=", Fraction(1)))
+            at_least_one = view.count_of(expressions.Compare(claim.of, ">=", Fraction(1)))
             if at_least_one and at_least_one.value is not None and claim.number.value < at_least_one.value:
                 reason = f"{at_least_one.value} patients with at least 1 make more than {claim.printed}."
                 yield from together((claim.claim_id, *at_least_one.ids), "conflicts", reason)
@@ -180,7 +177,7 @@ def possible_values(view: View) -> Iterator[Finding]:
         n, denominators = view.size(claim)
         single = claim.statistic != "median" or (n is not None and n % 2 == 1)
         if variable.minimum is not None and not variable.minimum <= value <= variable.maximum:
-            reason = f"{variable.label} lies between {decimal_text(variable.minimum)} and {decimal_text(variable.maximum)} {variable.unit}."
+            reason = f"{variable.label} lies between {rounding.decimal_text(variable.minimum)} and {rounding.decimal_text(variable.maximum)} {variable.unit}."
             yield Finding(claim.claim_id, "differs", reason)
         elif single and variable.type == "integer" and (value.denominator != 1 or int(value) in variable.impossible):
             why = (
@@ -212,11 +209,11 @@ def means(view: View) -> Iterator[Finding]:
         if claim.statistic != "mean" or not n or step is None or view.codebook[claim.of].counts:
             continue
         sums = grim_sums(claim.number, n, step)
-        unit = f"steps of {decimal_text(step)} {view.codebook[claim.of].unit}"
+        unit = f"steps of {rounding.decimal_text(step)} {view.codebook[claim.of].unit}"
         if not sums:
             near = round(claim.number.value * n / step)
             shown = " or ".join(
-                f"{decimal_text(s * step)}/{n} = {decimal_text(s * step / n)}"
+                f"{rounding.decimal_text(s * step)}/{n} = {rounding.decimal_text(s * step / n)}"
                 for s in sorted({near, near - 1 if near * step / n > claim.number.value else near + 1})
             )
             reason = f"No sum of {n} values in {unit} has the mean {claim.printed}: {shown}."
@@ -224,8 +221,8 @@ def means(view: View) -> Iterator[Finding]:
         elif grim_is_informative(n, claim.number.decimals, step):
             best = min(sums, key=lambda s: abs(s * step / n - claim.number.value))
             mean = best * step / n
-            rule = rules_that_print(mean, claim.number)[0]
-            shown = f"{decimal_text(best * step)}/{n} = {decimal_text(mean)}"
+            rule = rounding.rules_that_print(mean, claim.number)[0]
+            shown = f"{rounding.decimal_text(best * step)}/{n} = {rounding.decimal_text(mean)}"
             yield Finding(
                 claim.claim_id,
                 "matches",
@@ -254,7 +251,7 @@ def standard_deviations(view: View) -> Iterator[Finding]:
             beside = [
                 c
                 for c in view.claims
-                if c.statistic == "percent" and c.patients == Is(claim.of) and c.group == claim.group
+                if c.statistic == "percent" and c.patients == expressions.Is(claim.of) and c.group == claim.group
             ]
             possible = [debit(other.number, claim.number, n) for other in beside]
         else:
@@ -284,14 +281,14 @@ def p_values(view: View) -> Iterator[Finding]:
             continue
         reason = (
             f"Derived, not printed: with {n} pairs a two-sided {claim.printed} needs |r| of at least "
-            f"{_rounded_up(smallest_pearson(p, n), 4)} (Pearson, or Spearman by t; without ties the smallest attainable "
-            f"|rho| is {_rounded_up(smallest_spearman(p, n), 4)})."
+            f"{_rounded_up(describe.smallest_pearson(p, n), 4)} (Pearson, or Spearman by t; without ties the smallest attainable "
+            f"|rho| is {_rounded_up(describe.smallest_spearman(p, n), 4)})."
         )
         yield Finding(claim.claim_id, "stated", reason, related=denominators)
 
 
 def _rounded_up(value: float, decimals: int) -> str:
-    return decimal_text(round_by(Fraction(value), decimals, "up"), decimals)
+    return rounding.decimal_text(rounding.round_by(Fraction(value), decimals, "up"), decimals)
 
 
 CHECKS = (percentages, fractions_in_words, totals, possible_values, means, standard_deviations, p_values)

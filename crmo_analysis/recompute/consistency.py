@@ -5,9 +5,7 @@ from collections.abc import Iterator, Sequence
 from fractions import Fraction
 
 from crmo_analysis.recompute.quantities import Count, Finding, View, together
-from crmo_analysis.study.claims import Claim
-from crmo_analysis.study.expressions import And, Compare, Expression, Is, Not, Or, variables
-from crmo_analysis.study.rounding import decimal_text, interval, parse_date
+from crmo_analysis.study import Claim, expressions, rounding
 
 
 def repeated_counts(view: View) -> Iterator[Finding]:
@@ -78,7 +76,10 @@ def _other_label(view: View, claim: Claim) -> str:
 
 def _can_be_equal(view: View, one: Claim, other: Claim) -> bool:
     if one.statistic == "date":
-        (_, first, last), (_, other_first, other_last) = parse_date(one.printed), parse_date(other.printed)
+        (_, first, last), (_, other_first, other_last) = (
+            rounding.parse_date(one.printed),
+            rounding.parse_date(other.printed),
+        )
         return first <= other_last and other_first <= last
     if one.statistic == "value" and view.step(one.of):
         return _edge(view, one) == _edge(view, other)
@@ -91,7 +92,7 @@ def _can_be_equal(view: View, one: Claim, other: Claim) -> bool:
 
 def _range(claim: Claim) -> tuple[Fraction | float, Fraction | float]:
     """Return the open interval that a printed number leaves."""
-    low, high = interval(claim.number)
+    low, high = rounding.interval(claim.number)
     ends = {
         "<": (-math.inf, claim.number.value),
         "<=": (-math.inf, high),
@@ -141,9 +142,11 @@ def parts_and_wholes(view: View) -> Iterator[Finding]:
 
 def _because(view: View, *counts: Count) -> str:
     """Give the rules of the study that tie the variables of two counts to each other."""
-    one, other = (variables(count.patients) for count in counts)
+    one, other = (expressions.variables(count.patients) for count in counts)
     given = [
-        why for rule, why in view.study.rules if variables(rule) & (one - other) and variables(rule) & (other - one)
+        why
+        for rule, why in view.study.rules
+        if expressions.variables(rule) & (one - other) and expressions.variables(rule) & (other - one)
     ]
     return f" ({'; '.join(dict.fromkeys(given))})" if given else ""
 
@@ -195,10 +198,10 @@ def _sum_of_parts(view: View, whole: Count, parts: Sequence[Count]) -> Iterator[
             )
 
 
-def _any_of(trees: Sequence[Expression]) -> Expression:
+def _any_of(trees: Sequence[expressions.Expression]) -> expressions.Expression:
     result = trees[0]
     for tree in trees[1:]:
-        result = Or(result, tree)
+        result = expressions.Or(result, tree)
     return result
 
 
@@ -213,8 +216,8 @@ def order_of_values(view: View) -> Iterator[Finding]:
         for other in located:
             if one is other or one.of != other.of or not view.meaning.entails(one.group, other.group):
                 continue
-            low, high = interval(one.number)
-            other_low, other_high = interval(other.number)
+            low, high = rounding.interval(one.number)
+            other_low, other_high = rounding.interval(other.number)
             # Any rule keeps the order of what it rounds; ends of a range are printed as they were recorded.
             alike = one.section == other.section or one.statistic in ("min", "max", "value")
             exact = alike and one.number.decimals == other.number.decimals
@@ -249,11 +252,11 @@ def counts_beside_medians(view: View) -> Iterator[Finding]:
             or variable.level != "patient"
         ):
             continue
-        low, high = interval(claim.number)
+        low, high = rounding.interval(claim.number)
         if claim.statistic != "median":
             low = high = claim.number.value
         for count in view.counts:
-            if not variables(count.patients) & view.meaning.component(claim.of):
+            if not expressions.variables(count.patients) & view.meaning.component(claim.of):
                 continue
             least, most = _limits(view, claim, count.patients, n, low, high)
             if least == 0 and most >= n:
@@ -267,20 +270,22 @@ def counts_beside_medians(view: View) -> Iterator[Finding]:
                     yield Finding(claim_id, "stated", reason, related=(claim.claim_id,))
 
 
-def _limits(view: View, claim: Claim, patients: Expression, n: int, low: Fraction, high: Fraction) -> tuple[int, int]:
+def _limits(
+    view: View, claim: Claim, patients: expressions.Expression, n: int, low: Fraction, high: Fraction
+) -> tuple[int, int]:
     """Return how few and how many of n patients can be counted, given one median, minimum or maximum."""
     meaning, name = view.meaning, claim.of
     if not (meaning.entails(patients, claim.group)):
         return 0, 10**9
-    at_or_above, above = Compare(name, ">=", high), Compare(name, ">", high)
-    at_or_below, below = Compare(name, "<=", low), Compare(name, "<", low)
+    at_or_above, above = expressions.Compare(name, ">=", high), expressions.Compare(name, ">", high)
+    at_or_below, below = expressions.Compare(name, "<=", low), expressions.Compare(name, "<", low)
     half = (n + 1) // 2 if claim.statistic == "median" else 1
     least, most = 0, n
     if claim.statistic in ("median", "max"):
-        least = max(least, half * meaning.entails(Compare(name, ">=", low), patients))
+        least = max(least, half * meaning.entails(expressions.Compare(name, ">=", low), patients))
         most = min(most, (n - half if claim.statistic == "median" else 0) if meaning.entails(patients, above) else n)
     if claim.statistic in ("median", "min"):
-        least = max(least, half * meaning.entails(Compare(name, "<=", high), patients))
+        least = max(least, half * meaning.entails(expressions.Compare(name, "<=", high), patients))
         most = min(most, (n - half if claim.statistic == "median" else 0) if meaning.entails(patients, below) else n)
     if claim.statistic == "max" and meaning.entails(at_or_below, patients):
         least = n
@@ -304,7 +309,7 @@ def times_between(view: View) -> Iterator[Finding]:
         if claim.statistic == "median" and all(means):
             gap = (means[0].number.value - means[1].number.value) * per_unit
             reason = (
-                f"The mean ages printed lie {decimal_text(gap, 1)} {variable.unit} apart, which is the mean of the times "
+                f"The mean ages printed lie {rounding.decimal_text(gap, 1)} {variable.unit} apart, which is the mean of the times "
                 f"between; the median of {claim.printed} is another statistic, and far below it."
             )
             if claim.number.value < gap / 2:
@@ -313,7 +318,7 @@ def times_between(view: View) -> Iterator[Finding]:
                     yield Finding(member.claim_id, "stated", reason, related=related)
         latest, earliest = ends.get((variable.end, "max")), ends.get((variable.start, "min"))
         if claim.statistic == "max" and latest and earliest:
-            longest = (interval(latest.number)[1] - interval(earliest.number)[0]) * per_unit
+            longest = (rounding.interval(latest.number)[1] - rounding.interval(earliest.number)[0]) * per_unit
             if claim.number.value > longest:
                 reason = f"{claim.printed} {variable.unit} are longer than from {earliest.printed} to {latest.printed} years."
                 yield from together((claim.claim_id, latest.claim_id, earliest.claim_id), "conflicts", reason)
@@ -345,22 +350,23 @@ def rivals(view: View, claim: Claim) -> list[Count]:
     ]  # fmt: skip
 
 
-def _leaves(patients: Expression) -> list[Expression]:
+def _leaves(patients: expressions.Expression) -> list[expressions.Expression]:
     """Return what is counted, without the group that it is counted in."""
     match patients:
-        case Or(left, right):
+        case expressions.Or(left, right):
             return _leaves(left) + _leaves(right)
-        case And(left, _):
+        case expressions.And(left, _):
             return _leaves(left)
-        case Is() | Compare(_, "==", str()):
+        case expressions.Is() | expressions.Compare(_, "==", str()):
             return [patients]
     return []
 
 
-def _ranked_among(patients: Expression, view: View) -> str:
+def _ranked_among(patients: expressions.Expression, view: View) -> str:
     """Return the group of variables, or the category variable, in which something is ranked."""
     kinds = {
-        view.codebook[leaf.variable].group if isinstance(leaf, Is) else leaf.variable for leaf in _leaves(patients)
+        view.codebook[leaf.variable].group if isinstance(leaf, expressions.Is) else leaf.variable
+        for leaf in _leaves(patients)
     }
     return kinds.pop() if len(kinds) == 1 else ""
 
@@ -369,9 +375,9 @@ def presenting_ranks(view: View) -> Iterator[Finding]:
     """Check a symptom called most common against the patients who did not have it."""
     n = view.everyone.value if view.everyone else None
     for claim in view.claims:
-        if claim.statistic != "rank" or not isinstance(claim.patients, Is) or not n:
+        if claim.statistic != "rank" or not isinstance(claim.patients, expressions.Is) or not n:
             continue
-        own, without = view.count_of(claim.patients), view.count_of(Not(claim.patients))
+        own, without = view.count_of(claim.patients), view.count_of(expressions.Not(claim.patients))
         if view.codebook[claim.patients.variable].group == "symptom" and own and own.value is not None:
             rest = without.value if without else n - own.value
             outcome = "matches" if own.value > rest else "stated"
@@ -388,23 +394,23 @@ def dates(view: View) -> Iterator[Finding]:
     ends = [c for c in view.claims if c.statistic == "date" and c.of == window["end"]]
     if not starts or not ends:
         return
-    first, last = parse_date(starts[0].printed)[1], parse_date(ends[0].printed)[2]
+    first, last = rounding.parse_date(starts[0].printed)[1], rounding.parse_date(ends[0].printed)[2]
     months = last - first + 1
     edges = [claim.claim_id for claim in (*starts, *ends)]
     for claim in view.claims:
         if claim.of not in window["contains"] or claim.statistic not in ("min", "median", "max", "mean"):
             continue
         if view.codebook[claim.of].type == "date":
-            if not first <= parse_date(claim.printed)[1] <= last + 12:
+            if not first <= rounding.parse_date(claim.printed)[1] <= last + 12:
                 yield from together(
                     (claim.claim_id, *edges), "conflicts", f"{claim.printed} lies outside the study window."
                 )
             continue
         per_unit = {"years": 12, "months": 1, "weeks": Fraction(84, 365)}[view.codebook[claim.of].unit]
-        if interval(claim.number)[0] * per_unit >= months:
+        if rounding.interval(claim.number)[0] * per_unit >= months:
             reason = (
                 f"{claim.printed} {claim.unit} are longer than the {months} months "
-                f"({decimal_text(Fraction(months, 12), 1)} years) from {starts[0].printed} to {ends[0].printed}."
+                f"({rounding.decimal_text(Fraction(months, 12), 1)} years) from {starts[0].printed} to {ends[0].printed}."
             )
             yield from together((claim.claim_id, *edges), "conflicts", reason)
 

@@ -5,10 +5,12 @@ from collections.abc import Sequence
 from fractions import Fraction
 from functools import lru_cache
 
-from crmo_analysis.study.rounding import RULES, Printed, interval, round_by
+from crmo_analysis.study import rounding
 
 
-def grim_sums(mean: Printed, n: int, step: Fraction = Fraction(1), rules: Sequence[str] = RULES) -> list[int]:
+def grim_sums(
+    mean: rounding.Printed, n: int, step: Fraction = Fraction(1), rules: Sequence[str] = rounding.RULES
+) -> list[int]:
     """List the sums that a printed mean can come from (GRIM).
 
     Parameters
@@ -37,11 +39,13 @@ def grim_sums(mean: Printed, n: int, step: Fraction = Fraction(1), rules: Sequen
 
 
 @lru_cache(maxsize=4096)  # an audit asks again under every reading
-def _sums(mean: Printed, n: int, step: Fraction, rules: tuple[str, ...]) -> tuple[int, ...]:
-    low, high = interval(mean)
+def _sums(mean: rounding.Printed, n: int, step: Fraction, rules: tuple[str, ...]) -> tuple[int, ...]:
+    low, high = rounding.interval(mean)
     candidates = range(max(0, math.floor(low * n / step)), math.ceil(high * n / step) + 1)
     return tuple(
-        s for s in candidates if any(round_by(s * step / n, mean.decimals, rule) == mean.value for rule in rules)
+        s
+        for s in candidates
+        if any(rounding.round_by(s * step / n, mean.decimals, rule) == mean.value for rule in rules)
     )
 
 
@@ -55,13 +59,13 @@ def grim_is_informative(n: int, decimals: int, step: Fraction = Fraction(1)) -> 
 
 
 def grimmer(
-    mean: Printed,
-    sd: Printed,
+    mean: rounding.Printed,
+    sd: rounding.Printed,
     n: int,
     step: Fraction = Fraction(1),
     minimum: Fraction | None = None,
     maximum: Fraction | None = None,
-    rules: Sequence[str] = RULES,
+    rules: Sequence[str] = rounding.RULES,
 ) -> list[tuple[int, int]]:
     """List the sums and sums of squares that a printed mean and SD can come from (GRIMMER).
 
@@ -121,7 +125,7 @@ def _largest_square_sum(y: int, n: int, top: int) -> int:
     return full * top**2 + rest**2
 
 
-def _sd_prints(q: int, y: int, n: int, step: Fraction, sd: Printed, rules: Sequence[str]) -> bool:
+def _sd_prints(q: int, y: int, n: int, step: Fraction, sd: rounding.Printed, rules: Sequence[str]) -> bool:
     """Compare squares, so that no root has to be rounded."""
     square = (q - Fraction(y * y, n)) / (n - 1) * step**2
     unit = Fraction(1, 10**sd.decimals)
@@ -140,7 +144,7 @@ def _sd_prints(q: int, y: int, n: int, step: Fraction, sd: Printed, rules: Seque
     return False
 
 
-def debit(percent: Printed, sd: Printed, n: int, rules: Sequence[str] = RULES) -> list[int]:
+def debit(percent: rounding.Printed, sd: rounding.Printed, n: int, rules: Sequence[str] = rounding.RULES) -> list[int]:
     """List the counts that a printed percentage of yes/no data and its SD can both come from (DEBIT).
 
     Parameters

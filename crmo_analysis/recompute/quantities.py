@@ -5,11 +5,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from functools import cache, cached_property
 
-from crmo_analysis.study.claims import Claim, Study
-from crmo_analysis.study.codebook import Codebook
-from crmo_analysis.study.entailment import Meaning, conjunction
-from crmo_analysis.study.expressions import Compare, Everyone, Expression
-from crmo_analysis.study.rounding import interval
+from crmo_analysis.study import Claim, Codebook, Study, entailment, expressions, rounding
 
 
 @dataclass(frozen=True)
@@ -36,7 +32,7 @@ def together(members: Sequence[str], outcome: str, reason: str, recomputed: str 
 class Count:
     """How many patients an expression holds for, and the claims that print it with their numbers."""
 
-    patients: Expression
+    patients: expressions.Expression
     printed: tuple[tuple[Claim, int], ...]
 
     @property
@@ -51,19 +47,19 @@ class Count:
         return tuple(claim.claim_id for claim, _ in self.printed)
 
 
-def meaning_of(study: Study, codebook: Codebook) -> Meaning:
+def meaning_of(study: Study, codebook: Codebook) -> entailment.Meaning:
     """Return what a study's expressions mean under its rules, ready to be asked about all its claims.
 
     Printed medians and ranges cut their variable too, so that counts can be held against them.
     """
     asked = [tree for claim in study.claims for tree in (claim.patients, claim.group) if tree is not None]
     cuts = [
-        Compare(claim.of, ">=", end)
+        expressions.Compare(claim.of, ">=", end)
         for claim in study.claims
         if claim.is_of_values and claim.number and codebook[claim.of].is_numeric
-        for end in (*interval(claim.number), claim.number.value, Fraction(1))
+        for end in (*rounding.interval(claim.number), claim.number.value, Fraction(1))
     ]
-    return Meaning(codebook, [rule for rule, _ in study.rules], [*asked, *cuts])
+    return entailment.Meaning(codebook, [rule for rule, _ in study.rules], [*asked, *cuts])
 
 
 class View:
@@ -81,7 +77,7 @@ class View:
         Of the study, see `meaning_of`.
     """
 
-    def __init__(self, claims: Sequence[Claim], codebook: Codebook, study: Study, meaning: Meaning):
+    def __init__(self, claims: Sequence[Claim], codebook: Codebook, study: Study, meaning: entailment.Meaning):
         self.claims = tuple(claims)
         self.codebook = codebook
         self.study = study
@@ -89,9 +85,9 @@ class View:
         self.of_values = [c for c in claims if c.is_of_values and c.number and c.number.relation == "="]
         self.count_of = cache(self._find_count)
 
-    def patients(self, claim: Claim) -> Expression:
+    def patients(self, claim: Claim) -> expressions.Expression:
         """Return whom a count or a percentage counts: those of the group for whom `of` holds."""
-        return conjunction(claim.patients, claim.group)
+        return entailment.conjunction(claim.patients, claim.group)
 
     @cached_property
     def counts(self) -> tuple[Count, ...]:
@@ -107,7 +103,7 @@ class View:
         return self._gather(sorted(numbers, key=lambda pair: order[pair[0].claim_id]))
 
     def _gather(self, numbers: Sequence[tuple[Claim, int]]) -> tuple[Count, ...]:
-        found: list[tuple[Expression, list[tuple[Claim, int]]]] = []
+        found: list[tuple[expressions.Expression, list[tuple[Claim, int]]]] = []
         for claim, number in numbers:
             patients = self.patients(claim)
             for known, printed in found:
@@ -118,20 +114,20 @@ class View:
                 found.append((patients, [(claim, number)]))
         return tuple(Count(patients, tuple(printed)) for patients, printed in found)
 
-    def _size(self, group: Expression, counts: Sequence[Count]) -> int | None:
+    def _size(self, group: expressions.Expression, counts: Sequence[Count]) -> int | None:
         for count in counts:
             if self.meaning.same(count.patients, group):
                 return count.printed[0][1]
         return None
 
-    def _find_count(self, patients: Expression) -> Count | None:
+    def _find_count(self, patients: expressions.Expression) -> Count | None:
         """Return the printed number of these patients, if there is one."""
         return next((count for count in self.counts if self.meaning.same(count.patients, patients)), None)
 
     @property
     def everyone(self) -> Count | None:
         """Return the printed number of all patients."""
-        return self.count_of(Everyone())
+        return self.count_of(expressions.Everyone())
 
     def size(self, claim: Claim) -> tuple[int | None, tuple[str, ...]]:
         """Return the size of a claim's group and the claims that print it, if they agree."""

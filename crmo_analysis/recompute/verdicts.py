@@ -12,8 +12,7 @@ from functools import cache
 from crmo_analysis.files import InputError
 from crmo_analysis.recompute import arithmetic, consistency
 from crmo_analysis.recompute.quantities import Finding, View, meaning_of
-from crmo_analysis.study.claims import Claim, Study
-from crmo_analysis.study.codebook import Codebook, read_codebook
+from crmo_analysis.study import Claim, Codebook, Study, read_codebook
 
 VERDICTS = ("matches", "differs", "conflicts", "ambiguous", "stated")
 _WEIGHT = ("conflicts", "differs", "matches", "stated")  # which finding speaks for a claim

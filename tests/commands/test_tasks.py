@@ -9,7 +9,7 @@ import pytask
 import pytest
 
 from crmo_analysis.commands import tasks
-from crmo_analysis.execution.running import FIGURE_FILES
+from crmo_analysis.execution import FIGURE_FILES
 from crmo_analysis.files import InputError
 
 NOTEBOOKS = Path(__file__).parents[1] / "notebooks"
@@ -25,14 +25,21 @@ def project(tmp_path, monkeypatch):
         *("data/codebook.yaml", "data/published/alpha/claims.csv", "data/published/alpha/study.yaml"),
         *("data/published/beta/claims.csv", "data/cohorts/alpha.csv", "data/cohorts/beta.csv"),
         *(
-            "crmo_analysis/study/describe.py",
+            "crmo_analysis/study/__init__.py",
             "crmo_analysis/commands/cli.py",
             "requirements.lock",
             "notebooks/draft.ipynb",
         ),
     ):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
-        (tmp_path / name).write_text(name)
+        (tmp_path / name).write_text("" if name.endswith(".py") else name)
+    # The first of the notebooks takes something from the package.
+    (tmp_path / "crmo_analysis/study/describe.py").write_text("DIGITS = 6\n")
+    book = tmp_path / "notebooks/10_alpha.ipynb"
+    taken = "from crmo_analysis.study.describe import DIGITS"
+    book.write_text(
+        book.read_text().replace('"from pathlib import Path"', f'"from pathlib import Path\\n",\n    "{taken}"')
+    )
     # The notebooks' own paths are relative to the folder they run in.
     monkeypatch.chdir(tmp_path)
     return tmp_path
@@ -115,8 +122,10 @@ def test_what_changed_is_run_and_nothing_else(project):
     def ran():
         return {name for name, outcome in build(project).items() if outcome == "SUCCESS"}
 
-    (project / "crmo_analysis/commands/cli.py").write_text("the command line changes no result")
+    (project / "crmo_analysis/commands/cli.py").write_text("# the command line changes no result")
     assert ran() == set()
+    (project / "crmo_analysis/study/describe.py").write_text("DIGITS = 7\n")
+    assert ran() == {"10_alpha"}
     (project / "data/published/alpha/claims.csv").write_text("one more claim")
     assert ran() == {"10_alpha", "30_fresh"}
     figure = project / "figures/alpha/points.csv"

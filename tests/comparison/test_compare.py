@@ -14,18 +14,15 @@ from scipy import stats
 from statsmodels.stats.proportion import confint_proportions_2indep
 
 from crmo_analysis import files
-from crmo_analysis.commands.cli import main
+from crmo_analysis.commands import main
 from crmo_analysis.comparison import words
 from crmo_analysis.comparison.facts import facts
 from crmo_analysis.comparison.side_by_side import compare
 from crmo_analysis.display import effects
 from crmo_analysis.files import study_names
-from crmo_analysis.models.intervals import bootstrap_interval, newcombe_interval, welch_interval
-from crmo_analysis.patients.cohort import read_cohort
-from crmo_analysis.study.claims import read_study
-from crmo_analysis.study.codebook import read_codebook
-from crmo_analysis.study.describe import proportion
-from crmo_analysis.study.reproduction import agrees, value_of
+from crmo_analysis.models import intervals
+from crmo_analysis.patients import read_cohort
+from crmo_analysis.study import describe, read_codebook, read_study, reproduction
 
 CODEBOOK = read_codebook()
 VALUES = [3.1, 4.7, 2.2, 8.9, 5.0, 6.4, 7.7, 4.1, 9.3, 5.6, 6.0, 12.5]
@@ -70,17 +67,17 @@ def made_by_hand():
     ],
 )
 def test_newcombe1998_table_ii_method_10(counts, low, high):
-    assert newcombe_interval(*counts) == pytest.approx((low, high), abs=5.1e-5)
+    assert intervals.newcombe_interval(*counts) == pytest.approx((low, high), abs=5.1e-5)
 
 
 def test_newcombe_interval_against_statsmodels():
     expected = confint_proportions_2indep(12, 38, 27, 102, method="newcomb", compare="diff")
-    assert newcombe_interval(12, 38, 27, 102) == pytest.approx(expected, abs=2e-6)
+    assert intervals.newcombe_interval(12, 38, 27, 102) == pytest.approx(expected, abs=2e-6)
 
 
 def test_newcombe_interval_turns_round_with_its_groups():
-    low, high = newcombe_interval(12, 38, 27, 102)
-    assert newcombe_interval(27, 102, 12, 38) == pytest.approx((-high, -low))
+    low, high = intervals.newcombe_interval(12, 38, 27, 102)
+    assert intervals.newcombe_interval(27, 102, 12, 38) == pytest.approx((-high, -low))
 
 
 @pytest.mark.parametrize(
@@ -89,45 +86,47 @@ def test_newcombe_interval_turns_round_with_its_groups():
 )
 def test_exact_intervals_against_r(x, n, low, high):
     # binom.test(12, 38)$conf.int; binom.test(27, 102)$conf.int; binom.test(0, 7)$conf.int
-    p = proportion(x, n)
+    p = describe.proportion(x, n)
     assert (p.exact_low, p.exact_high) == pytest.approx((low, high), abs=1e-6)
 
 
 def test_welch_interval_against_r():
     # x <- VALUES; y <- as.vector(scale(seq(1, 15)^1.5)) * 4.2 + 9.1; t.test(x, y)
-    low, high, p = welch_interval(np.mean(VALUES), np.std(VALUES, ddof=1), 12, 9.1, 4.2, 15)
+    low, high, p = intervals.welch_interval(np.mean(VALUES), np.std(VALUES, ddof=1), 12, 9.1, 4.2, 15)
     assert (low, high, p) == pytest.approx((-5.6345143148831, 0.0178476482164, 0.051353697216), abs=1e-9)
 
 
 def test_welch_interval_needs_a_spread():
-    assert all(math.isnan(value) for value in welch_interval(3, 0, 5, 4, 0, 6))
+    assert all(math.isnan(value) for value in intervals.welch_interval(3, 0, 5, 4, 0, 6))
 
 
 def test_bootstrap_intervals_against_r():
     # library(boot); set.seed(1); boot.ci(boot(x, function(d, i) mean(d[i]), 200000), type = "bca")
-    low, high, method = bootstrap_interval(VALUES, "mean", resamples=100_000)
+    low, high, method = intervals.bootstrap_interval(VALUES, "mean", resamples=100_000)
     assert (low, high) == pytest.approx((4.908, 8.092), abs=0.04)
     assert method == "BCa bootstrap interval, 100000 resamples"
     # boot.ci(boot(x, function(d, i) median(d[i]), 200000), type = "perc")
-    low, high, method = bootstrap_interval(VALUES, "median", resamples=100_000)
+    low, high, method = intervals.bootstrap_interval(VALUES, "median", resamples=100_000)
     assert (low, high) == pytest.approx((4.4, 8.3))
     assert method == "percentile bootstrap interval, 100000 resamples"
 
 
 def test_bootstrap_interval_against_scipy():
     expected = stats.bootstrap((VALUES,), np.mean, n_resamples=50_000, rng=1).confidence_interval
-    assert bootstrap_interval(VALUES, "mean", resamples=50_000)[:2] == pytest.approx(tuple(expected), abs=0.04)
+    assert intervals.bootstrap_interval(VALUES, "mean", resamples=50_000)[:2] == pytest.approx(
+        tuple(expected), abs=0.04
+    )
 
 
 def test_bootstrap_interval_does_not_depend_on_the_order_of_patients():
-    assert bootstrap_interval(VALUES, "mean") == bootstrap_interval(VALUES[::-1], "mean")
+    assert intervals.bootstrap_interval(VALUES, "mean") == intervals.bootstrap_interval(VALUES[::-1], "mean")
 
 
 @pytest.mark.parametrize(
     ("values", "why"), [([1, 2] * 4, "fewer than 10 patients"), ([3] * 12, "all values are equal")]
 )
 def test_there_is_no_bootstrap_interval_of_few_or_equal_values(values, why):
-    low, high, method = bootstrap_interval(values, "median")
+    low, high, method = intervals.bootstrap_interval(values, "median")
     assert math.isnan(low)
     assert math.isnan(high)
     assert why in method
@@ -225,14 +224,16 @@ def test_a_cohort_counted_by_hand(write_study):
     spine = rows.loc["spine.n spine.percent"]
     assert spine["difference"] == pytest.approx(4 / 9 - 8 / 20, abs=1e-6)
     assert spine[["difference_low", "difference_high"]].tolist() == pytest.approx(
-        newcombe_interval(4, 9, 8, 20), abs=1e-6
+        intervals.newcombe_interval(4, 9, 8, 20), abs=1e-6
     )
     assert spine["p"] == pytest.approx(stats.fisher_exact([[4, 5], [8, 12]]).pvalue, rel=1e-5)
     age = rows.loc["age.mean age.sd"]
     assert age[["cohort", "cohort_n", "cohort_min", "cohort_max", "published_sd"]].tolist() == [8.5, 10, 4, 13, 3]
     assert age["cohort_sd"] == pytest.approx(np.std(np.arange(4, 14), ddof=1), abs=1e-6)
     assert age["difference"] == -1
-    assert age["difference_low"] == pytest.approx(welch_interval(8.5, np.std(np.arange(10), ddof=1), 10, 9.5, 3, 20)[0])
+    assert age["difference_low"] == pytest.approx(
+        intervals.welch_interval(8.5, np.std(np.arange(10), ddof=1), 10, 9.5, 3, 20)[0]
+    )
     assert age["cohort_low"] < 8.5 < age["cohort_high"]
     delay = rows.loc["delay"]
     assert delay[["cohort", "cohort_n", "excluded", "difference"]].tolist() == [20, 3, 2, 8]
@@ -309,8 +310,10 @@ def test_a_shipped_cohort_gives_the_numbers_of_its_own_study(study):
     for row in found.to_dict("records"):
         for claim in (claims[claim_id] for claim_id in row["claim_ids"].split() if claim_id in claims):
             if claim.statistic in ("min", "max"):
-                assert row[f"cohort_{claim.statistic}"] == float(value_of(claim, table))
-        held = [agrees(claims[claim_id], table) for claim_id in row["claim_ids"].split() if claim_id in claims]
+                assert row[f"cohort_{claim.statistic}"] == float(reproduction.value_of(claim, table))
+        held = [
+            reproduction.agrees(claims[claim_id], table) for claim_id in row["claim_ids"].split() if claim_id in claims
+        ]
         if held and all(held) and row["statistic"] != "mean":  # a mean is printed rounded
             assert row["statistic"] == "range" or row["difference"] == 0
     apart = found[(found["difference"].fillna(0) != 0) & (found["statistic"] != "mean")]

@@ -6,10 +6,8 @@ import pytest
 from crmo_analysis import files
 from crmo_analysis.display import frames
 from crmo_analysis.joint import ledger as ledgers
-from crmo_analysis.recompute.verdicts import VERDICTS, audit_study
-from crmo_analysis.study.claims import read_study
-from crmo_analysis.study.codebook import read_codebook
-from crmo_analysis.study.expressions import in_words, parse
+from crmo_analysis.recompute import VERDICTS, audit_study
+from crmo_analysis.study import expressions, read_codebook, read_study
 
 
 @pytest.fixture(scope="module")
@@ -66,7 +64,7 @@ def test_a_descriptive_table_shows_x_of_n_and_both_percentages():
     ],
 )
 def test_expressions_are_said_in_labels(text, expected):
-    assert in_words(parse(text, read_codebook()), read_codebook()) == expected
+    assert expressions.in_words(expressions.parse(text, read_codebook()), read_codebook()) == expected
 
 
 def test_rounding_differences_are_exact():

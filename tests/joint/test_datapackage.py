@@ -11,9 +11,7 @@ from crmo_analysis.files import CrmoError, study_names
 from crmo_analysis.joint import datapackage
 from crmo_analysis.joint.fitting import fit
 from crmo_analysis.joint.simulation import Assumptions, simulate
-from crmo_analysis.study.claims import read_study
-from crmo_analysis.study.codebook import read_codebook
-from crmo_analysis.study.reproduction import agrees
+from crmo_analysis.study import read_codebook, read_study, reproduction
 
 RESOURCES = {
     resource["name"].replace("-", "_"): resource
@@ -36,7 +34,7 @@ def test_a_shipped_cohort_gives_every_claim_that_it_keeps(fitted):
     table = datapackage.read_shipped(fitted.view.study.study)
     assert len(table) == fitted.n
     kept = [(claim, statement.rivals) for statement in fitted.kept for claim in statement.claims]
-    assert [claim.claim_id for claim, rivals in kept if not agrees(claim, table, rivals)] == []
+    assert [claim.claim_id for claim, rivals in kept if not reproduction.agrees(claim, table, rivals)] == []
 
 
 def test_a_shipped_cohort_says_what_it_is(fitted):

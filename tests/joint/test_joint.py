@@ -17,11 +17,7 @@ from crmo_analysis.joint.bounds import find_bounds
 from crmo_analysis.joint.conflicts import find_conflicts
 from crmo_analysis.joint.fitting import fit
 from crmo_analysis.joint.reconstruction import reconstruct
-from crmo_analysis.study.claims import Claim, Study, read_study
-from crmo_analysis.study.codebook import Variable
-from crmo_analysis.study.expressions import And, Compare, Everyone, Is, Not, Or, parse, variables
-from crmo_analysis.study.reproduction import agrees
-from crmo_analysis.study.rounding import parse_printed
+from crmo_analysis.study import Claim, Study, Variable, expressions, read_study, reproduction, rounding
 
 SHARES = ("count", "percent", "fraction", "rank")
 SIGNS = {"<": "__lt__", "<=": "__le__", ">": "__gt__", ">=": "__ge__", "==": "__eq__", "!=": "__ne__"}
@@ -63,7 +59,7 @@ CODEBOOK = {
 
 @cache
 def tree(text):
-    return parse(text, CODEBOOK)
+    return expressions.parse(text, CODEBOOK)
 
 
 def make_study(said, rules=()):
@@ -71,7 +67,7 @@ def make_study(said, rules=()):
     claims = []
     for place, (statistic, of, among, printed) in enumerate(said):
         patients = tree(of) if statistic in SHARES else None
-        value = parse_printed(printed) if statistic != "rank" else None
+        value = rounding.parse_printed(printed) if statistic != "rank" else None
         texts = ("small", f"c{place}", f"table {place}", "own", statistic, of, among, printed, "points", "", "")
         claims.append(Claim(*texts, tree(among), patients, value))
     return Study("small", {}, tuple((tree(rule), rule) for rule in rules), {}, tuple(claims))
@@ -105,17 +101,17 @@ MEAN_AGES = [("mean", "onset", "", "2.0"), ("mean", "diagnosis", "", "3.0")]
 
 def holds(expression, row):
     match expression:
-        case Is(name):
+        case expressions.Is(name):
             return row[name]
-        case Compare(name, sign, value):
+        case expressions.Compare(name, sign, value):
             return getattr(row[name], SIGNS[sign])(value)
-        case Not(inner):
+        case expressions.Not(inner):
             return not holds(inner, row)
-        case And(left, right):
+        case expressions.And(left, right):
             return holds(left, row) and holds(right, row)
-        case Or(left, right):
+        case expressions.Or(left, right):
             return holds(left, row) or holds(right, row)
-    return expression == Everyone()
+    return expression == expressions.Everyone()
 
 
 def value_of(asked, rows):
@@ -185,17 +181,17 @@ PARTS = {"x": ["x >= 2", "x < 4", "x == 3"], "y": ["y >= 1", "y == 4"], "z": ["z
 PARTS["kind"] = ["kind == red", "kind != green", "kind == blue"]
 
 
-def expressions(names):
+def said_of(names):
     parts = st.sampled_from([text for name in names for text in PARTS.get(name, [name, f"~{name}"])])
     return st.one_of(parts, parts, st.builds("{} {} {}".format, parts, st.sampled_from("&|"), parts))
 
 
 def questions(names, statistics=("count", "percent", "mean", "sum", "median", "min", "max")):
     numbers = [name for name in names if CODEBOOK[name].is_numeric]
-    among = st.one_of(st.just(""), expressions(names))
+    among = st.one_of(st.just(""), said_of(names))
 
     def of(statistic):
-        return expressions(names) if statistic in SHARES else st.sampled_from(numbers)
+        return said_of(names) if statistic in SHARES else st.sampled_from(numbers)
 
     asked = st.sampled_from([s for s in statistics if numbers or s in SHARES])
     return asked.flatmap(lambda statistic: st.tuples(st.just(statistic), of(statistic), among))
@@ -211,13 +207,13 @@ def printed_studies(draw, scopes=SCOPES, largest=5):
     """Draw a table and what is printed of it: `names, rules, rows, said`."""
     names = draw(st.sampled_from(scopes))
     rules = draw(st.sampled_from([(), ("a -> b",), ("a -> b", "b -> c")]))
-    rules = tuple(rule for rule in rules if variables(tree(rule)) <= set(names))
+    rules = tuple(rule for rule in rules if expressions.variables(tree(rule)) <= set(names))
     kinds = kinds_of(names, rules)
     n = draw(st.integers(1, min(largest, 3) if len(kinds) > 9 else largest))
     rows = draw(st.lists(st.sampled_from(kinds), min_size=n, max_size=n))
     said, told = [everyone(n)], set()
     for statistic, of, among in draw(st.lists(questions(names), min_size=1, max_size=5)):
-        mentioned = variables(tree(of)) if statistic in SHARES else {of}
+        mentioned = expressions.variables(tree(of)) if statistic in SHARES else {of}
         among = among if mentioned <= told else ""  # what is told of some only is not known of the others
         group = [row for row in rows if holds(tree(among), row)]
         value = value_of((statistic, of, among), rows)
@@ -263,7 +259,7 @@ def test_a_true_table_keeps_every_claim_and_a_table_is_found_that_gives_all_of_t
     for name in set(table) & set(names):
         assert {row[name] for row in found} <= set(values_of(name))
     for rule in rules:
-        if variables(tree(rule)) <= set(table):
+        if expressions.variables(tree(rule)) <= set(table):
             assert all(holds(tree(rule), row) for row in found)
 
 
@@ -439,7 +435,7 @@ def test_a_study_is_reconstructed_with_all_that_is_kept_and_the_same_again(name)
     fitted = fit(read_study(name))
     [table], [again] = reconstruct(fitted, seed=1), reconstruct(fitted, seed=1)
     pd.testing.assert_frame_equal(table, again)
-    assert [c.claim_id for s in fitted.kept for c in s.claims if not agrees(c, table, s.rivals)] == []
+    assert [c.claim_id for s in fitted.kept for c in s.claims if not reproduction.agrees(c, table, s.rivals)] == []
     assert len(table) == fitted.n
 
 

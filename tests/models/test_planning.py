@@ -18,7 +18,7 @@ from crmo_analysis.models.planning import (
     simulated_correlations,
     spearman_interval,
 )
-from crmo_analysis.study.describe import smallest_pearson
+from crmo_analysis.study import describe
 
 EVEN = Design(severity_shares=(0.5, 0.5))
 
@@ -110,7 +110,7 @@ def test_significance_alone_says_little_of_the_correlation():
 
 
 def test_shrinking_goes_far_at_the_threshold_and_vanishes_away_from_it():
-    least = smallest_pearson(0.01, 54)
+    least = describe.smallest_pearson(0.01, 54)
     shrunk = [conditional_estimate(rho, 54, 0.01) for rho in (least + 0.005, 0.45, 0.6, 0.8)]
     assert shrunk == sorted(shrunk)
     assert shrunk[0] < 0.1

@@ -30,7 +30,7 @@ from crmo_analysis.models.pooling import (
     prior_sensitivity,
 )
 from crmo_analysis.models.random_effects import marginal
-from crmo_analysis.study.describe import proportion
+from crmo_analysis.study import describe
 
 POOLING = METHODS[:-1]
 SETS = {
@@ -314,7 +314,7 @@ def test_the_grid_of_single_patients_is_a_beta_distribution():
 def test_a_single_series_is_exact():
     found = pool_proportions([4], [5], "exact")
     assert (found.estimate, found.ci_low, found.ci_high) == (0.8, 0.283582, 0.994949)  # R: binom.test(4, 5)$conf.int
-    assert (found.ci_low, found.ci_high) == (proportion(4, 5).exact_low, proportion(4, 5).exact_high)
+    assert (found.ci_low, found.ci_high) == (describe.proportion(4, 5).exact_low, describe.proportion(4, 5).exact_high)
     assert math.isnan(found.tau2)
     assert found.weights == (1.0,)
     assert pool_proportions([5], [5], "exact").logit_high == math.inf
@@ -429,8 +429,8 @@ def test_nobody_or_everybody_is_handled_and_said(events):
     exact = pool_proportions(events, totals, "glmm")
     assert (exact.estimate, exact.ci_low, exact.ci_high) == (
         share,
-        proportion(sum(events), 15).exact_low,
-        proportion(sum(events), 15).exact_high,
+        describe.proportion(sum(events), 15).exact_low,
+        describe.proportion(sum(events), 15).exact_high,
     )
 
 

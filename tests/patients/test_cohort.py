@@ -14,13 +14,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from crmo_analysis import files
-from crmo_analysis.commands.cli import main
+from crmo_analysis.commands import main
 from crmo_analysis.files import InputError, csv_text, neutral
 from crmo_analysis.patients import spreadsheet
 from crmo_analysis.patients.cohort import Cohort, missing_lines, read_cohort, require_sound, thin, write_cohort
 from crmo_analysis.patients.mapping import near
-from crmo_analysis.study.codebook import read_codebook, read_section
-from crmo_analysis.study.expressions import parse, variables
+from crmo_analysis.study import expressions, read_codebook, read_section
 
 PATIENTS = read_codebook()
 LESIONS = read_codebook(section="lesions")
@@ -959,7 +958,7 @@ def test_units_and_rules_are_of_variables_that_there_are():
         assert both[name].minimum <= low < high <= both[name].maximum
         assert all(factor > 0 for factor in usual["instead"].values())
     for rule in read_section("rules"):
-        assert rule["about"] in variables(parse(rule["always"], PATIENTS))
+        assert rule["about"] in expressions.variables(expressions.parse(rule["always"], PATIENTS))
         assert rule["because"]
 
 

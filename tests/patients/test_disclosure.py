@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from crmo_analysis.display.frames import characteristics
+from crmo_analysis.display import frames
 from crmo_analysis.patients.disclosure import (
     differences,
     hidden,
@@ -16,7 +16,7 @@ from crmo_analysis.patients.disclosure import (
     too_few,
     too_few_together,
 )
-from crmo_analysis.study.codebook import read_codebook
+from crmo_analysis.study import read_codebook
 
 
 @pytest.mark.parametrize(
@@ -53,10 +53,12 @@ def test_a_table_of_patients_hides_the_next_category_too():
     name = next(name for name in codebook if codebook[name].type == "category" and len(codebook[name].categories) == 3)
     first, second, third = codebook[name].categories
     column = pd.array([first] * 20 + [second] * 15 + [third] * 3, dtype="string")
-    table = characteristics(pd.DataFrame({name: column, "male": pd.array([True] * 4 + [False] * 34)}), codebook, 5)
+    table = frames.characteristics(
+        pd.DataFrame({name: column, "male": pd.array([True] * 4 + [False] * 34)}), codebook, 5
+    )
     shown = table[table["value"].str.contains("/")]["value"]
     assert list(shown) == ["20/38 (52.6 %)"]
-    assert characteristics(pd.DataFrame({name: column}), codebook)["value"].str.contains("/").all()
+    assert frames.characteristics(pd.DataFrame({name: column}), codebook)["value"].str.contains("/").all()
 
 
 def test_groups_with_a_few_patients_between_them_are_found():

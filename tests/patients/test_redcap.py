@@ -10,7 +10,7 @@ import pytest
 from crmo_analysis.files import InputError
 from crmo_analysis.patients.cohort import read_cohort, require_sound
 from crmo_analysis.patients.redcap import COLUMNS, dictionary
-from crmo_analysis.study.codebook import read_codebook
+from crmo_analysis.study import read_codebook
 
 PATIENTS = read_codebook()
 LESIONS = read_codebook(section="lesions")

@@ -7,7 +7,7 @@ import pytest
 
 from crmo_analysis.display import evidence
 from crmo_analysis.files import InputError, study_names
-from crmo_analysis.models.pooling import disagreement, pool_proportions, pooled_range
+from crmo_analysis.models import pooling
 from crmo_analysis.patients.responses import (
     FILE,
     NO_TIME_FRAME,
@@ -124,16 +124,16 @@ def test_every_method_stands_side_by_side_and_disagreement_is_said():
     rows = evidence.method_rows(results)
     assert rows["label"].is_unique
     assert (rows["estimate"].between(rows["ci_low"], rows["ci_high"])).all()
-    assert "4 series disagree" in disagreement(results)
-    assert "So few series hardly show how far they spread" in disagreement(results)
+    assert "4 series disagree" in pooling.disagreement(results)
+    assert "So few series hardly show how far they spread" in pooling.disagreement(results)
     # R: rma.glmm(measure="PLO", xi=c(7,4,12,9), ni=c(7,5,13,9)): 2.7726, z interval of the model without a spread
     assert results[0].logit == pytest.approx(2.7726, abs=1e-4)
 
 
 def test_counts_within_limits_give_a_range():
     sets = list(zip(PAIN.rows["fewest"], PAIN.rows["most"], strict=True))
-    found = pooled_range(sets, PAIN.rows["n_treated"])
-    ends = [pool_proportions([7, 4, x, 9], [7, 5, 13, 9]).estimate for x in (12, 13)]
+    found = pooling.pooled_range(sets, PAIN.rows["n_treated"])
+    ends = [pooling.pool_proportions([7, 4, x, 9], [7, 5, 13, 9]).estimate for x in (12, 13)]
     assert (found.low, found.high) == pytest.approx(tuple(ends))
     assert found.combinations == 2
 

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from crmo_analysis.patients import scores
-from crmo_analysis.study.codebook import read_codebook
+from crmo_analysis.study import read_codebook
 
 TRUTH = st.sampled_from([True, False, None])
 

@@ -13,9 +13,9 @@ from click.testing import CliRunner
 from PIL import Image
 
 from crmo_analysis import files
-from crmo_analysis.commands import cli
+from crmo_analysis.commands import main
 from crmo_analysis.display import canvas
-from crmo_analysis.execution.running import execute
+from crmo_analysis.execution import execute
 from crmo_analysis.files import InputError
 from crmo_analysis.publish import manuscript, outline
 from crmo_analysis.publish.numbers import collect
@@ -310,7 +310,7 @@ def test_a_pdf_that_is_not_as_the_journal_wants_is_refused(whole, figure):
 
 
 def test_the_command_names_an_unknown_journal():
-    result = CliRunner().invoke(cli.main, ["manuscript", "--journal", "lancette"])
+    result = CliRunner().invoke(main, ["manuscript", "--journal", "lancette"])
     assert result.exit_code == 2
     assert "there is no journal 'lancette'" in result.output
     assert "nature, elsevier, springer" in result.output

@@ -13,7 +13,7 @@ import pytest
 
 from crmo_analysis.files import InputError
 from crmo_analysis.publish import tables
-from crmo_analysis.study.describe import percent_text, rounded_text
+from crmo_analysis.study import describe
 
 HOSTILE = [
     *("$5 & 10 %", "x_1 # ^ ~ \\ { }", "<script>alert(1)</script>", "שלום עולם", "حالة 1", "word " * 200),
@@ -81,8 +81,12 @@ def test_numbers_are_rounded_half_up_in_one_place():
         value = Fraction(thousandths, 1000)
         exact = abs(thousandths) // 10 + (abs(thousandths) % 10 >= 5)
         sign = "-" if thousandths < 0 and exact else ""
-        assert rounded_text(value, 2) == f"{sign}{exact / 100:.2f}" == rounded_text(thousandths / 1000, 2)
-    assert percent_text(Fraction(1, 8), 0) == "13"
+        assert (
+            describe.rounded_text(value, 2)
+            == f"{sign}{exact / 100:.2f}"
+            == describe.rounded_text(thousandths / 1000, 2)
+        )
+    assert describe.percent_text(Fraction(1, 8), 0) == "13"
 
 
 @pytest.mark.parametrize(

@@ -12,8 +12,8 @@ from click.testing import CliRunner
 from made_results import LONG, NASTY, TEXTS
 
 from crmo_analysis import files
-from crmo_analysis.commands.cli import main
-from crmo_analysis.display.canvas import VERDICT_COLOURS, VERDICT_SIGNS
+from crmo_analysis.commands import main
+from crmo_analysis.display import canvas
 from crmo_analysis.files import InputError
 from crmo_analysis.publish import exhibits, website
 from crmo_analysis.publish.exhibits import read_table
@@ -152,10 +152,10 @@ def test_conflicts_are_explained_with_their_claims_and_readings(site):
 
 def test_verdicts_have_the_colours_and_signs_of_the_figures(site):
     css = (site.folder / "_static" / "site.css").read_text(encoding="utf-8")
-    for verdict, colour in VERDICT_COLOURS.items():
+    for verdict, colour in canvas.VERDICT_COLOURS.items():
         assert f"--{verdict}: {colour};" in css
         assert SIGNS[verdict]
-        assert VERDICT_SIGNS[verdict] in ("", SIGNS[verdict])
+        assert canvas.VERDICT_SIGNS[verdict] in ("", SIGNS[verdict])
 
 
 def test_downloads_are_those_that_were_made(site):

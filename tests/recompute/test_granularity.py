@@ -6,16 +6,15 @@ from itertools import combinations_with_replacement
 import pytest
 
 from crmo_analysis.recompute.granularity import debit, grim_is_informative, grim_sums, grimmer
-from crmo_analysis.study.describe import smallest_pearson, smallest_spearman
-from crmo_analysis.study.rounding import RULES, parse_printed, round_by
+from crmo_analysis.study import describe, rounding
 
 
 def test_brown2017_worked_example():
     # Brown & Heathers 2017: a mean of 5.19 cannot come from 28 whole numbers, 5.18 and 5.21 can.
     rules = ("half_up", "half_even")
-    assert grim_sums(parse_printed("5.19"), 28, rules=rules) == []
-    assert grim_sums(parse_printed("5.18"), 28, rules=rules) == [145]
-    assert grim_sums(parse_printed("5.21"), 28, rules=rules) == [146]
+    assert grim_sums(rounding.parse_printed("5.19"), 28, rules=rules) == []
+    assert grim_sums(rounding.parse_printed("5.18"), 28, rules=rules) == [145]
+    assert grim_sums(rounding.parse_printed("5.21"), 28, rules=rules) == [146]
 
 
 @pytest.mark.parametrize("n", [1, 2, 3, 7, 8, 15])
@@ -23,14 +22,14 @@ def test_brown2017_worked_example():
 def test_grim_agrees_with_every_sum(n, decimals):
     printed = {}
     for total in range(10 * n + 1):
-        for rule in RULES:
-            mean = round_by(Fraction(total, n), decimals, rule)
+        for rule in rounding.RULES:
+            mean = rounding.round_by(Fraction(total, n), decimals, rule)
             printed.setdefault(mean, set()).add(total)
     gaps = False
     for whole in range(10 * 10**decimals):
         mean = Fraction(whole, 10**decimals)
         text = f"{float(mean):.{decimals}f}"
-        found = {total for total in grim_sums(parse_printed(text), n) if total <= 10 * n}
+        found = {total for total in grim_sums(rounding.parse_printed(text), n) if total <= 10 * n}
         assert found == printed.get(mean, set()), text
         gaps = gaps or not found
     assert grim_is_informative(n, decimals) == gaps
@@ -40,7 +39,7 @@ def test_grim_agrees_with_every_sum(n, decimals):
     ("17.5", 3, "1", False), ("17.5", 3, "0.5", True), ("11.5", 7, "0.5", True), ("4.6", 8, "1", True),
 ])  # fmt: skip
 def test_means_of_months(text, n, step, possible):
-    assert bool(grim_sums(parse_printed(text), n, Fraction(step))) is possible
+    assert bool(grim_sums(rounding.parse_printed(text), n, Fraction(step))) is possible
 
 
 def _sd_texts(sample, decimals):
@@ -62,19 +61,19 @@ def test_grimmer_never_refuses_what_a_sample_gives(n):
     decimals = 1
     seen = set()
     for sample in combinations_with_replacement(range(1, 6), n):
-        for rule in RULES:
-            mean = round_by(Fraction(sum(sample), n), decimals, rule)
+        for rule in rounding.RULES:
+            mean = rounding.round_by(Fraction(sum(sample), n), decimals, rule)
             for sd in _sd_texts(sample, decimals):
                 seen.add((f"{float(mean):.1f}", f"{sd / 10:.1f}"))
     for mean, sd in seen:
         limits = {"minimum": Fraction(1), "maximum": Fraction(5)}
-        assert grimmer(parse_printed(mean), parse_printed(sd), n, **limits), (mean, sd)
+        assert grimmer(rounding.parse_printed(mean), rounding.parse_printed(sd), n, **limits), (mean, sd)
 
 
 def test_grimmer_tries_every_admissible_sum():
     # 3.0 for 40 whole numbers can come from sums 118 to 121. With the middle one, 120, an SD of 1.00 needs a sum of
     # squares of 399, which has the other parity; with 119 and 121 there is one that fits.
-    found = grimmer(parse_printed("3.0"), parse_printed("1.00"), 40, rules=("half_up",))
+    found = grimmer(rounding.parse_printed("3.0"), rounding.parse_printed("1.00"), 40, rules=("half_up",))
     assert {total for total, _ in found} == {119, 121}
     assert all((square - total) % 2 == 0 for total, square in found)
 
@@ -82,28 +81,33 @@ def test_grimmer_tries_every_admissible_sum():
 def test_grimmer_refuses_what_no_sample_gives():
     # Two whole numbers 1 to 5: the SD is the difference over the root of 2, so 1.0 cannot be printed to nearest.
     nearest = ("half_up",)
-    assert grimmer(parse_printed("3.0"), parse_printed("1.0"), 2, rules=nearest) == []
-    assert grimmer(parse_printed("3.0"), parse_printed("1.4"), 2, rules=nearest)
+    assert grimmer(rounding.parse_printed("3.0"), rounding.parse_printed("1.0"), 2, rules=nearest) == []
+    assert grimmer(rounding.parse_printed("3.0"), rounding.parse_printed("1.4"), 2, rules=nearest)
     # An SD above what the limits allow: half at 1 and half at 5 is the widest.
-    assert grimmer(parse_printed("3.0"), parse_printed("2.5"), 10, minimum=Fraction(1), maximum=Fraction(5)) == []
+    assert (
+        grimmer(
+            rounding.parse_printed("3.0"), rounding.parse_printed("2.5"), 10, minimum=Fraction(1), maximum=Fraction(5)
+        )
+        == []
+    )
 
 
 def test_debit_agrees_with_every_count():
     n = 15
     for k in range(n + 1):
-        percent = f"{float(round_by(Fraction(100 * k, n), 1, 'half_up')):.1f}"
+        percent = f"{float(rounding.round_by(Fraction(100 * k, n), 1, 'half_up')):.1f}"
         sd = 100 * (k * (n - k) / n / (n - 1)) ** 0.5
-        assert debit(parse_printed(percent), parse_printed(f"{sd:.2f}"), n, rules=("half_up",)) == [k]
-        assert debit(parse_printed(percent), parse_printed(f"{sd + 0.5:.2f}"), n) == []
+        assert debit(rounding.parse_printed(percent), rounding.parse_printed(f"{sd:.2f}"), n, rules=("half_up",)) == [k]
+        assert debit(rounding.parse_printed(percent), rounding.parse_printed(f"{sd + 0.5:.2f}"), n) == []
 
 
 def test_smallest_pearson_against_r():
     # R: qt(0.995, 52) / sqrt(52 + qt(0.995, 52)^2)  is 0.3476521988
-    assert smallest_pearson(0.01, 54) == pytest.approx(0.3476521988, abs=1e-9)
+    assert describe.smallest_pearson(0.01, 54) == pytest.approx(0.3476521988, abs=1e-9)
 
 
 def test_smallest_spearman_is_attainable_and_smallest():
-    n, critical, rho = 54, smallest_pearson(0.01, 54), smallest_spearman(0.01, 54)
+    n, critical, rho = 54, describe.smallest_pearson(0.01, 54), describe.smallest_spearman(0.01, 54)
     d = (1 - rho) * (n**3 - n) / 6
     assert d == pytest.approx(round(d), abs=1e-6)
     assert round(d) % 2 == 0
@@ -114,4 +118,4 @@ def test_smallest_spearman_is_attainable_and_smallest():
 @pytest.mark.parametrize("p", [0, 1, -1, 2])
 def test_a_p_value_lies_between_0_and_1(p):
     with pytest.raises(ValueError, match="between 0 and 1"):
-        smallest_pearson(p, 54)
+        describe.smallest_pearson(p, 54)

@@ -6,9 +6,7 @@ from crmo_analysis.files import InputError
 from crmo_analysis.joint import ledger as ledgers
 from crmo_analysis.recompute.arithmetic import smallest_rule_set
 from crmo_analysis.recompute.verdicts import VERDICTS, audit_study
-from crmo_analysis.study.claims import read_study
-from crmo_analysis.study.codebook import read_codebook
-from crmo_analysis.study.rounding import RULES
+from crmo_analysis.study import read_codebook, read_study, rounding
 
 
 @pytest.fixture
@@ -23,7 +21,11 @@ def verdicts(write_study):
 
 
 def row(claim_id, statistic, of, printed, among="", where="results, p1", about="own", reading=""):
-    unit = read_codebook()[of].unit if statistic in ("median", "mean", "sd", "min", "max", "sum", "value", "date") and of in read_codebook() else ""
+    unit = (
+        read_codebook()[of].unit
+        if statistic in ("median", "mean", "sd", "min", "max", "sum", "value", "date") and of in read_codebook()
+        else ""
+    )
     return f'{claim_id},"{where}",{about},{statistic},"{of}",{among},"{printed}",{unit},{reading},'
 
 
@@ -58,7 +60,7 @@ def test_a_percentage_that_any_count_could_give_is_stated(verdicts):
 
 def test_the_fewest_rules_are_inferred_for_each_section(verdicts):
     assert smallest_rule_set([]) == ()
-    assert smallest_rule_set([("half_up", "up"), ("half_up", "down"), RULES]) == ("half_up",)
+    assert smallest_rule_set([("half_up", "up"), ("half_up", "down"), rounding.RULES]) == ("half_up",)
     assert smallest_rule_set([("up",), ("down",), ("half_up", "half_even", "down")]) == ("down", "up")
     rows = [row(f"k{i}", "count", name, k, where=f"Table I, row {i}") for i, (name, k, _) in enumerate(ROUNDED)]
     rows += [row(f"p{i}", "percent", name, p, where=f"Table I, row {i}") for i, (name, _, p) in enumerate(ROUNDED)]
@@ -414,7 +416,7 @@ def test_every_verdict_has_a_reason_and_known_partners(five):
         if audited.verdict == "matches":
             assert audited.recomputed, claim_id
         if audited.claim.statistic == "percent" and audited.verdict == "matches":
-            assert audited.rule in RULES
+            assert audited.rule in rounding.RULES
 
 
 def test_a_conflict_that_only_the_joint_model_shows_enters_the_ledger_with_its_partners(write_study):
