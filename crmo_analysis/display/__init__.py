@@ -7,5 +7,5 @@ import lazy_loader
 
 USES = ("files", "study", "models", "patients", "recompute", "joint")
 __getattr__, __dir__, __all__ = lazy_loader.attach(
-    __name__, submodules=["canvas", "effects", "evidence", "figures", "frames"], submod_attrs={}
+    __name__, submodules=["canvas", "effects", "figures", "frames", "plots"], submod_attrs={}
 )

@@ -1,6 +1,23 @@
-"""What a person types in a notebook: studies, cohorts, relations, and results that print and draw themselves."""
+"""What a person types: studies, cohorts, relations between variables, and results that print and draw themselves.
+
+Lower rooms compute, `display` draws; here is what joins them under a name: one module a question. Small counts of one's
+own patients are hidden in `cohorts` and in what takes a cohort, so that no notebook has to remember it.
+"""
 
 import lazy_loader
 
-USES = ("files", "study", "recompute", "models", "patients", "joint", "display", "comparison")
-__getattr__, __dir__, __all__ = lazy_loader.attach(__name__, submodules=["explore", "notebook"], submod_attrs={})
+USES = ("comparison", "display", "files", "joint", "models", "patients", "recompute", "study")
+__getattr__, __dir__, __all__ = lazy_loader.attach(
+    __name__,
+    submodules=["explore"],
+    submod_attrs={
+        "cohorts": ["read_cohort"],
+        "comparisons": ["compare"],
+        "notebook": ["start"],
+        "plans": ["plan"],
+        "pools": ["pool", "responders"],
+        "relations": ["relate"],
+        "results": ["Result"],
+        "studies": ["read_study", "studies"],
+    },
+)

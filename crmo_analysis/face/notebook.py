@@ -1,354 +1,244 @@
-"""What a notebook calls first and last, and how it shows and keeps what it makes."""
+"""A run of a notebook: what it calls first, how it shows and keeps what it makes, and what it calls last."""
 
 import html
 import json
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import pandas as pd
 from IPython.display import HTML, Image, Markdown, display
-from matplotlib.figure import Figure
 
 from crmo_analysis import files
 from crmo_analysis.display import canvas
+from crmo_analysis.face.cohorts import SMALLEST, Cohort, read_cohort, read_shipped
+from crmo_analysis.face.results import Result, as_html, filled
+from crmo_analysis.face.studies import Audit, Study, audit_of
 from crmo_analysis.files import InputError, UnfitError, study_names
-from crmo_analysis.joint import ledger as ledgers
-from crmo_analysis.patients import disclosure, read_cohort, require_sound, responses, thin
-from crmo_analysis.recompute import Audited
-from crmo_analysis.study import Codebook, Study, read_study
+from crmo_analysis.joint import ledger
 
 SCREEN_DPI = 130  # larger than on paper, so that 7 pt can be read on a screen
 _FOLDER = re.compile(r"\w[\w-]{0,100}", re.ASCII)
-TABLE_STYLE = (
-    "<style>table.crmo td, table.crmo th {text-align: left !important; vertical-align: top; max-width: 44em}</style>"
-)
-
-
-@dataclass(frozen=True)
-class Run:
-    """One run of a notebook: which study, where its outputs go, and which files it will leave at its end."""
-
-    study: Study | None
-    audited: tuple[Audited, ...]
-    figure_folder: Path
-    table_folder: Path
-    outputs: tuple[str, ...]
-    is_for_page: bool = False
-    files: dict[Path, bytes] = field(default_factory=dict)
+_LIMITS = {"width": (30, 500), "dpi": (72, 1200)}
 
 
 def start(
-    study: str,
-    outputs: Sequence[str],
+    study: str = "",
+    outputs: Sequence[str] = (),
     out: str = "",
+    page: Mapping[str, float] | None = None,
     folder: str = "overview",
     about: str = "",
-    page: Mapping[str, float] | None = None,
-) -> Run:
-    """Load and check a study, and print what this run is.
+) -> "Run":
+    """Begin a notebook: open its study, and say what this run is.
 
     Parameters
     ----------
     study : str
-        A study's id; empty for a notebook about all studies.
+        A study's name; empty for a notebook about all studies.
     outputs : sequence of str
         Names of the figures that the notebook leaves.
     out : str
         Folder for figures and tables; empty for the project's own.
-    folder : str
-        Where in it a notebook about no single study leaves them.
-    about : str
-        What to say of a notebook that checks no claims.
     page : mapping of str to float
         `width` in millimetres and `dpi` of figures for a journal; they have no titles, and figures that are not
         among the outputs are not drawn. Empty for the usual page.
+    folder : str
+        Where a notebook about no single study leaves its files.
+    about : str
+        What to say of a notebook that checks no claims.
 
     Raises
     ------
     InputError
-        If the study's files have problems; all are listed.
-    InputError
-        If there is no such page.
+        If the study's files have problems, all of which are listed, or there is no such page or folder.
     """
     canvas.use_page(_page(page) if page else None)
     name = study or folder
     if not _FOLDER.fullmatch(name):
         raise InputError(f"folder is {name!r}, expected a name of letters, digits, - and _")
-    figure_folder, table_folder = files.FIGURES / name, files.RESULTS / "tables" / name
-    if out:
-        figure_folder, table_folder = Path(out) / "figures" / name, Path(out) / "tables" / name
-    if study:
-        loaded = read_study(study)
-        audited = ledgers.audit_jointly(loaded)
-        own = sum(a.claim.about == "own" for a in audited)
-        facts = loaded.facts
-        text = (
-            f"**{facts['title']}.** {facts['citation']}\n\n{facts['design']}. Available: {facts.get('available', '')}.\n\n"
-            f"This run: published numbers of `{study}`; {len(audited)} claims, {own} of the study's own patients. "
-            "No patient-level data."
-        )
-    elif about:
-        loaded, audited, text = None, (), about
-    else:
-        loaded, audited = None, ledgers.audit_all()
-        text = f"This run: published numbers of {len(study_names())} studies; {len(audited)} claims. No patient-level data."
-    display(Markdown(text))
-    return Run(loaded, audited, figure_folder, table_folder, tuple(outputs), bool(page))
+    run = Run(study, name, outputs, out, bool(page))
+    display(Markdown(about or run.introduced()))
+    return run
 
 
 def _page(settings: Mapping[str, float]) -> canvas.Page:
-    limits = {"width": (30, 500), "dpi": (72, 1200)}
     for name, value in settings.items():
-        low, high = limits.get(name, (0, 0))
+        low, high = _LIMITS.get(name, (0, 0))
         if not (isinstance(value, int | float) and low <= value <= high and high):
-            expected = "; ".join(f"{key} from {ends[0]} to {ends[1]}" for key, ends in limits.items())
+            expected = "; ".join(f"{key} from {ends[0]} to {ends[1]}" for key, ends in _LIMITS.items())
             raise InputError(f"page has {name!r}: {value!r}, expected {expected}")
     return canvas.Page(**settings, titles=False)
 
 
-@dataclass(frozen=True)
-class Patients:
-    """A table of patients to analyse, and what it is: "reconstructed", "simulated" or "user data".
+class Run:
+    """One run of a notebook.
 
-    `hides` says that single patients, and findings of fewer than `smallest`, are not to be shown; otherwise it is 0.
-    """
+    Nothing is written before `finish`, so that a run that stops halfway leaves the files of the one before.
 
-    table: pd.DataFrame
-    source: str
-    hides: bool
-    smallest: int
-
-
-def patients(
-    run: Run, cohort: str = "", mapping: str = "", lesions: str = "", suppress: bool = True, smallest: int = 5
-) -> Patients:
-    """Load the table of patients that a notebook is about, and say what it is.
-
-    Parameters
+    Attributes
     ----------
-    run : Run
-    cohort : str
-        File of an own cohort; empty for the one that the project ships for the study.
-    mapping, lesions : str
-        As for `cohort.read_cohort`; empty for none.
-    suppress : bool
-        Whether single patients and small counts of an own cohort stay hidden.
-    smallest : int
-        Findings of fewer patients count as small.
-
-    Raises
-    ------
-    InputError
-        If the file has errors; all are listed.
-    InputError
-        If `smallest` hides nothing, or an own cohort would leave its figures among the project's.
+    study : Study or None
+        The study that the notebook is about.
     """
-    _require_own_folder(run, cohort)
-    path = cohort or files.COHORTS / f"{run.study.study}.csv"
-    read = read_cohort(path, mapping or None, lesions=lesions or None)
-    if read.errors and suppress and not read.is_reconstructed:
-        name, count = Path(path).name, len(read.errors)
-        raise InputError(f"{name} cannot be analysed: {count} errors, which crmo validate lists")
-    require_sound(read)
-    made = "simulated" if "simulated" in read.patients else "reconstructed"
-    source = made if read.is_reconstructed else "user data"
-    if smallest < 2:
-        raise InputError(f"smallest is {smallest}, expected 2 or more; suppress false shows single patients")
-    is_own = source == "user data"
-    what = "your cohort" if is_own else f"a **{made}** table, of which no row was observed in a patient"
-    doubts = thin(read) if is_own else ()
-    notes = [f"{len(read.patients)} patients: {what}.", *map(files.markdown, read.notes)]
-    said = [files.markdown(str(problem)) for problem in (*read.warnings, *doubts)]
-    if is_own and suppress:
+
+    def __init__(self, study: str, name: str, outputs: Sequence[str], out: str, is_for_page: bool):
+        self.study = Study(study) if study else None
+        self._outputs, self._is_for_page, self._files = tuple(outputs), is_for_page, {}
+        self._figures, self._tables = files.FIGURES / name, files.RESULTS / "tables" / name
+        if out:
+            self._figures, self._tables = Path(out) / "figures" / name, Path(out) / "tables" / name
+
+    def audit(self) -> Audit:
+        """Give every claim of the study, or of all studies, a verdict."""
+        return self.study.audit() if self.study else audit_of(ledger.audit_all())
+
+    def introduced(self) -> str:
+        """Say what this run is, for Markdown."""
+        count = len(self.audit().frame)
+        if not self.study:
+            return (
+                f"This run: published numbers of {len(study_names())} studies; {count} claims. No patient-level data."
+            )
+        facts, own = self.study.facts, int((self.audit().frame["about"] == "own").sum())
+        return (
+            f"**{facts['title']}.** {facts['citation']}\n\n"
+            f"{facts['design']}. Available: {facts.get('available', '')}.\n\n"
+            f"This run: published numbers of `{self.study.name}`; {count} claims, {own} of the study's own patients. "
+            "No patient-level data."
+        )
+
+    def cohort(self, path: str = "", map: str = "", lesions: str = "", hide_below: int = SMALLEST) -> Cohort:
+        """Open the table of patients that this run is about, and say what it is.
+
+        Parameters
+        ----------
+        path : str
+            File of one's own patients; empty for the cohort that ships for the study.
+        map, lesions, hide_below
+            As for `read_cohort`.
+
+        Raises
+        ------
+        InputError
+            If the file has errors, or an own cohort would leave its figures among the project's.
+        """
+        self.require_own_folder(path)
+        found = read_cohort(path, map, lesions, hide_below) if path else read_shipped(self.study.name)
+        self.say(*found.introduced())
+        return found
+
+    def require_own_folder(self, path: str) -> None:
+        """Refuse data of one's own in a run that leaves its files among the project's.
+
+        Raises
+        ------
+        InputError
+        """
+        if path and any(map_ for map_ in map(files.is_of_project, (self._figures, self._tables))):
+            raise InputError("data of your own need a folder of their own: use --out")
+
+    def boxes(self, *rows: tuple, **values) -> Result:
+        """Return the boxes of a flow of patients, to be drawn by `plots.flow`.
+
+        Parameters
+        ----------
+        *rows : tuple
+            `name, text, column, row, width, kind`; the text is a template.
+        **values
+            What the texts may name.
+        """
+        columns = ["name", "text", "column", "row", "width", "kind"]
+        boxes = pd.DataFrame([(name, filled(text, values), *rest) for name, text, *rest in rows], columns=columns)
+        short = self.study.short if self.study else ""
+        subtitle = "{study}, published counts"
+        return Result(boxes, subtitle=subtitle, data=boxes[["name", "text"]], terms={"study": short})
+
+    def say(self, *sentences: str, **values) -> None:
+        """Show sentences as a list; with values, each is a template that they fill in."""
+        said = [filled(text, values) if values else text for text in sentences]
         if said:
-            notes.append(f"Warnings about the file: {len(said)}; crmo validate lists them.")
-        said = []
-        notes.append(f"Single patients, and findings of fewer than {smallest} patients, are not shown.")
-    elif is_own:
-        notes.append("By choice, single patients and small counts are shown: results of this run identify patients.")
-    show_list([*notes, *said])
-    hides = is_own and suppress
-    return Patients(read.patients, source, hides, smallest if hides else 0)
+            display(Markdown("\n".join(f"- {text}" for text in said)))
 
+    def table(self, name: str, result: "Result | pd.DataFrame", caption: str = "", **values) -> None:
+        """Show a table, and keep it as CSV, with its caption and source.
 
-def require_variables(people: Patients, codebook: Codebook, names: Sequence[str], codes: Sequence[str] = ()) -> None:
-    """Check that a table has the variables that a notebook's parameters name.
+        Parameters
+        ----------
+        name : str
+            Of its files.
+        result : Result or DataFrame
+        caption : str
+            A template; the result's heading unless given.
+        **values
+            What the template may name besides the result's own values.
+        """
+        result = result if isinstance(result, Result) else Result(result)
+        caption = filled(caption, {**result.terms, **values}) if caption else result.heading
+        notes = {"caption": caption, "source": result.source}
+        self._files[self._tables / f"{name}.csv"] = files.csv_text(result.frame).encode()
+        self._files[self._tables / f"{name}.json"] = (json.dumps(notes, indent=2, ensure_ascii=False) + "\n").encode()
+        display(HTML(as_html(result.frame, caption)))
 
-    Parameters
-    ----------
-    people : Patients
-    codebook : mapping of str to Variable
-    names : sequence of str
-        Variables that have to be numbers, yes or no.
-    codes : sequence of str
-        Variables that may be categories as well.
+    def show(self, name: str, result: Result, title: str, **words: object) -> None:
+        """Show a figure, and keep it with its data, caption and alternative text.
 
-    Raises
-    ------
-    InputError
-        Naming each variable that is not there, and those that are.
-    """
-    known = [name for name in codebook if name in people.table and people.table[name].notna().any()]
-    numbers = [name for name in known if codebook[name].is_numeric or codebook[name].type == "boolean"]
-    for name, fit in [*((name, numbers) for name in names), *((name, known) for name in codes)]:
-        if name not in codebook:
-            raise InputError(f"{name!r} is no variable of the codebook; the table has {', '.join(fit)}")
-        if name not in known:
-            have = "has no value of" if name in people.table else "has no column"
-            raise InputError(f"the table {have} {name!r}; map a column to it, or choose from: {', '.join(fit)}")
-        if name not in fit:
-            raise InputError(f"{name!r} is neither a number nor yes or no; choose from: {', '.join(fit)}")
+        Parameters
+        ----------
+        name : str
+            One of the outputs that the notebook declares.
+        result : Result
+            It gives the figure, the data and, unless given here, the texts.
+        title : str
+            A template, filled in from the result's terms; the other texts may name it.
+        **words
+            `subtitle`, `caption` and `alt` are templates; anything else is a value that they may name.
 
+        Raises
+        ------
+        InputError
+            If the figure is not declared, or a template names what is not there.
+        UnfitError
+            If it cannot be drawn so that it can be read.
+        """
+        if name not in self._outputs:
+            if self._is_for_page:
+                return
+            declared = ", ".join(self._outputs)
+            raise InputError(f"figure '{name}' is not declared; the parameter outputs lists {declared}")
+        texts = {key: str(words.pop(key, getattr(result, key))) for key in ("subtitle", "caption", "alt")}
+        values = {**result.terms, **words}
+        title = filled(title, values)
+        texts = {key: filled(text, {**values, "title": title}) for key, text in texts.items()}
+        axes = result.plot(title=title, subtitle=texts.pop("subtitle"))
+        self.keep(name, axes, result, **texts)
 
-def showable(
-    people: Patients, outcome: str, exposures: Sequence[str], adjustment: Sequence[str], cut: float | None
-) -> tuple[pd.DataFrame, list[str], float | None]:
-    """Leave out of an analysis what would tell of a few patients of an own cohort, and say so.
+    def keep(self, name: str, axes, result: Result, caption: str, alt: str) -> None:
+        """Show and keep a figure that was drawn by `Result.plot` and then changed."""
+        figure, data = axes.figure, result.frame if result.data is None else result.data
+        try:
+            drawn = canvas.rendered(figure, files.csv_text(data), caption, alt, result.source)
+        except UnfitError as error:
+            raise UnfitError(f"figure '{name}': {error}") from None
+        stem = self._figures / name
+        self._files.update({stem.with_suffix(ending): content for ending, content in drawn.items()})
+        width = round(figure.get_figwidth() * SCREEN_DPI)
+        display(Image(data=drawn[".png"], width=width, alt=html.escape(alt, quote=True)))
+        display(Markdown(f"*{caption}*"))
 
-    Parameters
-    ----------
-    people : Patients
-        If it does not hide anything, nothing is left out.
-    outcome, exposures, adjustment, cut
-        As for `severity.analyse`; the first exposure is the one that the notebook is about.
+    def finish(self) -> None:
+        """Write what the notebook leaves, or fail if a declared output is missing.
 
-    Returns
-    -------
-    DataFrame, list of str, float or None
-        The patients to analyse: without the few who are known but for the adjustment, as a model with and one without
-        them would show their values. The exposures, and the cut, that can be shown.
-
-    Raises
-    ------
-    InputError
-        If nothing is left.
-    """
-    table, few, said = people.table, people.smallest, []
-    if not few:
-        return table, list(exposures), cut
-    main = exposures[0]
-    if 0 < disclosure.lack_only(table, [outcome, main], adjustment) < few:
-        table = table[table[[outcome, main]].isna().any(axis=1) | table[list(adjustment)].notna().all(axis=1)]
-        said.append(f"Fewer than {few} patients lack {', '.join(adjustment)} only; they are left out everywhere.")
-    reasons = {name: _reason(table, outcome, name, adjustment, few) for name in exposures}
-    if reasons[main]:
-        raise InputError(f"{reasons[main]}; choose other variables")
-    kept = [name for name in exposures if not reasons[name]]
-    said += [f"{name} is not analysed: {reason}." for name, reason in reasons.items() if reason]
-    if cut is not None:
-        severe = table.assign(**{outcome: (table[outcome] >= cut).astype("boolean")})
-        if any(_reason(severe, outcome, name, adjustment, few) for name in kept):
-            cut = None
-            said.append(f"{outcome} is not cut into yes and no: fewer than {few} patients would share a value.")
-    if said:
-        show_list(said)
-    return table, kept, cut
-
-
-def _reason(table: pd.DataFrame, outcome: str, name: str, adjustment: Sequence[str], few: int) -> str:
-    """Say why models of an exposure, with and without adjustment, would tell of few patients."""
-    if 0 < disclosure.lack_only(table, [outcome, name], adjustment) < few:
-        return f"fewer than {few} patients who have {name} lack the adjustment"
-    alone = disclosure.too_few(table, [outcome, name], few)
-    return alone or disclosure.too_few(table, [outcome, name, *adjustment], few)
-
-
-def load_responses(run: Run, path: str = "") -> tuple[pd.DataFrame, str]:
-    """Load the table of responses of series, the project's unless a path is given, and return what it is as well.
-
-    Raises
-    ------
-    InputError
-        If the file has errors; all are listed.
-    InputError
-        If an own table would leave its figures among the project's.
-    """
-    _require_own_folder(run, path)
-    table = responses.read_responses(path or responses.FILE)
-    whose = "your table" if path else "read from abstracts and summaries, as the column source says"
-    patients = table.groupby("overlap_group")["n_treated"].max().sum()
-    groups = table["overlap_group"].nunique()
-    show_list([f"{len(table)} outcomes of {groups} groups of patients, at most {patients} patients; {whose}."])
-    return table, "user data" if path else "published"
-
-
-def _require_own_folder(run: Run, path: str) -> None:
-    if path and any(map(files.is_of_project, (run.figure_folder, run.table_folder))):
-        raise InputError("data of your own need a folder of their own: use --out")
-
-
-def number(run: Run, claim_id: str) -> int | float:
-    """Return what a claim prints as a number, "all" worked out from its group; whole numbers as int.
-
-    Raises
-    ------
-    KeyError, ValueError
-        If the study has no such claim, or it prints no number.
-    """
-    claim = run.study.claim(claim_id)
-    audited = next(a for a in run.audited if a.claim.claim_id == claim_id)
-    value = audited.x if claim.statistic == "count" else claim.number and claim.number.value
-    if value is None:
-        raise ValueError(f"{claim_id} prints no number ('{claim.printed}')")
-    return int(value) if value == int(value) else float(value)
-
-
-def show_figure(
-    run: Run, name: str, figure: Figure, data: pd.DataFrame, caption: str, alt: str, source: str = "published"
-) -> None:
-    """Show a figure, and keep it with its data, caption and alternative text for `finish` to write.
-
-    Raises
-    ------
-    ValueError
-        If the notebook does not declare the figure in its parameter `outputs`.
-    UnfitError
-        If it cannot be drawn so that it can be read.
-    """
-    if name not in run.outputs:
-        if run.is_for_page:
-            return
-        raise ValueError(f"figure '{name}' is not declared; the parameter outputs lists {', '.join(run.outputs)}")
-    stem = run.figure_folder / name
-    try:
-        drawn = canvas.rendered(figure, files.csv_text(data), caption, alt, source)
-    except UnfitError as error:
-        raise UnfitError(f"figure '{name}': {error}") from None
-    run.files.update({stem.with_suffix(ending): content for ending, content in drawn.items()})
-    width = round(figure.get_figwidth() * SCREEN_DPI)
-    display(Image(data=drawn[".png"], width=width, alt=html.escape(alt, quote=True)))
-    display(Markdown(f"*{caption}*"))
-
-
-def show_table(run: Run, name: str, table: pd.DataFrame, caption: str, source: str = "published") -> None:
-    """Show a table, and keep it as CSV, and its caption and source, for `finish` to write."""
-    run.files[run.table_folder / f"{name}.csv"] = files.csv_text(table).encode()
-    notes = json.dumps({"caption": caption, "source": source}, indent=2, ensure_ascii=False) + "\n"
-    run.files[run.table_folder / f"{name}.json"] = notes.encode()
-    body = (
-        "<p>None.</p>" if table.empty else table.to_html(index=False, escape=True, border=0, na_rep="", classes="crmo")
-    )
-    display(HTML(f"{TABLE_STYLE}<p><strong>{html.escape(caption)}</strong></p>{body}"))
-
-
-def show_list(items: Sequence[str]) -> None:
-    """Show sentences as a list."""
-    display(Markdown("\n".join(f"- {item}" for item in items)))
-
-
-def finish(run: Run) -> None:
-    """Write what the notebook leaves, or fail if a declared output is missing; nothing is written before.
-
-    Raises
-    ------
-    InputError
-        Naming every declared figure that this run did not make.
-    """
-    missing = [name for name in run.outputs if run.figure_folder / f"{name}.png" not in run.files]
-    if missing:
-        raise InputError(f"declared but not made: {', '.join(missing)}")
-    for path, content in run.files.items():
-        files.write_bytes_atomically(path, content)
-    display(Markdown(f"Left {len(run.outputs)} figures, each as SVG, PDF and PNG with its data, caption and alt text."))
+        Raises
+        ------
+        InputError
+            Naming every declared figure that this run did not make.
+        """
+        missing = [name for name in self._outputs if self._figures / f"{name}.png" not in self._files]
+        if missing:
+            raise InputError(f"declared but not made: {', '.join(missing)}")
+        for path, content in self._files.items():
+            files.write_bytes_atomically(path, content)
+        count = len(self._outputs)
+        said = f"Left {count} figures, each as SVG, PDF and PNG with its data, caption and alt text."
+        display(Markdown(said))

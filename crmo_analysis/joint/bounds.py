@@ -21,7 +21,7 @@ from crmo_analysis.joint.statements import TOTALS, Plan, Quantity, divide, repor
 from crmo_analysis.study import Codebook, entailment, expressions, reproduction
 
 ASKED = ("count", "percent", "mean", "median", "min", "max", "sum")
-_CALL = re.compile(r"\s*(?P<name>[a-z]+)\s*\((?P<inner>.*)\)\s*", re.DOTALL)
+ASKS = re.compile(r"\s*(?P<name>[a-z]+)\s*\((?P<inner>.*)\)\s*", re.DOTALL)
 
 
 @dataclass(frozen=True)
@@ -72,7 +72,7 @@ def parse_question(text: str, codebook: Codebook) -> tuple[Quantity, ...]:
     InputError
         If it is no such question.
     """
-    match = _CALL.fullmatch(text) if len(text) <= 1000 else None
+    match = ASKS.fullmatch(text) if len(text) <= 1000 else None
     if not match or match["name"] not in (*ASKED, "difference"):
         raise InputError(
             f"'{text[:60]}' is no question; expected as in count(femur & tibia), with one of {', '.join(ASKED)}, difference"

@@ -36,22 +36,6 @@ def cohort_text(table: pd.DataFrame) -> str:
     return buffer.getvalue()
 
 
-def read_shipped(study: str) -> pd.DataFrame:
-    """Read the cohort that the project ships for a study, in pandas' types for missing values."""
-    codebook = read_codebook()
-    table = pd.read_csv(files.COHORTS / f"{study}.csv", dtype=str, keep_default_na=False)
-    for name in table:
-        kind = codebook[name].type if name in codebook else "integer" if name == "patient" else "boolean"
-        values = table[name].where(table[name] != "", pd.NA)
-        if kind == "boolean":
-            table[name] = values.map({"yes": True, "no": False}).astype("boolean")
-        elif kind in ("integer", "decimal"):
-            table[name] = pd.to_numeric(values).astype("Int64" if kind == "integer" else "Float64")
-        else:
-            table[name] = values.astype(pd.StringDtype("python"))
-    return table
-
-
 def describe_cohort(fitted: Fit, table: pd.DataFrame, path: Path, seed: int) -> dict:
     """Describe the file of a cohort: what it is, how it was read, what it gives up, and its columns."""
     study, codebook, text = fitted.view.study, fitted.view.codebook, cohort_text(table)

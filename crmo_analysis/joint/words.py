@@ -7,7 +7,7 @@ from fractions import Fraction
 
 import pandas as pd
 
-from crmo_analysis.joint.bounds import Bounds, find_bounds
+from crmo_analysis.joint.bounds import ASKS, Bounds, find_bounds
 from crmo_analysis.joint.conflicts import Conflicts
 from crmo_analysis.joint.fitting import Fit
 from crmo_analysis.study import Study, expressions, reproduction
@@ -21,34 +21,48 @@ def conflict_table(found: Conflicts) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["reading", "claims", "why", "resolved by"])
 
 
-def implied(fitted: Fit, pairs: Sequence[str], seconds: float = 60) -> pd.DataFrame:
-    """Bound how many patients have both of two findings of which only each is counted.
+def implied(fitted: Fit, questions: Sequence[str], seconds: float = 60) -> pd.DataFrame:
+    """Bound numbers that were not printed, of which most are of patients with both of two findings.
 
     Parameters
     ----------
     fitted : Fit
-    pairs : sequence of str
-        Expressions with one ``&`` each.
+    questions : sequence of str
+        A pair of findings with an ``&`` between; or what `find_bounds` takes, such as ``median(age among spine)``.
     seconds : float
         Time allowed for each.
 
     Returns
     -------
     DataFrame
-        `expression, first, second, lower, upper, n, is_proved`, one row a pair: either finding in words with how many
-        have it, and the fewest and most with both, of the n who can have the rarer one.
+        `expression, first, second, lower, upper, n, is_proved`, one row a question. Of a pair, either finding in words
+        with how many have it, and the fewest and most with both, of the n who can have the rarer one; of another
+        question no words, and all patients as n.
     """
-    codebook, rows = fitted.view.codebook, []
-    for pair in pairs:
-        both = find_bounds(fitted, f"count({pair})", seconds, witnesses=False)
-        alone = replace(fitted, others=())  # what else could be given up is asked of pairs only
-        each = [find_bounds(alone, f"count({text})", seconds, witnesses=False) for text in pair.split("&")]
-        names = [expressions.in_words(expressions.parse(text, codebook), codebook) for text in pair.split("&")]
-        counted = [f"{name} ({_interval(count)})" for name, count in zip(names, each, strict=True)]
-        ends = [_plain(end.value) for end in (both.lower, both.upper)]
-        most = min(_plain(count.upper.value) for count in each)
-        rows.append([pair, *counted, *ends, most, both.is_proved])
+    rows = [_pair(fitted, text, seconds) if _is_pair(text) else _other(fitted, text, seconds) for text in questions]
     return pd.DataFrame(rows, columns=["expression", "first", "second", "lower", "upper", "n", "is_proved"])
+
+
+def _is_pair(text: str) -> bool:
+    return "(" not in text and text.count("&") == 1
+
+
+def _pair(fitted: Fit, pair: str, seconds: float) -> list:
+    codebook = fitted.view.codebook
+    both = find_bounds(fitted, f"count({pair})", seconds, witnesses=False)
+    alone = replace(fitted, others=())  # what else could be given up is asked of pairs only
+    each = [find_bounds(alone, f"count({text})", seconds, witnesses=False) for text in pair.split("&")]
+    names = [expressions.in_words(expressions.parse(text, codebook), codebook) for text in pair.split("&")]
+    counted = [f"{name} ({_interval(count)})" for name, count in zip(names, each, strict=True)]
+    most = min(_plain(count.upper.value) for count in each)
+    return [pair, *counted, _plain(both.lower.value), _plain(both.upper.value), most, both.is_proved]
+
+
+def _other(fitted: Fit, text: str, seconds: float) -> list:
+    question = text if ASKS.fullmatch(text) else f"count({text})"
+    found = find_bounds(fitted, question, seconds, witnesses=False)
+    ends = [None if end.value is None else _plain(end.value) for end in (found.lower, found.upper)]
+    return [text, "", "", *ends, fitted.n, found.is_proved]
 
 
 def _interval(found: Bounds) -> str:

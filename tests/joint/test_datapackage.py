@@ -11,6 +11,7 @@ from crmo_analysis.files import CrmoError, study_names
 from crmo_analysis.joint import datapackage
 from crmo_analysis.joint.fitting import fit
 from crmo_analysis.joint.simulation import Assumptions, simulate
+from crmo_analysis.patients import read_cohort
 from crmo_analysis.study import read_codebook, read_study, reproduction
 
 RESOURCES = {
@@ -31,7 +32,7 @@ def test_a_cohort_is_made_again_byte_for_byte(fitted):
 
 
 def test_a_shipped_cohort_gives_every_claim_that_it_keeps(fitted):
-    table = datapackage.read_shipped(fitted.view.study.study)
+    table = read_cohort(files.COHORTS / f"{fitted.view.study.study}.csv").patients
     assert len(table) == fitted.n
     kept = [(claim, statement.rivals) for statement in fitted.kept for claim in statement.claims]
     assert [claim.claim_id for claim, rivals in kept if not reproduction.agrees(claim, table, rivals)] == []
@@ -39,7 +40,7 @@ def test_a_shipped_cohort_gives_every_claim_that_it_keeps(fitted):
 
 def test_a_shipped_cohort_says_what_it_is(fitted):
     study = fitted.view.study.study
-    table = datapackage.read_shipped(study)
+    table = read_cohort(files.COHORTS / f"{study}.csv").patients
     assert table["reconstructed"].all()
     assert ("simulated" in table) == (study == "menashe_2022")
     columns = [name for name in table if name not in ("patient", "reconstructed", "simulated")]
@@ -58,13 +59,13 @@ def test_the_data_package_describes_every_cohort(fitted):
 
 
 def test_times_between_two_ages_are_kept():
-    table = datapackage.read_shipped("sag_2019")
+    table = read_cohort(files.COHORTS / "sag_2019.csv").patients
     between = 12 * (table["age_diagnosis"] - table["age_onset"])
     assert ((between - table["diagnostic_delay"]).abs() <= 12 * 0.1 + 0.5 + 1e-9).all()
 
 
 def test_no_patient_has_fewer_lesions_than_affected_bones():
-    table, codebook = datapackage.read_shipped("sag_2019"), read_codebook()
+    table, codebook = read_cohort(files.COHORTS / "sag_2019.csv").patients, read_codebook()
     bones = [name for name in table if name in codebook and codebook[name].group == "affected_bone"]
     assert (table["n_lesions"] >= table[bones].sum(axis=1)).all()
 

@@ -1,4 +1,4 @@
-"""Tables of pooled evidence for notebooks: series with their intervals, every method side by side, what is left open."""
+"""Pooled evidence as rows and words: series with their intervals, every method side by side, what is left open."""
 
 import math
 from collections.abc import Sequence

@@ -1,0 +1,188 @@
+"""A table of patients as a person asks it: one's own, of which little counts stay hidden, or a reconstructed one."""
+
+from collections.abc import Mapping, Sequence
+from functools import partial
+from pathlib import Path
+
+import pandas as pd
+
+from crmo_analysis import files
+from crmo_analysis.display import frames, plots
+from crmo_analysis.face.results import Result
+from crmo_analysis.files import InputError, markdown
+from crmo_analysis.patients import read_cohort as read_file
+from crmo_analysis.patients import require_sound, thin
+from crmo_analysis.study import read_codebook
+
+OWN = "user data"
+SMALLEST = 5
+
+
+def read_cohort(path, map=None, lesions=None, hide_below: int = SMALLEST) -> "Cohort":
+    """Read a table of one's own patients, and check all of it against the codebook.
+
+    Parameters
+    ----------
+    path : str or Path
+        CSV, Excel, Parquet or an export of REDCap; one row a patient.
+    map : str or Path, optional
+        YAML that renames and recodes columns.
+    lesions : str or Path, optional
+        A table with one row a lesion.
+    hide_below : int
+        Findings of fewer patients, and single patients, stay hidden in every result; 0 shows all, and the results then
+        identify patients.
+
+    Raises
+    ------
+    InputError
+        If the file has errors. With hiding on they are counted, not listed, as they repeat values.
+    """
+    if hide_below and hide_below < 2:
+        raise InputError(f"hide_below is {hide_below}, expected 2 or more, or 0 to show single patients")
+    read = read_file(path, map or None, lesions=lesions or None)
+    source = _source(read.patients)
+    is_own = source == OWN
+    if read.errors and is_own and hide_below:
+        count = len(read.errors)
+        raise InputError(f"{Path(path).name} cannot be analysed: {count} errors, which crmo validate lists")
+    require_sound(read)
+    problems = (*read.warnings, *(thin(read) if is_own else ()))
+    return Cohort(read.patients, source, hide_below if is_own else 0, tuple(read.notes), problems)
+
+
+def read_shipped(study: str) -> "Cohort":
+    """Read the cohort that the project ships for a study, which was made from its printed numbers."""
+    return read_cohort(files.COHORTS / f"{study}.csv")
+
+
+def _source(table: pd.DataFrame) -> str:
+    made = [name for name in ("simulated", "reconstructed") if name in table and table[name].fillna(False).all()]
+    return made[0] if made else OWN
+
+
+class Cohort:
+    """A table of patients, and what may be shown of it.
+
+    Attributes
+    ----------
+    patients : DataFrame
+        One row a patient, in the codebook's order.
+    source : str
+        "user data", "reconstructed" or "simulated".
+    smallest : int
+        Findings of fewer patients, and single patients, are not shown; 0 shows all.
+    notes, problems : tuple
+        What was converted or left out as the file was read, and what a person should look at.
+    """
+
+    def __init__(self, patients: pd.DataFrame, source: str, smallest: int = 0, notes=(), problems=()):
+        self.patients, self.source, self.smallest = patients, source, smallest
+        self.notes, self.problems = tuple(notes), tuple(problems)
+
+    @classmethod
+    def of(cls, table, hide_below: int = SMALLEST) -> "Cohort":
+        """Take a plain table of patients for a cohort; one that is marked as made from numbers is shown whole."""
+        if isinstance(table, cls):
+            return table
+        source = _source(table)
+        return cls(table, source, hide_below if source == OWN else 0)
+
+    @property
+    def hides(self) -> bool:
+        """Whether single patients and small counts stay hidden."""
+        return self.smallest > 0
+
+    @property
+    def who(self) -> str:
+        """What to call it at the beginning of a sentence."""
+        return "Your cohort" if self.source == OWN else f"A {self.source} cohort"
+
+    def __len__(self):
+        return len(self.patients)
+
+    def __repr__(self):
+        known = [name for name in read_codebook() if name in self.patients]
+        said = f"{self.who}: {len(self)} patients, {len(known)} variables"
+        if self.source != OWN:
+            return f"{said}; no row was observed in a patient"
+        shown = f"findings of fewer than {self.smallest} are hidden" if self.hides else "single patients are shown"
+        return f"{said}; {shown}"
+
+    def introduced(self) -> list[str]:
+        """Say what the table is and how it was read, a sentence each, for Markdown."""
+        is_own = self.source == OWN
+        made = f"a **{self.source}** table, of which no row was observed in a patient"
+        said = [f"{len(self)} patients: {'your cohort' if is_own else made}.", *map(markdown, self.notes)]
+        if self.hides:
+            said += [f"Warnings about the file: {len(self.problems)}; crmo validate lists them."] * bool(self.problems)
+            said.append(f"Single patients, and findings of fewer than {self.smallest} patients, are not shown.")
+            return said
+        if is_own:
+            said.append("By choice, single patients and small counts are shown: results of this run identify patients.")
+        return [*said, *(markdown(str(problem)) for problem in self.problems)]
+
+    def describe(self) -> Result:
+        """Describe every variable: x/n and percent, or median and range, and how many lack it."""
+        described = frames.characteristics(self.patients, read_codebook(), self.smallest)
+        return Result(described, f"{self.who}: who is in it", source=self.source)
+
+    def grid(self, sections: Mapping[str, Sequence[str]] | None = None) -> Result:
+        """Show who has what, one column a patient; only of a table of which no row was observed, or by choice.
+
+        Parameters
+        ----------
+        sections : mapping of str to sequence of str
+            Headings and the variables below each; all that are yes or no unless given.
+
+        Raises
+        ------
+        InputError
+            If single patients are not to be shown.
+        """
+        if self.hides:
+            raise InputError("single patients of this cohort are not shown; describe() gives what can be")
+        codebook = read_codebook()
+        chosen = sections or {"Findings": [name for name in self._known() if codebook[name].type == "boolean"]}
+        names = [name for group in chosen.values() for name in group]
+        labels = {name: codebook[name].label for name in names}
+        return Result(
+            self.patients[["patient", *names]],
+            f"{self.who}: who has what",
+            source=self.source,
+            draw=partial(plots.patients, self.patients, sections=chosen, labels=labels),
+            terms={"n": len(self), "count": len(names)},
+        )
+
+    def plot(self, ax=None, **options):
+        """Draw who has what; see `grid`."""
+        return self.grid().plot(ax=ax, **options)
+
+    def beside(self, *studies, **options) -> Result:
+        """Set this cohort beside what studies printed, all of them unless some are named; see `compare`."""
+        from crmo_analysis.face.comparisons import compare
+
+        return compare(self, *studies, **options)
+
+    def _known(self) -> list[str]:
+        return [name for name in read_codebook() if name in self.patients and self.patients[name].notna().any()]
+
+    def require(self, names, codes=()) -> None:
+        """Check that the table has variables that are numbers, yes or no (`names`), or categories too (`codes`).
+
+        Raises
+        ------
+        InputError
+            Naming each variable that is not there, and those that are.
+        """
+        codebook, known = read_codebook(), self._known()
+        numbers = [name for name in known if codebook[name].is_numeric or codebook[name].type == "boolean"]
+        for name, fit in [*((name, numbers) for name in names), *((name, known) for name in codes)]:
+            if name not in codebook:
+                raise InputError(f"{name!r} is no variable of the codebook; the table has {', '.join(fit)}")
+            if name not in known:
+                have = "has no value of" if name in self.patients else "has no column"
+                message = f"the table {have} {name!r}; map a column to it, or choose from: {', '.join(fit)}"
+                raise InputError(message)
+            if name not in fit:
+                raise InputError(f"{name!r} is neither a number nor yes or no; choose from: {', '.join(fit)}")

@@ -1,0 +1,69 @@
+"""A cohort beside published numbers."""
+
+from functools import partial
+
+import pandas as pd
+
+from crmo_analysis.comparison import compare as set_beside
+from crmo_analysis.comparison import words
+from crmo_analysis.display import plots
+from crmo_analysis.face.cohorts import Cohort
+from crmo_analysis.face.results import Result
+from crmo_analysis.face.studies import Study
+from crmo_analysis.files import study_names
+from crmo_analysis.study import read_codebook, read_study
+
+
+def compare(
+    cohort: "Cohort | pd.DataFrame", *studies: "Study | str", confidence: float = 0.95, p_values: bool = False
+) -> "Compared":
+    """Set what a cohort gives beside what studies printed.
+
+    Parameters
+    ----------
+    cohort : Cohort or DataFrame
+        Of a plain table of one's own, findings of fewer than 5 patients stay hidden.
+    *studies : Study or str
+        All studies unless some are named.
+    confidence : float
+        Coverage of every interval.
+    p_values : bool
+        Whether to test each difference (Fisher, Welch; Holm over all).
+
+    Returns
+    -------
+    Compared
+    """
+    cohort = Cohort.of(cohort)
+    records = [study.record if isinstance(study, Study) else read_study(study) for study in studies or study_names()]
+    settings = {"confidence": confidence, "p_values": p_values, "smallest": cohort.smallest}
+    return Compared(cohort, set_beside(cohort.patients, records, read_codebook(), **settings))
+
+
+class Compared(Result):
+    """A cohort beside published numbers: `frame` has texts, one row a fact; `found.table` the numbers."""
+
+    def __init__(self, cohort: Cohort, found):
+        self.found = found
+        shares = words.dumbbell_rows(found)
+        studies = found.table["short"].nunique()
+        super().__init__(
+            words.in_columns(found),
+            f"{cohort.who} beside {studies} published series",
+            caption="Shares of patients in the cohort ({n} patients; filled) and as published (open), each with its "
+            "exact interval, x/n of either, and the difference in percentage points.",
+            subtitle="{whose}, {n} patients; x/n with exact intervals, difference in percentage points",
+            alt="Dumbbell plot of {count} shares.",
+            source=cohort.source,
+            draw=partial(plots.dumbbell, shares) if len(shares) else None,
+            data=shares,
+            terms={"whose": cohort.who, "n": len(cohort), "count": len(shares), "studies": studies},
+        )
+
+    def sentences(self) -> list[str]:
+        """Say each row in a sentence, as a discussion would."""
+        return words.sentences(self.found)
+
+    def left_out(self) -> Result:
+        """Count the claims that were not compared, by reason."""
+        return Result(words.reasons(self.found), "Claims that are not compared, and why", source=self.source)

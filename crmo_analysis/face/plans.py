@@ -1,0 +1,250 @@
+"""A study to come: how often it would find an association, how narrow its intervals would be, what P<0.01 says."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import cached_property, partial
+
+import numpy as np
+import pandas as pd
+
+from crmo_analysis.display import plots
+from crmo_analysis.face.cohorts import OWN, Cohort
+from crmo_analysis.face.relations import Asked, showable
+from crmo_analysis.face.results import Result
+from crmo_analysis.face.studies import DERIVED
+from crmo_analysis.models import planning
+from crmo_analysis.study import describe
+
+BAND = 1.96  # Monte Carlo errors on each side of a curve
+
+
+@dataclass(frozen=True)
+class Lesions:
+    """What lesion counts and scores are like: negative binomial counts, a score of equally frequent levels."""
+
+    mean: float = 6.0
+    dispersion: float = 0.6
+    levels: int = 11
+
+    def design(self) -> planning.Design:
+        """Return it as `models.planning` takes it."""
+        return planning.Design(self.mean, self.dispersion, (1 / self.levels,) * self.levels)
+
+
+def plan(
+    correlations: Sequence[float],
+    sizes: Sequence[int],
+    alpha: float = 0.05,
+    cohorts: int = 4000,
+    lesions: "Lesions | dict | None" = None,
+    also: "dict[str, Sequence[Cohort]] | None" = None,
+    outcome: str = "clinical_severity",
+    exposure: str = "n_lesions",
+) -> "Plan":
+    """Simulate studies of lesions and severity under stated truths.
+
+    Parameters
+    ----------
+    correlations : sequence of float
+        Latent correlations of lesion count and severity, between -1 and 1.
+    sizes : sequence of int
+        Patients a study.
+    alpha : float
+        Two-sided level of its test.
+    cohorts : int
+        Simulated for each point.
+    lesions : Lesions or mapping, optional
+        `mean` and `dispersion` of the count, `levels` of the score.
+    also : mapping of str to sequence of Cohort, optional
+        More truths by name: cohorts to draw patients from.
+    outcome, exposure : str
+        What is drawn from those cohorts: variables of the codebook, the exposure a count.
+
+    Raises
+    ------
+    InputError
+        If a cohort lacks a variable, or drawing from it would tell of a few patients.
+    """
+    lesions = lesions if isinstance(lesions, Lesions) else Lesions(**(lesions or {}))
+    drawn = {name: [_pairs(each, outcome, exposure) for each in found] for name, found in (also or {}).items()}
+    source = OWN if any(each.source == OWN for found in (also or {}).values() for each in found) else "simulated"
+    return Plan(tuple(correlations), tuple(sizes), alpha, cohorts, lesions.design(), drawn, source)
+
+
+def _pairs(cohort: Cohort, outcome: str, exposure: str) -> np.ndarray:
+    cohort.require([outcome, exposure])
+    table, _, _ = showable(cohort, Asked(outcome, [exposure], [], None))
+    return table[[exposure, outcome]].dropna().to_numpy(dtype=float)
+
+
+@dataclass(eq=False)
+class Plan:
+    """Studies that were simulated; each question gives a table and most a figure."""
+
+    correlations: tuple[float, ...]
+    sizes: tuple[int, ...]
+    alpha: float
+    cohorts: int
+    design: planning.Design
+    also: dict[str, Sequence[np.ndarray]] = field(default_factory=dict)
+    source: str = "simulated"
+
+    def __repr__(self):
+        sizes = f"{min(self.sizes)} to {max(self.sizes)}"
+        truths = ", ".join(self._truths)
+        return f"Studies of {sizes} patients, level {self.alpha:g}; truths: {truths}\nask .power(), .precision(), .needed()"
+
+    @cached_property
+    def _rho(self) -> dict[float, float]:
+        return {each: planning.population_spearman(each, self.design) for each in self.correlations}
+
+    @cached_property
+    def _truths(self) -> dict[str, object]:
+        return {f"ρ = {self._rho[each]:.2f}": each for each in self.correlations} | self.also
+
+    @cached_property
+    def _power(self) -> pd.DataFrame:
+        settings = {"alpha": self.alpha, "cohorts": self.cohorts, "design": self.design}
+        found = planning.power(list(self._truths.values()), list(self.sizes), **settings)
+        return found.assign(truth=found["truth"].map(dict(enumerate(self._truths))))
+
+    def power(self) -> Result:
+        """Show how often a study finds the association, by Spearman's test; `tests` has the other tests."""
+        spearman = self._power[self._power["test"] == "spearman"].drop(columns="test")
+        half = BAND * spearman["power_error"]
+        low, high = (spearman["power"] - half).clip(0), (spearman["power"] + half).clip(upper=1)
+        lines = spearman.assign(low=low, high=high).round(5)
+        enough = lines[lines["power"] >= 0.8].groupby("truth", sort=False)["n"].min()
+        words = "; ".join(f"{name}: {n} patients" for name, n in enough.items()) or "none"
+        return Result(
+            lines,
+            f"Share of {self.cohorts} studies with P below {self.alpha:g}",
+            caption="Share of simulated cohorts with P below {alpha:g}. Smallest of these sizes with power of 80 %: "
+            "{enough}.",
+            subtitle="Spearman; {cohorts} cohorts a point, band: 95 % Monte Carlo interval",
+            alt="Power curves for {truths} truths over {sizes} sizes of cohort.",
+            source=self.source,
+            draw=partial(_curves, lines, "power", "patients", "power", ylim=(0, 1.02)),
+            terms={**self._values, "enough": words},
+        )
+
+    def tests(self) -> Result:
+        """Set the power of every test side by side, one row a truth and size."""
+        wide = self._power.pivot_table(index=["truth", "n"], columns="test", values="power", sort=False).reset_index()
+        heading = f"Share of {self.cohorts} cohorts with P below {self.alpha:g}"
+        return Result(wide.round(3), heading, source=self.source)
+
+    def precision(self, width: float = 0.4) -> Result:
+        """Show how wide the 95 % interval of Spearman's correlation is on average.
+
+        Parameters
+        ----------
+        width : float
+            The wanted width, drawn as a line.
+        """
+        precise = planning.power_and_precision(
+            list(self.correlations), list(self.sizes), self.alpha, self.cohorts, self.design
+        )
+        precise["truth"] = precise["rho"].map("ρ = {:.2f}".format)
+        half = BAND * precise["width_error"]
+        lines = precise.assign(low=precise["width"] - half, high=precise["width"] + half)
+        lines = lines[["truth", "n", "width", "width_error", "coverage", "low", "high"]].round(5)
+        needed = self.needed(width).frame
+        return Result(
+            lines,
+            "Mean width of the 95 % interval",
+            caption="{title}.",
+            subtitle="Mean width of the 95 % interval of Spearman's correlation; band: Monte Carlo interval",
+            alt="Falling curves of the interval's width over {sizes} sizes of cohort.",
+            source="simulated",
+            draw=partial(_curves, lines, "width", "patients", "width of the interval", line=width),
+            terms={
+                **self._values,
+                "width": width,
+                "least": int(needed["patients"].min()),
+                "most": int(needed["patients"].max()),
+            },
+        )
+
+    def needed(self, width: float = 0.4) -> Result:
+        """Give the patients that an interval so wide takes on average."""
+        found = [planning.needed_patients(width, each, design=self.design) for each in self.correlations]
+        rows = [
+            (f"ρ = {self._rho[each]:.2f}", one.n, one.n_low, one.n_high)
+            for each, one in zip(self.correlations, found, strict=True)
+        ]
+        frame = pd.DataFrame(rows, columns=["truth", "patients", "lower limit", "upper limit"])
+        heading = f"Patients for an interval {width:g} wide on average; limits: two Monte Carlo errors"
+        return Result(frame, heading, source="simulated")
+
+    def models(self, model: str, fitted: int = 60) -> Result:
+        """Give the precision of a model's estimate at a small, a middle and a large size.
+
+        Parameters
+        ----------
+        model : {"ordinal", "negative_binomial"}
+        fitted : int
+            Cohorts to which it is fitted, for each size.
+        """
+        what = {"ordinal": "odds ratio per SD of lesions", "negative_binomial": "ratio of lesions per SD of severity"}[
+            model
+        ]
+        middle = self.correlations[len(self.correlations) // 2]
+        some = sorted({self.sizes[0], self.sizes[len(self.sizes) // 2], self.sizes[-1]})
+        table = planning.model_precision(model, middle, some, fitted, self.design)
+        heading = f"Factor from the lower to the upper end of the 95 % interval: {what}, ρ = {self._rho[middle]:.2f}"
+        return Result(table.round(3), heading, source="simulated")
+
+    def selection(self, n: int, alpha: float) -> Result:
+        """Say what is left of a correlation that was reported because its P value was small.
+
+        Parameters
+        ----------
+        n : int
+            Patients of the published result.
+        alpha : float
+            Its P was below this.
+        """
+        found = planning.evidence_of_significance(n, alpha, design=self.design)
+        least = f"P<{alpha:g} in {n} patients takes an observed correlation above {found.smallest:.2f}"
+        text = f"Spearman's correlation in everybody: {found.median:.2f} ({found.low:.2f} to {found.high:.2f})"
+        observed = np.linspace(describe.smallest_pearson(alpha, n) + 0.002, 0.8, 40)
+        shrunk = [planning.conditional_estimate(each, n, alpha) for each in observed]
+        sides = {"as observed": observed, "given that P was small": shrunk}
+        lines = [pd.DataFrame({"observed": observed, "estimate": side, "which": name}) for name, side in sides.items()]
+        lines = pd.concat(lines).round(5)
+        labels = {"x": "observed", "by": "which"}
+        return Result(
+            lines,
+            f"{least}.",
+            caption="{least}. {text}.",
+            subtitle="Estimate of the correlation, given that it was reported because P<{alpha:g}",
+            alt="Two lines: the observed correlation, and a smaller estimate that allows for selection.",
+            source=DERIVED,
+            draw=partial(_curves, lines, "estimate", "observed Spearman correlation", "estimate", **labels),
+            terms={**self._values, "n": n, "alpha": alpha, "least": least, "text": text},
+        )
+
+    def exaggeration(self, n: int, alpha: float) -> Result:
+        """Say how much too large the correlations are that studies of so many patients report with so small a P."""
+        found = planning.power_and_precision(list(self.correlations), [n], alpha, self.cohorts, self.design)
+        columns = ["rho", "power", "exaggeration", "exaggeration_error", "wrong_sign"]
+        return Result(
+            found[columns].round(3), f"Cohorts of {n} with P<{alpha:g}: how much too large", source="simulated"
+        )
+
+    @property
+    def _values(self) -> dict[str, object]:
+        counts = {"truths": len(self._truths), "sizes": len(self.sizes), "cohorts": self.cohorts}
+        return {**counts, "alpha": self.alpha}
+
+
+def _curves(lines, y, xlabel, ylabel, x="n", by="truth", ylim=None, line=None, title="", subtitle="", ax=None):
+    """Draw curves, from 0 on where they are not given limits."""
+    axes = plots.curves(lines, x=x, y=y, by=by, title=title, subtitle=subtitle, xlabel=xlabel, ylabel=ylabel, ax=ax)
+    if ylim is not None:
+        axes.set(ylim=ylim)
+    if line is not None:
+        axes.set_ylim(bottom=0)
+        axes.axhline(line, color=plots.MUTED, lw=0.7)
+    return axes

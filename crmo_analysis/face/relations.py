@@ -1,0 +1,337 @@
+"""How an outcome goes with exposures in a table of patients: every correlation and model, and what hangs on the choice."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property, partial
+
+import numpy as np
+import pandas as pd
+
+from crmo_analysis.display import frames, plots
+from crmo_analysis.face.cohorts import Cohort
+from crmo_analysis.face.results import Result
+from crmo_analysis.face.studies import Study
+from crmo_analysis.files import InputError
+from crmo_analysis.models import maximum_statistic, p_text, severity
+from crmo_analysis.patients import disclosure
+from crmo_analysis.study import describe, read_codebook
+
+PLOTS = ("forest", "scatter", "specifications", "influence")
+SAID = ("spearman", "ordinal", "linear")  # models whose result is said in a sentence
+
+
+@dataclass(frozen=True)
+class Effort:
+    """How much chance is drawn: resamples of the bootstrap, permutations of every test, and the seed of both."""
+
+    resamples: int = 10_000
+    permutations: int = 2_000
+    seed: int = 1
+
+
+def relate(
+    cohort: "Cohort | pd.DataFrame",
+    outcome: str,
+    exposure: str,
+    also: Sequence[str] = (),
+    adjust: Sequence[str] = (),
+    cut: float | None = None,
+    **effort: int,
+) -> "Relation":
+    """Relate an outcome to an exposure by every correlation and model that suits it.
+
+    Parameters
+    ----------
+    cohort : Cohort or DataFrame
+        Of a plain table of one's own, findings of fewer than 5 patients stay hidden.
+    outcome, exposure : str
+        Variables of the codebook: numbers, or yes or no.
+    also : sequence of str
+        Other exposures that are looked at beside it; those that the table lacks are left out.
+    adjust : sequence of str
+        Variables to adjust for, all at once.
+    cut : float, optional
+        From where on the outcome counts as yes, for the penalised logistic model.
+    **effort
+        `resamples`, `permutations`, `seed`.
+
+    Returns
+    -------
+    Relation
+
+    Raises
+    ------
+    InputError
+        If a variable is not there, or what is asked for would tell of a few patients.
+    """
+    cohort = Cohort.of(cohort)
+    cohort.require([outcome, exposure], adjust)
+    exposures = [exposure, *[name for name in also if name in cohort.patients]]
+    asked = Asked(outcome, exposures, list(adjust), cut)
+    table, asked, said = showable(cohort, asked)
+    return Relation(cohort, table, asked, said, Effort(**effort))
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A question: the outcome, exposures of which the first is the one in question, adjustment, and a cut."""
+
+    outcome: str
+    exposures: list[str]
+    adjustment: list[str]
+    cut: float | None
+
+
+def showable(cohort: Cohort, asked: Asked) -> tuple[pd.DataFrame, Asked, list[str]]:
+    """Leave out of a question what would tell of a few patients of an own cohort.
+
+    Returns
+    -------
+    DataFrame, Asked, list of str
+        The patients to analyse: without the few who are known but for the adjustment, as a model with and one without
+        them would show their values. The question as far as it can be shown. What was left out, a sentence each.
+
+    Raises
+    ------
+    InputError
+        If nothing is left.
+    """
+    table, few, said = cohort.patients, cohort.smallest, []
+    if not few:
+        return table, asked, said
+    outcome, adjustment, main = asked.outcome, asked.adjustment, asked.exposures[0]
+    if 0 < disclosure.lack_only(table, [outcome, main], adjustment) < few:
+        table = table[table[[outcome, main]].isna().any(axis=1) | table[adjustment].notna().all(axis=1)]
+        said.append(f"Fewer than {few} patients lack {', '.join(adjustment)} only; they are left out everywhere.")
+    reasons = {name: _reason(table, outcome, name, adjustment, few) for name in asked.exposures}
+    if reasons[main]:
+        raise InputError(f"{reasons[main]}; choose other variables")
+    kept = [name for name in asked.exposures if not reasons[name]]
+    said += [f"{name} is not analysed: {reason}." for name, reason in reasons.items() if reason]
+    cut = asked.cut
+    if cut is not None:
+        severe = table.assign(**{outcome: (table[outcome] >= cut).astype("boolean")})
+        if any(_reason(severe, outcome, name, adjustment, few) for name in kept):
+            cut = None
+            said.append(f"{outcome} is not cut into yes and no: fewer than {few} patients would share a value.")
+    return table, replace(asked, exposures=kept, cut=cut), said
+
+
+def _reason(table: pd.DataFrame, outcome: str, name: str, adjustment: Sequence[str], few: int) -> str:
+    """Say why models of an exposure, with and without adjustment, would tell of few patients."""
+    if 0 < disclosure.lack_only(table, [outcome, name], adjustment) < few:
+        return f"fewer than {few} patients who have {name} lack the adjustment"
+    alone = disclosure.too_few(table, [outcome, name], few)
+    return alone or disclosure.too_few(table, [outcome, name, *adjustment], few)
+
+
+class Relation(Result):
+    """Every exposure in every model; `frame` has one row each, and `relation["ordinal"]` the fitted model.
+
+    Attributes
+    ----------
+    cohort : Cohort
+    notes : list of str
+        What was left out because it would tell of few patients.
+    """
+
+    def __init__(self, cohort: Cohort, table: pd.DataFrame, asked: Asked, notes: list[str], effort: Effort):
+        self.cohort, self.notes, self._table, self._asked, self._effort = cohort, notes, table, asked, effort
+        codebook = read_codebook()
+        names = [asked.outcome, *asked.exposures, *asked.adjustment]
+        self._labels = {name: describe.in_sentence(codebook[name].label) for name in names}
+        settings = {"cut": asked.cut, "resamples": effort.resamples, "permutations": effort.permutations}
+        settings["seed"] = effort.seed
+        effect = severity.analyse(table, asked.outcome, asked.exposures, asked.adjustment, **settings)
+        if cohort.hides:
+            effect["method"] = effect["method"].str.partition("; ")[0]
+        self._effect = effect
+        rho = effect[(effect["model"] == "spearman") & (effect["exposure"] == asked.exposures[0])].iloc[0]
+        self._rho = rho
+        values = {
+            "whose": cohort.who,
+            "exposure": codebook[asked.exposures[0]].label,
+            "outcome": self._labels[asked.outcome],
+            "r": rho.estimate,
+            "n": rho.n,
+            "p": p_text(rho.p),
+            "method": rho.method,
+            "sentence": severity.sentence(rho.to_dict(), self._labels),
+        }
+        shown = frames.significant(effect, ["estimate", "ci_low", "ci_high", "p", "p_holm", "p_benjamini_hochberg"])
+        shown = shown.drop(columns="events" if cohort.hides else [])
+        super().__init__(shown, "Every exposure in every model", source=cohort.source, terms=values)
+
+    def __getitem__(self, model: str):
+        """Return a fitted model of the first exposure, with all adjustment: statsmodels' results, with `summary()`.
+
+        Raises
+        ------
+        InputError
+            If there is no such model, it could not be fitted, or single patients are not to be shown.
+        """
+        return self._fit(model)
+
+    def __repr__(self):
+        return "\n".join([*self.notes, *self.sentences()])
+
+    def sentences(self, models: Sequence[str] = SAID) -> list[str]:
+        """Say what the first exposure's models give, a sentence each."""
+        effect, main = self._effect, self._asked.exposures[0]
+        rows = effect[(effect["exposure"] == main) & effect["model"].isin(models)]
+        return [severity.sentence(row, self._labels) for row in rows.to_dict("records")]
+
+    def counted(self) -> str:
+        """Say how many patients have both values."""
+        codebook, outcome, exposure = read_codebook(), self._asked.outcome, self._asked.exposures[0]
+        used = self.cohort.patients[[exposure, outcome]].notna().all(axis=1)
+        return f"{int(used.sum())} of {len(used)} have both {codebook[exposure].label} and {codebook[outcome].label}."
+
+    def plot(self, kind: str = "forest", ax=None, **options):
+        """Draw a "forest", a "scatter", the "specifications" or the "influence" of single patients.
+
+        Raises
+        ------
+        InputError
+            If there is no such picture.
+        """
+        if kind not in PLOTS:
+            raise InputError(f"there is no picture {kind!r}; there is {', '.join(PLOTS)}")
+        return getattr(self, kind)().plot(ax=ax, **options)
+
+    def forest(self) -> Result:
+        """Set the rank correlations of all exposures side by side."""
+        rows = frames.effect_rows(self._effect[self._effect["model"] == "spearman"], read_codebook())
+        return self._result(
+            rows.drop(columns="text"),
+            "Rank correlation of each exposure",
+            subtitle="{whose}: Spearman correlations with {outcome}, 95 % BCa intervals",
+            caption="{whose}. Correlation of each imaging parameter with the outcome; P by permutation, then by Holm "
+            "over all.",
+            alt="Forest of {count} rank correlations with severity, each with its interval and P values.",
+            draw=partial(plots.forest, rows, xlabel="Spearman correlation"),
+            count=len(rows),
+        )
+
+    def scatter(self) -> Result:
+        """Draw patients, or, where single ones stay hidden, the line alone."""
+        outcome, exposure = self._asked.outcome, self._asked.exposures[0]
+        used = self._used()
+        line = describe.linear_fit(used[exposure], used[outcome], share=self._middle).round(6)
+        points = used.iloc[:0] if self.cohort.hides else used
+        codebook = read_codebook()
+        xlabel, ylabel = (frames.axis_label(codebook[name]) for name in (exposure, outcome))
+        return self._result(
+            line if self.cohort.hides else points,
+            "Patients, and the line of least squares",
+            subtitle="{whose}, n = {n}; line: least squares with its 95 % interval (HC3)",
+            caption="{whose}. {sentence}",
+            alt="Scatter of {n} patients with a fitted line; rank correlation {r:.2f}.",
+            draw=partial(plots.scatter, points, x=exposure, y=outcome, xlabel=xlabel, ylabel=ylabel, line=line),
+        )
+
+    def together(self) -> Result:
+        """Test all exposures together: the largest correlation, by permutation."""
+        asked, few = self._asked, self.cohort.smallest
+        heading = "All imaging parameters together: largest correlation by permutation"
+        if reason := disclosure.too_few_together(self._table, asked.outcome, asked.exposures, few):
+            shown = pd.DataFrame({"not shown": [f"the joint test of all imaging parameters: {reason}"]})
+            return self._result(shown, heading)
+        family, scores = self._table[asked.exposures].astype(float), self._table[asked.outcome].astype(float)
+        settings = {"permutations": self._effort.permutations, "seed": self._effort.seed}
+        joint = maximum_statistic(family, scores, **settings)
+        return self._result(frames.significant(joint, joint.select_dtypes("float")), heading)
+
+    @cached_property
+    def _curve(self) -> severity.SpecificationCurve:
+        asked, table = self._asked, self._table
+        exposure, outcome = asked.exposures[0], asked.outcome
+        left_out = {"nobody": [False] * len(table)}
+        if not self.cohort.hides:
+            highest = table[exposure] == table[exposure].max()
+            left_out[f"highest: {self._labels[exposure]}"] = highest.fillna(False)
+        return severity.specification_curve(
+            table,
+            exposure,
+            [outcome],
+            adjustments=[[], asked.adjustment] if asked.adjustment else [[]],
+            left_out=left_out,
+            cuts={outcome: asked.cut} if asked.cut is not None else {},
+            permutations=self._effort.permutations,
+            seed=self._effort.seed,
+        )
+
+    def specifications(self) -> Result:
+        """Ask in every defensible way at once: models, adjustment, who is left out; and test all ways together."""
+        curve = self._curve
+        columns = ["model", "outcome", "adjusted_for", "left_out", "n", "estimate", "ci_low", "ci_high", "p", "z"]
+        rows = curve.table[columns].round(6)
+        share = f"{curve.share_significant:.0%} of {curve.estimable} specifications have |z| above 1.96"
+        median = p_text(curve.p_median)
+        return self._result(
+            rows,
+            f"{share}; joint permutation test of that share {p_text(curve.p_share)}, of the median z {median}.",
+            subtitle="{whose}: each point is one regression; grey band: |z| below 1.96",
+            caption="{whose}. {share}. Joint permutation test of the median z: {median}.",
+            alt="Specification curve of {count} specifications, by their score statistic.",
+            draw=partial(plots.specification_curve, rows.dropna(subset=["z"])),
+            count=curve.estimable,
+            share=share,
+            median=median,
+        )
+
+    def influence(self) -> Result:
+        """Estimate the rank correlation again without each patient, or show how far that goes where they stay hidden."""
+        asked, hides = self._asked, self.cohort.hides
+        without = severity.influence(self._table, asked.outcome, asked.exposures[0], "spearman").round(6)
+        without["left_out"] = without["left_out"].map(self._table["patient"])
+        if hides:
+            inner = np.linspace(0.5 - self._middle / 2, 0.5 + self._middle / 2, 5).round(3)
+            inside = without["estimate"].quantile(inner).round(6)
+            named = [f"one: {place:.0%} point" for place in inside.index]
+            without = pd.DataFrame({"left_out": named, "estimate": inside})
+        with_all = round(self._rho.estimate, 6)
+        return self._result(
+            without[["left_out", "estimate"]],
+            "The correlation without each patient in turn",
+            subtitle="{whose}: Spearman, all {n} patients {r:.2f}",
+            caption="{whose}. From {least:.2f} to {most:.2f} as one patient is left out{aside}.",
+            alt="Points of the correlation without each patient, around the line of all.",
+            draw=partial(plots.influence, without, with_all=with_all, ylabel="Spearman correlation"),
+            least=without["estimate"].min(),
+            most=without["estimate"].max(),
+            aside=", lowest and highest aside" if hides else "",
+        )
+
+    def over(self, cohorts: Sequence[Cohort], models: Sequence[str] = ("spearman", "linear")) -> Result:
+        """Ask the same of other cohorts, quickly: the spread of the estimates, one row a model."""
+        asked = self._asked
+        quick = {"cut": asked.cut, "resamples": 200, "permutations": 200, "seed": self._effort.seed, "models": models}
+        found = [
+            severity.analyse(each.patients, asked.outcome, asked.exposures[:1], asked.adjustment, **quick)
+            for each in cohorts
+        ]
+        spread = pd.concat(found) if found else pd.DataFrame(columns=["model", "estimate"])
+        summary = spread.groupby("model")["estimate"].agg(["count", "min", "median", "max"]).round(3).reset_index()
+        return self._result(summary, "Estimates over the ensemble" if found else "No ensemble: no other cohorts")
+
+    def beside(self, study: "Study") -> str:
+        """Say which P value a study prints for these two variables, and what this table gives."""
+        pair = {self._asked.outcome, self._asked.exposures[0]}
+        tests = [c for c in study.record.claims if c.statistic == "p_value" and set(c.of.split(", ")) == pair]
+        printed = f"prints {tests[0].printed}" if tests else "prints no P value"
+        found = f"in this table, {self.cohort.who.lower()}, it is {p_text(self._rho.p)}"
+        return f"{study.short} {printed} for these two; {found} (Spearman; {self._rho.method})."
+
+    @cached_property
+    def _middle(self) -> float:
+        return disclosure.inner_share(len(self._used()), self.cohort.smallest) if self.cohort.hides else 1
+
+    def _used(self) -> pd.DataFrame:
+        return self._table[[self._asked.exposures[0], self._asked.outcome]].dropna().astype(float)
+
+    def _result(self, frame: pd.DataFrame, heading: str, **words) -> Result:
+        """Make a result of this relation; words that are no field of it are values for its templates."""
+        fields = {name: words.pop(name) for name in ("subtitle", "caption", "alt", "draw") if name in words}
+        values: Mapping = {**self.terms, **words}
+        return Result(frame, heading, source=self.cohort.source, terms=values, **fields)

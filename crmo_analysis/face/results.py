@@ -1,0 +1,146 @@
+"""The one base of all results: a table that prints itself, says what was asked and of whom, and can be drawn."""
+
+import html
+import string
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import partial
+
+import pandas as pd
+
+from crmo_analysis.files import InputError
+
+ROWS = 12  # of a text
+ROWS_OF_A_PAGE = 40
+STYLE = (
+    "<style>table.crmo td, table.crmo th {text-align: left !important; vertical-align: top; max-width: 44em}</style>"
+)
+
+
+@dataclass(eq=False, repr=False)
+class Result:
+    """What a question gave.
+
+    Attributes
+    ----------
+    frame : DataFrame
+        The answer, one row a part of it.
+    heading : str
+        What was asked, of whom, and how sure the answer is.
+    caption, subtitle, alt : str
+        Of the figure: templates, filled in from `terms`.
+    source : str
+        "published", "derived from published numbers", "reconstructed", "simulated" or "user data".
+    draw : callable or None
+        Draws the answer: takes `title`, `subtitle` and `ax`, and returns the Axes.
+    data : DataFrame or None
+        What is plotted, where it is not the frame.
+    terms : mapping of str to object
+        What a template may name.
+    columns : sequence of str
+        What a text shows of the frame; all of it unless given.
+    """
+
+    frame: pd.DataFrame
+    heading: str = ""
+    caption: str = ""
+    subtitle: str = ""
+    alt: str = ""
+    source: str = "published"
+    draw: Callable | None = None
+    data: pd.DataFrame | None = None
+    terms: Mapping[str, object] = field(default_factory=dict)
+    columns: Sequence[str] = ()
+
+    def __repr__(self):
+        return "\n".join(filter(None, (self.heading, _as_text(self._shown))))
+
+    def _repr_html_(self):
+        return as_html(self._shown, self.heading, ROWS_OF_A_PAGE)
+
+    def drawn(self, function: Callable, **options) -> "Result":
+        """Return the same result with a picture of its frame.
+
+        Parameters
+        ----------
+        function : callable
+            One of `plots`, or one's own in seaborn's manner: takes the frame, `title`, `subtitle` and `ax`.
+        **options
+            Of the function.
+        """
+        return replace(self, draw=partial(function, self.frame, **options))
+
+    @property
+    def _shown(self) -> pd.DataFrame:
+        return self.frame[list(self.columns)] if self.columns else self.frame
+
+    def plot(self, ax=None, **options):
+        """Draw the answer.
+
+        Parameters
+        ----------
+        ax : matplotlib Axes, optional
+            Where to draw; a figure of its own unless given.
+        **options
+            Of the drawing function, such as `title`.
+
+        Returns
+        -------
+        matplotlib Axes
+
+        Raises
+        ------
+        InputError
+            If there is no picture of it.
+        """
+        if self.draw is None:
+            raise InputError("there is no picture of this answer; it is a table: .frame")
+        return self.draw(ax=ax, **options)
+
+
+def filled(template: str, values: Mapping[str, object]) -> str:
+    """Fill in a template.
+
+    Parameters
+    ----------
+    template : str
+        Text with names in braces, and formats as Python's: ``{r:.2f}``.
+    values : mapping of str to object
+
+    Returns
+    -------
+    str
+
+    Raises
+    ------
+    InputError
+        If the template names what is not there.
+    """
+    try:
+        return string.Formatter().vformat(template, (), values)
+    except (KeyError, IndexError, ValueError, AttributeError) as error:
+        known = ", ".join(sorted(values)) or "nothing"
+        raise InputError(f"{template!r} cannot be filled in ({error}); there is {known}") from None
+
+
+def as_html(frame: pd.DataFrame, heading: str, most: int | None = None) -> str:
+    """Write a table with its heading as HTML; rows after so many are counted, not shown."""
+    shown = frame if most is None else frame.iloc[:most]
+    table = shown.to_html(index=False, escape=True, border=0, na_rep="", classes="crmo")
+    body = "<p>None.</p>" if frame.empty else table
+    more = f"<p>{_more(frame, most)}</p>" if most is not None and len(frame) > most else ""
+    head = f"<p><strong>{html.escape(heading)}</strong></p>" if heading else ""
+    return f"{STYLE}{head}{body}{more}"
+
+
+def _as_text(frame: pd.DataFrame) -> str:
+    if frame.empty:
+        return "None."
+    options = ("display.max_colwidth", 48, "display.width", 160, "display.max_columns", 12)
+    with pd.option_context(*options, "display.max_rows", ROWS, "display.show_dimensions", False):
+        text = frame.iloc[:ROWS].to_string(index=False, na_rep="", max_colwidth=48, line_width=160)
+    return text if len(frame) <= ROWS else f"{text}\n{_more(frame, ROWS)}"
+
+
+def _more(frame: pd.DataFrame, most: int) -> str:
+    return f"… and {len(frame) - most:,} more rows: .frame has all {len(frame):,}"

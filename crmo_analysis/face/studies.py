@@ -1,0 +1,404 @@
+"""A study as a person asks it: what it prints, whether that holds, what it implies, and patients that fit."""
+
+from collections.abc import Mapping, Sequence
+from functools import cached_property, partial
+
+import pandas as pd
+
+from crmo_analysis import files
+from crmo_analysis.display import frames, plots
+from crmo_analysis.face.cohorts import Cohort, read_shipped
+from crmo_analysis.face.correlations import LeastCorrelation
+from crmo_analysis.face.results import Result
+from crmo_analysis.files import study_names
+from crmo_analysis.joint import Assumptions, datapackage, find_conflicts, fit, ledger, simulate, words
+from crmo_analysis.recompute import VERDICTS, Audited
+from crmo_analysis.study import describe, expressions, read_codebook
+from crmo_analysis.study import read_study as read_record
+
+DERIVED = "derived from published numbers"
+
+
+def studies() -> list[str]:
+    """List the names of the studies that are here."""
+    return study_names()
+
+
+def read_study(name: str) -> "Study":
+    """Open a study by the name of its folder in `data/published`.
+
+    Raises
+    ------
+    InputError
+        If there is none of that name, or its files have problems; all are listed.
+    """
+    return Study(name)
+
+
+class Study:
+    """A study's printed numbers, and what can be asked of them.
+
+    Attributes
+    ----------
+    name, short : str
+        Its folder, and how it is cited in a sentence.
+    facts : mapping
+        Its `study.yaml`.
+    """
+
+    def __init__(self, name: str):
+        self.record = read_record(name)
+        self.name, self.facts, self.short = name, self.record.facts, self.record.facts["short"]
+
+    def __repr__(self):
+        own = sum(each.claim.about == "own" for each in self._audited)
+        count = len(self._audited)
+        return f"{self.facts['title']}\n{self.facts['design']}\n{count} printed numbers, {own} of its own patients"
+
+    @property
+    def claims(self) -> pd.DataFrame:
+        """Every printed number as it stands, one row a reading."""
+        names = ("claim_id", "where", "about", "statistic", "of", "among", "printed", "unit", "reading", "note")
+        return pd.DataFrame([[getattr(claim, name) for name in names] for claim in self.record.claims], columns=names)
+
+    @cached_property
+    def _audited(self) -> tuple[Audited, ...]:
+        return ledger.audit_jointly(self.record)
+
+    @cached_property
+    def _fitted(self):
+        return fit(self.record)
+
+    def number(self, claim_id: str) -> int | float:
+        """Return what a claim prints as a number, "all" worked out from its group; whole numbers as int.
+
+        Raises
+        ------
+        KeyError, ValueError
+            If the study has no such claim, or it prints no number.
+        """
+        claim = self.record.claim(claim_id)
+        audited = next(each for each in self._audited if each.claim.claim_id == claim_id)
+        value = audited.x if claim.statistic == "count" else claim.number and claim.number.value
+        if value is None:
+            raise ValueError(f"{claim_id} prints no number ('{claim.printed}')")
+        return int(value) if value == int(value) else float(value)
+
+    def numbers(self, prefix: str = "", **claim_ids: str) -> dict[str, int | float]:
+        """Return printed numbers by names of one's own, to be named in titles and captions.
+
+        Parameters
+        ----------
+        prefix : str
+            What all ids begin with.
+        **claim_ids : str
+            The rest of each id.
+        """
+        return {name: self.number(prefix + claim_id) for name, claim_id in claim_ids.items()}
+
+    def audit(self) -> "Audit":
+        """Give every printed number a verdict, alone and beside the others."""
+        return audit_of(self._audited)
+
+    def counts(self, *claim_ids: str, section: str = "", sections: Mapping[str, str] | None = None) -> Result:
+        """Describe printed counts as x/n with recomputed percentages and intervals.
+
+        Parameters
+        ----------
+        *claim_ids : str
+            Counts to draw, in this order; all that have a group of printed size, as a table, if none is named.
+        section : str
+            A table of the study whose counts are drawn, the most frequent first.
+        sections : mapping of str to str
+            Headings for groups of patients, under which counts are drawn.
+        """
+        heading = "Counts as printed, with 95 % intervals"
+        of_table = [
+            c.claim_id for c in self.record.claims if section and c.section == section and c.statistic == "count"
+        ]
+        chosen = [*claim_ids, *dict.fromkeys(of_table)]
+        if not chosen:
+            return Result(frames.description(self._audited), heading)
+        shares = frames.proportions(self._audited, chosen)
+        if section:
+            shares = shares.sort_values("x", ascending=False, kind="stable").reset_index(drop=True)
+        if sections is not None:
+            shares.insert(0, "section", shares["group"].replace(dict(sections)))
+        return self._shares(shares, heading)
+
+    def shares(self, rows: Sequence[tuple[str, str, int, int]]) -> Result:
+        """Describe shares of one's own choice: rows of section, label, x and n."""
+        return self._shares(frames.shares(rows), "Shares, with 95 % intervals")
+
+    def _shares(self, shares: pd.DataFrame, heading: str) -> Result:
+        return Result(
+            shares,
+            heading,
+            subtitle="{study}, published counts; intervals recomputed",
+            draw=partial(plots.proportion_intervals, shares),
+            terms={"study": self.short, "count": len(shares), **_ends(shares)},
+        )
+
+    def overlap(self, whole: str, first: tuple[str, str], second: tuple[str, str], least: str = "") -> Result:
+        """Show every way in which two printed counts of the same patients can overlap.
+
+        Parameters
+        ----------
+        whole : str
+            The id of the count of all these patients.
+        first, second : pair of str
+            What to call a finding, and the id of its count.
+        least : str
+            The id of a count of patients who are known to have both.
+        """
+        n, (name, other) = self.number(whole), (first[0], second[0])
+        counts = [self.number(first[1]), self.number(second[1])]
+        both = self.number(least) if least else 0
+        names = {"both": "both", "first_only": f"{name} only", "second_only": f"{other} only", "neither": "neither"}
+        frame = describe.overlaps(n, *counts, least_both=both).rename(columns=names)
+        frame.insert(0, "label", [f"{count} with both" for count in frame["both"]])
+        colours = (plots.PURPLE, plots.ORANGE, plots.SKY, plots.FAINT)
+        low, high = frame["both"].min(), frame["both"].max()
+        among = self.record.claim(whole).patients
+        who = "patients" if among == expressions.Everyone() else f"patients with {self._in_words(among)}"
+        terms = {"study": self.short, "n": n, "first": counts[0], "second": counts[1], "least": both}
+        return Result(
+            frame,
+            f"Between {low} and {high} of {n} have both {name} and {other}",
+            subtitle="{study}; every way in which the printed counts can overlap, derived",
+            alt="Stacked bars, one for each possible overlap from {low} to {high}; "
+            f"{name} and {other} together, alone, or neither.",
+            source=DERIVED,
+            terms={**terms, "low": low, "high": high},
+        ).drawn(
+            plots.stacked_parts, parts=dict(zip(names.values(), colours, strict=True)), label="label", xlabel=who
+        )
+
+    def _in_words(self, tree) -> str:
+        return describe.in_sentence(expressions.in_words(tree, read_codebook()))
+
+    def course(self, prefix: str, rows: Mapping[str, tuple[str, str, str]]) -> Result:
+        """Set how many were treated with each drug beside how many reached remission on it, or stayed active despite it.
+
+        Parameters
+        ----------
+        prefix : str
+            What all ids begin with.
+        rows : mapping of str to three str
+            What to call a drug, and the ids of three counts; an empty id where none is printed.
+        """
+        counts = [[self.number(prefix + part) if part else 0 for part in ids] for ids in rows.values()]
+        names = ["treated, as printed", "remission on it", "active despite it"]
+        course = pd.DataFrame(counts, columns=names)
+        course.insert(0, "label", list(rows))
+        rest = course[names[0]] - course[names[1]] - course[names[2]]
+        course["other course, by difference"] = rest.clip(lower=0)
+        colours = (plots.GREEN, plots.ORANGE, plots.FAINT)
+        return Result(
+            course,
+            "Course by drug",
+            subtitle="{study}, published counts; a child can stand in several rows",
+            terms={"study": self.short, "count": len(course)},
+        ).drawn(
+            plots.stacked_parts,
+            parts=dict(zip([*names[1:], "other course, by difference"], colours, strict=True)),
+            label="label",
+            xlabel="patients",
+            marker=names[0],
+        )
+
+    def schedule(self, prefix: str, interval: tuple[str, str], duration: tuple[str, str], dose: str) -> Result:
+        """Show how many infusions, and how much of a drug, a printed schedule allows.
+
+        Parameters
+        ----------
+        prefix : str
+            What all ids begin with.
+        interval, duration : pair of str
+            Ids of the shortest and the longest, in months.
+        dose : str
+            The id of the dose of one infusion, in mg/kg.
+        """
+        between, lasted = ([self.number(prefix + each) for each in ids] for ids in (interval, duration))
+        infusions = [lasted[0] / between[1], lasted[1] / between[0]]
+        amounts = [self.number(prefix + dose) * count for count in infusions]
+        rows = [
+            ("Interval between infusions", *between, "months", "printed"),
+            ("Duration of treatment", *lasted, "months", "printed"),
+            ("Infusions, duration / interval", *infusions, "infusions", "derived"),
+            ("Cumulative dose", *amounts, "mg/kg", "derived"),
+        ]
+        ranges = pd.DataFrame(rows, columns=["label", "low", "high", "unit", "source"])
+        return Result(
+            ranges,
+            "Printed ranges, and what follows from them",
+            caption="Printed ranges of the schedule, and the widest range of infusions and of the cumulative dose that "
+            "they allow.",
+            subtitle="{study}; printed ranges, and what follows from them",
+            alt="Ranges: interval, duration, infusions from {fewest:g} to {most:g}, and cumulative dose.",
+            source=DERIVED,
+            draw=partial(plots.ranges, ranges),
+            terms={"study": self.short, "fewest": infusions[0], "most": infusions[1]},
+        )
+
+    def values(self) -> Result:
+        """Return medians, means, ranges and sums as they are printed."""
+        return Result(frames.values(self._audited), "Medians, means and ranges, as printed")
+
+    def conflicts(self) -> Result:
+        """List the claims that cannot stand together, in sets of which none can be left out, and why."""
+        return Result(words.conflict_table(find_conflicts(self.record)), "Claims that cannot stand together, and why")
+
+    def bounds(self, *questions: str) -> Result:
+        """Bound numbers that the study did not print, over all tables of patients that keep what it did print.
+
+        Parameters
+        ----------
+        *questions : str
+            Two findings, as ``back_pain & vertebral_deformity``, for the number of patients with both; or a statistic,
+            as ``mean(diagnostic_delay among vertebral_collapse)``.
+
+        Returns
+        -------
+        Result
+            `expression, first, second, lower, upper, n, is_proved`, one row a question.
+        """
+        implied = words.implied(self._fitted, questions)
+        pairs = implied[implied["first"] != ""]
+        return Result(
+            implied,
+            "How many patients can have both" if len(pairs) else "Between what the number lies",
+            caption="Patients with both findings: from the fewest to the most, over every table of patients that keeps "
+            "the printed numbers.",
+            subtitle="{study}; numbers of patients with both, over all tables that fit the printed numbers, derived",
+            alt="Bars for {count} pairs of findings; for {open} of them the printed numbers leave more than one value.",
+            source=DERIVED,
+            draw=partial(plots.bounds, pairs) if len(pairs) else None,
+            terms={"study": self.short, "count": len(implied), "open": int((pairs["lower"] < pairs["upper"]).sum())},
+        )
+
+    def correlation(self, p: str) -> "LeastCorrelation":
+        """Say how large a correlation is at least, whose P value is printed in place of it.
+
+        Parameters
+        ----------
+        p : str
+            The id of a claim that prints a P value, of all patients.
+        """
+        return LeastCorrelation(self.number(p), self._fitted.n, self.short)
+
+    def patients(self, count: int = 1, seed: int = 0, **assumptions) -> "Cohort | list[Cohort]":
+        """Return patients that fit the printed numbers: the cohort that ships, or others.
+
+        Parameters
+        ----------
+        count : int
+            How many cohorts; more than one come as a list.
+        seed : int
+            Other seeds give other cohorts.
+        **assumptions
+            Of a simulation, for a study that prints a P value and hardly a count; as for `joint.Assumptions`.
+        """
+        if count == 1 and seed == 0 and not assumptions and (files.COHORTS / f"{self.name}.csv").is_file():
+            return read_shipped(self.name)
+        if assumptions:
+            assumed = Assumptions(**assumptions)
+            made = [simulate(self._fitted, seed + place, assumed) for place in range(count)]
+        else:
+            made = datapackage.make_cohorts(self._fitted, count, seed)
+        cohorts = [Cohort.of(table) for table in made]
+        return cohorts if count > 1 else cohorts[0]
+
+    def reproduced(self) -> Result:
+        """Set every printed number beside what the cohort that ships gives for it."""
+        table = read_shipped(self.name).patients
+        heading = f"Printed beside one reconstructed table of {self._fitted.n} patients"
+        return Result(words.reproduced(self._fitted, table), heading, source="reconstructed")
+
+
+def _ends(shares: pd.DataFrame) -> dict[str, object]:
+    """Name the first and the last share, for a text."""
+    if shares.empty:
+        return {}
+    rows = {"first": shares.iloc[0], "last": shares.iloc[-1]}
+    numbers = {f"{name}_{part}": row[part] for name, row in rows.items() for part in ("x", "n")}
+    ends = zip(shares["exact_low"], shares["exact_high"], strict=True)
+    return numbers | {"intervals": [describe.interval_text(*each) for each in ends]}
+
+
+class Audit(Result):
+    """The ledger of some claims: `frame` has one row a claim, with its verdict and the reason."""
+
+    @property
+    def audited(self) -> Sequence[Audited]:
+        """The claims with their verdicts."""
+        return self.terms["audited"]
+
+    def scoreboard(self) -> Result:
+        """Count the verdicts, by study."""
+        board = ledger.scoreboard(self.frame)
+        shown = board.iloc[:-1] if len(board) > 2 else board.head(1)
+        total = board.iloc[-1]
+        names = [*VERDICTS, "claims"]
+        said = [
+            f"{row['study']} {row['matches']} match, {row['differs']} differ, {row['conflicts']} conflict, "
+            f"{row['ambiguous']} ambiguous, {row['stated']} stated"
+            for row in shown.to_dict("records")
+        ]
+        return Result(
+            board if len(shown) > 1 else shown,
+            "Claims by study and verdict" if len(shown) > 1 else "Claims by verdict",
+            subtitle="share of each study's claims by verdict; in brackets the number of claims",
+            alt="Bars of {count} studies divided by verdict: " + "; ".join(said) + ".",
+            source=DERIVED if len(shown) > 1 else "published",
+            draw=partial(plots.verdict_bars, shown),
+            data=shown,
+            terms={name: int(total[name]) for name in names} | {"count": len(shown)},
+        )
+
+    def checks(self) -> Result:
+        """List the claims that differ, conflict or are ambiguous."""
+        several = len({each.claim.study for each in self.audited}) > 1
+        heading = f"Claims that differ, conflict or are ambiguous{', all studies' if several else ''}"
+        return Result(frames.checks(self.audited), heading)
+
+    def compared(self) -> Result:
+        """Set every claim that something printed recomputes beside what is recomputed."""
+        return Result(frames.compared(self.audited), "Printed beside recomputed")
+
+    def rounding(self, *sections: str) -> Result:
+        """Show how far printed percentages lie from exact ones, in some sections or in all."""
+        rounded = frames.rounding(self.audited)
+        rounded = rounded[rounded["section"].isin(sections) | (not sections)].reset_index(drop=True)
+        off = int((rounded["difference"].abs() > 0.05).sum())
+        titles = {each.claim.study: read_record(each.claim.study).facts["short"] for each in self.audited}
+        far = rounded.loc[rounded["difference"].abs().idxmax()] if len(rounded) else None
+        worst = "" if far is None else f"{far.x_of_n.replace('/', ' of ')} printed as {far.printed:g}"
+        return Result(
+            rounded,
+            f"{off} of {len(rounded)} percentages are not rounded to the nearest",
+            subtitle="{study}; printed minus exact percentage, points may coincide; grey: rounded to the nearest",
+            source=DERIVED,
+            draw=partial(plots.rounding_differences, rounded),
+            terms={"study": ", ".join(titles.values()), "off": off, "count": len(rounded), "worst": worst},
+        )
+
+
+def audit_of(audited: Sequence[Audited]) -> Audit:
+    """Make the ledger of claims that were audited."""
+    frame = ledger.ledger(audited)
+    titles = {name: read_record(name).facts["short"] for name in frame["study"].unique()}
+    counts = frame["verdict"].value_counts()
+    said = ", ".join(f"{counts[name]} {name}" for name in VERDICTS if name in counts)
+    marked = len(frame) - counts.get("matches", 0) - counts.get("stated", 0)
+    return Audit(
+        frame,
+        f"{len(frame)} printed numbers of {', '.join(titles.values())}: {said}",
+        caption="Every claim in the order in which the text prints it, by verdict. Squares in a row share a study.",
+        subtitle="in the order of the texts; × differs, ! conflicts, ? ambiguous",
+        alt="A map of {count} squares, one a claim, in rows by study; marked squares differ, conflict or are ambiguous.",
+        draw=partial(plots.verdict_map, frame, titles=titles),
+        data=frame[["study", "claim_id", "where", "printed", "verdict"]],
+        columns=("claim_id", "printed", "recomputed", "verdict"),
+        terms={"audited": audited, "count": len(frame), "studies": len(titles), "marked": int(marked)},
+    )
