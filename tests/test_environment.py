@@ -143,6 +143,9 @@ def test_makefile_has_its_targets_and_describes_them():
 def test_a_person_a_hook_and_the_server_call_the_same_commands():
     assert [c for c in make_commands(".ci/run") if c != "clean"] == ["test", "reproduce"]
     assert os.access(TOP / ".ci/run", os.X_OK)
+    # What `make test` leaves out is run as well.
+    assert re.findall(r"pytest .*-m 'not (\w+)'", read("Makefile")) == ["slow"]
+    assert re.search(r"pytest .*-m slow$", read(".ci/run"), re.MULTILINE)
 
     (job,) = yaml.safe_load(read(".github/workflows/ci.yml"))["jobs"].values()
     assert [step["run"] for step in job["steps"] if "run" in step] == ["bash .ci/run"]
