@@ -12,21 +12,28 @@ READY := $(VENV)/.ready
 COMPILE := pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-header --no-annotate --no-emit-index-url --no-emit-find-links
 
-# Modules from elsewhere would make a run depend on the machine.
-unexport PYTHONHOME PYTHONPATH
+# Tests run on all cores; a core that has done its part takes over from another. With `PARALLEL=` one runs at a time.
+PARALLEL ?= --numprocesses logical --dist worksteal
+
+# Modules from elsewhere would make a run depend on the machine. Some machines forbid writing compiled modules; every
+# command and every test that starts a process would then compile the package again.
+unexport PYTHONHOME PYTHONPATH PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help reproduce test lint format notebooks lab lock clean FORCE
+.PHONY: help reproduce test test-all lint format notebooks lab lock clean FORCE
 
 help: ## list these commands
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 reproduce: $(READY) ## rerun the notebooks and remake every figure and table that is out of date
 	@$(VENV)/bin/crmo reproduce
 
-test: lint ## check the style, then run the tests
-	@$(RUN) -m pytest
+test: lint ## check the style, then run the tests, but for the few that take long
+	@$(RUN) -m pytest $(PARALLEL) -m 'not slow'
+
+test-all: lint ## check the style, then run every test
+	@$(RUN) -m pytest $(PARALLEL)
 
 lint: $(READY) ## check the style of code and notebooks
 	@$(RUN) -m ruff check --quiet .

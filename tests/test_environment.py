@@ -31,12 +31,12 @@ def read(name):
 
 PROJECT = tomllib.loads(read("pyproject.toml"))["project"]
 DIRECT = [Requirement(text) for text in PROJECT["dependencies"] + PROJECT["optional-dependencies"]["dev"]]
-TARGETS = set(re.findall(r"^([a-z]+):", read("Makefile"), re.MULTILINE))
+TARGETS = set(re.findall(r"^([a-z-]+):", read("Makefile"), re.MULTILINE))
 
 
 def make_commands(name):
     """Every target of make that a file calls."""
-    return re.findall(r"\bmake ([a-z]+)\b", read(name))
+    return re.findall(r"\bmake ([a-z-]+)", read(name))
 
 
 def locked(name):
@@ -134,15 +134,21 @@ def test_one_python_everywhere():
 
 
 def test_makefile_has_its_targets_and_describes_them():
-    expected = {"help", "reproduce", "test", "lint", "format", "notebooks", "lab", "lock", "clean"}
+    expected = {"help", "reproduce", "test", "test-all", "lint", "format", "notebooks", "lab", "lock", "clean"}
     assert expected == TARGETS
-    described = set(re.findall(r"^([a-z]+):.*## \S", read("Makefile"), re.MULTILINE))
+    described = set(re.findall(r"^([a-z-]+):.*## \S", read("Makefile"), re.MULTILINE))
     assert described == TARGETS
 
 
 def test_a_person_a_hook_and_the_server_call_the_same_commands():
     assert [c for c in make_commands(".ci/run") if c != "clean"] == ["test", "reproduce"]
     assert os.access(TOP / ".ci/run", os.X_OK)
+    # What `make test` leaves out is run as well.
+    assert re.findall(r"pytest .*-m 'not (\w+)'", read("Makefile")) == ["slow"]
+    assert re.findall(r"pytest .*-m (\w+|'.+')$", read(".ci/run"), re.MULTILINE) == [
+        "'slow and not browser'",
+        "browser",
+    ]
 
     (job,) = yaml.safe_load(read(".github/workflows/ci.yml"))["jobs"].values()
     assert [step["run"] for step in job["steps"] if "run" in step] == ["bash .ci/run"]
@@ -155,7 +161,7 @@ def test_a_person_a_hook_and_the_server_call_the_same_commands():
 
 @pytest.mark.parametrize("name", ["README.md", "CONTRIBUTING.md"])
 def test_commands_in_prose_exist(name):
-    commands = re.findall(r"(?:^|`)make ([a-z]+)\b", read(name), re.MULTILINE)
+    commands = re.findall(r"(?:^|`)make ([a-z-]+)", read(name), re.MULTILINE)
     assert set(commands) <= TARGETS
 
 

@@ -11,7 +11,7 @@ import json
 import logging
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor, as_completed
+from concurrent.futures import CancelledError, Future, ThreadPoolExecutor, as_completed
 from pathlib import Path
 
 import click
@@ -211,13 +211,16 @@ def _on_cluster(plans: Sequence[tuple], address: str) -> Iterator[tuple[int, dic
 
         futures = completed([submit(*plan) for plan in plans], loop=client.loop)
         for future in futures:
-            if future.cancelled():
-                raise InputError(f"the Dask scheduler at {address} was lost; the same command does the rest")
             place, folder, arguments, again = asked[future.key]
-            error = future.exception()
-            row = future.result() if error is None else _row("failed", str(error))
-            if row["state"] == "refused" and not again:  # by a worker that has come later
-                workers = _fit_workers(client, arguments)
+            try:
+                error = future.exception()
+                row = future.result() if error is None else _row("failed", str(error))
+                if row["state"] == "refused" and not again:  # by a worker that has come later
+                    workers = _fit_workers(client, arguments)
+            except (OSError, CancelledError):  # also while a result is on its way
+                lost = f"the Dask scheduler at {address} was lost; the same command does the rest"
+                raise InputError(lost) from None
+            if row["state"] == "refused" and not again:
                 futures.add(submit(place, folder, arguments, "-again"))
             else:
                 yield place, row

@@ -170,9 +170,7 @@ class Study:
             f"{name} and {other} together, alone, or neither.",
             source=DERIVED,
             terms={**terms, "low": low, "high": high},
-        ).drawn(
-            plots.stacked_parts, parts=dict(zip(names.values(), colours, strict=True)), label="label", xlabel=who
-        )
+        ).drawn(plots.stacked_parts, parts=dict(zip(names.values(), colours, strict=True)), label="label", xlabel=who)
 
     def _in_words(self, tree) -> str:
         return describe.in_sentence(expressions.in_words(tree, read_codebook()))

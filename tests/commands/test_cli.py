@@ -64,7 +64,7 @@ def start(project, *words):
 
 
 def finish(process):
-    stdout, stderr = process.communicate(timeout=60)
+    stdout, stderr = process.communicate(timeout=300)
     return process.returncode, stdout, stderr
 
 
@@ -187,7 +187,7 @@ def test_an_interrupt_stops_the_notebooks(project):
     notebook = project / "notebooks/20_beta.ipynb"
     notebook.write_text(notebook.read_text().replace('how = \\"divide\\"', 'how = \\"wait\\"'))
     process = start(project, "reproduce", "beta")
-    for _ in range(400):
+    for _ in range(6000):
         if (project / "waiting").is_file():
             break
         time.sleep(0.05)

@@ -225,7 +225,7 @@ def test_parquet_gives_the_same_table(tmp_path, expected):
 def zipped(name="a"):
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w") as archive:
-        archive.writestr(name, "b")
+        archive.writestr(zipfile.ZipInfo(name), "b")  # without the time, so that every process names its tests alike
     return buffer.getvalue()
 
 
@@ -488,9 +488,9 @@ def test_a_column_without_a_name_is_named_if_it_has_values(write):
 
 def test_ten_thousand_columns(write):
     names = [f"column_{number}" for number in range(10_000)]
-    start = time.monotonic()
+    start = time.process_time()
     cohort = require_sound(read_cohort(write(csv_of([["patient", "male", *names], ["1", "yes", *["2"] * 10_000]]))))
-    assert time.monotonic() - start < 20
+    assert time.process_time() - start < 20
     assert cohort.notes[0].endswith("column_19 and 9980 more")
 
 

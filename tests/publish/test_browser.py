@@ -267,6 +267,7 @@ def opened_notebook(browser, laboratory, name):
 CELLS = "window.jupyterapp.shell.currentWidget.content"
 
 
+@pytest.mark.slow
 def test_a_notebook_runs_in_jupyterlab_and_shows_its_figures(browser, laboratory):
     page = opened_notebook(browser, laboratory, "10_simm_2008.ipynb")
     # What is out of sight is not in the page: the notebook's model says when the last cell has run.
@@ -282,6 +283,7 @@ def test_a_notebook_runs_in_jupyterlab_and_shows_its_figures(browser, laboratory
     page.close()
 
 
+@pytest.mark.slow
 def test_bounds_are_found_by_a_form(browser, laboratory):
     page = opened_notebook(browser, laboratory, "explore.ipynb")
     button = page.get_by_role("button", name="Find the bounds")
