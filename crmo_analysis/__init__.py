@@ -14,7 +14,6 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
             "Result",
             "compare",
             "explore",
-            "pairs_of",
             "plan",
             "pool",
             "read_cohort",

@@ -164,6 +164,26 @@ def write_text_atomically(path, text):
     return write_bytes_atomically(path, text.encode("utf-8"))
 
 
+def swap_folder(new, out, old):
+    """Put a folder in the place of another one, or leave the other one there.
+
+    Parameters
+    ----------
+    new, out : Path
+        The folder, and where it is to be; on the same disk, where it takes one step.
+    old : Path
+        Where the folder that was there goes, if there was one.
+    """
+    try:
+        if out.exists():
+            out.rename(old)
+        new.rename(out)
+    except BaseException:
+        if old.exists() and not out.exists():
+            old.rename(out)
+        raise
+
+
 class RepeatedKeyError(yaml.YAMLError):
     """A mapping of a YAML file has a key twice, of which YAML would drop one without a word."""
 

@@ -152,11 +152,28 @@ def find_parameter_faults(notebook):
         seen.add(statement.lineno)
 
 
+TEXTS = {"title", "subtitle", "caption", "alt", "heading"}
+
+
+def find_typed_numbers(notebook):
+    """Say which texts of figures and tables hold a number that was typed; numbers come from results, by templates."""
+    for cell in code_cells(notebook):
+        for call in (node for node in ast.walk(tree(cell)) if isinstance(node, ast.Call)):
+            attribute = getattr(call.func, "attr", "")
+            given = [word.value for word in call.keywords if word.arg in TEXTS]
+            given += call.args[2:] if attribute in ("show", "table") else call.args if attribute == "say" else []
+            for node in (part for value in given for part in ast.walk(value)):
+                text = node.value if isinstance(node, ast.Constant) and isinstance(node.value, str) else ""
+                if re.search(r"\d", re.sub(r"{[^{}]*}", "", text)):
+                    yield f"cell {cell.get('id')} has a number in {text!r}"
+
+
 def find_faults(notebook, is_study):
     return [
         *find_format_faults(notebook),
         *find_heading_faults(notebook, is_study),
         *find_code_faults(notebook),
+        *find_typed_numbers(notebook),
         *find_parameter_faults(notebook),
     ]
 
@@ -214,6 +231,13 @@ FAULTS = {
     "shell": (9, "!ls\nprint(study, seed)", "magic"),
     "help": (9, "print?", "not plain Python"),
     "eval": (9, "eval(study, seed)", "evaluates text with eval()"),
+    "number in a title": (9, 'run.show("a", b, "Of 15 children")\nprint(study, seed)', "a number in 'Of 15 children'"),
+    "number in a caption": (
+        9,
+        'run.show("a", b, "Of {n}", caption=f"{n} of 15")\nprint(study, seed)',
+        "a number in ' of 15'",
+    ),
+    "number in a sentence": (9, 'run.say("Of 15 children")\nprint(study, seed)', "a number in 'Of 15"),
     "evaluated expression": (9, "table.eval(study, seed)", "evaluates text with eval()"),
 }
 

@@ -5,7 +5,7 @@ A function takes plain tables and returns a figure or a table; nothing is comput
 
 import lazy_loader
 
-USES = ("files", "study", "models", "patients", "recompute", "joint")
+USES = ("files", "study", "models", "patients", "recompute")
 __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__, submodules=["canvas", "effects", "figures", "frames", "plots"], submod_attrs={}
 )

@@ -11,8 +11,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submodules=["explore"],
     submod_attrs={
-        "cohorts": ["read_cohort"],
-        "comparisons": ["compare"],
+        "cohorts": ["compare", "read_cohort"],
         "notebook": ["start"],
         "plans": ["plan"],
         "pools": ["pool", "responders"],

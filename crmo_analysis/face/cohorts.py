@@ -8,6 +8,7 @@ import pandas as pd
 
 from crmo_analysis import files
 from crmo_analysis.display import frames, plots
+from crmo_analysis.face.comparisons import Compared, beside
 from crmo_analysis.face.results import Result
 from crmo_analysis.files import InputError, markdown
 from crmo_analysis.patients import read_cohort as read_file
@@ -59,6 +60,27 @@ def read_shipped(study: str) -> "Cohort":
 def _source(table: pd.DataFrame) -> str:
     made = [name for name in ("simulated", "reconstructed") if name in table and table[name].fillna(False).all()]
     return made[0] if made else OWN
+
+
+def compare(cohort: "Cohort | pd.DataFrame", *studies, confidence: float = 0.95, p_values: bool = False) -> Compared:
+    """Set what a cohort gives beside what studies printed.
+
+    Parameters
+    ----------
+    cohort : Cohort or DataFrame
+        Of a plain table of one's own, findings of fewer than 5 patients stay hidden.
+    *studies : Study or str
+        All studies unless some are named.
+    confidence : float
+        Coverage of every interval.
+    p_values : bool
+        Whether to test each difference (Fisher, Welch; Holm over all).
+
+    Returns
+    -------
+    Compared
+    """
+    return beside(Cohort.of(cohort), studies, confidence, p_values)
 
 
 class Cohort:
@@ -160,8 +182,6 @@ class Cohort:
 
     def beside(self, *studies, **options) -> Result:
         """Set this cohort beside what studies printed, all of them unless some are named; see `compare`."""
-        from crmo_analysis.face.comparisons import compare
-
         return compare(self, *studies, **options)
 
     def _known(self) -> list[str]:

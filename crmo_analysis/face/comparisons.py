@@ -2,40 +2,17 @@
 
 from functools import partial
 
-import pandas as pd
-
 from crmo_analysis.comparison import compare as set_beside
 from crmo_analysis.comparison import words
 from crmo_analysis.display import plots
-from crmo_analysis.face.cohorts import Cohort
 from crmo_analysis.face.results import Result
-from crmo_analysis.face.studies import Study
 from crmo_analysis.files import study_names
 from crmo_analysis.study import read_codebook, read_study
 
 
-def compare(
-    cohort: "Cohort | pd.DataFrame", *studies: "Study | str", confidence: float = 0.95, p_values: bool = False
-) -> "Compared":
-    """Set what a cohort gives beside what studies printed.
-
-    Parameters
-    ----------
-    cohort : Cohort or DataFrame
-        Of a plain table of one's own, findings of fewer than 5 patients stay hidden.
-    *studies : Study or str
-        All studies unless some are named.
-    confidence : float
-        Coverage of every interval.
-    p_values : bool
-        Whether to test each difference (Fisher, Welch; Holm over all).
-
-    Returns
-    -------
-    Compared
-    """
-    cohort = Cohort.of(cohort)
-    records = [study.record if isinstance(study, Study) else read_study(study) for study in studies or study_names()]
+def beside(cohort, studies, confidence: float, p_values: bool) -> "Compared":
+    """Set a cohort beside studies: names, or what `read_study` opens; all of them if there is none."""
+    records = [read_study(each) if isinstance(each, str) else each.record for each in studies or study_names()]
     settings = {"confidence": confidence, "p_values": p_values, "smallest": cohort.smallest}
     return Compared(cohort, set_beside(cohort.patients, records, read_codebook(), **settings))
 
@@ -43,7 +20,7 @@ def compare(
 class Compared(Result):
     """A cohort beside published numbers: `frame` has texts, one row a fact; `found.table` the numbers."""
 
-    def __init__(self, cohort: Cohort, found):
+    def __init__(self, cohort, found):
         self.found = found
         shares = words.dumbbell_rows(found)
         studies = found.table["short"].nunique()

@@ -180,6 +180,18 @@ class Run:
         self._files[self._tables / f"{name}.json"] = (json.dumps(notes, indent=2, ensure_ascii=False) + "\n").encode()
         display(HTML(as_html(result.frame, caption)))
 
+    def describe(self) -> None:
+        """Show the study's counts, and its medians, means and ranges, as tables."""
+        self.table("description", self.study.counts())
+        self.table("values", self.study.values())
+
+    def check(self, conflicts: bool = True) -> None:
+        """Show how many of the study's claims have which verdict, those that do not hold, and those that conflict."""
+        self.table("verdicts", self.audit().scoreboard())
+        self.table("checks", self.audit().checks())
+        if conflicts:
+            self.table("conflicts", self.study.conflicts())
+
     def show(self, name: str, result: Result, title: str, **words: object) -> None:
         """Show a figure, and keep it with its data, caption and alternative text.
 

@@ -134,7 +134,9 @@ class Study:
         return Result(
             shares,
             heading,
+            caption="Printed counts with recomputed intervals: exact (Clopper-Pearson) and Wilson.",
             subtitle="{study}, published counts; intervals recomputed",
+            alt="Intervals for {count} shares, from {first_x} of {first_n} ({first}) to {last_x} of {last_n} ({last}).",
             draw=partial(plots.proportion_intervals, shares),
             terms={"study": self.short, "count": len(shares), **_ends(shares)},
         )
@@ -320,6 +322,7 @@ def _ends(shares: pd.DataFrame) -> dict[str, object]:
         return {}
     rows = {"first": shares.iloc[0], "last": shares.iloc[-1]}
     numbers = {f"{name}_{part}": row[part] for name, row in rows.items() for part in ("x", "n")}
+    numbers |= {name: describe.in_sentence(row["label"]) for name, row in rows.items()}
     ends = zip(shares["exact_low"], shares["exact_high"], strict=True)
     return numbers | {"intervals": [describe.interval_text(*each) for each in ends]}
 

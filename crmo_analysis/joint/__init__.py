@@ -1,7 +1,8 @@
 """All tables of patients that fit what a study printed: conflicts, bounds, reconstructed and simulated patients.
 
-`ledger` gives every claim its verdict, `words` puts what was found into sentences, tables and JSON, `datapackage` writes
-reconstructed cohorts with what they are.
+What no single comparison shows is found here: sets of claims that cannot stand together, limits of what was not printed.
+`ledger` joins that with the verdicts of `recompute` into one verdict a claim; `words` puts what was found into sentences,
+tables and JSON; `datapackage` writes reconstructed cohorts with what they are and how they were made.
 """
 
 import lazy_loader

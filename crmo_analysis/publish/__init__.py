@@ -1,4 +1,8 @@
-"""What leaves the project: numbers for a text, tables for a journal, the manuscript and the site."""
+"""What leaves the project: numbers for a text, tables for a journal, the manuscript and the site.
+
+`webpages` makes the pages (their templates are in `site_files`), `website` builds and places the site. What a folder of
+results may show of patients, as against one table (`patients`), is decided here.
+"""
 
 import lazy_loader
 

@@ -6,7 +6,6 @@ import json
 import os
 import platform
 import re
-import shutil
 import tempfile
 import zlib
 from collections.abc import Callable, Mapping, Sequence
@@ -18,7 +17,7 @@ from pathlib import Path
 
 from crmo_analysis import __version__
 from crmo_analysis.execution import NotebookFailed, execute, warm
-from crmo_analysis.files import InputError, UnfitError, csv_text, markdown, read_yaml
+from crmo_analysis.files import InputError, UnfitError, csv_text, markdown, read_yaml, swap_folder
 from crmo_analysis.publish.numbers import collect, macros, read_output, to_json
 from crmo_analysis.publish.outline import FILE, JOURNALS, Item, Journal, Outline
 from crmo_analysis.publish.tables import chosen, render
@@ -105,16 +104,13 @@ def assemble(outline: Outline, out: Path, tiff: bool = False, say: Callable[[str
     # A neighbour: a folder can only be renamed in one step within a disk.
     with tempfile.TemporaryDirectory(prefix=f".{out.name}.", dir=out.parent) as temporary:
         package = Path(temporary) / "package"
-        try:
-            files, sources = _contents(outline, Path(temporary) / "runs", tiff, say)
-        except InputError as error:
-            raise InputError(str(error)) from None
+        files, sources = _contents(outline, Path(temporary) / "runs", tiff, say)
         files["manifest.json"] = _manifest(outline, files, sources)
         for name, content in files.items():
             (package / name).parent.mkdir(parents=True, exist_ok=True)
             (package / name).write_bytes(content)
         _check_replaceable(out)
-        _swap(package, out, Path(temporary) / "old")
+        swap_folder(package, out, Path(temporary) / "old")
     return [out / name for name in files]
 
 
@@ -365,17 +361,3 @@ def _check_replaceable(out: Path) -> None:
         if name not in known or _digest(path.read_bytes()) != known[name]:
             what = "is not of this command" if name not in known else "was changed by hand"
             raise InputError(f"{path} {what} and would be lost; move it elsewhere, or choose another --out")
-
-
-def _swap(new: Path, out: Path, old: Path) -> None:
-    """Put a folder in another's place; if that fails, the other is back where it was."""
-    if not out.exists():
-        new.rename(out)
-        return
-    out.rename(old)
-    try:
-        new.rename(out)
-    except BaseException:
-        old.rename(out)
-        raise
-    shutil.rmtree(old, ignore_errors=True)

@@ -85,7 +85,7 @@ def build(out: Path = SITE, results: Path = files.RESULTS, figures: Path = files
             pages = write_sources(read, folder / "source")
             remarks = _run_sphinx(folder, pages)
             _copy_files(read, folder / "site")
-            _change_places(folder / "site", out, folder / "old")
+            files.swap_folder(folder / "site", out, folder / "old")
     except OSError as error:
         raise InputError(f"the site could not be written: {error}. What was there before is unchanged.") from None
     halfway = sorted(path.name.partition(".")[0] for path in (read.folder / "notebooks").glob("*.failed.ipynb"))
@@ -133,15 +133,3 @@ def _copy_files(read: Results, site: Path) -> None:
     shutil.rmtree(site / "_sources", ignore_errors=True)
     (site / ".nojekyll").touch()  # GitHub Pages would leave out folders whose names begin with _
     (site / MARK).write_text("Made by `crmo site`, which replaces this folder.\n", encoding="utf-8")
-
-
-def _change_places(new: Path, out: Path, old: Path) -> None:
-    """Put a new site in the place of the old one, or leave the old one there."""
-    try:
-        if out.exists():
-            out.rename(old)
-        new.rename(out)
-    except BaseException:
-        if old.exists() and not out.exists():
-            old.rename(out)
-        raise

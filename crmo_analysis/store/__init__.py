@@ -1,6 +1,7 @@
-"""Results kept by what they were made from: which code stands behind a name.
+"""What a result was made from: the code behind a name, found by reading imports.
 
-Only `files` may be used: every room may stand on this one.
+Only `files` may be used, so that every room may stand on this one. Which data a notebook's task depends on besides, and
+when it is rerun, is said in `commands/tasks.py`.
 """
 
 import lazy_loader

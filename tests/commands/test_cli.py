@@ -31,7 +31,7 @@ def folder(tmp_path, monkeypatch):
 @pytest.fixture
 def project(folder):
     """A project of its own, with a copy of the code that runs notebooks."""
-    for path in (*PACKAGE.glob("*.py"), *PACKAGE.glob("execution/*.py"), *PACKAGE.glob("commands/*.py")):
+    for path in (path for room in (".", "execution", "commands", "store") for path in (PACKAGE / room).glob("*.py")):
         code = path.read_text(encoding="utf-8")
         # These notebooks need no statistics, and every command here loads the libraries anew.
         code = re.sub(r'    "(scipy|seaborn|statsmodels)[.\w]*",\n', "", code)

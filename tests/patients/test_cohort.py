@@ -826,7 +826,7 @@ def test_a_mapping_that_unfolds_without_end_is_refused(write):
 
 
 def test_a_mapping_that_is_not_there_is_refused(write, tmp_path):
-    assert "there is no such mapping file" in refusal(write(csv_of()), mapping=tmp_path / "map.yaml")
+    assert "there is no such file" in refusal(write(csv_of()), mapping=tmp_path / "map.yaml")
 
 
 # ---- what validate says ------------------------------------------------------------------------------------------

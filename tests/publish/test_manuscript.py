@@ -30,27 +30,27 @@ page = {}  # of figures for a journal
     """
 import pandas as pd
 
-from crmo_analysis.display import figures, frames
-from crmo_analysis.face.notebook import finish, show_figure, show_table, start
+import crmo_analysis as crmo
 """,
     """
-run = start("", outputs, out, folder, "Made numbers.", page=page)
+run = crmo.start("", outputs, out, page, folder, "Made numbers.")
 labels = ["$5 & x_1 #", "<script>alert(1)</script>", "A label that takes a few words more than others"]
 rows = [("", label, x, 9) for label, x in zip(labels, (1, 5, 9), strict=True)]
-shares = frames.shares(rows)
-show_table(run, "shares", shares.drop(columns="section"), "Shares", "simulated")
+shares = crmo.read_study("simm_2008").shares(rows)
+shares = crmo.Result(shares.frame.drop(columns="section"), "Shares", source="simulated", data=shares.frame)
+run.table("shares", shares)
 """,
     """
-figure = figures.proportion_intervals(shares.drop(columns="section"), "A <title> of $5", "and a subtitle")
-show_figure(run, "shares", figure, shares, "What is <seen>.", "An alternative text.", "simulated")
-boxes = pd.DataFrame(
-    [("one", "A box whose text needs some room to stand", 2.0, 0, 2.6, "main"), ("two", "Two", 5.0, 0, 1.5, "side")],
-    columns=["name", "text", "column", "row", "width", "kind"],
+shown = shares.drawn(crmo.plots.proportion_intervals)
+texts = {"subtitle": "and a subtitle", "caption": "What is <seen>.", "alt": "An alternative text."}
+run.show("shares", shown, "A <title> of $5", **texts)
+boxes = run.boxes(
+    ("one", "A box whose text needs some room to stand", 2.0, 0, 2.6, "main"), ("two", "Two", 5.0, 0, 1.5, "side")
 )
-figure = figures.flow(boxes, [("one", "two")], "A flow", "of boxes", height=40)
-show_figure(run, "wide", figure, boxes[["name", "text"]], "A flow.", "Two boxes.")
+flow = boxes.drawn(crmo.plots.flow, arrows=[("one", "two")], height=40)
+run.show("wide", flow, "A flow", subtitle="of boxes", caption="A flow.", alt="Two boxes.")
 """,
-    "finish(run)",
+    "run.finish()",
 )
 OUTLINE = """
 journal: nature

@@ -15,7 +15,8 @@ from crmo_analysis import files
 from crmo_analysis.commands import main
 from crmo_analysis.display import canvas
 from crmo_analysis.files import InputError
-from crmo_analysis.publish import exhibits, website
+from crmo_analysis.joint import ledger
+from crmo_analysis.publish import website
 from crmo_analysis.publish.exhibits import read_table
 from crmo_analysis.publish.webpages import SIGNS
 from crmo_analysis.publish.website import MARK, build
@@ -180,7 +181,7 @@ BREAKS = {
     "a lost column": lambda results, figures: change(results / "ledger.csv", "verdict", "word"),
     "an unknown verdict": lambda results, figures: change(results / "ledger.csv", ",matches,", ",wrong,"),
     "an id twice": lambda results, figures: change(results / "ledger.csv", "alpha.male,", "alpha.n,"),
-    "no claims": lambda results, figures: (results / "ledger.csv").write_text(",".join(exhibits.LEDGER_COLUMNS)),
+    "no claims": lambda results, figures: (results / "ledger.csv").write_text(",".join(ledger.LEDGER_COLUMNS)),
     "bytes": lambda results, figures: (results / "ledger.csv").write_bytes(b"\xff\xfe\x00"),
     "half a notebook": lambda results, figures: (results / "notebooks/10_alpha.ipynb").write_text('{"cells": ['),
     "a list": lambda results, figures: (results / "notebooks/10_alpha.ipynb").write_text("[]"),
@@ -209,7 +210,7 @@ def test_broken_results_leave_the_old_site_and_name_the_command(name, made, site
     assert not list(tmp_path.glob(".site-*"))
 
 
-@pytest.mark.parametrize("failing", ["_run_sphinx", "_copy_files", "_change_places"])
+@pytest.mark.parametrize("failing", ["website._run_sphinx", "website._copy_files", "files.swap_folder"])
 def test_a_site_that_fails_halfway_leaves_the_old_one(failing, made, site, tmp_path, monkeypatch):
     out = tmp_path / "site"
     shutil.copytree(site.folder, out)
@@ -217,7 +218,8 @@ def test_a_site_that_fails_halfway_leaves_the_old_one(failing, made, site, tmp_p
     def fail(*arguments):
         raise OSError("no space left")
 
-    monkeypatch.setattr(website, failing, fail)
+    module, _, name = failing.partition(".")
+    monkeypatch.setattr({"website": website, "files": files}[module], name, fail)
     with pytest.raises(InputError, match="no space left"):
         build(out, *made)
     assert contents(out) == contents(site.folder)

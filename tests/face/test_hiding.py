@@ -1,0 +1,133 @@
+"""What a cohort of one's own hides stays hidden in every result, text, table and picture."""
+
+import io
+
+import pandas as pd
+import pytest
+
+import crmo_analysis as crmo
+from crmo_analysis.files import csv_text
+
+PLANTED = ("P-0417", "P-0001", "17.37")
+EFFORT = {"resamples": 200, "permutations": 200}
+
+
+@pytest.fixture
+def cohort(own_file):
+    return crmo.read_cohort(own_file)
+
+
+def texts(result):
+    """All that a person, or a file, sees of a result."""
+    yield repr(result)
+    yield result._repr_html_()
+    yield csv_text(result.frame)
+    yield result.heading
+    if result.data is not None:
+        yield csv_text(result.data)
+    if result.draw is not None:
+        buffer = io.StringIO()
+        axes = result.plot()
+        axes.figure.savefig(buffer, format="svg")
+        yield " ".join(
+            text.get_text() for text in axes.figure.findobj(match=lambda artist: hasattr(artist, "get_text"))
+        )
+
+
+def results_of(cohort, **options):
+    relation = crmo.relate(
+        cohort, "clinical_severity", "n_lesions", ["marrow_edema", "lytic_lesion"], **options, **EFFORT
+    )
+    return [
+        crmo.compare(cohort),
+        relation,
+        relation.forest(),
+        relation.scatter(),
+        relation.together(),
+        relation.specifications(),
+        relation.influence(),
+    ]
+
+
+@pytest.mark.parametrize("options", [{}, {"adjust": ["age_diagnosis", "male"]}, {"cut": 5}])
+def test_no_result_tells_of_a_patient(cohort, options):
+    for result in [cohort.describe(), *results_of(cohort, **options)]:
+        for text in texts(result):
+            assert not [value for value in PLANTED if value in text], (result.heading, text[:300])
+    assert not [value for value in PLANTED if value in repr(cohort)]
+
+
+def test_the_same_results_tell_of_patients_where_a_person_chose_so(own_file):
+    cohort = crmo.read_cohort(own_file, hide_below=0)
+    said = "".join(text for result in [cohort.describe(), *results_of(cohort)] for text in texts(result))
+    assert "P-0417" in said
+    assert "[1 to 40]" in said
+
+
+def test_counts_below_the_limit_are_not_shown(cohort):
+    described = cohort.describe().frame.set_index("variable")
+    assert described.loc["Lytic lesion", "value"].startswith("fewer than 5")
+    assert not [value for value in cohort.describe().frame["value"] if value.startswith("3/60")]
+
+
+def test_a_comparison_withholds_counts_below_the_limit(own):
+    few = own.assign(male=own.index < 3)
+    beside = crmo.compare(few, "sag_2019")
+    boys = beside.frame[beside.frame["what"].str.contains("Male|Boy", case=False)]
+    assert len(boys)
+    assert not [text for text in texts(beside) if "3/60" in text]
+    shown = crmo.compare(crmo.read_study("menashe_2022").patients().of(few, hide_below=0), "sag_2019")
+    assert "3/60" in csv_text(shown.frame)
+
+
+def test_a_plain_table_of_patients_hides_as_a_file_does(own):
+    relation = crmo.relate(own, "clinical_severity", "n_lesions", ["lytic_lesion"], **EFFORT)
+    assert relation.cohort.hides
+    assert list(relation.frame["exposure"].unique()) == ["n_lesions"]
+    assert any("lytic_lesion is not analysed" in note for note in relation.notes)
+    with pytest.raises(crmo.CrmoError, match="fewer than 5 patients share a value"):
+        crmo.relate(own, "clinical_severity", "lytic_lesion", **EFFORT)
+
+
+def test_points_and_single_patients_are_not_drawn(cohort):
+    relation = crmo.relate(cohort, "clinical_severity", "n_lesions", **EFFORT)
+    assert "n_lesions" not in relation.scatter().frame
+    assert relation.influence().frame["left_out"].str.startswith("one: ").all()
+    assert len(relation.influence().frame) == 5
+    assert not relation.specifications().frame["left_out"].str.startswith("highest").any()
+    with pytest.raises(crmo.CrmoError, match="single patients of this cohort are not shown"):
+        cohort.grid()
+    with pytest.raises(crmo.CrmoError, match="single patients"):
+        relation["linear"]
+
+
+def test_a_limit_that_hides_nothing_is_refused(own_file):
+    with pytest.raises(crmo.CrmoError, match="expected 2 or more"):
+        crmo.read_cohort(own_file, hide_below=1)
+
+
+def test_errors_are_counted_not_listed_where_values_stay_hidden(own, tmp_path):
+    own.assign(age_diagnosis=own["age_diagnosis"].astype(object).where(own.index != 7, "seventeen")).to_csv(
+        tmp_path / "bad.csv", index=False
+    )
+    with pytest.raises(crmo.CrmoError, match="cannot be analysed: 1 errors") as hidden:
+        crmo.read_cohort(tmp_path / "bad.csv")
+    assert "seventeen" not in str(hidden.value)
+    with pytest.raises(crmo.CrmoError, match="seventeen"):
+        crmo.read_cohort(tmp_path / "bad.csv", hide_below=0)
+
+
+def test_a_table_with_some_made_rows_hides_as_an_own_one_does(own, tmp_path):
+    own.assign(simulated=["yes"] * 30 + ["no"] * 30).to_csv(tmp_path / "mixed.csv", index=False)
+    with pytest.raises(crmo.CrmoError, match="cannot be analysed: 30 errors"):
+        crmo.read_cohort(tmp_path / "mixed.csv")
+    mixed = own.assign(simulated=own.index < 30)
+    assert crmo.relate(mixed, "clinical_severity", "n_lesions", **EFFORT).cohort.hides
+    made = own.assign(simulated=True)
+    assert not crmo.relate(made, "clinical_severity", "n_lesions", **EFFORT).cohort.hides
+
+
+def test_drawing_from_few_patients_is_refused(own):
+    few = pd.concat([own.head(8)])
+    with pytest.raises(crmo.CrmoError, match="fewer than"):
+        crmo.plan([0.3], [20], cohorts=20, also={"mine": [crmo.read_study("menashe_2022").patients().of(few)]})

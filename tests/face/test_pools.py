@@ -1,0 +1,68 @@
+"""Series pooled, as a person asks it: what is read, bounded and said, and every method side by side."""
+
+import math
+
+import pytest
+
+import crmo_analysis as crmo
+from crmo_analysis.face import evidence
+from crmo_analysis.files import study_names
+from crmo_analysis.models import pooling
+from crmo_analysis.patients.responses import FILE, choose, read_responses, with_bounds
+
+TABLE = read_responses(FILE)
+PAIN = choose(TABLE, "pamidronate", "pain_decreased", "up to 3 months")
+
+
+def test_every_row_of_a_study_agrees_with_its_claims():
+    rows = TABLE[TABLE["study"] != ""]
+    assert set(rows["study"]) == set(study_names()) - {"menashe_2022"}
+    assert (rows["bounds"] != "").all()
+    everything = with_bounds(PAIN, evidence.study_limits(PAIN))
+    assert list(everything.rows["fewest"]) == [7, 4, 12, 9]
+    remission = choose(TABLE, "pamidronate", "clinical_remission", "3 to 18 months")
+    limits = {name: ends for name, *ends in evidence.study_limits(remission)}
+    assert limits == {"sag2019": [1, 2]}  # one on pamidronate; what became of the other two is not printed
+
+
+def test_an_empty_pool_is_refused():
+    empty = choose(TABLE, "pamidronate", "complete_response", "up to 3 months")
+    with pytest.raises(ValueError, match="no series counted this outcome"):
+        evidence.study_limits(empty)
+
+
+def test_every_method_stands_side_by_side_and_disagreement_is_said():
+    results = evidence.every_method(PAIN.rows["n_responded"], PAIN.rows["n_treated"])
+    rows = evidence.method_rows(results)
+    assert rows["label"].is_unique
+    assert (rows["estimate"].between(rows["ci_low"], rows["ci_high"])).all()
+    assert "4 series disagree" in pooling.disagreement(results)
+    assert "So few series hardly show how far they spread" in pooling.disagreement(results)
+    # R: rma.glmm(measure="PLO", xi=c(7,4,12,9), ni=c(7,5,13,9)): 2.7726, z interval of the model without a spread
+    assert results[0].logit == pytest.approx(2.7726, abs=1e-4)
+
+
+@pytest.mark.parametrize(("events", "totals"), [([3], [5]), ([0, 0], [4, 5]), ([4, 5], [4, 5]), ([2, 3], [5, 5])])
+def test_words_hold_no_missing_number(events, totals):
+    for result in evidence.every_method(events, totals):
+        text = f"{evidence.pooled_sentence(result, 'pain gone', sum(totals))} {evidence.heterogeneity(result)}"
+        assert "nan" not in text
+    assert math.isfinite(result.estimate)
+
+
+def test_a_pool_says_itself_and_draws_itself():
+    chosen = crmo.responders().choose("pamidronate", "pain_decreased", "up to 3 months")
+    pooled = crmo.pool(chosen)
+    assert repr(pooled).startswith("In 4 series of 34 patients, the share with pain decreased in a typical series is ")
+    assert list(pooled.frame["x"]) == [7, 4, 12, 9]
+    assert pooled.plot(title="A title") is not None
+    assert len(pooled.without_each().frame) == 4
+    assert set(pooled.methods().frame) >= {"label", "estimate", "ci_low", "ci_high"}
+
+
+def test_plain_counts_are_pooled_as_series_are():
+    chosen = crmo.responders().choose("pamidronate", "pain_decreased", "up to 3 months")
+    plain = crmo.pool([7, 4, 12, 9], [7, 5, 13, 9])
+    assert plain.result.estimate == crmo.pool(chosen).result.estimate
+    with pytest.raises(ValueError, match="series 1 has 3 of 2"):
+        crmo.pool([3], [2])

@@ -1,0 +1,86 @@
+"""A study as a person asks it: what it prints of itself, and that texts come from what was found."""
+
+import pandas as pd
+import pytest
+
+import crmo_analysis as crmo
+from crmo_analysis.study import read_study
+
+
+@pytest.fixture(scope="module")
+def hospach():
+    return crmo.read_study("hospach_2010")
+
+
+def test_a_study_says_what_it_is(hospach):
+    assert repr(hospach).splitlines()[-1] == "21 printed numbers, 21 of its own patients"
+    assert list(hospach.claims["claim_id"].unique()) == list(
+        dict.fromkeys(claim.claim_id for claim in read_study("hospach_2010").claims)
+    )
+
+
+def test_every_claim_has_a_verdict_and_a_text_of_a_screen(hospach):
+    audit = hospach.audit()
+    assert set(audit.frame["claim_id"]) == set(hospach.claims["claim_id"])
+    lines = repr(audit).splitlines()
+    assert lines[0] == "21 printed numbers of Hospach 2010: 5 matches, 1 ambiguous, 15 stated"
+    assert len(lines) == 15
+    assert lines[-1] == "… and 9 more rows: .frame has all 21"
+    assert max(map(len, lines)) <= 160
+    assert audit._repr_html_().count("<tr") == 22
+
+
+def test_bounds_are_those_of_the_joint_model(hospach):
+    found = hospach.bounds("back_pain & vertebral_deformity", "median(age_diagnosis)").frame
+    assert found.loc[0, ["lower", "upper", "n", "is_proved"]].tolist() == [7, 14, 14, True]
+    assert found.loc[1, "first"] == ""
+    assert hospach.bounds("median(age_diagnosis)").draw is None
+
+
+def test_numbers_have_names_of_ones_own(hospach):
+    assert hospach.numbers("hospach.", n="n", silent="asymptomatic.n") == {"n": 102, "silent": 8}
+    with pytest.raises(KeyError, match="has no claim"):
+        hospach.number("hospach.none")
+
+
+def test_an_unknown_study_names_those_that_are_here():
+    with pytest.raises(crmo.CrmoError, match=r"there is no study 'hospach'.*there are .*hospach_2010"):
+        crmo.read_study("hospach")
+
+
+def test_overlaps_go_from_the_fewest_to_the_most(hospach):
+    pain, deformity = ("pain", "hospach.back_pain.n"), ("deformity", "hospach.deformity.n")
+    overlap = hospach.overlap("hospach.spine.n", pain, deformity, least="hospach.pamidronate.n")
+    assert (overlap.terms["low"], overlap.terms["high"]) == (7, 14)
+    assert overlap.plot().get_xlabel() == "patients with spinal involvement"
+
+
+def test_patients_are_the_shipped_cohort_or_others():
+    study = crmo.read_study("simm_2008")
+    shipped = study.patients()
+    assert (shipped.source, len(shipped), shipped.hides) == ("reconstructed", 5, False)
+    others = study.patients(2, seed=4)
+    assert [each.source for each in others] == ["reconstructed"] * 2
+    assert shipped.grid().plot() is not None
+
+
+def test_what_a_p_value_says_of_a_correlation():
+    least = crmo.read_study("menashe_2022").correlation("menashe.lesions.severity.p")
+    # R: t <- qt(0.995, 52); t / sqrt(52 + t^2)  gives 0.3476522
+    assert f"{least.least:.7f}" == "0.3476522"
+    assert least.over_sizes([0.05], range(10, 20)).frame["limit"].unique().tolist() == ["P = 0.05", "P = 0.01"]
+    assert "two limits" in least.over_sizes([0.05], range(10, 20)).caption.format(
+        levels="two", n=1, p=1, least=1, spearman=1
+    )
+
+
+def test_a_template_that_names_nothing_known_is_an_error():
+    from crmo_analysis.face import Result
+    from crmo_analysis.face.results import filled
+
+    assert filled("{x:.1f} of {n}", {"x": 1.26, "n": 3}) == "1.3 of 3"
+    with pytest.raises(crmo.CrmoError, match=r"cannot be filled in \('y'\); there is n, x"):
+        filled("{y}", {"x": 1, "n": 3})
+    with pytest.raises(crmo.CrmoError, match="no picture"):
+        Result(pd.DataFrame({"a": [1]})).plot()
+    assert repr(Result(pd.DataFrame())) == "None."
