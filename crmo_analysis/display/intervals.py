@@ -158,9 +158,10 @@ def _forest_page(frame: pd.DataFrame, y: np.ndarray, titles: tuple[str, str]) ->
     _, axes = blank(28 + 5.4 * len(frame) + 2.6 * (lines - len(frame)), *titles, bottom=11)
     box, left, right = axes.get_position(), (left + 4) / page().width, (right + 5) / page().width
     axes.set_position([left, box.y0, 1 - left - right, box.height])
+    beside = 1 + min(0.04, 4 / ((1 - left - right) * page().width))  # 4 mm at most
     side = transforms.blended_transform_factory(axes.transAxes, axes.transData)
     for place, text in zip(y, texts, strict=True):
         style = {"va": "center", "fontsize": NOTE_TEXT, "color": INK, "zorder": ABOVE_LINES}
-        axes.text(1.04, place, text, transform=side, **style)
+        axes.text(beside, place, text, transform=side, **style)
     axes.set(yticks=y, yticklabels=labels)
     return axes
