@@ -9,7 +9,7 @@ import pandas as pd
 
 from crmo_analysis import files
 from crmo_analysis.comparison.side_by_side import LACKS, Comparison
-from crmo_analysis.display import canvas, effects
+from crmo_analysis.display import canvas, plot
 from crmo_analysis.files import csv_text, markdown, study_names
 from crmo_analysis.models import p_text
 from crmo_analysis.patients import Cohort
@@ -224,7 +224,7 @@ def write(comparison: Comparison, cohort: Cohort, folder: Path, said: Sequence[s
 
 
 def dumbbell_rows(comparison: Comparison) -> pd.DataFrame:
-    """Return the shares of a comparison as `effects.dumbbell` draws them."""
+    """Return the shares of a comparison as `plot.dumbbell` draws them."""
     rows = []
     for row in comparison.table[comparison.table["statistic"] == "share"].to_dict("records"):
         numbers = [row[f"{side}{end}"] for side in ("published", "cohort") for end in ("", "_low", "_high")]
@@ -237,7 +237,7 @@ def dumbbell_rows(comparison: Comparison) -> pd.DataFrame:
             points = [_points(row[name]) for name in ("difference", "difference_low", "difference_high")]
             difference = f"{points[0]} ({points[1]} to {points[2]})"
         rows.append([row["short"], label, *numbers, *texts, difference])
-    return pd.DataFrame(rows, columns=[*effects.DUMBBELL])
+    return pd.DataFrame(rows, columns=[*plot.DUMBBELL])
 
 
 def _draw(page: pd.DataFrame, stem: Path, comparison: Comparison, cohort: Cohort, number: str) -> None:
@@ -246,7 +246,7 @@ def _draw(page: pd.DataFrame, stem: Path, comparison: Comparison, cohort: Cohort
     subtitle = (
         f"{_shortened(name, 40)}, {n} patients; x/n with exact {level} intervals, difference in percentage points"
     )
-    figure = effects.dumbbell(page, title, subtitle)
+    axes = plot.dumbbell(page, title=title, subtitle=subtitle)
     caption = (
         f"Shares of patients in {name} ({n} patients; filled) and as published (open), each with its Clopper-Pearson "
         f"{level} interval, x/n of either, and the difference in percentage points (cohort less published) with "
@@ -262,7 +262,7 @@ def _draw(page: pd.DataFrame, stem: Path, comparison: Comparison, cohort: Cohort
         alt += f" Furthest apart is {label}: {row['cohort_text']} against {row['published_text']}."
     made = "simulated" if cohort.patients.get("simulated", pd.Series(False)).any() else "reconstructed"
     source = made if cohort.is_reconstructed else "user data"
-    canvas.save(figure, stem, csv_text(page), caption, alt, source)
+    canvas.save(axes.figure, stem, csv_text(page), caption, alt, source)
 
 
 def _shortened(text: str, most: int) -> str:

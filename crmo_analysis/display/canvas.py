@@ -150,14 +150,21 @@ def left_labels(labels: Sequence[str], left: float, size: float = 7) -> tuple[li
     tuple of list of str and int
         The labels, and of how many lines the longest is.
     """
-    words = [word for label in labels for word in str(label).split()]
-    # A word that is too long is not cut: it runs over the edge, and the figure is refused.
-    room = max([left_of_axes(left) - 2.5, *(text_width(word, size) + 0.01 for word in words)])
-    broken = ["\n".join(fitted_labels(str(label).split("\n"), room, size)[0]) for label in labels]
+    broken = broken_labels(labels, left_of_axes(left) - 2.5, size)
     return broken, max((label.count("\n") + 1 for label in broken), default=1)
 
 
-def legend_columns(labels: Sequence[str], most: int, handle: float = 2, spacing: float = 2) -> tuple[int, float]:
+def broken_labels(labels: Sequence[str], widest: float, size: float = 7) -> list[str]:
+    """Break labels into lines of so many millimetres, or of the longest word; lines that they have stay."""
+    # A word that is too long is not cut: it runs over the edge, and the figure is refused.
+    words = [word for label in labels for word in str(label).split()]
+    room = max([widest, *(text_width(word, size) + 0.01 for word in words)])
+    return ["\n".join(fitted_labels(str(label).split("\n"), room, size)[0]) for label in labels]
+
+
+def legend_columns(
+    labels: Sequence[str], most: int, handle: float = 2, spacing: float = 2, width: float = 0
+) -> tuple[int, float]:
     """Return how many columns of a legend fit on the page, and by how many millimetres it grows for it.
 
     Parameters
@@ -167,13 +174,16 @@ def legend_columns(labels: Sequence[str], most: int, handle: float = 2, spacing:
         Columns on a page that is wide enough.
     handle, spacing : float
         `handlelength` and `columnspacing`.
+    width : float
+        Millimetres to fit into, instead of the page's.
     """
+    room = (width or page().width) - 7
     size = STYLE["legend.fontsize"]
     em = size / 72 / MILLIMETRE
     for columns in range(most, 0, -1):
         parts = np.array_split(list(labels), columns)  # as matplotlib does
         wide = sum(max((text_width(text, size) for text in part.tolist()), default=0) for part in parts)
-        if wide + columns * em * (handle + 0.8) + (columns - 1) * em * spacing <= page().width - 7 or columns == 1:
+        if wide + columns * em * (handle + 0.8) + (columns - 1) * em * spacing <= room or columns == 1:
             break
     return columns, 3.6 * (-(-len(labels) // columns) - -(-len(labels) // most))
 
@@ -236,13 +246,13 @@ def _check_fits(figure: Figure) -> None:
     for axes in figure.axes:
         if axes.bbox.width < SMALLEST_AXES * MILLIMETRE * figure.dpi:
             raise UnfitError("what stands beside the axes leaves no room for them; shorten it or widen the figure")
+        for patch, text in getattr(axes, "boxed", ()):
+            if text.get_window_extent(renderer).width > patch.get_window_extent(renderer).width:
+                raise UnfitError(f"the text '{text.get_text()}' runs over its box; shorten it or widen the figure")
         for axis in (axes.xaxis, axes.yaxis):
             low, high = sorted(axis.get_view_interval())
             hidden |= {tick.label1 for tick in axis.get_major_ticks() if not low <= tick.get_loc() <= high}
             _check_ticks(axis, hidden, renderer)
-    for patch, text in getattr(figure, "boxed", ()):
-        if text.get_window_extent(renderer).width > patch.get_window_extent(renderer).width:
-            raise UnfitError(f"the text '{text.get_text()}' runs over its box; shorten it or widen the figure")
     for text in set(figure.findobj(mpl.text.Text)) - hidden:
         written = text.get_text()
         if not (text.get_visible() and written.strip()):

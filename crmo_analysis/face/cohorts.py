@@ -7,7 +7,7 @@ from pathlib import Path
 import pandas as pd
 
 from crmo_analysis import files
-from crmo_analysis.display import frames, plots
+from crmo_analysis.display import frames, plot
 from crmo_analysis.face.comparisons import Compared, beside
 from crmo_analysis.face.results import Result
 from crmo_analysis.files import InputError, markdown
@@ -172,7 +172,7 @@ class Cohort:
             self.patients[["patient", *names]],
             f"{self.who}: who has what",
             source=self.source,
-            draw=partial(plots.patients, self.patients, sections=chosen, labels=labels),
+            draw=partial(plot.patients, self.patients, sections=chosen, labels=labels),
             terms={"n": len(self), "count": len(names)},
         )
 

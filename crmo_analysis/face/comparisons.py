@@ -4,7 +4,7 @@ from functools import partial
 
 from crmo_analysis.comparison import compare as set_beside
 from crmo_analysis.comparison import words
-from crmo_analysis.display import plots
+from crmo_analysis.display import plot
 from crmo_analysis.face.results import Result
 from crmo_analysis.files import study_names
 from crmo_analysis.study import read_codebook, read_study
@@ -32,7 +32,7 @@ class Compared(Result):
             subtitle="{whose}, {n} patients; x/n with exact intervals, difference in percentage points",
             alt="Dumbbell plot of {count} shares.",
             source=cohort.source,
-            draw=partial(plots.dumbbell, shares) if len(shares) else None,
+            draw=partial(plot.dumbbell, shares) if len(shares) else None,
             data=shares,
             terms={"whose": cohort.who, "n": len(cohort), "count": len(shares), "studies": studies},
         )

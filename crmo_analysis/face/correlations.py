@@ -6,7 +6,7 @@ from functools import partial
 
 import pandas as pd
 
-from crmo_analysis.display import plots
+from crmo_analysis.display import plot
 from crmo_analysis.face.results import Result
 from crmo_analysis.study import describe
 
@@ -61,8 +61,8 @@ class LeastCorrelation:
     def _draw_sizes(self, curves: pd.DataFrame, title: str = "", subtitle: str = "", ax=None):
         named = {"x": "n", "y": "smallest_r", "by": "limit", "xlabel": "patients"}
         named["ylabel"] = "smallest |r| with that P value"
-        axes = plots.curves(curves, **named, title=title, subtitle=subtitle, ax=ax)
-        axes.plot(self.n, self.least, "o", color=plots.INK, ms=5, zorder=5)
+        axes = plot.curves(curves, **named, title=title, subtitle=subtitle, ax=ax)
+        axes.plot(self.n, self.least, "o", color=plot.INK, ms=5, zorder=5)
         text, spot = f"n = {self.n}\n|r| ≈ {self.least:.3f}", (self.n, self.least)
         line = {"arrowstyle": "-", "lw": 0.6}
         axes.annotate(text, spot, xytext=(30, 62), textcoords="offset points", fontsize=7, arrowprops=line)
@@ -93,10 +93,10 @@ class LeastCorrelation:
         lines = lines.replace({"line": {"low": "lower end", "high": "upper end"}})
         named = {"x": "r", "y": "correlation", "by": "line", "xlabel": "correlation in the sample (its size)"}
         named["ylabel"] = "correlation in the population, 95 % interval"
-        axes = plots.curves(lines, **named, title=title, subtitle=subtitle, ax=ax)
-        axes.fill_between(bands["r"], bands["low"], bands["high"], color=plots.SKY, alpha=0.25, lw=0)
-        axes.axvline(self.least, color=plots.MUTED, lw=0.8, ls=":")
-        style = {"rotation": 90, "ha": "right", "va": "center", "fontsize": 6.5, "color": plots.MUTED}
+        axes = plot.curves(lines, **named, title=title, subtitle=subtitle, ax=ax)
+        axes.fill_between(bands["r"], bands["low"], bands["high"], color=plot.SKY, alpha=0.25, lw=0)
+        axes.axvline(self.least, color=plot.MUTED, lw=0.8, ls=":")
+        style = {"rotation": 90, "ha": "right", "va": "center", "fontsize": 6.5, "color": plot.MUTED}
         axes.text(self.least - 0.008, 0.5, f"excluded by P<{self.p:g}", **style)
         axes.set(xlim=(0.3, 1.02), ylim=(0, 1))
         return axes

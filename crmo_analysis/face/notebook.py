@@ -139,7 +139,7 @@ class Run:
             raise InputError("data of your own need a folder of their own: use --out")
 
     def boxes(self, *rows: tuple, **values) -> Result:
-        """Return the boxes of a flow of patients, to be drawn by `plots.flow`.
+        """Return the boxes of a flow of patients, to be drawn by `plot.flow`.
 
         Parameters
         ----------

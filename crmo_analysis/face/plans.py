@@ -7,7 +7,7 @@ from functools import cached_property, partial
 import numpy as np
 import pandas as pd
 
-from crmo_analysis.display import plots
+from crmo_analysis.display import plot
 from crmo_analysis.face.cohorts import OWN, Cohort
 from crmo_analysis.face.relations import Asked, showable
 from crmo_analysis.face.results import Result
@@ -241,10 +241,10 @@ class Plan:
 
 def _curves(lines, y, xlabel, ylabel, x="n", by="truth", ylim=None, line=None, title="", subtitle="", ax=None):
     """Draw curves, from 0 on where they are not given limits."""
-    axes = plots.curves(lines, x=x, y=y, by=by, title=title, subtitle=subtitle, xlabel=xlabel, ylabel=ylabel, ax=ax)
+    axes = plot.curves(lines, x=x, y=y, by=by, title=title, subtitle=subtitle, xlabel=xlabel, ylabel=ylabel, ax=ax)
     if ylim is not None:
         axes.set(ylim=ylim)
     if line is not None:
         axes.set_ylim(bottom=0)
-        axes.axhline(line, color=plots.MUTED, lw=0.7)
+        axes.axhline(line, color=plot.MUTED, lw=0.7)
     return axes

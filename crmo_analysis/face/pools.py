@@ -5,7 +5,7 @@ from functools import cached_property, partial
 
 import pandas as pd
 
-from crmo_analysis.display import plots
+from crmo_analysis.display import plot
 from crmo_analysis.face import evidence
 from crmo_analysis.face.cohorts import OWN
 from crmo_analysis.face.results import Result
@@ -145,7 +145,7 @@ class Pooled(Result):
             subtitle="{drug}; {name} interval; intervals cover {confidence:.0%}",
             alt="Forest of {count} series; pooled share {estimate} percent.",
             source=chosen.source,
-            draw=partial(plots.pooled_forest, series, pooled=pooled, below=evidence.heterogeneity(self.result)),
+            draw=partial(plot.pooled_forest, series, pooled=pooled, below=evidence.heterogeneity(self.result)),
             terms=values,
         )
 
@@ -166,7 +166,7 @@ class Pooled(Result):
             subtitle="{drug}: {outcome}, {time_frame}; line: {name}",
             alt="Forest of {methods} methods on the same {count} series.",
             source=self._chosen.source,
-            draw=partial(plots.forest, rows, xlabel="share of patients, %", null=null),
+            draw=partial(plot.forest, rows, xlabel="share of patients, %", null=null),
             terms={**self.terms, "agreement": agreement, "methods": len(rows)},
         )
 

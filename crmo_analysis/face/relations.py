@@ -7,7 +7,7 @@ from functools import cached_property, partial
 import numpy as np
 import pandas as pd
 
-from crmo_analysis.display import frames, plots
+from crmo_analysis.display import frames, plot
 from crmo_analysis.face.cohorts import Cohort
 from crmo_analysis.face.results import Result
 from crmo_analysis.face.studies import Study
@@ -209,7 +209,7 @@ class Relation(Result):
             caption="{whose}. Correlation of each imaging parameter with the outcome; P by permutation, then by Holm "
             "over all.",
             alt="Forest of {count} rank correlations with severity, each with its interval and P values.",
-            draw=partial(plots.forest, rows, xlabel="Spearman correlation"),
+            draw=partial(plot.forest, rows, xlabel="Spearman correlation"),
             count=len(rows),
         )
 
@@ -227,7 +227,7 @@ class Relation(Result):
             subtitle="{whose}, n = {n}; line: least squares with its 95 % interval (HC3)",
             caption="{whose}. {sentence}",
             alt="Scatter of {n} patients with a fitted line; rank correlation {r:.2f}.",
-            draw=partial(plots.scatter, points, x=exposure, y=outcome, xlabel=xlabel, ylabel=ylabel, line=line),
+            draw=partial(plot.scatter, points, x=exposure, y=outcome, xlabel=xlabel, ylabel=ylabel, line=line),
         )
 
     def together(self) -> Result:
@@ -274,7 +274,7 @@ class Relation(Result):
             subtitle="{whose}: each point is one regression; grey band: |z| below 1.96",
             caption="{whose}. {share}. Joint permutation test of the median z: {median}.",
             alt="Specification curve of {count} specifications, by their score statistic.",
-            draw=partial(plots.specification_curve, rows.dropna(subset=["z"])),
+            draw=partial(plot.specification_curve, rows.dropna(subset=["z"])),
             count=curve.estimable,
             share=share,
             median=median,
@@ -297,7 +297,7 @@ class Relation(Result):
             subtitle="{whose}: Spearman, all {n} patients {r:.2f}",
             caption="{whose}. From {least:.2f} to {most:.2f} as one patient is left out{aside}.",
             alt="Points of the correlation without each patient, around the line of all.",
-            draw=partial(plots.influence, without, with_all=with_all, ylabel="Spearman correlation"),
+            draw=partial(plot.influence, without, with_all=with_all, ylabel="Spearman correlation"),
             least=without["estimate"].min(),
             most=without["estimate"].max(),
             aside=", lowest and highest aside" if hides else "",

@@ -64,7 +64,7 @@ class Result:
         Parameters
         ----------
         function : callable
-            One of `plots`, or one's own in seaborn's manner: takes the frame, `title`, `subtitle` and `ax`.
+            One of `plot`, or one's own in seaborn's manner: takes the frame, `title`, `subtitle` and `ax`.
         **options
             Of the function.
         """

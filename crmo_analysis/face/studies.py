@@ -6,7 +6,7 @@ from functools import cached_property, partial
 import pandas as pd
 
 from crmo_analysis import files
-from crmo_analysis.display import frames, plots
+from crmo_analysis.display import frames, plot
 from crmo_analysis.face.cohorts import Cohort, read_shipped
 from crmo_analysis.face.correlations import LeastCorrelation
 from crmo_analysis.face.results import Result
@@ -137,7 +137,7 @@ class Study:
             caption="Printed counts with recomputed intervals: exact (Clopper-Pearson) and Wilson.",
             subtitle="{study}, published counts; intervals recomputed",
             alt="Intervals for {count} shares, from {first_x} of {first_n} ({first}) to {last_x} of {last_n} ({last}).",
-            draw=partial(plots.proportion_intervals, shares),
+            draw=partial(plot.proportion_intervals, shares),
             terms={"study": self.short, "count": len(shares), **_ends(shares)},
         )
 
@@ -159,7 +159,7 @@ class Study:
         names = {"both": "both", "first_only": f"{name} only", "second_only": f"{other} only", "neither": "neither"}
         frame = describe.overlaps(n, *counts, least_both=both).rename(columns=names)
         frame.insert(0, "label", [f"{count} with both" for count in frame["both"]])
-        colours = (plots.PURPLE, plots.ORANGE, plots.SKY, plots.FAINT)
+        colours = (plot.PURPLE, plot.ORANGE, plot.SKY, plot.FAINT)
         low, high = frame["both"].min(), frame["both"].max()
         among = self.record.claim(whole).patients
         who = "patients" if among == expressions.Everyone() else f"patients with {self._in_words(among)}"
@@ -172,7 +172,7 @@ class Study:
             f"{name} and {other} together, alone, or neither.",
             source=DERIVED,
             terms={**terms, "low": low, "high": high},
-        ).drawn(plots.stacked_parts, parts=dict(zip(names.values(), colours, strict=True)), label="label", xlabel=who)
+        ).drawn(plot.stacked_parts, parts=dict(zip(names.values(), colours, strict=True)), label="label", xlabel=who)
 
     def _in_words(self, tree) -> str:
         return describe.in_sentence(expressions.in_words(tree, read_codebook()))
@@ -193,14 +193,14 @@ class Study:
         course.insert(0, "label", list(rows))
         rest = course[names[0]] - course[names[1]] - course[names[2]]
         course["other course, by difference"] = rest.clip(lower=0)
-        colours = (plots.GREEN, plots.ORANGE, plots.FAINT)
+        colours = (plot.GREEN, plot.ORANGE, plot.FAINT)
         return Result(
             course,
             "Course by drug",
             subtitle="{study}, published counts; a child can stand in several rows",
             terms={"study": self.short, "count": len(course)},
         ).drawn(
-            plots.stacked_parts,
+            plot.stacked_parts,
             parts=dict(zip([*names[1:], "other course, by difference"], colours, strict=True)),
             label="label",
             xlabel="patients",
@@ -237,7 +237,7 @@ class Study:
             subtitle="{study}; printed ranges, and what follows from them",
             alt="Ranges: interval, duration, infusions from {fewest:g} to {most:g}, and cumulative dose.",
             source=DERIVED,
-            draw=partial(plots.ranges, ranges),
+            draw=partial(plot.ranges, ranges),
             terms={"study": self.short, "fewest": infusions[0], "most": infusions[1]},
         )
 
@@ -273,7 +273,7 @@ class Study:
             subtitle="{study}; numbers of patients with both, over all tables that fit the printed numbers, derived",
             alt="Bars for {count} pairs of findings; for {open} of them the printed numbers leave more than one value.",
             source=DERIVED,
-            draw=partial(plots.bounds, pairs) if len(pairs) else None,
+            draw=partial(plot.bounds, pairs) if len(pairs) else None,
             terms={"study": self.short, "count": len(implied), "open": int((pairs["lower"] < pairs["upper"]).sum())},
         )
 
@@ -352,7 +352,7 @@ class Audit(Result):
             subtitle="share of each study's claims by verdict; in brackets the number of claims",
             alt="Bars of {count} studies divided by verdict: " + "; ".join(said) + ".",
             source=DERIVED if len(shown) > 1 else "published",
-            draw=partial(plots.verdict_bars, shown),
+            draw=partial(plot.verdict_bars, shown),
             data=shown,
             terms={name: int(total[name]) for name in names} | {"count": len(shown)},
         )
@@ -380,7 +380,7 @@ class Audit(Result):
             f"{off} of {len(rounded)} percentages are not rounded to the nearest",
             subtitle="{study}; printed minus exact percentage, points may coincide; grey: rounded to the nearest",
             source=DERIVED,
-            draw=partial(plots.rounding_differences, rounded),
+            draw=partial(plot.rounding_differences, rounded),
             terms={"study": ", ".join(titles.values()), "off": off, "count": len(rounded), "worst": worst},
         )
 
@@ -398,7 +398,7 @@ def audit_of(audited: Sequence[Audited]) -> Audit:
         caption="Every claim in the order in which the text prints it, by verdict. Squares in a row share a study.",
         subtitle="in the order of the texts; × differs, ! conflicts, ? ambiguous",
         alt="A map of {count} squares, one a claim, in rows by study; marked squares differ, conflict or are ambiguous.",
-        draw=partial(plots.verdict_map, frame, titles=titles),
+        draw=partial(plot.verdict_map, frame, titles=titles),
         data=frame[["study", "claim_id", "where", "printed", "verdict"]],
         columns=("claim_id", "printed", "recomputed", "verdict"),
         terms={"audited": audited, "count": len(frame), "studies": len(titles), "marked": int(marked)},

@@ -18,7 +18,7 @@ from crmo_analysis.commands import main
 from crmo_analysis.comparison import words
 from crmo_analysis.comparison.facts import facts
 from crmo_analysis.comparison.side_by_side import compare
-from crmo_analysis.display import effects
+from crmo_analysis.display import plot
 from crmo_analysis.files import study_names
 from crmo_analysis.models import intervals
 from crmo_analysis.patients import read_cohort
@@ -460,11 +460,11 @@ def test_a_dumbbell_has_both_sides_and_leaves_out_what_is_withheld():
     table = read_cohort(files.COHORTS / "bicetre.csv").patients
     found = compare(table.drop(columns="reconstructed"), [read_study("bicetre")], CODEBOOK)
     rows = words.dumbbell_rows(found)
-    assert list(rows) == list(effects.DUMBBELL)
+    assert list(rows) == list(plot.DUMBBELL)
     assert rows["published"].notna().all()
     assert (rows["cohort"].isna() == (rows["cohort_text"] == "–")).all()
     assert rows["cohort"].isna().any()
-    figure = effects.dumbbell(rows, "Title", "subtitle")
+    figure = plot.dumbbell(rows, title="Title", subtitle="subtitle").figure
     texts = [text.get_text() for text in figure.axes[0].texts]
     assert {"published", "cohort", "difference", "Bicêtre", "13/30"} <= set(texts)
 

@@ -1,22 +1,26 @@
-"""Figures: files whose bytes do not change, text that fits, colours that can be told apart."""
+"""Plots: on a page or in Axes that are given; files whose bytes do not change, text that fits, colours told apart."""
 
+import inspect
+import io
 import itertools
 import json
 import re
 
+import matplotlib as mpl
+import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
 
 from crmo_analysis import files
-from crmo_analysis.display import canvas, figures, frames
+from crmo_analysis.display import canvas, frames, plot
 from crmo_analysis.files import UnfitError
 
 SHARES = frames.shares([("Group", "Pain resolved", 7, 7), ("Group", "Fever <&> $x_1$", 9, 13), ("Other", "None", 0, 5)])
 
 
-def drawn():
-    return figures.proportion_intervals(SHARES, "A title", "a subtitle")
+def drawn(frame=SHARES, title="A title", subtitle="a subtitle"):
+    return plot.proportion_intervals(frame, title=title, subtitle=subtitle).figure
 
 
 def test_a_figure_leaves_five_files_whose_bytes_are_the_same_again(tmp_path):
@@ -34,7 +38,7 @@ def test_a_figure_leaves_five_files_whose_bytes_are_the_same_again(tmp_path):
 
 
 def test_text_that_runs_over_the_edge_is_refused_and_nothing_is_written(tmp_path):
-    figure = figures.proportion_intervals(SHARES.assign(label="Alabelfartoolongforitsfigure" * 3), "A title", "")
+    figure = drawn(SHARES.assign(label="Alabelfartoolongforitsfigure" * 3))
     with pytest.raises(ValueError, match="runs over the edge of the figure"):
         canvas.save(figure, tmp_path / "name", "", "", "", "published")
     assert not list(tmp_path.iterdir())
@@ -42,7 +46,7 @@ def test_text_that_runs_over_the_edge_is_refused_and_nothing_is_written(tmp_path
 
 def test_a_long_title_is_set_smaller_and_labels_are_broken(tmp_path):
     title = "A title that is too long for the width of a figure at its usual size, as titles made of labels can be"
-    canvas.save(figures.proportion_intervals(SHARES, title, ""), tmp_path / "name", "", "", "", "published")
+    canvas.save(drawn(title=title), tmp_path / "name", "", "", "", "published")
     labels, wide = canvas.fitted_labels(["Diameter of the largest lesion of all lesions", "Short", "", "x" * 200], 30)
     assert labels[0].count("\n") >= 1
     assert labels[1:3] == ["Short", ""]
@@ -55,7 +59,7 @@ def test_fonts_are_embedded_and_at_least_6_points(tmp_path):
     pdf = (tmp_path / "name.pdf").read_bytes()
     assert b"/FontFile2" in pdf
     assert b"/Type3" not in pdf
-    sizes = [text.get_fontsize() for text in drawn().findobj(figures.mpl.text.Text) if text.get_text().strip()]
+    sizes = [text.get_fontsize() for text in drawn().findobj(mpl.text.Text) if text.get_text().strip()]
     assert min(sizes) >= 6
 
 
@@ -112,7 +116,7 @@ def test_every_study_has_at_least_two_figures():
 @pytest.fixture
 def page():
     """Draw for a page of another width, without titles; afterwards for the usual one again."""
-    yield lambda width: canvas.use_page(canvas.Page(width=width, titles=False))
+    yield lambda width: canvas.use_page(canvas.Page(width=width, dpi=100, titles=False))
     canvas.use_page()
 
 
@@ -139,28 +143,164 @@ ROUNDED = ROUNDED.assign(difference=[0.0, 0.1, -0.1, 0.2], rule=["half_up", "up"
 RANGES = pd.DataFrame(
     {"label": ["Dose", "Infusions"], "low": [1, 3], "high": [2, 9], "unit": "mg", "source": ["printed", "derived"]}
 )
-DRAWINGS = {
-    "intervals": lambda: figures.proportion_intervals(SHARES, "T", "s"),
-    "curves": lambda: figures.curves(CURVES, "n", "power", "truth", "T", "s", "patients", "power")[0],
-    "bounds": lambda: figures.bounds(PAIRS, "T", "s"),
-    "verdict map": lambda: figures.verdict_map(LEDGER, {"one": "One", "another": "Another"}, "T", "s"),
-    "verdict bars": lambda: figures.verdict_bars(BOARD, "T", "s"),
-    "parts": lambda: figures.stacked_parts(PARTS, PART_COLOURS, "label", "T", "s", "patients"),
-    "rounding": lambda: figures.rounding_differences(ROUNDED, "T", "s"),
-    "ranges": lambda: figures.ranges(RANGES, "T", "s"),
+BOXES = pd.DataFrame(
+    [("one", "Some patients\n15", 2.0, 0, 2.6, "main"), ("two", "Two", 5.0, 0, 1.5, "side")],
+    columns=["name", "text", "column", "row", "width", "kind"],
+)
+TABLE = pd.DataFrame({"spine": [True, False, True, None], "femur": [False, True, True, False]}, dtype="boolean")
+POINTS = pd.DataFrame({"lesions": [1, 1, 3, 8], "severity": [2, 2, 4, 9]})
+LINE = pd.DataFrame({"x": [1, 8], "low": [0, 7], "fit": [2, 8.5], "high": [4, 10]})
+EFFECTS = pd.DataFrame(
+    {
+        "label": ["Lesions", "Marrow edema"],
+        "n": 40,
+        "estimate": [0.4, np.nan],
+        "text": ["0.40 (0.16 to 0.59)", "constant"],
+    }
+).assign(ci_low=[0.16, np.nan], ci_high=[0.59, np.nan])
+SERIES = pd.DataFrame({"label": ["One 2008", "Another"], "x": [4, 12], "n": [5, 13], "share": [0.8, 12 / 13]})
+SERIES = SERIES.assign(
+    low=[0.28, 0.64], high=[0.99, 1], most=[0.8, 1], weight=[0.4, 0.6], text=["80 (28–99)", "≥ 92 (64–100)"]
+)
+POOLED = pd.DataFrame({"label": ["Pooled"], "n": 18, "estimate": 90.0, "ci_low": 60.0, "ci_high": 98.0})
+POOLED = POOLED.assign(pi_low=50.0, pi_high=99.0, text="90 (60–98)")
+PAIRED = pd.DataFrame({"section": "Bicêtre", "label": ["Fever", "Male sex\namong: Pamidronate"]}).assign(
+    published=[0.4, 0.3], published_low=[0.2, 0.1], published_high=[0.6, 0.5], cohort=[0.5, np.nan]
+)
+PAIRED = PAIRED.assign(cohort_low=[0.2, np.nan], cohort_high=[0.8, np.nan], published_text=["4/10", "3/10"])
+PAIRED = PAIRED.assign(cohort_text=["5/10", "–"], difference_text=["10.0 (-28.3 to 44.1)", ""])
+SPECIFIED = pd.DataFrame({"z": [-2.0, 0.5, 2.5], "model": ["linear", "poisson", "ordinal"], "outcome": "severity"})
+SPECIFIED = SPECIFIED.assign(adjusted_for=["age", "nobody", "age"], left_out=["nobody", "nobody", "highest"])
+LEFT_OUT = pd.DataFrame({"left_out": ["1", "2", "3"], "estimate": [0.3, 0.5, 0.4]})
+# One call of each: data and options.
+CALLS = {
+    "bounds": ((PAIRS,), {}),
+    "curves": ((CURVES, "n", "power", "truth"), {"xlabel": "patients"}),
+    "dumbbell": ((PAIRED,), {}),
+    "flow": ((BOXES, [("one", "two")]), {"height": 40}),
+    "forest": ((EFFECTS,), {"xlabel": "Spearman correlation"}),
+    "influence": ((LEFT_OUT, 0.4), {"ylabel": "Spearman correlation"}),
+    "patients": ((TABLE, {"Bones": ["spine", "femur"]}, {"spine": "Spine", "femur": "Femur"}), {}),
+    "pooled_forest": ((SERIES, POOLED), {"below": "tau² 0.00, I² 0 %"}),
+    "proportion_intervals": ((SHARES,), {}),
+    "ranges": ((RANGES,), {}),
+    "rounding_differences": ((ROUNDED,), {}),
+    "scatter": ((POINTS, "lesions", "severity"), {"line": LINE}),
+    "specification_curve": ((SPECIFIED,), {}),
+    "stacked_parts": ((PARTS, PART_COLOURS, "label"), {"xlabel": "patients"}),
+    "verdict_bars": ((BOARD,), {}),
+    "verdict_map": ((LEDGER, {"one": "One", "another": "Another"}), {}),
 }
+ONE_WIDTH = ("dumbbell",)  # its page is as wide as its columns of text need
+
+
+def made(name, **more):
+    data, options = CALLS[name]
+    return getattr(plot, name)(*data, **options, **more)
+
+
+def test_each_plot_is_called_here():
+    functions = {name for name in plot.__all__ if callable(getattr(plot, name))}
+    assert set(CALLS) == functions
+
+
+@pytest.mark.parametrize("name", CALLS)
+def test_a_plot_takes_data_then_titles_then_options_then_axes(name):
+    taken = inspect.signature(getattr(plot, name)).parameters
+    kinds = [parameter.kind for parameter in taken.values()]
+    assert kinds == sorted(kinds)
+    named = [key for key, parameter in taken.items() if parameter.kind == parameter.KEYWORD_ONLY]
+    assert named[:2] == ["title", "subtitle"]
+    assert named[-1] == "ax"
+    text = getattr(plot, name).__doc__
+    assert all(re.search(rf"^(\w+, )*{key}(, \w+)* : ", text, re.MULTILINE) for key in taken)
+    assert "Returns\n-------\nAxes" in text
 
 
 @pytest.mark.parametrize("width", [84, 120, 190])
-@pytest.mark.parametrize("name", DRAWINGS)
+@pytest.mark.parametrize("name", [name for name in CALLS if name not in ONE_WIDTH])
 def test_every_kind_of_figure_fits_every_page(page, name, width):
     page(width)
-    figure = DRAWINGS[name]()
+    figure = made(name, title="T", subtitle="s").figure
     files = canvas.rendered(figure, "x\n1\n", "A caption.", "An alternative text.", "simulated")
     assert figure.get_figwidth() * 25.4 == pytest.approx(width)
     assert json.loads(files[".json"])["title"] == "T\ns"
     box = re.search(rb"/MediaBox \[ 0 0 ([\d.]+)", files[".pdf"])
     assert float(box[1]) / 72 * 25.4 == pytest.approx(width, abs=0.01)
+
+
+@pytest.mark.parametrize("name", CALLS)
+def test_a_page_is_the_same_again(page, name):
+    page(canvas.WIDTH)
+    pages = [canvas.rendered(made(name, title="T").figure, "", "", "", "published") for _ in range(2)]
+    assert pages[0] == pages[1]
+
+
+# Axes that somebody gives.
+
+
+def given(millimetres=180, high=140, shape=(2, 2), layout="constrained"):
+    figure, axes = plt.subplots(*shape, figsize=(millimetres / 25.4, high / 25.4), layout=layout)
+    plt.close(figure)
+    return figure, np.atleast_1d(axes).ravel()
+
+
+def saved(figure, dpi=72):
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png", dpi=dpi)
+    return buffer.getvalue()
+
+
+@pytest.mark.parametrize("name", CALLS)
+def test_a_plot_draws_into_given_axes_alone_and_returns_them(name):
+    figure, axes = given()
+    before, empty = figure.get_size_inches().tolist(), [len(ax.get_children()) for ax in axes]
+    assert made(name, title="T", subtitle="s", ax=axes[1]) is axes[1]
+    assert figure.get_size_inches().tolist() == before
+    assert figure.axes == list(axes)
+    assert not (figure.texts or figure.legends or figure.get_label() or figure.get_suptitle())
+    assert axes[1].has_data() or axes[1].patches
+    assert not axes[1].get_title()
+    for ax, children in zip(axes, empty, strict=True):
+        assert ax is axes[1] or len(ax.get_children()) == children
+        assert ax is axes[1] or not (ax.has_data() or ax.get_legend() or ax.get_xlabel())
+
+
+@pytest.mark.parametrize("name", CALLS)
+def test_given_axes_show_the_same_again_under_any_style(name):
+    pictures = []
+    for font in (7, 25):
+        with mpl.rc_context({"font.size": font, "xtick.labelsize": font}):
+            figure, axes = given()
+            made(name, ax=axes[0])
+            for ax in axes[1:]:
+                ax.set_axis_off()
+        pictures.append(saved(figure))
+    assert pictures[0] == pictures[1]
+
+
+@pytest.mark.parametrize("name", CALLS)
+def test_in_the_width_of_a_column_nothing_runs_over_the_edge_or_into_the_data(name):
+    figure, (ax,) = given(89, 80, (1, 1))
+    made(name, ax=ax)
+    files = canvas.rendered(figure, "", "", "", "published")  # refuses what cannot be read
+    assert files[".svg"]
+    legend = ax.get_legend()
+    if legend:
+        assert legend.get_window_extent().y1 <= ax.get_window_extent().y0
+    ends = [child.get_tightbbox() for child in (ax, *ax.child_axes)]
+    assert min(box.x0 for box in ends) >= 0
+    assert max(box.x1 for box in ends) <= figure.bbox.x1
+    assert ax.get_window_extent().width > 0.25 * figure.bbox.width
+
+
+def test_given_axes_can_be_changed_afterwards():
+    _, (ax,) = given(89, 80, (1, 1))
+    made("forest", ax=ax)
+    ax.set(xlabel="rho", xlim=(-1, 1), title="Mine")
+    assert ax.get_xlabel() == "rho"
+    names = [label.get_text() for label in ax.child_axes[0].get_yticklabels()]
+    assert names == ["0.40 (0.16 to 0.59)", "constant"]
 
 
 def test_without_titles_a_figure_is_less_high_and_its_axes_are_not(page):
@@ -183,7 +323,7 @@ def test_without_titles_a_figure_is_less_high_and_its_axes_are_not(page):
 def test_a_label_that_cannot_be_drawn_is_refused(page, label, message):
     page(89)
     with pytest.raises(UnfitError, match=message):
-        canvas.rendered(figures.proportion_intervals(SHARES.assign(label=label), "T", ""), "", "", "", "published")
+        canvas.rendered(drawn(SHARES.assign(label=label)), "", "", "", "published")
 
 
 def test_labels_that_run_into_each_other_are_refused():
@@ -194,7 +334,7 @@ def test_labels_that_run_into_each_other_are_refused():
 
 
 def test_a_dollar_sign_is_one():
-    figure = figures.proportion_intervals(SHARES.assign(label="$5 and $x_1"), "Costs $5 or $6", "")
+    figure = drawn(SHARES.assign(label="$5 and $x_1"), "Costs $5 or $6")
     assert b"<!-- $5 and $x_1 -->" in canvas.rendered(figure, "", "", "", "published")[".svg"]
 
 
@@ -211,7 +351,7 @@ def _apart(one, other):
 
 
 def test_curves_differ_by_their_dashes_and_their_labels():
-    axes = DRAWINGS["curves"]().axes[0]
+    axes = made("curves")
     assert len({str(line._dash_pattern) for line in axes.lines}) == 4
     assert {text.get_text().strip() for text in axes.texts} == set("abcd")
     colours = [line.get_color() for line in axes.lines]
@@ -220,14 +360,14 @@ def test_curves_differ_by_their_dashes_and_their_labels():
 
 
 def test_parts_differ_by_their_hatching():
-    patches = [patch for patch in DRAWINGS["parts"]().axes[0].patches if patch.get_width()]
-    kinds = {(figures.mpl.colors.to_hex(patch.get_facecolor()), patch.get_hatch() or "") for patch in patches}
+    patches = [patch for patch in made("stacked_parts").patches if patch.get_width()]
+    kinds = {(mpl.colors.to_hex(patch.get_facecolor()), patch.get_hatch() or "") for patch in patches}
     assert len({hatch for _, hatch in kinds}) == 4
     assert min(_apart(*pair) for pair in itertools.combinations([colour for colour, _ in kinds], 2)) > 12
 
 
 def test_roundings_differ_by_their_marks():
-    lines = [line for line in DRAWINGS["rounding"]().axes[0].lines if line.get_marker() != "None"]
+    lines = [line for line in made("rounding_differences").lines if line.get_marker() != "None"]
     assert len({line.get_marker() for line in lines}) == 4
     assert min(_apart(*pair) for pair in itertools.combinations([line.get_color() for line in lines], 2)) > 10
 

@@ -1,0 +1,42 @@
+"""All plots, one function each, in seaborn's manner: a tidy frame in, `ax=None`, matplotlib Axes out.
+
+Without `ax`, a plot makes a figure for the page in use (see `canvas.use_page`), with its title and subtitle;
+the figure to be saved is `axes.figure`. With `ax`, it draws into those Axes at the size that they have, and
+leaves their figure as it is: what stands around them is labels of theirs and a legend of theirs, and titles
+are not drawn. Figures with `layout="constrained"` keep room for all of it.
+"""
+
+from crmo_analysis.display.canvas import FAINT, GREEN, INK, MUTED, ORANGE, PURPLE, SKY
+from crmo_analysis.display.cohorts import flow, patients, stacked_parts
+from crmo_analysis.display.curves import curves, influence, scatter, specification_curve
+from crmo_analysis.display.intervals import forest, proportion_intervals
+from crmo_analysis.display.ranges import bounds, ranges
+from crmo_analysis.display.series import DUMBBELL, dumbbell, pooled_forest
+from crmo_analysis.display.verdicts import rounding_differences, verdict_bars, verdict_map
+
+__all__ = [
+    "DUMBBELL",
+    "FAINT",
+    "GREEN",
+    "INK",
+    "MUTED",
+    "ORANGE",
+    "PURPLE",
+    "SKY",
+    "bounds",
+    "curves",
+    "dumbbell",
+    "flow",
+    "forest",
+    "influence",
+    "patients",
+    "pooled_forest",
+    "proportion_intervals",
+    "ranges",
+    "rounding_differences",
+    "scatter",
+    "specification_curve",
+    "stacked_parts",
+    "verdict_bars",
+    "verdict_map",
+]
