@@ -28,7 +28,8 @@ DASHED = (0, (1.2, 0.4))
 MARGIN = 0.015  # of a page's width, left of its texts
 CORNER = {"loc": "lower left", "bbox_to_anchor": (0.005, 0)}  # of a page, for its legend
 USUAL_SHARE = 0.775  # of what falls to Axes, that they take themselves; the rest is for labels
-LABELS = 0.32  # of what falls to Axes, for labels on one side
+# Of what falls to Axes, for labels left of them: where texts on the right are long, and where they are short.
+LABELS, WIDE_LABELS = 0.32, 0.42
 LINE = 8.6  # points from a line of text to the next
 FIGURE_SPACE = "\u2007"  # as wide as a digit
 

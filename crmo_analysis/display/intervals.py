@@ -26,6 +26,7 @@ from crmo_analysis.display.furniture import (
     LABELS,
     MARGIN,
     NOTE_TEXT,
+    WIDE_LABELS,
     across,
     axes_level,
     beside_rows,
@@ -72,7 +73,7 @@ def proportion_intervals(
         axes = given(ax)
     _draw_shares(axes, 100 * frame[["share", "exact_low", "exact_high", "wilson_low", "wilson_high"]], y)
     if ax is not None:
-        name_rows(axes, y, frame["label"], heads=heads)
+        name_rows(axes, y, frame["label"], heads=heads, share=WIDE_LABELS)
         beside_rows(axes, y, counts)
         axes.set_xlim(0, 100)
         legend_below(axes, legend)
@@ -139,8 +140,8 @@ def forest(
         axes = _forest_page(frame, y, (title, subtitle))
     else:
         axes = given(ax)
-        name_rows(axes, y, frame["label"])
-        texts, _ = fitted_labels(frame["text"], LABELS * room(axes)[0], NOTE_TEXT)
+        texts, wide = fitted_labels(frame["text"], LABELS * room(axes)[0], NOTE_TEXT)
+        name_rows(axes, y, frame["label"], share=min(WIDE_LABELS, 2 * LABELS - wide / room(axes)[0]))
         beside_rows(axes, y, texts, NOTE_TEXT)
     axes.axvline(null, color=MUTED, lw=0.7, zorder=1)
     point = {"color": INK, "ms": 3.8, "mec": PAPER, "mew": 0.5}
@@ -158,7 +159,7 @@ def _forest_page(frame: pd.DataFrame, y: np.ndarray, titles: tuple[str, str]) ->
     _, axes = blank(28 + 5.4 * len(frame) + 2.6 * (lines - len(frame)), *titles, bottom=11)
     box, left, right = axes.get_position(), (left + 4) / page().width, (right + 5) / page().width
     axes.set_position([left, box.y0, 1 - left - right, box.height])
-    beside = 1 + min(0.04, 4 / ((1 - left - right) * page().width))  # 4 mm at most
+    beside = 1 + min(0.04, 4.7 / ((1 - left - right) * page().width))  # within the 5 mm kept for it
     side = transforms.blended_transform_factory(axes.transAxes, axes.transData)
     for place, text in zip(y, texts, strict=True):
         style = {"va": "center", "fontsize": NOTE_TEXT, "color": INK, "zorder": ABOVE_LINES}

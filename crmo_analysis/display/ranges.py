@@ -13,6 +13,7 @@ from crmo_analysis.display.furniture import (
     KEY_BAR,
     MARGIN,
     PAIR_TEXT,
+    WIDE_LABELS,
     across,
     axes_level,
     beside_rows,
@@ -25,7 +26,6 @@ from crmo_analysis.display.furniture import (
 )
 
 LEFT = 0.43  # of the usual page, left of pairs
-LABELS_OF_PAIRS = 0.42  # of the room of Axes that are given
 PITCH = 8.4  # millimetres from a pair to the next
 SETTLED = {"color": BLUE, "marker": "D", "ms": 4.4, "ls": ""}
 
@@ -103,7 +103,7 @@ def bounds(frame: pd.DataFrame, *, title: str = "", subtitle: str = "", ax: Axes
             _write_pair(axes, _lines(row), place, step)
     if ax is not None:
         pairs = [f"{row.first}\nand {row.second}" for row in frame.itertuples()]
-        name_rows(axes, y, pairs, PAIR_TEXT, share=LABELS_OF_PAIRS)
+        name_rows(axes, y, pairs, PAIR_TEXT, share=WIDE_LABELS)
         beside_rows(axes, y, texts)
         axes.set_xlim(0, most)
     ticks = ticker.MaxNLocator(5, integer=True).tick_values(0, most)

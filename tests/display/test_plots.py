@@ -1,4 +1,4 @@
-"""Plots: on a page or in Axes that are given; files whose bytes do not change, text that fits, colours told apart."""
+"""Plots, on pages and in given Axes: bytes that do not change, text that fits, colours told apart."""
 
 import inspect
 import io
@@ -116,7 +116,7 @@ def test_every_study_has_at_least_two_figures():
 @pytest.fixture
 def page():
     """Draw for a page of another width, without titles; afterwards for the usual one again."""
-    yield lambda width: canvas.use_page(canvas.Page(width=width, dpi=100, titles=False))
+    yield lambda width: canvas.use_page(canvas.Page(width=width, titles=False))
     canvas.use_page()
 
 
@@ -147,7 +147,8 @@ BOXES = pd.DataFrame(
     [("one", "Some patients\n15", 2.0, 0, 2.6, "main"), ("two", "Two", 5.0, 0, 1.5, "side")],
     columns=["name", "text", "column", "row", "width", "kind"],
 )
-TABLE = pd.DataFrame({"spine": [True, False, True, None], "femur": [False, True, True, False]}, dtype="boolean")
+YES_OR_NO = {"spine": [True, False, True, None], "femur": [False, True, True, False]}
+TABLE = pd.DataFrame(YES_OR_NO, dtype="boolean")
 POINTS = pd.DataFrame({"lesions": [1, 1, 3, 8], "severity": [2, 2, 4, 9]})
 LINE = pd.DataFrame({"x": [1, 8], "low": [0, 7], "fit": [2, 8.5], "high": [4, 10]})
 EFFECTS = pd.DataFrame(
@@ -159,9 +160,8 @@ EFFECTS = pd.DataFrame(
     }
 ).assign(ci_low=[0.16, np.nan], ci_high=[0.59, np.nan])
 SERIES = pd.DataFrame({"label": ["One 2008", "Another"], "x": [4, 12], "n": [5, 13], "share": [0.8, 12 / 13]})
-SERIES = SERIES.assign(
-    low=[0.28, 0.64], high=[0.99, 1], most=[0.8, 1], weight=[0.4, 0.6], text=["80 (28–99)", "≥ 92 (64–100)"]
-)
+SERIES = SERIES.assign(low=[0.28, 0.64], high=[0.99, 1], most=[0.8, 1], weight=[0.4, 0.6])
+SERIES = SERIES.assign(text=["80 (28–99)", "≥ 92 (64–100)"])
 POOLED = pd.DataFrame({"label": ["Pooled"], "n": 18, "estimate": 90.0, "ci_low": 60.0, "ci_high": 98.0})
 POOLED = POOLED.assign(pi_low=50.0, pi_high=99.0, text="90 (60–98)")
 PAIRED = pd.DataFrame({"section": "Bicêtre", "label": ["Fever", "Male sex\namong: Pamidronate"]}).assign(
@@ -169,8 +169,10 @@ PAIRED = pd.DataFrame({"section": "Bicêtre", "label": ["Fever", "Male sex\namon
 )
 PAIRED = PAIRED.assign(cohort_low=[0.2, np.nan], cohort_high=[0.8, np.nan], published_text=["4/10", "3/10"])
 PAIRED = PAIRED.assign(cohort_text=["5/10", "–"], difference_text=["10.0 (-28.3 to 44.1)", ""])
-SPECIFIED = pd.DataFrame({"z": [-2.0, 0.5, 2.5], "model": ["linear", "poisson", "ordinal"], "outcome": "severity"})
-SPECIFIED = SPECIFIED.assign(adjusted_for=["age", "nobody", "age"], left_out=["nobody", "nobody", "highest"])
+SPECIFIED = pd.DataFrame({"z": [-2.0, 0.5, 2.5], "model": ["linear", "poisson", "ordinal"]})
+SPECIFIED = SPECIFIED.assign(
+    outcome="severity", adjusted_for=["age", "nobody", "age"], left_out=["nobody", "nobody", "highest"]
+)
 LEFT_OUT = pd.DataFrame({"left_out": ["1", "2", "3"], "estimate": [0.3, 0.5, 0.4]})
 # One call of each: data and options.
 CALLS = {
