@@ -6,7 +6,7 @@ Nothing here says that one thing causes another.
 import difflib
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from itertools import product
 
 import numpy as np
@@ -176,7 +176,7 @@ def _row(table, model, outcome, exposure, adjusted, *, cut, per, confidence, res
         return (
             row | dict.fromkeys(("estimate", "ci_low", "ci_high", "p"), math.nan) | {"method": f"not estimable: {why}"}
         )
-    return row | {name: value for name, value in asdict(fit).items() if name in (*COLUMNS, "effect")}
+    return row | {name: getattr(fit, name) for name in COLUMNS if hasattr(fit, name)}
 
 
 def specification_curve(
@@ -401,7 +401,9 @@ def sentence(row: Mapping, labels: Mapping[str, str] | None = None) -> str:
 
 def number_text(value: float) -> str:
     """Write an estimate with two decimals, two digits where it is small, and no decimals where it is large."""
-    if not math.isfinite(value):
+    if math.isnan(value):
+        return "not determined"
+    if math.isinf(value):
         return "infinity" if value > 0 else "minus infinity"
     if abs(value) >= 100:
         return f"{value:.0f}" if abs(value) < 1e6 else f"{value:.1e}"
