@@ -6,12 +6,15 @@ derivatives of their own, which statsmodels takes numerically or lacks. Designs 
 """
 
 import warnings
+from functools import cached_property
 
 import numpy as np
 from scipy.optimize import linprog
 from scipy.special import expit, logit
 from statsmodels.discrete import discrete_model
 from statsmodels.miscmodels.ordinal_model import OrderedModel
+
+LEAST_ALPHA = 1e-6  # of a negative binomial; below, it is a Poisson distribution
 
 
 class Repeated:
@@ -34,7 +37,7 @@ class Repeated:
     def score(self, params: np.ndarray) -> np.ndarray:
         """Return the gradient of the log likelihood."""
         by_predictor, *others = self.times * np.atleast_2d(self.score_factor(params))
-        return np.r_[by_predictor @ self.exog, [part.sum() for part in others]]
+        return np.append(by_predictor @ self.exog, [part.sum() for part in others])
 
     def hessian(self, params: np.ndarray) -> np.ndarray:
         """Return the second derivatives of the log likelihood."""
@@ -42,8 +45,10 @@ class Repeated:
         core = (self.exog.T * twice) @ self.exog
         if not others:
             return core
-        crossing = (others[0] @ self.exog)[:, None]
-        return np.block([[core, crossing], [crossing.T, others[1].sum()]])
+        whole = np.empty((len(core) + 1, len(core) + 1))
+        whole[:-1, :-1], whole[-1, -1] = core, others[1].sum()
+        whole[-1, :-1] = whole[:-1, -1] = others[0] @ self.exog
+        return whole
 
     def parts(self, params: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
         """Return what a score statistic is made of.
@@ -92,6 +97,10 @@ class Poisson(Repeated, discrete_model.Poisson):
 class NegativeBinomial(Repeated, discrete_model.NegativeBinomialP):
     """Negative binomial regression, NB2: the variance is mean + alpha mean²; alpha is the last parameter."""
 
+    def loglikeobs(self, params: np.ndarray) -> np.ndarray:
+        """Return each row's log likelihood; none where the model is all but Poisson's, whose digits would be lost."""
+        return super().loglikeobs(params) if params[-1] > LEAST_ALPHA else np.full(len(self.endog), -np.inf)
+
     def predictor_weight(self, params: np.ndarray) -> np.ndarray:
         """Return the expected information, which is orthogonal to that about alpha (Lawless 1987, equation 2.6)."""
         mean = self.predict(params)
@@ -105,6 +114,10 @@ class FirthLogit(Repeated, discrete_model.Logit):
     ----------
     Firth D. Biometrika 1993;80:27-38, section 3.3. Heinze G, Schemper M. Stat Med 2002;21:2409-2419.
     """
+
+    def cdf(self, X: np.ndarray) -> np.ndarray:  # noqa: N803
+        """Return the logistic distribution function, without an overflow far out."""
+        return expit(X)
 
     def hessian_factor(self, params: np.ndarray) -> np.ndarray:
         """Return the derivative of each row's score factor, exact also where a probability is close to 1."""
@@ -190,7 +203,7 @@ class ProportionalOdds(Repeated, OrderedModel):
 
     def score_obs(self, params: np.ndarray) -> np.ndarray:
         """Return each row's gradient."""
-        (low, upp), (below, above) = self._bounds(params), self._sides()
+        (low, upp), (below, above) = self._bounds(params), self._sides
         chance = self.prob(low, upp)[:, None]
         return above * _density(upp)[:, None] / chance - below * _density(low)[:, None] / chance
 
@@ -200,7 +213,7 @@ class ProportionalOdds(Repeated, OrderedModel):
 
     def hessian(self, params: np.ndarray) -> np.ndarray:
         """Return the second derivatives of the log likelihood."""
-        (low, upp), (below, above) = self._bounds(params), self._sides()
+        (low, upp), (below, above) = self._bounds(params), self._sides
         chance, each = self.prob(low, upp), self.score_obs(params)
         bent = (above.T * (self.times * _bend(upp) / chance)) @ above
         bent -= (below.T * (self.times * _bend(low) / chance)) @ below
@@ -208,15 +221,22 @@ class ProportionalOdds(Repeated, OrderedModel):
 
     def parts(self, params: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
         """Return what a score statistic is made of (see `Repeated.parts`)."""
-        (low, upp), (below, above) = self._bounds(params), self._sides()
+        (low, upp), (below, above) = self._bounds(params), self._sides
         crossing = -above * _density(upp)[:, None] - below * _density(low)[:, None]
         return expit(upp) + expit(low) - 1, _density(upp) + _density(low), crossing, -self.hessian(params)
 
+    def slanted(self) -> "Slanted":
+        """Return the model in which the exposure's odds ratio may change from cut to cut."""
+        larger = Slanted(self.endog, self.exog)
+        larger.times = self.times
+        return larger
+
     def ways(self) -> np.ndarray:
         """Return how the cut points above and below each row's score move away from it."""
-        below, above = self._sides()
+        below, above = self._sides
         return np.vstack([above[self.endog < self.k_levels - 1], -below[self.endog > 0]])
 
+    @cached_property
     def _sides(self) -> tuple[np.ndarray, np.ndarray]:
         """Return by what parameters the cut points below and above each row's score move; 0 at the scale's ends."""
         places = np.arange(self.k_levels - 1)
@@ -236,10 +256,11 @@ class Slanted(ProportionalOdds):
         slant = params[-1] * self.exog[:, -1]
         return low - slant * (self.endog - 1), upp - slant * self.endog
 
+    @cached_property
     def _sides(self) -> tuple[np.ndarray, np.ndarray]:
         cuts = self.endog - 1, self.endog
         return tuple(
-            np.column_stack([side, -self.exog[:, -1] * cut]) for side, cut in zip(super()._sides(), cuts, strict=True)
+            np.column_stack([side, -self.exog[:, -1] * cut]) for side, cut in zip(super()._sides, cuts, strict=True)
         )
 
 

@@ -6,16 +6,16 @@ million patients, few differ.
 
 import math
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.optimize import brentq
+from scipy.linalg.lapack import dposv
 from scipy.stats import chi2
 
 from crmo_analysis.models.permutation import NotEstimableError
 
 LIKELIHOODS = ("poisson", "negative_binomial", "ordinal", "firth")
-LEAST_ALPHA = 1e-6  # of a negative binomial; below, it is a Poisson distribution
 
 
 @dataclass(frozen=True)
@@ -115,27 +115,23 @@ def peak(models: Sequence, fixed: float | None = None, near: Peak | None = None)
 
     Notes
     -----
-    A negative binomial likelihood may be highest at a dispersion of 0. There its derivative by the dispersion is half
-    the sum of (y - mean)² - y of the Poisson model (Dean C, Lawless JF. J Am Stat Assoc 1989;84:467-472): where that
-    is not above 0, and no peak is known nearby, the Poisson model is the answer; else the higher of the two peaks.
+    A negative binomial likelihood may be highest at a dispersion of 0, where it is Poisson's, or inside, or have a peak
+    at both: the higher is taken. The search inside begins near a known peak, then at the dispersion by moments. At 0
+    its derivative by the dispersion is half the sum of (y - mean)² - y (Dean C, Lawless JF. J Am Stat Assoc
+    1989;84:467-472), and where that is above 0 the peak is inside.
     """
-    first, count = models[0], len(models[0].start_params)
-    top = climb(first, first.start_params if near is None else near.params[:count], fixed)
+    first, start = models[0], models[0].start_params
+    top = climb(first, start if near is None else near.params[: len(start)], fixed)
     if len(models) == 1:
         return top
-    start = None if near is None or len(near.params) == count else near.params
-    mean = first.predict(top.params)
-    times = np.broadcast_to(first.times, len(mean))
-    alpha = times @ ((first.endog - mean) ** 2 - first.endog) / (times @ mean**2)  # by moments
-    starts = [start] if start is not None else []
-    starts += [np.r_[top.params, alpha]] if alpha > LEAST_ALPHA else []
-    for start in starts:
-        try:
-            higher = climb(models[1], start, fixed)
-        except NotEstimableError:
-            continue
-        if higher.params[-1] > LEAST_ALPHA:
-            return higher if higher.height > top.height else top
+    mean, times = first.predict(top.params), np.broadcast_to(first.times, len(first.endog))
+    alpha = times @ ((first.endog - mean) ** 2 - first.endog) / (times @ mean**2)
+    starts = [np.r_[top.params, alpha if alpha > 0 else 0.1]]
+    starts = starts if near is None or len(near.params) == len(start) else [near.params, *starts]
+    for beginning in starts:
+        with suppress(NotEstimableError):
+            inside = climb(models[1], beginning, fixed)
+            return inside if inside.height > top.height else top
     if alpha > 1e-3:
         raise NotEstimableError("the search for the highest likelihood did not end")
     return top
@@ -149,16 +145,16 @@ def climb(model: object, start: np.ndarray, fixed: float | None = None) -> Peak:
     NotEstimableError
         If the search does not end.
     """
-    here, free = np.array(start, dtype=float), np.ones(len(start), dtype=bool)
+    here, free = np.array(start, dtype=float), slice(None)
     if fixed is not None:
         place = model.exog.shape[1] - 1
-        here[place], free[place] = fixed, False
+        here[place], free = fixed, np.delete(np.arange(len(here)), place)
     rise = math.inf
     with np.errstate(all="ignore"):
         height = model.loglike(here)
         for _ in range(200 if math.isfinite(height) else 0):
             gradient, noise = model.score(here)[free], 1e-13 * max(1, abs(height))
-            step = _newton(-model.hessian(here)[np.ix_(free, free)], gradient)
+            step = _newton(-model.hessian(here)[free][:, free], gradient)
             left = gradient @ step  # twice what the height still lacks
             # Where almost all weights vanish, rounding leaves a gradient that no step can lessen.
             if left < 1e-18 or (left < 1e-7 and rise < noise):
@@ -170,7 +166,7 @@ def climb(model: object, start: np.ndarray, fixed: float | None = None) -> Peak:
     raise NotEstimableError("the search for the highest likelihood did not end")
 
 
-def _upwards(model: object, here: np.ndarray, step: np.ndarray, free: np.ndarray, least: float):
+def _upwards(model: object, here: np.ndarray, step: np.ndarray, free: np.ndarray | slice, least: float):
     """Return where a step leads that does not go down, and the height there."""
     for _ in range(50):
         there = here.copy()
@@ -186,11 +182,10 @@ def _newton(information: np.ndarray, gradient: np.ndarray) -> np.ndarray:
     """Return a step upwards, shortened where the likelihood is not yet curved like a hill."""
     ridge = 0.0
     for _ in range(40 if np.isfinite(information).all() else 0):
-        try:
-            lower = np.linalg.cholesky(information + ridge * np.eye(len(gradient)))
-            return np.linalg.solve(lower.T, np.linalg.solve(lower, gradient))
-        except np.linalg.LinAlgError:
-            ridge = max(10 * ridge, 1e-6 * np.abs(np.diag(information)).max(initial=1e-300))
+        _, step, is_flat = dposv(information + ridge * np.eye(len(gradient)), gradient)
+        if not is_flat:
+            return step
+        ridge = max(10 * ridge, 1e-6 * np.abs(np.diag(information)).max(initial=1e-300))
     raise NotEstimableError("the likelihood is flat")
 
 
@@ -221,24 +216,33 @@ def profile(find: Callable[[float, Peak], Peak], top: Peak, confidence: float = 
 
 
 def _end(find: Callable[[float, Peak], Peak], top: Peak, limit: float, step: float) -> float:
-    """Return where twice the likelihood has fallen by the limit, going by ever longer steps, then between them."""
-    found = {top.slope: top}
+    """Return where twice the likelihood has fallen by the limit.
 
-    def excess(value: float) -> float:
+    The root of the fall is nearly a straight line, whose slope follows from the gradient, so that Newton's steps
+    along it take few searches; they are kept between a value known to be inside and one known to be outside.
+    """
+    found, reach = {top.slope: top}, math.sqrt(limit)
+    inner, outer, value, end = top.slope, None, top.slope + step, math.nan
+    for _ in range(60):
         near = min(found, key=lambda other: abs(other - value))  # from the top it may be too far
-        found[value] = find(value, found[near])
-        return 2 * (top.height - found[value].height) - limit
-
-    inner, outer, end = top.slope, top.slope + step, math.nan
-    for _ in range(40):
         try:
-            if excess(outer) > 0:
-                end = float(brentq(excess, inner, outer, xtol=1e-10, rtol=1e-10))
-                break
-            inner, outer = outer, outer + 2 * (outer - inner)
+            here = found[value] = find(value, found[near])
         except NotEstimableError:
-            outer = (inner + outer) / 2
-    heights = [found[value].height for value in sorted(found, key=lambda value: abs(value - top.slope))]
+            outer, value = value, (inner + value) / 2
+            continue
+        fall = max(2 * (top.height - here.height), 0)
+        inner, outer = (inner, value) if fall > limit else (value, outer)
+        pull, root = here.model.score(here.params)[here.place], math.sqrt(fall)
+        further = value - (reach - root) * root / pull if pull else math.nan
+        if abs(fall - limit) < 1e-7:
+            end = float(further)
+            break
+        low, high = sorted((inner, outer) if outer is not None else (value, 3 * value - 2 * top.slope))
+        value = further if low < further < high else (low + high) / 2
+    with suppress(NotEstimableError):
+        other = find(value, None)  # from where there is no relation, it may be another peak
+        found[value] = max(found.get(value, other), other, key=lambda each: each.height)
+    heights = [found[each].height for each in sorted(found, key=lambda each: abs(each - top.slope))]
     return end if np.max(np.diff(heights), initial=-1) < 1e-6 else math.nan
 
 
@@ -258,12 +262,8 @@ def proportional(top: Peak) -> float | None:
     ----------
     Peterson B, Harrell FE. Appl Stat 1990;39:205-217, section 3 (constrained partial proportional odds).
     """
-    from crmo_analysis.models import estimators
-
-    larger = estimators.Slanted(top.model.endog, top.model.exog)
-    larger.times = top.model.times
     try:
-        height = climb(larger, np.r_[top.params, 0]).height
+        height = climb(top.model.slanted(), np.r_[top.params, 0]).height
     except NotEstimableError:
         return None
     return float(chi2.sf(max(2 * (height - top.height), 0), 1))

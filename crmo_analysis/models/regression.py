@@ -173,6 +173,7 @@ def regress(
     names = ["const", *map(str, names), str(getattr(exposure, "name", None) or "exposure")]
     own = pd.DataFrame(np.column_stack([np.ones(len(known)), known[:, :-2], known[:, -2] / unit]), columns=names)
     y = pd.Series(outcome_for(model, known[:, -1], cut), name=str(getattr(outcome, "name", None) or "outcome"))
+    y = y.astype(int) if model == "ordinal" and (y % 1 == 0).all() else y
     own.index = y.index = pd.Series(outcome).index[complete]
     data = _Patients(y, design, own)
     found = _linear(data) if model == "linear" else _likely(model, data, confidence, interval)
@@ -216,7 +217,7 @@ def standardised(predictors: np.ndarray) -> np.ndarray:
 
 
 def outcome_for(model: str, y: np.ndarray, cut: float | None = None) -> np.ndarray:
-    """Return an outcome as the model takes it: scores as positions 0, 1, …, severity from the cut up as 1.
+    """Return an outcome as the model takes it: severity from the cut up as 1.
 
     Raises
     ------
@@ -230,8 +231,7 @@ def outcome_for(model: str, y: np.ndarray, cut: float | None = None) -> np.ndarr
         if len(wrong):
             raise NotEstimableError(f"an outcome is no count of 0 to {LARGEST_COUNT}")
     if model == "ordinal":
-        y = np.unique(y, return_inverse=True)[1].astype(float)
-        if y.max() < 2:
+        if len(np.unique(y)) < 3:
             raise NotEstimableError("the outcome has two values, expected three or more (use 'firth' for two)")
     if model == "firth" and not np.isin(y, (0, 1)).all():
         if cut is None:
