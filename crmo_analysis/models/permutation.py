@@ -197,16 +197,17 @@ def adjust(p: Sequence[float], method: str = "holm") -> np.ndarray:
     ----------
     Holm S. Scand J Stat 1979;6:65-70. Benjamini Y, Hochberg Y. J R Stat Soc B 1995;57:289-300.
     """
-    p = np.array(p, dtype=float)
-    known = np.flatnonzero(~np.isnan(p))
-    order, count = known[np.argsort(p[known])], len(known)
-    if method == "holm":
-        p[order] = np.maximum.accumulate((count - np.arange(count)) * p[order])
-    elif method == "benjamini_hochberg":
-        p[order] = np.minimum.accumulate((count / np.arange(1, count + 1) * p[order])[::-1])[::-1]
-    else:
+    # Here, not at the top: a P value is written in words where none is adjusted.
+    from statsmodels.stats.multitest import multipletests
+
+    methods = {"holm": "holm", "benjamini_hochberg": "fdr_bh"}
+    if method not in methods:
         raise ValueError(f"method is {method!r}, expected 'holm' or 'benjamini_hochberg'")
-    return np.minimum(p, 1)
+    p = np.array(p, dtype=float)
+    known = ~np.isnan(p)  # statsmodels would count the others
+    if known.any():
+        p[known] = multipletests(p[known], method=methods[method])[1]
+    return p
 
 
 def maximum_statistic(
