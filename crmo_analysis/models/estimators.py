@@ -1,8 +1,8 @@
 """statsmodels' models of counts, ordered scores and yes or no, as they are fitted here.
 
 A row may stand for several equal patients, which statsmodels allows in no model of these; and two models have
-derivatives of their own, which statsmodels takes numerically or lacks. Designs begin with a constant, but that of
-`ProportionalOdds`, which has cut points, and end with the exposure.
+derivatives of their own, which statsmodels takes numerically or lacks. Designs begin with a constant, but
+that of `ProportionalOdds`, which has cut points, and end with the exposure.
 """
 
 import warnings
@@ -70,20 +70,20 @@ class Repeated:
         return -self.hessian_factor(params)
 
     def ways(self) -> np.ndarray:
-        """Return by how much each row lets the parameters go on without a loss of likelihood, where that is positive."""
+        """Return by how much each row lets parameters go on without a loss of likelihood, where positive."""
         y, exog = self.endog, self.exog
         return np.vstack([-exog[y == 0], exog[y > 0], -exog[y > 0]])
 
     def separated(self) -> bool:
-        """Return whether some predictors tell the outcomes apart so well that the estimates run off to infinity.
+        """Return whether predictors tell the outcomes apart so well that estimates run off to infinity.
 
-        That is so where a direction exists in which no patient's likelihood falls and some patient's rises, which a
-        linear program finds.
+        That is so where a direction exists in which no patient's likelihood falls and some patient's rises,
+        which a linear program finds.
 
         References
         ----------
-        Albert A, Anderson JA. Biometrika 1984;71:1-10. Konis K. Linear programming algorithms for detecting separated
-        data. Thesis, Oxford 2007.
+        Albert A, Anderson JA. Biometrika 1984;71:1-10. Konis K. Linear programming algorithms for detecting
+        separated data. Thesis, Oxford 2007.
         """
         ways = self.ways()
         found = linprog(-ways.sum(axis=0), A_ub=-ways, b_ub=np.zeros(len(ways)), bounds=(-1, 1))
@@ -98,11 +98,11 @@ class NegativeBinomial(Repeated, discrete_model.NegativeBinomialP):
     """Negative binomial regression, NB2: the variance is mean + alpha mean²; alpha is the last parameter."""
 
     def loglikeobs(self, params: np.ndarray) -> np.ndarray:
-        """Return each row's log likelihood; none where the model is all but Poisson's, whose digits would be lost."""
+        """Return each row's log likelihood; none where it is all but Poisson's, and digits would be lost."""
         return super().loglikeobs(params) if params[-1] > LEAST_ALPHA else np.full(len(self.endog), -np.inf)
 
     def predictor_weight(self, params: np.ndarray) -> np.ndarray:
-        """Return the expected information, which is orthogonal to that about alpha (Lawless 1987, equation 2.6)."""
+        """Return the expected information, orthogonal to that about alpha (Lawless 1987, equation 2.6)."""
         mean = self.predict(params)
         return mean / (1 + params[-1] * mean)
 
@@ -137,8 +137,8 @@ class FirthLogit(Repeated, discrete_model.Logit):
     def hessian(self, params: np.ndarray) -> np.ndarray:
         """Return the second derivatives of the penalised likelihood.
 
-        With those of the unpenalised one, as is usual, a search zigzags for hundreds of steps where outcomes are
-        separated.
+        With those of the unpenalised one, as is usual, a search zigzags for hundreds of steps where outcomes
+        are separated.
         """
         leverage, q = self._hat(params)
         weight = -self.hessian_factor(params)
@@ -160,8 +160,8 @@ class FirthLogit(Repeated, discrete_model.Logit):
     def fit(self, **settings: object) -> discrete_model.BinaryResultsWrapper:
         """Fit the model; standard errors are those of the unpenalised information, as Heinze and Schemper's.
 
-        The penalised likelihood without predictors, whose penalty is that of all, is highest where half a patient
-        for each parameter is added to either outcome.
+        The penalised likelihood without predictors, whose penalty is that of all, is highest where half a
+        patient for each parameter is added to either outcome.
         """
         results, count = super().fit(**settings), self.exog.shape[1]
         results._results.normalized_cov_params = np.linalg.inv(-super().hessian(np.asarray(results.params)))
@@ -172,7 +172,7 @@ class FirthLogit(Repeated, discrete_model.Logit):
 
 
 class ProportionalOdds(Repeated, OrderedModel):
-    """Proportional odds; the parameters are slopes, then the cut points themselves, not their log differences.
+    """Proportional odds; parameters are slopes, then the cut points themselves, not their log differences.
 
     References
     ----------
@@ -193,7 +193,7 @@ class ProportionalOdds(Repeated, OrderedModel):
         return np.r_[-np.inf, params[-(self.k_levels - 1) :], np.inf]
 
     def prob(self, low: np.ndarray, upp: np.ndarray) -> np.ndarray:
-        """Return the probability between two cut points, from the tail where a difference keeps its digits."""
+        """Return the probability between two cut points, from the tail where it keeps its digits."""
         return np.where(low + upp > 0, expit(-low) - expit(-upp), expit(upp) - expit(low))
 
     def loglikeobs(self, params: np.ndarray) -> np.ndarray:
@@ -238,13 +238,13 @@ class ProportionalOdds(Repeated, OrderedModel):
 
     @cached_property
     def _sides(self) -> tuple[np.ndarray, np.ndarray]:
-        """Return by what parameters the cut points below and above each row's score move; 0 at the scale's ends."""
-        places = np.arange(self.k_levels - 1)
-        return tuple(np.column_stack([-self.exog, places == cut[:, None]]) for cut in (self.endog - 1, self.endog))
+        """Return by what parameters the cut points below and above each row's score move; 0 where none is."""
+        places, cuts = np.arange(self.k_levels - 1), (self.endog - 1, self.endog)
+        return tuple(np.column_stack([-self.exog, places == cut[:, None]]) for cut in cuts)
 
 
 class Slanted(ProportionalOdds):
-    """Proportional odds but for the exposure, whose log odds ratio changes by the last parameter from cut to cut.
+    """Proportional odds but for the exposure, whose slope changes by the last parameter from cut to cut.
 
     References
     ----------
@@ -258,9 +258,11 @@ class Slanted(ProportionalOdds):
 
     @cached_property
     def _sides(self) -> tuple[np.ndarray, np.ndarray]:
-        cuts = self.endog - 1, self.endog
-        return tuple(
-            np.column_stack([side, -self.exog[:, -1] * cut]) for side, cut in zip(super()._sides, cuts, strict=True)
+        below, above = super()._sides
+        exposure = self.exog[:, -1]
+        return (
+            np.column_stack([below, -exposure * (self.endog - 1)]),
+            np.column_stack([above, -exposure * self.endog]),
         )
 
 
@@ -274,7 +276,7 @@ def _bend(at: np.ndarray) -> np.ndarray:
 
 
 def fitted(model: Repeated, start: np.ndarray):
-    """Return the results of a model that is fitted from its peak on, for as many patients as its rows stand for."""
+    """Return the results of a model fitted from its peak on, for as many patients as its rows stand for."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         settings = {"method": "newton", "ridge_factor": 0, "disp": 0, "tol": 1e-8 * (1 + np.abs(start).max())}

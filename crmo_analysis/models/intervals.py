@@ -1,4 +1,4 @@
-"""Intervals of what a cohort and a publication give: differences of shares and of means, and a cohort's own centre."""
+"""Intervals of a cohort beside a publication: differences of shares and of means, and its own centre."""
 
 import math
 from collections.abc import Sequence
@@ -55,8 +55,8 @@ def bootstrap_interval(
 ) -> tuple[float, float, str]:
     """Return a bootstrap interval of a median (percentile) or a mean (BCa), and its method.
 
-    The median has no BCa interval: its jackknife, which gives the acceleration, is not consistent. Of more than `MANY`
-    values a mean has Student's interval, a median that of a sign test.
+    The median has no BCa interval: its jackknife, which gives the acceleration, is not consistent. Of more
+    than `MANY` values a mean has Student's interval, a median that of a sign test.
 
     Returns
     -------
@@ -65,14 +65,16 @@ def bootstrap_interval(
 
     References
     ----------
-    Efron B. J Am Stat Assoc 1987;82:171-185. Efron B. The jackknife, the bootstrap and other resampling plans. SIAM
-    1982, section 3.4. Conover WJ. Practical nonparametric statistics. Wiley 1999, section 3.2 (order statistics).
+    Efron B. J Am Stat Assoc 1987;82:171-185. Efron B. The jackknife, the bootstrap and other resampling
+    plans. SIAM 1982, section 3.4. Conover WJ. Practical nonparametric statistics. Wiley 1999, section 3.2
+    (order statistics).
     """
     values = np.sort(np.asarray(values, dtype=float))  # so that the order of patients does not matter
     n = len(values)
-    if n < LEAST_FOR_INTERVAL or values[0] == values[-1]:
-        why = "all values are equal" if n >= LEAST_FOR_INTERVAL else f"fewer than {LEAST_FOR_INTERVAL} patients"
-        return math.nan, math.nan, f"no interval, as {why}"
+    if n < LEAST_FOR_INTERVAL:
+        return math.nan, math.nan, f"no interval, as fewer than {LEAST_FOR_INTERVAL} patients"
+    if values[0] == values[-1]:
+        return math.nan, math.nan, "no interval, as all values are equal"
     if n > MANY and centre == "mean":
         return *map(float, DescrStatsW(values).tconfint_mean(1 - confidence)), "Student's t interval"
     if n > MANY:

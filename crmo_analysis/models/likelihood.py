@@ -1,7 +1,7 @@
-"""Peaks, profiles and score statistics of statsmodels' likelihoods, by their own height, gradient and Hessian.
+"""Peaks, profiles and score statistics of statsmodels' likelihoods.
 
-The exposure is the last column of a design. Patients who are equal in everything count once, times their number: of a
-million patients, few differ.
+The exposure is the last column of a design. Patients who are equal in everything count once, times their
+number: of a million patients, few differ.
 """
 
 import math
@@ -58,7 +58,7 @@ class Score:
 
 
 def candidates(kind: str, y: np.ndarray, design: np.ndarray, times: np.ndarray | float = 1.0) -> list:
-    """Return the models of which the one with the higher peak is taken: for NB2 the Poisson model, and itself.
+    """Return models, of which that with the higher peak is taken: for NB2 the Poisson model, and itself.
 
     Parameters
     ----------
@@ -115,10 +115,10 @@ def peak(models: Sequence, fixed: float | None = None, near: Peak | None = None)
 
     Notes
     -----
-    A negative binomial likelihood may be highest at a dispersion of 0, where it is Poisson's, or inside, or have a peak
-    at both: the higher is taken. The search inside begins near a known peak, then at the dispersion by moments. At 0
-    its derivative by the dispersion is half the sum of (y - mean)² - y (Dean C, Lawless JF. J Am Stat Assoc
-    1989;84:467-472), and where that is above 0 the peak is inside.
+    A negative binomial likelihood may be highest at a dispersion of 0, where it is Poisson's, or inside, or
+    have a peak at both: the higher is taken. The search inside begins near a known peak, then at the
+    dispersion by moments. At 0 its derivative by the dispersion is half the sum of (y - mean)² - y (Dean C,
+    Lawless JF. J Am Stat Assoc 1989;84:467-472), and where that is above 0 the peak is inside.
     """
     first, start = models[0], models[0].start_params
     top = climb(first, start if near is None else near.params[: len(start)], fixed)
@@ -204,7 +204,8 @@ def profile(find: Callable[[float, Peak], Peak], top: Peak, confidence: float = 
     Returns
     -------
     tuple of float
-        An end is nan where it is not determined: the search does not end, or the likelihood does not fall steadily.
+        An end is nan where it is not determined: the search does not end, or the likelihood does not fall
+        steadily.
 
     References
     ----------
@@ -218,8 +219,9 @@ def profile(find: Callable[[float, Peak], Peak], top: Peak, confidence: float = 
 def _end(find: Callable[[float, Peak], Peak], top: Peak, limit: float, step: float) -> float:
     """Return where twice the likelihood has fallen by the limit.
 
-    The root of the fall is nearly a straight line, whose slope follows from the gradient, so that Newton's steps
-    along it take few searches; they are kept between a value known to be inside and one known to be outside.
+    The root of the fall is nearly a straight line, whose slope follows from the gradient, so that Newton's
+    steps along it take few searches; they are kept between a value known to be inside and one known to be
+    outside.
     """
     found, reach = {top.slope: top}, math.sqrt(limit)
     inner, outer, value, end = top.slope, None, top.slope + step, math.nan

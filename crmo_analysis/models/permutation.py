@@ -70,8 +70,9 @@ def permutation_test(
     """Test whether two variables are unrelated, by how often a rearrangement has a correlation as far from 0.
 
     All rearrangements are counted, ties included, where that is feasible: the patients of each value of one
-    variable take their share of the other's values in turn, and arrangements that leave the same values over are
-    counted together (a network, as Mehta and Patel's). Otherwise random permutations give (b + 1) / (m + 1).
+    variable take their share of the other's values in turn, and arrangements that leave the same values over
+    are counted together (a network, as Mehta and Patel's). Otherwise random permutations give (b + 1) / (m +
+    1).
 
     Parameters
     ----------
@@ -217,8 +218,8 @@ def maximum_statistic(
 
     The outcome is permuted for all exposures at once, so that their relations to each other stay as they are:
     exposures that say nearly the same cost little. The test steps down, from the largest correlation to the
-    smallest. Patients who lack any of the values are excluded, so that there is one set of patients. With more than
-    `MANY` of them the correlations under permutation are drawn from their normal limit.
+    smallest. Patients who lack any of the values are excluded, so that there is one set of patients. With
+    more than `MANY` of them the correlations under permutation are drawn from their normal limit.
 
     Parameters
     ----------
@@ -241,8 +242,9 @@ def maximum_statistic(
 
     References
     ----------
-    Westfall PH, Young SS. Resampling-based multiple testing. Wiley 1993, algorithm 4.1, with correlations in the
-    place of P values. Hájek J, Šidák Z, Sen PK. Theory of rank tests. Academic Press 1999, section 6.1 (the limit).
+    Westfall PH, Young SS. Resampling-based multiple testing. Wiley 1993, algorithm 4.1, with correlations in
+    the place of P values. Hájek J, Šidák Z, Sen PK. Theory of rank tests. Academic Press 1999, section 6.1
+    (the limit).
     """
     columns = [as_numbers(outcome, "the outcome"), *(as_numbers(exposures[name], name) for name in exposures)]
     table = np.column_stack(columns)

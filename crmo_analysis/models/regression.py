@@ -1,8 +1,8 @@
 """Regressions of an outcome on one exposure: linear, for counts, for ordered scores, for yes or no.
 
-Each is a results object of statsmodels, in the units asked for, from which estimates are read. The interval of a
-likelihood model holds exactly the values that its likelihood-ratio test does not reject; with more than `MANY`
-patients, those within so many standard errors. Peaks are searched with standardised predictors.
+Each is a results object of statsmodels, in the units asked for, from which estimates are read. The interval
+of a likelihood model holds exactly the values that its likelihood-ratio test does not reject; with more than
+`MANY` patients, those within so many standard errors. Peaks are searched with standardised predictors.
 """
 
 import math
@@ -14,19 +14,12 @@ import numpy as np
 import pandas as pd
 from scipy.stats import chi2
 
-from crmo_analysis.models.likelihood import (
-    LIKELIHOODS,
-    Peak,
-    candidates,
-    different,
-    peak,
-    profile,
-    proportional,
-)
+from crmo_analysis.models.likelihood import LIKELIHOODS, Peak, candidates, different, peak, profile, proportional
 from crmo_analysis.models.permutation import MANY, NotEstimableError, as_numbers
 
 MODELS = ("linear", *LIKELIHOODS)
-EFFECTS = dict(zip(MODELS, ("difference", "rate ratio", "rate ratio", "odds ratio", "odds ratio"), strict=True))
+_RATIOS = ("rate ratio", "rate ratio", "odds ratio", "odds ratio")
+EFFECTS = {"linear": "difference"} | dict(zip(LIKELIHOODS, _RATIOS, strict=True))
 LEAST_LEFT = 3  # patients beyond the number of coefficients
 LARGEST_COUNT = 10_000
 LOOSE = 1_000  # from the lower to the upper end of an interval of ratios
@@ -45,20 +38,21 @@ class Regression:
     confidence : float
         Coverage of the interval.
     results : statsmodels results
-        The fitted model, with `summary()`; predictors in their own units, the exposure, last of them, in that of
-        `effect`. Of a negative binomial model with no dispersion beyond Poisson's, the Poisson model's.
+        The fitted model, with `summary()`; predictors in their own units, the exposure, last of them, in that
+        of `effect`. Of a negative binomial model with no dispersion beyond Poisson's, the Poisson model's.
     profile : tuple of float, or None
-        Ends of the profile likelihood interval on the scale of the linear predictor; None where it is Wald's. An end
-        is nan where it is not determined, or was not asked for.
+        Ends of the profile likelihood interval on the scale of the linear predictor; None where it is Wald's.
+        An end is nan where it is not determined, or was not asked for.
     p_ratio : float or None
         P of the likelihood-ratio test; None where it is Wald's.
     method : str
         How the interval and P value were made, and what was noticed on the way.
     dispersion : float or None
-        Pearson's, of a Poisson model (1 where it holds); of a negative binomial model alpha, the variance being
-        mean + alpha mean².
+        Pearson's, of a Poisson model (1 where it holds); of a negative binomial model alpha, the variance
+        being mean + alpha mean².
     p_proportional : float or None
-        Of the likelihood-ratio test of the ordinal model against an odds ratio that changes with the cut point.
+        Of the likelihood-ratio test of the ordinal model against an odds ratio that changes with the cut
+        point.
     events : int or None
         Patients with the outcome, of the model "firth".
     """
@@ -85,8 +79,9 @@ class Regression:
             return float(value if self.model == "linear" else np.exp(value))
 
     def _ends(self) -> tuple[float, float]:
-        wald = np.asarray(self.results.conf_int(1 - self.confidence))[self._place] if self.profile is None else ()
-        return tuple(map(self._shown, self.profile or wald))
+        if self.profile is None:
+            return tuple(map(self._shown, np.asarray(self.results.conf_int(1 - self.confidence))[self._place]))
+        return tuple(map(self._shown, self.profile))
 
     @property
     def estimate(self) -> float:
@@ -110,8 +105,8 @@ class Regression:
 
     @property
     def cut_points(self) -> tuple[float, ...]:
-        """Of the ordinal model: logits of a score at or below each but the highest, all predictors being 0."""
-        return tuple(np.asarray(self.results.params)[self._place + 1 :].tolist()) if self.model == "ordinal" else ()
+        """Of the ordinal model: logits of a score at or below each but the highest, predictors being 0."""
+        return tuple(np.asarray(self.results.params)[self._place + 1 :].tolist() if self.model == "ordinal" else ())
 
 
 def regress(
@@ -130,9 +125,9 @@ def regress(
     Parameters
     ----------
     model : str
-        "linear": least squares, HC3 standard error, t quantiles. "poisson" and "negative_binomial" (NB2): counts.
-        "ordinal": proportional odds. "firth": penalised logistic regression of yes or no. All but the first have
-        likelihood-ratio P values and profile intervals, penalised for "firth".
+        "linear": least squares, HC3 standard error, t quantiles. "poisson" and "negative_binomial" (NB2):
+        counts. "ordinal": proportional odds. "firth": penalised logistic regression of yes or no. All but the
+        first have likelihood-ratio P values and profile intervals, penalised for "firth".
     outcome, exposure : sequence of numbers
         One value a patient; rows with a missing value are excluded and counted.
     adjustment : sequence of sequences
@@ -160,28 +155,33 @@ def regress(
     """
     if model not in MODELS:
         raise ValueError(f"model is {model!r}, expected one of {', '.join(MODELS)}")
-    columns = [*(as_numbers(column, "an adjustment") for column in adjustment), as_numbers(exposure, "the exposure")]
-    columns.append(as_numbers(outcome, "the outcome"))
-    if len({len(column) for column in columns}) > 1:
-        raise ValueError("outcome, exposure and adjustment differ in length, expected one value of each a patient")
-    table = np.column_stack(columns)
-    complete = ~np.isnan(table).any(axis=1)
-    known = table[complete]
-    design = standardised(known[:, :-1])
-    unit, words = _unit(known[:, -2], per)
-    names = [getattr(column, "name", None) or f"adjustment {k}" for k, column in enumerate(adjustment, 1)]
-    names = ["const", *map(str, names), str(getattr(exposure, "name", None) or "exposure")]
-    own = pd.DataFrame(np.column_stack([np.ones(len(known)), known[:, :-2], known[:, -2] / unit]), columns=names)
-    y = pd.Series(outcome_for(model, known[:, -1], cut), name=str(getattr(outcome, "name", None) or "outcome"))
-    y = y.astype(int) if model == "ordinal" and (y % 1 == 0).all() else y
-    own.index = y.index = pd.Series(outcome).index[complete]
-    data = _Patients(y, design, own)
+    known, excluded = _complete([*adjustment, exposure, outcome])
+    scores, x = known.iloc[:, -1].to_numpy(), known.iloc[:, -2].to_numpy()
+    design = standardised(known.iloc[:, :-1].to_numpy())
+    y = known.iloc[:, -1].copy()
+    y[:] = outcome_for(model, scores, cut)
+    unit, words = _unit(x, per)
+    own = known.iloc[:, :-1].div([1.0] * (known.shape[1] - 2) + [unit])
+    own.insert(0, "const", 1.0, allow_duplicates=True)
+    data = _Patients(y.astype(int) if model == "ordinal" and (y % 1 == 0).all() else y, design, own)
     found = _linear(data) if model == "linear" else _likely(model, data, confidence, interval)
-    sizes = len(known), len(table) - len(known)
-    fit = Regression(model, EFFECTS[model] + words, *sizes, confidence, **found)
+    fit = Regression(model, EFFECTS[model] + words, len(known), excluded, confidence, **found)
     if not math.isfinite(fit.estimate):
         raise NotEstimableError(f"the {fit.effect} is too large for a number; the exposure may be too small")
-    return replace(fit, method=fit.method + _remarks(fit, known[:, -1], interval))
+    return replace(fit, method=fit.method + _remarks(fit, scores, interval))
+
+
+def _complete(columns: Sequence[Sequence]) -> tuple[pd.DataFrame, int]:
+    """Return adjustment, exposure and outcome of the patients who have all values, and how many have not."""
+    kinds = [*(["an adjustment"] * (len(columns) - 2)), "the exposure", "the outcome"]
+    table = [as_numbers(column, kind) for column, kind in zip(columns, kinds, strict=True)]
+    if len({len(column) for column in table}) > 1:
+        raise ValueError("outcome, exposure and adjustment differ in length, expected one value of each a patient")
+    names = [*(f"adjustment {k}" for k in range(1, len(columns) - 1)), "exposure", "outcome"]
+    names = [str(getattr(c, "name", None) or name) for c, name in zip(columns, names, strict=True)]
+    frame = pd.DataFrame(np.column_stack(table), columns=names, index=pd.Series(columns[-1]).index)
+    known = frame.dropna()
+    return known, len(frame) - len(known)
 
 
 def _unit(x: np.ndarray, per: str | float) -> tuple[float, str]:
@@ -210,7 +210,8 @@ def standardised(predictors: np.ndarray) -> np.ndarray:
         raise NotEstimableError(f"all {n} values of the exposure are {predictors[0, -1]:g}")
     if constant.any():
         raise NotEstimableError(f"all {n} values of an adjustment are {predictors[0, constant.argmax()]:g}")
-    design = np.column_stack([np.ones(n), (predictors - predictors.mean(axis=0)) / predictors.std(axis=0, ddof=1)])
+    centred = predictors - predictors.mean(axis=0)
+    design = np.column_stack([np.ones(n), centred / predictors.std(axis=0, ddof=1)])
     if np.linalg.matrix_rank(design, tol=1e-8 * math.sqrt(n)) < count + 1:
         raise NotEstimableError("exposure and adjustment determine each other")
     return design
@@ -230,9 +231,8 @@ def outcome_for(model: str, y: np.ndarray, cut: float | None = None) -> np.ndarr
         wrong = y[(y < 0) | (y != np.floor(y)) | (y > LARGEST_COUNT)]
         if len(wrong):
             raise NotEstimableError(f"an outcome is no count of 0 to {LARGEST_COUNT}")
-    if model == "ordinal":
-        if len(np.unique(y)) < 3:
-            raise NotEstimableError("the outcome has two values, expected three or more (use 'firth' for two)")
+    if model == "ordinal" and len(np.unique(y)) < 3:
+        raise NotEstimableError("the outcome has two values, expected three or more (use 'firth' for two)")
     if model == "firth" and not np.isin(y, (0, 1)).all():
         if cut is None:
             raise NotEstimableError("the outcome is not 0 and 1, and no cut says what counts as yes")
@@ -246,7 +246,7 @@ def outcome_for(model: str, y: np.ndarray, cut: float | None = None) -> np.ndarr
 
 @dataclass(frozen=True)
 class _Patients:
-    """The outcome; a constant with standardised predictors; and with predictors in the units of the results."""
+    """The outcome; a constant with standardised predictors, and with those in the units of the results."""
 
     y: pd.Series
     design: np.ndarray
@@ -286,7 +286,7 @@ def _likely(kind: str, data: _Patients, confidence: float, interval: bool) -> di
         null = peak(models, 0.0, top)
         found["p_ratio"] = float(chi2.sf(max(2 * (top.height - null.height), 0), 1))
         ends = profile(partial(peak, models), top, confidence) if interval else (math.nan, math.nan)
-        found["profile"] = tuple(end / data.spread()[1][-1] for end in ends)
+        found["profile"] = tuple(float(end / data.spread()[1][-1]) for end in ends)
     said, extra = _notes(kind, top, results, how)
     said += "; separation, the estimate without a penalty would be infinite" if infinite else ""
     return found | {"method": said} | extra

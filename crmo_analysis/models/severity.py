@@ -31,13 +31,15 @@ class SpecificationCurve:
     Attributes
     ----------
     table : DataFrame
-        One row a specification, from the lowest score statistic to the highest: the columns of `analyse` but those
-        over several exposures, then `left_out` (who was excluded by choice) and `z` (the score statistic).
+        One row a specification, from the lowest score statistic to the highest: the columns of `analyse` but
+        those over several exposures, then `left_out` (who was excluded by choice) and `z` (the score
+        statistic).
     specifications, estimable, excluded, permutations : int
-        How many there are; how many could be estimated; patients without exposure or adjustment; permutations.
+        How many there are; how many could be estimated; patients without exposure or adjustment;
+        permutations.
     median_z, mean_z, share_significant : float
-        Of the estimable: z has one scale where estimates have several; the share is that of |z| > 1.96 in the more
-        frequent direction.
+        Of the estimable: z has one scale where estimates have several; the share is that of |z| > 1.96 in the
+        more frequent direction.
     p_median, p_mean, p_share : float
         How often permuted exposures gave as much.
     """
@@ -58,8 +60,8 @@ class SpecificationCurve:
 def models_for(outcome: Sequence, cut: float | None = None) -> tuple[str, ...]:
     """Return the correlations and models that suit an outcome.
 
-    Yes or no has the penalised logistic model only; whole numbers the ordinal one as well, and from 0 up those for
-    counts; the logistic one is added where a cut says what counts as yes.
+    Yes or no has the penalised logistic model only; whole numbers the ordinal one as well, and from 0 up
+    those for counts; the logistic one is added where a cut says what counts as yes.
     """
     y = as_numbers(outcome, "the outcome")
     y = y[~np.isnan(y)]
@@ -89,7 +91,8 @@ def analyse(
     Parameters
     ----------
     table : DataFrame
-        One row a patient. Numbers, yes or no, and ordered categories; an adjustment may have plain categories.
+        One row a patient. Numbers, yes or no, and ordered categories; an adjustment may have plain
+        categories.
     outcome : str
         The column of the outcome.
     exposures, adjustment : sequence of str
@@ -104,8 +107,9 @@ def analyse(
     Returns
     -------
     DataFrame
-        One row for each exposure, model and adjustment, with `COLUMNS`. `p_holm` is Holm's over the exposures of
-        one model and adjustment, and `p_benjamini_hochberg` that method's. What cannot be estimated has a `method` that begins with "not estimable".
+        One row for each exposure, model and adjustment, with `COLUMNS`. `p_holm` is Holm's over the exposures
+        of one model and adjustment, and `p_benjamini_hochberg` that method's. What cannot be estimated has a
+        `method` that begins with "not estimable".
 
     Raises
     ------
@@ -196,10 +200,10 @@ def specification_curve(
     """Relate an exposure to severity in every defensible way, and test all ways together.
 
     All specifications use the patients with the exposure and every adjustment, so that they differ by choice
-    alone. The joint test permutes what is left of the exposure after a linear regression on all adjustments, so
-    that its relation to them stays; with none it permutes the exposure. Each specification is then summed up by
-    its score statistic, whose model without the exposure is the same for all permutations. With more than `MANY`
-    patients the statistics under permutation are drawn from their normal limit.
+    alone. The joint test permutes what is left of the exposure after a linear regression on all adjustments,
+    so that its relation to them stays; with none it permutes the exposure. Each specification is then summed
+    up by its score statistic, whose model without the exposure is the same for all permutations. With more
+    than `MANY` patients the statistics under permutation are drawn from their normal limit.
 
     Parameters
     ----------
@@ -227,8 +231,8 @@ def specification_curve(
 
     References
     ----------
-    Simonsohn U, Simmons JP, Nelson LD. Nat Hum Behav 2020;4:1208-1214. Potter DM. Stat Med 2005;24:693-708, and
-    Werft W, Benner A. R J 2010;2(1):39-43, for permuting residuals of the exposure.
+    Simonsohn U, Simmons JP, Nelson LD. Nat Hum Behav 2020;4:1208-1214. Potter DM. Stat Med 2005;24:693-708,
+    and Werft W, Benner A. R J 2010;2(1):39-43, for permuting residuals of the exposure.
     """
     cuts, left_out = dict(cuts or {}), dict(left_out or {"nobody": np.zeros(len(table), bool)})
     union = list(dict.fromkeys(name for names in adjustments for name in names))

@@ -34,9 +34,7 @@ def cohort(name):
 
 
 def analysed(name, outcome, exposures, adjustment, cut):
-    found = severity.analyse(
-        cohort(name), outcome, exposures, adjustment, cut=cut, resamples=199, permutations=199
-    )
+    found = severity.analyse(cohort(name), outcome, exposures, adjustment, cut=cut, resamples=199, permutations=199)
     return found[["model", "exposure", "adjusted_for", *NUMBERS, "method"]]
 
 
@@ -75,7 +73,9 @@ def test_numbers_are_those_of_before(now, part):
         for name, value in expected.items():
             if name != "method":
                 # Ends of a profile were searched to 1e-10 of the standardised coefficient.
-                value = value if value is None or isinstance(value, str) else pytest.approx(value, rel=2e-7, nan_ok=True)
+                value = (
+                    value if value is None or isinstance(value, str) else pytest.approx(value, rel=2e-7, nan_ok=True)
+                )
                 assert found[name] == value, (expected, name)
 
 

@@ -11,18 +11,10 @@ from itertools import product
 import numpy as np
 import pandas as pd
 import pytest
-import statsmodels.api as sm
 from scipy import stats
 
 from crmo_analysis.models import severity
-from crmo_analysis.models.likelihood import (
-    LIKELIHOODS,
-    candidates,
-    different,
-    peak,
-    score_statistics,
-    without_exposure,
-)
+from crmo_analysis.models.likelihood import LIKELIHOODS, candidates, different, peak, score_statistics, without_exposure
 from crmo_analysis.models.permutation import STATISTICS, NotEstimableError, adjust, permutation_test
 from crmo_analysis.models.regression import MODELS, p_text, regress, standardised
 from crmo_analysis.models.severity import (
@@ -126,17 +118,6 @@ def test_score_statistic_against_r():
     assert score_statistics(score, design[None, :, -1])[0] ** 2 == pytest.approx(1.835628577, rel=1e-7)
 
 
-@pytest.mark.parametrize(("model", "outcome"), [("linear", "severity"), ("poisson", "crises")])
-def test_against_statsmodels(model, outcome):
-    design = sm.add_constant(COHORT[["lesions", "age", "male"]].astype(float))
-    theirs = sm.OLS(COHORT[outcome], design) if model == "linear" else sm.Poisson(COHORT[outcome], design)
-    theirs = theirs.fit(cov_type="HC3", use_t=True) if model == "linear" else theirs.fit(disp=0)
-    ours = fit(model, outcome)
-    assert (ours.estimate if model == "linear" else math.log(ours.estimate)) == pytest.approx(theirs.params["lesions"])
-    if model == "linear":
-        assert (ours.ci_low, ours.ci_high) == pytest.approx(tuple(theirs.conf_int().loc["lesions"]))
-
-
 # ---- printed examples
 
 
@@ -231,7 +212,8 @@ def test_negative_binomial_near_its_boundary():
     y = np.array([1, 1, 2, 1, 5, 1, 4, 0, 3, 1, 5, 3.0])
     *slopes, alpha = peak(candidates("negative_binomial", y, design)).params
     grid = [
-        stats.nbinom.logpmf(y, 1 / a, 1 / (1 + a * np.exp(design @ slopes))).sum() for a in alpha * np.array([0.9, 1, 1.1])
+        stats.nbinom.logpmf(y, 1 / a, 1 / (1 + a * np.exp(design @ slopes))).sum()
+        for a in alpha * np.array([0.9, 1, 1.1])
     ]
     assert 0 < alpha < 0.1
     assert grid[1] > max(grid[0], grid[2])
