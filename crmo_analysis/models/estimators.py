@@ -5,7 +5,6 @@ derivatives of their own, which statsmodels takes numerically or lacks. Designs 
 that of `ProportionalOdds`, which has cut points, and end with the exposure.
 """
 
-import warnings
 from functools import cached_property
 
 import numpy as np
@@ -50,17 +49,19 @@ class Repeated:
         whole[-1, :-1] = whole[:-1, -1] = others[0] @ self.exog
         return whole
 
-    def parts(self, params: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-        """Return what a score statistic is made of.
+    def with_slope(self, params: np.ndarray, slope: float) -> np.ndarray:
+        """Return parameters with that slope of the exposure and the same mean predictor."""
+        place, moved = self.exog.shape[1] - 1, np.array(params, dtype=float)
+        shift = (slope - moved[place]) * self.exog[:, place].mean()
+        moved[place] = slope
+        if isinstance(self, OrderedModel):
+            moved[place + 1 :][: self.k_levels - 1] += shift
+        else:
+            moved[0] -= shift
+        return moved
 
-        Returns
-        -------
-        residual, weight : array of shape (n,)
-            First and negative second derivative of each row's log likelihood by the linear predictor.
-        crossing : array of shape (n, k)
-            Negative derivative by the linear predictor and each parameter.
-        information : array of shape (k, k)
-        """
+    def parts(self, params: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+        """Return what a score statistic is made of, as `likelihood.Score` has it."""
         weight = self.predictor_weight(params)
         crossing = weight[:, None] * self.exog
         return np.atleast_2d(self.score_factor(params))[0], weight, crossing, crossing.T @ self.exog
@@ -85,7 +86,8 @@ class Repeated:
         Albert A, Anderson JA. Biometrika 1984;71:1-10. Konis K. Linear programming algorithms for detecting
         separated data. Thesis, Oxford 2007.
         """
-        ways = self.ways()
+        # Any other parameters do as well: these make the program well scaled.
+        ways = np.linalg.qr(self.ways())[0] * np.sqrt(len(self.endog))
         found = linprog(-ways.sum(axis=0), A_ub=-ways, b_ub=np.zeros(len(ways)), bounds=(-1, 1))
         return bool(found.status == 0 and -found.fun > 1e-7)
 
@@ -220,16 +222,10 @@ class ProportionalOdds(Repeated, OrderedModel):
         return bent - (each.T * self.times) @ each
 
     def parts(self, params: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-        """Return what a score statistic is made of (see `Repeated.parts`)."""
+        """Return what a score statistic is made of, as `likelihood.Score` has it."""
         (low, upp), (below, above) = self._bounds(params), self._sides
         crossing = -above * _density(upp)[:, None] - below * _density(low)[:, None]
         return expit(upp) + expit(low) - 1, _density(upp) + _density(low), crossing, -self.hessian(params)
-
-    def slanted(self) -> "Slanted":
-        """Return the model in which the exposure's odds ratio may change from cut to cut."""
-        larger = Slanted(self.endog, self.exog)
-        larger.times = self.times
-        return larger
 
     def ways(self) -> np.ndarray:
         """Return how the cut points above and below each row's score move away from it."""
@@ -252,18 +248,14 @@ class Slanted(ProportionalOdds):
     """
 
     def _bounds(self, params: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        low, upp = super()._bounds(params[:-1])
         slant = params[-1] * self.exog[:, -1]
+        low, upp = super()._bounds(params[:-1])
         return low - slant * (self.endog - 1), upp - slant * self.endog
 
     @cached_property
     def _sides(self) -> tuple[np.ndarray, np.ndarray]:
-        below, above = super()._sides
-        exposure = self.exog[:, -1]
-        return (
-            np.column_stack([below, -exposure * (self.endog - 1)]),
-            np.column_stack([above, -exposure * self.endog]),
-        )
+        sides = zip(super()._sides, (self.endog - 1, self.endog), strict=True)
+        return tuple(np.column_stack([side, -self.exog[:, -1] * cut]) for side, cut in sides)
 
 
 def _density(at: np.ndarray) -> np.ndarray:
@@ -273,16 +265,3 @@ def _density(at: np.ndarray) -> np.ndarray:
 def _bend(at: np.ndarray) -> np.ndarray:
     """Return the slope of the logistic density."""
     return _density(at) * (expit(-at) - expit(at))
-
-
-def fitted(model: Repeated, start: np.ndarray):
-    """Return the results of a model fitted from its peak on, for as many patients as its rows stand for."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        settings = {"method": "newton", "ridge_factor": 0, "disp": 0, "tol": 1e-8 * (1 + np.abs(start).max())}
-        results = model.fit(start_params=start, **settings)
-    if np.ndim(model.times):
-        more = int(model.times.sum()) - len(model.endog)
-        results._results.nobs += more
-        results._results.df_resid += more
-    return results

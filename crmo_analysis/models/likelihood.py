@@ -5,9 +5,11 @@ number: of a million patients, few differ.
 """
 
 import math
+import warnings
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from scipy.linalg.lapack import dposv
@@ -37,18 +39,11 @@ class Peak:
         return float(self.params[self.place])
 
 
-@dataclass(frozen=True)
-class Score:
+class Score(NamedTuple):
     """What the score statistic of any exposure needs from the model without one.
 
-    Attributes
-    ----------
-    residual, weight : array of shape (n,)
-        First and negative second derivative of each patient's log likelihood by the linear predictor.
-    crossing : array of shape (n, q)
-        Negative derivative by the linear predictor and each of the other parameters.
-    information : array of shape (q, q)
-        Of the other parameters.
+    First and negative second derivative of each patient's log likelihood by the linear predictor; of each patient,
+    negative derivatives by it and each of the q other parameters; the information about those.
     """
 
     residual: np.ndarray
@@ -147,8 +142,8 @@ def climb(model: object, start: np.ndarray, fixed: float | None = None) -> Peak:
     """
     here, free = np.array(start, dtype=float), slice(None)
     if fixed is not None:
-        place = model.exog.shape[1] - 1
-        here[place], free = fixed, np.delete(np.arange(len(here)), place)
+        here = model.with_slope(here, fixed)
+        free = np.delete(np.arange(len(here)), model.exog.shape[1] - 1)
     rise = math.inf
     with np.errstate(all="ignore"):
         height = model.loglike(here)
@@ -182,11 +177,25 @@ def _newton(information: np.ndarray, gradient: np.ndarray) -> np.ndarray:
     """Return a step upwards, shortened where the likelihood is not yet curved like a hill."""
     ridge = 0.0
     for _ in range(40 if np.isfinite(information).all() else 0):
-        _, step, is_flat = dposv(information + ridge * np.eye(len(gradient)), gradient)
+        _, step, is_flat = dposv(information + np.diag(ridge * np.abs(np.diag(information))), gradient)
         if not is_flat:
             return step
-        ridge = max(10 * ridge, 1e-6 * np.abs(np.diag(information)).max(initial=1e-300))
+        ridge = max(10 * ridge, 1e-6)
     raise NotEstimableError("the likelihood is flat")
+
+
+def fitted(top: Peak):
+    """Return the results of a model fitted from its peak on, for as many patients as its rows stand for."""
+    model = top.model
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        settings = {"method": "newton", "ridge_factor": 0, "disp": 0, "tol": 1e-8 * (1 + np.abs(top.params).max())}
+        results = model.fit(start_params=top.params, **settings)
+    if np.ndim(model.times):
+        more = int(model.times.sum()) - len(model.endog)
+        results._results.nobs += more
+        results._results.df_resid += more
+    return results
 
 
 def profile(find: Callable[[float, Peak], Peak], top: Peak, confidence: float = 0.95) -> tuple[float, float]:
@@ -204,8 +213,8 @@ def profile(find: Callable[[float, Peak], Peak], top: Peak, confidence: float = 
     Returns
     -------
     tuple of float
-        An end is nan where it is not determined: the search does not end, or the likelihood does not fall
-        steadily.
+        An end is nan where it is not determined: the search does not end, the likelihood does not fall
+        steadily, or another search finds a higher peak there.
 
     References
     ----------
@@ -241,11 +250,12 @@ def _end(find: Callable[[float, Peak], Peak], top: Peak, limit: float, step: flo
             break
         low, high = sorted((inner, outer) if outer is not None else (value, 3 * value - 2 * top.slope))
         value = further if low < further < high else (low + high) / 2
-    with suppress(NotEstimableError):
-        other = find(value, None)  # from where there is no relation, it may be another peak
-        found[value] = max(found.get(value, other), other, key=lambda each: each.height)
     heights = [found[each].height for each in sorted(found, key=lambda each: abs(each - top.slope))]
-    return end if np.max(np.diff(heights), initial=-1) < 1e-6 else math.nan
+    is_steady = np.max(np.diff(heights), initial=-1) < 1e-6
+    for start in (None, top) if is_steady and math.isfinite(end) else ():
+        with suppress(NotEstimableError):
+            is_steady &= find(value, start).height < found[value].height + 1e-6
+    return end if is_steady else math.nan
 
 
 def proportional(top: Peak) -> float | None:
@@ -264,8 +274,12 @@ def proportional(top: Peak) -> float | None:
     ----------
     Peterson B, Harrell FE. Appl Stat 1990;39:205-217, section 3 (constrained partial proportional odds).
     """
+    from crmo_analysis.models.estimators import Slanted
+
+    larger = Slanted(top.model.endog, top.model.exog)
+    larger.times = top.model.times
     try:
-        height = climb(top.model.slanted(), np.r_[top.params, 0]).height
+        height = climb(larger, np.r_[top.params, 0]).height
     except NotEstimableError:
         return None
     return float(chi2.sf(max(2 * (height - top.height), 0), 1))

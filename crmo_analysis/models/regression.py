@@ -14,7 +14,16 @@ import numpy as np
 import pandas as pd
 from scipy.stats import chi2
 
-from crmo_analysis.models.likelihood import LIKELIHOODS, Peak, candidates, different, peak, profile, proportional
+from crmo_analysis.models.likelihood import (
+    LIKELIHOODS,
+    Peak,
+    candidates,
+    different,
+    fitted,
+    peak,
+    profile,
+    proportional,
+)
 from crmo_analysis.models.permutation import MANY, NotEstimableError, as_numbers
 
 MODELS = ("linear", *LIKELIHOODS)
@@ -156,15 +165,18 @@ def regress(
     if model not in MODELS:
         raise ValueError(f"model is {model!r}, expected one of {', '.join(MODELS)}")
     known, excluded = _complete([*adjustment, exposure, outcome])
-    scores, x = known.iloc[:, -1].to_numpy(), known.iloc[:, -2].to_numpy()
-    design = standardised(known.iloc[:, :-1].to_numpy())
+    predictors, scores = known.iloc[:, :-1], known.iloc[:, -1].to_numpy()
+    design = standardised(predictors.to_numpy())
     y = known.iloc[:, -1].copy()
     y[:] = outcome_for(model, scores, cut)
-    unit, words = _unit(x, per)
-    own = known.iloc[:, :-1].div([1.0] * (known.shape[1] - 2) + [unit])
+    unit, words = _unit(predictors.iloc[:, -1].to_numpy(), per)
+    own = predictors.div([1.0] * (predictors.shape[1] - 1) + [unit])
     own.insert(0, "const", 1.0, allow_duplicates=True)
-    data = _Patients(y.astype(int) if model == "ordinal" and (y % 1 == 0).all() else y, design, own)
-    found = _linear(data) if model == "linear" else _likely(model, data, confidence, interval)
+    if model == "linear":
+        found = _linear(y, own, design)
+    else:
+        whole = model == "ordinal" and (y % 1 == 0).all()
+        found = _likely(model, y.astype(int) if whole else y, own, confidence, interval)
     fit = Regression(model, EFFECTS[model] + words, len(known), excluded, confidence, **found)
     if not math.isfinite(fit.estimate):
         raise NotEstimableError(f"the {fit.effect} is too large for a number; the exposure may be too small")
@@ -244,81 +256,49 @@ def outcome_for(model: str, y: np.ndarray, cut: float | None = None) -> np.ndarr
     return y
 
 
-@dataclass(frozen=True)
-class _Patients:
-    """The outcome; a constant with standardised predictors, and with those in the units of the results."""
-
-    y: pd.Series
-    design: np.ndarray
-    own: pd.DataFrame
-
-    def spread(self) -> tuple[np.ndarray, np.ndarray]:
-        """Return means and standard deviations of the predictors in their own units."""
-        predictors = self.own.to_numpy()[:, 1:]
-        return predictors.mean(axis=0), predictors.std(axis=0, ddof=1)
-
-
-def _linear(data: _Patients) -> dict:
+def _linear(y: pd.Series, own: pd.DataFrame, design: np.ndarray) -> dict:
     from statsmodels.regression.linear_model import OLS
 
-    n, count = data.design.shape
-    if (np.linalg.qr(data.design)[0] ** 2).sum(axis=1).max() > 1 - 1e-9:
-        raise NotEstimableError("one patient alone determines a coefficient (leverage 1), so HC3 is not defined")
-    results = OLS(data.y, data.own).fit(method="qr", cov_type="HC3", use_t=True)
-    if np.abs(results.resid).max() <= 1e-10 * np.abs(data.y).max():
+    if (np.linalg.qr(design)[0] ** 2).sum(axis=1).max() > 1 - 1e-9:
+        reason = "one patient alone determines a coefficient (leverage 1), so HC3 is not defined"
+        raise NotEstimableError(reason)
+    results = OLS(y, own).fit(method="qr", cov_type="HC3", use_t=True)
+    if np.abs(results.resid).max() <= 1e-10 * np.abs(y).max():
         raise NotEstimableError("the line fits every patient exactly, so there is no standard error")
-    method = f"least squares, HC3 standard error, t with {n - count} df"
+    method = f"least squares, HC3 standard error, t with {results.df_resid:.0f} df"
     return {"results": results, "profile": None, "p_ratio": None, "method": method}
 
 
-def _likely(kind: str, data: _Patients, confidence: float, interval: bool) -> dict:
-    y, n = data.y.to_numpy(), len(data.y)
-    rows, times = different(y, data.design) if n > MANY else (np.arange(n), 1.0)
-    models = candidates(kind, y[rows], data.design[rows], times)
+def _likely(kind: str, y: pd.Series, own: pd.DataFrame, confidence: float, interval: bool) -> dict:
+    n, rows, times = len(y), slice(None), 1.0
+    if n > MANY:
+        rows, times = different(y, own)
+    models = candidates(kind, y.iloc[rows], own.iloc[rows], times)
     if (infinite := models[0].separated()) and kind != "firth":
         raise NotEstimableError("perfect separation, the estimate would be infinite")
     top = peak(models)
-    results = _results(kind, top, data, rows)
-    found = {"results": results, "profile": None, "p_ratio": None}
+    found = {"results": fitted(top), "profile": None, "p_ratio": None}
+    if kind in ("poisson", "negative_binomial"):
+        constant = candidates(kind, y.iloc[rows], own.iloc[rows, :1], times)
+        found["results"].set_null_options(llnull=peak(constant).height)
     how = f"Wald interval and P, as there are more than {MANY:,} patients"
     if n <= MANY or infinite:
         how = f"profile {'penalised ' if kind == 'firth' else ''}likelihood"
-        null = peak(models, 0.0, top)
+        null = peak(models, 0.0)
         found["p_ratio"] = float(chi2.sf(max(2 * (top.height - null.height), 0), 1))
         ends = profile(partial(peak, models), top, confidence) if interval else (math.nan, math.nan)
-        found["profile"] = tuple(float(end / data.spread()[1][-1]) for end in ends)
-    said, extra = _notes(kind, top, results, how)
+        found["profile"] = ends
+    said, extra = _notes(kind, top, how)
     said += "; separation, the estimate without a penalty would be infinite" if infinite else ""
     return found | {"method": said} | extra
 
 
-def _results(kind: str, top: Peak, data: _Patients, rows: np.ndarray):
-    """Return the results of the model at the peak, with predictors in their own units."""
-    from crmo_analysis.models.estimators import fitted
-
-    y, own, times = data.y.iloc[rows], data.own.iloc[rows], top.model.times
-    (model,) = (each for each in candidates(kind, y, own, times) if type(each) is type(top.model))
-    (means, spreads), params = data.spread(), top.params.copy()
-    slopes = slice(top.place + 1 - len(means), top.place + 1)
-    params[slopes] /= spreads
-    shift = params[slopes] @ means
-    if kind == "ordinal":
-        params[slopes.stop :] += shift
-    else:
-        params[0] -= shift
-    results = fitted(model, params)
-    if kind in ("poisson", "negative_binomial"):
-        alone = candidates(kind, y.to_numpy(), np.ones((len(y), 1)), times)
-        results.set_null_options(llnull=peak(alone).height)
-    return results
-
-
-def _notes(kind: str, top: Peak, results: object, how: str) -> tuple[str, dict]:
+def _notes(kind: str, top: Peak, how: str) -> tuple[str, dict]:
     """Say what kind of fit it was, and return its further numbers."""
     y, times = top.model.endog, np.broadcast_to(top.model.times, len(top.model.endog))
-    n, params = times.sum(), np.asarray(results.params)
+    n, params = times.sum(), top.params
     if kind == "poisson":
-        mean = np.asarray(results.predict())
+        mean = top.model.predict(params)
         dispersion = float(times @ ((y - mean) ** 2 / mean) / (n - len(params)))
         words = f"Poisson regression, {how}; Pearson dispersion {dispersion:.2f}"
         words += ", so that interval and P are too sure" if dispersion > 1.5 else ""

@@ -397,7 +397,11 @@ def sentence(row: Mapping, labels: Mapping[str, str] | None = None) -> str:
         unit = row["effect"].partition(" per ")[2]
         against = f"for each {unit} more of {exposure}" if unit else f"with {exposure} against without it"
         said = f"{against}, {_PHRASES[row['model']].format(outcome=outcome, estimate=estimate)}{adjusted}"
-    interval = "" if math.isnan(row["ci_low"]) else f"{100 * row['confidence']:g} % interval {low} to {high}; "
+    interval = (
+        ""
+        if math.isnan(row["ci_low"]) and math.isnan(row["ci_high"])
+        else f"{100 * row['confidence']:g} % interval {low} to {high}; "
+    )
     holm = row.get("p_holm", math.nan)
     holm = "" if math.isnan(holm) or holm == row["p"] else f", by Holm {p_text(holm)}"
     return f"{who}, {said} ({interval}{p_text(row['p'])}{holm}; {row['method']})."
