@@ -12,7 +12,7 @@ from crmo_analysis.face.cohorts import Cohort
 from crmo_analysis.face.results import Result
 from crmo_analysis.face.studies import Study
 from crmo_analysis.files import InputError
-from crmo_analysis.models import maximum_statistic, p_text, severity
+from crmo_analysis.models import MODELS, maximum_statistic, p_text, severity
 from crmo_analysis.patients import disclosure
 from crmo_analysis.study import describe, read_codebook
 
@@ -163,14 +163,22 @@ class Relation(Result):
         super().__init__(shown, "Every exposure in every model", source=cohort.source, terms=values)
 
     def __getitem__(self, model: str):
-        """Return a fitted model of the first exposure, with all adjustment: statsmodels' results, with `summary()`.
+        """Return a fitted model of the first exposure with all adjustment: statsmodels' results, with `summary()`.
 
         Raises
         ------
         InputError
-            If there is no such model, it could not be fitted, or single patients are not to be shown.
+            If there is no such model, or single patients are not to be shown: the results hold every one.
+        NotEstimableError
+            If the data do not determine it.
         """
-        return self._fit(model)
+        if self.cohort.hides:
+            raise InputError("a fitted model holds single patients, which are not shown of this cohort")
+        if model not in MODELS:
+            raise InputError(f"there is no model {model!r}; there is {', '.join(MODELS)}")
+        asked = self._asked
+        found = severity.fitted(self._table, model, asked.outcome, asked.exposures[0], asked.adjustment, asked.cut)
+        return found.results
 
     def __repr__(self):
         return "\n".join([*self.notes, *self.sentences()])

@@ -69,13 +69,14 @@ def correlate(
     statistic : str
         "spearman" (with midranks), "kendall" (tau-b) or "pearson".
     test : str
-        "permutation" (see `permutation_test`), or "approximate": t with n - 2 degrees of freedom, for Kendall the
-        normal with the variance for ties.
+        "permutation" (see `permutation_test`), or "approximate": t with n - 2 degrees of freedom, for Kendall
+        the normal with the variance for ties.
     confidence : float
         Coverage of the BCa interval (see `bca_interval`).
     resamples, permutations, seed : int
-        Bootstrap samples, random permutations where there are too many to count, and the seed of both. With more than
-        `MANY` patients the P value is the approximate one and the interval Fisher's, with a jackknife standard error.
+        Bootstrap samples, random permutations where there are too many to count, and the seed of both. With
+        more than `MANY` patients the P value is the approximate one and the interval Fisher's, with a
+        jackknife standard error.
 
     Raises
     ------
@@ -127,9 +128,10 @@ def _approximate(x: np.ndarray, y: np.ndarray, statistic: str, estimate: float) 
 def _correlations(x: np.ndarray, y: np.ndarray, rows: np.ndarray, statistic: str) -> np.ndarray:
     """Correlate the patients that each row lists; nan where a variable is constant.
 
-    A resample is not ranked again: how often each value was drawn gives its midrank, by adding up. For Kendall's
-    numerator, with s_ij the product of the signs of x_i - x_j and y_i - y_j and w how often a patient was drawn,
-    it is the sum of w_i w_j s_ij; the pairs untied in x are n² less the squares of how often each x was drawn.
+    A resample is not ranked again: how often each value was drawn gives its midrank, by adding up. For
+    Kendall's numerator, with s_ij the product of the signs of x_i - x_j and y_i - y_j and w how often a
+    patient was drawn, it is the sum of w_i w_j s_ij; the pairs untied in x are n² less the squares of how
+    often each x was drawn.
     """
     n = rows.shape[1]
     if statistic == "pearson":
@@ -180,8 +182,8 @@ def bca_interval(
 ) -> BootstrapInterval:
     """Return the bias-corrected and accelerated bootstrap interval of a correlation, patients being resampled.
 
-    Resamples in which a variable is constant have no correlation: they are dropped and counted, and there is no
-    interval where they are more than `MOST_DEGENERATE` of all. Resamples equal to the estimate count half
+    Resamples in which a variable is constant have no correlation: they are dropped and counted, and there is
+    no interval where they are more than `MOST_DEGENERATE` of all. Resamples equal to the estimate count half
     towards the bias correction; the acceleration is the jackknife's.
 
     Parameters

@@ -1,35 +1,29 @@
-"""Intervals of what a cohort and a publication give: differences of shares and of means, and a cohort's own centre."""
+"""Intervals of a cohort beside a publication: differences of shares and of means, and its own centre."""
 
 import math
 from collections.abc import Sequence
 
 import numpy as np
 from scipy import stats
-from scipy.special import ndtr, ndtri
+from statsmodels.stats.proportion import confint_proportions_2indep
+from statsmodels.stats.weightstats import CompareMeans, DescrStatsW
 
-from crmo_analysis.study import describe
+from crmo_analysis.models.permutation import MANY
 
 LEAST_FOR_INTERVAL = 10
-_ELEMENTS = 5_000_000  # resampled counts held at a time
+_ELEMENTS = 5_000_000  # resampled values held at a time
 
 
 def newcombe_interval(x: int, n: int, other_x: int, other_n: int, confidence: float = 0.95) -> tuple[float, float]:
     """Return the hybrid score interval of the difference of two independent shares, the first less the other.
 
-    Raises
-    ------
-    ValueError
-        As `describe.proportion`.
-
     References
     ----------
     Newcombe RG. Stat Med 1998;17:873-890, method 10.
     """
-    one, other = describe.proportion(x, n, confidence), describe.proportion(other_x, other_n, confidence)
-    difference = one.estimate - other.estimate
-    down = math.hypot(one.estimate - one.wilson_low, other.wilson_high - other.estimate)
-    up = math.hypot(one.wilson_high - one.estimate, other.estimate - other.wilson_low)
-    return difference - down, difference + up
+    settings = {"method": "newcomb", "compare": "diff", "alpha": 1 - confidence}
+    low, high = confint_proportions_2indep(x, n, other_x, other_n, **settings)
+    return float(low), float(high)
 
 
 def welch_interval(
@@ -43,14 +37,17 @@ def welch_interval(
     ----------
     Welch BL. Biometrika 1947;34:28-35.
     """
-    one, other = sd**2 / n, other_sd**2 / other_n
-    if one + other == 0:
+    if sd == other_sd == 0:
         return math.nan, math.nan, math.nan
-    error = math.sqrt(one + other)
-    freedom = (one + other) ** 2 / (one**2 / (n - 1) + other**2 / (other_n - 1))
-    half = error * stats.t.ppf(0.5 + confidence / 2, freedom)
-    difference = mean - other_mean
-    return difference - half, difference + half, float(2 * stats.t.sf(abs(difference) / error, freedom))
+    groups = CompareMeans(_of_moments(mean, sd, n), _of_moments(other_mean, other_sd, other_n))
+    low, high = groups.tconfint_diff(1 - confidence, usevar="unequal")
+    return float(low), float(high), float(groups.ttest_ind(usevar="unequal")[1])
+
+
+def _of_moments(mean: float, sd: float, n: int) -> DescrStatsW:
+    """Return two weighted values that have these moments, since statsmodels takes data."""
+    apart = sd * math.sqrt((n - 1) / n)
+    return DescrStatsW([mean - apart, mean + apart], [n / 2, n / 2])
 
 
 def bootstrap_interval(
@@ -58,8 +55,8 @@ def bootstrap_interval(
 ) -> tuple[float, float, str]:
     """Return a bootstrap interval of a median (percentile) or a mean (BCa), and its method.
 
-    A resample is how often each different value is drawn, so that the order of patients does not matter. The median
-    has no BCa interval: its jackknife, which gives the acceleration, is not consistent.
+    The median has no BCa interval: its jackknife, which gives the acceleration, is not consistent. Of more
+    than `MANY` values a mean has Student's interval, a median that of a sign test.
 
     Returns
     -------
@@ -68,40 +65,22 @@ def bootstrap_interval(
 
     References
     ----------
-    Efron B. J Am Stat Assoc 1987;82:171-185. Efron B. The jackknife, the bootstrap and other resampling plans. SIAM
-    1982, section 3.4.
+    Efron B. J Am Stat Assoc 1987;82:171-185. Efron B. The jackknife, the bootstrap and other resampling
+    plans. SIAM 1982, section 3.4. Conover WJ. Practical nonparametric statistics. Wiley 1999, section 3.2
+    (order statistics).
     """
-    different, counts = np.unique(np.asarray(values, dtype=float), return_counts=True)
-    n = int(counts.sum())
-    if n < LEAST_FOR_INTERVAL or len(different) == 1:
-        why = "all values are equal" if n >= LEAST_FOR_INTERVAL else f"fewer than {LEAST_FOR_INTERVAL} patients"
-        return math.nan, math.nan, f"no interval, as {why}"
-    rng = np.random.default_rng(seed)
-    size = max(1, _ELEMENTS // len(different))
-    sizes = [min(size, resamples - start) for start in range(0, resamples, size)]
-    found = np.concatenate([_centres(different, rng.multinomial(n, counts / n, rows), centre) for rows in sizes])
-    ends = np.array([0.5 - confidence / 2, 0.5 + confidence / 2])
-    if centre == "mean":
-        ends = _corrected(ends, found, different, counts)
-    low, high = np.quantile(found, ends)
-    name = "BCa" if centre == "mean" else "percentile"
-    return float(low), float(high), f"{name} bootstrap interval, {resamples} resamples"
-
-
-def _corrected(ends: np.ndarray, found: np.ndarray, different: np.ndarray, counts: np.ndarray) -> np.ndarray:
-    """Correct quantiles of resampled means for bias and acceleration; resamples equal to the mean count half."""
-    mean = np.average(different, weights=counts)
-    apart, near = different - mean, 1e-12 * np.ptp(different)
-    bias = ndtri(((found < mean - near).mean() + (found <= mean + near).mean()) / 2)
-    acceleration = (counts * apart**3).sum() / (6 * (counts * apart**2).sum() ** 1.5)
-    z = bias + ndtri(ends)
-    return ndtr(bias + z / (1 - acceleration * z))
-
-
-def _centres(different: np.ndarray, drawn: np.ndarray, centre: str) -> np.ndarray:
-    n = drawn[0].sum()
-    if centre == "mean":
-        return drawn @ different / n
-    below = np.cumsum(drawn, axis=1)
-    middle = [different[(below > place).argmax(axis=1)] for place in ((n - 1) // 2, n // 2)]
-    return (middle[0] + middle[1]) / 2
+    values = np.sort(np.asarray(values, dtype=float))  # so that the order of patients does not matter
+    n = len(values)
+    if n < LEAST_FOR_INTERVAL:
+        return math.nan, math.nan, f"no interval, as fewer than {LEAST_FOR_INTERVAL} patients"
+    if values[0] == values[-1]:
+        return math.nan, math.nan, "no interval, as all values are equal"
+    if n > MANY and centre == "mean":
+        return *map(float, DescrStatsW(values).tconfint_mean(1 - confidence)), "Student's t interval"
+    if n > MANY:
+        rank = int(stats.binom.ppf(0.5 - confidence / 2, n, 0.5))
+        return float(values[rank - 1]), float(values[n - rank]), "interval of order statistics"
+    name, statistic = ("BCa", np.mean) if centre == "mean" else ("percentile", np.median)
+    settings = {"n_resamples": resamples, "batch": max(1, _ELEMENTS // n), "rng": np.random.default_rng(seed)}
+    found = stats.bootstrap((values,), statistic, method=name, confidence_level=confidence, **settings)
+    return *map(float, found.confidence_interval), f"{name} bootstrap interval, {resamples} resamples"

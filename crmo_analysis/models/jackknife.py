@@ -1,6 +1,7 @@
 """The correlation without each patient in turn, for any number of patients.
 
-Without patient i every midrank moves by the sign of its distance from that of i, so that no ranks are taken again.
+Without patient i every midrank moves by the sign of its distance from that of i, so that no ranks are taken
+again.
 """
 
 import numpy as np

@@ -68,8 +68,9 @@ def permutation_test(
     """Test whether two variables are unrelated, by how often a rearrangement has a correlation as far from 0.
 
     All rearrangements are counted, ties included, where that is feasible: the patients of each value of one
-    variable take their share of the other's values in turn, and arrangements that leave the same values over are
-    counted together (a network, as Mehta and Patel's). Otherwise random permutations give (b + 1) / (m + 1).
+    variable take their share of the other's values in turn, and arrangements that leave the same values over
+    are counted together (a network, as Mehta and Patel's). Otherwise random permutations give (b + 1) / (m +
+    1).
 
     Parameters
     ----------
@@ -195,16 +196,17 @@ def adjust(p: Sequence[float], method: str = "holm") -> np.ndarray:
     ----------
     Holm S. Scand J Stat 1979;6:65-70. Benjamini Y, Hochberg Y. J R Stat Soc B 1995;57:289-300.
     """
-    p = np.array(p, dtype=float)
-    known = np.flatnonzero(~np.isnan(p))
-    order, count = known[np.argsort(p[known])], len(known)
-    if method == "holm":
-        p[order] = np.maximum.accumulate((count - np.arange(count)) * p[order])
-    elif method == "benjamini_hochberg":
-        p[order] = np.minimum.accumulate((count / np.arange(1, count + 1) * p[order])[::-1])[::-1]
-    else:
+    # Here, not at the top: a P value is written in words where none is adjusted.
+    from statsmodels.stats.multitest import multipletests
+
+    methods = {"holm": "holm", "benjamini_hochberg": "fdr_bh"}
+    if method not in methods:
         raise ValueError(f"method is {method!r}, expected 'holm' or 'benjamini_hochberg'")
-    return np.minimum(p, 1)
+    p = np.array(p, dtype=float)
+    known = ~np.isnan(p)  # statsmodels would count the others
+    if known.any():
+        p[known] = multipletests(p[known], method=methods[method])[1]
+    return p
 
 
 def maximum_statistic(
@@ -214,8 +216,8 @@ def maximum_statistic(
 
     The outcome is permuted for all exposures at once, so that their relations to each other stay as they are:
     exposures that say nearly the same cost little. The test steps down, from the largest correlation to the
-    smallest. Patients who lack any of the values are excluded, so that there is one set of patients. With more than
-    `MANY` of them the correlations under permutation are drawn from their normal limit.
+    smallest. Patients who lack any of the values are excluded, so that there is one set of patients. With
+    more than `MANY` of them the correlations under permutation are drawn from their normal limit.
 
     Parameters
     ----------
@@ -238,8 +240,9 @@ def maximum_statistic(
 
     References
     ----------
-    Westfall PH, Young SS. Resampling-based multiple testing. Wiley 1993, algorithm 4.1, with correlations in the
-    place of P values. Hájek J, Šidák Z, Sen PK. Theory of rank tests. Academic Press 1999, section 6.1 (the limit).
+    Westfall PH, Young SS. Resampling-based multiple testing. Wiley 1993, algorithm 4.1, with correlations in
+    the place of P values. Hájek J, Šidák Z, Sen PK. Theory of rank tests. Academic Press 1999, section 6.1
+    (the limit).
     """
     columns = [as_numbers(outcome, "the outcome"), *(as_numbers(exposures[name], name) for name in exposures)]
     table = np.column_stack(columns)

@@ -1,8 +1,9 @@
 """What a study of so many patients can say about lesion counts and severity, by simulation under a stated model.
 
-Two normal variables of a given latent correlation are cut: one into a lesion count (one more than a negative binomial
-number, since everybody has the disease), the other into an ordinal severity. Or cohorts are drawn from tables.
-Spearman's correlation is tested by t; proportional odds and negative binomial regression by their score statistics.
+Two normal variables of a given latent correlation are cut: one into a lesion count (one more than a negative
+binomial number, since everybody has the disease), the other into an ordinal severity. Or cohorts are drawn
+from tables. Spearman's correlation is tested by t; proportional odds and negative binomial regression by
+their score statistics.
 """
 
 import math
@@ -28,7 +29,8 @@ LEAST, MOST = 10, 5_000  # patients among whom a number is looked for
 class Design:
     """Distributions of the lesion count and of severity, as shares of patients at its levels.
 
-    The negative binomial part of the count has variance m + lesions_dispersion * m², where m is lesions_mean - 1.
+    The negative binomial part of the count has variance m + lesions_dispersion * m², where m is lesions_mean
+    - 1.
     """
 
     lesions_mean: float = 6.0
@@ -78,25 +80,26 @@ def simulated_correlations(
     Parameters
     ----------
     truth : float, or sequence of arrays of shape (m, 2)
-        The correlation of the latent normal variables; or tables of lesion count and severity, of which each cohort
-        draws one and its patients, with replacement.
+        The correlation of the latent normal variables; or tables of lesion count and severity, of which each
+        cohort draws one and its patients, with replacement.
     n, cohorts, design, seed
         Patients a cohort, at least 4; how many cohorts; their distributions, where truth is a correlation.
     test : str
-        One of `TESTS`: "spearman" correlates midranks; "ordinal" lesion counts and midranks of severity, which times
-        the root of n is the score statistic of proportional odds; "negative_binomial" lesion counts and severity
-        scores, made smaller where counts spread less than a Poisson variable: times the root of n, the score
-        statistic of the count's regression with a dispersion by moments.
+        One of `TESTS`: "spearman" correlates midranks; "ordinal" lesion counts and midranks of severity,
+        which times the root of n is the score statistic of proportional odds; "negative_binomial" lesion
+        counts and severity scores, made smaller where counts spread less than a Poisson variable: times the
+        root of n, the score statistic of the count's regression with a dispersion by moments.
 
     Raises
     ------
     ValueError
-        If a number is out of its range, severity shares do not add up to 1, or a table is no table of numbers.
+        If a number is out of its range, severity shares do not add up to 1, or a table is no table of
+        numbers.
 
     References
     ----------
-    Whitehead J. Stat Med 1993;12:2257-2271, section 2 (score of proportional odds). Dean C, Lawless JF. J Am Stat
-    Assoc 1989;84:467-472 (dispersion).
+    Whitehead J. Stat Med 1993;12:2257-2271, section 2 (score of proportional odds). Dean C, Lawless JF. J Am
+    Stat Assoc 1989;84:467-472 (dispersion).
     """
     if test not in TESTS or n < 4 or cohorts < 1:
         raise ValueError(
@@ -262,8 +265,8 @@ def model_precision(
     Parameters
     ----------
     model : str
-        "ordinal": odds ratio of a higher severity per SD of the lesion count; "negative_binomial": ratio of lesion
-        counts per SD of severity.
+        "ordinal": odds ratio of a higher severity per SD of the lesion count; "negative_binomial": ratio of
+        lesion counts per SD of severity.
     truth, sizes, cohorts, design, seed
         As for `power`, with one truth; each cohort is fitted by `regression.regress`.
 
@@ -306,9 +309,10 @@ def power_and_precision(
     Returns
     -------
     DataFrame
-        One row a pair: `correlation`, `n`, `rho` (the population's), `power` (two-sided P below alpha), `width` and
-        `coverage` of the 95 % interval by `spearman_interval`, `exaggeration` (mean |observed| of significant
-        cohorts over |rho|) and `wrong_sign` (share of significant cohorts), each with its Monte Carlo `_error`.
+        One row a pair: `correlation`, `n`, `rho` (the population's), `power` (two-sided P below alpha),
+        `width` and `coverage` of the 95 % interval by `spearman_interval`, `exaggeration` (mean |observed| of
+        significant cohorts over |rho|) and `wrong_sign` (share of significant cohorts), each with its Monte
+        Carlo `_error`.
 
     References
     ----------
@@ -375,7 +379,8 @@ def evidence_of_significance(
 ) -> Evidence:
     """Weigh latent correlations by how often they are significant in the published direction, taken as positive.
 
-    Latent correlations from -0.95 to 0.95 are as likely beforehand; nothing is known but that P was below alpha.
+    Latent correlations from -0.95 to 0.95 are as likely beforehand; nothing is known but that P was below
+    alpha.
     """
     latent = np.linspace(-0.95, 0.95, 39)
     truths = np.array([population_spearman(each, design) for each in latent])
@@ -395,8 +400,8 @@ def evidence_of_significance(
 def conditional_estimate(rho: float, n: int, alpha: float) -> float:
     """Shrink a significant Spearman correlation, which would not have been published had P been above alpha.
 
-    Fisher's z is normal with variance 1.06 / (n - 3) and cut off between the critical values; this is the maximum of
-    that likelihood.
+    Fisher's z is normal with variance 1.06 / (n - 3) and cut off between the critical values; this is the
+    maximum of that likelihood.
 
     Raises
     ------

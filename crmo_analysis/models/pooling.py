@@ -1,8 +1,8 @@
 """Pooling of proportions, and of correlations, over a handful of small series.
 
-The spread between series is taken to be normal on the logit scale (on Fisher's z for correlations), but for the two
-beta-binomial methods. An estimate on the logit scale, brought back, is the share in a typical series: the median
-over series, not their mean, which is what a beta-binomial method estimates.
+The spread between series is taken to be normal on the logit scale (on Fisher's z for correlations), but for
+the two beta-binomial methods. An estimate on the logit scale, brought back, is the share in a typical series:
+the median over series, not their mean, which is what a beta-binomial method estimates.
 """
 
 import math
@@ -143,19 +143,21 @@ def pool_proportions(
     events, totals : sequence of int
         Patients counted, and all patients, of each series; their order does not matter.
     method : str
-        "glmm": binomial counts with a normal spread of logits, maximum likelihood (adaptive quadrature; standard
-        error from the Hessian of both parameters), as metafor's rma.glmm(measure="PLO"). "reml", "paule_mandel",
-        "dersimonian_laird", "ml": logits weighted by inverse variance; 0.5 is added to both cells of a series,
-        but only where one of them is 0. "beta_binomial": maximum likelihood. "beta_binomial_grid": its posterior
-        under `prior`. "exact": Clopper and Pearson's interval of a single series.
+        "glmm": binomial counts with a normal spread of logits, maximum likelihood (adaptive quadrature;
+        standard error from the Hessian of both parameters), as metafor's rma.glmm(measure="PLO"). "reml",
+        "paule_mandel", "dersimonian_laird", "ml": logits weighted by inverse variance; 0.5 is added to both
+        cells of a series, but only where one of them is 0. "beta_binomial": maximum likelihood.
+        "beta_binomial_grid": its posterior under `prior`. "exact": Clopper and Pearson's interval of a single
+        series.
     confidence : float
         Coverage of all intervals.
     interval : str
-        "z" (normal), "t" (with k - 1 degrees of freedom) or, for inverse variance, "hartung_knapp" (the same, and
-        the standard error adjusted by a factor which is never taken below 1). The grid and "exact" use none.
+        "z" (normal), "t" (with k - 1 degrees of freedom) or, for inverse variance, "hartung_knapp" (the same,
+        and the standard error adjusted by a factor which is never taken below 1). The grid and "exact" use
+        none.
     prediction : str
-        One of `PREDICTIONS`, for methods on the logit scale. "beta_binomial" gives no prediction interval, the grid
-        that of its posterior.
+        One of `PREDICTIONS`, for methods on the logit scale. "beta_binomial" gives no prediction interval,
+        the grid that of its posterior.
     prior : tuple of four floats
         Beta distributions of the mean share and of the correlation within series, for "beta_binomial_grid".
 
@@ -168,9 +170,10 @@ def pool_proportions(
 
     References
     ----------
-    Stijnen T, Hamza TH, Ozdemir P. Stat Med 2010;29:3046-3067. Knapp G, Hartung J. Stat Med 2003;22:2693-2710.
-    Röver C, Knapp G, Friede T. BMC Med Res Methodol 2015;15:99 (the factor of at least 1). Viechtbauer W. Stat Med
-    2007;26:37-52 (Q-profile). Higgins JPT, Thompson SG, Spiegelhalter DJ. J R Stat Soc A 2009;172:137-159.
+    Stijnen T, Hamza TH, Ozdemir P. Stat Med 2010;29:3046-3067. Knapp G, Hartung J. Stat Med
+    2003;22:2693-2710. Röver C, Knapp G, Friede T. BMC Med Res Methodol 2015;15:99 (the factor of at least 1).
+    Viechtbauer W. Stat Med 2007;26:37-52 (Q-profile). Higgins JPT, Thompson SG, Spiegelhalter DJ. J R Stat
+    Soc A 2009;172:137-159.
     """
     x, n = _counts(events, totals)
     _check(method, METHODS, confidence, interval, prediction, len(x), "exact")
@@ -277,8 +280,8 @@ def pooled_range(
     Parameters
     ----------
     events_sets : sequence
-        For each series its count; or a tuple of the lowest and the highest; or a list, set or range of all that
-        are possible.
+        For each series its count; or a tuple of the lowest and the highest; or a list, set or range of all
+        that are possible.
     totals, method, **options
         As for `pool_proportions`.
 
@@ -313,7 +316,8 @@ def prior_sensitivity(
     Returns
     -------
     DataFrame
-        `prior` in words, `estimate`, `ci_low`, `ci_high`, `tau2`, `pi_low`, `pi_high`, in the order of the priors.
+        `prior` in words, `estimate`, `ci_low`, `ci_high`, `tau2`, `pi_low`, `pi_high`, in the order of the
+        priors.
     """
     columns, rows = ["estimate", "ci_low", "ci_high", "tau2", "pi_low", "pi_high"], []
     for prior in priors:

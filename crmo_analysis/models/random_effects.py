@@ -75,8 +75,9 @@ def inverse_variance(y: np.ndarray, v: np.ndarray, method: str, confidence: floa
 
     References
     ----------
-    DerSimonian R, Laird N. Control Clin Trials 1986;7:177-188. Paule RC, Mandel J. J Res Natl Bur Stand 1982;87:377-
-    385. Viechtbauer W. J Educ Behav Stat 2005;30:261-293 (ML and REML); Stat Med 2007;26:37-52 (Q-profile).
+    DerSimonian R, Laird N. Control Clin Trials 1986;7:177-188. Paule RC, Mandel J. J Res Natl Bur Stand
+    1982;87:377- 385. Viechtbauer W. J Educ Behav Stat 2005;30:261-293 (ML and REML); Stat Med 2007;26:37-52
+    (Q-profile).
     """
     df, q, notes = len(y) - 1, _q(0.0, y, v), ()
     match method:
@@ -189,8 +190,9 @@ def _climb(terms: Callable, start: tuple[float, float], limits: tuple[float, flo
 def marginal(mean: float, sd: float, x: np.ndarray, n: np.ndarray) -> tuple[float, np.ndarray, np.ndarray]:
     """Return the log likelihood of a binomial-normal model, without constants, its gradient and its Hessian.
 
-    The logit of a series is mean + sd * z; z is integrated out around its likeliest value. By Louis (1982) the
-    Hessian is the mean of the complete data's Hessian plus the variance of their gradient, given the counts.
+    The logit of a series is mean + sd * z; z is integrated out around its likeliest value. By Louis (1982)
+    the Hessian is the mean of the complete data's Hessian plus the variance of their gradient, given the
+    counts.
 
     References
     ----------
@@ -237,7 +239,8 @@ def _profile_ends(x: np.ndarray, n: np.ndarray, mean: float, sd: float, cut: flo
 def beta_binomial(x: np.ndarray, n: np.ndarray) -> Fit:
     """Fit binomial counts whose shares have a beta distribution, by maximum likelihood.
 
-    The centre is the logit of the mean share, tau² the variance of the logit of a beta variable; its interval is nan.
+    The centre is the logit of the mean share, tau² the variance of the logit of a beta variable; its interval
+    is nan.
 
     References
     ----------
@@ -267,8 +270,8 @@ def _beta_binomial_terms(
 ) -> tuple[float, np.ndarray, np.ndarray]:
     """Return the log likelihood of a beta-binomial model, without constants, its gradient and its Hessian.
 
-    root² is 1 / (a + b), which has no singularity where the spread vanishes: with it, the likelihood is a product
-    of mean + j root², 1 - mean + j root² and 1 + j root², each as often as a count goes beyond j.
+    root² is 1 / (a + b), which has no singularity where the spread vanishes: with it, the likelihood is a
+    product of mean + j root², 1 - mean + j root² and 1 + j root², each as often as a count goes beyond j.
     """
     mean, spread = expit(centre), root**2
     value, slope, curvature = 0.0, np.zeros(2), np.zeros((2, 2))

@@ -1,24 +1,35 @@
 """Regressions of an outcome on one exposure: linear, for counts, for ordered scores, for yes or no.
 
-The interval of a likelihood model holds exactly the values that its likelihood-ratio test does not reject.
-Predictors are standardised inside, and results given in the unit asked for.
+Each is a results object of statsmodels, in the units asked for, from which estimates are read. The interval
+of a likelihood model holds exactly the values that its likelihood-ratio test does not reject; with more than
+`MANY` patients, those within so many standard errors. Peaks are searched with standardised predictors.
 """
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 
 import numpy as np
+import pandas as pd
 from scipy.stats import chi2
-from scipy.stats import t as student
 
 from crmo_analysis.files import NotEstimableError
-from crmo_analysis.models.likelihood import LIKELIHOODS, Peak, Rows, different, peak, profile, proportional, separated
-from crmo_analysis.models.permutation import as_numbers
+from crmo_analysis.models.likelihood import (
+    LIKELIHOODS,
+    Peak,
+    candidates,
+    different,
+    fitted,
+    peak,
+    profile,
+    proportional,
+)
+from crmo_analysis.models.permutation import MANY, as_numbers
 
 MODELS = ("linear", *LIKELIHOODS)
-EFFECTS = dict(zip(MODELS, ("difference", "rate ratio", "rate ratio", "odds ratio", "odds ratio"), strict=True))
+_RATIOS = ("rate ratio", "rate ratio", "odds ratio", "odds ratio")
+EFFECTS = {"linear": "difference"} | dict(zip(LIKELIHOODS, _RATIOS, strict=True))
 LEAST_LEFT = 3  # patients beyond the number of coefficients
 LARGEST_COUNT = 10_000
 LOOSE = 1_000  # from the lower to the upper end of an interval of ratios
@@ -34,17 +45,24 @@ class Regression:
         One of `MODELS`, and what `estimate` is: "odds ratio per SD".
     n, excluded : int
         Patients with all values, and those without.
-    estimate, ci_low, ci_high, p : float
-        Ratios are on their own scale, not as logarithms. An end that the likelihood leaves open is 0 or infinite.
+    confidence : float
+        Coverage of the interval.
+    results : statsmodels results
+        The fitted model, with `summary()`; predictors in their own units, the exposure, last of them, in that
+        of `effect`. Of a negative binomial model with no dispersion beyond Poisson's, the Poisson model's.
+    profile : tuple of float, or None
+        Ends of the profile likelihood interval on the scale of the linear predictor; None where it is Wald's.
+        An end is nan where it is not determined, or was not asked for.
+    p_ratio : float or None
+        P of the likelihood-ratio test; None where it is Wald's.
     method : str
         How the interval and P value were made, and what was noticed on the way.
-    cut_points : tuple of float
-        Of the ordinal model: logits of a score at or below each but the highest, all predictors being 0.
     dispersion : float or None
-        Pearson's, of a Poisson model (1 where it holds); of a negative binomial model alpha, the variance being
-        mean + alpha mean².
+        Pearson's, of a Poisson model (1 where it holds); of a negative binomial model alpha, the variance
+        being mean + alpha mean².
     p_proportional : float or None
-        Of the likelihood-ratio test of the ordinal model against an odds ratio that changes with the cut point.
+        Of the likelihood-ratio test of the ordinal model against an odds ratio that changes with the cut
+        point.
     events : int or None
         Patients with the outcome, of the model "firth".
     """
@@ -53,25 +71,52 @@ class Regression:
     effect: str
     n: int
     excluded: int
-    estimate: float
-    ci_low: float
-    ci_high: float
-    p: float
+    confidence: float
+    results: object = field(repr=False, compare=False)
+    profile: tuple[float, float] | None
+    p_ratio: float | None
     method: str
-    cut_points: tuple[float, ...] = ()
     dispersion: float | None = None
     p_proportional: float | None = None
     events: int | None = None
 
+    @property
+    def _place(self) -> int:
+        return self.results.model.exog.shape[1] - 1
 
-@dataclass(frozen=True)
-class _Fit:
-    """An estimate on the scale of the linear predictor, with what else there is to say."""
+    def _shown(self, value: float) -> float:
+        with np.errstate(over="ignore"):
+            return float(value if self.model == "linear" else np.exp(value))
 
-    ends: tuple[float, float, float]
-    p: float
-    words: str
-    extra: dict = field(default_factory=dict)
+    def _ends(self) -> tuple[float, float]:
+        if self.profile is None:
+            return tuple(map(self._shown, np.asarray(self.results.conf_int(1 - self.confidence))[self._place]))
+        return tuple(map(self._shown, self.profile))
+
+    @property
+    def estimate(self) -> float:
+        """Difference, or ratio on its own scale, not as a logarithm."""
+        return self._shown(np.asarray(self.results.params)[self._place])
+
+    @property
+    def ci_low(self) -> float:
+        """Lower end of the interval."""
+        return self._ends()[0]
+
+    @property
+    def ci_high(self) -> float:
+        """Upper end of the interval."""
+        return self._ends()[1]
+
+    @property
+    def p(self) -> float:
+        """Two-sided P value of no relation."""
+        return float(np.asarray(self.results.pvalues)[self._place]) if self.p_ratio is None else self.p_ratio
+
+    @property
+    def cut_points(self) -> tuple[float, ...]:
+        """Of the ordinal model: logits of a score at or below each but the highest, predictors being 0."""
+        return tuple(np.asarray(self.results.params)[self._place + 1 :].tolist() if self.model == "ordinal" else ())
 
 
 def regress(
@@ -90,9 +135,9 @@ def regress(
     Parameters
     ----------
     model : str
-        "linear": least squares, HC3 standard error, t quantiles. "poisson" and "negative_binomial" (NB2): counts.
-        "ordinal": proportional odds. "firth": penalised logistic regression of yes or no. All but the first have
-        likelihood-ratio P values and profile intervals, penalised for "firth".
+        "linear": least squares, HC3 standard error, t quantiles. "poisson" and "negative_binomial" (NB2):
+        counts. "ordinal": proportional odds. "firth": penalised logistic regression of yes or no. All but the
+        first have likelihood-ratio P values and profile intervals, penalised for "firth".
     outcome, exposure : sequence of numbers
         One value a patient; rows with a missing value are excluded and counted.
     adjustment : sequence of sequences
@@ -120,35 +165,44 @@ def regress(
     """
     if model not in MODELS:
         raise ValueError(f"model is {model!r}, expected one of {', '.join(MODELS)}")
-    columns = [*(as_numbers(column, "an adjustment") for column in adjustment), as_numbers(exposure, "the exposure")]
-    columns.append(as_numbers(outcome, "the outcome"))
-    if len({len(column) for column in columns}) > 1:
+    known, excluded = _complete([*adjustment, exposure, outcome])
+    predictors, scores = known.iloc[:, :-1], known.iloc[:, -1].to_numpy()
+    design = standardised(predictors.to_numpy())
+    y = known.iloc[:, -1].copy()
+    y[:] = outcome_for(model, scores, cut)
+    unit, words = _unit(predictors.iloc[:, -1].to_numpy(), per)
+    own = predictors.div([1.0] * (predictors.shape[1] - 1) + [unit])
+    own.insert(0, "const", 1.0, allow_duplicates=True)
+    if model == "linear":
+        found = _linear(y, own, design)
+    else:
+        whole = model == "ordinal" and (y % 1 == 0).all()
+        found = _likely(model, y.astype(int) if whole else y, own, confidence, interval)
+    fit = Regression(model, EFFECTS[model] + words, len(known), excluded, confidence, **found)
+    if not math.isfinite(fit.estimate):
+        raise NotEstimableError(f"the {fit.effect} is too large for a number; the exposure may be too small")
+    return replace(fit, method=fit.method + _remarks(fit, scores, interval))
+
+
+def _complete(columns: Sequence[Sequence]) -> tuple[pd.DataFrame, int]:
+    """Return adjustment, exposure and outcome of the patients who have all values, and how many have not."""
+    kinds = [*(["an adjustment"] * (len(columns) - 2)), "the exposure", "the outcome"]
+    table = [as_numbers(column, kind) for column, kind in zip(columns, kinds, strict=True)]
+    if len({len(column) for column in table}) > 1:
         raise ValueError("outcome, exposure and adjustment differ in length, expected one value of each a patient")
-    table = np.column_stack(columns)
-    known = table[~np.isnan(table).any(axis=1)]
-    predictors, x = known[:, :-1], known[:, -2]
-    design = standardised(predictors)
-    y = outcome_for(model, known[:, -1], cut)
-    yes_no = bool(np.isin(x, (0, 1)).all())
-    unit = 1.0 if yes_no or per == "unit" else x.std(ddof=1) if per == "sd" else float(per)
-    each = {"sd": f" per SD ({unit:.3g})", "unit": " per unit"}
-    words = ", yes against no" if yes_no else each.get(per, f" per {unit:g}")
-    fit = _linear(y, design, confidence) if model == "linear" else _likely(model, y, design, confidence, interval)
-    said, extra = fit.words, dict(fit.extra)
-    with np.errstate(over="ignore"):
-        ends = np.array(fit.ends) * unit / x.std(ddof=1)
-        ends = ends if model == "linear" else np.exp(ends)
-    if model != "linear" and ends[2] > LOOSE * ends[1]:
-        said += f"; the interval spans more than {LOOSE} times, so the data hardly determine the estimate"
-    if not np.isfinite(ends[0]):
-        raise NotEstimableError(f"the {EFFECTS[model]}{words} is too large for a number; the exposure may be too small")
-    if model == "ordinal":
-        shift = predictors.mean(axis=0) / predictors.std(axis=0, ddof=1) @ extra.pop("slopes")
-        extra["cut_points"] = tuple((extra["cut_points"] + shift).tolist())
-        empty = np.ptp(known[:, -1]) + 1 - len(np.unique(known[:, -1]))
-        said += f"; scores between that no patient has, left out: {empty:.0f}" if empty >= 1 else ""
-    sizes = len(known), len(table) - len(known)
-    return Regression(model, EFFECTS[model] + words, *sizes, *map(float, ends), float(fit.p), said, **extra)
+    names = [*(f"adjustment {k}" for k in range(1, len(columns) - 1)), "exposure", "outcome"]
+    names = [str(getattr(c, "name", None) or name) for c, name in zip(columns, names, strict=True)]
+    frame = pd.DataFrame(np.column_stack(table), columns=names, index=pd.Series(columns[-1]).index)
+    known = frame.dropna()
+    return known, len(frame) - len(known)
+
+
+def _unit(x: np.ndarray, per: str | float) -> tuple[float, str]:
+    """Return what an exposure's difference is counted in, and how that is said."""
+    if np.isin(x, (0, 1)).all():
+        return 1.0, ", yes against no"
+    unit = 1.0 if per == "unit" else x.std(ddof=1) if per == "sd" else float(per)
+    return unit, {"sd": f" per SD ({unit:.3g})", "unit": " per unit"}.get(per, f" per {unit:g}")
 
 
 def standardised(predictors: np.ndarray) -> np.ndarray:
@@ -169,14 +223,15 @@ def standardised(predictors: np.ndarray) -> np.ndarray:
         raise NotEstimableError(f"all {n} values of the exposure are {predictors[0, -1]:g}")
     if constant.any():
         raise NotEstimableError(f"all {n} values of an adjustment are {predictors[0, constant.argmax()]:g}")
-    design = np.column_stack([np.ones(n), (predictors - predictors.mean(axis=0)) / predictors.std(axis=0, ddof=1)])
+    centred = predictors - predictors.mean(axis=0)
+    design = np.column_stack([np.ones(n), centred / predictors.std(axis=0, ddof=1)])
     if np.linalg.matrix_rank(design, tol=1e-8 * math.sqrt(n)) < count + 1:
         raise NotEstimableError("exposure and adjustment determine each other")
     return design
 
 
 def outcome_for(model: str, y: np.ndarray, cut: float | None = None) -> np.ndarray:
-    """Return an outcome as the model takes it: scores as positions 0, 1, …, severity from the cut up as 1.
+    """Return an outcome as the model takes it: severity from the cut up as 1.
 
     Raises
     ------
@@ -189,10 +244,8 @@ def outcome_for(model: str, y: np.ndarray, cut: float | None = None) -> np.ndarr
         wrong = y[(y < 0) | (y != np.floor(y)) | (y > LARGEST_COUNT)]
         if len(wrong):
             raise NotEstimableError(f"an outcome is no count of 0 to {LARGEST_COUNT}")
-    if model == "ordinal":
-        y = np.unique(y, return_inverse=True)[1].astype(float)
-        if y.max() < 2:
-            raise NotEstimableError("the outcome has two values, expected three or more (use 'firth' for two)")
+    if model == "ordinal" and len(np.unique(y)) < 3:
+        raise NotEstimableError("the outcome has two values, expected three or more (use 'firth' for two)")
     if model == "firth" and not np.isin(y, (0, 1)).all():
         if cut is None:
             raise NotEstimableError("the outcome is not 0 and 1, and no cut says what counts as yes")
@@ -204,61 +257,77 @@ def outcome_for(model: str, y: np.ndarray, cut: float | None = None) -> np.ndarr
     return y
 
 
-def _linear(y: np.ndarray, design: np.ndarray, confidence: float) -> _Fit:
-    n, count = design.shape
-    q, r = np.linalg.qr(design)
-    inverse = np.linalg.inv(r) @ q.T
-    leverage = (q * q).sum(axis=1)
-    if leverage.max() > 1 - 1e-9:
-        raise NotEstimableError("one patient alone determines a coefficient (leverage 1), so HC3 is not defined")
-    slope, residual = inverse[-1] @ y, y - q @ (q.T @ y)
-    if np.abs(residual).max() <= 1e-10 * np.abs(y).max():
+def _linear(y: pd.Series, own: pd.DataFrame, design: np.ndarray) -> dict:
+    from statsmodels.regression.linear_model import OLS
+
+    if (np.linalg.qr(design)[0] ** 2).sum(axis=1).max() > 1 - 1e-9:
+        reason = "one patient alone determines a coefficient (leverage 1), so HC3 is not defined"
+        raise NotEstimableError(reason)
+    results = OLS(y, own).fit(method="qr", cov_type="HC3", use_t=True)
+    if np.abs(results.resid).max() <= 1e-10 * np.abs(y).max():
         raise NotEstimableError("the line fits every patient exactly, so there is no standard error")
-    error = math.sqrt(((inverse[-1] * residual / (1 - leverage)) ** 2).sum())
-    half = student.isf(0.5 - confidence / 2, n - count) * error
-    p = 2 * student.sf(abs(slope) / error, n - count)
-    return _Fit((slope, slope - half, slope + half), p, f"least squares, HC3 standard error, t with {n - count} df")
+    method = f"least squares, HC3 standard error, t with {results.df_resid:.0f} df"
+    return {"results": results, "profile": None, "p_ratio": None, "method": method}
 
 
-def _likely(model: str, y: np.ndarray, design: np.ndarray, confidence: float, interval: bool) -> _Fit:
-    rows = different(y, design)
-    if (infinite := separated(model, rows)) and model != "firth":
+def _likely(kind: str, y: pd.Series, own: pd.DataFrame, confidence: float, interval: bool) -> dict:
+    n, rows, times = len(y), slice(None), 1.0
+    if n > MANY:
+        rows, times = different(y, own)
+    models = candidates(kind, y.iloc[rows], own.iloc[rows], times)
+    if (infinite := models[0].separated()) and kind != "firth":
         raise NotEstimableError("perfect separation, the estimate would be infinite")
-    top = peak(model, rows)
-    null = peak(model, rows, 0.0, top)
-    p = chi2.sf(max(2 * (top.height - null.height), 0), 1)
-    low, high = profile(partial(peak, model, rows), top, confidence) if interval else (math.nan, math.nan)
-    words, extra = _notes(model, rows, top)
-    words += "; separation, the estimate without a penalty would be infinite" if infinite else ""
-    return _Fit((top.parameters[-1], low, high), p, words, extra)
+    top = peak(models)
+    found = {"results": fitted(top), "profile": None, "p_ratio": None}
+    if kind in ("poisson", "negative_binomial"):
+        constant = candidates(kind, y.iloc[rows], own.iloc[rows, :1], times)
+        found["results"].set_null_options(llnull=peak(constant).height)
+    how = f"Wald interval and P, as there are more than {MANY:,} patients"
+    if n <= MANY or infinite:
+        how = f"profile {'penalised ' if kind == 'firth' else ''}likelihood"
+        null = peak(models, 0.0)
+        found["p_ratio"] = float(chi2.sf(max(2 * (top.height - null.height), 0), 1))
+        ends = profile(partial(peak, models), top, confidence) if interval else (math.nan, math.nan)
+        found["profile"] = ends
+    said, extra = _notes(kind, top, how)
+    said += "; separation, the estimate without a penalty would be infinite" if infinite else ""
+    return found | {"method": said} | extra
 
 
-def _notes(model: str, rows: Rows, top: Peak) -> tuple[str, dict]:
+def _notes(kind: str, top: Peak, how: str) -> tuple[str, dict]:
     """Say what kind of fit it was, and return its further numbers."""
-    n, count = rows.patients, rows.design.shape[1]
-    if model == "poisson":
-        mean = np.exp(rows.design @ top.parameters)
-        dispersion = float(rows.times @ ((rows.y - mean) ** 2 / mean) / (n - count))
-        words = f"Poisson regression, profile likelihood; Pearson dispersion {dispersion:.2f}"
+    y, times = top.model.endog, np.broadcast_to(top.model.times, len(top.model.endog))
+    n, params = times.sum(), top.params
+    if kind == "poisson":
+        mean = top.model.predict(params)
+        dispersion = float(times @ ((y - mean) ** 2 / mean) / (n - len(params)))
+        words = f"Poisson regression, {how}; Pearson dispersion {dispersion:.2f}"
         words += ", so that interval and P are too sure" if dispersion > 1.5 else ""
         return words, {"dispersion": dispersion}
-    if model == "negative_binomial":
-        at_boundary = len(top.parameters) == count
-        alpha = 0.0 if at_boundary else math.exp(top.parameters[0])
+    if kind == "negative_binomial":
+        at_boundary = len(params) == top.place + 1
+        alpha = 0.0 if at_boundary else float(params[-1])
         words = "at its boundary of 0, where it is the Poisson model" if at_boundary else f"{alpha:.3g}"
-        return f"negative binomial regression, profile likelihood; dispersion {words}", {"dispersion": alpha}
-    if model == "firth":
-        return "Firth's penalised logistic regression, profile penalised likelihood", {
-            "events": int(rows.times @ rows.y)
-        }
-    cuts = int(rows.y.max())
-    p = proportional(rows, top)
-    words = f"proportional odds, profile likelihood; {cuts + 1} categories; proportionality "
+        return f"negative binomial regression, {how}; dispersion {words}", {"dispersion": alpha}
+    if kind == "firth":
+        return f"Firth's penalised logistic regression, {how}", {"events": int(times @ y)}
+    scores, p = top.model.k_levels, proportional(top)
+    words = f"proportional odds, {how}; {scores} categories; proportionality "
     words += "could not be checked" if p is None else p_text(p)
     # Measured with true models: 5 % of checks reject at 18 patients a score, 10 % at 5 and 20 % at 2.
-    words += " (a rough check, as few patients share a score)" if n < 15 * (cuts + 1) else ""
-    slopes = top.parameters[cuts:]
-    return words, {"cut_points": top.parameters[:cuts], "slopes": slopes, "p_proportional": p}
+    words += " (a rough check, as few patients share a score)" if n < 15 * scores else ""
+    return words, {"p_proportional": p}
+
+
+def _remarks(fit: Regression, outcome: np.ndarray, interval: bool) -> str:
+    """Say what else a reader must know of a fit."""
+    ends, said = {"lower": fit.ci_low, "upper": fit.ci_high}, ""
+    if fit.model != "linear" and ends["upper"] > LOOSE * ends["lower"]:
+        said += f"; the interval spans more than {LOOSE} times, so the data hardly determine the estimate"
+    for name in (name for name in ends if interval and math.isnan(ends[name])):
+        said += f"; the {name} end of the interval is not determined"
+    empty = np.ptp(outcome) + 1 - len(np.unique(outcome)) if fit.model == "ordinal" else 0
+    return said + (f"; scores between that no patient has, left out: {empty:.0f}" if empty >= 1 else "")
 
 
 def p_text(p: float) -> str:

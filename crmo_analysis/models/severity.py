@@ -6,7 +6,7 @@ Nothing here says that one thing causes another.
 import difflib
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from itertools import product
 
 import numpy as np
@@ -16,7 +16,7 @@ from crmo_analysis.files import NotEstimableError
 from crmo_analysis.models.association import correlate, leave_one_out
 from crmo_analysis.models.likelihood import score_spreads, score_statistics, without_exposure
 from crmo_analysis.models.permutation import MANY, STATISTICS, adjust, as_numbers
-from crmo_analysis.models.regression import outcome_for, p_text, regress, standardised
+from crmo_analysis.models.regression import Regression, outcome_for, p_text, regress, standardised
 
 COLUMNS = [
     "model", "exposure", "outcome", "adjusted_for", "n", "estimate", "ci_low", "ci_high", "p", "p_holm", "method",
@@ -32,13 +32,15 @@ class SpecificationCurve:
     Attributes
     ----------
     table : DataFrame
-        One row a specification, from the lowest score statistic to the highest: the columns of `analyse` but those
-        over several exposures, then `left_out` (who was excluded by choice) and `z` (the score statistic).
+        One row a specification, from the lowest score statistic to the highest: the columns of `analyse` but
+        those over several exposures, then `left_out` (who was excluded by choice) and `z` (the score
+        statistic).
     specifications, estimable, excluded, permutations : int
-        How many there are; how many could be estimated; patients without exposure or adjustment; permutations.
+        How many there are; how many could be estimated; patients without exposure or adjustment;
+        permutations.
     median_z, mean_z, share_significant : float
-        Of the estimable: z has one scale where estimates have several; the share is that of |z| > 1.96 in the more
-        frequent direction.
+        Of the estimable: z has one scale where estimates have several; the share is that of |z| > 1.96 in the
+        more frequent direction.
     p_median, p_mean, p_share : float
         How often permuted exposures gave as much.
     """
@@ -59,8 +61,8 @@ class SpecificationCurve:
 def models_for(outcome: Sequence, cut: float | None = None) -> tuple[str, ...]:
     """Return the correlations and models that suit an outcome.
 
-    Yes or no has the penalised logistic model only; whole numbers the ordinal one as well, and from 0 up those for
-    counts; the logistic one is added where a cut says what counts as yes.
+    Yes or no has the penalised logistic model only; whole numbers the ordinal one as well, and from 0 up
+    those for counts; the logistic one is added where a cut says what counts as yes.
     """
     y = as_numbers(outcome, "the outcome")
     y = y[~np.isnan(y)]
@@ -90,7 +92,8 @@ def analyse(
     Parameters
     ----------
     table : DataFrame
-        One row a patient. Numbers, yes or no, and ordered categories; an adjustment may have plain categories.
+        One row a patient. Numbers, yes or no, and ordered categories; an adjustment may have plain
+        categories.
     outcome : str
         The column of the outcome.
     exposures, adjustment : sequence of str
@@ -105,8 +108,9 @@ def analyse(
     Returns
     -------
     DataFrame
-        One row for each exposure, model and adjustment, with `COLUMNS`. `p_holm` is Holm's over the exposures of
-        one model and adjustment, and `p_benjamini_hochberg` that method's. What cannot be estimated has a `method` that begins with "not estimable".
+        One row for each exposure, model and adjustment, with `COLUMNS`. `p_holm` is Holm's over the exposures
+        of one model and adjustment, and `p_benjamini_hochberg` that method's. What cannot be estimated has a
+        `method` that begins with "not estimable".
 
     Raises
     ------
@@ -177,7 +181,48 @@ def _row(table, model, outcome, exposure, adjusted, *, cut, per, confidence, res
         return (
             row | dict.fromkeys(("estimate", "ci_low", "ci_high", "p"), math.nan) | {"method": f"not estimable: {why}"}
         )
-    return row | {name: value for name, value in asdict(fit).items() if name in (*COLUMNS, "effect")}
+    return row | {name: getattr(fit, name) for name in COLUMNS if hasattr(fit, name)}
+
+
+def fitted(
+    table: pd.DataFrame,
+    model: str,
+    outcome: str,
+    exposure: str,
+    adjustment: Sequence[str] = (),
+    cut: float | None = None,
+) -> Regression:
+    """Fit one model, with the names of its variables, for its results object to be opened.
+
+    Parameters
+    ----------
+    table, outcome, exposure, adjustment, cut
+        As for `analyse`.
+    model : str
+        Of `regression.MODELS`.
+
+    Returns
+    -------
+    Regression
+        Its `results` are statsmodels', with `summary()`.
+
+    Raises
+    ------
+    ValueError
+        If a column is not there, or there is no such model.
+    NotEstimableError
+        If the data do not determine the model.
+    """
+    _check(table, [outcome, exposure, *adjustment])
+    names = [outcome, exposure]
+    y, x = (pd.Series(as_numbers(table[name], name), table.index, name=name) for name in names)
+    others = [
+        pd.Series(column, table.index, name=name if len(columns) == 1 else f"{name}, {place}")
+        for name in adjustment
+        for columns in [_numeric(table, [name])]
+        for place, column in enumerate(columns, start=2)
+    ]
+    return regress(model, y, x, others, cut=cut)
 
 
 def specification_curve(
@@ -197,10 +242,10 @@ def specification_curve(
     """Relate an exposure to severity in every defensible way, and test all ways together.
 
     All specifications use the patients with the exposure and every adjustment, so that they differ by choice
-    alone. The joint test permutes what is left of the exposure after a linear regression on all adjustments, so
-    that its relation to them stays; with none it permutes the exposure. Each specification is then summed up by
-    its score statistic, whose model without the exposure is the same for all permutations. With more than `MANY`
-    patients the statistics under permutation are drawn from their normal limit.
+    alone. The joint test permutes what is left of the exposure after a linear regression on all adjustments,
+    so that its relation to them stays; with none it permutes the exposure. Each specification is then summed
+    up by its score statistic, whose model without the exposure is the same for all permutations. With more
+    than `MANY` patients the statistics under permutation are drawn from their normal limit.
 
     Parameters
     ----------
@@ -228,8 +273,8 @@ def specification_curve(
 
     References
     ----------
-    Simonsohn U, Simmons JP, Nelson LD. Nat Hum Behav 2020;4:1208-1214. Potter DM. Stat Med 2005;24:693-708, and
-    Werft W, Benner A. R J 2010;2(1):39-43, for permuting residuals of the exposure.
+    Simonsohn U, Simmons JP, Nelson LD. Nat Hum Behav 2020;4:1208-1214. Potter DM. Stat Med 2005;24:693-708,
+    and Werft W, Benner A. R J 2010;2(1):39-43, for permuting residuals of the exposure.
     """
     cuts, left_out = dict(cuts or {}), dict(left_out or {"nobody": np.zeros(len(table), bool)})
     union = list(dict.fromkeys(name for names in adjustments for name in names))
@@ -394,7 +439,11 @@ def sentence(row: Mapping, labels: Mapping[str, str] | None = None) -> str:
         unit = row["effect"].partition(" per ")[2]
         against = f"for each {unit} more of {exposure}" if unit else f"with {exposure} against without it"
         said = f"{against}, {_PHRASES[row['model']].format(outcome=outcome, estimate=estimate)}{adjusted}"
-    interval = "" if math.isnan(row["ci_low"]) else f"{100 * row['confidence']:g} % interval {low} to {high}; "
+    interval = (
+        ""
+        if math.isnan(row["ci_low"]) and math.isnan(row["ci_high"])
+        else f"{100 * row['confidence']:g} % interval {low} to {high}; "
+    )
     holm = row.get("p_holm", math.nan)
     holm = "" if math.isnan(holm) or holm == row["p"] else f", by Holm {p_text(holm)}"
     return f"{who}, {said} ({interval}{p_text(row['p'])}{holm}; {row['method']})."
@@ -402,7 +451,9 @@ def sentence(row: Mapping, labels: Mapping[str, str] | None = None) -> str:
 
 def number_text(value: float) -> str:
     """Write an estimate with two decimals, two digits where it is small, and no decimals where it is large."""
-    if not math.isfinite(value):
+    if math.isnan(value):
+        return "not determined"
+    if math.isinf(value):
         return "infinity" if value > 0 else "minus infinity"
     if abs(value) >= 100:
         return f"{value:.0f}" if abs(value) < 1e6 else f"{value:.1e}"
