@@ -47,7 +47,7 @@ def test_what_is_shown_comes_from_the_results_object(cohort, monkeypatch):
     def shifted(*arguments, **options):
         found = regress(*arguments, **options)
         if found.model == "linear":
-            found.results.params.iloc[-1] = 12.5
+            found.results._results.params[-1] = 12.5
         return found
 
     regress = severity.regress
