@@ -183,7 +183,8 @@ def linear_fit(
     Returns
     -------
     DataFrame
-        `x, fit, low, high`; empty where fewer than four patients or one value of x leave nothing to fit.
+        `x, fit, low, high`; empty where fewer than four patients or one value of x leave nothing to fit; without
+        an interval where one patient alone has another x than all others.
 
     References
     ----------
@@ -193,16 +194,16 @@ def linear_fit(
     x, y = x[known].to_numpy(dtype=float), y[known].to_numpy(dtype=float)
     if len(x) < 4 or np.ptp(x) == 0:
         return pd.DataFrame(columns=["x", "fit", "low", "high"])
-    design = np.column_stack([np.ones_like(x), x])
-    inverse = np.linalg.inv(design.T @ design)
-    slope = inverse @ design.T @ y
-    leverage = np.einsum("ij,jk,ik->i", design, inverse, design)
-    weights = ((y - design @ slope) / (1 - np.minimum(leverage, 1 - 1e-12))) ** 2
-    covariance = inverse @ (design.T * weights) @ design @ inverse
-    at = np.column_stack([np.ones(points), np.linspace(*np.quantile(x, [0.5 - share / 2, 0.5 + share / 2]), points)])
-    half = stdtrit(len(x) - 2, 0.5 + confidence / 2) * np.sqrt(np.einsum("ij,jk,ik->i", at, covariance, at))
-    fit = at @ slope
-    return pd.DataFrame({"x": at[:, 1], "fit": fit, "low": fit - half, "high": fit + half})
+    from statsmodels.regression.linear_model import OLS
+
+    fitted = OLS(y, np.column_stack([np.ones_like(x), x])).fit(cov_type="HC3", use_t=True)
+    at = np.linspace(*np.quantile(x, [0.5 - share / 2, 0.5 + share / 2]), points)
+    band = fitted.get_prediction(np.column_stack([np.ones(points), at])).summary_frame(1 - confidence)
+    band = band[["mean", "mean_ci_lower", "mean_ci_upper"]].set_axis(["fit", "low", "high"], axis=1)
+    band.insert(0, "x", at)
+    if fitted.get_influence().hat_matrix_diag.max() > 1 - 1e-9:
+        band[["low", "high"]] = np.nan
+    return band
 
 
 def smallest_pearson(p: float, n: int) -> float:
