@@ -148,7 +148,7 @@ def scatter(
     xlabel, ylabel : str
         What to call the scales, other than as their columns.
     line : DataFrame, optional
-        A fit with its interval, from `describe.linear_fit`.
+        A fit with its interval, from `severity.linear_fit`.
     """
     axes = blank(90, title, subtitle, left=0.1)[1] if ax is None else given(ax)
     if line is not None and len(line):

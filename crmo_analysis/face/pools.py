@@ -165,7 +165,7 @@ class Pooled(Result):
             caption="{agreement}",
             subtitle="{drug}: {outcome}, {time_frame}; line: {name}",
             alt="Forest of {methods} methods on the same {count} series.",
-            source=self._chosen.source,
+            source=self._derived,
             draw=partial(plot.forest, rows, xlabel="share of patients, %", null=null),
             terms={**self.terms, "agreement": agreement, "methods": len(rows)},
         )

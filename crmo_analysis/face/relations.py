@@ -225,7 +225,7 @@ class Relation(Result):
         """Draw patients, or, where single ones stay hidden, the line alone."""
         outcome, exposure = self._asked.outcome, self._asked.exposures[0]
         used = self._used()
-        line = describe.linear_fit(used[exposure], used[outcome], share=self._middle).round(6)
+        line = severity.linear_fit(used[exposure], used[outcome], share=self._middle).round(6)
         points = used.iloc[:0] if self.cohort.hides else used
         codebook = read_codebook()
         xlabel, ylabel = (frames.axis_label(codebook[name]) for name in (exposure, outcome))
