@@ -4,10 +4,10 @@ Run it from the project's folder, with nothing else going on::
 
     python benchmarks/correlation.py --repeats 7
 
-Every method draws as many resamples of the same simulated patients. The first of scipy's calls the usual function
-for each resample; the second is the fastest form that we know of, with the statistic computed for a batch of
-resamples at once (for Kendall there is no such function in scipy, so pairs are compared in numpy). The order changes
-with every repeat. Ratios are taken within a repeat, and medians are shown.
+Every method draws as many resamples of the same simulated patients. The first of scipy's calls the usual
+function for each resample; the second is the fastest form that we know of, with the statistic computed for a
+batch of resamples at once (for Kendall there is no such function in scipy, so pairs are compared in numpy).
+The order changes with every repeat. Ratios are taken within a repeat, and medians are shown.
 """
 
 import argparse
@@ -62,7 +62,14 @@ def scipy_looped(name, x, y, resamples):
 
 
 def scipy_batched(name, x, y, resamples):
-    settings = {"paired": True, "vectorized": True, "n_resamples": resamples, "method": "BCa", "rng": 1, "batch": 500}
+    settings = {
+        "paired": True,
+        "vectorized": True,
+        "n_resamples": resamples,
+        "method": "BCa",
+        "rng": 1,
+        "batch": 500,
+    }
     return tuple(stats.bootstrap((x, y), BATCHED[name], **settings).confidence_interval)
 
 
@@ -103,7 +110,9 @@ def main():
             ratio = statistics.median(b / a for a, b in zip(seconds["crmo_analysis"], values, strict=True))
             span = f"{1000 * min(values):.1f} to {1000 * max(values):.1f}"
             interval = "{:.3f} to {:.3f}".format(*intervals[method])
-            table.add_row(name, method, f"{1000 * statistics.median(values):.1f}", span, f"{ratio:.1f}", interval)
+            table.add_row(
+                name, method, f"{1000 * statistics.median(values):.1f}", span, f"{ratio:.1f}", interval
+            )
     Console(width=140).print(table)
     versions = f"numpy {np.__version__}, scipy {scipy.__version__}"
     print(f"Python {platform.python_version()}, {versions}, {platform.system()} {platform.machine()}")

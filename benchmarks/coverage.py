@@ -4,10 +4,10 @@ Run it from the project's folder; it takes some minutes::
 
     python benchmarks/coverage.py --simulations 1000
 
-Lesion counts are negative binomial with mean 6, so that they are skewed and tied; severity is a score of 0 to 10 tied
-to them by a Gaussian copula, or follows the regression's own model. What a correlation or a slope is in the whole
-population is summed up from the joint distribution. Each share stands beside its Monte Carlo error; a share of 95 %
-from 1,000 simulations has one of 0.7 points.
+Lesion counts are negative binomial with mean 6, so that they are skewed and tied; severity is a score of 0 to
+10 tied to them by a Gaussian copula, or follows the regression's own model. What a correlation or a slope is
+in the whole population is summed up from the joint distribution. Each share stands beside its Monte Carlo
+error; a share of 95 % from 1,000 simulations has one of 0.7 points.
 """
 
 import argparse
@@ -73,7 +73,9 @@ def outcome(rng, model, x, slope):
     eta = slope * (x - LESIONS.mean()) / SD
     match model:
         case "linear":
-            return np.digitize(slope * (x - LESIONS.mean()) / SD + rng.normal(size=len(x)), CUTS).astype(float)
+            return np.digitize(slope * (x - LESIONS.mean()) / SD + rng.normal(size=len(x)), CUTS).astype(
+                float
+            )
         case "poisson":
             return rng.poisson(np.exp(1.2 + eta)).astype(float)
         case "negative_binomial":
@@ -131,7 +133,9 @@ def one_family(task):
     exposures = pd.DataFrame({f"x{k}": np.round(2 * common + 2 * rng.normal(size=n)) for k in range(6)})
     score = np.digitize(rng.normal(size=n), CUTS).astype(float)
     family = maximum_statistic(exposures, score, permutations=PERMUTATIONS, seed=seed)
-    confounded = pd.DataFrame({"age": age, "lesions": np.round(np.exp(1.5 + 0.4 * age + 0.6 * rng.normal(size=n)))})
+    confounded = pd.DataFrame(
+        {"age": age, "lesions": np.round(np.exp(1.5 + 0.4 * age + 0.6 * rng.normal(size=n)))}
+    )
     confounded["severity"] = np.digitize(0.5 * age + rng.normal(size=n), CUTS).astype(float)
     confounded["pain"] = np.digitize(0.5 * age + rng.normal(size=n), CUTS).astype(float)
     few = {"permutations": PERMUTATIONS, "seed": seed, "adjustments": [(), ("age",)]}
@@ -171,7 +175,10 @@ def rows_of(pool, n, simulations):
     found = list(pool.map(one_correlation, tasks, chunksize=10))
     truth, none = population(LATENT), population(0.0)
     for name in STATISTICS:
-        yield f"coverage, {name}, BCa, true {truth[name]:.2f}", share(inside(found, (name, LATENT), truth[name]))
+        yield (
+            f"coverage, {name}, BCa, true {truth[name]:.2f}",
+            share(inside(found, (name, LATENT), truth[name])),
+        )
         yield f"coverage, {name}, BCa, true 0", share(inside(found, (name, 0.0), none[name]))
         yield f"size, {name}, permutation", share(rejected(found, (name, 0.0)))
     found = list(pool.map(one_regression, tasks, chunksize=10))

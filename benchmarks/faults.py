@@ -2,14 +2,15 @@
 
     python benchmarks/faults.py [--kills 50] [--seed 1]
 
-In a copy of this checkout, in a folder with spaces and umlauts: `crmo reproduce --fresh` of some studies is stopped by
-SIGINT, SIGTERM or SIGKILL at random moments; then two reruns at once, a full disk, a read-only folder, a clock that
-jumps, a locale with decimal commas, and notebooks that die, hang, show 100 MB or leave processes behind. After each:
-every output is as it was or as it will be, byte for byte, or absent, never half; no process that the rerun started and
-no file of it in the folder for temporary files is left; the next rerun gives the outputs of an undisturbed one.
+In a copy of this checkout, in a folder with spaces and umlauts: `crmo reproduce --fresh` of some studies is
+stopped by SIGINT, SIGTERM or SIGKILL at random moments; then two reruns at once, a full disk, a read-only
+folder, a clock that jumps, a locale with decimal commas, and notebooks that die, hang, show 100 MB or leave
+processes behind. After each: every output is as it was or as it will be, byte for byte, or absent, never
+half; no process that the rerun started and no file of it in the folder for temporary files is left; the next
+rerun gives the outputs of an undisturbed one.
 
-A full disk and a read-only folder need `unshare` (Linux), the clock a C compiler, the locale de_DE.UTF-8; what is not
-there is said and left out.
+A full disk and a read-only folder need `unshare` (Linux), the clock a C compiler, the locale de_DE.UTF-8;
+what is not there is said and left out.
 """
 
 import argparse
@@ -32,7 +33,8 @@ MARK = "CRMO_FAULT_TRIAL"
 LEFT = ("figures", "results/notebooks", "results/tables", "data/cohorts")
 BAD = {
     "dies": "import os, signal\nos.kill(os.getpid(), signal.SIGKILL)",
-    "hangs": "import time\nwhile True:\n    try:\n        time.sleep(60)\n    except KeyboardInterrupt:\n        pass",
+    "hangs": "import time\nwhile True:\n    try:\n        time.sleep(60)\n    except KeyboardInterrupt:\n    "
+    "    pass",
     "shows 100 MB": "for _ in range(100):\n    print('x' * 999_999)",
     "leaves processes": "import subprocess\nfor apart in (False, True):\n"
     "    subprocess.Popen(['sleep', '600'], start_new_session=apart)",
@@ -86,7 +88,9 @@ class Copy:
         """Hash all that a rerun leaves."""
         root = root or self.root
         files = sorted(path for folder in LEFT for path in (root / folder).rglob("*") if path.is_file())
-        files = [path for path in files if ".failed." not in path.name]  # says what went wrong, and is no output
+        files = [
+            path for path in files if ".failed." not in path.name
+        ]  # says what went wrong, and is no output
         return {str(path.relative_to(root)): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
 
     def start(self, trial: str, *options: str, shell: str = "", **variables: str) -> subprocess.Popen:
@@ -99,7 +103,10 @@ class Copy:
         return subprocess.Popen(command, cwd=self.root, env=environment, start_new_session=True, **pipes)
 
     def finish(self, process: subprocess.Popen, trial: str) -> tuple[int, str, list[str]]:
-        """Wait for a rerun and for what it started; return its exit code, its words and what is left after 5 s."""
+        """Wait for a rerun and for what it started.
+
+        Return its exit code, its words and what is left after 5 s.
+        """
         said = process.communicate(timeout=600)[0]
         for _ in range(50):
             if not self.left(trial):
@@ -128,7 +135,9 @@ class Copy:
         half = [name for name, value in found.items() if self.good.get(name) != value]
         stale = [path.name for path in (root or self.root).rglob(".*.[0-9]*-*")] if not left else []
         absent = len(self.good) - len(found)
-        is_wrong = bool(half or left or (expected is not None and code != expected) or (expected == 0 and absent))
+        is_wrong = bool(
+            half or left or (expected is not None and code != expected) or (expected == 0 and absent)
+        )
         self.wrong += is_wrong
         temporary = f", {len(stale)} files half-written beside their place" if stale else ""
         print(
@@ -183,7 +192,9 @@ def mounted(copy: Copy, what: str, mount: str) -> None:
     if subprocess.run(["unshare", "-rm", "true"], check=False, capture_output=True).returncode:
         print(f"{what}: not tried, this machine has no unshare")
         return
-    code, said, left = copy.finish(copy.start("mount", "reproduce", *STUDIES, "--fresh", shell=shell), "mount")
+    code, said, left = copy.finish(
+        copy.start("mount", "reproduce", *STUDIES, "--fresh", shell=shell), "mount"
+    )
     copy.judge(what, code, left, root=kept, expected=1)
     print("    " + next((line.strip() for line in said.splitlines() if "cause" in line), said.strip()[-400:]))
     copy.rerun(what)
@@ -227,7 +238,9 @@ def _rerun_while_it_jumps(copy: Copy, setting: Path, faked: dict[str, str]) -> N
 
 
 def commas(copy: Copy) -> None:
-    known = subprocess.run(["locale", "-a"], capture_output=True, text=True, check=False).stdout.lower().split()
+    known = (
+        subprocess.run(["locale", "-a"], capture_output=True, text=True, check=False).stdout.lower().split()
+    )
     if "de_de.utf8" not in known:
         print("a locale with decimal commas: not tried, this machine has no de_DE.UTF-8")
         return
@@ -256,7 +269,9 @@ def bad_notebooks(copy: Copy) -> None:
 
 def main() -> None:
     """Do all trials in a temporary copy."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--kills", type=int, default=50)
     parser.add_argument("--seed", type=int, default=1)
     given = parser.parse_args()

@@ -2,9 +2,9 @@
 
     python benchmarks/fuzz.py [--inputs 1000000] [--seed 1] [--only NAME]
 
-Inputs are seeds that were cut, joined, doubled and sprinkled with what has hurt other programs. An input that reaches
-a line of the package that none before has reached becomes a seed itself. A crash is any error but the declared ones;
-a hang is more than a second. Both are kept in `results/fuzz/`, to be tried alone.
+Inputs are seeds that were cut, joined, doubled and sprinkled with what has hurt other programs. An input that
+reaches a line of the package that none before has reached becomes a seed itself. A crash is any error but the
+declared ones; a hang is more than a second. Both are kept in `results/fuzz/`, to be tried alone.
 """
 
 import argparse
@@ -38,7 +38,8 @@ NASTY = [
     b"\x00", b"\xff\xfe", b"\xef\xbb\xbf", b"\r", b"\n\n", b'"', b"'", b",", b";", b"\t", b"(", b")", b"((((((((", b"~~~~",
     b"&", b"|", b"==", b">=", b"<", b"1e308", b"-1", b"nan", b"inf", b"0x10", b"9" * 40, b"1,5", b"1.5.5", b"%", b"P<",
     "٣".encode(), "½".encode(), "\u202e".encode(), "é".encode(), b"{", b"}", b"[", b"]", b"&a", b"*a", b"<<: *a",
-    b"!!python/object/apply:os.system [x]", b"__import__('os')", b"=cmd|' /C calc'!A0", b"../../x", b"http://x/y",
+    b"!!python/object/apply:os.system "
+    b"[x]", b"__import__('os')", b"=cmd|' /C calc'!A0", b"../../x", b"http://x/y",
     b"yes", b"no", b"NA", b"2010-02-30", b"31/12/2010", b": ", b"- ", b"# ", b"everyone", b"count", b"\\N{DIGIT ONE}",
 ]  # fmt: skip
 
@@ -72,7 +73,10 @@ def of_file(folder: Path, name: str, read: Callable[[Path], object]) -> Callable
 
 
 def of_study(folder: Path, name: str) -> Callable[[bytes], object]:
-    """Return a reader of a study whose one file is replaced; the cache of studies would hide all but the first."""
+    """Return a reader of a study whose one file is replaced.
+
+    The cache of studies would hide all but the first.
+    """
     study = folder / "simm_2008"
     study.mkdir(exist_ok=True)
 
@@ -104,7 +108,9 @@ def of_release(folder: Path) -> Callable[[bytes], object]:
     for name in ("earlier", "later"):
         (folder / name).mkdir()
     (folder / "earlier" / "t.csv").write_bytes(RELEASE)
-    return of_file(folder / "later", "t.csv", lambda path: disclosure.releases(folder / "earlier", folder / "later", 5))
+    return of_file(
+        folder / "later", "t.csv", lambda path: disclosure.releases(folder / "earlier", folder / "later", 5)
+    )
 
 
 def made(write: Callable[[pd.DataFrame, io.BytesIO], None]) -> bytes:
@@ -123,17 +129,25 @@ def targets(folder: Path) -> dict[str, Target]:
     mapping = b"columns: {ID: patient, L: n_lesions}\nvalues: {L: {9: NA}}\nunits: {crp: 0.1}\nignore: [x]\n"
     grid = b"outcome: [pain_gone, pain_decreased]\nstricter: [true, false]\nconfidence: 0.9\n"
     simm = [(files.PUBLISHED / "simm_2008" / name).read_bytes() for name in ("claims.csv", "study.yaml")]
-    cells = [{"cell_type": "code", "metadata": {"tags": ["parameters"]}, "source": "a = 1  # x\nb = [True]  # y"}]
+    cells = [
+        {"cell_type": "code", "metadata": {"tags": ["parameters"]}, "source": "a = 1  # x\nb = [True]  # y"}
+    ]
     small = json.dumps({"cells": cells, "metadata": {}, "nbformat": 4, "nbformat_minor": 5}).encode()
     outline = (files.ROOT / "manuscript.yml").read_text(encoding="utf-8")
     response = (files.PUBLISHED / "bisphosphonate_response.csv").read_bytes()
     cohort = (InputError,)
     return {
-        "expression": Target(of_text(lambda text: expressions.parse(text, CODEBOOK)), (InputError,), texts, 0.4),
+        "expression": Target(
+            of_text(lambda text: expressions.parse(text, CODEBOOK)), (InputError,), texts, 0.4
+        ),
         "question": Target(
             of_text(lambda text: parse_question(text, CODEBOOK)),
             (InputError,),
-            [b"count(femur & tibia)", b"difference(percent(femur), percent(tibia))", b"median(age_onset among male)"],
+            [
+                b"count(femur & tibia)",
+                b"difference(percent(femur), percent(tibia))",
+                b"median(age_onset among male)",
+            ],
             0.2,
         ),
         "printed": Target(
@@ -147,9 +161,13 @@ def targets(folder: Path) -> dict[str, Target]:
             of_file(folder, "m.yaml", lambda p: read_mapping(p, CODEBOOK, LESIONS)), cohort, [mapping], 0.02
         ),
         "responses": Target(of_file(folder, "r.csv", responses.read_responses), cohort, [response], 0.005),
-        "grid": Target(of_file(folder, "g.yaml", lambda p: sweep.read_grid(p, NOTEBOOK)), InputError, [grid], 0.01),
+        "grid": Target(
+            of_file(folder, "g.yaml", lambda p: sweep.read_grid(p, NOTEBOOK)), InputError, [grid], 0.01
+        ),
         "notebook": Target(of_file(folder, "n.ipynb", read_parameters), (InputError,), [small], 0.005),
-        "lesions": Target(of_lesions(folder), cohort, [b"patient,bone\n1,femur_left\n1,T7\n2,pelvis\n"], 0.01),
+        "lesions": Target(
+            of_lesions(folder), cohort, [b"patient,bone\n1,femur_left\n1,T7\n2,pelvis\n"], 0.01
+        ),
         "excel": Target(
             of_file(folder, "c.xlsx", read_cohort),
             cohort,
@@ -163,7 +181,10 @@ def targets(folder: Path) -> dict[str, Target]:
             0.01,
         ),
         "outline": Target(
-            of_outline(folder), (InputError,), [outline.encode(), outline.partition("tables:")[0].encode()], 0.002
+            of_outline(folder),
+            (InputError,),
+            [outline.encode(), outline.partition("tables:")[0].encode()],
+            0.002,
         ),
         "release": Target(of_release(folder), (InputError,), [RELEASE], 0.005),
         "claims": Target(of_study(folder, "claims.csv"), InputError, [simm[0]], 0.005),
@@ -251,7 +272,9 @@ def try_one(name: str, target: Target, data: bytes, look: bool, kept: Path) -> N
 
 def main() -> None:
     """Try the inputs; print a line a reader."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--inputs", type=int, default=1_000_000)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--only", help="one reader")

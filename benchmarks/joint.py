@@ -2,9 +2,9 @@
 
     python benchmarks/joint.py [--repeats 3]
 
-A table of patients is drawn at random, numbers are printed of it as a study would (counts, percentages of groups,
-medians, means and ranges), and patients are reconstructed from these numbers alone. Times are medians of repeats in
-seconds; memory is the largest that the process has held. The five studies follow.
+A table of patients is drawn at random, numbers are printed of it as a study would (counts, percentages of
+groups, medians, means and ranges), and patients are reconstructed from these numbers alone. Times are medians
+of repeats in seconds; memory is the largest that the process has held. The five studies follow.
 """
 
 import argparse
@@ -20,13 +20,18 @@ from crmo_analysis.study import Claim, Study, Variable, expressions, read_study,
 
 
 def drawn_study(n: int, width: int, seed: int = 0) -> tuple[Study, dict[str, Variable]]:
-    """Print numbers of a random table of n patients: two thirds of its variables are yes or no, one third numbers."""
+    """Print numbers of a random table of n patients.
+
+    Two thirds of its variables are yes or no, one third numbers.
+    """
     rng = np.random.default_rng(seed)
     booleans = [f"sign_{i}" for i in range(2 * width // 3)]
     numbers = [f"number_{i}" for i in range(width - len(booleans))]
     codebook = {name: Variable(name, name, "boolean") for name in booleans}
     codebook |= {
-        name: Variable(name, name, "decimal", step=Fraction(1, 10), minimum=Fraction(0), maximum=Fraction(100))
+        name: Variable(
+            name, name, "decimal", step=Fraction(1, 10), minimum=Fraction(0), maximum=Fraction(100)
+        )
         for name in numbers
     }
     table = {name: rng.random(n) < rng.uniform(0.1, 0.9) for name in booleans}
@@ -83,17 +88,24 @@ def timed(work, repeats: int) -> tuple[float, object]:
 
 def main() -> None:
     """Print the table of times."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--repeats", type=int, default=3)
     repeats = parser.parse_args().repeats
-    print(f"{'patients':>8} {'variables':>9} {'claims':>6} {'which can stand':>15} {'patients made':>13} {'memory':>9}")
+    print(
+        f"{'patients':>8} {'variables':>9} {'claims':>6} {'which can stand':>15} {'patients made':>13} "
+        f"{'memory':>9}"
+    )
     for n, width in ((15, 30), (50, 30), (200, 30), (1000, 10), (1000, 30), (1000, 60)):
         study, codebook = drawn_study(n, width)
         first, fitted = timed(lambda s=study, c=codebook: fit(s, c), repeats)
         second, _ = timed(lambda f=fitted: reconstruct(f), repeats)
         assert not fitted.given_up
         memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-        print(f"{n:>8} {width:>9} {len(study.claims):>6} {first:>13.2f} s {second:>11.2f} s {memory:>6.0f} MB")
+        print(
+            f"{n:>8} {width:>9} {len(study.claims):>6} {first:>13.2f} s {second:>11.2f} s {memory:>6.0f} MB"
+        )
     print(f"\n{'study':<14} {'claims':>6} {'which can stand':>15} {'patients made':>13} {'conflicts':>11}")
     for name in ("simm_2008", "hospach_2010", "bicetre", "sag_2019"):
         study = read_study(name)

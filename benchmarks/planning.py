@@ -16,7 +16,9 @@ from crmo_analysis.models import planning
 
 def main() -> None:
     """Print both times and their ratio."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--cohorts", type=int, default=10_000)
     parser.add_argument("--patients", type=int, default=54)
     given = parser.parse_args()
@@ -31,7 +33,8 @@ def main() -> None:
     peer = [spearmanr(lesions, severity).statistic for lesions, severity in zip(*pairs, strict=True)]
     loop, ours = time.perf_counter() - start, sorted(times)[1]
     print(
-        f"{given.cohorts} cohorts of {given.patients}: {ours:.2f} s; scipy in a loop {loop:.2f} s, {loop / ours:.0f} times"
+        f"{given.cohorts} cohorts of {given.patients}: {ours:.2f} s; scipy in a loop {loop:.2f} s, "
+        f"{loop / ours:.0f} times"
     )
     print(f"largest difference of a correlation: {np.abs(found - np.array(peer)).max():.1e}")
 

@@ -2,10 +2,11 @@
 
     python benchmarks/pooling_coverage.py [--repeats 200] [--share 0.8] [--seed 1]
 
-The logits of the series' shares are drawn from a normal distribution, the patients of each series are 4 to 15, and the
-counts are binomial. An interval covers if it holds the share of the typical series (methods on the logit scale) or the
-mean over series (beta-binomial methods); a prediction interval if it holds the share of one more series. Methods see
-the same draws. Errors are Monte Carlo standard errors; runs without an estimate are counted as refused, and left out.
+The logits of the series' shares are drawn from a normal distribution, the patients of each series are 4 to
+15, and the counts are binomial. An interval covers if it holds the share of the typical series (methods on
+the logit scale) or the mean over series (beta-binomial methods); a prediction interval if it holds the share
+of one more series. Methods see the same draws. Errors are Monte Carlo standard errors; runs without an
+estimate are counted as refused, and left out.
 """
 
 import argparse
@@ -45,7 +46,10 @@ def mean_share(centre, spread):
 
 
 def simulate(k, centre, spread, repeats, rng):
-    """Return, for each method, a row a run: covered, width, covered by prediction, its width; nan where refused."""
+    """Return, for each method, a row a run: covered, width, covered by prediction, its width.
+
+    Nan where refused.
+    """
     rows = {name: np.full((repeats, 4), np.nan) for name in METHODS}
     typical, mean = expit(centre), mean_share(centre, spread)
     for repeat in range(repeats):
@@ -60,7 +64,10 @@ def simulate(k, centre, spread, repeats, rng):
             truth = mean if name.startswith(("beta", "grid")) else typical
             rows[name][repeat, :2] = found.ci_low <= truth <= found.ci_high, found.ci_high - found.ci_low
             if not math.isnan(found.pi_low):
-                rows[name][repeat, 2:] = found.pi_low <= shares[k] <= found.pi_high, found.pi_high - found.pi_low
+                rows[name][repeat, 2:] = (
+                    found.pi_low <= shares[k] <= found.pi_high,
+                    found.pi_high - found.pi_low,
+                )
     return rows
 
 
@@ -74,25 +81,32 @@ def percent(values):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--repeats", type=int, default=200)
     parser.add_argument("--share", type=float, default=0.8, help="of the typical series")
     parser.add_argument("--seed", type=int, default=1)
     options = parser.parse_args()
     centre, start = math.log(options.share / (1 - options.share)), time.perf_counter()
-    heading = f"{'':<30}{'coverage, %':>14}{'mean width':>12}{'prediction, %':>15}{'mean width':>12}{'refused':>9}"
+    heading = (
+        f"{'':<30}{'coverage, %':>14}{'mean width':>12}{'prediction, %':>15}{'mean width':>12}{'refused':>9}"
+    )
     for spread in SPREADS:
         for k in SERIES:
             # A generator of its own for each setting, so that one can be repeated alone.
             rng = np.random.default_rng([options.seed, k, round(100 * spread)])
             rows = simulate(k, centre, spread, options.repeats, rng)
             print(
-                f"\n{k} series of {LEAST} to {MOST} patients, typical share {options.share:g}, sd of logits {spread:g}"
+                f"\n{k} series of {LEAST} to {MOST} patients, typical share {options.share:g}, sd of logits "
+                f"{spread:g}"
             )
             print(heading)
             for name, runs in rows.items():
                 refused = int(np.isnan(runs[:, 0]).sum())
-                widths = [f"{np.nanmean(runs[:, i]):.3f}" if (~np.isnan(runs[:, i])).any() else "-" for i in (1, 3)]
+                widths = [
+                    f"{np.nanmean(runs[:, i]):.3f}" if (~np.isnan(runs[:, i])).any() else "-" for i in (1, 3)
+                ]
                 print(
                     f"{name:<30}{percent(runs[:, 0]):>14}{widths[0]:>12}{percent(runs[:, 2]):>15}{widths[1]:>12}{refused:>9}",
                     flush=True,

@@ -2,10 +2,11 @@
 
     python benchmarks/registry.py [--sizes 1000,100000,1000000]
 
-A CSV file of random patients is written, read and checked by `read_cohort`, described by `report.characteristics`
-(with small counts hidden, as for an own cohort), and severity is regressed on the number of lesions (linear, negative
-binomial, proportional odds). Beside it stands what a user would run instead: `pandas.read_csv`, `describe`, and the
-same three models by statsmodels' classes on arrays. Memory is the largest that the process has held so far.
+A CSV file of random patients is written, read and checked by `read_cohort`, described by
+`report.characteristics` (with small counts hidden, as for an own cohort), and severity is regressed on the
+number of lesions (linear, negative binomial, proportional odds). Beside it stands what a user would run
+instead: `pandas.read_csv`, `describe`, and the same three models by statsmodels' classes on arrays. Memory is
+the largest that the process has held so far.
 """
 
 import argparse
@@ -26,7 +27,15 @@ from crmo_analysis.patients import read_cohort, require_sound
 from crmo_analysis.study import read_codebook
 
 MODELS = ["linear", "negative_binomial", "ordinal"]
-BOOLEANS = ("male", "marrow_edema", "osteitis", "periosteal_reaction", "bone_expansion", "lytic_lesion", "fever")
+BOOLEANS = (
+    "male",
+    "marrow_edema",
+    "osteitis",
+    "periosteal_reaction",
+    "bone_expansion",
+    "lytic_lesion",
+    "fever",
+)
 
 
 def drawn(n: int, seed: int = 1) -> pd.DataFrame:
@@ -37,7 +46,9 @@ def drawn(n: int, seed: int = 1) -> pd.DataFrame:
     table["age_diagnosis"] = np.round(table["age_onset"] + rng.uniform(0, 5, n), 1)
     table |= {name: np.where(rng.random(n) < 0.4, "yes", "no") for name in BOOLEANS}
     table["n_lesions"] = 1 + rng.poisson(np.exp(1.3 + 0.4 * latent))
-    table["clinical_severity"] = np.clip(np.round(5 + 2 * (0.4 * latent + rng.normal(size=n))), 0, 10).astype(int)
+    table["clinical_severity"] = np.clip(np.round(5 + 2 * (0.4 * latent + rng.normal(size=n))), 0, 10).astype(
+        int
+    )
     table["esr"] = rng.integers(2, 120, n)
     table["crp"] = np.round(rng.gamma(1, 1.5, n), 2)
     return pd.DataFrame(table)
@@ -76,11 +87,16 @@ def usual(path: Path) -> dict[str, float]:
 
 def main() -> None:
     """Print the table of times."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--sizes", default="1000,100000,1000000")
     sizes = [int(size) for size in parser.parse_args().sizes.split(",")]
     warnings.simplefilter("ignore")
-    print(f"{'patients':>9} {'by':>8} {'validate':>9} {'describe':>9} {'regress':>9} {'in all':>9} {'memory':>9}")
+    print(
+        f"{'patients':>9} {'by':>8} {'validate':>9} {'describe':>9} {'regress':>9} {'in all':>9} "
+        f"{'memory':>9}"
+    )
     with tempfile.TemporaryDirectory() as folder:
         for n in sizes:
             path = Path(folder) / f"{n}.csv"

@@ -4,9 +4,9 @@ Run it from the project's folder, with nothing else going on::
 
     python benchmarks/rerun.py --repeats 3
 
-Every method starts from nothing, process start included, and runs the same notebooks. The order changes with every
-repeat, so that none of them has the warmer disk. `crmo reproduce` also writes the ledger of all claims, which the
-others do not. At the end the figures must be what they were before.
+Every method starts from nothing, process start included, and runs the same notebooks. The order changes with
+every repeat, so that none of them has the warmer disk. `crmo reproduce` also writes the ledger of all claims,
+which the others do not. At the end the figures must be what they were before.
 """
 
 import argparse
@@ -30,7 +30,9 @@ CRMO = (sys.executable, "-m", "crmo_analysis")
 def fingerprint(folder):
     """Hash every file of a folder."""
     files = sorted(path for path in folder.rglob("*") if path.is_file())
-    return {path.relative_to(folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
+    return {
+        path.relative_to(folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest() for path in files
+    }
 
 
 def call(*command):
@@ -59,7 +61,17 @@ def papermill(notebooks, folder):
 
 def nbconvert(notebooks, folder):
     for notebook in notebooks:
-        call(sys.executable, "-m", "nbconvert", "--to", "notebook", "--execute", "--output-dir", folder, notebook)
+        call(
+            sys.executable,
+            "-m",
+            "nbconvert",
+            "--to",
+            "notebook",
+            "--execute",
+            "--output-dir",
+            folder,
+            notebook,
+        )
 
 
 METHODS = {
@@ -103,7 +115,9 @@ def main():
         table.add_column(heading, justify="left" if heading == "method" else "right")
     for name, values in seconds.items():
         median = statistics.median(values)
-        table.add_row(name, f"{median:.1f}", f"{min(values):.1f} to {max(values):.1f}", f"{usual / median:.1f}")
+        table.add_row(
+            name, f"{median:.1f}", f"{min(values):.1f} to {max(values):.1f}", f"{usual / median:.1f}"
+        )
     Console().print(table)
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     print(f"Python {platform.python_version()}, {platform.system()} {platform.machine()}, {cores} cores")

@@ -3,11 +3,11 @@
     python benchmarks/scale.py [--runs 1,10,100,1000] [--patients 100,1000,10000,100000,1000000] [--repeats 3]
                                [--out FILE.png]
 
-The notebook reads patients, correlates and fits, and draws. Each way does the same on one core, start of the program
-included: `crmo sweep --jobs 1` (`crmo run` for one run); `papermill` and `jupyter nbconvert --execute`, called once a
-run; `nbclient` in one process, a kernel a run; and the floor, the notebook's cells in one warm interpreter. Times are
-medians of the repeats, but for more than 100 runs. While the longest sweep goes on, its processes, their memory and
-open files are looked at; at its end, what it left.
+The notebook reads patients, correlates and fits, and draws. Each way does the same on one core, start of the
+program included: `crmo sweep --jobs 1` (`crmo run` for one run); `papermill` and `jupyter nbconvert
+--execute`, called once a run; `nbclient` in one process, a kernel a run; and the floor, the notebook's cells
+in one warm interpreter. Times are medians of the repeats, but for more than 100 runs. While the longest sweep
+goes on, its processes, their memory and open files are looked at; at its end, what it left.
 """
 
 import argparse
@@ -83,7 +83,16 @@ def filled(folder: Path, data: Path, seed: int) -> Path:
 
 
 def nbconvert(folder: Path, data: Path) -> float:
-    words = ("-m", "nbconvert", "--to", "notebook", "--execute", filled(folder, data, 0), "--output", "d.ipynb")
+    words = (
+        "-m",
+        "nbconvert",
+        "--to",
+        "notebook",
+        "--execute",
+        filled(folder, data, 0),
+        "--output",
+        "d.ipynb",
+    )
     return call(sys.executable, *words)[0]
 
 
@@ -115,7 +124,10 @@ def floor(folder: Path, data: Path, runs: int) -> float:
 
 
 class Watch:
-    """What a sweep takes while it goes on: memory (MB) and open files of the program, memory of its kernels alone."""
+    """What a sweep takes while it goes on.
+
+    Memory (MB) and open files of the program, memory of its kernels alone.
+    """
 
     def __init__(self):
         self.seen, self.private, self.largest = [], 0.0, 0.0
@@ -132,7 +144,9 @@ class Watch:
                     self.largest = max(self.largest, self._memory(Path(f"/proc/{child}"), "VmRSS:"))
                     if child not in self._below(pid, 1):  # below the server that kernels are forked from
                         rollup = Path(f"/proc/{child}/smaps_rollup").read_text().splitlines()
-                        own = sum(int(line.split()[1]) for line in rollup if line.startswith("Private_")) / 1024
+                        own = (
+                            sum(int(line.split()[1]) for line in rollup if line.startswith("Private_")) / 1024
+                        )
                         self.private = max(self.private, own)
             except (OSError, ValueError, IndexError, StopIteration):
                 pass  # a process has ended meanwhile
@@ -153,8 +167,10 @@ class Watch:
     def said(self) -> str:
         tenth, last = (self.seen[len(self.seen) * share // 100] for share in (10, 90))
         return (
-            f"the program: {tenth[0]:.0f} MB and {tenth[1]} open files after a tenth of the time, {last[0]:.0f} MB and"
-            f" {last[1]} after nine; a kernel: {self.private:.0f} MB of its own, {self.largest:.0f} MB with what all share"
+            f"the program: {tenth[0]:.0f} MB and {tenth[1]} open files after a tenth of the time, "
+            f"{last[0]:.0f} MB and"
+            f" {last[1]} after nine; a kernel: {self.private:.0f} MB of its own, {self.largest:.0f} MB with "
+            f"what all share"
         )
 
 
@@ -194,14 +210,19 @@ def runs_table(folder: Path, counts: list[int], repeats: int) -> pd.DataFrame:
     print(watch.said(), flush=True)
     for way, method in {"papermill": papermill, "jupyter nbconvert": nbconvert}.items():
         rows.append((way, 1, statistics.median([method(folder, data) for _ in range(repeats)])))
-    rows.append(("nbclient, one process", 10, statistics.median([nbclient(folder, data, 10) for _ in range(repeats)])))
+    rows.append(
+        ("nbclient, one process", 10, statistics.median([nbclient(folder, data, 10) for _ in range(repeats)]))
+    )
     rows.append(("floor: cells in one interpreter", 1, floor(folder, data, 50)))
     table = pd.DataFrame(rows, columns=["way", "runs", "seconds"])
     table["seconds a run"] = table["seconds"] / table["runs"]
     ours = table.loc[(table["way"] == "crmo sweep") & (table["runs"] == max(counts)), "seconds a run"].iloc[0]
     table["times crmo sweep"] = table["seconds a run"] / ours
     print(table.round(3).to_string(index=False))
-    print(f"overhead of a run beyond its own computation: {ours - table['seconds a run'].iloc[-1]:.2f} s\n", flush=True)
+    print(
+        f"overhead of a run beyond its own computation: {ours - table['seconds a run'].iloc[-1]:.2f} s\n",
+        flush=True,
+    )
     return table
 
 
@@ -239,7 +260,9 @@ def parts_of_a_run(folder: Path, runs: int = 30) -> None:
         run_timed(NOTEBOOK, {"cohort": str(data), "seed": seed}, out=folder / f"part-{seed}")
     warm.stop()
     said = {label: statistics.median(seconds[3:]) for label, seconds in times.items()}
-    print("a run in seconds: " + ", ".join(f"{label} {seconds:.3f}" for label, seconds in said.items()) + "\n")
+    print(
+        "a run in seconds: " + ", ".join(f"{label} {seconds:.3f}" for label, seconds in said.items()) + "\n"
+    )
 
 
 def patients_table(folder: Path, sizes: list[int], repeats: int) -> pd.DataFrame:
@@ -302,7 +325,9 @@ def draw(runs: pd.DataFrame, patients: pd.DataFrame, path: Path) -> None:
 
 def main() -> None:
     """Print both tables, and draw them."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--runs", default="1,10,100,1000")
     parser.add_argument("--patients", default="100,1000,10000,100000,1000000")
     parser.add_argument("--repeats", type=int, default=3)

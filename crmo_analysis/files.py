@@ -24,7 +24,10 @@ _NUMBER = re.compile(r"\s*[+-]?\d[\d.,]*(e[+-]?\d+)?\s*%?(\s*\([-+\d., to–%]*\
 
 
 class CrmoError(Exception):
-    """Something that the person at the keyboard has to know: the message stands alone, here, in a notebook and in a shell."""
+    """Something that the person at the keyboard has to know.
+
+    The message stands alone, here, in a notebook and in a shell.
+    """
 
     def _render_traceback_(self):
         """Show the message alone in a notebook: the way through the program says nothing of the data."""
@@ -32,7 +35,9 @@ class CrmoError(Exception):
 
 
 class InputError(CrmoError, ValueError):
-    """A file, a parameter or a word is not as it should be; the message lists every problem, where, and what to do.
+    """A file, a parameter or a word is not as it should be.
+
+    The message lists every problem, where, and what to do.
 
     Parameters
     ----------
@@ -215,7 +220,11 @@ class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):
                 line, before = key.start_mark.line + 1, first[value].start_mark.line + 1
                 expected = f"stands in line {before} already; keep one of the two"
                 if key.value != first[value].value:  # as 1 and yes: to Python, 1 is true
-                    expected = f"is the same as '{first[value].value}' in line {before}; put one of the two in quotes"
+                    expected = (
+                        f"is the same as '{first[value].value}' in line {before}; put one of the two "
+                        f""
+                        f"in quotes"
+                    )
                 raise RepeatedKeyError(f"line {line}: the key '{key.value}' {expected}")
             first[value] = key
 
@@ -226,15 +235,17 @@ def read_yaml(path: Path) -> object:
     Raises
     ------
     InputError
-        If the file cannot be read, a mapping in it has a key twice, or it repeats a part by reference or has very
-        many within each other: such files grow without limit.
+        If the file cannot be read, a mapping in it has a key twice, or it repeats a part by reference or has
+        very many within each other: such files grow without limit.
     """
     path = Path(path)
     if not path.is_file():
         raise InputError(f"{path}: there is no such file")
     try:
         if path.stat().st_size > MOST_YAML:
-            raise InputError(f"{path}: is larger than {MOST_YAML:,} bytes, expected a file that a person wrote")
+            raise InputError(
+                f"{path}: is larger than {MOST_YAML:,} bytes, expected a file that a person wrote"
+            )
         text = path.read_text(encoding="utf-8")
         _refuse_growth(text)
         loader = _Loader(text)

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-# Two seconds in every process that runs tests, for a check that notebooks never use; the program does the same.
+# Two seconds in every process that runs tests, for a check that notebooks never use; the program does the
+# same.
 sys.modules.setdefault("rfc3987_syntax", None)
 
 STUDY = """
@@ -39,7 +40,9 @@ def study_text():
 def write_study(tmp_path):
     """Return a function that writes a study with more rows, and gives its folder."""
 
-    def write(*rows: str, header: str = HEADER, study: str = STUDY, base: bool = True, encoding: str = "utf-8") -> Path:
+    def write(
+        *rows: str, header: str = HEADER, study: str = STUDY, base: bool = True, encoding: str = "utf-8"
+    ) -> Path:
         folder = tmp_path / "small"
         folder.mkdir(exist_ok=True)
         (folder / "study.yaml").write_text(study, encoding="utf-8")

@@ -10,7 +10,8 @@ from pathlib import Path
 from crmo_analysis.joint import ledger
 
 NASTY = (
-    "<script>window.hurt = 1</script> <img src=x onerror='window.hurt = 2'> $x_1$ & \"q\" 'a' | ```{raw} html "
+    "<script>window.hurt = 1</script> <img src=x onerror='window.hurt = 2'> $x_1$ & \"q\" 'a' | ```{raw} "
+    "html "
     "`{raw-html}` {{ 7 * 7 }} {% raw %} **b** [l](javascript:alert(1)) \\ \\<b> *_` |s| :math:`x` "
     "\u05e2\u05d1\u05e8\u05d9\u05ea \u202e abc"
 )
@@ -84,7 +85,9 @@ def html_table(caption: str, columns: list[str], *rows: list[str]) -> str:
     """Write a table as a notebook shows it."""
     import pandas as pd
 
-    table = pd.DataFrame(list(rows), columns=columns).to_html(index=False, escape=True, border=0, classes="crmo")
+    table = pd.DataFrame(list(rows), columns=columns).to_html(
+        index=False, escape=True, border=0, classes="crmo"
+    )
     caption = caption.replace("&", "&amp;").replace("<", "&lt;")
     return f"<style>table.crmo td {{color: red}}</style><p><strong>{caption}</strong></p>{table}"
 
@@ -94,14 +97,22 @@ def write(folder: Path) -> tuple[Path, Path]:
     results, figures = folder / "results", folder / "figures"
     rows = [
         claim("alpha.n", printed="20", verdict="matches", recomputed="8 + 12 = 20", related="alpha.male alpha.gone"),
-        claim("alpha.male", verdict="conflicts", related="alpha.n", reason="8 and 12 leave 20, but 21 is printed."),
+        claim("alpha.male", verdict="conflicts", related="alpha.n", reason="8 and 12 leave 20, but 21 is "
+                                                                           "printed."),
         claim("alpha.share", statistic="percent", printed="53.4", verdict="ambiguous", rule="half_up"),
         claim("alpha.differs", verdict="differs", about="other_cohort", reason="Çağ prints another number."),
         *(claim(f"beta.{name}", study="beta", of=text, among=text, where=text, printed=text, recomputed=text, reason=text)
           for name, text in TEXTS.items()),
     ]  # fmt: skip
     write_csv(results / "ledger.csv", ledger.LEDGER_COLUMNS, rows)
-    sets = [{"reading": "who:all", "claims": "alpha.n alpha.male", "why": f"why {NASTY}", "resolved by": "who:some"}]
+    sets = [
+        {
+            "reading": "who:all",
+            "claims": "alpha.n alpha.male",
+            "why": f"why {NASTY}",
+            "resolved by": "who:some",
+        }
+    ]
     write_csv(results / "tables/alpha/conflicts.csv", ["reading", "claims", "why", "resolved by"], sets)
     write_csv(results / "tables/alpha/checks.csv", ["a"], [{"a": "1"}])
     first = figure(figures / "overview", "claims", 0, "published", "of claims")
@@ -114,7 +125,8 @@ def write(folder: Path) -> tuple[Path, Path]:
         shown(text_html=html_table(NASTY, ["where", "n & <b>", "verdict"], *([t, "5", "differs"] for t in TEXTS.values()))),
         shown(text_html=html_table("Many rows", ["n", "claims", "verdict", "of"], *many)),
         shown(text_html="<p><strong>Nothing</strong></p><p>None.</p>"),
-        shown(text_html=f"<div onclick='hurt()'>some {NASTY} <script>window.hurt = 3</script></div>", text_plain="x"),
+        shown(text_html=f"<div onclick='hurt()'>some {NASTY} <script>window.hurt = "
+                        f"3</script></div>", text_plain="x"),
         shown(image_png=base64.b64encode(png(200)).decode()),
         {"output_type": "stream", "name": "stdout", "text": [f"printed {NASTY}\n", LONG]},
     ]  # fmt: skip

@@ -15,7 +15,8 @@ import crmo_analysis
 
 TOP = Path(__file__).resolve().parent.parent
 
-# Where conda-forge has another name. The bare matplotlib there brings a desktop toolkit that nothing here uses.
+# Where conda-forge has another name. The bare matplotlib there brings a desktop toolkit that nothing here
+# uses.
 CONDA_NAMES = {
     "great-tables": "great_tables",
     "jupyter-client": "jupyter_client",
@@ -134,7 +135,18 @@ def test_one_python_everywhere():
 
 
 def test_makefile_has_its_targets_and_describes_them():
-    expected = {"help", "reproduce", "test", "test-all", "lint", "format", "notebooks", "lab", "lock", "clean"}
+    expected = {
+        "help",
+        "reproduce",
+        "test",
+        "test-all",
+        "lint",
+        "format",
+        "notebooks",
+        "lab",
+        "lock",
+        "clean",
+    }
     assert expected == TARGETS
     described = set(re.findall(r"^([a-z-]+):.*## \S", read("Makefile"), re.MULTILINE))
     assert described == TARGETS

@@ -36,7 +36,9 @@ def test_every_reader_is_tried(targets):
 def test_broken_input_is_refused_with_a_declared_error(targets, name, data):
     target = targets[name]
     content = data.draw(st.sampled_from(target.seeds))
-    for place, length, piece in data.draw(st.lists(st.tuples(st.floats(0, 1), st.integers(0, 30), PIECES), max_size=4)):
+    for place, length, piece in data.draw(
+        st.lists(st.tuples(st.floats(0, 1), st.integers(0, 30), PIECES), max_size=4)
+    ):
         start = int(place * len(content))
         content = content[:start] + piece + content[start + length :]
     try:

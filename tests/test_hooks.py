@@ -1,7 +1,9 @@
-"""Private parts of other packages that this one takes hold of: each in one module, each with what to do when it moves.
+"""Private parts of other packages that this one takes hold of.
 
-A new version of a package may rename what is private. Then a test here fails, and says what the collection loses and
-where to look; nothing else needs to know.
+Each in one module, each with what to do when it moves.
+
+A new version of a package may rename what is private. Then a test here fails, and says what the collection
+loses and where to look; nothing else needs to know.
 """
 
 import ast
@@ -20,7 +22,8 @@ from crmo_analysis import files
 HOOKS = {
     "pytask_parallel.execute._Sleeper": (
         "commands/progress.py",
-        "Tasks are looked for only once a second: a rerun of short notebooks takes longer, and is right. Find how"
+        "Tasks are looked for only once a second: a rerun of short notebooks takes longer, and is right. "
+        "Find how"
         " pytask-parallel waits now, and shorten it in _threads, or delete the hook there.",
     ),
     "jupyter_client.manager.AsyncKernelManager._async_finish_shutdown": (
@@ -30,19 +33,23 @@ HOOKS = {
     ),
     "jupyter_client.manager.AsyncKernelManager._async_cleanup_resources": (
         "execution/warm.py",
-        "Folders of sockets stay behind. Find what jupyter_client calls when a kernel has ended, and remove them there.",
+        "Folders of sockets stay behind. Find what jupyter_client calls when a kernel has ended, and remove "
+        "them there.",
     ),
     "jupyter_client.asynchronous.AsyncKernelClient.wait_for_ready": (
         "execution/warm.py",
-        "A notebook waits a fifth of a second longer for its kernel. Find how jupyter_client waits for a first message.",
+        "A notebook waits a fifth of a second longer for its kernel. Find how jupyter_client waits for a "
+        "first message.",
     ),
     "jupyter_client.provisioning.LocalProvisioner.launch_kernel": (
         "execution/warm.py",
-        "No kernel is forked: a rerun takes several times as long. Find where jupyter_client starts a process now.",
+        "No kernel is forked: a rerun takes several times as long. Find where jupyter_client starts a "
+        "process now.",
     ),
     "atexit._run_exitfuncs": (
         "execution/kernel_server.py",
-        "What a notebook registers for its end does not run in a forked kernel, so files may stay unwritten. Find how"
+        "What a notebook registers for its end does not run in a forked kernel, so files may stay unwritten. "
+        "Find how"
         " Python runs functions at exit, or end the kernel as an ordinary interpreter ends.",
     ),
 }
@@ -83,7 +90,10 @@ def test_functions_at_exit_run_when_asked(capsys):
 
 
 def test_a_blanked_grammar_leaves_addresses_unchecked_and_notebooks_checked():
-    """`execution/running.py` blanks rfc3987_syntax, whose grammar takes 2 s to build; if this fails, delete the hook."""
+    """`execution/running.py` blanks rfc3987_syntax, whose grammar takes 2 s to build.
+
+    If this fails, delete the hook.
+    """
     source = (
         "import sys; sys.modules['rfc3987_syntax'] = None\n"
         "import jsonschema, nbformat\n"
@@ -101,7 +111,9 @@ def test_each_package_is_taken_hold_of_in_one_module():
         text = path.read_text(encoding="utf-8")
         place = path.relative_to(files.PACKAGE).as_posix()
         taken = {
-            (node.module or "").split(".")[0] for node in ast.walk(ast.parse(text)) if isinstance(node, ast.ImportFrom)
+            (node.module or "").split(".")[0]
+            for node in ast.walk(ast.parse(text))
+            if isinstance(node, ast.ImportFrom)
         }
         for package, where in held.items():
             assert package not in taken or place == where, f"{place} imports {package}; only {where} may"

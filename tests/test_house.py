@@ -1,4 +1,7 @@
-"""The house: a room imports from the rooms that its `__init__` names, through their doors, and nothing runs in a circle."""
+"""The house.
+
+A room imports from the rooms that its `__init__` names, through their doors, and nothing runs in a circle.
+"""
 
 import ast
 import importlib
@@ -23,7 +26,10 @@ TREES = {name: ast.parse(path.read_text(encoding="utf-8")) for name, path in MOD
 
 
 def room_of(name):
-    """The room that a dotted name below the package stands in; "files" for that module, "" for the face itself."""
+    """The room that a dotted name below the package stands in.
+
+    "files" for that module, "" for the face itself.
+    """
     first = name.partition(".")[0]
     return first if first in ROOMS or first == "files" else ""
 
@@ -79,7 +85,9 @@ def test_no_module_reaches_past_a_door(module):
     assert not list(past_doors(taken(TREES[module]), room_of(module)))
 
 
-@pytest.mark.parametrize("book", sorted((files.ROOT / "notebooks").glob("*.ipynb")), ids=lambda path: path.stem)
+@pytest.mark.parametrize(
+    "book", sorted((files.ROOT / "notebooks").glob("*.ipynb")), ids=lambda path: path.stem
+)
 def test_notebooks_go_through_doors(book):
     assert not list(past_doors(taken(ast.parse(notebook_source(book)))))
 
@@ -111,7 +119,9 @@ def test_a_room_uses_what_it_names():
 
 
 def test_no_module_needs_itself():
-    needs = {name: {other for other in MODULES if other in _modules(tree)} - {name} for name, tree in TREES.items()}
+    needs = {
+        name: {other for other in MODULES if other in _modules(tree)} - {name} for name, tree in TREES.items()
+    }
     while needs:
         free = {module for module, others in needs.items() if not others & set(needs)}
         assert free, f"these import each other: {sorted(needs)}"
@@ -119,7 +129,10 @@ def test_no_module_needs_itself():
 
 
 def _modules(tree):
-    return {".".join(name.split(".")[:2]) if room_of(name) in ROOMS else name.partition(".")[0] for name in taken(tree)}
+    return {
+        ".".join(name.split(".")[:2]) if room_of(name) in ROOMS else name.partition(".")[0]
+        for name in taken(tree)
+    }
 
 
 def test_every_door_opens_after_every_room_was_imported():
@@ -144,7 +157,11 @@ for room in {["", *ROOMS]!r}:
 
 
 def test_importing_the_package_imports_nothing_heavy():
-    code = "import sys, crmo_analysis, crmo_analysis.commands.cli; print({'pandas', 'matplotlib', 'numpy'} & set(sys.modules))"
+    code = (
+        "import sys, crmo_analysis, crmo_analysis.commands.cli; print({'pandas', 'matplotlib', 'numpy'} "
+        "& "
+        "set(sys.modules))"
+    )
     printed = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
     assert printed == "set()\n"
 

@@ -36,7 +36,10 @@ def code_cells(notebook):
 
 
 def tree(cell):
-    """Parse a code cell; what is not plain Python (a magic, a question mark) is an empty tree, found elsewhere."""
+    """Parse a code cell.
+
+    What is not plain Python (a magic, a question mark) is an empty tree, found elsewhere.
+    """
     try:
         return ast.parse(source(cell))
     except SyntaxError:
@@ -80,7 +83,12 @@ def find_format_faults(notebook):
 
 def find_heading_faults(notebook, is_study):
     """Say what is wrong with the headings."""
-    titles = [(i, title) for i, cell in enumerate(notebook["cells"]) for level, title in headings(cell) if level == 1]
+    titles = [
+        (i, title)
+        for i, cell in enumerate(notebook["cells"])
+        for level, title in headings(cell)
+        if level == 1
+    ]
     if [i for i, _ in titles] != [0]:
         yield "has not exactly one H1, in its first cell"
     elif not titles[0][1].endswith("?"):
@@ -156,12 +164,17 @@ TEXTS = {"title", "subtitle", "caption", "alt", "heading"}
 
 
 def find_typed_numbers(notebook):
-    """Say which texts of figures and tables hold a number that was typed; numbers come from results, by templates."""
+    """Say which texts of figures and tables hold a number that was typed.
+
+    Numbers come from results, by templates.
+    """
     for cell in code_cells(notebook):
         for call in (node for node in ast.walk(tree(cell)) if isinstance(node, ast.Call)):
             attribute = getattr(call.func, "attr", "")
             given = [word.value for word in call.keywords if word.arg in TEXTS]
-            given += call.args[2:] if attribute in ("show", "table") else call.args if attribute == "say" else []
+            given += (
+                call.args[2:] if attribute in ("show", "table") else call.args if attribute == "say" else []
+            )
             for node in (part for value in given for part in ast.walk(value)):
                 text = node.value if isinstance(node, ast.Constant) and isinstance(node.value, str) else ""
                 if re.search(r"\d", re.sub(r"{[^{}]*}", "", text)):
@@ -196,7 +209,10 @@ def made_notebook():
             id="parameters",
             metadata={"tags": ["parameters"]},
         ),
-        *(nbformat.v4.new_markdown_cell(f"## {title}", id=title.lower().replace(" ", "-")) for title in SECTIONS),
+        *(
+            nbformat.v4.new_markdown_cell(f"## {title}", id=title.lower().replace(" ", "-"))
+            for title in SECTIONS
+        ),
         nbformat.v4.new_code_cell("print(study, seed)", id="use"),
     ]
     metadata = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
@@ -219,7 +235,11 @@ FAULTS = {
     "parameter is computed": (1, "study = str(1)  # folder\nseed = 1  # start", "study is not a plain value"),
     "parameter is a tuple": (1, "study = (1, 2)  # folder\nseed = 1  # start", "study is not a plain value"),
     "parameter is an import": (1, "import study  # folder\nseed = 1  # start", "`import study"),
-    "parameter spans lines": (1, "study = [\n    1,\n]  # folder\nseed = 1  # start", "study does not have one"),
+    "parameter spans lines": (
+        1,
+        "study = [\n    1,\n]  # folder\nseed = 1  # start",
+        "study does not have one",
+    ),
     "two parameters on a line": (1, "study = 1; seed = 1  # both", "seed does not have one"),
     "parameter has no comment": (1, "study = 1\nseed = 1  # start", "study has no comment"),
     "parameter is not read": (9, "print(study)", "seed is not read"),
@@ -231,7 +251,11 @@ FAULTS = {
     "shell": (9, "!ls\nprint(study, seed)", "magic"),
     "help": (9, "print?", "not plain Python"),
     "eval": (9, "eval(study, seed)", "evaluates text with eval()"),
-    "number in a title": (9, 'run.show("a", b, "Of 15 children")\nprint(study, seed)', "a number in 'Of 15 children'"),
+    "number in a title": (
+        9,
+        'run.show("a", b, "Of 15 children")\nprint(study, seed)',
+        "a number in 'Of 15 children'",
+    ),
     "number in a caption": (
         9,
         'run.show("a", b, "Of {n}", caption=f"{n} of 15")\nprint(study, seed)',

@@ -12,7 +12,9 @@ PAGES = ("README.md", "CONTRIBUTING.md")
 BLOCKS = [
     (page, text)
     for page in PAGES
-    for text in re.findall(r"^```python\n(.*?)^```", (files.ROOT / page).read_text(encoding="utf-8"), re.M | re.S)
+    for text in re.findall(
+        r"^```python\n(.*?)^```", (files.ROOT / page).read_text(encoding="utf-8"), re.M | re.S
+    )
 ]
 
 
@@ -22,10 +24,9 @@ def test_a_block_runs_verbatim(page, text, tmp_path, monkeypatch):
     names = {"crmo": crmo}
     exec(compile(text, page, "exec"), names)  # our own text, from a page of this project
     if "study.bounds" in text:
-        assert names["study"].bounds("back_pain & vertebral_deformity").frame.loc[0, ["lower", "upper"]].tolist() == [
-            7,
-            14,
-        ]
+        assert names["study"].bounds("back_pain & vertebral_deformity").frame.loc[
+            0, ["lower", "upper"]
+        ].tolist() == [7, 14]
         assert names["cohort"].source == "simulated"
         assert isinstance(names["relation"].plot("forest"), mpl.axes.Axes)
     if "run.show" in text:

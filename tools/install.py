@@ -14,7 +14,8 @@ LOCK = "requirements.lock"
 PIP = [sys.executable, "-m", "pip"]
 UV = Path(sys.executable).with_name("uv.exe" if os.name == "nt" else "uv")
 
-# A setting of pip: the environment variables that say the same to uv, and what separates several values there.
+# A setting of pip: the environment variables that say the same to uv, and what separates several values
+# there.
 SETTINGS = {
     "index-url": (["UV_DEFAULT_INDEX"], " "),
     "extra-index-url": (["UV_INDEX"], " "),
@@ -28,7 +29,10 @@ SETTINGS = {
 
 
 def read_pip_settings(listing):
-    """Read what ``pip config list`` prints; the environment wins over ``[install]``, that over ``[global]``."""
+    """Read what ``pip config list`` prints.
+
+    The environment wins over ``[install]``, that over ``[global]``.
+    """
     settings = {}
     for section in ("global.", "install.", ":env:."):
         for line in listing.splitlines():
@@ -61,7 +65,10 @@ def install(environment):
         target = ["--python", sys.executable, *quiet]
         variables = {**translate_for_uv(read_pip_settings(listing)), **environment}
         # `sync` also removes what is no longer locked. Compiled modules halve the start of every kernel.
-        commands = [[*uv, "sync", *target, "--compile-bytecode", *locked], [*uv, "install", *target, *project]]
+        commands = [
+            [*uv, "sync", *target, "--compile-bytecode", *locked],
+            [*uv, "install", *target, *project],
+        ]
         if all(subprocess.run(command, env=variables, check=False).returncode == 0 for command in commands):
             return 0
         print("uv did not succeed: pip tries the same, more slowly.", file=sys.stderr)

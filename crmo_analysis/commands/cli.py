@@ -33,7 +33,9 @@ def main():
 @main.command()
 @click.argument("studies", metavar="[STUDY]…", nargs=-1)
 @click.option(
-    "--jobs", type=click.IntRange(min=1), help="Notebooks at the same time; by default, one more than there are cores."
+    "--jobs",
+    type=click.IntRange(min=1),
+    help="Notebooks at the same time; by default, one more than there are cores.",
 )
 @click.option("--fresh", is_flag=True, help="Run everything, changed or not.")
 def reproduce(studies, jobs, fresh):
@@ -61,8 +63,12 @@ def reproduce(studies, jobs, fresh):
 
 @main.command()
 @click.argument("notebook", type=click.Path(path_type=Path))
-@click.option("-p", "values", nargs=2, multiple=True, metavar="NAME VALUE", help="Set a parameter; repeatable.")
-@click.option("--out", type=click.Path(path_type=Path, file_okay=False), help="Folder for all that it leaves.")
+@click.option(
+    "-p", "values", nargs=2, multiple=True, metavar="NAME VALUE", help="Set a parameter; repeatable."
+)
+@click.option(
+    "--out", type=click.Path(path_type=Path, file_okay=False), help="Folder for all that it leaves."
+)
 @_time_limit
 @click.option("--plain", is_flag=True, help="Start an ordinary kernel instead of a preloaded one.")
 def run(notebook, values, out, time_limit, plain):
@@ -81,9 +87,13 @@ def run(notebook, values, out, time_limit, plain):
 @main.command()
 @click.argument("notebook", type=click.Path(path_type=Path))
 @click.argument("grid", type=click.Path(path_type=Path))
-@click.option("--jobs", type=click.IntRange(min=1), help="Runs at the same time; by default, as many as cores.")
+@click.option(
+    "--jobs", type=click.IntRange(min=1), help="Runs at the same time; by default, as many as cores."
+)
 @click.option("--cluster", default="", metavar="ADDRESS", help="A Dask scheduler, whose workers do the runs.")
-@click.option("--out", type=click.Path(path_type=Path, file_okay=False), help="Folder for all that the runs leave.")
+@click.option(
+    "--out", type=click.Path(path_type=Path, file_okay=False), help="Folder for all that the runs leave."
+)
 @_time_limit
 @click.option("--plain", is_flag=True, help="Start ordinary kernels instead of preloaded ones.")
 def sweep(notebook, grid, jobs, cluster, out, time_limit, plain):
@@ -94,11 +104,15 @@ def sweep(notebook, grid, jobs, cluster, out, time_limit, plain):
 
     runs = read_grid(grid, notebook)
     out = out or ROOT / "results" / "sweeps" / notebook.stem
-    raise SystemExit(progress.sweep(notebook, runs, out, jobs or os.cpu_count() or 1, cluster, time_limit, plain))
+    raise SystemExit(
+        progress.sweep(notebook, runs, out, jobs or os.cpu_count() or 1, cluster, time_limit, plain)
+    )
 
 
 @main.command()
-@click.option("--out", type=click.Path(path_type=Path, file_okay=False), help="Folder of the site [results/site].")
+@click.option(
+    "--out", type=click.Path(path_type=Path, file_okay=False), help="Folder of the site [results/site]."
+)
 def site(out):
     """Build web pages of all results: verdicts, notebooks, the ledger to search, conflicts and figures."""
     from crmo_analysis.publish import website
@@ -106,17 +120,26 @@ def site(out):
     built = website.build(out or website.SITE)
     for remark in built.remarks:
         click.echo(f"warning: {remark}", err=True)
-    click.echo(f"{short(built.folder / 'index.html')}: {len(built.pages)} pages, {built.n_figures} figures; open it")
+    click.echo(
+        f"{short(built.folder / 'index.html')}: {len(built.pages)} pages, {built.n_figures} figures; open it"
+    )
 
 
 @main.command()
-@click.option("--journal", default="", metavar="NAME", help="An entry of data/journals.yaml [as manuscript.yml says].")
 @click.option(
-    "--out", type=click.Path(path_type=Path, file_okay=False), help="Folder of the package [results/manuscript]."
+    "--journal", default="", metavar="NAME", help="An entry of data/journals.yaml [as manuscript.yml says]."
+)
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Folder of the package [results/manuscript].",
 )
 @click.option("--tiff", is_flag=True, help="Make figures as TIFF as well.")
 def manuscript(journal, out, tiff):
-    """Put together what manuscript.yml numbers: figures at a journal's size, tables, numbers, text, checklist."""
+    """Put together what manuscript.yml numbers.
+
+    Figures at a journal's size, tables, numbers, text, checklist.
+    """
     from crmo_analysis.publish import read_outline
 
     outline = read_outline(ROOT, journal)
@@ -132,7 +155,12 @@ def manuscript(journal, out, tiff):
 
 for command in (
     *(study_commands.audit, study_commands.conflicts, study_commands.reconstruct, study_commands.bounds),
-    *(patient_commands.validate, patient_commands.compare, patient_commands.disclosure, patient_commands.redcap),
+    *(
+        patient_commands.validate,
+        patient_commands.compare,
+        patient_commands.disclosure,
+        patient_commands.redcap,
+    ),
 ):
     main.add_command(command)
 

@@ -19,13 +19,22 @@ _smallest = click.option(
 
 @click.command()
 @click.argument("cohort", type=click.Path(path_type=Path))
-@click.option("--map", "mapping", type=click.Path(path_type=Path), help="File that renames and recodes columns.")
+@click.option(
+    "--map", "mapping", type=click.Path(path_type=Path), help="File that renames and recodes columns."
+)
 @click.option("--lesions", type=click.Path(path_type=Path), help="A table with one row a lesion.")
-@click.option("--out", type=click.Path(path_type=Path, dir_okay=False), help="Write the table as it was understood.")
+@click.option(
+    "--out", type=click.Path(path_type=Path, dir_okay=False), help="Write the table as it was understood."
+)
 def validate(cohort, mapping, lesions, out):
-    """Check a table of patients (CSV, Excel, Parquet, REDCap export) against the codebook; list all problems."""
+    """Check a table of patients (CSV, Excel, Parquet, REDCap export) against the codebook.
+
+    List all problems.
+    """
     if out and is_of_project(out):
-        raise Wrong(f"--out {out} is in a folder of the project's own data; choose another, such as data/private.")
+        raise Wrong(
+            f"--out {out} is in a folder of the project's own data; choose another, such as data/private."
+        )
     from crmo_analysis.patients import missing_lines, read_cohort, thin, write_cohort
 
     read = read_cohort(cohort, mapping, lesions=lesions)
@@ -42,7 +51,9 @@ def validate(cohort, mapping, lesions, out):
     known = [name for name in read.patients if name not in ("patient", "reconstructed", "simulated")]
     patients, columns = counted(len(read.patients), "patient"), counted(len(known), "variable")
     click.echo(f"{cohort}: {patients}, {columns} of the codebook")
-    click.echo(f"{counted(len(read.errors), 'error')}, {counted(len(read.warnings) + len(doubts), 'warning')}")
+    click.echo(
+        f"{counted(len(read.errors), 'error')}, {counted(len(read.warnings) + len(doubts), 'warning')}"
+    )
     if read.errors:
         where = f" there or in {mapping}" if mapping else ", or map its columns with --map"
         raise Wrong(f"{cohort} cannot be analysed as it is. Put the errors right{where}.")
@@ -51,10 +62,14 @@ def validate(cohort, mapping, lesions, out):
 @click.command()
 @click.argument("cohort", type=click.Path(path_type=Path))
 @click.argument("studies", metavar="[STUDY]…", nargs=-1)
-@click.option("--map", "mapping", type=click.Path(path_type=Path), help="File that renames and recodes columns.")
+@click.option(
+    "--map", "mapping", type=click.Path(path_type=Path), help="File that renames and recodes columns."
+)
 @click.option("--lesions", type=click.Path(path_type=Path), help="A table with one row a lesion.")
 @click.option("--format", "style", type=click.Choice(["table", "csv", "json"]), help="How to print it.")
-@click.option("--out", type=click.Path(path_type=Path, file_okay=False), help="Folder for tables, text and figure.")
+@click.option(
+    "--out", type=click.Path(path_type=Path, file_okay=False), help="Folder for tables, text and figure."
+)
 @click.option("--confidence", type=float, default=0.95, show_default=True, help="Coverage of the intervals.")
 @click.option("--p-values", is_flag=True, help="Test each difference as well (Fisher, Welch; Holm over all).")
 @_smallest
@@ -65,7 +80,9 @@ def compare(cohort, studies, mapping, lesions, style, out, confidence, p_values,
     if not 0 < confidence < 1:
         raise Wrong(f"--confidence is {confidence:g}, expected a number between 0 and 1, such as 0.95.")
     if out and is_of_project(out):
-        raise Wrong(f"--out {out} is a folder of the project's own results; choose another, such as results/mine.")
+        raise Wrong(
+            f"--out {out} is a folder of the project's own results; choose another, such as results/mine."
+        )
     from crmo_analysis.comparison import compare as set_beside
     from crmo_analysis.comparison import words
     from crmo_analysis.patients import read_cohort, require_sound
@@ -80,7 +97,9 @@ def compare(cohort, studies, mapping, lesions, style, out, confidence, p_values,
     notes = words.notes(found, read, show_small)
     written = words.write(found, read, out, notes) if out else []
     if read.warnings:
-        click.echo(f"{counted(len(read.warnings), 'warning')} about {cohort}; crmo validate lists all", err=True)
+        click.echo(
+            f"{counted(len(read.warnings), 'warning')} about {cohort}; crmo validate lists all", err=True
+        )
     if style == "csv":
         click.echo(words.to_csv(found), nl=False)
     elif style == "json":
@@ -98,7 +117,7 @@ def compare(cohort, studies, mapping, lesions, style, out, confidence, p_values,
 @click.argument("later", type=click.Path(path_type=Path, exists=True, file_okay=False))
 @_smallest
 def disclosure(earlier, later, smallest):
-    """Find counts of an own cohort that differ by a few patients between two folders of tables, EARLIER and LATER.
+    """Find counts of an own cohort that differ by a few patients between two folders of tables.
 
     Who sees both learns about those patients: show one of them, or wait until more have come.
     """
@@ -106,8 +125,12 @@ def disclosure(earlier, later, smallest):
 
     compared, found = disclosure.releases(earlier, later, smallest)
     if not compared:
-        raise Wrong(f"{earlier} and {later} have no table of patients with the same name. Give two folders of --out.")
-    for (table, column, before, after), rows in found.groupby(["table", "column", "earlier", "later"], sort=False):
+        raise Wrong(
+            f"{earlier} and {later} have no table of patients with the same name. Give two folders of --out."
+        )
+    for (table, column, before, after), rows in found.groupby(
+        ["table", "column", "earlier", "later"], sort=False
+    ):
         more = f" and {len(rows) - 1} more" if len(rows) > 1 else ""
         place = f"{table}, {column}: {rows['row'].iloc[0]}{more}"
         click.echo(f"{place}: {before} in {short(earlier)}, {after} in {short(later)}")
@@ -138,7 +161,9 @@ def _print_comparison(found):
 
 
 @click.command()
-@click.option("--dictionary", required=True, type=click.Path(path_type=Path, dir_okay=False), help="File to write.")
+@click.option(
+    "--dictionary", required=True, type=click.Path(path_type=Path, dir_okay=False), help="File to write."
+)
 def redcap(dictionary):
     """Write the codebook as a data dictionary that REDCap imports to build a registry's forms."""
     from crmo_analysis.files import write_text_atomically

@@ -44,7 +44,9 @@ class Board:
         for name, state in self.states.items():
             if state not in ("done", "waiting"):
                 self.ends[name], self.states[name] = time.monotonic(), "stopped"
-                (RESULTS / "notebooks" / f"{name}.failed.ipynb").unlink(missing_ok=True)  # nothing had gone wrong
+                (RESULTS / "notebooks" / f"{name}.failed.ipynb").unlink(
+                    missing_ok=True
+                )  # nothing had gone wrong
         return ["Stopped by Ctrl-C. The same command goes on with what is not done."]
 
     def line(self, name):
@@ -77,7 +79,9 @@ def build(names, jobs, fresh):
         for error in errors:
             console.print(f"\n{error}", markup=False, soft_wrap=True)
         states = list(board.states.values())
-        counts = {state: states.count(state) for state in ("done", "unchanged", "failed", "stopped", "waiting")}
+        counts = {
+            state: states.count(state) for state in ("done", "unchanged", "failed", "stopped", "waiting")
+        }
         summary = ", ".join(f"{count} {state}" for state, count in counts.items() if count)
         console.print(f"{summary}; {time.monotonic() - start:.1f} s")
         return 1 if errors or counts["failed"] else 0
@@ -121,8 +125,8 @@ def _threads(jobs):
     """Return the options for so many notebooks at the same time."""
     from pytask_parallel import execute
 
-    # pytask-parallel looks for ended tasks, and starts the next, at intervals that grow to a second: as long as a
-    # short notebook takes. There is no option for it, so that list of intervals is filled anew.
+    # pytask-parallel looks for ended tasks, and starts the next, at intervals that grow to a second: as long
+    # as a short notebook takes. There is no option for it, so that list of intervals is filled anew.
     if sleeper := getattr(execute, "_Sleeper", None):
         sleeper().timings[:] = [0.02] * 10
     return {"n_workers": jobs, "parallel_backend": "threads"}
@@ -132,8 +136,8 @@ def _threads(jobs):
 def _stopped_by_interrupt(say):
     """End the program on Ctrl-C, after its kernels, and let `say` tell what was finished.
 
-    Notebooks run in threads, which Ctrl-C does not reach, and which would go on to the next one. Files are replaced
-    in one step, so that the end of the program leaves none half-written.
+    Notebooks run in threads, which Ctrl-C does not reach, and which would go on to the next one. Files are
+    replaced in one step, so that the end of the program leaves none half-written.
     """
 
     def stop(number, frame):
@@ -194,11 +198,21 @@ def sweep(notebook, grid, out, jobs, cluster, time_limit, plain):
     from crmo_analysis.commands import sweep as runs
 
     console, rows, lost, start = Console(highlight=False), {}, None, time.monotonic()
-    columns = [BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TextColumn("left"), TimeRemainingColumn()]
+    columns = [
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TextColumn("left"),
+        TimeRemainingColumn(),
+    ]
 
     def summarise(collected=""):
         states = [rows.get(place, {"state": "waiting"})["state"] for place in range(len(grid))]
-        counts = {state: states.count(state) for state in ("done", "failed", "refused", "waiting") if state in states}
+        counts = {
+            state: states.count(state)
+            for state in ("done", "failed", "refused", "waiting")
+            if state in states
+        }
         said = ", ".join(f"{count} {state}" for state, count in counts.items())
         console.print(f"{said}; {time.monotonic() - start:.1f} s{collected}", markup=False, soft_wrap=True)
         return 0 if set(states) == {"done"} else 1

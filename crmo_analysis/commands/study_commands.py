@@ -50,8 +50,12 @@ def _print_ledger(ledger):
 
 @click.command()
 @click.argument("study")
-@click.option("--reading", "readings", multiple=True, metavar="NAME:OPTION", help="Read the study so; repeatable.")
-@click.option("--format", "style", type=click.Choice(["text", "json"]), default="text", help="How to print it.")
+@click.option(
+    "--reading", "readings", multiple=True, metavar="NAME:OPTION", help="Read the study so; repeatable."
+)
+@click.option(
+    "--format", "style", type=click.Choice(["text", "json"]), default="text", help="How to print it."
+)
 @click.option("--seconds", type=float, default=60, show_default=True, help="Time allowed.")
 def conflicts(study, readings, style, seconds):
     """List the printed numbers of STUDY that cannot stand together, and why."""
@@ -61,15 +65,21 @@ def conflicts(study, readings, style, seconds):
 
     loaded = read_study(study)
     found = find_conflicts(loaded, _readings(loaded, readings), seconds=seconds)
-    click.echo(words.conflicts_json(loaded, found) if style == "json" else words.conflicts_text(loaded, found))
+    click.echo(
+        words.conflicts_json(loaded, found) if style == "json" else words.conflicts_text(loaded, found)
+    )
     if not found.is_complete:
-        raise Stopped(f"not proved: {seconds:g} s were not enough to list all conflicts; try a larger --seconds")
+        raise Stopped(
+            f"not proved: {seconds:g} s were not enough to list all conflicts; try a larger --seconds"
+        )
 
 
 @click.command()
 @click.argument("study")
 @click.option("--count", type=click.IntRange(1, 1000), default=1, show_default=True, help="How many tables.")
-@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Other seeds give other tables.")
+@click.option(
+    "--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Other seeds give other tables."
+)
 @click.option("--out", type=click.Path(path_type=Path, dir_okay=False), help="File; several are numbered.")
 @click.option("--seconds", type=float, default=60, show_default=True, help="Time allowed.")
 def reconstruct(study, count, seed, out, seconds):
@@ -90,15 +100,20 @@ def reconstruct(study, count, seed, out, seconds):
         click.echo("The tables are as unlike each other as could be found. They are not a random sample.")
     if only:
         click.echo(
-            "Warning: only one table fits, up to its order. The printed numbers describe single patients.", err=True
+            "Warning: only one table fits, up to its order. The printed numbers describe single patients.",
+            err=True,
         )
 
 
 @click.command()
 @click.argument("study")
 @click.argument("expression")
-@click.option("--format", "style", type=click.Choice(["text", "json"]), default="text", help="How to print it.")
-@click.option("--witness", type=click.Path(path_type=Path, file_okay=False), help="Folder for a table at either end.")
+@click.option(
+    "--format", "style", type=click.Choice(["text", "json"]), default="text", help="How to print it."
+)
+@click.option(
+    "--witness", type=click.Path(path_type=Path, file_okay=False), help="Folder for a table at either end."
+)
 @click.option("--seconds", type=float, default=60, show_default=True, help="Time allowed.")
 def bounds(study, expression, style, witness, seconds):
     """Bound a number that STUDY did not print, such as "count(femur & tibia)"."""

@@ -1,7 +1,9 @@
-"""One notebook with every combination of some parameters: on threads here, or on the workers of a Dask cluster.
+"""One notebook with every combination of some parameters.
 
-Every run has a folder named by what goes into it: values, notebook, code and input files. What is done is known by its
-`run.json`, which is written last; a sweep that was stopped goes on with the rest.
+On threads here, or on the workers of a Dask cluster.
+
+Every run has a folder named by what goes into it: values, notebook, code and input files. What is done is
+known by its `run.json`, which is written last; a sweep that was stopped goes on with the rest.
 """
 
 import functools
@@ -17,7 +19,14 @@ from pathlib import Path
 import click
 
 from crmo_analysis import __version__
-from crmo_analysis.execution import TIME_LIMIT, NotebookFailed, check_values, execute, read_parameters, rerun_command
+from crmo_analysis.execution import (
+    TIME_LIMIT,
+    NotebookFailed,
+    check_values,
+    execute,
+    read_parameters,
+    rerun_command,
+)
 from crmo_analysis.files import ROOT, InputError, is_file, read_yaml, write_text_atomically
 from crmo_analysis.store import code_behind, notebook_source
 
@@ -87,13 +96,20 @@ def fingerprint(notebook: Path, values: Mapping) -> dict[str, str]:
         raise InputError(f"{notebook} is not there")
     files = [Path(value) for value in values.values() if is_file(value)]
     inputs = {str(path): _hash(path.read_bytes()) for path in files}
-    return {"version": __version__, "code": _code(notebook), "notebook": _hash(notebook.read_bytes()), **inputs}
+    return {
+        "version": __version__,
+        "code": _code(notebook),
+        "notebook": _hash(notebook.read_bytes()),
+        **inputs,
+    }
 
 
 @functools.cache
 def _code(notebook: Path) -> str:
     """Hash the modules that a notebook can reach, the published numbers and the cohorts."""
-    data = sorted(path for path in (ROOT / "data").rglob("*") if path.is_file() and "private" not in path.parts)
+    data = sorted(
+        path for path in (ROOT / "data").rglob("*") if path.is_file() and "private" not in path.parts
+    )
     files = [*code_behind(notebook_source(notebook)), ROOT / "requirements.lock", *data]
     return _hash(b"".join(_hash(path.read_bytes()).encode() for path in files if path.is_file()))
 
@@ -104,13 +120,21 @@ def _hash(content: bytes) -> str:
 
 def run_name(notebook: Path, values: Mapping, expected: Mapping) -> str:
     """Return the name of a run's folder: the same for the same values, code and files, wherever they lie."""
-    plain = {name: expected.get(value, value) if isinstance(value, str) else value for name, value in values.items()}
+    plain = {
+        name: expected.get(value, value) if isinstance(value, str) else value
+        for name, value in values.items()
+    }
     hashes = [expected[name] for name in ("version", "code", "notebook")]
     return _hash(json.dumps([notebook.name, plain, hashes], sort_keys=True).encode())[:16]
 
 
 def run_one(
-    notebook: Path, values: Mapping, expected: Mapping, folder: Path, time_limit: int = TIME_LIMIT, plain: bool = False
+    notebook: Path,
+    values: Mapping,
+    expected: Mapping,
+    folder: Path,
+    time_limit: int = TIME_LIMIT,
+    plain: bool = False,
 ) -> dict:
     """Do one run, unless it is done, and return its row: `state` done, failed or refused, and `cause`.
 
@@ -230,7 +254,9 @@ def _fit_workers(client, arguments: tuple) -> list[str] | None:
     """Return the workers that have what is needed, None if all do."""
     notebook, values, expected, *_ = arguments
     found = client.run(_differences, notebook, values, expected, on_error="return")
-    wrong = {address: said if isinstance(said, str) else repr(said) for address, said in found.items() if said}
+    wrong = {
+        address: said if isinstance(said, str) else repr(said) for address, said in found.items() if said
+    }
     if not found or len(wrong) == len(found):
         why = "; ".join(f"{address}: {said}" for address, said in wrong.items()) or "no worker has joined"
         raise InputError(f"no worker can take part: {why}")

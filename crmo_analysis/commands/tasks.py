@@ -1,8 +1,8 @@
 """The tasks that pytask runs: one for every notebook, the cohorts and the ledger of all claims.
 
-pytask compares the content of every file that a task depends on, or leaves, with what it was after the last run, and
-runs the task again if anything differs. This module is imported to collect the tasks, so it reads notebooks but
-imports neither papermill nor pandas.
+pytask compares the content of every file that a task depends on, or leaves, with what it was after the last
+run, and runs the task again if anything differs. This module is imported to collect the tasks, so it reads
+notebooks but imports neither papermill nor pandas.
 """
 
 from contextlib import contextmanager
@@ -54,9 +54,10 @@ def notebook_task(notebook, root=ROOT):
     Returns
     -------
     pytask.Task
-        It depends on the notebook, the codebook, the published numbers and the cohort of the notebook's study (of
-        all studies if it names none), the modules that its cells can reach and the versions of the libraries. It produces the executed
-        notebook and the figures that the notebook's parameter `outputs` declares.
+        It depends on the notebook, the codebook, the published numbers and the cohort of the notebook's study
+        (of all studies if it names none), the modules that its cells can reach and the versions of the
+        libraries. It produces the executed notebook and the figures that the notebook's parameter `outputs`
+        declares.
     """
     values = _defaults(notebook)
     study = values.get("study") or "*"
@@ -121,7 +122,10 @@ def ledger_task(root=ROOT):
         base_name="ledger",
         path=path,
         function=write_ledger,
-        depends_on={"inputs": [_node(path) for path in inputs], "listing": _listing("ledger", path, inputs, root)},
+        depends_on={
+            "inputs": [_node(path) for path in inputs],
+            "listing": _listing("ledger", path, inputs, root),
+        },
         produces={"outputs": [_node(root / "results" / "ledger.csv"), _node(root / "README.md")]},
     )
 
@@ -159,7 +163,10 @@ def cohort_task(study, root=ROOT):
         base_name=name,
         path=path,
         function=write_cohort,
-        depends_on={"inputs": [_node(path) for path in inputs], "listing": _listing(name, path, inputs, root)},
+        depends_on={
+            "inputs": [_node(path) for path in inputs],
+            "listing": _listing(name, path, inputs, root),
+        },
         produces={"outputs": [_node(path) for path in outputs]},
     )
 
@@ -207,7 +214,10 @@ def numbers_task(root=ROOT):
         base_name="numbers",
         path=path,
         function=write_numbers,
-        depends_on={"inputs": [_node(path) for path in inputs], "listing": _listing("numbers", path, inputs, root)},
+        depends_on={
+            "inputs": [_node(path) for path in inputs],
+            "listing": _listing("numbers", path, inputs, root),
+        },
         produces={"outputs": [_node(root / "results" / "numbers.json")]},
     )
 
@@ -236,10 +246,15 @@ def project_tasks(root=ROOT):
     tasks = [notebook_task(notebook, root) for notebook in notebook_studies(root)]
     if (root / "crmo_analysis" / "joint" / "ledger.py").is_file():
         studies = study_names(root / "data" / "published")
-        tasks += [ledger_task(root), *(cohort_task(study, root) for study in studies), package_task(studies, root)]
+        tasks += [
+            ledger_task(root),
+            *(cohort_task(study, root) for study in studies),
+            package_task(studies, root),
+        ]
     if (root / "data" / "numbers.yaml").is_file():
         tasks.append(numbers_task(root))
-    # The work grows with the claims. The longest tasks go first, so that none is left to run alone at the end.
+    # The work grows with the claims. The longest tasks go first, so that none is left to run alone at the
+    # end.
     paths = [[node.path for node in task.depends_on["inputs"]] for task in tasks]
     sizes = [sum(path.stat().st_size for path in inputs if path.is_file()) for inputs in paths]
     for task, size in zip(tasks, sizes, strict=True):
@@ -271,7 +286,10 @@ def _code(source, root):
 
 
 def _listing(task_name, path, inputs, root):
-    """Make the names of the inputs an input too: a file that was deleted is on no list of files to compare."""
+    """Make the names of the inputs an input too.
+
+    A file that was deleted is on no list of files to compare.
+    """
     value = "\n".join(item.relative_to(root).as_posix() for item in inputs)
     # pytask remembers a value by this place, which must be the task's own.
     place = NodeInfo(arg_name="listing", path=(), task_path=path, task_name=task_name, value=value)

@@ -1,4 +1,7 @@
-"""A cohort beside what studies printed: which numbers can be compared, their differences, and how to say them."""
+"""A cohort beside what studies printed.
+
+Which numbers can be compared, their differences, and how to say them.
+"""
 
 import lazy_loader
 

@@ -1,7 +1,9 @@
-"""What a study prints of its own patients: claims that repeat each other as one fact, and claims that are no fact.
+"""What a study prints of its own patients.
 
-A fact is a share (x of n), or a median, mean, spread or range of a variable. Counts and percentages, abstract and
-table are brought together where their numbers agree, and stay apart where they do not.
+Claims that repeat each other as one fact, and claims that are no fact.
+
+A fact is a share (x of n), or a median, mean, spread or range of a variable. Counts and percentages, abstract
+and table are brought together where their numbers agree, and stay apart where they do not.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -34,8 +36,8 @@ class Fact:
     claims : tuple of Claim
         All claims that print it, in the order of the study's file.
     statistic : str
-        "share", "median", "mean", "sd" (printed without a mean) or "range" (of which an end is printed, without a
-        median or a mean).
+        "share", "median", "mean", "sd" (printed without a mean) or "range" (of which an end is printed,
+        without a median or a mean).
     printed : mapping of str to Fraction
         `x` of a share, or `median`, `mean`, `sd`, `min`, `max` as far as they are printed side by side.
     n : int or None
@@ -135,7 +137,11 @@ def _facts_of(claims: Sequence[Claim], view: View, refused: dict[str, str]) -> I
     if count is None or not count.value:
         reason = "size of the group is not printed"
         if count is not None:
-            reason = "sizes of the group are printed that disagree" if count.value is None else "the group is nobody"
+            reason = (
+                "sizes of the group are printed that disagree"
+                if count.value is None
+                else "the group is nobody"
+            )
         refused.update({claim.claim_id: reason for claim in claims})
         return
     by_number: dict[int, list[Claim]] = {}
@@ -145,7 +151,9 @@ def _facts_of(claims: Sequence[Claim], view: View, refused: dict[str, str]) -> I
         if known or len(possible) == 1:
             by_number.setdefault((known or possible)[0], []).append(claim)
         else:
-            refused[claim.claim_id] = f"{'several numbers' if possible else 'no number'} of the group can be printed so"
+            refused[claim.claim_id] = (
+                f"{'several numbers' if possible else 'no number'} of the group can be printed so"
+            )
     for x, same in by_number.items():
         note = "" if any(claim.statistic == "count" for claim in same) else "x from the printed percentage"
         yield Fact(tuple(sorted(same, key=claims.index)), "share", {"x": Fraction(x)}, count.value, note)
@@ -175,7 +183,9 @@ def _side_by_side(claims: Sequence[Claim]) -> list[dict[str, list[Claim]]]:
     for _, together in sorted(places, key=lambda place: -len(place[1])):
         for known in found:
             shared = [name for name in together if name in known]
-            if shared and all(known[name][0].number.value == together[name][0].number.value for name in shared):
+            if shared and all(
+                known[name][0].number.value == together[name][0].number.value for name in shared
+            ):
                 for name, same in together.items():
                     known.setdefault(name, []).extend(same)
                 break
@@ -184,7 +194,9 @@ def _side_by_side(claims: Sequence[Claim]) -> list[dict[str, list[Claim]]]:
     return found
 
 
-def _values(together: Mapping[str, list[Claim]], n: int | None, order: Callable[[Claim], int]) -> Iterator[Fact]:
+def _values(
+    together: Mapping[str, list[Claim]], n: int | None, order: Callable[[Claim], int]
+) -> Iterator[Fact]:
     printed = {name: same[0].number.value for name, same in together.items()}
     centres = [name for name in CENTRES if name in together] or ["sd" if set(together) == {"sd"} else "range"]
     for place, centre in enumerate(centres):

@@ -1,4 +1,6 @@
-"""What a cohort gives for what a study prints: shares, medians, means and ranges side by side, with their difference.
+"""What a cohort gives for what a study prints.
+
+Shares, medians, means and ranges side by side, with their difference.
 
 Claims that repeat each other are one row; claims that cannot be compared are listed with the reason.
 """
@@ -40,13 +42,14 @@ class Comparison:
     Attributes
     ----------
     table : DataFrame
-        One row a fact that a study prints of its own patients: `study, short` (its name); `label, group` (in words);
-        `statistic` (share, median, mean, sd or range), `unit, of, among, reading` (how it was read, where it has
-        several meanings), `printed, where`; `published`, with `published_low` and `published_high` (the interval of a
-        share), `published_x` and `published_n`, `published_sd, published_min, published_max` as far as printed
-        beside it; the same of the cohort; `excluded` (patients of whom it is not known); `difference` (cohort less
-        published) with its interval; `p, p_holm` if asked for; `withheld` (why the cohort's numbers are not shown);
-        `method`; `claim_ids`. Shares are between 0 and 1.
+        One row a fact that a study prints of its own patients: `study, short` (its name); `label, group` (in
+        words); `statistic` (share, median, mean, sd or range), `unit, of, among, reading` (how it was read,
+        where it has several meanings), `printed, where`; `published`, with `published_low` and
+        `published_high` (the interval of a share), `published_x` and `published_n`, `published_sd,
+        published_min, published_max` as far as printed beside it; the same of the cohort; `excluded`
+        (patients of whom it is not known); `difference` (cohort less published) with its interval; `p,
+        p_holm` if asked for; `withheld` (why the cohort's numbers are not shown); `method`; `claim_ids`.
+        Shares are between 0 and 1.
     not_compared : DataFrame
         `claim_id, study, about, printed, reason`.
     confidence : float
@@ -73,10 +76,10 @@ def compare(
 ) -> Comparison:
     """Set what a cohort gives beside what studies print.
 
-    Shares have Clopper-Pearson intervals and the difference Newcombe's; a patient of whom it is not known whether
-    he or she is meant is excluded and counted. Of a cohort's median a percentile bootstrap, of its mean a BCa interval
-    is given from ten patients on. A published median has no interval without single values, and so the difference
-    has none; that of means has Welch's where a standard deviation is printed.
+    Shares have Clopper-Pearson intervals and the difference Newcombe's; a patient of whom it is not known
+    whether he or she is meant is excluded and counted. Of a cohort's median a percentile bootstrap, of its
+    mean a BCa interval is given from ten patients on. A published median has no interval without single
+    values, and so the difference has none; that of means has Welch's where a standard deviation is printed.
 
     Parameters
     ----------
@@ -93,8 +96,8 @@ def compare(
     smallest : int
         Counts from 1 below this, or of all but as few, are withheld, and with them the other rows on the same
         variables and group, from which they could be worked out; so are extremes, a median and an end of its
-        interval with fewer patients beyond it, and rows on patients who are those
-        of another row but for a few. 0 shows all. Tables whose every row is reconstructed or simulated are shown whole.
+        interval with fewer patients beyond it, and rows on patients who are those of another row but for a
+        few. 0 shows all. Tables whose every row is reconstructed or simulated are shown whole.
 
     Raises
     ------
@@ -103,11 +106,13 @@ def compare(
 
     References
     ----------
-    Newcombe RG. Stat Med 1998;17:873-890, method 10. Efron B. J Am Stat Assoc 1987;82:171-185. Welch BL. Biometrika
-    1947;34:28-35. Holm S. Scand J Stat 1979;6:65-70.
+    Newcombe RG. Stat Med 1998;17:873-890, method 10. Efron B. J Am Stat Assoc 1987;82:171-185. Welch BL.
+    Biometrika 1947;34:28-35. Holm S. Scand J Stat 1979;6:65-70.
     """
     if not 0 < confidence < 1 or resamples < 1:
-        raise ValueError(f"confidence is {confidence} and resamples {resamples}; expected 0 to 1, and at least 1")
+        raise ValueError(
+            f"confidence is {confidence} and resamples {resamples}; expected 0 to 1, and at least 1"
+        )
     if _is_made(cohort_table):
         smallest = 0
     interval = partial(intervals.bootstrap_interval, confidence=confidence, resamples=resamples, seed=seed)
@@ -121,7 +126,9 @@ def compare(
             else:
                 rows.append((fact, {**_said(fact, study, codebook), **row}))
         claims = {claim.claim_id: claim for claim in reversed(study.claims) if claim.claim_id in refused}
-        left += [[c.claim_id, c.study, c.about, c.printed, refused[c.claim_id]] for c in reversed(claims.values())]
+        left += [
+            [c.claim_id, c.study, c.about, c.printed, refused[c.claim_id]] for c in reversed(claims.values())
+        ]
     _withhold(rows, smallest)
     for fact, row in rows:
         if fact.statistic == "share":
@@ -181,7 +188,8 @@ def _said(fact: Fact, study: Study, codebook: Codebook) -> dict:
         "group": expressions.in_words(claim.group, codebook), "statistic": fact.statistic,
         "unit": "" if is_share else codebook[claim.of].unit, "of": claim.of, "among": claim.among,
         "reading": " ".join(dict.fromkeys(c.reading for c in fact.claims if c.reading)),
-        "printed": "; ".join(printed), "where": "; ".join(where), "claim_ids": " ".join(c.claim_id for c in fact.claims),
+        "printed": "; ".join(printed), "where": "; ".join(where),
+        "claim_ids": " ".join(c.claim_id for c in fact.claims),
         "withheld": "", "method": fact.note,
     }  # fmt: skip
 
@@ -204,10 +212,18 @@ def _own(fact: Fact, table: pd.DataFrame) -> dict:
     """Return what the table gives; `cells` are the counts, `groups` the patients that the row tells of."""
     group = reproduction.members(fact.claim.group, table)
     inside = group.fillna(False).astype(bool)
-    of = reproduction.members(fact.claim.patients, table) if fact.statistic == "share" else table[fact.claim.of]
+    of = (
+        reproduction.members(fact.claim.patients, table)
+        if fact.statistic == "share"
+        else table[fact.claim.of]
+    )
     known = of[inside].dropna()
     n, outside = len(known), int((~group.fillna(True).astype(bool)).sum())
-    row = {"cohort_n": n, "excluded": int(group.isna().sum() + inside.sum() - n), "cells": [n, inside.sum(), outside]}
+    row = {
+        "cohort_n": n,
+        "excluded": int(group.isna().sum() + inside.sum() - n),
+        "cells": [n, inside.sum(), outside],
+    }
     row["groups"] = [_sides(group)]
     row["known"] = inside & of.notna()
     if fact.statistic == "share":
@@ -249,7 +265,9 @@ def _withhold(rows: Sequence[tuple[Fact, dict]], smallest: int) -> None:
             row["withheld"] = row["withheld"] or "extremes are not shown"
         if fact.statistic == "median" and row["cohort_n"] < 2 * smallest:
             row["withheld"] = row["withheld"] or f"fewer than {smallest} patients on each side of the median"
-        gone = (*OWN, "excluded", "values") if row["withheld"] else ("cohort_min", "cohort_max") * bool(smallest)
+        gone = (
+            (*OWN, "excluded", "values") if row["withheld"] else ("cohort_min", "cohort_max") * bool(smallest)
+        )
         for name in gone:
             row.pop(name, None)
 
@@ -277,7 +295,9 @@ def _compare_shares(row: dict, confidence: float, p_values: bool) -> None:
     words = ["Clopper-Pearson intervals"]
     if own:
         row["difference"] = row["cohort"] - row["published"]
-        row["difference_low"], row["difference_high"] = intervals.newcombe_interval(*own, *published, confidence)
+        row["difference_low"], row["difference_high"] = intervals.newcombe_interval(
+            *own, *published, confidence
+        )
         words.append("difference with Newcombe's hybrid score interval")
     if own and p_values:
         row["p"] = float(fisher_exact([[x, n - x] for x, n in (own, published)]).pvalue)
@@ -290,14 +310,22 @@ def _compare_values(row: dict, confidence: float, p_values: bool, interval: Call
     if centre in CENTRES and values is not None:
         low, high, said = interval(values, centre)
         if centre == "median" and min((values <= low).sum(), (values >= high).sum()) < smallest:
-            low, high, said = None, None, f"no interval that ends at one of the {smallest} lowest or highest values"
+            low, high, said = (
+                None,
+                None,
+                f"no interval that ends at one of the {smallest} lowest or highest values",
+            )
         row["cohort_low"], row["cohort_high"] = low, high
         words.append(f"cohort: {said}")
     if "cohort" in row:
         row["difference"] = row["cohort"] - row["published"]
     if centre == "mean" and (row["published_n"] or 0) > 1 and {"published_sd", "cohort_sd"} <= set(row):
-        own, published = ((row[side], row[f"{side}_sd"], row[f"{side}_n"]) for side in ("cohort", "published"))
-        row["difference_low"], row["difference_high"], p = intervals.welch_interval(*own, *published, confidence)
+        own, published = (
+            (row[side], row[f"{side}_sd"], row[f"{side}_n"]) for side in ("cohort", "published")
+        )
+        row["difference_low"], row["difference_high"], p = intervals.welch_interval(
+            *own, *published, confidence
+        )
         words.append("difference with Welch's t interval")
         if p_values:
             row["p"] = p

@@ -1,4 +1,7 @@
-"""A comparison for readers: sentences for a discussion, a table of texts, figures, and the files of all of them."""
+"""A comparison for readers.
+
+Sentences for a discussion, a table of texts, figures, and the files of all of them.
+"""
 
 import json
 from collections.abc import Sequence
@@ -48,10 +51,16 @@ def _side_in_words(row: dict, side: str, confidence: float) -> str:
     name = f"{100 * confidence:g} % interval"
     if row["statistic"] == "share":
         return (
-            f"{row[f'{side}_x']}/{n} ({describe.percent_text(row[side])} %, {name} {describe.interval_text(low, high)})"
+            f"{row[f'{side}_x']}/{n} ({describe.percent_text(row[side])} %, {name} "
+            f""
+            f"{describe.interval_text(low, high)})"
         )
     ends = _ends(row, side)
-    parts = [f"SD {_number(row[f'{side}_sd'])}"] if row["statistic"] == "mean" and pd.notna(row[f"{side}_sd"]) else []
+    parts = (
+        [f"SD {_number(row[f'{side}_sd'])}"]
+        if row["statistic"] == "mean" and pd.notna(row[f"{side}_sd"])
+        else []
+    )
     parts += [f"range {ends}"] if ends and row["statistic"] != "range" else []
     parts += [f"n {n}"] if pd.notna(n) else []
     parts += [f"{name} {_number(low)} to {_number(high)}"] if pd.notna(low) else []
@@ -71,7 +80,9 @@ def _difference(row: dict) -> str:
 def _ends(row: dict, side: str) -> str:
     low, high = row[f"{side}_min"], row[f"{side}_max"]
     if pd.isna(low) or pd.isna(high):
-        return "" if pd.isna(low) and pd.isna(high) else f"from {low:g}" if pd.isna(high) else f"up to {high:g}"
+        return (
+            "" if pd.isna(low) and pd.isna(high) else f"from {low:g}" if pd.isna(high) else f"up to {high:g}"
+        )
     return f"{_number(low)} to {_number(high)}"
 
 
@@ -104,7 +115,11 @@ def in_columns(comparison: Comparison) -> pd.DataFrame:
 def _side(row: dict, side: str) -> str:
     low, high, n = row[f"{side}_low"], row[f"{side}_high"], row[f"{side}_n"]
     if row["statistic"] == "share":
-        return f"{row[f'{side}_x']}/{n}, {describe.percent_text(row[side])} % ({describe.interval_text(low, high)})"
+        return (
+            f"{row[f'{side}_x']}/{n}, {describe.percent_text(row[side])} % "
+            f""
+            f"({describe.interval_text(low, high)})"
+        )
     ends = _ends(row, side)
     text = f"range {ends}" if row["statistic"] == "range" else f"{row['statistic']} {_number(row[side])}"
     text += f" [{ends}]" if ends and row["statistic"] != "range" else ""
@@ -132,7 +147,11 @@ def reasons_text(comparison: Comparison) -> list[str]:
 def nothing_text(comparison: Comparison) -> str:
     """Say why no claim could be compared, and what to do."""
     listed = "\n".join(["no claim of these studies can be compared.", *reasons_text(comparison)])
-    return f"{listed}\nColumns of another name can be mapped with --map; crmo validate lists those that are known."
+    return (
+        f"{listed}\nColumns of another name can be mapped with --map; crmo validate lists those that are "
+        f""
+        f"known."
+    )
 
 
 def notes(comparison: Comparison, cohort: Cohort, is_shown: bool) -> list[str]:
@@ -150,11 +169,17 @@ def notes(comparison: Comparison, cohort: Cohort, is_shown: bool) -> list[str]:
     if cohort.is_reconstructed:
         known = (name for name in study_names() if file.stem == name or file.stem.startswith(f"{name}_"))
         whose = next(known, "one of the studies")
-        found.append(f"{file.name} was made from the numbers of {whose}: agreement with that study says nothing")
+        found.append(
+            f"{file.name} was made from the numbers of {whose}: agreement with that study says nothing"
+        )
     if comparison.smallest:
         few = comparison.smallest
-        found.append(f"counts of fewer than {few}, of all but as few, and extremes of the cohort are not shown")
-        found.append("differences between two rows are looked at, those with an earlier release by crmo disclosure")
+        found.append(
+            f"counts of fewer than {few}, of all but as few, and extremes of the cohort are not shown"
+        )
+        found.append(
+            "differences between two rows are looked at, those with an earlier release by crmo disclosure"
+        )
     elif is_shown:
         found.append("small counts and extremes are shown, as asked for: look before they are passed on")
     return found
@@ -170,7 +195,10 @@ def to_csv(comparison: Comparison) -> str:
 def to_json(comparison: Comparison, said: Sequence[str]) -> str:
     """Write a comparison as JSON: what a reader has to know, what is compared and what is not."""
     tables = {"compared": comparison.table, "not_compared": comparison.not_compared}
-    listed = {name: json.loads(table.to_json(orient="records", double_precision=10)) for name, table in tables.items()}
+    listed = {
+        name: json.loads(table.to_json(orient="records", double_precision=10))
+        for name, table in tables.items()
+    }
     head = {"confidence": comparison.confidence, "smallest": comparison.smallest, "notes": list(said)}
     return json.dumps(head | listed, ensure_ascii=False, indent=1)
 
@@ -189,15 +217,17 @@ def to_markdown(comparison: Comparison, cohort: Cohort, said: Sequence[str]) -> 
     lines += ["", "## Not compared", ""]
     lines += [f"- {line}." for line in reasons_text(comparison)] or ["Nothing."]
     lines += ["", "## Methods", "", "- A difference is the cohort's number less the published one."]
-    lines += [*(f"- {method[:1].upper()}{method[1:]}." for method in dict.fromkeys(comparison.table["method"]))]
+    lines += [
+        *(f"- {method[:1].upper()}{method[1:]}." for method in dict.fromkeys(comparison.table["method"]))
+    ]
     return "\n".join(lines) + "\n"
 
 
 def write(comparison: Comparison, cohort: Cohort, folder: Path, said: Sequence[str]) -> list[Path]:
     """Write `comparison.csv`, `not_compared.csv`, `comparison.md` and, where shares are compared, `dumbbell`.
 
-    More than `ROWS_PER_FIGURE` shares make several figures: dumbbell, dumbbell_2, … Figures that an earlier run
-    left and this one does not draw are removed, as they may show what this one withholds.
+    More than `ROWS_PER_FIGURE` shares make several figures: dumbbell, dumbbell_2, … Figures that an earlier
+    run left and this one does not draw are removed, as they may show what this one withholds.
 
     Returns
     -------
@@ -214,7 +244,9 @@ def write(comparison: Comparison, cohort: Cohort, folder: Path, said: Sequence[s
     rows = dumbbell_rows(comparison)
     count = -(-len(rows) // ROWS_PER_FIGURE)
     pages = [rows.iloc[part] for part in np.array_split(np.arange(len(rows)), count)] if count else []
-    stems = [folder / ("dumbbell" if number == 1 else f"dumbbell_{number}") for number in range(1, _MOST_PAGES)]
+    stems = [
+        folder / ("dumbbell" if number == 1 else f"dumbbell_{number}") for number in range(1, _MOST_PAGES)
+    ]
     for number, (stem, page) in enumerate(zip(stems, pages, strict=False), start=1):
         _draw(page, stem, comparison, cohort, f" ({number} of {len(pages)})" if len(pages) > 1 else "")
     for stem in stems[len(pages) :]:
@@ -244,12 +276,16 @@ def _draw(page: pd.DataFrame, stem: Path, comparison: Comparison, cohort: Cohort
     level, n, name = f"{100 * comparison.confidence:g} %", len(cohort.patients), Path(cohort.file).name
     title = f"Shares in this cohort and in published series{number}"
     subtitle = (
-        f"{_shortened(name, 40)}, {n} patients; x/n with exact {level} intervals, difference in percentage points"
+        f"{_shortened(name, 40)}, {n} patients; x/n with exact {level} intervals, difference in "
+        f""
+        f"percentage points"
     )
     axes = plot.dumbbell(page, title=title, subtitle=subtitle)
     caption = (
-        f"Shares of patients in {name} ({n} patients; filled) and as published (open), each with its Clopper-Pearson "
-        f"{level} interval, x/n of either, and the difference in percentage points (cohort less published) with "
+        f"Shares of patients in {name} ({n} patients; filled) and as published (open), each with its "
+        f"Clopper-Pearson "
+        f"{level} interval, x/n of either, and the difference in percentage points (cohort less published) "
+        f"with "
         f"Newcombe's hybrid score interval."
     )
     hidden = int(page["cohort"].isna().sum())

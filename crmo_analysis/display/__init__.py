@@ -1,7 +1,7 @@
 """How results look: the page and its style (`canvas`), plots (`plot`), and tables to be read (`frames`).
 
-A function takes plain tables and gives Axes or a table; nothing is computed here that a sentence would quote. `plot` names
-every plot; they stand in modules by what they show.
+A function takes plain tables and gives Axes or a table; nothing is computed here that a sentence would quote.
+`plot` names every plot; they stand in modules by what they show.
 """
 
 import lazy_loader

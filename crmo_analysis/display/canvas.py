@@ -25,12 +25,25 @@ MILLIMETRE = 1 / 25.4
 WIDTH = 140.0
 SMALLEST_TEXT = 6.0  # points
 INK, MUTED, FAINT, PAPER = "#1a1a1a", "#5f5f5f", "#d9d9d9", "#ffffff"
-BLUE, ORANGE, GREEN, VERMILLION, PURPLE, SKY = ("#0072B2", "#E69F00", "#009E73", "#D55E00", "#AA4499", "#56B4E9")
-VERDICT_COLOURS = {"matches": GREEN, "differs": VERMILLION, "conflicts": PURPLE, "ambiguous": ORANGE, "stated": FAINT}
+BLUE, ORANGE, GREEN, VERMILLION, PURPLE, SKY = (
+    "#0072B2",
+    "#E69F00",
+    "#009E73",
+    "#D55E00",
+    "#AA4499",
+    "#56B4E9",
+)
+VERDICT_COLOURS = {
+    "matches": GREEN,
+    "differs": VERMILLION,
+    "conflicts": PURPLE,
+    "ambiguous": ORANGE,
+    "stated": FAINT,
+}
 VERDICT_SIGNS = {"matches": "", "differs": "×", "conflicts": "!", "ambiguous": "?", "stated": ""}
 STYLE = {
-    # DejaVu ships with matplotlib, so every system draws the same. Embedding a font takes a PDF longer than drawing
-    # does, and signs beyond Latin-1 count as one more font: so one weight, and a hyphen for minus.
+    # DejaVu ships with matplotlib, so every system draws the same. Embedding a font takes a PDF longer than
+    # drawing does, and signs beyond Latin-1 count as one more font: so one weight, and a hyphen for minus.
     "font.family": "DejaVu Sans",
     "axes.unicode_minus": False,
     "text.parse_math": False,  # a dollar sign is one
@@ -70,7 +83,8 @@ FORMATS = {
 class Page:
     """Where figures will stand: `width` in millimetres, `dpi` of bitmaps, and whether titles are drawn.
 
-    Journals want titles in the caption; without titles, a figure carries its own as its label, for the caption.
+    Journals want titles in the caption; without titles, a figure carries its own as its label, for the
+    caption.
     """
 
     width: float = WIDTH
@@ -138,7 +152,10 @@ def blank(
 
 
 def left_of_axes(share: float) -> float:
-    """Return millimetres left of the axes: a share of the usual page, or of a narrower one, but room for a scale."""
+    """Return millimetres left of the axes.
+
+    A share of the usual page, or of a narrower one, but room for a scale.
+    """
     return min(share * WIDTH, max(share * page().width, 22))
 
 
@@ -234,7 +251,16 @@ def watermark(figure: Figure, text: str) -> None:
         # On its slope, it is about a third as high as it is long.
         size = min(size, size * 0.94 * height_of(figure) / (0.33 * text_width(text, size) + 0.36 * size))
         figure.text(
-            0.56, 0.47, text, ha="center", va="center", rotation=18, fontsize=size, color=INK, alpha=0.11, zorder=10
+            0.56,
+            0.47,
+            text,
+            ha="center",
+            va="center",
+            rotation=18,
+            fontsize=size,
+            color=INK,
+            alpha=0.11,
+            zorder=10,
         )
 
 
@@ -245,10 +271,14 @@ def _check_fits(figure: Figure) -> None:
     hidden = set()  # labels of ticks beyond the ends of an axis exist, but are not drawn
     for axes in figure.axes:
         if axes.bbox.width < SMALLEST_AXES * MILLIMETRE * figure.dpi:
-            raise UnfitError("what stands beside the axes leaves no room for them; shorten it or widen the figure")
+            raise UnfitError(
+                "what stands beside the axes leaves no room for them; shorten it or widen the figure"
+            )
         for patch, text in getattr(axes, "boxed", ()):
             if text.get_window_extent(renderer).width > patch.get_window_extent(renderer).width:
-                raise UnfitError(f"the text '{text.get_text()}' runs over its box; shorten it or widen the figure")
+                raise UnfitError(
+                    f"the text '{text.get_text()}' runs over its box; shorten it or widen the figure"
+                )
         for axis in (axes.xaxis, axes.yaxis):
             low, high = sorted(axis.get_view_interval())
             hidden |= {tick.label1 for tick in axis.get_major_ticks() if not low <= tick.get_loc() <= high}
@@ -259,11 +289,15 @@ def _check_fits(figure: Figure) -> None:
             continue
         box = text.get_window_extent(renderer)
         if not (edge.x0 <= box.x0 and box.x1 <= edge.x1 and edge.y0 <= box.y0 and box.y1 <= edge.y1):
-            raise UnfitError(f"the text '{written}' runs over the edge of the figure; shorten it or widen the figure")
+            raise UnfitError(
+                f"the text '{written}' runs over the edge of the figure; shorten it or widen the figure"
+            )
         if written.endswith("…") and not page().titles:
             raise UnfitError(f"the text '{written}' had to be cut; shorten it or widen the figure")
         if text.get_fontsize() < SMALLEST_TEXT:
-            raise UnfitError(f"the text '{written}' is set in {text.get_fontsize():g} pt, expected {SMALLEST_TEXT:g}")
+            raise UnfitError(
+                f"the text '{written}' is set in {text.get_fontsize():g} pt, expected {SMALLEST_TEXT:g}"
+            )
         if any(unicodedata.bidirectional(letter) in ("R", "AL", "AN") for letter in written):
             raise UnfitError(
                 f"the text '{written}' runs from right to left, which figures cannot draw; use Latin letters"
@@ -282,11 +316,13 @@ def _check_ticks(axis: mpl.axis.Axis, hidden: set, renderer) -> None:
     boxes.sort(key=lambda box: tuple(box[0]))
     for (one, text), (other, below) in pairwise(boxes):
         if other[0] < one[1] - 0.5:
-            raise UnfitError(f"the labels '{text}' and '{below}' run into each other; shorten them or widen the figure")
+            raise UnfitError(
+                f"the labels '{text}' and '{below}' run into each other; shorten them or widen the figure"
+            )
 
 
 def rendered(figure: Figure, data_csv: str, caption: str, alt: str, source: str) -> dict[str, bytes]:
-    """Draw a figure as SVG, PDF and PNG, and return these and its data, caption and alternative text by their ending.
+    """Draw a figure as SVG, PDF and PNG; return these, its data and its texts, by their endings.
 
     Parameters
     ----------

@@ -12,7 +12,9 @@ from crmo_analysis.study import Codebook, Variable, describe, expressions, read_
 
 
 def characteristics(table: pd.DataFrame, codebook: Codebook, smallest: int = 0) -> pd.DataFrame:
-    """Describe every variable of a table of patients: x/n and percent, or median [range], with how many lack it.
+    """Describe every variable of a table of patients.
+
+    X/n and percent, or median [range], with how many lack it.
 
     Parameters
     ----------
@@ -20,8 +22,8 @@ def characteristics(table: pd.DataFrame, codebook: Codebook, smallest: int = 0) 
         One row a patient, columns of the codebook.
     codebook : mapping of str to Variable
     smallest : int
-        Counts from 1 below this are not shown, nor others that would give them away, nor extremes, nor a median with
-        fewer patients on a side of it; 0 shows all.
+        Counts from 1 below this are not shown, nor others that would give them away, nor extremes, nor a
+        median with fewer patients on a side of it; 0 shows all.
 
     Returns
     -------
@@ -34,7 +36,9 @@ def characteristics(table: pd.DataFrame, codebook: Codebook, smallest: int = 0) 
         n, lacking = len(values), int(table[name].isna().sum())
         counted = {"": values} if variable.type == "boolean" else {}
         if variable.type == "category":
-            counted = {f": {category.replace('_', ' ')}": values == category for category in variable.categories}
+            counted = {
+                f": {category.replace('_', ' ')}": values == category for category in variable.categories
+            }
         counts = [int(holds.sum()) for holds in counted.values()]
         parts = [*counts, n - sum(counts)]  # of a boolean: yes and no
         for suffix, x, is_hidden in zip(counted, counts, disclosure.hidden(parts, smallest), strict=False):
@@ -59,20 +63,28 @@ def effect_rows(frame: pd.DataFrame, codebook: Codebook) -> pd.DataFrame:
             continue
         numbers = f"{row.estimate:.2f} ({row.ci_low:.2f} to {row.ci_high:.2f})"
         text = f"{numbers}   {p_text(row.p)}, Holm {p_text(row.p_holm)}"
-        rows.append([label_text, row.n, *(round(v, 6) for v in (row.estimate, row.ci_low, row.ci_high)), text])
+        rows.append(
+            [label_text, row.n, *(round(v, 6) for v in (row.estimate, row.ci_low, row.ci_high)), text]
+        )
     return pd.DataFrame(rows, columns=["label", "n", "estimate", "ci_low", "ci_high", "text"])
 
 
 def significant(frame: pd.DataFrame, columns: Sequence[str], digits: int = 4) -> pd.DataFrame:
     """Round columns to significant digits, so that a small P value does not become 0."""
-    rounded = {name: [float(f"{value:.{digits}g}") for value in frame[name].astype(float)] for name in columns}
+    rounded = {
+        name: [float(f"{value:.{digits}g}") for value in frame[name].astype(float)] for name in columns
+    }
     return frame.assign(**rounded)
 
 
 def axis_label(variable: Variable) -> str:
     """Write a label with its unit, unless it says it already."""
     known = not variable.unit or variable.unit.lower() in variable.label.lower()
-    return describe.in_sentence(variable.label) if known else f"{describe.in_sentence(variable.label)}, {variable.unit}"
+    return (
+        describe.in_sentence(variable.label)
+        if known
+        else f"{describe.in_sentence(variable.label)}, {variable.unit}"
+    )
 
 
 def proportions(audited: Sequence[Audited], claim_ids: Sequence[str]) -> pd.DataFrame:
@@ -117,7 +129,17 @@ def shares(rows: Sequence[tuple[str, str, int, int]]) -> pd.DataFrame:
     for section, name, x, n in rows:
         p = describe.proportion(x, n)
         found.append(
-            [section, name, x, n, round(p.estimate, 6), p.exact_low, p.exact_high, p.wilson_low, p.wilson_high]
+            [
+                section,
+                name,
+                x,
+                n,
+                round(p.estimate, 6),
+                p.exact_low,
+                p.exact_high,
+                p.wilson_low,
+                p.wilson_high,
+            ]
         )
     return pd.DataFrame(found, columns=columns)
 
@@ -125,7 +147,8 @@ def shares(rows: Sequence[tuple[str, str, int, int]]) -> pd.DataFrame:
 def rounding(audited: Sequence[Audited]) -> pd.DataFrame:
     """Return how far each printed percentage of the study's own counts lies from the exact one.
 
-    `section, x_of_n, exact, printed, difference, rule`, in percentage points; rule is empty where none gives it.
+    `section, x_of_n, exact, printed, difference, rule`, in percentage points; rule is empty where none gives
+    it.
     """
     rows = []
     for a in audited:
@@ -162,14 +185,22 @@ def description(audited: Sequence[Audited]) -> pd.DataFrame:
     }
     by_id = {a.claim.claim_id: a.claim for a in audited}
     keys = [(by_id[claim_id].patients, by_id[claim_id].group) for claim_id in chosen]
+    counts = list(zip(frame["x"], frame["n"], strict=True))
+    exact, wilson = (
+        [
+            describe.interval_text(*ends)
+            for ends in frame[[f"{kind}_low", f"{kind}_high"]].itertuples(index=False)
+        ]
+        for kind in ("exact", "wilson")
+    )
     return pd.DataFrame({
         "characteristic": frame["label"],
         "among": frame["group"],
-        "x/n": [f"{x}/{n}" for x, n in zip(frame["x"], frame["n"], strict=True)],
-        "recomputed %": [describe.percent_text(Fraction(x, n)) for x, n in zip(frame["x"], frame["n"], strict=True)],
+        "x/n": [f"{x}/{n}" for x, n in counts],
+        "recomputed %": [describe.percent_text(Fraction(x, n)) for x, n in counts],
         "printed %": [printed.get(key, "") for key in keys],
-        "95 % exact": [describe.interval_text(*ends) for ends in zip(frame["exact_low"], frame["exact_high"], strict=True)],
-        "95 % Wilson": [describe.interval_text(*ends) for ends in zip(frame["wilson_low"], frame["wilson_high"], strict=True)],
+        "95 % exact": exact,
+        "95 % Wilson": wilson,
         "verdict": frame["verdict"],
     })  # fmt: skip
 
@@ -203,7 +234,10 @@ def values(audited: Sequence[Audited]) -> pd.DataFrame:
 
 
 def checks(audited: Sequence[Audited]) -> pd.DataFrame:
-    """Return the claims that differ, conflict or are ambiguous, with the reason; of several studies, named."""
+    """Return the claims that differ, conflict or are ambiguous, with the reason.
+
+    Of several studies, named.
+    """
     rows = [
         [a.claim.study, a.claim.where, a.claim.of, a.claim.statistic, a.claim.printed, a.verdict, a.reason]
         for verdict in ("differs", "conflicts", "ambiguous")
@@ -217,7 +251,16 @@ def checks(audited: Sequence[Audited]) -> pd.DataFrame:
 def compared(audited: Sequence[Audited]) -> pd.DataFrame:
     """Return every claim that something printed recomputes: printed beside recomputed, with the verdict."""
     rows = [
-        [a.claim.where, a.claim.of, a.claim.among, a.claim.statistic, a.claim.printed, a.recomputed, a.rule, a.verdict]
+        [
+            a.claim.where,
+            a.claim.of,
+            a.claim.among,
+            a.claim.statistic,
+            a.claim.printed,
+            a.recomputed,
+            a.rule,
+            a.verdict,
+        ]
         for a in audited
         if a.recomputed
     ]

@@ -1,4 +1,7 @@
-"""Run a notebook: its parameters, papermill, and kernels that start warm. Knows nothing of studies or patients."""
+"""Run a notebook: its parameters, papermill, and kernels that start warm.
+
+Knows nothing of studies or patients.
+"""
 
 import lazy_loader
 
@@ -8,6 +11,13 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     submodules=["warm"],
     submod_attrs={
         "parameters": ["check_values", "parse_value", "read_parameters"],
-        "running": ["FIGURE_FILES", "NotebookFailed", "TIME_LIMIT", "execute", "output_files", "rerun_command"],
+        "running": [
+            "FIGURE_FILES",
+            "NotebookFailed",
+            "TIME_LIMIT",
+            "execute",
+            "output_files",
+            "rerun_command",
+        ],
     },
 )

@@ -1,4 +1,6 @@
-"""The process that kernels are forked from: it loads the libraries once, and stops what kernels leave running.
+"""The process that kernels are forked from.
+
+It loads the libraries once, and stops what kernels leave running.
 
 `warm` starts it as ``python -m crmo_analysis.execution.kernel_server`` and asks it for kernels.
 """
@@ -33,7 +35,8 @@ PRELOADED = (
     "statsmodels.api",
     "statsmodels.stats.proportion",
 )
-# These read the command line, start this server or come after a run; no notebook of the collection needs them.
+# These read the command line, start this server or come after a run; no notebook of the collection needs
+# them.
 _NOT_PRELOADED = ("commands", "publish", "execution", "face.explore", "comparison")
 
 
@@ -67,7 +70,10 @@ def _preload():
 
 
 def _draw_once():
-    """Draw a figure into nothing: the first one of a process loads fonts and encoders, later ones find them."""
+    """Draw a figure into nothing.
+
+    The first one of a process loads fonts and encoders, later ones find them.
+    """
     from io import BytesIO
 
     from matplotlib import rc_context
@@ -171,10 +177,11 @@ def _become_kernel(request):
     matplotlib.rcParams["backend"] = backend
     # The kernel stops when its parent does, which is the server and not the process that asked for it.
     kernelapp.launch_new_instance(argv=[*request["argv"], f"--IPKernelApp.parent_handle={os.getppid()}"])
-    # ipykernel 7 closes its channels on exit while this thread may still answer the request to shut down; then both
-    # wait for each other until the kernel is killed, seconds later.
+    # ipykernel 7 closes its channels on exit while this thread may still answer the request to shut down;
+    # then both wait for each other until the kernel is killed, seconds later.
     kernelapp.IPKernelApp.instance().control_thread.join(timeout=1)
-    # What an ordinary exit does, but for taking all that was loaded to pieces, which takes longer than a short notebook.
+    # What an ordinary exit does, but for taking all that was loaded to pieces, which takes longer than a
+    # short notebook.
     atexit._run_exitfuncs()
     sys.stdout.flush()
     sys.stderr.flush()

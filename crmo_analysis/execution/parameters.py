@@ -1,4 +1,7 @@
-"""What may be set in a notebook: its parameters cell is read without running it, and values are checked against it."""
+"""What may be set in a notebook.
+
+Its parameters cell is read without running it, and values are checked against it.
+"""
 
 import ast
 import difflib
@@ -59,7 +62,9 @@ def read_parameters(notebook):
         If the notebook cannot be read, or its parameters cell holds anything else.
     """
     notebook = Path(notebook)
-    cells = [cell for cell in read_cells(notebook) if "parameters" in cell.get("metadata", {}).get("tags", [])]
+    cells = [
+        cell for cell in read_cells(notebook) if "parameters" in cell.get("metadata", {}).get("tags", [])
+    ]
     if len(cells) > 1:
         raise InputError(f"{notebook}: {len(cells)} cells are tagged “parameters”. Keep one.")
     if not cells:
@@ -87,9 +92,9 @@ def parse_value(text, parameter):
     Parameters
     ----------
     text : str
-        What was typed. For a text parameter it is taken as it is (``007`` stays ``007``); otherwise it is JSON
-        (``12``, ``1.5``, ``true``, ``[1, 2]``). A parameter whose default is None takes JSON, and anything
-        that is not JSON as text. A list also takes names with commas between them (``crp, esr``).
+        What was typed. For a text parameter it is taken as it is (``007`` stays ``007``); otherwise it is
+        JSON (``12``, ``1.5``, ``true``, ``[1, 2]``). A parameter whose default is None takes JSON, and
+        anything that is not JSON as text. A list also takes names with commas between them (``crp, esr``).
     parameter : Parameter
         The parameter it is for.
 
@@ -140,7 +145,9 @@ def check_values(notebook, known, values):
             close = difflib.get_close_matches(name, known, n=1)
             hint = f" Did you mean {close[0]}?" if close else ""
             names = ", ".join(known) or "none: it has no cell tagged “parameters”"
-            raise InputError(f"{Path(notebook).name} has no parameter {name!r}.{hint} Its parameters are: {names}.")
+            raise InputError(
+                f"{Path(notebook).name} has no parameter {name!r}.{hint} Its parameters are: {names}."
+            )
         _check_value(known[name], value)
 
 
@@ -160,7 +167,8 @@ def read_cells(notebook):
         cells = None
     if not isinstance(cells, list) or not all(map(_is_cell, cells)):
         raise InputError(
-            f"{notebook} is not a notebook in the format of Jupyter 4 or newer. Open and save it in JupyterLab."
+            f"{notebook} is not a notebook in the format of Jupyter 4 or newer. Open and save it in "
+            f"JupyterLab."
         )
     return cells
 
@@ -169,8 +177,14 @@ def _is_cell(cell):
     if not isinstance(cell, dict) or not isinstance(cell.get("metadata"), dict):
         return False
     source = cell.get("source")
-    is_text = isinstance(source, str) or (isinstance(source, list) and all(isinstance(line, str) for line in source))
-    return is_text and isinstance(cell.get("cell_type"), str) and isinstance(cell["metadata"].get("tags", []), list)
+    is_text = isinstance(source, str) or (
+        isinstance(source, list) and all(isinstance(line, str) for line in source)
+    )
+    return (
+        is_text
+        and isinstance(cell.get("cell_type"), str)
+        and isinstance(cell["metadata"].get("tags", []), list)
+    )
 
 
 def source_of(cell):
@@ -180,12 +194,16 @@ def source_of(cell):
 
 def _trailing_comments(source):
     tokens = tokenize.generate_tokens(io.StringIO(source).readline)
-    return {token.start[0]: token.string.lstrip("#").strip() for token in tokens if token.type == tokenize.COMMENT}
+    return {
+        token.start[0]: token.string.lstrip("#").strip() for token in tokens if token.type == tokenize.COMMENT
+    }
 
 
 def _read_assignment(notebook, statement, source):
     one_name = (
-        isinstance(statement, ast.Assign) and len(statement.targets) == 1 and isinstance(statement.targets[0], ast.Name)
+        isinstance(statement, ast.Assign)
+        and len(statement.targets) == 1
+        and isinstance(statement.targets[0], ast.Name)
     )
     if not one_name:
         raise _not_a_parameter(notebook, statement.lineno, source)

@@ -57,7 +57,10 @@ class NotebookFailed(CrmoError, RuntimeError):  # noqa: N818
 
     def __str__(self):
         study = f" (study {self.study})" if self.study else ""
-        lines = [f"{Path(self.notebook).name}{study} stopped under “{self.heading}”.", f"  cause: {self.cause}"]
+        lines = [
+            f"{Path(self.notebook).name}{study} stopped under “{self.heading}”.",
+            f"  cause: {self.cause}",
+        ]
         if self.partial:
             lines.append(f"  as far as it got: {_short(self.partial)}")
         lines.append(f"  run it again: {self.command}")
@@ -92,11 +95,20 @@ def output_files(values, figures=FIGURES):
     """
     folder = Path(values["out"]) / "figures" if values.get("out") else Path(figures)
     folder = folder / (values.get("study") or values.get("folder") or "overview")
-    return tuple(folder / f"{name}{ending}" for name in values.get("outputs") or [] for ending in FIGURE_FILES)
+    return tuple(
+        folder / f"{name}{ending}" for name in values.get("outputs") or [] for ending in FIGURE_FILES
+    )
 
 
 def execute(
-    notebook, parameters=None, *, out=None, results=RESULTS, figures=FIGURES, time_limit=TIME_LIMIT, plain=False
+    notebook,
+    parameters=None,
+    *,
+    out=None,
+    results=RESULTS,
+    figures=FIGURES,
+    time_limit=TIME_LIMIT,
+    plain=False,
 ):
     """Execute a notebook and keep the result only if it came to its end.
 
@@ -108,7 +120,7 @@ def execute(
         New values for some of its parameters, as JSON values.
     out : Path, optional
         Folder for everything that this run leaves: the executed notebook and, if the notebook has a parameter
-        ``out``, its figures and tables. Without it that parameter's value, or the project's own folders are used.
+        ``out``, its figures and tables. Without it that parameter's value, or the project's own folders.
     results, figures : Path
         The project's folders, used when `out` is not given.
     time_limit : int
@@ -142,7 +154,9 @@ def execute(
     _check_path(notebook)
     _check_path(partial)
     if executed.resolve() == notebook.resolve():
-        raise InputError(f"{notebook}: the executed notebook would replace it. Choose another folder with --out.")
+        raise InputError(
+            f"{notebook}: the executed notebook would replace it. Choose another folder with --out."
+        )
     start = time.monotonic()
     outputs, study = output_files(everything, figures), everything.get("study") or ""
     try:
@@ -157,7 +171,9 @@ def execute(
         failure = "the writing of its results", f"{error.strerror}: {_short(error.filename or folder)}"
     if failure:
         heading, cause, *kind = failure
-        raise NotebookFailed(notebook, study, heading, cause, command, partial if partial.is_file() else None, *kind)
+        raise NotebookFailed(
+            notebook, study, heading, cause, command, partial if partial.is_file() else None, *kind
+        )
     return Run(notebook, study, executed, outputs, time.monotonic() - start)
 
 
@@ -195,7 +211,8 @@ def _check_path(path):
     # Papermill fills in {names} in a path; ours are plain.
     if "{" in str(path) or "}" in str(path):
         raise InputError(
-            f"{path}: a folder or notebook name cannot contain {{ or }}. Rename it or choose another with --out."
+            f"{path}: a folder or notebook name cannot contain {{ or }}. Rename it or choose another with "
+            f"--out."
         )
 
 
@@ -206,8 +223,8 @@ def _short(path):
 
 
 def _import_papermill():
-    # jsonschema checks web addresses with rfc3987_syntax if it is installed, and builds its grammar on import:
-    # 2 s for a check that notebooks never use. None makes Python say that the module is not there.
+    # jsonschema checks web addresses with rfc3987_syntax if it is installed, and builds its grammar on
+    # import: 2 s for a check that notebooks never use. None makes Python say that the module is not there.
     with _PAPERMILL:
         sys.modules.setdefault("rfc3987_syntax", None)
         import papermill
@@ -219,7 +236,9 @@ def _import_papermill():
 
 @functools.cache
 def _engine():
-    """Make papermill's engine save less often and stop a notebook that shows too much; return its name for papermill.
+    """Make papermill's engine save less often and stop a notebook that shows too much.
+
+    Return its name for papermill.
 
     It writes the whole notebook twice a cell, which takes longer than a short cell does.
     """
@@ -242,7 +261,9 @@ def _engine():
 
     class StrictEngine(Engine):
         @classmethod
-        def execute_managed_notebook(cls, nb_man, kernel_name, kernel_manager_class, execution_timeout, **ignored):
+        def execute_managed_notebook(
+            cls, nb_man, kernel_name, kernel_manager_class, execution_timeout, **ignored
+        ):
             save, last = nb_man.save, time.monotonic()
 
             def save_sometimes(**changes):
@@ -276,8 +297,12 @@ class _ShowsTooMuch(Exception):  # noqa: N818
 
 
 def _length(content):
-    shown = [content.get(name, "") for name in ("text", "evalue", "traceback")] + [*content.get("data", {}).values()]
-    return sum(len(value) if isinstance(value, str) else len(json.dumps(value, default=str)) for value in shown)
+    shown = [content.get(name, "") for name in ("text", "evalue", "traceback")] + [
+        *content.get("data", {}).values()
+    ]
+    return sum(
+        len(value) if isinstance(value, str) else len(json.dumps(value, default=str)) for value in shown
+    )
 
 
 def _run_papermill(notebook, partial, values, time_limit, plain):

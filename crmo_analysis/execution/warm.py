@@ -1,10 +1,11 @@
 """Kernels that start warm: forked from one process that has the libraries loaded already.
 
-Most of the time of a short notebook goes into importing pandas, statsmodels and seaborn. A server process imports
-them once; every notebook then gets a new process forked from it, as fresh and as separate as an ordinary kernel.
+Most of the time of a short notebook goes into importing pandas, statsmodels and seaborn. A server process
+imports them once; every notebook then gets a new process forked from it, as fresh and as separate as an
+ordinary kernel.
 
-The server is our own few lines rather than `multiprocessing`'s: that one imports the caller's main script again in
-every child, and its children keep it alive after the program that started it has gone.
+The server is our own few lines rather than `multiprocessing`'s: that one imports the caller's main script
+again in every child, and its children keep it alive after the program that started it has gone.
 """
 
 import atexit
@@ -50,7 +51,13 @@ class _Server:
         self.control, theirs = socket.socketpair()
         with theirs:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "crmo_analysis.execution.kernel_server", str(theirs.fileno()), self.folder],
+                [
+                    sys.executable,
+                    "-m",
+                    "crmo_analysis.execution.kernel_server",
+                    str(theirs.fileno()),
+                    self.folder,
+                ],
                 cwd=Path(__file__).resolve().parents[2],
                 env=os.environ | ONE_THREAD,
                 pass_fds=[theirs.fileno()],
@@ -65,7 +72,9 @@ class _Server:
             return
         self.control.close()
         try:
-            self.process.wait(timeout=1.5)  # while it still loads its libraries it does not listen, and has no kernel
+            self.process.wait(
+                timeout=1.5
+            )  # while it still loads its libraries it does not listen, and has no kernel
         except subprocess.TimeoutExpired:
             self.process.kill()
             self.process.wait()
@@ -117,8 +126,8 @@ def available():
     Returns
     -------
     bool
-        True on Linux. On macOS a process that has loaded system libraries cannot be forked safely, and Windows
-        cannot fork; there every kernel starts the ordinary way.
+        True on Linux. On macOS a process that has loaded system libraries cannot be forked safely, and
+        Windows cannot fork; there every kernel starts the ordinary way.
     """
     return sys.platform.startswith("linux")
 
@@ -160,12 +169,13 @@ def kernel_manager_class(plain=False):
     Returns
     -------
     type
-        A `jupyter_client.AsyncKernelManager`: for a Python notebook it forks a kernel of this very Python from the
-        server, or starts an ordinary one where that is not possible. It talks through sockets in a private folder,
-        where no other user can listen, and since two kernels that start at the same time can choose the same network
-        port; on Windows through ports, encrypted.
+        A `jupyter_client.AsyncKernelManager`: for a Python notebook it forks a kernel of this very Python
+        from the server, or starts an ordinary one where that is not possible. It talks through sockets in a
+        private folder, where no other user can listen, and since two kernels that start at the same time can
+        choose the same network port; on Windows through ports, encrypted.
     """
-    # Here, not at the top: the server is started before jupyter_client is imported, so that both happen at once.
+    # Here, not at the top: the server is started before jupyter_client is imported, so that both happen at
+    # once.
     from jupyter_client.asynchronous import AsyncKernelClient
     from jupyter_client.kernelspec import KernelSpec
     from jupyter_client.manager import AsyncKernelManager
@@ -189,8 +199,8 @@ def kernel_manager_class(plain=False):
 
     class PromptClient(AsyncKernelClient):
         async def wait_for_ready(self, timeout=None):
-            # Once a first message shows that the kernel is heard, what follows it is there at once; the default
-            # waits a fifth of a second for more.
+            # Once a first message shows that the kernel is heard, what follows it is there at once; the
+            # default waits a fifth of a second for more.
             channel, heard = self.iopub_channel, []
 
             async def get_msg(timeout=None):

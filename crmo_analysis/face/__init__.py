@@ -1,7 +1,10 @@
-"""What a person types: studies, cohorts, relations between variables, and results that print and draw themselves.
+"""What a person types.
 
-Lower rooms compute, `display` draws; here is what joins them under a name: one module a question. Small counts of one's
-own patients are hidden in `cohorts` and in what takes a cohort, so that no notebook has to remember it.
+Studies, cohorts, relations between variables, and results that print and draw themselves.
+
+Lower rooms compute, `display` draws; here is what joins them under a name: one module a question. Small
+counts of one's own patients are hidden in `cohorts` and in what takes a cohort, so that no notebook has to
+remember it.
 """
 
 import lazy_loader

@@ -1,4 +1,7 @@
-"""A table of patients as a person asks it: one's own, of which little counts stay hidden, or a reconstructed one."""
+"""A table of patients as a person asks it.
+
+One's own, of which little counts stay hidden, or a reconstructed one.
+"""
 
 from collections.abc import Mapping, Sequence
 from functools import partial
@@ -31,8 +34,8 @@ def read_cohort(path, map=None, lesions=None, hide_below: int = SMALLEST) -> "Co
     lesions : str or Path, optional
         A table with one row a lesion.
     hide_below : int
-        Findings of fewer patients, and single patients, stay hidden in every result; 0 shows all, and the results then
-        identify patients.
+        Findings of fewer patients, and single patients, stay hidden in every result; 0 shows all, and the
+        results then identify patients.
 
     Raises
     ------
@@ -58,11 +61,15 @@ def read_shipped(study: str) -> "Cohort":
 
 
 def _source(table: pd.DataFrame) -> str:
-    made = [name for name in ("simulated", "reconstructed") if name in table and table[name].fillna(False).all()]
+    made = [
+        name for name in ("simulated", "reconstructed") if name in table and table[name].fillna(False).all()
+    ]
     return made[0] if made else OWN
 
 
-def compare(cohort: "Cohort | pd.DataFrame", *studies, confidence: float = 0.95, p_values: bool = False) -> Compared:
+def compare(
+    cohort: "Cohort | pd.DataFrame", *studies, confidence: float = 0.95, p_values: bool = False
+) -> Compared:
     """Set what a cohort gives beside what studies printed.
 
     Parameters
@@ -104,7 +111,10 @@ class Cohort:
 
     @classmethod
     def of(cls, table, hide_below: int = SMALLEST) -> "Cohort":
-        """Take a plain table of patients for a cohort; one that is marked as made from numbers is shown whole."""
+        """Take a plain table of patients for a cohort.
+
+        One that is marked as made from numbers is shown whole.
+        """
         if isinstance(table, cls):
             return table
         source = _source(table)
@@ -128,7 +138,11 @@ class Cohort:
         said = f"{self.who}: {len(self)} patients, {len(known)} variables"
         if self.source != OWN:
             return f"{said}; no row was observed in a patient"
-        shown = f"findings of fewer than {self.smallest} are hidden" if self.hides else "single patients are shown"
+        shown = (
+            f"findings of fewer than {self.smallest} are hidden"
+            if self.hides
+            else "single patients are shown"
+        )
         return f"{said}; {shown}"
 
     def introduced(self) -> list[str]:
@@ -137,11 +151,18 @@ class Cohort:
         made = f"a **{self.source}** table, of which no row was observed in a patient"
         said = [f"{len(self)} patients: {'your cohort' if is_own else made}.", *map(markdown, self.notes)]
         if self.hides:
-            said += [f"Warnings about the file: {len(self.problems)}; crmo validate lists them."] * bool(self.problems)
-            said.append(f"Single patients, and findings of fewer than {self.smallest} patients, are not shown.")
+            said += [f"Warnings about the file: {len(self.problems)}; crmo validate lists them."] * bool(
+                self.problems
+            )
+            said.append(
+                f"Single patients, and findings of fewer than {self.smallest} patients, are not shown."
+            )
             return said
         if is_own:
-            said.append("By choice, single patients and small counts are shown: results of this run identify patients.")
+            said.append(
+                "By choice, single patients and small counts are shown: results of this run identify "
+                "patients."
+            )
         return [*said, *(markdown(str(problem)) for problem in self.problems)]
 
     def describe(self) -> Result:
@@ -150,7 +171,9 @@ class Cohort:
         return Result(described, f"{self.who}: who is in it", source=self.source)
 
     def grid(self, sections: Mapping[str, Sequence[str]] | None = None) -> Result:
-        """Show who has what, one column a patient; only of a table of which no row was observed, or by choice.
+        """Show who has what, one column a patient.
+
+        Only of a table of which no row was observed, or by choice.
 
         Parameters
         ----------
@@ -165,7 +188,9 @@ class Cohort:
         if self.hides:
             raise InputError("single patients of this cohort are not shown; describe() gives what can be")
         codebook = read_codebook()
-        chosen = sections or {"Findings": [name for name in self._known() if codebook[name].type == "boolean"]}
+        chosen = sections or {
+            "Findings": [name for name in self._known() if codebook[name].type == "boolean"]
+        }
         names = [name for group in chosen.values() for name in group]
         labels = {name: codebook[name].label for name in names}
         return Result(
@@ -185,10 +210,12 @@ class Cohort:
         return compare(self, *studies, **options)
 
     def _known(self) -> list[str]:
-        return [name for name in read_codebook() if name in self.patients and self.patients[name].notna().any()]
+        return [
+            name for name in read_codebook() if name in self.patients and self.patients[name].notna().any()
+        ]
 
     def require(self, names, codes=()) -> None:
-        """Check that the table has variables that are numbers, yes or no (`names`), or categories too (`codes`).
+        """Check that the table has variables: numbers, yes or no (`names`), or categories too (`codes`).
 
         Raises
         ------

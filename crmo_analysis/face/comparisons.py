@@ -12,7 +12,9 @@ from crmo_analysis.study import read_codebook, read_study
 
 def beside(cohort, studies, confidence: float, p_values: bool) -> "Compared":
     """Set a cohort beside studies: names, or what `read_study` opens; all of them if there is none."""
-    records = [read_study(each) if isinstance(each, str) else each.record for each in studies or study_names()]
+    records = [
+        read_study(each) if isinstance(each, str) else each.record for each in studies or study_names()
+    ]
     settings = {"confidence": confidence, "p_values": p_values, "smallest": cohort.smallest}
     return Compared(cohort, set_beside(cohort.patients, records, read_codebook(), **settings))
 
@@ -27,7 +29,8 @@ class Compared(Result):
         super().__init__(
             words.in_columns(found),
             f"{cohort.who} beside {studies} published series",
-            caption="Shares of patients in the cohort ({n} patients; filled) and as published (open), each with its "
+            caption="Shares of patients in the cohort ({n} patients; filled) and as published (open), each "
+            "with its "
             "exact interval, x/n of either, and the difference in percentage points.",
             subtitle="{whose}, {n} patients; x/n with exact intervals, difference in percentage points",
             alt="Dumbbell plot of {count} shares.",

@@ -33,7 +33,9 @@ class LeastCorrelation:
 
     def __repr__(self):
         return (
-            f"{self.study}: P<{self.p:g} in {self.n} patients needs a correlation of {self.least:.2f} or more in size"
+            f"{self.study}: P<{self.p:g} in {self.n} patients needs a correlation of {self.least:.2f} or "
+            f""
+            f"more in size"
         )
 
     def over_sizes(self, limits: Sequence[float], sizes: Sequence[int]) -> Result:
@@ -48,14 +50,22 @@ class LeastCorrelation:
         return Result(
             curves,
             repr(self),
-            caption="The smallest correlation whose two-sided P value reaches {levels} limits, over the number of "
-            "patients. At n = {n} and P = {p:g} it is {least:.5f}; without ties, the smallest attainable Spearman "
+            caption="The smallest correlation whose two-sided P value reaches {levels} limits, over the "
+            "number of "
+            "patients. At n = {n} and P = {p:g} it is {least:.5f}; without ties, the smallest attainable "
+            "Spearman "
             "coefficient beyond it is {spearman:.5f}.",
-            subtitle="derived from the printed P value and n of {study}; the coefficient itself is not printed",
-            alt="{Levels} falling curves of the smallest correlation over n; a dot at n = {n} marks {least:.3f}.",
+            subtitle="derived from the printed P value and n of {study}; the coefficient itself is not "
+            "printed",
+            alt="{Levels} falling curves of the smallest correlation over n; a dot at n = {n} marks "
+            "{least:.3f}.",
             source=DERIVED,
             draw=partial(self._draw_sizes, curves),
-            terms={**self._terms, **_counted(len(levels)), "spearman": describe.smallest_spearman(self.p, self.n)},
+            terms={
+                **self._terms,
+                **_counted(len(levels)),
+                "spearman": describe.smallest_spearman(self.p, self.n),
+            },
         )
 
     def _draw_sizes(self, curves: pd.DataFrame, title: str = "", subtitle: str = "", ax=None):
@@ -70,7 +80,7 @@ class LeastCorrelation:
         return axes
 
     def intervals(self) -> Result:
-        """Show the 95 % interval of the correlation in everybody, by Fisher's z, for all that the P value allows."""
+        """Show the 95 % interval of the correlation in everybody (Fisher's z), for all that P allows."""
         observed = [round(0.01 * step, 2) for step in range(int(100 * self.least) + 1, LARGEST + 1)]
         rows = [(r, *[round(end, 6) for end in describe.fisher_interval(r, self.n)]) for r in observed]
         bands = pd.DataFrame(rows, columns=["r", "low", "high"])
@@ -78,10 +88,12 @@ class LeastCorrelation:
         return Result(
             bands,
             f"At the limit of P<{self.p:g} the 95 % interval runs from {low:.2f} to {high:.2f}",
-            caption="For each correlation in the sample that P<{p:g} allows, the 95 % interval of the correlation in the "
+            caption="For each correlation in the sample that P<{p:g} allows, the 95 % interval of the "
+            "correlation in the "
             "population (n = {n}).",
             subtitle="derived for n = {n} by Fisher's z; correlations that P<{p:g} leaves possible",
-            alt="A band that narrows as the sample correlation rises from {least:.2f} to {largest:g}; at the left end it "
+            alt="A band that narrows as the sample correlation rises from {least:.2f} to {largest:g}; at the "
+            "left end it "
             "runs from {low:.2f} to {high:.2f}.",
             source=DERIVED,
             draw=partial(self._draw_intervals, bands),

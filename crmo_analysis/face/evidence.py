@@ -1,4 +1,7 @@
-"""Pooled evidence as rows and words: series with their intervals, every method side by side, what is left open."""
+"""Pooled evidence as rows and words.
+
+Series with their intervals, every method side by side, what is left open.
+"""
 
 import math
 from collections.abc import Sequence
@@ -101,14 +104,18 @@ def series_rows(pool: responses.Pool, result: pooling.PooledProportion) -> pd.Da
     Returns
     -------
     DataFrame
-        `label, x, n, share, low, high` (exact interval), `most` (share, where the count is a smallest one), `weight`,
-        `text`.
+        `label, x, n, share, low, high` (exact interval), `most` (share, where the count is a smallest one),
+        `weight`, `text`.
     """
     rows = []
     for row, weight in zip(pool.rows.itertuples(), result.weights, strict=True):
         found = describe.proportion(row.n_responded, row.n_treated, result.confidence)
         at_least = "≥ " if row.most > row.n_responded else ""
-        text = f"{at_least}{describe.percent_text(found.estimate, 0)} ({describe.interval_text(found.exact_low, found.exact_high, 0)})"
+        text = (
+            f"{at_least}{describe.percent_text(found.estimate, 0)} "
+            f""
+            f"({describe.interval_text(found.exact_low, found.exact_high, 0)})"
+        )
         ends = found.estimate, found.exact_low, found.exact_high, row.most / row.n_treated
         rows.append((row.series, row.n_responded, row.n_treated, *ends, round(weight, 6), text))
     return pd.DataFrame(rows, columns=["label", "x", "n", "share", "low", "high", "most", "weight", "text"])
@@ -123,7 +130,8 @@ def method_rows(results: Sequence[pooling.PooledProportion]) -> pd.DataFrame:
         `label, n` (series), `estimate, ci_low, ci_high, pi_low, pi_high, tau2, text`.
     """
     rows = [
-        (name(each), each.k, *(100 * value for value in _shares(each)), each.tau2, share_text(each)) for each in results
+        (name(each), each.k, *(100 * value for value in _shares(each)), each.tau2, share_text(each))
+        for each in results
     ]
     columns = ["label", "n", "estimate", "ci_low", "ci_high", "pi_low", "pi_high", "tau2", "text"]
     return pd.DataFrame(rows, columns=columns).round(4)
@@ -160,8 +168,13 @@ def pooled_sentence(result: pooling.PooledProportion, outcome: str, patients: in
     )
     if result.k == 1:
         ends = describe.interval_text(result.ci_low, result.ci_high)
-        said = f"One series of {patients} patients: {describe.percent_text(result.estimate)} % had {outcome} (exact interval {ends} %)."
+        said = (
+            f"One series of {patients} patients: {describe.percent_text(result.estimate)} % had "
+            f"{outcome} "
+            f"(exact interval {ends} %)."
+        )
     if not math.isnan(result.pi_low):
-        said += f" In another such series it would lie within {describe.interval_text(result.pi_low, result.pi_high)} %"
+        within = describe.interval_text(result.pi_low, result.pi_high)
+        said += f" In another such series it would lie within {within} %"
         said += f" ({result.prediction_rule})."
     return " ".join([said, *(f"{note[0].upper()}{note[1:]}." for note in result.notes)])

@@ -13,7 +13,7 @@ WRONG = (CrmoError, ValueError)
 
 
 def answer(study: str, question: str, seconds: float = 30) -> str:
-    """Return the bounds of a number that a study did not print, or what is wrong with the question, as HTML."""
+    """Return as HTML the bounds of a number that was not printed, or what is wrong with the question."""
     try:
         parse_question(question, read_codebook())
         found = find_bounds(fit(read_study(study), seconds=seconds), question, seconds)
@@ -28,7 +28,9 @@ def answer(study: str, question: str, seconds: float = 30) -> str:
     return f"<p>{lines}</p><div style='background:#d9d9d9;max-width:30em'><div style='{bar}'></div></div>"
 
 
-def bounds(study: str = "hospach_2010", question: str = "count(back_pain & vertebral_deformity)") -> widgets.VBox:
+def bounds(
+    study: str = "hospach_2010", question: str = "count(back_pain & vertebral_deformity)"
+) -> widgets.VBox:
     """Show a form that bounds a number over all tables of patients that fit a study.
 
     Parameters
@@ -58,13 +60,18 @@ def bounds(study: str = "hospach_2010", question: str = "count(back_pain & verte
     names.observe(add, "value")
     button.on_click(ask)
     help_text = (
-        f"<small>{', '.join(STATISTICS)} of an expression over the codebook, such as count(femur &amp; ~male)</small>"
+        f"<small>{', '.join(STATISTICS)} of an expression over the codebook, such as count(femur "
+        f""
+        f"&amp; ~male)</small>"
     )
     return widgets.VBox([choice, asked, names, widgets.HTML(help_text), button, result])
 
 
 def _variables(study: str) -> tuple[str, ...]:
     """Return the yes-or-no variables that a study's claims are about."""
-    codebook, text = read_codebook(), " ".join(f"{claim.of} {claim.among}" for claim in read_study(study).claims)
+    codebook, text = (
+        read_codebook(),
+        " ".join(f"{claim.of} {claim.among}" for claim in read_study(study).claims),
+    )
     words = set(text.replace("(", " ").replace(")", " ").replace("~", " ").split())
     return tuple(name for name in codebook if name in words and codebook[name].type == "boolean")

@@ -41,8 +41,8 @@ def start(
     out : str
         Folder for figures and tables; empty for the project's own.
     page : mapping of str to float
-        `width` in millimetres and `dpi` of figures for a journal; they have no titles, and figures that are not
-        among the outputs are not drawn. Empty for the usual page.
+        `width` in millimetres and `dpi` of figures for a journal; they have no titles, and figures that are
+        not among the outputs are not drawn. Empty for the usual page.
     folder : str
         Where a notebook about no single study leaves its files.
     about : str
@@ -98,13 +98,16 @@ class Run:
         count = len(self.audit().frame)
         if not self.study:
             return (
-                f"This run: published numbers of {len(study_names())} studies; {count} claims. No patient-level data."
+                f"This run: published numbers of {len(study_names())} studies; {count} claims. No "
+                f""
+                f"patient-level data."
             )
         facts, own = self.study.facts, int((self.audit().frame["about"] == "own").sum())
         return (
             f"**{facts['title']}.** {facts['citation']}\n\n"
             f"{facts['design']}. Available: {facts.get('available', '')}.\n\n"
-            f"This run: published numbers of `{self.study.name}`; {count} claims, {own} of the study's own patients. "
+            f"This run: published numbers of `{self.study.name}`; {count} claims, {own} of the study's own "
+            f"patients. "
             "No patient-level data."
         )
 
@@ -149,7 +152,9 @@ class Run:
             What the texts may name.
         """
         columns = ["name", "text", "column", "row", "width", "kind"]
-        boxes = pd.DataFrame([(name, filled(text, values), *rest) for name, text, *rest in rows], columns=columns)
+        boxes = pd.DataFrame(
+            [(name, filled(text, values), *rest) for name, text, *rest in rows], columns=columns
+        )
         short = self.study.short if self.study else ""
         subtitle = "{study}, published counts"
         return Result(boxes, subtitle=subtitle, data=boxes[["name", "text"]], terms={"study": short})
@@ -177,7 +182,9 @@ class Run:
         caption = filled(caption, {**result.terms, **values}) if caption else result.heading
         notes = {"caption": caption, "source": result.source}
         self._files[self._tables / f"{name}.csv"] = files.csv_text(result.frame).encode()
-        self._files[self._tables / f"{name}.json"] = (json.dumps(notes, indent=2, ensure_ascii=False) + "\n").encode()
+        self._files[self._tables / f"{name}.json"] = (
+            json.dumps(notes, indent=2, ensure_ascii=False) + "\n"
+        ).encode()
         display(HTML(as_html(result.frame, caption)))
 
     def describe(self) -> None:
@@ -186,7 +193,7 @@ class Run:
         self.table("values", self.study.values())
 
     def check(self, conflicts: bool = True) -> None:
-        """Show how many of the study's claims have which verdict, those that do not hold, and those that conflict."""
+        """Show how many claims have which verdict, those that do not hold, and those that conflict."""
         self.table("verdicts", self.audit().scoreboard())
         self.table("checks", self.audit().checks())
         if conflicts:

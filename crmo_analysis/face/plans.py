@@ -1,4 +1,7 @@
-"""A study to come: how often it would find an association, how narrow its intervals would be, what P<0.01 says."""
+"""A study to come.
+
+How often it would find an association, how narrow its intervals would be, what P<0.01 says.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -20,7 +23,10 @@ BAND = 1.96  # Monte Carlo errors on each side of a curve
 
 @dataclass(frozen=True)
 class Lesions:
-    """What lesion counts and scores are like: negative binomial counts, a score of equally frequent levels."""
+    """What lesion counts and scores are like.
+
+    Negative binomial counts, a score of equally frequent levels.
+    """
 
     mean: float = 6.0
     dispersion: float = 0.6
@@ -66,8 +72,12 @@ def plan(
         If a cohort lacks a variable, or drawing from it would tell of a few patients.
     """
     lesions = lesions if isinstance(lesions, Lesions) else Lesions(**(lesions or {}))
-    drawn = {name: [_pairs(each, outcome, exposure) for each in found] for name, found in (also or {}).items()}
-    source = OWN if any(each.source == OWN for found in (also or {}).values() for each in found) else "simulated"
+    drawn = {
+        name: [_pairs(each, outcome, exposure) for each in found] for name, found in (also or {}).items()
+    }
+    source = (
+        OWN if any(each.source == OWN for found in (also or {}).values() for each in found) else "simulated"
+    )
     return Plan(tuple(correlations), tuple(sizes), alpha, cohorts, lesions.design(), drawn, source)
 
 
@@ -92,7 +102,11 @@ class Plan:
     def __repr__(self):
         sizes = f"{min(self.sizes)} to {max(self.sizes)}"
         truths = ", ".join(self._truths)
-        return f"Studies of {sizes} patients, level {self.alpha:g}; truths: {truths}\nask .power(), .precision(), .needed()"
+        return (
+            f"Studies of {sizes} patients, level {self.alpha:g}; truths: {truths}\nask .power(), "
+            f""
+            f".precision(), .needed()"
+        )
 
     @cached_property
     def _rho(self) -> dict[float, float]:
@@ -119,7 +133,8 @@ class Plan:
         return Result(
             lines,
             f"Share of {self.cohorts} studies with P below {self.alpha:g}",
-            caption="Share of simulated cohorts with P below {alpha:g}. Smallest of these sizes with power of 80 %: "
+            caption="Share of simulated cohorts with P below {alpha:g}. Smallest of these sizes with power "
+            "of 80 %: "
             "{enough}.",
             subtitle="Spearman; {cohorts} cohorts a point, band: 95 % Monte Carlo interval",
             alt="Power curves for {truths} truths over {sizes} sizes of cohort.",
@@ -130,7 +145,9 @@ class Plan:
 
     def tests(self) -> Result:
         """Set the power of every test side by side, one row a truth and size."""
-        wide = self._power.pivot_table(index=["truth", "n"], columns="test", values="power", sort=False).reset_index()
+        wide = self._power.pivot_table(
+            index=["truth", "n"], columns="test", values="power", sort=False
+        ).reset_index()
         heading = f"Share of {self.cohorts} cohorts with P below {self.alpha:g}"
         return Result(wide.round(3), heading, source=self.source)
 
@@ -186,13 +203,18 @@ class Plan:
         fitted : int
             Cohorts to which it is fitted, for each size.
         """
-        what = {"ordinal": "odds ratio per SD of lesions", "negative_binomial": "ratio of lesions per SD of severity"}[
-            model
-        ]
+        what = {
+            "ordinal": "odds ratio per SD of lesions",
+            "negative_binomial": "ratio of lesions per SD of severity",
+        }[model]
         middle = self.correlations[len(self.correlations) // 2]
         some = sorted({self.sizes[0], self.sizes[len(self.sizes) // 2], self.sizes[-1]})
         table = planning.model_precision(model, middle, some, fitted, self.design)
-        heading = f"Factor from the lower to the upper end of the 95 % interval: {what}, ρ = {self._rho[middle]:.2f}"
+        heading = (
+            f"Factor from the lower to the upper end of the 95 % interval: {what}, ρ = "
+            f""
+            f"{self._rho[middle]:.2f}"
+        )
         return Result(table.round(3), heading, source="simulated")
 
     def selection(self, n: int, alpha: float) -> Result:
@@ -207,11 +229,16 @@ class Plan:
         """
         found = planning.evidence_of_significance(n, alpha, design=self.design)
         least = f"P<{alpha:g} in {n} patients takes an observed correlation above {found.smallest:.2f}"
-        text = f"Spearman's correlation in everybody: {found.median:.2f} ({found.low:.2f} to {found.high:.2f})"
+        text = (
+            f"Spearman's correlation in everybody: {found.median:.2f} ({found.low:.2f} to {found.high:.2f})"
+        )
         observed = np.linspace(describe.smallest_pearson(alpha, n) + 0.002, 0.8, 40)
         shrunk = [planning.conditional_estimate(each, n, alpha) for each in observed]
         sides = {"as observed": observed, "given that P was small": shrunk}
-        lines = [pd.DataFrame({"observed": observed, "estimate": side, "which": name}) for name, side in sides.items()]
+        lines = [
+            pd.DataFrame({"observed": observed, "estimate": side, "which": name})
+            for name, side in sides.items()
+        ]
         lines = pd.concat(lines).round(5)
         labels = {"x": "observed", "by": "which"}
         return Result(
@@ -226,11 +253,13 @@ class Plan:
         )
 
     def exaggeration(self, n: int, alpha: float) -> Result:
-        """Say how much too large the correlations are that studies of so many patients report with so small a P."""
+        """Say how much too large correlations are that such studies report with so small a P."""
         found = planning.power_and_precision(list(self.correlations), [n], alpha, self.cohorts, self.design)
         columns = ["rho", "power", "exaggeration", "exaggeration_error", "wrong_sign"]
         return Result(
-            found[columns].round(3), f"Cohorts of {n} with P<{alpha:g}: how much too large", source="simulated"
+            found[columns].round(3),
+            f"Cohorts of {n} with P<{alpha:g}: how much too large",
+            source="simulated",
         )
 
     @property
@@ -239,9 +268,13 @@ class Plan:
         return {**counts, "alpha": self.alpha}
 
 
-def _curves(lines, y, xlabel, ylabel, x="n", by="truth", ylim=None, line=None, title="", subtitle="", ax=None):
+def _curves(
+    lines, y, xlabel, ylabel, x="n", by="truth", ylim=None, line=None, title="", subtitle="", ax=None
+):
     """Draw curves, from 0 on where they are not given limits."""
-    axes = plot.curves(lines, x=x, y=y, by=by, title=title, subtitle=subtitle, xlabel=xlabel, ylabel=ylabel, ax=ax)
+    axes = plot.curves(
+        lines, x=x, y=y, by=by, title=title, subtitle=subtitle, xlabel=xlabel, ylabel=ylabel, ax=ax
+    )
     if ylim is not None:
         axes.set(ylim=ylim)
     if line is not None:

@@ -36,7 +36,9 @@ class Responders(Result):
     """Every outcome of every series, one row each."""
 
     def __init__(self, table: pd.DataFrame, source: str):
-        whose = "your table" if source == OWN else "read from abstracts and summaries, as the column source says"
+        whose = (
+            "your table" if source == OWN else "read from abstracts and summaries, as the column source says"
+        )
         most = table.groupby("overlap_group")["n_treated"].max().sum()
         groups = table["overlap_group"].nunique()
         heading = f"{len(table)} outcomes of {groups} groups of patients, at most {most} patients; {whose}."
@@ -106,7 +108,9 @@ def pool(
     """
     if not isinstance(events, Chosen):
         rows = pd.DataFrame({"series": [f"series {i + 1}" for i in range(len(events))]})
-        rows = rows.assign(n_responded=list(events), n_treated=list(totals), fewest=list(events), most=list(events))
+        rows = rows.assign(
+            n_responded=list(events), n_treated=list(totals), fewest=list(events), most=list(events)
+        )
         said = {"drug": "", "outcome": "a response", "time_frame": ""}
         events = Chosen(
             responses.Pool(rows.reindex(columns=[*dict.fromkeys([*rows, *SHOWN])]), rows.iloc[:0]), said, OWN
@@ -119,7 +123,11 @@ class Pooled(Result):
 
     def __init__(self, chosen: Chosen, how: dict):
         rows = chosen.pool.rows
-        self._chosen, self._events, self._totals = chosen, rows.set_index("series")["n_responded"], rows["n_treated"]
+        self._chosen, self._events, self._totals = (
+            chosen,
+            rows.set_index("series")["n_responded"],
+            rows["n_treated"],
+        )
         self._how = how | {"method": how["method"] if len(rows) > 1 else "exact"}
         self.result = pooling.pool_proportions(self._events, self._totals, **self._how)
         series = evidence.series_rows(chosen.pool, self.result)
@@ -145,7 +153,9 @@ class Pooled(Result):
             subtitle="{drug}; {name} interval; intervals cover {confidence:.0%}",
             alt="Forest of {count} series; pooled share {estimate} percent.",
             source=chosen.source,
-            draw=partial(plot.pooled_forest, series, pooled=pooled, below=evidence.heterogeneity(self.result)),
+            draw=partial(
+                plot.pooled_forest, series, pooled=pooled, below=evidence.heterogeneity(self.result)
+            ),
             terms=values,
         )
 
@@ -173,14 +183,20 @@ class Pooled(Result):
     def without_each(self) -> Result:
         """Pool again without each series in turn; two series or fewer leave nothing to pool."""
         few = len(self._events) <= 2
-        frame = pd.DataFrame() if few else pooling.leave_one_out(self._events, self._totals, **self._how).round(4)
+        frame = (
+            pd.DataFrame() if few else pooling.leave_one_out(self._events, self._totals, **self._how).round(4)
+        )
         return Result(frame, "Without each series in turn", source=self._derived)
 
     def priors(self) -> Result:
         """Set the beta-binomial posterior under several priors side by side."""
         settings = {"confidence": self._how["confidence"]}
         few = len(self._events) < 2
-        frame = pd.DataFrame() if few else pooling.prior_sensitivity(self._events, self._totals, **settings).round(4)
+        frame = (
+            pd.DataFrame()
+            if few
+            else pooling.prior_sensitivity(self._events, self._totals, **settings).round(4)
+        )
         return Result(frame, "Beta-binomial posterior under several priors", source=self._derived)
 
     def open_counts(self) -> str:
@@ -191,7 +207,8 @@ class Pooled(Result):
         is_open = sum(fewest < most for fewest, most in sets)
         between = f"from {found.low:.1%} to {found.high:.1%} over {found.combinations} combinations"
         return (
-            f"{is_open} of {len(sets)} counts are known only within limits: the pooled estimate goes {between}, "
+            f"{is_open} of {len(sets)} counts are known only within limits: the pooled estimate goes "
+            f"{between}, "
             f"the intervals from {found.ci_low:.1%} to {found.ci_high:.1%}."
         )
 

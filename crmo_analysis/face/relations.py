@@ -1,4 +1,7 @@
-"""How an outcome goes with exposures in a table of patients: every correlation and model, and what hangs on the choice."""
+"""How an outcome goes with exposures in a table of patients.
+
+Every correlation and model, and what hangs on the choice.
+"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -22,7 +25,10 @@ SAID = ("spearman", "ordinal", "linear")  # models whose result is said in a sen
 
 @dataclass(frozen=True)
 class Effort:
-    """How much chance is drawn: resamples of the bootstrap, permutations of every test, and the seed of both."""
+    """How much chance is drawn.
+
+    Resamples of the bootstrap, permutations of every test, and the seed of both.
+    """
 
     resamples: int = 10_000
     permutations: int = 2_000
@@ -88,8 +94,9 @@ def showable(cohort: Cohort, asked: Asked) -> tuple[pd.DataFrame, Asked, list[st
     Returns
     -------
     DataFrame, Asked, list of str
-        The patients to analyse: without the few who are known but for the adjustment, as a model with and one without
-        them would show their values. The question as far as it can be shown. What was left out, a sentence each.
+        The patients to analyse: without the few who are known but for the adjustment, as a model with and one
+        without them would show their values. The question as far as it can be shown. What was left out, a
+        sentence each.
 
     Raises
     ------
@@ -102,7 +109,9 @@ def showable(cohort: Cohort, asked: Asked) -> tuple[pd.DataFrame, Asked, list[st
     outcome, adjustment, main = asked.outcome, asked.adjustment, asked.exposures[0]
     if 0 < disclosure.lack_only(table, [outcome, main], adjustment) < few:
         table = table[table[[outcome, main]].isna().any(axis=1) | table[adjustment].notna().all(axis=1)]
-        said.append(f"Fewer than {few} patients lack {', '.join(adjustment)} only; they are left out everywhere.")
+        said.append(
+            f"Fewer than {few} patients lack {', '.join(adjustment)} only; they are left out everywhere."
+        )
     reasons = {name: _reason(table, outcome, name, adjustment, few) for name in asked.exposures}
     if reasons[main]:
         raise InputError(f"{reasons[main]}; choose other variables")
@@ -113,7 +122,9 @@ def showable(cohort: Cohort, asked: Asked) -> tuple[pd.DataFrame, Asked, list[st
         severe = table.assign(**{outcome: (table[outcome] >= cut).astype("boolean")})
         if any(_reason(severe, outcome, name, adjustment, few) for name in kept):
             cut = None
-            said.append(f"{outcome} is not cut into yes and no: fewer than {few} patients would share a value.")
+            said.append(
+                f"{outcome} is not cut into yes and no: fewer than {few} patients would share a value."
+            )
     return table, replace(asked, exposures=kept, cut=cut), said
 
 
@@ -158,12 +169,16 @@ class Relation(Result):
             "method": rho.method,
             "sentence": severity.sentence(rho.to_dict(), self._labels),
         }
-        shown = frames.significant(effect, ["estimate", "ci_low", "ci_high", "p", "p_holm", "p_benjamini_hochberg"])
+        shown = frames.significant(
+            effect, ["estimate", "ci_low", "ci_high", "p", "p_holm", "p_benjamini_hochberg"]
+        )
         shown = shown.drop(columns="events" if cohort.hides else [])
         super().__init__(shown, "Every exposure in every model", source=cohort.source, terms=values)
 
     def __getitem__(self, model: str):
-        """Return a fitted model of the first exposure with all adjustment: statsmodels' results, with `summary()`.
+        """Return a fitted model of the first exposure with all adjustment.
+
+        Statsmodels' results, with `summary()`.
 
         Raises
         ------
@@ -177,7 +192,9 @@ class Relation(Result):
         if model not in MODELS:
             raise InputError(f"there is no model {model!r}; there is {', '.join(MODELS)}")
         asked = self._asked
-        found = severity.fitted(self._table, model, asked.outcome, asked.exposures[0], asked.adjustment, asked.cut)
+        found = severity.fitted(
+            self._table, model, asked.outcome, asked.exposures[0], asked.adjustment, asked.cut
+        )
         return found.results
 
     def __repr__(self):
@@ -193,7 +210,11 @@ class Relation(Result):
         """Say how many patients have both values."""
         codebook, outcome, exposure = read_codebook(), self._asked.outcome, self._asked.exposures[0]
         used = self.cohort.patients[[exposure, outcome]].notna().all(axis=1)
-        return f"{int(used.sum())} of {len(used)} have both {codebook[exposure].label} and {codebook[outcome].label}."
+        return (
+            f"{int(used.sum())} of {len(used)} have both {codebook[exposure].label} and "
+            f""
+            f"{codebook[outcome].label}."
+        )
 
     def plot(self, kind: str = "forest", ax=None, **options):
         """Draw a "forest", a "scatter", the "specifications" or the "influence" of single patients.
@@ -214,7 +235,8 @@ class Relation(Result):
             rows.drop(columns="text"),
             "Rank correlation of each exposure",
             subtitle="{whose}: Spearman correlations with {outcome}, 95 % BCa intervals",
-            caption="{whose}. Correlation of each imaging parameter with the outcome; P by permutation, then by Holm "
+            caption="{whose}. Correlation of each imaging parameter with the outcome; P by permutation, then "
+            "by Holm "
             "over all.",
             alt="Forest of {count} rank correlations with severity, each with its interval and P values.",
             draw=partial(plot.forest, rows, xlabel="Spearman correlation"),
@@ -235,7 +257,9 @@ class Relation(Result):
             subtitle="{whose}, n = {n}; line: least squares with its 95 % interval (HC3)",
             caption="{whose}. {sentence}",
             alt="Scatter of {n} patients with a fitted line; rank correlation {r:.2f}.",
-            draw=partial(plot.scatter, points, x=exposure, y=outcome, xlabel=xlabel, ylabel=ylabel, line=line),
+            draw=partial(
+                plot.scatter, points, x=exposure, y=outcome, xlabel=xlabel, ylabel=ylabel, line=line
+            ),
         )
 
     def together(self) -> Result:
@@ -270,15 +294,30 @@ class Relation(Result):
         )
 
     def specifications(self) -> Result:
-        """Ask in every defensible way at once: models, adjustment, who is left out; and test all ways together."""
+        """Ask in every defensible way at once: models, adjustment, who is left out.
+
+        And test all ways together.
+        """
         curve = self._curve
-        columns = ["model", "outcome", "adjusted_for", "left_out", "n", "estimate", "ci_low", "ci_high", "p", "z"]
+        columns = [
+            "model",
+            "outcome",
+            "adjusted_for",
+            "left_out",
+            "n",
+            "estimate",
+            "ci_low",
+            "ci_high",
+            "p",
+            "z",
+        ]
         rows = curve.table[columns].round(6)
         share = f"{curve.share_significant:.0%} of {curve.estimable} specifications have |z| above 1.96"
         median = p_text(curve.p_median)
         return self._result(
             rows,
-            f"{share}; joint permutation test of that share {p_text(curve.p_share)}, of the median z {median}.",
+            f"{share}; joint permutation test of that share {p_text(curve.p_share)}, of the median z "
+            f"{median}.",
             subtitle="{whose}: each point is one regression; grey band: |z| below 1.96",
             caption="{whose}. {share}. Joint permutation test of the median z: {median}.",
             alt="Specification curve of {count} specifications, by their score statistic.",
@@ -289,7 +328,7 @@ class Relation(Result):
         )
 
     def influence(self) -> Result:
-        """Estimate the rank correlation again without each patient, or show how far that goes where they stay hidden."""
+        """Estimate the rank correlation without each patient, or how far that goes where they stay hidden."""
         asked, hides = self._asked, self.cohort.hides
         without = severity.influence(self._table, asked.outcome, asked.exposures[0], "spearman").round(6)
         without["left_out"] = without["left_out"].map(self._table["patient"])
@@ -314,14 +353,24 @@ class Relation(Result):
     def over(self, cohorts: Sequence[Cohort], models: Sequence[str] = ("spearman", "linear")) -> Result:
         """Ask the same of other cohorts, quickly: the spread of the estimates, one row a model."""
         asked = self._asked
-        quick = {"cut": asked.cut, "resamples": 200, "permutations": 200, "seed": self._effort.seed, "models": models}
+        quick = {
+            "cut": asked.cut,
+            "resamples": 200,
+            "permutations": 200,
+            "seed": self._effort.seed,
+            "models": models,
+        }
         found = [
             severity.analyse(each.patients, asked.outcome, asked.exposures[:1], asked.adjustment, **quick)
             for each in cohorts
         ]
         spread = pd.concat(found) if found else pd.DataFrame(columns=["model", "estimate"])
-        summary = spread.groupby("model")["estimate"].agg(["count", "min", "median", "max"]).round(3).reset_index()
-        return self._result(summary, "Estimates over the ensemble" if found else "No ensemble: no other cohorts")
+        summary = (
+            spread.groupby("model")["estimate"].agg(["count", "min", "median", "max"]).round(3).reset_index()
+        )
+        return self._result(
+            summary, "Estimates over the ensemble" if found else "No ensemble: no other cohorts"
+        )
 
     def beside(self, study: "Study") -> str:
         """Say which P value a study prints for these two variables, and what this table gives."""

@@ -1,4 +1,7 @@
-"""The one base of all results: a table that prints itself, says what was asked and of whom, and can be drawn."""
+"""The one base of all results.
+
+A table that prints itself, says what was asked and of whom, and can be drawn.
+"""
 
 import html
 import string
@@ -13,7 +16,9 @@ from crmo_analysis.files import InputError
 ROWS = 12  # of a text
 ROWS_OF_A_PAGE = 40
 STYLE = (
-    "<style>table.crmo td, table.crmo th {text-align: left !important; vertical-align: top; max-width: 44em}</style>"
+    "<style>table.crmo td, table.crmo th {text-align: left !important; vertical-align: top; max-width: "
+    ""
+    "44em}</style>"
 )
 
 

@@ -53,13 +53,30 @@ class Study:
     def __repr__(self):
         own = sum(each.claim.about == "own" for each in self._audited)
         count = len(self._audited)
-        return f"{self.facts['title']}\n{self.facts['design']}\n{count} printed numbers, {own} of its own patients"
+        return (
+            f"{self.facts['title']}\n{self.facts['design']}\n{count} printed numbers, {own} of its own "
+            f""
+            f"patients"
+        )
 
     @property
     def claims(self) -> pd.DataFrame:
         """Every printed number as it stands, one row a reading."""
-        names = ("claim_id", "where", "about", "statistic", "of", "among", "printed", "unit", "reading", "note")
-        return pd.DataFrame([[getattr(claim, name) for name in names] for claim in self.record.claims], columns=names)
+        names = (
+            "claim_id",
+            "where",
+            "about",
+            "statistic",
+            "of",
+            "among",
+            "printed",
+            "unit",
+            "reading",
+            "note",
+        )
+        return pd.DataFrame(
+            [[getattr(claim, name) for name in names] for claim in self.record.claims], columns=names
+        )
 
     @cached_property
     def _audited(self) -> tuple[Audited, ...]:
@@ -106,7 +123,8 @@ class Study:
         Parameters
         ----------
         *claim_ids : str
-            Counts to draw, in this order; all that have a group of printed size, as a table, if none is named.
+            Counts to draw, in this order; all that have a group of printed size, as a table, if none is
+            named.
         section : str
             A table of the study whose counts are drawn, the most frequent first.
         sections : mapping of str to str
@@ -114,7 +132,9 @@ class Study:
         """
         heading = "Counts as printed, with 95 % intervals"
         of_table = [
-            c.claim_id for c in self.record.claims if section and c.section == section and c.statistic == "count"
+            c.claim_id
+            for c in self.record.claims
+            if section and c.section == section and c.statistic == "count"
         ]
         chosen = [*claim_ids, *dict.fromkeys(of_table)]
         if not chosen:
@@ -136,7 +156,8 @@ class Study:
             heading,
             caption="Printed counts with recomputed intervals: exact (Clopper-Pearson) and Wilson.",
             subtitle="{study}, published counts; intervals recomputed",
-            alt="Intervals for {count} shares, from {first_x} of {first_n} ({first}) to {last_x} of {last_n} ({last}).",
+            alt="Intervals for {count} shares, from {first_x} of {first_n} ({first}) to {last_x} of {last_n} "
+            "({last}).",
             draw=partial(plot.proportion_intervals, shares),
             terms={"study": self.short, "count": len(shares), **_ends(shares)},
         )
@@ -156,7 +177,12 @@ class Study:
         n, (name, other) = self.number(whole), (first[0], second[0])
         counts = [self.number(first[1]), self.number(second[1])]
         both = self.number(least) if least else 0
-        names = {"both": "both", "first_only": f"{name} only", "second_only": f"{other} only", "neither": "neither"}
+        names = {
+            "both": "both",
+            "first_only": f"{name} only",
+            "second_only": f"{other} only",
+            "neither": "neither",
+        }
         frame = describe.overlaps(n, *counts, least_both=both).rename(columns=names)
         frame.insert(0, "label", [f"{count} with both" for count in frame["both"]])
         colours = (plot.PURPLE, plot.ORANGE, plot.SKY, plot.FAINT)
@@ -172,13 +198,18 @@ class Study:
             f"{name} and {other} together, alone, or neither.",
             source=DERIVED,
             terms={**terms, "low": low, "high": high},
-        ).drawn(plot.stacked_parts, parts=dict(zip(names.values(), colours, strict=True)), label="label", xlabel=who)
+        ).drawn(
+            plot.stacked_parts,
+            parts=dict(zip(names.values(), colours, strict=True)),
+            label="label",
+            xlabel=who,
+        )
 
     def _in_words(self, tree) -> str:
         return describe.in_sentence(expressions.in_words(tree, read_codebook()))
 
     def course(self, prefix: str, rows: Mapping[str, tuple[str, str, str]]) -> Result:
-        """Set how many were treated with each drug beside how many reached remission on it, or stayed active despite it.
+        """Set how many had each drug beside how many reached remission on it, or stayed active despite it.
 
         Parameters
         ----------
@@ -207,7 +238,9 @@ class Study:
             marker=names[0],
         )
 
-    def schedule(self, prefix: str, interval: tuple[str, str], duration: tuple[str, str], dose: str) -> Result:
+    def schedule(
+        self, prefix: str, interval: tuple[str, str], duration: tuple[str, str], dose: str
+    ) -> Result:
         """Show how many infusions, and how much of a drug, a printed schedule allows.
 
         Parameters
@@ -232,7 +265,8 @@ class Study:
         return Result(
             ranges,
             "Printed ranges, and what follows from them",
-            caption="Printed ranges of the schedule, and the widest range of infusions and of the cumulative dose that "
+            caption="Printed ranges of the schedule, and the widest range of infusions and of the cumulative "
+            "dose that "
             "they allow.",
             subtitle="{study}; printed ranges, and what follows from them",
             alt="Ranges: interval, duration, infusions from {fewest:g} to {most:g}, and cumulative dose.",
@@ -247,16 +281,18 @@ class Study:
 
     def conflicts(self) -> Result:
         """List the claims that cannot stand together, in sets of which none can be left out, and why."""
-        return Result(words.conflict_table(find_conflicts(self.record)), "Claims that cannot stand together, and why")
+        return Result(
+            words.conflict_table(find_conflicts(self.record)), "Claims that cannot stand together, and why"
+        )
 
     def bounds(self, *questions: str) -> Result:
-        """Bound numbers that the study did not print, over all tables of patients that keep what it did print.
+        """Bound numbers that were not printed, over all tables of patients that keep what was.
 
         Parameters
         ----------
         *questions : str
-            Two findings, as ``back_pain & vertebral_deformity``, for the number of patients with both; or a statistic,
-            as ``mean(diagnostic_delay among vertebral_collapse)``.
+            Two findings, as ``back_pain & vertebral_deformity``, for the number of patients with both; or a
+            statistic, as ``mean(diagnostic_delay among vertebral_collapse)``.
 
         Returns
         -------
@@ -268,13 +304,20 @@ class Study:
         return Result(
             implied,
             "How many patients can have both" if len(pairs) else "Between what the number lies",
-            caption="Patients with both findings: from the fewest to the most, over every table of patients that keeps "
+            caption="Patients with both findings: from the fewest to the most, over every table of patients "
+            "that keeps "
             "the printed numbers.",
-            subtitle="{study}; numbers of patients with both, over all tables that fit the printed numbers, derived",
-            alt="Bars for {count} pairs of findings; for {open} of them the printed numbers leave more than one value.",
+            subtitle="{study}; numbers of patients with both, over all tables that fit the printed numbers, "
+            "derived",
+            alt="Bars for {count} pairs of findings; for {open} of them the printed numbers leave more than "
+            "one value.",
             source=DERIVED,
             draw=partial(plot.bounds, pairs) if len(pairs) else None,
-            terms={"study": self.short, "count": len(implied), "open": int((pairs["lower"] < pairs["upper"]).sum())},
+            terms={
+                "study": self.short,
+                "count": len(implied),
+                "open": int((pairs["lower"] < pairs["upper"]).sum()),
+            },
         )
 
     def correlation(self, p: str) -> "LeastCorrelation":
@@ -378,7 +421,8 @@ class Audit(Result):
         return Result(
             rounded,
             f"{off} of {len(rounded)} percentages are not rounded to the nearest",
-            subtitle="{study}; printed minus exact percentage, points may coincide; grey: rounded to the nearest",
+            subtitle="{study}; printed minus exact percentage, points may coincide; grey: rounded to the "
+            "nearest",
             source=DERIVED,
             draw=partial(plot.rounding_differences, rounded),
             terms={"study": ", ".join(titles.values()), "off": off, "count": len(rounded), "worst": worst},
@@ -395,9 +439,11 @@ def audit_of(audited: Sequence[Audited]) -> Audit:
     return Audit(
         frame,
         f"{len(frame)} printed numbers of {', '.join(titles.values())}: {said}",
-        caption="Every claim in the order in which the text prints it, by verdict. Squares in a row share a study.",
+        caption="Every claim in the order in which the text prints it, by verdict. Squares in a row share a "
+        "study.",
         subtitle="in the order of the texts; × differs, ! conflicts, ? ambiguous",
-        alt="A map of {count} squares, one a claim, in rows by study; marked squares differ, conflict or are ambiguous.",
+        alt="A map of {count} squares, one a claim, in rows by study; marked squares differ, conflict or are "
+        "ambiguous.",
         draw=partial(plot.verdict_map, frame, titles=titles),
         data=frame[["study", "claim_id", "where", "printed", "verdict"]],
         columns=("claim_id", "printed", "recomputed", "verdict"),

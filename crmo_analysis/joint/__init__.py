@@ -1,8 +1,11 @@
-"""All tables of patients that fit what a study printed: conflicts, bounds, reconstructed and simulated patients.
+"""All tables of patients that fit what a study printed.
 
-What no single comparison shows is found here: sets of claims that cannot stand together, limits of what was not printed.
-`ledger` joins that with the verdicts of `recompute` into one verdict a claim; `words` puts what was found into sentences,
-tables and JSON; `datapackage` writes reconstructed cohorts with what they are and how they were made.
+Conflicts, bounds, reconstructed and simulated patients.
+
+What no single comparison shows is found here: sets of claims that cannot stand together, limits of what was
+not printed. `ledger` joins that with the verdicts of `recompute` into one verdict a claim; `words` puts what
+was found into sentences, tables and JSON; `datapackage` writes reconstructed cohorts with what they are and
+how they were made.
 """
 
 import lazy_loader

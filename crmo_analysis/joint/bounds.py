@@ -58,8 +58,8 @@ def parse_question(text: str, codebook: Codebook) -> tuple[Quantity, ...]:
     Parameters
     ----------
     text : str
-        ``count(femur & tibia)``, ``percent(remission among anti_tnf)``, ``median(age_onset)``, also mean, min, max
-        and sum, or ``difference(percent(femur), percent(tibia))``.
+        ``count(femur & tibia)``, ``percent(remission among anti_tnf)``, ``median(age_onset)``, also mean,
+        min, max and sum, or ``difference(percent(femur), percent(tibia))``.
     codebook : mapping of str to Variable
 
     Returns
@@ -75,7 +75,8 @@ def parse_question(text: str, codebook: Codebook) -> tuple[Quantity, ...]:
     match = ASKS.fullmatch(text) if len(text) <= 1000 else None
     if not match or match["name"] not in (*ASKED, "difference"):
         raise InputError(
-            f"'{text[:60]}' is no question; expected as in count(femur & tibia), with one of {', '.join(ASKED)}, difference"
+            f"'{text[:60]}' is no question; expected as in count(femur & tibia), with one of "
+            f"{', '.join(ASKED)}, difference"
         )
     if match["name"] == "difference":
         sides = _split(match["inner"], ",")
@@ -148,7 +149,10 @@ def find_bounds(fitted: Fit, text: str, seconds: float = 60, witnesses: bool = T
 
 
 def _rest(fitted: Fit, near_by: Fit) -> list[Solved]:
-    """Solve the parts that are not asked about, for tables that are whole; that takes no time and proves nothing."""
+    """Solve the parts that are not asked about, for tables that are whole.
+
+    That takes no time and proves nothing.
+    """
     rest = replace(fitted, kept=tuple(s for s in fitted.kept if s not in near_by.kept))
     for fine in (False, True):
         found = [_any(plan, fitted.n, 0, fine) for plan in plans_of(rest, fine=fine)]
@@ -158,7 +162,10 @@ def _rest(fitted: Fit, near_by: Fit) -> list[Solved]:
 
 
 def _near_by(fitted: Fit, quantities: Sequence[Quantity]) -> Fit:
-    """Leave out what shares no variable with the question, directly or through others: it cannot change the answer."""
+    """Leave out what shares no variable with the question, directly or through others.
+
+    It cannot change the answer.
+    """
     stated = [s for s in (*fitted.kept, *fitted.given_up) if not of_everyone(s)]
     asked = [plan for plan in divide(stated, fitted.view, quantities) if plan.asked]
     near_by = {statement for plan in asked for statement in plan.statements}
@@ -193,7 +200,12 @@ def _narrowed(
 
 
 def _end(
-    fitted: Fit, quantities: Sequence[Quantity], sign: int, deadline: float, others: Sequence[Solved], witness: bool
+    fitted: Fit,
+    quantities: Sequence[Quantity],
+    sign: int,
+    deadline: float,
+    others: Sequence[Solved],
+    witness: bool,
 ) -> End:
     """Find one end, prove it a second time, and check it on a table that attains it."""
     value, is_proved = None, False
@@ -227,9 +239,14 @@ def _value(quantities: Sequence[Quantity], table: pd.DataFrame) -> Fraction | No
 
 
 def _best(
-    plans: Sequence[Plan], n: int, quantities: Sequence[Quantity], sign: int, deadline: float, plain: bool = False
+    plans: Sequence[Plan],
+    n: int,
+    quantities: Sequence[Quantity],
+    sign: int,
+    deadline: float,
+    plain: bool = False,
 ):
-    """Return the best value of a question, whether it is proved, and the solution of each part it is about."""
+    """Return the best value of a question, whether it is proved, and the solution of each part."""
     value, is_proved, found, left = Fraction(0), True, {}, list(enumerate(quantities))
     for plan in plans:  # parts share no variable, so what is asked of two of them is best where each is best
         weights: dict[Quantity, int] = {}
@@ -275,7 +292,10 @@ def extreme(
         for place, number in size.items():
             domain = tables.model.proto.variables[place].domain
             domain[0], domain[1] = number, number
-        parts = [(weight * scale / (size[s.index] if s is not None else 1), above) for weight, above, scale, s in terms]
+        parts = [
+            (weight * scale / (size[s.index] if s is not None else 1), above)
+            for weight, above, scale, s in terms
+        ]
         common = math.lcm(*(factor.denominator for factor, _ in parts))
         tables.model.maximize(sum(int(sign * factor * common) * above for factor, above in parts))
         status, solved = solve(tables.model, deadline, plain)
@@ -301,7 +321,7 @@ def _range(tables: Tables, size, deadline: float) -> range | None:
 
 
 def _term(tables: Tables, quantity: Quantity):
-    """Return a quantity as a linear expression, what it has to be multiplied by, and the size it is divided by."""
+    """Return a quantity as a linear expression, its multiplier, and the size it is divided by."""
     group = tables.size(quantity.group)
     match quantity.statistic:
         case "count":
@@ -323,4 +343,6 @@ def _term(tables: Tables, quantity: Quantity):
 def _place(axis: Axis, reached: Sequence):
     """Return the first value of an axis that is reached, in steps; every value is a cell."""
     gaps = np.diff(axis.lows)
-    return int(axis.lows[0]) + sum(int(gap) * (1 - literal) for gap, literal in zip(gaps, reached[:-1], strict=True))
+    return int(axis.lows[0]) + sum(
+        int(gap) * (1 - literal) for gap, literal in zip(gaps, reached[:-1], strict=True)
+    )

@@ -1,7 +1,10 @@
-"""Which printed numbers cannot stand together: all minimal sets of claims, each with the reason in a sentence.
+"""Which printed numbers cannot stand together.
 
-Sets are listed with the algorithm of Liffiton, Previti, Malik and Marques-Silva (Constraints 2016;21:223-250): a map
-of the sets not yet settled gives the largest; if it can stand, its parts can too, otherwise it is made minimal.
+All minimal sets of claims, each with the reason in a sentence.
+
+Sets are listed with the algorithm of Liffiton, Previti, Malik and Marques-Silva (Constraints
+2016;21:223-250): a map of the sets not yet settled gives the largest; if it can stand, its parts can too,
+otherwise it is made minimal.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -66,8 +69,9 @@ def find_conflicts(
 ) -> Conflicts:
     """List the minimal sets of claims that cannot stand together.
 
-    All are listed under one reading; of a claim that already differs from what it is printed beside, the one set
-    that says so. Then follows, for every other reading of a statement that cannot stand, one set that says why.
+    All are listed under one reading; of a claim that already differs from what it is printed beside, the one
+    set that says so. Then follows, for every other reading of a statement that cannot stand, one set that
+    says why.
 
     Parameters
     ----------
@@ -89,7 +93,9 @@ def find_conflicts(
     deadline = monotonic() + seconds
     read = Readings(study, codebook)
     base = {**read.base, **(reading or {})}
-    others = [{**base, name: o} for name, options in study.readings.items() for o in options if o != base[name]]
+    others = [
+        {**base, name: o} for name, options in study.readings.items() for o in options if o != base[name]
+    ]
     found: dict[frozenset[str], Conflict] = {}
     is_complete = True
     fallen: set[str] = set()  # claims without which nothing conflicts at the base
@@ -105,8 +111,13 @@ def find_conflicts(
     return Conflicts(tuple(found.values()), is_complete)
 
 
-def _of_scenario(read: Readings, scenario, base, fallen: set[str], deadline: float) -> Iterator[tuple[Statement, ...]]:
-    """Yield conflicts under one reading: all at the base, else one for each statement that is read otherwise."""
+def _of_scenario(
+    read: Readings, scenario, base, fallen: set[str], deadline: float
+) -> Iterator[tuple[Statement, ...]]:
+    """Yield conflicts under one reading.
+
+    All at the base, else one for each statement that is read otherwise.
+    """
     view = read.views(scenario).get("own")
     n = number_of_patients(view)
     stated, _ = statements(view)
@@ -114,20 +125,27 @@ def _of_scenario(read: Readings, scenario, base, fallen: set[str], deadline: flo
     if scenario == base:
         yield from combinations(numbers, 2)
         limits = [s for s in stated if of_everyone(s) and exact_number(s) is None]
-        yield from ((one, limit) for one in numbers for limit in limits if not allows(limit, exact_number(one)))
+        yield from (
+            (one, limit) for one in numbers for limit in limits if not allows(limit, exact_number(one))
+        )
     findings = {
-        i: [f for f in found if f.outcome in ("differs", "conflicts")] for i, found in read.findings(scenario).items()
+        i: [f for f in found if f.outcome in ("differs", "conflicts")]
+        for i, found in read.findings(scenario).items()
     }
     single = _changed(read, scenario, base, stated)
     if scenario == base:
-        single = {s for s in stated for i in s.claim_ids if any(f.outcome == "differs" for f in findings.get(i, []))}
+        single = {
+            s for s in stated for i in s.claim_ids if any(f.outcome == "differs" for f in findings.get(i, []))
+        }
     for plan in divide([s for s in stated if not of_everyone(s)], view):
         alone = [s for s in plan.statements if s in single]
         together = [s for s in plan.statements if s not in single]
         if alone or scenario == base:
             tables = soft_tables(plan, n)
             minimal = _minimal(tables, together, deadline) if scenario == base else ()
-            standing = together if scenario == base else [s for s in together if not fallen & set(s.claim_ids)]
+            standing = (
+                together if scenario == base else [s for s in together if not fallen & set(s.claim_ids)]
+            )
             for members in (*_singly(tables, alone, standing, findings, deadline), *minimal):
                 yield _with_number(members, numbers, view, n, deadline)
 
@@ -144,7 +162,9 @@ def _changed(read: Readings, scenario: Mapping[str, str], base: Mapping[str, str
     }
 
 
-def _with_number(members, numbers: Sequence[Statement], view: View, n: int, deadline: float) -> tuple[Statement, ...]:
+def _with_number(
+    members, numbers: Sequence[Statement], view: View, n: int, deadline: float
+) -> tuple[Statement, ...]:
     """Add the number of patients, if the others can stand together with another number."""
     [plan] = divide(members, view)
     tables = Tables(plan, (1, MORE_PATIENTS * n))
@@ -154,7 +174,8 @@ def _with_number(members, numbers: Sequence[Statement], view: View, n: int, dead
     return (*members, *used) if is_possible(tables, deadline) else tuple(members)
 
 
-# ---- listing minimal sets ---------------------------------------------------------------------------------------------
+# ---- listing minimal sets
+# ---------------------------------------------------------------------------------------------
 
 
 def _can_stand(tables: Tables, chosen, deadline: float) -> bool:
@@ -164,7 +185,9 @@ def _can_stand(tables: Tables, chosen, deadline: float) -> bool:
     return is_possible(tables, deadline)
 
 
-def _minimal(tables: Tables, members: Sequence[Statement], deadline: float) -> Iterator[tuple[Statement, ...]]:
+def _minimal(
+    tables: Tables, members: Sequence[Statement], deadline: float
+) -> Iterator[tuple[Statement, ...]]:
     """Yield every minimal set of these statements that cannot stand together."""
     chart = cp_model.CpModel()
     on = {statement: chart.new_bool_var("") for statement in members}
@@ -217,7 +240,8 @@ def _shrunk(tables: Tables, members: Sequence[Statement], fixed, deadline: float
         size = max(1, size // 2)
 
 
-# ---- saying why -------------------------------------------------------------------------------------------------------
+# ---- saying why
+# -------------------------------------------------------------------------------------------------------
 
 
 def _explained(
@@ -240,7 +264,9 @@ def _explained(
     return Conflict(members, tuple(sorted(options)), _sentence(members, view, deadline), tuple(resolved))
 
 
-def _resolves(members: Sequence[Statement], read: Readings, scenario: Mapping[str, str], deadline: float) -> bool:
+def _resolves(
+    members: Sequence[Statement], read: Readings, scenario: Mapping[str, str], deadline: float
+) -> bool:
     """Say whether the same claims, read otherwise, can stand together."""
     view = read.views(scenario)["own"]
     ids = {claim_id for statement in members for claim_id in statement.claim_ids}
@@ -257,13 +283,17 @@ def _resolves(members: Sequence[Statement], read: Readings, scenario: Mapping[st
 
 
 def _sentence(members: Sequence[Statement], view: View, deadline: float) -> str:
-    """Say what the others leave for one of the numbers, and what is printed; with the rules that are needed."""
+    """Say what the others leave for one of the numbers, and what is printed.
+
+    With the rules that are needed.
+    """
     numbers = [s for s in members if of_everyone(s)]
     rest = [s for s in members if s not in numbers]
     if not rest:
         return f"Printed are {' and '.join(_said(s, view) for s in members)}."
     counts = [s for s in rest if s.claims[0].statistic == "count"]
-    # Of the numbers the one that is printed least often, and of these the largest, is held against the others.
+    # Of the numbers the one that is printed least often, and of these the largest, is held against the
+    # others.
     odd = min(counts or rest, key=lambda s: (len(s.claims), -_printed_number(s)))
     given = " and ".join(_said(s, view) for s in members if s is not odd)
     why = _reasons(members, view, deadline)
@@ -272,7 +302,9 @@ def _sentence(members: Sequence[Statement], view: View, deadline: float) -> str:
     if not given:
         return f"No table of patients has {_said(odd, view)} ({where}).{because}"
     if left:
-        return f"{given} {left} {_named(odd, view)}, but {odd.claims[0].printed} is printed ({where}).{because}"
+        return (
+            f"{given} {left} {_named(odd, view)}, but {odd.claims[0].printed} is printed ({where}).{because}"
+        )
     return f"{given} cannot stand beside {_said(odd, view)} ({where}).{because}"
 
 
@@ -281,7 +313,9 @@ def _said(statement: Statement, view: View) -> str:
     claim = statement.claims[0]
     if of_everyone(statement):
         return f"{claim.printed} patients"
-    unit = {"percent": " %", "count": "", "fraction": "", "rank": ""}.get(claim.statistic, f" {claim.unit} as")
+    unit = {"percent": " %", "count": "", "fraction": "", "rank": ""}.get(
+        claim.statistic, f" {claim.unit} as"
+    )
     return f"{claim.printed}{unit} {_named(statement, view)}"
 
 
@@ -351,7 +385,8 @@ def _reasons(members: Sequence[Statement], view: View, deadline: float) -> list[
 
     names = frozenset().union(*(plan.part.names for plan in divide(stated, view)))
     needed = [rule for rule in view.study.rules if expressions.variables(rule[0]) & names]
-    # Rules about what the members do not mention go first, so that the shortest way from one to the other is left.
+    # Rules about what the members do not mention go first, so that the shortest way from one to the other is
+    # left.
     for rule in sorted(needed, key=lambda rule: -len(expressions.variables(rule[0]) - named)):
         if not stands([r for r in needed if r is not rule]):
             needed.remove(rule)
@@ -361,7 +396,8 @@ def _reasons(members: Sequence[Statement], view: View, deadline: float) -> list[
 def with_conflicts(audited: Sequence[Audited], found: Conflicts) -> tuple[Audited, ...]:
     """Give claims of which only the joint model shows that they conflict that verdict, with their partners.
 
-    A conflict that another reading resolves, or that has a claim which differs by itself, is no conflict of the others.
+    A conflict that another reading resolves, or that has a claim which differs by itself, is no conflict of
+    the others.
     """
     verdicts = {a.claim.claim_id: a for a in audited}
     for conflict in found.found:
@@ -371,5 +407,7 @@ def with_conflicts(audited: Sequence[Audited], found: Conflicts) -> tuple[Audite
         for a in members:
             if a.verdict in ("matches", "stated"):
                 related = tuple(i for i in conflict.claim_ids if i != a.claim.claim_id)
-                verdicts[a.claim.claim_id] = replace(a, verdict="conflicts", related=related, reason=conflict.sentence)
+                verdicts[a.claim.claim_id] = replace(
+                    a, verdict="conflicts", related=related, reason=conflict.sentence
+                )
     return tuple(verdicts.values())

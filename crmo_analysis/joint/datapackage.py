@@ -15,7 +15,13 @@ from crmo_analysis.joint.reconstruction import reconstruct
 from crmo_analysis.joint.simulation import needs_simulation, simulate
 from crmo_analysis.study import Codebook, read_codebook, read_study
 
-TYPES = {"boolean": "boolean", "integer": "integer", "decimal": "number", "category": "string", "date": "date"}
+TYPES = {
+    "boolean": "boolean",
+    "integer": "integer",
+    "decimal": "number",
+    "category": "string",
+    "date": "date",
+}
 NOT_A_SAMPLE = "Tables that fit are not a random sample of anything; nothing here was observed in a patient."
 
 
@@ -109,7 +115,9 @@ def write_tables(fitted: Fit, path: Path, count: int = 1, seed: int = 0, seconds
         The file named, or as many with numbers before the ending.
     """
     tables = make_cohorts(fitted, count, seed, seconds)
-    numbered = [path.with_stem(f"{path.stem}-{place}") for place in range(1, count + 1)] if count > 1 else [path]
+    numbered = (
+        [path.with_stem(f"{path.stem}-{place}") for place in range(1, count + 1)] if count > 1 else [path]
+    )
     for table, file in zip(tables, numbered, strict=True):
         files.write_text_atomically(file, cohort_text(table))
         described = describe_cohort(fitted, table, file, seed)
@@ -132,7 +140,8 @@ def write_package() -> None:
         "profile": "tabular-data-package",
         "name": "crmo-reconstructed-cohorts",
         "title": "Reconstructed cohorts of five studies of chronic recurrent multifocal osteomyelitis",
-        "description": f"One table of patients a study, made so that its printed numbers hold. {NOT_A_SAMPLE}",
+        "description": f"One table of patients a study, made so that its printed numbers hold. "
+        f"{NOT_A_SAMPLE}",
         "licenses": [{"name": "MIT", "path": "https://opensource.org/license/mit"}],
         "resources": [{**resource, "path": f"cohorts/{resource['path']}"} for resource in described],
     }

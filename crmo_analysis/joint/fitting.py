@@ -1,4 +1,7 @@
-"""Which printed numbers can stand together: the reading that a table of patients is made under, and what it gives up."""
+"""Which printed numbers can stand together.
+
+The reading that a table of patients is made under, and what it gives up.
+"""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -171,7 +174,9 @@ def _others(fitted: Fit, deadline: float) -> tuple[tuple[Statement, ...], ...]:
     return tuple(found)
 
 
-def _other_choices(plan: Plan, given_up: list[Statement], n: int, deadline: float) -> Iterator[tuple[Statement, ...]]:
+def _other_choices(
+    plan: Plan, given_up: list[Statement], n: int, deadline: float
+) -> Iterator[tuple[Statement, ...]]:
     """Yield other statements of a part that could be given up in place of those that are."""
     if not given_up:
         return
@@ -185,6 +190,8 @@ def _other_choices(plan: Plan, given_up: list[Statement], n: int, deadline: floa
         if status == cp_model.INFEASIBLE:
             return
         if status not in (cp_model.OPTIMAL, cp_model.FEASIBLE):
-            raise UnfinishedError("whether other claims could be given up was not decided within the time allowed")
+            raise UnfinishedError(
+                "whether other claims could be given up was not decided within the time allowed"
+            )
         chosen = tuple(s for s, kept in tables.kept.items() if not solved.value(kept))
         yield chosen

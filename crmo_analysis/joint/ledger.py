@@ -10,13 +10,17 @@ from crmo_analysis.joint.conflicts import find_conflicts, with_conflicts
 from crmo_analysis.recompute import VERDICTS, Audited, audit_study
 from crmo_analysis.study import Study, expressions, read_study
 
-SCOREBOARD_START, SCOREBOARD_END = ("<!-- scoreboard: written by `make reproduce` -->", "<!-- end of scoreboard -->")
+SCOREBOARD_START, SCOREBOARD_END = (
+    "<!-- scoreboard: written by `make reproduce` -->",
+    "<!-- end of scoreboard -->",
+)
 
 LEDGER = files.RESULTS / "ledger.csv"
 
-LEDGER_COLUMNS = (
-    ["study", "claim_id", "where", "about", "statistic", "of", "among", "printed", "recomputed", "verdict", "rule", "related", "reason"]
-)  # fmt: skip
+LEDGER_COLUMNS = [
+    "study", "claim_id", "where", "about", "statistic", "of", "among", "printed",
+    "recomputed", "verdict", "rule", "related", "reason",
+]  # fmt: skip
 
 
 def ledger(audited: Sequence[Audited]) -> pd.DataFrame:
@@ -31,7 +35,9 @@ def ledger(audited: Sequence[Audited]) -> pd.DataFrame:
 
 def audit_all(names: Sequence[str] = ()) -> tuple[Audited, ...]:
     """Audit the studies named, or all, alone and jointly."""
-    return tuple(audited for study in names or files.study_names() for audited in audit_jointly(read_study(study)))
+    return tuple(
+        audited for study in names or files.study_names() for audited in audit_jointly(read_study(study))
+    )
 
 
 def audit_jointly(study: Study) -> tuple[Audited, ...]:

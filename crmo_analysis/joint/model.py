@@ -30,7 +30,8 @@ class Tables:
         How many patients, or between how many.
     split : bool
         Whether the two middle values of an even number may lie on either side of what their median is printed
-        from. Where not every value is told apart, tables with it are more than there are, and without it fewer.
+        from. Where not every value is told apart, tables with it are more than there are, and without it
+        fewer.
     """
 
     def __init__(self, plan: Plan, n: int | tuple[int, int], split: bool = True):
@@ -41,7 +42,9 @@ class Tables:
         self.counts = [[self._number(high) for _ in range(bag.size)] for bag in self.part.bags]
         self.size, self.below, self.sums = cache(self._size), cache(self._below), cache(self._sums)
         self.kept: dict[Statement, cp_model.IntVar] = {}
-        self.medians: dict[tuple, list] = {}  # for each variable and group, what its median lies between, if kept
+        self.medians: dict[
+            tuple, list
+        ] = {}  # for each variable and group, what its median lies between, if kept
         for place, bag in enumerate(self.part.bags):
             self._tie(place, bag.parent)
         for tie in plan.times:
@@ -57,7 +60,9 @@ class Tables:
             self.model.add(sum(self.counts[child]) == self.n)
             return
         names = shared(self.part.bags, child)
-        sides = [(self.counts[bag], codes(self.part.bags[bag], names, self.part.axes)) for bag in (child, parent)]
+        sides = [
+            (self.counts[bag], codes(self.part.bags[bag], names, self.part.axes)) for bag in (child, parent)
+        ]
         for code in np.union1d(sides[0][1], sides[1][1]):
             here, there = (sum(counts[i] for i in np.flatnonzero(side == code)) for counts, side in sides)
             self.model.add(here == there)
@@ -97,7 +102,9 @@ class Tables:
             if low > high:  # nobody can be there
                 self.model.add(count == 0)
             total = low * count
-            if low < high:  # of values that follow each other every sum from the least to the most is attained
+            if (
+                low < high
+            ):  # of values that follow each other every sum from the least to the most is attained
                 total = self._number(max(0, high * self.most), min(0, low * self.most))
                 self.model.add(total >= low * count)
                 self.model.add(total <= high * count)
@@ -123,12 +130,15 @@ class Tables:
         """Return the sum of a variable over a group, in steps."""
         if quantity.of in self.plan.counted:
             members = self.plan.counted[quantity.of]
-            return sum(self.size(entailment.conjunction(expressions.Is(member), quantity.group)) for member in members)
+            return sum(
+                self.size(entailment.conjunction(expressions.Is(member), quantity.group))
+                for member in members
+            )
         bag, sums = self.sums(quantity.of)
         return sum(sums[i] for i in np.flatnonzero(self.part.mask(quantity.group, bag)))
 
     def reached(self, name: str, group: expressions.Expression, times: int, of_size: int, more: int) -> list:
-        """Say for each cell whether `times` the patients in it or below are `of_size` times all of them and `more`."""
+        """Say for each cell whether `times` those in it or below are `of_size` times all, and `more`."""
         size, literals = self.size(group), []
         for below in self.below(name, group):
             literal = self.model.new_bool_var("")
@@ -248,7 +258,9 @@ def _require_median(tables: Tables, claim: Claim, kept) -> None:
     tables.demand(size, 1, None, kept)
     below = tables.between(claim.of, claim.group, -UNLIMITED, low - 1)
     above = size - below - tables.between(claim.of, claim.group, low, high)
-    odd = isinstance(claim.group, expressions.Everyone) and tables.n.proto.domain[0] == tables.n.proto.domain[1]
+    odd = (
+        isinstance(claim.group, expressions.Everyone) and tables.n.proto.domain[0] == tables.n.proto.domain[1]
+    )
     if not tables.split or (odd and tables.most % 2):
         tables.demand(size - 2 * below, 1, None, kept)
         tables.demand(size - 2 * above, 1, None, kept)
@@ -256,7 +268,11 @@ def _require_median(tables: Tables, claim: Claim, kept) -> None:
     # The two middle values may stand anywhere as long as they meet where the median is printed from.
     first, last = (end / step for end in rounding.interval(claim.number))
     known = tables.medians.setdefault((claim.of, claim.group), [])
-    for other_first, other_last, other in known:  # one median is not two, though cells may leave room for both
+    for (
+        other_first,
+        other_last,
+        other,
+    ) in known:  # one median is not two, though cells may leave room for both
         if last <= other_first or other_last <= first:
             _clause(tables, [] if other is None else [other.negated()], kept)
     known.append((first, last, kept))
@@ -268,7 +284,8 @@ def _require_median(tables: Tables, claim: Claim, kept) -> None:
         fits_above = np.flatnonzero(axis.lows + axis.lows[cell] <= most)
         fits_below = np.flatnonzero(axis.highs + axis.highs[cell] >= least)
         before = [lower[cell - 1]] if cell else []
-        # If the lower is in this cell or above, the upper is not beyond the last that fits; and so from below.
+        # If the lower is in this cell or above, the upper is not beyond the last that fits; and so from
+        # below.
         _clause(tables, [*before, upper[fits_above[-1]]] if len(fits_above) else before, kept)
         after = [upper[fits_below[0] - 1].negated()] if len(fits_below) and fits_below[0] else []
         if not len(fits_below):
@@ -281,7 +298,8 @@ def _clause(tables: Tables, literals: Sequence, kept) -> None:
     tables.model.add_bool_or([*literals, *([kept.negated()] if kept is not None else [])])
 
 
-# ---- solving ----------------------------------------------------------------------------------------------------
+# ---- solving
+# ----------------------------------------------------------------------------------------------------
 
 
 def solve(

@@ -1,9 +1,9 @@
 """Patterns of patients: a table of patients, up to the order of its rows, is a count for each pattern.
 
 Variables that are mentioned together share a bag; a bag lists the combinations of their values that the rules
-leave. Bags form a tree in which those of one variable hang together, so counts that agree wherever two bags share
-variables always belong to some table (Lauritzen SL, Spiegelhalter DJ. J R Stat Soc B 1988;50:157-224), whatever
-the number of patients. A numeric variable is cut into the ranges that the claims can tell apart.
+leave. Bags form a tree in which those of one variable hang together, so counts that agree wherever two bags
+share variables always belong to some table (Lauritzen SL, Spiegelhalter DJ. J R Stat Soc B 1988;50:157-224),
+whatever the number of patients. A numeric variable is cut into the ranges that the claims can tell apart.
 """
 
 import math
@@ -125,7 +125,9 @@ class Part:
     def bag_of(self, names: Iterable[str]) -> int:
         """Return the place of the smallest bag that has all of these variables."""
         names = set(names)
-        return min((b for b, bag in enumerate(self.bags) if names <= set(bag.names)), key=lambda b: self.bags[b].size)
+        return min(
+            (b for b, bag in enumerate(self.bags) if names <= set(bag.names)), key=lambda b: self.bags[b].size
+        )
 
     def mask(self, tree: expressions.Expression, bag: int) -> np.ndarray:
         """Say of each pattern of a bag whether its patients are in an expression."""
@@ -178,11 +180,19 @@ def make_part(
     TooLargeError
         If too many variables are mentioned together.
     """
-    conditions = [(expressions.variables(rule), rule) for rule in rules if expressions.variables(rule) <= axes.keys()]
-    ties = [codebook[name] for name in sorted(axes) if {codebook[name].start, codebook[name].end} <= axes.keys()]
-    counts = {name: members for name in sorted(axes) for members in [counted_by(name, axes, codebook)] if members}
+    conditions = [
+        (expressions.variables(rule), rule) for rule in rules if expressions.variables(rule) <= axes.keys()
+    ]
+    ties = [
+        codebook[name] for name in sorted(axes) if {codebook[name].start, codebook[name].end} <= axes.keys()
+    ]
+    counts = {
+        name: members for name in sorted(axes) for members in [counted_by(name, axes, codebook)] if members
+    }
     together = [frozenset([name, *members]) for name, members in counts.items()]
-    tree = _tree({*scopes, *(frozenset(names) for names, _ in conditions), *map(_tied, ties), *together}, axes)
+    tree = _tree(
+        {*scopes, *(frozenset(names) for names, _ in conditions), *map(_tied, ties), *together}, axes
+    )
     bags = [Bag(names, _patterns(names, axes, conditions, ties, counts), parent) for names, parent in tree]
     return Part(axes, tuple(bags), tuple(ties))
 
@@ -228,7 +238,9 @@ def _patterns(names, axes, conditions, ties, counts) -> np.ndarray:
     )
 
 
-def _is_possible(tie: Variable, names: Sequence[str], places: np.ndarray, axes: Mapping[str, Axis]) -> np.ndarray:
+def _is_possible(
+    tie: Variable, names: Sequence[str], places: np.ndarray, axes: Mapping[str, Axis]
+) -> np.ndarray:
     """Say which cells hold some time that lies between some two ages."""
     axis, place = axes[tie.name], places[names.index(tie.name)]
     low, high = _left_by(tie, tie.name, names, places, axes)
@@ -236,7 +248,9 @@ def _is_possible(tie: Variable, names: Sequence[str], places: np.ndarray, axes: 
     return (axis.lows[place] * step <= high + 1e-9) & (axis.highs[place] * step >= low - 1e-9)
 
 
-def _left_by(tie: Variable, name: str, names, places, axes: Mapping[str, Axis]) -> tuple[np.ndarray, np.ndarray]:
+def _left_by(
+    tie: Variable, name: str, names, places, axes: Mapping[str, Axis]
+) -> tuple[np.ndarray, np.ndarray]:
     """Return between which values, in units, two of a time and its two ages leave the third."""
     per_unit, slack = tie.between(axes[tie.end].variable, axes[tie.start].variable)
     first, last = {}, {}
@@ -253,7 +267,9 @@ def _left_by(tie: Variable, name: str, names, places, axes: Mapping[str, Axis]) 
     return first[tie.end] - most, last[tie.end] - least
 
 
-def _tree(scopes: Iterable[frozenset[str]], axes: Mapping[str, Axis]) -> list[tuple[tuple[str, ...], int | None]]:
+def _tree(
+    scopes: Iterable[frozenset[str]], axes: Mapping[str, Axis]
+) -> list[tuple[tuple[str, ...], int | None]]:
     """Arrange variables in a tree of bags: eliminate the one with the fewest combinations around it first."""
     around: dict[str, set[str]] = {name: set() for name in sorted(axes)}
     for scope in scopes:

@@ -59,7 +59,9 @@ def reconstruct(fitted: Fit, count: int = 1, seed: int = 0, seconds: float = 60)
     deadline = monotonic() + seconds
     plans = plans_of(fitted)
     made = CANDIDATES * count if count > 1 else 1
-    tables = [_table(fitted, plans, np.random.default_rng([seed, number]), deadline) for number in range(made)]
+    tables = [
+        _table(fitted, plans, np.random.default_rng([seed, number]), deadline) for number in range(made)
+    ]
     return unlike(tables, count)
 
 
@@ -75,17 +77,24 @@ def _table(fitted: Fit, plans: Sequence[Plan], rng: np.random.Generator, deadlin
         # Where no table keeps the two middle values of an even group together, every value is told apart.
         fine = attempt > 1
         tried = plans_of(fitted, fine=True) if fine else plans
-        solved = [near(plan, fitted.n, np.random.default_rng([seed, attempt]), deadline, fine) for plan in tried]
+        solved = [
+            near(plan, fitted.n, np.random.default_rng([seed, attempt]), deadline, fine) for plan in tried
+        ]
         if None not in solved:
             table = write_out(fitted, solved, np.random.default_rng([seed, attempt, 1]))
             missed = broken(fitted, table)
             if not missed:
                 return table
-    raise NoTableError(f"{fitted.view.study.study}: no table that keeps {', '.join(missed) or 'all claims'} was found")
+    raise NoTableError(
+        f"{fitted.view.study.study}: no table that keeps {', '.join(missed) or 'all claims'} was found"
+    )
 
 
 def broken(fitted: Fit, table: pd.DataFrame) -> list[str]:
-    """Check a table, independently of the solver: return the claims kept that it does not give, and rules it breaks."""
+    """Check a table, independently of the solver.
+
+    Return the claims kept that it does not give, and rules it breaks.
+    """
     claims = [
         claim.claim_id
         for statement in fitted.kept
@@ -95,17 +104,20 @@ def broken(fitted: Fit, table: pd.DataFrame) -> list[str]:
     rules = [
         why
         for rule, why in fitted.view.study.rules
-        if expressions.variables(rule) <= set(table) and not reproduction.members(rule, table).fillna(True).all()
+        if expressions.variables(rule) <= set(table)
+        and not reproduction.members(rule, table).fillna(True).all()
     ]
     return claims + rules + [time for time in _times(fitted, table) if not times_agree(fitted, table, time)]
 
 
 def _times(fitted: Fit, table: pd.DataFrame) -> list[str]:
-    return [v.name for v in fitted.view.codebook.values() if v.start and {v.name, v.start, v.end} <= set(table)]
+    return [
+        v.name for v in fitted.view.codebook.values() if v.start and {v.name, v.start, v.end} <= set(table)
+    ]
 
 
 def times_agree(fitted: Fit, table: pd.DataFrame, name: str) -> bool:
-    """Say whether a time is, for every patient, the difference of the ages around it, within what rounding hides."""
+    """Say whether a time is everywhere the difference of the ages around it, within what rounding hides."""
     time = fitted.view.codebook[name]
     per_unit, slack = time.between(fitted.view.codebook[time.end], fitted.view.codebook[time.start])
     apart = (per_unit * (table[time.end] - table[time.start]) - table[name]).abs().dropna()
@@ -119,7 +131,8 @@ def near(plan: Plan, n: int, rng: np.random.Generator, deadline: float, fine: bo
         tables.require(statement)
     beyond = []
     for bag, counts, drawn in zip(plan.part.bags, tables.counts, _draw(plan, n, rng), strict=True):
-        # No more patients than needed have exactly the smallest, the middle or the largest value that is printed.
+        # No more patients than needed have exactly the smallest, the middle or the largest value that is
+        # printed.
         for variable, number, weight in zip(counts, drawn, 1 + 4 * _printed(plan, bag), strict=True):
             more = tables.model.new_int_var(0, n, "")
             tables.model.add(more >= variable - int(number))
@@ -185,11 +198,15 @@ def _out_of_range(plan: Plan, place: int) -> np.ndarray:
     return found
 
 
-# ---- writing patients out ----------------------------------------------------------------------------------------
+# ---- writing patients out
+# ----------------------------------------------------------------------------------------
 
 
 def write_out(fitted: Fit, solved: Sequence[Solved], rng: np.random.Generator) -> pd.DataFrame:
-    """Turn counts of patterns into one row a patient; rows of parts that share no variable are matched at random."""
+    """Turn counts of patterns into one row a patient.
+
+    Rows of parts that share no variable are matched at random.
+    """
     codebook, n = fitted.view.codebook, fitted.n
     table = pd.DataFrame(index=range(n))
     # Parts with a number that has to be at least the number of other variables come after those variables.
@@ -228,7 +245,11 @@ def _assign(solved: Solved, n: int, rng: np.random.Generator) -> list[np.ndarray
 
 
 def _values(
-    solved: Solved, patterns: Sequence[np.ndarray], codebook: Codebook, table: pd.DataFrame, rng: np.random.Generator
+    solved: Solved,
+    patterns: Sequence[np.ndarray],
+    codebook: Codebook,
+    table: pd.DataFrame,
+    rng: np.random.Generator,
 ) -> dict[str, np.ndarray]:
     """Choose a value, in steps, within the cell of every row: what is printed where it can be, else any."""
     part, values, printed = solved.plan.part, {}, _printed_values(solved.plan)
@@ -237,14 +258,24 @@ def _values(
         cell = part.bags[bag].place(name)[patterns[bag]]
         values[name] = rng.integers(axis.lows[cell], axis.highs[cell] + 1)
         for place, ends in enumerate(zip(axis.lows.tolist(), axis.highs.tolist(), strict=True)):
-            if name not in printed:  # nothing is printed of its values but that they are on one side of a limit
+            if (
+                name not in printed
+            ):  # nothing is printed of its values but that they are on one side of a limit
                 values[name][cell == place] = ends[0]
             elif ends in printed[name]:
                 values[name][cell == place] = printed[name][ends]
     for name, (bag, sums) in solved.sums.items():
         least_in, most_in = part.ends(name, bag)
-        others = [c for c in table if codebook[c].group == codebook[name].at_least] if codebook[name].at_least else []
-        least = table[others].astype("Int64").sum(axis=1).to_numpy(dtype=int) if others else np.zeros(len(table), int)
+        others = (
+            [c for c in table if codebook[c].group == codebook[name].at_least]
+            if codebook[name].at_least
+            else []
+        )
+        least = (
+            table[others].astype("Int64").sum(axis=1).to_numpy(dtype=int)
+            if others
+            else np.zeros(len(table), int)
+        )
         for pattern in np.flatnonzero(solved.counts[bag]):
             rows = np.flatnonzero(patterns[bag] == pattern)
             low, high = least_in[pattern], most_in[pattern]
@@ -258,7 +289,7 @@ def _values(
 
 
 def _printed_values(plan: Plan) -> dict[str, dict[tuple[int, int], int]]:
-    """Return, for each variable of which values are printed, the value to take in the cell of a printed one."""
+    """Return, for each variable with printed values, the value to take in the cell of a printed one."""
     found: dict[str, dict[tuple[int, int], int]] = {}
     for claim in (claim for statement in plan.statements for claim in statement.claims):
         if claim.patients is None and claim.of in plan.part.axes:
@@ -271,7 +302,7 @@ def _printed_values(plan: Plan) -> dict[str, dict[tuple[int, int], int]]:
 
 
 def _adding_up(total: int, most: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Return numbers from 0 to `most` with a given sum, spread by moving random amounts between two of them."""
+    """Return numbers from 0 to `most` with a given sum, spread by random moves between two of them."""
     values = np.zeros(len(most), dtype=int)
     for place in rng.permutation(len(most)):
         values[place] = min(most[place], total - values.sum())
@@ -334,14 +365,15 @@ def _column(variable: Variable, steps: np.ndarray) -> pd.Series:
     return pd.Series([float(value) for value in exact], dtype="Float64")
 
 
-# ---- tables unlike each other ---------------------------------------------------------------------------------------
+# ---- tables unlike each other
+# ---------------------------------------------------------------------------------------
 
 
 def unlike(tables: Sequence[pd.DataFrame], count: int) -> list[pd.DataFrame]:
     """Choose tables as far from each other as possible, one after the other (Gonzalez 1985).
 
-    Two tables are as far apart as their pairs of columns differ: in how many patients are in both of two yes/no
-    variables, and in the rank correlation of two numbers.
+    Two tables are as far apart as their pairs of columns differ: in how many patients are in both of two
+    yes/no variables, and in the rank correlation of two numbers.
     """
     if count >= len(tables):
         return list(tables)
@@ -365,7 +397,8 @@ def _pairs(table: pd.DataFrame) -> list[float]:
     return [*both, *(float(together.loc[a, b]) for a, b in combinations(together.columns, 2))]
 
 
-# ---- one table only -------------------------------------------------------------------------------------------------
+# ---- one table only
+# -------------------------------------------------------------------------------------------------
 
 
 def is_only_table(fitted: Fit, seconds: float = 60) -> bool:
@@ -400,7 +433,10 @@ def is_only_table(fitted: Fit, seconds: float = 60) -> bool:
 
 
 def _shown(plan: Plan, place: int, known: dict) -> list[tuple]:
-    """Return what a table shows of each pattern of a bag: cells, but none where the study does not report one."""
+    """Return what a table shows of each pattern of a bag.
+
+    Cells, but none where the study does not report one.
+    """
     part, bag = plan.part, plan.part.bags[place]
     cells = bag.places.T.tolist()
     for column, name in enumerate(bag.names):

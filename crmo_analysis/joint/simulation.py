@@ -1,7 +1,7 @@
 """A simulated cohort for a study that prints a P value of an association, and little else of its patients.
 
-A P value is no constraint on sums of patients, so such a study cannot be reconstructed as the others are. Patients
-are drawn at random under stated assumptions until every printed statement holds.
+A P value is no constraint on sums of patients, so such a study cannot be reconstructed as the others are.
+Patients are drawn at random under stated assumptions until every printed statement holds.
 """
 
 from collections.abc import Sequence
@@ -60,8 +60,8 @@ def needs_simulation(fitted: Fit) -> bool:
 def simulate(fitted: Fit, seed: int = 0, assumptions: Assumptions | None = None) -> pd.DataFrame:
     """Draw cohorts until one satisfies every printed statement.
 
-    The printed P value is held against Spearman's rank correlation, by t; a study may have used another test. The
-    correlation is taken to be positive.
+    The printed P value is held against Spearman's rank correlation, by t; a study may have used another test.
+    The correlation is taken to be positive.
 
     Parameters
     ----------
@@ -96,7 +96,8 @@ def simulate(fitted: Fit, seed: int = 0, assumptions: Assumptions | None = None)
             break
     else:
         raise NoTableError(
-            f"none of {assumed.attempts:,} simulated cohorts satisfied what {fitted.view.study.study} prints; "
+            f"none of {assumed.attempts:,} simulated cohorts satisfied what {fitted.view.study.study} "
+            f"prints; "
             f"assumed were {asdict(assumed)}"
         )
     table = table[[name for name in fitted.view.codebook if name in table]]
@@ -128,7 +129,9 @@ def _draw(
     latent = rng.multivariate_normal([0, 0], [[1, assumed.correlation], [assumed.correlation, 1]], size=n)
     size = 1 / assumed.lesions_dispersion
     # Everybody in the study has the disease, hence at least one lesion.
-    counts = 1 + stats.nbinom.ppf(stats.norm.cdf(latent[:, 0]), size, size / (size + assumed.lesions_mean - 1 + 1e-9))
+    counts = 1 + stats.nbinom.ppf(
+        stats.norm.cdf(latent[:, 0]), size, size / (size + assumed.lesions_mean - 1 + 1e-9)
+    )
     scores = np.floor(stats.norm.cdf(latent[:, 1]) * (assumed.severity_maximum + 1))
     limits = [(float(codebook[name].minimum), float(codebook[name].maximum)) for name in pair]
     columns = {
@@ -141,19 +144,27 @@ def _draw(
     table = pd.DataFrame(columns)
     for name in pair:  # a region with lesions has at least one
         counted = [
-            other for other in table if codebook[name].at_least and codebook[other].group == codebook[name].at_least
+            other
+            for other in table
+            if codebook[name].at_least and codebook[other].group == codebook[name].at_least
         ]
-        table[name] = np.maximum(table[name], table[counted].astype("Int64").sum(axis=1)) if counted else table[name]
+        table[name] = (
+            np.maximum(table[name], table[counted].astype("Int64").sum(axis=1)) if counted else table[name]
+        )
     return table
 
 
-def _holds(table: pd.DataFrame, claim: Claim, pair: Sequence[str], common: Sequence[str], assumed: Assumptions) -> bool:
+def _holds(
+    table: pd.DataFrame, claim: Claim, pair: Sequence[str], common: Sequence[str], assumed: Assumptions
+) -> bool:
     numbers = table.astype(float)
     rho, p = stats.spearmanr(numbers[pair[0]], numbers[pair[1]])
     wanted = p < claim.number.value if claim.number.relation == "<" else p <= claim.number.value
     if not (wanted and rho > 0):
         return False
-    if any(not stats.spearmanr(numbers[name], numbers[pair[1]])[1] >= assumed.alpha for name in assumed.others):
+    if any(
+        not stats.spearmanr(numbers[name], numbers[pair[1]])[1] >= assumed.alpha for name in assumed.others
+    ):
         return False
     most = max((table[name].sum() for name in assumed.regions), default=0)
     return all(table[name].sum() > most for name in common)

@@ -1,4 +1,7 @@
-"""What a study states of its patients: claims that say the same together, and what has to be looked at together."""
+"""What a study states of its patients.
+
+Claims that say the same together, and what has to be looked at together.
+"""
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
@@ -21,7 +24,10 @@ STATISTICS = (*SHARES, *ENDS, *TOTALS, "median")
 
 @dataclass(frozen=True)
 class Quantity:
-    """Something that a table of patients gives a number for; `of` is a variable, `patients` whom a share counts."""
+    """Something that a table of patients gives a number for.
+
+    `of` is a variable, `patients` whom a share counts.
+    """
 
     statistic: str
     of: str
@@ -68,7 +74,9 @@ def statements(view: View) -> tuple[list[Statement], list[Claim]]:
         if claim.statistic not in STATISTICS or dated or vague:
             left_out.append(claim)
             continue
-        groups.setdefault(_says(claim, view), []).append(replace(claim, group=where_known(claim.group, known)))
+        groups.setdefault(_says(claim, view), []).append(
+            replace(claim, group=where_known(claim.group, known))
+        )
     made = []
     for claims in groups.values():
         others = rivals(view, claims[0]) if claims[0].statistic == "rank" else []
@@ -81,25 +89,38 @@ def reported(view: View) -> dict[str, expressions.Expression]:
     """Return, for each variable that a study reports for some of its patients only, for whom it does."""
     found: dict[str, list[expressions.Expression]] = {}
     for claim in view.claims:
-        of = expressions.variables(claim.patients) if claim.patients is not None else {claim.of} & view.codebook.keys()
+        of = (
+            expressions.variables(claim.patients)
+            if claim.patients is not None
+            else {claim.of} & view.codebook.keys()
+        )
         for name in of - expressions.variables(claim.group):
             found.setdefault(name, []).append(claim.group)
-    groups = {name: list(dict.fromkeys(trees)) for name, trees in found.items() if expressions.Everyone() not in trees}
+    groups = {
+        name: list(dict.fromkeys(trees))
+        for name, trees in found.items()
+        if expressions.Everyone() not in trees
+    }
     given = {name: reduce(expressions.Or, trees) for name, trees in groups.items()}
     return {name: _told_of(name, given, frozenset()) for name in given}
 
 
-def _told_of(name: str, given: Mapping[str, expressions.Expression], above: frozenset[str]) -> expressions.Expression:
+def _told_of(
+    name: str, given: Mapping[str, expressions.Expression], above: frozenset[str]
+) -> expressions.Expression:
     """Return for whom a variable is known, where it is also known of some only who is meant."""
     above |= {name}
     known = {
-        other: _told_of(other, given, above) for other in expressions.variables(given[name]) & (given.keys() - above)
+        other: _told_of(other, given, above)
+        for other in expressions.variables(given[name]) & (given.keys() - above)
     }
     return where_known(given[name], known)
 
 
-def where_known(tree: expressions.Expression, known: Mapping[str, expressions.Expression]) -> expressions.Expression:
-    """Return the patients of whom an expression can be said to hold, where variables are known of some only."""
+def where_known(
+    tree: expressions.Expression, known: Mapping[str, expressions.Expression]
+) -> expressions.Expression:
+    """Return the patients of whom an expression can be said to hold, where some variables are not known."""
     return _said(tree, known, True)
 
 
@@ -111,14 +132,19 @@ def _said(
             return _said(inner, known, not holds)
         case expressions.And(left, right) | expressions.Or(left, right):
             both = isinstance(tree, expressions.And) == holds
-            return (expressions.And if both else expressions.Or)(_said(left, known, holds), _said(right, known, holds))
+            return (expressions.And if both else expressions.Or)(
+                _said(left, known, holds), _said(right, known, holds)
+            )
     said = tree if holds else expressions.Not(tree)
     outside = [known[name] for name in expressions.variables(tree) if name in known]
     return entailment.conjunction(said, *outside)
 
 
 def _says(claim: Claim, view: View) -> tuple:
-    """Return the same key for claims that say the same; a share of a printed group says a number of patients."""
+    """Return the same key for claims that say the same.
+
+    A share of a printed group says a number of patients.
+    """
     if claim.statistic not in ("count", "percent"):
         number = claim.number and (claim.number.relation, claim.number.value, claim.number.decimals)
         return claim.statistic, claim.of, claim.group, number
@@ -146,11 +172,13 @@ def _names(quantity: Quantity | Claim, codebook: Codebook) -> frozenset[str]:
 def names_in(statement: Statement, codebook: Codebook) -> frozenset[str]:
     """Return the variables that a statement mentions."""
     return frozenset().union(
-        *(_names(claim, codebook) for claim in statement.claims), *map(expressions.variables, statement.rivals)
+        *(_names(claim, codebook) for claim in statement.claims),
+        *map(expressions.variables, statement.rivals),
     )
 
 
-# ---- parts: which variables have to be looked at together ----------------------------------------------------------
+# ---- parts: which variables have to be looked at together
+# ----------------------------------------------------------
 
 
 @dataclass(frozen=True, eq=False)
@@ -178,7 +206,9 @@ class Plan:
     times: tuple[Variable, ...] = ()
 
 
-def divide(stated: Sequence[Statement], view: View, asked: Sequence[Quantity] = (), fine: bool = False) -> list[Plan]:
+def divide(
+    stated: Sequence[Statement], view: View, asked: Sequence[Quantity] = (), fine: bool = False
+) -> list[Plan]:
     """Split a study into parts that share no variable, so that rows can be matched between them at will.
 
     Parameters
@@ -206,13 +236,18 @@ def divide(stated: Sequence[Statement], view: View, asked: Sequence[Quantity] = 
     scopes = {
         item: [scope for quantity in found for scope in _scopes(quantity, codebook, counted)]
         + [expressions.variables(rival) for rival in rivals]
-        for item, found, rivals in [*((s, s.claims, s.rivals) for s in stated), *((q, (q,), ()) for q in asked)]
+        for item, found, rivals in [
+            *((s, s.claims, s.rivals) for s in stated),
+            *((q, (q,), ()) for q in asked),
+        ]
     }
     every = [*(scope for found in scopes.values() for scope in found), *added_up.values()]
     mentioned = _reached(frozenset().union(*every), [expressions.variables(rule) for rule in rules])
     every += [expressions.variables(rule) for rule in rules if expressions.variables(rule) & mentioned]
     times = []
-    for variable in codebook.values():  # a time and the ages around it are tied where two of the three are mentioned
+    for (
+        variable
+    ) in codebook.values():  # a time and the ages around it are tied where two of the three are mentioned
         around = frozenset([variable.name, variable.start, variable.end])
         if variable.start and len(around & mentioned) > 1:
             every.append(around)
@@ -279,7 +314,8 @@ def _connect(scopes: Iterable[frozenset[str]]) -> list[frozenset[str]]:
 def _axes(quantities, rivals, view: View, names: frozenset[str], fine: bool | None) -> dict[str, Axis]:
     """Cut every variable where a claim, a rule or a question looks at it.
 
-    Every value is told apart where a median is asked, and, unless `fine` is None, where one is printed beside a sum.
+    Every value is told apart where a median is asked, and, unless `fine` is None, where one is printed beside
+    a sum.
     """
     codebook = view.codebook
     trees = [*(rule for rule, _ in view.study.rules), *rivals]

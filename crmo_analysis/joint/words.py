@@ -1,4 +1,7 @@
-"""What the joint model found, as tables, sentences and JSON: conflicts, bounds, and what a reconstruction keeps."""
+"""What the joint model found, as tables, sentences and JSON.
+
+Conflicts, bounds, and what a reconstruction keeps.
+"""
 
 import json
 from collections.abc import Sequence
@@ -16,7 +19,8 @@ from crmo_analysis.study import Study, expressions, reproduction
 def conflict_table(found: Conflicts) -> pd.DataFrame:
     """Return one row a conflict: `reading, claims, why, resolved by`."""
     rows = [
-        [_options(c.reading), " ".join(c.claim_ids), c.sentence, _options(c.resolved_by) or "none"] for c in found.found
+        [_options(c.reading), " ".join(c.claim_ids), c.sentence, _options(c.resolved_by) or "none"]
+        for c in found.found
     ]
     return pd.DataFrame(rows, columns=["reading", "claims", "why", "resolved by"])
 
@@ -28,18 +32,22 @@ def implied(fitted: Fit, questions: Sequence[str], seconds: float = 60) -> pd.Da
     ----------
     fitted : Fit
     questions : sequence of str
-        A pair of findings with an ``&`` between; or what `find_bounds` takes, such as ``median(age among spine)``.
+        A pair of findings with an ``&`` between; or what `find_bounds` takes, such as ``median(age among
+        spine)``.
     seconds : float
         Time allowed for each.
 
     Returns
     -------
     DataFrame
-        `expression, first, second, lower, upper, n, is_proved`, one row a question. Of a pair, either finding in words
-        with how many have it, and the fewest and most with both, of the n who can have the rarer one; of another
-        question no words, and all patients as n.
+        `expression, first, second, lower, upper, n, is_proved`, one row a question. Of a pair, either finding
+        in words with how many have it, and the fewest and most with both, of the n who can have the rarer
+        one; of another question no words, and all patients as n.
     """
-    rows = [_pair(fitted, text, seconds) if _is_pair(text) else _other(fitted, text, seconds) for text in questions]
+    rows = [
+        _pair(fitted, text, seconds) if _is_pair(text) else _other(fitted, text, seconds)
+        for text in questions
+    ]
     return pd.DataFrame(rows, columns=["expression", "first", "second", "lower", "upper", "n", "is_proved"])
 
 
@@ -84,12 +92,14 @@ def reproduced(fitted: Fit, table: pd.DataFrame, where: str = "") -> pd.DataFram
     Returns
     -------
     DataFrame
-        `where, of, among, statistic, printed, from table, kept`, one row a claim; `kept` is "given up" for claims
-        that the table was not made to keep.
+        `where, of, among, statistic, printed, from table, kept`, one row a claim; `kept` is "given up" for
+        claims that the table was not made to keep.
     """
     claims = [c for s in (*fitted.kept, *fitted.given_up) for c in s.claims if c.where.startswith(where)]
     order = {claim.claim_id: place for place, claim in enumerate(fitted.view.claims)}
-    frame = reproduction.reproduce(sorted(claims, key=lambda claim: order[claim.claim_id]), table, fitted.view.codebook)
+    frame = reproduction.reproduce(
+        sorted(claims, key=lambda claim: order[claim.claim_id]), table, fitted.view.codebook
+    )
     frame["kept"] = ["given up" if i in fitted.given_up_ids else "yes" for i in frame["claim_id"]]
     frame = frame.rename(columns={"from_table": "from table"})
     return frame[["where", "of", "among", "statistic", "printed", "from table", "kept"]]
@@ -102,13 +112,17 @@ def _options(pairs: Sequence[tuple[str, str]]) -> str:
 def conflicts_text(study: Study, found: Conflicts) -> str:
     """Write conflicts as a list for reading."""
     if not found.found:
-        return f"{study.study}: all printed numbers that can be modelled can stand together." * found.is_complete
+        return (
+            f"{study.study}: all printed numbers that can be modelled can stand together." * found.is_complete
+        )
     lines = []
     for number, conflict in enumerate(found.found, start=1):
         lines.append(f"{number}. {conflict.sentence[:1].upper()}{conflict.sentence[1:]}")
         lines.append(f"   claims: {', '.join(conflict.claim_ids)}")
         for kind, pairs in (("read as", conflict.reading), ("resolved if read as", conflict.resolved_by)):
-            lines += [f"   {kind} {name}:{option}, {study.readings[name][option]['text']}" for name, option in pairs]
+            lines += [
+                f"   {kind} {name}:{option}, {study.readings[name][option]['text']}" for name, option in pairs
+            ]
     return "\n".join(lines)
 
 

@@ -18,12 +18,17 @@ from crmo_analysis.models.permutation import MANY, as_numbers, pairs, permutatio
 
 MOST_DEGENERATE = 0.05  # share of resamples in which a variable may be constant
 _ELEMENTS = 50_000  # drawn at a time; more would not fit the processor's cache
-_PRODUCTS = 500_000  # a matrix product up to here stays on one thread, and need not wait where there is other work
+_PRODUCTS = (
+    500_000  # a matrix product up to here stays on one thread, and need not wait where there is other work
+)
 
 
 @dataclass(frozen=True)
 class BootstrapInterval:
-    """A BCa interval, and how it came about: resamples used, and those dropped because a variable was constant."""
+    """A BCa interval, and how it came about.
+
+    Resamples used, and those dropped because a variable was constant.
+    """
 
     low: float
     high: float
@@ -106,7 +111,9 @@ def correlate(
     return Correlation(statistic, len(x), excluded, estimate, low, high, p, f"{method}; {words}")
 
 
-def _correlate_many(x: np.ndarray, y: np.ndarray, excluded: int, statistic: str, confidence: float) -> Correlation:
+def _correlate_many(
+    x: np.ndarray, y: np.ndarray, excluded: int, statistic: str, confidence: float
+) -> Correlation:
     estimate, without = without_each(x, y, statistic)
     p, method = _approximate(x, y, statistic, estimate)
     error = math.sqrt((len(x) - 1) * without.var()) / max(1 - estimate**2, 1e-300)
@@ -139,7 +146,9 @@ def _correlations(x: np.ndarray, y: np.ndarray, rows: np.ndarray, statistic: str
     elif statistic == "spearman":
         first, second = (_midranks(values, rows) for values in (x, y))
     else:
-        spreads = [n * n - (count * count).sum(axis=1) for count in (_drawn(values, rows)[0] for values in (x, y))]
+        spreads = [
+            n * n - (count * count).sum(axis=1) for count in (_drawn(values, rows)[0] for values in (x, y))
+        ]
         signs = np.sign(x[:, None] - x) * np.sign(y[:, None] - y)
         weights = _drawn(np.arange(len(x)), rows)[0].astype(float)
         covariance = np.einsum("ij,ij->i", weights @ signs, weights)
@@ -158,7 +167,7 @@ def _centred(values: np.ndarray) -> np.ndarray:
 
 
 def _drawn(values: np.ndarray, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return how often each different value is in each row, and where in that table every entry of a row is."""
+    """Return how often each value is in each row, and where in that table every entry of a row is."""
     different, codes = np.unique(values, return_inverse=True)
     places = codes[rows] + len(different) * np.arange(len(rows))[:, None]
     counts = np.bincount(places.ravel(), minlength=len(rows) * len(different))
@@ -180,7 +189,7 @@ def bca_interval(
     resamples: int = 10_000,
     seed: int = 1,
 ) -> BootstrapInterval:
-    """Return the bias-corrected and accelerated bootstrap interval of a correlation, patients being resampled.
+    """Return the bias-corrected and accelerated bootstrap interval of a correlation.
 
     Resamples in which a variable is constant have no correlation: they are dropped and counted, and there is
     no interval where they are more than `MOST_DEGENERATE` of all. Resamples equal to the estimate count half
@@ -201,14 +210,18 @@ def bca_interval(
     Efron B. J Am Stat Assoc 1987;82:171-185, equations 2.3 and 7.1 to 7.4.
     """
     if not 0 < confidence < 1 or resamples < 1:
-        raise ValueError(f"confidence is {confidence} and resamples {resamples}; expected 0 to 1, and at least 1")
+        raise ValueError(
+            f"confidence is {confidence} and resamples {resamples}; expected 0 to 1, and at least 1"
+        )
     x, y, _ = pairs(x, y, statistic)
     n, rng = len(x), np.random.default_rng(seed)
     size = max(1, _ELEMENTS // n)
     if statistic == "kendall":
         size = _PRODUCTS // n**2 if n <= 100 else 2_000
     sizes = [min(size, resamples - start) for start in range(0, resamples, size)]
-    values = np.concatenate([_correlations(x, y, rng.integers(n, size=(rows, n)), statistic) for rows in sizes])
+    values = np.concatenate(
+        [_correlations(x, y, rng.integers(n, size=(rows, n)), statistic) for rows in sizes]
+    )
     values = values[~np.isnan(values)]
     degenerate = resamples - len(values)
     if degenerate > MOST_DEGENERATE * resamples:
@@ -225,7 +238,9 @@ def bca_interval(
     if not np.isfinite(bias) or (acceleration * z >= 1).any():
         raise NotEstimableError("the estimate is at the edge of its bootstrap distribution")
     low, high = np.quantile(values, ndtr(bias + z / (1 - acceleration * z)))
-    return BootstrapInterval(float(low), float(high), len(values), degenerate, float(bias), float(acceleration))
+    return BootstrapInterval(
+        float(low), float(high), len(values), degenerate, float(bias), float(acceleration)
+    )
 
 
 def leave_one_out(x: Sequence, y: Sequence, statistic: str = "spearman") -> pd.DataFrame:

@@ -14,7 +14,9 @@ LEAST_FOR_INTERVAL = 10
 _ELEMENTS = 5_000_000  # resampled values held at a time
 
 
-def newcombe_interval(x: int, n: int, other_x: int, other_n: int, confidence: float = 0.95) -> tuple[float, float]:
+def newcombe_interval(
+    x: int, n: int, other_x: int, other_n: int, confidence: float = 0.95
+) -> tuple[float, float]:
     """Return the hybrid score interval of the difference of two independent shares, the first less the other.
 
     References

@@ -27,7 +27,9 @@ def without_each(x: np.ndarray, y: np.ndarray, statistic: str) -> tuple[float, n
     n = len(x)
     if statistic == "pearson":
         first, second = x - x.mean(), y - y.mean()
-        products = [(a @ b, a * b * (n / (n - 1))) for a, b in ((first, second), (first, first), (second, second))]
+        products = [
+            (a @ b, a * b * (n / (n - 1))) for a, b in ((first, second), (first, first), (second, second))
+        ]
         return _ratio(*((whole, whole - part) for whole, part in products))
     rows, columns = (np.unique(values, return_inverse=True)[1] for values in (x, y))
     signs = sums_of_signs(rows, columns).astype(float)
@@ -59,7 +61,7 @@ def _ratio(covariance: tuple, *spreads: tuple) -> tuple[float, np.ndarray]:
 
 
 def _below_less_above(codes: np.ndarray, values: np.ndarray) -> np.ndarray:
-    """Return for each patient the values of those with a smaller code, less those of the ones with a larger."""
+    """Return for each patient the values of those with a smaller code, less those with a larger."""
     sums = np.bincount(codes, values)
     return (2 * np.cumsum(sums) - sums - sums.sum())[codes]
 
@@ -88,13 +90,15 @@ def _sums_of_signs_sorted(rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
     first, last = (ends - np.bincount(rows))[rows], ends[rows]  # those of smaller rows are before first
     smaller = (np.cumsum(np.bincount(columns)) - np.bincount(columns))[columns]
     larger = n - np.cumsum(np.bincount(columns))[columns]
-    counted = _smaller_before(columns[order], np.concatenate([first, first, last, last]), [columns, columns + 1] * 2)
+    counted = _smaller_before(
+        columns[order], np.concatenate([first, first, last, last]), [columns, columns + 1] * 2
+    )
     below, below_or_tied, up_to, up_to_tied = counted.reshape(4, n)
     return below + below_or_tied - first - (smaller - up_to) + (larger - last + up_to_tied)
 
 
 def _smaller_before(sequence: np.ndarray, places: np.ndarray, values: list[np.ndarray]) -> np.ndarray:
-    """Count for each place and value how many before that place in a sequence of codes are smaller than the value.
+    """Count for each place and value how many codes before that place are smaller than the value.
 
     References
     ----------

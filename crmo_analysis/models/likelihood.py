@@ -42,8 +42,8 @@ class Peak:
 class Score(NamedTuple):
     """What the score statistic of any exposure needs from the model without one.
 
-    First and negative second derivative of each patient's log likelihood by the linear predictor; of each patient,
-    negative derivatives by it and each of the q other parameters; the information about those.
+    First and negative second derivative of each patient's log likelihood by the linear predictor; of each
+    patient, negative derivatives by it and each of the q other parameters; the information about those.
     """
 
     residual: np.ndarray
@@ -189,7 +189,12 @@ def fitted(top: Peak):
     model = top.model
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        settings = {"method": "newton", "ridge_factor": 0, "disp": 0, "tol": 1e-8 * (1 + np.abs(top.params).max())}
+        settings = {
+            "method": "newton",
+            "ridge_factor": 0,
+            "disp": 0,
+            "tol": 1e-8 * (1 + np.abs(top.params).max()),
+        }
         results = model.fit(start_params=top.params, **settings)
     if np.ndim(model.times):
         more = int(model.times.sum()) - len(model.endog)

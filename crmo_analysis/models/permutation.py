@@ -1,4 +1,6 @@
-"""Permutation tests of correlations: exact with ties where that is feasible, and of several exposures together.
+"""Permutation tests of correlations.
+
+Exact with ties where that is feasible, and of several exposures together.
 
 Pairs are sorted before anything random is drawn, so that a table in another order gives the same numbers.
 """
@@ -50,7 +52,9 @@ def pairs(x: Sequence, y: Sequence, statistic: str) -> tuple[np.ndarray, np.ndar
         raise ValueError(f"statistic is {statistic!r}, expected one of {', '.join(STATISTICS)}")
     first, second = as_numbers(x, "the first variable"), as_numbers(y, "the second variable")
     if len(first) != len(second):
-        raise ValueError(f"the variables have {len(first)} and {len(second)} values, expected one of each a patient")
+        raise ValueError(
+            f"the variables have {len(first)} and {len(second)} values, expected one of each a patient"
+        )
     known = ~np.isnan(first) & ~np.isnan(second)
     first, second = first[known], second[known]
     if len(first) < LEAST_PAIRS:
@@ -106,7 +110,10 @@ def permutation_test(
 
 
 def _scores(values: np.ndarray, statistic: str) -> np.ndarray:
-    """Return what a permutation moves about: centred values; for ranks, whole numbers, so that ties stay ties."""
+    """Return what a permutation moves about: centred values.
+
+    For ranks, whole numbers, so that ties stay ties.
+    """
     if statistic == "kendall":
         return rankdata(values, "dense").astype(float)
     return 2 * rankdata(values) - len(values) - 1 if statistic == "spearman" else values - values.mean()
@@ -117,7 +124,9 @@ def _numerators(first: np.ndarray, many: np.ndarray, statistic: str) -> np.ndarr
     if statistic != "kendall":
         return many @ first
     signs, many = np.sign(first - first[:, None]).astype(np.float32), many.astype(np.float32)
-    return sum(np.sign(many[:, i + 1 :] - many[:, i, None]) @ signs[i, i + 1 :] for i in range(len(first) - 1))
+    return sum(
+        np.sign(many[:, i + 1 :] - many[:, i, None]) @ signs[i, i + 1 :] for i in range(len(first) - 1)
+    )
 
 
 def _shuffled(rng: np.random.Generator, scores: np.ndarray, count: int) -> Iterator[np.ndarray]:
@@ -210,7 +219,11 @@ def adjust(p: Sequence[float], method: str = "holm") -> np.ndarray:
 
 
 def maximum_statistic(
-    exposures: pd.DataFrame, outcome: Sequence, statistic: str = "spearman", permutations: int = 10_000, seed: int = 1
+    exposures: pd.DataFrame,
+    outcome: Sequence,
+    statistic: str = "spearman",
+    permutations: int = 10_000,
+    seed: int = 1,
 ) -> pd.DataFrame:
     """Test several exposures against one outcome together, by the largest correlation under permutation.
 
@@ -255,7 +268,9 @@ def maximum_statistic(
     spread = {k: _numerators(scores[k], scores[k][None], statistic)[0] for k in (0, *usable)}
 
     def correlations(many: np.ndarray) -> np.ndarray:
-        return np.array([_numerators(scores[k], many, statistic) / math.sqrt(spread[k] * spread[0]) for k in usable])
+        return np.array(
+            [_numerators(scores[k], many, statistic) / math.sqrt(spread[k] * spread[0]) for k in usable]
+        )
 
     observed = correlations(scores[:1]).reshape(-1)
     order = np.argsort(-np.abs(observed), kind="stable")
@@ -274,7 +289,9 @@ def maximum_statistic(
         largest = np.maximum.accumulate(sizes[::-1])[::-1]  # of this correlation and all smaller ones
         beyond += (sizes >= least).sum(axis=1), (largest >= least).sum(axis=1)
     beyond[1] = np.maximum.accumulate(beyond[1])
-    rows = pd.DataFrame({"exposure": list(exposures.columns), "n": len(known), "excluded": len(table) - len(known)})
+    rows = pd.DataFrame(
+        {"exposure": list(exposures.columns), "n": len(known), "excluded": len(table) - len(known)}
+    )
     result = np.full((len(rows), 3), np.nan)
     result[usable[order] - 1] = np.column_stack([observed[order], *(beyond + 1) / (permutations + 1)])
     rows[["estimate", "p", "p_maximum"]] = result

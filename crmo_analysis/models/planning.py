@@ -1,4 +1,4 @@
-"""What a study of so many patients can say about lesion counts and severity, by simulation under a stated model.
+"""What a study of so many patients can say of lesions and severity, by simulation under a stated model.
 
 Two normal variables of a given latent correlation are cut: one into a lesion count (one more than a negative
 binomial number, since everybody has the disease), the other into an ordinal severity. Or cohorts are drawn
@@ -40,7 +40,7 @@ class Design:
 
 @dataclass(frozen=True)
 class NeededPatients:
-    """The fewest patients whose intervals are as narrow as wanted on average, with limits of two Monte Carlo errors."""
+    """The fewest patients whose intervals are as narrow as wanted, with limits of two Monte Carlo errors."""
 
     n: int
     n_low: int
@@ -103,7 +103,8 @@ def simulated_correlations(
     """
     if test not in TESTS or n < 4 or cohorts < 1:
         raise ValueError(
-            f"test is {test!r}, n {n} and cohorts {cohorts}; expected one of {', '.join(TESTS)}, at least 4 and 1"
+            f"test is {test!r}, n {n} and cohorts {cohorts}; expected one of {', '.join(TESTS)}, at least 4 "
+            f"and 1"
         )
     draw = _of_tables(truth) if isinstance(truth, Sequence) else _of_normals(truth, design or Design())
     rng, size, found = np.random.default_rng(seed), max(1, _VALUES // n), []
@@ -111,7 +112,9 @@ def simulated_correlations(
         lesions, severity = draw(rng, min(size, cohorts - start), n)
         first = _midranks(lesions) if test == "spearman" else _centred(lesions)
         second = _centred(severity) if test == "negative_binomial" else _midranks(severity)
-        products = [np.einsum("ij,ij->i", a, b) for a, b in ((first, second), (first, first), (second, second))]
+        products = [
+            np.einsum("ij,ij->i", a, b) for a, b in ((first, second), (first, first), (second, second))
+        ]
         if test == "negative_binomial":
             products[1] = np.maximum(products[1], (lesions + 1).sum(axis=1))
         scale = np.sqrt(products[1] * products[2])
@@ -144,7 +147,9 @@ def _of_tables(tables: Sequence[np.ndarray]) -> Callable:
             or not (row == np.floor(row)).all()
             or row[:, 0].min() < 1
         ):
-            raise ValueError("expected tables of two columns: lesion counts of 1 or more, and whole severity scores")
+            raise ValueError(
+                "expected tables of two columns: lesion counts of 1 or more, and whole severity scores"
+            )
     starts = np.cumsum([0, *map(len, rows)])
     lesions, severity = np.concatenate(rows).astype(int).T if rows else np.zeros((2, 0), int)
     if not rows:
@@ -164,10 +169,21 @@ def _centred(values: np.ndarray) -> np.ndarray:
 
 def _cuts(design: Design) -> tuple[np.ndarray, np.ndarray]:
     """Return where the two normal variables are cut."""
-    mean, dispersion, shares = design.lesions_mean, design.lesions_dispersion, np.array(design.severity_shares)
-    if mean <= 1 or dispersion <= 0 or len(shares) < 2 or (shares <= 0).any() or not math.isclose(shares.sum(), 1):
+    mean, dispersion, shares = (
+        design.lesions_mean,
+        design.lesions_dispersion,
+        np.array(design.severity_shares),
+    )
+    if (
+        mean <= 1
+        or dispersion <= 0
+        or len(shares) < 2
+        or (shares <= 0).any()
+        or not math.isclose(shares.sum(), 1)
+    ):
         raise ValueError(
-            f"{design} is no design: expected a mean above 1, a dispersion above 0, and shares that add up to 1"
+            f"{design} is no design: expected a mean above 1, a dispersion above 0, and shares that add up "
+            f"to 1"
         )
     size = 1 / dispersion
     probability = size / (size + mean - 1)
@@ -245,7 +261,9 @@ def power(
             for n in sizes:
                 found = abs(simulated_correlations(truth, n, cohorts, design, seed, test))
                 critical = (
-                    describe.smallest_pearson(alpha, n) if test == "spearman" else ndtri(1 - alpha / 2) / math.sqrt(n)
+                    describe.smallest_pearson(alpha, n)
+                    if test == "spearman"
+                    else ndtri(1 - alpha / 2) / math.sqrt(n)
                 )
                 count = int((found > critical).sum())
                 rows.append({"test": test, "truth": place, "n": n, **_mean("power", count, cohorts)})
@@ -290,8 +308,14 @@ def model_precision(
                 estimates.append(found.estimate)
                 factors.append(math.log(found.ci_high / found.ci_low))
         count = len(factors)
-        mean, error = (np.mean(factors), np.std(factors) / math.sqrt(count)) if count else (math.nan, math.nan)
-        row = {"n": n, "estimate": float(np.median(estimates)) if count else math.nan, "factor": math.exp(mean)}
+        mean, error = (
+            (np.mean(factors), np.std(factors) / math.sqrt(count)) if count else (math.nan, math.nan)
+        )
+        row = {
+            "n": n,
+            "estimate": float(np.median(estimates)) if count else math.nan,
+            "factor": math.exp(mean),
+        }
         rows.append(row | {"factor_error": math.exp(mean) * error, "estimable": count})
     return pd.DataFrame(rows)
 
@@ -342,7 +366,11 @@ def _mean(name: str, count: float, of: int) -> dict[str, float]:
 
 
 def needed_patients(
-    width: float, correlation: float, confidence: float = 0.95, cohorts: int = 2_000, design: Design | None = None
+    width: float,
+    correlation: float,
+    confidence: float = 0.95,
+    cohorts: int = 2_000,
+    design: Design | None = None,
 ) -> NeededPatients:
     """Find how many patients give an interval (see `spearman_interval`) of a wanted mean width.
 
@@ -355,7 +383,9 @@ def needed_patients(
 
     def mean_width(n: int) -> tuple[float, float]:
         if n not in known:
-            low, high = spearman_interval(simulated_correlations(correlation, n, cohorts, design), n, confidence)
+            low, high = spearman_interval(
+                simulated_correlations(correlation, n, cohorts, design), n, confidence
+            )
             known[n] = float((high - low).mean()), float((high - low).std() / math.sqrt(cohorts))
         return known[n]
 
@@ -377,7 +407,7 @@ def needed_patients(
 def evidence_of_significance(
     n: int = 54, alpha: float = 0.01, cohorts: int = 2_000, design: Design | None = None, seed: int = 1
 ) -> Evidence:
-    """Weigh latent correlations by how often they are significant in the published direction, taken as positive.
+    """Weigh latent correlations by how often they are significant in the published direction.
 
     Latent correlations from -0.95 to 0.95 are as likely beforehand; nothing is known but that P was below
     alpha.
@@ -415,7 +445,9 @@ def conditional_estimate(rho: float, n: int, alpha: float) -> float:
     """
     least = describe.smallest_pearson(alpha, n)
     if not least < abs(rho) < 1:
-        raise ValueError(f"rho is {rho}, which is not between {least:.3f} and 1: P is not below {alpha} with n = {n}")
+        raise ValueError(
+            f"rho is {rho}, which is not between {least:.3f} and 1: P is not below {alpha} with n = {n}"
+        )
     sd = math.sqrt(1.06 / (n - 3))
     z, cut = math.atanh(abs(rho)) / sd, math.atanh(least) / sd
 

@@ -39,7 +39,9 @@ PREDICTIONS = {
 }
 PRIORS = ((1, 1, 1, 1), (1, 1, 1, 4), (1, 1, 1, 9), (0.5, 0.5, 1, 1))
 NO_PREDICTION = "no prediction interval: it takes three series to tell a spread from chance"
-MEAN_SHARE = "the estimate is the mean over series; methods on the logit scale estimate the typical series instead"
+MEAN_SHARE = (
+    "the estimate is the mean over series; methods on the logit scale estimate the typical series instead"
+)
 PRIOR = "prior: mean share beta({:g}, {:g}), correlation within series beta({:g}, {:g})"
 MOST_SETS = 2_000  # combinations of counts that are pooled one by one
 
@@ -112,7 +114,9 @@ class PooledCorrelation(Pooled):
 
 @dataclass(frozen=True)
 class PooledRange:
-    """Pooled estimates of all counts that are possible: the smallest and the largest, and counts that attain them.
+    """Pooled estimates of all counts that are possible.
+
+    The smallest and the largest, and counts that attain them.
 
     `ci_low` and `ci_high` are the outermost ends of all intervals; `skipped` combinations had no estimate.
     """
@@ -187,17 +191,24 @@ def pool_proportions(
     elif method == "beta_binomial_grid":
         result = _pool_on_grid(x, n, confidence, prior)
     elif one_sided:
-        note = "the model has no finite maximum, so this is the exact interval of all patients as if of one series"
+        note = (
+            "the model has no finite maximum, so this is the exact interval of all patients as if of one "
+            ""
+            "series"
+        )
         result = _exact(x, n, confidence, method, (note,))
     elif ((x == 0) | (x == n)).all():
         raise NotEstimableError(
-            f"every series is 0/n or n/n, and the likelihood of {method} rises without end; use beta_binomial_grid"
+            f"every series is 0/n or n/n, and the likelihood of {method} rises without end; use "
+            f"beta_binomial_grid"
         )
     else:
         result = _pool_counts(x, n, method, confidence, interval, prediction)
     weights = np.empty(len(x))
     weights[order] = result.weights
-    notes = (*result.notes, "nobody, or everybody, was counted in every series") if one_sided else result.notes
+    notes = (
+        (*result.notes, "nobody, or everybody, was counted in every series") if one_sided else result.notes
+    )
     return replace(result, weights=tuple(weights.tolist()), notes=notes)
 
 
@@ -227,7 +238,9 @@ def pool_correlations(
     """
     r, n = as_numbers(r, "a correlation"), as_numbers(n, "a number of pairs")
     if len(r) != len(n):
-        raise ValueError(f"there are {len(r)} correlations and {len(n)} numbers of pairs, expected one of each a study")
+        raise ValueError(
+            f"there are {len(r)} correlations and {len(n)} numbers of pairs, expected one of each a study"
+        )
     for place, (value, of) in enumerate(zip(r, n, strict=True), start=1):
         if not (-1 < value < 1 and of >= 4 and of % 1 == 0):
             raise ValueError(
@@ -273,7 +286,10 @@ def leave_one_out(events: Sequence[int], totals: Sequence[int], **options: objec
 
 
 def pooled_range(
-    events_sets: Sequence[int | Collection[int]], totals: Sequence[int], method: str = "glmm", **options: object
+    events_sets: Sequence[int | Collection[int]],
+    totals: Sequence[int],
+    method: str = "glmm",
+    **options: object,
 ) -> PooledRange:
     """Pool every combination of counts that are possible, and return the range of the estimates.
 
@@ -337,7 +353,9 @@ def disagreement(results: Sequence[PooledProportion], tolerance: float = 0.05) -
         Estimates, lower ends and upper ends that are no further apart agree.
     """
     if len(results) < 2 or len({(each.k, each.confidence) for each in results}) > 1:
-        raise ValueError("expected at least two results, of the same number of series and the same confidence")
+        raise ValueError(
+            "expected at least two results, of the same number of series and the same confidence"
+        )
     parts, apart = [], 0.0
     names = {"estimate": "the estimate", "ci_low": "the interval's lower end", "ci_high": "its upper end"}
     for field, words in names.items():
@@ -345,14 +363,21 @@ def disagreement(results: Sequence[PooledProportion], tolerance: float = 0.05) -
         low, high = (getattr(ordered[end], field) for end in (0, -1))
         apart = max(apart, high - low)
         ends = [
-            f"{describe.percent_text(getattr(each, field))} % ({_name(each)})" for each in (ordered[0], ordered[-1])
+            f"{describe.percent_text(getattr(each, field))} % ({_name(each)})"
+            for each in (ordered[0], ordered[-1])
         ]
         parts.append(f"{words} from {ends[0]} to {ends[1]}")
     count = f"{len(results)} methods on {results[0].k} series"
     if apart <= tolerance:
-        return f"The {count} agree within {describe.percent_text(apart)} percentage points: {', '.join(parts)}."
+        return (
+            f"The {count} agree within {describe.percent_text(apart)} percentage points: {', '.join(parts)}."
+        )
     widest = max(results, key=lambda each: (each.ci_high - each.ci_low, _name(each)))
-    few = " So few series hardly show how far they spread, and each method assumes its own." if widest.k < 5 else ""
+    few = (
+        " So few series hardly show how far they spread, and each method assumes its own."
+        if widest.k < 5
+        else ""
+    )
     return (
         f"The {count} disagree: {', '.join(parts)}.{few} The widest interval is "
         f"{describe.interval_text(widest.ci_low, widest.ci_high)} % ({_name(widest)})."
@@ -366,18 +391,27 @@ def _name(result: Pooled) -> str:
 def _counts(events: Sequence[int], totals: Sequence[int]) -> tuple[np.ndarray, np.ndarray]:
     x, n = as_numbers(events, "a count of events"), as_numbers(totals, "a total")
     if len(x) != len(n) or not len(x):
-        raise ValueError(f"there are {len(x)} counts of events and {len(n)} totals, expected one of each a series")
+        raise ValueError(
+            f"there are {len(x)} counts of events and {len(n)} totals, expected one of each a series"
+        )
     for place, (yes, of) in enumerate(zip(x, n, strict=True), start=1):
         if not (0 <= yes <= of and of >= 1 and yes % 1 == 0 and of % 1 == 0):
             raise ValueError(
-                f"series {place} has {yes:g} of {of:g}, expected whole numbers, 0 <= events <= total, and a total of 1"
+                f"series {place} has {yes:g} of {of:g}, expected whole numbers, 0 <= events <= total, and a "
+                f"total of 1"
                 " or more"
             )
     return x, n
 
 
 def _check(
-    method: str, methods: Sequence[str], confidence: float, interval: str, prediction: str, k: int, single: str
+    method: str,
+    methods: Sequence[str],
+    confidence: float,
+    interval: str,
+    prediction: str,
+    k: int,
+    single: str,
 ) -> None:
     for name, value, known in (
         ("method", method, methods),
@@ -391,7 +425,9 @@ def _check(
     if interval == "hartung_knapp" and method not in (*INVERSE_VARIANCE, "beta_binomial_grid", "exact"):
         raise ValueError(f"hartung_knapp is for weights by inverse variance; use 't' with {method}")
     if method == "exact" and k != 1:
-        raise ValueError(f"'exact' is for a single series, and there are {k}; adding them up would hide their spread")
+        raise ValueError(
+            f"'exact' is for a single series, and there are {k}; adding them up would hide their spread"
+        )
     if method != "exact" and k < 2:
         raise ValueError(f"there are {k} studies, expected at least 2; for a single one use {single}")
 
@@ -405,7 +441,9 @@ def _summarise(
     if interval == "hartung_knapp":
         se *= math.sqrt(max(fit.factor, 1))
         if fit.factor < 1:
-            floor = f"the Hartung-Knapp factor of {fit.factor:.3f} is taken as 1, so that it narrows no interval"
+            floor = (
+                f"the Hartung-Knapp factor of {fit.factor:.3f} is taken as 1, so that it narrows no interval"
+            )
             notes = (*notes, floor)
     half = se * float(ndtri(upper) if interval == "z" else stdtrit(k - 1, upper))
     low, high = fit.centre - half, fit.centre + half
@@ -438,7 +476,10 @@ def _pool_logits(
 def _pool_counts(
     x: np.ndarray, n: np.ndarray, method: str, confidence: float, interval: str, prediction: str
 ) -> PooledProportion:
-    """Pool by maximum likelihood; I² needs variances within series, which are those of the corrected logits."""
+    """Pool by maximum likelihood.
+
+    I² needs variances within series, which are those of the corrected logits.
+    """
     variances = corrected_logits(x, n)[1]
     if method == "glmm":
         fit = binomial_normal(x, n, confidence)
@@ -446,7 +487,9 @@ def _pool_counts(
     fit = beta_binomial(x, n)
     fit = replace(fit, notes=(*fit.notes, MEAN_SHARE))
     result = _summarise(PooledProportion, fit, variances, method, confidence, interval, prediction)
-    rule = "no prediction interval: the fitted beta distribution without its uncertainty would be far too narrow"
+    rule = (
+        "no prediction interval: the fitted beta distribution without its uncertainty would be far too narrow"
+    )
     return replace(result, pi_low=math.nan, pi_high=math.nan, prediction_rule=rule)
 
 
@@ -470,16 +513,22 @@ def _pool_on_grid(x: np.ndarray, n: np.ndarray, confidence: float, prior: tuple)
         *(float(logit(estimate)), math.sqrt(moments[1] - moments[0] ** 2), *map(float, tau2)),
         *(weights / weights.sum(), likelihood_ratio(x, n), (own, MEAN_SHARE)),
     )
-    result = _summarise(PooledProportion, fit, corrected_logits(x, n)[1], "beta_binomial_grid", confidence, "t", "k-2")
+    result = _summarise(
+        PooledProportion, fit, corrected_logits(x, n)[1], "beta_binomial_grid", confidence, "t", "k-2"
+    )
     ends = {"ci_low": low, "ci_high": high, "logit_low": float(logit(low)), "logit_high": float(logit(high))}
     result = replace(result, interval="credible", **ends)
     if len(x) < 3:
         return result
-    beyond = [brentq(lambda p, t=tail: probability @ betainc(a, b, p) - t, 0, 1, xtol=1e-7) for tail in tails[1:]]
+    beyond = [
+        brentq(lambda p, t=tail: probability @ betainc(a, b, p) - t, 0, 1, xtol=1e-7) for tail in tails[1:]
+    ]
     return replace(result, pi_low=beyond[0], pi_high=beyond[1], prediction_rule="posterior predictive")
 
 
-def _exact(x: np.ndarray, n: np.ndarray, confidence: float, method: str, notes: tuple[str, ...]) -> PooledProportion:
+def _exact(
+    x: np.ndarray, n: np.ndarray, confidence: float, method: str, notes: tuple[str, ...]
+) -> PooledProportion:
     found = describe.proportion(int(x.sum()), int(n.sum()), confidence)
     ends = (found.estimate, found.exact_low, found.exact_high)
     none = (math.nan,) * 8  # variance between series, its share, and a test of it
@@ -492,6 +541,8 @@ def _exact(x: np.ndarray, n: np.ndarray, confidence: float, method: str, notes: 
 def _possible(counts: int | Collection[int]) -> list[int]:
     if isinstance(counts, tuple):
         if len(counts) != 2 or counts[0] > counts[1]:
-            raise ValueError(f"{counts} is no lowest and highest count; list several counts in a list or a set")
+            raise ValueError(
+                f"{counts} is no lowest and highest count; list several counts in a list or a set"
+            )
         return list(range(counts[0], counts[1] + 1))
     return sorted(set(counts)) if isinstance(counts, Collection) else [counts]

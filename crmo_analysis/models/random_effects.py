@@ -18,7 +18,9 @@ _CELLS, _ZOOMS = 80, 4  # of the grid: cells a side, and how often it closes in 
 
 @dataclass(frozen=True)
 class Fit:
-    """A fitted model: its centre, variance between series with the ends of an interval, weights, and test of Q.
+    """A fitted model.
+
+    Its centre, variance between series with the ends of an interval, weights, and test of Q.
 
     `factor` is Hartung and Knapp's, by which the variance of the centre may be multiplied.
     """
@@ -45,7 +47,10 @@ class Posterior:
 
 
 def corrected_logits(x: np.ndarray, n: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return logits and their variances; where a cell is 0, and only there, both cells are taken half larger."""
+    """Return logits and their variances.
+
+    Where a cell is 0, and only there, both cells are taken half larger.
+    """
     more = np.where((x == 0) | (x == n), 0.5, 0.0)
     yes, no = x + more, n - x + more
     return np.log(yes / no), 1 / yes + 1 / no
@@ -91,7 +96,11 @@ def inverse_variance(y: np.ndarray, v: np.ndarray, method: str, confidence: floa
             raise ValueError(f"{method!r} is no method of inverse variance")
     low, high = (_where_q_is(chi2.ppf(0.5 + side * confidence / 2, df), y, v) for side in (1, -1))
     if tau2 == 0:
-        notes = (NO_SPREAD,) if high else (NO_SPREAD, "the series differ less than by chance, so tau² has no interval")
+        notes = (
+            (NO_SPREAD,)
+            if high
+            else (NO_SPREAD, "the series differ less than by chance, so tau² has no interval")
+        )
     w = 1 / (v + tau2)
     centre, se, factor = float(w @ y / w.sum()), float(w.sum() ** -0.5), _q(tau2, y, v) / df
     return Fit(centre, se, tau2, low, high, w / w.sum(), q, notes, factor)
@@ -126,7 +135,9 @@ def _likeliest(y: np.ndarray, v: np.ndarray, restricted: bool) -> float:
     if best == 0:
         return 0.0
     ends = grid[best - 1], grid[min(best + 1, len(grid) - 1)]
-    found = minimize_scalar(lambda t: float(minus_twice(t)[0]), bounds=ends, method="bounded", options={"xatol": 1e-10})
+    found = minimize_scalar(
+        lambda t: float(minus_twice(t)[0]), bounds=ends, method="bounded", options={"xatol": 1e-10}
+    )
     return float(found.x)
 
 
@@ -167,7 +178,10 @@ def binomial_normal(x: np.ndarray, n: np.ndarray, confidence: float) -> Fit:
 
 
 def _climb(terms: Callable, start: tuple[float, float], limits: tuple[float, float]) -> tuple[tuple, float]:
-    """Find a peak by Newton's steps, shortened until they rise; the second parameter may be of either sign."""
+    """Find a peak by Newton's steps, shortened until they rise.
+
+    The second parameter may be of either sign.
+    """
     at, (value, slope, curvature) = np.array(start), terms(*start)
     for _ in range(200):
         lengths, ways = np.linalg.eigh(curvature)
@@ -275,7 +289,9 @@ def _beta_binomial_terms(
     """
     mean, spread = expit(centre), root**2
     value, slope, curvature = 0.0, np.zeros(2), np.zeros((2, 2))
-    for sign, direction, start, count in zip((1, 1, -1), (1, -1, 0), (mean, 1 - mean, 1), beyond, strict=True):
+    for sign, direction, start, count in zip(
+        (1, 1, -1), (1, -1, 0), (mean, 1 - mean, 1), beyond, strict=True
+    ):
         factor = start + j * spread
         first, second = count / factor, count / factor**2
         cross = direction * (j * second).sum()
@@ -309,7 +325,11 @@ def beta_binomial_grid(
         mean, within = np.ix_(*(betaincinv(*prior[i : i + 2], expit(middles[i // 2])) for i in (0, 2)))
         size = (1 - within) / within
         a, b = mean * size, (1 - mean) * size
-        log = flat + sum(betaln(a + yes, b + no) for yes, no in zip(x, n - x, strict=True)) - len(x) * betaln(a, b)
+        log = (
+            flat
+            + sum(betaln(a + yes, b + no) for yes, no in zip(x, n - x, strict=True))
+            - len(x) * betaln(a, b)
+        )
         share = np.exp(log - logsumexp(log))
         for side in (0, 1):
             kept = np.flatnonzero(share.sum(axis=1 - side) > 1e-9)

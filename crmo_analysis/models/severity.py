@@ -1,4 +1,6 @@
-"""Lesion count against clinical severity, in any table of patients: every model, what it hangs on, in plain words.
+"""Lesion count against clinical severity, in any table of patients.
+
+Every model, what it hangs on, in plain words.
 
 Nothing here says that one thing causes another.
 """
@@ -20,7 +22,8 @@ from crmo_analysis.models.permutation import MANY, STATISTICS, adjust, as_number
 from crmo_analysis.models.regression import Regression, outcome_for, p_text, regress, standardised
 
 COLUMNS = [
-    "model", "exposure", "outcome", "adjusted_for", "n", "estimate", "ci_low", "ci_high", "p", "p_holm", "method",
+    "model", "exposure", "outcome", "adjusted_for", "n", "estimate", "ci_low", "ci_high", "p", "p_holm",
+    "method",
     "effect", "excluded", "events", "confidence", "p_benjamini_hochberg",
 ]  # fmt: skip
 SIGNIFICANT = 1.959963984540054
@@ -71,7 +74,13 @@ def models_for(outcome: Sequence, cut: float | None = None) -> tuple[str, ...]:
         return *STATISTICS, "firth"
     whole = bool((y == np.floor(y)).all())
     counts = ("poisson", "negative_binomial") if whole and y.min() >= 0 else ()
-    return *STATISTICS, "linear", *counts, *(("ordinal",) if whole else ()), *(("firth",) if cut is not None else ())
+    return (
+        *STATISTICS,
+        "linear",
+        *counts,
+        *(("ordinal",) if whole else ()),
+        *(("firth",) if cut is not None else ()),
+    )
 
 
 def analyse(
@@ -143,7 +152,9 @@ def _check(table: pd.DataFrame, names: Sequence[str]) -> None:
     for name in names:
         if name not in table.columns:
             near = difflib.get_close_matches(str(name), map(str, table.columns), 1)
-            raise ValueError(f"the table has no column {name!r}" + (f"; is {near[0]!r} meant?" if near else ""))
+            raise ValueError(
+                f"the table has no column {name!r}" + (f"; is {near[0]!r} meant?" if near else "")
+            )
         if list(names).count(name) > 1:
             raise ValueError(f"{name!r} is named twice among outcome, exposures and adjustment")
 
@@ -157,19 +168,35 @@ def _numeric(table: pd.DataFrame, names: Sequence[str]) -> list[np.ndarray]:
         if plain or values.dropna().map(type).eq(str).any():
             known, kinds = values.notna(), sorted(values.dropna().unique(), key=str)
             # Of one kind, or none, a column that is constant or missing, so that the fit says so.
-            columns += [np.where(known, values == kind, np.nan).astype(float) for kind in kinds[1:] or [*kinds, ""]]
+            columns += [
+                np.where(known, values == kind, np.nan).astype(float) for kind in kinds[1:] or [*kinds, ""]
+            ]
         else:
             columns.append(as_numbers(values, name))
     return columns
 
 
-def _row(table, model, outcome, exposure, adjusted, *, cut, per, confidence, resamples, permutations, seed) -> dict:
+def _row(
+    table, model, outcome, exposure, adjusted, *, cut, per, confidence, resamples, permutations, seed
+) -> dict:
     """Fit one model; where that is not possible, say why in its `method`."""
-    y, x, others = as_numbers(table[outcome], outcome), as_numbers(table[exposure], exposure), _numeric(table, adjusted)
+    y, x, others = (
+        as_numbers(table[outcome], outcome),
+        as_numbers(table[exposure], exposure),
+        _numeric(table, adjusted),
+    )
     known = ~np.isnan(np.column_stack([y, x, *others])).any(axis=1)
     dichotomised = model == "firth" and cut is not None and not np.isin(y[~np.isnan(y)], (0, 1)).all()
-    row = {"model": model, "exposure": exposure, "outcome": f"{outcome} >= {cut:g}" if dichotomised else outcome}
-    row |= {"adjusted_for": ", ".join(adjusted) or "none", "n": int(known.sum()), "excluded": int((~known).sum())}
+    row = {
+        "model": model,
+        "exposure": exposure,
+        "outcome": f"{outcome} >= {cut:g}" if dichotomised else outcome,
+    }
+    row |= {
+        "adjusted_for": ", ".join(adjusted) or "none",
+        "n": int(known.sum()),
+        "excluded": int((~known).sum()),
+    }
     row |= {"effect": f"{model} correlation" if model in STATISTICS else model, "confidence": confidence}
     row["events"] = None
     try:
@@ -180,7 +207,9 @@ def _row(table, model, outcome, exposure, adjusted, *, cut, per, confidence, res
             fit = regress(model, y, x, others, per=per, cut=cut, confidence=confidence)
     except NotEstimableError as why:
         return (
-            row | dict.fromkeys(("estimate", "ci_low", "ci_high", "p"), math.nan) | {"method": f"not estimable: {why}"}
+            row
+            | dict.fromkeys(("estimate", "ci_low", "ci_high", "p"), math.nan)
+            | {"method": f"not estimable: {why}"}
         )
     return row | {name: getattr(fit, name) for name in COLUMNS if hasattr(fit, name)}
 
@@ -289,7 +318,9 @@ def specification_curve(
     order = np.lexsort([*masks.values(), *scores, *(column[known] for column in others), x[known]])
     patients = table[known].iloc[order]
     is_large = len(patients) > MANY
-    many, residuals = _permuted(x[known][order], _numeric(patients, union), 0 if is_large else permutations, seed)
+    many, residuals = _permuted(
+        x[known][order], _numeric(patients, union), 0 if is_large else permutations, seed
+    )
     rows, statistics, scaled = [], [], []
     for outcome, (name, mask), adjusted in product(outcomes, masks.items(), adjustments):
         stay = ~mask[order] & patients[outcome].notna().to_numpy()
@@ -315,7 +346,9 @@ def specification_curve(
         mean, covariance = parts @ (many[0] - residuals), parts @ parts.T * residuals.var(ddof=1)
         drawn = np.full((len(rows), permutations), np.nan)
         rng = np.random.default_rng(seed)
-        drawn[~np.isnan(statistics[:, 0])] = rng.multivariate_normal(mean, covariance, permutations, method="eigh").T
+        drawn[~np.isnan(statistics[:, 0])] = rng.multivariate_normal(
+            mean, covariance, permutations, method="eigh"
+        ).T
         statistics = np.hstack([statistics, drawn])
     return _joint(pd.DataFrame(rows), statistics, int((~known).sum()))
 
@@ -323,7 +356,9 @@ def specification_curve(
 _NO_RESAMPLING = {"resamples": 0, "permutations": 0, "seed": 0}
 
 
-def _permuted(x: np.ndarray, others: list[np.ndarray], permutations: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
+def _permuted(
+    x: np.ndarray, others: list[np.ndarray], permutations: int, seed: int
+) -> tuple[np.ndarray, np.ndarray]:
     """Return the exposure, then the exposure with its residuals permuted; and the residuals."""
     design = np.column_stack([np.ones(len(x)), *others])
     expected = design @ np.linalg.lstsq(design, x)[0]
@@ -332,7 +367,10 @@ def _permuted(x: np.ndarray, others: list[np.ndarray], permutations: int, seed: 
 
 
 def _statistics(patients, model, outcome, adjusted, cut, many) -> tuple[np.ndarray, np.ndarray]:
-    """Return the statistic of every row of exposures; and what each patient's exposure counts in that of the first."""
+    """Return the statistic of every row of exposures.
+
+    And what each patient's exposure counts in that of the first.
+    """
     y = outcome_for(model, as_numbers(patients[outcome]), cut)
     design = standardised(np.column_stack([*_numeric(patients, adjusted), many[0]]))
     centred = many - many.mean(axis=1, keepdims=True)
@@ -385,12 +423,22 @@ def influence(
     _check(table, [outcome, exposure, *adjustment])
     if model in STATISTICS:
         without = leave_one_out(table[exposure], table[outcome], model)
-        words = np.where(without["estimate"].isna(), "not estimable: all values of a variable are equal", model)
+        words = np.where(
+            without["estimate"].isna(), "not estimable: all values of a variable are equal", model
+        )
         return without.assign(method=words)
-    columns = [as_numbers(table[outcome], outcome), as_numbers(table[exposure], exposure), *_numeric(table, adjustment)]
+    columns = [
+        as_numbers(table[outcome], outcome),
+        as_numbers(table[exposure], exposure),
+        *_numeric(table, adjustment),
+    ]
     known = ~np.isnan(np.column_stack(columns)).any(axis=1)
     y, x, *others = (column[known] for column in columns)
-    settings = {"per": float(np.std(x, ddof=1)) if per == "sd" and len(x) > 1 else per, "cut": cut, "interval": False}
+    settings = {
+        "per": float(np.std(x, ddof=1)) if per == "sd" and len(x) > 1 else per,
+        "cut": cut,
+        "interval": False,
+    }
     with_all = regress(model, y, x, others, **settings).estimate
     rows = []
     for left_out, label in enumerate(table.index[known]):
@@ -432,7 +480,9 @@ def sentence(row: Mapping, labels: Mapping[str, str] | None = None) -> str:
     adjusted = [labels.get(name, name) for name in row["adjusted_for"].split(", ") if name != "none"]
     adjusted = f", adjusted for {' and '.join(adjusted)}" if adjusted else ""
     if math.isnan(row["estimate"]):
-        return f"{who}, the relation of {exposure} to {outcome} ({row['model']}{adjusted}) is {row['method']}."
+        return (
+            f"{who}, the relation of {exposure} to {outcome} ({row['model']}{adjusted}) is {row['method']}."
+        )
     estimate, low, high = (number_text(row[name]) for name in ("estimate", "ci_low", "ci_high"))
     if row["model"] in STATISTICS:
         said = f"{exposure} and {outcome} have a {row['model'].capitalize()} correlation of {estimate}"
@@ -451,7 +501,7 @@ def sentence(row: Mapping, labels: Mapping[str, str] | None = None) -> str:
 
 
 def number_text(value: float) -> str:
-    """Write an estimate with two decimals, two digits where it is small, and no decimals where it is large."""
+    """Write an estimate with two decimals, with two digits where it is small, with none where it is large."""
     if math.isnan(value):
         return "not determined"
     if math.isinf(value):
@@ -474,13 +524,14 @@ def linear_fit(
     points : int
         So many values of x, from the smallest to the largest.
     share : float
-        Of patients, between whose values of x the line is drawn: below 1, it ends at no single patient's value.
+        Of patients, between whose values of x the line is drawn: below 1, it ends at no single patient's
+        value.
 
     Returns
     -------
     DataFrame
-        `x, fit, low, high`; empty where fewer than four patients or one value of x leave nothing to fit; without
-        an interval where one patient alone has another x than all others.
+        `x, fit, low, high`; empty where fewer than four patients or one value of x leave nothing to fit;
+        without an interval where one patient alone has another x than all others.
 
     References
     ----------

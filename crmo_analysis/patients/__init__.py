@@ -1,7 +1,8 @@
 """A person's file of patients: read, map, check, describe what it lacks, and say what may be shown of it.
 
-`spreadsheet` reads a file into text, `cells` texts into values, `mapping` names and codes, `checks` what holds within and
-between columns. What one table may show is decided in `disclosure`; what a folder of results may show, in `publish`.
+`spreadsheet` reads a file into text, `cells` texts into values, `mapping` names and codes, `checks` what
+holds within and between columns. What one table may show is decided in `disclosure`; what a folder of results
+may show, in `publish`.
 """
 
 import lazy_loader

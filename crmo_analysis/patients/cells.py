@@ -41,7 +41,8 @@ class Column:
     parsed : pandas extension array
         What each word means; missing where it is none or wrong.
     kinds : ndarray of int
-        0 for a value, 1 for an empty cell, 2 and more for the codes for missing values in the codebook's order.
+        0 for a value, 1 for an empty cell, 2 and more for the codes for missing values in the codebook's
+        order.
     numbers : ndarray of float
         The numbers that words are, sound or not, in the codebook's unit; empty for other types.
     errors, doubts : ndarray of str
@@ -82,7 +83,9 @@ def read_column(
     """
     encoded = column.combine_chunks().dictionary_encode()
     words = encoded.dictionary
-    meant = words if not recode else pa.array([recode.get(word, word) for word in words.to_pylist()], pa.string())
+    meant = (
+        words if not recode else pa.array([recode.get(word, word) for word in words.to_pylist()], pa.string())
+    )
     kinds = np.zeros(len(words), dtype=np.int8)
     for kind, code in enumerate(("", *missing.values()), start=1):
         kinds[_mask(pc.equal(meant, code))] = kind
@@ -113,7 +116,9 @@ def _booleans(words, asked, variable, errors):
 
 def _categories(words, asked, variable, errors):
     plain = pc.replace_substring_regex(pc.utf8_lower(words), r"[\s-]+", "_")
-    place = pc.fill_null(pc.index_in(plain, pa.array([name.casefold() for name in variable.categories])), -1).to_numpy()
+    place = pc.fill_null(
+        pc.index_in(plain, pa.array([name.casefold() for name in variable.categories])), -1
+    ).to_numpy()
     errors[asked & (place < 0)] = f"expected one of {', '.join(variable.categories)}"
     return pd.array(np.array([*variable.categories, None], dtype=object)[place], dtype="string")
 
@@ -122,14 +127,17 @@ def _texts(words, asked, variable, errors):
     return pd.array(np.where(asked, words.to_numpy(zero_copy_only=False), None), dtype="string")
 
 
-# ---- numbers -----------------------------------------------------------------------------------------------------
+# ---- numbers
+# -----------------------------------------------------------------------------------------------------
 
 
 def _numbers(words, asked, counts, variable, factor, errors, notes):
     plain = asked & _mask(pc.match_substring_regex(words, _NUMBER))
     values = np.full(len(words), np.nan)
     values[plain] = _floats(words, plain) * factor
-    decimal, grouped = (asked & _mask(pc.match_substring_regex(words, form)) for form in (_DECIMAL_COMMA, _GROUPED))
+    decimal, grouped = (
+        asked & _mask(pc.match_substring_regex(words, form)) for form in (_DECIMAL_COMMA, _GROUPED)
+    )
     commas = decimal | grouped
     if commas.any():
         readings = {}
@@ -148,7 +156,9 @@ def _numbers(words, asked, counts, variable, factor, errors, notes):
             [(name, values[commas])] = sound.items()
             notes.append(f"read with a {name}")
         elif sound:
-            errors[commas] = "the comma can be a decimal comma or stand between thousands; write the column without it"
+            errors[commas] = (
+                "the comma can be a decimal comma or stand between thousands; write the column without it"
+            )
         else:
             errors[commas] = "expected a decimal point, or a decimal comma in the whole column"
     errors[asked & ~plain & ~commas] = "expected a number; a mapping file can say what another text means"
@@ -160,7 +170,9 @@ def _numbers(words, asked, counts, variable, factor, errors, notes):
 
 def _in_limits(values, variable, factor, errors, doubts):
     wrong = ~np.isnan(values) & _wrong(values, variable)
-    errors[wrong] = f"expected {_limits(variable)}" + (f", after multiplying by {factor:g}" if factor != 1 else "")
+    errors[wrong] = f"expected {_limits(variable)}" + (
+        f", after multiplying by {factor:g}" if factor != 1 else ""
+    )
     impossible = ~np.isnan(values) & ~wrong & np.isin(values, sorted(variable.impossible))
     errors[impossible] = f"no {variable.label} can have this value"
     gone = np.isnan(values) | wrong | impossible
@@ -203,7 +215,9 @@ def _wrong(values: np.ndarray, variable: Variable) -> np.ndarray:
 def _limits(variable: Variable) -> str:
     """Say which numbers are expected."""
     number = "a whole number" if variable.type == "integer" else "a number"
-    low, high = (None if end is None else f"{float(end):,.12g}" for end in (variable.minimum, variable.maximum))
+    low, high = (
+        None if end is None else f"{float(end):,.12g}" for end in (variable.minimum, variable.maximum)
+    )
     if low is not None and high is not None:
         number += f" of {low} to {high}"
     elif low is not None:
@@ -211,11 +225,15 @@ def _limits(variable: Variable) -> str:
     return f"{number} {variable.unit}".rstrip()
 
 
-# ---- dates -------------------------------------------------------------------------------------------------------
+# ---- dates
+# -------------------------------------------------------------------------------------------------------
 
 
 def _dates(words, asked, variable, errors):
-    """Read dates; a column is in one form, and whether the day or the month stands first is decided for all of it."""
+    """Read dates.
+
+    A column is in one form, and whether the day or the month stands first is decided for all of it.
+    """
     texts = words.to_pylist()
     forms: dict[str, dict[int, re.Match]] = {"iso": {}, "dotted": {}, "slashed": {}}
     for place in np.flatnonzero(asked):
@@ -253,7 +271,14 @@ def _dates(words, asked, variable, errors):
 
 
 def _undecided(slashed: Mapping[int, re.Match]) -> list[int]:
-    """Return which dates as 31/12/2020 leave open whether the day stands first: all where some say so and some not."""
-    day_first = [place for place, match in slashed.items() if int(match["first"]) > 12 >= int(match["second"])]
-    month_first = [place for place, match in slashed.items() if int(match["second"]) > 12 >= int(match["first"])]
+    """Return which dates as 31/12/2020 leave open whether the day stands first.
+
+    All where some say so and some not.
+    """
+    day_first = [
+        place for place, match in slashed.items() if int(match["first"]) > 12 >= int(match["second"])
+    ]
+    month_first = [
+        place for place, match in slashed.items() if int(match["second"]) > 12 >= int(match["first"])
+    ]
     return [] if bool(day_first) != bool(month_first) else list(slashed)

@@ -14,7 +14,9 @@ from crmo_analysis.patients.lesions import derive
 from crmo_analysis.patients.spreadsheet import LISTED, Problem, Sheet, more
 from crmo_analysis.study import Codebook, Variable, expressions, read_codebook, read_section
 
-MADE = {name: Variable(name, "Not observed in a patient", "boolean") for name in ("reconstructed", "simulated")}
+MADE = {
+    name: Variable(name, "Not observed in a patient", "boolean") for name in ("reconstructed", "simulated")
+}
 ENOUGH = 5  # values from which a median says something of the unit
 _NUMBERED = r"^(0|[1-9][0-9]{0,17})$"
 
@@ -40,7 +42,9 @@ class Table:
             found.append(self.problem(int(self.sheet.rows[row]), name, value, expected, is_error))
         self.problems += [*found, *(more(found[0], len(rows)) if found else [])]
 
-    def problem(self, row: int | None, name: str, value: str, expected: str, is_error: bool = True) -> Problem:
+    def problem(
+        self, row: int | None, name: str, value: str, expected: str, is_error: bool = True
+    ) -> Problem:
         """Return a problem of a column by its name in the codebook."""
         return Problem(self.sheet.file, row, self.sources.get(name, name), value, expected, is_error)
 
@@ -57,7 +61,9 @@ def check_units(table: Table, codebook: Codebook, converted: Mapping[str, float]
         if low <= median <= high:
             continue
         unit = codebook[name].unit
-        explained = [f"{other} (times {by:g})" for other, by in usual["instead"].items() if low <= median * by <= high]
+        explained = [
+            f"{other} (times {by:g})" for other, by in usual["instead"].items() if low <= median * by <= high
+        ]
         hint = f"; as in {' or '.join(explained)}" if explained and name not in converted else ""
         usual_range = f"{low:,.12g} to {high:,.12g} {unit}"
         expected = f"the median of {len(values)} values is {median:.4g}, expected {usual_range}{hint}. "
@@ -66,7 +72,10 @@ def check_units(table: Table, codebook: Codebook, converted: Mapping[str, float]
 
 
 def check_keys(table: Table, other: Table | None, hint: str = "") -> None:
-    """Check the patients' keys, and give both tables the same type of key; `hint` is for lesions without a key."""
+    """Check the patients' keys, and give both tables the same type of key.
+
+    `hint` is for lesions without a key.
+    """
     keys = {}
     for one in (table, other) if other is not None else (table,):
         column = one.columns.get("patient")
@@ -99,8 +108,15 @@ def check_keys(table: Table, other: Table | None, hint: str = "") -> None:
 
 
 def add_lesions(table: Table, other: Table, codebook: Codebook) -> None:
-    """Derive variables of patients from their lesions; fill those that are not given, report those that differ."""
-    if "patient" not in table.columns or "patient" not in other.columns or table.frame["patient"].duplicated().any():
+    """Derive variables of patients from their lesions.
+
+    Fill those that are not given, report those that differ.
+    """
+    if (
+        "patient" not in table.columns
+        or "patient" not in other.columns
+        or table.frame["patient"].duplicated().any()
+    ):
         return
     derived = derive(other.frame, table.frame["patient"], codebook, read_section("bones"))
     filled = []
@@ -124,9 +140,13 @@ def add_lesions(table: Table, other: Table, codebook: Codebook) -> None:
     without = int((~table.frame["patient"].isin(other.frame["patient"])).sum())
     table.frame = table.frame[["patient", *(name for name in (*codebook, *MADE) if name in table.frame)]]
     if filled:
-        table.notes.append(f"{other.sheet.file}: derived from the lesions where not given: {', '.join(filled)}")
+        table.notes.append(
+            f"{other.sheet.file}: derived from the lesions where not given: {', '.join(filled)}"
+        )
     if without:
-        table.notes.append(f"{other.sheet.file}: patients without a row, for whom nothing is derived: {without}")
+        table.notes.append(
+            f"{other.sheet.file}: patients without a row, for whom nothing is derived: {without}"
+        )
 
 
 def check_times(table: Table, codebook: Codebook) -> None:
@@ -159,12 +179,16 @@ def check_counts(table: Table, codebook: Codebook) -> None:
     for variable in codebook.values():
         group = variable.at_least or variable.counts
         counted = [
-            other.name for other in codebook.values() if group and other.group == group and other.name in table.columns
+            other.name
+            for other in codebook.values()
+            if group and other.group == group and other.name in table.columns
         ]
         if counted and variable.name in table.columns:
             least = table.frame[counted].fillna(False).astype("Int64").sum(axis=1)
             fewer = (table.frame[variable.name] < least).fillna(False).to_numpy(dtype=bool)
-            table.report(variable.name, fewer, f"is fewer than the variables of '{group}' that hold in the same row")
+            table.report(
+                variable.name, fewer, f"is fewer than the variables of '{group}' that hold in the same row"
+            )
 
 
 def check_rules(table: Table) -> None:
@@ -176,7 +200,11 @@ def check_rules(table: Table) -> None:
             broken = (~expressions.evaluate(tree, table.frame, everyone)).fillna(False).to_numpy(dtype=bool)
             table.report(rule["about"], broken, f"{rule['because']} ({rule['always']})")
     for name in MADE:
-        wrong = ~table.frame[name].fillna(False).to_numpy(dtype=bool) if name in table.columns else np.ones(0, bool)
+        wrong = (
+            ~table.frame[name].fillna(False).to_numpy(dtype=bool)
+            if name in table.columns
+            else np.ones(0, bool)
+        )
         if not wrong.all():
             expected = "other rows are made up; expected a table of patients or of made-up rows, not both"
             table.report(name, wrong, expected)

@@ -1,7 +1,7 @@
 """A user's cohort: a table of patients, and one of lesions beside it, read and checked against the codebook.
 
-Everything that is wrong comes at once, with file, row, column and value. A message never shows another value of a
-patient than the one it is about.
+Everything that is wrong comes at once, with file, row, column and value. A message never shows another value
+of a patient than the one it is about.
 """
 
 import difflib
@@ -42,8 +42,8 @@ class Cohort:
     notes : tuple of str
         What was renamed, converted, left out or derived.
     missing : DataFrame
-        One row a column of a file: `table, variable, n`, how many cells are `empty`, and how many hold each code
-        for a missing value.
+        One row a column of a file: `table, variable, n`, how many cells are `empty`, and how many hold each
+        code for a missing value.
     kinds, lesion_kinds : DataFrame
         For columns with such codes, which one a cell holds.
     is_reconstructed : bool
@@ -121,7 +121,9 @@ def read_cohort(
         table.notes.append(f"{mapped_lesions.file}: lesions: there is no such table; give it with --lesions")
     for one in tables:
         is_first = one is table
-        checks.check_units(one, codebook if is_first else of_lesions, (mapped if is_first else mapped_lesions).units)
+        checks.check_units(
+            one, codebook if is_first else of_lesions, (mapped if is_first else mapped_lesions).units
+        )
     how = "; in a mapping file, rename its columns below lesions:" if mapped_lesions.is_empty else ""
     checks.check_keys(table, other, how)
     if other is not None:
@@ -165,15 +167,22 @@ def thin(cohort: Cohort) -> tuple[Problem, ...]:
         None of them an error or one of `cohort.problems`: what cannot be analysed can still be described.
     """
     n, said = len(cohort.patients), []
-    for one, title, table in (("patient", "patients", cohort.patients), ("lesion", "lesions", cohort.lesions)):
+    for one, title, table in (
+        ("patient", "patients", cohort.patients),
+        ("lesion", "lesions", cohort.lesions),
+    ):
         counts = _missing_cells(cohort, title)
         empty = [name for name, count in counts.items() if count == len(table) == table[name].isna().sum()]
         said += [f"no {one} has a value of {', '.join(empty)}"] if empty else []
     constant = [
-        name for name, count in _missing_cells(cohort, "patients").items() if _is_constant(cohort.patients[name], count)
+        name
+        for name, count in _missing_cells(cohort, "patients").items()
+        if _is_constant(cohort.patients[name], count)
     ]
     if constant:
-        said.append(f"all patients with a value have the same one: {', '.join(constant)}; nothing can go with it")
+        said.append(
+            f"all patients with a value have the same one: {', '.join(constant)}; nothing can go with it"
+        )
     if n < FEW:
         patients = "1 patient is" if n == 1 else f"{n} patients are"
         said.append(f"{patients} too few for a regression of an outcome; a description is what they allow")
@@ -190,7 +199,10 @@ def missing_lines(cohort: Cohort) -> list[str]:
         names: dict[int, list[str]] = {}
         for name in () if table is None else table.columns.difference(OWN, sort=False):
             names.setdefault(int(table[name].isna().sum()), []).append(name)
-        lines += [f"missing in {count} of {len(table)} {title}: {', '.join(names[count])}" for count in sorted(names)]
+        lines += [
+            f"missing in {count} of {len(table)} {title}: {', '.join(names[count])}"
+            for count in sorted(names)
+        ]
     return lines
 
 
@@ -208,10 +220,13 @@ def _is_constant(values: pd.Series, n_missing: int) -> bool:
     return len(given) >= 2 and not has_errors and bool((given == given.iloc[0]).all())
 
 
-# ---- one table ---------------------------------------------------------------------------------------------------
+# ---- one table
+# ---------------------------------------------------------------------------------------------------
 
 
-def _read_table(sheet: Sheet, title: str, codebook: Codebook, mapped: Mapped, codes: Mapping[str, str]) -> Table:
+def _read_table(
+    sheet: Sheet, title: str, codebook: Codebook, mapped: Mapped, codes: Mapping[str, str]
+) -> Table:
     table = Table(sheet, title, problems=list(sheet.problems), notes=list(sheet.notes))
     if not len(sheet.rows):
         raise InputError(*(sheet.problems or [Problem(sheet.file, None, "", "", f"has no row of {title}")]))
@@ -230,24 +245,32 @@ def _read_table(sheet: Sheet, title: str, codebook: Codebook, mapped: Mapped, co
             for message in dict.fromkeys(messages[(messages != "") & ~recoded]):
                 table.report(name, ((messages == message) & ~recoded)[column.codes], message, is_error)
             for place in np.flatnonzero((messages != "") & recoded):
-                table.problems.append(_wrong_meaning(table, mapped, name, words[place], messages[place], is_error))
+                table.problems.append(
+                    _wrong_meaning(table, mapped, name, words[place], messages[place], is_error)
+                )
         for note in column.notes:
             read_so.setdefault(note, []).append(shown(table.sources[name]))
         unused = [f"'{shown(text)}'" for text in sorted(set(recode) - set(words))]
         if unused:
             column_place = f"{sheet.file}: column {shown(table.sources[name])}"
-            table.notes.append(f"{column_place} has no value {', '.join(unused)}, which the mapping file changes")
+            table.notes.append(
+                f"{column_place} has no value {', '.join(unused)}, which the mapping file changes"
+            )
         values[name] = column.parsed.take(column.codes)
     table.notes += [f"{sheet.file}: {note}: {', '.join(names)}" for note, names in read_so.items()]
     table.frame = pd.DataFrame(values, index=pd.RangeIndex(len(sheet.rows)))
     return table
 
 
-def _wrong_meaning(table: Table, mapped: Mapped, name: str, word: str, expected: str, is_error: bool) -> Problem:
+def _wrong_meaning(
+    table: Table, mapped: Mapped, name: str, word: str, expected: str, is_error: bool
+) -> Problem:
     """Return the problem of what a mapping file gives a text to mean; the cells are not to blame."""
     section = "lesions, values" if table.title == "lesions" else "values"
     changed = f"{section}, {shown(table.sources[name])}: '{shown(word)}' becomes"
-    return Problem(mapped.file, None, "", "", f"{changed} '{shown(mapped.meanings[name][word])}': {expected}", is_error)
+    return Problem(
+        mapped.file, None, "", "", f"{changed} '{shown(mapped.meanings[name][word])}': {expected}", is_error
+    )
 
 
 def _named(table: Table, codebook: Codebook, mapped: Mapped) -> dict[str, pa.ChunkedArray]:
@@ -322,11 +345,14 @@ def _kinds(table: Table, codes: Mapping[str, str]) -> pd.DataFrame:
         for name, column in table.columns.items()
         if (column.kinds > 1).any()
     }
-    columns = {name: pd.Categorical.from_codes(np.maximum(kinds, -1), list(codes)) for name, kinds in coded.items()}
+    columns = {
+        name: pd.Categorical.from_codes(np.maximum(kinds, -1), list(codes)) for name, kinds in coded.items()
+    }
     return pd.DataFrame(columns, index=table.frame.index)
 
 
-# ---- writing -----------------------------------------------------------------------------------------------------
+# ---- writing
+# -----------------------------------------------------------------------------------------------------
 
 
 def write_cohort(table: pd.DataFrame, path: Path | str, kinds: pd.DataFrame | None = None) -> Path:

@@ -1,6 +1,7 @@
-"""What of an own cohort can be shown without telling of single patients, in one table, in several, and over time.
+"""What of an own cohort can be shown without telling of single patients, in one table or in several.
 
-How many patients lack a value is shown: it tells of the records. What a value is, of fewer than `smallest`, is not.
+How many patients lack a value is shown: it tells of the records. What a value is, of fewer than `smallest`,
+is not.
 """
 
 import json
@@ -34,9 +35,9 @@ def hidden(counts: Sequence[int], smallest: int) -> list[bool]:
     Returns
     -------
     list of bool
-        With those counts, so many of the next larger ones that the hidden are two parts or more and `smallest`
-        patients or more together: a single one would follow by subtraction. Parts without patients are shown, unless
-        the whole is so small: then none is.
+        With those counts, so many of the next larger ones that the hidden are two parts or more and
+        `smallest` patients or more together: a single one would follow by subtraction. Parts without patients
+        are shown, unless the whole is so small: then none is.
 
     References
     ----------
@@ -68,8 +69,8 @@ def nearly_the_same(groups: Sequence[tuple[np.ndarray, np.ndarray]], smallest: i
     Returns
     -------
     list of pairs of int
-        Places of the smaller and the larger group, where nobody of the smaller is known not to be in the larger, and
-        from 1 to `smallest` - 1 patients of the larger are known not to be in the smaller.
+        Places of the smaller and the larger group, where nobody of the smaller is known not to be in the
+        larger, and from 1 to `smallest` - 1 patients of the larger are known not to be in the smaller.
     """
     if not groups:
         return []
@@ -92,8 +93,9 @@ def too_few(table: pd.DataFrame, names: Sequence[str], smallest: int) -> str:
     names : sequence of str
         Columns that the model needs; patients without one of them are not in it.
     smallest : int
-        Fewer patients who share a value, or values of two columns, but some, are too few, where columns are yes or no
-        or categories: from an estimate and the totals their number could be worked out. 0 for no limit.
+        Fewer patients who share a value, or values of two columns, but some, are too few, where columns are
+        yes or no or categories: from an estimate and the totals their number could be worked out. 0 for no
+        limit.
 
     Returns
     -------
@@ -102,8 +104,8 @@ def too_few(table: pd.DataFrame, names: Sequence[str], smallest: int) -> str:
 
     References
     ----------
-    Griffiths E, et al. Handbook on statistical disclosure control for outputs. Safe Data Access Professionals 2019:
-    ten degrees of freedom.
+    Griffiths E, et al. Handbook on statistical disclosure control for outputs. Safe Data Access Professionals
+    2019: ten degrees of freedom.
     """
     if not smallest:
         return ""
@@ -111,7 +113,9 @@ def too_few(table: pd.DataFrame, names: Sequence[str], smallest: int) -> str:
     known = table[names].dropna()
     if len(known) - len(names) < FEWEST_FREE:
         return f"fewer than {FEWEST_FREE + len(names)} patients have {', '.join(names)}"
-    coarse = [name for name in names if known[name].nunique() <= 2 or not pd.api.types.is_numeric_dtype(known[name])]
+    coarse = [
+        name for name in names if known[name].nunique() <= 2 or not pd.api.types.is_numeric_dtype(known[name])
+    ]
     for pair in combinations_with_replacement(coarse, 2):
         pair = list(dict.fromkeys(pair))
         counts = known[pair].astype(str).value_counts()
@@ -121,7 +125,7 @@ def too_few(table: pd.DataFrame, names: Sequence[str], smallest: int) -> str:
 
 
 def too_few_together(table: pd.DataFrame, outcome: str, exposures: Sequence[str], smallest: int) -> str:
-    """Say why results on those who have several exposures would tell of few patients, beside results on each."""
+    """Say why results on several exposures together would tell of few patients, beside results on each."""
     complete = table.dropna(subset=[outcome, *exposures])
     for name in exposures if smallest else ():
         if reason := too_few(complete, [outcome, name], smallest):
@@ -137,18 +141,20 @@ def lack_only(table: pd.DataFrame, have: Sequence[str], lack: Sequence[str]) -> 
 
 
 def inner_share(n: int, smallest: int) -> float:
-    """Return the share of n patients in the middle that has a tenth, and at least `smallest` of them, on each side."""
+    """Return the middle share of n patients with a tenth, and at least `smallest` of them, on each side."""
     return max(0.0, 1 - 2 * max(0.1, smallest / n)) if n else 0.0
 
 
 def differences(earlier: pd.DataFrame, later: pd.DataFrame, smallest: int) -> pd.DataFrame:
-    """Find counts that two releases of a table show with a small difference: it tells of the patients between them.
+    """Find counts that two releases of a table show with a small difference.
+
+    It tells of the patients between them.
 
     Parameters
     ----------
     earlier, later : DataFrame
-        Of text, as read from a file. Rows belong together by the first columns that tell them apart in both, counts
-        and decimals aside; where nothing does, by their order.
+        Of text, as read from a file. Rows belong together by the first columns that tell them apart in both,
+        counts and decimals aside; where nothing does, by their order.
     smallest : int
         So large a difference is enough to be shown.
 
@@ -212,7 +218,9 @@ def releases(earlier: Path, later: Path, smallest: int) -> tuple[int, pd.DataFra
         name = path.relative_to(later)
         if (earlier / name).is_file() and _is_of_patients(path):
             compared += 1
-            found.append(differences(_read(earlier / name), _read(path), smallest).assign(table=name.as_posix()))
+            found.append(
+                differences(_read(earlier / name), _read(path), smallest).assign(table=name.as_posix())
+            )
     columns = ["table", "row", "column", "earlier", "later"]
     return compared, pd.concat(found, ignore_index=True)[columns] if found else pd.DataFrame(columns=columns)
 

@@ -8,7 +8,11 @@ import pandas as pd
 from crmo_analysis.study import Codebook
 
 PERIPHERAL = ("n_upper_extremity_lesions", "n_lower_extremity_lesions")
-OF_ANY = {"periosteal": "periosteal_reaction", "expansion": "bone_expansion", "collapse": "vertebral_collapse"}
+OF_ANY = {
+    "periosteal": "periosteal_reaction",
+    "expansion": "bone_expansion",
+    "collapse": "vertebral_collapse",
+}
 
 
 def derive(
@@ -16,13 +20,14 @@ def derive(
 ) -> pd.DataFrame:
     """Count and sum up lesions of each patient.
 
-    A patient without a row in the table has missing values, not zeros: nobody says that lesions were looked for.
-    A count of a region is missing as well where the bone of one of the patient's lesions is.
+    A patient without a row in the table has missing values, not zeros: nobody says that lesions were looked
+    for. A count of a region is missing as well where the bone of one of the patient's lesions is.
 
     Parameters
     ----------
     lesions : DataFrame
-        One row a lesion: `patient` and variables of the codebook's `lesions`, any but `patient` may be absent.
+        One row a lesion: `patient` and variables of the codebook's `lesions`, any but `patient` may be
+        absent.
     patients : Series
         The patients, each once; lesions of others are left out.
     codebook : mapping of str to Variable
@@ -53,7 +58,10 @@ def derive(
     if "bone" in lesions:
         bone = pd.Index(list(bones)).get_indexer(lesions["bone"])  # its place; -1 where it is missing
         unknown = _count(row[bone < 0], n) > 0
-        regions = {name: _count(row[np.isin(bone, among)], n) for name, among in _bones_by(bones, "counted_in").items()}
+        regions = {
+            name: _count(row[np.isin(bone, among)], n)
+            for name, among in _bones_by(bones, "counted_in").items()
+        }
         derived |= {name: number(found, unknown) for name, found in regions.items()}
         derived["n_regions"] = number(sum((found > 0).astype(int) for found in regions.values()), unknown)
         derived["n_peripheral_lesions"] = number(sum(regions[name] for name in PERIPHERAL), unknown)
@@ -77,7 +85,9 @@ def derive(
             if name == "collapse" and "bone" in lesions:  # only a vertebra can collapse
                 left_open = left_open & ((bone < 0) | np.isin(bone, _bones_by(bones, "involves")["vertebra"]))
             unknown = _count(row[left_open], n) > 0
-            derived[of_patient] = holds(_count(row[lesions[name].fillna(False).to_numpy(dtype=bool)], n) > 0, unknown)
+            derived[of_patient] = holds(
+                _count(row[lesions[name].fillna(False).to_numpy(dtype=bool)], n) > 0, unknown
+            )
     return pd.DataFrame({name: derived[name] for name in codebook if name in derived}, index=patients.index)
 
 

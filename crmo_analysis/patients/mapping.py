@@ -112,7 +112,9 @@ def _mapped(path: Path, content: dict, place: _Place, wrong: Callable[[str, str]
         if not isinstance(parts[name], kind):
             wrong(f"{place.name}{name}", f"expected a {'list' if kind is list else 'mapping'}")
             parts[name] = kind()
-    columns = {name: _text(target) for name, target in _by_text(parts["columns"], f"{place.name}columns", wrong)}
+    columns = {
+        name: _text(target) for name, target in _by_text(parts["columns"], f"{place.name}columns", wrong)
+    }
     ignore = frozenset(_text(name) for name in parts["ignore"])
     for name, target in columns.items():
         if target not in (*OWN, *place.codebook):
@@ -136,7 +138,9 @@ def _meanings(
         elif not isinstance(meanings, dict):
             wrong(where, "expected a mapping of a text in the file to its meaning")
         elif name in found:
-            wrong(where, f"the values of {name} stand there twice, by the name in the file and in the codebook")
+            wrong(
+                where, f"the values of {name} stand there twice, by the name in the file and in the codebook"
+            )
         else:
             found[name] = {text: _text(meaning) for text, meaning in _by_text(meanings, where, wrong)}
     return found
@@ -168,7 +172,10 @@ def _by_text(given: dict, where: str, wrong: Callable[[str, str], None]) -> list
 
 
 def _text(value: object) -> str:
-    """Write a value of YAML as it would stand in a cell; YAML itself reads a bare yes or no as true or false."""
+    """Write a value of YAML as it would stand in a cell.
+
+    YAML itself reads a bare yes or no as true or false.
+    """
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, dict | list):  # not written out: a few lines of YAML can stand for a very long list
@@ -176,11 +183,15 @@ def _text(value: object) -> str:
     return "" if value is None else " ".join(str(value).split())
 
 
-# ---- which variable may be meant ---------------------------------------------------------------------------------
+# ---- which variable may be meant
+# ---------------------------------------------------------------------------------
 
 
 def near(name: str, codebook: Codebook) -> str:
-    """Return the variable of the codebook to which a name is close, by the variable's name or label; else nothing."""
+    """Return the variable of the codebook to which a name is close, by the variable's name or label.
+
+    Else nothing.
+    """
     known = {_plain(label): name for name, variable in codebook.items() for label in (variable.label, name)}
     known |= {_plain(own): own for own in OWN}
     close = difflib.get_close_matches(_plain(name[:60]), known, n=1, cutoff=CLOSE)

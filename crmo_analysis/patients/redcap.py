@@ -1,9 +1,9 @@
 """REDCap: a data dictionary that sets up a registry, and exports of such a project.
 
-The dictionary has two instruments, `patients` and `lesions`; `lesions` is to be enabled as a repeating instrument.
-Codes for missing values are a setting of the project (Additional customizations, Missing Data Codes):
-`NA, Not assessed` and `NR, Not reported`. A checkbox is no field type here, because a box that is not ticked does not
-say whether somebody looked; exports that have checkboxes are read all the same.
+The dictionary has two instruments, `patients` and `lesions`; `lesions` is to be enabled as a repeating
+instrument. Codes for missing values are a setting of the project (Additional customizations, Missing Data
+Codes): `NA, Not assessed` and `NR, Not reported`. A checkbox is no field type here, because a box that is not
+ticked does not say whether somebody looked; exports that have checkboxes are read all the same.
 """
 
 import csv
@@ -23,14 +23,22 @@ COLUMNS = (
     "Variable / Field Name", "Form Name", "Section Header", "Field Type", "Field Label",
     "Choices, Calculations, OR Slider Labels", "Field Note", "Text Validation Type OR Show Slider Number",
     "Text Validation Min", "Text Validation Max", "Identifier?", "Branching Logic (Show field only if...)",
-    "Required Field?", "Custom Alignment", "Question Number (surveys only)", "Matrix Group Name", "Matrix Ranking?",
+    "Required Field?", "Custom Alignment", "Question Number (surveys "
+                                           "only)", "Matrix Group Name", "Matrix Ranking?",
     "Field Annotation",
 )  # fmt: skip
 INSTRUMENT = ("redcap_repeat_instrument", "Repeat Instrument")  # with raw headers, and with labels
 EVENT = ("redcap_event_name", "Event Name")
 COMPLETE = ("patients_complete", "lesions_complete", "Complete?")
 OWN = (
-    *(*INSTRUMENT, *EVENT, *COMPLETE, "redcap_repeat_instance", "Repeat Instance", "redcap_survey_identifier"),
+    *(
+        *INSTRUMENT,
+        *EVENT,
+        *COMPLETE,
+        "redcap_repeat_instance",
+        "Repeat Instance",
+        "redcap_survey_identifier",
+    ),
     *("Survey Identifier", "redcap_data_access_group", "Data Access Group"),
 )  # columns that REDCap adds
 _VALIDATION = {"integer": "integer", "decimal": "number", "date": "date_ymd"}
@@ -54,7 +62,11 @@ def dictionary(patients: Codebook, lesions: Codebook) -> str:
     buffer = io.StringIO(newline="")
     writer = csv.DictWriter(buffer, COLUMNS, restval="", lineterminator="\n")
     writer.writeheader()
-    first = dict.fromkeys(COLUMNS, "") | {COLUMNS[0]: "patient", "Form Name": "patients", "Field Type": "text"}
+    first = dict.fromkeys(COLUMNS, "") | {
+        COLUMNS[0]: "patient",
+        "Form Name": "patients",
+        "Field Type": "text",
+    }
     writer.writerow({**first, "Field Label": "Patient", "Field Note": "Pseudonym or number; no name"})
     for form, codebook in (("patients", patients), ("lesions", lesions)):
         for variable in codebook.values():
@@ -74,7 +86,10 @@ def _field(variable: Variable) -> dict[str, str]:
     row |= {column: f"{float(end):.15g}" for column, end in ends.items() if end is not None}
     if variable.unit.endswith("points") and variable.step is not None and variable.type == "decimal":
         row["Field Note"] = f"In steps of {float(variable.step):g}"
-    return row | {"Field Type": "text", "Text Validation Type OR Show Slider Number": _VALIDATION[variable.type]}
+    return row | {
+        "Field Type": "text",
+        "Text Validation Type OR Show Slider Number": _VALIDATION[variable.type],
+    }
 
 
 def field_label(variable: Variable) -> str:
@@ -88,7 +103,8 @@ def choice_label(category: str) -> str:
     return text[:1].upper() + text[1:]
 
 
-# ---- exports -----------------------------------------------------------------------------------------------------
+# ---- exports
+# -----------------------------------------------------------------------------------------------------
 
 
 def is_export(sheet: Sheet) -> bool:
@@ -112,10 +128,12 @@ def split_export(
     Returns
     -------
     tuple of Sheet, Sheet or None
-        With the codebook's names, in which choices stand as they were exported; no lesions where there is no row
-        of that instrument.
+        With the codebook's names, in which choices stand as they were exported; no lesions where there is no
+        row of that instrument.
     """
-    labels = {field_label(variable): name for name, variable in (patients | lesions).items()} | {"Patient": "patient"}
+    labels = {field_label(variable): name for name, variable in (patients | lesions).items()} | {
+        "Patient": "patient"
+    }
     names = [labels.get(name, name) for name in sheet.names]
     notes = [*sheet.notes, f"{sheet.file}: an export of REDCap"]
     if "patient" not in names:  # the first field of a project is its record ID
@@ -124,7 +142,10 @@ def split_export(
     twice = sorted({name for name in names if names.count(name) > 1} - {*COMPLETE})
     problems = [Problem(sheet.file, 1, name, "", "stands twice in the header") for name in twice]
     # Both forms of an export with labels end in a column "Complete?"; the first is the patients'.
-    columns = {name: _coded(column, missing) for name, column in reversed(list(zip(names, sheet.columns, strict=True)))}
+    columns = {
+        name: _coded(column, missing)
+        for name, column in reversed(list(zip(names, sheet.columns, strict=True)))
+    }
     instrument, event, complete = (
         next((columns[name] for name in marks if name in columns), None)
         for marks in (INSTRUMENT, EVENT, (COMPLETE[0], COMPLETE[2]))
@@ -136,7 +157,9 @@ def split_export(
     form = np.array(forms, dtype=object)
     for other in sorted({*forms} - {"", "lesions"}):
         rows = sheet.rows[form == other]
-        expected = f"is no instrument of the dictionary; {len(rows)} rows are left out, the first is row {rows[0]}"
+        expected = (
+            f"is no instrument of the dictionary; {len(rows)} rows are left out, the first is row {rows[0]}"
+        )
         problems.append(Problem(sheet.file, None, INSTRUMENT[0], other, expected, is_error=False))
     kept = {name: columns[name] for name in dict.fromkeys(names) if name not in OWN}
     for name in kept.keys() & lesions.keys():
@@ -151,9 +174,13 @@ def split_export(
     return found, _part(sheet, kept, of_lesions, form == "lesions") if "lesions" in forms else None
 
 
-def _part(sheet: Sheet, columns: Mapping[str, pa.ChunkedArray], names: Sequence[str], rows: np.ndarray) -> Sheet:
+def _part(
+    sheet: Sheet, columns: Mapping[str, pa.ChunkedArray], names: Sequence[str], rows: np.ndarray
+) -> Sheet:
     chosen = pa.array(rows)
-    return Sheet(sheet.file, tuple(names), tuple(columns[name].filter(chosen) for name in names), sheet.rows[rows])
+    return Sheet(
+        sheet.file, tuple(names), tuple(columns[name].filter(chosen) for name in names), sheet.rows[rows]
+    )
 
 
 def _coded(column: pa.ChunkedArray, missing: Mapping[str, str]) -> pa.ChunkedArray:
@@ -191,7 +218,10 @@ def _ticked(
 
 
 def _boxed(field: str, code: str, patients: Codebook) -> str | None:
-    """Return the variable of a box: its code or label names it, or numbers it within a group of the codebook."""
+    """Return the variable of a box.
+
+    Its code or label names it, or numbers it within a group of the codebook.
+    """
     yes_no = [variable for variable in patients.values() if variable.type == "boolean"]
     for variable in yes_no:
         if code.casefold() == variable.name or code == variable.label:

@@ -1,7 +1,7 @@
 """Series of patients treated with a bisphosphonate: how many responded, and which rows can be pooled.
 
-Rows are pooled only within one drug, one outcome and one time frame, and one row of every group of series that
-share patients.
+Rows are pooled only within one drug, one outcome and one time frame, and one row of every group of series
+that share patients.
 """
 
 from collections.abc import Sequence
@@ -33,7 +33,16 @@ OUTCOMES = {
 }
 TIME_FRAMES = ("up to 3 months", "3 to 18 months")
 NO_TIME_FRAME = "other or not stated"
-NEEDED = ("outcome_id", "series", "drug", "n_treated", "n_responded", "outcome", "time_frame", "overlap_group")
+NEEDED = (
+    "outcome_id",
+    "series",
+    "drug",
+    "n_treated",
+    "n_responded",
+    "outcome",
+    "time_frame",
+    "overlap_group",
+)
 OPTIONAL = ("population", "outcome_definition", "time_point", "study", "bounds", "source", "note")
 
 
@@ -44,8 +53,8 @@ class Pool:
     Attributes
     ----------
     rows : DataFrame
-        The chosen rows, with `fewest` and `most` who can have had the outcome: a count of a stricter outcome is a
-        smallest one.
+        The chosen rows, with `fewest` and `most` who can have had the outcome: a count of a stricter outcome
+        is a smallest one.
     left_out : DataFrame
         `outcome_id, series, x_of_n, reason`.
     """
@@ -60,7 +69,8 @@ def read_responses(path: Path | str = FILE) -> pd.DataFrame:
     Parameters
     ----------
     path : Path or str
-        CSV, Excel or Parquet with the columns `NEEDED`, and any of `OPTIONAL`; one row an outcome of a series.
+        CSV, Excel or Parquet with the columns `NEEDED`, and any of `OPTIONAL`; one row an outcome of a
+        series.
 
     Returns
     -------
@@ -70,15 +80,20 @@ def read_responses(path: Path | str = FILE) -> pd.DataFrame:
     Raises
     ------
     InputError
-        Listing every problem: a column that is not there, a count that is none or larger than its whole, an outcome
-        or time frame that is not known, an id that stands twice, a stricter outcome with more patients.
+        Listing every problem: a column that is not there, a count that is none or larger than its whole, an
+        outcome or time frame that is not known, an id that stands twice, a stricter outcome with more
+        patients.
     """
     sheet = read_sheet(path, (*NEEDED, *OPTIONAL), "responses")
     problems = [
-        Problem(sheet.file, 1, name, "", "this column is missing") for name in NEEDED if name not in sheet.names
+        Problem(sheet.file, 1, name, "", "this column is missing")
+        for name in NEEDED
+        if name not in sheet.names
     ]
     problems += [
-        Problem(sheet.file, 1, name, "", "this column stands twice") for name in NEEDED if sheet.names.count(name) > 1
+        Problem(sheet.file, 1, name, "", "this column stands twice")
+        for name in NEEDED
+        if sheet.names.count(name) > 1
     ]
     if problems or not len(sheet.rows):
         raise InputError(*([*sheet.problems, *problems] or [Problem(sheet.file, None, "", "", "has no row")]))
@@ -125,7 +140,9 @@ def _row_problems(sheet: Sheet, table: pd.DataFrame):
             weaker = rows[rows["outcome"] == STRICTER.get(values.outcome)]
             if (weaker["n_responded"] < values.n_responded).any():
                 least = weaker["n_responded"].min()
-                wrong = f"is more than the {least} of the same series with {OUTCOMES[STRICTER[values.outcome]]}"
+                wrong = (
+                    f"is more than the {least} of the same series with {OUTCOMES[STRICTER[values.outcome]]}"
+                )
                 yield Problem(sheet.file, row, "n_responded", str(values.n_responded), wrong)
 
 
@@ -148,8 +165,8 @@ def choose(table: pd.DataFrame, drug: str, outcome: str, time_frame: str, strict
 
     Notes
     -----
-    Of rows that share patients, one that counts the outcome itself goes before one that counts a stricter outcome,
-    then the larger number of patients, then the larger count, then the order of the file.
+    Of rows that share patients, one that counts the outcome itself goes before one that counts a stricter
+    outcome, then the larger number of patients, then the larger count, then the order of the file.
     """
     for name, value, known in (
         ("drug", drug, sorted(set(table["drug"]))),
@@ -165,7 +182,9 @@ def choose(table: pd.DataFrame, drug: str, outcome: str, time_frame: str, strict
     reasons[table["drug"] != drug] = "drug: " + table["drug"]
     rows = table[reasons == ""]
     exact = rows["outcome"] == outcome
-    order = rows.assign(exact=exact).sort_values(["exact", "n_treated", "n_responded"], ascending=False, kind="stable")
+    order = rows.assign(exact=exact).sort_values(
+        ["exact", "n_treated", "n_responded"], ascending=False, kind="stable"
+    )
     chosen = order.drop_duplicates("overlap_group").sort_index()
     for row in rows.index.difference(chosen.index):
         kept = chosen.loc[chosen["overlap_group"] == rows.loc[row, "overlap_group"], "outcome_id"].iloc[0]
@@ -217,7 +236,8 @@ def with_bounds(pool: Pool, limits: Sequence[tuple[str, int, int]]) -> Pool:
     for name, fewest, most in limits:
         if not fewest <= rows.loc[name, "n_responded"] <= most:
             raise ValueError(
-                f"{name} counts {rows.loc[name, 'n_responded']}, and the study's numbers allow {fewest} to {most}"
+                f"{name} counts {rows.loc[name, 'n_responded']}, and the study's numbers allow {fewest} to "
+                f"{most}"
             )
         rows.loc[name, "fewest"] = fewest
         rows.loc[name, "most"] = max(most, rows.loc[name, "most"])

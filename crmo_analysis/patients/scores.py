@@ -24,8 +24,8 @@ def jansson_items(patients: pd.DataFrame, crp_from: float = 1.0) -> pd.DataFrame
     Parameters
     ----------
     patients : DataFrame
-        With `normal_blood_count, symmetric_lesions, marginal_sclerosis, normal_temperature, vertebra, clavicle,
-        sternum, multifocal` (boolean) and `crp` (mg/dl).
+        With `normal_blood_count, symmetric_lesions, marginal_sclerosis, normal_temperature, vertebra,
+        clavicle, sternum, multifocal` (boolean) and `crp` (mg/dl).
     crp_from : float
         From which CRP, in mg/dl, the item holds. A raised CRP adds points.
 
@@ -89,12 +89,15 @@ def jansson_band(score: pd.Series, uncertain_from: int = 29, likely_from: int = 
         If a score cannot occur, or the bands are not in order.
     """
     if not 0 <= uncertain_from <= likely_from:
-        raise ValueError(f"bands from {uncertain_from} and {likely_from} points, expected the lower one first")
+        raise ValueError(
+            f"bands from {uncertain_from} and {likely_from} points, expected the lower one first"
+        )
     given = score.dropna()
     wrong = given[~given.isin(possible_totals(JANSSON_POINTS))]
     if len(wrong):
         raise ValueError(
-            f"{len(wrong)} scores cannot be a sum of the points {', '.join(map(str, JANSSON_POINTS.values()))}"
+            f"{len(wrong)} scores cannot be a sum of the points "
+            f"{', '.join(map(str, JANSSON_POINTS.values()))}"
         )
     points = score.astype("Int64")
     bands = pd.Series("unlikely", index=score.index, dtype="string", name="jansson_band")

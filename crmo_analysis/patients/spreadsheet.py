@@ -1,6 +1,7 @@
 """A table in a file, cell by cell as text: CSV however it was saved, Excel or Parquet.
 
-Nothing is guessed of a cell here and no row is lost: what cannot be read is a problem that says where it stands.
+Nothing is guessed of a cell here and no row is lost: what cannot be read is a problem that says where it
+stands.
 """
 
 import csv
@@ -125,13 +126,13 @@ def read_sheet(
     Parameters
     ----------
     path : Path or str
-        A file .csv, .tsv, .txt (cells separated by comma, semicolon, tab or bar; UTF-8, UTF-16 or Windows' Latin
-        letters), .xlsx or .parquet.
+        A file .csv, .tsv, .txt (cells separated by comma, semicolon, tab or bar; UTF-8, UTF-16 or Windows'
+        Latin letters), .xlsx or .parquet.
     known : collection of str
         Column names to expect, in small letters; they help to tell what separates the cells.
     name : str
-        The sheet of a workbook; where none has this name, the first one is read, or the only one whose header has
-        known names where the first one's has none.
+        The sheet of a workbook; where none has this name, the first one is read, or the only one whose header
+        has known names where the first one's has none.
     optional : bool
         Read the sheet of a workbook only if one has this name and more than a header.
 
@@ -163,7 +164,9 @@ def read_sheet(
         found = next((text for mark, text in _SIGNATURES.items() if start.startswith(mark)), "")
         belongs = {"xlsx": b"PK\x03\x04", "parquet": b"PAR1"}.get(kind)
         if (belongs is None and found) or (belongs is not None and not start.startswith(belongs)):
-            raise refuse(path, f"is {found or 'text or something else'}, not {kind}; give it its right ending")
+            raise refuse(
+                path, f"is {found or 'text or something else'}, not {kind}; give it its right ending"
+            )
         if kind == "csv":
             return _read_csv(path, known)
         return _read_workbook(path, known, name, optional) if kind == "xlsx" else _read_parquet(path)
@@ -171,7 +174,8 @@ def read_sheet(
         raise refuse(path, f"cannot be read ({error.strerror or error})") from None
 
 
-# ---- CSV ---------------------------------------------------------------------------------------------------------
+# ---- CSV
+# ---------------------------------------------------------------------------------------------------------
 
 
 def _read_csv(path: Path, known: Collection[str]) -> Sheet:
@@ -188,12 +192,17 @@ def _read_csv(path: Path, known: Collection[str]) -> Sheet:
         names = first.rstrip("\r\n").split(delimiter)
         columns = _read_plain(data, delimiter, len(names))
         if columns is not None:
-            return _sheet(path, [" ".join(name.split()) for name in names], columns, np.arange(len(columns[0])) + 2)
+            return _sheet(
+                path, [" ".join(name.split()) for name in names], columns, np.arange(len(columns[0])) + 2
+            )
     return _collect(csv.reader(stream, delimiter=delimiter, strict=True), path, notes, fill=False)
 
 
 def _read_plain(data: bytes, delimiter: str, width: int) -> list[pa.ChunkedArray] | None:
-    """Read a large table fast; None where a quotation mark, an empty or a ragged row asks for a closer look."""
+    """Read a large table fast.
+
+    None where a quotation mark, an empty or a ragged row asks for a closer look.
+    """
     if b'"' in data or data.count(b"\r") != data.count(b"\r\n") or width < 2:
         return None
     if data.count(b"\n") * width > MAXIMUM_CELLS:
@@ -235,7 +244,9 @@ def _encoding(data: bytes, path: Path) -> str:
             continue
         if "\0" in text:
             raise refuse(
-                path, "has NUL bytes; save the table as CSV in UTF-8", text[: text.index("\0")].count("\n") + 1
+                path,
+                "has NUL bytes; save the table as CSV in UTF-8",
+                text[: text.index("\0")].count("\n") + 1,
             )
         return attempt
     raise refuse(path, f"is not sound {encoding.upper()}; save the table as CSV in UTF-8")
@@ -281,15 +292,21 @@ def _collect(records: Iterable[Sequence[str]], path: Path | str, notes: Sequence
         for column, cells in zip(columns, zip(*kept, strict=True), strict=False):
             column.append(pa.array(cells, pa.string()))
     expected = f"expected {width} as in the header; quote a cell that has the separator"
-    problems = [Problem(str(path), row, "", "", f"has {cells} cells, {expected}") for row, cells in ragged[:LISTED]]
+    problems = [
+        Problem(str(path), row, "", "", f"has {cells} cells, {expected}") for row, cells in ragged[:LISTED]
+    ]
     problems += more(problems[0], len(ragged)) if ragged else []
     blank = [str(row) for row in blank if rows and row < rows[-1]]
     if blank:
         left_out = (
-            "1 empty row is left out, row" if len(blank) == 1 else f"{len(blank):,} empty rows are left out, rows"
+            "1 empty row is left out, row"
+            if len(blank) == 1
+            else f"{len(blank):,} empty rows are left out, rows"
         )
         notes = (*notes, f"{path}: {left_out} {_first(blank)}")
-    return _sheet(path, header, [pa.chunked_array(column, pa.string()) for column in columns], rows, problems, notes)
+    return _sheet(
+        path, header, [pa.chunked_array(column, pa.string()) for column in columns], rows, problems, notes
+    )
 
 
 def _numbered(records: Iterable[Sequence[str]], path: Path | str) -> Iterator[tuple[int, Sequence[str]]]:
@@ -298,7 +315,9 @@ def _numbered(records: Iterable[Sequence[str]], path: Path | str) -> Iterator[tu
         for number, record in enumerate(records, start=1):
             yield number, record
     except csv.Error as error:
-        expected = f"is not readable as CSV from here ({error}); look for a quotation mark without its partner"
+        expected = (
+            f"is not readable as CSV from here ({error}); look for a quotation mark without its partner"
+        )
         raise refuse(path, expected, number + 1) from None
 
 
@@ -337,7 +356,8 @@ def _without_mark(column: pa.ChunkedArray) -> pa.ChunkedArray:
     return pc.replace_substring_regex(column, r"^'(\s*[=+\-@])", r"\1")
 
 
-# ---- Excel and Parquet ---------------------------------------------------------------------------------------------
+# ---- Excel and Parquet
+# ---------------------------------------------------------------------------------------------
 
 
 def _read_workbook(path: Path, known: Collection[str], name: str, optional: bool) -> Sheet | None:
@@ -365,14 +385,18 @@ def _read_workbook(path: Path, known: Collection[str], name: str, optional: bool
             ignored = [shown(sheet.title) for sheet in others if sheet is not chosen]
             if ignored and not optional and not notes:
                 notes = [f"{path}: sheets that are not read: {_first(ignored)}"]
-            records = ([_cell_text(value) for value in record] for record in chosen.iter_rows(values_only=True))
+            records = (
+                [_cell_text(value) for value in record] for record in chosen.iter_rows(values_only=True)
+            )
             return _collect(records, place, notes, fill=True)
         finally:
             workbook.close()
     except InputError:
         raise
     except Exception as error:  # openpyxl names no exceptions of its own; a damaged workbook raises any
-        raise refuse(path, f"is not a readable Excel workbook ({type(error).__name__}: {shown(str(error))})") from None
+        raise refuse(
+            path, f"is not a readable Excel workbook ({type(error).__name__}: {shown(str(error))})"
+        ) from None
 
 
 def _choose(path: Path, sheets: Sequence, known: Collection[str], name: str) -> tuple[object, list[str]]:
@@ -385,7 +409,9 @@ def _choose(path: Path, sheets: Sequence, known: Collection[str], name: str) -> 
     if len(with_names) > 1:
         listed = _first([shown(sheet.title) for sheet in with_names])
         expected = (
-            f"sheets {listed} have columns of the codebook, the first sheet has none; name the one to read '{name}'"
+            f"sheets {listed} have columns of the codebook, the first sheet has none; name the one "
+            f"to "
+            f"read '{name}'"
         )
         raise refuse(path, expected)
     if with_names:

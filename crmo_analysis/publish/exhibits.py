@@ -1,4 +1,7 @@
-"""What the site exhibits: the ledger, conflicts, figures with their descriptions and executed notebooks, all checked."""
+"""What the site exhibits.
+
+The ledger, conflicts, figures with their descriptions and executed notebooks, all checked.
+"""
 
 import csv
 import hashlib
@@ -19,14 +22,21 @@ from crmo_analysis.study import expressions, read_codebook, read_study
 
 ENDINGS = ("svg", "pdf", "png", "csv")
 AGAIN = "Run: crmo reproduce --fresh"
-LONG_CELL, LONG_TABLE, WIDE_TABLE = 60, 18, 5  # characters, rows and columns from which a table is set otherwise
+LONG_CELL, LONG_TABLE, WIDE_TABLE = (
+    60,
+    18,
+    5,
+)  # characters, rows and columns from which a table is set otherwise
 _NUMBER = re.compile(r"[<>≤≥]?\s*[-−]?\d[\d.,]*((/|–| to )[-−]?\d[\d.,]*)?\s*%?")
 _STATISTICS = {"min": "smallest", "max": "largest", "p_value": "P value"}
 
 
 @dataclass(frozen=True)
 class Exhibit:
-    """A figure: where its files are within the site, without ending, what it shows, and its size in pixels."""
+    """A figure.
+
+    Where its files are within the site, without ending, what it shows, and its size in pixels.
+    """
 
     folder: str
     name: str
@@ -47,7 +57,8 @@ class Exhibit:
 class Results:
     """What the pages are made of.
 
-    Claims by id, titles of studies, figures by the hash of their PNG, names of tables by folder, notebooks by name.
+    Claims by id, titles of studies, figures by the hash of their PNG, names of tables by folder, notebooks by
+    name.
     """
 
     folder: Path
@@ -95,7 +106,9 @@ def _read_ledger(path: Path) -> dict[str, dict[str, object]]:
         if lacking:
             raise InputError(f"{path}, row {place}: {', '.join(lacking)} is missing. {AGAIN}")
         if row["verdict"] not in VERDICTS:
-            raise InputError(f"{path}, row {place}: {row['verdict']!r} is none of {', '.join(VERDICTS)}. {AGAIN}")
+            raise InputError(
+                f"{path}, row {place}: {row['verdict']!r} is none of {', '.join(VERDICTS)}. {AGAIN}"
+            )
         if row["claim_id"] in claims:
             raise InputError(f"{path}, row {place}: {row['claim_id']!r} stands twice. {AGAIN}")
         claims[row["claim_id"]] = {**row, "says": _says(row)}
@@ -132,7 +145,10 @@ def _in_words(expression: str) -> str:
 
 
 def read_conflicts(read: Results, study: str) -> list[dict[str, object]] | None:
-    """Read the sets of claims that cannot stand together as the study's notebook left them; None if it left none."""
+    """Read the sets of claims that cannot stand together as the study's notebook left them.
+
+    None if it left none.
+    """
     path = read.folder / "tables" / study / "conflicts.csv"
     if not path.is_file():
         return None
@@ -140,7 +156,10 @@ def read_conflicts(read: Results, study: str) -> list[dict[str, object]] | None:
 
     def said(text: str) -> list[str]:
         pairs = [item.partition(":")[::2] for item in text.split() if ":" in item]
-        return [str(readings.get(name, {}).get(option, {}).get("text", f"{name}: {option}")) for name, option in pairs]
+        return [
+            str(readings.get(name, {}).get(option, {}).get("text", f"{name}: {option}"))
+            for name, option in pairs
+        ]
 
     found = []
     for row in _read_csv(path):
@@ -150,7 +169,8 @@ def read_conflicts(read: Results, study: str) -> list[dict[str, object]] | None:
         members = [read.claims.get(name, {**unknown, "claim_id": name}) for name in row["claims"].split()]
         why = row["why"][:1].upper() + row["why"][1:]
         found.append({
-            "why": why, "claims": members, "reading": said(row["reading"]), "resolved": said(row["resolved by"]),
+            "why": why, "claims": members, "reading": said(row["reading"]),
+            "resolved": said(row["resolved by"]),
         })  # fmt: skip
     return found
 
@@ -172,7 +192,9 @@ def read_figures(folder: Path) -> dict[str, Exhibit]:
             size = struct.unpack(">II", png[16:24])
             texts = [str(told[name]) for name in ("caption", "alt", "source")]
             lacking = [ending for ending in ENDINGS if not path.with_suffix(f".{ending}").is_file()]
-            lacking += [name for name, text in zip(("caption", "alt"), texts, strict=False) if not text.strip()]
+            lacking += [
+                name for name, text in zip(("caption", "alt"), texts, strict=False) if not text.strip()
+            ]
         except (OSError, ValueError, KeyError, TypeError, struct.error) as error:
             raise InputError(f"{path}: the figure cannot be read ({error!r}). {AGAIN}") from None
         if lacking:
@@ -205,7 +227,9 @@ def read_notebook(path: Path) -> dict:
     if not has_title:
         raise InputError(f"{path}: its first text must begin with a title, as '# Question?'.")
     if not outputs or any(output.get("output_type") == "error" for output in outputs):
-        raise InputError(f"{path}: the notebook {'ended in an error' if outputs else 'was not executed'}. {AGAIN}")
+        raise InputError(
+            f"{path}: the notebook {'ended in an error' if outputs else 'was not executed'}. {AGAIN}"
+        )
     return notebook
 
 
@@ -214,7 +238,8 @@ def joined(text: str | list[str]) -> str:
     return text if isinstance(text, str) else "".join(text)
 
 
-# ---- tables that notebooks show ---------------------------------------------------------------------------------------
+# ---- tables that notebooks show
+# ---------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
@@ -234,7 +259,9 @@ class Table:
     @property
     def style(self) -> str:
         """How it is set: as cards on a phone, and in a window of its own if it is long."""
-        wide = len(self.columns) >= WIDE_TABLE or any(len(cell) > LONG_CELL for row in self.rows for cell in row)
+        wide = len(self.columns) >= WIDE_TABLE or any(
+            len(cell) > LONG_CELL for row in self.rows for cell in row
+        )
         return " ".join(["crmo"] + ["cards"] * wide + ["long"] * (len(self.rows) > LONG_TABLE))
 
 

@@ -1,4 +1,7 @@
-"""A manuscript's package: figures at their final size, tables, numbers and text, put together beside and swapped in."""
+"""A manuscript's package.
+
+Figures at their final size, tables, numbers and text, put together beside and swapped in.
+"""
 
 import difflib
 import hashlib
@@ -37,14 +40,16 @@ _LIBRARIES = ("matplotlib", "numpy", "pandas", "python-docx", "scipy", "statsmod
 _MILLIMETRES = 25.4 / 72
 _PLACE = re.compile(r"\{([^{}\n]+)\}")
 _NEGLIGIBLE = {".DS_Store", "Thumbs.db", "desktop.ini"}
-_README = """This folder is made by `crmo manuscript` from manuscript.yml. It is replaced as a whole; keep nothing else in it.
+_README = """This folder is made by `crmo manuscript` from manuscript.yml. It is replaced as a
+whole; keep nothing else in it.
 
-figures/     Figure_N.svg, .pdf, .png (.tiff): at final size for {journal}; do not rescale. .csv: what is plotted.
-             .json: caption, alternative text, and whether it is published, derived, reconstructed or simulated.
+figures/     Figure_N.svg, .pdf, .png (.tiff): at final size for {journal}; do not rescale.
+             .csv: what is plotted. .json: caption, alternative text, and whether it is published, derived,
+             reconstructed or simulated.
 tables/      Table_N.docx, .tex (booktabs), .html, .csv: the same cells four times.
 captions.md  captions of all of them, with alternative texts.
 text.md      methods and results, with the numbers filled in.
-numbers.json every number that a text may quote, with its source and rounding; numbers.tex: LaTeX macros of them.
+numbers.json every number that a text may quote, with its source and rounding; numbers.tex: LaTeX macros.
 strobe.md    which section or output answers each item of STROBE; strobe.csv: the same.
 CITATION.cff how to cite the software, also at the end of text.md.
 manifest.json hashes of these files and of what they were made from, and versions.
@@ -53,7 +58,10 @@ manifest.json hashes of these files and of what they were made from, and version
 
 @dataclass(frozen=True)
 class PdfText:
-    """What a figure's PDF says of itself: its width in millimetres, whether every font is inside, the smallest text."""
+    """What a figure's PDF says of itself.
+
+    Its width in millimetres, whether every font is inside, the smallest text.
+    """
 
     width: float
     is_embedded: bool
@@ -75,7 +83,9 @@ def pdf_text(content: bytes) -> PdfText:
     return PdfText((right - left) * _MILLIMETRES, is_embedded, min(sizes, default=0.0))
 
 
-def assemble(outline: Outline, out: Path, tiff: bool = False, say: Callable[[str], None] = print) -> list[Path]:
+def assemble(
+    outline: Outline, out: Path, tiff: bool = False, say: Callable[[str], None] = print
+) -> list[Path]:
     """Make a manuscript's package, and put it in the place of an older one when it is whole.
 
     Parameters
@@ -114,7 +124,9 @@ def assemble(outline: Outline, out: Path, tiff: bool = False, say: Callable[[str
     return [out / name for name in files]
 
 
-def _contents(outline: Outline, folder: Path, tiff: bool, say: Callable) -> tuple[dict[str, bytes], list[Path]]:
+def _contents(
+    outline: Outline, folder: Path, tiff: bool, say: Callable
+) -> tuple[dict[str, bytes], list[Path]]:
     root = outline.root
     numbers = collect(root)
     captions: list[str] = []
@@ -201,12 +213,18 @@ def _run(items: Sequence[Item], width: float, journal: Journal, folder: Path) ->
     except NotebookFailed as error:
         if error.kind != UnfitError.__name__:
             raise InputError(str(error)) from None
-        item = next((item for item in items if f"'{item.output.rpartition('/')[2]}'" in error.cause), items[0])
+        item = next(
+            (item for item in items if f"'{item.output.rpartition('/')[2]}'" in error.cause), items[0]
+        )
         wider = sorted((wide, key) for key, wide in journal.columns.items() if wide > width)
         works = next((key for wide, key in wider if _fits(item, wide, journal, folder)), "")
         now = next(key for key, wide in journal.columns.items() if wide == width)
         advice = f"columns: {works} works" if works else "no width of this journal works"
-        message = f"{FILE}, figures, {item.number}, columns: {now} is {width:g} mm: {error.cause}. For it, {advice}."
+        message = (
+            f"{FILE}, figures, {item.number}, columns: {now} is {width:g} mm: {error.cause}. For it, "
+            f""
+            f"{advice}."
+        )
         raise InputError(message) from None
 
 
@@ -220,13 +238,18 @@ def _fits(item: Item, width: float, journal: Journal, folder: Path) -> bool:
 
 
 def _check_current(folder: Path, root: Path) -> None:
-    """Refuse results that are older than what the notebooks give now: text and tables would not go with figures."""
+    """Refuse results that are older than what the notebooks give now.
+
+    Text and tables would not go with figures.
+    """
     made = {path: root / "results" / path.relative_to(folder) for path in folder.glob("tables/*/*.csv")}
     made |= {path: root / path.relative_to(folder) for path in folder.glob("figures/*/*.csv")}
     for new, kept in sorted(made.items()):
         if not kept.is_file() or kept.read_bytes() != new.read_bytes():
             name = kept.relative_to(root).as_posix()
-            raise InputError(f"{name} is not what its notebook gives now; run crmo reproduce, then this again")
+            raise InputError(
+                f"{name} is not what its notebook gives now; run crmo reproduce, then this again"
+            )
 
 
 def _check_pdf(item: Item, content: bytes, journal: Journal) -> None:
@@ -237,7 +260,9 @@ def _check_pdf(item: Item, content: bytes, journal: Journal) -> None:
         raise InputError(f"{item.number}: not every font is inside its PDF")
     if found.smallest < journal.smallest_text:
         least = f"{journal.name} asks for {journal.smallest_text:g} pt"
-        raise InputError(f"{item.number} has text of {found.smallest:g} pt; {least} ({JOURNALS}, smallest_text)")
+        raise InputError(
+            f"{item.number} has text of {found.smallest:g} pt; {least} ({JOURNALS}, smallest_text)"
+        )
 
 
 def _tiff(png: bytes, dpi: int) -> bytes:
@@ -252,7 +277,9 @@ def _tables(outline: Outline) -> tuple[dict[str, bytes], list[tuple]]:
     files, notes = {}, []
     for item in outline.tables:
         frame, source = read_output(outline.root, f"tables/{item.output}", as_text=True)
-        said = json.loads((outline.root / "results" / "tables" / f"{item.output}.json").read_text(encoding="utf-8"))
+        said = json.loads(
+            (outline.root / "results" / "tables" / f"{item.output}.json").read_text(encoding="utf-8")
+        )
         caption = " ".join(filter(None, (_sentence(item.caption or said["caption"]), KINDS[source])))
         try:
             shown = chosen(frame, item.columns, item.only)
@@ -265,12 +292,17 @@ def _tables(outline: Outline) -> tuple[dict[str, bytes], list[tuple]]:
 
 
 def _text(outline: Outline, numbers: Sequence[Mapping]) -> str:
-    """Fill in the text: numbers and sentences by their ids, figures and tables by their numbers in the manuscript."""
+    """Fill in the text.
+
+    Numbers and sentences by their ids, figures and tables by their numbers in the manuscript.
+    """
     known = {number["id"]: number for number in numbers}
     name, lines = outline.text.name, []
     for place, line in enumerate(outline.text.read_text(encoding="utf-8").splitlines(), start=1):
         where = f"{name}, line {place}"
-        lines.append(_PLACE.sub(lambda found, where=where: _quoted(found[1].strip(), known, outline, where), line))
+        lines.append(
+            _PLACE.sub(lambda found, where=where: _quoted(found[1].strip(), known, outline, where), line)
+        )
     return "\n".join([*lines, "", "# Software", "", markdown(citation(outline.root)), ""])
 
 
@@ -280,7 +312,9 @@ def _quoted(said: str, known: Mapping, outline: Outline, where: str) -> str:
         return outline.number(verb, name) or f"not numbered here: {verb} {markdown(name)}"
     if name not in known or verb not in ("", "sentence"):
         close = difflib.get_close_matches(name, known, n=1)
-        raise InputError(f"{where}: there is no number {said!r}.{f' Did you mean {close[0]}?' if close else ''}")
+        raise InputError(
+            f"{where}: there is no number {said!r}.{f' Did you mean {close[0]}?' if close else ''}"
+        )
     if verb and "sentence" not in known[name]:
         raise InputError(f"{where}: {name} has no sentence; data/numbers.yaml can give it one")
     return markdown(known[name][verb or "text"])
@@ -290,10 +324,15 @@ def citation(root: Path) -> str:
     """Write CITATION.cff as a line."""
     facts = read_yaml(root / "CITATION.cff")
     names = [
-        author.get("name") or f"{author['family-names']} {author['given-names'][:1]}" for author in facts["authors"]
+        author.get("name") or f"{author['family-names']} {author['given-names'][:1]}"
+        for author in facts["authors"]
     ]
     where = "".join(f" {facts[key]}." for key in ("repository-code", "url", "doi") if key in facts)
-    return f"{', '.join(names)}. {facts['title']}, version {facts['version']}. Software, {facts['license']} licence.{where}"
+    return (
+        f"{', '.join(names)}. {facts['title']}, version {facts['version']}. Software, {facts['license']} "
+        f""
+        f"licence.{where}"
+    )
 
 
 def _strobe(outline: Outline) -> dict[str, bytes]:
@@ -303,12 +342,24 @@ def _strobe(outline: Outline) -> dict[str, bytes]:
     rows = []
     for entry in read_yaml(outline.root / STROBE):
         answers = [_answer(text, outline, headings, entry["item"]) for text in entry["answered_by"]]
-        rows.append([entry["item"], entry["section"], entry["asks"], "; ".join(answers) or NOT_REPORTED, entry["note"]])
+        rows.append(
+            [
+                entry["item"],
+                entry["section"],
+                entry["asks"],
+                "; ".join(answers) or NOT_REPORTED,
+                entry["note"],
+            ]
+        )
     names = ["item", "section", "asks for", "answered by", "note"]
     frame = pd.DataFrame(rows, columns=names)
     lines = [f"| {' | '.join(names)} |", "|---:|---|---|---|---|"]
     lines += [f"| {' | '.join(markdown(str(value)) for value in row)} |" for row in rows]
-    head = "# STROBE checklist\n\nItems after von Elm et al., Lancet 2007;370:1453-1457, in words of our own.\n\n"
+    head = (
+        "# STROBE checklist\n\nItems after von Elm et al., Lancet 2007;370:1453-1457, in words of our "
+        ""
+        "own.\n\n"
+    )
     return {".csv": csv_text(frame).encode(), ".md": (head + "\n".join(lines) + "\n").encode()}
 
 
@@ -320,7 +371,9 @@ def _answer(text: str, outline: Outline, headings: Sequence[str], item: int) -> 
     path = f"{folders[kind]}/{name}.csv" if kind in folders else text
     if kind != "text" and (outline.root / path).is_file():
         return (kind in folders and outline.number(kind, name)) or path
-    raise InputError(f"{STROBE}, item {item}: there is no figure, table, file or heading of the text {text!r}")
+    raise InputError(
+        f"{STROBE}, item {item}: there is no figure, table, file or heading of the text {text!r}"
+    )
 
 
 def _digest(content: bytes) -> str:

@@ -1,4 +1,4 @@
-"""Every number that a text would quote, with where it comes from and how it was rounded, and LaTeX macros of them."""
+"""Every number that a text would quote, where it comes from, how it was rounded, and LaTeX macros."""
 
 import json
 import re
@@ -33,10 +33,10 @@ def collect(root: Path = files.ROOT) -> list[dict]:
     Returns
     -------
     list of dict
-        `id`, `text` (as a text quotes it), `value` (None if not estimable), `unit`, `kind` ("published", "derived from
-        published numbers", "reconstructed", "simulated" or "user data"), `claim` or `model` and `output` (where it
-        comes from), `rounding`; for claims also `where`, `about`, `verdict`, and `x` and `n` of counts; where there
-        is one, a `sentence`.
+        `id`, `text` (as a text quotes it), `value` (None if not estimable), `unit`, `kind` ("published",
+        "derived from published numbers", "reconstructed", "simulated" or "user data"), `claim` or `model` and
+        `output` (where it comes from), `rounding`; for claims also `where`, `about`, `verdict`, and `x` and
+        `n` of counts; where there is one, a `sentence`.
 
     Raises
     ------
@@ -46,7 +46,9 @@ def collect(root: Path = files.ROOT) -> list[dict]:
     found = [*_claims(root), *_of_outputs(root)]
     ids = [number["id"] for number in found]
     if repeated := sorted({name for name in ids if ids.count(name) > 1}):
-        raise InputError(f"data/numbers.yaml: two numbers have the id {repeated[0]}; name what sets them apart")
+        raise InputError(
+            f"data/numbers.yaml: two numbers have the id {repeated[0]}; name what sets them apart"
+        )
     return found
 
 
@@ -87,7 +89,9 @@ def _claim(audited: Audited, verdict: str) -> dict:
         text = f"{x}/{n} ({share} %)"
     printed = claim.number.value if claim.number else None
     value = x if claim.statistic == "count" and counted else None if printed is None else float(printed)
-    way = "as printed" + (f", {audited.rule.replace('_', ' ')} of {x}/{n}" if counted and audited.rule else "")
+    way = "as printed" + (
+        f", {audited.rule.replace('_', ' ')} of {x}/{n}" if counted and audited.rule else ""
+    )
     return {
         "id": claim.claim_id,
         "text": text,
@@ -120,7 +124,8 @@ def _of_outputs(root: Path) -> list[dict]:
             for row in frame.to_dict("records"):
                 if all(row[name] == value for name, value in (entry.get("only") or {}).items()):
                     found += [
-                        _of_row(entry, row | {"column": name, "value": row[name]}, kind) for name in entry["values"]
+                        _of_row(entry, row | {"column": name, "value": row[name]}, kind)
+                        for name in entry["values"]
                     ]
         except KeyError as error:
             raise InputError(f"{where}: {entry['from']} has no column {error}") from None
@@ -172,7 +177,9 @@ def _of_row(entry: Mapping, row: Mapping, kind: str) -> dict:
     }
     if said := entry.get("sentence"):
         known = {name: describe.in_sentence(variable.label) for name, variable in codebook.items()}
-        number["sentence"] = severity.sentence(row, known) if said == "severity" else fill(said, row, codebook)
+        number["sentence"] = (
+            severity.sentence(row, known) if said == "severity" else fill(said, row, codebook)
+        )
     return number
 
 
@@ -203,7 +210,8 @@ def macros(numbers: Sequence[Mapping]) -> str:
     Returns
     -------
     str
-        One ``\newcommand`` a number: names of letters only, each once, in the order of the numbers; texts escaped.
+        One ``\newcommand`` a number: names of letters only, each once, in the order of the numbers; texts
+        escaped.
     """
     taken, lines = set(), [r"% \usepackage{textcomp} and, for pdfLaTeX, \usepackage[T1]{fontenc}"]
     for number in numbers:

@@ -1,4 +1,7 @@
-"""What a manuscript consists of: `manuscript.yml`, the journals, and the checks of both before anything is made."""
+"""What a manuscript consists of.
+
+`manuscript.yml`, the journals, and the checks of both before anything is made.
+"""
 
 import difflib
 import re
@@ -13,13 +16,19 @@ from crmo_analysis.files import InputError, read_yaml
 FILE = "manuscript.yml"
 JOURNALS = "data/journals.yaml"
 _NUMBERED = {"figures": re.compile(r"Figure S?[1-9]\d*"), "tables": re.compile(r"Table S?[1-9]\d*")}
-_KEYS = {"figures": {"output", "columns", "caption"}, "tables": {"output", "columns", "caption", "only", "footnotes"}}
+_KEYS = {
+    "figures": {"output", "columns", "caption"},
+    "tables": {"output", "columns", "caption", "only", "footnotes"},
+}
 _DEFAULT_TEXT = "data/manuscript_text.md"
 
 
 @dataclass(frozen=True)
 class Journal:
-    """A journal: millimetres for each number of columns, points of the smallest text, dots per inch of bitmaps."""
+    """A journal.
+
+    Millimetres for each number of columns, points of the smallest text, dots per inch of bitmaps.
+    """
 
     name: str
     columns: Mapping[str, float]
@@ -88,7 +97,10 @@ def read_journals(root: Path = files.ROOT) -> dict[str, Journal]:
         if not isinstance(columns, dict) or not columns:
             problems.append(f"{where}: expected columns, such as {{1: 89, 2: 183}}")
             continue
-        settings = {"smallest_text": (entry.get("smallest_text", 6), 6, 20), "dpi": (entry.get("dpi", 300), 72, 1200)}
+        settings = {
+            "smallest_text": (entry.get("smallest_text", 6), 6, 20),
+            "dpi": (entry.get("dpi", 300), 72, 1200),
+        }
         settings |= {f"columns, {key}": (value, 30, 500) for key, value in columns.items()}
         for key, (value, low, high) in settings.items():
             if not (_is_number(value) and low <= value <= high):
@@ -121,11 +133,18 @@ def read_outline(root: Path = files.ROOT, journal: str = "") -> Outline:
         problems.append(f"{FILE}, {place}: {message}" if place else f"{FILE}: {message}")
 
     if unknown := set(content) - {"journal", "text", "figures", "tables"}:
-        wrong("", f"knows journal, text, figures and tables, not {', '.join(map(str, sorted(unknown, key=str)))}")
+        wrong(
+            "",
+            f"knows journal, text, figures and tables, not {', '.join(map(str, sorted(unknown, key=str)))}",
+        )
     name = journal or content.get("journal", "")
     if name not in journals:
         hint = _meant(str(name), journals)
-        message = f"there is no journal {name!r}.{hint} {JOURNALS} has {', '.join(journals)}; an entry there adds one"
+        message = (
+            f"there is no journal {name!r}.{hint} {JOURNALS} has {', '.join(journals)}; an entry "
+            f"there "
+            f"adds one"
+        )
         raise InputError(message if journal else f"{FILE}, journal: {message}")
     makers = _figures(root)
     figures = _items(content, "figures", wrong)
@@ -157,13 +176,18 @@ def _read(path: Path) -> dict:
 def _items(content: Mapping, kind: str, wrong: Callable) -> list[tuple[Item, Mapping]]:
     entries, found = content.get(kind) or {}, []
     if not isinstance(entries, dict):
-        wrong(kind, f"expected numbers, such as '{kind.capitalize()[:-1]} 1: {{output: overview/scoreboard}}'")
+        wrong(
+            kind, f"expected numbers, such as '{kind.capitalize()[:-1]} 1: {{output: overview/scoreboard}}'"
+        )
         return []
     for number, entry in entries.items():
         entry = {"output": entry} if isinstance(entry, str) else entry
         place = f"{kind}, {number}"
         if not isinstance(number, str) or not _NUMBERED[kind].fullmatch(number):
-            wrong(place, f"expected '{kind.capitalize()[:-1]} ' and a number, as in {kind.capitalize()[:-1]} 1 or S1")
+            wrong(
+                place,
+                f"expected '{kind.capitalize()[:-1]} ' and a number, as in {kind.capitalize()[:-1]} 1 or S1",
+            )
         elif not isinstance(entry, dict) or not isinstance(entry.get("output"), str):
             wrong(place, "expected output: folder/name")
         elif unknown := set(entry) - _KEYS[kind]:
@@ -188,7 +212,9 @@ def _figures(root: Path) -> dict[str, Path]:
     return makers
 
 
-def _figure(item: Item, entry: Mapping, makers: Mapping[str, Path], journal: Journal, wrong: Callable) -> Item:
+def _figure(
+    item: Item, entry: Mapping, makers: Mapping[str, Path], journal: Journal, wrong: Callable
+) -> Item:
     place = f"figures, {item.number}"
     if item.output not in makers:
         wrong(place, f"no notebook makes a figure {item.output!r}.{_meant(item.output, makers)}")
@@ -206,8 +232,13 @@ def _table(item: Item, entry: Mapping, root: Path, wrong: Callable) -> Item:
     if item.output not in known:
         hint = _meant(item.output, known) if known else " Run crmo reproduce first."
         wrong(place, f"there is no table {item.output!r} in results/tables.{hint}")
-    for name, kind, said in (("columns", dict, "headings with templates"), ("only", dict, "columns with values")):
-        if not isinstance(entry.get(name, {}), kind) or not all(isinstance(key, str) for key in entry.get(name, {})):
+    for name, kind, said in (
+        ("columns", dict, "headings with templates"),
+        ("only", dict, "columns with values"),
+    ):
+        if not isinstance(entry.get(name, {}), kind) or not all(
+            isinstance(key, str) for key in entry.get(name, {})
+        ):
             wrong(f"{place}, {name}", f"expected {said}")
     if not all(isinstance(template, str) for template in (entry.get("columns") or {}).values()):
         wrong(f"{place}, columns", "expected a text behind every heading")

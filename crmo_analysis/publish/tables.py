@@ -1,7 +1,9 @@
-"""Tables for a manuscript: one frame of texts, rendered as a web page, LaTeX, Word and CSV with the same cells.
+"""Tables for a manuscript.
 
-What a cell says is a template over the columns of an output, such as ``{x}/{n} ({share:%1} %)``, so that numbers are
-rounded and P values written in one place.
+One frame of texts, rendered as a web page, LaTeX, Word and CSV with the same cells.
+
+What a cell says is a template over the columns of an output, such as ``{x}/{n} ({share:%1} %)``, so that
+numbers are rounded and P values written in one place.
 """
 
 import html
@@ -25,8 +27,10 @@ _RIGHT_TO_LEFT = re.compile(r"[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufeff]")
 _WIDE = 85  # characters that a LaTeX table of natural width can be wide
 _LONG_WORD = 24
 _STYLE = (
-    "body {font: 0.95em/1.4 sans-serif} table {border-collapse: collapse} caption, td, th, p {text-align: start} "
-    "caption {padding-bottom: 0.5em} td, th {padding: 0.2em 0.7em; vertical-align: top; overflow-wrap: anywhere} "
+    "body {font: 0.95em/1.4 sans-serif} table {border-collapse: collapse} caption, td, th, p {text-align: "
+    "start} "
+    "caption {padding-bottom: 0.5em} td, th {padding: 0.2em 0.7em; vertical-align: top; overflow-wrap: "
+    "anywhere} "
     "thead {border-top: 2px solid; border-bottom: 1px solid} tbody {border-bottom: 2px solid} "
     "td.number, th.number {text-align: end} p {font-size: 0.9em; margin: 0.3em 0}"
 )
@@ -38,9 +42,9 @@ def fill(template: str, row: Mapping[str, object], codebook: Codebook | None = N
     Parameters
     ----------
     template : str
-        Text with ``{column}``. After a colon stands how to write it: so many decimals (``:2``, rounded half up), a
-        share in percent (``:%1``), a P value (``:p``, or ``:p_alone`` without its P), a name of the codebook or
-        of a model in words (``:words``).
+        Text with ``{column}``. After a colon stands how to write it: so many decimals (``:2``, rounded half
+        up), a share in percent (``:%1``), a P value (``:p``, or ``:p_alone`` without its P), a name of the
+        codebook or of a model in words (``:words``).
     row : mapping of str to object
     codebook : mapping of str to Variable, optional
 
@@ -55,7 +59,9 @@ def fill(template: str, row: Mapping[str, object], codebook: Codebook | None = N
         If a column is not there, or is no number where one is needed.
     """
     if absent := [name for name, _ in _PLACE.findall(template) if name not in row]:
-        raise InputError(f"'{template}': there is no column {', '.join(absent)}; there are {', '.join(map(str, row))}")
+        raise InputError(
+            f"'{template}': there is no column {', '.join(absent)}; there are {', '.join(map(str, row))}"
+        )
     found = [row[name] for name, _ in _PLACE.findall(template)]
     if found and all(map(_is_missing, found)):
         return MISSING
@@ -78,7 +84,9 @@ def _written(value: object, how: str, template: str, codebook: Codebook | None) 
         if how in ("p", "p_alone"):
             return p_text(float(value))[how == "p_alone" :].lstrip("=" if how == "p_alone" else "")
         if re.fullmatch(r"%?\d", how):
-            return (describe.percent_text if how[0] == "%" else describe.rounded_text)(float(value), int(how[-1]))
+            return (describe.percent_text if how[0] == "%" else describe.rounded_text)(
+                float(value), int(how[-1])
+            )
     except (TypeError, ValueError):
         raise InputError(f"'{template}': {value!r} is no number, as :{how} needs") from None
     raise InputError(f"'{template}': cannot write :{how}; expected :2, :%1, :p, :p_alone or :words")
@@ -92,11 +100,15 @@ def rounding(template: str) -> str:
     """Say how a template rounds."""
     said = {"p": "P value with 3 decimals, P<0.001 below", "p_alone": "P value with 3 decimals, <0.001 below"}
     ways = [how for _, how in _PLACE.findall(template) if how and how != "words"]
-    each = [said.get(how) or f"{'percent with ' if '%' in how else ''}{how[-1]} decimals, half up" for how in ways]
+    each = [
+        said.get(how) or f"{'percent with ' if '%' in how else ''}{how[-1]} decimals, half up" for how in ways
+    ]
     return "; ".join(dict.fromkeys(each)) or "none"
 
 
-def chosen(frame: pd.DataFrame, columns: Mapping[str, str] | None = None, only: Mapping | None = None) -> pd.DataFrame:
+def chosen(
+    frame: pd.DataFrame, columns: Mapping[str, str] | None = None, only: Mapping | None = None
+) -> pd.DataFrame:
     """Choose rows of an output and write its columns as texts.
 
     Parameters
@@ -123,10 +135,14 @@ def chosen(frame: pd.DataFrame, columns: Mapping[str, str] | None = None, only: 
     templates = {head: f"{{{text}}}" if text in frame else text for head, text in templates.items()}
     for head, text in templates.items():
         if not _PLACE.search(text):
-            raise InputError(f"columns, {head}: there is no column {text!r}; there are {', '.join(map(str, frame))}")
+            raise InputError(
+                f"columns, {head}: there is no column {text!r}; there are {', '.join(map(str, frame))}"
+            )
     codebook = read_codebook()
     rows = frame.to_dict("records")
-    return pd.DataFrame({head: [fill(text, row, codebook) for row in rows] for head, text in templates.items()})
+    return pd.DataFrame(
+        {head: [fill(text, row, codebook) for row in rows] for head, text in templates.items()}
+    )
 
 
 def render(frame: pd.DataFrame, label: str, caption: str, footnotes: Sequence[str] = ()) -> dict[str, bytes]:
@@ -160,7 +176,9 @@ def render(frame: pd.DataFrame, label: str, caption: str, footnotes: Sequence[st
         ]
     for text in [label, caption, *footnotes, *frame.columns, *frame.to_numpy().ravel()]:
         if found := _CONTROL.search(text):
-            raise InputError(f"{label}: the text {text[:60]!r} has the control character {found[0]!r}; take it out")
+            raise InputError(
+                f"{label}: the text {text[:60]!r} has the control character {found[0]!r}; take it out"
+            )
     made = {".html": _html, ".tex": _latex, ".docx": _word}
     files = {ending: make(frame, label, caption, footnotes) for ending, make in made.items()}
     return files | {".csv": csv_text(frame).encode()}
@@ -174,7 +192,9 @@ def _html(frame, label, caption, footnotes) -> bytes:
     kinds = [' class="number"' if each else "" for each in _are_numbers(frame)]
     head = [f'<th scope="col" dir="auto"{k}>{html.escape(n)}</th>' for n, k in zip(frame, kinds, strict=True)]
     rows = [
-        "".join(f'<td dir="auto"{kind}>{html.escape(text)}</td>' for text, kind in zip(row, kinds, strict=True))
+        "".join(
+            f'<td dir="auto"{kind}>{html.escape(text)}</td>' for text, kind in zip(row, kinds, strict=True)
+        )
         for row in frame.itertuples(index=False)
     ]
     notes = [f'<p dir="auto">{html.escape(note)}</p>' for note in footnotes]
@@ -192,11 +212,14 @@ def _html(frame, label, caption, footnotes) -> bytes:
 
 
 _LATEX = {
-    "\\": r"\textbackslash{}", "{": r"\{", "}": r"\}", "$": r"\$", "&": r"\&", "#": r"\#", "_": r"\_", "%": r"\%",
+    "\\": r"\textbackslash{}", "{": r"\{", "}": r"\}", "$": r"\$", "&": r"\&", "#": r"\#", "_": r"\_",
+    "%": r"\%",
     "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "<": r"\textless{}", ">": r"\textgreater{}",
-    "|": r"\textbar{}", '"': r"\textquotedbl{}", "≥": r"$\geq$", "≤": r"$\leq$", "≈": r"$\approx$", "×": r"$\times$",
+    "|": r"\textbar{}", '"': r"\textquotedbl{}", "≥": r"$\geq$", "≤": r"$\leq$", "≈": r"$\approx$",
+    "×": r"$\times$",
     "²": r"$^{2}$", "³": r"$^{3}$", "→": r"$\rightarrow$", "–": "--", "…": r"\ldots{}", "ρ": r"$\rho$",
-    "τ": r"$\tau$", "κ": r"$\kappa$", "χ": r"$\chi$", "µ": r"$\mu$", "μ": r"$\mu$", "α": r"$\alpha$", "β": r"$\beta$",
+    "τ": r"$\tau$", "κ": r"$\kappa$", "χ": r"$\chi$", "µ": r"$\mu$", "μ": r"$\mu$", "α": r"$\alpha$",
+    "β": r"$\beta$",
 }  # fmt: skip
 
 
@@ -205,7 +228,8 @@ def latex(text: str) -> str:
     words = re.split(r"(\s+)", text)
     parts = [[word[i : i + _LONG_WORD] for i in range(0, len(word), _LONG_WORD)] for word in words]
     return "".join(
-        r"\hspace{0pt}".join("".join(_LATEX.get(letter, letter) for letter in part) for part in word) for word in parts
+        r"\hspace{0pt}".join("".join(_LATEX.get(letter, letter) for letter in part) for part in word)
+        for word in parts
     ).replace("\n", r"\newline{}")
 
 
@@ -215,10 +239,12 @@ def _latex(frame, label, caption, footnotes) -> bytes:
     kinds = ["r" if number else "l" for number in numbers]
     size = r"\small"
     if sum(longest) + 2 * len(longest) > _WIDE:
-        # As shares of the line: what short columns take, the longest word of each wide one, and the rest by length.
+        # As shares of the line: what short columns take, the longest word of each wide one, and the rest by
+        # length.
         wide = {i: min(length, 60) for i, length in enumerate(longest) if length > 12}
         words = {
-            i: max(len(word) for text in [frame.columns[i], *frame.iloc[:, i]] for word in text.split()) for i in wide
+            i: max(len(word) for text in [frame.columns[i], *frame.iloc[:, i]] for word in text.split())
+            for i in wide
         }
         least = {i: 0.0115 * min(word, _LONG_WORD) for i, word in words.items()}
         room = 0.98 - sum(0.0115 * length for i, length in enumerate(longest) if i not in wide)
@@ -228,7 +254,9 @@ def _latex(frame, label, caption, footnotes) -> bytes:
             share = least[i] + max(0, room) * length / sum(wide.values())
             kinds[i] = rf">{{\raggedright\arraybackslash}}p{{{share:.3f}\linewidth}}"
     text = "\n".join([label, caption, *footnotes, *frame.columns, *frame.to_numpy().ravel()])
-    lines = [r"% needs \usepackage{booktabs,longtable,array,textcomp} and, for pdfLaTeX, \usepackage[T1]{fontenc}"]
+    lines = [
+        r"% needs \usepackage{booktabs,longtable,array,textcomp} and, for pdfLaTeX, \usepackage[T1]{fontenc}"
+    ]
     if _RIGHT_TO_LEFT.search(text):
         lines.append(r"% has text from right to left: use LuaLaTeX with \usepackage[bidi=basic]{babel}")
     lines += [
@@ -313,6 +341,10 @@ def _without_times(content: bytes) -> bytes:
     with zipfile.ZipFile(io.BytesIO(content)) as old, zipfile.ZipFile(buffer, "w") as new:
         for name in old.namelist():
             entry = zipfile.ZipInfo(name, (1980, 1, 1, 0, 0, 0))
-            entry.compress_type, entry.create_system, entry.external_attr = zipfile.ZIP_DEFLATED, 3, 0o600 << 16
+            entry.compress_type, entry.create_system, entry.external_attr = (
+                zipfile.ZIP_DEFLATED,
+                3,
+                0o600 << 16,
+            )
             new.writestr(entry, old.read(name))
     return buffer.getvalue()

@@ -1,7 +1,7 @@
 """The pages of the site, as sources for Sphinx.
 
-Text from results reaches a page through templates that escape it, or as Markdown in which HTML stays text; what HTML
-a notebook left is read for its text and written anew.
+Text from results reaches a page through templates that escape it, or as Markdown in which HTML stays text;
+what HTML a notebook left is read for its text and written anew.
 """
 
 import base64
@@ -33,7 +33,11 @@ from crmo_analysis.publish.exhibits import (
 from crmo_analysis.recompute import VERDICTS
 
 FILES = files.PACKAGE / "publish" / "site_files"
-SIGNS = {**canvas.VERDICT_SIGNS, "matches": "✓", "stated": "–"}  # figures leave these two empty; words here have room
+SIGNS = {
+    **canvas.VERDICT_SIGNS,
+    "matches": "✓",
+    "stated": "–",
+}  # figures leave these two empty; words here have room
 TITLE = "CRMO: every printed number, checked"
 MEANINGS = {
     "matches": "Recomputed from other printed numbers, and rounds to the printed text.",
@@ -60,7 +64,8 @@ def templates() -> jinja2.Environment:
         loader=loader, autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
     environment.globals |= {
-        "signs": SIGNS, "verdicts": VERDICTS, "colours": canvas.VERDICT_COLOURS, "sources": SOURCES, "endings": ENDINGS,
+        "signs": SIGNS, "verdicts": VERDICTS, "colours": canvas.VERDICT_COLOURS,
+        "sources": SOURCES, "endings": ENDINGS,
     }  # fmt: skip
     return environment
 
@@ -92,7 +97,8 @@ def adapted(
         if cell["cell_type"] == "code":
             waiting.append(source)
             if shown := _outputs(cell.get("outputs", []), exhibits, claim_ids):
-                # Code that shows nothing is put together with the next that does: one toggle instead of three.
+                # Code that shows nothing is put together with the next that does: one toggle instead of
+                # three.
                 cells.append(_code("\n\n".join(waiting), shown, "hide-input"))
                 waiting = []
         else:
@@ -107,7 +113,9 @@ def adapted(
     for number, cell in enumerate(cells):
         cell["id"] = f"cell-{number}"
     metadata = {"language_info": {"name": "python", "pygments_lexer": "ipython3"}}
-    return json.dumps({"cells": cells, "metadata": metadata, "nbformat": 4, "nbformat_minor": 5}, ensure_ascii=False)
+    return json.dumps(
+        {"cells": cells, "metadata": metadata, "nbformat": 4, "nbformat_minor": 5}, ensure_ascii=False
+    )
 
 
 def _code(source: str, shown: str, tag: str) -> dict:
@@ -121,13 +129,17 @@ def _outputs(outputs: list[dict], exhibits: Mapping[str, Exhibit], claim_ids: Co
     shown, said = [], ""
     for output in outputs:
         data = {
-            kind: text if kind == "application/json" else joined(text) for kind, text in output.get("data", {}).items()
+            kind: text if kind == "application/json" else joined(text)
+            for kind, text in output.get("data", {}).items()
         }
         if "image/png" in data:
             image = base64.b64decode(data["image/png"])
             exhibit = exhibits.get(digest(image))
             said = f"*{exhibit.caption}*" if exhibit else ""
-            alt = html.unescape(str(output.get("metadata", {}).get("image/png", {}).get("alt") or "")) or "A figure"
+            alt = (
+                html.unescape(str(output.get("metadata", {}).get("image/png", {}).get("alt") or ""))
+                or "A figure"
+            )
             link = f"data:image/png;base64,{base64.b64encode(image).decode()}"
             shown.append(show("figure.html", exhibit=exhibit, alt=alt, link=link))
         elif "text/markdown" in data:
@@ -149,7 +161,9 @@ class _Pages:
         self.folder, self.names = folder, []
         (folder / "parts").mkdir(parents=True)
 
-    def write(self, name: str, title: str, parts: Sequence[tuple[str, str]], more: str = "", toc: bool = True) -> None:
+    def write(
+        self, name: str, title: str, parts: Sequence[tuple[str, str]], more: str = "", toc: bool = True
+    ) -> None:
         """Write a page of parts: a heading, empty for none, and HTML."""
         lines = [] if toc else [":hide-toc:", ""]
         lines += [_escaped(title), "=" * 4 * len(title), ""]
@@ -187,13 +201,25 @@ def write_sources(read: Results, folder: Path) -> list[str]:
     overview = next((e for e in read.figures.values() if (e.folder, e.name) == ("overview", "claims")), None)
     index = show("index.html", scoreboard=board.values(), totals=totals, total=len(rows), map=overview)
     pages.write("index", TITLE, [("", index)], _contents(read), toc=False)
-    pages.write("ledger", "Ledger of all claims", [("", show("ledger.html", rows=rows, titles=read.titles))], toc=False)
-    sets = [(title, show("conflicts.html", found=read_conflicts(read, study))) for study, title in read.titles.items()]
+    pages.write(
+        "ledger",
+        "Ledger of all claims",
+        [("", show("ledger.html", rows=rows, titles=read.titles))],
+        toc=False,
+    )
+    sets = [
+        (title, show("conflicts.html", found=read_conflicts(read, study)))
+        for study, title in read.titles.items()
+    ]
     pages.write("conflicts", "Conflicts", [("", show("minimal.html")), *sets])
     pages.write("figures", "Figures and tables", _galleries(read))
-    examples = {verdict: next((row for row in rows if row["verdict"] == verdict), None) for verdict in VERDICTS}
+    examples = {
+        verdict: next((row for row in rows if row["verdict"] == verdict), None) for verdict in VERDICTS
+    }
     words = show("verdicts.html", meanings=MEANINGS, totals=totals, examples=examples, titles=read.titles)
-    pages.write("verdicts", "How to read the verdicts", [("", words), ("What figures rest on", show("sources.html"))])
+    pages.write(
+        "verdicts", "How to read the verdicts", [("", words), ("What figures rest on", show("sources.html"))]
+    )
     for name, notebook in read.notebooks.items():
         (folder / f"{name}.ipynb").write_text(_notebook(read, name, notebook, board), encoding="utf-8")
     return [*pages.names, *read.notebooks]
@@ -211,7 +237,12 @@ def _spaced(name: str) -> str:
 
 def _contents(read: Results) -> str:
     """List all pages for the sidebar, under short titles."""
-    numbers = ["Ledger <ledger>", "Conflicts <conflicts>", "Figures and tables <figures>", "How to read it <verdicts>"]
+    numbers = [
+        "Ledger <ledger>",
+        "Conflicts <conflicts>",
+        "Figures and tables <figures>",
+        "How to read it <verdicts>",
+    ]
     of_studies, others = [], []
     for name in read.notebooks:
         study = _study_of(name, read)
@@ -255,7 +286,9 @@ def _galleries(read: Results) -> list[tuple[str, str]]:
 def _notebook(read: Results, name: str, notebook: dict, board: Mapping[str, dict[str, object]]) -> str:
     """Write a notebook's page: counts below its title, downloads at its end."""
     outputs = [output for cell in notebook["cells"] for output in cell.get("outputs", [])]
-    images = [joined(output["data"]["image/png"]) for output in outputs if "image/png" in output.get("data", {})]
+    images = [
+        joined(output["data"]["image/png"]) for output in outputs if "image/png" in output.get("data", {})
+    ]
     figures = [read.figures[key] for key in map(digest, map(base64.b64decode, images)) if key in read.figures]
     code = "\n".join(joined(cell["source"]) for cell in notebook["cells"])
     study = _study_of(name, read)

@@ -1,7 +1,9 @@
-"""The site: static pages of all executed notebooks, the ledger, conflicts and figures, built from ``results/``.
+"""The site.
 
-Pages are built beside the old site and take its place at the very end, so that a half-built site never does. The same
-results give the same bytes: no dates, no random ids, no paths of this machine.
+Static pages of all executed notebooks, the ledger, conflicts and figures, built from ``results/``.
+
+Pages are built beside the old site and take its place at the very end, so that a half-built site never does.
+The same results give the same bytes: no dates, no random ids, no paths of this machine.
 """
 
 import io
@@ -71,11 +73,14 @@ def build(out: Path = SITE, results: Path = files.RESULTS, figures: Path = files
     Raises
     ------
     InputError
-        If results are missing or cannot be read, or the folder holds something else; an old site stays as it was.
+        If results are missing or cannot be read, or the folder holds something else; an old site stays as it
+        was.
     """
     out = Path(out).resolve()
     if out.exists() and not (out.is_dir() and ((out / MARK).is_file() or not any(out.iterdir()))):
-        raise InputError(f"{out} is not a site that was built before. Choose a new or empty folder with --out.")
+        raise InputError(
+            f"{out} is not a site that was built before. Choose a new or empty folder with --out."
+        )
     read = read_results(Path(results), Path(figures))
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
@@ -87,8 +92,12 @@ def build(out: Path = SITE, results: Path = files.RESULTS, figures: Path = files
             _copy_files(read, folder / "site")
             files.swap_folder(folder / "site", out, folder / "old")
     except OSError as error:
-        raise InputError(f"the site could not be written: {error}. What was there before is unchanged.") from None
-    halfway = sorted(path.name.partition(".")[0] for path in (read.folder / "notebooks").glob("*.failed.ipynb"))
+        raise InputError(
+            f"the site could not be written: {error}. What was there before is unchanged."
+        ) from None
+    halfway = sorted(
+        path.name.partition(".")[0] for path in (read.folder / "notebooks").glob("*.failed.ipynb")
+    )
     older = tuple(f"{name} did not finish its last run; its page shows the run before" for name in halfway)
     return Site(out, tuple(pages), len(read.figures), older + remarks)
 
@@ -108,7 +117,9 @@ def _run_sphinx(folder: Path, pages: list[str]) -> tuple[str, ...]:
             app.build()
     except Exception as error:
         # Sphinx and its extensions have no one kind of error.
-        raise InputError(f"Sphinx could not build the pages: {error}. The site that was there is unchanged.") from error
+        raise InputError(
+            f"Sphinx could not build the pages: {error}. The site that was there is unchanged."
+        ) from error
     remarks = re.sub(r"\x1b\[[\d;]*m", "", warnings.getvalue()).replace(f"{source}/", "").splitlines()
     lacking = [name for name in pages if not (folder / "site" / f"{name}.html").is_file()]
     if lacking:

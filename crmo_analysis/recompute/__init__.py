@@ -1,8 +1,11 @@
-"""What arithmetic says of printed numbers, without a solver: percentages, sums, grains, orders, which rule rounded.
+"""What arithmetic says of printed numbers, without a solver.
 
-Each finding has its reason, and a claim's verdict follows from its findings (`verdicts`). Two numbers that plain
-arithmetic holds against each other are compared here; what only all claims together show belongs to `joint`.
-`granularity` holds the checks of a lone mean, SD or percentage; `rivals` are the counts that a rank is held against.
+Percentages, sums, grains, orders, which rule rounded.
+
+Each finding has its reason, and a claim's verdict follows from its findings (`verdicts`). Two numbers that
+plain arithmetic holds against each other are compared here; what only all claims together show belongs to
+`joint`. `granularity` holds the checks of a lone mean, SD or percentage; `rivals` are the counts that a rank
+is held against.
 """
 
 import lazy_loader

@@ -33,11 +33,17 @@ def percentages(view: View) -> Iterator[Finding]:
         yield from _percentage(claim, count, n, denominators, used.get(claim.section, ()))
 
 
-def _percentage_of_disputed_count(claim: Claim, count: Count, n: int, denominators: tuple[str, ...]) -> Finding:
+def _percentage_of_disputed_count(
+    claim: Claim, count: Count, n: int, denominators: tuple[str, ...]
+) -> Finding:
     numbers = sorted({number for _, number in count.printed})
     fitting = [str(k) for k in numbers if rounding.rules_that_print(Fraction(100 * k, n), claim.number)]
     printed = " and ".join(map(str, numbers))
-    reason = f"The count is printed as {printed}; of {n} patients {' or '.join(fitting) or 'neither'} gives {claim.printed} %."
+    reason = (
+        f"The count is printed as {printed}; of {n} patients {' or '.join(fitting) or 'neither'} gives "
+        f""
+        f"{claim.printed} %."
+    )
     outcome = "stated" if fitting else "differs"
     return Finding(claim.claim_id, outcome, reason, related=(*count.ids, *denominators))
 
@@ -82,7 +88,9 @@ def _percentage(claim, count, n, denominators, used) -> Iterator[Finding]:
             return
         nearest = counts or _neighbours(claim, n)
         related, options = denominators, _rules_of(claim, None, n) if counts else ()
-        shown = " or ".join(f"{k}/{n} = {rounding.decimal_text(Fraction(100 * k, n), digits)} %" for k in nearest)
+        shown = " or ".join(
+            f"{k}/{n} = {rounding.decimal_text(Fraction(100 * k, n), digits)} %" for k in nearest
+        )
     if not options:
         reason = f"No rounding rule gives {claim.printed} %: {shown}."
         yield Finding(claim.claim_id, "differs", reason, shown, related=related)
@@ -136,14 +144,15 @@ def fractions_in_words(view: View) -> Iterator[Finding]:
 
 
 def totals(view: View) -> Iterator[Finding]:
-    """Check means of a variable that counts others, and sums that cannot be below the patients they are of."""
+    """Check means of a variable that counts others, and sums that the patients alone make larger."""
     for claim in view.of_values:
         group = view.codebook[claim.of].counts
         if claim.statistic == "mean" and group and claim.group == expressions.Everyone():
             members = [
                 c
                 for c in view.counts
-                if isinstance(c.patients, expressions.Is) and view.codebook[c.patients.variable].group == group
+                if isinstance(c.patients, expressions.Is)
+                and view.codebook[c.patients.variable].group == group
             ]
             n, denominators = view.size(claim)
             if not n or not members or any(count.value is None for count in members):
@@ -159,7 +168,12 @@ def totals(view: View) -> Iterator[Finding]:
                 else f"The counts printed give {shown}."
             )
             yield Finding(
-                claim.claim_id, "matches" if rules else "differs", reason, shown, rules[0] if rules else "", related
+                claim.claim_id,
+                "matches" if rules else "differs",
+                reason,
+                shown,
+                rules[0] if rules else "",
+                related,
             )
         if claim.statistic == "sum" and claim.number.value is not None:
             at_least_one = view.count_of(expressions.Compare(claim.of, ">=", Fraction(1)))
@@ -177,11 +191,21 @@ def possible_values(view: View) -> Iterator[Finding]:
         n, denominators = view.size(claim)
         single = claim.statistic != "median" or (n is not None and n % 2 == 1)
         if variable.minimum is not None and not variable.minimum <= value <= variable.maximum:
-            reason = f"{variable.label} lies between {rounding.decimal_text(variable.minimum)} and {rounding.decimal_text(variable.maximum)} {variable.unit}."
+            reason = (
+                f"{variable.label} lies between {rounding.decimal_text(variable.minimum)} and "
+                f""
+                f"{rounding.decimal_text(variable.maximum)} {variable.unit}."
+            )
             yield Finding(claim.claim_id, "differs", reason)
-        elif single and variable.type == "integer" and (value.denominator != 1 or int(value) in variable.impossible):
+        elif (
+            single
+            and variable.type == "integer"
+            and (value.denominator != 1 or int(value) in variable.impossible)
+        ):
             why = (
-                f"is the value of one patient of {n}" if claim.statistic == "median" else "is the value of one patient"
+                f"is the value of one patient of {n}"
+                if claim.statistic == "median"
+                else "is the value of one patient"
             )
             yield Finding(
                 claim.claim_id,
@@ -197,7 +221,10 @@ def possible_values(view: View) -> Iterator[Finding]:
             and (2 * value).denominator != 1
         ):
             yield Finding(
-                claim.claim_id, "differs", f"The median of {n} whole numbers is whole or a half.", related=denominators
+                claim.claim_id,
+                "differs",
+                f"The median of {n} whole numbers is whole or a half.",
+                related=denominators,
             )
 
 
@@ -241,7 +268,7 @@ def means(view: View) -> Iterator[Finding]:
 
 
 def standard_deviations(view: View) -> Iterator[Finding]:
-    """Check a standard deviation with the mean of whole steps (GRIMMER), or the percentage of yes/no data (DEBIT)."""
+    """Check a standard deviation with the mean of whole steps (GRIMMER), or of yes and no (DEBIT)."""
     for claim in view.of_values:
         n, denominators = view.size(claim)
         variable = view.codebook[claim.of]
@@ -251,24 +278,39 @@ def standard_deviations(view: View) -> Iterator[Finding]:
             beside = [
                 c
                 for c in view.claims
-                if c.statistic == "percent" and c.patients == expressions.Is(claim.of) and c.group == claim.group
+                if c.statistic == "percent"
+                and c.patients == expressions.Is(claim.of)
+                and c.group == claim.group
             ]
             possible = [debit(other.number, claim.number, n) for other in beside]
         else:
             step = variable.step or Fraction(1, 1000)
             beside = [
-                c for c in view.of_values if c.statistic == "mean" and c.of == claim.of and c.group == claim.group
+                c
+                for c in view.of_values
+                if c.statistic == "mean" and c.of == claim.of and c.group == claim.group
             ]
             possible = [
-                grimmer(other.number, claim.number, n, step, variable.minimum, variable.maximum) for other in beside
+                grimmer(other.number, claim.number, n, step, variable.minimum, variable.maximum)
+                for other in beside
             ]
         for other, found in zip(beside, possible, strict=True):
             kind = "percentage" if other.statistic == "percent" else "mean"
-            reason = f"{n} values with the {kind} {other.printed} {'can' if found else 'cannot'} have the standard deviation {claim.printed}."
-            shown = f"{len(found)} possible sums" if kind == "mean" else " or ".join(f"{k}/{n}" for k in found)
+            reason = (
+                f"{n} values with the {kind} {other.printed} {'can' if found else 'cannot'} have the "
+                f""
+                f"standard deviation {claim.printed}."
+            )
+            shown = (
+                f"{len(found)} possible sums" if kind == "mean" else " or ".join(f"{k}/{n}" for k in found)
+            )
             outcome = "matches" if found else "differs"
             yield Finding(
-                claim.claim_id, outcome, reason, shown if found else "", related=(other.claim_id, *denominators)
+                claim.claim_id,
+                outcome,
+                reason,
+                shown if found else "",
+                related=(other.claim_id, *denominators),
             )
 
 
@@ -281,7 +323,8 @@ def p_values(view: View) -> Iterator[Finding]:
             continue
         reason = (
             f"Derived, not printed: with {n} pairs a two-sided {claim.printed} needs |r| of at least "
-            f"{_rounded_up(describe.smallest_pearson(p, n), 4)} (Pearson, or Spearman by t; without ties the smallest attainable "
+            f"{_rounded_up(describe.smallest_pearson(p, n), 4)} (Pearson, or Spearman by t; without ties the "
+            f"smallest attainable "
             f"|rho| is {_rounded_up(describe.smallest_spearman(p, n), 4)})."
         )
         yield Finding(claim.claim_id, "stated", reason, related=denominators)

@@ -25,7 +25,11 @@ def repeated_counts(view: View) -> Iterator[Finding]:
             others = tuple(other.claim_id for other, _ in count.printed if other is not claim)
             places = "; ".join(dict.fromkeys(other.where for other, _ in count.printed if other is not claim))
             yield Finding(
-                claim.claim_id, "matches", f"Printed again as {number}: {places}.", str(number), related=others
+                claim.claim_id,
+                "matches",
+                f"Printed again as {number}: {places}.",
+                str(number),
+                related=others,
             )
 
 
@@ -56,12 +60,16 @@ def _compare_values(view: View, members: Sequence[Claim]) -> Iterator[Finding]:
             listed = ", ".join(f"{other.printed} ({other.where})" for other in apart)
             reason = f"{_name(view, claim)} is printed as {claim.printed} here and as {listed}."
             reason += _other_label(view, claim)
-            yield Finding(claim.claim_id, "conflicts", reason, related=tuple(other.claim_id for other in apart))
+            yield Finding(
+                claim.claim_id, "conflicts", reason, related=tuple(other.claim_id for other in apart)
+            )
             continue
         others = [other for other in members if other is not claim]
         places = ", ".join(f"{other.printed} ({other.where})" for other in others)
         related = tuple(other.claim_id for other in others)
-        yield Finding(claim.claim_id, "matches", f"Printed again: {places}.", others[0].printed, related=related)
+        yield Finding(
+            claim.claim_id, "matches", f"Printed again: {places}.", others[0].printed, related=related
+        )
 
 
 def _other_label(view: View, claim: Claim) -> str:
@@ -69,7 +77,12 @@ def _other_label(view: View, claim: Claim) -> str:
     unit = view.codebook[claim.of].unit if claim.of in view.codebook else None
     for other in view.claims:
         same = other.statistic == claim.statistic and other.printed == claim.printed and other.of != claim.of
-        if same and other.of in view.codebook and view.codebook[other.of].unit == unit and other.group == claim.group:
+        if (
+            same
+            and other.of in view.codebook
+            and view.codebook[other.of].unit == unit
+            and other.group == claim.group
+        ):
             return f" The same number stands for {_name(view, other)} ({other.where})."
     return ""
 
@@ -83,7 +96,10 @@ def _can_be_equal(view: View, one: Claim, other: Claim) -> bool:
         return first <= other_last and other_first <= last
     if one.statistic == "value" and view.step(one.of):
         return _edge(view, one) == _edge(view, other)
-    alike = one.number.decimals == other.number.decimals and {one.number.relation, other.number.relation} <= {"=", "~"}
+    alike = one.number.decimals == other.number.decimals and {one.number.relation, other.number.relation} <= {
+        "=",
+        "~",
+    }
     if alike and one.statistic not in ("percent", "mean"):  # of which two rules may print neighbours
         return one.number.value == other.number.value
     (low, high), (other_low, other_high) = _range(one), _range(other)
@@ -128,13 +144,16 @@ def parts_and_wholes(view: View) -> Iterator[Finding]:
                 reason = f"{part.value} cannot be among {whole.value}{_because(view, part, whole)}."
                 yield from together((*part.ids, *whole.ids), "conflicts", reason)
             elif not any(
-                q is not part and q is not whole and view.meaning.entails(part.patients, q.patients) for q in parts
+                q is not part and q is not whole and view.meaning.entails(part.patients, q.patients)
+                for q in parts
             ):
                 reason = f"At most the {whole.value} it is part of; nothing printed gives it exactly."
                 for claim_id in part.ids:
                     yield Finding(claim_id, "stated", reason, related=whole.ids)
         largest = [
-            p for p in parts if not any(q is not p and view.meaning.entails(p.patients, q.patients) for q in parts)
+            p
+            for p in parts
+            if not any(q is not p and view.meaning.entails(p.patients, q.patients) for q in parts)
         ]
         for exclusive in _exclusive_sets(view, largest):
             yield from _sum_of_parts(view, whole, exclusive)
@@ -152,7 +171,7 @@ def _because(view: View, *counts: Count) -> str:
 
 
 def _exclusive_sets(view: View, parts: Sequence[Count]) -> Iterator[tuple[Count, ...]]:
-    """Yield the largest sets of parts of which no two can share a patient, at least two (Bron and Kerbosch 1973)."""
+    """Yield the largest sets of parts of which no two share a patient (Bron and Kerbosch 1973)."""
     apart = [
         {j for j, other in enumerate(parts) if j != i and view.meaning.excludes(one.patients, other.patients)}
         for i, one in enumerate(parts)
@@ -179,7 +198,9 @@ def _sum_of_parts(view: View, whole: Count, parts: Sequence[Count]) -> Iterator[
     members = [claim_id for part in (*parts, whole) for claim_id in part.ids]
     if total > whole.value:
         why = "".join(dict.fromkeys(_because(view, part, whole) for part in parts))
-        reason = f"{added} = {total} exclusive patients are more than the {whole.value} they are part of{why}."
+        reason = (
+            f"{added} = {total} exclusive patients are more than the {whole.value} they are part of{why}."
+        )
         yield from together(members, "conflicts", reason)
     elif total < whole.value and covers:
         reason = f"The parts {added} = {total} are all of the {whole.value}."
@@ -190,11 +211,17 @@ def _sum_of_parts(view: View, whole: Count, parts: Sequence[Count]) -> Iterator[
             shown = f"{whole.value} - {' - '.join(rest)} = {part.value}"
             related = tuple(claim_id for p in (*parts, whole) if p is not part for claim_id in p.ids)
             for claim_id in part.ids:
-                yield Finding(claim_id, "matches", f"The parts add up: {added} = {total}.", shown, related=related)
+                yield Finding(
+                    claim_id, "matches", f"The parts add up: {added} = {total}.", shown, related=related
+                )
         related = tuple(claim_id for part in parts for claim_id in part.ids)
         for claim_id in whole.ids:
             yield Finding(
-                claim_id, "matches", f"The parts add up: {added} = {total}.", f"{added} = {total}", related=related
+                claim_id,
+                "matches",
+                f"The parts add up: {added} = {total}.",
+                f"{added} = {total}",
+                related=related,
             )
 
 
@@ -228,14 +255,20 @@ def order_of_values(view: View) -> Iterator[Finding]:
             wrong = (other.statistic == "min" and below) or (other.statistic == "max" and above)
             if inside and wrong:
                 side = "below the minimum" if below else "above the maximum"
-                reason = f"{_name(view, one)} of {one.printed} {one.unit} lies {side} of {other.printed} {other.unit} that is printed for a group with the same patients."
+                reason = (
+                    f"{_name(view, one)} of {one.printed} {one.unit} lies {side} of {other.printed} "
+                    f""
+                    f"{other.unit} that is printed for a group with the same patients."
+                )
                 yield from together((one.claim_id, other.claim_id), "conflicts", reason)
             elif (
                 inside
                 and other.statistic in ("min", "max")
                 and (one.statistic not in ("min", "max") or one.group != other.group)
             ):
-                side = "below the printed minimum" if other.statistic == "min" else "above the printed maximum"
+                side = (
+                    "below the printed minimum" if other.statistic == "min" else "above the printed maximum"
+                )
                 reason = f"Not {side} of {other.printed}."
                 yield Finding(one.claim_id, "stated", reason, related=(other.claim_id,))
 
@@ -262,10 +295,18 @@ def counts_beside_medians(view: View) -> Iterator[Finding]:
             if least == 0 and most >= n:
                 continue
             if count.value is not None and not least <= count.value <= most:
-                reason = f"With a {claim.statistic} of {claim.printed} {claim.unit} in {n} patients, {least} to {most} can be counted, but {count.value} are."
+                reason = (
+                    f"With a {claim.statistic} of {claim.printed} {claim.unit} in {n} patients, "
+                    f"{least} "
+                    f"to {most} can be counted, but {count.value} are."
+                )
                 yield from together((claim.claim_id, *count.ids), "conflicts", reason)
             elif count.value is not None:
-                reason = f"Agrees with the {claim.statistic} of {claim.printed} {claim.unit}, which allows {least} to {most}."
+                reason = (
+                    f"Agrees with the {claim.statistic} of {claim.printed} {claim.unit}, which allows "
+                    f""
+                    f"{least} to {most}."
+                )
                 for claim_id in count.ids:
                     yield Finding(claim_id, "stated", reason, related=(claim.claim_id,))
 
@@ -283,10 +324,14 @@ def _limits(
     least, most = 0, n
     if claim.statistic in ("median", "max"):
         least = max(least, half * meaning.entails(expressions.Compare(name, ">=", low), patients))
-        most = min(most, (n - half if claim.statistic == "median" else 0) if meaning.entails(patients, above) else n)
+        most = min(
+            most, (n - half if claim.statistic == "median" else 0) if meaning.entails(patients, above) else n
+        )
     if claim.statistic in ("median", "min"):
         least = max(least, half * meaning.entails(expressions.Compare(name, "<=", high), patients))
-        most = min(most, (n - half if claim.statistic == "median" else 0) if meaning.entails(patients, below) else n)
+        most = min(
+            most, (n - half if claim.statistic == "median" else 0) if meaning.entails(patients, below) else n
+        )
     if claim.statistic == "max" and meaning.entails(at_or_below, patients):
         least = n
     if claim.statistic == "min" and meaning.entails(at_or_above, patients):
@@ -309,7 +354,8 @@ def times_between(view: View) -> Iterator[Finding]:
         if claim.statistic == "median" and all(means):
             gap = (means[0].number.value - means[1].number.value) * per_unit
             reason = (
-                f"The mean ages printed lie {rounding.decimal_text(gap, 1)} {variable.unit} apart, which is the mean of the times "
+                f"The mean ages printed lie {rounding.decimal_text(gap, 1)} {variable.unit} apart, which is "
+                f"the mean of the times "
                 f"between; the median of {claim.printed} is another statistic, and far below it."
             )
             if claim.number.value < gap / 2:
@@ -320,7 +366,11 @@ def times_between(view: View) -> Iterator[Finding]:
         if claim.statistic == "max" and latest and earliest:
             longest = (rounding.interval(latest.number)[1] - rounding.interval(earliest.number)[0]) * per_unit
             if claim.number.value > longest:
-                reason = f"{claim.printed} {variable.unit} are longer than from {earliest.printed} to {latest.printed} years."
+                reason = (
+                    f"{claim.printed} {variable.unit} are longer than from {earliest.printed} to "
+                    f""
+                    f"{latest.printed} years."
+                )
                 yield from together((claim.claim_id, latest.claim_id, earliest.claim_id), "conflicts", reason)
 
 
@@ -410,7 +460,8 @@ def dates(view: View) -> Iterator[Finding]:
         if rounding.interval(claim.number)[0] * per_unit >= months:
             reason = (
                 f"{claim.printed} {claim.unit} are longer than the {months} months "
-                f"({rounding.decimal_text(Fraction(months, 12), 1)} years) from {starts[0].printed} to {ends[0].printed}."
+                f"({rounding.decimal_text(Fraction(months, 12), 1)} years) from {starts[0].printed} to "
+                f"{ends[0].printed}."
             )
             yield from together((claim.claim_id, *edges), "conflicts", reason)
 

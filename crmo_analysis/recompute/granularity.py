@@ -86,7 +86,8 @@ def grimmer(
     Returns
     -------
     list of (int, int)
-        Sum and sum of squares, in steps above the minimum where there is one; empty if the pair is impossible.
+        Sum and sum of squares, in steps above the minimum where there is one; empty if the pair is
+        impossible.
 
     References
     ----------
@@ -111,7 +112,11 @@ def grimmer(
         first = max(smallest, math.ceil((n - 1) * (low / step) ** 2 + Fraction(y * y, n)))
         last = math.floor((n - 1) * (high / step) ** 2 + Fraction(y * y, n))
         last = last if largest is None else min(last, largest)
-        found += [(y, q) for q in range(first, last + 1) if (q - y) % 2 == 0 and _sd_prints(q, y, n, step, sd, rules)]
+        found += [
+            (y, q)
+            for q in range(first, last + 1)
+            if (q - y) % 2 == 0 and _sd_prints(q, y, n, step, sd, rules)
+        ]
     return found
 
 
@@ -144,7 +149,9 @@ def _sd_prints(q: int, y: int, n: int, step: Fraction, sd: rounding.Printed, rul
     return False
 
 
-def debit(percent: rounding.Printed, sd: rounding.Printed, n: int, rules: Sequence[str] = rounding.RULES) -> list[int]:
+def debit(
+    percent: rounding.Printed, sd: rounding.Printed, n: int, rules: Sequence[str] = rounding.RULES
+) -> list[int]:
     """List the counts that a printed percentage of yes/no data and its SD can both come from (DEBIT).
 
     Parameters

@@ -21,7 +21,10 @@ class Finding:
 
 
 def together(members: Sequence[str], outcome: str, reason: str, recomputed: str = "") -> Iterator[Finding]:
-    """Yield one finding for each member, which names the others: nothing printed tells which is the odd one."""
+    """Yield one finding for each member, which names the others.
+
+    Nothing printed tells which is the odd one.
+    """
     unique = tuple(dict.fromkeys(members))
     for member in unique:
         related = tuple(other for other in unique if other != member)
@@ -77,7 +80,9 @@ class View:
         Of the study, see `meaning_of`.
     """
 
-    def __init__(self, claims: Sequence[Claim], codebook: Codebook, study: Study, meaning: entailment.Meaning):
+    def __init__(
+        self, claims: Sequence[Claim], codebook: Codebook, study: Study, meaning: entailment.Meaning
+    ):
         self.claims = tuple(claims)
         self.codebook = codebook
         self.study = study
@@ -92,7 +97,9 @@ class View:
     @cached_property
     def counts(self) -> tuple[Count, ...]:
         """Every printed number of patients, one entry for the same patients wherever they are printed."""
-        claims = [claim for claim in self.claims if claim.statistic == "count" and claim.number.relation == "="]
+        claims = [
+            claim for claim in self.claims if claim.statistic == "count" and claim.number.relation == "="
+        ]
         numbers = [(claim, int(claim.number.value)) for claim in claims if claim.number.value is not None]
         counts = self._gather(numbers)
         words = [(claim, self._size(claim.group, counts)) for claim in claims if claim.number.value is None]

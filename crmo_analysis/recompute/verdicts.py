@@ -72,7 +72,9 @@ def audit_study(study: Study, codebook: Codebook | None = None) -> tuple[Audited
     """
     read = Readings(study, codebook)
     # Every reading in turn, the others at the base: enough, as no two of them interact.
-    scenarios = [(name, {**read.base, name: option}) for name, options in study.readings.items() for option in options]
+    scenarios = [
+        (name, {**read.base, name: option}) for name, options in study.readings.items() for option in options
+    ]
     by_scenario = {tuple(s.items()): read.findings(s) for s in (read.base, *(s for _, s in scenarios))}
     fallen = {tuple(s.items()) for name, s in scenarios if s != read.base and not read.stands(name, s)}
     standing = {scenario: found for scenario, found in by_scenario.items() if scenario not in fallen}
@@ -81,7 +83,9 @@ def audit_study(study: Study, codebook: Codebook | None = None) -> tuple[Audited
         rows.setdefault(claim.claim_id, []).append(claim)
     audited = (_verdict(claims, by_scenario, standing, study) for claims in rows.values())
     shown = read.views(read.base)
-    return tuple(replace(a, x=x, n=n) for a in audited for x, n in [_share(a.claim, shown.get(a.claim.about))])
+    return tuple(
+        replace(a, x=x, n=n) for a in audited for x, n in [_share(a.claim, shown.get(a.claim.about))]
+    )
 
 
 class Readings:
@@ -167,8 +171,8 @@ def _verdict(claims: Sequence[Claim], by_scenario: Mapping, standing: Mapping, s
         its_own = {s: found for s, found in by_scenario.items() if not name or (name, option) in s}
         believed = [found for s, found in its_own.items() if s in standing] or its_own.values()
         possible = [_settle(claim, found.get(claim.claim_id, [])) for found in believed]
-        # A conflict that a reading of another claim resolves belongs to that claim; and what only one reading of
-        # another claim recomputes is not recomputed.
+        # A conflict that a reading of another claim resolves belongs to that claim; and what only one reading
+        # of another claim recomputes is not recomputed.
         return min(possible, key=lambda audited: _MILDNESS.index(audited.verdict))
     readings = []
     for row in claims:

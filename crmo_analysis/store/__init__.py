@@ -1,7 +1,7 @@
 """What a result was made from: the code behind a name, found by reading imports.
 
-Only `files` may be used, so that every room may stand on this one. Which data a notebook's task depends on besides, and
-when it is rerun, is said in `commands/tasks.py`.
+Only `files` may be used, so that every room may stand on this one. Which data a notebook's task depends on
+besides, and when it is rerun, is said in `commands/tasks.py`.
 """
 
 import lazy_loader

@@ -1,7 +1,7 @@
 """Which files of the package stand behind a piece of code, found by reading imports; nothing is imported.
 
-A name that comes through a room's door leads to the module behind the door, so that what a notebook depends on follows
-from the doors that its cells name.
+A name that comes through a room's door leads to the module behind the door, so that what a notebook depends
+on follows from the doors that its cells name.
 """
 
 import ast
@@ -59,8 +59,8 @@ def notebook_source(notebook):
 def names_in(tree):
     """Yield what a tree of Python takes from the package, as dotted names.
 
-    ``import crmo_analysis as crmo`` with ``crmo.plan`` gives ``crmo_analysis.plan``, as ``from crmo_analysis import
-    plan`` does; a module that is taken whole gives its own name as well.
+    ``import crmo_analysis as crmo`` with ``crmo.plan`` gives ``crmo_analysis.plan``, as ``from crmo_analysis
+    import plan`` does; a module that is taken whole gives its own name as well.
 
     Parameters
     ----------
@@ -119,7 +119,10 @@ def _reached_by(path, changed, package):
 
 
 def _module(parts, package):
-    """Follow a dotted name, through doors, to the module that it is or stands in; None for a room or what is no file."""
+    """Follow a dotted name, through doors, to the module that it is or stands in.
+
+    None for a room or what is no file.
+    """
     for place, part in enumerate(parts):
         if (package / f"{part}.py").is_file():
             return package / f"{part}.py"

@@ -113,7 +113,9 @@ def read_study(study: str, folder: Path = files.PUBLISHED, codebook_path: Path =
     if (folder / study).is_dir() and study and not (folder / study / "study.yaml").is_file():
         raise InputError(f"{folder / study}: study.yaml is missing; copy that of another study and change it")
     if study not in files.study_names(folder):
-        raise InputError(f"there is no study '{study}' in {folder}; there are {', '.join(files.study_names(folder))}")
+        raise InputError(
+            f"there is no study '{study}' in {folder}; there are {', '.join(files.study_names(folder))}"
+        )
     problems: list[str] = []
     facts = _read_facts(folder / study / "study.yaml", study, problems)
     rules = _read_rules(folder / study / "study.yaml", facts, codebook, problems)
@@ -140,10 +142,18 @@ def _read_facts(path: Path, study: str, problems: list[str]) -> dict:
     problems += [f"{path}: '{name}' is missing" for name in needed if not facts.get(name)]
     if facts.get("study", study) != study:
         problems.append(f"{path}: study is '{facts['study']}', expected the folder's name '{study}'")
-    for name, kind in (("quoted", dict), ("readings", dict), ("rules", list), ("window", dict), ("notes", list)):
+    for name, kind in (
+        ("quoted", dict),
+        ("readings", dict),
+        ("rules", list),
+        ("window", dict),
+        ("notes", list),
+    ):
         facts[name] = facts.get(name) or kind()
         if not isinstance(facts[name], kind):
-            problems.append(f"{path}: '{name}' is {facts[name]!r}, expected a {'mapping' if kind is dict else 'list'}")
+            problems.append(
+                f"{path}: '{name}' is {facts[name]!r}, expected a {'mapping' if kind is dict else 'list'}"
+            )
             facts[name] = kind()
     for name, options in list(facts["readings"].items()):
         sound = (
@@ -153,7 +163,8 @@ def _read_facts(path: Path, study: str, problems: list[str]) -> dict:
         )
         if not sound or not all(_are_steps(option.get("step")) for option in options.values()):
             problems.append(
-                f"{path}: reading '{name}' is {options!r}, expected options with a text each, and steps that are numbers"
+                f"{path}: reading '{name}' is {options!r}, expected options with a text each, and steps that "
+                f"are numbers"
             )
             del facts["readings"][name]
     if facts["window"] and not {"start", "end", "contains"} <= set(facts["window"]):
@@ -188,7 +199,9 @@ def _read_rows(path: Path, problems: list[str]) -> list[tuple[str, dict]]:
         text = path.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError as error:
         row = path.read_bytes()[: error.start].count(b"\n") + 1
-        problems.append(f"{path}, row {row}: not UTF-8 (byte {error.object[error.start]:#x}); save the file as UTF-8")
+        problems.append(
+            f"{path}, row {row}: not UTF-8 (byte {error.object[error.start]:#x}); save the file as UTF-8"
+        )
         return []
     except OSError as error:
         problems.append(f"{path}: cannot be read ({error.strerror})")
@@ -203,7 +216,9 @@ def _read_rows(path: Path, problems: list[str]) -> list[tuple[str, dict]]:
         wrong = [f"column '{name}' is missing" for name in COLUMNS if name not in names]
         wrong += [f"column '{name}' is not known" for name in names if name not in COLUMNS]
         if len(names) == 1 and (";" in names[0] or "\t" in names[0]):
-            problems.append(f"{path}, row 1: cells are separated by semicolons or tabs; save the file with commas")
+            problems.append(
+                f"{path}, row 1: cells are separated by semicolons or tabs; save the file with commas"
+            )
             return []
         problems += [f"{path}, row 1: {problem}; expected {', '.join(COLUMNS)}" for problem in wrong]
         for row in reader if not wrong else ():
@@ -258,7 +273,9 @@ def _parse_of(statistic: str, text: str, codebook: Codebook) -> Expression | Non
     parts = [part.strip() for part in text.split(",")]
     if len(parts) != (2 if statistic in OF_PAIRS else 1):
         raise InputError(
-            "expected two variables with a comma between" if statistic in OF_PAIRS else "expected one variable"
+            "expected two variables with a comma between"
+            if statistic in OF_PAIRS
+            else "expected one variable"
         )
     for part in parts:
         if statistic == "ratio":
@@ -303,7 +320,8 @@ def _check_ids(rows: list[tuple[str, dict]], problems: list[str]) -> None:
         key = (claim_id, row["reading"])
         if key in seen or (other is not row and not (row["reading"] and other["reading"])):
             problems.append(
-                f"{place}, column claim_id, value '{claim_id}': stands already in {place_of_first.rpartition(', ')[2]}; "
+                f"{place}, column claim_id, value '{claim_id}': stands already in "
+                f"{place_of_first.rpartition(', ')[2]}; "
                 "an id is used once, or once for each reading"
             )
         elif any(row[column] != other[column] for column in ("where", "about", "printed")):

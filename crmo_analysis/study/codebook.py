@@ -45,7 +45,7 @@ class Variable:
         return self.type in ("integer", "decimal")
 
     def between(self, end: "Variable", start: "Variable") -> tuple[float, float]:
-        """Return the units of this time in a year, and by how many it may miss the difference of two ages in years.
+        """Return the units of this time in a year, and by how many it may miss a difference of two ages.
 
         Either age, and the time, was rounded by at most one step in the same direction.
         """

@@ -55,7 +55,9 @@ def proportion(x: int, n: int, confidence: float = 0.95) -> Proportion:
     from statsmodels.stats.proportion import proportion_confint
 
     if int(x) != x or int(n) != n or not 0 <= x <= n or n < 1:
-        raise ValueError(f"{x} of {n} is no part of a whole; expected whole numbers with 0 <= x <= n and n >= 1")
+        raise ValueError(
+            f"{x} of {n} is no part of a whole; expected whole numbers with 0 <= x <= n and n >= 1"
+        )
     if not 0 < confidence < 1:
         raise ValueError(f"confidence is {confidence}, expected a number between 0 and 1")
     exact = proportion_confint(x, n, alpha=1 - confidence, method="beta")
@@ -65,7 +67,10 @@ def proportion(x: int, n: int, confidence: float = 0.95) -> Proportion:
 
 
 def rounded_text(value: Fraction | float, decimals: int) -> str:
-    """Write a number with so many decimals, rounded half away from zero as its digits stand; there is no -0."""
+    """Write a number with so many decimals, rounded half away from zero as its digits stand.
+
+    There is no -0.
+    """
     exact = value if isinstance(value, Fraction) else Fraction(str(value))
     rounded = round_by(abs(exact), decimals, "half_up")
     return f"{'-' if exact < 0 and rounded else ''}{float(rounded):.{decimals}f}"
@@ -134,8 +139,8 @@ def statistic(name: str, values: pd.Series) -> Fraction | None:
     Parameters
     ----------
     name : str
-        count, percent (of values that are 1), fraction, rank (as count), mean, sum, median, min, max, or value
-        (the smallest).
+        count, percent (of values that are 1), fraction, rank (as count), mean, sum, median, min, max, or
+        value (the smallest).
     values : Series of numbers
         For shares, 1 for the patients counted and 0 for the others.
 
@@ -193,5 +198,8 @@ def smallest_spearman(p: float, n: int) -> float:
 
 
 def in_sentence(label: str) -> str:
-    """Write a label as it stands within a sentence: a small first letter, unless it begins an abbreviation."""
+    """Write a label as it stands within a sentence.
+
+    A small first letter, unless it begins an abbreviation.
+    """
     return label if label[1:2].isupper() or label[1:2] in ("-", "") else label[:1].lower() + label[1:]

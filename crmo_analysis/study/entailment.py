@@ -92,7 +92,9 @@ class Meaning:
         places = dict(zip(names, np.indices(sizes).reshape(len(names), -1), strict=True))
         for rule in self._rules:
             if variables(rule) & component:
-                kept = evaluate(rule, {name: self._cells[name][place] for name, place in places.items()}, True)
+                kept = evaluate(
+                    rule, {name: self._cells[name][place] for name, place in places.items()}, True
+                )
                 places = {name: place[kept] for name, place in places.items()}
         if not len(next(iter(places.values()))):
             raise InputError(

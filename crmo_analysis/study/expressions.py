@@ -18,7 +18,8 @@ from crmo_analysis.study.codebook import Codebook
 MAXIMUM_LENGTH = 500
 MAXIMUM_DEPTH = 20
 _TOKEN = re.compile(
-    r"\s*(?:(?P<number>\d+(?:\.\d+)?(?![\w.]))|(?P<name>[A-Za-z]\w*)|(?P<sign>->|<=|>=|==|!=|[<>~&|()]))", re.ASCII
+    r"\s*(?:(?P<number>\d+(?:\.\d+)?(?![\w.]))|(?P<name>[A-Za-z]\w*)|(?P<sign>->|<=|>=|==|!=|[<>~&|()]))",
+    re.ASCII,
 )
 _MIRRORED = {"<": ">", "<=": ">=", ">": "<", ">=": "<=", "==": "==", "!=": "!="}
 
@@ -103,7 +104,9 @@ def _tokens(text: str) -> list[tuple[str, str]]:
         match = _TOKEN.match(text, position)
         if not match:
             place = text[position:].strip()[:12]
-            raise InputError(f"'{place}' is not part of an expression (names, numbers, < <= > >= == != ~ & | -> ( ))")
+            raise InputError(
+                f"'{place}' is not part of an expression (names, numbers, < <= > >= == != ~ & | -> ( ))"
+            )
         tokens.append((match.lastgroup, match.group(match.lastgroup)))
         position = match.end()
     return tokens

@@ -16,7 +16,9 @@ def members(tree, table: pd.DataFrame) -> pd.Series:
     """Return for each patient whether an expression holds; missing values leave it open."""
     columns = {name: table[name] for name in variables(tree)}
     for name, column in columns.items():
-        if isinstance(column.dtype, pd.StringDtype):  # whose comparisons know missing values only in this form
+        if isinstance(
+            column.dtype, pd.StringDtype
+        ):  # whose comparisons know missing values only in this form
             columns[name] = column.astype(pd.StringDtype("python"))
     return evaluate(tree, columns, pd.Series(True, index=table.index, dtype="boolean"))
 
@@ -87,7 +89,11 @@ def reproduce(claims: Iterable[Claim], table: pd.DataFrame, codebook: Codebook) 
         names = variables(claim.group) | (variables(claim.patients) if claim.patients else {claim.of})
         if claim.statistic not in ("rank", "date") and names <= set(table.columns):
             value = value_of(claim, table)
-            digits = claim.number.decimals + 1 if claim.statistic not in ("count", "sum", "min", "max", "value") else 3
+            digits = (
+                claim.number.decimals + 1
+                if claim.statistic not in ("count", "sum", "min", "max", "value")
+                else 3
+            )
             text = "" if value is None else decimal_text(value, digits)
             row = [claim.claim_id, claim.where, claim.statistic, claim.of, claim.among, claim.printed]
             rows.append([*row, text, agrees(claim, table)])

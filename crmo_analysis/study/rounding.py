@@ -40,18 +40,32 @@ _ORDINALS = ["first", "second", "third", "fourth", "fifth", "sixth", "seventh", 
 NUMBER_WORDS |= {word: value for value, word in enumerate(_ORDINALS, start=1)}
 NUMBER_WORDS |= {"no": 0, "none": 0, "not": 0, "without": 0, "the patient": 1}
 RELATION_WORDS = {
-    "lower than": "<", "under": "<", "below": "<", "before": "<", "less than": "<", "higher than": ">", "above": ">",
-    "more than": ">", "within": "<=", "at least": ">=", "at most": "<=", "about": "~", "nearly": "~", "≥": ">=",
-    "≤": "<=", "p<": "<", "p>": ">", "p=": "=", "p≤": "<=", "<": "<", ">": ">", "=": "=", "<=": "<=", ">=": ">=",
+    "lower than": "<", "under": "<", "below": "<", "before": "<", "less than": "<", "higher than": ">",
+    "above": ">",
+    "more than": ">", "within": "<=", "at least": ">=", "at most": "<=", "about": "~", "nearly": "~",
+    "≥": ">=",
+    "≤": "<=", "p<": "<", "p>": ">", "p=": "=", "p≤": "<=", "<": "<", ">": ">", "=": "=", "<=": "<=",
+    ">=": ">=",
 }  # fmt: skip
 RANK_WORDS = ("most common", "most commonly", "most frequent", "most efficacious", "strong predilection")
 FRACTION_WORDS = {"half": Fraction(1, 2), "a third": Fraction(1, 3), "a quarter": Fraction(1, 4)}
 _ALL = re.compile(r"(all|every|both|each)( of (the|our|these) patients)?( (?:but|except) (?P<rest>\w+))?")
 _DECIMAL = re.compile(r"\d{1,3}(?:,\d{3})+(?:\.\d+)?|\d+(?:\.\d+)?|\.\d+", re.ASCII)
 _RATIO = re.compile(r"(\d{1,9})/(\d{1,9})", re.ASCII)
-_MONTHS = (
-    ["january", "february", "march", "april", "may", "june", "july", "august", "september", "october", "november", "december"]
-)  # fmt: skip
+_MONTHS = [
+    "january",
+    "february",
+    "march",
+    "april",
+    "may",
+    "june",
+    "july",
+    "august",
+    "september",
+    "october",
+    "november",
+    "december",
+]
 _DATE = re.compile(rf"(?:(?P<month>{'|'.join(_MONTHS)})(?: \d{{1,2}})?,? )?(?P<year>(?:19|20)\d\d)")
 _SIMPLE_FRACTIONS = [Fraction(1, 4), Fraction(1, 3), Fraction(1, 2), Fraction(2, 3), Fraction(3, 4)]
 

@@ -31,7 +31,9 @@ def folder(tmp_path, monkeypatch):
 @pytest.fixture
 def project(folder):
     """A project of its own, with a copy of the code that runs notebooks."""
-    for path in (path for room in (".", "execution", "commands", "store") for path in (PACKAGE / room).glob("*.py")):
+    for path in (
+        path for room in (".", "execution", "commands", "store") for path in (PACKAGE / room).glob("*.py")
+    ):
         code = path.read_text(encoding="utf-8")
         # These notebooks need no statistics, and every command here loads the libraries anew.
         code = re.sub(r'    "(scipy|seaborn|statsmodels)[.\w]*",\n', "", code)
@@ -91,11 +93,15 @@ def test_an_unknown_study_is_an_error_with_a_suggestion(command, monkeypatch, pr
         (project / "data/published" / study / "study.yaml").touch()
     result = crmo(command, "alpah")
     assert result.exit_code == 2
-    assert result.stderr == ("crmo: there is no study 'alpah'. Did you mean alpha? The studies are: alpha, beta.\n")
+    assert result.stderr == (
+        "crmo: there is no study 'alpah'. Did you mean alpha? The studies are: alpha, beta.\n"
+    )
 
 
 def test_run_executes_one_notebook_with_its_values(folder):
-    result = crmo("run", NOTEBOOKS / "10_alpha.ipynb", "-p", "code", "008", "-p", "level", "-1", "--out", "out")
+    result = crmo(
+        "run", NOTEBOOKS / "10_alpha.ipynb", "-p", "code", "008", "-p", "level", "-1", "--out", "out"
+    )
     assert result.exit_code == 0, result.output
     assert result.stdout.startswith("10_alpha.ipynb: done in ")
     assert result.stdout.endswith("s, see out/10_alpha.ipynb\n")
@@ -177,7 +183,9 @@ def test_reproduce_runs_what_has_changed(project):
     # The other door keeps the same books: with the failing notebook as it was, nothing has changed.
     notebook.write_text(notebook.read_text().replace("divisor = 0", "divisor = 1"))
     environment = os.environ | {"PYTHONPATH": str(project)}
-    plain = subprocess.run([sys.executable, "-m", "pytask"], cwd=project, env=environment, stdout=subprocess.PIPE)
+    plain = subprocess.run(
+        [sys.executable, "-m", "pytask"], cwd=project, env=environment, stdout=subprocess.PIPE
+    )
     assert plain.returncode == 0
     assert "2  Skipped because unchanged" in plain.stdout.decode()
 
@@ -204,7 +212,10 @@ def test_an_interrupt_stops_the_notebooks(project):
     ("arguments", "printed"),
     [
         (["conflicts", "hospach_2010"], "all printed numbers that can be modelled can stand together"),
-        (["bounds", "hospach_2010", "count(back_pain & vertebral_deformity)"], "at least 7 (proved) and at most 14"),
+        (
+            ["bounds", "hospach_2010", "count(back_pain & vertebral_deformity)"],
+            "at least 7 (proved) and at most 14",
+        ),
     ],
 )
 def test_a_question_about_all_tables_is_answered(arguments, printed):
@@ -225,7 +236,9 @@ def test_conflicts_name_their_claims_and_what_resolves_them():
 
 
 def test_bounds_are_given_as_json():
-    result = CliRunner().invoke(main, ["bounds", "simm_2008", "percent(radiological_improvement)", "--format", "json"])
+    result = CliRunner().invoke(
+        main, ["bounds", "simm_2008", "percent(radiological_improvement)", "--format", "json"]
+    )
     assert json.loads(result.output) == {
         "expression": "percent(radiological_improvement)",
         "lower": 80,
@@ -248,9 +261,21 @@ def test_a_cohort_is_written_where_it_is_wanted(tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "code", "message"),
     [
-        (["bounds", "hospach_2010", "count(bak_pain)"], 2, "'bak_pain' is not in the codebook; is 'back_pain' meant?"),
-        (["bounds", "hospach_2010", "variance(spine)"], 2, "is no question; expected as in count(femur & tibia)"),
-        (["bounds", "hospach_2010", "mean(n_spinal_lesions among ~spine & pamidronate)"], 2, "is there anybody"),
+        (
+            ["bounds", "hospach_2010", "count(bak_pain)"],
+            2,
+            "'bak_pain' is not in the codebook; is 'back_pain' meant?",
+        ),
+        (
+            ["bounds", "hospach_2010", "variance(spine)"],
+            2,
+            "is no question; expected as in count(femur & tibia)",
+        ),
+        (
+            ["bounds", "hospach_2010", "mean(n_spinal_lesions among ~spine & pamidronate)"],
+            2,
+            "is there anybody",
+        ),
         (["bounds", "hospach_2010", "count(spine)", "--seconds", "0"], 1, "not proved"),
         (["conflicts", "sag_2019", "--seconds", "0"], 1, "not proved"),
         (["reconstruct", "hospach_2010", "--seconds", "0", "--out", "never.csv"], 1, "not proved"),
@@ -287,7 +312,11 @@ def test_a_foreign_table_is_understood_with_a_mapping(own):
     result = CliRunner().invoke(main, ["validate", "own.csv", "--map", "map.yaml", "--out", "read.csv"])
     assert result.exit_code == 0
     assert "24 patients, 3 variables of the codebook" in result.output
-    assert (own / "read.csv").read_text(encoding="utf-8").startswith("patient,n_lesions,marrow_edema,clinical_severity")
+    assert (
+        (own / "read.csv")
+        .read_text(encoding="utf-8")
+        .startswith("patient,n_lesions,marrow_edema,clinical_severity")
+    )
 
 
 def test_a_table_that_cannot_be_analysed_is_refused_with_all_problems(own):
@@ -307,13 +336,18 @@ def test_a_data_dictionary_for_redcap_is_written(folder):
 
 @pytest.fixture
 def registry(folder):
-    """Write 60 patients with names and values that stand nowhere else; one has many more lesions, three no edema."""
+    """Write 60 patients with names and values that stand nowhere else.
+
+    One has many more lesions, three no edema.
+    """
     lines = ["patient,n_lesions,clinical_severity,crp,male,marrow_edema,age_onset,physician_global"]
     for i in range(60):
         age = "" if i in (3, 9) else f"{3 + i * 0.17093:.5f}"
         lesions = 97 if i == 7 else 1 + i % 6
         crp, score = f"{0.20317 + i * 0.27191:.5f}", (3 * i) % 9 + i // 30
-        lines.append(f"XQ{i:03}XQ,{lesions},{score},{crp},{i % 2},{int(i > 2)},{age},{7.237 if i == 5 else 1}")
+        lines.append(
+            f"XQ{i:03}XQ,{lesions},{score},{crp},{i % 2},{int(i > 2)},{age},{7.237 if i == 5 else 1}"
+        )
     (folder / "registry.csv").write_text("\n".join(lines) + "\n", encoding="utf-8")
     return folder / "registry.csv"
 
@@ -325,10 +359,14 @@ def severity(cohort, out, *options):
 
 
 def test_nothing_left_or_said_tells_of_a_patient(registry, folder):
-    secrets = [field for line in registry.read_text().splitlines()[1:] for field in line.split(",") if len(field) > 3]
+    secrets = [
+        field for line in registry.read_text().splitlines()[1:] for field in line.split(",") if len(field) > 3
+    ]
     # Whole numbers and words only: times of a run have six decimals, and would hold one by chance.
     secrets = re.compile(rf"(?<![\w.-])({'|'.join(map(re.escape, [*secrets, '97']))})(?![\w.-])")
-    (folder / "grid.yaml").write_text("cohort: [registry.csv]\nresamples: 50\npermutations: 20\n", encoding="utf-8")
+    (folder / "grid.yaml").write_text(
+        "cohort: [registry.csv]\nresamples: 50\npermutations: 20\n", encoding="utf-8"
+    )
     notebook = PACKAGE.parent / "notebooks/60_lesions_and_severity.ipynb"
     done = severity(registry, "mine", "-p", "exposure", "crp", "-p", "adjustment", "age_onset,male")
     wrong = severity(registry, "wrong", "-p", "cuts", '{"clinical_severity": "x"}')
@@ -342,21 +380,29 @@ def test_nothing_left_or_said_tells_of_a_patient(registry, folder):
     left = [path for path in folder.rglob("*") if path.is_file() and path != registry]
     texts = {path: path.read_text("utf-8") for path in left if path.suffix not in (".png", ".pdf")}
     pictures = re.compile(r'"image/png": "[^"]+"')
-    found = {path: secrets.findall(pictures.sub("", text)) for path, text in texts.items() if path.suffix != ".svg"}
+    found = {
+        path: secrets.findall(pictures.sub("", text)) for path, text in texts.items() if path.suffix != ".svg"
+    }
     # An interval of a median ends at patients' values, but not at those of the five lowest or highest.
-    ages = sorted(float(line.split(",")[-2]) for line in registry.read_text().splitlines()[1:] if line.split(",")[-2])
+    ages = sorted(
+        float(line.split(",")[-2]) for line in registry.read_text().splitlines()[1:] if line.split(",")[-2]
+    )
     ends = [float(word) for path in folder.glob("compared/comparison.*") for word in found.pop(path)]
     assert ends
     assert all(ages[4] <= end <= ages[-5] for end in ends)
     assert not any(found.values()), {path: words for path, words in found.items() if words}
-    drawn = [" ".join(re.findall(r"<!-- (.+?) -->", text)) for path, text in texts.items() if path.suffix == ".svg"]
+    drawn = [
+        " ".join(re.findall(r"<!-- (.+?) -->", text)) for path, text in texts.items() if path.suffix == ".svg"
+    ]
     assert len(drawn) > 8
     assert not secrets.search(" ".join(drawn))
     executed = texts[folder / "mine" / notebook.name]
     assert "Warnings about the file: " in executed
     assert "Fewer than 5 patients lack age_onset, male only; they are left out everywhere." in executed
     assert "marrow_edema is not analysed: fewer than 5 patients share a value of marrow_edema" in executed
-    assert json.loads(texts[folder / "mine/figures/menashe_2022/severity_scatter.json"])["source"] == "user data"
+    assert (
+        json.loads(texts[folder / "mine/figures/menashe_2022/severity_scatter.json"])["source"] == "user data"
+    )
 
 
 def test_own_data_stay_out_of_the_projects_folders(registry, folder):
@@ -374,7 +420,20 @@ def test_own_data_stay_out_of_the_projects_folders(registry, folder):
     result = crmo("validate", registry, "--out", ROOT / "data" / "cohorts" / "own.csv")
     assert (result.exit_code, "project's own data" in result.output) == (2, True)
     notebook = ROOT / "notebooks" / "60_lesions_and_severity.ipynb"
-    options = ["-p", "cohort", registry, "-p", "resamples", "50", "-p", "permutations", "20", "-p", "out", "mine"]
+    options = [
+        "-p",
+        "cohort",
+        registry,
+        "-p",
+        "resamples",
+        "50",
+        "-p",
+        "permutations",
+        "20",
+        "-p",
+        "out",
+        "mine",
+    ]
     assert crmo("run", notebook, *options).exit_code == 0
     assert (folder / "mine" / notebook.name).is_file()
     assert "the executed notebook would replace it" in crmo("run", notebook, "--out", notebook.parent).output
@@ -393,10 +452,14 @@ def test_names_in_a_file_are_text(registry, folder):
     hostile = folder / "<img src=x onerror=alert(1)>.csv"
     names = "<img src=x>,![t](http://evil.example/x.png)"
     lines = registry.read_text().splitlines()
-    hostile.write_text("\n".join([f"{lines[0]},{names}", *(f"{line},1,2" for line in lines[1:])]), encoding="utf-8")
+    hostile.write_text(
+        "\n".join([f"{lines[0]},{names}", *(f"{line},1,2" for line in lines[1:])]), encoding="utf-8"
+    )
     assert severity(hostile, "mine").exit_code == 0
     cells = json.loads((folder / "mine/60_lesions_and_severity.ipynb").read_text(encoding="utf-8"))["cells"]
-    shown = "".join("".join(part) for cell in cells for out in cell.get("outputs", []) for part in out["data"].values())
+    shown = "".join(
+        "".join(part) for cell in cells for out in cell.get("outputs", []) for part in out["data"].values()
+    )
     assert "evil.example" in shown
     assert "[t](" not in shown
     assert not re.search(r"(?<!\\)<img", shown)
@@ -407,7 +470,10 @@ def test_names_in_a_file_are_text(registry, folder):
 def test_patients_are_shown_by_choice_and_the_choice_is_kept(registry, folder):
     assert severity(registry, "shown", "-p", "suppress", "false").exit_code == 0
     executed = (folder / "shown/60_lesions_and_severity.ipynb").read_text(encoding="utf-8")
-    assert "By choice, single patients and small counts are shown: results of this run identify patients." in executed
+    assert (
+        "By choice, single patients and small counts are shown: results of this run identify patients."
+        in executed
+    )
     assert json.loads(executed)["metadata"]["papermill"]["parameters"]["suppress"] is False
     assert "97" in (folder / "shown/figures/menashe_2022/severity_scatter.csv").read_text(encoding="utf-8")
 

@@ -54,7 +54,9 @@ def notebook(tmp_path, monkeypatch):
     ]
     metadata = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
     path = tmp_path / "square.ipynb"
-    path.write_text(nbformat.writes(nbformat.v4.new_notebook(cells=cells, metadata=metadata)), encoding="utf-8")
+    path.write_text(
+        nbformat.writes(nbformat.v4.new_notebook(cells=cells, metadata=metadata)), encoding="utf-8"
+    )
     return path
 
 
@@ -164,23 +166,30 @@ def test_a_machine_with_another_version_or_file_refuses(notebook, tmp_path, name
 def test_no_cluster_is_a_clear_error(notebook, tmp_path, monkeypatch):
     distributed = pytest.importorskip("distributed")
     client = distributed.Client
-    monkeypatch.setattr(distributed, "Client", lambda *given, **named: client(*given, **named | {"timeout": "1s"}))
+    monkeypatch.setattr(
+        distributed, "Client", lambda *given, **named: client(*given, **named | {"timeout": "1s"})
+    )
     grid = grid_of(notebook, "a: [1]")
     with pytest.raises(InputError, match="there is no Dask scheduler at tcp"):
         list(sweep(notebook, grid, tmp_path / "out", 1, "tcp://127.0.0.1:9"))
 
 
 @pytest.mark.parametrize("error", [CancelledError, ConnectionResetError])
-def test_a_scheduler_lost_while_a_result_is_on_its_way_is_a_clear_error(notebook, tmp_path, monkeypatch, error):
+def test_a_scheduler_lost_while_a_result_is_on_its_way_is_a_clear_error(
+    notebook, tmp_path, monkeypatch, error
+):
     distributed = pytest.importorskip("distributed")
     client = MagicMock()
     client.run.return_value = {"worker": ""}
     client.submit.side_effect = lambda *given, key, **named: Mock(
-        key=key, **{"cancelled.return_value": False, "exception.return_value": None, "result.side_effect": error}
+        key=key,
+        **{"cancelled.return_value": False, "exception.return_value": None, "result.side_effect": error},
     )
     monkeypatch.setattr(distributed, "Client", lambda *given, **named: client)
     monkeypatch.setattr(distributed, "as_completed", lambda futures, **named: iter(futures))
-    with pytest.raises(InputError, match="the Dask scheduler at there was lost; the same command does the rest"):
+    with pytest.raises(
+        InputError, match="the Dask scheduler at there was lost; the same command does the rest"
+    ):
         list(sweep(notebook, grid_of(notebook, "a: [1]"), tmp_path / "out", 1, "there"))
 
 
@@ -189,7 +198,13 @@ DASK = [sys.executable, "-m", "dask"]
 
 
 def start_worker(folder, place, **options):
-    command = ["worker", "--scheduler-file", str(folder / "scheduler.json"), "--local-directory", str(folder / place)]
+    command = [
+        "worker",
+        "--scheduler-file",
+        str(folder / "scheduler.json"),
+        "--local-directory",
+        str(folder / place),
+    ]
     single = ["--no-nanny", "--nthreads", "1", "--host", "127.0.0.1", "--no-dashboard"]
     return subprocess.Popen([*DASK, *command, *single], **QUIET, **options)
 
@@ -203,10 +218,21 @@ def wait_for(address, workers):
 
 @pytest.fixture
 def cluster(tmp_path):
-    """Start a scheduler and two workers on the loopback interface; stop them at the end, whatever happened."""
+    """Start a scheduler and two workers on the loopback interface.
+
+    Stop them at the end, whatever happened.
+    """
     pytest.importorskip("distributed")
     scheduler_file = tmp_path / "scheduler.json"
-    listening = ["--host", "127.0.0.1", "--port", "0", "--no-dashboard", "--scheduler-file", str(scheduler_file)]
+    listening = [
+        "--host",
+        "127.0.0.1",
+        "--port",
+        "0",
+        "--no-dashboard",
+        "--scheduler-file",
+        str(scheduler_file),
+    ]
     processes = [subprocess.Popen([*DASK, "scheduler", *listening], **QUIET)]
     processes += [start_worker(tmp_path, f"worker-{place}") for place in range(2)]
     try:
@@ -218,7 +244,9 @@ def cluster(tmp_path):
         wait_for(address, 2)
         yield address, processes
     finally:
-        for process in processes[::-1]:  # one after the other: workers that leave together wait for each other
+        for process in processes[
+            ::-1
+        ]:  # one after the other: workers that leave together wait for each other
             process.terminate()
             try:
                 process.wait(timeout=10)
@@ -247,8 +275,19 @@ def test_a_killed_worker_loses_no_run(notebook, tmp_path, cluster, many):
 def test_a_lost_scheduler_is_a_clear_error(notebook, tmp_path, cluster):
     address, processes = cluster
     (tmp_path / "grid.yaml").write_text(f"a: {[*range(14, 100)]}\nseconds: 0.1", encoding="utf-8")
-    command = [sys.executable, "-m", "crmo_analysis", "sweep", "square.ipynb", "grid.yaml", "--cluster", address]
-    swept = subprocess.Popen([*command, "--out", "out"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    command = [
+        sys.executable,
+        "-m",
+        "crmo_analysis",
+        "sweep",
+        "square.ipynb",
+        "grid.yaml",
+        "--cluster",
+        address,
+    ]
+    swept = subprocess.Popen(
+        [*command, "--out", "out"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
     for _ in range(3000):
         if len(list(tmp_path.glob("out/runs/*/run.json"))) > 4:
             break
@@ -271,7 +310,9 @@ def test_workers_that_lack_something_are_left_out(notebook, tmp_path, cluster, c
         (folder / "in.txt").write_text(folder.name, encoding="utf-8")
     shutil.copytree(PACKAGE, other / "crmo_analysis")
     code = (PACKAGE / "__init__.py").read_text(encoding="utf-8")
-    (other / "crmo_analysis" / "__init__.py").write_text(re.sub(r'"[\d.]+"', '"0.0.1"', code), encoding="utf-8")
+    (other / "crmo_analysis" / "__init__.py").write_text(
+        re.sub(r'"[\d.]+"', '"0.0.1"', code), encoding="utf-8"
+    )
     processes.append(start_worker(tmp_path, "worker-elsewhere", cwd=elsewhere))
     processes.append(start_worker(tmp_path, "worker-other", env=os.environ | {"PYTHONPATH": str(other)}))
     wait_for(address, 4)

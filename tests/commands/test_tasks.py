@@ -38,7 +38,9 @@ def project(tmp_path, monkeypatch):
     book = tmp_path / "notebooks/10_alpha.ipynb"
     taken = "from crmo_analysis.study.describe import DIGITS"
     book.write_text(
-        book.read_text().replace('"from pathlib import Path"', f'"from pathlib import Path\\n",\n    "{taken}"')
+        book.read_text().replace(
+            '"from pathlib import Path"', f'"from pathlib import Path\\n",\n    "{taken}"'
+        )
     )
     # The notebooks' own paths are relative to the folder they run in.
     monkeypatch.chdir(tmp_path)
@@ -79,7 +81,11 @@ def test_a_notebook_about_no_study_depends_on_all_and_draws_for_the_overview(pro
     notebook.write_text(notebook.read_text().replace('mark = \\"first\\"', 'outputs = [\\"all\\"]'))
     task = tasks.notebook_task(notebook, project)
     inputs = names(task.depends_on["inputs"], project)
-    assert {"data/published/alpha/claims.csv", "data/published/beta/claims.csv", "data/cohorts/beta.csv"} <= inputs
+    assert {
+        "data/published/alpha/claims.csv",
+        "data/published/beta/claims.csv",
+        "data/cohorts/beta.csv",
+    } <= inputs
     assert "figures/overview/all.svg" in names(task.produces["outputs"], project)
 
 
@@ -109,7 +115,11 @@ def test_the_ledger_depends_on_all_claims(project):
 
 
 def test_collecting_imports_neither_papermill_nor_pandas():
-    code = "import sys, crmo_analysis.commands.tasks\nprint({'papermill', 'pandas', 'numpy', 'nbformat'} & set(sys.modules))"
+    code = (
+        "import sys, crmo_analysis.commands.tasks\nprint({'papermill', 'pandas', 'numpy', 'nbformat'} & "
+        ""
+        "set(sys.modules))"
+    )
     printed = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
     assert printed == "set()\n"
 

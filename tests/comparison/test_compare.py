@@ -1,4 +1,6 @@
-"""A cohort beside published numbers: Newcombe's paper, R, a cohort counted by hand, every shipped cohort, the command.
+"""A cohort beside published numbers.
+
+Newcombe's paper, R, a cohort counted by hand, every shipped cohort, the command.
 
 Values from R come from R 4.2.2 with boot 1.3.28.
 """
@@ -28,7 +30,9 @@ CODEBOOK = read_codebook()
 VALUES = [3.1, 4.7, 2.2, 8.9, 5.0, 6.4, 7.7, 4.1, 9.3, 5.6, 6.0, 12.5]
 
 
-def claim_row(claim_id, statistic, of, among, printed, unit="patients", where="abstract, sentence 2", reading=""):
+def claim_row(
+    claim_id, statistic, of, among, printed, unit="patients", where="abstract, sentence 2", reading=""
+):
     return f'{claim_id},"{where}",own,{statistic},{of},{among},"{printed}",{unit},{reading},'
 
 
@@ -37,7 +41,10 @@ def by_ids(comparison):
 
 
 def made_by_hand():
-    """Ten patients: 4 of 9 known have spinal lesions, 2 of these 4 a deformity; pain is known of 3 of the 4."""
+    """Ten patients: 4 of 9 known have spinal lesions, 2 of these 4 a deformity.
+
+    Pain is known of 3 of the 4.
+    """
     return pd.DataFrame({
         "patient": [str(i) for i in range(10)],
         "spine": pd.array([True, True, True, True, False, False, False, False, False, None], "boolean"),
@@ -82,7 +89,11 @@ def test_newcombe_interval_turns_round_with_its_groups():
 
 @pytest.mark.parametrize(
     ("x", "n", "low", "high"),
-    [(12, 38, 0.175025338901, 0.486527054406), (27, 102, 0.182243288947, 0.361293567340), (0, 7, 0, 0.409616397225)],
+    [
+        (12, 38, 0.175025338901, 0.486527054406),
+        (27, 102, 0.182243288947, 0.361293567340),
+        (0, 7, 0, 0.409616397225),
+    ],
 )
 def test_exact_intervals_against_r(x, n, low, high):
     # binom.test(12, 38)$conf.int; binom.test(27, 102)$conf.int; binom.test(0, 7)$conf.int
@@ -184,7 +195,9 @@ def test_a_median_takes_the_range_that_stands_beside_it(write_study):
         claim_row("d.min", "min", "age_onset", "", "2", "years"),
     )
     found, _ = facts(read_small(write_study, *rows), CODEBOOK)
-    said = {(fact.statistic, tuple(claim.claim_id for claim in fact.claims)): fact.printed for fact in found[1:]}
+    said = {
+        (fact.statistic, tuple(claim.claim_id for claim in fact.claims)): fact.printed for fact in found[1:]
+    }
     assert said == {
         ("median", ("a.median", "a.min", "a.max", "c.median")): {"median": 12, "min": 1, "max": 40},
         ("mean", ("c.mean",)): {"mean": 14, "min": 1, "max": 40},
@@ -194,8 +207,13 @@ def test_a_median_takes_the_range_that_stands_beside_it(write_study):
 
 
 def test_readings_that_cannot_stand_are_not_compared_with():
-    table = by_ids(compare(read_cohort(files.COHORTS / "sag_2019.csv").patients, [read_study("sag_2019")], CODEBOOK))
-    assert table.loc["sag.treatments.anti_tnf", ["of", "reading"]].tolist() == ["etanercept", "switched:etanercept"]
+    table = by_ids(
+        compare(read_cohort(files.COHORTS / "sag_2019.csv").patients, [read_study("sag_2019")], CODEBOOK)
+    )
+    assert table.loc["sag.treatments.anti_tnf", ["of", "reading"]].tolist() == [
+        "etanercept",
+        "switched:etanercept",
+    ]
 
 
 # ---- a cohort counted by hand
@@ -228,7 +246,13 @@ def test_a_cohort_counted_by_hand(write_study):
     )
     assert spine["p"] == pytest.approx(stats.fisher_exact([[4, 5], [8, 12]]).pvalue, rel=1e-5)
     age = rows.loc["age.mean age.sd"]
-    assert age[["cohort", "cohort_n", "cohort_min", "cohort_max", "published_sd"]].tolist() == [8.5, 10, 4, 13, 3]
+    assert age[["cohort", "cohort_n", "cohort_min", "cohort_max", "published_sd"]].tolist() == [
+        8.5,
+        10,
+        4,
+        13,
+        3,
+    ]
     assert age["cohort_sd"] == pytest.approx(np.std(np.arange(4, 14), ddof=1), abs=1e-6)
     assert age["difference"] == -1
     assert age["difference_low"] == pytest.approx(
@@ -243,9 +267,13 @@ def test_a_cohort_counted_by_hand(write_study):
 
 def test_p_values_are_only_there_when_asked_for_and_holm_counts_all_rows(write_study):
     study = read_small(
-        write_study, claim_row("male", "count", "male", "", "4"), claim_row("femur", "count", "femur", "", "1")
+        write_study,
+        claim_row("male", "count", "male", "", "4"),
+        claim_row("femur", "count", "femur", "", "1"),
     )
-    table = pd.DataFrame({name: pd.array([True] * 8 + [False] * 4, "boolean") for name in ("spine", "male", "femur")})
+    table = pd.DataFrame(
+        {name: pd.array([True] * 8 + [False] * 4, "boolean") for name in ("spine", "male", "femur")}
+    )
     assert not {"p", "p_holm"} & set(compare(table, [study], CODEBOOK, smallest=0).table)
     found = compare(table, [study], CODEBOOK, smallest=0, p_values=True).table
     # p.adjust(c(fisher.test(...)$p.value, ...), "holm")
@@ -258,7 +286,9 @@ def test_p_values_are_only_there_when_asked_for_and_holm_counts_all_rows(write_s
 def test_the_order_of_patients_does_not_matter():
     table = read_cohort(files.COHORTS / "sag_2019.csv").patients
     one = compare(table, [read_study("sag_2019")], CODEBOOK)
-    other = compare(table.sample(frac=1, random_state=2).reset_index(drop=True), [read_study("sag_2019")], CODEBOOK)
+    other = compare(
+        table.sample(frac=1, random_state=2).reset_index(drop=True), [read_study("sag_2019")], CODEBOOK
+    )
     pd.testing.assert_frame_equal(one.table, other.table)
 
 
@@ -282,7 +312,9 @@ def test_every_claim_is_in_one_of_the_tables_once(cohort):
     assert len(listed) == len(set(listed))
     assert set(listed) == {claim.claim_id for study in study_names() for claim in read_study(study).claims}
     assert (found.not_compared["reason"] != "").all()
-    assert (found.not_compared.loc[found.not_compared["about"] != "own", "reason"].str.contains("quotes")).all()
+    assert (
+        found.not_compared.loc[found.not_compared["about"] != "own", "reason"].str.contains("quotes")
+    ).all()
 
 
 def test_what_a_cohort_lacks_is_named(write_study):
@@ -312,13 +344,17 @@ def test_a_shipped_cohort_gives_the_numbers_of_its_own_study(study):
             if claim.statistic in ("min", "max"):
                 assert row[f"cohort_{claim.statistic}"] == float(reproduction.value_of(claim, table))
         held = [
-            reproduction.agrees(claims[claim_id], table) for claim_id in row["claim_ids"].split() if claim_id in claims
+            reproduction.agrees(claims[claim_id], table)
+            for claim_id in row["claim_ids"].split()
+            if claim_id in claims
         ]
         if held and all(held) and row["statistic"] != "mean":  # a mean is printed rounded
             assert row["statistic"] == "range" or row["difference"] == 0
     apart = found[(found["difference"].fillna(0) != 0) & (found["statistic"] != "mean")]
     expected = (
-        {"sag.abstract.age_diagnosis.median", "sag.results.jansson.uncertain.biopsy"} if "sag" in study else set()
+        {"sag.abstract.age_diagnosis.median", "sag.results.jansson.uncertain.biopsy"}
+        if "sag" in study
+        else set()
     )
     assert {row.split()[0] for row in apart["claim_ids"]} == expected
 
@@ -378,15 +414,22 @@ def test_counts_of_nearly_the_same_patients_are_not_both_shown(write_study, more
     table = protected(spine, ["limping"] * 40, femur=femur)
     found = by_ids(compare(table, [read_small(write_study, *rows)], CODEBOOK))
     assert found.loc["either", "cohort_x"] == 12 + more
-    assert (found.loc["spine", "withheld"] == "") is shown  # beside the count of either it tells of so many more
+    assert (
+        found.loc["spine", "withheld"] == ""
+    ) is shown  # beside the count of either it tells of so many more
     assert pd.isna(found.loc["spine", "cohort_x"]) is not shown
     unknown = table.assign(femur=femur.copy())
     unknown.loc[spine.size - 3 :, "femur"] = pd.NA
-    assert by_ids(compare(unknown, [read_small(write_study, *rows)], CODEBOOK)).loc["either", "withheld"] == ""
+    assert (
+        by_ids(compare(unknown, [read_small(write_study, *rows)], CODEBOOK)).loc["either", "withheld"] == ""
+    )
 
 
 def test_counts_that_leave_a_few_over_are_not_all_shown(write_study):
-    rows = [claim_row(name, "count", f"presenting_symptom == {name}", "", "5") for name in ("limping", "unifocal_pain")]
+    rows = [
+        claim_row(name, "count", f"presenting_symptom == {name}", "", "5")
+        for name in ("limping", "unifocal_pain")
+    ]
     rows[1:] = [claim_row("not_limping", "count", "~(presenting_symptom == limping) & ~spine", "", "5")]
     spine = [True] * 2 + [False] * 38  # who neither limps nor is counted in the second row
     table = protected(spine, ["unifocal_pain"] * 20 + ["limping"] * 20)
@@ -399,15 +442,20 @@ def test_shares_of_nearly_the_same_known_patients_are_not_both_shown(write_study
     rows += [claim_row(name, "count", "vertebral_deformity", name, "3") for name in ("spine", "femur")]
     table = protected([True] * 30 + [False] * 10, ["limping"] * 40)
     table["femur"] = pd.array([True] * 20 + [False] * 20, "boolean")
-    # Known of all with the femur, and of one more with the spine: beside each other the shares tell of this one.
-    table["vertebral_deformity"] = pd.array([True, False] * 10 + [False] + [None] * 9 + [False] * 10, "boolean")
+    # Known of all with the femur, and of one more with the spine: beside each other the shares tell of this
+    # one.
+    table["vertebral_deformity"] = pd.array(
+        [True, False] * 10 + [False] + [None] * 9 + [False] * 10, "boolean"
+    )
     found = by_ids(compare(table, [read_small(write_study, *rows)], CODEBOOK))
     assert found["withheld"].map(bool).to_dict() == {
         "spine.n spine.percent": False, "femur.n": False, "spine": False, "femur": True,
     }  # fmt: skip
 
 
-@pytest.mark.parametrize(("n", "median", "interval"), [(9, False, False), (11, True, False), (40, True, True)])
+@pytest.mark.parametrize(
+    ("n", "median", "interval"), [(9, False, False), (11, True, False), (40, True, True)]
+)
 def test_a_median_and_its_interval_have_enough_patients_on_each_side(write_study, n, median, interval):
     table = protected([True] * n, ["limping"] * n)
     row = by_ids(compare(table, [disclosing(write_study)], CODEBOOK)).loc["age.median age.min"]
@@ -441,13 +489,15 @@ def test_sentences_say_both_sides_and_the_difference(write_study):
     study = read_small(write_study, *rows)
     found = words.sentences(compare(made_by_hand(), [study], CODEBOOK, smallest=0))
     assert found[0] == (
-        "Spinal involvement: 4/9 (44.4 %, 95 % interval 13.7–78.8) in this cohort against 8/20 (40.0 %, 95 % interval "
+        "Spinal involvement: 4/9 (44.4 %, 95 % interval 13.7–78.8) in this cohort against 8/20 (40.0 %, 95 % "
+        "interval "
         "19.1–63.9) in Small; difference 4.4 percentage points (-28.9 to 38.5)."
     )
     assert found[1].startswith("Age at onset: mean 8.5 years (SD 3.03, range 4 to 13, n 10, 95 % interval ")
     assert "against mean 9.5 years (SD 3, n 20) in Small; difference -1 years (-3.46 to 1.46)." in found[1]
     assert found[2] == (
-        "Diagnostic delay (among: Spinal involvement): median 20 months (range 10 to 30, n 3) in this cohort against "
+        "Diagnostic delay (among: Spinal involvement): median 20 months (range 10 to 30, n 3) in this cohort "
+        "against "
         "median 12 months (n 8) in Small; difference 8 months."
     )
     assert words.sentences(compare(made_by_hand(), [study], CODEBOOK))[0] == (
@@ -483,7 +533,9 @@ def own(folder):
     """A cohort of thirty: 12 with spinal lesions, of whom 6 have back pain and 3 a deformity."""
     lines = ["patient,spine,back_pain,vertebral_deformity,male,note"]
     for i in range(30):
-        lines.append(f"{i},{i < 12},{i < 6},{i < 3},{i % 2 == 0},x".replace("True", "yes").replace("False", "no"))
+        lines.append(
+            f"{i},{i < 12},{i < 6},{i < 3},{i % 2 == 0},x".replace("True", "yes").replace("False", "no")
+        )
     (folder / "own.csv").write_text("\n".join(lines) + "\n")
     return "own.csv"
 
@@ -516,7 +568,9 @@ def test_command_prints_csv_and_json_with_every_claim(own):
     lines = pd.read_csv(pd.io.common.StringIO(done.stdout), dtype=str)
     assert set(" ".join(lines["claim_ids"]).split()) == ids
     done = json.loads(crmo("compare", own, "hospach_2010", "--format", "json").stdout)
-    listed = [row["claim_ids"] for row in done["compared"]] + [row["claim_id"] for row in done["not_compared"]]
+    listed = [row["claim_ids"] for row in done["compared"]] + [
+        row["claim_id"] for row in done["not_compared"]
+    ]
     assert set(" ".join(listed).split()) == ids
     assert done["smallest"] == 5
 

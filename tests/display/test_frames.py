@@ -45,7 +45,16 @@ def test_the_scoreboard_of_the_readme_is_the_ledgers(audited):
 def test_a_descriptive_table_shows_x_of_n_and_both_percentages():
     table = frames.description(audit_study(read_study("sag_2019")))
     row = table[table["characteristic"] == "Male sex"].iloc[0]
-    assert row.tolist() == ["Male sex", "All patients", "8/15", "53.3", "53.4", "26.6–78.7", "30.1–75.2", "matches"]
+    assert row.tolist() == [
+        "Male sex",
+        "All patients",
+        "8/15",
+        "53.3",
+        "53.4",
+        "26.6–78.7",
+        "30.1–75.2",
+        "matches",
+    ]
     row = table[table["characteristic"] == "Periosteal reaction"].iloc[0]
     assert row["x/n"] == "8/13"
     assert row["among"] == "Whole-body MRI at diagnosis"
@@ -74,8 +83,13 @@ def test_rounding_differences_are_exact():
 
 
 def test_a_line_end_in_a_cell_ends_no_row():
-    assert files.csv_text(pd.DataFrame({"a": ["x\r=cmd", "y\r\nz", "\r-1"]})) == 'a\n"x\n=cmd"\n"y\nz"\n"\n-1"\n'
+    assert (
+        files.csv_text(pd.DataFrame({"a": ["x\r=cmd", "y\r\nz", "\r-1"]})) == 'a\n"x\n=cmd"\n"y\nz"\n"\n-1"\n'
+    )
 
 
 def test_an_empty_table_of_text_is_written():
-    assert files.csv_text(pd.DataFrame({"a": pd.array([], "string"), "b": pd.Series([], dtype="str")})) == "a,b\n"
+    assert (
+        files.csv_text(pd.DataFrame({"a": pd.array([], "string"), "b": pd.Series([], dtype="str")}))
+        == "a,b\n"
+    )

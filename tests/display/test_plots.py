@@ -16,7 +16,9 @@ from crmo_analysis import files
 from crmo_analysis.display import canvas, frames, plot
 from crmo_analysis.files import UnfitError
 
-SHARES = frames.shares([("Group", "Pain resolved", 7, 7), ("Group", "Fever <&> $x_1$", 9, 13), ("Other", "None", 0, 5)])
+SHARES = frames.shares(
+    [("Group", "Pain resolved", 7, 7), ("Group", "Fever <&> $x_1$", 9, 13), ("Other", "None", 0, 5)]
+)
 
 
 def drawn(frame=SHARES, title="A title", subtitle="a subtitle"):
@@ -26,14 +28,18 @@ def drawn(frame=SHARES, title="A title", subtitle="a subtitle"):
 def test_a_figure_leaves_five_files_whose_bytes_are_the_same_again(tmp_path):
     contents = []
     for folder in ("one", "two"):
-        canvas.save(drawn(), tmp_path / folder / "name", "x\n1\n", "A caption.", "An alternative text.", "published")
+        canvas.save(
+            drawn(), tmp_path / folder / "name", "x\n1\n", "A caption.", "An alternative text.", "published"
+        )
         files = sorted((tmp_path / folder).iterdir())
         assert [path.suffix for path in files] == [".csv", ".json", ".pdf", ".png", ".svg"]
         contents.append([path.read_bytes() for path in files])
     assert contents[0] == contents[1]
     notes = json.loads((tmp_path / "one" / "name.json").read_text())
     assert notes == {"caption": "A caption.", "alt": "An alternative text.", "source": "published"}
-    text = (tmp_path / "one" / "name.svg").read_text() + (tmp_path / "one" / "name.pdf").read_bytes().decode("latin-1")
+    text = (tmp_path / "one" / "name.svg").read_text() + (tmp_path / "one" / "name.pdf").read_bytes().decode(
+        "latin-1"
+    )
     assert not re.search(r"20\d\d-\d\d-\d\d|CreationDate|D:20\d\d", text)
 
 
@@ -45,9 +51,15 @@ def test_text_that_runs_over_the_edge_is_refused_and_nothing_is_written(tmp_path
 
 
 def test_a_long_title_is_set_smaller_and_labels_are_broken(tmp_path):
-    title = "A title that is too long for the width of a figure at its usual size, as titles made of labels can be"
+    title = (
+        "A title that is too long for the width of a figure at its usual size, as titles made of labels "
+        ""
+        "can be"
+    )
     canvas.save(drawn(title=title), tmp_path / "name", "", "", "", "published")
-    labels, wide = canvas.fitted_labels(["Diameter of the largest lesion of all lesions", "Short", "", "x" * 200], 30)
+    labels, wide = canvas.fitted_labels(
+        ["Diameter of the largest lesion of all lesions", "Short", "", "x" * 200], 30
+    )
     assert labels[0].count("\n") >= 1
     assert labels[1:3] == ["Short", ""]
     assert labels[3].endswith("…")
@@ -106,7 +118,14 @@ def test_committed_figures_are_whole(path):
 
 def test_every_study_has_at_least_two_figures():
     counts = pd.Series([path.parent.name for path in COMMITTED]).value_counts()
-    assert set(counts.index) >= {"overview", "simm_2008", "hospach_2010", "bicetre", "menashe_2022", "sag_2019"}
+    assert set(counts.index) >= {
+        "overview",
+        "simm_2008",
+        "hospach_2010",
+        "bicetre",
+        "menashe_2022",
+        "sag_2019",
+    }
     assert counts.min() >= 2
 
 
@@ -124,24 +143,41 @@ CURVES = pd.DataFrame(
     {"n": [10, 100] * 4, "power": [0.1, 0.4, 0.2, 0.6, 0.3, 0.8, 0.4, 1.0], "truth": list("aabbccdd")}
 )
 PAIRS = pd.DataFrame(
-    {"first": ["Raised erythrocyte sedimentation rate (10)", "A"], "second": ["Raised C-reactive protein (8)", "B"]}
+    {
+        "first": ["Raised erythrocyte sedimentation rate (10)", "A"],
+        "second": ["Raised C-reactive protein (8)", "B"],
+    }
 ).assign(lower=[2, 4], upper=[6, 4], n=[8, 8], is_proved=True)
 LEDGER = pd.DataFrame(
     {"study": ["one"] * 60 + ["another"] * 9, "verdict": [*canvas.VERDICT_COLOURS, *["matches"] * 64]}
 )
 BOARD = pd.DataFrame(
-    {"study": ["One", "Another"], "claims": [60, 9], "matches": [40, 5], "differs": [2, 1], "conflicts": [8, 1]}
+    {
+        "study": ["One", "Another"],
+        "claims": [60, 9],
+        "matches": [40, 5],
+        "differs": [2, 1],
+        "conflicts": [8, 1],
+    }
 ).assign(ambiguous=[5, 1], stated=[5, 1])
 PARTS = pd.DataFrame(
     {"label": ["Pamidronate", "NSAIDs"], "one": [3, 4], "two": [2, 2], "three": [1, 0], "four": [2, 2]}
 )
-PART_COLOURS = dict(zip(PARTS.columns[1:], (canvas.PURPLE, canvas.ORANGE, canvas.SKY, canvas.FAINT), strict=True))
+PART_COLOURS = dict(
+    zip(PARTS.columns[1:], (canvas.PURPLE, canvas.ORANGE, canvas.SKY, canvas.FAINT), strict=True)
+)
 ROUNDED = pd.DataFrame(
     {"x_of_n": ["1/3", "2/3", "1/8", "1/6"], "exact": [33.3, 66.7, 12.5, 16.7], "printed": [33, 67, 13, 9]}
 )
 ROUNDED = ROUNDED.assign(difference=[0.0, 0.1, -0.1, 0.2], rule=["half_up", "up", "down", ""])
 RANGES = pd.DataFrame(
-    {"label": ["Dose", "Infusions"], "low": [1, 3], "high": [2, 9], "unit": "mg", "source": ["printed", "derived"]}
+    {
+        "label": ["Dose", "Infusions"],
+        "low": [1, 3],
+        "high": [2, 9],
+        "unit": "mg",
+        "source": ["printed", "derived"],
+    }
 )
 BOXES = pd.DataFrame(
     [("one", "Some patients\n15", 2.0, 0, 2.6, "main"), ("two", "Two", 5.0, 0, 1.5, "side")],
@@ -348,7 +384,10 @@ def _grey(one, other):
 
 
 def _apart(one, other):
-    """How far two colours are apart, at the least, to most people and with deuteranopia (Machado et al. 2009)."""
+    """How far two colours are apart, at the least, to most people and with deuteranopia (Machado et al.
+
+    2009).
+    """
     return min(np.linalg.norm(_lab(one, matrix) - _lab(other, matrix)) for matrix in (None, DEUTERANOPIA))
 
 

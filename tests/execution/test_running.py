@@ -192,7 +192,12 @@ def test_a_path_that_papermill_would_fill_in_is_an_error(folder):
 
 
 def test_warm_and_plain_kernels_give_the_same_notebook(folder):
-    values = {"label": "ä \"quoted\" \\ 'too'\nline {n}", "n": 7, "limits": {"a'b": [1.5, None]}, "extra": "007"}
+    values = {
+        "label": "ä \"quoted\" \\ 'too'\nline {n}",
+        "n": 7,
+        "limits": {"a'b": [1.5, None]},
+        "extra": "007",
+    }
     warmed = execute(NOTEBOOKS / "outputs.ipynb", values, out=folder / "warm")
     plain = execute(NOTEBOOKS / "outputs.ipynb", values, out=folder / "plain", plain=True)
     assert warmed.executed.read_bytes() == plain.executed.read_bytes()
@@ -223,7 +228,8 @@ def test_the_declared_files_are_listed(folder):
 
 def test_a_notebook_sees_nothing_of_another(folder):
     printed = [
-        texts(execute(NOTEBOOKS / "30_fresh.ipynb", {"mark": mark}, out=folder / mark).executed) for mark in "ab"
+        texts(execute(NOTEBOOKS / "30_fresh.ipynb", {"mark": mark}, out=folder / mark).executed)
+        for mark in "ab"
     ]
     assert [text.splitlines()[0] for text in printed] == ["False False None"] * 2
     # Random numbers without a seed differ, though both kernels come from the same process.
@@ -234,7 +240,9 @@ def test_a_notebook_sees_nothing_of_another(folder):
 def test_notebooks_can_run_at_the_same_time(folder):
     with ThreadPoolExecutor(4) as pool:
         runs = list(
-            pool.map(lambda n: execute(NOTEBOOKS / "10_alpha.ipynb", {"level": n}, out=folder / str(n)), range(4))
+            pool.map(
+                lambda n: execute(NOTEBOOKS / "10_alpha.ipynb", {"level": n}, out=folder / str(n)), range(4)
+            )
         )
     assert [Path(done.outputs[3]).read_text() for done in runs] == [f"{n} 007\n" for n in range(4)]
 
@@ -317,7 +325,9 @@ def test_a_notebook_that_hangs_is_stopped(folder, monkeypatch, deaf, plain):
     "source",
     [
         "print('x' * 999_999); time.sleep(0.01)",
-        pytest.param("print('x' * 999_999)", marks=pytest.mark.slow),  # as fast as it can: some hundred megabytes
+        pytest.param(
+            "print('x' * 999_999)", marks=pytest.mark.slow
+        ),  # as fast as it can: some hundred megabytes
         "display('x' * 999_999)",
         "display({'application/json': {'x': 'x' * 999_999}}, raw=True)",
     ],
@@ -337,7 +347,8 @@ def test_what_a_notebook_starts_ends_with_it(folder):
         "import os, subprocess\nfrom pathlib import Path\n"
         "own = subprocess.Popen(['sleep', '300'])\n"
         "apart = subprocess.Popen(['sleep', '300'], start_new_session=True)\n"
-        "behind = subprocess.run('sleep 300 >/dev/null 2>&1 & echo $!', shell=True, capture_output=True, text=True).stdout\n"
+        "behind = subprocess.run('sleep 300 >/dev/null 2>&1 & echo $!', shell=True, capture_output=True, "
+        "text=True).stdout\n"
         "Path('pids').write_text(f'{own.pid} {apart.pid} {behind}')",
     )
     execute(notebook, out=folder / "out")
@@ -354,7 +365,8 @@ def test_no_other_user_can_listen_to_a_kernel(folder, monkeypatch, plain):
         folder / "listens.ipynb",
         "import json\nfrom ipykernel.connect import get_connection_file\nfrom pathlib import Path\n"
         "file = Path(get_connection_file())\nnames = ('transport', 'ip')\n"
-        "print(oct(file.parent.stat().st_mode)[-3:], *(json.loads(file.read_text())[name] for name in names))",
+        "print(oct(file.parent.stat().st_mode)[-3:], *(json.loads(file.read_text())[name] for name in "
+        "names))",
     )
     mode, transport, place = texts(execute(notebook, out=folder / "out", plain=plain).executed).split()
     assert (mode, transport) == ("700", "ipc")
@@ -364,8 +376,15 @@ def test_no_other_user_can_listen_to_a_kernel(folder, monkeypatch, plain):
 
 
 def test_a_declared_file_that_is_missing_is_a_failure(folder):
-    with pytest.raises(NotebookFailed, match=r"files that were not written: figures/alpha/points\.pdf") as caught:
-        execute(NOTEBOOKS / "10_alpha.ipynb", {"skip": ".pdf"}, results=folder / "results", figures=folder / "figures")
+    with pytest.raises(
+        NotebookFailed, match=r"files that were not written: figures/alpha/points\.pdf"
+    ) as caught:
+        execute(
+            NOTEBOOKS / "10_alpha.ipynb",
+            {"skip": ".pdf"},
+            results=folder / "results",
+            figures=folder / "figures",
+        )
     assert caught.value.heading == "the end of the notebook"
     assert not (folder / "results/notebooks/10_alpha.ipynb").exists()
 
@@ -387,7 +406,8 @@ def test_nothing_is_left_when_the_server_stops(folder):
 @forked
 def test_nothing_is_left_when_the_program_is_killed(folder):
     code = (
-        "from crmo_analysis.execution import running, warm\nprint(warm.start().process.pid, warm.start().folder, flush=True)\n"
+        "from crmo_analysis.execution import running, warm\nprint(warm.start().process.pid, "
+        "warm.start().folder, flush=True)\n"
         f"running.execute({str(NOTEBOOKS / '20_beta.ipynb')!r}, {{'how': 'wait'}}, out='out')"
     )
     program = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
@@ -417,7 +437,11 @@ def test_without_the_server_kernels_start_the_ordinary_way(folder):
 
 
 def test_papermill_is_imported_without_the_grammar_of_web_addresses():
-    code = "import sys\nfrom crmo_analysis.execution import running\nrunning._import_papermill()\nprint(sys.modules['rfc3987_syntax'])"
+    code = (
+        "import sys\nfrom crmo_analysis.execution import "
+        ""
+        "running\nrunning._import_papermill()\nprint(sys.modules['rfc3987_syntax'])"
+    )
     printed = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
     assert printed == "None\n"
 

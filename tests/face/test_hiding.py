@@ -130,4 +130,6 @@ def test_a_table_with_some_made_rows_hides_as_an_own_one_does(own, tmp_path):
 def test_drawing_from_few_patients_is_refused(own):
     few = pd.concat([own.head(8)])
     with pytest.raises(crmo.CrmoError, match="fewer than"):
-        crmo.plan([0.3], [20], cohorts=20, also={"mine": [crmo.read_study("menashe_2022").patients().of(few)]})
+        crmo.plan(
+            [0.3], [20], cohorts=20, also={"mine": [crmo.read_study("menashe_2022").patients().of(few)]}
+        )

@@ -38,14 +38,19 @@ def test_every_method_stands_side_by_side_and_disagreement_is_said():
     assert (rows["estimate"].between(rows["ci_low"], rows["ci_high"])).all()
     assert "4 series disagree" in pooling.disagreement(results)
     assert "So few series hardly show how far they spread" in pooling.disagreement(results)
-    # R: rma.glmm(measure="PLO", xi=c(7,4,12,9), ni=c(7,5,13,9)): 2.7726, z interval of the model without a spread
+    # R: rma.glmm(measure="PLO", xi=c(7,4,12,9), ni=c(7,5,13,9)): 2.7726, z interval of the model without a
+    # spread
     assert results[0].logit == pytest.approx(2.7726, abs=1e-4)
 
 
-@pytest.mark.parametrize(("events", "totals"), [([3], [5]), ([0, 0], [4, 5]), ([4, 5], [4, 5]), ([2, 3], [5, 5])])
+@pytest.mark.parametrize(
+    ("events", "totals"), [([3], [5]), ([0, 0], [4, 5]), ([4, 5], [4, 5]), ([2, 3], [5, 5])]
+)
 def test_words_hold_no_missing_number(events, totals):
     for result in evidence.every_method(events, totals):
-        text = f"{evidence.pooled_sentence(result, 'pain gone', sum(totals))} {evidence.heterogeneity(result)}"
+        text = (
+            f"{evidence.pooled_sentence(result, 'pain gone', sum(totals))} {evidence.heterogeneity(result)}"
+        )
         assert "nan" not in text
     assert math.isfinite(result.estimate)
 
@@ -53,7 +58,9 @@ def test_words_hold_no_missing_number(events, totals):
 def test_a_pool_says_itself_and_draws_itself():
     chosen = crmo.responders().choose("pamidronate", "pain_decreased", "up to 3 months")
     pooled = crmo.pool(chosen)
-    assert repr(pooled).startswith("In 4 series of 34 patients, the share with pain decreased in a typical series is ")
+    assert repr(pooled).startswith(
+        "In 4 series of 34 patients, the share with pain decreased in a typical series is "
+    )
     assert list(pooled.frame["x"]) == [7, 4, 12, 9]
     assert pooled.plot(title="A title") is not None
     assert len(pooled.without_each().frame) == 4

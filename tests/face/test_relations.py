@@ -1,4 +1,7 @@
-"""How an outcome goes with an exposure, as a person asks it: sentences, pictures, and statsmodels' own results."""
+"""How an outcome goes with an exposure, as a person asks it.
+
+Sentences, pictures, and statsmodels' own results.
+"""
 
 import numpy as np
 import pytest
@@ -22,7 +25,9 @@ def relation(cohort):
 
 def test_a_person_who_types_a_name_reads_the_answer(relation):
     said = repr(relation).splitlines()
-    assert said[0].startswith("In 54 patients, lesions and clinical severity score have a Spearman correlation of 0.40")
+    assert said[0].startswith(
+        "In 54 patients, lesions and clinical severity score have a Spearman correlation of 0.40"
+    )
     assert len(said) == 5  # Spearman, and two models with and without adjustment
     assert relation.counted() == "54 of 54 have both Lesions and Clinical severity score."
 
@@ -33,7 +38,9 @@ def test_every_model_is_a_results_object_of_statsmodels(relation, model):
     summary = str(results.summary())
     assert "n_lesions" in summary
     assert "lytic_lesion" in summary
-    row = relation.frame[(relation.frame["model"] == model) & (relation.frame["exposure"] == "n_lesions")].iloc[-1]
+    row = relation.frame[
+        (relation.frame["model"] == model) & (relation.frame["exposure"] == "n_lesions")
+    ].iloc[-1]
     assert row["adjusted_for"] == "lytic_lesion"
     place = results.model.exog.shape[1] - 1
     shown = np.asarray(results.params)[place]

@@ -1,4 +1,7 @@
-"""The cohorts that the project ships: made again to the byte, marked as what they are, and fitting what is printed."""
+"""The cohorts that the project ships.
+
+Made again to the byte, marked as what they are, and fitting what is printed.
+"""
 
 import hashlib
 import json
@@ -79,7 +82,8 @@ def test_tables_are_numbered_and_described(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "assumed", [{"correlation": 1.5}, {"lesions_mean": -1}, {"alpha": 0}, {"correlation": -0.9, "attempts": 3}]
+    "assumed",
+    [{"correlation": 1.5}, {"lesions_mean": -1}, {"alpha": 0}, {"correlation": -0.9, "attempts": 3}],
 )
 def test_assumptions_under_which_nothing_can_be_simulated_are_refused(assumed):
     with pytest.raises(CrmoError, match=next(iter(assumed))):

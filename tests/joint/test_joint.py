@@ -21,13 +21,17 @@ from crmo_analysis.study import Claim, Study, Variable, expressions, read_study,
 
 SHARES = ("count", "percent", "fraction", "rank")
 SIGNS = {"<": "__lt__", "<=": "__le__", ">": "__gt__", ">=": "__ge__", "==": "__eq__", "!=": "__ne__"}
-CHECKED = settings(max_examples=60, derandomize=True, deadline=None, database=None, suppress_health_check=HealthCheck)
+CHECKED = settings(
+    max_examples=60, derandomize=True, deadline=None, database=None, suppress_health_check=HealthCheck
+)
 
 
 def test_the_solver_leaves_ctrl_c_to_the_program():
     # In a process of its own: where the solver has taken the signal, it ends the process.
     lines = ["import os, signal, time", "from crmo_analysis.study.claims import read_study"]
-    lines += ["signal.signal(signal.SIGINT, signal.default_int_handler)"]  # what runs in the background ignores it
+    lines += [
+        "signal.signal(signal.SIGINT, signal.default_int_handler)"
+    ]  # what runs in the background ignores it
     lines += ["from crmo_analysis.joint.fitting import fit", "fit(read_study('simm_2008'))", "try:"]
     lines += ["    os.kill(os.getpid(), signal.SIGINT)", "    time.sleep(5)", "except KeyboardInterrupt:"]
     lines += ["    print('ours')"]
@@ -35,11 +39,18 @@ def test_the_solver_leaves_ctrl_c_to_the_program():
     assert done.stdout == "ours\n"
 
 
-# ---- studies in memory -----------------------------------------------------------------------------------------------
+# ---- studies in memory
+# -----------------------------------------------------------------------------------------------
 
 
 def number(name, kind, step, maximum, **more):
-    fields = {"unit": "points", "step": Fraction(step), "minimum": Fraction(0), "maximum": Fraction(maximum), **more}
+    fields = {
+        "unit": "points",
+        "step": Fraction(step),
+        "minimum": Fraction(0),
+        "maximum": Fraction(maximum),
+        **more,
+    }
     return Variable(name, name.upper(), kind, **fields)
 
 
@@ -49,7 +60,9 @@ CODEBOOK = {
     "x": number("x", "integer", 1, 6),
     "y": number("y", "integer", 1, 4, impossible=frozenset([2, 3])),
     "z": number("z", "decimal", "1/2", 1),
-    "endless": Variable("endless", "Endless", "integer", unit="points", step=Fraction(1), minimum=Fraction(0)),
+    "endless": Variable(
+        "endless", "Endless", "integer", unit="points", step=Fraction(1), minimum=Fraction(0)
+    ),
     "onset": number("onset", "decimal", "1/2", 6, unit="years"),
     "diagnosis": number("diagnosis", "decimal", "1/2", 6, unit="years"),
     "delay": number("delay", "decimal", 1, 72, unit="months", start="onset", end="diagnosis"),
@@ -69,7 +82,19 @@ def make_study(said, rules=()):
     for place, (statistic, of, among, printed) in enumerate(said):
         patients = tree(of) if statistic in SHARES else None
         value = rounding.parse_printed(printed) if statistic != "rank" else None
-        texts = ("small", f"c{place}", f"table {place}", "own", statistic, of, among, printed, "points", "", "")
+        texts = (
+            "small",
+            f"c{place}",
+            f"table {place}",
+            "own",
+            statistic,
+            of,
+            among,
+            printed,
+            "points",
+            "",
+            "",
+        )
         claims.append(Claim(*texts, tree(among), patients, value))
     return Study("small", {}, tuple((tree(rule), rule) for rule in rules), {}, tuple(claims))
 
@@ -97,7 +122,8 @@ FOUR = everyone(4)
 MEAN_AGES = [("mean", "onset", "", "2.0"), ("mean", "diagnosis", "", "3.0")]
 
 
-# ---- what a table of patients says, written a second time ------------------------------------------------------------
+# ---- what a table of patients says, written a second time
+# ------------------------------------------------------------
 
 
 def holds(expression, row):
@@ -121,12 +147,20 @@ def value_of(asked, rows):
     group = [row for row in rows if holds(tree(among), row)]
     if statistic in ("count", "percent"):
         counted = sum(holds(tree(of), row) for row in group)
-        return Fraction(counted) if statistic == "count" else Fraction(100 * counted, len(group)) if group else None
+        return (
+            Fraction(counted)
+            if statistic == "count"
+            else Fraction(100 * counted, len(group))
+            if group
+            else None
+        )
     values, n = sorted(row[of] for row in group), len(group)
     if statistic == "sum" or not values:
         return sum(values, Fraction(0)) if statistic == "sum" else None
     middle = Fraction(values[(n - 1) // 2] + values[n // 2]) / 2
-    return {"mean": Fraction(sum(values)) / n, "median": middle, "min": values[0], "max": values[-1]}[statistic]
+    return {"mean": Fraction(sum(values)) / n, "median": middle, "min": values[0], "max": values[-1]}[
+        statistic
+    ]
 
 
 def is_true(said, rows):
@@ -137,7 +171,9 @@ def is_true(said, rows):
         return value == sum(holds(tree(among), row) for row in rows)
     exact = statistic in ("count", "sum")
     unit = Fraction(1, 10 ** len(printed.partition(".")[2]))
-    return value is not None and (value == Fraction(printed) if exact else abs(value - Fraction(printed)) < unit)
+    return value is not None and (
+        value == Fraction(printed) if exact else abs(value - Fraction(printed)) < unit
+    )
 
 
 def text_of(value, decimals):
@@ -174,7 +210,8 @@ def rows_of(table):
     return [{name: make(row[name]) for name, make in columns.items()} for row in table.to_dict("records")]
 
 
-# ---- random studies --------------------------------------------------------------------------------------------------
+# ---- random studies
+# --------------------------------------------------------------------------------------------------
 
 SCOPES = [text.split() for text in ("a b", "a b c", "kind a", "x", "a x", "y b", "z a", "y z", "kind z")]
 SMALL = [text.split() for text in ("a b", "kind", "y", "z", "a y", "x")]
@@ -234,17 +271,26 @@ def broken_studies(draw):
     names, rules, _, said = draw(printed_studies(SMALL, largest=4))
     place = draw(st.sampled_from([p for p, claim in enumerate(said) if claim[3] != "All"]))
     statistic, of, among, printed = said[place]
-    assume(of == "everyone" or statistic != "count" or not all(holds(tree(of), k) for k in kinds_of(names, rules)))
+    assume(
+        of == "everyone"
+        or statistic != "count"
+        or not all(holds(tree(of), k) for k in kinds_of(names, rules))
+    )
     shares = [Fraction(k, m) for m in range(1, 5) for k in range(m + 1)]
     largest = 100 if statistic == "percent" else 6
-    values = range(1 if of == "everyone" else 0, 7) if statistic in ("count", "sum") else [largest * s for s in shares]
+    values = (
+        range(1 if of == "everyone" else 0, 7)
+        if statistic in ("count", "sum")
+        else [largest * s for s in shares]
+    )
     others = {text_of(value, len(printed.partition(".")[2])) for value in values} - {printed}
     changed = draw(st.sampled_from(sorted(others)))
     said = [*said[:place], (statistic, of, among, changed), *said[place + 1 :]]
     return names, rules, next(int(claim[3]) for claim in said if claim[1] == "everyone"), said, place
 
 
-# ---- properties ------------------------------------------------------------------------------------------------------
+# ---- properties
+# ------------------------------------------------------------------------------------------------------
 
 
 @CHECKED
@@ -335,7 +381,8 @@ def test_rules_hold_for_every_patient(rules, data):
         assert all(holds(tree(rule), row) for rule in rules for row in rows_of(table))
 
 
-# ---- examples --------------------------------------------------------------------------------------------------------
+# ---- examples
+# --------------------------------------------------------------------------------------------------------
 
 
 def test_exclusive_parts_of_seven_and_two_conflict_with_a_whole_of_eight():
@@ -404,7 +451,9 @@ def test_what_is_told_of_some_only_is_missing_in_the_others():
     assert ends_of(said, "count(x >= 4)")[:2] == (0, 1)
 
 
-@pytest.mark.parametrize("statistics", [("median", "median", "median", "max"), ("mean", "mean", "mean", "max")])
+@pytest.mark.parametrize(
+    "statistics", [("median", "median", "median", "max"), ("mean", "mean", "mean", "max")]
+)
 def test_a_time_is_the_time_between_two_ages(statistics):
     values = [("onset", "2.0"), ("diagnosis", "4.0"), ("delay", "20.0"), ("delay", "40")]
     said = [(statistic, of, "", printed) for statistic, (of, printed) in zip(statistics, values, strict=True)]
@@ -436,7 +485,9 @@ def test_a_study_is_reconstructed_with_all_that_is_kept_and_the_same_again(name)
     fitted = fit(read_study(name))
     [table], [again] = reconstruct(fitted, seed=1), reconstruct(fitted, seed=1)
     pd.testing.assert_frame_equal(table, again)
-    assert [c.claim_id for s in fitted.kept for c in s.claims if not reproduction.agrees(c, table, s.rivals)] == []
+    assert [
+        c.claim_id for s in fitted.kept for c in s.claims if not reproduction.agrees(c, table, s.rivals)
+    ] == []
     assert len(table) == fitted.n
 
 
@@ -478,7 +529,8 @@ def test_bounds_that_once_were_others(said, rules, question, expected):
     ("said", "rules", "expected"),
     [
         ([FOUR, count("a", 3), count("d", 2)], CHAIN, ["c1 c2"]),
-        ([everyone(2), ("median", "x", "", "3"), ("sum", "x", "", "9")], (), ["c0 c1 c2"]),  # an even number's median
+        # An even number's median
+        ([everyone(2), ("median", "x", "", "3"), ("sum", "x", "", "9")], (), ["c0 c1 c2"]),
         ([FOUR, ("median", "x", "", "2.3")], (), ["c1"]),
         ([FOUR, everyone(5), everyone(6)], (), ["c0 c1", "c0 c2", "c1 c2"]),
         ([FOUR, ("percent", "a", "", "75.0"), count("a", 6)], (), ["c0 c2"]),

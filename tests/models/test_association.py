@@ -14,7 +14,13 @@ from statsmodels.stats.multitest import multipletests
 
 from crmo_analysis.files import NotEstimableError
 from crmo_analysis.models.association import _correlations, bca_interval, correlate, leave_one_out
-from crmo_analysis.models.permutation import STATISTICS, adjust, as_numbers, maximum_statistic, permutation_test
+from crmo_analysis.models.permutation import (
+    STATISTICS,
+    adjust,
+    as_numbers,
+    maximum_statistic,
+    permutation_test,
+)
 
 # 24 simulated patients.
 LESIONS = [3, 5, 1, 1, 4, 17, 4, 8, 4, 5, 5, 1, 1, 14, 1, 13, 3, 20, 5, 3, 1, 1, 5, 11]
@@ -96,7 +102,9 @@ def test_exact_p_with_ties_against_every_arrangement(statistic, seed):
 
 @pytest.mark.parametrize("statistic", ["spearman", "kendall"])
 def test_smallest_exact_p_is_two_arrangements_of_all(statistic):
-    assert permutation_test(range(10), range(10), statistic)[0] == pytest.approx(2 / math.factorial(10), rel=1e-12)
+    assert permutation_test(range(10), range(10), statistic)[0] == pytest.approx(
+        2 / math.factorial(10), rel=1e-12
+    )
 
 
 @pytest.mark.parametrize("statistic", STATISTICS)
@@ -142,12 +150,15 @@ def test_bca_against_r(statistic, low, high):
 
 
 def test_diciccio1996_cd4():
-    # DiCiccio and Efron, Stat Sci 1996;11:189-228, print a correlation of 0.723 for these patients. Their interval:
-    # b <- boot(cd4, function(d, i) cor(d[i, 1], d[i, 2]), 500000)
-    # boot.ci(b, conf = .9, type = "bca", L = empinf(b, type = "jack")): 0.5453, 0.8411
+    # DiCiccio and Efron, Stat Sci 1996;11:189-228, print a correlation of 0.723 for these patients. Their
+    # interval: b <- boot(cd4, function(d, i) cor(d[i, 1], d[i, 2]), 500000) boot.ci(b, conf = .9, type =
+    # "bca", L = empinf(b, type = "jack")): 0.5453, 0.8411
     assert round(correlate(CD4_BASELINE, CD4_ONE_YEAR, "pearson", resamples=99).estimate, 3) == 0.723
     interval = bca_interval(CD4_BASELINE, CD4_ONE_YEAR, "pearson", 0.9, 200_000)
-    assert (interval.low, interval.high) == (pytest.approx(0.5453, abs=0.003), pytest.approx(0.8411, abs=0.003))
+    assert (interval.low, interval.high) == (
+        pytest.approx(0.5453, abs=0.003),
+        pytest.approx(0.8411, abs=0.003),
+    )
 
 
 @pytest.mark.parametrize("statistic", STATISTICS)
@@ -162,7 +173,9 @@ def test_resamples_are_correlated_as_by_scipy(statistic):
 def test_bca_against_scipy(statistic):
     x, y = simulated(54)
     settings = {"paired": True, "vectorized": False, "method": "BCa", "n_resamples": 999, "rng": 1}
-    theirs = stats.bootstrap((x, y), lambda a, b: REFERENCE[statistic](a, b)[0], **settings).confidence_interval
+    theirs = stats.bootstrap(
+        (x, y), lambda a, b: REFERENCE[statistic](a, b)[0], **settings
+    ).confidence_interval
     ours = bca_interval(x, y, statistic, resamples=20_000)
     assert (ours.low, ours.high) == pytest.approx(tuple(theirs), abs=0.04)
 
@@ -174,7 +187,10 @@ def test_constant_resamples_are_dropped_and_counted():
     assert interval.degenerate == pytest.approx(10_000 * (51 / 54) ** 54, abs=5 * math.sqrt(10_000 * 0.0457))
     assert interval.resamples + interval.degenerate == 10_000
     fit = correlate(x, y)
-    assert f"{interval.resamples} resamples ({interval.degenerate} with a constant variable dropped)" in fit.method
+    assert (
+        f"{interval.resamples} resamples ({interval.degenerate} with a constant variable dropped)"
+        in fit.method
+    )
 
 
 def test_no_interval_where_too_many_resamples_are_constant():
@@ -217,7 +233,9 @@ def test_order_of_rows_changes_nothing(statistic, n):
 def test_units_and_monotone_scales_change_no_rank_correlation(statistic):
     x, y = simulated(30)
     settings = {"resamples": 999, "permutations": 999}
-    assert correlate(x, y, statistic, **settings) == correlate(np.sqrt(x) / 7, np.exp(y), statistic, **settings)
+    assert correlate(x, y, statistic, **settings) == correlate(
+        np.sqrt(x) / 7, np.exp(y), statistic, **settings
+    )
 
 
 @pytest.mark.parametrize("statistic", STATISTICS)
@@ -300,7 +318,9 @@ def test_adjusting_p_values_against_r():
 def test_adjusting_p_values_against_statsmodels():
     p = np.random.default_rng(3).random(20) ** 3
     np.testing.assert_allclose(adjust(p), multipletests(p, method="holm")[1], atol=1e-12)
-    np.testing.assert_allclose(adjust(p, "benjamini_hochberg"), multipletests(p, method="fdr_bh")[1], atol=1e-12)
+    np.testing.assert_allclose(
+        adjust(p, "benjamini_hochberg"), multipletests(p, method="fdr_bh")[1], atol=1e-12
+    )
     with_unknown = adjust([0.01, math.nan, 0.04])
     assert math.isnan(with_unknown[1])
     assert (with_unknown[0], with_unknown[2]) == pytest.approx((0.02, 0.04))
@@ -313,7 +333,9 @@ def test_westfall1993_against_every_arrangement(statistic):
     rng = np.random.default_rng(6)
     exposures = pd.DataFrame(rng.integers(0, 4, (6, 3)), columns=list("abc"))
     outcome = [0, 1, 1, 2, 4, 3]
-    every = np.array([[REFERENCE[statistic](exposures[k], order)[0] for k in "abc"] for order in permutations(outcome)])
+    every = np.array(
+        [[REFERENCE[statistic](exposures[k], order)[0] for k in "abc"] for order in permutations(outcome)]
+    )
     observed, every = np.abs(every[0]), np.abs(every)
     order = np.argsort(-observed)
     steps = [np.mean(every[:, order[k:]].max(axis=1) >= observed[order[k]] - 1e-9) for k in range(3)]

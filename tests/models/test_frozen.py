@@ -18,14 +18,32 @@ MENASHE = ["n_lesions", "marrow_edema", "periosteal_reaction", "bone_expansion",
 ANALYSES = {
     "menashe severity": ("menashe_2022", "clinical_severity", MENASHE, ["spine"], 5),
     "menashe lesions": ("menashe_2022", "n_lesions", ["clinical_severity", "spine"], [], 6),
-    "menashe edema": ("menashe_2022", "marrow_edema", ["n_lesions", "clinical_severity", "clavicle"], ["spine"], None),
+    "menashe edema": (
+        "menashe_2022",
+        "marrow_edema",
+        ["n_lesions", "clinical_severity", "clavicle"],
+        ["spine"],
+        None,
+    ),
     "sag lesions": ("sag_2019", "n_lesions", ["age_onset", "crp", "esr", "diagnostic_delay"], ["male"], 5),
     "sag score": ("sag_2019", "jansson_score", ["n_lesions", "vertebra"], ["age_onset"], 39),
     "sag relapse": ("sag_2019", "relapse", ["n_lesions", "vertebra", "age_onset"], [], None),
-    "hospach lesions": ("hospach_2010", "n_spinal_lesions", ["back_pain", "kyphoscoliosis"], ["pamidronate"], 3),
+    "hospach lesions": (
+        "hospach_2010",
+        "n_spinal_lesions",
+        ["back_pain", "kyphoscoliosis"],
+        ["pamidronate"],
+        3,
+    ),
     "hospach deformity": ("hospach_2010", "vertebral_deformity", ["n_spinal_lesions", "back_pain"], [], None),
 }
-INFLUENCE = [("linear", None), ("poisson", None), ("negative_binomial", None), ("ordinal", None), ("firth", 5)]
+INFLUENCE = [
+    ("linear", None),
+    ("poisson", None),
+    ("negative_binomial", None),
+    ("ordinal", None),
+    ("firth", 5),
+]
 
 
 def cohort(name):
@@ -34,7 +52,9 @@ def cohort(name):
 
 
 def analysed(name, outcome, exposures, adjustment, cut):
-    found = severity.analyse(cohort(name), outcome, exposures, adjustment, cut=cut, resamples=199, permutations=199)
+    found = severity.analyse(
+        cohort(name), outcome, exposures, adjustment, cut=cut, resamples=199, permutations=199
+    )
     return found[["model", "exposure", "adjusted_for", *NUMBERS, "method"]]
 
 
@@ -53,7 +73,9 @@ def computed():
     curve = specified()
     parts["curve"] = curve.table[["model", "adjusted_for", "left_out", *NUMBERS[:7], "z"]]
     for model, cut in INFLUENCE:
-        parts[f"influence {model}"] = severity.influence(cohort("sag_2019"), "n_lesions", "age_onset", model, cut=cut)
+        parts[f"influence {model}"] = severity.influence(
+            cohort("sag_2019"), "n_lesions", "age_onset", model, cut=cut
+        )
     names = ("median_z", "mean_z", "share_significant", "p_median", "p_mean", "p_share")
     parts["joint"] = pd.DataFrame([{name: getattr(curve, name) for name in names}])
     return {name: frame.astype(object).to_dict("records") for name, frame in parts.items()}
@@ -64,7 +86,9 @@ def now():
     return computed()
 
 
-@pytest.mark.parametrize("part", [*ANALYSES, "curve", "joint", *(f"influence {model}" for model, _ in INFLUENCE)])
+@pytest.mark.parametrize(
+    "part", [*ANALYSES, "curve", "joint", *(f"influence {model}" for model, _ in INFLUENCE)]
+)
 def test_numbers_are_those_of_before(now, part):
     frozen = json.loads(FROZEN.read_text())[part]
     assert len(now[part]) == len(frozen)
@@ -74,7 +98,9 @@ def test_numbers_are_those_of_before(now, part):
             if name != "method":
                 # Ends of a profile were searched to 1e-10 of the standardised coefficient.
                 value = (
-                    value if value is None or isinstance(value, str) else pytest.approx(value, rel=2e-7, nan_ok=True)
+                    value
+                    if value is None or isinstance(value, str)
+                    else pytest.approx(value, rel=2e-7, nan_ok=True)
                 )
                 assert found[name] == value, (expected, name)
 

@@ -41,7 +41,9 @@ def test_what_is_constant_without_a_patient_has_no_correlation(statistic):
     assert np.isnan(without).tolist() == [False] * 4 + [True]
 
 
-@pytest.mark.parametrize(("n", "ties"), [(1, True), (2, False), (37, True), (64, False), (300, True), (300, False)])
+@pytest.mark.parametrize(
+    ("n", "ties"), [(1, True), (2, False), (37, True), (64, False), (300, True), (300, False)]
+)
 def test_signs_are_summed_as_one_by_one(monkeypatch, n, ties):
     codes = [np.unique(values, return_inverse=True)[1] for values in patients(n, seed=n, ties=ties)]
     expected = (np.sign(codes[0][:, None] - codes[0]) * np.sign(codes[1][:, None] - codes[1])).sum(axis=1)
@@ -67,9 +69,14 @@ def test_many_patients_have_the_p_value_that_scipy_gives(statistic):
     rng = np.random.default_rng(7)
     x = 1.0 + rng.poisson(5, 30_000)
     y = np.round(x / 100 + rng.normal(2, 2, 30_000))
-    expected = {"spearman": stats.spearmanr, "kendall": stats.kendalltau, "pearson": stats.pearsonr}[statistic](x, y)
+    expected = {"spearman": stats.spearmanr, "kendall": stats.kendalltau, "pearson": stats.pearsonr}[
+        statistic
+    ](x, y)
     found = correlate(x, y, statistic)
-    assert (found.estimate, found.p) == (pytest.approx(expected.statistic), pytest.approx(expected.pvalue, rel=1e-6))
+    assert (found.estimate, found.p) == (
+        pytest.approx(expected.statistic),
+        pytest.approx(expected.pvalue, rel=1e-6),
+    )
     assert 1e-6 < found.p < 0.5
     same = correlate(x, x, statistic)
     assert same.estimate == 1

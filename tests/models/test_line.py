@@ -12,7 +12,10 @@ Y = pd.Series([2, 1, 4, 3, 7, 8, 9.0])
 
 
 def test_the_band_is_that_of_hc3_by_hand():
-    """MacKinnon and White 1985: the sandwich of X'X with residuals over one minus leverage, squared; t with n - 2 df."""
+    """MacKinnon and White 1985: the sandwich of X'X with residuals over one minus leverage, squared.
+
+    T with n - 2 df.
+    """
     design = np.column_stack([np.ones(len(X)), X])
     bread = np.linalg.inv(design.T @ design)
     beta = bread @ design.T @ Y

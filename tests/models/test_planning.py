@@ -41,13 +41,14 @@ def test_counts_and_levels_have_the_distributions_of_the_design():
 
 @pytest.mark.parametrize("correlation", [-0.7, 0, 0.3, 0.6])
 def test_population_correlation_is_the_integral_of_two_normals(correlation):
-    # The covariance of two midranks is the sum over pairs of cuts of P(both above) - P(above) P(above), each times the
-    # rises of the midranks there.
+    # The covariance of two midranks is the sum over pairs of cuts of P(both above) - P(above) P(above), each
+    # times the rises of the midranks there.
     cuts = planning._cuts(Design(severity_shares=(0.2, 0.3, 0.5), lesions_mean=2.0))
     shares = [np.diff([0, *norm.cdf(at), 1]) for at in cuts]
     rises = [(each[1:] + each[:-1]) / 2 for each in shares]
     both = [
-        [multivariate_normal.cdf([-a, -b], cov=[[1, correlation], [correlation, 1]]) for b in cuts[1]] for a in cuts[0]
+        [multivariate_normal.cdf([-a, -b], cov=[[1, correlation], [correlation, 1]]) for b in cuts[1]]
+        for a in cuts[0]
     ]
     apart = np.array(both) - np.outer(norm.sf(cuts[0]), norm.sf(cuts[1]))
     spreads = [(1 - (each**3).sum()) / 12 for each in shares]
@@ -83,7 +84,10 @@ def test_power_and_width_go_with_patients_and_selection_exaggerates():
 
 def test_the_interval_of_spearmans_correlation_by_bonett_and_wright():
     # R: z <- atanh(.5); h <- qnorm(.975) * sqrt((1 + .5^2 / 2) / 51); c(tanh(z - h), tanh(z + h))
-    assert spearman_interval(np.array([0.5]), 54) == (pytest.approx([0.2526187605]), pytest.approx([0.6860230795]))
+    assert spearman_interval(np.array([0.5]), 54) == (
+        pytest.approx([0.2526187605]),
+        pytest.approx([0.6860230795]),
+    )
 
 
 def test_needed_patients_give_the_width_and_one_fewer_does_not():
@@ -106,7 +110,9 @@ def test_significance_alone_says_little_of_the_correlation():
     assert 0 < found.median_error < 0.01
     assert 0 < found.low_error < 0.01
     assert evidence_of_significance(54, 0.01) == found
-    assert evidence_of_significance(200, 0.01, cohorts=500).low < found.low  # a large study finds small ones, too
+    assert (
+        evidence_of_significance(200, 0.01, cohorts=500).low < found.low
+    )  # a large study finds small ones, too
 
 
 def test_shrinking_goes_far_at_the_threshold_and_vanishes_away_from_it():
@@ -150,13 +156,17 @@ def test_score_statistic_of_proportional_odds_is_a_correlation_with_midranks(see
     draw = planning._of_normals(0.1, Design())
     lesions, severity = draw(np.random.default_rng(seed), 1, 4_000)
     y = np.unique(severity[0], return_inverse=True)[1].astype(float)
-    expected = score_statistics(without_exposure("ordinal", y, np.ones((4_000, 1))), lesions - lesions.mean())[0]
+    expected = score_statistics(
+        without_exposure("ordinal", y, np.ones((4_000, 1))), lesions - lesions.mean()
+    )[0]
     found = simulated_correlations(0.1, 4_000, 1, seed=seed, test="ordinal")[0] * math.sqrt(4_000)
     assert found == pytest.approx(expected, abs=0.1)
 
 
 def test_score_statistic_of_the_negative_binomial_regression_has_its_dispersion_by_moments():
-    lesions, severity = (part[0] for part in planning._of_normals(0.3, Design())(np.random.default_rng(3), 1, 54))
+    lesions, severity = (
+        part[0] for part in planning._of_normals(0.3, Design())(np.random.default_rng(3), 1, 54)
+    )
     y, x = lesions + 1.0, severity - severity.mean()
     mean = y.mean()
     alpha = (y.var() - mean) / mean**2

@@ -34,18 +34,21 @@ from crmo_analysis.study import describe
 
 POOLING = METHODS[:-1]
 SETS = {
-    # metafor's dat.pritz1997: Zhou XH, Brizendine EJ, Pritz MB. Stat Med 1999;18:557-566; therapy of vasospasm.
+    # metafor's dat.pritz1997: Zhou XH, Brizendine EJ, Pritz MB. Stat Med 1999;18:557-566; therapy of
+    # vasospasm.
     "pritz1997": (
         [16, 10, 4, 43, 10, 25, 13, 12, 22, 4, 5, 18, 58, 6],
         [17, 12, 8, 58, 10, 42, 14, 12, 41, 5, 6, 23, 68, 10],
     ),
-    # metafor's dat.bcg, tpos and tpos + tneg: Colditz GA et al. JAMA 1994;271:698-702; tuberculosis in the vaccinated.
+    # metafor's dat.bcg, tpos and tpos + tneg: Colditz GA et al. JAMA 1994;271:698-702; tuberculosis in the
+    # vaccinated.
     "colditz1994": (
         [4, 6, 3, 62, 33, 180, 8, 505, 29, 17, 186, 5, 27],
         [123, 306, 231, 13598, 5069, 1541, 2545, 88391, 7499, 1716, 50634, 2498, 16913],
     ),
     # metafor's dat.nielweise2007, ai and n1i: Niel-Weise BS, Stijnen T, van den Broek PJ. Intensive Care Med
-    # 2007;33:2058-2068; infections with treated catheters, the example of Stijnen T et al. Stat Med 2010;29:3046-3067.
+    # 2007;33:2058-2068; infections with treated catheters, the example of Stijnen T et al. Stat Med
+    # 2010;29:3046-3067.
     "stijnen2010": (
         [0, 1, 2, 0, 5, 1, 1, 1, 1, 1, 0, 0, 3, 6, 0, 0, 1, 4],
         [116, 44, 208, 130, 151, 98, 174, 74, 97, 113, 66, 70, 188, 187, 118, 252, 345, 64],
@@ -64,13 +67,12 @@ GLMM = {
     "three with 0/n": (-1.09861229, 0.408248288, 0, 4.67673817, 0, -6.28589862, 4.08867405),
 }
 
-# R, the exact likelihood without lme4:
-# R: one <- function(x, n, m, s) sum(sapply(-12:11, function(i) integrate(function(z) dbinom(x, n, plogis(m + s * z))
-# R:   * dnorm(z), i, i + 1, rel.tol=1e-11, subdivisions=500)$value))
-# R: f <- function(p) -sum(mapply(function(x, n) log(one(x, n, p[1], p[2])), xi, ni))
-# R: g <- optim(c(qlogis(sum(xi) / sum(ni)), 1), f, control=list(reltol=1e-15, maxit=5000))
-# R: g <- optim(g$par, f, method="BFGS", control=list(reltol=1e-15, ndeps=c(1e-5, 1e-5)))
-# R: c(g$par[1], sqrt(solve(optimHess(g$par, f, control=list(ndeps=c(1e-4, 1e-4))))[1, 1]), g$par[2]^2)
+# R, the exact likelihood without lme4: R: one <- function(x, n, m, s) sum(sapply(-12:11, function(i)
+# integrate(function(z) dbinom(x, n, plogis(m + s * z)) R:   * dnorm(z), i, i + 1, rel.tol=1e-11,
+# subdivisions=500)$value)) R: f <- function(p) -sum(mapply(function(x, n) log(one(x, n, p[1], p[2])), xi,
+# ni)) R: g <- optim(c(qlogis(sum(xi) / sum(ni)), 1), f, control=list(reltol=1e-15, maxit=5000)) R: g <-
+# optim(g$par, f, method="BFGS", control=list(reltol=1e-15, ndeps=c(1e-5, 1e-5))) R: c(g$par[1],
+# sqrt(solve(optimHess(g$par, f, control=list(ndeps=c(1e-4, 1e-4))))[1, 1]), g$par[2]^2)
 INTEGRATED = {
     "pritz1997": (1.37659438, 0.288379857, 0.589309533),
     "stijnen2010": (-4.81184997, 0.355198773, 0.825323466),
@@ -119,8 +121,9 @@ METAFOR = {
     ("two", "ml"): (0.00774774216, 0.827009353, 0.831395651, 0.604630959, TWO),
 }
 
-# R: r <- rma(yi, vi, data=e, method=m, test=t); p <- predict(r, pi.type="riley"); q <- predict(r, pi.type="t")
-# R: c(r$ci.lb, r$ci.ub, p$pi.lb, p$pi.ub, q$pi.lb, q$pi.ub)   # t: "z", "t", or "adhoc" for "hartung_knapp"
+# R: r <- rma(yi, vi, data=e, method=m, test=t); p <- predict(r, pi.type="riley"); q <- predict(r,
+# pi.type="t") R: c(r$ci.lb, r$ci.ub, p$pi.lb, p$pi.ub, q$pi.lb, q$pi.ub)   # t: "z", "t", or "adhoc" for
+# "hartung_knapp"
 INTERVALS = {
     ("pritz1997", "reml", "z"): (0.665621132, 1.6121971, -0.277988386, 2.55580662, -0.265994009, 2.54381224),
     ("pritz1997", "reml", "t"): (0.617227833, 1.6605904, -0.277988386, 2.55580662, -0.265994009, 2.54381224),
@@ -133,7 +136,14 @@ INTERVALS = {
     ("three with 0/n", "reml", "hartung_knapp"): (
         *(-2.67908227, 0.863040601, -6.13815922, 4.32211755, -2.67908227, 0.863040601),
     ),
-    ("three with n/n", "ml", "z"): (-0.987962747, 3.50548738, -23.575719, 26.0932437, -7.15084159, 9.66836622),
+    ("three with n/n", "ml", "z"): (
+        -0.987962747,
+        3.50548738,
+        -23.575719,
+        26.0932437,
+        -7.15084159,
+        9.66836622,
+    ),
     ("three with n/n", "reml", "hartung_knapp"): (
         *(-4.77303583, 7.3586243, -31.0935915, 33.6791799, -9.67408169, 12.2596702),
     ),
@@ -152,10 +162,10 @@ BETA_BINOMIAL = {
 }
 
 # R: lik <- function(m, r) sapply(r, function(r) {s <- (1 - r) / r; dbeta(r, 1, b) * exp(sum(lchoose(ni, xi) +
-# R:   lbeta(m * s + xi, (1 - m) * s + ni - xi) - lbeta(m * s, (1 - m) * s)))})
-# R: mar <- Vectorize(function(m) integrate(function(r) lik(m, r), 1e-9, 1 - 1e-9, rel.tol=1e-9)$value)
-# R: cdf <- function(u) integrate(mar, 0, u, rel.tol=1e-8)$value / integrate(mar, 0, 1, rel.tol=1e-8)$value
-# R: sapply(c(0.5, 0.025, 0.975), function(p) uniroot(function(u) cdf(u) - p, c(1e-6, 1 - 1e-6), tol=1e-8)$root)
+# R:   lbeta(m * s + xi, (1 - m) * s + ni - xi) - lbeta(m * s, (1 - m) * s)))}) R: mar <-
+# Vectorize(function(m) integrate(function(r) lik(m, r), 1e-9, 1 - 1e-9, rel.tol=1e-9)$value) R: cdf <-
+# function(u) integrate(mar, 0, u, rel.tol=1e-8)$value / integrate(mar, 0, 1, rel.tol=1e-8)$value R:
+# sapply(c(0.5, 0.025, 0.975), function(p) uniroot(function(u) cdf(u) - p, c(1e-6, 1 - 1e-6), tol=1e-8)$root)
 GRID = {
     ("pritz1997", 1): (0.763506643, 0.649838235, 0.847591521),
     ("pritz1997", 9): (0.768249458, 0.670933911, 0.846973521),
@@ -240,31 +250,54 @@ def test_grid_posterior_against_r(name, last):
 
 
 def test_molloy2014_correlations_against_metafor():
-    # metafor's dat.molloy2014: Molloy GJ, O'Carroll RE, Ferguson E. Ann Behav Med 2014;47:92-101; conscientiousness and
-    # taking one's medicines.
+    # metafor's dat.molloy2014: Molloy GJ, O'Carroll RE, Ferguson E. Ann Behav Med 2014;47:92-101;
+    # conscientiousness and taking one's medicines.
     r = [0.187, 0.162, 0.34, 0.32, 0.27, 0, 0.175, 0.05, 0.26, 0.01, -0.09, 0.37, 0, 0.15, 0.24, 0.04]
     n = [109, 749, 55, 107, 72, 65, 174, 326, 58, 771, 56, 91, 116, 537, 158, 65]
-    # R: d <- escalc(measure="ZCOR", ri=ri, ni=ni, data=dat.molloy2014)
-    # R: r <- rma(yi, vi, data=d, test="adhoc", control=list(threshold=1e-10)); p <- predict(r, pi.type="riley")
-    # R: c(r$beta, r$se, r$ci.lb, r$ci.ub, r$tau2, tanh(c(r$beta, r$ci.lb, r$ci.ub, p$pi.lb, p$pi.ub)), r$QE)
-    expected = [0.149917149, 0.0327697722, 0.0800700324, 0.219764265, 0.00810956083, 0.148804018, 0.0798993548]
+    # R: d <- escalc(measure="ZCOR", ri=ri, ni=ni, data=dat.molloy2014) R: r <- rma(yi, vi, data=d,
+    # test="adhoc", control=list(threshold=1e-10)); p <- predict(r, pi.type="riley") R: c(r$beta, r$se,
+    # r$ci.lb, r$ci.ub, r$tau2, tanh(c(r$beta, r$ci.lb, r$ci.ub, p$pi.lb, p$pi.ub)), r$QE)
+    expected = [
+        0.149917149,
+        0.0327697722,
+        0.0800700324,
+        0.219764265,
+        0.00810956083,
+        0.148804018,
+        0.0798993548,
+    ]
     expected += [0.216293366, -0.0555608161, 0.341202106, 38.1595154]
     found = pool_correlations(r, n, "reml", interval="hartung_knapp")
-    values = [found.z, found.z_se, found.z_low, found.z_high, found.tau2, found.estimate, found.ci_low, found.ci_high]
+    values = [
+        found.z,
+        found.z_se,
+        found.z_low,
+        found.z_high,
+        found.tau2,
+        found.estimate,
+        found.ci_low,
+        found.ci_high,
+    ]
     assert [*values, found.pi_low, found.pi_high, found.q] == pytest.approx(expected, abs=1e-6)
     # R: r <- rma(yi, 1.06 * vi, data=d, method="DL"); c(r$beta, r$se, r$tau2)
     found = pool_correlations(r, n, "dersimonian_laird", interval="z", statistic="spearman")
-    assert (found.z, found.z_se, found.tau2) == pytest.approx((0.14886487, 0.0311991309, 0.00746088448), abs=1e-6)
+    assert (found.z, found.z_se, found.tau2) == pytest.approx(
+        (0.14886487, 0.0311991309, 0.00746088448), abs=1e-6
+    )
 
 
 def test_leave_one_out_against_metafor():
-    # R: r <- leave1out(rma(measure="PLO", xi=c(2, 5, 7), ni=c(10, 9, 12), method="PM", control=list(tol=1e-10)))
-    # R: c(r$estimate, r$ci.lb, r$tau2)
+    # R: r <- leave1out(rma(measure="PLO", xi=c(2, 5, 7), ni=c(10, 9, 12), method="PM",
+    # control=list(tol=1e-10))) R: c(r$estimate, r$ci.lb, r$tau2)
     events = pd.Series([2, 5, 7], index=["first", "second", "third"])
     found = leave_one_out(events, [10, 9, 12], method="paule_mandel", interval="z")
     assert found["left_out"].tolist() == ["first", "second", "third"]
-    assert logit(found["estimate"]).tolist() == pytest.approx([0.287465238, -0.443024503, -0.527208598], abs=1e-6)
-    assert logit(found["ci_low"]).tolist() == pytest.approx([-0.577131271, -2.123658796, -2.100825159], abs=1e-6)
+    assert logit(found["estimate"]).tolist() == pytest.approx(
+        [0.287465238, -0.443024503, -0.527208598], abs=1e-6
+    )
+    assert logit(found["ci_low"]).tolist() == pytest.approx(
+        [-0.577131271, -2.123658796, -2.100825159], abs=1e-6
+    )
     assert found["tau2"].tolist() == pytest.approx([0, 1.000033804, 0.757645197], abs=1e-6)
     together = pool_proportions(events, [10, 9, 12], "paule_mandel").estimate
     assert (found["estimate"] - found["change"]).tolist() == pytest.approx([together] * 3)
@@ -313,8 +346,15 @@ def test_the_grid_of_single_patients_is_a_beta_distribution():
 
 def test_a_single_series_is_exact():
     found = pool_proportions([4], [5], "exact")
-    assert (found.estimate, found.ci_low, found.ci_high) == (0.8, 0.283582, 0.994949)  # R: binom.test(4, 5)$conf.int
-    assert (found.ci_low, found.ci_high) == (describe.proportion(4, 5).exact_low, describe.proportion(4, 5).exact_high)
+    assert (found.estimate, found.ci_low, found.ci_high) == (
+        0.8,
+        0.283582,
+        0.994949,
+    )  # R: binom.test(4, 5)$conf.int
+    assert (found.ci_low, found.ci_high) == (
+        describe.proportion(4, 5).exact_low,
+        describe.proportion(4, 5).exact_high,
+    )
     assert math.isnan(found.tau2)
     assert found.weights == (1.0,)
     assert pool_proportions([5], [5], "exact").logit_high == math.inf
@@ -328,7 +368,10 @@ def test_marginal_likelihood_gradient_and_hessian_by_differences():
     each = np.trapezoid(np.exp(x * line - n * np.logaddexp(0, line)) * norm.pdf(z), z[:, 0], axis=0)
     assert value == pytest.approx(np.log(each).sum(), abs=1e-8)
     for place, change in enumerate(np.eye(2) * step):
-        up, down = marginal(1.2 + change[0], 1.7 + change[1], x, n), marginal(1.2 - change[0], 1.7 - change[1], x, n)
+        up, down = (
+            marginal(1.2 + change[0], 1.7 + change[1], x, n),
+            marginal(1.2 - change[0], 1.7 - change[1], x, n),
+        )
         assert slope[place] == pytest.approx((up[0] - down[0]) / (2 * step), abs=1e-6)
         assert curvature[place] == pytest.approx((up[1] - down[1]) / (2 * step), abs=1e-6)
 
@@ -376,7 +419,9 @@ def test_numbers_are_where_they_can_be(counts, method):
     assert sum(found.weights) == pytest.approx(1)
     assert found.tau2 >= 0
     if method in INVERSE_VARIANCE:
-        plain, adjusted = (pool_proportions(events, totals, method, interval=each) for each in ("z", "hartung_knapp"))
+        plain, adjusted = (
+            pool_proportions(events, totals, method, interval=each) for each in ("z", "hartung_knapp")
+        )
         assert adjusted.ci_high - adjusted.ci_low >= plain.ci_high - plain.ci_low - 1e-12
         assert adjusted.estimate == plain.estimate
 
@@ -387,7 +432,11 @@ def test_twice_the_same_series_narrow_the_interval(method):
     once, twice = pool_proportions(events, totals, method), pool_proportions(events * 2, totals * 2, method)
     assert twice.ci_high - twice.ci_low < once.ci_high - once.ci_low
     assert twice.estimate == pytest.approx(once.estimate, abs=0.01)
-    if method in ("glmm", "ml", "beta_binomial"):  # maximum likelihood counts every series twice, and that is all
+    if method in (
+        "glmm",
+        "ml",
+        "beta_binomial",
+    ):  # maximum likelihood counts every series twice, and that is all
         assert twice.estimate == pytest.approx(once.estimate, abs=1e-6)
         assert twice.logit_se == pytest.approx(once.logit_se / math.sqrt(2), abs=1e-5)
         assert twice.tau2 == pytest.approx(once.tau2, abs=1e-5)
@@ -399,7 +448,9 @@ def test_a_known_truth_is_found_in_many_large_series(method):
     totals = np.full(150, 60)
     events = rng.binomial(totals, expit(rng.normal(1.0, 0.5, 150)))
     found = pool_proportions(events, totals, method, interval="z")
-    assert math.sqrt(found.tau2) == pytest.approx(0.5, abs=0.1)  # a beta distribution of shares is much the same
+    assert math.sqrt(found.tau2) == pytest.approx(
+        0.5, abs=0.1
+    )  # a beta distribution of shares is much the same
     assert found.ci_low < expit(1.0) < found.ci_high
     assert found.ci_high - found.ci_low < 0.05
 
@@ -414,7 +465,9 @@ def test_few_series_say_what_they_cannot():
 def test_the_floor_and_the_correction_are_noted():
     found = pool_proportions(*SETS["three with 0/n"], "reml", interval="hartung_knapp")
     notes = " / ".join(found.notes)
-    assert "Hartung-Knapp factor of 0.840 is taken as 1" in notes  # Q / 2, there being no variance between series
+    assert (
+        "Hartung-Knapp factor of 0.840 is taken as 1" in notes
+    )  # Q / 2, there being no variance between series
     assert "0.5 was added to both cells of 1 of 3 series" in notes
     assert not any("0.5" in note for note in pool_proportions([1, 3, 5], [7, 10, 15], "reml").notes)
 
@@ -471,7 +524,9 @@ def test_results_are_frozen_and_input_stays_as_it_was():
 def test_the_range_of_counts_that_are_possible():
     found = pooled_range([(2, 4), {3, 5}, 7], [10, 9, 12], method="reml")
     estimates = {
-        (a, b, 7): pool_proportions([a, b, 7], [10, 9, 12], "reml").estimate for a in (2, 3, 4) for b in (3, 5)
+        (a, b, 7): pool_proportions([a, b, 7], [10, 9, 12], "reml").estimate
+        for a in (2, 3, 4)
+        for b in (3, 5)
     }
     assert (found.low, found.low_counts) == min((value, counts) for counts, value in estimates.items())
     assert (found.high, found.high_counts) == max((value, counts) for counts, value in estimates.items())

@@ -1,4 +1,6 @@
-"""What a regression shows is read from a results object of statsmodels: R, statsmodels' own fits, hard tables.
+"""What a regression shows is read from a results object of statsmodels.
+
+R, statsmodels' own fits, hard tables.
 
 Values from R come from R 4.2.2 with MASS 7.3.58.2; the patients are `COHORT` of test_severity.
 """
@@ -17,7 +19,14 @@ from test_severity import COHORT
 
 from crmo_analysis.files import NotEstimableError
 from crmo_analysis.models import estimators, severity
-from crmo_analysis.models.likelihood import candidates, climb, fitted, peak, score_statistics, without_exposure
+from crmo_analysis.models.likelihood import (
+    candidates,
+    climb,
+    fitted,
+    peak,
+    score_statistics,
+    without_exposure,
+)
 from crmo_analysis.models.permutation import MANY
 from crmo_analysis.models.regression import MODELS, regress, standardised
 
@@ -63,16 +72,18 @@ def severity_row(found, monkeypatch):
 
 
 @pytest.mark.parametrize(("model", "coefficients", "errors", "height"), [
-    # f <- lm(sev ~ les + age + male); X <- model.matrix(f); V <- solve(crossprod(X)); u <- resid(f) / (1 - hatvalues(f))
-    # sqrt(diag(V %*% crossprod(X * u) %*% V))
+    # f <- lm(sev ~ les + age + male); X <- model.matrix(f); V <- solve(crossprod(X)); u <- resid(f) / (1 -
+    # hatvalues(f)) sqrt(diag(V %*% crossprod(X * u) %*% V))
     ("linear", None, [1.8163333347817, 0.1914397757456, 0.8799200973154, 0.0787730703057], None),
     # f <- glm(cri ~ les + age + male, poisson, epsilon = 1e-15); summary(f)$coefficients; logLik(f)
     ("poisson", [2.65116445297793, -0.24054070298011, 0.21175007940481, 0.03422258133358],
      [0.62216113631082, 0.06908969018316, 0.30126032505824, 0.02541537209850], -48.1939994359),
-    # f <- glm.nb(cri ~ les + age + male, control = glm.control(epsilon = 1e-12, maxit = 100)); coef(f); 1 / f$theta
+    # f <- glm.nb(cri ~ les + age + male, control = glm.control(epsilon = 1e-12, maxit = 100)); coef(f); 1 /
+    # f$theta
     ("negative_binomial", [2.779708097094, -0.264842511328, 0.370935561374, 0.041204438709, 0.634733469614], None,
      -43.3137665745),
-    # f <- polr(factor(sev) ~ les + age + male, Hess = TRUE, control = list(reltol = 1e-14)); summary(f)$coefficients
+    # f <- polr(factor(sev) ~ les + age + male, Hess = TRUE, control = list(reltol = 1e-14));
+    # summary(f)$coefficients
     ("ordinal", [0.146117622219, -0.974563205862, 0.391035672622, 1.350174853652, 2.411660698455, 3.158411567390,
                  4.696683336908, 5.294957884007, 7.638925295695],
      [0.188908966242, 0.891503911763, 0.126178765664, 1.882978172714, 1.911467130021, 1.951148811624, 2.101460383579,
@@ -115,7 +126,9 @@ def test_derivatives_are_those_of_the_likelihood(model, repeated):
     more = {estimators.NegativeBinomial: [0.7], estimators.Slanted: [0.1]}.get(model, [])
     at = np.r_[made.start_params, more] + 0.1
     near = [(at + h, at - h) for h in 1e-5 * np.eye(len(at))]
-    np.testing.assert_allclose(made.score(at), [(made.loglike(a) - made.loglike(b)) / 2e-5 for a, b in near], rtol=1e-6)
+    np.testing.assert_allclose(
+        made.score(at), [(made.loglike(a) - made.loglike(b)) / 2e-5 for a, b in near], rtol=1e-6
+    )
     slopes = [(made.score(a) - made.score(b)) / 2e-5 for a, b in near]
     np.testing.assert_allclose(made.hessian(at), slopes, rtol=1e-6, atol=1e-6)
 
@@ -135,14 +148,17 @@ def test_score_statistic_is_that_of_statsmodels(model):
         theirs = sm.Poisson(y, null).fit(disp=0).score_test(exog_extra=exposure)[0]
     elif model == "firth":
         params = peak(candidates("firth", y, null)).params
-        # At the penalised estimate the other gradients are not 0, which statsmodels' statistic takes for zeros.
+        # At the penalised estimate the other gradients are not 0, which statsmodels' statistic takes for
+        # zeros.
         at = sm.GLM(y, null, family=sm.families.Binomial()).fit()
         z = score_of(at.model, params, exposure[:, 0])
         theirs = z**2
     elif model == "negative_binomial":
         top = peak(candidates(model, y, null))
         family = sm.families.NegativeBinomial(alpha=top.params[-1])
-        theirs = sm.GLM(y, null, family=family).fit(tol=1e-14).score_test(exog_extra=exposure, observed=False)[0]
+        theirs = (
+            sm.GLM(y, null, family=family).fit(tol=1e-14).score_test(exog_extra=exposure, observed=False)[0]
+        )
     else:
         full = candidates(model, y, design)[0]
         held = climb(full, full.start_params, 0.0).params
@@ -164,10 +180,12 @@ def test_negative_binomial_takes_the_higher_of_two_peaks():
     y = [1, 0, 9, 5, 0, 4, 0, 0, 0, 2, 0, 0, 314, 10, 9]
     x = [0.626694, -1.076103, 0.541143, 0.563683, -0.881499, 0.840689, -0.278574, -0.34061, -1.518469, 0.003304, -0.660337,
          -1.562419, 1.68783, 0.889365, 0.758162]  # fmt: skip
-    # p <- glm(y ~ x, poisson); logLik(p) -26.5432439191; sum((y - fitted(p))^2 - y) -239.05: no dispersion near 0
-    # f <- glm.nb(y ~ x, init.theta = 2): coef(f), 1 / f$theta, logLik(f)
+    # p <- glm(y ~ x, poisson); logLik(p) -26.5432439191; sum((y - fitted(p))^2 - y) -239.05: no dispersion
+    # near 0 f <- glm.nb(y ~ x, init.theta = 2): coef(f), 1 / f$theta, logLik(f)
     found = regress("negative_binomial", y, x, per="unit")
-    np.testing.assert_allclose(found.results.params, [-0.558407434715, 3.593556256655, 0.233367659946], rtol=1e-6)
+    np.testing.assert_allclose(
+        found.results.params, [-0.558407434715, 3.593556256655, 0.233367659946], rtol=1e-6
+    )
     assert found.results.llf == pytest.approx(-25.9595499002)
 
 
@@ -183,7 +201,9 @@ def test_an_end_that_is_not_determined_is_said_and_not_invented():
     assert math.isnan(found.ci_low)
     assert found.ci_high > found.estimate
     assert found.method.endswith("; the lower end of the interval is not determined")
-    row = severity.analyse(pd.DataFrame({"y": y, "x": x, "z": other}), "y", ["x"], ["z"], models=["firth"]).iloc[1]
+    row = severity.analyse(
+        pd.DataFrame({"y": y, "x": x, "z": other}), "y", ["x"], ["z"], models=["firth"]
+    ).iloc[1]
     assert f"interval not determined to {found.ci_high:.2f}; " in severity.sentence(row)
 
 
@@ -197,7 +217,9 @@ def test_many_patients_have_the_wald_interval_of_all_of_them(model):
     own = kind(y, exog if model == "ordinal" else sm.add_constant(exog))
     theirs = own.fit(start_params=found.results.params.to_numpy(), method="newton", disp=0)
     tolerance = 1e-3 if model == "firth" else 1e-6  # of many patients the penalty is small
-    assert (found.ci_low, found.ci_high) == pytest.approx(np.exp(theirs.conf_int().loc["lesions"]), rel=tolerance)
+    assert (found.ci_low, found.ci_high) == pytest.approx(
+        np.exp(theirs.conf_int().loc["lesions"]), rel=tolerance
+    )
     assert found.p == pytest.approx(theirs.pvalues["lesions"], rel=100 * tolerance)
     assert (found.n, found.results.nobs) == (2_400, 2_400)
     assert found.results.df_resid == theirs.df_resid
@@ -226,9 +248,12 @@ def test_any_small_table_is_fitted_or_says_why_not(model, seed):
     x = exposures[seed % 5].astype(float)
     others = [rng.normal(10, 3, n)] * (seed % 2) + [(rng.random(n) < 0.1).astype(float)] * (seed % 3 == 0)
     eta = rng.choice([0, 1, 4]) * (x - x.mean())
-    y = [rng.poisson(np.exp(np.clip(eta, -5, 5))), rng.integers(0, 3, n), (eta > 0).astype(int), np.zeros(n, int)][
-        seed % 4
-    ]
+    y = [
+        rng.poisson(np.exp(np.clip(eta, -5, 5))),
+        rng.integers(0, 3, n),
+        (eta > 0).astype(int),
+        np.zeros(n, int),
+    ][seed % 4]
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         try:

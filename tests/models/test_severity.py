@@ -1,7 +1,8 @@
 """Regressions and what is built on them: R, printed examples, closed forms, properties, known truths.
 
-Values from R come from R 4.2.2 with MASS 7.3.58.2, sandwich 3.0.2, lmtest 0.9.40, ordinal 2022.11.16 and brglm2 0.9.
-Where R has no ready profile that estimates every other parameter anew, optim and uniroot made one.
+Values from R come from R 4.2.2 with MASS 7.3.58.2, sandwich 3.0.2, lmtest 0.9.40, ordinal 2022.11.16 and
+brglm2 0.9. Where R has no ready profile that estimates every other parameter anew, optim and uniroot made
+one.
 """
 
 import dataclasses
@@ -15,7 +16,14 @@ from scipy import stats
 
 from crmo_analysis.files import NotEstimableError
 from crmo_analysis.models import severity
-from crmo_analysis.models.likelihood import LIKELIHOODS, candidates, different, peak, score_statistics, without_exposure
+from crmo_analysis.models.likelihood import (
+    LIKELIHOODS,
+    candidates,
+    different,
+    peak,
+    score_statistics,
+    without_exposure,
+)
 from crmo_analysis.models.permutation import STATISTICS, adjust, permutation_test
 from crmo_analysis.models.regression import MODELS, p_text, regress, standardised
 from crmo_analysis.models.severity import (
@@ -74,8 +82,8 @@ def test_linear_against_r():
 
 
 def test_poisson_against_r():
-    # f <- glm(cri ~ les + age + male, poisson, d); exp(coef(f)); anova(update(f, . ~ . - les), f, test = "LRT")
-    # interval: uniroot over the deviance of glm(cri ~ offset(v * les) + age + male, poisson, d)
+    # f <- glm(cri ~ les + age + male, poisson, d); exp(coef(f)); anova(update(f, . ~ . - les), f, test =
+    # "LRT") interval: uniroot over the deviance of glm(cri ~ offset(v * les) + age + male, poisson, d)
     result = fit("poisson", "crises")
     assert four(result) == pytest.approx((1.034814912, 0.981823966, 1.085488577, 0.1932406722), abs=2e-9)
     # sum(resid(f, "pearson")^2) / f$df.residual
@@ -123,15 +131,24 @@ def test_score_statistic_against_r():
 
 
 def test_heinze2002_endometrial_cancer():
-    # 79 patients of Heinze and Schemper, Stat Med 2002;21:2409-2419, as in brglm2::endometrial: histology grade on
-    # neovascularisation, which no patient of low grade has. logistf(HG ~ NV + PI + EH) gives 2.9292733 (0.6097244
-    # to 7.8546317) for NV; brglm2 and a penalised profile by optim give 2.92927335, 0.60972444, 7.85463170 and
-    # P = 0.0091236675; for EH -2.60416393 (-4.36518324 to -1.23272106), P = 2.5068671e-05.
-    low = "13 164 16 226 8 314 34 268 20 128 5 231 17 180 10 168 26 156 17 231 8 201 7 189 20 315 10 123 18 127 16 176"
+    # 79 patients of Heinze and Schemper, Stat Med 2002;21:2409-2419, as in brglm2::endometrial: histology
+    # grade on neovascularisation, which no patient of low grade has. logistf(HG ~ NV + PI + EH) gives
+    # 2.9292733 (0.6097244 to 7.8546317) for NV; brglm2 and a penalised profile by optim give 2.92927335,
+    # 0.60972444, 7.85463170 and P = 0.0091236675; for EH -2.60416393 (-4.36518324 to -1.23272106), P =
+    # 2.5068671e-05.
+    low = (
+        "13 164 16 226 8 314 34 268 20 128 5 231 17 180 10 168 26 156 17 231 8 201 7 189 20 315 10 123 18 "
+        ""
+        "127 16 176"
+    )
     low += " 18 200 28 150 11 133 19 237 10 182 10 313 18 131 14 192 21 164 11 201 17 188 25 193 16 211 19 129 15 172"
     low += " 33 75 24 192 29 202 15 229 12 233 3 290 20 170 23 141 12 225 22 154 42 197 15 175 13 216 14 257 19 137"
     low += " 12 361 13 204 10 217"
-    high = "8 264 29 88 12 127 20 137 7 97 48 184 12 111 19 161 2 118 21 119 15 106 12 169 6 184 5 130 17 96 5 35 33 85"
+    high = (
+        "8 264 29 88 12 127 20 137 7 97 48 184 12 111 19 161 2 118 21 119 15 106 12 169 6 184 5 130 17 "
+        "96 "
+        "5 35 33 85"
+    )
     new = "38 97 22 114 7 88 25 91 15 58 22 144 40 118 5 93 0 117 49 27 11 101 21 98 19 102"
     groups = [np.array(text.split(), dtype=float).reshape(-1, 2) for text in (low, high, new)]
     pulsatility, height = np.vstack(groups).T
@@ -160,7 +177,9 @@ def test_venables2002_housing():
     assert math.log(result.estimate) == pytest.approx(0.3602841, abs=2e-6)
     assert result.cut_points == pytest.approx((-0.4961353, 0.6907083), abs=2e-6)
     others = [contact, *dummies[:4]]
-    assert math.log(regress("ordinal", satisfied, dummies[4], others).estimate) == pytest.approx(1.2888191, abs=2e-6)
+    assert math.log(regress("ordinal", satisfied, dummies[4], others).estimate) == pytest.approx(
+        1.2888191, abs=2e-6
+    )
 
 
 # ---- closed forms
@@ -259,7 +278,10 @@ def test_equal_patients_count_once_times_their_number(model):
     rows, times = different(y, design)
     assert len(rows) <= len(y) / 3
     assert times.sum() == len(y)
-    expected, found = peak(candidates(model, y, design)), peak(candidates(model, y[rows], design[rows], times))
+    expected, found = (
+        peak(candidates(model, y, design)),
+        peak(candidates(model, y[rows], design[rows], times)),
+    )
     assert found.height == pytest.approx(expected.height, rel=1e-12)
     assert found.params == pytest.approx(expected.params, abs=1e-8)
     hessians = [top.model.hessian(top.params) for top in (found, expected)]
@@ -346,7 +368,9 @@ def test_missing_rows_are_excluded_and_counted():
     result = regress("ordinal", COHORT["severity"], lesions, [age])
     rest = COHORT.drop([4, 7])
     assert (result.n, result.excluded) == (22, 2)
-    assert four(result) == pytest.approx(four(regress("ordinal", rest["severity"], rest["lesions"], [rest["age"]])))
+    assert four(result) == pytest.approx(
+        four(regress("ordinal", rest["severity"], rest["lesions"], [rest["age"]]))
+    )
 
 
 # ---- what cannot be estimated
@@ -393,7 +417,9 @@ def test_degenerate_tables_give_rows_that_say_why():
     assert rows[["estimate", "p", "p_holm"]].isna().all(axis=None)
     assert (rows["n"] == 1).all()
     cohort = simulated().assign(same=2, empty=math.nan)
-    rows = analyse(cohort, "global", ["lesions", "same", "empty"], models=["spearman", "linear"], resamples=99)
+    rows = analyse(
+        cohort, "global", ["lesions", "same", "empty"], models=["spearman", "linear"], resamples=99
+    )
     assert list(rows["method"].str.startswith("not estimable")) == [False, True, True] * 2
     assert rows.loc[0, "p_holm"] == rows.loc[0, "p"]  # of one, as the others have none
     for sex in ("f", None):
@@ -413,7 +439,9 @@ def test_wrong_tables_are_refused():
         analyse(table.assign(sex="m"), "global", ["sex"])
     with pytest.raises(ValueError, match="no exposure is named"):
         analyse(table, "global", [])
-    with pytest.raises(ValueError, match="none of 1 specifications can be estimated; the first: not estimable: all 54"):
+    with pytest.raises(
+        ValueError, match="none of 1 specifications can be estimated; the first: not estimable: all 54"
+    ):
         specification_curve(table.assign(same=1), "lesions", ["same"], permutations=9)
 
 
@@ -444,13 +472,17 @@ def test_analyse():
         np.testing.assert_allclose(family["p_holm"], adjust(family["p"]))
         expected = stats.false_discovery_control(family["p"])
         np.testing.assert_allclose(family["p_benjamini_hochberg"], expected)
-    ordinal = rows.query("model == 'ordinal' and exposure == 'lesions' and adjusted_for == 'age, sex'").iloc[0]
+    ordinal = rows.query("model == 'ordinal' and exposure == 'lesions' and adjusted_for == 'age, sex'").iloc[
+        0
+    ]
     direct = regress("ordinal", table["pain"], table["lesions"], [table["age"], table["sex"] == "m"])
     assert (ordinal["estimate"], ordinal["p"]) == (direct.estimate, direct.p)
     other_order = analyse(
         table.iloc[::-1], "pain", exposures[::-1], ["age", "sex"], cut=4, resamples=499, permutations=499
     )
-    same = [frame.set_index(["model", "exposure", "adjusted_for"]).sort_index() for frame in (rows, other_order)]
+    same = [
+        frame.set_index(["model", "exposure", "adjusted_for"]).sort_index() for frame in (rows, other_order)
+    ]
     numbers = ["estimate", "ci_low", "ci_high", "p", "p_holm"]
     np.testing.assert_allclose(same[0][numbers], same[1][numbers], rtol=1e-6)
 
@@ -458,9 +490,9 @@ def test_analyse():
 def test_influence():
     table = simulated(30).set_axis([f"p{k}" for k in range(30)])
     for model in ("linear", "firth", "kendall"):
-        found = influence(table, "pain", "lesions", model, [] if model == "kendall" else ["age"], cut=4).set_index(
-            "left_out"
-        )
+        found = influence(
+            table, "pain", "lesions", model, [] if model == "kendall" else ["age"], cut=4
+        ).set_index("left_out")
         assert list(found.index) == [name for name in table.index if name != "p3"]
         assert (found["n"] == 28).all()
         rest = table.drop("p7")
@@ -470,7 +502,9 @@ def test_influence():
             assert found.loc["p7", "estimate"] == pytest.approx(expected, rel=1e-8)
     one_case = pd.DataFrame({"y": [1, 2, 3, 2, 1, 4, 3, 2, 5], "x": [0] * 7 + [1, 1]})
     found = influence(one_case, "y", "x")
-    assert list(found["method"].str.startswith("not estimable: one patient alone")) == [False] * 7 + [True] * 2
+    assert (
+        list(found["method"].str.startswith("not estimable: one patient alone")) == [False] * 7 + [True] * 2
+    )
     with pytest.raises(NotEstimableError, match="all 9 values"):
         influence(one_case.assign(x=1), "y", "x")
 
@@ -497,14 +531,20 @@ def test_simonsohn2020_curve():
     assert curve.table["z"].is_monotonic_increasing
     assert curve.median_z == pytest.approx(curve.table["z"].median())
     assert curve.share_significant == pytest.approx((curve.table["z"] > 1.959964).mean())
-    assert (curve.p_median, curve.p_mean, curve.p_share) == (1 / 500, 1 / 500, pytest.approx(1 / 500, abs=1 / 200))
+    assert (curve.p_median, curve.p_mean, curve.p_share) == (
+        1 / 500,
+        1 / 500,
+        pytest.approx(1 / 500, abs=1 / 200),
+    )
     everybody = curve.table.query("left_out == 'nobody' and model == 'linear' and outcome == 'global'")
     assert list(everybody.query("adjusted_for == 'age'")["estimate"]) == [
         pytest.approx(regress("linear", table["global"], table["lesions"], [table["age"]]).estimate)
     ]
     order = np.random.default_rng(3).permutation(54)
     settings["left_out"] = {name: np.asarray(mask)[order] for name, mask in left_out.items()}
-    again = specification_curve(table.iloc[order], "lesions", ["global", "pain"], permutations=499, **settings)
+    again = specification_curve(
+        table.iloc[order], "lesions", ["global", "pain"], permutations=499, **settings
+    )
     assert (again.p_median, again.p_share) == (curve.p_median, curve.p_share)
     np.testing.assert_allclose(again.table["z"], curve.table["z"], atol=1e-8)
 
@@ -513,7 +553,9 @@ def test_curve_of_nothing_but_confounding():
     # Age drives both; with adjustment nothing is left, and the permuted exposures keep their relation to age.
     rng = np.random.default_rng(12)
     age = rng.normal(size=80)
-    table = pd.DataFrame({"age": age, "lesions": 2 * age + rng.normal(size=80), "pain": 2 * age + rng.normal(size=80)})
+    table = pd.DataFrame(
+        {"age": age, "lesions": 2 * age + rng.normal(size=80), "pain": 2 * age + rng.normal(size=80)}
+    )
     curve = specification_curve(table, "lesions", ["pain"], adjustments=[(), ("age",)], permutations=999)
     unadjusted = curve.table.set_index("adjusted_for").loc["none"]
     assert unadjusted["p"] < 0.001
@@ -547,9 +589,12 @@ def test_sentences_quote_the_row():
     labels = {"pain": "pain", "lesions": "the lesion count", "spine": "spinal involvement"}
     row = rows.loc[("linear", "lesions", "age")]
     assert sentence(row, labels) == (
-        "In 53 patients (1 excluded for missing values), for each SD (6.32) more of the lesion count, pain differs on average "
-        f"by {row['estimate']:.2f}, adjusted for age (95 % interval {row['ci_low']:.2f} to {row['ci_high']:.2f}; "
-        f"{p_text(row['p'])}, by Holm {p_text(row['p_holm'])}; least squares, HC3 standard error, t with 50 df)."
+        "In 53 patients (1 excluded for missing values), for each SD (6.32) more of the lesion count, pain "
+        "differs on average "
+        f"by {row['estimate']:.2f}, adjusted for age (95 % interval {row['ci_low']:.2f} to "
+        f"{row['ci_high']:.2f}; "
+        f"{p_text(row['p'])}, by Holm {p_text(row['p_holm'])}; least squares, HC3 standard error, t with 50 "
+        f"df)."
     )
     assert "with spinal involvement against without it, the odds of pain of at least 4 are" in sentence(
         rows.loc[("firth", "spine", "none")], labels
@@ -561,7 +606,9 @@ def test_sentences_quote_the_row():
         text = sentence(row)
         assert "P=0.000" not in text
         assert "nan" not in text
-        assert not any(word in text for word in ("cause", "lead", "effect", "due", "increase", "because", "impact"))
+        assert not any(
+            word in text for word in ("cause", "lead", "effect", "due", "increase", "because", "impact")
+        )
 
 
 def test_sentence_of_what_cannot_be_estimated():
@@ -593,7 +640,9 @@ def test_many_patients_have_the_joint_test_that_permutations_give(monkeypatch):
     monkeypatch.setattr(severity, "MANY", 500)
     drawn = severity.specification_curve(table, "lesions", ["score"], **how)
     pd.testing.assert_frame_equal(drawn.table, permuted.table)
-    found = [[getattr(curve, f"p_{name}") for name in ("median", "mean", "share")] for curve in (drawn, permuted)]
+    found = [
+        [getattr(curve, f"p_{name}") for name in ("median", "mean", "share")] for curve in (drawn, permuted)
+    ]
     assert found[0] == pytest.approx(found[1], abs=0.025)
     assert 0.02 < min(found[1]) < max(found[1]) < 0.98
     assert (drawn.permutations, drawn.median_z) == (8_000, pytest.approx(permuted.median_z))

@@ -1,4 +1,7 @@
-"""A user's cohort: what is read however it was saved, and what is refused, with file, row, column and value."""
+"""A user's cohort.
+
+What is read however it was saved, and what is refused, with file, row, column and value.
+"""
 
 import datetime
 import io
@@ -17,7 +20,14 @@ from crmo_analysis import files
 from crmo_analysis.commands import main
 from crmo_analysis.files import InputError, csv_text, neutral
 from crmo_analysis.patients import spreadsheet
-from crmo_analysis.patients.cohort import Cohort, missing_lines, read_cohort, require_sound, thin, write_cohort
+from crmo_analysis.patients.cohort import (
+    Cohort,
+    missing_lines,
+    read_cohort,
+    require_sound,
+    thin,
+    write_cohort,
+)
 from crmo_analysis.patients.mapping import near
 from crmo_analysis.study import expressions, read_codebook, read_section
 
@@ -62,7 +72,8 @@ def refusal(*arguments, **options):
     return str(caught.value)
 
 
-# ---- files -------------------------------------------------------------------------------------------------------
+# ---- files
+# -------------------------------------------------------------------------------------------------------
 
 
 @pytest.fixture
@@ -97,7 +108,9 @@ def test_the_same_table_comes_out_however_it_was_saved(write, expected, delimite
     pd.testing.assert_frame_equal(found.patients, expected)
 
 
-@pytest.mark.parametrize("change", [("\n", "\r\n"), ("\n", "\r"), ("2,no", '"2","no"'), ("patient", "sep=,\npatient")])
+@pytest.mark.parametrize(
+    "change", [("\n", "\r\n"), ("\n", "\r"), ("2,no", '"2","no"'), ("patient", "sep=,\npatient")]
+)
 def test_line_ends_quotes_and_excels_first_line_change_nothing(write, expected, change):
     pd.testing.assert_frame_equal(read_cohort(write(csv_of().replace(*change, 10))).patients, expected)
 
@@ -143,7 +156,9 @@ COVER = [["Our register"], ["as of May"]]
 
 
 def test_a_workbook_may_begin_with_a_cover(tmp_path):
-    cohort = require_sound(read_cohort(workbook_of(tmp_path / "a.xlsx", Cover=COVER, Codes=[["1"]], Data=TABLE)))
+    cohort = require_sound(
+        read_cohort(workbook_of(tmp_path / "a.xlsx", Cover=COVER, Codes=[["1"]], Data=TABLE))
+    )
     assert cohort.patients["crp"].tolist() == [1]
     why = "as the first one, Cover, has no column of the codebook; to choose another, name it 'patients'"
     assert cohort.notes == (f"{tmp_path / 'a.xlsx'}: sheet Data is read, {why}",)
@@ -163,7 +178,10 @@ def test_the_first_sheet_is_read_if_it_is_a_table(tmp_path):
 @pytest.mark.parametrize(
     ("sheets", "expected"),
     [
-        ({"A": COVER, "B": TABLE, "C": TABLE}, "sheets B, C have columns of the codebook, the first sheet has none"),
+        (
+            {"A": COVER, "B": TABLE, "C": TABLE},
+            "sheets B, C have columns of the codebook, the first sheet has none",
+        ),
         ({"A": [], "B": COVER}, "the first sheet, A, is empty"),
     ],
 )
@@ -225,7 +243,9 @@ def test_parquet_gives_the_same_table(tmp_path, expected):
 def zipped(name="a"):
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w") as archive:
-        archive.writestr(zipfile.ZipInfo(name), "b")  # without the time, so that every process names its tests alike
+        archive.writestr(
+            zipfile.ZipInfo(name), "b"
+        )  # without the time, so that every process names its tests alike
     return buffer.getvalue()
 
 
@@ -244,7 +264,11 @@ def zipped(name="a"):
         ("a.csv", b"\xd0\xcf\x11\xe0....", "is an old Excel workbook (.xls); save it as .xlsx"),
         ("a.csv", b'patient,male\n1,"yes\n2,no\n', "row 2: is not readable as CSV from here"),
         ("a.csv", b'patient,male\n1,yes\n2,"n"o\n', "row 3: is not readable as CSV from here"),
-        ("a.csv", b"patient,male\n1," + b"y" * 200_000, "row 2: is not readable as CSV from here (field larger"),
+        (
+            "a.csv",
+            b"patient,male\n1," + b"y" * 200_000,
+            "row 2: is not readable as CSV from here (field larger",
+        ),
         ("a.xlsx", b"patient,male\n1,yes\n", "is text or something else, not xlsx"),
         ("a.xlsx", zipped(), "is not a readable Excel workbook"),
         ("a.xlsx", zipped()[:-9], "is not a readable Excel workbook"),
@@ -301,13 +325,16 @@ def test_the_fast_reader_gives_what_the_careful_one_gives(write, monkeypatch, ro
         monkeypatch.setattr(spreadsheet, "_PLAIN_FROM", limit)
         try:
             sheet = spreadsheet.read_sheet(path, {"patient"})
-            found.append((sheet.names, sheet.rows.tolist(), [c.to_pylist() for c in sheet.columns], sheet.problems))
+            found.append(
+                (sheet.names, sheet.rows.tolist(), [c.to_pylist() for c in sheet.columns], sheet.problems)
+            )
         except InputError as error:
             found.append(str(error))
     assert found[0] == found[1]
 
 
-# ---- cells -------------------------------------------------------------------------------------------------------
+# ---- cells
+# -------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -346,7 +373,9 @@ def test_a_wrong_cell_is_named(write, name, value, expected):
 
 def test_a_score_between_two_steps_is_a_warning_and_kept(write):
     cohort = require_sound(read_cohort(write(column("chaq", "0.125", "0.2"))))
-    assert messages(cohort)[0].endswith("column chaq, value '0.2': warning: the instrument goes in steps of 0.125")
+    assert messages(cohort)[0].endswith(
+        "column chaq, value '0.2': warning: the instrument goes in steps of 0.125"
+    )
     assert cohort.patients["chaq"].tolist() == [0.125, 0.2]
     assert not read_cohort(write(column("age_onset", "7.1234"))).problems
 
@@ -382,7 +411,11 @@ def test_commas_in_numbers(write, name, values, expected):
     [
         (("0,5", "0,7", "0,7", "1.25"), "1.25", "expected a decimal comma, as in the rest of the column"),
         (("1,250", "1,500", "1.25"), "1.25", "expected a decimal comma, as in the rest of the column"),
-        (("0.5", "0.75", "1,25", "3"), "1,25", "expected a decimal point, or a decimal comma in the whole column"),
+        (
+            ("0.5", "0.75", "1,25", "3"),
+            "1,25",
+            "expected a decimal point, or a decimal comma in the whole column",
+        ),
     ],
 )
 def test_the_odd_cell_is_blamed_not_the_many(write, values, odd, expected):
@@ -406,7 +439,10 @@ def test_the_odd_cell_is_blamed_not_the_many(write, values, odd, expected):
 )
 def test_a_point_may_stand_between_thousands(write, name, value, asks):
     [problem] = read_cohort(write(column(name, value))).errors
-    assert problem.expected.endswith("if the point stands between thousands, write the number without it") == asks
+    assert (
+        problem.expected.endswith("if the point stands between thousands, write the number without it")
+        == asks
+    )
 
 
 @pytest.mark.parametrize(
@@ -444,7 +480,8 @@ def test_kinds_of_missing_values_are_told_apart(write):
     ]
 
 
-# ---- rows and columns --------------------------------------------------------------------------------------------
+# ---- rows and columns
+# --------------------------------------------------------------------------------------------
 
 
 def test_all_problems_come_at_once_and_rows_are_counted_as_a_spreadsheet_does(write):
@@ -459,7 +496,11 @@ def test_all_problems_come_at_once_and_rows_are_counted_as_a_spreadsheet_does(wr
 
 
 def test_one_empty_row_is_not_taken_for_a_number_of_rows(write):
-    assert read_cohort(write("patient,male\n1,yes\n,\n2,no\n")).notes[0].endswith("1 empty row is left out, row 3")
+    assert (
+        read_cohort(write("patient,male\n1,yes\n,\n2,no\n"))
+        .notes[0]
+        .endswith("1 empty row is left out, row 3")
+    )
 
 
 def test_many_rows_of_a_kind_are_counted_not_listed(write):
@@ -489,7 +530,9 @@ def test_a_column_without_a_name_is_named_if_it_has_values(write):
 def test_ten_thousand_columns(write):
     names = [f"column_{number}" for number in range(10_000)]
     start = time.process_time()
-    cohort = require_sound(read_cohort(write(csv_of([["patient", "male", *names], ["1", "yes", *["2"] * 10_000]]))))
+    cohort = require_sound(
+        read_cohort(write(csv_of([["patient", "male", *names], ["1", "yes", *["2"] * 10_000]])))
+    )
     assert time.process_time() - start < 20
     assert cohort.notes[0].endswith("column_19 and 9980 more")
 
@@ -528,7 +571,9 @@ def test_what_is_sound_and_cannot_be_analysed_is_said(write):
     assert not any(problem.is_error for problem in thin(cohort))
 
 
-@pytest.mark.parametrize(("n", "expected"), [(1, "1 patient is too few"), (9, "9 patients are too few"), (10, "")])
+@pytest.mark.parametrize(
+    ("n", "expected"), [(1, "1 patient is too few"), (9, "9 patients are too few"), (10, "")]
+)
 def test_few_patients_are_warned_of(write, n, expected):
     found = thin(read_cohort(write(column("crp", *map(str, range(n))))))
     assert [problem.expected[: len(expected)] for problem in found] == [expected] * bool(expected)
@@ -574,8 +619,9 @@ def test_numbers_of_lesions_are_checked_against_bones_and_rules(write):
 def test_another_unit_is_suspected_from_the_median(write):
     cohort = require_sound(read_cohort(write(column("crp", *map(str, range(5, 16))))))
     [warning] = cohort.warnings
-    assert "column crp: warning: the median of 11 values is 10, expected 0 to 4 mg/dl; as in mg/l (times 0.1)" in str(
-        warning
+    assert (
+        "column crp: warning: the median of 11 values is 10, expected 0 to 4 mg/dl; as in mg/l (times 0.1)"
+        in str(warning)
     )
     assert not read_cohort(write(column("crp", "9", "9", "9"))).problems
 
@@ -600,7 +646,8 @@ def test_a_cell_is_shortened_and_kept_on_one_line(write):
     assert "x" * 60 not in message
 
 
-# ---- lesions -----------------------------------------------------------------------------------------------------
+# ---- lesions
+# -----------------------------------------------------------------------------------------------------
 
 LESION_ROWS = """patient,bone,side,signal,size,periosteal,collapse
 a,femur,left,2,20,yes,
@@ -613,7 +660,9 @@ c,,left,1,5,no,
 
 
 def test_lesions_are_counted_for_each_patient(write):
-    cohort = read_cohort(write("patient,crp\na,1\nb,2\nc,3\nd,4\n"), lesions=write(LESION_ROWS, "lesions.csv"))
+    cohort = read_cohort(
+        write("patient,crp\na,1\nb,2\nc,3\nd,4\n"), lesions=write(LESION_ROWS, "lesions.csv")
+    )
     require_sound(cohort)
     table = cohort.patients.set_index("patient").astype(object)
     expected = {
@@ -666,13 +715,16 @@ def test_what_is_given_is_kept_and_a_conflict_is_named(write):
 
 
 def test_keys_of_both_tables_are_checked(write):
-    cohort = read_cohort(write("patient,crp\na,1\n"), lesions=write("patient,bone\nb,rib\n,rib\n", "lesions.csv"))
+    cohort = read_cohort(
+        write("patient,crp\na,1\n"), lesions=write("patient,bone\nb,rib\n,rib\n", "lesions.csv")
+    )
     assert [(problem.row, problem.value) for problem in cohort.errors] == [(3, ""), (2, "b")]
     cohort = read_cohort(write("crp\n1\n"), lesions=write("patient,bone\n1,rib\n", "lesions.csv"))
     assert "row 1, column patient: is missing; both tables need it" in messages(cohort)[0]
 
 
-# ---- the mapping file --------------------------------------------------------------------------------------------
+# ---- the mapping file
+# --------------------------------------------------------------------------------------------
 
 
 def test_a_mapping_renames_recodes_converts_and_ignores(write):
@@ -738,7 +790,8 @@ units: {size: 10}
 lesions: {columns: {CRP: crp}}
 """
     assert [
-        line.partition("yaml: ")[2] for line in refusal(write(csv_of()), write(mapping, "map.yaml")).splitlines()
+        line.partition("yaml: ")[2]
+        for line in refusal(write(csv_of()), write(mapping, "map.yaml")).splitlines()
     ] == [
         "columns, Seite: 'side' is a variable of lesions; put it below lesions: in the map",
         "columns, Signal: 'signal' is a variable of lesions; put it below lesions: in the map",
@@ -754,7 +807,9 @@ def test_a_table_of_lesions_that_the_map_forgets_is_answered_with_the_section(wr
     [message] = messages(cohort)
     assert message.endswith("put together; in a mapping file, rename its columns below lesions:")
     mapping = write("columns: {Nr: patient}\nlesions: {columns: {Nr: patient}}", "map.yaml")
-    assert require_sound(read_cohort(patients, mapping, lesions=lesions)).patients["signal_sum"].tolist() == [1]
+    assert require_sound(read_cohort(patients, mapping, lesions=lesions)).patients["signal_sum"].tolist() == [
+        1
+    ]
     cohort = read_cohort(patients, mapping)
     assert any(note.endswith("there is no such table; give it with --lesions") for note in cohort.notes)
 
@@ -789,12 +844,24 @@ def test_a_wrong_meaning_is_the_mapping_files_fault(write):
 @pytest.mark.parametrize(
     ("content", "expected"),
     [
-        ("columns: {crp: esr, crp: crp}", "line 1: the key 'crp' stands in line 1 already; keep one of the two"),
+        (
+            "columns: {crp: esr, crp: crp}",
+            "line 1: the key 'crp' stands in line 1 already; keep one of the two",
+        ),
         ("units: {crp: 1}\nvalues: {}\nunits: {}", "line 3: the key 'units' stands in line 1 already"),
         ("values:\n  male:\n    m: yes\n    m: no", "line 4: the key 'm' stands in line 3 already"),
-        ("values: {male: {1: yes, yes: yes}}", "line 1: the key 'yes' is the same as '1' in line 1; put one of"),
-        ("values: {male: {1: yes, '1': no}}", "values, male: '1' stands there twice, in quotes and without them"),
-        ("columns: {Sex: male}\nvalues: {Sex: {m: yes}, male: {w: no}}", "values, male: the values of male stand"),
+        (
+            "values: {male: {1: yes, yes: yes}}",
+            "line 1: the key 'yes' is the same as '1' in line 1; put one of",
+        ),
+        (
+            "values: {male: {1: yes, '1': no}}",
+            "values, male: '1' stands there twice, in quotes and without them",
+        ),
+        (
+            "columns: {Sex: male}\nvalues: {Sex: {m: yes}, male: {w: no}}",
+            "values, male: the values of male stand",
+        ),
     ],
 )
 def test_a_key_that_stands_twice_is_refused(write, content, expected):
@@ -822,14 +889,17 @@ def test_a_mapping_that_unfolds_without_end_is_refused(write):
         *(f"k{i}: &a{i} [{', '.join([f'*a{i - 1}'] * 9)}]" for i in range(1, 12)),
     ]
     mapping = "\n".join([*lines, "columns: {b: *a11}", "units: {crp: *a11}"])
-    assert "a reference (*) to another part is not read" in refusal(write(csv_of()), mapping=write(mapping, "map.yaml"))
+    assert "a reference (*) to another part is not read" in refusal(
+        write(csv_of()), mapping=write(mapping, "map.yaml")
+    )
 
 
 def test_a_mapping_that_is_not_there_is_refused(write, tmp_path):
     assert "there is no such file" in refusal(write(csv_of()), mapping=tmp_path / "map.yaml")
 
 
-# ---- what validate says ------------------------------------------------------------------------------------------
+# ---- what validate says
+# ------------------------------------------------------------------------------------------
 
 
 def test_validate_counts_and_warns_once_and_says_what_to_do(write):
@@ -838,7 +908,8 @@ def test_validate_counts_and_warns_once_and_says_what_to_do(write):
     [unit, *thin_ones] = [line for line in result.output.splitlines() if line.startswith("warning: ")]
     assert unit.startswith(f"warning: {path}, column crp: the median of 5 values is 9, expected 0 to 4 mg/dl")
     assert thin_ones == [
-        f"warning: {path}: 6 patients are too few for a regression of an outcome; a description is what they allow"
+        f"warning: {path}: 6 patients are too few for a regression of an outcome; a description is what they "
+        f"allow"
     ]
     assert "missing in 1 of 6 patients: crp" in result.output
     assert "6 patients, 1 variable of the codebook\n1 error, 2 warnings\n" in result.output
@@ -848,7 +919,8 @@ def test_validate_counts_and_warns_once_and_says_what_to_do(write):
     assert f"Put the errors right there or in {mapping}." in " ".join(result.output.split())
 
 
-# ---- writing -----------------------------------------------------------------------------------------------------
+# ---- writing
+# -----------------------------------------------------------------------------------------------------
 
 
 def column_of(variable, n):
@@ -877,11 +949,16 @@ def column_of(variable, n):
 def tables(draw):
     n = draw(st.integers(1, 5))
     names = draw(
-        st.sets(st.sampled_from([n for n, v in PATIENTS.items() if v.level == "patient"]), min_size=1, max_size=8)
+        st.sets(
+            st.sampled_from([n for n, v in PATIENTS.items() if v.level == "patient"]), min_size=1, max_size=8
+        )
     )
-    keys = st.just(pd.Series(range(1, n + 1))) | st.just(pd.Series([f'A;{i}, "x"' for i in range(n)], dtype="string"))
+    keys = st.just(pd.Series(range(1, n + 1))) | st.just(
+        pd.Series([f'A;{i}, "x"' for i in range(n)], dtype="string")
+    )
     table = pd.DataFrame(
-        {"patient": draw(keys)} | {name: draw(column_of(PATIENTS[name], n)) for name in PATIENTS if name in names}
+        {"patient": draw(keys)}
+        | {name: draw(column_of(PATIENTS[name], n)) for name in PATIENTS if name in names}
     )
     if draw(st.booleans()):
         table["reconstructed"] = pd.Series([True] * n, dtype="boolean")
@@ -910,7 +987,8 @@ def test_lesions_are_written_and_read_back(write, tmp_path):
     patients, lesions = write("patient,crp\na,1\nb,2\nc,3\n"), write(LESION_ROWS, "lesions.csv")
     first = read_cohort(patients, lesions=lesions)
     again = read_cohort(
-        write_cohort(first.patients, tmp_path / "p.csv"), lesions=write_cohort(first.lesions, tmp_path / "l.csv")
+        write_cohort(first.patients, tmp_path / "p.csv"),
+        lesions=write_cohort(first.lesions, tmp_path / "l.csv"),
     )
     require_sound(again)
     pd.testing.assert_frame_equal(again.lesions, first.lesions)
@@ -938,7 +1016,8 @@ def test_the_projects_reconstructed_cohorts_are_recognised(path, tmp_path):
     assert write_cohort(cohort.patients, tmp_path / "again.csv").read_bytes() == path.read_bytes()
 
 
-# ---- the codebook's further parts --------------------------------------------------------------------------------
+# ---- the codebook's further parts
+# --------------------------------------------------------------------------------
 
 
 def test_bones_are_those_of_a_lesion_and_lead_to_variables_of_a_patient():
@@ -962,7 +1041,8 @@ def test_units_and_rules_are_of_variables_that_there_are():
         assert rule["because"]
 
 
-# ---- cells that a spreadsheet would run --------------------------------------------------------------------------
+# ---- cells that a spreadsheet would run
+# --------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(

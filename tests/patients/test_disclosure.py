@@ -50,7 +50,9 @@ def test_no_hidden_count_follows_from_the_shown_ones_and_their_sum():
 
 def test_a_table_of_patients_hides_the_next_category_too():
     codebook = read_codebook()
-    name = next(name for name in codebook if codebook[name].type == "category" and len(codebook[name].categories) == 3)
+    name = next(
+        name for name in codebook if codebook[name].type == "category" and len(codebook[name].categories) == 3
+    )
     first, second, third = codebook[name].categories
     column = pd.array([first] * 20 + [second] * 15 + [third] * 3, dtype="string")
     table = frames.characteristics(
@@ -92,7 +94,10 @@ def test_a_model_of_few_patients_is_not_shown():
     assert too_few(table, ["late", "score"], 5) == "fewer than 12 patients have late, score"
     assert too_few(table, ["late", "few"], 0) == ""
     table["other"] = pd.array([True] * 12 + [False] * 18, "boolean")  # three have the one and not the other
-    assert too_few(table, ["score", "half", "other"], 5) == "fewer than 5 patients share a value of half and other"
+    assert (
+        too_few(table, ["score", "half", "other"], 5)
+        == "fewer than 5 patients share a value of half and other"
+    )
     assert too_few(table, ["score", "half"], 16) == "fewer than 16 patients share a value of half"
 
 
@@ -122,7 +127,9 @@ def test_small_differences_between_releases_are_found():
     unnamed = pd.DataFrame({"seed": ["1", "2"], "estimate": ["0.53", "0.61"], "n": ["54", "54"]})
     again = pd.DataFrame({"seed": ["2", "1"], "estimate": ["0.52", "0.62"], "n": ["55", "54"]})
     assert differences(unnamed, again, 5).to_numpy().tolist() == [["2", "n", "54", "55"]]
-    assert differences(unnamed.drop(columns="seed"), again.drop(columns="seed"), 5)["later"].tolist() == ["55"]
+    assert differences(unnamed.drop(columns="seed"), again.drop(columns="seed"), 5)["later"].tolist() == [
+        "55"
+    ]
 
 
 def test_results_on_those_with_all_values_are_not_set_beside_results_on_nearly_as_many():

@@ -45,7 +45,8 @@ def read(tmp_path):
     return read
 
 
-# ---- the dictionary ----------------------------------------------------------------------------------------------
+# ---- the dictionary
+# ----------------------------------------------------------------------------------------------
 
 
 def test_the_dictionary_has_redcaps_18_columns_in_their_order():
@@ -79,9 +80,9 @@ def test_every_variable_of_a_patient_and_of_a_lesion_is_a_field_once():
     of_patients = [name for name, variable in PATIENTS.items() if variable.level == "patient"]
     assert names == ["patient", *of_patients, *LESIONS]
     assert len(set(names)) == len(names)
-    assert [field["Form Name"] for field in FIELDS] == ["patients"] * (1 + len(of_patients)) + ["lesions"] * len(
-        LESIONS
-    )
+    assert [field["Form Name"] for field in FIELDS] == ["patients"] * (1 + len(of_patients)) + [
+        "lesions"
+    ] * len(LESIONS)
 
 
 def test_fields_are_what_redcap_takes():
@@ -107,12 +108,19 @@ def test_labels_tell_fields_apart_so_that_an_export_with_labels_can_be_read():
         ("male", {"Field Type": "yesno", "Field Label": "Male sex"}),
         (
             "crp",
-            {"Field Label": "C-reactive protein (mg/dl)", "Text Validation Min": "0", "Text Validation Max": "100"},
+            {
+                "Field Label": "C-reactive protein (mg/dl)",
+                "Text Validation Min": "0",
+                "Text Validation Max": "100",
+            },
         ),
         ("crp", {"Field Type": "text", "Text Validation Type OR Show Slider Number": "number"}),
         ("n_lesions", {"Text Validation Type OR Show Slider Number": "integer"}),
         ("platelets", {"Text Validation Max": "2000000"}),
-        ("biopsy_date", {"Text Validation Type OR Show Slider Number": "date_ymd", "Text Validation Min": ""}),
+        (
+            "biopsy_date",
+            {"Text Validation Type OR Show Slider Number": "date_ymd", "Text Validation Min": ""},
+        ),
         ("chaq", {"Field Note": "In steps of 0.125"}),
         ("side", {"Choices, Calculations, OR Slider Labels": "left, Left | right, Right | midline, Midline"}),
     ],
@@ -121,10 +129,13 @@ def test_a_field_says_what_the_codebook_says(name, expected):
     assert {column: BY_NAME[name][column] for column in expected} == expected
 
 
-# ---- exports -----------------------------------------------------------------------------------------------------
+# ---- exports
+# -----------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("text", [RAW, LABELLED, RAW.replace("record_id", "patient")], ids=["raw", "labels", "own id"])
+@pytest.mark.parametrize(
+    "text", [RAW, LABELLED, RAW.replace("record_id", "patient")], ids=["raw", "labels", "own id"]
+)
 def test_an_export_is_read_without_a_mapping(read, text):
     cohort = require_sound(read(text))
     table = cohort.patients.set_index("patient")
@@ -150,7 +161,9 @@ def test_both_ways_to_export_give_the_same(read):
 
 def test_a_project_of_ones_own_may_need_a_mapping(read, tmp_path):
     mapping = tmp_path / "map.yaml"
-    mapping.write_text("columns: {record_id: patient, sex: male}\nvalues: {male: {1: yes, 2: no}}\n", encoding="utf-8")
+    mapping.write_text(
+        "columns: {record_id: patient, sex: male}\nvalues: {male: {1: yes, 2: no}}\n", encoding="utf-8"
+    )
     cohort = require_sound(read("record_id,sex,patients_complete\n7,1,2\n8,2,2\n", mapping=mapping))
     assert cohort.patients["patient"].tolist() == [7, 8]
     assert cohort.patients["male"].tolist() == [True, False]

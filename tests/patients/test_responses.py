@@ -1,4 +1,7 @@
-"""Series that can be pooled: what is read, chosen and left out, and that it agrees with the studies' own claims."""
+"""Series that can be pooled.
+
+What is read, chosen and left out, and that it agrees with the studies' own claims.
+"""
 
 import pandas as pd
 import pytest
@@ -33,7 +36,12 @@ def written(tmp_path, **changes):
 def test_chosen_are_one_outcome_one_time_frame_one_drug_and_every_patient_once():
     assert list(PAIN.rows["outcome_id"]) == ["hospach2010", "simm2008", "bicetre_3wk", "miettunen2009"]
     assert list(PAIN.rows["n_responded"]) == [7, 4, 12, 9]
-    assert list(PAIN.rows["most"]) == [7, 4, 13, 9]  # whoever is free of pain has less pain; the others may have
+    assert list(PAIN.rows["most"]) == [
+        7,
+        4,
+        13,
+        9,
+    ]  # whoever is free of pain has less pain; the others may have
     reasons = dict(zip(PAIN.left_out["outcome_id"], PAIN.left_out["reason"], strict=True))
     assert len(reasons) + len(PAIN.rows) == len(TABLE)
     assert reasons["bicetre_36h"] == "shares patients with bicetre_3wk"
@@ -60,11 +68,17 @@ def test_no_choice_pools_patients_twice_or_an_unknown_time():
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"n_responded": "8"}, "row 2, column n_responded, value '8': expected at most the 7 who were treated"),
+        (
+            {"n_responded": "8"},
+            "row 2, column n_responded, value '8': expected at most the 7 who were treated",
+        ),
         ({"n_responded": "-1"}, "value '-1': expected a whole number of patients"),
         ({"n_responded": "6.5"}, "value '6.5': expected a whole number of patients"),
         ({"n_responded": "nan"}, "value 'nan': expected a whole number of patients"),
-        ({"n_treated": "0", "n_responded": "0"}, "column n_treated, value '0': expected at least one patient"),
+        (
+            {"n_treated": "0", "n_responded": "0"},
+            "column n_treated, value '0': expected at least one patient",
+        ),
         ({"outcome": "better"}, f"value 'better': expected one of {', '.join(OUTCOMES)}"),
         ({"time_frame": ""}, "row 2, column time_frame: is empty"),
         ({"outcome_id": "simm2008"}, "row 4, column outcome_id, value 'simm2008': stands above as well"),
@@ -80,7 +94,9 @@ def test_a_stricter_outcome_cannot_be_more_frequent(tmp_path):
     table = pd.read_csv(FILE, dtype=str, keep_default_na=False)
     table.loc[table["outcome_id"] == "ukpam2019_complete", "n_responded"] = "35"
     table.to_csv(tmp_path / "own.csv", index=False)
-    with pytest.raises(InputError, match="'35': is more than the 31 of the same series with improvement on imaging"):
+    with pytest.raises(
+        InputError, match="'35': is more than the 31 of the same series with improvement on imaging"
+    ):
         read_responses(tmp_path / "own.csv")
 
 

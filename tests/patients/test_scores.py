@@ -31,7 +31,11 @@ def patients(**columns):
         "crp": [1.0],
     } | columns
     numbers = {name: table.pop(name) for name in ("crp", "band_neutrophils") if name in table}
-    return pd.DataFrame(table).astype("boolean").assign(**{n: pd.array(v, "Float64") for n, v in numbers.items()})
+    return (
+        pd.DataFrame(table)
+        .astype("boolean")
+        .assign(**{n: pd.array(v, "Float64") for n, v in numbers.items()})
+    )
 
 
 def test_totals_that_cannot_occur_follow_from_the_points():
@@ -106,7 +110,9 @@ def test_bands_come_in_order():
 )
 def test_nbo_score_points(crp, multifocal, femur, bands, expected):
     table = patients(crp=[crp], multifocal=[multifocal], femur=[femur], band_neutrophils=[bands])
-    [found] = scores.nbo_score(scores.nbo_items(table)).astype(object).where(lambda score: score.notna(), None)
+    [found] = (
+        scores.nbo_score(scores.nbo_items(table)).astype(object).where(lambda score: score.notna(), None)
+    )
     assert found == expected
 
 

@@ -94,7 +94,8 @@ def visit(browser):
         page = context.new_page()
         page.wrong, page.asked = [], []
         page.on(
-            "console", lambda message: page.wrong.append(message.text) if message.type in ("error", "warning") else None
+            "console",
+            lambda message: page.wrong.append(message.text) if message.type in ("error", "warning") else None,
         )
         page.on("pageerror", lambda error: page.wrong.append(str(error)))
         page.on("requestfailed", lambda request: failed(page, request))
@@ -222,14 +223,25 @@ def laboratory(tmp_path_factory):
     home = folder / "home"
     settings = {f"JUPYTER_{kind}_DIR": str(home / kind.lower()) for kind in ("CONFIG", "RUNTIME", "DATA")}
     log = (folder / "log").open("w+")
-    command = [sys.executable, "-m", "jupyter", "lab", "--no-browser", "--ip=127.0.0.1", "--port=0", "--allow-root"]
+    command = [
+        sys.executable,
+        "-m",
+        "jupyter",
+        "lab",
+        "--no-browser",
+        "--ip=127.0.0.1",
+        "--port=0",
+        "--allow-root",
+    ]
     command += [
         "--ServerApp.token=",
         "--ServerApp.password=",
         f"--notebook-dir={folder}",
         "--LabApp.expose_app_in_browser=True",
     ]
-    process = subprocess.Popen(command, stdout=log, stderr=log, env=os.environ | {"HOME": str(home)} | settings)
+    process = subprocess.Popen(
+        command, stdout=log, stderr=log, env=os.environ | {"HOME": str(home)} | settings
+    )
     try:
         for _ in range(600):
             found = re.search(r"http://127\.0\.0\.1:\d+/lab", (folder / "log").read_text())
@@ -271,8 +283,12 @@ CELLS = "window.jupyterapp.shell.currentWidget.content"
 def test_a_notebook_runs_in_jupyterlab_and_shows_its_figures(browser, laboratory):
     page = opened_notebook(browser, laboratory, "10_simm_2008.ipynb")
     # What is out of sight is not in the page: the notebook's model says when the last cell has run.
-    page.wait_for_function(f"() => JSON.stringify({CELLS}.model.toJSON()).includes('Left 3 figures')", timeout=120_000)
-    outputs = page.evaluate(f"() => {CELLS}.model.toJSON().cells.map((cell) => JSON.stringify(cell.outputs ?? ''))")
+    page.wait_for_function(
+        f"() => JSON.stringify({CELLS}.model.toJSON()).includes('Left 3 figures')", timeout=120_000
+    )
+    outputs = page.evaluate(
+        f"() => {CELLS}.model.toJSON().cells.map((cell) => JSON.stringify(cell.outputs ?? ''))"
+    )
     figures = [place for place, output in enumerate(outputs) if "image/png" in output]
     assert len(figures) == 3
     assert not any('"output_type":"error"' in output for output in outputs)

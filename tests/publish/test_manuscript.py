@@ -1,4 +1,7 @@
-"""The manuscript's package: figures at final size, what is wrong with an outline, and that a good package stays."""
+"""The manuscript's package.
+
+Figures at final size, what is wrong with an outline, and that a good package stays.
+"""
 
 import hashlib
 import io
@@ -117,7 +120,9 @@ def project(whole, tmp_path):
 
 
 def contents(folder):
-    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+    return {
+        path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()
+    }
 
 
 def test_the_package_is_whole(whole):
@@ -129,9 +134,13 @@ def test_the_package_is_whole(whole):
     assert set(files) == expected | {"CITATION.cff", "README.txt", "manifest.json"}
     facts = json.loads(files["manifest.json"])
     assert facts["files"] == {
-        name: hashlib.sha256(content).hexdigest() for name, content in files.items() if name != "manifest.json"
+        name: hashlib.sha256(content).hexdigest()
+        for name, content in files.items()
+        if name != "manifest.json"
     }
-    assert {"manuscript.yml", "notebooks/10_made.ipynb", "results/tables/made/shares.csv"} <= set(facts["inputs"])
+    assert {"manuscript.yml", "notebooks/10_made.ipynb", "results/tables/made/shares.csv"} <= set(
+        facts["inputs"]
+    )
     assert not re.search(rb"20\d\d-\d\d-\d\d", files["manifest.json"])
     assert not [path for path in whole.iterdir() if path.name.startswith(".")]
 
@@ -202,8 +211,14 @@ def test_the_same_again_changes_no_byte_and_a_number_is_one_line(project):
             ("results/tables/made/shares.csv", "label,x\na,1\n"),
             "is not what its notebook gives now; run crmo reproduce",
         ),
-        (("data/manuscript_text.md", "The share was {share.gone}."), "manuscript_text.md, line 1: there is no number"),
-        (("data/strobe.yaml", "- {item: 3, section: A, asks: b, answered_by: [c/d], note: e}"), "strobe.yaml, item 3"),
+        (
+            ("data/manuscript_text.md", "The share was {share.gone}."),
+            "manuscript_text.md, line 1: there is no number",
+        ),
+        (
+            ("data/strobe.yaml", "- {item: 3, section: A, asks: b, answered_by: [c/d], note: e}"),
+            "strobe.yaml, item 3",
+        ),
         (("data/numbers.yaml", "- {from: tables/gone}"), "numbers.yaml, entry 1"),
         (
             ("manuscript.yml", OUTLINE.replace("{share:%1}", "{gone:%1}")),
@@ -233,7 +248,10 @@ def test_when_something_fails_the_good_package_stays(project, change, message):
 
 
 def test_what_somebody_wrote_is_not_replaced(project):
-    for name, words in (("package/notes.txt", "is not of this command"), ("package/text.md", "was changed by hand")):
+    for name, words in (
+        ("package/notes.txt", "is not of this command"),
+        ("package/text.md", "was changed by hand"),
+    ):
         before = (project / name).read_bytes() if (project / name).exists() else None
         write(project, name, "mine")
         with pytest.raises(InputError, match=words):
@@ -269,9 +287,17 @@ def test_what_somebody_wrote_is_not_replaced(project):
         ("Table 1:", "Table one:", "tables, Table one: expected 'Table ' and a number"),
         ("columns: 2", "width: 2", "knows caption, columns, output, not width"),
         ("footnotes: [Everyone was asked.]", "footnotes: Everyone", "footnotes: expected a list of texts"),
-        ("columns: {Finding: label,", "columns: {Finding: 3,", "columns: expected a text behind every heading"),
+        (
+            "columns: {Finding: label,",
+            "columns: {Finding: 3,",
+            "columns: expected a text behind every heading",
+        ),
         ("journal: nature", "journal: nature\ntext: gone.md", "text: there is no file gone.md"),
-        ("journal: nature", "journal: nature\nother: 1", "knows journal, text, figures and tables, not other"),
+        (
+            "journal: nature",
+            "journal: nature\nother: 1",
+            "knows journal, text, figures and tables, not other",
+        ),
         ("figures:", "figures: [", "manuscript.yml: cannot be read as YAML"),
     ],
 )
@@ -283,7 +309,11 @@ def test_what_is_wrong_with_an_outline_is_said_before_anything_runs(project, old
 
 
 def test_all_problems_of_an_outline_are_listed(project):
-    write(project, "manuscript.yml", OUTLINE.replace("made/wide", "made/gone").replace("columns: 1}", "columns: 9}"))
+    write(
+        project,
+        "manuscript.yml",
+        OUTLINE.replace("made/wide", "made/gone").replace("columns: 1}", "columns: 9}"),
+    )
     with pytest.raises(InputError) as caught:
         outline.read_outline(project)
     assert len(str(caught.value).splitlines()) == 2
@@ -343,7 +373,9 @@ def test_shipped_outline_text_and_tables_are_sound(journal):
     numbers = collect()
     text = manuscript._text(read, numbers)
     assert not re.search(r"\{|\}|\bnan\b|not numbered", text)
-    assert not re.search(r"\b(because of|due to|caus|leads? to|effects? of|improves?|prevent|risk factor)", text)
+    assert not re.search(
+        r"\b(because of|due to|caus|leads? to|effects? of|improves?|prevent|risk factor)", text
+    )
     assert len(manuscript._strobe(read)[".csv"].splitlines()) == 23
     files, notes = manuscript._tables(read)
     assert len(files) == 12

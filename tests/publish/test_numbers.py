@@ -17,7 +17,11 @@ LEDGER = "study,claim_id,verdict\n"
 def project(tmp_path):
     """A project without claims, with one table and one figure."""
     for name, frame, source in (
-        ("results/tables/made/effects", "model,n,estimate,p\nlinear,5,0.125,0.0001\nfirth,5,,\n", "simulated"),
+        (
+            "results/tables/made/effects",
+            "model,n,estimate,p\nlinear,5,0.125,0.0001\nfirth,5,,\n",
+            "simulated",
+        ),
         ("figures/made/shares", "label,x,n,share\nSağ,1,8,0.125\nρ = 0.5,2,8,0.25\n", "published"),
     ):
         path = tmp_path / f"{name}.csv"
@@ -61,7 +65,9 @@ def test_every_number_has_its_text_value_source_and_rounding(project):
     assert found["share.sag.share"]["text"] == "1/8 (12.5 %)"
     assert found["share.sag.share"]["kind"] == "published"
     numbers.write(project)
-    assert json.loads((project / "results/numbers.json").read_text(encoding="utf-8")) == {"numbers": [*found.values()]}
+    assert json.loads((project / "results/numbers.json").read_text(encoding="utf-8")) == {
+        "numbers": [*found.values()]
+    }
 
 
 @pytest.mark.parametrize(
@@ -69,7 +75,10 @@ def test_every_number_has_its_text_value_source_and_rounding(project):
     [
         ('{from: tables/made/gone, id: a, values: [n], text: "1"}', "there is no output tables/made/gone"),
         ('{from: tables/made/effects, id: "{model}", values: [gone], text: "1"}', "has no column 'gone'"),
-        ('{from: tables/made/effects, id: "{model}", values: [n], text: "{gone}"}', "there is no column gone"),
+        (
+            '{from: tables/made/effects, id: "{model}", values: [n], text: "{gone}"}',
+            "there is no column gone",
+        ),
         ('{from: tables/made/effects, id: one, values: [n], text: "{n}"}', "two numbers have the id one"),
         ("{from: tables/made/effects, id: one}", "lacks text, values"),
         ("{from: tables/made/effects", "numbers.yaml: cannot be read"),

@@ -17,7 +17,16 @@ from crmo_analysis.study import describe
 
 HOSTILE = [
     *("$5 & 10 %", "x_1 # ^ ~ \\ { }", "<script>alert(1)</script>", "שלום עולם", "حالة 1", "word " * 200),
-    *("x" * 400, "[5mm] option", "a\nb", "=1+1", "ρ ≥ 0.5, τ² → P<0.001", "\"quoted\" | 'single'", "-", " edge "),
+    *(
+        "x" * 400,
+        "[5mm] option",
+        "a\nb",
+        "=1+1",
+        "ρ ≥ 0.5, τ² → P<0.001",
+        "\"quoted\" | 'single'",
+        "-",
+        " edge ",
+    ),
 ]
 
 
@@ -170,7 +179,9 @@ def test_a_footnote_says_how_many_values_are_missing():
     for content in tables.render(frame, "Table 1", "Caption", ["A note."]).values():
         if content[:2] != b"PK" and b"<" in content:
             assert b"(2 of 4)" in content
-    text = docx.Document(io.BytesIO(tables.render(frame, "Table 1", "Caption", [])[".docx"])).paragraphs[-1].text
+    text = (
+        docx.Document(io.BytesIO(tables.render(frame, "Table 1", "Caption", [])[".docx"])).paragraphs[-1].text
+    )
     assert text == "–: no value is printed, or none can be estimated (2 of 4)."
 
 

@@ -59,11 +59,21 @@ def pages(site):
 
 
 def contents(folder):
-    return {path.relative_to(folder): path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()}
+    return {
+        path.relative_to(folder): path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()
+    }
 
 
 def test_every_page_is_there_and_sphinx_had_no_remarks(site):
-    assert set(site.pages) == {"index", "ledger", "conflicts", "figures", "verdicts", "00_overview", "10_alpha"}
+    assert set(site.pages) == {
+        "index",
+        "ledger",
+        "conflicts",
+        "figures",
+        "verdicts",
+        "00_overview",
+        "10_alpha",
+    }
     assert site.n_figures == 2
     assert site.remarks == ()
     assert all((site.folder / f"{name}.html").is_file() for name in site.pages)
@@ -137,7 +147,9 @@ def test_every_picture_has_an_alternative_text_and_every_link_leads_somewhere(si
 def test_nothing_is_asked_of_another_server(site):
     for path, data in contents(site.folder).items():
         if path.suffix in (".html", ".css"):
-            found = re.findall(rb"""(?:src=["']?|url\(["']?|@import\s+["']?|<link[^>]+href=["']?)(https?:)?//""", data)
+            found = re.findall(
+                rb"""(?:src=["']?|url\(["']?|@import\s+["']?|<link[^>]+href=["']?)(https?:)?//""", data
+            )
             assert not found, path
         assert b"mathjax" not in data.lower() or path.suffix not in (".html", ".js"), path
         assert path.suffix != ".html" or b"Content-Security-Policy" in data, path
@@ -160,12 +172,15 @@ def test_verdicts_have_the_colours_and_signs_of_the_figures(site):
 
 
 def test_downloads_are_those_that_were_made(site):
-    files = {path.relative_to(site.folder / "files").as_posix() for path in (site.folder / "files").rglob("*.*")}
+    files = {
+        path.relative_to(site.folder / "files").as_posix() for path in (site.folder / "files").rglob("*.*")
+    }
     assert {f"figures/alpha/patients.{ending}" for ending in ("svg", "pdf", "png", "csv")} < files
     assert {"ledger.csv", "tables/alpha/checks.csv", "notebooks/10_alpha.ipynb"} < files
 
 
-# ---- what can go wrong ------------------------------------------------------------------------------------------------
+# ---- what can go wrong
+# ------------------------------------------------------------------------------------------------
 
 
 def change(path, old, new):
@@ -281,12 +296,15 @@ def test_the_command_says_what_to_do_without_results_and_what_it_made(made, tmp_
     assert "Traceback" not in done.output
 
 
-# ---- tables of notebooks ----------------------------------------------------------------------------------------------
+# ---- tables of notebooks
+# ----------------------------------------------------------------------------------------------
 
 
 def test_a_table_is_read_for_its_text():
     text = (
-        "<p><strong>A &lt;b&gt;</strong></p><table><tr><th>n<th>x</tr><tr><td>1</td><td>a <i>b</i> &amp; c</td></table>"
+        "<p><strong>A &lt;b&gt;</strong></p><table><tr><th>n<th>x</tr><tr><td>1</td><td>a <i>b</i> &amp; "
+        ""
+        "c</td></table>"
     )
     table = read_table(text)
     assert (table.caption, table.columns, table.rows) == ("A <b>", ("n", "x"), (("1", "a b & c"),))
@@ -307,6 +325,10 @@ def test_what_is_no_plain_table_is_not_read_as_one(text):
     assert read_table(text) is None
 
 
-@pytest.mark.parametrize("cell", ["1", "-0.5", "4/5", "12.5 %", "26.6–78.7", "0.00 to 1.00", "<0.001", "7,800"])
+@pytest.mark.parametrize(
+    "cell", ["1", "-0.5", "4/5", "12.5 %", "26.6–78.7", "0.00 to 1.00", "<0.001", "7,800"]
+)
 def test_numbers_are_set_to_the_right(cell):
-    assert read_table(f"<table><tr><th>a</tr><tr><td>{cell.replace('<', '&lt;')}</td></table>").numeric == (True,)
+    assert read_table(f"<table><tr><th>a</tr><tr><td>{cell.replace('<', '&lt;')}</td></table>").numeric == (
+        True,
+    )

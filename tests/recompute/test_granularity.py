@@ -71,22 +71,27 @@ def test_grimmer_never_refuses_what_a_sample_gives(n):
 
 
 def test_grimmer_tries_every_admissible_sum():
-    # 3.0 for 40 whole numbers can come from sums 118 to 121. With the middle one, 120, an SD of 1.00 needs a sum of
-    # squares of 399, which has the other parity; with 119 and 121 there is one that fits.
+    # 3.0 for 40 whole numbers can come from sums 118 to 121. With the middle one, 120, an SD of 1.00 needs a
+    # sum of squares of 399, which has the other parity; with 119 and 121 there is one that fits.
     found = grimmer(rounding.parse_printed("3.0"), rounding.parse_printed("1.00"), 40, rules=("half_up",))
     assert {total for total, _ in found} == {119, 121}
     assert all((square - total) % 2 == 0 for total, square in found)
 
 
 def test_grimmer_refuses_what_no_sample_gives():
-    # Two whole numbers 1 to 5: the SD is the difference over the root of 2, so 1.0 cannot be printed to nearest.
+    # Two whole numbers 1 to 5: the SD is the difference over the root of 2, so 1.0 cannot be printed to
+    # nearest.
     nearest = ("half_up",)
     assert grimmer(rounding.parse_printed("3.0"), rounding.parse_printed("1.0"), 2, rules=nearest) == []
     assert grimmer(rounding.parse_printed("3.0"), rounding.parse_printed("1.4"), 2, rules=nearest)
     # An SD above what the limits allow: half at 1 and half at 5 is the widest.
     assert (
         grimmer(
-            rounding.parse_printed("3.0"), rounding.parse_printed("2.5"), 10, minimum=Fraction(1), maximum=Fraction(5)
+            rounding.parse_printed("3.0"),
+            rounding.parse_printed("2.5"),
+            10,
+            minimum=Fraction(1),
+            maximum=Fraction(5),
         )
         == []
     )
@@ -97,7 +102,9 @@ def test_debit_agrees_with_every_count():
     for k in range(n + 1):
         percent = f"{float(rounding.round_by(Fraction(100 * k, n), 1, 'half_up')):.1f}"
         sd = 100 * (k * (n - k) / n / (n - 1)) ** 0.5
-        assert debit(rounding.parse_printed(percent), rounding.parse_printed(f"{sd:.2f}"), n, rules=("half_up",)) == [k]
+        assert debit(
+            rounding.parse_printed(percent), rounding.parse_printed(f"{sd:.2f}"), n, rules=("half_up",)
+        ) == [k]
         assert debit(rounding.parse_printed(percent), rounding.parse_printed(f"{sd + 0.5:.2f}"), n) == []
 
 

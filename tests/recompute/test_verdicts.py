@@ -23,7 +23,8 @@ def verdicts(write_study):
 def row(claim_id, statistic, of, printed, among="", where="results, p1", about="own", reading=""):
     unit = (
         read_codebook()[of].unit
-        if statistic in ("median", "mean", "sd", "min", "max", "sum", "value", "date") and of in read_codebook()
+        if statistic in ("median", "mean", "sd", "min", "max", "sum", "value", "date")
+        and of in read_codebook()
         else ""
     )
     return f'{claim_id},"{where}",{about},{statistic},"{of}",{among},"{printed}",{unit},{reading},'
@@ -31,7 +32,12 @@ def row(claim_id, statistic, of, printed, among="", where="results, p1", about="
 
 @pytest.mark.parametrize(
     ("printed", "verdict", "rule"),
-    [("15.4", "matches", "half_up"), ("15.3", "matches", "down"), ("15.5", "differs", ""), ("15.39", "matches", "up")],
+    [
+        ("15.4", "matches", "half_up"),
+        ("15.3", "matches", "down"),
+        ("15.5", "differs", ""),
+        ("15.39", "matches", "up"),
+    ],
 )
 def test_a_percentage_is_held_against_its_parts(verdicts, printed, verdict, rule):
     found = verdicts(
@@ -62,8 +68,12 @@ def test_the_fewest_rules_are_inferred_for_each_section(verdicts):
     assert smallest_rule_set([]) == ()
     assert smallest_rule_set([("half_up", "up"), ("half_up", "down"), rounding.RULES]) == ("half_up",)
     assert smallest_rule_set([("up",), ("down",), ("half_up", "half_even", "down")]) == ("down", "up")
-    rows = [row(f"k{i}", "count", name, k, where=f"Table I, row {i}") for i, (name, k, _) in enumerate(ROUNDED)]
-    rows += [row(f"p{i}", "percent", name, p, where=f"Table I, row {i}") for i, (name, _, p) in enumerate(ROUNDED)]
+    rows = [
+        row(f"k{i}", "count", name, k, where=f"Table I, row {i}") for i, (name, k, _) in enumerate(ROUNDED)
+    ]
+    rows += [
+        row(f"p{i}", "percent", name, p, where=f"Table I, row {i}") for i, (name, _, p) in enumerate(ROUNDED)
+    ]
     found = verdicts(row("m", "count", "everyone", "15"), *rows, base=False)
     assert [found[f"p{i}"].rule for i in range(3)] == ["down", "up", "down"]
     assert "no single rule explains the percentages of Table I" in found["p2"].reason
@@ -100,7 +110,9 @@ def test_all_is_counted_in_its_group(verdicts):
     )
     assert found["a"].verdict == found["b"].verdict == "matches"
     assert (
-        verdicts(row("a", "count", "fever", "all", "spine"), row("b", "count", "fever & spine", "6"))["a"].verdict
+        verdicts(row("a", "count", "fever", "all", "spine"), row("b", "count", "fever & spine", "6"))[
+            "a"
+        ].verdict
         == "conflicts"
     )
 
@@ -143,7 +155,9 @@ def test_a_subgroup_lies_within_the_range_of_its_group(verdicts):
 
 @pytest.mark.parametrize(("n", "printed", "verdict"), [("15", "51", "differs"), ("15", "43", "stated"), ("14", "51", "stated"), ("15", "43.5", "differs"), ("14", "43.5", "stated")])  # fmt: skip
 def test_a_median_can_occur(verdicts, n, printed, verdict):
-    found = verdicts(row("m", "count", "everyone", n), row("x", "median", "jansson_score", printed), base=False)
+    found = verdicts(
+        row("m", "count", "everyone", n), row("x", "median", "jansson_score", printed), base=False
+    )
     assert found["x"].verdict == verdict
 
 
@@ -226,8 +240,22 @@ def test_words_for_fractions(verdicts, printed, verdict):
         ([("a", "sum", "n_lesions", "7"), ("b", "count", "n_lesions >= 1", "9")], "ab"),
         ([("a", "sum", "n_lesions", "9"), ("b", "count", "n_lesions >= 1", "9")], ""),
         # the most common bone is not
-        ([("a", "rank", "femur", "most common"), ("b", "count", "femur", "4"), ("c", "count", "tibia", "5")], "a"),
-        ([("a", "rank", "femur", "most common"), ("b", "count", "femur", "5"), ("c", "count", "tibia", "4")], ""),
+        (
+            [
+                ("a", "rank", "femur", "most common"),
+                ("b", "count", "femur", "4"),
+                ("c", "count", "tibia", "5"),
+            ],
+            "a",
+        ),
+        (
+            [
+                ("a", "rank", "femur", "most common"),
+                ("b", "count", "femur", "5"),
+                ("c", "count", "tibia", "4"),
+            ],
+            "",
+        ),
         # a maximum below which a count says that somebody lies, and above which nobody can
         ([("a", "max", "esr", "19"), ("b", "count", "esr > 20", "1")], "ab"),
         ([("a", "min", "esr", "21"), ("b", "count", "esr > 20", "19")], "ab"),
@@ -250,7 +278,10 @@ def test_numbers_that_cannot_hold_together(verdicts, rows, conflicting):
 
 def test_dates_are_held_against_the_window(verdicts, study_text):
     study = study_text + "window: {start: study_start, end: study_end, contains: [follow_up]}\n"
-    edges = [row("from", "date", "study_start", "January 2008"), row("to", "date", "study_end", "January 2017")]
+    edges = [
+        row("from", "date", "study_start", "January 2008"),
+        row("to", "date", "study_end", "January 2017"),
+    ]
     found = verdicts(*edges, row("x", "max", "follow_up", "9.5"), study=study)
     assert {name for name, audited in found.items() if audited.verdict == "conflicts"} == {"from", "to", "x"}
     assert verdicts(*edges, row("x", "max", "follow_up", "9.0"), study=study)["x"].verdict == "stated"
@@ -298,7 +329,9 @@ def test_quoted_cohorts_are_checked_alone(verdicts):
 
 def test_p_values_say_what_they_imply_and_whose_fact_it_is(verdicts):
     found = verdicts(
-        row("m", "count", "everyone", "54"), row("p", "p_value", "n_lesions, clinical_severity", "P<0.01"), base=False
+        row("m", "count", "everyone", "54"),
+        row("p", "p_value", "n_lesions, clinical_severity", "P<0.01"),
+        base=False,
     )["p"]
     assert found.verdict == "stated"
     assert found.reason.startswith("Derived, not printed: with 54 pairs")
@@ -320,14 +353,20 @@ def test_rules_that_contradict_each_other_are_named_with_the_file(write_study, s
     study = study_text.replace(
         "rules:\n", "rules:\n  - {always: spine & ~fever, because: a}\n  - {always: fever, because: b}\n"
     )
-    with pytest.raises(InputError, match=r"small/study.yaml, rules: the rules about .*fever.* contradict each other"):
+    with pytest.raises(
+        InputError, match=r"small/study.yaml, rules: the rules about .*fever.* contradict each other"
+    ):
         audit_study(read_study.__wrapped__("small", write_study(study=study)))
 
 
 # ---- the five studies, against a list made by reading their texts ------------------------------------
 
 FIVE = ("simm_2008", "hospach_2010", "bicetre", "menashe_2022", "sag_2019")
-DIFFERS = {"bicetre.difficult.fraction", "sag.table1.remission.methotrexate.percent", "sag.roderick.resolution.percent"}
+DIFFERS = {
+    "bicetre.difficult.fraction",
+    "sag.table1.remission.methotrexate.percent",
+    "sag.roderick.resolution.percent",
+}
 CONFLICTS = {
     "age at diagnosis, abstract and Table I": [
         f"sag.{place}.age_diagnosis.{statistic}"
@@ -343,7 +382,10 @@ CONFLICTS = {
         "sag.treatments.remission.nsaid.months",
         "sag.discussion.remission.time.min",
     ],
-    "biopsies of uncertain scores": ["sag.results.jansson.uncertain.biopsy", "sag.discussion.jansson.uncertain.biopsy"],
+    "biopsies of uncertain scores": [
+        "sag.results.jansson.uncertain.biopsy",
+        "sag.discussion.jansson.uncertain.biopsy",
+    ],
     "a score of 28": [
         "sag.methods.jansson.unlikely.upper",
         "sag.methods.jansson.uncertain.lower",

@@ -1,4 +1,7 @@
-"""Reading studies: what is refused, and that the message says file, row, column, value and what is expected."""
+"""Reading studies.
+
+What is refused, and that the message says file, row, column, value and what is expected.
+"""
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -25,8 +28,10 @@ def test_a_sound_study_is_read(write_study):
 @pytest.mark.parametrize(
     ("row", "expected"),
     [
-        ('x,"a, b",own,count,spline,,3,,,', "row 5, column of, value 'spline': 'spline' is not in the codebook; is 'spine' meant?"),
-        ('x,"a, b",own,count,spine &,,3,,,', "row 5, column of, value 'spine &': it ends where a name is expected"),
+        ('x,"a, b",own,count,spline,,3,,,', "row 5, column of, value 'spline': 'spline' is not in the "
+                                            "codebook; is 'spine' meant?"),
+        ('x,"a, b",own,count,spine &,,3,,,', "row 5, column of, value 'spine &': it ends where a name is "
+                                             "expected"),
         ('x,"a, b",own,count,__import__(1),,3,,,', "row 5, column of"),
         ('x,"a, b",own,count,spine,nobody,3,,,', "row 5, column among, value 'nobody'"),
         ('n,"a, b",own,count,spine,,3,,,', "row 5, column claim_id, value 'n': stands already in row 2"),
@@ -35,7 +40,8 @@ def test_a_sound_study_is_read(write_study):
         ('x,"a, b",own,percent,spine,,140,,,', "a percent of patients is at most 100"),
         ('x,"a, b",own,median,spine,,3,,,', "spine is of type boolean and has no median"),
         ('x,"a, b",own,median,age_onset,,all,,,', "a median is a number"),
-        ('x,"a, b",own,mode,age_onset,,3,,,', "row 5, column statistic, value 'mode': expected one of count, percent"),
+        ('x,"a, b",own,mode,age_onset,,3,,,', "row 5, column statistic, value 'mode': expected one of count, "
+                                              "percent"),
         ('x,"a, b",them,count,spine,,3,,,', "row 5, column about, value 'them': expected 'own' or a cohort"),
         ('x,"a, b",own,count,spine,,3,,who:none,', "row 5, column reading, value 'who:none'"),
         ('x,,own,count,spine,,3,,,', "row 5, column where, value '': must not be empty"),
@@ -53,7 +59,9 @@ def test_a_wrong_row_is_named(write_study, row, expected):
 
 def test_all_problems_come_at_once(write_study):
     folder = write_study(
-        'x,"a, b",own,count,spline,,3,,,', 'y,"a, b",own,count,spine,,many,,,', 'n,"a, b",own,count,spine,,1,,,'
+        'x,"a, b",own,count,spline,,3,,,',
+        'y,"a, b",own,count,spine,,many,,,',
+        'n,"a, b",own,count,spine,,1,,,',
     )
     assert len(problems(folder).splitlines()) == 3
 
@@ -94,7 +102,11 @@ def test_latin1_is_refused_with_the_row(write_study):
 
 
 def test_a_wrong_rule_is_named(write_study):
-    study = "study: small\ntitle: t\nshort: s\ncitation: c\ndesign: d\nquestion: q\nrules:\n  - {always: spline, because: b}\n"
+    study = (
+        "study: small\ntitle: t\nshort: s\ncitation: c\ndesign: d\nquestion: q\nrules:\n  - {always: "
+        ""
+        "spline, because: b}\n"
+    )
     assert "rule 1, always: spline: 'spline' is not in the codebook" in problems(write_study(study=study))
 
 
@@ -122,7 +134,10 @@ def test_any_bytes_are_read_or_refused(write_study, content):
         ("variables: {a: {label: A, type: integer, step: few}}", "a: step is 'few', expected a number"),
         ("variables: {a: {label: A, type: integer, size: 3}}", "a: unknown field 'size'"),
         ("variables: 3", "not a codebook"),
-        ("variables:\n  a: {label: A, type: boolean}\n  a: {}", "line 3: the key 'a' stands in line 2 already"),
+        (
+            "variables:\n  a: {label: A, type: boolean}\n  a: {}",
+            "line 3: the key 'a' stands in line 2 already",
+        ),
     ],
 )
 def test_a_wrong_codebook_is_named(tmp_path, text, expected):
@@ -155,8 +170,10 @@ def test_the_five_studies_are_there_and_their_claims_sound():
 
 def test_the_codebook_has_the_agreed_names():
     names = (
-        "male age_onset age_diagnosis diagnostic_delay spine vertebral_deformity kyphoscoliosis back_pain pamidronate "
-        "vertebra femur sacroiliitis esr_elevated crp_elevated marrow_edema osteitis periosteal_reaction anti_tnf dmard "
+        "male age_onset age_diagnosis diagnostic_delay spine vertebral_deformity kyphoscoliosis back_pain "
+        "pamidronate "
+        "vertebra femur sacroiliitis esr_elevated crp_elevated marrow_edema osteitis periosteal_reaction "
+        "anti_tnf dmard "
         "methotrexate remission relapse jansson_score n_lesions clinical_severity"
     )
     assert set(names.split()) <= set(read_codebook())

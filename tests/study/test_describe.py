@@ -19,7 +19,9 @@ R_INTERVALS = {
 def test_intervals_of_a_share_against_r(x, n):
     p = proportion(x, n)
     found = (p.exact_low, p.exact_high, p.wilson_low, p.wilson_high)
-    assert found == pytest.approx(R_INTERVALS[x, n], abs=5e-7)  # rounded to six digits so that last bits cannot show
+    assert found == pytest.approx(
+        R_INTERVALS[x, n], abs=5e-7
+    )  # rounded to six digits so that last bits cannot show
 
 
 @pytest.mark.parametrize(("x", "n"), [(5, 4), (-1, 4), (0, 0), (1.5, 4)])

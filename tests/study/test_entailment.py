@@ -36,13 +36,18 @@ def _holds(tree, values):
 @settings(max_examples=200, deadline=None)
 @given(TREES, TREES, st.lists(TREES, max_size=3))
 def test_entailment_agrees_with_going_through_all_values(one, other, rules):
-    worlds = [dict(zip(NAMES, values, strict=True)) for values in itertools.product([False, True], repeat=len(NAMES))]
+    worlds = [
+        dict(zip(NAMES, values, strict=True))
+        for values in itertools.product([False, True], repeat=len(NAMES))
+    ]
     worlds = [world for world in worlds if all(_holds(rule, world) for rule in rules)]
     meaning = Meaning(CODEBOOK, rules, [one, other])
     if not worlds:
         return  # see the test of contradicting rules
     assert meaning.entails(one, other) == all(_holds(other, world) for world in worlds if _holds(one, world))
-    assert meaning.excludes(one, other) == (not any(_holds(one, world) and _holds(other, world) for world in worlds))
+    assert meaning.excludes(one, other) == (
+        not any(_holds(one, world) and _holds(other, world) for world in worlds)
+    )
 
 
 @pytest.mark.parametrize(

@@ -106,7 +106,9 @@ def test_an_unknown_name_is_answered_with_the_nearest():
 
 @given(
     st.text(max_size=60)
-    | st.lists(st.sampled_from(["spine", "~", "&", "|", "->", "(", ")", "jansson_score", ">=", "3"])).map(" ".join)
+    | st.lists(st.sampled_from(["spine", "~", "&", "|", "->", "(", ")", "jansson_score", ">=", "3"])).map(
+        " ".join
+    )
 )
 def test_any_text_is_parsed_or_refused(text):
     try:

@@ -46,14 +46,18 @@ def test_printed_text_is_read_as_it_is_meant(text, relation, value, decimals):
     assert (printed.relation, printed.value, printed.decimals) == (relation, Fraction(value), decimals)
 
 
-@pytest.mark.parametrize(("text", "fewer"), [("all", 0), ("every", 0), ("All except two", 2), ("All but one", 1)])
+@pytest.mark.parametrize(
+    ("text", "fewer"), [("all", 0), ("every", 0), ("All except two", 2), ("All but one", 1)]
+)
 def test_all_is_relative_to_its_group(text, fewer):
     printed = parse_printed(text)
     assert printed.value is None
     assert printed.fewer == fewer
 
 
-@pytest.mark.parametrize("text", ["", "many", "5.3.1", "1e5", "nan", "1/0", "-3", "all but many", "5 %", "٣", "9" * 40])
+@pytest.mark.parametrize(
+    "text", ["", "many", "5.3.1", "1e5", "nan", "1/0", "-3", "all but many", "5 %", "٣", "9" * 40]
+)
 def test_what_is_no_number_is_refused(text):
     with pytest.raises(InputError):
         parse_printed(text)
