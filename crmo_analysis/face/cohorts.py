@@ -15,7 +15,7 @@ from crmo_analysis.face.comparisons import Compared, beside
 from crmo_analysis.face.results import Result
 from crmo_analysis.files import InputError, markdown
 from crmo_analysis.patients import read_cohort as read_file
-from crmo_analysis.patients import require_sound, thin
+from crmo_analysis.patients import require_sound, scores, thin
 from crmo_analysis.study import read_codebook
 
 OWN = "user data"
@@ -169,6 +169,24 @@ class Cohort:
         """Describe every variable: x/n and percent, or median and range, and how many lack it."""
         described = frames.characteristics(self.patients, read_codebook(), self.smallest)
         return Result(described, f"{self.who}: who is in it", source=self.source)
+
+    def with_scores(self) -> "Cohort":
+        """Return the same patients with the diagnostic scores that can be made from their items.
+
+        `jansson_score` (Jansson 2009) and `nbo_score` (NBO score 2023), missing where an item is. A score
+        that the table has stays as it is; of one whose items it lacks, the notes say which.
+        """
+        table, notes = self.patients.copy(), list(self.notes)
+        made = {
+            "jansson_score": lambda: scores.jansson_score(scores.jansson_items(table)),
+            "nbo_score": lambda: scores.nbo_score(scores.nbo_items(table)),
+        }
+        for name, score in made.items():
+            try:
+                table = table if name in table else table.assign(**{name: score()})
+            except ValueError as why:
+                notes.append(f"{name} is not made: {why}")
+        return Cohort(table, self.source, self.smallest, notes, self.problems)
 
     def grid(self, sections: Mapping[str, Sequence[str]] | None = None) -> Result:
         """Show who has what, one column a patient.

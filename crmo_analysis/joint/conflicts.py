@@ -174,8 +174,7 @@ def _with_number(
     return (*members, *used) if is_possible(tables, deadline) else tuple(members)
 
 
-# ---- listing minimal sets
-# ---------------------------------------------------------------------------------------------
+# ---- listing minimal sets ----------------------------------------------------------------------------------
 
 
 def _can_stand(tables: Tables, chosen, deadline: float) -> bool:
@@ -240,8 +239,7 @@ def _shrunk(tables: Tables, members: Sequence[Statement], fixed, deadline: float
         size = max(1, size // 2)
 
 
-# ---- saying why
-# -------------------------------------------------------------------------------------------------------
+# ---- saying why --------------------------------------------------------------------------------------------
 
 
 def _explained(

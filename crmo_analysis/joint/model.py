@@ -298,8 +298,7 @@ def _clause(tables: Tables, literals: Sequence, kept) -> None:
     tables.model.add_bool_or([*literals, *([kept.negated()] if kept is not None else [])])
 
 
-# ---- solving
-# ----------------------------------------------------------------------------------------------------
+# ---- solving -----------------------------------------------------------------------------------------------
 
 
 def solve(

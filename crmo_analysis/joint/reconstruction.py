@@ -198,8 +198,7 @@ def _out_of_range(plan: Plan, place: int) -> np.ndarray:
     return found
 
 
-# ---- writing patients out
-# ----------------------------------------------------------------------------------------
+# ---- writing patients out ----------------------------------------------------------------------------------
 
 
 def write_out(fitted: Fit, solved: Sequence[Solved], rng: np.random.Generator) -> pd.DataFrame:
@@ -365,8 +364,7 @@ def _column(variable: Variable, steps: np.ndarray) -> pd.Series:
     return pd.Series([float(value) for value in exact], dtype="Float64")
 
 
-# ---- tables unlike each other
-# ---------------------------------------------------------------------------------------
+# ---- tables unlike each other ------------------------------------------------------------------------------
 
 
 def unlike(tables: Sequence[pd.DataFrame], count: int) -> list[pd.DataFrame]:
@@ -397,8 +395,7 @@ def _pairs(table: pd.DataFrame) -> list[float]:
     return [*both, *(float(together.loc[a, b]) for a, b in combinations(together.columns, 2))]
 
 
-# ---- one table only
-# -------------------------------------------------------------------------------------------------
+# ---- one table only ----------------------------------------------------------------------------------------
 
 
 def is_only_table(fitted: Fit, seconds: float = 60) -> bool:

@@ -177,8 +177,7 @@ def names_in(statement: Statement, codebook: Codebook) -> frozenset[str]:
     )
 
 
-# ---- parts: which variables have to be looked at together
-# ----------------------------------------------------------
+# ---- parts: which variables have to be looked at together --------------------------------------------------
 
 
 @dataclass(frozen=True, eq=False)

@@ -127,8 +127,7 @@ def _texts(words, asked, variable, errors):
     return pd.array(np.where(asked, words.to_numpy(zero_copy_only=False), None), dtype="string")
 
 
-# ---- numbers
-# -----------------------------------------------------------------------------------------------------
+# ---- numbers -----------------------------------------------------------------------------------------------
 
 
 def _numbers(words, asked, counts, variable, factor, errors, notes):
@@ -225,8 +224,7 @@ def _limits(variable: Variable) -> str:
     return f"{number} {variable.unit}".rstrip()
 
 
-# ---- dates
-# -------------------------------------------------------------------------------------------------------
+# ---- dates -------------------------------------------------------------------------------------------------
 
 
 def _dates(words, asked, variable, errors):

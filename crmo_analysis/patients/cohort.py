@@ -220,8 +220,7 @@ def _is_constant(values: pd.Series, n_missing: int) -> bool:
     return len(given) >= 2 and not has_errors and bool((given == given.iloc[0]).all())
 
 
-# ---- one table
-# ---------------------------------------------------------------------------------------------------
+# ---- one table ---------------------------------------------------------------------------------------------
 
 
 def _read_table(
@@ -351,8 +350,7 @@ def _kinds(table: Table, codes: Mapping[str, str]) -> pd.DataFrame:
     return pd.DataFrame(columns, index=table.frame.index)
 
 
-# ---- writing
-# -----------------------------------------------------------------------------------------------------
+# ---- writing -----------------------------------------------------------------------------------------------
 
 
 def write_cohort(table: pd.DataFrame, path: Path | str, kinds: pd.DataFrame | None = None) -> Path:

@@ -183,8 +183,7 @@ def _text(value: object) -> str:
     return "" if value is None else " ".join(str(value).split())
 
 
-# ---- which variable may be meant
-# ---------------------------------------------------------------------------------
+# ---- which variable may be meant ---------------------------------------------------------------------------
 
 
 def near(name: str, codebook: Codebook) -> str:

@@ -174,8 +174,7 @@ def read_sheet(
         raise refuse(path, f"cannot be read ({error.strerror or error})") from None
 
 
-# ---- CSV
-# ---------------------------------------------------------------------------------------------------------
+# ---- CSV ---------------------------------------------------------------------------------------------------
 
 
 def _read_csv(path: Path, known: Collection[str]) -> Sheet:
@@ -356,8 +355,7 @@ def _without_mark(column: pa.ChunkedArray) -> pa.ChunkedArray:
     return pc.replace_substring_regex(column, r"^'(\s*[=+\-@])", r"\1")
 
 
-# ---- Excel and Parquet
-# ---------------------------------------------------------------------------------------------
+# ---- Excel and Parquet -------------------------------------------------------------------------------------
 
 
 def _read_workbook(path: Path, known: Collection[str], name: str, optional: bool) -> Sheet | None:

@@ -238,8 +238,7 @@ def joined(text: str | list[str]) -> str:
     return text if isinstance(text, str) else "".join(text)
 
 
-# ---- tables that notebooks show
-# ---------------------------------------------------------------------------------------
+# ---- tables that notebooks show ----------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)

@@ -39,8 +39,7 @@ def test_the_solver_leaves_ctrl_c_to_the_program():
     assert done.stdout == "ours\n"
 
 
-# ---- studies in memory
-# -----------------------------------------------------------------------------------------------
+# ---- studies in memory -------------------------------------------------------------------------------------
 
 
 def number(name, kind, step, maximum, **more):
@@ -122,8 +121,7 @@ FOUR = everyone(4)
 MEAN_AGES = [("mean", "onset", "", "2.0"), ("mean", "diagnosis", "", "3.0")]
 
 
-# ---- what a table of patients says, written a second time
-# ------------------------------------------------------------
+# ---- what a table of patients says, written a second time --------------------------------------------------
 
 
 def holds(expression, row):
@@ -210,8 +208,7 @@ def rows_of(table):
     return [{name: make(row[name]) for name, make in columns.items()} for row in table.to_dict("records")]
 
 
-# ---- random studies
-# --------------------------------------------------------------------------------------------------
+# ---- random studies ----------------------------------------------------------------------------------------
 
 SCOPES = [text.split() for text in ("a b", "a b c", "kind a", "x", "a x", "y b", "z a", "y z", "kind z")]
 SMALL = [text.split() for text in ("a b", "kind", "y", "z", "a y", "x")]
@@ -289,8 +286,7 @@ def broken_studies(draw):
     return names, rules, next(int(claim[3]) for claim in said if claim[1] == "everyone"), said, place
 
 
-# ---- properties
-# ------------------------------------------------------------------------------------------------------
+# ---- properties --------------------------------------------------------------------------------------------
 
 
 @CHECKED
@@ -381,8 +377,7 @@ def test_rules_hold_for_every_patient(rules, data):
         assert all(holds(tree(rule), row) for rule in rules for row in rows_of(table))
 
 
-# ---- examples
-# --------------------------------------------------------------------------------------------------------
+# ---- examples ----------------------------------------------------------------------------------------------
 
 
 def test_exclusive_parts_of_seven_and_two_conflict_with_a_whole_of_eight():

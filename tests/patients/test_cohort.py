@@ -72,8 +72,7 @@ def refusal(*arguments, **options):
     return str(caught.value)
 
 
-# ---- files
-# -------------------------------------------------------------------------------------------------------
+# ---- files -------------------------------------------------------------------------------------------------
 
 
 @pytest.fixture
@@ -333,8 +332,7 @@ def test_the_fast_reader_gives_what_the_careful_one_gives(write, monkeypatch, ro
     assert found[0] == found[1]
 
 
-# ---- cells
-# -------------------------------------------------------------------------------------------------------
+# ---- cells -------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -480,8 +478,7 @@ def test_kinds_of_missing_values_are_told_apart(write):
     ]
 
 
-# ---- rows and columns
-# --------------------------------------------------------------------------------------------
+# ---- rows and columns --------------------------------------------------------------------------------------
 
 
 def test_all_problems_come_at_once_and_rows_are_counted_as_a_spreadsheet_does(write):
@@ -646,8 +643,7 @@ def test_a_cell_is_shortened_and_kept_on_one_line(write):
     assert "x" * 60 not in message
 
 
-# ---- lesions
-# -----------------------------------------------------------------------------------------------------
+# ---- lesions -----------------------------------------------------------------------------------------------
 
 LESION_ROWS = """patient,bone,side,signal,size,periosteal,collapse
 a,femur,left,2,20,yes,
@@ -723,8 +719,7 @@ def test_keys_of_both_tables_are_checked(write):
     assert "row 1, column patient: is missing; both tables need it" in messages(cohort)[0]
 
 
-# ---- the mapping file
-# --------------------------------------------------------------------------------------------
+# ---- the mapping file --------------------------------------------------------------------------------------
 
 
 def test_a_mapping_renames_recodes_converts_and_ignores(write):
@@ -898,8 +893,7 @@ def test_a_mapping_that_is_not_there_is_refused(write, tmp_path):
     assert "there is no such file" in refusal(write(csv_of()), mapping=tmp_path / "map.yaml")
 
 
-# ---- what validate says
-# ------------------------------------------------------------------------------------------
+# ---- what validate says ------------------------------------------------------------------------------------
 
 
 def test_validate_counts_and_warns_once_and_says_what_to_do(write):
@@ -919,8 +913,7 @@ def test_validate_counts_and_warns_once_and_says_what_to_do(write):
     assert f"Put the errors right there or in {mapping}." in " ".join(result.output.split())
 
 
-# ---- writing
-# -----------------------------------------------------------------------------------------------------
+# ---- writing -----------------------------------------------------------------------------------------------
 
 
 def column_of(variable, n):
@@ -1016,8 +1009,7 @@ def test_the_projects_reconstructed_cohorts_are_recognised(path, tmp_path):
     assert write_cohort(cohort.patients, tmp_path / "again.csv").read_bytes() == path.read_bytes()
 
 
-# ---- the codebook's further parts
-# --------------------------------------------------------------------------------
+# ---- the codebook's further parts --------------------------------------------------------------------------
 
 
 def test_bones_are_those_of_a_lesion_and_lead_to_variables_of_a_patient():
@@ -1041,8 +1033,7 @@ def test_units_and_rules_are_of_variables_that_there_are():
         assert rule["because"]
 
 
-# ---- cells that a spreadsheet would run
-# --------------------------------------------------------------------------
+# ---- cells that a spreadsheet would run --------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(

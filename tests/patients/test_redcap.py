@@ -45,8 +45,7 @@ def read(tmp_path):
     return read
 
 
-# ---- the dictionary
-# ----------------------------------------------------------------------------------------------
+# ---- the dictionary ----------------------------------------------------------------------------------------
 
 
 def test_the_dictionary_has_redcaps_18_columns_in_their_order():
@@ -129,8 +128,7 @@ def test_a_field_says_what_the_codebook_says(name, expected):
     assert {column: BY_NAME[name][column] for column in expected} == expected
 
 
-# ---- exports
-# -----------------------------------------------------------------------------------------------------
+# ---- exports -----------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(

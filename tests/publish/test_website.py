@@ -179,8 +179,7 @@ def test_downloads_are_those_that_were_made(site):
     assert {"ledger.csv", "tables/alpha/checks.csv", "notebooks/10_alpha.ipynb"} < files
 
 
-# ---- what can go wrong
-# ------------------------------------------------------------------------------------------------
+# ---- what can go wrong -------------------------------------------------------------------------------------
 
 
 def change(path, old, new):
@@ -296,8 +295,7 @@ def test_the_command_says_what_to_do_without_results_and_what_it_made(made, tmp_
     assert "Traceback" not in done.output
 
 
-# ---- tables of notebooks
-# ----------------------------------------------------------------------------------------------
+# ---- tables of notebooks -----------------------------------------------------------------------------------
 
 
 def test_a_table_is_read_for_its_text():
