@@ -107,7 +107,7 @@ class NegativeBinomial(Repeated, discrete_model.NegativeBinomialP):
         return super().loglikeobs(params) if params[-1] > LEAST_ALPHA else np.full(len(self.endog), -np.inf)
 
     def hessian_factor(self, params: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Return second derivatives by predictor and alpha: statsmodels' for NB2 alone, in a third of the time."""
+        """Return second derivatives by predictor and alpha; statsmodels' take three times as long."""
         mean, alpha, y = self.predict(params), params[-1], self.endog
         size = 1 / alpha
         more, apart = 1 + alpha * mean, (y - mean) / (size + mean)

@@ -42,8 +42,8 @@ class Peak:
 class Score(NamedTuple):
     """What the score statistic of any exposure needs from the model without one.
 
-    First and negative second derivative of each patient's log likelihood by the linear predictor; of each patient,
-    negative derivatives by it and each of the q other parameters; the information about those.
+    First and negative second derivative of each patient's log likelihood by the linear predictor; negative
+    derivatives by it and each of the q other parameters; the information about those.
     """
 
     residual: np.ndarray
@@ -110,10 +110,11 @@ def peak(models: Sequence, fixed: float | None = None, near: Peak | None = None)
 
     Notes
     -----
-    A negative binomial likelihood may be highest at a dispersion of 0, where it is Poisson's, or inside, or have a
-    peak at both: the higher is taken, unless one inside is known nearby, which is followed. The search inside
-    begins at the dispersion by moments. At 0 the derivative by the dispersion is half the sum of (y - mean)² - y
-    (Dean C, Lawless JF. J Am Stat Assoc 1989;84:467-472), and where that is above 0 the peak is inside.
+    A negative binomial likelihood may be highest at a dispersion of 0, where it is Poisson's, or inside, or
+    have a peak at both: the higher is taken, unless one inside is known nearby, which is followed. The search
+    inside begins at the dispersion by moments. At 0 the derivative by the dispersion is half the sum of
+    (y - mean)² - y, and where that is above 0 the peak is inside (Dean C, Lawless JF. J Am Stat Assoc
+    1989;84:467-472).
     """
     first, start = models[0], models[0].start_params
     if near is not None and len(near.params) > len(start):
@@ -191,8 +192,8 @@ def fitted(top: Peak):
     model = top.model
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        settings = {"method": "newton", "ridge_factor": 0, "disp": 0, "tol": 1e-8 * (1 + np.abs(top.params).max())}
-        results = model.fit(start_params=top.params, **settings)
+        settings = {"method": "newton", "tol": 1e-8 * (1 + np.abs(top.params).max()), "ridge_factor": 0}
+        results = model.fit(start_params=top.params, disp=0, **settings)
     if np.ndim(model.times):
         more = int(model.times.sum()) - len(model.endog)
         results._results.nobs += more
