@@ -9,7 +9,7 @@ from functools import cached_property
 
 import numpy as np
 from scipy.optimize import linprog
-from scipy.special import expit, logit
+from scipy.special import digamma, expit, logit, polygamma
 from statsmodels.discrete import discrete_model
 from statsmodels.miscmodels.ordinal_model import OrderedModel
 
@@ -20,6 +20,7 @@ class Repeated:
     """A model whose likelihood, score and Hessian are sums over rows, each counted so many times."""
 
     times: np.ndarray | float = 1.0
+    is_concave = False
 
     @property
     def start_params(self) -> np.ndarray:
@@ -95,6 +96,8 @@ class Repeated:
 class Poisson(Repeated, discrete_model.Poisson):
     """Poisson regression with a log link."""
 
+    is_concave = True
+
 
 class NegativeBinomial(Repeated, discrete_model.NegativeBinomialP):
     """Negative binomial regression, NB2: the variance is mean + alpha mean²; alpha is the last parameter."""
@@ -102,6 +105,16 @@ class NegativeBinomial(Repeated, discrete_model.NegativeBinomialP):
     def loglikeobs(self, params: np.ndarray) -> np.ndarray:
         """Return each row's log likelihood; none where it is all but Poisson's, and digits would be lost."""
         return super().loglikeobs(params) if params[-1] > LEAST_ALPHA else np.full(len(self.endog), -np.inf)
+
+    def hessian_factor(self, params: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Return second derivatives by predictor and alpha; statsmodels' take three times as long."""
+        mean, alpha, y = self.predict(params), params[-1], self.endog
+        size = 1 / alpha
+        more, apart = 1 + alpha * mean, (y - mean) / (size + mean)
+        first = digamma(size + y) - digamma(size) - np.log(more) - apart
+        second = polygamma(1, size + y) - polygamma(1, size) + alpha - (1 - apart) / (size + mean)
+        twice = 2 * size**3 * first + size**4 * second
+        return -mean * (1 + alpha * y) / more**2, -mean * (y - mean) / more**2, twice
 
     def predictor_weight(self, params: np.ndarray) -> np.ndarray:
         """Return the expected information, orthogonal to that about alpha (Lawless 1987, equation 2.6)."""
@@ -181,6 +194,8 @@ class ProportionalOdds(Repeated, OrderedModel):
     McCullagh P. J R Stat Soc B 1980;42:109-142, section 2 and appendix (derivatives).
     """
 
+    is_concave = True
+
     def __init__(self, endog: np.ndarray, exog: np.ndarray, **settings: object):
         super().__init__(endog, exog, **({"distr": "logit", "hasconst": False} | settings))
 
@@ -192,7 +207,7 @@ class ProportionalOdds(Repeated, OrderedModel):
 
     def transform_threshold_params(self, params: np.ndarray) -> np.ndarray:
         """Return the cut points with the ends of the scale."""
-        return np.r_[-np.inf, params[-(self.k_levels - 1) :], np.inf]
+        return np.concatenate([[-np.inf], params[-(self.k_levels - 1) :], [np.inf]])
 
     def prob(self, low: np.ndarray, upp: np.ndarray) -> np.ndarray:
         """Return the probability between two cut points, from the tail where it keeps its digits."""

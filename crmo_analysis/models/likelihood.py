@@ -42,8 +42,8 @@ class Peak:
 class Score(NamedTuple):
     """What the score statistic of any exposure needs from the model without one.
 
-    First and negative second derivative of each patient's log likelihood by the linear predictor; of each
-    patient, negative derivatives by it and each of the q other parameters; the information about those.
+    First and negative second derivative of each patient's log likelihood by the linear predictor; negative
+    derivatives by it and each of the q other parameters; the information about those.
     """
 
     residual: np.ndarray
@@ -111,25 +111,27 @@ def peak(models: Sequence, fixed: float | None = None, near: Peak | None = None)
     Notes
     -----
     A negative binomial likelihood may be highest at a dispersion of 0, where it is Poisson's, or inside, or
-    have a peak at both: the higher is taken. The search inside begins near a known peak, then at the
-    dispersion by moments. At 0 its derivative by the dispersion is half the sum of (y - mean)² - y (Dean C,
-    Lawless JF. J Am Stat Assoc 1989;84:467-472), and where that is above 0 the peak is inside.
+    have a peak at both: the higher is taken, unless one inside is known nearby, which is followed. The search
+    inside begins at the dispersion by moments. At 0 the derivative by the dispersion is half the sum of
+    (y - mean)² - y, and where that is above 0 the peak is inside (Dean C, Lawless JF. J Am Stat Assoc
+    1989;84:467-472).
     """
     first, start = models[0], models[0].start_params
+    if near is not None and len(near.params) > len(start):
+        with suppress(NotEstimableError):
+            return climb(models[1], near.params, fixed)
     top = climb(first, start if near is None else near.params[: len(start)], fixed)
     if len(models) == 1:
         return top
     mean, times = first.predict(top.params), np.broadcast_to(first.times, len(first.endog))
     alpha = times @ ((first.endog - mean) ** 2 - first.endog) / (times @ mean**2)
-    starts = [np.r_[top.params, alpha if alpha > 0 else 0.1]]
-    starts = starts if near is None or len(near.params) == len(start) else [near.params, *starts]
-    for beginning in starts:
-        with suppress(NotEstimableError):
-            inside = climb(models[1], beginning, fixed)
-            return inside if inside.height > top.height else top
-    if alpha > 1e-3:
-        raise NotEstimableError("the search for the highest likelihood did not end")
-    return top
+    try:
+        inside = climb(models[1], np.r_[top.params, alpha if alpha > 0 else 0.1], fixed)
+    except NotEstimableError:
+        if alpha > 1e-3:
+            raise
+        return top
+    return inside if inside.height > top.height else top
 
 
 def climb(model: object, start: np.ndarray, fixed: float | None = None) -> Peak:
@@ -177,7 +179,8 @@ def _newton(information: np.ndarray, gradient: np.ndarray) -> np.ndarray:
     """Return a step upwards, shortened where the likelihood is not yet curved like a hill."""
     ridge = 0.0
     for _ in range(40 if np.isfinite(information).all() else 0):
-        _, step, is_flat = dposv(information + np.diag(ridge * np.abs(np.diag(information))), gradient)
+        more = np.diag(ridge * np.abs(np.diag(information))) if ridge else 0.0
+        _, step, is_flat = dposv(information + more, gradient)
         if not is_flat:
             return step
         ridge = max(10 * ridge, 1e-6)
@@ -189,13 +192,8 @@ def fitted(top: Peak):
     model = top.model
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        settings = {
-            "method": "newton",
-            "ridge_factor": 0,
-            "disp": 0,
-            "tol": 1e-8 * (1 + np.abs(top.params).max()),
-        }
-        results = model.fit(start_params=top.params, **settings)
+        settings = {"method": "newton", "tol": 1e-8 * (1 + np.abs(top.params).max()), "ridge_factor": 0}
+        results = model.fit(start_params=top.params, disp=0, **settings)
     if np.ndim(model.times):
         more = int(model.times.sum()) - len(model.endog)
         results._results.nobs += more
@@ -240,9 +238,10 @@ def _end(find: Callable[[float, Peak], Peak], top: Peak, limit: float, step: flo
     found, reach = {top.slope: top}, math.sqrt(limit)
     inner, outer, value, end = top.slope, None, top.slope + step, math.nan
     for _ in range(60):
-        near = min(found, key=lambda other: abs(other - value))  # from the top it may be too far
+        known = [each for each in found.values() if type(each.model) is type(top.model)]
+        near = min(known, key=lambda each: abs(each.slope - value))  # from the top it may be too far
         try:
-            here = found[value] = find(value, found[near])
+            here = found[value] = find(value, near)
         except NotEstimableError:
             outer, value = value, (inner + value) / 2
             continue
@@ -257,7 +256,7 @@ def _end(find: Callable[[float, Peak], Peak], top: Peak, limit: float, step: flo
         value = further if low < further < high else (low + high) / 2
     heights = [found[each].height for each in sorted(found, key=lambda each: abs(each - top.slope))]
     is_steady = np.max(np.diff(heights), initial=-1) < 1e-6
-    for start in (None, top) if is_steady and math.isfinite(end) else ():
+    for start in (None, top) if is_steady and math.isfinite(end) and not top.model.is_concave else ():
         with suppress(NotEstimableError):
             is_steady &= find(value, start).height < found[value].height + 1e-6
     return end if is_steady else math.nan

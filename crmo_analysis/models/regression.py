@@ -90,9 +90,8 @@ class Regression:
 
     def _ends(self) -> tuple[float, float]:
         if self.profile is None:
-            return tuple(
-                map(self._shown, np.asarray(self.results.conf_int(1 - self.confidence))[self._place])
-            )
+            wald = np.asarray(self.results.conf_int(1 - self.confidence))[self._place]
+            return tuple(map(self._shown, wald))
         return tuple(map(self._shown, self.profile))
 
     @property
@@ -118,9 +117,8 @@ class Regression:
     @property
     def cut_points(self) -> tuple[float, ...]:
         """Of the ordinal model: logits of a score at or below each but the highest, predictors being 0."""
-        return tuple(
-            np.asarray(self.results.params)[self._place + 1 :].tolist() if self.model == "ordinal" else ()
-        )
+        cuts = np.asarray(self.results.params)[self._place + 1 :]
+        return tuple(cuts.tolist()) if self.model == "ordinal" else ()
 
 
 def regress(
@@ -193,9 +191,8 @@ def _complete(columns: Sequence[Sequence]) -> tuple[pd.DataFrame, int]:
     kinds = [*(["an adjustment"] * (len(columns) - 2)), "the exposure", "the outcome"]
     table = [as_numbers(column, kind) for column, kind in zip(columns, kinds, strict=True)]
     if len({len(column) for column in table}) > 1:
-        raise ValueError(
-            "outcome, exposure and adjustment differ in length, expected one value of each a patient"
-        )
+        reason = "outcome, exposure and adjustment differ in length, expected one value of each a patient"
+        raise ValueError(reason)
     names = [*(f"adjustment {k}" for k in range(1, len(columns) - 1)), "exposure", "outcome"]
     names = [str(getattr(c, "name", None) or name) for c, name in zip(columns, names, strict=True)]
     frame = pd.DataFrame(np.column_stack(table), columns=names, index=pd.Series(columns[-1]).index)

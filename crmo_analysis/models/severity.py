@@ -23,8 +23,7 @@ from crmo_analysis.models.regression import Regression, outcome_for, p_text, reg
 
 COLUMNS = [
     "model", "exposure", "outcome", "adjusted_for", "n", "estimate", "ci_low", "ci_high", "p", "p_holm",
-    "method",
-    "effect", "excluded", "events", "confidence", "p_benjamini_hochberg",
+    "method", "effect", "excluded", "events", "confidence", "p_benjamini_hochberg",
 ]  # fmt: skip
 SIGNIFICANT = 1.959963984540054
 
@@ -134,9 +133,10 @@ def analyse(
             f"none of {len(table)} patients has a value of {outcome}" if exposures else "no exposure is named"
         )
     models = models_for(table[outcome], cut) if models is None else models
-    settings = {"resamples": resamples, "permutations": permutations, "seed": seed}
+    settings = {"cut": cut, "per": per, "confidence": confidence}
+    resampling = {"resamples": resamples, "permutations": permutations, "seed": seed}
     rows = [
-        _row(table, model, outcome, exposure, adjusted, cut=cut, per=per, confidence=confidence, **settings)
+        _row(table, model, (outcome, exposure, adjusted), settings, resampling)
         for model in models
         for adjusted in ([[], adjustment] if adjustment and model not in STATISTICS else [[]])
         for exposure in exposures
@@ -176,41 +176,32 @@ def _numeric(table: pd.DataFrame, names: Sequence[str]) -> list[np.ndarray]:
     return columns
 
 
-def _row(
-    table, model, outcome, exposure, adjusted, *, cut, per, confidence, resamples, permutations, seed
-) -> dict:
-    """Fit one model; where that is not possible, say why in its `method`."""
-    y, x, others = (
-        as_numbers(table[outcome], outcome),
-        as_numbers(table[exposure], exposure),
-        _numeric(table, adjusted),
-    )
+def _row(table: pd.DataFrame, model: str, names: tuple, settings: dict, resampling: dict) -> dict:
+    """Fit one model of outcome, exposure and adjustment.
+
+    Where that is not possible, its `method` says why.
+    """
+    (outcome, exposure, adjusted), cut = names, settings["cut"]
+    y, x = (pd.Series(as_numbers(table[name], name), name=name) for name in (outcome, exposure))
+    others = _numeric(table, adjusted)
     known = ~np.isnan(np.column_stack([y, x, *others])).any(axis=1)
-    dichotomised = model == "firth" and cut is not None and not np.isin(y[~np.isnan(y)], (0, 1)).all()
+    dichotomised = model == "firth" and cut is not None and not np.isin(y.dropna(), (0, 1)).all()
     row = {
         "model": model,
         "exposure": exposure,
         "outcome": f"{outcome} >= {cut:g}" if dichotomised else outcome,
     }
-    row |= {
-        "adjusted_for": ", ".join(adjusted) or "none",
-        "n": int(known.sum()),
-        "excluded": int((~known).sum()),
-    }
-    row |= {"effect": f"{model} correlation" if model in STATISTICS else model, "confidence": confidence}
-    row["events"] = None
+    row |= {"adjusted_for": ", ".join(adjusted) or "none", "n": int(known.sum())}
+    row |= {"excluded": int((~known).sum()), "confidence": settings["confidence"], "events": None}
+    row["effect"] = f"{model} correlation" if model in STATISTICS else model
     try:
         if model in STATISTICS:
-            settings = {"resamples": resamples, "permutations": permutations, "seed": seed}
-            fit = correlate(x, y, model, confidence=confidence, **settings)
+            fit = correlate(x, y, model, confidence=settings["confidence"], **resampling)
         else:
-            fit = regress(model, y, x, others, per=per, cut=cut, confidence=confidence)
+            fit = regress(model, y, x, others, **settings)
     except NotEstimableError as why:
-        return (
-            row
-            | dict.fromkeys(("estimate", "ci_low", "ci_high", "p"), math.nan)
-            | {"method": f"not estimable: {why}"}
-        )
+        nothing = dict.fromkeys(("estimate", "ci_low", "ci_high", "p"), math.nan)
+        return row | nothing | {"method": f"not estimable: {why}"}
     return row | {name: getattr(fit, name) for name in COLUMNS if hasattr(fit, name)}
 
 
@@ -329,7 +320,7 @@ def specification_curve(
             if model in STATISTICS:
                 continue
             settings = {"cut": cut, "per": per, "confidence": confidence}
-            row = _row(patients[stay], model, outcome, exposure, list(adjusted), **settings, **_NO_RESAMPLING)
+            row = _row(patients[stay], model, (outcome, exposure, list(adjusted)), settings, {})
             z = np.full(len(many), np.nan)
             if not row["method"].startswith("not estimable"):
                 z, parts = _statistics(patients[stay], model, outcome, adjusted, cut, many[:, stay])
@@ -353,9 +344,6 @@ def specification_curve(
     return _joint(pd.DataFrame(rows), statistics, int((~known).sum()))
 
 
-_NO_RESAMPLING = {"resamples": 0, "permutations": 0, "seed": 0}
-
-
 def _permuted(
     x: np.ndarray, others: list[np.ndarray], permutations: int, seed: int
 ) -> tuple[np.ndarray, np.ndarray]:
@@ -367,10 +355,7 @@ def _permuted(
 
 
 def _statistics(patients, model, outcome, adjusted, cut, many) -> tuple[np.ndarray, np.ndarray]:
-    """Return the statistic of every row of exposures.
-
-    And what each patient's exposure counts in that of the first.
-    """
+    """Return the statistic of every row of exposures, and what each patient counts in that of the first."""
     y = outcome_for(model, as_numbers(patients[outcome]), cut)
     design = standardised(np.column_stack([*_numeric(patients, adjusted), many[0]]))
     centred = many - many.mean(axis=1, keepdims=True)
