@@ -33,7 +33,8 @@ def as_numbers(values: Sequence, name: str = "the variable") -> np.ndarray:
     series = pd.Series(values).reset_index(drop=True)
     if isinstance(series.dtype, pd.CategoricalDtype) and series.cat.ordered:
         return np.where(series.isna(), np.nan, series.cat.codes)
-    numbers = pd.to_numeric(series.astype(object), errors="coerce").to_numpy(dtype=float, na_value=np.nan)
+    numbers = series if series.dtype.kind in "fi" else pd.to_numeric(series.astype(object), errors="coerce")
+    numbers = numbers.to_numpy(dtype=float, na_value=np.nan)
     wrong = np.flatnonzero((np.isnan(numbers) & series.notna().to_numpy()) | np.isinf(numbers))
     if len(wrong):
         raise ValueError(f"{name} is '{series[wrong[0]]}' in row {wrong[0] + 1}; expected finite numbers")

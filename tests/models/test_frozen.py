@@ -106,4 +106,5 @@ def test_numbers_are_those_of_before(now, part):
 
 
 if __name__ == "__main__":
-    FROZEN.write_text(json.dumps(computed(), indent=0, default=int) + "\n")
+    parts = [f'"{k}": [\n' + ",\n".join(json.dumps(r, default=int) for r in v) + "\n]" for k, v in computed().items()]
+    FROZEN.write_text("{\n" + ",\n".join(parts) + "\n}\n")
