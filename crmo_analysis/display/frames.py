@@ -61,7 +61,8 @@ def effect_rows(frame: pd.DataFrame, codebook: Codebook) -> pd.DataFrame:
         if pd.isna(row.estimate):
             rows.append([label_text, row.n, row.estimate, row.ci_low, row.ci_high, row.method])
             continue
-        numbers = f"{row.estimate:.2f} ({row.ci_low:.2f} to {row.ci_high:.2f})"
+        ends = ["not determined" if pd.isna(end) else f"{end:.2f}" for end in (row.ci_low, row.ci_high)]
+        numbers = f"{row.estimate:.2f} ({' to '.join(ends)})"
         text = f"{numbers}   {p_text(row.p)}, Holm {p_text(row.p_holm)}"
         rows.append(
             [label_text, row.n, *(round(v, 6) for v in (row.estimate, row.ci_low, row.ci_high)), text]

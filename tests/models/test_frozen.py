@@ -106,5 +106,8 @@ def test_numbers_are_those_of_before(now, part):
 
 
 if __name__ == "__main__":
-    parts = [f'"{k}": [\n' + ",\n".join(json.dumps(r, default=int) for r in v) + "\n]" for k, v in computed().items()]
+    parts = [
+        f'"{k}": [\n' + ",\n".join(json.dumps(r, default=int) for r in v) + "\n]"
+        for k, v in computed().items()
+    ]
     FROZEN.write_text("{\n" + ",\n".join(parts) + "\n}\n")
