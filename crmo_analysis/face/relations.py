@@ -178,8 +178,8 @@ class Relation(Result):
     def __getitem__(self, model: str):
         """Return a fitted model of the first exposure with all adjustment.
 
-        It is statsmodels' results object, with `summary()`, whose intervals are Wald's; those of the table are
-        profile likelihood's where its column `method` says so.
+        It is statsmodels' results object, with `summary()`, whose intervals are Wald's; those of the table
+        are profile likelihood's where its column `method` says so.
 
         Raises
         ------
