@@ -5,6 +5,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from functools import reduce
 from itertools import product
 from time import monotonic
 
@@ -17,7 +18,7 @@ from crmo_analysis.joint.fitting import Fit, of_everyone
 from crmo_analysis.joint.model import Tables, solve
 from crmo_analysis.joint.patterns import Axis
 from crmo_analysis.joint.reconstruction import Solved, broken, near, plans_of, read_off, write_out
-from crmo_analysis.joint.statements import TOTALS, Plan, Quantity, divide, reported, where_known
+from crmo_analysis.joint.statements import TOTALS, Plan, Quantity, divide, names_of, reported
 from crmo_analysis.study import Codebook, entailment, expressions, reproduction
 
 ASKED = ("count", "percent", "mean", "median", "min", "max", "sum")
@@ -129,9 +130,8 @@ def find_bounds(fitted: Fit, text: str, seconds: float = 60, witnesses: bool = T
         If the text is no question, or about patients of whom there are none in any table that fits.
     """
     deadline = monotonic() + seconds
-    known = reported(fitted.view)
     asked = parse_question(text, fitted.view.codebook)
-    quantities = [_narrowed(fitted, quantity, known, deadline) for quantity in asked]
+    quantities = [_narrowed(fitted, quantity, deadline) for quantity in asked]
     near_by = _near_by(fitted, quantities)
     others = _rest(fitted, near_by) if witnesses else []
     lower, upper = (_end(near_by, quantities, sign, deadline, others, witnesses) for sign in (-1, 1))
@@ -145,6 +145,21 @@ def find_bounds(fitted: Fit, text: str, seconds: float = 60, witnesses: bool = T
             ends = [_best(plans, fitted.n, quantities, sign, deadline) for sign in (-1, 1)]
             depends |= [value for value, *_ in ends] != [lower.value, upper.value]
     return Bounds(text, lower, upper, fitted, depends)
+
+
+def told_of_some(found: Bounds) -> dict[str, expressions.Expression]:
+    """Return, for each variable of a question that is reported of some patients only, of whom that is.
+
+    Its bounds are over all patients, with any value for the others; empty if those asked about are among the some.
+    """
+    view, told = found.fitted.view, {}
+    for quantity in parse_question(found.expression, view.codebook):
+        asked = quantity.counted if quantity.patients is not None else quantity.group
+        groups = {name: reduce(expressions.Or, groups) for name, groups in reported(view).items()}
+        groups = {name: groups[name] for name in sorted(names_of(quantity, view.codebook) & groups.keys())}
+        meaning = entailment.Meaning(view.codebook, [rule for rule, _ in view.study.rules], [asked, *groups.values()])
+        told |= {name: group for name, group in groups.items() if not meaning.entails(asked, group)}
+    return told
 
 
 def _rest(fitted: Fit, near_by: Fit) -> list[Solved]:
@@ -166,24 +181,16 @@ def _near_by(fitted: Fit, quantities: Sequence[Quantity]) -> Fit:
     return replace(fitted, kept=kept, given_up=given_up)
 
 
-def _narrowed(
-    fitted: Fit, quantity: Quantity, known: Mapping[str, expressions.Expression], deadline: float
-) -> Quantity:
-    """Ask only about patients of whom the study reports, and about values that somebody can have."""
-    group = where_known(quantity.group, known)
-    if quantity.patients is not None:
-        return replace(quantity, group=group, patients=where_known(quantity.patients, known))
-    if quantity.of in known:
-        group = entailment.conjunction(group, known[quantity.of])
-    quantity = replace(quantity, group=group)
-    if quantity.statistic in TOTALS:
+def _narrowed(fitted: Fit, quantity: Quantity, deadline: float) -> Quantity:
+    """Ask only about values that somebody can have."""
+    if quantity.patients is not None or quantity.statistic in TOTALS:
         return quantity
     coarse = replace(quantity, statistic="value", within=(0, -1))
     [plan] = [plan for plan in plans_of(fitted, [coarse]) if plan.asked]
     tables, cells = Tables(plan, fitted.n), []
     for statement in plan.statements:
         tables.require(statement)
-    axis, below = plan.part.axes[quantity.of], tables.below(quantity.of, group)
+    axis, below = plan.part.axes[quantity.of], tables.below(quantity.of, quantity.group)
     for place, (low, high) in enumerate(zip(axis.lows.tolist(), axis.highs.tolist(), strict=True)):
         tables.model.maximize(below[place] - (below[place - 1] if place else 0))
         status, solved = solve(tables.model, deadline)
@@ -197,6 +204,7 @@ def _end(
 ) -> End:
     """Find one end, prove it a second time, and check it on a table that attains it."""
     value, is_proved = None, False
+    asked = frozenset().union(*(names_of(quantity, fitted.view.codebook) for quantity in quantities))
     for fine in (False, True):  # every value of a variable is told apart only where that is needed
         try:
             plans = plans_of(fitted, quantities, fine)
@@ -209,9 +217,9 @@ def _end(
         is_proved = is_proved and is_proved_again and again == value
         solved = [found[plan] if plan in found else _any(plan, fitted.n, deadline) for plan in plans]
         if None not in solved:
-            table = write_out(fitted, solved, np.random.default_rng(0))
+            table = write_out(fitted, solved, np.random.default_rng(0), asked)
             if not broken(fitted, table) and _value(quantities, table) == value:
-                whole = write_out(fitted, [*solved, *others], np.random.default_rng(0)) if witness else None
+                whole = write_out(fitted, [*solved, *others], np.random.default_rng(0), asked) if witness else None
                 return End(value, is_proved, whole)
     return End(value, False, None)
 

@@ -1,7 +1,7 @@
 """Tables of patients that fit every printed number that can be kept, and tables unlike each other that do."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import combinations
@@ -188,8 +188,13 @@ def _out_of_range(plan: Plan, place: int) -> np.ndarray:
 # ---- writing patients out ----------------------------------------------------------------------------------------
 
 
-def write_out(fitted: Fit, solved: Sequence[Solved], rng: np.random.Generator) -> pd.DataFrame:
-    """Turn counts of patterns into one row a patient; rows of parts that share no variable are matched at random."""
+def write_out(
+    fitted: Fit, solved: Sequence[Solved], rng: np.random.Generator, shown: Collection[str] = ()
+) -> pd.DataFrame:
+    """Turn counts of patterns into one row a patient; rows of parts that share no variable are matched at random.
+
+    What a study does not report of a patient is missing, unless the variable is among those `shown`.
+    """
     codebook, n = fitted.view.codebook, fitted.n
     table = pd.DataFrame(index=range(n))
     # Parts with a number that has to be at least the number of other variables come after those variables.
@@ -203,12 +208,20 @@ def write_out(fitted: Fit, solved: Sequence[Solved], rng: np.random.Generator) -
             if set(counted) <= set(table):
                 table[name] = table[list(counted)].astype("Int64").sum(axis=1).astype("Int64")
     table = table[[name for name in codebook if name in table]]
-    for name, group in reported(fitted.view).items():
-        if name in table:
-            table[name] = table[name].mask(~reproduction.members(group, table).fillna(False).astype(bool))
+    known = {name: _known_in(table, groups) for name, groups in reported(fitted.view).items()}
+    for name, rows in known.items():
+        if name in table and name not in shown and rows is not None:
+            table[name] = table[name].where(rows)
     table.insert(0, "patient", range(1, n + 1))
     table["reconstructed"] = pd.Series(True, index=table.index, dtype="boolean")
     return table
+
+
+def _known_in(table: pd.DataFrame, groups: Sequence[expressions.Expression]) -> pd.Series | None:
+    """Say of each row whether it is in one of these groups; None if the table does not tell of any."""
+    told = [group for group in groups if expressions.variables(group) <= set(table)]
+    rows = [reproduction.members(group, table).astype(bool) for group in told]
+    return pd.concat(rows, axis=1).any(axis=1) if rows else None
 
 
 def _assign(solved: Solved, n: int, rng: np.random.Generator) -> list[np.ndarray]:
@@ -404,8 +417,9 @@ def _shown(plan: Plan, place: int, known: dict) -> list[tuple]:
     part, bag = plan.part, plan.part.bags[place]
     cells = bag.places.T.tolist()
     for column, name in enumerate(bag.names):
-        if name in known and expressions.variables(known[name]) <= set(bag.names):
-            for row in np.flatnonzero(~part.mask(known[name], place)):
+        groups = known.get(name, ())
+        if groups and all(expressions.variables(group) <= set(bag.names) for group in groups):
+            for row in np.flatnonzero(~np.any([part.mask(group, place) for group in groups], axis=0)):
                 cells[row][column] = -1
     return [tuple(row) for row in cells]
 
