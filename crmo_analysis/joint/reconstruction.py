@@ -5,7 +5,6 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import combinations
-from time import monotonic
 
 import numpy as np
 import pandas as pd
@@ -13,7 +12,7 @@ from ortools.sat.python import cp_model
 
 from crmo_analysis.files import NoTableError, UnfinishedError
 from crmo_analysis.joint.fitting import Fit, of_everyone
-from crmo_analysis.joint.model import Tables, is_possible, solve
+from crmo_analysis.joint.model import Effort, Tables, is_possible, solve
 from crmo_analysis.joint.patterns import Bag, Part, codes, shared
 from crmo_analysis.joint.statements import ENDS, TOTALS, Plan, divide, reported, window
 from crmo_analysis.study import Codebook, Variable, expressions, reproduction
@@ -42,7 +41,7 @@ def reconstruct(fitted: Fit, count: int = 1, seed: int = 0, seconds: float = 60)
     seed : int
         Another seed gives other tables, the same seed the same.
     seconds : float
-        Time allowed.
+        Effort allowed, as long as that takes on an ordinary machine.
 
     Returns
     -------
@@ -52,14 +51,14 @@ def reconstruct(fitted: Fit, count: int = 1, seed: int = 0, seconds: float = 60)
     Raises
     ------
     UnfinishedError
-        If the time ends before.
+        If the effort is spent before.
     NoTableError
         If no table that was found satisfies every statement when it is checked again.
     """
-    deadline = monotonic() + seconds
+    effort = Effort(seconds)
     plans = plans_of(fitted)
     made = CANDIDATES * count if count > 1 else 1
-    tables = [_table(fitted, plans, np.random.default_rng([seed, number]), deadline) for number in range(made)]
+    tables = [_table(fitted, plans, np.random.default_rng([seed, number]), effort) for number in range(made)]
     return unlike(tables, count)
 
 
@@ -68,14 +67,14 @@ def plans_of(fitted: Fit, asked: Sequence = (), fine: bool = False) -> list[Plan
     return divide([s for s in fitted.kept if not of_everyone(s)], fitted.view, asked, fine)
 
 
-def _table(fitted: Fit, plans: Sequence[Plan], rng: np.random.Generator, deadline: float) -> pd.DataFrame:
+def _table(fitted: Fit, plans: Sequence[Plan], rng: np.random.Generator, effort: Effort) -> pd.DataFrame:
     """Solve every part near a random table, and write the patients out."""
     seed, missed = int(rng.integers(1 << 30)), []
     for attempt in range(4):
         # Where no table keeps the two middle values of an even group together, every value is told apart.
         fine = attempt > 1
         tried = plans_of(fitted, fine=True) if fine else plans
-        solved = [near(plan, fitted.n, np.random.default_rng([seed, attempt]), deadline, fine) for plan in tried]
+        solved = [near(plan, fitted.n, np.random.default_rng([seed, attempt]), effort, fine) for plan in tried]
         if None not in solved:
             table = write_out(fitted, solved, np.random.default_rng([seed, attempt, 1]))
             missed = broken(fitted, table)
@@ -112,7 +111,7 @@ def times_agree(fitted: Fit, table: pd.DataFrame, name: str) -> bool:
     return bool((apart.astype(float) <= slack + 1e-6).all())
 
 
-def near(plan: Plan, n: int, rng: np.random.Generator, deadline: float, fine: bool) -> Solved | None:
+def near(plan: Plan, n: int, rng: np.random.Generator, effort: Effort, fine: bool) -> Solved | None:
     """Return counts that satisfy all statements of a part, near those of patients drawn at random."""
     tables = Tables(plan, n, split=fine)
     for statement in plan.statements:
@@ -125,14 +124,14 @@ def near(plan: Plan, n: int, rng: np.random.Generator, deadline: float, fine: bo
             tables.model.add(more >= variable - int(number))
             beyond.append(int(weight) * more)
     tables.model.minimize(sum(beyond))
-    status, solved = solve(tables.model, deadline, effort=EFFORT)
+    status, solved = solve(tables.model, effort, most=EFFORT)
     if status == cp_model.UNKNOWN:  # then any table will do
         tables.model.clear_objective()
-        status, solved = solve(tables.model, deadline)
+        status, solved = solve(tables.model, effort)
     if status == cp_model.INFEASIBLE:
         return None
     if status not in (cp_model.OPTIMAL, cp_model.FEASIBLE):
-        raise UnfinishedError("no table of patients was found within the time allowed")
+        raise UnfinishedError("no table of patients was found within the effort allowed")
     return read_off(tables, solved)
 
 
@@ -329,7 +328,7 @@ def _keep_times(time: Variable, part: Part, patterns, values: dict, fixed: Mappi
         apart = sum(factor * value for factor, value in zip(factors, row, strict=True))
         model.add_linear_constraint(apart, -math.floor(slack * scale), math.floor(slack * scale))
     model.minimize(sum(moved))
-    status, solved = solve(model, monotonic() + 60, effort=EFFORT)
+    status, solved = solve(model, Effort(60), most=EFFORT)
     if status in (cp_model.OPTIMAL, cp_model.FEASIBLE):
         for name in names:
             values[name] = np.array([solved.value(value) for value in chosen[name]])
@@ -389,9 +388,9 @@ def is_only_table(fitted: Fit, seconds: float = 60) -> bool:
     Raises
     ------
     UnfinishedError
-        If the time ends before.
+        If the effort is spent before.
     """
-    deadline, several, plans = monotonic() + seconds, 0, plans_of(fitted)
+    effort, several, plans = Effort(seconds), 0, plans_of(fitted)
     if not any(plan.part.bags for plan in plans):
         return False  # nothing is printed of single patients
     for plan in plans:
@@ -399,11 +398,11 @@ def is_only_table(fitted: Fit, seconds: float = 60) -> bool:
         for statement in plan.statements:
             tables.require(statement)
         shown = [_shown(plan, place, reported(fitted.view)) for place in range(len(plan.part.bags))]
-        status, first = solve(tables.model, deadline)
+        status, first = solve(tables.model, effort)
         if status not in (cp_model.OPTIMAL, cp_model.FEASIBLE):
-            raise UnfinishedError("no table of patients was found within the time allowed")
+            raise UnfinishedError("no table of patients was found within the effort allowed")
         solved = read_off(tables, first)
-        if _has_room(solved, shown) or _has_another(tables, solved, shown, deadline):
+        if _has_room(solved, shown) or _has_another(tables, solved, shown, effort):
             return False
         several += any(
             len({keys[i] for i in np.flatnonzero(counts)}) > 1
@@ -447,7 +446,7 @@ def _has_room(solved: Solved, shown: Sequence[list[tuple]]) -> bool:
     return False
 
 
-def _has_another(tables: Tables, solved: Solved, shown: Sequence[list[tuple]], deadline: float) -> bool:
+def _has_another(tables: Tables, solved: Solved, shown: Sequence[list[tuple]], effort: Effort) -> bool:
     """Say whether other counts of what is shown satisfy all statements too."""
     others = []
     for counts, found, keys in zip(tables.counts, solved.counts, shown, strict=True):
@@ -459,4 +458,4 @@ def _has_another(tables: Tables, solved: Solved, shown: Sequence[list[tuple]], d
                 tables.model.add(size <= other - 1 if less else size >= other + 1).only_enforce_if(literal)
                 others.append(literal)
     tables.model.add_bool_or(others)
-    return is_possible(tables, deadline)
+    return is_possible(tables, effort)

@@ -11,12 +11,16 @@ import pandas as pd
 import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
+from ortools.sat.python import cp_model
 
 from crmo_analysis.files import InputError, UnfinishedError, study_names
 from crmo_analysis.joint.bounds import find_bounds, told_of_some
+from crmo_analysis.joint.choices import soft_tables
 from crmo_analysis.joint.conflicts import find_conflicts
-from crmo_analysis.joint.fitting import fit
+from crmo_analysis.joint.fitting import fit, of_everyone
+from crmo_analysis.joint.model import Effort, solve
 from crmo_analysis.joint.reconstruction import reconstruct
+from crmo_analysis.joint.statements import divide, statements
 from crmo_analysis.study import Claim, Study, Variable, expressions, read_study, reproduction, rounding
 
 SHARES = ("count", "percent", "fraction", "rank")
@@ -346,6 +350,31 @@ def test_rules_hold_for_every_patient(rules, data):
     assert (found.lower.value, found.upper.value, found.is_proved) == (min(attained), max(attained), True)
     for table in (found.lower.table, found.upper.table, *reconstruct(fitted)):
         assert all(holds(tree(rule), row) for rule in rules for row in rows_of(table))
+
+
+@CHECKED
+@given(broken_studies())
+def test_what_is_given_up_is_what_one_model_of_all_choices_gives_up(drawn):
+    # The largest sum of claims kept, ties by where they stand, with every statement free to be given up.
+    _, rules, n, said, _ = drawn
+    study = make_study(said, rules)
+    fitted = fit(study, CODEBOOK)
+    stated, _ = statements(fitted.view)
+    place = {statement: number for number, statement in enumerate(stated)}
+    large = len(stated) ** 2 + 1
+    lost = 0
+    for plan in divide([s for s in stated if not of_everyone(s)], fitted.view):
+        tables = soft_tables(plan, n)
+        tables.model.maximize(sum((len(s.claims) * large + place[s]) * kept for s, kept in tables.kept.items()))
+        status, solved = solve(tables.model, Effort(60))
+        assert status == cp_model.OPTIMAL
+        lost += sum(len(s.claims) * large + place[s] for s in plan.statements) - round(solved.objective_value)
+    assert sum(len(s.claims) * large + place[s] for s in fitted.given_up) == lost
+    claims = sum(len(s.claims) for s in fitted.given_up)
+    for other in fitted.others:
+        assert sum(len(s.claims) for s in other) == claims
+        rest = [said[int(c.claim_id[1:])] for s in stated if s not in other for c in s.claims]
+        assert is_possible([claim for claim in rest if claim[1] != "everyone"], drawn[0], [n], rules)
 
 
 # ---- examples --------------------------------------------------------------------------------------------------------
