@@ -5,8 +5,8 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from functools import reduce
 from itertools import product
-from time import monotonic
 
 import numpy as np
 import pandas as pd
@@ -14,10 +14,10 @@ from ortools.sat.python import cp_model
 
 from crmo_analysis.files import InputError, TooLargeError, UnfinishedError
 from crmo_analysis.joint.fitting import Fit, of_everyone
-from crmo_analysis.joint.model import Tables, solve
+from crmo_analysis.joint.model import Effort, Tables, solve
 from crmo_analysis.joint.patterns import Axis
 from crmo_analysis.joint.reconstruction import Solved, broken, near, plans_of, read_off, write_out
-from crmo_analysis.joint.statements import TOTALS, Plan, Quantity, divide, reported, where_known
+from crmo_analysis.joint.statements import TOTALS, Plan, Quantity, divide, names_of, reported
 from crmo_analysis.study import Codebook, entailment, expressions, reproduction
 
 ASKED = ("count", "percent", "mean", "median", "min", "max", "sum")
@@ -120,7 +120,8 @@ def find_bounds(fitted: Fit, text: str, seconds: float = 60, witnesses: bool = T
     text : str
         See `parse_question`.
     seconds : float
-        Time allowed; an end on which it runs out is not proved.
+        Effort allowed, as long as that takes on an ordinary machine; an end on which it is spent is not
+        proved.
     witnesses : bool
         Whether to write out, and check, a table of patients that attains each end.
 
@@ -129,13 +130,12 @@ def find_bounds(fitted: Fit, text: str, seconds: float = 60, witnesses: bool = T
     InputError
         If the text is no question, or about patients of whom there are none in any table that fits.
     """
-    deadline = monotonic() + seconds
-    known = reported(fitted.view)
+    effort = Effort(seconds)
     asked = parse_question(text, fitted.view.codebook)
-    quantities = [_narrowed(fitted, quantity, known, deadline) for quantity in asked]
+    quantities = [_narrowed(fitted, quantity, effort) for quantity in asked]
     near_by = _near_by(fitted, quantities)
     others = _rest(fitted, near_by) if witnesses else []
-    lower, upper = (_end(near_by, quantities, sign, deadline, others, witnesses) for sign in (-1, 1))
+    lower, upper = (_end(near_by, quantities, sign, effort, others, witnesses) for sign in (-1, 1))
     if lower.value is None and upper.value is None and lower.is_proved and upper.is_proved:
         raise InputError(f"in no table that fits is there anybody of whom '{text}' is asked")
     depends = False
@@ -143,9 +143,27 @@ def find_bounds(fitted: Fit, text: str, seconds: float = 60, witnesses: bool = T
         if set(given_up) ^ set(fitted.given_up) <= {*near_by.kept, *near_by.given_up}:
             kept = tuple(s for s in (*near_by.kept, *near_by.given_up) if s not in given_up)
             plans = plans_of(replace(near_by, kept=kept), quantities)
-            ends = [_best(plans, fitted.n, quantities, sign, deadline) for sign in (-1, 1)]
+            ends = [_best(plans, fitted.n, quantities, sign, effort) for sign in (-1, 1)]
             depends |= [value for value, *_ in ends] != [lower.value, upper.value]
     return Bounds(text, lower, upper, fitted, depends)
+
+
+def told_of_some(found: Bounds) -> dict[str, expressions.Expression]:
+    """Return, for each variable of a question that is reported of some patients only, of whom that is.
+
+    Its bounds are over all patients, with any value for the others; empty if those asked about are among the
+    some.
+    """
+    view, told = found.fitted.view, {}
+    for quantity in parse_question(found.expression, view.codebook):
+        asked = quantity.counted if quantity.patients is not None else quantity.group
+        groups = {name: reduce(expressions.Or, groups) for name, groups in reported(view).items()}
+        groups = {name: groups[name] for name in sorted(names_of(quantity, view.codebook) & groups.keys())}
+        meaning = entailment.Meaning(
+            view.codebook, [rule for rule, _ in view.study.rules], [asked, *groups.values()]
+        )
+        told |= {name: group for name, group in groups.items() if not meaning.entails(asked, group)}
+    return told
 
 
 def _rest(fitted: Fit, near_by: Fit) -> list[Solved]:
@@ -155,10 +173,10 @@ def _rest(fitted: Fit, near_by: Fit) -> list[Solved]:
     """
     rest = replace(fitted, kept=tuple(s for s in fitted.kept if s not in near_by.kept))
     for fine in (False, True):
-        found = [_any(plan, fitted.n, 0, fine) for plan in plans_of(rest, fine=fine)]
+        found = [_any(plan, fitted.n, Effort(0), fine) for plan in plans_of(rest, fine=fine)]
         if None not in found:
             return found
-    raise UnfinishedError("no table of patients was found within the time allowed")
+    raise UnfinishedError("no table of patients was found within the effort allowed")
 
 
 def _near_by(fitted: Fit, quantities: Sequence[Quantity]) -> Fit:
@@ -173,27 +191,19 @@ def _near_by(fitted: Fit, quantities: Sequence[Quantity]) -> Fit:
     return replace(fitted, kept=kept, given_up=given_up)
 
 
-def _narrowed(
-    fitted: Fit, quantity: Quantity, known: Mapping[str, expressions.Expression], deadline: float
-) -> Quantity:
-    """Ask only about patients of whom the study reports, and about values that somebody can have."""
-    group = where_known(quantity.group, known)
-    if quantity.patients is not None:
-        return replace(quantity, group=group, patients=where_known(quantity.patients, known))
-    if quantity.of in known:
-        group = entailment.conjunction(group, known[quantity.of])
-    quantity = replace(quantity, group=group)
-    if quantity.statistic in TOTALS:
+def _narrowed(fitted: Fit, quantity: Quantity, effort: Effort) -> Quantity:
+    """Ask only about values that somebody can have."""
+    if quantity.patients is not None or quantity.statistic in TOTALS:
         return quantity
     coarse = replace(quantity, statistic="value", within=(0, -1))
     [plan] = [plan for plan in plans_of(fitted, [coarse]) if plan.asked]
     tables, cells = Tables(plan, fitted.n), []
     for statement in plan.statements:
         tables.require(statement)
-    axis, below = plan.part.axes[quantity.of], tables.below(quantity.of, group)
+    axis, below = plan.part.axes[quantity.of], tables.below(quantity.of, quantity.group)
     for place, (low, high) in enumerate(zip(axis.lows.tolist(), axis.highs.tolist(), strict=True)):
         tables.model.maximize(below[place] - (below[place - 1] if place else 0))
-        status, solved = solve(tables.model, deadline)
+        status, solved = solve(tables.model, effort)
         if status != cp_model.OPTIMAL or solved.objective_value > 0:
             cells += [low, high]
     return replace(quantity, within=(min(cells), max(cells))) if cells else quantity
@@ -203,33 +213,38 @@ def _end(
     fitted: Fit,
     quantities: Sequence[Quantity],
     sign: int,
-    deadline: float,
+    effort: Effort,
     others: Sequence[Solved],
     witness: bool,
 ) -> End:
     """Find one end, prove it a second time, and check it on a table that attains it."""
     value, is_proved = None, False
+    asked = frozenset().union(*(names_of(quantity, fitted.view.codebook) for quantity in quantities))
     for fine in (False, True):  # every value of a variable is told apart only where that is needed
         try:
             plans = plans_of(fitted, quantities, fine)
         except TooLargeError:
             break
-        value, is_proved, found = _best(plans, fitted.n, quantities, sign, deadline)
+        value, is_proved, found = _best(plans, fitted.n, quantities, sign, effort)
         if value is None:
             return End(None, is_proved, None)
-        again, is_proved_again, _ = _best(plans, fitted.n, quantities, sign, deadline, plain=True)
+        again, is_proved_again, _ = _best(plans, fitted.n, quantities, sign, effort, plain=True)
         is_proved = is_proved and is_proved_again and again == value
-        solved = [found[plan] if plan in found else _any(plan, fitted.n, deadline) for plan in plans]
+        solved = [found[plan] if plan in found else _any(plan, fitted.n, effort) for plan in plans]
         if None not in solved:
-            table = write_out(fitted, solved, np.random.default_rng(0))
+            table = write_out(fitted, solved, np.random.default_rng(0), asked)
             if not broken(fitted, table) and _value(quantities, table) == value:
-                whole = write_out(fitted, [*solved, *others], np.random.default_rng(0)) if witness else None
+                whole = (
+                    write_out(fitted, [*solved, *others], np.random.default_rng(0), asked)
+                    if witness
+                    else None
+                )
                 return End(value, is_proved, whole)
     return End(value, False, None)
 
 
-def _any(plan: Plan, n: int, deadline: float, fine: bool = True) -> Solved | None:
-    return near(plan, n, np.random.default_rng(0), max(deadline, monotonic() + 10), fine)
+def _any(plan: Plan, n: int, effort: Effort, fine: bool = True) -> Solved | None:
+    return near(plan, n, np.random.default_rng(0), effort.or_more(10), fine)
 
 
 def _value(quantities: Sequence[Quantity], table: pd.DataFrame) -> Fraction | None:
@@ -243,7 +258,7 @@ def _best(
     n: int,
     quantities: Sequence[Quantity],
     sign: int,
-    deadline: float,
+    effort: Effort,
     plain: bool = False,
 ):
     """Return the best value of a question, whether it is proved, and the solution of each part."""
@@ -254,7 +269,7 @@ def _best(
             weights[quantity] = weights.get(quantity, 0) + (-1 if place else 1)
             left.remove((place, quantity))
         if weights:
-            best, proved, found[plan] = extreme(plan, n, weights, sign, deadline, plain)
+            best, proved, found[plan] = extreme(plan, n, weights, sign, effort, plain)
             if best is None:
                 return None, proved, {}
             value, is_proved = value + best, is_proved and proved
@@ -266,7 +281,7 @@ def extreme(
     n: int | tuple[int, int],
     weights: Mapping[Quantity, int],
     sign: int,
-    deadline: float,
+    effort: Effort,
     plain: bool = False,
 ) -> tuple[Fraction | None, bool, Solved | None]:
     """Find the largest (`sign` 1) or smallest (-1) weighted sum of quantities over the tables of one part.
@@ -285,7 +300,7 @@ def extreme(
         tables.require(statement)
     terms = [(weight, *_term(tables, quantity)) for quantity, weight in weights.items()]
     sizes = {size.index: size for *_, size in terms if size is not None}
-    ranges = {place: _range(tables, size, deadline) for place, size in sizes.items()}
+    ranges = {place: _range(tables, size, effort) for place, size in sizes.items()}
     best, solution, is_proved = None, None, None not in ranges.values()
     for chosen in product(*(found or () for found in ranges.values())):
         size = dict(zip(ranges, chosen, strict=True))
@@ -298,7 +313,7 @@ def extreme(
         ]
         common = math.lcm(*(factor.denominator for factor, _ in parts))
         tables.model.maximize(sum(int(sign * factor * common) * above for factor, above in parts))
-        status, solved = solve(tables.model, deadline, plain)
+        status, solved = solve(tables.model, effort, plain)
         is_proved &= status in (cp_model.OPTIMAL, cp_model.INFEASIBLE)
         if status in (cp_model.OPTIMAL, cp_model.FEASIBLE):
             value = sum(factor * solved.value(above) for factor, above in parts)
@@ -307,12 +322,12 @@ def extreme(
     return best, is_proved, solution
 
 
-def _range(tables: Tables, size, deadline: float) -> range | None:
+def _range(tables: Tables, size, effort: Effort) -> range | None:
     """Return the numbers, from 1 up, between which a group's size lies."""
     ends = []
     for sign in (1, -1):
         tables.model.minimize(sign * size)
-        status, solved = solve(tables.model, deadline)
+        status, solved = solve(tables.model, effort)
         if status != cp_model.OPTIMAL:
             return None
         ends.append(int(solved.value(size)))

@@ -11,14 +11,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from itertools import combinations
-from time import monotonic
 
 from ortools.sat.python import cp_model
 
 from crmo_analysis.files import UnfinishedError
 from crmo_analysis.joint.bounds import extreme
-from crmo_analysis.joint.fitting import allows, exact_number, number_of_patients, of_everyone, soft_tables
-from crmo_analysis.joint.model import Tables, is_possible, solve
+from crmo_analysis.joint.choices import can_stand, shrunk, soft_tables
+from crmo_analysis.joint.fitting import allows, exact_number, number_of_patients, of_everyone
+from crmo_analysis.joint.model import Effort, Tables, is_possible, solve
 from crmo_analysis.joint.statements import Quantity, Statement, divide, names_in, statements
 from crmo_analysis.recompute import Audited, Readings, View
 from crmo_analysis.study import Codebook, Study, expressions, rounding
@@ -81,7 +81,7 @@ def find_conflicts(
     codebook : mapping of str to Variable, optional
         The project's own if left out.
     seconds : float
-        Time allowed.
+        Effort allowed, as long as that takes on an ordinary machine.
     other_readings : bool
         Whether to go on to the other readings.
 
@@ -90,7 +90,7 @@ def find_conflicts(
     InputError
         If nothing prints how many patients there are.
     """
-    deadline = monotonic() + seconds
+    effort = Effort(seconds)
     read = Readings(study, codebook)
     base = {**read.base, **(reading or {})}
     others = [
@@ -101,10 +101,10 @@ def find_conflicts(
     fallen: set[str] = set()  # claims without which nothing conflicts at the base
     for scenario in (base, *others) if other_readings else (base,):
         try:
-            for members in _of_scenario(read, scenario, base, fallen, deadline):
+            for members in _of_scenario(read, scenario, base, fallen, effort):
                 if scenario == base and not fallen & {i for s in members for i in s.claim_ids}:
                     fallen |= set(members[0].claim_ids)
-                conflict = _explained(members, read, scenario, deadline)
+                conflict = _explained(members, read, scenario, effort)
                 found.setdefault(frozenset(conflict.claim_ids), conflict)
         except UnfinishedError:
             is_complete = False
@@ -112,7 +112,7 @@ def find_conflicts(
 
 
 def _of_scenario(
-    read: Readings, scenario, base, fallen: set[str], deadline: float
+    read: Readings, scenario, base, fallen: set[str], effort: Effort
 ) -> Iterator[tuple[Statement, ...]]:
     """Yield conflicts under one reading.
 
@@ -142,12 +142,12 @@ def _of_scenario(
         together = [s for s in plan.statements if s not in single]
         if alone or scenario == base:
             tables = soft_tables(plan, n)
-            minimal = _minimal(tables, together, deadline) if scenario == base else ()
+            minimal = _minimal(tables, together, effort) if scenario == base else ()
             standing = (
                 together if scenario == base else [s for s in together if not fallen & set(s.claim_ids)]
             )
-            for members in (*_singly(tables, alone, standing, findings, deadline), *minimal):
-                yield _with_number(members, numbers, view, n, deadline)
+            for members in (*_singly(tables, alone, standing, findings, effort), *minimal):
+                yield _with_number(members, numbers, view, n, effort)
 
 
 def _changed(read: Readings, scenario: Mapping[str, str], base: Mapping[str, str], stated) -> set[Statement]:
@@ -163,7 +163,7 @@ def _changed(read: Readings, scenario: Mapping[str, str], base: Mapping[str, str
 
 
 def _with_number(
-    members, numbers: Sequence[Statement], view: View, n: int, deadline: float
+    members, numbers: Sequence[Statement], view: View, n: int, effort: Effort
 ) -> tuple[Statement, ...]:
     """Add the number of patients, if the others can stand together with another number."""
     [plan] = divide(members, view)
@@ -171,79 +171,54 @@ def _with_number(
     for statement in members:
         tables.require(statement)
     used = [s for s in numbers if exact_number(s) == n]
-    return (*members, *used) if is_possible(tables, deadline) else tuple(members)
+    return (*members, *used) if is_possible(tables, effort) else tuple(members)
 
 
 # ---- listing minimal sets ----------------------------------------------------------------------------------
 
 
-def _can_stand(tables: Tables, chosen, deadline: float) -> bool:
-    for statement, kept in tables.kept.items():
-        domain = tables.model.proto.variables[kept.index].domain
-        domain[0] = domain[1] = int(statement in chosen)
-    return is_possible(tables, deadline)
-
-
-def _minimal(
-    tables: Tables, members: Sequence[Statement], deadline: float
-) -> Iterator[tuple[Statement, ...]]:
+def _minimal(tables: Tables, members: Sequence[Statement], effort: Effort) -> Iterator[tuple[Statement, ...]]:
     """Yield every minimal set of these statements that cannot stand together."""
     chart = cp_model.CpModel()
     on = {statement: chart.new_bool_var("") for statement in members}
     chart.maximize(sum(on.values()))
     while True:
-        status, solved = solve(chart, deadline)
+        status, solved = solve(chart, effort)
         if status == cp_model.INFEASIBLE:
             return
         if status not in (cp_model.OPTIMAL, cp_model.FEASIBLE):
-            raise UnfinishedError("not all conflicts were listed within the time allowed")
+            raise UnfinishedError("not all conflicts were listed within the effort allowed")
         largest = [s for s in members if solved.value(on[s])]
-        if _can_stand(tables, set(largest), deadline):
+        if can_stand(tables, set(largest), effort):
             if len(largest) == len(members):
                 return
             chart.add_bool_or([on[s] for s in members if s not in largest])
         else:
-            smallest = _shrunk(tables, largest, (), deadline)
+            smallest = shrunk(tables, largest, (), effort)
             chart.add_bool_or([on[s].negated() for s in smallest])
             yield smallest
 
 
-def _singly(tables: Tables, alone, together, findings, deadline: float) -> Iterator[tuple[Statement, ...]]:
+def _singly(tables: Tables, alone, together, findings, effort: Effort) -> Iterator[tuple[Statement, ...]]:
     """Yield, for each of some statements, one minimal set with it that cannot stand, if there is one."""
     standing = list(together)
-    while not _can_stand(tables, set(standing), deadline):
-        given_up = set(_shrunk(tables, standing, (), deadline))
+    while not can_stand(tables, set(standing), effort):
+        given_up = set(shrunk(tables, standing, (), effort))
         standing = [s for s in standing if s not in given_up]
     for statement in alone:
         # What the arithmetic already names is tried first: it gives the shortest reason.
         named = {i for claim_id in statement.claim_ids for f in findings.get(claim_id, []) for i in f.related}
         for tried in ([s for s in standing if named & set(s.claim_ids)], standing):
-            if not _can_stand(tables, {statement, *tried}, deadline):
-                yield _shrunk(tables, tried, (statement,), deadline)
+            if not can_stand(tables, {statement, *tried}, effort):
+                yield shrunk(tables, tried, (statement,), effort)
                 break
-
-
-def _shrunk(tables: Tables, members: Sequence[Statement], fixed, deadline: float) -> tuple[Statement, ...]:
-    """Drop statements, many at a time and then one by one, as long as the rest cannot stand together."""
-    left, size = list(members), max(1, len(members) // 2)
-    while True:
-        place = 0
-        while place < len(left):
-            tried = left[:place] + left[place + size :]
-            if _can_stand(tables, {*tried, *fixed}, deadline):
-                place += size
-            else:
-                left = tried
-        if size == 1:
-            return (*fixed, *left)
-        size = max(1, size // 2)
 
 
 # ---- saying why --------------------------------------------------------------------------------------------
 
 
 def _explained(
-    members: tuple[Statement, ...], read: Readings, scenario: Mapping[str, str], deadline: float
+    members: tuple[Statement, ...], read: Readings, scenario: Mapping[str, str], effort: Effort
 ) -> Conflict:
     view = read.views(scenario)["own"]
     options = {tuple(c.reading.split(":")) for s in members for c in s.claims if c.reading}
@@ -257,13 +232,13 @@ def _explained(
         (name, other)
         for name, option in sorted(options)
         for other in read.study.readings[name]
-        if other != option and _resolves(members, read, {**scenario, name: other}, deadline)
+        if other != option and _resolves(members, read, {**scenario, name: other}, effort)
     ]
-    return Conflict(members, tuple(sorted(options)), _sentence(members, view, deadline), tuple(resolved))
+    return Conflict(members, tuple(sorted(options)), _sentence(members, view, effort), tuple(resolved))
 
 
 def _resolves(
-    members: Sequence[Statement], read: Readings, scenario: Mapping[str, str], deadline: float
+    members: Sequence[Statement], read: Readings, scenario: Mapping[str, str], effort: Effort
 ) -> bool:
     """Say whether the same claims, read otherwise, can stand together."""
     view = read.views(scenario)["own"]
@@ -275,12 +250,12 @@ def _resolves(
         tables = Tables(plan, n)
         for statement in plan.statements:
             tables.require(statement)
-        if not is_possible(tables, deadline):
+        if not is_possible(tables, effort):
             return False
     return True
 
 
-def _sentence(members: Sequence[Statement], view: View, deadline: float) -> str:
+def _sentence(members: Sequence[Statement], view: View, effort: Effort) -> str:
     """Say what the others leave for one of the numbers, and what is printed.
 
     With the rules that are needed.
@@ -294,9 +269,9 @@ def _sentence(members: Sequence[Statement], view: View, deadline: float) -> str:
     # others.
     odd = min(counts or rest, key=lambda s: (len(s.claims), -_printed_number(s)))
     given = " and ".join(_said(s, view) for s in members if s is not odd)
-    why = _reasons(members, view, deadline)
+    why = _reasons(members, view, effort)
     because = f" Because {'; '.join(why)}." if why else ""
-    left, where = _left(odd, [s for s in members if s is not odd], view, deadline), odd.claims[0].where
+    left, where = _left(odd, [s for s in members if s is not odd], view, effort), odd.claims[0].where
     if not given:
         return f"No table of patients has {_said(odd, view)} ({where}).{because}"
     if left:
@@ -335,7 +310,7 @@ def _named(statement: Statement, view: View) -> str:
     return f"{kind}“{view.codebook[claim.of].label}”{among}"
 
 
-def _left(odd: Statement, others: Sequence[Statement], view: View, deadline: float) -> str:
+def _left(odd: Statement, others: Sequence[Statement], view: View, effort: Effort) -> str:
     """Say between which numbers the others leave a count, or a value, if that excludes what is printed."""
     claim = odd.claims[0]
     if claim.statistic not in ("count", "mean", "sum"):
@@ -343,7 +318,7 @@ def _left(odd: Statement, others: Sequence[Statement], view: View, deadline: flo
     question = Quantity(claim.statistic, claim.of, claim.patients, claim.group)
     n = _number(others, view)
     plan = next(p for p in divide([s for s in others if not of_everyone(s)], view, [question]) if p.asked)
-    ends = [extreme(plan, n, {question: 1}, sign, min(deadline, monotonic() + 2)) for sign in (-1, 1)]
+    ends = [extreme(plan, n, {question: 1}, sign, effort.or_less(2)) for sign in (-1, 1)]
     if any(value is None or not proved for value, proved, _ in ends):
         return ""
     low, high = (value for value, *_ in ends)
@@ -367,7 +342,7 @@ def _number(members: Sequence[Statement], view: View) -> int | tuple[int, int]:
     return exact[0] if exact else (1, MORE_PATIENTS * number_of_patients(view))
 
 
-def _reasons(members: Sequence[Statement], view: View, deadline: float) -> list[str]:
+def _reasons(members: Sequence[Statement], view: View, effort: Effort) -> list[str]:
     """Return why, of the rules without which the members could stand together, as few as are needed."""
     n, stated = _number(members, view), [s for s in members if not of_everyone(s)]
     named = frozenset().union(*(names_in(s, view.codebook) for s in stated))
@@ -379,7 +354,7 @@ def _reasons(members: Sequence[Statement], view: View, deadline: float) -> list[
             tables.append(Tables(plan, n))
             for statement in plan.statements:
                 tables[-1].require(statement)
-        return all(is_possible(table, deadline) for table in tables)
+        return all(is_possible(table, effort) for table in tables)
 
     names = frozenset().union(*(plan.part.names for plan in divide(stated, view)))
     needed = [rule for rule in view.study.rules if expressions.variables(rule[0]) & names]

@@ -3,15 +3,14 @@
 The reading that a table of patients is made under, and what it gives up.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from time import monotonic
+from itertools import islice
 
-from ortools.sat.python import cp_model
-
-from crmo_analysis.files import InputError, UnfinishedError
-from crmo_analysis.joint.model import Tables, solve
-from crmo_analysis.joint.statements import Plan, Statement, divide, statements
+from crmo_analysis.files import InputError
+from crmo_analysis.joint.choices import Choices
+from crmo_analysis.joint.model import Effort
+from crmo_analysis.joint.statements import Statement, divide, statements
 from crmo_analysis.recompute import Readings, View
 from crmo_analysis.study import Claim, Codebook, Study, expressions
 
@@ -67,24 +66,25 @@ def fit(study: Study, codebook: Codebook | None = None, seconds: float = 60) -> 
     codebook : mapping of str to Variable, optional
         The project's own if left out.
     seconds : float
-        Time allowed.
+        Effort allowed, as long as that takes on an ordinary machine.
 
     Raises
     ------
     InputError
         If nothing prints how many patients there are.
     UnfinishedError
-        If the time ends before an answer is proved.
+        If the effort is spent before an answer is proved.
     """
-    deadline = monotonic() + seconds
+    effort = Effort(seconds)
     read = Readings(study, codebook)
-    best = _fit(read, read.base, deadline)
+    known: dict = {}
+    best, chosen = _fit(read, read.base, known, effort)
     for name, options in study.readings.items():
         for option in options:
             if best.given_up and option != best.scenario[name]:
-                tried = _fit(read, {**best.scenario, name: option}, deadline)
-                best = tried if _lost(tried) < _lost(best) else best
-    return replace(best, others=_others(best, deadline))
+                tried = _fit(read, {**best.scenario, name: option}, known, effort)
+                best, chosen = tried if _lost(tried[0]) < _lost(best) else (best, chosen)
+    return replace(best, others=_others(best, chosen, effort))
 
 
 def _lost(fitted: Fit) -> int:
@@ -132,66 +132,30 @@ def allows(statement: Statement, n: int) -> bool:
     return limits.get(number.relation, n == number.value)
 
 
-def _fit(read: Readings, scenario: Mapping[str, str], deadline: float) -> Fit:
+def _fit(read: Readings, scenario: Mapping[str, str], known: dict, effort: Effort) -> tuple[Fit, list]:
+    """Fit under one reading; also return, for each part, its `Choices` and what was chosen to be given up.
+
+    What cannot stand together under one reading cannot under another that has the same claims and steps: it
+    is `known`.
+    """
     view = read.views(scenario).get("own")
     n = number_of_patients(view)
     stated, left_out = statements(view)
     given_up = [s for s in stated if of_everyone(s) and not allows(s, n)]
     place = {statement: number for number, statement in enumerate(stated)}
+    chosen, steps = [], tuple(variable.step for variable in view.codebook.values())
     for plan in divide([s for s in stated if not of_everyone(s)], view):
-        given_up += _fewest(plan, n, place, deadline)
+        choices = Choices(plan, n, place, view.codebook, known.setdefault((n, steps), []))
+        chosen.append((choices, choices.first(effort)))
+        given_up += chosen[-1][1]
     kept = tuple(s for s in stated if s not in given_up)
-    return Fit(view, scenario, n, kept, tuple(s for s in stated if s in given_up), tuple(left_out))
+    return Fit(view, scenario, n, kept, tuple(s for s in stated if s in given_up), tuple(left_out)), chosen
 
 
-def soft_tables(plan: Plan, n: int | tuple[int, int]) -> Tables:
-    """Return the tables of a part, with every statement free to be given up."""
-    tables = Tables(plan, n)
-    for statement in plan.statements:
-        tables.require(statement, soft=True)
-    return tables
-
-
-def _fewest(plan: Plan, n: int, place: Mapping[Statement, int], deadline: float) -> list[Statement]:
-    """Return the statements with the fewest claims in all without which the others can stand together."""
-    tables = soft_tables(plan, n)
-    large = len(place) ** 2 + 1
-    tables.model.maximize(sum((len(s.claims) * large + place[s]) * kept for s, kept in tables.kept.items()))
-    status, solved = solve(tables.model, deadline)
-    if status != cp_model.OPTIMAL:
-        raise UnfinishedError("which claims can stand together was not proved within the time allowed")
-    return [statement for statement, kept in tables.kept.items() if not solved.value(kept)]
-
-
-def _others(fitted: Fit, deadline: float) -> tuple[tuple[Statement, ...], ...]:
+def _others(fitted: Fit, chosen, effort: Effort) -> tuple[tuple[Statement, ...], ...]:
     """Return other statements that could be given up at the same cost, one part of the study at a time."""
-    stated = [s for s in (*fitted.kept, *fitted.given_up) if not of_everyone(s)]
     found = []
-    for plan in divide(stated, fitted.view):
-        own = [s for s in plan.statements if s in fitted.given_up]
+    for choices, own in chosen:
         rest = tuple(s for s in fitted.given_up if s not in own)
-        found += [(*rest, *chosen) for chosen in _other_choices(plan, own, fitted.n, deadline)]
+        found += [(*rest, *other) for other in islice(choices.others(own, effort), OTHER_CHOICES)]
     return tuple(found)
-
-
-def _other_choices(
-    plan: Plan, given_up: list[Statement], n: int, deadline: float
-) -> Iterator[tuple[Statement, ...]]:
-    """Yield other statements of a part that could be given up in place of those that are."""
-    if not given_up:
-        return
-    tables = soft_tables(plan, n)
-    lost = sum(len(s.claims) for s in given_up)
-    tables.model.add(sum(len(s.claims) * (1 - kept) for s, kept in tables.kept.items()) <= lost)
-    chosen = tuple(given_up)
-    for _ in range(OTHER_CHOICES):
-        tables.model.add_bool_or([tables.kept[s] for s in chosen])
-        status, solved = solve(tables.model, deadline)
-        if status == cp_model.INFEASIBLE:
-            return
-        if status not in (cp_model.OPTIMAL, cp_model.FEASIBLE):
-            raise UnfinishedError(
-                "whether other claims could be given up was not decided within the time allowed"
-            )
-        chosen = tuple(s for s, kept in tables.kept.items() if not solved.value(kept))
-        yield chosen

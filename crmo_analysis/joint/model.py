@@ -8,8 +8,6 @@ import math
 from collections.abc import Sequence
 from fractions import Fraction
 from functools import cache
-from threading import TIMEOUT_MAX, Event, Thread
-from time import monotonic
 
 import numpy as np
 from ortools.sat.python import cp_model
@@ -18,6 +16,9 @@ from crmo_analysis.files import UnfinishedError
 from crmo_analysis.joint.patterns import codes, shared
 from crmo_analysis.joint.statements import UNLIMITED, Plan, Quantity, Statement, window
 from crmo_analysis.study import Claim, entailment, expressions, rounding
+
+WORK_PER_SECOND = 0.3  # of the solver's own unit
+WORK_TO_BEGIN = 0.001  # each time it is called
 
 
 class Tables:
@@ -301,66 +302,78 @@ def _clause(tables: Tables, literals: Sequence, kept) -> None:
 # ---- solving -----------------------------------------------------------------------------------------------
 
 
+class Effort:
+    """What may still be spent on a question, in the solver's own unit of work.
+
+    Unlike time it ends in the same place on every machine, whatever else that machine does.
+
+    Parameters
+    ----------
+    seconds : float
+        About so long on one core of an ordinary machine.
+    """
+
+    def __init__(self, seconds: float):
+        self.left = seconds * WORK_PER_SECOND
+
+    def or_more(self, seconds: float) -> "Effort":
+        """Return this, or so much if less is left."""
+        return self if self.left >= seconds * WORK_PER_SECOND else Effort(seconds)
+
+    def or_less(self, seconds: float) -> "Effort":
+        """Return a part of what is left, at most so much."""
+        return Effort(min(self.left / WORK_PER_SECOND, seconds))
+
+
 def solve(
-    model: cp_model.CpModel, deadline: float, plain: bool = False, effort: float | None = None
+    model: cp_model.CpModel, effort: Effort, plain: bool = False, most: float | None = None
 ) -> tuple[int, cp_model.CpSolver]:
     """Solve a model; the same model gives the same answer every time.
 
     Parameters
     ----------
     model : CpModel
-    deadline : float
-        By `time.monotonic`; after it nothing is known.
+    effort : Effort
+        What may be spent; what is spent is taken from it.
     plain : bool
         Whether to search another way, without what the solver does about symmetry, for a second proof.
-    effort : float, optional
-        The most work, in the solver's own unit: unlike time, it ends in the same place on every machine.
+    most : float, optional
+        The most work to spend here, in the solver's own unit.
 
     Returns
     -------
     status
-        OPTIMAL, FEASIBLE, INFEASIBLE or, if the time ended before anything was known, UNKNOWN.
+        OPTIMAL, FEASIBLE, INFEASIBLE or, if the effort was spent before anything was known, UNKNOWN.
     CpSolver
         With the values of a solution.
     """
-    made, seconds = cp_model.CpSolver(), deadline - monotonic()
-    if seconds <= 0:
+    made = cp_model.CpSolver()
+    if effort.left <= 0:
         return cp_model.UNKNOWN, made
     made.parameters.num_workers = 1
     made.parameters.catch_sigint_signal = False  # it would take Ctrl-C from the program for good
-    if effort is not None:
-        made.parameters.max_deterministic_time = effort
+    made.parameters.max_deterministic_time = effort.left if most is None else min(most, effort.left)
     if plain:
         made.parameters.symmetry_level = 0
         made.parameters.linearization_level = 2
         made.parameters.random_seed = 1
-    is_over = Event()
-    Thread(target=_stop_after, args=(made, seconds, is_over), daemon=True).start()
-    try:
-        return made.solve(model), made
-    finally:
-        is_over.set()
+    status = made.solve(model)
+    effort.left -= made.response_proto.deterministic_time + WORK_TO_BEGIN
+    return status, made
 
 
-def _stop_after(solver: cp_model.CpSolver, seconds: float, is_over: Event) -> None:
-    """Stop a search: the solver itself would go by the time of day, which can be set."""
-    if not is_over.wait(min(seconds, TIMEOUT_MAX)):
-        while not is_over.wait(0.05):  # it may not have begun
-            solver.stop_search()
-
-
-def is_possible(tables: Tables, deadline: float) -> bool:
+def is_possible(tables: Tables, effort: Effort) -> bool:
     """Say whether there is any such table; that there is none is proved twice.
 
     Raises
     ------
     UnfinishedError
-        If the time ends before.
+        If the effort is spent before.
     """
     for plain in (False, True):
-        status, _ = solve(tables.model, deadline, plain)
+        status, _ = solve(tables.model, effort, plain)
         if status in (cp_model.OPTIMAL, cp_model.FEASIBLE):
             return True
         if status != cp_model.INFEASIBLE:
-            raise UnfinishedError("not decided within the time allowed")
+            raise UnfinishedError("not decided within the effort allowed")
     return False

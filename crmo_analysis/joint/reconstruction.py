@@ -1,11 +1,10 @@
 """Tables of patients that fit every printed number that can be kept, and tables unlike each other that do."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import combinations
-from time import monotonic
 
 import numpy as np
 import pandas as pd
@@ -13,7 +12,7 @@ from ortools.sat.python import cp_model
 
 from crmo_analysis.files import NoTableError, UnfinishedError
 from crmo_analysis.joint.fitting import Fit, of_everyone
-from crmo_analysis.joint.model import Tables, is_possible, solve
+from crmo_analysis.joint.model import Effort, Tables, is_possible, solve
 from crmo_analysis.joint.patterns import Bag, Part, codes, shared
 from crmo_analysis.joint.statements import ENDS, TOTALS, Plan, divide, reported, window
 from crmo_analysis.study import Codebook, Variable, expressions, reproduction
@@ -42,7 +41,7 @@ def reconstruct(fitted: Fit, count: int = 1, seed: int = 0, seconds: float = 60)
     seed : int
         Another seed gives other tables, the same seed the same.
     seconds : float
-        Time allowed.
+        Effort allowed, as long as that takes on an ordinary machine.
 
     Returns
     -------
@@ -52,16 +51,14 @@ def reconstruct(fitted: Fit, count: int = 1, seed: int = 0, seconds: float = 60)
     Raises
     ------
     UnfinishedError
-        If the time ends before.
+        If the effort is spent before.
     NoTableError
         If no table that was found satisfies every statement when it is checked again.
     """
-    deadline = monotonic() + seconds
+    effort = Effort(seconds)
     plans = plans_of(fitted)
     made = CANDIDATES * count if count > 1 else 1
-    tables = [
-        _table(fitted, plans, np.random.default_rng([seed, number]), deadline) for number in range(made)
-    ]
+    tables = [_table(fitted, plans, np.random.default_rng([seed, number]), effort) for number in range(made)]
     return unlike(tables, count)
 
 
@@ -70,7 +67,7 @@ def plans_of(fitted: Fit, asked: Sequence = (), fine: bool = False) -> list[Plan
     return divide([s for s in fitted.kept if not of_everyone(s)], fitted.view, asked, fine)
 
 
-def _table(fitted: Fit, plans: Sequence[Plan], rng: np.random.Generator, deadline: float) -> pd.DataFrame:
+def _table(fitted: Fit, plans: Sequence[Plan], rng: np.random.Generator, effort: Effort) -> pd.DataFrame:
     """Solve every part near a random table, and write the patients out."""
     seed, missed = int(rng.integers(1 << 30)), []
     for attempt in range(4):
@@ -78,7 +75,7 @@ def _table(fitted: Fit, plans: Sequence[Plan], rng: np.random.Generator, deadlin
         fine = attempt > 1
         tried = plans_of(fitted, fine=True) if fine else plans
         solved = [
-            near(plan, fitted.n, np.random.default_rng([seed, attempt]), deadline, fine) for plan in tried
+            near(plan, fitted.n, np.random.default_rng([seed, attempt]), effort, fine) for plan in tried
         ]
         if None not in solved:
             table = write_out(fitted, solved, np.random.default_rng([seed, attempt, 1]))
@@ -124,7 +121,7 @@ def times_agree(fitted: Fit, table: pd.DataFrame, name: str) -> bool:
     return bool((apart.astype(float) <= slack + 1e-6).all())
 
 
-def near(plan: Plan, n: int, rng: np.random.Generator, deadline: float, fine: bool) -> Solved | None:
+def near(plan: Plan, n: int, rng: np.random.Generator, effort: Effort, fine: bool) -> Solved | None:
     """Return counts that satisfy all statements of a part, near those of patients drawn at random."""
     tables = Tables(plan, n, split=fine)
     for statement in plan.statements:
@@ -138,14 +135,14 @@ def near(plan: Plan, n: int, rng: np.random.Generator, deadline: float, fine: bo
             tables.model.add(more >= variable - int(number))
             beyond.append(int(weight) * more)
     tables.model.minimize(sum(beyond))
-    status, solved = solve(tables.model, deadline, effort=EFFORT)
+    status, solved = solve(tables.model, effort, most=EFFORT)
     if status == cp_model.UNKNOWN:  # then any table will do
         tables.model.clear_objective()
-        status, solved = solve(tables.model, deadline)
+        status, solved = solve(tables.model, effort)
     if status == cp_model.INFEASIBLE:
         return None
     if status not in (cp_model.OPTIMAL, cp_model.FEASIBLE):
-        raise UnfinishedError("no table of patients was found within the time allowed")
+        raise UnfinishedError("no table of patients was found within the effort allowed")
     return read_off(tables, solved)
 
 
@@ -201,10 +198,14 @@ def _out_of_range(plan: Plan, place: int) -> np.ndarray:
 # ---- writing patients out ----------------------------------------------------------------------------------
 
 
-def write_out(fitted: Fit, solved: Sequence[Solved], rng: np.random.Generator) -> pd.DataFrame:
+def write_out(
+    fitted: Fit, solved: Sequence[Solved], rng: np.random.Generator, shown: Collection[str] = ()
+) -> pd.DataFrame:
     """Turn counts of patterns into one row a patient.
 
     Rows of parts that share no variable are matched at random.
+
+    What a study does not report of a patient is missing, unless the variable is among those `shown`.
     """
     codebook, n = fitted.view.codebook, fitted.n
     table = pd.DataFrame(index=range(n))
@@ -219,12 +220,20 @@ def write_out(fitted: Fit, solved: Sequence[Solved], rng: np.random.Generator) -
             if set(counted) <= set(table):
                 table[name] = table[list(counted)].astype("Int64").sum(axis=1).astype("Int64")
     table = table[[name for name in codebook if name in table]]
-    for name, group in reported(fitted.view).items():
-        if name in table:
-            table[name] = table[name].mask(~reproduction.members(group, table).fillna(False).astype(bool))
+    known = {name: _known_in(table, groups) for name, groups in reported(fitted.view).items()}
+    for name, rows in known.items():
+        if name in table and name not in shown and rows is not None:
+            table[name] = table[name].where(rows)
     table.insert(0, "patient", range(1, n + 1))
     table["reconstructed"] = pd.Series(True, index=table.index, dtype="boolean")
     return table
+
+
+def _known_in(table: pd.DataFrame, groups: Sequence[expressions.Expression]) -> pd.Series | None:
+    """Say of each row whether it is in one of these groups; None if the table does not tell of any."""
+    told = [group for group in groups if expressions.variables(group) <= set(table)]
+    rows = [reproduction.members(group, table).astype(bool) for group in told]
+    return pd.concat(rows, axis=1).any(axis=1) if rows else None
 
 
 def _assign(solved: Solved, n: int, rng: np.random.Generator) -> list[np.ndarray]:
@@ -346,7 +355,7 @@ def _keep_times(time: Variable, part: Part, patterns, values: dict, fixed: Mappi
         apart = sum(factor * value for factor, value in zip(factors, row, strict=True))
         model.add_linear_constraint(apart, -math.floor(slack * scale), math.floor(slack * scale))
     model.minimize(sum(moved))
-    status, solved = solve(model, monotonic() + 60, effort=EFFORT)
+    status, solved = solve(model, Effort(60), most=EFFORT)
     if status in (cp_model.OPTIMAL, cp_model.FEASIBLE):
         for name in names:
             values[name] = np.array([solved.value(value) for value in chosen[name]])
@@ -406,9 +415,9 @@ def is_only_table(fitted: Fit, seconds: float = 60) -> bool:
     Raises
     ------
     UnfinishedError
-        If the time ends before.
+        If the effort is spent before.
     """
-    deadline, several, plans = monotonic() + seconds, 0, plans_of(fitted)
+    effort, several, plans = Effort(seconds), 0, plans_of(fitted)
     if not any(plan.part.bags for plan in plans):
         return False  # nothing is printed of single patients
     for plan in plans:
@@ -416,11 +425,11 @@ def is_only_table(fitted: Fit, seconds: float = 60) -> bool:
         for statement in plan.statements:
             tables.require(statement)
         shown = [_shown(plan, place, reported(fitted.view)) for place in range(len(plan.part.bags))]
-        status, first = solve(tables.model, deadline)
+        status, first = solve(tables.model, effort)
         if status not in (cp_model.OPTIMAL, cp_model.FEASIBLE):
-            raise UnfinishedError("no table of patients was found within the time allowed")
+            raise UnfinishedError("no table of patients was found within the effort allowed")
         solved = read_off(tables, first)
-        if _has_room(solved, shown) or _has_another(tables, solved, shown, deadline):
+        if _has_room(solved, shown) or _has_another(tables, solved, shown, effort):
             return False
         several += any(
             len({keys[i] for i in np.flatnonzero(counts)}) > 1
@@ -437,8 +446,9 @@ def _shown(plan: Plan, place: int, known: dict) -> list[tuple]:
     part, bag = plan.part, plan.part.bags[place]
     cells = bag.places.T.tolist()
     for column, name in enumerate(bag.names):
-        if name in known and expressions.variables(known[name]) <= set(bag.names):
-            for row in np.flatnonzero(~part.mask(known[name], place)):
+        groups = known.get(name, ())
+        if groups and all(expressions.variables(group) <= set(bag.names) for group in groups):
+            for row in np.flatnonzero(~np.any([part.mask(group, place) for group in groups], axis=0)):
                 cells[row][column] = -1
     return [tuple(row) for row in cells]
 
@@ -466,7 +476,7 @@ def _has_room(solved: Solved, shown: Sequence[list[tuple]]) -> bool:
     return False
 
 
-def _has_another(tables: Tables, solved: Solved, shown: Sequence[list[tuple]], deadline: float) -> bool:
+def _has_another(tables: Tables, solved: Solved, shown: Sequence[list[tuple]], effort: Effort) -> bool:
     """Say whether other counts of what is shown satisfy all statements too."""
     others = []
     for counts, found, keys in zip(tables.counts, solved.counts, shown, strict=True):
@@ -478,4 +488,4 @@ def _has_another(tables: Tables, solved: Solved, shown: Sequence[list[tuple]], d
                 tables.model.add(size <= other - 1 if less else size >= other + 1).only_enforce_if(literal)
                 others.append(literal)
     tables.model.add_bool_or(others)
-    return is_possible(tables, deadline)
+    return is_possible(tables, effort)

@@ -5,9 +5,8 @@ Claims that say the same together, and what has to be looked at together.
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from fractions import Fraction
-from functools import reduce
 
 from crmo_analysis.files import TooLargeError
 from crmo_analysis.joint.patterns import Axis, Part, counted_by, make_axis, make_part
@@ -64,9 +63,9 @@ def statements(view: View) -> tuple[list[Statement], list[Claim]]:
         Those about patients that the joint model cannot hold: spreads, correlations, dates.
     """
     groups: dict[tuple, list[Claim]] = {}
-    left_out, known = [], reported(view)
+    left_out = []
     for claim in view.claims:
-        names = _names(claim, view.codebook)
+        names = names_of(claim, view.codebook)
         if any(view.codebook[name].level != "patient" for name in names):
             continue
         dated = any(view.codebook[name].type == "date" for name in names)
@@ -74,9 +73,7 @@ def statements(view: View) -> tuple[list[Statement], list[Claim]]:
         if claim.statistic not in STATISTICS or dated or vague:
             left_out.append(claim)
             continue
-        groups.setdefault(_says(claim, view), []).append(
-            replace(claim, group=where_known(claim.group, known))
-        )
+        groups.setdefault(_says(claim, view), []).append(claim)
     made = []
     for claims in groups.values():
         others = rivals(view, claims[0]) if claims[0].statistic == "rank" else []
@@ -85,59 +82,28 @@ def statements(view: View) -> tuple[list[Statement], list[Claim]]:
     return made, left_out
 
 
-def reported(view: View) -> dict[str, expressions.Expression]:
-    """Return, for each variable that a study reports for some of its patients only, for whom it does."""
-    found: dict[str, list[expressions.Expression]] = {}
+def reported(view: View) -> dict[str, tuple[expressions.Expression, ...]]:
+    """Return, for each variable that is reported of some patients only, the groups of whom it is.
+
+    What a claim says of a group has to be known in it, and who is in the group has to be: a variable is known
+    in a claim's group if it stands in `of`, and in the other conditions of the group if it stands in `among`.
+    So nothing is said of anybody of whom it is not known, and every claim is read as if all were known of
+    everybody.
+    """
+    found: dict[str, dict[expressions.Expression, None]] = {}
     for claim in view.claims:
         of = (
             expressions.variables(claim.patients)
             if claim.patients is not None
             else {claim.of} & view.codebook.keys()
         )
-        for name in of - expressions.variables(claim.group):
-            found.setdefault(name, []).append(claim.group)
-    groups = {
-        name: list(dict.fromkeys(trees))
-        for name, trees in found.items()
-        if expressions.Everyone() not in trees
-    }
-    given = {name: reduce(expressions.Or, trees) for name, trees in groups.items()}
-    return {name: _told_of(name, given, frozenset()) for name in given}
-
-
-def _told_of(
-    name: str, given: Mapping[str, expressions.Expression], above: frozenset[str]
-) -> expressions.Expression:
-    """Return for whom a variable is known, where it is also known of some only who is meant."""
-    above |= {name}
-    known = {
-        other: _told_of(other, given, above)
-        for other in expressions.variables(given[name]) & (given.keys() - above)
-    }
-    return where_known(given[name], known)
-
-
-def where_known(
-    tree: expressions.Expression, known: Mapping[str, expressions.Expression]
-) -> expressions.Expression:
-    """Return the patients of whom an expression can be said to hold, where some variables are not known."""
-    return _said(tree, known, True)
-
-
-def _said(
-    tree: expressions.Expression, known: Mapping[str, expressions.Expression], holds: bool
-) -> expressions.Expression:
-    match tree:
-        case expressions.Not(inner):
-            return _said(inner, known, not holds)
-        case expressions.And(left, right) | expressions.Or(left, right):
-            both = isinstance(tree, expressions.And) == holds
-            return (expressions.And if both else expressions.Or)(
-                _said(left, known, holds), _said(right, known, holds)
+        conditions = expressions.conditions(claim.group)
+        for name in sorted(of | expressions.variables(claim.group)):
+            others = (
+                conditions if name in of else [c for c in conditions if name not in expressions.variables(c)]
             )
-    said = tree if holds else expressions.Not(tree)
-    outside = [known[name] for name in expressions.variables(tree) if name in known]
-    return entailment.conjunction(said, *outside)
+            found.setdefault(name, {})[entailment.conjunction(*others)] = None
+    return {name: tuple(groups) for name, groups in found.items() if expressions.Everyone() not in groups}
 
 
 def _says(claim: Claim, view: View) -> tuple:
@@ -163,7 +129,8 @@ def _says(claim: Claim, view: View) -> tuple:
     return "count", count.patients if count else view.patients(claim), number if number is not None else claim
 
 
-def _names(quantity: Quantity | Claim, codebook: Codebook) -> frozenset[str]:
+def names_of(quantity: Quantity | Claim, codebook: Codebook) -> frozenset[str]:
+    """Return the variables that a claim or a quantity mentions."""
     of = frozenset([quantity.of]) if quantity.patients is None and quantity.of in codebook else frozenset()
     patients = expressions.variables(quantity.patients) if quantity.patients is not None else frozenset()
     return of | patients | expressions.variables(quantity.group)
@@ -172,7 +139,7 @@ def _names(quantity: Quantity | Claim, codebook: Codebook) -> frozenset[str]:
 def names_in(statement: Statement, codebook: Codebook) -> frozenset[str]:
     """Return the variables that a statement mentions."""
     return frozenset().union(
-        *(_names(claim, codebook) for claim in statement.claims),
+        *(names_of(claim, codebook) for claim in statement.claims),
         *map(expressions.variables, statement.rivals),
     )
 
@@ -231,7 +198,7 @@ def divide(
     added_up: dict[str, frozenset[str]] = {}
     for quantity in quantities:
         if quantity.statistic in TOTALS and quantity.of not in counted:
-            added_up[quantity.of] = added_up.get(quantity.of, frozenset()) | _names(quantity, codebook)
+            added_up[quantity.of] = added_up.get(quantity.of, frozenset()) | names_of(quantity, codebook)
     scopes = {
         item: [scope for quantity in found for scope in _scopes(quantity, codebook, counted)]
         + [expressions.variables(rival) for rival in rivals]
@@ -286,7 +253,7 @@ def _reached(names: frozenset[str], scopes: Sequence[frozenset[str]]) -> frozens
 def _counted(quantities, codebook: Codebook) -> dict[str, tuple[str, ...]]:
     uses: dict[str, set[str]] = {}
     for quantity in quantities:
-        for name in _names(quantity, codebook):
+        for name in names_of(quantity, codebook):
             uses.setdefault(name, set()).add(quantity.statistic if quantity.of == name else "compared")
     members = {name: tuple(n for n in uses if codebook[n].group == codebook[name].counts) for name in uses}
     return {
@@ -299,7 +266,7 @@ def _counted(quantities, codebook: Codebook) -> dict[str, tuple[str, ...]]:
 def _scopes(quantity, codebook: Codebook, counted) -> list[frozenset[str]]:
     if quantity.of in counted:
         return [expressions.variables(quantity.group) | {member} for member in counted[quantity.of]]
-    return [_names(quantity, codebook), expressions.variables(quantity.group)]
+    return [names_of(quantity, codebook), expressions.variables(quantity.group)]
 
 
 def _connect(scopes: Iterable[frozenset[str]]) -> list[frozenset[str]]:

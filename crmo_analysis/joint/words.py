@@ -10,7 +10,7 @@ from fractions import Fraction
 
 import pandas as pd
 
-from crmo_analysis.joint.bounds import ASKS, Bounds, find_bounds
+from crmo_analysis.joint.bounds import ASKS, Bounds, find_bounds, told_of_some
 from crmo_analysis.joint.conflicts import Conflicts
 from crmo_analysis.joint.fitting import Fit
 from crmo_analysis.study import Study, expressions, reproduction
@@ -32,8 +32,8 @@ def implied(fitted: Fit, questions: Sequence[str], seconds: float = 60) -> pd.Da
     ----------
     fitted : Fit
     questions : sequence of str
-        A pair of findings with an ``&`` between; or what `find_bounds` takes, such as ``median(age among
-        spine)``.
+        A pair of findings with an ``&`` between, and whom they are among if not everybody; or what
+        `find_bounds` takes, such as ``median(age among spine)``.
     seconds : float
         Time allowed for each.
 
@@ -52,15 +52,20 @@ def implied(fitted: Fit, questions: Sequence[str], seconds: float = 60) -> pd.Da
 
 
 def _is_pair(text: str) -> bool:
-    return "(" not in text and text.count("&") == 1
+    return "(" not in text and text.partition(" among ")[0].count("&") == 1
 
 
 def _pair(fitted: Fit, pair: str, seconds: float) -> list:
     codebook = fitted.view.codebook
     both = find_bounds(fitted, f"count({pair})", seconds, witnesses=False)
     alone = replace(fitted, others=())  # what else could be given up is asked of pairs only
-    each = [find_bounds(alone, f"count({text})", seconds, witnesses=False) for text in pair.split("&")]
-    names = [expressions.in_words(expressions.parse(text, codebook), codebook) for text in pair.split("&")]
+    findings, among, group = pair.partition(" among ")
+    each = [
+        find_bounds(alone, f"count({t}{among}{group})", seconds, witnesses=False) for t in findings.split("&")
+    ]
+    names = [
+        expressions.in_words(expressions.parse(text, codebook), codebook) for text in findings.split("&")
+    ]
     counted = [f"{name} ({_interval(count)})" for name, count in zip(names, each, strict=True)]
     most = min(_plain(count.upper.value) for count in each)
     return [pair, *counted, _plain(both.lower.value), _plain(both.upper.value), most, both.is_proved]
@@ -148,8 +153,14 @@ def bounds_json(found: Bounds) -> str:
     result = {"expression": found.expression}
     result |= {name: None if end.value is None else _plain(end.value) for name, end in ends.items()}
     result |= {f"{name}_proved": end.is_proved for name, end in ends.items()}
+    result["reported_among"] = dict(_told(found))
     result |= {"reading": dict(found.fitted.scenario), "given_up": list(found.fitted.given_up_ids)}
     return json.dumps({**result, "depends_on_given_up": found.depends}, ensure_ascii=False, indent=1)
+
+
+def _told(found: Bounds) -> list[tuple[str, str]]:
+    codebook = found.fitted.view.codebook
+    return [(name, expressions.in_words(group, codebook)) for name, group in told_of_some(found).items()]
 
 
 def _plain(value: Fraction) -> int | float:
@@ -163,6 +174,10 @@ def bounds_text(found: Bounds) -> str:
         value = "not found" if end.value is None else _plain(end.value)
         ends.append(f"{name} {value} ({'proved' if end.is_proved else 'not proved'})")
     lines = [f"{found.fitted.view.study.study}: {found.expression} is {ends[0]} and {ends[1]}."]
+    lines += [
+        f"{name} is reported among “{of}” only; of the others it may be anything."
+        for name, of in _told(found)
+    ]
     if found.fitted.given_up:
         lines.append(f"Given up, because not all can stand together: {', '.join(found.fitted.given_up_ids)}.")
     if found.depends:

@@ -208,6 +208,13 @@ def variables(tree: Expression) -> frozenset[str]:
     return frozenset()
 
 
+def conditions(tree: Expression) -> list[Expression]:
+    """Return the parts that an expression joins by `&`; none for everyone."""
+    if isinstance(tree, And):
+        return conditions(tree.left) + conditions(tree.right)
+    return [] if isinstance(tree, Everyone) else [tree]
+
+
 def evaluate(tree: Expression, columns: Mapping, everyone):
     """Evaluate an expression on columns.
 

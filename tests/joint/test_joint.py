@@ -11,12 +11,16 @@ import pandas as pd
 import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
+from ortools.sat.python import cp_model
 
 from crmo_analysis.files import InputError, UnfinishedError, study_names
-from crmo_analysis.joint.bounds import find_bounds
+from crmo_analysis.joint.bounds import find_bounds, told_of_some
+from crmo_analysis.joint.choices import soft_tables
 from crmo_analysis.joint.conflicts import find_conflicts
-from crmo_analysis.joint.fitting import fit
+from crmo_analysis.joint.fitting import fit, of_everyone
+from crmo_analysis.joint.model import Effort, solve
 from crmo_analysis.joint.reconstruction import reconstruct
+from crmo_analysis.joint.statements import divide, statements
 from crmo_analysis.study import Claim, Study, Variable, expressions, read_study, reproduction, rounding
 
 SHARES = ("count", "percent", "fraction", "rank")
@@ -125,26 +129,39 @@ MEAN_AGES = [("mean", "onset", "", "2.0"), ("mean", "diagnosis", "", "3.0")]
 
 
 def holds(expression, row):
+    """Say whether a patient is meant; None where what is missing in a written table leaves it open."""
     match expression:
         case expressions.Is(name):
             return row[name]
         case expressions.Compare(name, sign, value):
-            return getattr(row[name], SIGNS[sign])(value)
+            return None if row[name] is None else getattr(row[name], SIGNS[sign])(value)
         case expressions.Not(inner):
-            return not holds(inner, row)
+            held = holds(inner, row)
+            return None if held is None else not held
         case expressions.And(left, right):
-            return holds(left, row) and holds(right, row)
+            sides = holds(left, row), holds(right, row)
+            return False if False in sides else None if None in sides else True
         case expressions.Or(left, right):
-            return holds(left, row) or holds(right, row)
+            sides = holds(left, row), holds(right, row)
+            return True if True in sides else None if None in sides else False
     return expression == expressions.Everyone()
 
 
+def meant(text, rows):
+    """Return the rows of which it is known that an expression holds."""
+    return [row for row in rows if holds(tree(text), row)]
+
+
 def value_of(asked, rows):
-    """Compute (statistic, of, among) of rows; None among nobody."""
+    """Compute (statistic, of, among) of rows; None among nobody.
+
+    Rows of brute force have every value: a study may have counted what it reports of some only in all, so
+    nothing is said of the others and they may have any value. Rows of a written table lack those values.
+    """
     statistic, of, among = asked[:3]
-    group = [row for row in rows if holds(tree(among), row)]
+    group = meant(among, rows)
     if statistic in ("count", "percent"):
-        counted = sum(holds(tree(of), row) for row in group)
+        counted = len(meant(of, group))
         return (
             Fraction(counted)
             if statistic == "count"
@@ -166,7 +183,7 @@ def is_true(said, rows):
     statistic, _, among, printed = said
     value = value_of(said, rows)
     if printed == "All":
-        return value == sum(holds(tree(among), row) for row in rows)
+        return value == len(meant(among, rows))
     exact = statistic in ("count", "sum")
     unit = Fraction(1, 10 ** len(printed.partition(".")[2]))
     return value is not None and (
@@ -205,7 +222,10 @@ def rows_of(table):
     """Take a reconstructed table apart, with exact numbers."""
     made = {"boolean": bool, "category": str, "integer": Fraction, "decimal": Fraction}
     columns = {name: made[CODEBOOK[name].type] for name in table if name in CODEBOOK}
-    return [{name: make(row[name]) for name, make in columns.items()} for row in table.to_dict("records")]
+    return [
+        {name: None if pd.isna(row[name]) else make(row[name]) for name, make in columns.items()}
+        for row in table.to_dict("records")
+    ]
 
 
 # ---- random studies ----------------------------------------------------------------------------------------
@@ -246,11 +266,9 @@ def printed_studies(draw, scopes=SCOPES, largest=5):
     kinds = kinds_of(names, rules)
     n = draw(st.integers(1, min(largest, 3) if len(kinds) > 9 else largest))
     rows = draw(st.lists(st.sampled_from(kinds), min_size=n, max_size=n))
-    said, told = [everyone(n)], set()
+    said = [everyone(n)]
     for statistic, of, among in draw(st.lists(questions(names), min_size=1, max_size=5)):
-        mentioned = expressions.variables(tree(of)) if statistic in SHARES else {of}
-        among = among if mentioned <= told else ""  # what is told of some only is not known of the others
-        group = [row for row in rows if holds(tree(among), row)]
+        group = meant(among, rows)
         value = value_of((statistic, of, among), rows)
         if value is None:
             continue
@@ -258,7 +276,6 @@ def printed_studies(draw, scopes=SCOPES, largest=5):
         printed = [text_of(value, draw(st.sampled_from(decimals)))]
         printed += ["All"] if statistic == "count" and value == len(group) else []
         said.append((statistic, of, among, draw(st.sampled_from(printed))))
-        told |= mentioned
     return names, rules, rows, draw(st.permutations(said))
 
 
@@ -300,10 +317,10 @@ def test_a_true_table_keeps_every_claim_and_a_table_is_found_that_gives_all_of_t
     assert table["reconstructed"].all()
     assert [claim for claim in said if not is_true(claim, found)] == []
     for name in set(table) & set(names):
-        assert {row[name] for row in found} <= set(values_of(name))
+        assert {row[name] for row in found} <= {None, *values_of(name)}
     for rule in rules:
         if expressions.variables(tree(rule)) <= set(table):
-            assert all(holds(tree(rule), row) for row in found)
+            assert all(holds(tree(rule), row) is not False for row in found)
 
 
 @CHECKED
@@ -377,6 +394,33 @@ def test_rules_hold_for_every_patient(rules, data):
         assert all(holds(tree(rule), row) for rule in rules for row in rows_of(table))
 
 
+@CHECKED
+@given(broken_studies())
+def test_what_is_given_up_is_what_one_model_of_all_choices_gives_up(drawn):
+    # The largest sum of claims kept, ties by where they stand, with every statement free to be given up.
+    _, rules, n, said, _ = drawn
+    study = make_study(said, rules)
+    fitted = fit(study, CODEBOOK)
+    stated, _ = statements(fitted.view)
+    place = {statement: number for number, statement in enumerate(stated)}
+    large = len(stated) ** 2 + 1
+    lost = 0
+    for plan in divide([s for s in stated if not of_everyone(s)], fitted.view):
+        tables = soft_tables(plan, n)
+        tables.model.maximize(
+            sum((len(s.claims) * large + place[s]) * kept for s, kept in tables.kept.items())
+        )
+        status, solved = solve(tables.model, Effort(60))
+        assert status == cp_model.OPTIMAL
+        lost += sum(len(s.claims) * large + place[s] for s in plan.statements) - round(solved.objective_value)
+    assert sum(len(s.claims) * large + place[s] for s in fitted.given_up) == lost
+    claims = sum(len(s.claims) for s in fitted.given_up)
+    for other in fitted.others:
+        assert sum(len(s.claims) for s in other) == claims
+        rest = [said[int(c.claim_id[1:])] for s in stated if s not in other for c in s.claims]
+        assert is_possible([claim for claim in rest if claim[1] != "everyone"], drawn[0], [n], rules)
+
+
 # ---- examples ----------------------------------------------------------------------------------------------
 
 
@@ -442,8 +486,58 @@ def test_what_is_told_of_some_only_is_missing_in_the_others():
     [table] = reconstruct(fit(make_study(said), CODEBOOK))
     assert (table["x"].notna() == table["a"]).all()
     assert (table["b"].notna() == table["a"]).all()
-    assert ends_of(said, "count(b)")[:2] == (1, 1)
-    assert ends_of(said, "count(x >= 4)")[:2] == (0, 1)
+    # Of the two others anything may be true, and the tables that attain the ends show it.
+    found = find_bounds(fit(make_study(said), CODEBOOK), "count(b)")
+    assert [(end.value, end.table["b"].sum()) for end in (found.lower, found.upper)] == [(1, 1), (3, 3)]
+    assert {name: in_words(group) for name, group in told_of_some(found).items()} == {"b": "A"}
+    assert not told_of_some(find_bounds(found.fitted, "count(b among a)"))
+    assert ends_of(said, "count(b among a)") == (1, 1, True)
+    assert ends_of(said, "count(x >= 4)") == (0, 3, True)
+
+
+def in_words(group):
+    return expressions.in_words(group, CODEBOOK)
+
+
+# Boys are told apart by "of", girls with pain by "among": whom "among" leaves out is told of, too. In the
+# last two, every condition of a group is known where the others hold.
+AMONG_OTHERS = [everyone(10), count("a", 4), ("count", "b", "~a", "3"), ("percent", "c", "b", "60")]
+NESTED = [FOUR, ("count", "a", "b & c", "1"), ("count", "b", "c", "2"), count("c", 3)]
+
+
+@pytest.mark.parametrize(
+    ("said", "question", "expected"),
+    [
+        (AMONG_OTHERS, "count(b)", (5, 5)),
+        (AMONG_OTHERS, "count(c among b)", (3, 3)),
+        ([FOUR, count("c", 1), ("count", "b", "c", "1"), ("percent", "a", "b", "50")], "count(b)", (2, 4)),
+        ([FOUR, count("c", 2), ("count", "b", "c", "2"), ("count", "a", "~b", "2")], "count(b)", (2, 2)),
+        (NESTED, "count(b)", (2, 3)),
+        (NESTED, "count(a)", (1, 3)),
+    ],
+)
+def test_whom_a_claim_is_among_is_known_wherever_its_other_conditions_hold(said, question, expected):
+    fitted = fit(make_study(said), CODEBOOK)
+    [table] = reconstruct(fitted)
+    assert fitted.given_up == ()
+    assert [claim for claim in said if not is_true(claim, rows_of(table))] == []
+    assert ends_of(said, question) == (*expected, True)
+    names = sorted(
+        frozenset().union(
+            *(expressions.variables(tree(f"{of} & ({among or 'everyone'})")) for _, of, among, _ in said)
+        )
+    )
+    if len(kinds_of(names)) <= 8 and said[0] == FOUR:
+        asked = tuple(question.removesuffix(")").split("("))
+        attained = {value_of((*asked, ""), rows) for rows in tables_that_fit(said, names, 4)}
+        assert (min(attained), max(attained)) == expected
+
+
+def test_an_alternative_that_no_table_tells_of_hides_nothing():
+    # The mean by sex is kept, that by another sign is left out of the joint model with its SD.
+    said = [FOUR, count("a", 2), ("mean", "x", "a", "3.0"), ("sd", "x", "d", "1.0")]
+    [table] = reconstruct(fit(make_study(said), CODEBOOK))
+    assert (table["x"].notna() == table["a"]).all()
 
 
 @pytest.mark.parametrize(
@@ -507,7 +601,15 @@ CHAIN = ("a -> b", "b -> c", "c -> d")
         ([FOUR, ("max", "x", "", "more than 4")], (), "max(x)", (5, 6)),
         ([FOUR, ("fraction", "b", "a", "half")], (), "count(a)", (2, 4)),  # not half of nobody
         ([FOUR, count("d", 1)], CHAIN, "count(a)", (0, 1)),  # by a rule of which no variable is mentioned
-        ([FOUR, count("c", 2), ("count", "b", "c", "1"), ("count", "a", "b", "1")], (), "count(a)", (1, 1)),
+        # Of b is told of whoever it is asked among, so a patient outside c may have it; once it was taken as
+        # unknown.
+        (
+            [FOUR, count("c", 2), ("count", "b", "c", "1"), ("count", "a", "b", "1")],
+            (),
+            "count(a among b)",
+            (1, 1),
+        ),
+        ([FOUR, count("c", 2), ("count", "b", "c", "1"), ("count", "a", "b", "1")], (), "count(a)", (1, 4)),
         ([FOUR, ("median", "x", "", "2.5"), count("a", 1)], (), "count(a)", (1, 1)),
         ([FOUR, everyone("at least 2"), count("a", 1)], (), "count(a)", (1, 1)),
         ([everyone("All"), FOUR, count("a", 1)], (), "count(a)", (1, 1)),

@@ -1,11 +1,10 @@
-"""GRIM, GRIMMER and DEBIT against every sample there is; correlations against R."""
+"""GRIM and DEBIT against every sample there is; correlations against R."""
 
 from fractions import Fraction
-from itertools import combinations_with_replacement
 
 import pytest
 
-from crmo_analysis.recompute.granularity import debit, grim_is_informative, grim_sums, grimmer
+from crmo_analysis.recompute.granularity import debit, grim_is_informative, grim_sums
 from crmo_analysis.study import describe, rounding
 
 
@@ -40,61 +39,6 @@ def test_grim_agrees_with_every_sum(n, decimals):
 ])  # fmt: skip
 def test_means_of_months(text, n, step, possible):
     assert bool(grim_sums(rounding.parse_printed(text), n, Fraction(step))) is possible
-
-
-def _sd_texts(sample, decimals):
-    n, mean = len(sample), Fraction(sum(sample), len(sample))
-    variance = sum((value - mean) ** 2 for value in sample) / (n - 1)
-    scale = 10**decimals
-    floor = int((variance * scale**2) ** 0.5 + 1e-9)
-    while Fraction(floor, scale) ** 2 > variance:
-        floor -= 1
-    while Fraction(floor + 1, scale) ** 2 <= variance:
-        floor += 1
-    exact = Fraction(floor, scale) ** 2 == variance
-    nearest = floor if variance < (Fraction(2 * floor + 1, 2 * scale)) ** 2 else floor + 1
-    return {floor, floor if exact else floor + 1, nearest}
-
-
-@pytest.mark.parametrize("n", [2, 3, 4, 5])
-def test_grimmer_never_refuses_what_a_sample_gives(n):
-    decimals = 1
-    seen = set()
-    for sample in combinations_with_replacement(range(1, 6), n):
-        for rule in rounding.RULES:
-            mean = rounding.round_by(Fraction(sum(sample), n), decimals, rule)
-            for sd in _sd_texts(sample, decimals):
-                seen.add((f"{float(mean):.1f}", f"{sd / 10:.1f}"))
-    for mean, sd in seen:
-        limits = {"minimum": Fraction(1), "maximum": Fraction(5)}
-        assert grimmer(rounding.parse_printed(mean), rounding.parse_printed(sd), n, **limits), (mean, sd)
-
-
-def test_grimmer_tries_every_admissible_sum():
-    # 3.0 for 40 whole numbers can come from sums 118 to 121. With the middle one, 120, an SD of 1.00 needs a
-    # sum of squares of 399, which has the other parity; with 119 and 121 there is one that fits.
-    found = grimmer(rounding.parse_printed("3.0"), rounding.parse_printed("1.00"), 40, rules=("half_up",))
-    assert {total for total, _ in found} == {119, 121}
-    assert all((square - total) % 2 == 0 for total, square in found)
-
-
-def test_grimmer_refuses_what_no_sample_gives():
-    # Two whole numbers 1 to 5: the SD is the difference over the root of 2, so 1.0 cannot be printed to
-    # nearest.
-    nearest = ("half_up",)
-    assert grimmer(rounding.parse_printed("3.0"), rounding.parse_printed("1.0"), 2, rules=nearest) == []
-    assert grimmer(rounding.parse_printed("3.0"), rounding.parse_printed("1.4"), 2, rules=nearest)
-    # An SD above what the limits allow: half at 1 and half at 5 is the widest.
-    assert (
-        grimmer(
-            rounding.parse_printed("3.0"),
-            rounding.parse_printed("2.5"),
-            10,
-            minimum=Fraction(1),
-            maximum=Fraction(5),
-        )
-        == []
-    )
 
 
 def test_debit_agrees_with_every_count():

@@ -194,6 +194,62 @@ def test_a_mean_and_its_sd_are_checked_together(verdicts):
     assert verdicts(*rows)["s"].verdict == "matches"
 
 
+SCORE = [row("a", "min", "jansson_score", "28"), row("b", "max", "jansson_score", "34")]
+ESR = [row("a", "min", "esr", "5"), row("b", "max", "esr", "10")]
+
+
+@pytest.mark.parametrize(
+    ("rows", "verdict", "recomputed"),
+    [
+        (
+            [*SCORE, row("m", "mean", "jansson_score", "30.2"), row("s", "sd", "jansson_score", "8.8")],
+            "differs",
+            "3.1",
+        ),
+        ([*SCORE, row("s", "sd", "jansson_score", "8.8")], "differs", "at most 3.1"),  # whatever the mean
+        (
+            [*SCORE, row("m", "mean", "jansson_score", "33.5"), row("s", "sd", "jansson_score", "2.7")],
+            "differs",
+            "at most 1.7",
+        ),
+        (
+            [*SCORE, row("m", "mean", "jansson_score", "33.5"), row("s", "sd", "jansson_score", "0.2")],
+            "differs",
+            "at least 1.4",
+        ),
+        (
+            [*SCORE, row("m", "mean", "jansson_score", "30.2"), row("s", "sd", "jansson_score", "2.2")],
+            "matches",
+            "",
+        ),
+        ([*ESR, row("m", "mean", "esr", "7.0"), row("s", "sd", "esr", "6.0")], "differs", "at most 2.6"),
+        (
+            [*ESR, row("m", "mean", "esr", "7.0", "spine"), row("s", "sd", "esr", "4.0", "spine")],
+            "differs",
+            "2.7",
+        ),
+        ([row("m", "mean", "age_onset", "9.6"), row("s", "sd", "age_onset", "3.9")], "stated", ""),
+        (
+            [row("m", "mean", "age_onset", "9.6"), row("s", "sd", "age_onset", "11.9")],
+            "stated",
+            "",
+        ),  # by the codebook
+        (
+            [row("m", "mean", "n_lesions", "4.5"), row("s", "sd", "n_lesions", "0.31")],
+            "differs",
+            "at least 0.5",
+        ),
+    ],
+)
+def test_an_sd_is_held_against_the_mean_and_the_printed_range(verdicts, rows, verdict, recomputed):
+    found = verdicts(*rows)["s"]
+    assert found.verdict == verdict
+    assert recomputed in found.recomputed
+    if verdict == "differs" and len(rows) > 2:
+        assert {"a", "b"} <= {*found.related}
+        assert " values from " in found.reason
+
+
 def test_a_percentage_and_its_sd_are_checked_together(verdicts):
     rows = [row("p", "percent", "femur", "50"), row("s", "sd", "femur", "51.3")]
     assert verdicts(*rows)["s"].verdict == "matches"

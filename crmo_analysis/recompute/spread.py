@@ -1,0 +1,283 @@
+"""Whether values within the printed range exist that give a printed mean and standard deviation.
+
+Of n values in whole steps with the sum S and the sum of squares Q, n (n - 1) SD² is n Q - S². A printed SD
+leaves a range of that whole number, so each sum that gives the mean leaves a range of Q, of the parity of S
+(GRIMMER: Anaya J. PeerJ Preprints 2016;4:e2400v1), between the least and the most that S allows within the
+limits. That never refuses values that exist, and seldom keeps what has none: a search for values, the largest
+first, decides (as SPRITE: Heathers JA, Anaya J, van der Zee T, Brown NJL. PeerJ Preprints 2018;6:e26968v1;
+here it is complete).
+"""
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from fractions import Fraction
+
+from crmo_analysis.study import rounding
+
+MAXIMUM_STEPS = 50_000  # of the search for values; beyond that nothing is claimed
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Between which steps values lie, and which some of them have to reach; None where nothing is known.
+
+    Attributes
+    ----------
+    low, high : int or None
+        No value is below or above.
+    low_to, high_from : int or None
+        Some value is at most, and some at least, this: the printed smallest and largest are there.
+    """
+
+    low: int | None = None
+    high: int | None = None
+    low_to: int | None = None
+    high_from: int | None = None
+
+
+ANYWHERE = Limits()
+
+
+@dataclass(frozen=True)
+class Spread:
+    """What became of a mean and an SD.
+
+    Attributes
+    ----------
+    is_possible : bool or None
+        None if the search was given up.
+    values : tuple of int
+        In steps, values that give both; empty if there are none.
+    is_informative : bool
+        Whether the steps could have refused an SD with so many digits.
+    """
+
+    is_possible: bool | None
+    values: tuple[int, ...]
+    is_informative: bool
+
+
+def printed_between(number: rounding.Printed, rule: str) -> tuple[Fraction, Fraction, bool, bool]:
+    """Return between which values a rule prints a number, and whether either end is among them."""
+    unit = Fraction(1, 10**number.decimals)
+    value, half = number.value, unit / 2
+    is_even = (value / unit) % 2 == 0
+    return {
+        "half_up": (value - half, value + half, True, False),
+        "half_even": (value - half, value + half, is_even, is_even),
+        "down": (value, value + unit, True, False),
+        "up": (value - unit, value, False, True),
+    }[rule]
+
+
+def _whole(
+    number: rounding.Printed, rules: Sequence[str], scale: Fraction, power: int
+) -> list[tuple[int, int]]:
+    """Return the ranges of whole numbers that are `scale` times a power of what is printed, by some rule."""
+    ranges = []
+    for rule in rules:
+        low, high, with_low, with_high = printed_between(number, rule)
+        first, last = (scale * max(end, Fraction(0)) ** power for end in (low, high))
+        start = math.ceil(first) + (first.denominator == 1 and not with_low and low >= 0)
+        end = math.floor(last) - (last.denominator == 1 and not with_high)
+        ranges += [(start, end)] if start <= end else []
+    merged: list[tuple[int, int]] = []
+    for start, end in sorted(ranges):
+        if merged and start <= merged[-1][1] + 1:
+            merged[-1] = merged[-1][0], max(end, merged[-1][1])
+        else:
+            merged.append((start, end))
+    return merged
+
+
+def find_values(
+    mean: rounding.Printed,
+    sd: rounding.Printed,
+    n: int,
+    step: Fraction = Fraction(1),
+    limits: Limits = ANYWHERE,
+    rules: Sequence[str] = rounding.RULES,
+) -> Spread:
+    """Find values that give a printed mean and SD, or prove that there are none.
+
+    Parameters
+    ----------
+    mean, sd : Printed
+        The printed mean and standard deviation (with n - 1).
+    n : int
+        Patients, at least 2.
+    step : Fraction
+        Recording step of the variable.
+    limits : Limits
+    rules : sequence of str
+        Rounding rules that either may have been rounded by.
+
+    Raises
+    ------
+    ValueError
+        If n is below 2.
+    """
+    if n < 2:
+        raise ValueError(f"n is {n}; a standard deviation needs at least 2")
+    spreads = _whole(sd, rules, n * (n - 1) / Fraction(step) ** 2, 2)
+    ranges = _whole(mean, rules, n / Fraction(step), 1)
+    sums = [total for first, last in ranges for total in range(first, last + 1)]
+    windows = [
+        (total, -(-(first + total**2) // n), (last + total**2) // n)
+        for total in sums
+        for first, last in spreads
+    ]
+    is_informative = not windows or any(
+        most <= least for _, least, most in windows
+    )  # one may lack the right parity
+    is_open = False
+    for total, least, most in windows:
+        within = _within(total, n, n * most - total**2, limits) if least <= most else None
+        if within is not None and _is_open(n, total, least, most, within):
+            values = _search(n, total, least, most, within)
+            if values:
+                return Spread(True, tuple(values), is_informative)
+            is_open |= values is None
+    return Spread(None if is_open else False, (), is_informative)
+
+
+def largest_sd(n: int, step: Fraction, limits: Limits) -> float:
+    """Return the largest SD of n values within limits: half of them at either end."""
+    half = n // 2
+    return float(step) * (limits.high - limits.low) * math.sqrt(half * (n - half) / (n * (n - 1)))
+
+
+def sd_limits(mean: rounding.Printed, n: int, step: Fraction, limits: Limits) -> tuple[float, float] | None:
+    """Return the least and the largest SD beside a mean within limits; None if no values give the mean.
+
+    The largest is infinite where nothing is known of the smallest value.
+    """
+    ends = []
+    for first, last in _whole(mean, rounding.RULES, n / Fraction(step), 1):
+        for total in range(first, last + 1):
+            low = (
+                min(total // n, total if limits.low_to is None else limits.low_to)
+                if limits.low is None
+                else limits.low
+            )
+            high = max(total - (n - 1) * low, limits.high_from or low) if limits.high is None else limits.high
+            found = squares(n, total, replace(limits, low=low, high=high))
+            ends += [n * q - total**2 for q in found or ()]
+    if not ends:
+        return None
+    least, most = (float(step) * math.sqrt(end / (n * (n - 1))) for end in (min(ends), max(ends)))
+    return least, math.inf if limits.low is None else most
+
+
+def _within(total: int, n: int, largest: int | None, limits: Limits) -> Limits | None:
+    """Close limits where they are open: no value is further from the mean than the SD allows.
+
+    None if none are left.
+    """
+    low, high = limits.low, limits.high
+    if largest is not None:
+        reach = math.isqrt(largest // n) + 1
+        low = max(total // n - reach, total // n - reach if low is None else low)
+        high = min(total // n + 1 + reach, total // n + 1 + reach if high is None else high)
+    if low is None or high is None or not n * low <= total <= n * high:
+        return None
+    if (limits.low_to is not None and limits.low_to < low) or (
+        limits.high_from is not None and limits.high_from > high
+    ):
+        return None
+    return replace(limits, low=low, high=high)
+
+
+def squares(n: int, total: int, limits: Limits) -> tuple[int, int] | None:
+    """Return the least and the largest sum of squares of n values with a sum, within limits.
+
+    None if there are none.
+
+    It is least where values are as equal as can be, but for one that has to reach either end.
+    """
+    low, high = limits.low, limits.high
+    low_to = high if limits.low_to is None else limits.low_to
+    high_from = low if limits.high_from is None else limits.high_from
+    if not n:
+        return (0, 0) if total == 0 and limits.low_to is None and limits.high_from is None else None
+    if not max(n * low, high_from + (n - 1) * low) <= total <= min(n * high, low_to + (n - 1) * high):
+        return None
+    above, width = total - n * low, high - low
+    full, rest = divmod(above, width) if width else (0, 0)
+    most = full * high**2 + ((low + rest) ** 2 + (n - full - 1) * low**2 if full < n else 0)
+    found = []
+    for fixed in ((), (low_to,), (high_from,), (low_to, high_from)):
+        others, left = n - len(fixed), total - sum(fixed)
+        if others < 0 or not others * low <= left <= others * high:
+            continue
+        whole, more = divmod(left, others) if others else (0, 0)
+        ends = [*fixed, *([whole, whole + (more > 0)] if others else [])]
+        if min(ends) <= low_to and max(ends) >= high_from:
+            equal = (others - more) * whole**2 + more * (whole + 1) ** 2
+            found.append(equal + sum(value**2 for value in fixed))
+    return (min(found), most) if found else None
+
+
+def _is_open(n: int, total: int, least: int, most: int, limits: Limits) -> bool:
+    """Say whether a sum of squares of the parity of the sum lies between two numbers, within the limits."""
+    found = squares(n, total, limits)
+    if found is None:
+        return False
+    first, last = max(least, found[0]), min(most, found[1])
+    return first + ((first - total) & 1) <= last
+
+
+def _search(n: int, total: int, least: int, most: int, limits: Limits) -> list[int] | None:
+    """Return values with a sum, and a sum of squares between two numbers.
+
+    Empty if there are none, None if given up.
+    """
+    failed: set[tuple[int, int, int, int]] = set()
+    chosen: list[int] = []
+    steps = 0
+    tried = [_largest(n, total, least, most, limits)]
+    left = [(total, least, most, limits)]
+    while tried:
+        steps += 1
+        if steps > MAXIMUM_STEPS:
+            return None
+        value = next(tried[-1], None)
+        if value is None:
+            total, least, _, limits = left.pop()
+            tried.pop()
+            failed.add((len(chosen), limits.high, total, least))
+            if chosen:
+                chosen.pop()
+            continue
+        total, least, most, limits = left[-1]
+        state = total - value, least - value**2, most - value**2, replace(limits, high=value, high_from=None)
+        if len(chosen) + 1 == n:
+            return [*chosen, value]
+        if (len(chosen) + 1, value, *state[:2]) not in failed:
+            chosen.append(value)
+            left.append(state)
+            tried.append(_largest(n - len(chosen), *state))
+    return []
+
+
+def _largest(n: int, total: int, least: int, most: int, limits: Limits) -> Iterator[int]:
+    """Yield what the largest of n values can be, from above, as far as the others leave it open."""
+    if n == 1:
+        found = _is_open(1, total, least, most, limits)
+        yield from [total] if found else []
+        return
+    bottom, top = -(-total // n), min(limits.high, total - (n - 1) * limits.low)
+    while bottom < top:  # above, the squares are too many even if the others are equal
+        middle = (bottom + top + 1) // 2
+        whole, more = divmod(total - middle, n - 1)
+        too_many = middle**2 + (n - 1 - more) * whole**2 + more * (whole + 1) ** 2 > most
+        bottom, top = (bottom, middle - 1) if too_many else (middle, top)
+    first = -(-total // n) if limits.high_from is None else max(-(-total // n), limits.high_from)
+    for value in range(top, first - 1, -1):
+        rest = replace(limits, high=value, high_from=None)
+        found = squares(n - 1, total - value, rest)
+        if found and found[1] < least - value**2:
+            return  # below, the squares are too few even if the others are as far apart as can be
+        if _is_open(n - 1, total - value, least - value**2, most - value**2, rest):
+            yield value
