@@ -285,7 +285,7 @@ class Study:
             words.conflict_table(find_conflicts(self.record)), "Claims that cannot stand together, and why"
         )
 
-    def bounds(self, *questions: str) -> Result:
+    def bounds(self, *questions: str, among: str = "") -> Result:
         """Bound numbers that were not printed, over all tables of patients that keep what was.
 
         Parameters
@@ -293,22 +293,29 @@ class Study:
         *questions : str
             Two findings, as ``back_pain & vertebral_deformity``, for the number of patients with both; or a
             statistic, as ``mean(diagnostic_delay among vertebral_collapse)``.
+        among : str
+            Of which patients pairs are asked. A finding that a study reports of some patients only can be
+            anything in the others.
 
         Returns
         -------
         Result
             `expression, first, second, lower, upper, n, is_proved`, one row a question.
         """
-        implied = words.implied(self._fitted, questions)
+        asked = [f"{text} among {among}" if among else text for text in questions]
+        implied = words.implied(self._fitted, asked)
         pairs = implied[implied["first"] != ""]
+        who = ""
+        if among:
+            codebook = read_codebook()
+            who = f" among those with {self._in_words(expressions.parse(among, codebook))}"
         return Result(
             implied,
-            "How many patients can have both" if len(pairs) else "Between what the number lies",
+            f"How many patients can have both{who}" if len(pairs) else "Between what the number lies",
             caption="Patients with both findings: from the fewest to the most, over every table of patients "
-            "that keeps "
-            "the printed numbers.",
-            subtitle="{study}; numbers of patients with both, over all tables that fit the printed numbers, "
-            "derived",
+            "that keeps the printed numbers.",
+            subtitle=f"{{study}}; numbers of patients with both{who}, over all tables that fit the printed "
+            "numbers, derived",
             alt="Bars for {count} pairs of findings; for {open} of them the printed numbers leave more than "
             "one value.",
             source=DERIVED,
