@@ -1,6 +1,7 @@
 """Descriptive statistics, each defined once, and how they are written."""
 
 import math
+from collections import Counter
 from dataclasses import dataclass
 from fractions import Fraction
 
@@ -133,7 +134,7 @@ def fisher_interval(r: float, n: int, confidence: float = 0.95) -> tuple[float, 
     return math.tanh(z - half), math.tanh(z + half)
 
 
-def statistic(name: str, values: pd.Series) -> Fraction | None:
+def statistic(name: str, values: pd.Series | np.ndarray) -> Fraction | None:
     """Compute a statistic of values without missing ones, exactly.
 
     Parameters
@@ -141,7 +142,7 @@ def statistic(name: str, values: pd.Series) -> Fraction | None:
     name : str
         count, percent (of values that are 1), fraction, rank (as count), mean, sum, median, min, max, or
         value (the smallest).
-    values : Series of numbers
+    values : Series or array of numbers
         For shares, 1 for the patients counted and 0 for the others.
 
     Returns
@@ -149,8 +150,9 @@ def statistic(name: str, values: pd.Series) -> Fraction | None:
     Fraction or None
         None where there are no values; a count of nobody is 0.
     """
-    exact = sorted(Fraction(str(value)) for value in values)
-    n, total = len(exact), sum(exact, Fraction(0))
+    ordered = sorted(values.tolist())
+    n, exact = len(ordered), {value: Fraction(str(value)) for value in set(ordered)}
+    total = sum((exact[value] * times for value, times in Counter(ordered).items()), Fraction(0))
     if name in ("count", "rank", "sum"):
         return total
     if not n:
@@ -161,11 +163,11 @@ def statistic(name: str, values: pd.Series) -> Fraction | None:
         case "fraction" | "mean":
             return total / n
         case "median":
-            return (exact[(n - 1) // 2] + exact[n // 2]) / 2
+            return (exact[ordered[(n - 1) // 2]] + exact[ordered[n // 2]]) / 2
         case "min" | "value":
-            return exact[0]
+            return exact[ordered[0]]
         case "max":
-            return exact[-1]
+            return exact[ordered[-1]]
     raise ValueError(f"{name!r} is no statistic of a table")
 
 

@@ -1,9 +1,12 @@
 """What a table of patients gives for a claim, independently of how the table was made."""
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from fractions import Fraction
 
+import numpy as np
 import pandas as pd
+from pandas.api.types import is_bool_dtype, is_numeric_dtype
 
 from crmo_analysis.study.claims import Claim
 from crmo_analysis.study.codebook import Codebook
@@ -23,6 +26,73 @@ def members(tree, table: pd.DataFrame) -> pd.Series:
     return evaluate(tree, columns, pd.Series(True, index=table.index, dtype="boolean"))
 
 
+@dataclass(frozen=True, eq=False)
+class _Known:
+    """A column, or what holds of its rows, as plain arrays.
+
+    Pandas takes ten times as long for each comparison.
+    """
+
+    values: np.ndarray
+    missing: np.ndarray
+
+    @property
+    def holds(self) -> np.ndarray:
+        return self.values & ~self.missing
+
+    @property
+    def fails(self) -> np.ndarray:
+        return ~self.values & ~self.missing
+
+    def __invert__(self):
+        return _Known(~self.values, self.missing)
+
+    def __and__(self, other):
+        return _known_by(self.holds & other.holds, self.fails | other.fails)
+
+    def __or__(self, other):
+        return _known_by(self.holds | other.holds, self.fails & other.fails)
+
+    def __lt__(self, value):
+        return _Known(self.values < value, self.missing)
+
+    def __le__(self, value):
+        return _Known(self.values <= value, self.missing)
+
+    def __gt__(self, value):
+        return _Known(self.values > value, self.missing)
+
+    def __ge__(self, value):
+        return _Known(self.values >= value, self.missing)
+
+    def __eq__(self, value):
+        return _Known(self.values == value, self.missing)
+
+    def __ne__(self, value):
+        return _Known(self.values != value, self.missing)
+
+
+def _known_by(holds: np.ndarray, fails: np.ndarray) -> _Known:
+    return _Known(holds, ~(holds | fails))
+
+
+def _column(column: pd.Series) -> _Known:
+    missing = column.isna().to_numpy()
+    if is_bool_dtype(column.dtype):
+        return _Known(column.to_numpy(dtype=bool, na_value=False), missing)
+    if is_numeric_dtype(column.dtype):
+        return _Known(column.to_numpy(dtype=float, na_value=np.nan), missing)
+    filled = column.astype(object).where(~missing, False).to_numpy(dtype=object)
+    is_yes_no = all(isinstance(value, bool | np.bool_) for value in filled)
+    return _Known(filled.astype(bool) if is_yes_no else filled, missing)
+
+
+def _holds(tree, table: pd.DataFrame) -> np.ndarray:
+    """Say of which rows it is known that an expression holds."""
+    everyone = _Known(np.ones(len(table), dtype=bool), np.zeros(len(table), dtype=bool))
+    return evaluate(tree, {name: _column(table[name]) for name in variables(tree)}, everyone).holds
+
+
 def value_of(quantity, table: pd.DataFrame) -> Fraction | None:
     """Return what a table gives for a claim, or another quantity, exactly; None where nobody is meant.
 
@@ -33,9 +103,9 @@ def value_of(quantity, table: pd.DataFrame) -> Fraction | None:
     table : DataFrame
         Columns of the codebook with pandas' nullable types; one row a patient.
     """
-    group = members(quantity.group, table).fillna(False)
+    group = _holds(quantity.group, table)
     if quantity.patients is not None:
-        counted = members(quantity.patients, table).fillna(False)
+        counted = _holds(quantity.patients, table)
         return statistic(quantity.statistic, counted[group].astype(int))
     return statistic(quantity.statistic, table.loc[group, quantity.of].dropna())
 
@@ -44,15 +114,15 @@ def agrees(claim: Claim, table: pd.DataFrame, rivals: Iterable = ()) -> bool:
     """Say whether a table gives what a claim prints."""
     number, value = claim.number, value_of(claim, table)
     if claim.statistic == "rank":
-        return all(value >= members(rival, table).fillna(False).sum() for rival in rivals)
+        return all(value >= int(_holds(rival, table).sum()) for rival in rivals)
     if value is None:
         return False
     if claim.statistic == "value":
-        group = members(claim.group, table).fillna(False)
+        group = _holds(claim.group, table)
         values = table.loc[group, claim.of].dropna()
         return all(_prints(Fraction(str(value)), claim) for value in (values.min(), values.max()))
     if claim.statistic == "count" and number.value is None:
-        return value == members(claim.group, table).fillna(False).sum() - number.fewer
+        return value == int(_holds(claim.group, table).sum()) - number.fewer
     return _prints(value, claim)
 
 

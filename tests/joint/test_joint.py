@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from ortools.sat.python import cp_model
 
 from crmo_analysis.files import InputError, UnfinishedError, study_names
+from crmo_analysis.joint import words
 from crmo_analysis.joint.bounds import find_bounds, told_of_some
 from crmo_analysis.joint.choices import soft_tables
 from crmo_analysis.joint.conflicts import find_conflicts
@@ -493,6 +494,19 @@ def test_what_is_told_of_some_only_is_missing_in_the_others():
     assert not told_of_some(find_bounds(found.fitted, "count(b among a)"))
     assert ends_of(said, "count(b among a)") == (1, 1, True)
     assert ends_of(said, "count(x >= 4)") == (0, 3, True)
+
+
+def test_a_pair_can_be_asked_among_some_and_is_told_of_whom_it_is_known():
+    said = [FOUR, count("c", 2), ("count", "a", "c", "1"), ("count", "b", "c", "2")]
+    fitted = fit(make_study(said), CODEBOOK)
+    table = words.implied(fitted, ["a & b", "a & b among c"])
+    assert table[["first", "second", "lower", "upper", "n"]].to_numpy().tolist() == [
+        ["A (1 to 3)", "B (2 to 4)", 1, 3, 3],
+        ["A (1)", "B (2)", 1, 1, 1],
+    ]
+    text = words.bounds_text(find_bounds(fitted, "count(a)"))
+    assert "a is reported among “C” only; of the others it may be anything." in text
+    assert "only" not in words.bounds_text(find_bounds(fitted, "count(a among c)"))
 
 
 def in_words(group):
