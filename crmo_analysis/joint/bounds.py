@@ -112,7 +112,9 @@ def _split(text: str, sign: str) -> list[str]:
 
 
 def find_bounds(fitted: Fit, text: str, seconds: float = 60, witnesses: bool = True) -> Bounds:
-    """Find the smallest and the largest value over all tables that fit.
+    """Find the smallest and the largest value over all tables that fit, for all patients who are asked about.
+
+    What a study reports of some patients only may be anything of the others (see `told_of_some`).
 
     Parameters
     ----------

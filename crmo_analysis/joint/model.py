@@ -17,7 +17,7 @@ from crmo_analysis.joint.patterns import codes, shared
 from crmo_analysis.joint.statements import UNLIMITED, Plan, Quantity, Statement, window
 from crmo_analysis.study import Claim, entailment, expressions, rounding
 
-WORK_PER_SECOND = 0.3  # of the solver's own unit
+WORK_PER_SECOND = 0.15  # of the solver's own unit, where a model is large and a core shared; often it is more
 WORK_TO_BEGIN = 0.001  # each time it is called
 
 
