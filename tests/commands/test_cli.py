@@ -242,12 +242,15 @@ def test_bounds_are_given_as_json():
     assert json.loads(result.output) == {
         "expression": "percent(radiological_improvement)",
         "lower": 80,
-        "upper": 80,
+        "upper": 100,  # of the fifth child nothing is printed
         "lower_proved": True,
         "upper_proved": True,
         "reading": {},
         "given_up": [],
         "depends_on_given_up": False,
+        "reported_among": {
+            "radiological_improvement": "Pain decreased after the first infusion or Clinical response"
+        },
     }
 
 

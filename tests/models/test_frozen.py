@@ -1,4 +1,4 @@
-"""Every model on the shipped cohorts, against numbers frozen before the models were statsmodels'.
+"""Every model on cohorts as they shipped, against numbers frozen before the models were statsmodels'.
 
 `python tests/models/test_frozen.py` writes the file anew; a difference belongs in CHANGELOG with its reason.
 """
@@ -47,7 +47,7 @@ INFLUENCE = [
 
 
 def cohort(name):
-    table = pd.read_csv(ROOT / "data" / "cohorts" / f"{name}.csv")
+    table = pd.read_csv(FROZEN.parent / f"{name}.csv")
     return table.replace({"yes": 1, "no": 0}).apply(pd.to_numeric, errors="coerce")
 
 
