@@ -69,17 +69,9 @@ def notebook_task(notebook, root=ROOT):
     inputs = sorted(path for path in inputs if path.is_file())
     figures, results = root / "figures", root / "results"
     outputs = [results / "notebooks" / notebook.name, *output_files(values, figures)]
-    return Task(
-        base_name=notebook.stem,
-        path=notebook,
-        function=run_notebook,
-        depends_on={
-            "notebook": _node(notebook),
-            "inputs": [_node(path) for path in inputs],
-            "listing": _listing(notebook.stem, notebook, inputs, root),
-        },
-        produces={"outputs": [_node(path) for path in outputs]},
-    )
+    task = _task(notebook.stem, notebook, run_notebook, (inputs, outputs), root)
+    task.depends_on["notebook"] = _node(notebook)
+    return task
 
 
 def run_notebook(notebook, inputs, listing, outputs):
@@ -118,15 +110,8 @@ def ledger_task(root=ROOT):
     inputs += _code(getsource(write_ledger), root)
     inputs = sorted(path for path in inputs if path.is_file())
     path = root / "crmo_analysis" / "joint" / "ledger.py"
-    return Task(
-        base_name="ledger",
-        path=path,
-        function=write_ledger,
-        depends_on={
-            "inputs": [_node(path) for path in inputs],
-            "listing": _listing("ledger", path, inputs, root),
-        },
-        produces={"outputs": [_node(root / "results" / "ledger.csv"), _node(root / "README.md")]},
+    return _task(
+        "ledger", path, write_ledger, (inputs, [root / "results" / "ledger.csv", root / "README.md"]), root
     )
 
 
@@ -159,16 +144,7 @@ def cohort_task(study, root=ROOT):
     inputs = sorted(path for path in inputs if path.is_file())
     path = root / "data" / "published" / study / "study.yaml"
     outputs = [root / "data" / "cohorts" / f"{study}.csv", root / "results" / "cohorts" / f"{study}.json"]
-    return Task(
-        base_name=name,
-        path=path,
-        function=write_cohort,
-        depends_on={
-            "inputs": [_node(path) for path in inputs],
-            "listing": _listing(name, path, inputs, root),
-        },
-        produces={"outputs": [_node(path) for path in outputs]},
-    )
+    return _task(name, path, write_cohort, (inputs, outputs), root)
 
 
 def write_cohort(inputs, listing, outputs):
@@ -184,16 +160,7 @@ def package_task(studies, root=ROOT):
     """Describe the data package of all cohorts to pytask."""
     described = [root / "results" / "cohorts" / f"{study}.json" for study in studies]
     path = root / "data" / "codebook.yaml"
-    return Task(
-        base_name="datapackage",
-        path=path,
-        function=write_package,
-        depends_on={
-            "inputs": [_node(path) for path in described],
-            "listing": _listing("datapackage", path, described, root),
-        },
-        produces={"outputs": [_node(root / "data" / "datapackage.json")]},
-    )
+    return _task("datapackage", path, write_package, (described, [root / "data" / "datapackage.json"]), root)
 
 
 def write_package(inputs, listing, outputs):
@@ -210,16 +177,7 @@ def numbers_task(root=ROOT):
     executed = [root / "results" / "notebooks" / notebook.name for notebook in notebook_studies(root)]
     path = root / "data" / "numbers.yaml"
     inputs = [path, *executed, root / "results" / "ledger.csv", *_code(getsource(write_numbers), root)]
-    return Task(
-        base_name="numbers",
-        path=path,
-        function=write_numbers,
-        depends_on={
-            "inputs": [_node(path) for path in inputs],
-            "listing": _listing("numbers", path, inputs, root),
-        },
-        produces={"outputs": [_node(root / "results" / "numbers.json")]},
-    )
+    return _task("numbers", path, write_numbers, (inputs, [root / "results" / "numbers.json"]), root)
 
 
 def write_numbers(inputs, listing, outputs):
@@ -278,6 +236,21 @@ def _announced(name):
 
 def _defaults(notebook):
     return {name: parameter.default for name, parameter in read_parameters(notebook).items()}
+
+
+def _task(name, path, function, files, root):
+    """Describe a task to pytask: what it runs, and the files that it depends on and makes."""
+    inputs, outputs = files
+    return Task(
+        base_name=name,
+        path=path,
+        function=function,
+        depends_on={
+            "inputs": [_node(each) for each in inputs],
+            "listing": _listing(name, path, inputs, root),
+        },
+        produces={"outputs": [_node(each) for each in outputs]},
+    )
 
 
 def _code(source, root):

@@ -7,10 +7,9 @@ from functools import partial
 import pandas as pd
 
 from crmo_analysis.display import plot
-from crmo_analysis.face.results import Result
+from crmo_analysis.face.results import DERIVED, Result
 from crmo_analysis.study import describe
 
-DERIVED = "derived from published numbers"
 LARGEST = 90  # hundredths; correlations up to here are gone through
 
 

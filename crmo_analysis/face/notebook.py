@@ -11,9 +11,10 @@ from IPython.display import HTML, Image, Markdown, display
 
 from crmo_analysis import files
 from crmo_analysis.display import canvas
+from crmo_analysis.face.audits import Audit, audit_of
 from crmo_analysis.face.cohorts import SMALLEST, Cohort, read_cohort, read_shipped
 from crmo_analysis.face.results import Result, as_html, filled
-from crmo_analysis.face.studies import Audit, Study, audit_of
+from crmo_analysis.face.studies import Study
 from crmo_analysis.files import InputError, UnfitError, study_names
 from crmo_analysis.joint import ledger
 

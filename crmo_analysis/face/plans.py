@@ -13,8 +13,7 @@ import pandas as pd
 from crmo_analysis.display import plot
 from crmo_analysis.face.cohorts import OWN, Cohort
 from crmo_analysis.face.relations import Asked, showable
-from crmo_analysis.face.results import Result
-from crmo_analysis.face.studies import DERIVED
+from crmo_analysis.face.results import DERIVED, Result
 from crmo_analysis.models import planning
 from crmo_analysis.study import describe
 

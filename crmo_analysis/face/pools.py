@@ -8,8 +8,7 @@ import pandas as pd
 from crmo_analysis.display import plot
 from crmo_analysis.face import evidence
 from crmo_analysis.face.cohorts import OWN
-from crmo_analysis.face.results import Result
-from crmo_analysis.face.studies import DERIVED
+from crmo_analysis.face.results import DERIVED, Result
 from crmo_analysis.models import pooling
 from crmo_analysis.patients import responses
 

@@ -13,6 +13,7 @@ import pandas as pd
 
 from crmo_analysis.files import InputError
 
+DERIVED = "derived from published numbers"  # what a result is, where it is no printed number itself
 ROWS = 12  # of a text
 ROWS_OF_A_PAGE = 40
 STYLE = (

@@ -1,0 +1,91 @@
+"""The ledger as a person asks it: verdicts counted, what does not hold, how numbers are rounded."""
+
+from collections.abc import Sequence
+from functools import partial
+
+from crmo_analysis.display import frames, plot
+from crmo_analysis.face.results import DERIVED, Result
+from crmo_analysis.joint import ledger
+from crmo_analysis.recompute import VERDICTS, Audited
+from crmo_analysis.study import read_study as read_record
+
+
+class Audit(Result):
+    """The ledger of some claims: `frame` has one row a claim, with its verdict and the reason."""
+
+    @property
+    def audited(self) -> Sequence[Audited]:
+        """The claims with their verdicts."""
+        return self.terms["audited"]
+
+    def scoreboard(self) -> Result:
+        """Count the verdicts, by study."""
+        board = ledger.scoreboard(self.frame)
+        shown = board.iloc[:-1] if len(board) > 2 else board.head(1)
+        total = board.iloc[-1]
+        names = [*VERDICTS, "claims"]
+        said = [
+            f"{row['study']} {row['matches']} match, {row['differs']} differ, {row['conflicts']} conflict, "
+            f"{row['ambiguous']} ambiguous, {row['stated']} stated"
+            for row in shown.to_dict("records")
+        ]
+        return Result(
+            board if len(shown) > 1 else shown,
+            "Claims by study and verdict" if len(shown) > 1 else "Claims by verdict",
+            subtitle="share of each study's claims by verdict; in brackets the number of claims",
+            alt="Bars of {count} studies divided by verdict: " + "; ".join(said) + ".",
+            source=DERIVED if len(shown) > 1 else "published",
+            draw=partial(plot.verdict_bars, shown),
+            data=shown,
+            terms={name: int(total[name]) for name in names} | {"count": len(shown)},
+        )
+
+    def checks(self) -> Result:
+        """List the claims that differ, conflict or are ambiguous."""
+        several = len({each.claim.study for each in self.audited}) > 1
+        heading = f"Claims that differ, conflict or are ambiguous{', all studies' if several else ''}"
+        return Result(frames.checks(self.audited), heading)
+
+    def compared(self) -> Result:
+        """Set every claim that something printed recomputes beside what is recomputed."""
+        return Result(frames.compared(self.audited), "Printed beside recomputed")
+
+    def rounding(self, *sections: str) -> Result:
+        """Show how far printed percentages lie from exact ones, in some sections or in all."""
+        rounded = frames.rounding(self.audited)
+        rounded = rounded[rounded["section"].isin(sections) | (not sections)].reset_index(drop=True)
+        off = int((rounded["difference"].abs() > 0.05).sum())
+        titles = {each.claim.study: read_record(each.claim.study).facts["short"] for each in self.audited}
+        far = rounded.loc[rounded["difference"].abs().idxmax()] if len(rounded) else None
+        worst = "" if far is None else f"{far.x_of_n.replace('/', ' of ')} printed as {far.printed:g}"
+        return Result(
+            rounded,
+            f"{off} of {len(rounded)} percentages are not rounded to the nearest",
+            subtitle="{study}; printed minus exact percentage, points may coincide; grey: rounded to the "
+            "nearest",
+            source=DERIVED,
+            draw=partial(plot.rounding_differences, rounded),
+            terms={"study": ", ".join(titles.values()), "off": off, "count": len(rounded), "worst": worst},
+        )
+
+
+def audit_of(audited: Sequence[Audited]) -> Audit:
+    """Make the ledger of claims that were audited."""
+    frame = ledger.ledger(audited)
+    titles = {name: read_record(name).facts["short"] for name in frame["study"].unique()}
+    counts = frame["verdict"].value_counts()
+    said = ", ".join(f"{counts[name]} {name}" for name in VERDICTS if name in counts)
+    marked = len(frame) - counts.get("matches", 0) - counts.get("stated", 0)
+    return Audit(
+        frame,
+        f"{len(frame)} printed numbers of {', '.join(titles.values())}: {said}",
+        caption="Every claim in the order in which the text prints it, by verdict. Squares in a row share a "
+        "study.",
+        subtitle="in the order of the texts; × differs, ! conflicts, ? ambiguous",
+        alt="A map of {count} squares, one a claim, in rows by study; marked squares differ, conflict or are "
+        "ambiguous.",
+        draw=partial(plot.verdict_map, frame, titles=titles),
+        data=frame[["study", "claim_id", "where", "printed", "verdict"]],
+        columns=("claim_id", "printed", "recomputed", "verdict"),
+        terms={"audited": audited, "count": len(frame), "studies": len(titles), "marked": int(marked)},
+    )
