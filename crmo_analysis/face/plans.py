@@ -12,9 +12,9 @@ import pandas as pd
 
 from crmo_analysis.display import plot
 from crmo_analysis.face.cohorts import OWN, Cohort
-from crmo_analysis.face.relations import Asked, showable
+from crmo_analysis.face.relations import showable
 from crmo_analysis.face.results import DERIVED, Result
-from crmo_analysis.models import planning
+from crmo_analysis.models import planning, severity
 from crmo_analysis.study import describe
 
 BAND = 1.96  # Monte Carlo errors on each side of a curve
@@ -82,7 +82,7 @@ def plan(
 
 def _pairs(cohort: Cohort, outcome: str, exposure: str) -> np.ndarray:
     cohort.require([outcome, exposure])
-    table, _, _ = showable(cohort, Asked(outcome, [exposure], [], None))
+    table, _, _ = showable(cohort, severity.Question(outcome, [exposure]))
     return table[[exposure, outcome]].dropna().to_numpy(dtype=float)
 
 
