@@ -30,7 +30,7 @@ def complete(columns: Sequence[Sequence], cluster) -> tuple[pd.DataFrame, int, n
     groups = None
     if cluster is not None:
         labels = pd.Series(cluster).reset_index(drop=True)
-        stays &= labels.notna().to_numpy()
+        stays = stays & labels.notna().to_numpy()
         groups = pd.factorize(labels[stays], sort=True)[0]
     return frame[stays], int((~stays).sum()), groups
 

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -11,6 +11,7 @@ from scipy import stats
 
 from crmo_analysis.files import NotEstimableError
 from crmo_analysis.models import regression
+from crmo_analysis.models.designs import unit_of
 from crmo_analysis.models.question import Question
 
 BURN_IN, BETWEEN = 10, 3  # cycles before the first table, and from a table to the next
@@ -121,32 +122,31 @@ def regress(
         raise NotEstimableError(
             f"{int((~lacking).sum())} patients have all values, too few to impute others'"
         )
-    terms = question.terms | {"interval": False}
-    if question.per == "sd":
-        terms["per"] = float(frame.iloc[:, 0].std())
+    unit, words = unit_of(frame.iloc[:, 0].dropna().to_numpy(), question.per)
+    terms = question.terms | {"interval": False, "per": unit}  # of those known, the same in every table
     fits = []
     for table in tables(frame[stays], question.imputations):
         exposure, outcome, *others = (table[name] for name in table)
         of = None if groups is None else groups[stays]
         fits.append(regression.regress(model, outcome, exposure, others, of, **terms))
-    return _combined(fits, question, int(lacking.sum()), int((~stays).sum()))
+    fits[0] = replace(fits[0], effect=regression.EFFECTS[model] + words, excluded=int((~stays).sum()))
+    return _combined(fits, question.confidence, int(lacking.sum()))
 
 
-def _combined(
-    fits: Sequence[regression.Regression], question: Question, imputed: int, excluded: int
-) -> Combined:
+def _combined(fits: Sequence[regression.Regression], confidence: float, imputed: int) -> Combined:
     first, count = fits[0], len(fits)
     slopes = [float(np.asarray(fit.results.params)[fit.place]) for fit in fits]
     variances = [float(np.asarray(fit.results.cov_params())[fit.place, fit.place]) for fit in fits]
     size = first.n if first.groups is None else first.groups
     df = size - 1 if first.groups else size - len(np.asarray(first.results.params))
     slope, error, df = combine(slopes, variances, df)
-    half = float(stats.t.ppf(0.5 + question.confidence / 2, df)) * error
+    half = float(stats.t.ppf(0.5 + confidence / 2, df)) * error
     shown = [first.shown(value) for value in (slope, slope - half, slope + half)]
-    words = f"{first.model.replace('_', ' ')} regression of {count} tables with imputed values (chained "
-    words += f"equations, predictive mean matching; Rubin's rules, t with {df:.0f} df)"
+    words = (
+        f"{count} tables with imputed values (chained equations, predictive mean matching), Rubin's rules, "
+    )
+    words += f"t with {df:.0f} df"
     library = f"statsmodels {statsmodels.__version__}, MICEData and {first.library.rpartition(', ')[2]}"
     p = float(2 * stats.t.sf(abs(slope) / error, df))
-    return Combined(
-        first.model, first.effect, first.n, excluded, imputed, *shown, p, words, library, first.groups
-    )
+    about = first.model, first.effect, first.n, first.excluded, imputed
+    return Combined(*about, *shown, p, words, library, first.groups)

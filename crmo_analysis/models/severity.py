@@ -120,7 +120,7 @@ def _fit(table: pd.DataFrame, model: str, question: Question):
     others, groups = numeric(table, question.adjustment), question.groups(table)
     if question.imputations:
         plain = [name for name in question.names if len(numeric(table, [name])) == 1]
-        return imputation.regress(model, [outcome, exposure, *others], groups, question, plain)
+        return imputation.regress(model, [exposure, outcome, *others], groups, question, plain)
     return regress(model, outcome, exposure, others, groups, **question.terms)
 
 
