@@ -12,7 +12,7 @@ import pandas as pd
 
 from crmo_analysis.display import plot
 from crmo_analysis.face.cohorts import OWN, Cohort
-from crmo_analysis.face.relations import showable
+from crmo_analysis.face.hiding import showable
 from crmo_analysis.face.results import DERIVED, Result
 from crmo_analysis.models import planning, severity
 from crmo_analysis.study import describe

@@ -12,6 +12,7 @@ import pandas as pd
 
 from crmo_analysis.display import frames, plot
 from crmo_analysis.face.cohorts import Cohort
+from crmo_analysis.face.hiding import people_of, showable
 from crmo_analysis.face.results import Result
 from crmo_analysis.face.studies import Study
 from crmo_analysis.files import InputError
@@ -19,7 +20,7 @@ from crmo_analysis.models import MODELS, diagnostics, maximum_statistic, p_text,
 from crmo_analysis.patients import disclosure
 from crmo_analysis.study import describe, read_codebook
 
-PLOTS = ("forest", "scatter", "specifications", "influence")
+PLOTS = ("forest", "scatter", "specifications", "influence", "diagnostics")
 SAID = ("spearman", "ordinal", "linear")  # models whose result is said in a sentence
 
 
@@ -77,60 +78,6 @@ def relate(
     asked = severity.Question(outcome, exposures, list(adjust), cut, patient="patient" if visits else "")
     table, asked, said = showable(cohort, replace(asked, cluster=cluster, imputations=imputations))
     return Relation(cohort, table, asked, said, severity.Effort(**{"permutations": 2_000, **effort}))
-
-
-def showable(cohort: Cohort, asked: severity.Question) -> tuple[pd.DataFrame, severity.Question, list[str]]:
-    """Leave out of a question what would tell of a few patients of an own cohort.
-
-    Returns
-    -------
-    DataFrame, Question, list of str
-        The patients to analyse: without the few who are known but for the adjustment, as a model with and one
-        without them would show their values. The question as far as it can be shown. What was left out, a
-        sentence each.
-
-    Raises
-    ------
-    InputError
-        If nothing is left.
-    """
-    table, few, said = cohort.patients, cohort.smallest, []
-    if not few:
-        return table, asked, said
-    outcome, adjustment, main = asked.outcome, asked.adjustment, asked.exposures[0]
-    if 0 < disclosure.lack_only(_people(table, asked), [outcome, main], adjustment) < few:
-        table = table[table[[outcome, main]].isna().any(axis=1) | table[adjustment].notna().all(axis=1)]
-        said.append(
-            f"Fewer than {few} patients lack {', '.join(adjustment)} only; they are left out everywhere."
-        )
-    people = _people(table, asked)
-    reasons = {name: _reason(people, outcome, name, adjustment, few) for name in asked.exposures}
-    if reasons[main]:
-        raise InputError(f"{reasons[main]}; choose other variables")
-    kept = [name for name in asked.exposures if not reasons[name]]
-    said += [f"{name} is not analysed: {reason}." for name, reason in reasons.items() if reason]
-    cut = asked.cut
-    if cut is not None:
-        severe = people.assign(**{outcome: (people[outcome] >= cut).astype("boolean")})
-        if any(_reason(severe, outcome, name, adjustment, few) for name in kept):
-            cut = None
-            said.append(
-                f"{outcome} is not cut into yes and no: fewer than {few} patients would share a value."
-            )
-    return table, replace(asked, exposures=kept, cut=cut), said
-
-
-def _people(table: pd.DataFrame, asked: severity.Question) -> pd.DataFrame:
-    """Return one row a patient, so that patients are counted, not their visits."""
-    return table.groupby(asked.patient, as_index=False).first() if asked.patient else table
-
-
-def _reason(table: pd.DataFrame, outcome: str, name: str, adjustment: Sequence[str], few: int) -> str:
-    """Say why models of an exposure, with and without adjustment, would tell of few patients."""
-    if 0 < disclosure.lack_only(table, [outcome, name], adjustment) < few:
-        return f"fewer than {few} patients who have {name} lack the adjustment"
-    alone = disclosure.too_few(table, [outcome, name], few)
-    return alone or disclosure.too_few(table, [outcome, name, *adjustment], few)
 
 
 class Relation(Result):
@@ -213,7 +160,7 @@ class Relation(Result):
     def counted(self) -> str:
         """Say how many patients have both values."""
         codebook, outcome, exposure = read_codebook(), self._asked.outcome, self._asked.exposures[0]
-        used = _people(self.cohort.patients, self._asked)[[exposure, outcome]].notna().all(axis=1)
+        used = people_of(self.cohort.patients, self._asked)[[exposure, outcome]].notna().all(axis=1)
         return (
             f"{int(used.sum())} of {len(used)} have both {codebook[exposure].label} and "
             f""
@@ -221,7 +168,7 @@ class Relation(Result):
         )
 
     def plot(self, kind: str = "forest", ax=None, **options):
-        """Draw a "forest", a "scatter", the "specifications" or the "influence" of single patients.
+        """Draw a "forest", a "scatter", the "specifications", the "influence" of patients or "diagnostics".
 
         Raises
         ------
@@ -345,6 +292,30 @@ class Relation(Result):
             least=without["estimate"].min(),
             most=without["estimate"].max(),
             aside=", lowest and highest aside" if hides else "",
+        )
+
+    def diagnostics(self) -> Result:
+        """Check what the models rest on: residuals, leverage, dispersion, proportional odds, adjustment.
+
+        The picture shows residuals over leverage of the linear model, one point a patient. Where single
+        patients stay hidden there is none, and no row that is one patient's.
+        """
+        asked, hides = self._asked, self.cohort.hides
+        one = replace(asked, exposures=asked.exposures[:1])
+        found = diagnostics.diagnose(severity.once(self._table, one), one)
+        rows, points = found.frame, found.points
+        rows = rows[~rows["check"].str.startswith("largest")] if hides else rows
+        draw = None
+        if not (hides or points.empty):
+            points = points.assign(patient=self._once["patient"].loc[points["patient"]].to_numpy())
+            draw = partial(plot.residuals, points.round(6))
+        return self._result(
+            frames.significant(rows, ["value", "p"]),
+            "What the models rest on",
+            subtitle="{whose}: linear model of {outcome}; the size of a point is Cook's distance",
+            caption="{whose}. Residuals and leverage of the linear model, with all adjustment.",
+            alt="Studentised residuals over leverage, one point for each of {n} patients.",
+            draw=draw,
         )
 
     def over(self, cohorts: Sequence[Cohort], models: Sequence[str] = ("spearman", "linear")) -> Result:
