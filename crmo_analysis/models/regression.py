@@ -50,14 +50,15 @@ class Terms:
         For "firth", the least outcome that counts as yes, unless the outcome is 0 and 1 already.
     confidence : float
         Coverage of the interval.
-    interval : bool
-        Whether to find the interval, which takes most of the time; nan otherwise.
+    wald : bool
+        Whether interval and P are by standard errors, which takes a fraction of the time. So they are in any
+        case with more than `MANY` patients, and with groups.
     """
 
     per: str | float = "sd"
     cut: float | None = None
     confidence: float = 0.95
-    interval: bool = True
+    wald: bool = False
 
 
 @dataclass(frozen=True)
@@ -77,7 +78,7 @@ class Regression:
         of `effect`. Of a negative binomial model with no dispersion beyond Poisson's, the Poisson model's.
     profile : tuple of float, or None
         Ends of the profile likelihood interval on the scale of the linear predictor; None where it is Wald's.
-        An end is nan where it is not determined, or was not asked for.
+        An end is nan where it is not determined.
     p_ratio : float or None
         P of the likelihood-ratio test; None where it is Wald's.
     method : str
@@ -184,7 +185,7 @@ def regress(
         those of independent rows; errors are robust to how alike the rows of a group are, with t quantiles of
         one degree of freedom less than there are groups.
     **terms
-        `per`, `cut`, `confidence`, `interval` of `Terms`.
+        `per`, `cut`, `confidence`, `wald` of `Terms`.
 
     Raises
     ------
@@ -219,7 +220,7 @@ def regress(
     fit = Regression(model, EFFECTS[model] + words, len(known), excluded, asked.confidence, **found)
     if not math.isfinite(fit.estimate):
         raise NotEstimableError(f"the {fit.effect} is too large for a number; the exposure may be too small")
-    return replace(fit, method=fit.method + _remarks(fit, scores, asked.interval))
+    return replace(fit, method=fit.method + _remarks(fit, scores))
 
 
 def _linear(y: pd.Series, own: pd.DataFrame, design: np.ndarray, groups: np.ndarray | None) -> dict:
@@ -259,14 +260,13 @@ def _likely(kind: str, y: pd.Series, own: pd.DataFrame, asked: Terms, groups: np
     if kind in ("poisson", "negative_binomial"):
         constant = candidates(kind, y.iloc[rows], own.iloc[rows, :1], times)
         found["results"].set_null_options(llnull=peak(constant).height)
-    how, more = _grouped(groups) or (f"Wald interval and P, as there are more than {MANY:,} patients", {})
-    if groups is None and (n <= MANY or infinite):
+    why = f", as there are more than {MANY:,} patients" if n > MANY else ""
+    how, more = _grouped(groups) or (f"Wald interval and P{why}", {})
+    if groups is None and (infinite or not (asked.wald or n > MANY)):
         how = f"profile {'penalised ' if kind == 'firth' else ''}likelihood"
         null = peak(models, 0.0)
         found["p_ratio"] = float(chi2.sf(max(2 * (top.height - null.height), 0), 1))
-        found["profile"] = math.nan, math.nan
-        if asked.interval:
-            found["profile"] = profile(partial(peak, models), top, asked.confidence)
+        found["profile"] = profile(partial(peak, models), top, asked.confidence)
     said, extra = _notes(kind, top, how, groups is None)
     said += "; separation, the estimate without a penalty would be infinite" if infinite else ""
     return found | {"method": said} | extra | more
@@ -300,12 +300,12 @@ def _notes(kind: str, top: Peak, how: str, independent: bool) -> tuple[str, dict
     return words, {"p_proportional": p}
 
 
-def _remarks(fit: Regression, outcome: np.ndarray, interval: bool) -> str:
+def _remarks(fit: Regression, outcome: np.ndarray) -> str:
     """Say what else a reader must know of a fit."""
     ends, said = {"lower": fit.ci_low, "upper": fit.ci_high}, ""
     if fit.model != "linear" and ends["upper"] > LOOSE * ends["lower"]:
         said += f"; the interval spans more than {LOOSE} times, so the data hardly determine the estimate"
-    for name in (name for name in ends if interval and math.isnan(ends[name])):
+    for name in (name for name in ends if math.isnan(ends[name])):
         said += f"; the {name} end of the interval is not determined"
     empty = np.ptp(outcome) + 1 - len(np.unique(outcome)) if fit.model == "ordinal" else 0
     return said + (f"; scores between that no patient has, left out: {empty:.0f}" if empty >= 1 else "")

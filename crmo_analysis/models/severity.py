@@ -186,7 +186,7 @@ def influence(table: pd.DataFrame, model: str, question: Question) -> pd.DataFra
     known = ~np.isnan(np.column_stack(columns)).any(axis=1)
     y, x, *others = (column[known] for column in columns)
     is_sd = question.per == "sd" and len(x) > 1
-    settings = question.terms | {"interval": False} | ({"per": float(np.std(x, ddof=1))} if is_sd else {})
+    settings = question.terms | {"wald": True} | ({"per": float(np.std(x, ddof=1))} if is_sd else {})
     with_all = regress(model, y, x, others, **settings).estimate
     rows = []
     for left_out, label in enumerate(table.index[known]):
