@@ -100,8 +100,8 @@ def model_precision(
 ) -> pd.DataFrame:
     """Simulate how wide a model's 95 % interval is, as the factor from its lower to its upper end.
 
-    Intervals are Wald's, whose factors agree with those of profile likelihood within a tenth with 15 patients,
-    and a fiftieth with 54, at a fraction of the time.
+    Intervals are Wald's, whose factors agree with those of profile likelihood within a tenth with 15
+    patients, and a fiftieth with 54, at a fraction of the time.
 
     Parameters
     ----------
