@@ -217,9 +217,9 @@ class Plan:
         some = sorted({self.sizes[0], self.sizes[len(self.sizes) // 2], self.sizes[-1]})
         table = planning.model_precision(model, middle, some, planning.Simulation(fitted, self.design))
         heading = (
-            "Factor from the lower to the upper end of the 95 % interval (Wald's; by profile likelihood up "
+            "Factor from the lower to the upper end of the 95 % interval (Wald's; by profile likelihood "
         )
-        heading += "to a tenth larger with 15 patients, a fiftieth with 54): "
+        heading += "up to a tenth larger with 15 patients, a fiftieth with 54): "
         heading += f"{what}, ρ = {self._rho[middle]:.2f}"
         return Result(table.round(3), heading, source="simulated")
 

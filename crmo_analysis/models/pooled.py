@@ -38,11 +38,8 @@ class How:
         method = self.method
         if not 0 < self.confidence < 1:
             raise ValueError(f"confidence is {self.confidence}, expected a number between 0 and 1")
-        if self.interval == "hartung_knapp" and method not in (
-            *INVERSE_VARIANCE,
-            "beta_binomial_grid",
-            "exact",
-        ):
+        of_weights = (*INVERSE_VARIANCE, "beta_binomial_grid", "exact")
+        if self.interval == "hartung_knapp" and method not in of_weights:
             raise ValueError(f"hartung_knapp is for weights by inverse variance; use 't' with {method}")
         if method == "exact" and k != 1:
             raise ValueError(
@@ -121,6 +118,25 @@ class PooledCorrelation(Pooled):
     z_se: float
     z_low: float
     z_high: float
+
+
+@dataclass(frozen=True)
+class PooledRange:
+    """Pooled estimates of all counts that are possible.
+
+    The smallest and the largest, and counts that attain them.
+
+    `ci_low` and `ci_high` are the outermost ends of all intervals; `skipped` combinations had no estimate.
+    """
+
+    low: float
+    high: float
+    low_counts: tuple[int, ...]
+    high_counts: tuple[int, ...]
+    ci_low: float
+    ci_high: float
+    combinations: int
+    skipped: int
 
 
 def summarise(kind: type, fit: Fit, v: np.ndarray, how: How) -> PooledProportion | PooledCorrelation:

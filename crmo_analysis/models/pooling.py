@@ -7,7 +7,7 @@ the median over series, not their mean, which is what a beta-binomial method est
 
 import math
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import product
 
 import numpy as np
@@ -26,6 +26,7 @@ from crmo_analysis.models.pooled import (
     Pooled,
     PooledCorrelation,
     PooledProportion,
+    PooledRange,
     summarise,
 )
 from crmo_analysis.models.random_effects import (
@@ -45,25 +46,6 @@ MEAN_SHARE = (
 PRIORS = ((1, 1, 1, 1), (1, 1, 1, 4), (1, 1, 1, 9), (0.5, 0.5, 1, 1))
 PRIOR = "prior: mean share beta({:g}, {:g}), correlation within series beta({:g}, {:g})"
 MOST_SETS = 2_000  # combinations of counts that are pooled one by one
-
-
-@dataclass(frozen=True)
-class PooledRange:
-    """Pooled estimates of all counts that are possible.
-
-    The smallest and the largest, and counts that attain them.
-
-    `ci_low` and `ci_high` are the outermost ends of all intervals; `skipped` combinations had no estimate.
-    """
-
-    low: float
-    high: float
-    low_counts: tuple[int, ...]
-    high_counts: tuple[int, ...]
-    ci_low: float
-    ci_high: float
-    combinations: int
-    skipped: int
 
 
 def pool_proportions(
@@ -126,7 +108,8 @@ def pool_proportions(
     elif method == "beta_binomial_grid":
         result = _pool_on_grid(x, n, how, prior)
     elif one_sided:
-        note = "the model has no finite maximum, so this is the exact interval of all patients as if of one series"
+        note = "the model has no finite maximum, so this is the exact interval of all patients as if of one "
+        note += "series"
         result = _exact(x, n, how, (note,))
     elif ((x == 0) | (x == n)).all():
         raise NotEstimableError(
