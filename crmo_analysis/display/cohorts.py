@@ -20,7 +20,6 @@ from crmo_analysis.display.canvas import (
     PAPER,
     SMALLEST_TEXT,
     broken_labels,
-    page,
 )
 from crmo_analysis.display.furniture import (
     BESIDE_TEXT,
@@ -29,9 +28,10 @@ from crmo_analysis.display.furniture import (
     add_legend,
     axes_level,
     keys,
+    name_x,
     on_rows,
-    room,
     stage,
+    width_of,
 )
 
 KINDS = {"main": ("#eaf3f9", BLUE), "side": ("#f5f5f5", MUTED), "outcome": ("#e6f4ef", GREEN)}
@@ -63,7 +63,7 @@ def flow(
     wide = boxes["column"].max() + boxes["width"].max() / 2 + 0.05
     axes = stage(ax, 14 + ROW * (boxes["row"].max() + 1), (title, subtitle))
     size = BESIDE_TEXT if ax is None else SMALLEST_TEXT
-    inside = boxes["width"] * (page().width if ax is None else room(axes)[0]) / wide - 4
+    inside = boxes["width"] * width_of(ax) / wide - 4
     texts = [broken_labels([text], each, size)[0] for text, each in zip(boxes["text"], inside, strict=True)]
     axes.boxed = []  # texts in boxes, which a page is refused for when they do not fit
     ends = {}
@@ -140,7 +140,8 @@ def stacked_parts(
     if marker:
         axes.plot(frame[marker], y + 0.47, zorder=5, **mark)
         ends = np.maximum(ends, frame[marker].to_numpy(float))
-    axes.set(xlim=(0, float(ends.max()) * 1.02), xlabel=xlabel)
+    axes.set_xlim(0, float(ends.max()) * 1.02)
+    name_x(axes, ax, xlabel)
     add_legend(axes, legend, ax is None, 1.4, 1.4)
     return axes
 
@@ -187,7 +188,7 @@ def patients(
     axes.set_yticks(*ticks)
     missing = np.argwhere(np.isnan(table) & np.array([name is not None for _, name in lines])[:, None])
     axes.plot(missing[:, 1] + 0.5, missing[:, 0] + 0.5, "_", color=MUTED, ms=4)
-    step = -(-len(frame) // 16)
+    step = max(1, int(np.ceil(len(frame) * 3.4 / (0.5 * width_of(ax)))))  # millimetres that a number takes
     shown = np.arange(0, len(frame), step)
     axes.set_xticks(shown + 0.5, shown + 1)
     axes.set(xlabel="row of the table", ylim=(len(lines), 0))

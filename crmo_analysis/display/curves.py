@@ -19,7 +19,6 @@ from crmo_analysis.display.canvas import (
     SKY,
     VERMILLION,
     fitted_labels,
-    page,
 )
 from crmo_analysis.display.furniture import (
     BAND,
@@ -32,9 +31,9 @@ from crmo_analysis.display.furniture import (
     grid,
     keys,
     on_rows,
-    room,
     scale_on_the_left,
     stage,
+    width_of,
 )
 
 LINES = [BLUE, VERMILLION, GREEN, PURPLE]
@@ -78,8 +77,7 @@ def curves(
     sns.lineplot(data, x=x, y=y, hue=by, style=by, ax=axes, legend=False, lw=1.4, **look, **order)
     for name, line in lines.items() if "low" in frame else ():
         axes.fill_between(line[x], line["low"], line["high"], color=inks[name], **BAND)
-    wide = page().width if ax is None else room(axes)[0]
-    names = dict(zip(lines, fitted_labels([*map(str, lines)], 0.24 * wide)[0], strict=True))
+    names = dict(zip(lines, fitted_labels([*map(str, lines)], 0.24 * width_of(ax))[0], strict=True))
     places = _ends(lines, y, names, APART * float(frame[y].max() - frame[y].min()))
     written = beside_rows(axes, [*places.values()], [names[name] for name in places], 7)
     for label, name in zip(written, places, strict=True):

@@ -102,6 +102,17 @@ class Rows:
     align: str = "left"
 
 
+def width_of(ax: Axes | None) -> float:
+    """Return how many millimetres a plot and all beside it can be wide: those of a page, or of given Axes."""
+    return canvas.page().width if ax is None else room(ax)[0]
+
+
+def name_x(axes: Axes, ax: Axes | None, *lines: str) -> None:
+    """Write below rows what their scale is, in lines that are no wider than rows leave it."""
+    broken = canvas.broken_labels([*filter(None, lines)], 0.54 * width_of(ax), STYLE["axes.labelsize"])
+    axes.set_xlabel("\n".join(broken))
+
+
 def stage(ax: Axes | None, height: float, titles: tuple[str, str]) -> Axes:
     """Return somebody's Axes in the look of a page, or those of a page so many millimetres high."""
     return canvas.blank(height, *titles)[1] if ax is None else given(ax)

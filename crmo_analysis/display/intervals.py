@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
-from crmo_analysis.display.canvas import BLUE, INK, MUTED, PAPER, fitted_labels, page, text_width
+from crmo_analysis.display.canvas import BLUE, INK, MUTED, PAPER, fitted_labels, text_width
 from crmo_analysis.display.furniture import (
     LABELS,
     NOTE_TEXT,
@@ -13,9 +13,10 @@ from crmo_analysis.display.furniture import (
     axes_level,
     grid,
     interval_rows,
+    name_x,
     on_rows,
-    room,
     sectioned,
+    width_of,
 )
 
 INTERVALS = {"exact": "exact 95 % interval (Clopper-Pearson)", "wilson": "Wilson 95 % interval"}
@@ -47,7 +48,8 @@ def proportion_intervals(
     axes = on_rows(ax, Rows(y, frame["label"], counts, heads), (title, subtitle))
     numbers = [100 * frame[name] for name in ("share", f"{interval}_low", f"{interval}_high")]
     interval_rows(axes, y, numbers, LINE, DOT)
-    axes.set(xlim=(0, 100), xticks=range(0, 101, 20), xlabel=f"patients, %, with {INTERVALS[interval]}")
+    axes.set(xlim=(0, 100), xticks=range(0, 101, 20))
+    name_x(axes, ax, f"patients, %, with {INTERVALS[interval]}")
     grid(axes, "x")
     return axes
 
@@ -77,7 +79,7 @@ def forest(
         Ends of the scale, where it has any.
     """
     y = -np.arange(len(frame), dtype=float)
-    wide = page().width if ax is None else room(ax)[0]
+    wide = width_of(ax)
     beside = max((text_width(text, NOTE_TEXT) for text in frame["text"]), default=0) / wide
     texts = (
         fitted_labels(frame["text"], LABELS * wide, NOTE_TEXT)[0] if beside > LABELS + 0.05 else frame["text"]
@@ -87,6 +89,7 @@ def forest(
     axes = on_rows(ax, rows, (title, subtitle))
     axes.axvline(null, color=MUTED, lw=0.7, zorder=1)
     interval_rows(axes, y, [frame[name] for name in ("estimate", "ci_low", "ci_high")], LINE, DOT)
-    axes.set(xlabel=xlabel, xlim=xlim)
+    axes.set(xlim=xlim)
+    name_x(axes, ax, xlabel)
     grid(axes, "x")
     return axes

@@ -11,7 +11,6 @@ from crmo_analysis.display.canvas import (
     INK,
     MUTED,
     PAPER,
-    STYLE,
     VERMILLION,
     WIDTH,
     broken_labels,
@@ -28,8 +27,10 @@ from crmo_analysis.display.furniture import (
     in_columns,
     interval_rows,
     keys,
+    name_x,
     on_rows,
     room,
+    width_of,
 )
 
 QUARTERS = range(0, 101, 25)  # percent
@@ -77,10 +78,8 @@ def pooled_forest(
     axes = on_rows(ax, rows, (title, subtitle), legend)
     _draw_series(axes, frame, y)
     _draw_pooled(axes, pooled, under)
-    wide = page().width if ax is None else room(axes)[0]
-    note = broken_labels([below], 0.7 * wide, STYLE["axes.labelsize"])[0]
-    axes.set(xlim=(0, 100), xlabel=f"patients with the outcome, %\n{note}".strip())
-    axes.set_xticks(QUARTERS if wide >= WIDTH else [0, 50, 100])
+    axes.set(xlim=(0, 100), xticks=QUARTERS if width_of(ax) >= WIDTH else [0, 50, 100])
+    name_x(axes, ax, "patients with the outcome, %", below)
     axes.axhline(-len(frame) + 0.3, color=MUTED, lw=0.5)
     grid(axes, "x")
     add_legend(axes, legend, ax is None)

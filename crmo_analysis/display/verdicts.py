@@ -36,10 +36,11 @@ from crmo_analysis.display.furniture import (
     room,
     scale_on_the_left,
     stage,
+    width_of,
 )
 
 SQUARE = 2.7  # millimetres from a claim to the next
-NARROW = 3.4  # percent of the usual page's bars that a number does not fit in
+BARS = 0.68  # of a page, how wide bars are
 GAP = 0.9  # rows between studies
 NEAREST = 0.05  # percentage points that rounding to the nearest may take
 RULES = {
@@ -143,18 +144,23 @@ def verdict_bars(table: pd.DataFrame, *, title: str = "", subtitle: str = "", ax
     names = [f"{study} ({claims})" for study, claims in zip(table["study"], table["claims"], strict=True)]
     legend = _signed()
     axes = on_rows(ax, Rows(y, names), (title, subtitle), legend)
-    narrow = NARROW * WIDTH / min(WIDTH, page().width if ax is None else room(ax)[0])
+    percent = 100 / (BARS * width_of(ax))  # of a millimetre
     gap, size = (" ", INSIDE_TEXT) if ax is None else ("", SMALLEST_TEXT)
     for place, row in zip(y, table.to_dict("records"), strict=True):
-        left = 0.0
+        left = above = 0.0
         for verdict, colour in VERDICT_COLOURS.items():
             width = 100 * row[verdict] / row["claims"]
             axes.barh(place, width, left=left, height=0.9, color=colour, **EDGE)
-            if width:  # a number that its part is too narrow for stands above
-                fits = width >= narrow
-                style = {"fontsize": size, "color": ink_on(colour) if fits else INK, "ha": "center"}
+            if width:  # a number that its part is too narrow for stands above, beside those before it
                 text = f"{row[verdict]}{gap}{VERDICT_SIGNS[verdict]}".strip()
-                axes.text(left + width / 2, place if fits else place + 0.68, text, va="center", **style)
+                half, middle = percent * (text_width(text, size) + 0.8) / 2, left + width / 2
+                style = {"fontsize": size, "ha": "center", "va": "center"}
+                if width >= 2 * half:
+                    axes.text(middle, place, text, color=ink_on(colour), **style)
+                else:
+                    middle = max(middle, above + half)
+                    axes.text(middle, place + 0.68, text, color=INK, **style)
+                    above = middle + half
             left += width
     axes.set(xlim=(0, 100), xticks=[], ylim=(y[-1] - 0.7, 1.0))
     axes.spines["bottom"].set_visible(False)
