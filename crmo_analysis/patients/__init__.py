@@ -16,6 +16,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "account": ["missing_lines", "thin", "understood"],
         "cohort": ["Cohort", "read_cohort", "require_sound", "write_cohort"],
         "mapping": ["read_mapping"],
+        "skeleton": ["mapping_skeleton"],
         "table": ["MADE"],
     },
 )

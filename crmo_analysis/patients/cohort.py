@@ -104,7 +104,7 @@ def read_cohort(
     lesion_codebook, codes = read_codebook(section="lesions"), read_section("missing")
     books = codebook, lesion_codebook
     maps = read_mapping(mapping, *books) if mapping else (Mapped(), Mapped())
-    sheet, beside = _sheets(path, lesions, books, maps, codes)
+    sheet, beside = sheets_of(path, lesions, books, maps, codes)
     table = read_table(sheet, "patients", codebook, maps[0], codes)
     other = None
     if beside is not None:
@@ -135,7 +135,7 @@ def read_cohort(
     )
 
 
-def _sheets(path, lesions, books, maps, codes) -> tuple[Sheet, Sheet | None]:
+def sheets_of(path, lesions, books, maps, codes) -> tuple[Sheet, Sheet | None]:
     """Read the table of patients as text, and that of lesions where there is one."""
     codebook, lesion_codebook = books
     known = {name.casefold() for name in (*OWN, *codebook)} | maps[0].names

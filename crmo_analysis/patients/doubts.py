@@ -1,5 +1,7 @@
 """What a column as a whole says and no cell does: another unit, two units, codes for missing values."""
 
+from collections.abc import Mapping
+
 import numpy as np
 
 from crmo_analysis.patients.meanings import CODE, quoted
@@ -33,14 +35,10 @@ def check_columns(table: Table, codebook: Codebook) -> None:
             _check_days(table, name, column.words.to_pylist())
 
 
-def _check_stated_unit(table: Table, name: str, unit: str, usual: dict) -> None:
+def _check_stated_unit(table: Table, name: str, unit: str, usual: Mapping) -> None:
     """Refuse a column that says itself that it is in another unit, and is not converted."""
     source = table.sources[name]
-    stated = table.sheet.units.get(source, "")
-    for mark in ("(", "["):
-        stated = stated or source.partition(mark)[2].rstrip(")] ")
-    stated = _unit(stated)
-    factor = usual["instead"].get(stated)
+    stated, factor = other_unit(source, table.sheet.units.get(source, ""), usual)
     if factor and name not in table.mapped.units:
         expected = (
             f"says {stated}, the codebook {unit}; in a mapping: units: {{{quoted(source)}: {factor:g}}}"
@@ -48,12 +46,17 @@ def _check_stated_unit(table: Table, name: str, unit: str, usual: dict) -> None:
         table.problems.append(table.problem(None, name, "", f"{expected} (or 1 if it is in {unit})"))
 
 
-def _unit(text: str) -> str:
-    plain = text.casefold().replace(" ", "")
-    return next((unit for unit, others in _SAME_UNIT.items() if plain in others), plain)
+def other_unit(source: str, below: str, usual: Mapping) -> tuple[str, float]:
+    """Return the unit that a column's name, or a row below it, says; and by what to multiply, or 0."""
+    stated = below
+    for mark in ("(", "["):
+        stated = stated or source.partition(mark)[2].rstrip(")] ")
+    plain = stated.casefold().replace(" ", "")
+    unit = next((unit for unit, others in _SAME_UNIT.items() if plain in others), plain)
+    return unit, usual["instead"].get(unit, 0.0)
 
 
-def _check_unit(table: Table, name: str, unit: str, usual: dict) -> None:
+def _check_unit(table: Table, name: str, unit: str, usual: Mapping) -> None:
     """Ask about the unit of a column whose median, or a part of whose values, is where a cohort's is not."""
     column = table.columns[name]
     values = column.numbers[column.codes]

@@ -21,7 +21,7 @@ from pathlib import Path
 from crmo_analysis.files import InputError, read_yaml
 from crmo_analysis.patients.layout import plain_name
 from crmo_analysis.patients.problems import Problem, shown
-from crmo_analysis.study import Codebook
+from crmo_analysis.study import Codebook, read_section
 
 SECTIONS = ("columns", "values", "units", "ignore")
 CHOICES = {"decimal": ("comma", "point"), "scan": ("first", "last")}
@@ -223,11 +223,17 @@ def _text(value: object) -> str:
 
 
 def near(name: str, codebook: Codebook) -> str:
-    """Return the variable of the codebook to which a name is close, by the variable's name or label.
+    """Return the variable of the codebook to which a name is close, by its name, label or other names.
 
     Else nothing.
     """
-    known = {_plain(label): name for name, variable in codebook.items() for label in (variable.label, name)}
+    known = {
+        _plain(label): variable
+        for variable, others in read_section("also").items()
+        if variable in codebook or variable in OWN
+        for label in others
+    }
+    known |= {_plain(label): name for name, variable in codebook.items() for label in (variable.label, name)}
     known |= {_plain(own): own for own in OWN}
     close = difflib.get_close_matches(_plain(name[:60]), known, n=1, cutoff=CLOSE)
     return known[close[0]] if close else ""

@@ -431,7 +431,8 @@ def test_the_odd_cell_is_blamed_not_the_many(write, values, odd, expected):
 )
 def test_a_point_may_stand_between_thousands(write, name, value, asks):
     [problem] = read_cohort(write(column(name, value))).errors
-    assert "if the point stands between thousands, write the number without it" in problem.expected == asks
+    asked = "if the point stands between thousands, write the number without it" in problem.expected
+    assert asked == asks
 
 
 @pytest.mark.parametrize(

@@ -205,7 +205,7 @@ def test_an_export_without_a_patient_is_refused(read):
 def test_several_events_are_refused(read):
     text = "patient,redcap_event_name,male\n1,start_arm_1,1\n1,end_arm_1,1\n"
     with pytest.raises(
-        InputError, match="has several events of one patient .*in a mapping file, as in event: start"
+        InputError, match=r"has several events of one patient .*in a mapping file, as in event: start"
     ):
         read(text)
 
@@ -233,7 +233,7 @@ def test_boxes_become_yes_and_no_where_somebody_looked(read):
     assert found["femur"] == [False, None, False, None, True]
     assert found["tibia"] == [None, None, False, None, True]
     assert cohort.kinds["femur"].tolist()[3] == "not_assessed"
-    assert any("left out: affected_bone___1, site___9" in note for note in cohort.notes)
+    assert any(note.endswith(", site___9") for note in cohort.notes)
 
 
 def test_boxes_of_an_export_with_labels(read):
