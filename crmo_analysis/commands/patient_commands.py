@@ -42,15 +42,15 @@ def validate(cohort, mapping, lesions, out, skeleton, strict):
         raise Wrong(
             f"--out {out} is in a folder of the project's own data; choose another, such as data/private."
         )
-    from crmo_analysis.patients import missing_lines, read_cohort, thin, write_cohort
+    from crmo_analysis.patients import account, read_cohort, write_cohort
 
     read = read_cohort(cohort, mapping, lesions=lesions)
     for note in read.notes:
         click.echo(f"note: {note}")
-    doubts = thin(read)
+    doubts = account.thin(read)
     for problem in (*read.problems, *doubts):
         click.echo(f"{'error' if problem.is_error else 'warning'}: {problem.place}: {problem.expected}")
-    for line in missing_lines(read):
+    for line in account.missing_lines(read):
         click.echo(line)
     _print_understood(read)
     if not mapping:
@@ -72,9 +72,9 @@ def validate(cohort, mapping, lesions, out, skeleton, strict):
 
 def _print_understood(read):
     """Print what was read: it repeats values, for those who own the file alone."""
-    from crmo_analysis.patients import understood
+    from crmo_analysis.patients import account
 
-    table = understood(read)
+    table = account.understood(read)
     for title, rows in table.groupby("table", sort=False):
         click.echo(f"read as {title}:")
         rows = rows.drop(columns="table").astype(str)

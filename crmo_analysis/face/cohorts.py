@@ -14,8 +14,8 @@ from crmo_analysis.display import frames, plot
 from crmo_analysis.face.comparisons import Compared, beside
 from crmo_analysis.face.results import Result
 from crmo_analysis.files import InputError, markdown
+from crmo_analysis.patients import account, require_sound, scores
 from crmo_analysis.patients import read_cohort as read_file
-from crmo_analysis.patients import require_sound, scores, thin
 from crmo_analysis.study import read_codebook
 
 OWN = "user data"
@@ -51,7 +51,7 @@ def read_cohort(path, map=None, lesions=None, hide_below: int = SMALLEST) -> "Co
         count = len(read.errors)
         raise InputError(f"{Path(path).name} cannot be analysed: {count} errors, which crmo validate lists")
     require_sound(read)
-    problems = (*read.warnings, *(thin(read) if is_own else ()))
+    problems = (*read.warnings, *(account.thin(read) if is_own else ()))
     return Cohort(read.patients, source, hide_below if is_own else 0, tuple(read.notes), problems)
 
 

@@ -11,9 +11,8 @@ import lazy_loader
 USES = ("files", "study")
 __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
-    submodules=["disclosure", "redcap", "responses", "scores"],
+    submodules=["account", "disclosure", "redcap", "responses", "scores"],
     submod_attrs={
-        "account": ["missing_lines", "thin", "understood"],
         "cohort": ["Cohort", "read_cohort", "require_sound", "write_cohort"],
         "mapping": ["read_mapping"],
         "skeleton": ["mapping_skeleton"],

@@ -148,6 +148,11 @@ def _mask(array: pa.Array) -> np.ndarray:
 def _booleans(words, asked, variable, errors):
     place = pc.fill_null(pc.index_in(pc.utf8_lower(words), pa.array(list(BOOLEANS))), -1).to_numpy()
     errors[asked & (place < 0)] = "expected yes or no (or true and false, 1 and 0)"
+    numbers = {text: asked & _mask(pc.equal(words, text)) for text in ("0", "1", "2")}
+    if numbers["1"].any() and numbers["2"].any() and not numbers["0"].any():
+        errors[numbers["1"] | numbers["2"]] = (
+            "1 and 2 can mean yes and no either way; a mapping file can say it"
+        )
     found = np.array([*BOOLEANS.values(), False])[place]
     return pd.arrays.BooleanArray(found, ~asked | (place < 0))
 

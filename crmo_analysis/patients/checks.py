@@ -1,13 +1,35 @@
 """What is wrong within the rows of a cohort: times, counts and rules."""
 
+import re
 from dataclasses import replace
 from fractions import Fraction
 
 import numpy as np
 import pandas as pd
 
+from crmo_analysis.patients.meanings import quoted
+from crmo_analysis.patients.problems import Problem
 from crmo_analysis.patients.table import MADE, Table
 from crmo_analysis.study import Codebook, Variable, expressions, read_codebook, read_section
+
+MANY = 5  # rows above of which one that adds them up can be told
+
+
+def check_last_row(table: Table) -> None:
+    """Report a last row in which every number is the sum, or the mean, of those above: it is no patient."""
+    sums, means = [], []
+    for column in table.columns.values():
+        values = column.numbers[column.codes] if len(column.numbers) else np.empty(0)
+        above, last = values[:-1][np.isfinite(values[:-1])], values[-1] if len(values) else np.nan
+        if np.isfinite(last) and len(above) >= MANY:
+            decimals = len(re.split("[.,]", f"{column.words[column.codes[-1]].as_py()}.")[1])
+            sums.append(abs(last - above.sum()) < 1e-6 and last > above.max())
+            means.append(abs(last - above.mean()) <= 0.5 * 10.0**-decimals + 1e-9)
+    what = "sum" if sums and all(sums) else "mean" if len(means) > 1 and all(means) else ""
+    if what:
+        row = int(table.sheet.rows[-1])
+        expected = f"every number is the {what} of the rows above, so that it is no patient; delete the row"
+        table.problems.append(Problem(table.sheet.file, row, "", "", expected))
 
 
 def check_times(table: Table, codebook: Codebook) -> None:
@@ -27,7 +49,19 @@ def check_times(table: Table, codebook: Codebook) -> None:
             per_unit, slack = time.between(*ages)
             apart = (per_unit * (end - start) - table.frame[time.name]).abs() > slack + 1e-6
             wrong = apart.fillna(False).to_numpy(dtype=bool) & ~before
-            table.report(time.name, wrong, f"is not the time from {time.start} to {time.end} of the same row")
+            expected = f"is not the time from {time.start} to {time.end} of the same row"
+            line = _other_unit(table, time, per_unit * (end - start), slack)
+            table.report(time.name, wrong, expected, line=line)
+
+
+def _other_unit(table: Table, time: Variable, expected: pd.Series, slack: float) -> str:
+    """Return the line of a mapping that converts a time, if in another unit it is what the ages give."""
+    given, others = table.frame[time.name], read_section("units").get(time.name, {}).get("instead", {})
+    for factor in others.values():
+        fits = ((expected - given * factor).abs() <= slack * max(factor, 1)).dropna()
+        if len(fits) >= MANY and fits.mean() > 0.9 and time.name not in table.mapped.units:
+            return f"units: {{{quoted(table.sources[time.name])}: {factor:g}}}"
+    return ""
 
 
 def _step(values: pd.Series, variable: Variable) -> Fraction:

@@ -31,6 +31,8 @@ def check_columns(table: Table, codebook: Codebook) -> None:
     for name, column in table.columns.items():
         if name in codebook and codebook[name].is_numeric:
             _check_codes(table, name)
+        elif name == "male":
+            _check_sex(table)
         elif name in codebook and codebook[name].type == "date":
             _check_days(table, name, column.words.to_pylist())
 
@@ -77,7 +79,7 @@ def _check_unit(table: Table, name: str, unit: str, usual: Mapping) -> None:
         return
     for other, by in () if is_converted else usual["instead"].items():
         stretch = min(2.5, max(by, 1 / by) ** 0.4)
-        odd = values > high * stretch if by < 1 else values < low / stretch
+        odd = values > high * stretch if by < 1 else values < low
         odd &= (values * by >= low) & (values * by <= high * stretch)
         if odd.sum() >= max(3, _SHARE * len(values)):
             ends = f"{values[odd].min():g} to {values[odd].max():g} {unit}"
@@ -122,6 +124,15 @@ def _check_codes(table: Table, name: str) -> None:
             expected += f"if it is a number: {{{words[place]}: {words[place]}}}"
             row = int(table.sheet.rows[np.flatnonzero(column.codes == place)[0]])
             table.problems.append(table.problem(row, name, words[place], expected, is_error=False))
+
+
+def _check_sex(table: Table) -> None:
+    """Ask which of 1 and 0 is male, where neither the column's name nor the mapping file says it."""
+    source, words = table.sources["male"], {"1", "0"} & set(table.columns["male"].words.to_pylist())
+    if words and "male" not in source.casefold() and not words & set(table.mapped.meanings.get("male", {})):
+        line = table.line("male", {"1": "yes", "0": "no"})
+        expected = f"1 is read as male, 0 as female; say in a mapping what they mean: {line}"
+        table.problems.append(table.problem(None, "male", "", expected, is_error=False))
 
 
 def _check_days(table: Table, name: str, words: list[str]) -> None:

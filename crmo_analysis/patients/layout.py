@@ -15,13 +15,14 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from crmo_analysis.patients.problems import LISTED, Problem, listed, more, refuse, warning
+from crmo_analysis.patients.problems import LISTED, Problem, counted, listed, more, refuse, warning
 
 MAXIMUM_CELLS = 200_000_000
 HEAD = 30  # records among which the header is looked for
 _CHUNK = 1000  # rows that are held as Python objects at a time; more of them is slower
 _INVISIBLE = r"[\x{00AD}\x{200B}-\x{200F}\x{202A}-\x{202E}\x{2060}\x{FEFF}]"
 _SEEN = re.compile("[\u00ad\u200b-\u200f\u202a-\u202e\u2060\ufeff]")
+_WRONG_LETTERS = "has letters that seem to have been written otherwise (Mac, DOS, UTF-8); save it as UTF-8"
 _BLANK = r"[\x{00A0}\x{2007}\x{202F}]"
 _INDEX = r"^(0|[1-9][0-9]{0,8})$"
 _TOTAL = (
@@ -77,6 +78,16 @@ def normal(text: str) -> str:
     import unicodedata
 
     return text if text.isascii() else unicodedata.normalize("NFC", text)
+
+
+def has_wrong_letters(name: str) -> bool:
+    """Say whether letters of a name were read in another way than they were written."""
+    try:
+        if not name.isascii() and name.encode("cp1252").decode("utf-8") != name:
+            return True
+    except UnicodeError:
+        pass
+    return bool(re.search("[A-Za-z][…‘„”‚™Šš‰†Ž\x80-\x9f][a-z]|^[…‘„”‚™‰†\x80-\x9f][a-z]", name))
 
 
 def find_header(records: Sequence[Sequence[str]], known: Collection[str]) -> int | None:
@@ -144,13 +155,16 @@ def take(
         notes = (*notes, f"{place}: names had characters that cannot be seen, taken off: {listed(changed)}")
     while fill and not header[-1]:
         header.pop()
+    if all(re.fullmatch(r"(['‘’“”]).*['‘’“”]", name) for name in header if name):
+        raise refuse(
+            place, 'has cells in quotation marks of another kind; save it with " or none', head[at][0]
+        )
     columns, rows, blank, ragged = _filled_rows(chain(head[at + 1 :], numbered), len(header), place, fill)
     if ragged:
         problems += _ragged(str(place), len(header), len(rows), ragged)
     if blank:
-        one = len(blank) == 1
-        said = "1 empty row is left out, row" if one else f"{len(blank):,} empty rows are left out, rows"
-        notes = (*notes, f"{place}: {said} {listed(blank)}")
+        left_out = "is left out, row" if len(blank) == 1 else "are left out, rows"
+        notes = (*notes, f"{place}: {counted(len(blank), 'empty row')} {left_out} {listed(blank)}")
     return framed(place, header, columns, rows, known, problems, notes)
 
 
@@ -194,8 +208,11 @@ def _filled_rows(numbered, width: int, place: Path | str, fill: bool):
 
 def _ragged(place: str, width: int, n_sound: int, ragged: Sequence[tuple[int, int]]) -> list[Problem]:
     if not n_sound and {cells for _, cells in ragged} == {width + 1}:
-        expected = "every row has one cell more than the header, as where R's write.table writes row names; "
-        return [Problem(place, 1, "", "", f"{expected}write the table with row.names = FALSE")]
+        expected = "every row has one cell more than the header: commas in numbers of a table with commas "
+        expected += (
+            "between cells (save it with semicolons), or row names of R's write.table (use row.names = FALSE)"
+        )
+        return [Problem(place, 1, "", "", expected)]
     expected = f"expected {width} as in the header; quote a cell that has the separator"
     problems = [
         Problem(place, row, "", "", f"has {cells} cells, {expected}") for row, cells in ragged[:LISTED]
@@ -234,6 +251,7 @@ def framed(place, names, columns, rows, known=(), problems=(), notes=()) -> Shee
                 problems.append(
                     Problem(place, 1, "", "", f"{expected}, as in columns: {{{called}: patient}}")
                 )
+    problems += [warning(place, 1, name, "", _WRONG_LETTERS) for name, _ in named if has_wrong_letters(name)]
     sheet = Sheet(
         place, tuple(n for n, _ in named), tuple(c for _, c in named), rows, tuple(problems), tuple(notes)
     )
@@ -281,7 +299,7 @@ def _without_others(sheet: Sheet) -> Sheet:
     total = _matches(texts, _TOTAL)
     if (perhaps := _matches(texts, _PERHAPS_TOTAL)).any():
         digits = _matches(texts, r"[0-9]") | (first == "") | total
-        total |= perhaps & bool(digits[~perhaps].all())
+        total |= perhaps & bool(digits[~perhaps].all() and not perhaps.all())
     for place in np.flatnonzero(total):
         said.setdefault(int(place), "is left out: it is a total or an average, no patient")
     units = _units(sheet)
@@ -298,13 +316,7 @@ def _without_others(sheet: Sheet) -> Sheet:
         raise refuse(sheet.file, "has a header and no row of a patient; expected one row a patient")
     alone = np.flatnonzero(kept & (filled == 1)) if len(sheet.names) > 2 else ()
     problems += [
-        warning(
-            sheet.file,
-            int(sheet.rows[place]),
-            "",
-            first[place],
-            "is all that the row holds; is it a patient?",
-        )
+        warning(sheet.file, int(sheet.rows[place]), "", first[place], "is all that the row holds")
         for place in alone[:LISTED]
     ]
     columns = (
@@ -343,7 +355,9 @@ def _units(sheet: Sheet) -> dict[str, str]:
     found = {name: cell.strip("()[] ") for name, cell in cells.items() if _UNIT.fullmatch(cell)}
     others = [cell for name, cell in cells.items() if cell and name not in found]
     measured = [unit for unit in found.values() if unit not in ("0/1", "1/0", "%")]
-    is_row = measured and len(others) <= 1 and not any(re.search(r"\d", cell) for cell in others)
+    is_row = (
+        measured and len(others) <= max(1, len(found)) and not any(re.search(r"\d", cell) for cell in others)
+    )
     return found if is_row and len(sheet.rows) > 1 else {}
 
 

@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 
 from crmo_analysis.patients.layout import Sheet
 from crmo_analysis.patients.mapping import Mapped
-from crmo_analysis.patients.problems import Problem, listed, shown, warning
+from crmo_analysis.patients.problems import Problem, counted, listed, shown, warning
 from crmo_analysis.patients.table import MADE, Table, names_of
 from crmo_analysis.study import Codebook, read_section
 
@@ -194,7 +194,7 @@ def without_empty(sheet: Sheet, codebook: Codebook, mapped: Mapped) -> Sheet:
     if not known or filled.all():
         return sheet
     empty = sheet.rows[~filled]
-    expected = f"{len(empty)} rows have no value of a lesion and are left out, rows {listed(empty)}"
+    expected = f"{counted(len(empty), 'row')} without a value of a lesion, left out: {listed(empty)}"
     columns = tuple(column.filter(pa.array(filled)) for column in sheet.columns)
     problems = (*sheet.problems, warning(sheet.file, int(empty[0]), "", "", expected))
     return replace(sheet, columns=columns, rows=sheet.rows[filled], problems=problems)
@@ -213,8 +213,8 @@ def _of_one_scan(other: Table) -> pd.DataFrame:
     several = dates.groupby(frame["patient"]).transform("nunique") > 1
     undated = (dates.isna() & dates.notna().groupby(frame["patient"]).transform("any")).to_numpy(dtype=bool)
     other.report("mri_date", undated, "is missing, while other lesions of the patient have one")
-    counted = dates.groupby(frame["patient"]).transform("max" if which == "last" else "min")
-    kept = frame[(dates == counted) | dates.isna()]
+    chosen = dates.groupby(frame["patient"]).transform("max" if which == "last" else "min")
+    kept = frame[(dates == chosen) | dates.isna()]
     if several.any() and not which:
         n = frame.loc[several, "patient"].nunique()
         told = [name for name in frame if name not in ("patient", "mri_date")]
@@ -222,14 +222,11 @@ def _of_one_scan(other: Table) -> pd.DataFrame:
         alike = scans.sort_values(told).groupby(["patient", "mri_date"])[told].agg("|".join)
         firsts = alike.groupby(level="patient").transform("first")
         if (alike != firsts).any(axis=None):
-            expected = (
-                f"{n} patients have scans of several dates, which differ; say in a mapping which one counts: "
-            )
-            other.problems.append(
-                other.problem(None, "mri_date", "", f"{expected}lesions: {{scan: last}} (or first)")
-            )
+            expected = f"several scans of {counted(n, 'patient')} differ; say in a mapping which one counts: "
+            expected += "lesions: {scan: last} (or first)"
+            other.problems.append(other.problem(None, "mri_date", "", expected))
         else:
-            expected = f"{n} patients have several scans that show the same; a lesion seen twice counts once"
+            expected = f"several scans of {counted(n, 'patient')} show the same; a lesion counts once"
             other.problems.append(other.problem(None, "mri_date", "", expected, is_error=False))
     elif several.any():
         other.notes.append(
@@ -248,8 +245,6 @@ def _report_repeated(other: Table, frame: pd.DataFrame) -> None:
         f" and differ only in what is left out ({listed(map(shown, other.unread))})" if other.unread else ""
     )
     scans = "; if they are scans of one lesion, map the date of the scan: mri_date" if other.unread else ""
-    expected = (
-        f"{len(again)} rows are like an earlier one in all that is read{unread}: is a lesion counted twice"
-    )
-    expected += f"{scans}?"
+    expected = f"{counted(len(again), 'row')} like an earlier one in all that is read{unread}: "
+    expected += f"is a lesion counted twice{scans}?"
     other.problems.append(other.problem(int(other.sheet.rows[again[0]]), "", "", expected, is_error=False))

@@ -26,7 +26,7 @@ from crmo_analysis.study import Codebook, read_section
 SECTIONS = ("columns", "values", "units", "ignore")
 CHOICES = {"decimal": ("comma", "point"), "scan": ("first", "last")}
 OF_PATIENTS = ("decimal", "sheet", "event", "dictionary")
-OF_LESIONS = ("decimal", "sheet", "scan")
+OF_LESIONS = ("decimal", "sheet", "event", "scan")
 OWN = ("patient", "reconstructed", "simulated")  # columns that every table may have
 CLOSE = 0.75  # how alike, of 1, a name has to be to be suggested
 

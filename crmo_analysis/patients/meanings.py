@@ -66,6 +66,8 @@ def meaning(word: str, variable: Variable) -> str:
         return ""
     if small in NOT_ASSESSED:
         return "NA"
+    if variable.type == "boolean" and small in ("1", "2"):
+        return OPEN
     if small in NOT_REPORTED or CODE.fullmatch(small):
         return "NR"
     if variable.type == "boolean":

@@ -60,6 +60,11 @@ def listed(names, count: int = 10) -> str:
     return ", ".join(names[:count]) + (", …" if len(names) > count else "")
 
 
+def counted(number: int, noun: str) -> str:
+    """Write a number with its noun."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
 def more(like: Problem, count: int) -> list[Problem]:
     """Return the problem that stands for those of a kind that are not listed one by one, if there are any."""
     expected = f"{count - LISTED:,} more rows like these"

@@ -17,7 +17,7 @@ import pyarrow.compute as pc
 from crmo_analysis.files import InputError
 from crmo_analysis.patients.layout import Sheet
 from crmo_analysis.patients.mapping import Mapped
-from crmo_analysis.patients.problems import Problem, listed, refuse, shown, warning
+from crmo_analysis.patients.problems import Problem, counted, listed, refuse, shown, warning
 from crmo_analysis.patients.redcap import COLUMNS, choice_label, field_label
 from crmo_analysis.study import Codebook
 
@@ -95,11 +95,10 @@ def split_export(
     fields = _fields(maps[0])
     export = _opened(sheet, patients | lesions, maps, fields, missing)
     form = _forms(export, lesions)
-    of_patients = form == ""
-    of_patients &= _of_one_event(export, of_patients, maps[0])
+    of_patients = _of_one_event(export, form == "", maps[0], "patients")
     _tick_boxes(export, patients, maps[0], fields, set(missing.values()), of_patients)
     _report_stray(export, lesions, of_patients)
-    is_lesion = form == "lesions"
+    is_lesion = _of_one_event(export, form == "lesions", maps[1], "lesions")
     key = _name_of(export, "patient")
     if key and is_lesion.any():
         _fill_key(export, key, of_patients)
@@ -169,6 +168,12 @@ def _labelled(column: pa.ChunkedArray, choices: Mapping[str, str]) -> pa.Chunked
     return column
 
 
+def _record(export: _Export) -> str:
+    """Return the column of the record ID, which stands in every row: the first, or that of the patient."""
+    first = next(iter(export.columns), "")
+    return first if first not in OWN else _name_of(export, "patient")
+
+
 def _name_of(export: _Export, target: str) -> str:
     return next((name for name, found in export.targets.items() if found == target), "")
 
@@ -206,28 +211,31 @@ def _has_values(export: _Export, lesions: Codebook, rows: np.ndarray) -> bool:
     return any((pc.not_equal(export.columns[name], "").to_numpy() & rows).any() for name in names)
 
 
-def _of_one_event(export: _Export, rows: np.ndarray, mapped: Mapped) -> np.ndarray:
-    """Say which rows are of the event that is read: that of the mapping, or all if nobody has two."""
+def _of_one_event(export: _Export, rows: np.ndarray, mapped: Mapped, what: str) -> np.ndarray:
+    """Say which rows are of the event that is read: that of the mapping, or all if nobody has two.
+
+    `what` the rows are of: "patients" or "lesions".
+    """
+    key, wanted = _record(export), mapped.settings.get("event", "")
     column = next((export.columns[name] for name in EVENT if name in export.columns), None)
-    if column is None:
-        return np.ones(len(rows), dtype=bool)
-    events, key = np.array(column.to_pylist(), dtype=object), _name_of(export, "patient")
+    if column is None or not rows.any():
+        return rows
+    events = np.array(column.to_pylist(), dtype=object)
     names = list(dict.fromkeys(events[rows]))
-    if wanted := mapped.settings.get("event"):
+    if wanted:
         if wanted not in names:
             expected = f"event: there is no event '{shown(wanted)}'; there are {listed(names)}"
-            export.problems.append(Problem(mapped.file, None, "", "", expected))
-        return events == wanted
-    if len(names) < 2:
-        return np.ones(len(rows), dtype=bool)
-    ids = np.array(export.columns[key].to_pylist() if key else [], dtype=object)[rows]
-    if len(set(ids)) < len(ids) or not key:
+            raise InputError(Problem(mapped.file, None, "", "", expected))
+        return rows & (events == wanted)
+    ids = np.array(export.columns[key].to_pylist() if key else [""] * len(rows), dtype=object)[rows]
+    if len(set(zip(ids, events[rows], strict=True))) > len(set(ids)):
         expected = f"has several events of one patient ({listed(map(shown, names))}); name the one to read"
-        raise refuse(export.sheet.file, f"{expected} in a mapping file, as in event: {names[0]}")
-    export.notes.append(
-        f"{export.sheet.file}: each patient is in one of the events {listed(names)}; all are read"
-    )
-    return np.ones(len(rows), dtype=bool)
+        line = f"lesions: {{event: {names[0]}}}" if what == "lesions" else f"event: {names[0]}"
+        raise refuse(export.sheet.file, f"{expected} in a mapping file, as in {line}")
+    if len(names) > 1:
+        said = f"each patient is in one of the events {listed(names)}; all are read"
+        export.notes.append(f"{export.sheet.file}: {said}")
+    return rows
 
 
 def _report_stray(export: _Export, lesions: Codebook, of_patients: np.ndarray) -> None:
@@ -313,7 +321,9 @@ def _tick_field(export, name: str, ticks: Mapping[str, str], codes: set[str], ro
         export.notes.append(f"{export.sheet.file}: boxes of {shown(name)}: {', '.join(read)}")
         n_open = int((~said.to_numpy() & rows).sum())
         if n_open:
-            expected = f"none is ticked for {n_open} patients whose form is not complete: missing, not no"
+            expected = (
+                f"none is ticked for {counted(n_open, 'patient')} whose form is not complete: missing, not no"
+            )
             export.notes.append(f"{export.sheet.file}: boxes of {shown(name)}: {expected}")
 
 

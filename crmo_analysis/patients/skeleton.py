@@ -44,7 +44,7 @@ def mapping_skeleton(path: Path | str, lesions: Path | str | None = None) -> str
     if not any(any(part.values()) for part in parts):
         return ""
     lines = [
-        f"# How {Path(path).name} becomes a table of the codebook. Every line is a suggestion: take its # away",
+        f"# How {Path(path).name} becomes one of the codebook. Every line is a suggestion; take its # off",
         f"# where it is right, and write something for each {OPEN}. Codes: NA not assessed, NR not reported.",
         *_written(parts[0], ""),
     ]
@@ -88,8 +88,6 @@ def _values(source: str, column, variable: Variable, codes: Mapping[str, str]) -
     guessed = {word: meant for word in odd[:MOST_WORDS] if (meant := meaning(word, variable))}
     if not guessed:
         return []
-    expected = {"boolean": "yes or no", "category": ", ".join(variable.categories)}.get(
-        variable.type, "a number"
-    )
+    expected = {"boolean": "yes or no", "category": ", ".join(variable.categories)}
     pairs = ", ".join(f"{quoted(word)}: {meant}" for word, meant in guessed.items())
     return [f"{quoted(source)}: {{{pairs}}}    # {expected.get(variable.type, 'a number')}"]

@@ -186,6 +186,8 @@ def _named(table: Table, codebook: Codebook) -> dict[str, pa.ChunkedArray]:
 
 def _nothing_known(table: Table) -> str:
     expected = "no column is a variable of the codebook; a mapping file can rename columns"
+    if len(table.sheet.names) == 1:
+        expected += "; is there one column only? Cells are separated by comma, semicolon, tab or bar"
     if table.title == "lesions":
         expected = "no column is a variable of lesions; a mapping file can rename columns below lesions:"
     if ", sheet " in table.sheet.file:

@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 
 from crmo_analysis.files import InputError
 from crmo_analysis.patients import layout
-from crmo_analysis.patients.problems import Problem, listed, refuse, shown, warning
+from crmo_analysis.patients.problems import Problem, counted, listed, refuse, shown, warning
 
 _UNCALCULATED = re.compile(
     rb'<c r="([A-Z]+)(\d+)"(?![^>]*t="str")[^>]*><f[^>]*?(?:/>|>[^<]*</f>)(?:<v\s*/>|<v></v>)?</c>'
@@ -68,8 +68,8 @@ def _unseen(place: str, inside: bytes, rows: np.ndarray) -> list[Problem]:
         if int(match[2]) in among:
             formulas.setdefault(match[1].decode(), []).append(int(match[2]))
     for letter, at in formulas.items():
-        expected = f"{len(at)} cells hold a formula without a value; open the file in a spreadsheet program "
-        expected += "and save it"
+        expected = f"{counted(len(at), 'cell')} with a formula without a value; open the file in a "
+        expected += "spreadsheet program and save it"
         problems.append(Problem(place, at[0], letter, "", expected))
     for match in _MERGED.finditer(inside):
         first, last = int(match[2]), int(match[4])
@@ -79,7 +79,7 @@ def _unseen(place: str, inside: bytes, rows: np.ndarray) -> list[Problem]:
             problems.append(Problem(place, first, match[1].decode(), "", expected))
     hidden = [int(match[1]) for match in _HIDDEN_ROW.finditer(inside) if int(match[1]) in among]
     if hidden:
-        expected = f"{len(hidden)} rows are hidden in the sheet and read all the same: {listed(hidden)}"
+        expected = f"{counted(len(hidden), 'row')} hidden in the sheet, but read: {listed(hidden)}"
         problems.append(warning(place, hidden[0], "", "", expected))
     return problems
 
@@ -114,6 +114,11 @@ def _choose(
     if with_names:
         [chosen] = with_names
         return chosen, _unread(path, sheets, chosen)
+    unseen = [sheet for sheet in others if sheet not in visible and _has_known(sheet, known)]
+    if unseen:
+        title = shown(unseen[0].title)
+        expected = f"only the hidden sheet {title} has columns of the codebook; if it is meant, say so"
+        raise refuse(path, f"{expected} in a mapping file, as in sheet: {title}")
     first = visible[0]
     if not any(map(any, first.values)):
         expected = f"the first sheet, {shown(first.title)}, is empty"

@@ -71,7 +71,7 @@ def test_the_mapping_says_which_field_is_the_patient():
 def test_an_empty_instance_is_no_lesion():
     cohort = read("59_empty_instance")
     assert values(cohort, "n_lesions") == [2, None, 1]
-    assert about(cohort, "2 rows have no value of a lesion and are left out, rows 6, 8")
+    assert about(cohort, "2 rows without a value of a lesion, left out: 6, 8")
 
 
 def test_boxes_are_never_matched_by_their_order():
@@ -109,7 +109,7 @@ def test_characters_that_cannot_be_seen_are_taken_off():
 
 def test_formulas_without_a_value_are_an_error():
     [error] = read("40_excel_formula_not_calculated").errors
-    assert "23 cells hold a formula without a value" in str(error)
+    assert "23 cells with a formula without a value" in str(error)
 
 
 def test_a_hidden_sheet_is_not_read():
@@ -149,7 +149,7 @@ def test_a_code_within_the_limits_is_asked_about(write):
 def test_a_lesion_that_was_seen_twice_is_one_lesion():
     cohort = read("24_lesions_two_scans")
     assert values(cohort, "n_lesions") == [1, 1, 1]
-    assert about(cohort, "mri_date", "2 patients have several scans")
+    assert about(cohort, "mri_date", "several scans of 2 patients")
 
 
 @pytest.mark.parametrize("folder", sorted(CASES.iterdir()), ids=lambda folder: folder.name)
