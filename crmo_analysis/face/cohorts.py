@@ -130,6 +130,11 @@ class Cohort:
         """What to call it at the beginning of a sentence."""
         return "Your cohort" if self.source == OWN else f"A {self.source} cohort"
 
+    @property
+    def named(self) -> str:
+        """What to call it in a title: one's own with how many it is of, a made one as what it is."""
+        return f"{self.who}, n = {len(self)}" if self.source == OWN else self.who
+
     def __len__(self):
         return len(self.patients)
 
@@ -168,7 +173,7 @@ class Cohort:
     def describe(self) -> Result:
         """Describe every variable: x/n and percent, or median and range, and how many lack it."""
         described = frames.characteristics(self.patients, read_codebook(), self.smallest)
-        return Result(described, f"{self.who}: who is in it", source=self.source)
+        return Result(described, f"{self.named}: who is in it", source=self.source)
 
     def with_scores(self) -> "Cohort":
         """Return the same patients with the diagnostic scores that can be made from their items.
@@ -213,7 +218,7 @@ class Cohort:
         labels = {name: codebook[name].label for name in names}
         return Result(
             self.patients[["patient", *names]],
-            f"{self.who}: who has what",
+            f"{self.named}: who has what",
             source=self.source,
             draw=partial(plot.patients, self.patients, sections=chosen, labels=labels),
             terms={"n": len(self), "count": len(names)},
