@@ -14,7 +14,7 @@ from pathlib import Path
 
 from crmo_analysis.execution import warm
 from crmo_analysis.execution.parameters import check_values, read_cells, read_parameters, source_of
-from crmo_analysis.files import FIGURES, RESULTS, CrmoError, InputError, write_text_atomically
+from crmo_analysis.files import FIGURES, OWN_FOLDER, RESULTS, CrmoError, InputError, write_text_atomically
 
 FIGURE_FILES = (".svg", ".pdf", ".png", ".csv", ".json")
 TIME_LIMIT = 3600  # seconds a cell may take
@@ -84,7 +84,7 @@ def output_files(values, figures=FIGURES):
     Parameters
     ----------
     values : dict
-        Values of the notebook's parameters by name: `outputs` (names), `study` or `folder`, `out`.
+        Values of the notebook's parameters by name: `outputs` (names), `cohort`, `study` or `folder`, `out`.
     figures : Path
         The project's folder for figures, used when `out` is empty.
 
@@ -94,7 +94,8 @@ def output_files(values, figures=FIGURES):
         Five files for every name: .svg, .pdf, .png, .csv and .json.
     """
     folder = Path(values["out"]) / "figures" if values.get("out") else Path(figures)
-    folder = folder / (values.get("study") or values.get("folder") or "overview")
+    about = OWN_FOLDER if values.get("cohort") else values.get("study") or values.get("folder") or "overview"
+    folder = folder / about
     return tuple(
         folder / f"{name}{ending}" for name in values.get("outputs") or [] for ending in FIGURE_FILES
     )
