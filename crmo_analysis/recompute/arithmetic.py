@@ -192,7 +192,8 @@ def possible_values(view: View) -> Iterator[Finding]:
         variable, value = view.codebook[claim.of], claim.number.value
         n, denominators = view.size(claim)
         single = claim.statistic != "median" or (n is not None and n % 2 == 1)
-        if variable.minimum is not None and not variable.minimum <= value <= variable.maximum:
+        limits = variable.minimum, variable.maximum
+        if None not in limits and not limits[0] <= value <= limits[1]:
             reason = (
                 f"{variable.label} lies between {rounding.decimal_text(variable.minimum)} and "
                 f""
