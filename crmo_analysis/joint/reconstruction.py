@@ -318,7 +318,7 @@ def _cells_of(solved: Solved, patterns: Sequence[np.ndarray], quantity) -> tuple
 
 
 def _push(quantity, sign: int, solved: Solved, patterns: Sequence[np.ndarray], values: np.ndarray) -> None:
-    """Make the values that give a smallest, largest or middle value as large, or small, as their cells allow."""
+    """Make the values that give a smallest, largest or middle value as large, or small, as cells allow."""
     axis = solved.plan.part.axes[quantity.of]
     cell, inside = _cells_of(solved, patterns, quantity)
     last = len(inside) - 1
