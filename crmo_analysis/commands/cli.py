@@ -26,8 +26,15 @@ _time_limit = click.option(
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__)
-def main():
+@click.option(
+    "--no-store", is_flag=True, help="Neither use nor keep results of earlier runs (results/store)."
+)
+def main(no_store):
     """Recompute and check the published numbers on chronic recurrent multifocal osteomyelitis."""
+    if no_store:
+        from crmo_analysis.store import without_store
+
+        without_store()
 
 
 @main.command()
