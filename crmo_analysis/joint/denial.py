@@ -86,3 +86,11 @@ def _other_median(tables: Tables, no, claim: Claim) -> None:
         if after or not len(fits):
             tables.model.add_bool_or([lower[cell].negated(), *after, over.negated()])
     tables.model.add_bool_or([under, over, no.negated()])
+
+
+def free_number(tables: Tables, statement: Statement, number: int) -> None:
+    """Let a statement of how many patients there are be kept or denied."""
+    kept, no = (tables.model.new_bool_var("") for _ in range(2))
+    tables.demand(tables.n, number, number, kept)
+    _either(tables, no, [(tables.n, None, number - 1), (tables.n, number + 1, None)])
+    tables.kept[statement], tables.denied[statement] = kept, no
