@@ -142,7 +142,7 @@ def _stopped_by_interrupt(say):
 
     def stop(number, frame):
         signal.signal(signal.SIGINT, signal.SIG_IGN)
-        warm.stop()
+        warm.stop(at_once=True)
         say()
         sys.stdout.flush()
         os._exit(130)

@@ -9,6 +9,7 @@ again in every child, and its children keep it alive after the program that star
 """
 
 import atexit
+import contextlib
 import functools
 import json
 import os
@@ -22,7 +23,7 @@ import tempfile
 import threading
 from pathlib import Path
 
-from crmo_analysis.execution.kernel_server import read_line
+from crmo_analysis.execution.kernel_server import NO_MORE, PATIENCE, read_line
 
 # A thread does not survive a fork, so neither linear algebra nor Arrow's memory may start any.
 ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
@@ -48,6 +49,7 @@ class _Server:
     def __init__(self):
         self.owner = os.getpid()
         self.folder = _private_folder("crmo-")
+        self.has_kernels = False
         self.control, theirs = socket.socketpair()
         with theirs:
             self.process = subprocess.Popen(
@@ -67,14 +69,16 @@ class _Server:
                 start_new_session=True,
             )
 
-    def stop(self):
+    def stop(self, at_once=False):
         if os.getpid() != self.owner:
             return
+        if self.has_kernels and not at_once:  # what they left running has some time to end
+            with contextlib.suppress(OSError):
+                self.control.sendall(NO_MORE)
         self.control.close()
         try:
-            self.process.wait(
-                timeout=1.5
-            )  # while it still loads its libraries it does not listen, and has no kernel
+            # Without a kernel it may still be loading its libraries, and does not listen.
+            self.process.wait(timeout=PATIENCE + 1.5 if self.has_kernels else 0)
         except subprocess.TimeoutExpired:
             self.process.kill()
             self.process.wait()
@@ -90,6 +94,7 @@ class _ForkedProcess:
         self.connection, theirs = socket.socketpair()
         self.returncode = None
         with theirs:
+            server.has_kernels = True
             socket.send_fds(server.control, [b"k"], [theirs.fileno()])
         request = {"argv": argv, "env": env, "cwd": cwd}
         self.connection.sendall(json.dumps(request).encode() + b"\n")
@@ -147,13 +152,19 @@ def start():
         return _server if _server is not None and _server.process.poll() is None else None
 
 
-def stop():
-    """Stop the server, its kernels and everything they left in the temporary folder."""
+def stop(at_once=False):
+    """Stop the server, its kernels and everything they left in the temporary folder.
+
+    Parameters
+    ----------
+    at_once : bool
+        Do not wait for processes that ended kernels have left running.
+    """
     global _server
     with _lock:
         if _server is not None:
             atexit.unregister(_server.stop)
-            _server.stop()
+            _server.stop(at_once)
             _server = None
 
 
