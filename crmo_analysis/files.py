@@ -16,6 +16,7 @@ PUBLISHED = DATA / "published"
 FIGURES = ROOT / "figures"
 RESULTS = ROOT / "results"
 COHORTS = DATA / "cohorts"
+PUBLISHED_RUN = "CRMO_PUBLISHED_RUN"  # variable of a kernel that writes among the project's own files
 
 MOST_YAML = 1_000_000  # bytes
 _DEEPEST = 50  # parts within parts of a YAML file

@@ -195,8 +195,7 @@ def _become_kernel(request):
     # Both were set when the module was imported: the state of the random numbers, equal in all children, ...
     numpy.random.seed()  # noqa: NPY002
     # ... and the way to draw, which ipykernel sets for matplotlib to find on import.
-    backend = os.environ.get("MPLBACKEND") or "module://matplotlib_inline.backend_inline"
-    matplotlib.rcParams["backend"] = backend
+    matplotlib.rcParams["backend"] = "module://matplotlib_inline.backend_inline"
     # The kernel stops when its parent does, which is the server and not the process that asked for it.
     kernelapp.launch_new_instance(argv=[*request["argv"], f"--IPKernelApp.parent_handle={os.getppid()}"])
     # ipykernel 7 closes its channels on exit while this thread may still answer the request to shut down;
@@ -206,7 +205,7 @@ def _become_kernel(request):
 
 
 def _spare(loaded):
-    """Keep an ending kernel from taking to pieces what all kernels share, which takes longer than a short one.
+    """Keep an ending kernel from taking to pieces what all kernels share, which takes its time.
 
     What a notebook has put into a shared module is dropped, as at any other end. It is the first exit
     function to be registered, hence the last to be called.
@@ -225,6 +224,7 @@ def main():
     loaded = {}
     ctypes.pythonapi.Py_IncRef(ctypes.py_object(loaded))  # its modules stay when it is let go
     atexit.register(_spare, loaded)
+    os.chdir(folder)  # where no settings are
     _preload()
     own = {"sys", "builtins", "__main__"}  # which the interpreter sees to
     loaded |= {name: (each, tuple(vars(each))) for name, each in sys.modules.items() if name not in own}

@@ -8,5 +8,5 @@ import lazy_loader
 
 USES = ("files",)
 __getattr__, __dir__, __all__ = lazy_loader.attach(
-    __name__, submod_attrs={"code": ["code_behind", "names_in", "notebook_source"]}
+    __name__, submod_attrs={"code": ["code_behind", "imported_names", "names_in", "notebook_source"]}
 )
