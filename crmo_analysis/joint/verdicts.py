@@ -196,7 +196,11 @@ class _Inquiry:
             members = self.smallest(s, rest, False, self.tables, effort) or ()
             alone = not members or cost(s) < cost(members[0])
             depends = len(losing) < len(self.options)
-            return Judgement("differs" if alone and not depends else "conflicts", self._with_number(s, members, False, effort), depends)
+            return Judgement(
+                "differs" if alone and not depends else "conflicts",
+                self._with_number(s, members, False, effort),
+                depends,
+            )
         if len(s.claims) > 1:
             return Judgement("matches")
         rest = [each for each in self.plan.statements if each not in contested and each is not s]
