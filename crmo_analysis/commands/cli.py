@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 
 from crmo_analysis import __version__
-from crmo_analysis.commands import patient_commands, progress, study_commands
+from crmo_analysis.commands import patient_commands, progress, reader_commands, study_commands
 from crmo_analysis.commands.messages import Commands, Wrong, check_studies, short
 from crmo_analysis.execution import TIME_LIMIT, warm
 from crmo_analysis.files import RESULTS, ROOT, study_names
@@ -178,6 +178,7 @@ def manuscript(journal, out, tiff, text_only):
 
 
 for command in (
+    *(reader_commands.plan, reader_commands.diff),
     *(study_commands.audit, study_commands.conflicts, study_commands.reconstruct, study_commands.bounds),
     *(
         patient_commands.validate,

@@ -11,7 +11,7 @@ from functools import cached_property
 from itertools import islice
 
 from crmo_analysis.files import UnfinishedError
-from crmo_analysis.joint.choices import DERIVED, Choices, can_stand, cost, shrunk, soft_tables
+from crmo_analysis.joint.choices import Choices, can_stand, cost, shrunk, soft_tables
 from crmo_analysis.joint.denial import deny, free_number
 from crmo_analysis.joint.fitting import OTHER_CHOICES, allows, exact_number, number_of_patients, of_everyone
 from crmo_analysis.joint.model import Effort, Tables, solve
