@@ -101,7 +101,8 @@ def notebook_task(notebook, root=ROOT):
     published = (root / "data" / "published").glob(f"{study}/*")
     cohorts = (root / "data" / "cohorts").glob(f"{study}.csv")
     tables = (root / "data" / "published").glob("*.csv") if study == "*" else ()
-    inputs = [*published, *cohorts, *tables, root / "data" / "codebook.yaml", *_code(source, root)]
+    data = [root / "data" / name for name in ("codebook.yaml", "skeleton.yaml")]
+    inputs = [*published, *cohorts, *tables, *data, *_code(source, root)]
     inputs += [notebook.parent / f"{name}.py" for name in imported_names(source)]
     inputs += [notebook.parent / value for value in values.values() if isinstance(value, str) and value]
     inputs = sorted({path for path in inputs if is_file(path)})

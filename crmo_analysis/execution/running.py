@@ -9,7 +9,15 @@ from pathlib import Path
 
 from crmo_analysis.execution import engine, warm
 from crmo_analysis.execution.parameters import check_values, read_cells, read_parameters, source_of
-from crmo_analysis.files import FIGURES, PUBLISHED_RUN, RESULTS, CrmoError, InputError, write_text_atomically
+from crmo_analysis.files import (
+    FIGURES,
+    OWN_FOLDER,
+    PUBLISHED_RUN,
+    RESULTS,
+    CrmoError,
+    InputError,
+    write_text_atomically,
+)
 
 FIGURE_FILES = (".svg", ".pdf", ".png", ".csv", ".json")
 TIME_LIMIT = 3600  # seconds a cell may take
@@ -77,7 +85,7 @@ def output_files(values, figures=FIGURES):
     Parameters
     ----------
     values : dict
-        Values of the notebook's parameters by name: `outputs` (names), `study` or `folder`, `out`.
+        Values of the notebook's parameters by name: `outputs` (names), `cohort`, `study` or `folder`, `out`.
     figures : Path
         The project's folder for figures, used when `out` is empty.
 
@@ -95,7 +103,8 @@ def output_files(values, figures=FIGURES):
     names = values.get("outputs") or []
     if not isinstance(names, list):
         raise InputError(f"outputs is {names!r}, expected a list of names")
-    folder = folder / str(values.get("study") or values.get("folder") or "overview")
+    about = OWN_FOLDER if values.get("cohort") else values.get("study") or values.get("folder") or "overview"
+    folder = folder / str(about)
     return tuple(folder / f"{name}{ending}" for name in names for ending in FIGURE_FILES)
 
 

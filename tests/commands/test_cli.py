@@ -411,7 +411,7 @@ def test_nothing_left_or_said_tells_of_a_patient(registry, folder):
     assert "Fewer than 5 patients lack age_onset, male only; they are left out everywhere." in executed
     assert "marrow_edema is not analysed: fewer than 5 patients share a value of marrow_edema" in executed
     assert (
-        json.loads(texts[folder / "mine/figures/menashe_2022/severity_scatter.json"])["source"] == "user data"
+        json.loads(texts[folder / "mine/figures/your_cohort/severity_scatter.json"])["source"] == "user data"
     )
 
 
@@ -485,7 +485,7 @@ def test_patients_are_shown_by_choice_and_the_choice_is_kept(registry, folder):
         in executed
     )
     assert json.loads(executed)["metadata"]["papermill"]["parameters"]["suppress"] is False
-    assert "97" in (folder / "shown/figures/menashe_2022/severity_scatter.csv").read_text(encoding="utf-8")
+    assert "97" in (folder / "shown/figures/your_cohort/severity_scatter.csv").read_text(encoding="utf-8")
 
 
 def test_two_releases_that_tell_of_new_patients_are_not_shown_together(registry, folder):
