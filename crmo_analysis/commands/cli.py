@@ -4,6 +4,7 @@ Imports that take long are inside the commands that need them: `crmo --help` sho
 """
 
 import os
+import signal
 from pathlib import Path
 
 import click
@@ -36,6 +37,8 @@ _cwd = click.option(
 )
 def main(no_store):
     """Recompute and check the published numbers on chronic recurrent multifocal osteomyelitis."""
+    if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:  # started in the background
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     if no_store:
         from crmo_analysis.store import without_store
 
@@ -98,7 +101,8 @@ def run(notebook, values, out, cwd, time_limit, plain):
     given = {name: absolute_file(value) for name, value in given.items()}
     if out is None and not given.get("out") and not ("out" in known and known["out"].value):
         out = RESULTS / "lab" / notebook.stem
-    done = execute(notebook, given, out=out, cwd=cwd, time_limit=time_limit, plain=plain)
+    with progress.stopped_by_interrupt(lambda: click.echo("Stopped by Ctrl-C.")):
+        done = execute(notebook, given, out=out, cwd=cwd, time_limit=time_limit, plain=plain)
     click.echo(f"{notebook.name}: done in {done.seconds:.1f} s, see {short(done.executed)}")
 
 
