@@ -17,8 +17,7 @@ SHARES = ("count", "percent", "fraction", "rank")
 ENDS = ("min", "max", "value")
 TOTALS = ("mean", "sum")
 UNLIMITED = 1 << 40
-NEAR = 3  # values on either side of a printed median that are told apart where sums are printed too
-FEW = 64  # so many values are all told apart there
+NEAR = 3  # values on either side of a median printed beside a sum that are told apart in coarse plans
 REACH = 20  # times all patients' largest printed value: so far a variable without a limit goes
 VALUES = ("percent", "median", *TOTALS)  # which are printed rounded
 STATISTICS = (*SHARES, *ENDS, *TOTALS, "median")
@@ -178,7 +177,7 @@ class Plan:
 
 
 def divide(
-    stated: Sequence[Statement], view: View, asked: Sequence[Quantity] = (), fine: bool = False
+    stated: Sequence[Statement], view: View, asked: Sequence[Quantity] = (), fine: bool | None = False
 ) -> list[Plan]:
     """Split a study into parts that share no variable, so that rows can be matched between them at will.
 
@@ -189,8 +188,9 @@ def divide(
         The study's own claims under one reading.
     asked : sequence of Quantity
         What else has to be said of the tables.
-    fine : bool
-        Whether to tell every value of a variable with a printed median apart.
+    fine : bool or None
+        Whether to tell every value of a variable with a printed median apart: always, only beside sums
+        (False), or not at all (None). Where not, tables are kept that no values give, and bounds are outer.
 
     Returns
     -------
@@ -232,8 +232,13 @@ def divide(
     every += [frozenset([name, *counted_by(name, mentioned, codebook)]) for name in mentioned]
     groups = _connect([*every, *(frozenset().union(*found) for found in scopes.values())])
     names = frozenset().union(*groups)
-    axes = _axes(quantities, trees, codebook, names, fine)
-    coarse = axes if fine else _axes(quantities, trees, codebook, names, None)
+    coarse = _axes(quantities, trees, codebook, names, None)
+    try:
+        axes = _axes(quantities, trees, codebook, names, fine)
+    except TooLargeError:
+        if fine or asked:
+            raise
+        axes = coarse
     plans = []
     for group in groups or [frozenset()]:
         within = [scope for scope in every if scope <= group]
@@ -317,8 +322,8 @@ def grounded(view: View, quantities: Sequence, trees: Sequence[expressions.Expre
 def _axes(quantities, trees, codebook: Codebook, names: frozenset[str], fine: bool | None) -> dict[str, Axis]:
     """Cut every variable where a claim, a rule or a question looks at it.
 
-    Every value is told apart where a question says so, and where a median is printed if `fine`. If `fine` is
-    False, those near a median that is printed beside a sum are, and all where there are few.
+    Every value is told apart where a question says so, and where a median is printed: if `fine` is True always,
+    if it is False beside a sum, if it is None nowhere but near it.
     """
     starts: dict[str, set[int]] = {name: set() for name in names}
     every: dict[str, tuple[int, int]] = {}
@@ -333,11 +338,11 @@ def _axes(quantities, trees, codebook: Codebook, names: frozenset[str], fine: bo
         elif codebook[quantity.of].is_numeric:
             low, high = window(quantity, codebook[quantity.of].step)
             starts[quantity.of] |= {low, high + 1}
-            if quantity.statistic == "median" and (fine or (fine is False and quantity.of in added_up)):
-                variable = codebook[quantity.of]
+            is_beside = quantity.statistic == "median" and quantity.of in added_up
+            if quantity.statistic == "median" and (fine or (fine is False and is_beside)):
+                every[quantity.of] = (-UNLIMITED, UNLIMITED)
+            elif is_beside:
                 starts[quantity.of] |= {*range(low - NEAR, low), *range(high + 2, high + NEAR + 2)}
-                if fine or variable.maximum - variable.minimum <= FEW * variable.step:
-                    every[quantity.of] = (-UNLIMITED, UNLIMITED)
     for tree in trees:
         for name, sign, value in _compared(tree):
             if name in names and codebook[name].is_numeric:
