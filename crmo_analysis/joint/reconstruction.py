@@ -123,7 +123,7 @@ def times_agree(fitted: Fit, table: pd.DataFrame, name: str) -> bool:
 
 def near(plan: Plan, n: int, rng: np.random.Generator, effort: Effort, fine: bool) -> Solved | None:
     """Return counts that satisfy all statements of a part, near those of patients drawn at random."""
-    tables = Tables(plan, n, split=fine)
+    tables = Tables(plan, n, split=fine, exact=fine)
     for statement in plan.statements:
         tables.require(statement)
     beyond = []

@@ -1,4 +1,4 @@
-"""A simulated cohort for a study that prints a P value of an association, and no other number of its patients.
+"""A simulated cohort for a study that prints a P value of an association, and nothing else of its patients.
 
 A P value is no constraint on sums of patients, so such a study cannot be reconstructed as the others are.
 Patients are drawn at random under stated assumptions until every printed statement holds.
@@ -6,7 +6,6 @@ Patients are drawn at random under stated assumptions until every printed statem
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from fractions import Fraction
 
 import numpy as np
 import pandas as pd
@@ -14,7 +13,7 @@ from scipy import stats
 
 from crmo_analysis.files import InputError, NoTableError
 from crmo_analysis.joint.fitting import Fit, of_everyone
-from crmo_analysis.study import Claim, Codebook, expressions, reproduction
+from crmo_analysis.study import Claim, Codebook, expressions, rounding
 
 
 FEWEST = 4  # patients of whom a correlation has a P value
@@ -183,7 +182,9 @@ def _holds(
     if numbers.nunique().min() < 2:  # nothing is associated with what all have
         return False
     rho, p = stats.spearmanr(numbers[pair[0]], numbers[pair[1]])
-    if not (rho > 0 and reproduction.prints(Fraction(float(p)), claim)):
+    value, (low, high) = claim.number.value, rounding.interval(claim.number)
+    is_printed = {"<": p < value, "<=": p <= value, ">": p > value, ">=": p >= value}
+    if not (rho > 0 and is_printed.get(claim.number.relation, low < p < high)):
         return False
     if any(
         not stats.spearmanr(numbers[name], numbers[pair[1]])[1] >= assumed.alpha for name in assumed.others

@@ -120,14 +120,13 @@ def agrees(claim: Claim, table: pd.DataFrame, rivals: Iterable = ()) -> bool:
     if claim.statistic == "value":
         group = _holds(claim.group, table)
         values = table.loc[group, claim.of].dropna()
-        return all(prints(Fraction(str(value)), claim) for value in (values.min(), values.max()))
+        return all(_prints(Fraction(str(value)), claim) for value in (values.min(), values.max()))
     if claim.statistic == "count" and number.value is None:
         return value == int(_holds(claim.group, table).sum()) - number.fewer
-    return prints(value, claim)
+    return _prints(value, claim)
 
 
-def prints(value: Fraction, claim: Claim) -> bool:
-    """Say whether a value is printed as a claim prints it."""
+def _prints(value: Fraction, claim: Claim) -> bool:
     number = claim.number
     match number.relation:
         case "<":
