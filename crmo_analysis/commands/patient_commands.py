@@ -158,32 +158,55 @@ def compare(cohort, studies, mapping, lesions, style, out, confidence, p_values,
         click.echo(f"{short(path)}: written", err=style in ("csv", "json"))
 
 
+_folder = click.Path(path_type=Path, exists=True, file_okay=False)
+
+
 @click.command()
-@click.argument("earlier", type=click.Path(path_type=Path, exists=True, file_okay=False))
-@click.argument("later", type=click.Path(path_type=Path, exists=True, file_okay=False))
+@click.argument("releases", metavar="RELEASE…", nargs=-1, required=True, type=_folder)
 @_smallest
-def disclosure(earlier, later, smallest):
-    """Find counts of an own cohort that differ by a few patients between two folders of tables.
+def disclosure(releases, smallest):
+    """Find what folders of results tell of a few patients of an own cohort, alone and two together.
 
-    Who sees both learns about those patients: show one of them, or wait until more have come.
+    Each RELEASE is a folder of --out. What an outsider can derive is listed with how: then show another one,
+    or wait until more patients have come.
     """
-    from crmo_analysis.patients import disclosure
+    from crmo_analysis.publish import releases as published
 
-    compared, found = disclosure.releases(earlier, later, smallest)
+    compared, found = published.check(releases, smallest)
     if not compared:
-        raise Wrong(
-            f"{earlier} and {later} have no table of patients with the same name. Give two folders of --out."
-        )
-    for (table, column, before, after), rows in found.groupby(
-        ["table", "column", "earlier", "later"], sort=False
-    ):
-        more = f" and {len(rows) - 1} more" if len(rows) > 1 else ""
-        place = f"{table}, {column}: {rows['row'].iloc[0]}{more}"
-        click.echo(f"{place}: {before} in {short(earlier)}, {after} in {short(later)}")
-    said = f"{counted(compared, 'table')} compared, {counted(len(found), 'small difference')}"
+        raise Wrong("no folder has a table of patients. Give folders of --out.")
+    _print_derived(found)
+    said = f"{counted(compared, 'table')} looked at, {counted(len(found), 'finding')}"
     if len(found):
-        raise Stopped(f"{said}: the two are not to be shown together")
+        raise Stopped(f"{said}: not to be shown" + (" together" if len(releases) > 1 else ""))
     click.echo(said)
+
+
+@click.command()
+@click.argument("folder", type=_folder)
+@click.option(
+    "--out", required=True, type=click.Path(path_type=Path, file_okay=False), help="The new folder."
+)
+@click.option("--beside", multiple=True, type=_folder, help="A folder that was passed on before; repeatable.")
+@_smallest
+def release(folder, out, beside, smallest):
+    """Copy a FOLDER of results to be passed on, if it tells of no few patients; say what is hidden in it."""
+    if is_of_project(out):
+        raise Wrong(f"--out {out} is a folder of the project's own results; choose another.")
+    from crmo_analysis.publish import releases as published
+
+    compared, found = published.release(folder, out, smallest, beside)
+    _print_derived(found)
+    if len(found):
+        raise Stopped(f"{counted(len(found), 'finding')}: nothing was written")
+    click.echo(f"{short(out)}: {counted(compared, 'table')} looked at; see {published.STATEMENT}")
+
+
+def _print_derived(found):
+    """Print what can be derived from tables, one line each."""
+    for row in found.itertuples():
+        place = ", ".join(text for text in (row.table, row.row, row.column) if text)
+        click.echo(f"{place}: {row.shown}: {row.derived}")
 
 
 def _print_comparison(found):

@@ -246,9 +246,13 @@ def _sides(group: pd.Series) -> tuple[np.ndarray, np.ndarray]:
 
 def _withhold(rows: Sequence[tuple[Fact, dict]], smallest: int) -> None:
     """Take from rows what tells of few patients, itself or by subtraction from other rows."""
-    for _, row in rows:
-        if any(0 < cell < smallest for cell in row.pop("cells")):
+    for fact, row in rows:
+        cells, values = row.pop("cells"), row.get("values", ())
+        is_everyone = fact.statistic == "share" and row["cohort_x"] in (0, row["cohort_n"])
+        if any(0 < cell < smallest for cell in cells) or (smallest and is_everyone):
             row["withheld"] = f"fewer than {smallest}, or all but as few"
+        elif len(values) and disclosure.spiked(values, smallest):
+            row["withheld"] = f"all but fewer than {smallest} have the same value"
     _withhold_beside(rows, smallest)
     told: dict[object, list] = {"": [(row, group) for _, row in rows for group in row.pop("groups")]}
     for fact, row in rows:  # of whom a value is known matters beside another group with the same value
