@@ -203,10 +203,11 @@ def release(folder, out, beside, smallest):
 
 
 def _print_derived(found):
-    """Print what can be derived from tables, one line each."""
-    for row in found.itertuples():
-        place = ", ".join(text for text in (row.table, row.row, row.column) if text)
-        click.echo(f"{place}: {row.shown}: {row.derived}")
+    """Print what can be derived from tables, one line for what is derived alike."""
+    for (table, column, derived), rows in found.groupby(["table", "column", "derived"], sort=False):
+        more = f" and {len(rows) - 1} more" if len(rows) > 1 else ""
+        place = ", ".join(text for text in (table, rows["row"].iloc[0], column) if text)
+        click.echo(f"{place}{more}: {rows['shown'].iloc[0]}: {derived}")
 
 
 def _print_comparison(found):
