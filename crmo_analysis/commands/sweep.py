@@ -23,6 +23,7 @@ from crmo_analysis import __version__
 from crmo_analysis.execution import (
     TIME_LIMIT,
     NotebookFailed,
+    absolute_file,
     check_values,
     execute,
     read_parameters,
@@ -75,7 +76,7 @@ def read_grid(path: Path, notebook: Path) -> list[dict]:
     if "out" in lists:
         raise InputError(f"{path}: out is set for every run; leave it out")
     return [
-        {name: _absolute(value) for name, value in zip(lists, values, strict=True)}
+        {name: absolute_file(value) for name, value in zip(lists, values, strict=True)}
         for values in itertools.product(*lists.values())
     ]
 
@@ -109,11 +110,6 @@ def refuse_nearly_the_same(notebook: Path, grid: Sequence[Mapping]) -> None:
                 f"{one[0]} and {other[0]} are of the same patients but for fewer than {max(limits)}, of whom "
                 f"tables of both would tell ({', '.join(names)}). Take one of them, or suppress: false"
             )
-
-
-def _absolute(value: object) -> object:
-    """Return the full path of a file, so that a worker elsewhere finds it."""
-    return str(Path(value).absolute()) if is_file(value) else value
 
 
 def fingerprint(notebook: Path, values: Mapping) -> dict[str, str]:
