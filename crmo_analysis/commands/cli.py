@@ -190,6 +190,7 @@ for command in (
         patient_commands.compare,
         patient_commands.disclosure,
         patient_commands.release,
+        patient_commands.report,
         patient_commands.redcap,
     ),
 ):

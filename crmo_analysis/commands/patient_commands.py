@@ -158,6 +158,32 @@ def compare(cohort, studies, mapping, lesions, style, out, confidence, p_values,
         click.echo(f"{short(path)}: written", err=style in ("csv", "json"))
 
 
+@click.command()
+@click.argument("cohort", type=click.Path(path_type=Path))
+@click.option(
+    "--map", "mapping", type=click.Path(path_type=Path), help="File that renames and recodes columns."
+)
+@click.option("--lesions", type=click.Path(path_type=Path), help="A table with one row a lesion.")
+@click.option("--out", required=True, type=click.Path(path_type=Path, file_okay=False), help="Folder for it.")
+@click.option("--outcome", default="clinical_severity", show_default=True, help="A variable of the codebook.")
+@click.option("--exposure", default="n_lesions", show_default=True, help="A variable of the codebook.")
+@_smallest
+def report(cohort, mapping, lesions, out, outcome, exposure, smallest):
+    """Write one page about a table of patients that a clinician can read, and that is safe to show.
+
+    Who is in it, lesions against severity, every published number beside it, power at this size.
+    """
+    if is_of_project(out):
+        raise Wrong(f"--out {out} is a folder of the project's own results; choose another.")
+    from crmo_analysis.face import read_cohort
+    from crmo_analysis.face import report as page
+    from crmo_analysis.files import write_text_atomically
+
+    read = read_cohort(cohort, mapping, lesions, smallest)
+    write_text_atomically(out / "report.html", page.report(read, outcome, exposure))
+    click.echo(f"{short(out / 'report.html')}: open it in a browser")
+
+
 _folder = click.Path(path_type=Path, exists=True, file_okay=False)
 
 

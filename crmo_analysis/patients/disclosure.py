@@ -83,23 +83,35 @@ def withheld(table: pd.DataFrame, codebook: Codebook, smallest: int) -> dict[str
         for name, found in counts.items()
         if found
     }
-    shown = [name for name, flags in chosen.items() if not all(flags)]
-    groups = [
-        (name, holds)
-        for name in shown
+    shown = _shown(counts, chosen) if smallest else []
+    names = list(dict.fromkeys(name for name, _ in shown))
+    pairs = {
+        tuple(sorted((names.index(shown[one][0]), names.index(shown[other][0]))))
+        for one, other in nearly_the_same([sides for _, sides in shown], smallest)
+        if shown[one][0] != shown[other][0]
+    }
+    n_yes = [int(counts[name][0].sum()) for name in names]
+    for place in _cover(sorted(pairs), n_yes):
+        chosen[names[place]] = [True] * len(chosen[names[place]])
+    return chosen
+
+
+def shown_groups(
+    table: pd.DataFrame, codebook: Codebook, smallest: int
+) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Return the groups that a description shows by `withheld`: who is known to be in each, and not."""
+    counts = {name: parts(table[name], codebook[name]) for name in table if name in codebook}
+    chosen = withheld(table, codebook, smallest)
+    return [sides for _, sides in _shown(counts, chosen)] if smallest else []
+
+
+def _shown(counts, chosen) -> list[tuple[str, tuple[np.ndarray, np.ndarray]]]:
+    return [
+        (name, (holds.fillna(False).to_numpy(dtype=bool), (~holds.fillna(True)).to_numpy(dtype=bool)))
+        for name in chosen
         for holds, is_gone in zip(counts[name], chosen[name], strict=True)
         if not is_gone
     ]
-    sides = [_known_sides(holds) for _, holds in groups] if smallest else []
-    pairs = {
-        tuple(sorted((shown.index(groups[one][0]), shown.index(groups[other][0]))))
-        for one, other in nearly_the_same(sides, smallest)
-        if groups[one][0] != groups[other][0]
-    }
-    n_yes = [sum(int(holds.sum()) for holds in counts[name][:1]) for name in shown]
-    for place in _cover(sorted(pairs), n_yes):
-        chosen[shown[place]] = [True] * len(chosen[shown[place]])
-    return chosen
 
 
 def parts(values: pd.Series, variable) -> list[pd.Series]:
@@ -112,10 +124,6 @@ def parts(values: pd.Series, variable) -> list[pd.Series]:
             (values == category).astype("boolean").mask(values.isna()) for category in variable.categories
         ]
     return []
-
-
-def _known_sides(holds: pd.Series) -> tuple[np.ndarray, np.ndarray]:
-    return holds.fillna(False).to_numpy(dtype=bool), (~holds.fillna(True)).to_numpy(dtype=bool)
 
 
 def _cover(pairs: Sequence[tuple[int, int]], sizes: Sequence[int]) -> list[int]:
