@@ -122,9 +122,10 @@ def sweep(notebook, grid, jobs, cluster, out, time_limit, plain):
     """Run a NOTEBOOK with every combination of the values in GRID, a YAML file; what is done stays done."""
     if not plain and not cluster:
         warm.start()
-    from crmo_analysis.commands.sweep import read_grid
+    from crmo_analysis.commands.sweep import read_grid, refuse_nearly_the_same
 
     runs = read_grid(grid, notebook)
+    refuse_nearly_the_same(notebook, runs)
     out = out or ROOT / "results" / "sweeps" / notebook.stem
     raise SystemExit(
         progress.sweep(notebook, runs, out, jobs or os.cpu_count() or 1, cluster, time_limit, plain)
@@ -188,6 +189,8 @@ for command in (
         patient_commands.validate,
         patient_commands.compare,
         patient_commands.disclosure,
+        patient_commands.release,
+        patient_commands.report,
         patient_commands.redcap,
     ),
 ):
