@@ -4,15 +4,16 @@ Imports that take long are inside the commands that need them: `crmo --help` sho
 """
 
 import os
+import signal
 from pathlib import Path
 
 import click
 
 from crmo_analysis import __version__
-from crmo_analysis.commands import patient_commands, progress, study_commands
+from crmo_analysis.commands import patient_commands, progress, reader_commands, study_commands
 from crmo_analysis.commands.messages import Commands, Wrong, check_studies, short
 from crmo_analysis.execution import TIME_LIMIT, warm
-from crmo_analysis.files import ROOT, study_names
+from crmo_analysis.files import RESULTS, ROOT, study_names
 
 _time_limit = click.option(
     "--time-limit",
@@ -21,6 +22,11 @@ _time_limit = click.option(
     metavar="SECONDS",
     show_default=True,
     help="The longest time a cell may take.",
+)
+_cwd = click.option(
+    "--cwd",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Where the notebook's relative paths start [its own folder].",
 )
 
 
@@ -31,6 +37,8 @@ _time_limit = click.option(
 )
 def main(no_store):
     """Recompute and check the published numbers on chronic recurrent multifocal osteomyelitis."""
+    if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:  # started in the background
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     if no_store:
         from crmo_analysis.store import without_store
 
@@ -74,20 +82,27 @@ def reproduce(studies, jobs, fresh):
     "-p", "values", nargs=2, multiple=True, metavar="NAME VALUE", help="Set a parameter; repeatable."
 )
 @click.option(
-    "--out", type=click.Path(path_type=Path, file_okay=False), help="Folder for all that it leaves."
+    "--out",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Folder for all that it leaves [results/lab/NOTEBOOK].",
 )
+@_cwd
 @_time_limit
 @click.option("--plain", is_flag=True, help="Start an ordinary kernel instead of a preloaded one.")
-def run(notebook, values, out, time_limit, plain):
+def run(notebook, values, out, cwd, time_limit, plain):
     """Run one NOTEBOOK, with other values for some of its parameters."""
     if not plain:
         warm.start()
-    from crmo_analysis.execution import execute, parse_value, read_parameters
+    from crmo_analysis.execution import absolute_file, execute, parse_value, read_parameters
 
     known = read_parameters(notebook)
     # A name that is not there has no kind to read its text by; execute() says so.
     given = {name: parse_value(text, known[name]) if name in known else text for name, text in values}
-    done = execute(notebook, given, out=out, time_limit=time_limit, plain=plain)
+    given = {name: absolute_file(value) for name, value in given.items()}
+    if out is None and not given.get("out") and not ("out" in known and known["out"].value):
+        out = RESULTS / "lab" / notebook.stem
+    with progress.stopped_by_interrupt(lambda: click.echo("Stopped by Ctrl-C.")):
+        done = execute(notebook, given, out=out, cwd=cwd, time_limit=time_limit, plain=plain)
     click.echo(f"{notebook.name}: done in {done.seconds:.1f} s, see {short(done.executed)}")
 
 
@@ -107,9 +122,10 @@ def sweep(notebook, grid, jobs, cluster, out, time_limit, plain):
     """Run a NOTEBOOK with every combination of the values in GRID, a YAML file; what is done stays done."""
     if not plain and not cluster:
         warm.start()
-    from crmo_analysis.commands.sweep import read_grid
+    from crmo_analysis.commands.sweep import read_grid, refuse_nearly_the_same
 
     runs = read_grid(grid, notebook)
+    refuse_nearly_the_same(notebook, runs)
     out = out or ROOT / "results" / "sweeps" / notebook.stem
     raise SystemExit(
         progress.sweep(notebook, runs, out, jobs or os.cpu_count() or 1, cluster, time_limit, plain)
@@ -167,11 +183,14 @@ def manuscript(journal, out, tiff, text_only):
 
 
 for command in (
+    *(reader_commands.plan, reader_commands.diff),
     *(study_commands.audit, study_commands.conflicts, study_commands.reconstruct, study_commands.bounds),
     *(
         patient_commands.validate,
         patient_commands.compare,
         patient_commands.disclosure,
+        patient_commands.release,
+        patient_commands.report,
         patient_commands.redcap,
     ),
 ):

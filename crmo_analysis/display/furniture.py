@@ -133,7 +133,7 @@ def on_rows(
         pitch = rows.pitch or max(5.2, 1.5 + 3.0 * most)
         _, keys_high = canvas.legend_columns([key.get_label() for key in legend], wide) if legend else (0, 0)
         span = max([*rows.y, *rows.heads], default=0) - min(rows.y, default=0) + 1.2
-        foot = 3.6 * keys_high + 4 * bool(legend)
+        foot = 3.6 * keys_high + 6 * bool(legend)
         axes = canvas.blank(30 + foot + pitch * span, *titles, width)[1]
     else:
         axes = given(ax)

@@ -111,7 +111,8 @@ class Relation(Result):
         rho = effect[(effect["model"] == "spearman") & (effect["exposure"] == asked.exposures[0])].iloc[0]
         self._rho = rho
         values = {
-            "whose": cohort.who,
+            "who": cohort.who,
+            "whose": cohort.named,
             "exposure": codebook[asked.exposures[0]].label,
             "outcome": self._labels[asked.outcome],
             "r": rho.estimate,
@@ -205,7 +206,7 @@ class Relation(Result):
         return self._result(
             line if self.cohort.hides else points,
             "Patients, and the line of least squares",
-            subtitle="{whose}, n = {n}; line: least squares with its 95 % interval (HC3)",
+            subtitle="{who}, n = {n}; line: least squares with its 95 % interval (HC3)",
             caption="{whose}. {sentence}",
             alt="Scatter of {n} patients with a fitted line; rank correlation {r:.2f}.",
             draw=partial(

@@ -5,7 +5,7 @@ Claims that say the same together, and what has to be looked at together.
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 
 from crmo_analysis.files import TooLargeError
@@ -16,9 +16,14 @@ from crmo_analysis.study import Claim, Codebook, Variable, entailment, expressio
 SHARES = ("count", "percent", "fraction", "rank")
 ENDS = ("min", "max", "value")
 TOTALS = ("mean", "sum")
+SUMMED = (*TOTALS, "sd")
 UNLIMITED = 1 << 40
-VALUES = ("percent", "median", *TOTALS)  # which are printed rounded
-STATISTICS = (*SHARES, *ENDS, *TOTALS, "median")
+NEAR = 3  # values on either side of a median printed beside a sum that are told apart in coarse plans
+FEW = 1000  # so many values at most are all told apart where a median is printed beside a sum
+SQUARED = 500  # so many cells, at most, has a variable with a printed SD
+REACH = 20  # times all patients' largest printed value: so far a variable without a limit goes
+VALUES = ("percent", "median", *SUMMED)  # which are printed rounded
+STATISTICS = (*SHARES, *ENDS, *SUMMED, "median")
 
 
 @dataclass(frozen=True)
@@ -32,7 +37,7 @@ class Quantity:
     of: str
     patients: expressions.Expression | None
     group: expressions.Expression
-    within: tuple[int, int] = (-UNLIMITED, UNLIMITED)  # steps between which every value is told apart
+    within: tuple[int, int] | None = None  # steps between which every value is told apart
 
     @property
     def counted(self) -> expressions.Expression:
@@ -60,7 +65,8 @@ def statements(view: View) -> tuple[list[Statement], list[Claim]]:
     -------
     list of Statement
     list of Claim
-        Those about patients that the joint model cannot hold: spreads, correlations, dates.
+        Those about patients that the joint model cannot hold: correlations, dates, ranges of words, spreads
+        of a number of findings.
     """
     groups: dict[tuple, list[Claim]] = {}
     left_out = []
@@ -69,8 +75,11 @@ def statements(view: View) -> tuple[list[Statement], list[Claim]]:
         if any(view.codebook[name].level != "patient" for name in names):
             continue
         dated = any(view.codebook[name].type == "date" for name in names)
+        variable = view.codebook.get(claim.of)
         vague = claim.statistic in VALUES and claim.number and claim.number.relation != "="
-        if claim.statistic not in STATISTICS or dated or vague:
+        wordy = claim.patients is None and variable is not None and not variable.is_numeric
+        added = claim.statistic == "sd" and variable is not None and bool(variable.counts)
+        if claim.statistic not in STATISTICS or dated or vague or wordy or added:
             left_out.append(claim)
             continue
         groups.setdefault(_says(claim, view), []).append(claim)
@@ -173,7 +182,7 @@ class Plan:
 
 
 def divide(
-    stated: Sequence[Statement], view: View, asked: Sequence[Quantity] = (), fine: bool = False
+    stated: Sequence[Statement], view: View, asked: Sequence[Quantity] = (), fine: bool | None = False
 ) -> list[Plan]:
     """Split a study into parts that share no variable, so that rows can be matched between them at will.
 
@@ -184,20 +193,24 @@ def divide(
         The study's own claims under one reading.
     asked : sequence of Quantity
         What else has to be said of the tables.
-    fine : bool
-        Whether to tell every value of a variable with a printed median apart.
+    fine : bool or None
+        Whether to tell every value of a variable with a printed median apart: always, only beside sums
+        (False), or not at all (None). Where not, tables are kept that no values give, and bounds are outer.
 
     Returns
     -------
     list of Plan
         Statements of no variable ("15 patients") belong to every part.
     """
-    codebook, rules = view.codebook, [rule for rule, _ in view.study.rules]
+    rules = [rule for rule, _ in view.study.rules]
     quantities = [*(claim for statement in stated for claim in statement.claims), *asked]
+    trees = [*rules, *(rival for statement in stated for rival in statement.rivals)]
+    trees += [tree for q in quantities for tree in (q.patients, q.group) if tree is not None]
+    codebook = grounded(view, quantities, trees)
     counted = _counted(quantities, codebook)
     added_up: dict[str, frozenset[str]] = {}
     for quantity in quantities:
-        if quantity.statistic in TOTALS and quantity.of not in counted:
+        if quantity.statistic in SUMMED and quantity.of not in counted:
             added_up[quantity.of] = added_up.get(quantity.of, frozenset()) | names_of(quantity, codebook)
     scopes = {
         item: [scope for quantity in found for scope in _scopes(quantity, codebook, counted)]
@@ -223,10 +236,14 @@ def divide(
                 every.append(added_up[variable.name])
     every += [frozenset([name, *counted_by(name, mentioned, codebook)]) for name in mentioned]
     groups = _connect([*every, *(frozenset().union(*found) for found in scopes.values())])
-    rivals = [rival for statement in stated for rival in statement.rivals]
     names = frozenset().union(*groups)
-    axes = _axes(quantities, rivals, view, names, fine)
-    coarse = axes if fine else _axes(quantities, rivals, view, names, None)
+    coarse = _axes(quantities, trees, codebook, names, None)
+    try:
+        axes = _axes(quantities, trees, codebook, names, fine)
+    except TooLargeError:
+        if fine or asked:
+            raise
+        axes = coarse
     plans = []
     for group in groups or [frozenset()]:
         within = [scope for scope in every if scope <= group]
@@ -277,37 +294,86 @@ def _connect(scopes: Iterable[frozenset[str]]) -> list[frozenset[str]]:
     return sorted(groups, key=sorted)
 
 
-def _axes(quantities, rivals, view: View, names: frozenset[str], fine: bool | None) -> dict[str, Axis]:
+def grounded(view: View, quantities: Sequence, trees: Sequence[expressions.Expression]) -> Codebook:
+    """Give every number a step and limits.
+
+    Where the codebook has none, the step is that of the finest digit printed, and the limits lie so far out
+    that no sum of printed values reaches them: nothing that is printed depends on them.
+    """
+    printed: dict[str, list[Fraction]] = {}
+    for quantity in quantities:
+        if isinstance(quantity, Claim) and quantity.patients is None and quantity.number.value is not None:
+            unit = Fraction(1, 10**quantity.number.decimals)
+            printed.setdefault(quantity.of, []).extend((quantity.number.value, unit))
+    for name, _, value in (found for tree in trees for found in _compared(tree)):
+        printed.setdefault(name, []).append(value)
+    everyone = max((number for _, number in view.everyone.printed), default=1) if view.everyone else 1
+    made = dict(view.codebook)
+    for name in [name for name, variable in made.items() if variable.is_numeric]:
+        variable = made[name]
+        if None in (variable.step, variable.minimum, variable.maximum):
+            found = [Fraction(1), *printed.get(name, ()), variable.minimum or 0, variable.maximum or 0]
+            far = math.ceil(REACH * max(everyone, 1) * max(map(abs, found)))
+            digits = math.lcm(*(value.denominator for value in found))
+            made[name] = replace(
+                variable,
+                step=variable.step or Fraction(1, 1 if variable.type == "integer" else digits),
+                minimum=Fraction(-far) if variable.minimum is None else variable.minimum,
+                maximum=Fraction(far) if variable.maximum is None else variable.maximum,
+            )
+    return made
+
+
+def _axes(quantities, trees, codebook: Codebook, names: frozenset[str], fine: bool | None) -> dict[str, Axis]:
     """Cut every variable where a claim, a rule or a question looks at it.
 
-    Every value is told apart where a median is asked, and, unless `fine` is None, where one is printed beside
-    a sum.
+    Every value is told apart where a question says so, and where a median is printed: if `fine` is True always,
+    if it is False beside a sum and if they are few, if it is None nowhere but near it.
     """
-    codebook = view.codebook
-    trees = [*(rule for rule, _ in view.study.rules), *rivals]
     starts: dict[str, set[int]] = {name: set() for name in names}
     every: dict[str, tuple[int, int]] = {}
     added_up = {quantity.of for quantity in quantities if quantity.statistic in TOTALS}
     for quantity in quantities:
-        trees += [tree for tree in (quantity.patients, quantity.group) if tree is not None]
         if quantity.of not in names or quantity.patients is not None or quantity.statistic in TOTALS:
             continue
+        if quantity.statistic == "sd":
+            starts[quantity.of] |= _cuts(codebook[quantity.of])
+            continue
         if not isinstance(quantity, Claim):
-            low, high = every.get(quantity.of, quantity.within)
-            every[quantity.of] = min(low, quantity.within[0]), max(high, quantity.within[1])
-        elif quantity.statistic == "median" and (fine or (fine is False and quantity.of in added_up)):
-            every[quantity.of] = (-UNLIMITED, UNLIMITED)
-        elif codebook[quantity.of].step:
+            if quantity.within is not None:
+                low, high = every.get(quantity.of, quantity.within)
+                every[quantity.of] = min(low, quantity.within[0]), max(high, quantity.within[1])
+        elif codebook[quantity.of].is_numeric:
             low, high = window(quantity, codebook[quantity.of].step)
             starts[quantity.of] |= {low, high + 1}
+            is_beside = quantity.statistic == "median" and quantity.of in added_up
+            few = _last(codebook[quantity.of]) - _first(codebook[quantity.of]) <= FEW
+            if quantity.statistic == "median" and (fine or (fine is False and is_beside and few)):
+                every[quantity.of] = (-UNLIMITED, UNLIMITED)
+            elif is_beside:
+                starts[quantity.of] |= {*range(low - NEAR, low), *range(high + 2, high + NEAR + 2)}
     for tree in trees:
         for name, sign, value in _compared(tree):
-            if name in names and codebook[name].step:
+            if name in names and codebook[name].is_numeric:
                 number = value / codebook[name].step
                 starts[name] |= {math.ceil(number)} if sign in (">=", "<", "==", "!=") else set()
                 starts[name] |= {math.floor(number) + 1} if sign in (">", "<=", "==", "!=") else set()
     every |= {name: (0, len(m)) for name in names for m in [counted_by(name, names, codebook)] if m}
     return {name: make_axis(codebook[name], starts[name], every.get(name)) for name in names}
+
+
+def _cuts(variable: Variable) -> set[int]:
+    """Return where cells begin of which squares are added up: at every value, or so that there are not many."""
+    first, last = _first(variable), _last(variable)
+    return set(range(first, last + 1, 1 + (last - first) // SQUARED))
+
+
+def _first(variable: Variable) -> int:
+    return math.ceil(variable.minimum / variable.step)
+
+
+def _last(variable: Variable) -> int:
+    return math.floor(variable.maximum / variable.step)
 
 
 def _compared(tree: expressions.Expression) -> list[tuple[str, str, Fraction]]:
