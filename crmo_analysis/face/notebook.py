@@ -11,6 +11,7 @@ from IPython.display import HTML, Image, Markdown, display
 
 from crmo_analysis import files
 from crmo_analysis.display import canvas
+from crmo_analysis.face import playground
 from crmo_analysis.face.audits import Audit, audit_of
 from crmo_analysis.face.cohorts import SMALLEST, Cohort, read_cohort, read_shipped
 from crmo_analysis.face.results import Result, as_html, filled
@@ -41,7 +42,8 @@ def start(
     outputs : sequence of str
         Names of the figures that the notebook leaves.
     out : str
-        Folder for figures and tables; empty for the project's own.
+        Folder for figures and tables. Empty for the project's own in the published run, which `crmo
+        reproduce` does, and for ``results/lab/<notebook>`` in a run by hand.
     page : mapping of str to float
         `width` in millimetres and `dpi` of figures for a journal; they have no titles, and figures that are
         not among the outputs are not drawn. Empty for the usual page.
@@ -61,11 +63,26 @@ def start(
     name = files.OWN_FOLDER if own else study or folder
     if not _FOLDER.fullmatch(name):
         raise InputError(f"folder is {name!r}, expected a name of letters, digits, - and _")
+    is_by_hand = not playground.is_published()
+    out = out or (str(playground.lab_folder(name)) if is_by_hand else "")
     run = Run(study, name, outputs, out, bool(page))
+    if is_by_hand and not page:
+        run.say(*_set_apart(Path(out)))
     beside = f" They are set beside the published numbers of {run.study.short}." if run.study else ""
     own_about = f"This run: your own patients.{beside}" if own else ""
     display(Markdown(about or own_about or run.introduced()))
     return run
+
+
+def _set_apart(out: Path) -> list[str]:
+    """Say what differs from the published run, and where the files of this one are."""
+    differences = playground.differences()
+    said = [] if differences is None else ["This run has the parameters of the published one."]
+    if differences:
+        said = [f"This run is not the published one; it differs in: {', '.join(differences)}."]
+    if out.is_relative_to(files.RESULTS):
+        said.append(f"Its figures and tables are left in `{out.relative_to(files.ROOT)}`.")
+    return said
 
 
 def _page(settings: Mapping[str, float]) -> canvas.Page:
