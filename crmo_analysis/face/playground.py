@@ -33,14 +33,14 @@ def differences() -> list[str] | None:
         return None
     last = files.RESULTS / "notebooks" / notebook.name
     published, now = _parameters(last) or _parameters(notebook), _variables()
-    return [name for name, value in published.items() if name not in now or now[name] != value]
+    return [name for name, value in published.items() if not _is_equal(now, name, value)]
 
 
 def _notebook() -> Path | None:
     """Find the notebook of the collection that runs here.
 
-    JupyterLab and VS Code say which it is. Elsewhere it is the one whose parameters are all there, and most of
-    them with their values.
+    JupyterLab and VS Code say which it is. Elsewhere it is the one whose parameters are all there, and most
+    of them with their values.
     """
     now = _variables()
     said = Path(os.environ.get("JPY_SESSION_NAME") or str(now.get("__vsc_ipynb_file__", "")))
@@ -49,10 +49,14 @@ def _notebook() -> Path | None:
     alike = {}
     for notebook in sorted((files.ROOT / "notebooks").glob("*.ipynb")):
         parameters = _parameters(notebook)
-        equal = sum(name in now and now[name] == value for name, value in parameters.items())
+        equal = sum(_is_equal(now, name, value) for name, value in parameters.items())
         if equal and parameters.keys() <= now.keys():
             alike[notebook] = equal
     return max(alike, key=alike.get, default=None)
+
+
+def _is_equal(now: dict, name: str, value: object) -> bool:
+    return name in now and type(now[name]) is type(value) and now[name] == value
 
 
 def _variables() -> dict:
