@@ -47,6 +47,9 @@ class Statement:
     claims: tuple[Claim, ...]
     rivals: tuple[expressions.Expression, ...] = ()
 
+    def __hash__(self) -> int:
+        return hash(self.claim_ids)  # quick: statements are looked up very often
+
     @property
     def claim_ids(self) -> tuple[str, ...]:
         """The ids of the claims."""

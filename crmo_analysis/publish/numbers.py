@@ -11,9 +11,10 @@ import pandas as pd
 
 from crmo_analysis import files
 from crmo_analysis.files import InputError, read_yaml, study_names
+from crmo_analysis.joint.ledger import audit_jointly
 from crmo_analysis.models import severity
 from crmo_analysis.publish.tables import MISSING, fill, latex, rounding
-from crmo_analysis.recompute import Audited, audit_study
+from crmo_analysis.recompute import Audited
 from crmo_analysis.study import describe, expressions, read_codebook, read_study
 
 NUMBERS = files.RESULTS / "numbers.json"
@@ -70,7 +71,7 @@ def _claims(root: Path) -> list[dict]:
         raise InputError("results/ledger.csv is not there; run crmo reproduce first")
     verdicts = pd.read_csv(ledger, dtype=str, keep_default_na=False).set_index("claim_id")["verdict"]
     folder = root / "data" / "published"
-    audited = [each for study in study_names(folder) for each in audit_study(read_study(study, folder))]
+    audited = [each for study in study_names(folder) for each in audit_jointly(read_study(study, folder))]
     absent = [each.claim.claim_id for each in audited if each.claim.claim_id not in verdicts.index]
     if absent:
         raise InputError(f"results/ledger.csv has no claim {absent[0]}; run crmo reproduce again")

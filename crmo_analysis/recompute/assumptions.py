@@ -18,7 +18,7 @@ LOCATIONS = (*SINGLE, "median", "mean")
 
 @dataclass(frozen=True)
 class Assumption:
-    """What has to be assumed of a variable in place of what the codebook says, and the claim that shows it."""
+    """What has to be assumed of a variable in place of what the codebook says; the claim that shows it."""
 
     name: str
     claim_id: str
@@ -53,7 +53,7 @@ def assume(
                 continue
             if variable.name not in recorded and (step := _finer(view, claim, variable)):
                 changed[claim.of] = variable = replace(variable, step=step)
-                said[claim.of, "step"] = _said(codebook[claim.of], claim, "steps of", "step", step)
+                said[claim.of, "step"] = _said(codebook[claim.of], claim, "in steps of", "step", step)
             for side, limit in _wider(claim, variable).items():
                 changed[claim.of] = variable = replace(variable, **{side: limit})
                 words = "from" if side == "minimum" else "up to"
@@ -63,10 +63,9 @@ def assume(
 
 def _said(variable: Variable, claim: Claim, words: str, field: str, value: Fraction) -> Assumption:
     usual = rounding.decimal_text(getattr(variable, field), 3)
-    sentence = (
-        f"{variable.label}: values in {variable.unit} are taken as {words} {rounding.decimal_text(value, 3)}, "
-        f"because {claim.printed} is printed ({claim.where}); the codebook assumes {usual}."
-    )
+    assumed = f"{words} {rounding.decimal_text(value, 3)} {variable.unit}"
+    because = f"because {claim.printed} is printed ({claim.where}); the codebook assumes {usual}."
+    sentence = f"{variable.label} is taken as recorded {assumed}, {because}"
     return Assumption(variable.name, claim.claim_id, sentence)
 
 
@@ -88,8 +87,8 @@ def _finer(view: View, claim: Claim, variable: Variable) -> Fraction | None:
     if fits:
         return None
     least = Fraction(1) if variable.type == "integer" else unit
-    finer = max(least, Fraction(math.gcd(step.numerator * unit.denominator, unit.numerator * step.denominator),
-                                step.denominator * unit.denominator))  # fmt: skip
+    common = step.denominator * unit.denominator
+    finer = max(least, Fraction(math.gcd(int(step * common), int(unit * common)), common))
     return finer if finer < step else None
 
 

@@ -45,6 +45,9 @@ class Claim:
     patients: Expression | None
     number: Printed | None
 
+    def __hash__(self) -> int:
+        return hash((self.claim_id, self.reading))  # quick: claims are looked up very often
+
     @property
     def is_of_patients(self) -> bool:
         """Whether `of` says which patients are counted."""
