@@ -8,10 +8,11 @@ are not drawn. Figures with `layout="constrained"` keep room for all of it.
 
 from crmo_analysis.display.canvas import FAINT, GREEN, INK, MUTED, ORANGE, PURPLE, SKY
 from crmo_analysis.display.cohorts import flow, patients, stacked_parts
-from crmo_analysis.display.curves import curves, influence, scatter, specification_curve
+from crmo_analysis.display.curves import curves, influence, residuals, scatter, specification_curve
 from crmo_analysis.display.intervals import forest, proportion_intervals
 from crmo_analysis.display.ranges import bounds, ranges
 from crmo_analysis.display.series import DUMBBELL, dumbbell, pooled_forest
+from crmo_analysis.display.skeleton import on_skeleton, sites, skeleton
 from crmo_analysis.display.verdicts import rounding_differences, verdict_bars, verdict_map
 
 __all__ = [
@@ -29,12 +30,16 @@ __all__ = [
     "flow",
     "forest",
     "influence",
+    "on_skeleton",
     "patients",
     "pooled_forest",
     "proportion_intervals",
     "ranges",
+    "residuals",
     "rounding_differences",
     "scatter",
+    "sites",
+    "skeleton",
     "specification_curve",
     "stacked_parts",
     "verdict_bars",

@@ -3,8 +3,8 @@
 Conflicts, bounds, reconstructed and simulated patients.
 
 What claims prove of each other is found here: their verdicts, sets that cannot stand together, limits of what
-was not printed. `ledger` holds one verdict a claim; `words` puts what was found into tables and JSON; `datapackage` writes reconstructed cohorts with what they are and
-how they were made.
+was not printed. `ledger` holds one verdict a claim; `words` puts what was found into tables and JSON;
+`datapackage` writes reconstructed cohorts with what they are and how they were made.
 """
 
 import lazy_loader
