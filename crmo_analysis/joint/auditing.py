@@ -11,11 +11,11 @@ from functools import cache, cached_property
 
 from crmo_analysis.files import InputError
 from crmo_analysis.joint.model import Effort
-from crmo_analysis.joint.sentences import against, amount, forced, listed, said
+from crmo_analysis.joint.sentences import against, forced, listed, said
 from crmo_analysis.joint.statements import Statement
 from crmo_analysis.joint.sums import counted
 from crmo_analysis.joint.verdicts import Bench, Cohort, Judgement
-from crmo_analysis.recompute import Audited, Finding, Readings, View, lone_share, section_rules
+from crmo_analysis.recompute import Audited, Finding, Readings, View, lone_share, patients, section_rules
 from crmo_analysis.study import Claim, Codebook, Study
 
 Scenario = tuple[tuple[str, str], ...]
@@ -75,20 +75,24 @@ class Court:
         """Return the cohorts at the base."""
         return [self.bench.cohort(view) for view in self.read.views(self.base).values()]
 
-    def members(self, claim: Claim, scenario: Scenario) -> tuple[Statement, ...]:
-        """Return the smallest set that accuses a claim under a reading."""
+    def sets(self, claim: Claim, scenario: Scenario) -> list[tuple[Statement, ...]]:
+        """Return the smallest sets that accuse a claim under a reading."""
         cohort = self._cohort(claim, scenario)
         s = cohort.of_claim.get(claim.claim_id)
         judgement = cohort.judgement(s) if s else Judgement("stated")
         if judgement.verdict != "stated":
-            return (s, *judgement.members)
-        own = Statement((claim,)) if s is None else s
-        related = self.settled(claim, scenario).related
+            return [(s, *judgement.members)]
+        related = {claim.claim_id, *self.settled(claim, scenario).related}
         alike: dict[tuple, list[Claim]] = {}
         for other in cohort.view.claims:
-            if other.claim_id in related:
-                alike.setdefault((other.statistic, other.of, other.among, other.printed), []).append(other)
-        return (own, *(Statement(tuple(claims)) for claims in alike.values()))
+            same = other.statistic, other.of, other.group, other.printed
+            alike.setdefault(same, []).append(other)
+        named = [tuple(claims) for claims in alike.values() if related & {c.claim_id for c in claims}]
+        own = next(claims for claims in named if claim in claims)
+        others = [Statement(claims) for claims in named if claims != own]
+        is_again = any(finding.by == _AGAIN for finding in self._alone(claim, scenario))
+        sets = [(other,) for other in others] if is_again else [tuple(others)]
+        return [(s or Statement(own), *members) for members in sets]
 
     def scenario(self, name: str = "", option: str = "") -> Scenario:
         """Return the base reading, but for one option."""
@@ -194,7 +198,7 @@ class Court:
         if judgement.verdict != "stated":
             return self._by_tables(claim, scenario, statement, judgement)
         alone = self._alone(claim, scenario)
-        derived = self._of_derived_size(claim, cohort, statement) if statement and not alone else None
+        derived = self._of_derived_size(claim, scenario) if statement and not alone else None
         return _settle(claim, [derived] if derived else alone)
 
     def _by_tables(self, claim: Claim, scenario: Scenario, s: Statement, judgement: Judgement) -> Audited:
@@ -209,6 +213,8 @@ class Court:
         elif verdict == "matches":
             reason, shown, by, members = forced(s, judgement.members, view)
             audited = Audited(claim, verdict, shown, "", _ids(members), reason, by)
+        elif verdict == "differs" and (derived := self._of_derived_size(claim, scenario)):
+            audited = _settle(claim, [derived])
         else:
             reason = against((s, *judgement.members), view, self.effort)
             audited = Audited(claim, verdict, "", "", _ids(judgement.members), reason)
@@ -219,16 +225,20 @@ class Court:
             audited = replace(audited, reason=f"{audited.reason} Nothing printed tells which of them is odd.")
         return audited
 
-    def _of_derived_size(self, claim: Claim, cohort: Cohort, s: Statement) -> Finding | None:
+    def _of_derived_size(self, claim: Claim, scenario: Scenario) -> Finding | None:
         """Hold a percentage against a number of patients that is not printed but follows."""
-        if claim.statistic != "percent" or claim.number.relation != "=" or cohort.view.size(claim)[0]:
+        cohort = self._cohort(claim, scenario)
+        view = cohort.view
+        if claim.statistic != "percent" or claim.number.relation != "=" or view.size(claim)[0]:
             return None
-        n, members = cohort.derived_size(s, claim.group)
+        n, members = cohort.derived_size(cohort.of_claim[claim.claim_id], claim.group)
         if not n:
             return None
-        of = f"{n} patients, as {listed([said(m, cohort.view) for m in members])} leave"
-        rules = section_rules(cohort.view)[claim.section]
-        return lone_share(claim, n, _ids(members), of, rules)
+        of = f"{patients(n)} (from {listed([said(m, view) for m in members])})"
+        count = view.count_of(view.patients(claim))
+        ids = (*(count.ids if count else ()), *_ids(members))
+        rules = section_rules(view)[claim.section]
+        return lone_share(claim, n, ids, of, rules, count.value if count else None)
 
 
 def _ids(members: Sequence[Statement]) -> tuple[str, ...]:
@@ -245,9 +255,9 @@ def _again(claim: Claim, s: Statement, view: View) -> Audited:
         shown = counted(s, view) if claim.statistic == "count" else None
         number = str(shown[1]) if shown else claim.printed
         return Audited(claim, "matches", number, "", related, f"Printed again as {number}: {places}.", _AGAIN)
-    n, ids = view.size(claim)
+    n, ids = view.size(others[0])
     number = str(counted(s, view)[1])
-    of = "the patients" if n is None else amount(str(n), "patients")
+    of = "the patients" if n is None else patients(n)
     reason = f"{others[0].printed} % of {of} is {number}."
     return Audited(claim, "matches", number, "", (*related, *ids), reason, "x/n")
 

@@ -97,8 +97,7 @@ def find_conflicts(
     for claim, scenario in _asked(court, other_readings):
         audited = court.settled(claim, scenario)
         is_complete &= audited.verdict != "unfinished"
-        if audited.verdict in _ACCUSED:
-            members = court.members(claim, scenario)
+        for members in court.sets(claim, scenario) if audited.verdict in _ACCUSED else ():
             ids = frozenset(claim_id for s in members for claim_id in s.claim_ids)
             if ids not in found:
                 found[ids] = _explained(members, court, scenario, audited.reason)
@@ -134,13 +133,14 @@ def _asked(court: Court, other_readings: bool) -> Iterator[tuple[Claim, tuple[tu
 
 
 def _others(court: Court) -> Iterator[tuple[Statement, ...]]:
-    """Yield every minimal set at the base."""
+    """Yield every minimal set at the base; of what differs from its parts, the set that says so is enough."""
     for cohort in court.cohorts():
         exact = [s for s in cohort.numbers if exact_number(s) is not None]
         for number in exact:
             yield from ((number, s) for s in cohort.numbers if not allows(s, exact_number(number)))
         for part in cohort.parts:
-            for found in _minimal(part.tables, part.plan.statements, court.effort) if part.options[0] else ():
+            members = [s for s in part.plan.statements if cohort.judgement(s).verdict != "differs"]
+            for found in _minimal(part.tables, members, court.effort) if part.options[0] else ():
                 yield part.with_number(found, court.effort)
 
 

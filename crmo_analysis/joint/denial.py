@@ -35,7 +35,8 @@ def deny(tables: Tables, statement: Statement):
             _other_median(tables, no, claim)
         case _:
             _other_end(tables, no, claim)
-    tables.demand(tables.size(claim.group), 1, None, no)
+    if claim.statistic not in ("count", "sum", "rank"):  # of nobody there is no mean, nor another
+        tables.demand(tables.size(claim.group), 1, None, no)
     return no
 
 

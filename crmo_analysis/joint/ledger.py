@@ -8,7 +8,7 @@ from crmo_analysis import files
 from crmo_analysis.files import csv_text
 from crmo_analysis.joint.auditing import audit_study
 from crmo_analysis.joint.kept import reading_of, recall
-from crmo_analysis.recompute import VERDICTS, Audited
+from crmo_analysis.recompute import VERDICTS, Audited, Readings
 from crmo_analysis.study import Codebook, Study, read_codebook, read_study
 
 SCOREBOARD_START, SCOREBOARD_END = (
@@ -49,6 +49,15 @@ def audit_jointly(study: Study, codebook: Codebook | None = None) -> tuple[Audit
 
 def _audit(study: Study, codebook: Codebook) -> tuple[Audited, ...]:
     return audit_study(study, codebook, reading_of(study, codebook))
+
+
+def assumptions(names: Sequence[str] = ()) -> list[str]:
+    """Say where printed digits show that the codebook's steps and limits are too narrow, a line each."""
+    return [
+        f"{study}: {assumption.sentence}"
+        for study in names or files.study_names()
+        for assumption in Readings(read_study(study)).assumptions
+    ]
 
 
 def write_ledger() -> pd.DataFrame:

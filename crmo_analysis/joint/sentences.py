@@ -63,9 +63,14 @@ def forced(s: Statement, members: Sequence[Statement], view: View) -> tuple[str,
             return f"{_added(best, view)} {best.value}.", shown, "sum", named_members
     given = listed([said(m, view) for m in members])
     shares = [c for c in members[0].claims if c.statistic == "percent"] if len(members) == 1 else []
-    if shares and counted(s, view):
-        x, n = counted(members[0], view)[1], counted(s, view)[1]
-        return f"{x} is printed as {shares[0].printed} %, as it is of {n} alone.", str(n), "x/n", members
+    x, n = (counted(members[0], view), counted(s, view)) if shares else (None, None)
+    if x and n:
+        return (
+            f"{x[1]} is printed as {shares[0].printed} %, as it is of {n[1]} alone.",
+            str(n[1]),
+            "x/n",
+            members,
+        )
     if claim.statistic == "rank":
         return f"None is counted more often: {given}.", claim.printed, "rank", tuple(members)
     return f"Nothing else is left by {given}.", claim.printed, "other numbers", tuple(members)

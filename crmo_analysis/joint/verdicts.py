@@ -218,15 +218,16 @@ class _Inquiry:
         """Return how many patients are in a group if the others leave one number only, else 0; and those."""
         effort, tables, others = self.effort.or_less(SECONDS_A_CLAIM), self._tables(self.n), self.others(s)
         size = tables.size(group)
-        if not can_stand(tables, set(others), effort):
+        try:
+            can_stand(tables, set(others), effort)
+            status, solved = solve(tables.model, effort)
+            n = int(solved.value(size)) if status in _FOUND else 0
+            tables.denied["size"] = deny_size(tables, size, n)
+            members = self.smallest(None, others, "size", tables, effort, expressions.variables(group))
+        except UnfinishedError:
             return 0, ()
-        status, solved = solve(tables.model, effort)
-        if status not in _FOUND:
-            return 0, ()
-        n = int(solved.value(size))
-        tables.denied["size"] = deny_size(tables, size, n)
-        members = self.smallest(s, others, "size", tables, effort)
-        return (0, ()) if members is None else (n, members)
+        number = [self.number] if self.number else []
+        return (0, ()) if members is None else (n, (*members, *number))
 
     def _judge(self, s: Statement, effort: Effort) -> Judgement:
         losing = [option for option in self.options if s in option]
@@ -251,6 +252,8 @@ class _Inquiry:
     def _tables(self, n) -> Tables:
         tables = soft_tables(self.plan, n)
         tables.denied |= {s: deny(tables, s) for s in self.plan.statements}
+        for counts in tables.counts:  # follows from the tree of bags, but is proved sooner if said
+            tables.model.add(sum(counts) == tables.n)
         return tables
 
     def free(self, number: Statement) -> Tables:
@@ -275,12 +278,12 @@ class _Inquiry:
                 tables.require(statement)
         return (*members, self.number) if is_possible(tables, effort) else members
 
-    def smallest(self, s: Statement, pool, denied, tables: Tables, effort: Effort):
+    def smallest(self, s: Statement | None, pool, denied, tables: Tables, effort: Effort, names=None):
         """Return a smallest set that a statement, or what is denied, cannot stand beside; None if none is.
 
         Sets of the same variables come first, for they are the easiest to read.
         """
-        names = names_in(s, self.view.codebook)
+        names = names_in(s, self.view.codebook) if names is None else names
         far = {each: names_in(each, self.view.codebook) for each in pool}
         order = sorted(pool, key=lambda each: (-len(far[each] - names), cost(each)))
         tiers = [

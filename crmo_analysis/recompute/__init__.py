@@ -14,7 +14,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submodules=["granularity"],
     submod_attrs={
-        "quantities": ["Finding", "View", "rivals"],
+        "quantities": ["Finding", "View", "patients", "rivals"],
         "shares": ["exact_share", "lone_share", "section_rules"],
         "verdicts": ["Audited", "Readings", "VERDICTS"],
     },

@@ -116,18 +116,14 @@ def _said_of(found: Spread, asked: tuple[View, Claim, Claim, int], step: Fractio
         least, most = sd_limits(other.number, n, step, limits) or (0, math.inf)
         if low >= most or high <= least:
             most = f"at most {_short(most, claim)}" if low >= most else f"at least {_short(least, claim)}"
-            return (
-                "differs",
-                f"{values} have a standard deviation of {most}; {claim.printed} is printed.",
-                most,
-            )
+            reason = f"{values} have a standard deviation of {most}; {claim.printed} is printed."
+            return "differs", reason + _as_error(claim, n, step, other, limits), most
         return "differs", f"{values} cannot have the standard deviation {claim.printed}.", ""
     reason = f"{values} can have the standard deviation {claim.printed}"
-    if (
-        not has_range
-        and not find_values(other.number, claim.number, n, step, _usual(view, claim, step)).is_possible
-    ):
-        variable = view.codebook[claim.of]
+    variable = view.codebook[claim.of]
+    usual = _usual(view, claim, step)
+    is_usual = has_range or find_values(other.number, claim.number, n, step, usual).is_possible
+    if not is_usual and None not in (variable.minimum, variable.maximum):
         ends = (
             f"{rounding.decimal_text(variable.minimum)} to {rounding.decimal_text(variable.maximum)} "
             f"{variable.unit}"
@@ -141,13 +137,25 @@ def _said_of(found: Spread, asked: tuple[View, Claim, Claim, int], step: Fractio
     return "stated", f"{reason}, as any other with so many digits.", ""
 
 
+def _as_error(claim: Claim, n: int, step: Fraction, mean: Claim, limits: Limits) -> str:
+    """Say whether a number that is too small for an SD fits as a standard error of the mean; a hint."""
+    low, high = (math.sqrt(n) * float(end) for end in rounding.interval(claim.number))
+    least, most = sd_limits(mean.number, n, step, limits) or (math.inf, 0)
+    if not (low < most and high > least):
+        return ""
+    sd = rounding.decimal_text(Fraction((low + high) / 2), claim.number.decimals)
+    return f" It fits as a standard error, of a standard deviation of {sd}."
+
+
 def _short(sd: float, claim: Claim) -> str:
     return rounding.decimal_text(Fraction(sd), claim.number.decimals)
 
 
 def _step(view: View, claim: Claim) -> Fraction:
-    """Return the step of a variable; where none is known, one so fine that it refuses nothing."""
-    return view.step(claim.of) or Fraction(1, 10 ** (claim.number.decimals + 2))
+    """Return the step of a variable of whole numbers; of another one so fine that it refuses nothing."""
+    is_whole = view.codebook[claim.of].type == "integer"
+    step = view.step(claim.of) if is_whole else None
+    return step or Fraction(1, 10 ** (claim.number.decimals + 1))
 
 
 def _usual(view: View, claim: Claim, step: Fraction) -> Limits:

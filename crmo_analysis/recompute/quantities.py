@@ -21,6 +21,11 @@ class Finding:
     by: str = ""
 
 
+def patients(n: int) -> str:
+    """Say a number of patients."""
+    return f"{n} patient{'' if n == 1 else 's'}"
+
+
 def together(members: Sequence[str], outcome: str, reason: str, recomputed: str = "") -> Iterator[Finding]:
     """Yield one finding for each member, which names the others.
 

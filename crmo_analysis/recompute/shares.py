@@ -4,8 +4,8 @@ from collections.abc import Iterator, Mapping
 from fractions import Fraction
 
 from crmo_analysis.recompute.granularity import grim_is_informative, grim_sums
-from crmo_analysis.recompute.quantities import Finding, View
-from crmo_analysis.study import Claim, rounding
+from crmo_analysis.recompute.quantities import Finding, View, patients
+from crmo_analysis.study import Claim, entailment, expressions, rounding
 
 PERCENT = Fraction(100)
 
@@ -29,11 +29,11 @@ def section_rules(view: View) -> dict[str, tuple[str, ...]]:
         needed |= dict.fromkeys(options[:1] if "half_up" not in options else ())
     stated = view.study.facts.get("rounding") or {}
     found = {section: max(counted, key=counted.get) for section, counted in votes.items()}
-    found |= stated
     sections = dict.fromkeys(claim.section for claim in view.claims)
     return {
-        section: tuple(dict.fromkeys((found.get(section, "half_up"), "half_up", "half_even", *needed)))
+        section: tuple(dict.fromkeys((rule, "half_up", "half_even", *needed)))
         for section in sections
+        for rule in [stated.get(section) or stated.get("all") or found.get(section, "half_up")]
     }
 
 
@@ -55,7 +55,7 @@ def percentages(view: View) -> Iterator[Finding]:
         if exact is not None:
             yield _of_count(view, claim, exact, rules)
         elif n:
-            yield lone_share(claim, n, ids, f"{n} patients", rules[claim.section])
+            yield lone_share(claim, n, ids, patients(n), rules[claim.section])
 
 
 def _of_count(view: View, claim: Claim, exact: Fraction, rules: Mapping[str, tuple[str, ...]]) -> Finding:
@@ -104,8 +104,10 @@ def _printed_otherwise(view: View, claim: Claim, exact: Fraction) -> str:
     return f" The same share is printed as {listed}." if others else ""
 
 
-def lone_share(claim: Claim, n: int, ids: tuple[str, ...], of: str, rules: tuple[str, ...]) -> Finding:
-    """Say whether some count of so many patients gives a percentage.
+def lone_share(
+    claim: Claim, n: int, ids: tuple[str, ...], of: str, rules: tuple[str, ...], count: int | None = None
+) -> Finding:
+    """Say whether some count, or the one that is printed, of so many patients gives a percentage.
 
     Parameters
     ----------
@@ -117,11 +119,17 @@ def lone_share(claim: Claim, n: int, ids: tuple[str, ...], of: str, rules: tuple
         The patients, in words.
     rules : tuple of str
         By which the section can have rounded, its own first.
+    count : int, optional
+        That is printed, if the number of patients is not.
     """
     counts = [k for k in grim_sums(claim.number, n, PERCENT, rules) if 0 <= k <= n]
     if counts and not grim_is_informative(n, claim.number.decimals, PERCENT):
         reason = f"Any percentage with so many digits can be printed of {of}."
         return Finding(claim.claim_id, "stated", reason, related=ids)
+    if count is not None and count not in counts:
+        shown = _share_text(count, n, claim)
+        reason = f"No rounding rule gives {claim.printed} %: {shown}, of {of}.{_fitting(claim, n, count)}"
+        return Finding(claim.claim_id, "differs", reason, shown, related=ids)
     below = min(int(claim.number.value * n / 100), n - 1)
     shown = " or ".join(_share_text(k, n, claim) for k in counts or (below, below + 1))
     if counts:
@@ -158,6 +166,23 @@ def only_by(claim: Claim, n: int, step: Fraction) -> str:
     return ""
 
 
+def ratios(view: View) -> Iterator[Finding]:
+    """Check a ratio of two groups, as of girls to boys, against their counts."""
+    for claim in view.claims:
+        if claim.statistic != "ratio" or claim.number.relation != "=":
+            continue
+        sides = [expressions.parse(text, view.codebook) for text in claim.of.split(",")]
+        counts = [view.count_of(entailment.conjunction(side, claim.group)) for side in sides]
+        if any(count is None or not count.value for count in counts):
+            continue
+        exact = Fraction(counts[0].value, counts[1].value)
+        digits = claim.number.decimals + 2
+        shown = f"{counts[0].value}/{counts[1].value} = {rounding.decimal_text(exact, digits)}"
+        rules, related = rounding.rules_that_print(exact, claim.number), (*counts[0].ids, *counts[1].ids)
+        outcome, rule = ("matches", rules[0]) if rules else ("differs", "")
+        yield Finding(claim.claim_id, outcome, f"{shown}.", shown, rule, related, "x/n" if rules else "")
+
+
 def fractions_in_words(view: View) -> Iterator[Finding]:
     """Set "about half" and "most" beside the count.
 
@@ -183,4 +208,4 @@ def fractions_in_words(view: View) -> Iterator[Finding]:
         yield Finding(claim.claim_id, outcome, reason, shown, related=related, by="x/n")
 
 
-CHECKS = (percentages, fractions_in_words)
+CHECKS = (percentages, ratios, fractions_in_words)

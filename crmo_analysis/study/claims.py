@@ -12,7 +12,7 @@ from crmo_analysis import files
 from crmo_analysis.files import InputError, read_yaml
 from crmo_analysis.study.codebook import Codebook, read_codebook
 from crmo_analysis.study.expressions import Everyone, Expression, parse
-from crmo_analysis.study.rounding import RANK_WORDS, Printed, parse_date, parse_printed
+from crmo_analysis.study.rounding import RANK_WORDS, RULES, Printed, parse_date, parse_printed
 
 COLUMNS = ("claim_id", "where", "about", "statistic", "of", "among", "printed", "unit", "reading", "note")
 OF_PATIENTS = ("count", "percent", "fraction", "rank")  # `of` says which patients
@@ -156,6 +156,7 @@ def _read_facts(path: Path, study: str, problems: list[str]) -> dict:
         ("readings", dict),
         ("rules", list),
         ("window", dict),
+        ("rounding", dict),
         ("notes", list),
     ):
         facts[name] = facts.get(name) or kind()
@@ -176,6 +177,10 @@ def _read_facts(path: Path, study: str, problems: list[str]) -> dict:
                 f"are numbers"
             )
             del facts["readings"][name]
+    for section, rule in facts["rounding"].items():
+        if rule not in RULES:
+            expected = f"expected one of {', '.join(RULES)}, by section or for 'all'"
+            problems.append(f"{path}: 'rounding' of {section} is {rule!r}, {expected}")
     if facts["window"] and not {"start", "end", "contains"} <= set(facts["window"]):
         problems.append(f"{path}: 'window' is {facts['window']!r}, expected start, end and contains")
     return facts
