@@ -13,9 +13,7 @@ from crmo_analysis.commands.messages import Unfinished, Wrong, check_studies, co
 @click.option(
     "--format", "style", type=click.Choice(["table", "csv", "json"]), default="table", help="How to print it."
 )
-@click.option(
-    "--why", metavar="CLAIM", help="Show why CLAIM has its verdict, and by which numbers."
-)
+@click.option("--why", metavar="CLAIM", help="Show why CLAIM has its verdict, and by which numbers.")
 def audit(studies, style, why):
     """Give every number that a study printed a verdict; without STUDY, of all studies."""
     check_studies(studies)

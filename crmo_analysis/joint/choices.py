@@ -21,7 +21,7 @@ from crmo_analysis.joint.patterns import Bag, Part
 from crmo_analysis.joint.statements import TOTALS, Plan, Statement, names_in
 from crmo_analysis.study import Codebook
 
-DERIVED = ("percent", "fraction", "mean", "rank")
+DERIVED = ("percent", "fraction", "mean", "sd", "rank")
 MOST_SETS = 60  # that cannot stand, before the tables themselves are asked what to give up
 OTHER_CHOICES = 20  # so many other choices of what is given up are gone through
 

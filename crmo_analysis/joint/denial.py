@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from crmo_analysis.joint.model import Tables, share, total
+from crmo_analysis.joint.model import Tables, share, spread, total
 from crmo_analysis.joint.statements import TOTALS, UNLIMITED, Statement, window
 from crmo_analysis.study import Claim, entailment, rounding
 
@@ -31,6 +31,8 @@ def deny(tables: Tables, statement: Statement):
             _outside(tables, no, share(tables, claim))
         case statistic if statistic in TOTALS:
             _outside(tables, no, total(tables, claim))
+        case "sd":
+            _outside(tables, no, spread(tables, claim))
         case "median":
             _other_median(tables, no, claim)
         case _:

@@ -10,10 +10,11 @@ from fractions import Fraction
 
 from crmo_analysis.recompute.granularity import grim_sums
 from crmo_analysis.recompute.quantities import View
+from crmo_analysis.recompute.spread import find_values
 from crmo_analysis.study import Claim, Codebook, Variable, rounding
 
 SINGLE = ("min", "max", "value")  # the value of one patient
-LOCATIONS = (*SINGLE, "median", "mean")
+RECORDED = (*SINGLE, "median", "mean", "sd")
 
 
 @dataclass(frozen=True)
@@ -49,12 +50,12 @@ def assume(
     for view in views:
         for claim in view.of_values:
             variable = changed[claim.of]
-            if claim.statistic not in LOCATIONS or not variable.is_numeric or variable.counts:
+            if claim.statistic not in RECORDED or not variable.is_numeric or variable.counts:
                 continue
             if variable.name not in recorded and (step := _finer(view, claim, variable)):
                 changed[claim.of] = variable = replace(variable, step=step)
                 said[claim.of, "step"] = _said(codebook[claim.of], claim, "in steps of", "step", step)
-            for side, limit in _wider(claim, variable).items():
+            for side, limit in _wider(claim, variable).items() if claim.statistic != "sd" else ():
                 changed[claim.of] = variable = replace(variable, **{side: limit})
                 words = "from" if side == "minimum" else "up to"
                 said[claim.of, side] = _said(codebook[claim.of], claim, words, side, limit)
@@ -78,8 +79,8 @@ def _finer(view: View, claim: Claim, variable: Variable) -> Fraction | None:
     while number.value % (10 * unit) == 0 and number.value and unit < step:
         unit *= 10  # zeros at the end of 4,270 are not digits
     n, _ = view.size(claim)
-    if claim.statistic == "mean":
-        fits = not n or bool(grim_sums(number, n, step))
+    if claim.statistic in ("mean", "sd"):
+        fits = not n or _is_possible(view, claim, n, step)
     else:
         grid = step / 2 if claim.statistic == "median" and (n is None or n % 2 == 0) else step
         low, high = rounding.interval(number)
@@ -90,6 +91,15 @@ def _finer(view: View, claim: Claim, variable: Variable) -> Fraction | None:
     common = step.denominator * unit.denominator
     finer = max(least, Fraction(math.gcd(int(step * common), int(unit * common)), common))
     return finer if finer < step else None
+
+
+def _is_possible(view: View, claim: Claim, n: int, step: Fraction) -> bool:
+    """Say whether a mean, or an SD beside its mean, can come from values on a grid."""
+    if claim.statistic == "mean":
+        return bool(grim_sums(claim.number, n, step))
+    means = [c for c in view.of_values if (c.statistic, c.of, c.group) == ("mean", claim.of, claim.group)]
+    spreads = [find_values(mean.number, claim.number, n, step) for mean in means if n > 1]
+    return all(spread.is_possible is not False for spread in spreads)
 
 
 def _wider(claim: Claim, variable: Variable) -> dict[str, Fraction]:

@@ -2,7 +2,7 @@
 
 import csv
 import io
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from functools import cache
@@ -10,8 +10,8 @@ from pathlib import Path
 
 from crmo_analysis import files
 from crmo_analysis.files import InputError, read_yaml
-from crmo_analysis.study.codebook import Codebook, read_codebook
-from crmo_analysis.study.expressions import Everyone, Expression, parse
+from crmo_analysis.study.codebook import Codebook, read_codebook, read_section
+from crmo_analysis.study.expressions import Everyone, Expression, parse, variables
 from crmo_analysis.study.rounding import RANK_WORDS, RULES, Printed, parse_date, parse_printed
 
 COLUMNS = ("claim_id", "where", "about", "statistic", "of", "among", "printed", "unit", "reading", "note")
@@ -135,7 +135,20 @@ def read_study(study: str, folder: Path = files.PUBLISHED, codebook_path: Path =
     _check_denominators(list(zip(rows, found, strict=True)), problems)
     if problems:
         raise InputError("\n".join(problems))
+    rules += _rules_of_words(codebook, codebook_path, rules, found)
     return Study(study, facts, rules, readings, tuple(found))
+
+
+def _rules_of_words(codebook: Codebook, path: Path, rules, claims: Sequence[Claim]):
+    """Return the rules that hold by what the codebook's words mean, if all their variables are mentioned."""
+    trees = [tree for claim in claims for tree in (claim.patients, claim.group) if tree is not None]
+    mentioned = {claim.of for claim in claims}.union(*map(variables, [*trees, *(rule for rule, _ in rules)]))
+    added = []
+    for rule in read_section("rules", path):
+        tree = parse(rule["always"], codebook)
+        if variables(tree) <= mentioned and tree not in [own for own, _ in rules]:
+            added.append((tree, rule["because"]))
+    return tuple(added)
 
 
 def _read_facts(path: Path, study: str, problems: list[str]) -> dict:
