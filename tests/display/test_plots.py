@@ -180,7 +180,7 @@ POINTS = pd.DataFrame({"lesions": [1, 1, 3, 8], "severity": [2, 2, 4, 9]})
 LINE = pd.DataFrame({"x": [1, 8], "low": [0, 7], "fit": [2, 8.5], "high": [4, 10]})
 EFFECTS = pd.DataFrame(
     {
-        "label": ["Lesions", "Marrow edema"],
+        "label": ["Lesions", "Marrow oedema"],
         "n": 40,
         "estimate": [0.4, np.nan],
         "text": ["0.40 (0.16 to 0.59)", "constant"],
