@@ -178,10 +178,10 @@ def execute(
     outputs, study = output_files(everything, figures), everything.get("study") or ""
     kernel = {"plain": plain, "cwd": str(Path(cwd or notebook.parent).absolute())}
     kernel["environment"] = {PUBLISHED_RUN: "yes"} if out is None else {}
-    failure = _run_papermill(notebook, values, time_limit, kernel) or _missing(outputs)
     try:
+        folder.mkdir(parents=True, exist_ok=True)  # a notebook may count on it
+        failure = _run_papermill(notebook, values, time_limit, kernel) or _missing(outputs)
         with warm.going_on:
-            folder.mkdir(parents=True, exist_ok=True)
             text = _without_traces(notebook, kernel["executed"], values)
             write_text_atomically(partial if failure else executed, text)
             if not failure:
