@@ -118,7 +118,7 @@ def _rerun(studies, jobs, fresh, explain):
 def run(notebook, values, out, cwd, time_limit, plain):
     """Run one NOTEBOOK, with other values for some of its parameters."""
     if not plain:
-        warm.start()
+        warm.start(bare=True)
     from crmo_analysis.execution import absolute_file, execute, parse_value, read_parameters
 
     known = read_parameters(notebook)

@@ -16,6 +16,7 @@ from crmo_analysis.files import (
     RESULTS,
     CrmoError,
     InputError,
+    short_name,
     write_text_atomically,
 )
 
@@ -170,7 +171,7 @@ def execute(
         values["out"] = str(Path(out).absolute())
     everything = {name: parameter.value for name, parameter in known.items()} | values
     folder = Path(out) if out is not None else Path(results) / "notebooks"
-    executed, partial = folder / notebook.name, folder / f"{notebook.stem}.failed.ipynb"
+    executed, partial = folder / notebook.name, folder / f"{short_name(notebook.stem)}.failed.ipynb"
     if executed.resolve() == notebook.resolve():
         raise InputError(
             f"{notebook}: the executed notebook would replace it. Choose another folder with --out."
