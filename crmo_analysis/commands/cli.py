@@ -10,7 +10,7 @@ from pathlib import Path
 import click
 
 from crmo_analysis import __version__, store
-from crmo_analysis.commands import patient_commands, progress, study_commands
+from crmo_analysis.commands import patient_commands, progress, reader_commands, study_commands
 from crmo_analysis.commands.messages import Commands, Wrong, check_studies, short
 from crmo_analysis.execution import TIME_LIMIT, warm
 from crmo_analysis.files import RESULTS, ROOT, study_names
@@ -148,9 +148,10 @@ def sweep(notebook, grid, jobs, cluster, out, time_limit, plain):
     """Run a NOTEBOOK with every combination of the values in GRID, a YAML file; what is done stays done."""
     if not plain and not cluster:
         warm.start()
-    from crmo_analysis.commands.sweep import read_grid
+    from crmo_analysis.commands.sweep import read_grid, refuse_nearly_the_same
 
     runs = read_grid(grid, notebook)
+    refuse_nearly_the_same(notebook, runs)
     out = out or ROOT / "results" / "sweeps" / notebook.stem
     raise SystemExit(
         progress.sweep(notebook, runs, out, jobs or progress.cores(), cluster, time_limit, plain)
@@ -208,11 +209,14 @@ def manuscript(journal, out, tiff, text_only):
 
 
 for command in (
+    *(reader_commands.plan, reader_commands.diff),
     *(study_commands.audit, study_commands.conflicts, study_commands.reconstruct, study_commands.bounds),
     *(
         patient_commands.validate,
         patient_commands.compare,
         patient_commands.disclosure,
+        patient_commands.release,
+        patient_commands.report,
         patient_commands.redcap,
     ),
 ):

@@ -11,8 +11,9 @@ import pandas as pd
 from ortools.sat.python import cp_model
 
 from crmo_analysis.files import NoTableError, UnfinishedError
-from crmo_analysis.joint.fitting import Fit, of_everyone
+from crmo_analysis.joint.fitting import Fit
 from crmo_analysis.joint.model import Effort, Tables, is_possible, solve
+from crmo_analysis.joint.numbers import of_everyone
 from crmo_analysis.joint.patterns import Bag, Part, codes, shared
 from crmo_analysis.joint.statements import ENDS, TOTALS, Plan, divide, reported, window
 from crmo_analysis.study import Codebook, Variable, expressions, reproduction, rounding
@@ -62,7 +63,7 @@ def reconstruct(fitted: Fit, count: int = 1, seed: int = 0, seconds: float = 60)
     return unlike(tables, count)
 
 
-def plans_of(fitted: Fit, asked: Sequence = (), fine: bool = False) -> list[Plan]:
+def plans_of(fitted: Fit, asked: Sequence = (), fine: bool | None = False) -> list[Plan]:
     """Return the parts of a study with the statements that are kept."""
     return divide([s for s in fitted.kept if not of_everyone(s)], fitted.view, asked, fine)
 
@@ -123,7 +124,7 @@ def times_agree(fitted: Fit, table: pd.DataFrame, name: str) -> bool:
 
 def near(plan: Plan, n: int, rng: np.random.Generator, effort: Effort, fine: bool) -> Solved | None:
     """Return counts that satisfy all statements of a part, near those of patients drawn at random."""
-    tables = Tables(plan, n, split=fine)
+    tables = Tables(plan, n, split=fine, exact=fine)
     for statement in plan.statements:
         tables.require(statement)
     beyond = []

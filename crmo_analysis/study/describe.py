@@ -89,34 +89,6 @@ def interval_text(low: float, high: float, decimals: int = 1) -> str:
     return f"{percent_text(low, decimals)}–{percent_text(high, decimals)}"
 
 
-def overlaps(n: int, first: int, second: int, least_both: int = 0) -> pd.DataFrame:
-    """List every way in which two groups of the same n patients can overlap.
-
-    Parameters
-    ----------
-    n, first, second : int
-        All patients, and those in either group.
-    least_both : int
-        How many are known to be in both.
-
-    Returns
-    -------
-    DataFrame
-        One row a possible overlap: `both, first_only, second_only, neither`; from the larger of Fréchet's
-        lower bound and `least_both` to the smaller group.
-
-    Raises
-    ------
-    ValueError
-        If no overlap is possible.
-    """
-    low, high = max(0, first + second - n, least_both), min(first, second)
-    if low > high or max(first, second) > n:
-        raise ValueError(f"groups of {first} and {second} of {n} cannot share at least {least_both}")
-    rows = [(k, first - k, second - k, n - first - second + k) for k in range(low, high + 1)]
-    return pd.DataFrame(rows, columns=["both", "first_only", "second_only", "neither"])
-
-
 def fisher_interval(r: float, n: int, confidence: float = 0.95) -> tuple[float, float]:
     """Return the interval of a Pearson correlation by Fisher's z.
 
@@ -141,15 +113,15 @@ def statistic(name: str, values: pd.Series | np.ndarray) -> Fraction | None:
     Parameters
     ----------
     name : str
-        count, percent (of values that are 1), fraction, rank (as count), mean, sum, median, min, max, or
-        value (the smallest).
+        count, percent (of values that are 1), fraction, rank (as count), mean, sum, sd (with n - 1), median,
+        min, max, or value (the smallest).
     values : Series or array of numbers
         For shares, 1 for the patients counted and 0 for the others.
 
     Returns
     -------
     Fraction or None
-        None where there are no values; a count of nobody is 0.
+        None where there are no values, or one of an sd; a count of nobody is 0. An sd has rounded digits.
     """
     ordered = sorted(values.tolist())
     n, exact = len(ordered), {value: Fraction(str(value)) for value in set(ordered)}
@@ -163,6 +135,10 @@ def statistic(name: str, values: pd.Series | np.ndarray) -> Fraction | None:
             return 100 * total / n
         case "fraction" | "mean":
             return total / n
+        case "sd":
+            times = Counter(ordered)
+            squares = sum((exact[value] ** 2 * times[value] for value in times), Fraction(0))
+            return None if n < 2 else Fraction(str(math.sqrt((squares - total**2 / n) / (n - 1))))
         case "median":
             return (exact[ordered[(n - 1) // 2]] + exact[ordered[n // 2]]) / 2
         case "min" | "value":
