@@ -263,8 +263,8 @@ def release(folder: Path, out: Path, smallest: int, beside: Sequence[Path] = ())
     if out.exists() and any(out.iterdir()):
         raise InputError(f"{out}: holds files already; choose a new folder")
     compared, found = check([folder, *beside], smallest)
-    if not compared:
-        raise InputError(f"{folder}: has no table of patients")
+    if not any(folder.rglob("*.csv")):
+        raise InputError(f"{folder}: has no table")
     if len(found):
         return compared, found
     paths = [path for path in sorted(folder.rglob("*")) if path.is_file() and path.suffix in _TAKEN]
