@@ -61,7 +61,7 @@ def start(
     name = files.OWN_FOLDER if own else study or folder
     if not _FOLDER.fullmatch(name):
         raise InputError(f"folder is {name!r}, expected a name of letters, digits, - and _")
-    run = Run(study, name, outputs, out, bool(page))
+    run = Run(study, name, outputs, out, bool(page), bool(own))
     beside = f" They are set beside the published numbers of {run.study.short}." if run.study else ""
     own_about = f"This run: your own patients.{beside}" if own else ""
     display(Markdown(about or own_about or run.introduced()))
@@ -86,10 +86,14 @@ class Run:
     ----------
     study : Study or None
         The study that the notebook is about.
+    is_own : bool
+        Whether it is about a file of one's own, beside which the study is set.
     """
 
-    def __init__(self, study: str, name: str, outputs: Sequence[str], out: str, is_for_page: bool):
-        self.study = Study(study) if study else None
+    def __init__(
+        self, study: str, name: str, outputs: Sequence[str], out: str, is_for_page: bool, is_own: bool = False
+    ):
+        self.study, self.is_own = Study(study) if study else None, is_own
         self._outputs, self._is_for_page, self._files = tuple(outputs), is_for_page, {}
         self._figures, self._tables = files.FIGURES / name, files.RESULTS / "tables" / name
         if out:

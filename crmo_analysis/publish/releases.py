@@ -27,7 +27,7 @@ _PUBLISHED = ("published", "printed")  # columns of what a study says
 _BY_CHANCE = re.compile(
     r"(p|p_\w+|z|\w*_low|\w*_high|ci_\w+|seed)"
 )  # of resampling, or as well of other patients
-_TAKEN = (".csv", ".json", ".svg", ".pdf", ".png", ".md")
+_TAKEN = (".csv", ".html", ".json", ".svg", ".pdf", ".png", ".md")
 _HIDDEN = re.compile(
     r"fewer than \d+.*|all but fewer than \d+.*|beside counts of.*|extremes are not.*", re.DOTALL
 )
@@ -290,7 +290,7 @@ def _statement(tables: dict[str, pd.DataFrame], smallest: int, beside: Sequence[
         "",
     ]
     hidden = [
-        f"- {markdown(name)}, {markdown(next(iter(row.values())))}: {markdown(text)}"
+        f"- {markdown(name)}, {markdown(row.get('label') or next(iter(row.values())))}: {markdown(text)}"
         for name, table in tables.items()
         for row in table.to_dict("records")
         for text in row.values()
