@@ -2,7 +2,7 @@
 
 import csv
 import io
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from functools import cache
@@ -10,9 +10,9 @@ from pathlib import Path
 
 from crmo_analysis import files
 from crmo_analysis.files import InputError, read_yaml
-from crmo_analysis.study.codebook import Codebook, read_codebook
-from crmo_analysis.study.expressions import Everyone, Expression, parse
-from crmo_analysis.study.rounding import RANK_WORDS, Printed, parse_date, parse_printed
+from crmo_analysis.study.codebook import Codebook, read_codebook, read_section
+from crmo_analysis.study.expressions import Everyone, Expression, parse, variables
+from crmo_analysis.study.rounding import RANK_WORDS, RULES, Printed, parse_date, parse_printed
 
 COLUMNS = ("claim_id", "where", "about", "statistic", "of", "among", "printed", "unit", "reading", "note")
 OF_PATIENTS = ("count", "percent", "fraction", "rank")  # `of` says which patients
@@ -44,6 +44,9 @@ class Claim:
     group: Expression
     patients: Expression | None
     number: Printed | None
+
+    def __hash__(self) -> int:
+        return hash((self.claim_id, self.reading))  # quick: claims are looked up very often
 
     @property
     def is_of_patients(self) -> bool:
@@ -132,7 +135,20 @@ def read_study(study: str, folder: Path = files.PUBLISHED, codebook_path: Path =
     _check_denominators(list(zip(rows, found, strict=True)), problems)
     if problems:
         raise InputError("\n".join(problems))
+    rules += _rules_of_words(codebook, codebook_path, rules, found)
     return Study(study, facts, rules, readings, tuple(found))
+
+
+def _rules_of_words(codebook: Codebook, path: Path, rules, claims: Sequence[Claim]):
+    """Return the rules that hold by what the codebook's words mean, if all their variables are mentioned."""
+    trees = [tree for claim in claims for tree in (claim.patients, claim.group) if tree is not None]
+    mentioned = {claim.of for claim in claims}.union(*map(variables, [*trees, *(rule for rule, _ in rules)]))
+    added = []
+    for rule in read_section("rules", path):
+        tree = parse(rule["always"], codebook)
+        if variables(tree) <= mentioned and tree not in [own for own, _ in rules]:
+            added.append((tree, rule["because"]))
+    return tuple(added)
 
 
 def _read_facts(path: Path, study: str, problems: list[str]) -> dict:
@@ -153,6 +169,7 @@ def _read_facts(path: Path, study: str, problems: list[str]) -> dict:
         ("readings", dict),
         ("rules", list),
         ("window", dict),
+        ("rounding", dict),
         ("notes", list),
     ):
         facts[name] = facts.get(name) or kind()
@@ -173,6 +190,10 @@ def _read_facts(path: Path, study: str, problems: list[str]) -> dict:
                 f"are numbers"
             )
             del facts["readings"][name]
+    for section, rule in facts["rounding"].items():
+        if rule not in RULES:
+            expected = f"expected one of {', '.join(RULES)}, by section or for 'all'"
+            problems.append(f"{path}: 'rounding' of {section} is {rule!r}, {expected}")
     if facts["window"] and not {"start", "end", "contains"} <= set(facts["window"]):
         problems.append(f"{path}: 'window' is {facts['window']!r}, expected start, end and contains")
     return facts

@@ -12,6 +12,13 @@ from fractions import Fraction
 from crmo_analysis.files import InputError
 
 RULES = ("half_up", "half_even", "down", "up")
+USUAL = ("half_up", "half_even", "down")  # that a section may have without saying so
+_RULE_WORDS = {
+    "half_up": "rounded half up",
+    "half_even": "rounded half to even",
+    "down": "cut off",
+    "up": "rounded up",
+}
 _WORDS = [
     "zero",
     "one",
@@ -185,6 +192,11 @@ def round_by(value: Fraction, decimals: int, rule: str) -> Fraction:
     return Fraction(whole, 10**decimals)
 
 
+def in_words(rule: str) -> str:
+    """Say what a rounding rule does to a number."""
+    return _RULE_WORDS[rule]
+
+
 def rules_that_print(value: Fraction, printed: Printed) -> tuple[str, ...]:
     """Return the rounding rules by which an exact value is printed so, in the order of `RULES`."""
     return tuple(rule for rule in RULES if round_by(value, printed.decimals, rule) == printed.value)
@@ -218,6 +230,11 @@ def share_limits(printed: Printed, statistic: str) -> tuple[Fraction, Fraction, 
 def nearest_simple_fraction(value: Fraction) -> Fraction:
     """Return which of a quarter, a third, a half, two thirds and three quarters is nearest."""
     return min(_SIMPLE_FRACTIONS, key=lambda fraction: abs(fraction - value))
+
+
+def fixed_text(value: Fraction, decimals: int) -> str:
+    """Write a value that has no more than so many decimals, with all of them."""
+    return f"{float(value):.{decimals}f}"
 
 
 def decimal_text(value: Fraction, decimals: int = 2) -> str:
