@@ -41,13 +41,23 @@ def soft_tables(plan: Plan, n: int | tuple[int, int]) -> Tables:
     return tables
 
 
-def can_stand(tables: Tables, chosen, effort: Effort, denied: Statement | None = None) -> bool:
-    """Say whether some of the statements can stand together, the others given up, and one perhaps denied."""
+def can_stand(
+    tables: Tables, chosen, effort: Effort, denied: Statement | None = None, once: bool = False
+) -> bool:
+    """Say whether some of the statements can stand together, the others given up, and one perhaps denied.
+
+    `once` leaves it at one proof that they cannot, the one that makes nothing of symmetry.
+    """
     literals = [(kept, statement in chosen) for statement, kept in tables.kept.items()]
     literals += [(no, statement is denied) for statement, no in tables.denied.items()]
     for literal, holds in literals:
         domain = tables.model.proto.variables[literal.index].domain
         domain[0] = domain[1] = int(holds)
+    if once:
+        status, _ = solve(tables.model, effort, plain=True)
+        if status == cp_model.UNKNOWN:
+            raise UnfinishedError("not decided within the effort allowed")
+        return status != cp_model.INFEASIBLE
     return is_possible(tables, effort)
 
 
@@ -60,7 +70,7 @@ def shrunk(
         place = 0
         while place < len(left):
             tried = left[:place] + left[place + size :]
-            if can_stand(tables, {*tried, *fixed}, effort, denied):
+            if can_stand(tables, {*tried, *fixed}, effort, denied, once=True):
                 place += size
             else:
                 left = tried
