@@ -12,7 +12,7 @@ from functools import cache
 from crmo_analysis.files import InputError
 from crmo_analysis.recompute import arithmetic, consistency
 from crmo_analysis.recompute.quantities import Finding, View, meaning_of
-from crmo_analysis.study import Claim, Codebook, Study, read_codebook
+from crmo_analysis.study import Claim, Codebook, Study
 
 VERDICTS = ("matches", "differs", "conflicts", "ambiguous", "stated")
 _WEIGHT = ("conflicts", "differs", "matches", "stated")  # which finding speaks for a claim
@@ -105,7 +105,7 @@ class Readings:
 
     def __init__(self, study: Study, codebook: Codebook | None = None):
         self.study = study
-        self._codebook = read_codebook() if codebook is None else codebook
+        self._codebook = study.codebook if codebook is None else codebook
         self._meaning = meaning_of(study, self._codebook)
         self._views, self._findings = cache(self._view), cache(self._find)
         self.base = {name: next(iter(options)) for name, options in study.readings.items()}
