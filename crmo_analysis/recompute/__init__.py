@@ -1,6 +1,6 @@
 """What arithmetic says of printed numbers, without a solver.
 
-Percentages, sums, grains, orders, which rule rounded.
+Percentages, sums, grains, orders, which rule rounded; named tests, intervals and estimates.
 
 Each finding has its reason, and a claim's verdict follows from its findings (`verdicts`). Two numbers that
 plain arithmetic holds against each other are compared here; what only all claims together show belongs to

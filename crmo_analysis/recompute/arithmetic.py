@@ -8,7 +8,7 @@ from itertools import combinations
 from crmo_analysis.recompute.granularity import debit, grim_is_informative, grim_sums
 from crmo_analysis.recompute.quantities import Count, Finding, View, together
 from crmo_analysis.recompute.spread import Limits, Spread, find_values, largest_sd, sd_limits
-from crmo_analysis.study import Claim, describe, expressions, rounding
+from crmo_analysis.study import Claim, expressions, rounding
 
 
 def percentages(view: View) -> Iterator[Finding]:
@@ -192,12 +192,11 @@ def possible_values(view: View) -> Iterator[Finding]:
         variable, value = view.codebook[claim.of], claim.number.value
         n, denominators = view.size(claim)
         single = claim.statistic != "median" or (n is not None and n % 2 == 1)
-        if variable.minimum is not None and not variable.minimum <= value <= variable.maximum:
-            reason = (
-                f"{variable.label} lies between {rounding.decimal_text(variable.minimum)} and "
-                f""
-                f"{rounding.decimal_text(variable.maximum)} {variable.unit}."
-            )
+        low, high = variable.minimum, variable.maximum
+        if (low is not None and value < low) or (high is not None and value > high):
+            named = [("at least", low), ("at most", high)]
+            ends = [f"{word} {rounding.decimal_text(end)}" for word, end in named if end is not None]
+            reason = f"{variable.label} is {' and '.join(ends)} {variable.unit}."
             yield Finding(claim.claim_id, "differs", reason)
         elif (
             single
@@ -238,35 +237,26 @@ def means(view: View) -> Iterator[Finding]:
         if claim.statistic != "mean" or not n or step is None or view.codebook[claim.of].counts:
             continue
         sums = grim_sums(claim.number, n, step)
-        unit = f"steps of {rounding.decimal_text(step)} {view.codebook[claim.of].unit}"
+        own = step / claim.number.scale  # in the unit that is printed
+        unit = f"steps of {rounding.decimal_text(own)} {claim.unit}"
+
+        def shown(total: int, own: Fraction = own, n: int = n) -> str:
+            return f"{rounding.decimal_text(total * own)}/{n} = {rounding.decimal_text(total * own / n)}"
+
         if not sums:
             near = round(claim.number.value * n / step)
-            shown = " or ".join(
-                f"{rounding.decimal_text(s * step)}/{n} = {rounding.decimal_text(s * step / n)}"
-                for s in sorted({near, near - 1 if near * step / n > claim.number.value else near + 1})
-            )
-            reason = f"No sum of {n} values in {unit} has the mean {claim.printed}: {shown}."
-            yield Finding(claim.claim_id, "differs", reason, shown, related=denominators)
-        elif grim_is_informative(n, claim.number.decimals, step):
+            tried = sorted({near, near - 1 if near * step / n > claim.number.value else near + 1})
+            text = " or ".join(map(shown, tried))
+            reason = f"No sum of {n} values in {unit} has the mean {claim.printed}: {text}."
+            yield Finding(claim.claim_id, "differs", reason, text, related=denominators)
+        elif grim_is_informative(n, claim.number.decimals, own):
             best = min(sums, key=lambda s: abs(s * step / n - claim.number.value))
-            mean = best * step / n
-            rule = rounding.rules_that_print(mean, claim.number)[0]
-            shown = f"{rounding.decimal_text(best * step)}/{n} = {rounding.decimal_text(mean)}"
-            yield Finding(
-                claim.claim_id,
-                "matches",
-                f"{n} values in {unit} can have the mean {claim.printed}: {shown}.",
-                shown,
-                rule,
-                denominators,
-            )
+            rule = rounding.rules_that_print(best * step / n, claim.number)[0]
+            reason = f"{n} values in {unit} can have the mean {claim.printed}: {shown(best)}."
+            yield Finding(claim.claim_id, "matches", reason, shown(best), rule, denominators)
         else:
-            yield Finding(
-                claim.claim_id,
-                "stated",
-                f"Any mean with so many digits is possible for {n} values in {unit}.",
-                related=denominators,
-            )
+            reason = f"Any mean with so many digits is possible for {n} values in {unit}."
+            yield Finding(claim.claim_id, "stated", reason, related=denominators)
 
 
 def standard_deviations(view: View) -> Iterator[Finding]:
@@ -419,24 +409,4 @@ def _from_to(limits: Limits, step: Fraction) -> str:
     return f"from {low} to {high}"
 
 
-def p_values(view: View) -> Iterator[Finding]:
-    """Say what a P value of a correlation implies; a derived fact, which the study does not print."""
-    for claim in view.claims:
-        n, denominators = view.size(claim)
-        p = float(claim.number.value) if claim.statistic == "p_value" else 0
-        if not n or n < 4 or not 0 < p < 1 or claim.number.relation not in ("<", "<="):
-            continue
-        reason = (
-            f"Derived, not printed: with {n} pairs a two-sided {claim.printed} needs |r| of at least "
-            f"{_rounded_up(describe.smallest_pearson(p, n), 4)} (Pearson, or Spearman by t; without ties the "
-            f"smallest attainable "
-            f"|rho| is {_rounded_up(describe.smallest_spearman(p, n), 4)})."
-        )
-        yield Finding(claim.claim_id, "stated", reason, related=denominators)
-
-
-def _rounded_up(value: float, decimals: int) -> str:
-    return rounding.decimal_text(rounding.round_by(Fraction(value), decimals, "up"), decimals)
-
-
-CHECKS = (percentages, fractions_in_words, totals, possible_values, means, standard_deviations, p_values)
+CHECKS = (percentages, fractions_in_words, totals, possible_values, means, standard_deviations)

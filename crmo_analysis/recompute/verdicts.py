@@ -10,11 +10,12 @@ from dataclasses import dataclass, replace
 from functools import cache
 
 from crmo_analysis.files import InputError
-from crmo_analysis.recompute import arithmetic, consistency
+from crmo_analysis.recompute import arithmetic, consistency, estimates, inference, ranges
 from crmo_analysis.recompute.quantities import Finding, View, meaning_of
 from crmo_analysis.study import Claim, Codebook, Study
 
 VERDICTS = ("matches", "differs", "conflicts", "ambiguous", "stated")
+CHECKS = (*arithmetic.CHECKS, *consistency.CHECKS, *inference.CHECKS, *estimates.CHECKS, *ranges.CHECKS)
 _WEIGHT = ("conflicts", "differs", "matches", "stated")  # which finding speaks for a claim
 _MILDNESS = ("stated", "matches", "differs", "conflicts")  # which reading of the others is believed
 
@@ -143,7 +144,7 @@ class Readings:
         found: dict[str, list[Finding]] = {}
         try:
             for view in self._views(scenario).values():
-                for check in (*arithmetic.CHECKS, *consistency.CHECKS):
+                for check in CHECKS:
                     for finding in check(view):
                         found.setdefault(finding.claim_id, []).append(finding)
         except InputError as error:

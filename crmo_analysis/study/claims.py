@@ -12,10 +12,10 @@ from crmo_analysis import files
 from crmo_analysis.files import InputError, read_yaml
 from crmo_analysis.study import vocabulary
 from crmo_analysis.study.codebook import Codebook, read_codebook, read_section, read_variables
-from crmo_analysis.study.expressions import Everyone, Expression, parse
+from crmo_analysis.study.expressions import Compare, Everyone, Expression, Not, parse
 from crmo_analysis.study.rounding import RANK_WORDS, Printed, parse_date, parse_printed
 from crmo_analysis.study.rows import read_rows, split
-from crmo_analysis.study.times import with_times
+from crmo_analysis.study.times import TOLD, with_times
 
 
 @dataclass(frozen=True)
@@ -60,6 +60,47 @@ class Claim:
     def parts(self) -> tuple[str, ...]:
         """What stands in `of`, between commas: an outcome, an exposure, and what else is in the model."""
         return tuple(part.strip() for part in self.of.split(","))
+
+    @property
+    def test(self) -> str:
+        """The name of the test or the definition that column method has, empty if it has none."""
+        return vocabulary.method_of(self.method)
+
+    @property
+    def level(self) -> float:
+        """The level of an interval, as a share."""
+        return vocabulary.level_of(self.method)
+
+    @property
+    def percentile(self) -> int | None:
+        """Which percentile of the values it is, if it is one."""
+        return vocabulary.percentile(self.statistic) if self.is_of_values else None
+
+    @property
+    def is_of_single_values(self) -> bool:
+        """Whether the printed number is, or lies between, values of single patients."""
+        return self.is_of_values and self.statistic in vocabulary.SINGLE_VALUES
+
+    @property
+    def told_apart(self) -> bool:
+        """Whether its time was taken from `where`, because nothing else tells it from another claim."""
+        return bool(self.at) and TOLD.format(at=self.at) in self.note
+
+    def levels(self, place: int) -> tuple[Expression, ...]:
+        """Return whom a part of `of` tells apart: those it holds for and the others, or each category.
+
+        None for a number, or a part that is not there.
+        """
+        if place >= len(self.parts) or vocabulary.kind(self.statistic, self.of) != "pair":
+            return ()
+        part = self.parts[place]
+        variable = self.codebook.get(part)
+        if variable and variable.type == "category":
+            return tuple(Compare(part, "==", category) for category in variable.categories)
+        if variable and variable.type != "boolean":
+            return ()
+        tree = parse(part, self.codebook)
+        return tree, Not(tree)
 
     @property
     def section(self) -> str:
@@ -157,7 +198,7 @@ def _with_steps(codebook: Codebook, claims: list[Claim]) -> Codebook:
     """
     steps: dict[str, list[Fraction]] = {}
     for claim in claims:
-        if claim.is_of_values and claim.number and claim.statistic in vocabulary.SINGLE_VALUES:
+        if claim.is_of_single_values and claim.number:
             steps.setdefault(claim.of, []).append(claim.number)
     changed = {}
     for name, numbers in steps.items():
@@ -280,6 +321,8 @@ def _scale(row: dict, codebook: Codebook, units: Mapping) -> Fraction:
     if vocabulary.kind(row["statistic"], row["of"]) != "values" or row["of"] not in codebook:
         return Fraction(1)
     variable = codebook[row["of"]]
+    if variable.type == "boolean" and row["statistic"] in vocabulary.OF_ANY:
+        return Fraction(1)  # of a share
     factors = units.get(variable.unit, {})
     names = {name.casefold(): Fraction(str(factor)) for name, factor in factors.items()}
     if row["unit"] == variable.unit:
@@ -293,6 +336,11 @@ def _scale(row: dict, codebook: Codebook, units: Mapping) -> Fraction:
 def _parse_of(statistic: str, text: str, codebook: Codebook) -> Expression | None:
     kind = vocabulary.kind(statistic, text)
     if kind == "patients":
+        if statistic == "percent" and text in codebook and codebook[text].is_numeric:
+            raise InputError(
+                f"{text} is a number of each patient; for a share of all lesions write percent_of_total in "
+                f"column statistic, and '{text}, n_lesions' here"
+            )
         return parse(text, codebook)
     parts = [part.strip() for part in text.split(",")]
     if kind == "values":

@@ -79,8 +79,3 @@ def _tell_apart(rows: list[dict], codebook: Codebook) -> None:
         if len({row["printed"] for row in alike}) > 1 and len(set(named)) == len(alike):
             for row, time in zip(alike, named, strict=True):
                 row["at"], row["note"] = time, "; ".join(filter(None, [row["note"], TOLD.format(at=time)]))
-
-
-def was_told_apart(claim) -> bool:
-    """Say whether the time of a claim was taken from column where."""
-    return bool(claim.at) and TOLD.format(at=claim.at) in claim.note

@@ -13,7 +13,7 @@ OF_VALUES = (  # `of` is one variable
 )
 OF_PAIRS = (  # `of` is two, with a comma between them
     *("p_value", "correlation", "ratio", "test_statistic", "df", "df_2", "percent_of_total"),
-    *("mean_difference", "mean_change", "percent_change"),
+    *("mean_difference", "mean_change", "sd_change", "median_change", "percent_change"),
     *("coefficient", "odds_ratio", "risk_ratio", "hazard_ratio", "r_squared"),
 )
 OF_ANY = ("se", "ci_lower", "ci_upper")  # of a mean, of a share, or of what is said of a pair
@@ -29,7 +29,7 @@ SYNONYMS = {
 }  # fmt: skip
 LIMITS = {
     "count": (0, None), "percent": (0, 100), "fraction": (0, 1), "p_value": (0, 1), "correlation": (-1, 1),
-    "r_squared": (0, 1), **dict.fromkeys(("sd", "se", "iqr", "range", "df", "df_2"), (0, None)),
+    "r_squared": (0, 1), **dict.fromkeys(("sd", "sd_change", "se", "iqr", "range", "df", "df_2"), (0, None)),
     **dict.fromkeys(("odds_ratio", "risk_ratio", "hazard_ratio", "ratio"), (0, None)),
 }  # fmt: skip
 METHODS = {
