@@ -26,8 +26,15 @@ _time_limit = click.option(
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__)
-def main():
+@click.option(
+    "--no-store", is_flag=True, help="Neither use nor keep results of earlier runs (results/store)."
+)
+def main(no_store):
     """Recompute and check the published numbers on chronic recurrent multifocal osteomyelitis."""
+    if no_store:
+        from crmo_analysis.store import without_store
+
+        without_store()
 
 
 @main.command()
@@ -135,22 +142,28 @@ def site(out):
     help="Folder of the package [results/manuscript].",
 )
 @click.option("--tiff", is_flag=True, help="Make figures as TIFF as well.")
-def manuscript(journal, out, tiff):
-    """Put together what manuscript.yml numbers.
+@click.option(
+    "--text", "text_only", is_flag=True, help="Write the documents anew with the figures that are there."
+)
+def manuscript(journal, out, tiff, text_only):
+    """Write the manuscript that manuscript.yml describes, as Word, LaTeX and a web page, with its supplement.
 
-    Figures at a journal's size, tables, numbers, text, checklist.
+    Figures have a journal's size; numbers, references and tables its style.
     """
     from crmo_analysis.publish import read_outline
 
     outline = read_outline(ROOT, journal)
-    warm.start()
+    if not text_only:
+        warm.start()
     from crmo_analysis.publish import assemble
 
     out = out or ROOT / "results" / "manuscript"
-    written = assemble(outline, out, tiff, click.echo)
-    for number in outline.gaps:
-        click.echo(f"note: there is no {number}", err=True)
-    click.echo(f"{short(out)}: {len(written)} files for {outline.journal.name}; README.txt says what is what")
+    written = assemble(outline, out, tiff, text_only, click.echo)
+    for remark in (*(f"there is no {number}" for number in outline.gaps), *written.remarks):
+        click.echo(f"note: {remark}", err=True)
+    count = len(written.files)
+    first = short(out / "manuscript.docx")
+    click.echo(f"{first}: {count} files for {outline.journal.name}; README.txt says what is what")
 
 
 for command in (

@@ -10,15 +10,15 @@ how they were made.
 
 import lazy_loader
 
-USES = ("files", "study", "recompute")
+USES = ("files", "recompute", "store", "study")
 __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submodules=["datapackage", "ledger", "words"],
     submod_attrs={
-        "bounds": ["find_bounds", "parse_question"],
-        "conflicts": ["find_conflicts"],
-        "fitting": ["Fit", "fit"],
-        "reconstruction": ["is_only_table", "reconstruct"],
+        "bounds": ["parse_question"],
+        "fitting": ["Fit"],
+        "kept": ["find_bounds", "find_conflicts", "fit", "reconstruct"],
+        "reconstruction": ["is_only_table"],
         "simulation": ["Assumptions", "simulate"],
     },
 )

@@ -6,9 +6,10 @@ import pandas as pd
 
 from crmo_analysis import files
 from crmo_analysis.files import csv_text
-from crmo_analysis.joint.conflicts import find_conflicts, with_conflicts
+from crmo_analysis.joint.conflicts import with_conflicts
+from crmo_analysis.joint.kept import find_conflicts, recall
 from crmo_analysis.recompute import VERDICTS, Audited, audit_study
-from crmo_analysis.study import Study, expressions, read_study
+from crmo_analysis.study import Study, expressions, read_codebook, read_study
 
 SCOREBOARD_START, SCOREBOARD_END = (
     "<!-- scoreboard: written by `make reproduce` -->",
@@ -42,6 +43,10 @@ def audit_all(names: Sequence[str] = ()) -> tuple[Audited, ...]:
 
 def audit_jointly(study: Study) -> tuple[Audited, ...]:
     """Audit a study, and let what only its joint model shows count as conflicts too."""
+    return recall("verdicts", study, [read_codebook()], __name__, lambda: _audit(study))
+
+
+def _audit(study: Study) -> tuple[Audited, ...]:
     audited = audit_study(study)
     if not any(a.claim.about == "own" and a.claim.patients == expressions.Everyone() for a in audited):
         return audited  # without a number of patients there is no table
