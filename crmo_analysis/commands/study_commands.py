@@ -119,10 +119,10 @@ def bounds(study, expression, style, witness, seconds):
     """Bound a number that STUDY did not print, such as "count(femur & tibia)"."""
     check_studies([study])
     from crmo_analysis.joint import datapackage, find_bounds, fit, parse_question, words
-    from crmo_analysis.study import read_codebook, read_study
+    from crmo_analysis.study import read_study
 
     loaded = read_study(study)
-    parse_question(expression, read_codebook())
+    parse_question(expression, loaded.codebook)
     found = find_bounds(fit(loaded, seconds=seconds), expression, seconds)
     if witness:
         datapackage.write_witnesses(found, witness)

@@ -1,15 +1,15 @@
 """The ledger of every claim with its verdict, alone and jointly, and the scoreboard that counts them."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import pandas as pd
 
 from crmo_analysis import files
-from crmo_analysis.files import csv_text
+from crmo_analysis.files import CrmoError, InputError, csv_text
 from crmo_analysis.joint.conflicts import with_conflicts
 from crmo_analysis.joint.kept import find_conflicts, recall
 from crmo_analysis.recompute import VERDICTS, Audited, audit_study
-from crmo_analysis.study import Study, expressions, read_codebook, read_study
+from crmo_analysis.study import Study, read_study
 
 SCOREBOARD_START, SCOREBOARD_END = (
     "<!-- scoreboard: written by `make reproduce` -->",
@@ -35,20 +35,38 @@ def ledger(audited: Sequence[Audited]) -> pd.DataFrame:
 
 
 def audit_all(names: Sequence[str] = ()) -> tuple[Audited, ...]:
-    """Audit the studies named, or all, alone and jointly."""
-    return tuple(
-        audited for study in names or files.study_names() for audited in audit_jointly(read_study(study))
-    )
+    """Audit the studies named, or all, alone and jointly.
+
+    Raises
+    ------
+    InputError
+        If the files of a study that is named have problems; of all studies, those are left out.
+    """
+    audited, problems = audit_each(names)
+    if names and problems:
+        raise InputError("\n".join(problems.values()))
+    return audited
+
+
+def audit_each(names: Sequence[str] = ()) -> tuple[tuple[Audited, ...], dict[str, str]]:
+    """Audit the studies named, or all; also return what is wrong with those that could not be."""
+    audited, problems = [], {}
+    for name in names or files.study_names():
+        try:
+            audited += audit_jointly(read_study(name))
+        except CrmoError as error:
+            problems[name] = str(error)
+    return tuple(audited), problems
 
 
 def audit_jointly(study: Study) -> tuple[Audited, ...]:
     """Audit a study, and let what only its joint model shows count as conflicts too."""
-    return recall("verdicts", study, [read_codebook()], __name__, lambda: _audit(study))
+    return recall("verdicts", study, [study.codebook], __name__, lambda: _audit(study))
 
 
 def _audit(study: Study) -> tuple[Audited, ...]:
     audited = audit_study(study)
-    if not any(a.claim.about == "own" and a.claim.patients == expressions.Everyone() for a in audited):
+    if not study.has_size:
         return audited  # without a number of patients there is no table
     return with_conflicts(audited, find_conflicts(study, other_readings=False))
 
@@ -63,11 +81,11 @@ def write_ledger() -> pd.DataFrame:
     return frame
 
 
-def scoreboard(frame: pd.DataFrame) -> pd.DataFrame:
-    """Count verdicts by study, from a ledger."""
+def scoreboard(frame: pd.DataFrame, titles: Mapping[str, str] | None = None) -> pd.DataFrame:
+    """Count verdicts by study, from a ledger; `titles` is how each study is cited."""
     counts = pd.crosstab(frame["study"], frame["verdict"]).reindex(columns=list(VERDICTS), fill_value=0)
     counts.insert(0, "claims", counts.sum(axis=1))
-    titles = {study: read_study(study).facts["short"] for study in counts.index}
+    titles = titles or {study: read_study(study).facts["short"] for study in counts.index}
     counts = counts.rename(index=titles)
     counts.loc["all"] = counts.sum()
     return counts.rename_axis("study").rename_axis(None, axis=1).reset_index()

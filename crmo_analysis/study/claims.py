@@ -122,6 +122,22 @@ class Study:
     claims: tuple[Claim, ...] = field(repr=False)
     codebook: Codebook = field(default_factory=read_codebook, repr=False, compare=False)
 
+    @property
+    def figures(self) -> tuple:
+        """The figures that it lists, or else those that its claims allow; see `figures.Figure`."""
+        from crmo_analysis.study.figures import figures_of
+
+        return figures_of(self)
+
+    @property
+    def has_size(self) -> bool:
+        """Whether it prints how many patients it has, without which there is no table of them."""
+        return any(
+            claim.statistic == "count" and claim.patients == Everyone() == claim.group
+            for claim in self.claims
+            if claim.about == "own"
+        )
+
     def codebook_under(self, scenario: Mapping[str, str], codebook: Codebook) -> Codebook:
         """Return the codebook with the steps that a scenario's readings give some variables."""
         chosen = [self.readings[name][option].get("step") or {} for name, option in scenario.items()]
@@ -171,6 +187,8 @@ def read_study(study: str, folder: Path = files.PUBLISHED, codebook_path: Path =
     found = [_read_claim(place.name, line, row, codebook, facts, units, problems) for line, row in rows]
     _check_ids(rows, problems)
     _check_denominators(list(zip(rows, found, strict=True)), problems)
+    wrong = vocabulary.problems_of_figures(facts.get("figures") or [], {claim.claim_id for claim in found})
+    problems += [f"{place / 'study.yaml'}: {problem}" for problem in wrong]
     if problems:
         raise InputError("\n".join(problems))
     codebook = _with_steps(codebook, found)

@@ -1,4 +1,4 @@
-"""The words of column statistic, what each is of, and the methods that can stand beside it."""
+"""The words of column statistic, what each is of, the methods beside it, and the kinds of figures."""
 
 import difflib
 import re
@@ -56,6 +56,7 @@ METHODS = {
     **{f"type {number}": rf"(?:r|type) ?{number}" for number in range(1, 10)},
     "hinges": r"(?:tukey'?s? )?hinges",
 }
+FIGURES = ("counts", "verdicts", "rounding", "implied")  # kinds of figures of a study
 _LEVEL = re.compile(r"(\d\d(?:\.\d+)?) ?%(?: ci)?")
 
 
@@ -108,3 +109,18 @@ def check_method(method: str) -> None:
     """
     if _LEVEL.sub("", plain(method)).strip() and not method_of(method):
         raise InputError(f"no method that is known; expected one of {', '.join(METHODS)}, or nothing")
+
+
+def problems_of_figures(entries: list, claim_ids: set[str]) -> list[str]:
+    """Say what is wrong with a list of figures."""
+    found = []
+    for number, entry in enumerate(entries, start=1):
+        if not isinstance(entry, dict) or entry.get("kind") not in FIGURES:
+            found.append(f"figure {number} is {entry!r}, expected a kind: {', '.join(FIGURES)}")
+            continue
+        missing = [each for each in entry.get("claims") or () if each not in claim_ids]
+        found += [f"figure {number}: there is no claim '{each}'" for each in missing]
+        needed = {"counts": "claims", "implied": "pairs"}.get(entry["kind"])
+        if needed and not entry.get(needed):
+            found.append(f"figure {number}: '{needed}' is missing")
+    return found

@@ -45,7 +45,7 @@ CASES = {
     "2x2 from percentages": (['x,t,percent,spine,male,77.8,%,,', 'y,t,percent,spine,~male,36.4,%,,'],
                              'p,t,p_value,"spine, male",,{},,,', "0.012", "0.12"),
     "Fisher": (TABLE, 'p,t,p_value,"spine, male",,{},,Fisher\'s exact test,', "0.012", "0.009"),
-    "Yates": (TABLE, 'p,t,p_value,"spine, male",,{},,chi-square with Yates correction,', "0.022", "0.012"),
+    "Yates": (TABLE, 'p,t,p_value,"spine, male",,{},,chi-square with Yates correction,', "0.021", "0.012"),
     "chi-squared": (TABLE, 'p,t,test_statistic,"spine, male",,{},,χ2,', "6.86", "8.66"),
     "df of chi-squared": (TABLE, 'p,t,df,"spine, male",,{},,χ2,', "1", "2"),
     "odds ratio": (TABLE, 'p,t,odds_ratio,"spine, male",,{},,,', "6.1", "1.6"),
