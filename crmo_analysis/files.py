@@ -80,6 +80,11 @@ def study_names(published=PUBLISHED):
     return sorted(path.parent.name for path in Path(published).glob("*/study.yaml"))
 
 
+def is_study_folder(study):
+    """Say whether a text is the path of a study's folder."""
+    return is_file(f"{study}/study.yaml")
+
+
 def study_folder(study, published=PUBLISHED):
     """Return the folder of a study: one of its name among the published ones, or one anywhere by its path.
 

@@ -1,7 +1,8 @@
 """The command line: tasks of the build system, sweeps, and what the command says.
 
-`cli`, `study_commands` and `patient_commands` declare commands and options (`sweep` does what `cli`
-declares); `tasks` lists what each notebook, cohort and ledger depends on and makes; `progress` shows a rerun.
+`cli`, `study_commands`, `paper_commands` and `patient_commands` declare commands and options (`sweep` does
+what `cli` declares, `drafting` makes claims of a paper's table); `tasks` lists what each notebook, cohort and
+ledger depends on and makes; `progress` shows a rerun.
 """
 
 import lazy_loader

@@ -18,13 +18,16 @@ def audit(studies, style):
     check_studies(studies)
     from crmo_analysis.joint import ledger as ledgers
 
-    ledger = ledgers.ledger(ledgers.audit_all(studies))
+    audited, problems = ledgers.audit_each(studies)
+    ledger = ledgers.ledger(audited)
     if style == "csv":
         click.echo(files.csv_text(ledger), nl=False)
     elif style == "json":
         click.echo(ledger.to_json(orient="records", force_ascii=False, indent=1))
-    else:
+    elif len(ledger):
         _print_ledger(ledger)
+    if problems:
+        raise Wrong("\n".join(problems.values()))
 
 
 def _print_ledger(ledger):
@@ -88,8 +91,9 @@ def reconstruct(study, count, seed, out, seconds):
     from crmo_analysis.joint import datapackage, fit, is_only_table
     from crmo_analysis.study import read_study
 
-    fitted = fit(read_study(study), seconds=seconds)
-    out = out or Path(f"{study}_reconstructed.csv")
+    loaded = read_study(study)
+    fitted = fit(loaded, seconds=seconds)
+    out = out or Path(f"{loaded.study}_reconstructed.csv")
     written = datapackage.write_tables(fitted, out, count, seed, seconds)
     only = is_only_table(fitted, seconds)
     for path in written:

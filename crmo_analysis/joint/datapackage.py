@@ -135,11 +135,11 @@ def write_witnesses(found: Bounds, folder: Path) -> None:
 def write_package() -> None:
     """Write the data package of all cohorts from their descriptions."""
     described = [files.RESULTS / "cohorts" / f"{study}.json" for study in study_names()]
-    described = [json.loads(path.read_text(encoding="utf-8")) for path in described]
+    described = [json.loads(path.read_text(encoding="utf-8")) for path in described if path.is_file()]
     package = {
         "profile": "tabular-data-package",
         "name": "crmo-reconstructed-cohorts",
-        "title": "Reconstructed cohorts of five studies of chronic recurrent multifocal osteomyelitis",
+        "title": "Reconstructed cohorts of studies of chronic recurrent multifocal osteomyelitis",
         "description": f"One table of patients a study, made so that its printed numbers hold. "
         f"{NOT_A_SAMPLE}",
         "licenses": [{"name": "MIT", "path": "https://opensource.org/license/mit"}],

@@ -7,14 +7,16 @@ from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from functools import cache
 from pathlib import Path
+from typing import ClassVar
 
 from crmo_analysis import files
 from crmo_analysis.files import InputError, read_yaml
 from crmo_analysis.study import vocabulary
 from crmo_analysis.study.codebook import Codebook, read_codebook, read_section, read_variables
 from crmo_analysis.study.expressions import Compare, Everyone, Expression, Not, parse
+from crmo_analysis.study.figures import Figure, figures_of
 from crmo_analysis.study.rounding import RANK_WORDS, Printed, parse_date, parse_printed
-from crmo_analysis.study.rows import read_rows, split
+from crmo_analysis.study.rows import COLUMNS, LATER, read_rows, split
 from crmo_analysis.study.times import TOLD, with_times
 
 
@@ -27,6 +29,8 @@ class Claim:
     is the test, or the definition of a quantile or an interval; `at` the time of a visit, which the variables
     in `of` already name. `codebook` is that of the study.
     """
+
+    COLUMNS: ClassVar[tuple[str, ...]] = (*COLUMNS, *LATER)  # of `claims.csv`
 
     study: str
     claim_id: str
@@ -123,10 +127,8 @@ class Study:
     codebook: Codebook = field(default_factory=read_codebook, repr=False, compare=False)
 
     @property
-    def figures(self) -> tuple:
+    def figures(self) -> tuple[Figure, ...]:
         """The figures that it lists, or else those that its claims allow; see `figures.Figure`."""
-        from crmo_analysis.study.figures import figures_of
-
         return figures_of(self)
 
     @property
@@ -323,6 +325,8 @@ def _read_claim(study: str, place: str, row: dict, codebook: Codebook, facts: di
     }
     read = {}
     for column, reader in readers.items():
+        if column in ("of", "printed") and not row[column]:
+            continue
         try:
             read[column] = reader()
         except InputError as error:

@@ -64,7 +64,9 @@ def read_section(section: str, path: Path = files.CODEBOOK) -> Mapping:
 
 
 @cache
-def read_codebook(path: Path = files.CODEBOOK, section: str = "variables") -> Codebook:
+def read_codebook(
+    path: Path = files.CODEBOOK, section: str = "variables", study: Path | None = None
+) -> Codebook:
     """Read and check the codebook.
 
     Parameters
@@ -73,6 +75,8 @@ def read_codebook(path: Path = files.CODEBOOK, section: str = "variables") -> Co
         A YAML file with a mapping of name to fields.
     section : str
         That mapping: `variables` of a patient or a study, or `lesions`, the variables of one lesion.
+    study : Path, optional
+        The folder of a study, whose own variables are added.
 
     Returns
     -------
@@ -92,7 +96,11 @@ def read_codebook(path: Path = files.CODEBOOK, section: str = "variables") -> Co
     variables = read_variables(entries, problems)
     if problems:
         raise InputError("\n".join(f"{path}: {problem}" for problem in problems))
-    return variables
+    if study is None:
+        return variables
+    facts = read_yaml(study / "study.yaml")
+    own = facts.get("variables") if isinstance(facts, dict) else None
+    return {**variables, **read_variables(own or {}, problems, variables)}
 
 
 def read_variables(entries: Mapping, problems: list[str], beside: Codebook | None = None) -> Codebook:

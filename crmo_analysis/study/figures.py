@@ -4,7 +4,6 @@ from collections import Counter
 from dataclasses import dataclass
 from itertools import combinations
 
-from crmo_analysis.study.claims import Claim, Study
 from crmo_analysis.study.expressions import Everyone, Is
 
 MOST_COUNTS, MOST_FINDINGS = 16, 4
@@ -37,7 +36,7 @@ class Figure:
     title: str = ""
 
 
-def figures_of(study: Study) -> tuple[Figure, ...]:
+def figures_of(study) -> tuple[Figure, ...]:
     """Return the figures that a study lists under `figures`, or else those that its claims allow."""
     listed = study.facts.get("figures")
     if listed:
@@ -57,7 +56,7 @@ def _figure(entry: dict) -> Figure:
     return Figure(str(entry.get("name", entry["kind"])), entry["kind"], **lists, **texts)
 
 
-def _drawable(study: Study) -> list[Claim]:
+def _drawable(study) -> list:
     """Return counts of a group whose size is printed, each finding once."""
     own = [claim for claim in study.claims if claim.about == "own" and not claim.reading]
     sizes = {c.patients: c.number.value for c in own if _is_number(c) and _is_all(c.group)}
@@ -69,7 +68,7 @@ def _drawable(study: Study) -> list[Claim]:
     return list(found.values())
 
 
-def _is_number(claim: Claim) -> bool:
+def _is_number(claim) -> bool:
     number = claim.number
     return claim.statistic == "count" and number.relation == "=" and number.value is not None
 
@@ -78,7 +77,7 @@ def _is_all(tree) -> bool:
     return tree == Everyone()
 
 
-def _pairs(counts: list[Claim]) -> tuple[tuple[str, ...], str]:
+def _pairs(counts: list) -> tuple[tuple[str, ...], str]:
     """Return pairs of findings, and among whom: of the group of which most are printed, the most frequent."""
     single = [claim for claim in counts if isinstance(claim.patients, Is)]
     among = Counter(claim.among for claim in single).most_common(1)
@@ -88,7 +87,7 @@ def _pairs(counts: list[Claim]) -> tuple[tuple[str, ...], str]:
     return tuple(f"{one} & {other}" for one, other in combinations(names, 2)), among[0][0] if among else ""
 
 
-def _has_rounding(study: Study, counts: list[Claim]) -> bool:
+def _has_rounding(study, counts: list) -> bool:
     printed = Counter((claim.patients, claim.group) for claim in counts)
     return any(
         claim.statistic == "percent" and claim.about == "own" and printed[claim.patients, claim.group] == 1

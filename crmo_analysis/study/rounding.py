@@ -7,9 +7,9 @@ Trailing zeros carry information, so a printed number is never a float.
 import math
 from fractions import Fraction
 
-from crmo_analysis.study.printed import Printed, parse_date, parse_printed
+from crmo_analysis.study.printed import Printed, parse_date, parse_printed, plain
 
-__all__ = ["Printed", "parse_date", "parse_printed"]  # what a text says, read in `printed`
+__all__ = ["Printed", "parse_date", "parse_printed", "plain"]  # what a text says, read in `printed`
 
 RULES = ("half_up", "half_even", "down", "up")
 RANK_WORDS = ("most common", "most commonly", "most frequent", "most efficacious", "strong predilection")

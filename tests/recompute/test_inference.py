@@ -2,8 +2,8 @@
 
 import pytest
 
-from crmo_analysis.recompute import audit_study
-from crmo_analysis.study.claims import read_study
+from crmo_analysis.joint.ledger import audit_jointly
+from crmo_analysis.study import read_study
 
 HEADER = "claim_id,where,statistic,of,among,printed,unit,method,at"
 N = "n,t,count,everyone,,40,patients,,"
@@ -16,7 +16,7 @@ def audit(write_study):
 
     def run(*rows):
         folder = write_study(*rows, header=HEADER, base=False)
-        audited = audit_study(read_study.__wrapped__("small", folder))
+        audited = audit_jointly(read_study.__wrapped__("small", folder))
         return {each.claim.claim_id: (each.verdict, each.reason) for each in audited}
 
     return run
