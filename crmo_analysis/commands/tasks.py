@@ -105,7 +105,8 @@ def notebook_task(notebook, root=ROOT):
     published = (root / "data" / "published").glob(f"{study}/*")
     cohorts = (root / "data" / "cohorts").glob(f"{study}.csv")
     tables = (root / "data" / "published").glob("*.csv") if study == "*" else ()
-    inputs = [*published, *cohorts, *tables, root / "data" / "codebook.yaml"]
+    data = [root / "data" / name for name in ("codebook.yaml", "skeleton.yaml")]
+    inputs = [*published, *cohorts, *tables, *data]
     inputs += _code(notebook_source(notebook), root)
     inputs = sorted(path for path in inputs if path.is_file())
     figures, results = root / "figures", root / "results"

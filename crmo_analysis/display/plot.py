@@ -12,6 +12,7 @@ from crmo_analysis.display.curves import curves, influence, scatter, specificati
 from crmo_analysis.display.intervals import forest, proportion_intervals
 from crmo_analysis.display.ranges import bounds, ranges
 from crmo_analysis.display.series import DUMBBELL, dumbbell, pooled_forest
+from crmo_analysis.display.skeleton import on_skeleton, sites, skeleton
 from crmo_analysis.display.verdicts import rounding_differences, verdict_bars, verdict_map
 
 __all__ = [
@@ -29,12 +30,15 @@ __all__ = [
     "flow",
     "forest",
     "influence",
+    "on_skeleton",
     "patients",
     "pooled_forest",
     "proportion_intervals",
     "ranges",
     "rounding_differences",
     "scatter",
+    "sites",
+    "skeleton",
     "specification_curve",
     "stacked_parts",
     "verdict_bars",

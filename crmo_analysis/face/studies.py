@@ -1,6 +1,7 @@
 """A study as a person asks it: what it prints, whether that holds, what it implies, and patients that fit."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import cached_property, partial
 
 import pandas as pd
@@ -145,6 +146,30 @@ class Study:
         if sections is not None:
             shares.insert(0, "section", shares["group"].replace(dict(sections)))
         return self._shares(shares, heading)
+
+    def skeleton(self, section: str) -> Result:
+        """Show on a drawn skeleton how many patients had each bone affected.
+
+        Parameters
+        ----------
+        section : str
+            The table of the study that counts bones; rows about no bone are left out.
+        """
+        counts = self.counts(section=section)
+        of = {claim.claim_id: claim.of for claim in self.record.claims}
+        frame = counts.frame.assign(name=counts.frame["claim_id"].map(of))
+        frame = frame[[name in plot.on_skeleton() for name in frame["name"]]].reset_index(drop=True)
+        result = replace(
+            counts,
+            frame=frame,
+            caption="Patients with each bone affected; one patient can have several. A bone without a number "
+            "is grey.",
+            subtitle="{study}, published counts",
+            alt="A drawn skeleton, coloured by the share of patients with each bone affected: from {first_x} "
+            "of {first_n} ({first}) to {last_x} of {last_n} ({last}).",
+            terms={"study": self.short, "count": len(frame), **_ends(frame)},
+        )
+        return result.drawn(plot.skeleton)
 
     def shares(self, rows: Sequence[tuple[str, str, int, int]]) -> Result:
         """Describe shares of one's own choice: rows of section, label, x and n."""
