@@ -14,7 +14,6 @@ from pytask import Mark, NodeInfo, PathNode, PythonNode, Task
 from crmo_analysis.execution import execute, output_files, read_parameters
 from crmo_analysis.files import ROOT, CrmoError, study_names, write_text_atomically
 from crmo_analysis.store import code_behind, notebook_source
-from crmo_analysis.study import read_study
 
 # Objects with `started(name)` and `ended(name, state)`; the command line shows its progress with one.
 listeners = []
@@ -70,6 +69,8 @@ def _studies(root):
 
 def _read(study, root):
     """Return a study, or None if its files have problems: its tasks say which."""
+    from crmo_analysis.study import read_study
+
     try:
         return read_study(study, root / "data" / "published", root / "data" / "codebook.yaml")
     except CrmoError:
