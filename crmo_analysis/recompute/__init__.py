@@ -13,7 +13,7 @@ import lazy_loader
 USES = ("files", "study")
 __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
-    submodules=["granularity"],
+    submodules=["granularity", "tests_of_difference"],
     submod_attrs={
         "consistency": ["rivals"],
         "quantities": ["View"],
