@@ -375,8 +375,10 @@ def _parse_of(statistic: str, text: str, codebook: Codebook) -> Expression | Non
     for part in parts:
         if part not in codebook:
             parse(part, codebook)
-        elif statistic in vocabulary.OF_NUMBERS and codebook[part].type in ("category", "date"):
-            raise InputError(f"{part} is of type {codebook[part].type} and has no {statistic}")
+            continue
+        kind = codebook[part].type
+        if kind == "date" or (statistic in vocabulary.OF_NUMBERS and kind == "category"):
+            raise InputError(f"{part} is of type {kind} and has no {statistic}")
     return None
 
 

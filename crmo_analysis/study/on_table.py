@@ -107,15 +107,17 @@ def of_pair(claim, columns: list[pd.Series]) -> dict[str, float]:
     function = functions.get(claim.statistic, _tested)
     if len(frame) < 3 or (len(columns) > 2 and function not in (_linear, _odds)):
         return {}
+    from statsmodels import api  # its import sets filters of its own
+
     with warnings.catch_warnings():
-        warnings.simplefilter(
-            "ignore"
-        )  # of samples too small for an approximation: it is shown with its name
-        found = function(claim, frame)
+        warnings.simplefilter("ignore")  # of samples that are small for an approximation
+        found = function(claim, frame, api) if function in (_linear, _odds) else function(claim, frame)
     return {name: float(value) for name, value in found.items() if value is not None and np.isfinite(value)}
 
 
 def _ratio(claim, frame: pd.DataFrame) -> dict:
+    if _is_text(frame[0]) or _is_text(frame[1]):
+        return {}
     first, second = frame[0].astype(float).sum(), frame[1].astype(float).sum()
     scale = 100 if claim.statistic == "percent_of_total" else 1
     return {"": scale * first / second} if second else {}
@@ -142,7 +144,11 @@ def _groups(frame: pd.DataFrame) -> list[np.ndarray]:
 
 
 def _is_level(column: pd.Series) -> bool:
-    return column.dtype == bool or column.dtype == object or isinstance(column.dtype, pd.StringDtype)
+    return column.dtype == bool or _is_text(column)
+
+
+def _is_text(column: pd.Series) -> bool:
+    return column.dtype == object or isinstance(column.dtype, pd.StringDtype)
 
 
 def _difference(claim, frame: pd.DataFrame) -> dict:
@@ -164,27 +170,27 @@ def _risk(claim, frame: pd.DataFrame) -> dict:
     return {"": a / (a + b) / (c / (c + d))}
 
 
-def _odds(claim, frame: pd.DataFrame) -> dict:
-    from statsmodels.api import Logit, add_constant
-
+def _odds(claim, frame: pd.DataFrame, api) -> dict:
     cells = _two_by_two(frame) if len(frame.columns) == 2 else []
     if cells:
         return {"": cells[0] * cells[3] / (cells[1] * cells[2])} if all(cells) else {}
-    if frame[0].dtype != bool or any(frame[place].dtype == object for place in frame):
+    if frame[0].dtype != bool or any(_is_text(frame[place]) for place in frame):
         return {}
     try:
-        fitted = Logit(frame[0].astype(float), add_constant(frame.iloc[:, 1:].astype(float))).fit(disp=0)
+        exposures = api.add_constant(frame.iloc[:, 1:].astype(float))
+        fitted = api.Logit(frame[0].astype(float), exposures).fit(disp=0)
     except (np.linalg.LinAlgError, ValueError):
         return {}
-    return {"logistic": math.exp(fitted.params.iloc[1])}
+    is_found = fitted.mle_retvals["converged"] and len(fitted.params) > 1
+    return {"logistic": math.exp(fitted.params.iloc[1])} if is_found else {}
 
 
-def _linear(claim, frame: pd.DataFrame) -> dict:
-    from statsmodels.api import OLS, add_constant
-
-    if any(frame[place].dtype == object for place in frame):
+def _linear(claim, frame: pd.DataFrame, api) -> dict:
+    if any(_is_text(frame[place]) for place in frame):
         return {}
-    fitted = OLS(frame[0].astype(float), add_constant(frame.iloc[:, 1:].astype(float))).fit()
+    fitted = api.OLS(frame[0].astype(float), api.add_constant(frame.iloc[:, 1:].astype(float))).fit()
+    if len(fitted.params) < 2:  # an exposure that is the same in all
+        return {}
     return {"linear": fitted.rsquared if claim.statistic == "r_squared" else fitted.params.iloc[1]}
 
 
@@ -194,7 +200,7 @@ def _tested(claim, frame: pd.DataFrame) -> dict:
 
     groups, table = _groups(frame), pd.crosstab(frame[1], frame[0])
     tests: dict[str, Callable] = {}
-    if groups and all(len(group) > 1 for group in groups):
+    if len(groups) > 1 and all(len(group) > 1 for group in groups):
         tests = {"kruskal-wallis": lambda: stats.kruskal(*groups), "anova": lambda: stats.f_oneway(*groups)}
         if len(groups) == 2:
             tests = {

@@ -18,7 +18,10 @@ OF_PAIRS = (  # `of` is two, with a comma between them
 )
 OF_ANY = ("se", "ci_lower", "ci_upper")  # of a mean, of a share, or of what is said of a pair
 OF_MODELS = ("coefficient", "odds_ratio", "hazard_ratio", "risk_ratio", "r_squared", "p_value", *OF_ANY)
-OF_NUMBERS = ("correlation", "mean_change", "percent_of_total")
+OF_NUMBERS = (
+    *("mean_change", "sd_change", "median_change", "percent_change", "percent_of_total"),
+    *("correlation", "r_squared"),
+)
 SINGLE_VALUES = ("median", "min", "max", "value", "quartile_1", "quartile_3")
 STATISTICS = OF_PATIENTS + OF_VALUES + OF_PAIRS + OF_ANY
 SYNONYMS = {
