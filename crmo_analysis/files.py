@@ -17,7 +17,9 @@ PUBLISHED = DATA / "published"
 FIGURES = ROOT / "figures"
 RESULTS = ROOT / "results"
 COHORTS = DATA / "cohorts"
+PUBLISHED_RUN = "CRMO_PUBLISHED_RUN"  # variable of a kernel that writes among the project's own files
 
+OWN_FOLDER = "your_cohort"  # of what a run leaves on patients of one's own, in place of a study's name
 MOST_YAML = 1_000_000  # bytes
 _DEEPEST = 50  # parts within parts of a YAML file
 _FORMULA = re.compile(r"\s*[=+\-@\t\r]")

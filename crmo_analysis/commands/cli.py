@@ -12,7 +12,7 @@ from crmo_analysis import __version__
 from crmo_analysis.commands import paper_commands, patient_commands, progress, study_commands
 from crmo_analysis.commands.messages import Commands, Wrong, check_studies, short
 from crmo_analysis.execution import TIME_LIMIT, warm
-from crmo_analysis.files import ROOT, is_study_folder, study_names
+from crmo_analysis.files import RESULTS, ROOT, is_study_folder, study_names
 
 _time_limit = click.option(
     "--time-limit",
@@ -21,6 +21,11 @@ _time_limit = click.option(
     metavar="SECONDS",
     show_default=True,
     help="The longest time a cell may take.",
+)
+_cwd = click.option(
+    "--cwd",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Where the notebook's relative paths start [its own folder].",
 )
 
 
@@ -86,20 +91,26 @@ def _reproduce_folder(folder):
     "-p", "values", nargs=2, multiple=True, metavar="NAME VALUE", help="Set a parameter; repeatable."
 )
 @click.option(
-    "--out", type=click.Path(path_type=Path, file_okay=False), help="Folder for all that it leaves."
+    "--out",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Folder for all that it leaves [results/lab/NOTEBOOK].",
 )
+@_cwd
 @_time_limit
 @click.option("--plain", is_flag=True, help="Start an ordinary kernel instead of a preloaded one.")
-def run(notebook, values, out, time_limit, plain):
+def run(notebook, values, out, cwd, time_limit, plain):
     """Run one NOTEBOOK, with other values for some of its parameters."""
     if not plain:
         warm.start()
-    from crmo_analysis.execution import execute, parse_value, read_parameters
+    from crmo_analysis.execution import absolute_file, execute, parse_value, read_parameters
 
     known = read_parameters(notebook)
     # A name that is not there has no kind to read its text by; execute() says so.
     given = {name: parse_value(text, known[name]) if name in known else text for name, text in values}
-    done = execute(notebook, given, out=out, time_limit=time_limit, plain=plain)
+    given = {name: absolute_file(value) for name, value in given.items()}
+    if out is None and not given.get("out") and not ("out" in known and known["out"].value):
+        out = RESULTS / "lab" / notebook.stem
+    done = execute(notebook, given, out=out, cwd=cwd, time_limit=time_limit, plain=plain)
     click.echo(f"{notebook.name}: done in {done.seconds:.1f} s, see {short(done.executed)}")
 
 

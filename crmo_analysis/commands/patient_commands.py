@@ -26,37 +26,83 @@ _smallest = click.option(
 @click.option(
     "--out", type=click.Path(path_type=Path, dir_okay=False), help="Write the table as it was understood."
 )
-def validate(cohort, mapping, lesions, out):
+@click.option(
+    "--skeleton",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Where to write a mapping file to fill in, if there is no --map; beside COHORT unless given.",
+)
+@click.option("--strict", is_flag=True, help="Let a warning count as an error: exit code 1.")
+def validate(cohort, mapping, lesions, out, skeleton, strict):
     """Check a table of patients (CSV, Excel, Parquet, REDCap export) against the codebook.
 
-    List all problems.
+    List all problems, then what was understood, variable by variable. Without --map, write a mapping file to
+    fill in where a column or a text is not recognised.
     """
     if out and is_of_project(out):
         raise Wrong(
             f"--out {out} is in a folder of the project's own data; choose another, such as data/private."
         )
-    from crmo_analysis.patients import missing_lines, read_cohort, thin, write_cohort
+    from crmo_analysis.patients import account, read_cohort, write_cohort
 
     read = read_cohort(cohort, mapping, lesions=lesions)
     for note in read.notes:
         click.echo(f"note: {note}")
-    doubts = thin(read)
+    doubts = account.thin(read)
     for problem in (*read.problems, *doubts):
         click.echo(f"{'error' if problem.is_error else 'warning'}: {problem.place}: {problem.expected}")
-    for line in missing_lines(read):
+    for line in account.missing_lines(read):
         click.echo(line)
+    _print_understood(read)
+    if not mapping:
+        _write_skeleton(cohort, lesions, skeleton or cohort.with_name(f"{cohort.stem}_map.yaml"))
     if out and not read.errors:
         write_cohort(read.patients, out, read.kinds)
         click.echo(f"{short(out)}: written")
     known = [name for name in read.patients if name not in ("patient", "reconstructed", "simulated")]
     patients, columns = counted(len(read.patients), "patient"), counted(len(known), "variable")
+    n_warnings = len(read.warnings) + len(doubts)
     click.echo(f"{cohort}: {patients}, {columns} of the codebook")
-    click.echo(
-        f"{counted(len(read.errors), 'error')}, {counted(len(read.warnings) + len(doubts), 'warning')}"
-    )
+    click.echo(f"{counted(len(read.errors), 'error')}, {counted(n_warnings, 'warning')}")
     if read.errors:
         where = f" there or in {mapping}" if mapping else ", or map its columns with --map"
         raise Wrong(f"{cohort} cannot be analysed as it is. Put the errors right{where}.")
+    if strict and n_warnings:
+        raise Stopped(f"{cohort}: {counted(n_warnings, 'warning')}, which --strict does not allow.")
+
+
+def _print_understood(read):
+    """Print what was read: it repeats values, for those who own the file alone."""
+    from crmo_analysis.patients import account
+
+    table = account.understood(read)
+    for title, rows in table.groupby("table", sort=False):
+        click.echo(f"read as {title}:")
+        rows = rows.drop(columns="table").astype(str)
+        cells = [list(rows), *rows.to_numpy().tolist()]
+        widths = [min(max(map(len, column)), 40) for column in zip(*cells, strict=True)]
+        for row in cells:
+            padded = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))
+            click.echo(f"  {'  '.join(padded)}".rstrip())
+
+
+def _write_skeleton(cohort, lesions, path):
+    """Write a mapping file to fill in, if anything is left open; never over a file that is there."""
+    from crmo_analysis.files import write_text_atomically
+    from crmo_analysis.patients import mapping_skeleton
+
+    text = mapping_skeleton(cohort, lesions)
+    if not text:
+        return
+    if path.exists():
+        click.echo(f"{short(path)}: is there already; give it with --map, or another name with --skeleton")
+        return
+    try:
+        if is_of_project(path):
+            raise PermissionError
+        write_text_atomically(path, text)
+        click.echo(f"{short(path)}: a mapping file to fill in; then give it with --map")
+    except PermissionError:
+        click.echo(f"a mapping file to fill in:\n{text}")
 
 
 @click.command()

@@ -105,13 +105,20 @@ def build(names, jobs, fresh):
 def _pytask(names, jobs, fresh):
     import pytask
 
+    from crmo_analysis.commands import tasks
+
+    everything = tasks.project_tasks(ROOT)
+    # Not by their names: one may be a part of another, or hold a blank.
+    for task in everything:
+        task.markers += [pytask.Mark("chosen", (), {})] * (task.base_name in names)
     # Several notebooks write to one terminal only through our board, so pytask neither captures nor prints.
     pytask.console.quiet = True
     parallel = _threads(jobs) if jobs > 1 and len(names) > 1 else {}
     session = pytask.build(
-        paths=[ROOT / "crmo_analysis" / "commands" / "tasks.py"],
-        task_files=["tasks.py"],
-        expression=" or ".join(names),
+        tasks=everything,
+        paths=[ROOT],
+        ignore=["*.py"],  # where pytask looks for tasks itself
+        marker_expression="chosen",
         force=fresh,
         capture="no",
         verbose=0,
@@ -142,7 +149,7 @@ def _stopped_by_interrupt(say):
 
     def stop(number, frame):
         signal.signal(signal.SIGINT, signal.SIG_IGN)
-        warm.stop()
+        warm.stop(at_once=True)
         say()
         sys.stdout.flush()
         os._exit(130)

@@ -22,6 +22,7 @@ from crmo_analysis import __version__
 from crmo_analysis.execution import (
     TIME_LIMIT,
     NotebookFailed,
+    absolute_file,
     check_values,
     execute,
     read_parameters,
@@ -74,14 +75,9 @@ def read_grid(path: Path, notebook: Path) -> list[dict]:
     if "out" in lists:
         raise InputError(f"{path}: out is set for every run; leave it out")
     return [
-        {name: _absolute(value) for name, value in zip(lists, values, strict=True)}
+        {name: absolute_file(value) for name, value in zip(lists, values, strict=True)}
         for values in itertools.product(*lists.values())
     ]
-
-
-def _absolute(value: object) -> object:
-    """Return the full path of a file, so that a worker elsewhere finds it."""
-    return str(Path(value).absolute()) if is_file(value) else value
 
 
 def fingerprint(notebook: Path, values: Mapping) -> dict[str, str]:

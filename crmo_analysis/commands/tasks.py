@@ -12,8 +12,8 @@ from inspect import getsource
 from pytask import Mark, NodeInfo, PathNode, PythonNode, Task
 
 from crmo_analysis.execution import execute, output_files, read_parameters
-from crmo_analysis.files import ROOT, CrmoError, study_names, write_text_atomically
-from crmo_analysis.store import code_behind, notebook_source
+from crmo_analysis.files import ROOT, CrmoError, InputError, is_file, study_names, write_text_atomically
+from crmo_analysis.store import code_behind, imported_names, notebook_source
 
 # Objects with `started(name)` and `ended(name, state)`; the command line shows its progress with one.
 listeners = []
@@ -31,16 +31,15 @@ def notebook_studies(root=ROOT):
     -------
     dict of Path to str
         The value of the parameter `study` of every notebook whose name starts with a digit, in the order of
-        their names; empty for a notebook about all studies. A study that none of them is about has a copy of
-        the general notebook.
-
-    Raises
-    ------
-    crmo_analysis.execution.InputError
-        If a notebook or its parameters cell cannot be read.
+        their names; empty for a notebook about all studies, and for one that cannot be read. A study that
+        none of them is about has a copy of the general notebook.
     """
-    notebooks = sorted((root / "notebooks").glob("[0-9]*.ipynb"))
-    found = {notebook: _defaults(notebook).get("study") or "" for notebook in notebooks}
+    found = {}
+    for notebook in sorted((root / "notebooks").glob("[0-9]*.ipynb")):
+        try:
+            found[notebook] = str(_defaults(notebook).get("study") or "")
+        except (InputError, OSError):
+            found[notebook] = ""
     general = root / "notebooks" / "study.ipynb"
     without = [study for study in _studies(root) if study not in found.values()] if general.is_file() else []
     return found | {_copy_for(study, general, root): study for study in without}
@@ -83,6 +82,37 @@ def has_cohort(study, root=ROOT):
     return record is None or record.has_size
 
 
+def notebook_tasks(root=ROOT):
+    """Describe the execution of all notebooks to pytask.
+
+    Parameters
+    ----------
+    root : Path
+        The project's folder.
+
+    Returns
+    -------
+    list of pytask.Task
+        As `notebook_task`, in the order of their names. A notebook that would leave files of another one, as
+        a copy beside the original does, gets a task that fails and says so; the shorter name is the original.
+    """
+    tasks, makers = [], {}
+    for notebook in sorted(notebook_studies(root), key=lambda path: (len(path.stem), path.stem)):
+        task = notebook_task(notebook, root)
+        products = [node.path for node in task.produces["outputs"]]
+        if shared := [path for path in products if path in makers]:
+            other = makers[shared[0]].name
+            task = _refused_task(
+                notebook,
+                f"{notebook.name} would leave the files of {other}, such as {shared[0].relative_to(root)}. "
+                f"Take it out of the folder, or change its parameter outputs or folder.",
+                root,
+            )
+        makers |= {node.path: notebook for node in task.produces["outputs"]}
+        tasks.append(task)
+    return sorted(tasks, key=lambda task: task.base_name)
+
+
 def notebook_task(notebook, root=ROOT):
     """Describe the execution of one notebook to pytask.
 
@@ -96,34 +126,51 @@ def notebook_task(notebook, root=ROOT):
     Returns
     -------
     pytask.Task
-        It depends on the notebook, the codebook, the published numbers and the cohort of the notebook's study
-        (of all studies if it names none), the modules that its cells can reach and the versions of the
-        libraries. It produces the executed notebook and the figures that the notebook's parameter `outputs`
-        declares.
+        It depends on the notebook, the modules beside it that it imports, files that its parameters name, the
+        codebook, the published numbers and the cohort of the notebook's study (of all studies if it names
+        none), the modules that its cells can reach and the versions of the libraries. It produces the
+        executed notebook and the figures that the notebook's parameter `outputs` declares. A notebook that
+        cannot be read gets a task that fails and says why.
     """
-    values = _defaults(notebook)
+    try:
+        values = _defaults(notebook)
+        figures = output_files(values, root / "figures")
+        source = notebook_source(notebook)
+    except (InputError, OSError) as error:
+        return _refused_task(notebook, str(error), root)
     study = values.get("study") or "*"
     published = (root / "data" / "published").glob(f"{study}/*")
     cohorts = (root / "data" / "cohorts").glob(f"{study}.csv")
     tables = (root / "data" / "published").glob("*.csv") if study == "*" else ()
     data = [root / "data" / name for name in ("codebook.yaml", "skeleton.yaml")]
-    inputs = [*published, *cohorts, *tables, *data]
-    inputs += _code(notebook_source(notebook), root)
-    inputs = sorted(path for path in inputs if path.is_file())
-    figures, results = root / "figures", root / "results"
-    outputs = [results / "notebooks" / notebook.name, *output_files(values, figures)]
-    task = _task(notebook.stem, notebook, run_notebook, (inputs, outputs), root)
+    inputs = [*published, *cohorts, *tables, *data, *_code(source, root)]
+    inputs += [notebook.parent / f"{name}.py" for name in imported_names(source)]
+    inputs += [notebook.parent / value for value in values.values() if isinstance(value, str) and value]
+    inputs = sorted({path for path in inputs if is_file(path)})
+    outputs = [root / "results" / "notebooks" / notebook.name, *figures]
+    return _notebook_task(notebook, "", (inputs, outputs), root)
+
+
+def _refused_task(notebook, reason, root):
+    return _notebook_task(notebook, reason, ([], [root / "results" / "notebooks" / notebook.name]), root)
+
+
+def _notebook_task(notebook, reason, files, root):
+    task = _task(notebook.stem, notebook, run_notebook, files, root)
     task.depends_on["notebook"] = _node(notebook)
+    task.depends_on["reason"] = PythonNode(name=f"{notebook.stem}::reason", value=reason)
     return task
 
 
-def run_notebook(notebook, inputs, listing, outputs):
+def run_notebook(notebook, reason, inputs, listing, outputs):
     """Execute a notebook with the values in its parameters cell.
 
     Parameters
     ----------
     notebook : Path
         The notebook, in the folder ``notebooks`` of a project.
+    reason : str
+        Why it cannot be run; empty if it can.
     inputs : list of Path
         What it depends on; for pytask.
     listing : str
@@ -133,6 +180,8 @@ def run_notebook(notebook, inputs, listing, outputs):
     """
     root = notebook.parents[2 if notebook.parent.name == "general" else 1]
     with _announced(notebook.stem):
+        if reason:
+            raise InputError(reason)
         execute(notebook, results=root / "results", figures=root / "figures")
 
 
@@ -217,7 +266,8 @@ def write_package(inputs, listing, outputs):
 def numbers_task(root=ROOT):
     """Describe the list of all numbers that a text may quote to pytask."""
     # Tables are declared by no notebook; the executed notebooks, which show them, stand for them.
-    executed = [root / "results" / "notebooks" / notebook.name for notebook in notebook_studies(root)]
+    sound = [task for task in notebook_tasks(root) if not task.depends_on["reason"].value]
+    executed = [task.produces["outputs"][0].path for task in sound]
     path = root / "data" / "numbers.yaml"
     inputs = [path, *executed, root / "results" / "ledger.csv", *_code(getsource(write_numbers), root)]
     return _task("numbers", path, write_numbers, (inputs, [root / "results" / "numbers.json"]), root)
@@ -244,7 +294,7 @@ def project_tasks(root=ROOT):
     list of pytask.Task
         One for every notebook and every cohort, the ledger, the data package and the numbers.
     """
-    tasks = [notebook_task(notebook, root) for notebook in notebook_studies(root)]
+    tasks = notebook_tasks(root)
     if (root / "crmo_analysis" / "joint" / "ledger.py").is_file():
         studies = [study for study in _studies(root) if has_cohort(study, root)]
         tasks += [
@@ -278,7 +328,7 @@ def _announced(name):
 
 
 def _defaults(notebook):
-    return {name: parameter.default for name, parameter in read_parameters(notebook).items()}
+    return {name: parameter.value for name, parameter in read_parameters(notebook).items()}
 
 
 def _task(name, path, function, files, root):

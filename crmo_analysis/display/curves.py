@@ -5,6 +5,7 @@ from itertools import cycle
 
 import numpy as np
 import pandas as pd
+import seaborn as sns
 from matplotlib import ticker
 from matplotlib.axes import Axes
 
@@ -203,6 +204,38 @@ def influence(
     axes.set(xlabel="patients left out, one at a time", ylabel=ylabel, xticks=[], xlim=(-1, len(ordered) + 2))
     axes.spines["left"].set_visible(True)
     grid(axes, "y")
+    return axes
+
+
+@axes_level
+def residuals(frame: pd.DataFrame, *, title: str = "", subtitle: str = "", ax: Axes | None = None) -> Axes:
+    """Draw the residual of each patient over the leverage; the size of a point is Cook's distance.
+
+    Parameters
+    ----------
+    frame : DataFrame
+        `patient, leverage, residual, cook`; the three patients of the largest distances are named.
+    """
+    axes = blank(80, title, subtitle, left=0.11)[1] if ax is None else given(ax)
+    sns.scatterplot(
+        frame,
+        x="leverage",
+        y="residual",
+        size="cook",
+        sizes=(8, 90),
+        ax=axes,
+        color=BLUE,
+        alpha=0.7,
+        legend=False,
+    )
+    axes.axhline(0, color=INK, lw=0.8)
+    for row in frame.nlargest(3, "cook").itertuples():
+        style = {"xytext": (5, 3), "textcoords": "offset points", "fontsize": NOTE_TEXT}
+        axes.annotate(f"{row.patient}", (row.leverage, row.residual), **style)
+    axes.margins(x=0.1, y=0.12)
+    axes.set(xlabel="leverage", ylabel="studentised residual")
+    scale_on_the_left(axes)
+    grid(axes)
     return axes
 
 

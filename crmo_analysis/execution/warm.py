@@ -9,9 +9,11 @@ again in every child, and its children keep it alive after the program that star
 """
 
 import atexit
+import contextlib
 import functools
 import json
 import os
+import re
 import select
 import shutil
 import signal
@@ -22,11 +24,19 @@ import tempfile
 import threading
 from pathlib import Path
 
-from crmo_analysis.execution.kernel_server import read_line
+from crmo_analysis.execution.kernel_server import NO_MORE, PATIENCE, read_line
+from crmo_analysis.files import PUBLISHED_RUN
 
 # A thread does not survive a fork, so neither linear algebra nor Arrow's memory may start any.
-ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
-ONE_THREAD |= {"JE_ARROW_MALLOC_CONF": "background_thread:false"}
+_FIXED = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
+_FIXED |= {"JE_ARROW_MALLOC_CONF": "background_thread:false", "PYTHONHASHSEED": "0", "TZ": "UTC"}
+_FIXED |= dict.fromkeys(("LC_ALL", "LANG"), "C.UTF-8")
+# What a person sets for other programs; a notebook gives the same bytes without.
+_PERSONAL = re.compile(
+    r"(MPL|MATPLOTLIB|IPYTHON|PYTHON(?!PATH$|HOME$)|LC_|LANG|OMP_|KMP_|GOMP_|OPENBLAS_|GOTO_|MKL_|BLIS_|VECLIB_"
+    r"|NUMEXPR_|NUMBA_|NPY_|NUMPY_|SCIPY_|PANDAS_|ARROW_|MIMALLOC_)\w*|TZ|TZDIR|COLUMNS|LINES|NO_COLOR|FORCE_COLOR"
+    r"|CLICOLOR\w*|SOURCE_DATE_EPOCH|QT_API|ETS_TOOLKIT"
+)
 _LONGEST_FOLDER = 75  # for sockets in a folder below it
 
 _lock = threading.Lock()
@@ -48,6 +58,7 @@ class _Server:
     def __init__(self):
         self.owner = os.getpid()
         self.folder = _private_folder("crmo-")
+        self.has_kernels = False
         self.control, theirs = socket.socketpair()
         with theirs:
             self.process = subprocess.Popen(
@@ -59,7 +70,7 @@ class _Server:
                     self.folder,
                 ],
                 cwd=Path(__file__).resolve().parents[2],
-                env=os.environ | ONE_THREAD,
+                env=environment(),
                 pass_fds=[theirs.fileno()],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
@@ -67,14 +78,16 @@ class _Server:
                 start_new_session=True,
             )
 
-    def stop(self):
+    def stop(self, at_once=False):
         if os.getpid() != self.owner:
             return
+        if self.has_kernels and not at_once:  # what they left running has some time to end
+            with contextlib.suppress(OSError):
+                self.control.sendall(NO_MORE)
         self.control.close()
         try:
-            self.process.wait(
-                timeout=1.5
-            )  # while it still loads its libraries it does not listen, and has no kernel
+            # Without a kernel it may still be loading its libraries, and does not listen.
+            self.process.wait(timeout=PATIENCE + 1.5 if self.has_kernels else 0)
         except subprocess.TimeoutExpired:
             self.process.kill()
             self.process.wait()
@@ -90,6 +103,7 @@ class _ForkedProcess:
         self.connection, theirs = socket.socketpair()
         self.returncode = None
         with theirs:
+            server.has_kernels = True
             socket.send_fds(server.control, [b"k"], [theirs.fileno()])
         request = {"argv": argv, "env": env, "cwd": cwd}
         self.connection.sendall(json.dumps(request).encode() + b"\n")
@@ -120,6 +134,22 @@ class _ForkedProcess:
         self.send_signal(signal.SIGTERM)
 
 
+def environment(more=None):
+    """Return the environment of a kernel: that of this process without what a person sets to their liking.
+
+    Settings of matplotlib are looked for in a folder of our own, which holds none but its list of fonts.
+
+    Parameters
+    ----------
+    more : dict of str to str, optional
+        Variables that the kernel gets besides.
+    """
+    kept = {name: value for name, value in os.environ.items() if not _PERSONAL.fullmatch(name)}
+    kept.pop(PUBLISHED_RUN, None)
+    caches = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "crmo_analysis"
+    return kept | _FIXED | {"MPLCONFIGDIR": str(caches / "matplotlib")} | (more or {})
+
+
 def available():
     """Say whether kernels can be forked here.
 
@@ -147,13 +177,19 @@ def start():
         return _server if _server is not None and _server.process.poll() is None else None
 
 
-def stop():
-    """Stop the server, its kernels and everything they left in the temporary folder."""
+def stop(at_once=False):
+    """Stop the server, its kernels and everything they left in the temporary folder.
+
+    Parameters
+    ----------
+    at_once : bool
+        Do not wait for processes that ended kernels have left running.
+    """
     global _server
     with _lock:
         if _server is not None:
             atexit.unregister(_server.stop)
-            _server.stop()
+            _server.stop(at_once)
             _server = None
 
 
@@ -176,12 +212,61 @@ def kernel_manager_class(plain=False):
     """
     # Here, not at the top: the server is started before jupyter_client is imported, so that both happen at
     # once.
-    from jupyter_client.asynchronous import AsyncKernelClient
     from jupyter_client.kernelspec import KernelSpec
     from jupyter_client.manager import AsyncKernelManager
+
+    provisioner_class, client_class = _provisioner_class(plain), _client_class()
+
+    class WarmKernelManager(AsyncKernelManager):
+        def __init__(self, **kwargs):
+            super().__init__(**kwargs)
+            self.client_factory = client_class
+            server = None if plain else start()
+            self.own_folder = _private_folder("crmo-kernel-", server.folder if server else None)
+            self.connection_file = f"{self.own_folder}/k.json"
+            os.mkdir(f"{self.own_folder}/ipython")  # settings: none
+            if sys.platform == "win32":
+                self.transport_encryption = "required"
+            else:
+                self.transport, self.ip = "ipc", f"{self.own_folder}/k"
+            self.provisioner = provisioner_class(kernel_spec=self.kernel_spec, parent=self)
+
+        @property
+        def kernel_spec(self):
+            # This very Python, whatever kernel of the same name is installed for the user.
+            settings = f"--ipython-dir={self.own_folder}/ipython"
+            return KernelSpec(
+                argv=[sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}", settings],
+                display_name="Python 3 (ipykernel)",
+                language="python",
+            )
+
+        @property
+        def exit_code(self):
+            return self.provisioner.exit_code
+
+        async def _async_finish_shutdown(self, waittime=None, pollinterval=0.01, restart=False):
+            # The default looks for the end of the kernel ten times a second.
+            await super()._async_finish_shutdown(waittime, pollinterval, restart)
+
+        async def _async_cleanup_resources(self, restart=False):
+            await super()._async_cleanup_resources(restart=restart)
+            if not restart:
+                shutil.rmtree(self.own_folder, ignore_errors=True)
+
+        # The parent class has this second name, and nbclient calls it.
+        cleanup_resources = _async_cleanup_resources
+
+    return WarmKernelManager
+
+
+def _provisioner_class(plain):
+    """Make the class that starts the process of a kernel."""
     from jupyter_client.provisioning import LocalProvisioner
 
     class WarmProvisioner(LocalProvisioner):
+        exit_code = None
+
         async def launch_kernel(self, cmd, **kwargs):
             server, cwd = None if plain else start(), str(kwargs.get("cwd") or Path.cwd())
             if server is None:
@@ -196,6 +281,18 @@ def kernel_manager_class(plain=False):
             self.pid = self.pgid = self.process.pid
             self.cwd = cwd
             return self.connection_info
+
+        async def poll(self):
+            if self.process:
+                self.exit_code = self.process.poll()
+            return await super().poll()
+
+    return WarmProvisioner
+
+
+def _client_class():
+    """Make the class that talks to a kernel."""
+    from jupyter_client.asynchronous import AsyncKernelClient
 
     class PromptClient(AsyncKernelClient):
         async def wait_for_ready(self, timeout=None):
@@ -213,38 +310,4 @@ def kernel_manager_class(plain=False):
             finally:
                 del channel.get_msg
 
-    class WarmKernelManager(AsyncKernelManager):
-        def __init__(self, **kwargs):
-            super().__init__(**kwargs)
-            self.client_factory = PromptClient
-            server = None if plain else start()
-            self.own_folder = _private_folder("crmo-kernel-", server.folder if server else None)
-            self.connection_file = f"{self.own_folder}/k.json"
-            if sys.platform == "win32":
-                self.transport_encryption = "required"
-            else:
-                self.transport, self.ip = "ipc", f"{self.own_folder}/k"
-            self.provisioner = WarmProvisioner(kernel_spec=self.kernel_spec, parent=self)
-
-        @property
-        def kernel_spec(self):
-            # This very Python, whatever kernel of the same name is installed for the user.
-            return KernelSpec(
-                argv=[sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}"],
-                display_name="Python 3 (ipykernel)",
-                language="python",
-            )
-
-        async def _async_finish_shutdown(self, waittime=None, pollinterval=0.01, restart=False):
-            # The default looks for the end of the kernel ten times a second.
-            await super()._async_finish_shutdown(waittime, pollinterval, restart)
-
-        async def _async_cleanup_resources(self, restart=False):
-            await super()._async_cleanup_resources(restart=restart)
-            if not restart:
-                shutil.rmtree(self.own_folder, ignore_errors=True)
-
-        # The parent class has this second name, and nbclient calls it.
-        cleanup_resources = _async_cleanup_resources
-
-    return WarmKernelManager
+    return PromptClient

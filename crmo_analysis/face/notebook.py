@@ -30,6 +30,7 @@ def start(
     page: Mapping[str, float] | None = None,
     folder: str = "overview",
     about: str = "",
+    own: str = "",
 ) -> "Run":
     """Begin a notebook: open its study, and say what this run is.
 
@@ -48,6 +49,8 @@ def start(
         Where a notebook about no single study leaves its files.
     about : str
         What to say of a notebook that checks no claims.
+    own : str
+        File of one's own patients, if the run is about them: its files are not among those of a study.
 
     Raises
     ------
@@ -56,10 +59,13 @@ def start(
     """
     canvas.use_page(_page(page) if page else None)
     name = Study(study).name if study else folder
+    name = files.OWN_FOLDER if own else name
     if not _FOLDER.fullmatch(name):
         raise InputError(f"folder is {name!r}, expected a name of letters, digits, - and _")
     run = Run(study, name, outputs, out, bool(page))
-    display(Markdown(about or run.introduced()))
+    beside = f" They are set beside the published numbers of {run.study.short}." if run.study else ""
+    own_about = f"This run: your own patients.{beside}" if own else ""
+    display(Markdown(about or own_about or run.introduced()))
     return run
 
 

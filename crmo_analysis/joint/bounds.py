@@ -15,8 +15,7 @@ from ortools.sat.python import cp_model
 from crmo_analysis.files import InputError, TooLargeError, UnfinishedError
 from crmo_analysis.joint.fitting import Fit, of_everyone
 from crmo_analysis.joint.model import Effort, Tables, solve
-from crmo_analysis.joint.patterns import Axis
-from crmo_analysis.joint.reconstruction import Solved, broken, near, plans_of, read_off, write_out
+from crmo_analysis.joint.reconstruction import Solved, broken, plans_of, read_off, write_out
 from crmo_analysis.joint.statements import TOTALS, Plan, Quantity, divide, names_of, reported
 from crmo_analysis.study import Codebook, entailment, expressions, reproduction
 
@@ -134,19 +133,17 @@ def find_bounds(fitted: Fit, text: str, seconds: float = 60, witnesses: bool = T
     """
     effort = Effort(seconds)
     asked = parse_question(text, fitted.view.codebook)
-    quantities = [_narrowed(fitted, quantity, effort) for quantity in asked]
-    near_by = _near_by(fitted, quantities)
+    near_by = _near_by(fitted, asked)
     others = _rest(fitted, near_by) if witnesses else []
-    lower, upper = (_end(near_by, quantities, sign, effort, others, witnesses) for sign in (-1, 1))
+    lower, upper = (_end(near_by, asked, sign, effort, others) for sign in (-1, 1))
     if lower.value is None and upper.value is None and lower.is_proved and upper.is_proved:
         raise InputError(f"in no table that fits is there anybody of whom '{text}' is asked")
     depends = False
     for given_up in fitted.others:
         if set(given_up) ^ set(fitted.given_up) <= {*near_by.kept, *near_by.given_up}:
             kept = tuple(s for s in (*near_by.kept, *near_by.given_up) if s not in given_up)
-            plans = plans_of(replace(near_by, kept=kept), quantities)
-            ends = [_best(plans, fitted.n, quantities, sign, effort) for sign in (-1, 1)]
-            depends |= [value for value, *_ in ends] != [lower.value, upper.value]
+            ends = [_end(replace(near_by, kept=kept), asked, sign, effort) for sign in (-1, 1)]
+            depends |= [end.value for end in ends] != [lower.value, upper.value]
     return Bounds(text, lower, upper, fitted, depends)
 
 
@@ -175,7 +172,7 @@ def _rest(fitted: Fit, near_by: Fit) -> list[Solved]:
     """
     rest = replace(fitted, kept=tuple(s for s in fitted.kept if s not in near_by.kept))
     for fine in (False, True):
-        found = [_any(plan, fitted.n, Effort(0), fine) for plan in plans_of(rest, fine=fine)]
+        found = [_any(plan, fitted.n, Effort(10), fine) for plan in plans_of(rest, fine=fine)]
         if None not in found:
             return found
     raise UnfinishedError("no table of patients was found within the effort allowed")
@@ -197,7 +194,7 @@ def _narrowed(fitted: Fit, quantity: Quantity, effort: Effort) -> Quantity:
     """Ask only about values that somebody can have."""
     if quantity.patients is not None or quantity.statistic in TOTALS:
         return quantity
-    coarse = replace(quantity, statistic="value", within=(0, -1))
+    coarse = replace(quantity, statistic="value", within=None)
     [plan] = [plan for plan in plans_of(fitted, [coarse]) if plan.asked]
     tables, cells = Tables(plan, fitted.n), []
     for statement in plan.statements:
@@ -212,41 +209,63 @@ def _narrowed(fitted: Fit, quantity: Quantity, effort: Effort) -> Quantity:
 
 
 def _end(
-    fitted: Fit,
-    quantities: Sequence[Quantity],
-    sign: int,
-    effort: Effort,
-    others: Sequence[Solved],
-    witness: bool,
+    fitted: Fit, quantities: Sequence[Quantity], sign: int, effort: Effort, others: Sequence[Solved] = ()
 ) -> End:
-    """Find one end, prove it a second time, and check it on a table that attains it."""
-    value, is_proved = None, False
-    asked = frozenset().union(*(names_of(quantity, fitted.view.codebook) for quantity in quantities))
-    for fine in (False, True):  # every value of a variable is told apart only where that is needed
+    """Find one end, check it on a table that attains it, and prove it a second time.
+
+    Values are told apart where claims do; if no table attains what that gives, those that somebody can have;
+    if that fails too, those of every variable with a printed median.
+    """
+    value, asked = None, quantities
+    names = frozenset().union(*(names_of(quantity, fitted.view.codebook) for quantity in quantities))
+    toward = [(q, sign if place == 0 else -sign) for place, q in enumerate(quantities)]
+    for stage in range(3):
+        if stage == 1:
+            asked = [_narrowed(fitted, quantity, effort) for quantity in quantities]
+            if asked == list(quantities):
+                continue
         try:
-            plans = plans_of(fitted, quantities, fine)
+            plans = plans_of(fitted, asked, stage == 2)
         except TooLargeError:
             break
-        value, is_proved, found = _best(plans, fitted.n, quantities, sign, effort)
+        value, is_proved, found = _best(plans, fitted.n, asked, sign, effort)
         if value is None:
             return End(None, is_proved, None)
-        again, is_proved_again, _ = _best(plans, fitted.n, quantities, sign, effort, plain=True)
-        is_proved = is_proved and is_proved_again and again == value
-        solved = [found[plan] if plan in found else _any(plan, fitted.n, effort) for plan in plans]
+        solved = [
+            found[plan] if plan in found else _any(plan, fitted.n, effort, stage == 2) for plan in plans
+        ]
         if None not in solved:
-            table = write_out(fitted, solved, np.random.default_rng(0), asked)
+            table = write_out(fitted, solved, np.random.default_rng(0), names, toward)
             if not broken(fitted, table) and _value(quantities, table) == value:
-                whole = (
-                    write_out(fitted, [*solved, *others], np.random.default_rng(0), asked)
-                    if witness
-                    else None
-                )
-                return End(value, is_proved, whole)
+                _check_limits(fitted, plans, toward, table)
+                again, is_proved_again, _ = _best(plans, fitted.n, asked, sign, effort, plain=True)
+                is_proved &= is_proved_again and again == value
+                whole = write_out(fitted, [*solved, *others], np.random.default_rng(0), names, toward)
+                return End(value, is_proved, whole if others else table)
     return End(value, False, None)
 
 
-def _any(plan: Plan, n: int, effort: Effort, fine: bool = True) -> Solved | None:
-    return near(plan, n, np.random.default_rng(0), effort.or_more(10), fine)
+def _check_limits(fitted: Fit, plans: Sequence[Plan], toward, table: pd.DataFrame) -> None:
+    """Refuse an end that is where it is because a variable without a limit had to be given one."""
+    for quantity, sign in toward:
+        variable = fitted.view.codebook.get(quantity.of)
+        if quantity.patients is None and (variable.minimum if sign < 0 else variable.maximum) is None:
+            [axis] = [plan.part.axes[quantity.of] for plan in plans if quantity.of in plan.part.axes]
+            values, side = table[quantity.of], "maximum" if sign > 0 else "minimum"
+            if (values.max() if sign > 0 else values.min()) == float(getattr(axis.variable, side)):
+                raise InputError(
+                    f"{quantity.of} has no {side} in the codebook, and nothing printed limits its "
+                    f"{quantity.statistic}; give it a {side}"
+                )
+
+
+def _any(plan: Plan, n: int, effort: Effort, fine: bool) -> Solved | None:
+    """Return some table of a part; None if there is none, or it was not found in time."""
+    tables = Tables(plan, n, split=fine)
+    for statement in plan.statements:
+        tables.require(statement)
+    status, solved = solve(tables.model, effort.or_more(10))
+    return read_off(tables, solved) if status in (cp_model.OPTIMAL, cp_model.FEASIBLE) else None
 
 
 def _value(quantities: Sequence[Quantity], table: pd.DataFrame) -> Fraction | None:
@@ -300,7 +319,7 @@ def extreme(
     tables = Tables(plan, n)
     for statement in plan.statements:
         tables.require(statement)
-    terms = [(weight, *_term(tables, quantity)) for quantity, weight in weights.items()]
+    terms = [(weight, *_term(tables, quantity, sign * weight)) for quantity, weight in weights.items()]
     sizes = {size.index: size for *_, size in terms if size is not None}
     ranges = {place: _range(tables, size, effort) for place, size in sizes.items()}
     best, solution, is_proved = None, None, None not in ranges.values()
@@ -337,8 +356,11 @@ def _range(tables: Tables, size, effort: Effort) -> range | None:
     return range(max(1, ends[0]), ends[1] + 1)
 
 
-def _term(tables: Tables, quantity: Quantity):
-    """Return a quantity as a linear expression, its multiplier, and the size it is divided by."""
+def _term(tables: Tables, quantity: Quantity, sign: int):
+    """Return a quantity as a linear expression, its multiplier, and the size it is divided by.
+
+    A value within a cell is taken for the cell's last, if `sign` says that it is to be large, or first.
+    """
     group = tables.size(quantity.group)
     match quantity.statistic:
         case "count":
@@ -350,16 +372,15 @@ def _term(tables: Tables, quantity: Quantity):
     if quantity.statistic in TOTALS:
         return tables.total(quantity), step, group if quantity.statistic == "mean" else None
     tables.demand(group, 1, None)
+    values = (axis.highs if sign > 0 else axis.lows).tolist()
     if quantity.statistic == "median":
         lower, upper = tables.middle(quantity.of, quantity.group)
-        return _place(axis, lower) + _place(axis, upper), step / 2, None
+        return _place(values, lower) + _place(values, upper), step / 2, None
     ends = (1, 0, 1) if quantity.statistic == "min" else (1, 1, 0)
-    return _place(axis, tables.reached(quantity.of, quantity.group, *ends)), step, None
+    return _place(values, tables.reached(quantity.of, quantity.group, *ends)), step, None
 
 
-def _place(axis: Axis, reached: Sequence):
-    """Return the first value of an axis that is reached, in steps; every value is a cell."""
-    gaps = np.diff(axis.lows)
-    return int(axis.lows[0]) + sum(
-        int(gap) * (1 - literal) for gap, literal in zip(gaps, reached[:-1], strict=True)
-    )
+def _place(values: Sequence[int], reached: Sequence):
+    """Return the value of the first cell that is reached."""
+    gaps = np.diff(values).tolist()
+    return values[0] + sum(gap * (1 - literal) for gap, literal in zip(gaps, reached[:-1], strict=True))

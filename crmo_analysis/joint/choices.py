@@ -1,6 +1,7 @@
 """Which statements of a part to give up where not all can stand together.
 
-The choices that keep the most claims.
+The choices that keep the most statements: a number that is printed twice counts once. What is derived from
+other numbers, as a percentage, goes before what it is derived from.
 
 All are tried together first. Where that fails, a small set is found that cannot stand, then the cheapest
 statements that take one from every such set are given up, and the rest is tried again, until it stands
@@ -20,6 +21,13 @@ from crmo_analysis.joint.patterns import Bag, Part
 from crmo_analysis.joint.statements import TOTALS, Plan, Statement, names_in
 from crmo_analysis.study import Codebook
 
+DERIVED = ("percent", "fraction", "mean", "rank")
+
+
+def cost(statement: Statement) -> int:
+    """Return what it costs to give a statement up: less for one that is derived from other numbers alone."""
+    return 2 if all(claim.statistic in DERIVED for claim in statement.claims) else 3
+
 
 def soft_tables(plan: Plan, n: int | tuple[int, int]) -> Tables:
     """Return the tables of a part, with every statement free to be given up."""
@@ -29,22 +37,26 @@ def soft_tables(plan: Plan, n: int | tuple[int, int]) -> Tables:
     return tables
 
 
-def can_stand(tables: Tables, chosen, effort: Effort) -> bool:
-    """Say whether some of the statements can stand together, the others given up."""
-    for statement, kept in tables.kept.items():
-        domain = tables.model.proto.variables[kept.index].domain
-        domain[0] = domain[1] = int(statement in chosen)
+def can_stand(tables: Tables, chosen, effort: Effort, denied: Statement | None = None) -> bool:
+    """Say whether some of the statements can stand together, the others given up, and one perhaps denied."""
+    literals = [(kept, statement in chosen) for statement, kept in tables.kept.items()]
+    literals += [(no, statement is denied) for statement, no in tables.denied.items()]
+    for literal, holds in literals:
+        domain = tables.model.proto.variables[literal.index].domain
+        domain[0] = domain[1] = int(holds)
     return is_possible(tables, effort)
 
 
-def shrunk(tables: Tables, members: Sequence[Statement], fixed, effort: Effort) -> tuple[Statement, ...]:
+def shrunk(
+    tables: Tables, members: Sequence[Statement], fixed, effort: Effort, denied: Statement | None = None
+) -> tuple[Statement, ...]:
     """Drop statements, many at a time and then one by one, as long as the rest cannot stand together."""
     left, size = list(members), max(1, len(members) // 2)
     while True:
         place = 0
         while place < len(left):
             tried = left[:place] + left[place + size :]
-            if can_stand(tables, {*tried, *fixed}, effort):
+            if can_stand(tables, {*tried, *fixed}, effort, denied):
                 place += size
             else:
                 left = tried
@@ -75,7 +87,8 @@ class Choices:
     n : int
         The number of patients.
     place : mapping of Statement to int
-        Where statements stand in the study: of as many claims, those printed earlier are given up.
+        Where statements stand in the study: of as many, those with fewer claims, then those printed earlier,
+        are given up.
     codebook : mapping of str to Variable
     known : list of tuples of Statement
         Sets that cannot stand together under this codebook; those that are found are added.
@@ -86,8 +99,9 @@ class Choices:
         self.chart = cp_model.CpModel()
         self.given_up = {statement: self.chart.new_bool_var("") for statement in plan.statements}
         large = len(place) ** 2 + 1
-        cost = {s: len(s.claims) * large + place[s] for s in plan.statements}
-        self.chart.minimize(sum(cost[s] * given_up for s, given_up in self.given_up.items()))
+        self.lost = sum(cost(s) * given_up for s, given_up in self.given_up.items())
+        later = sum((len(s.claims) * large + place[s]) * lost for s, lost in self.given_up.items())
+        self.chart.minimize(large**2 * self.lost + later)
         self.tables = cache(self._tables)
         self.standing: dict[Bag, set[Statement]] = {}
 
@@ -96,7 +110,7 @@ class Choices:
         return soft_tables(self.plan if bag is None else self._block(bag), self.n)
 
     def first(self, effort: Effort) -> list[Statement]:
-        """Return the statements with the fewest claims in all without which the others can stand together.
+        """Return the fewest statements without which the others can stand together.
 
         Raises
         ------
@@ -120,11 +134,10 @@ class Choices:
         return chosen
 
     def others(self, first: Sequence[Statement], effort: Effort) -> Iterator[list[Statement]]:
-        """Yield what else could be given up with no more claims."""
+        """Yield what else could be given up with no more statements."""
         if not first:
             return
-        claims = sum(len(s.claims) * given_up for s, given_up in self.given_up.items())
-        self.chart.add(claims <= sum(len(s.claims) for s in first))
+        self.chart.add(self.lost <= sum(map(cost, first)))
         chosen = first
         while chosen is not None:
             self.chart.add_bool_or([self.given_up[s].negated() for s in chosen])

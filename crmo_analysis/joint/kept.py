@@ -4,9 +4,12 @@ All are pure functions of a study and the codebook, under an effort that is coun
 kept as plain values; a claim is its place in the study, a table its columns.
 """
 
+import hashlib
+import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import fields, is_dataclass, replace
+from dataclasses import dataclass, fields, is_dataclass, replace
 from fractions import Fraction
+from functools import lru_cache
 
 import pandas as pd
 
@@ -18,7 +21,7 @@ from crmo_analysis.joint.fitting import Fit
 from crmo_analysis.joint.statements import Statement
 from crmo_analysis.recompute import Audited, Readings
 from crmo_analysis.store import kept
-from crmo_analysis.study import Claim, Codebook, Study, expressions
+from crmo_analysis.study import Claim, Codebook, Study, Variable, expressions
 
 _ANSWERS = (UnfinishedError, NoTableError)  # errors that are found out by searching
 _KINDS = {
@@ -108,12 +111,37 @@ def recall(kind: str, study: Study, given: Sequence, module: str, make: Callable
         except _ANSWERS as error:
             return {"!error": type(error).__name__, "said": [str(part) for part in error.args]}
 
-    inputs = _plain([study, *given], {})
+    inputs = [_known(_Same(each)) if _is_large(each) else _plain(each, {}) for each in (study, *given)]
     value = kept(kind, inputs, f"import {module}", plain_value)
     if isinstance(value, dict) and "!error" in value:
         error = next(each for each in _ANSWERS if each.__name__ == value["!error"])
         raise error(*value["said"])
     return _back(value, study.claims)
+
+
+def _is_large(value: object) -> bool:
+    """Say whether it is a study or a codebook, which nobody changes once it is read."""
+    return isinstance(value, Study) or (
+        isinstance(value, Mapping) and any(isinstance(each, Variable) for each in value.values())
+    )
+
+
+@dataclass(frozen=True, eq=False)
+class _Same:
+    """Something that is asked about again and again, told apart from others by being itself."""
+
+    value: object
+
+    def __hash__(self):
+        return id(self.value)
+
+    def __eq__(self, other):
+        return self.value is other.value
+
+
+@lru_cache(maxsize=64)  # holds what it has seen, so that no other has its id
+def _known(same: _Same) -> str:
+    return hashlib.sha256(json.dumps(_plain(same.value, {})).encode()).hexdigest()
 
 
 def _plain(value: object, place: Mapping[Claim, int]) -> object:

@@ -9,7 +9,7 @@ from crmo_analysis.files import CrmoError, InputError, csv_text
 from crmo_analysis.joint.conflicts import with_conflicts
 from crmo_analysis.joint.kept import find_conflicts, recall
 from crmo_analysis.recompute import VERDICTS, Audited, audit_study
-from crmo_analysis.study import Study, read_study
+from crmo_analysis.study import Codebook, Study, read_study
 
 SCOREBOARD_START, SCOREBOARD_END = (
     "<!-- scoreboard: written by `make reproduce` -->",
@@ -59,16 +59,17 @@ def audit_each(names: Sequence[str] = ()) -> tuple[tuple[Audited, ...], dict[str
     return tuple(audited), problems
 
 
-def audit_jointly(study: Study) -> tuple[Audited, ...]:
+def audit_jointly(study: Study, codebook: Codebook | None = None) -> tuple[Audited, ...]:
     """Audit a study, and let what only its joint model shows count as conflicts too."""
-    return recall("verdicts", study, [study.codebook], __name__, lambda: _audit(study))
+    book = study.codebook if codebook is None else codebook
+    return recall("verdicts", study, [book], __name__, lambda: _audit(study, book))
 
 
-def _audit(study: Study) -> tuple[Audited, ...]:
-    audited = audit_study(study)
+def _audit(study: Study, codebook: Codebook) -> tuple[Audited, ...]:
+    audited = audit_study(study, codebook)
     if not study.has_size:
         return audited  # without a number of patients there is no table
-    return with_conflicts(audited, find_conflicts(study, other_readings=False))
+    return with_conflicts(audited, find_conflicts(study, codebook=codebook, other_readings=False))
 
 
 def write_ledger() -> pd.DataFrame:

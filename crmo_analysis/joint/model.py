@@ -43,6 +43,7 @@ class Tables:
         self.counts = [[self._number(high) for _ in range(bag.size)] for bag in self.part.bags]
         self.size, self.below, self.sums = cache(self._size), cache(self._below), cache(self._sums)
         self.kept: dict[Statement, cp_model.IntVar] = {}
+        self.denied: dict[Statement, cp_model.IntVar] = {}
         self.medians: dict[
             tuple, list
         ] = {}  # for each variable and group, what its median lies between, if kept
@@ -191,31 +192,25 @@ class Tables:
 
 
 def _require_share(tables: Tables, claim: Claim, kept) -> None:
-    counted, group, number = (
-        tables.size(entailment.conjunction(claim.patients, claim.group)),
-        tables.size(claim.group),
-        claim.number,
-    )
+    if claim.statistic != "count":
+        tables.demand(tables.size(claim.group), 1, None, kept)
+    _demand_ratio(tables, *share(tables, claim), kept)
+
+
+def share(tables: Tables, claim: Claim) -> tuple:
+    """Return what a count or a share is above, and below, a line, between what it lies, and whether within."""
+    counted = tables.size(entailment.conjunction(claim.patients, claim.group))
+    group, number = tables.size(claim.group), claim.number
+    if claim.statistic == "count" and number.value is None:
+        return group - counted, 1, number.fewer, number.fewer, False
     if claim.statistic == "count":
-        if number.value is None:
-            tables.demand(group - counted, int(number.fewer), int(number.fewer), kept)
-            return
-        low, high, is_open = number.value, number.value, False
-        group, times = 1, 1
+        group, times, low, high, is_open = 1, 1, number.value, number.value, False
     else:
-        tables.demand(group, 1, None, kept)
         times = 100 if claim.statistic == "percent" else 1
         low, high, is_open = rounding.share_limits(number, claim.statistic)
-    ends = {
-        "=": (low, high),
-        "~": (low, high),
-        "<": (None, low),
-        "<=": (None, low),
-        ">": (low, None),
-        ">=": (low, None),
-    }
-    is_open = number.relation in ("<", ">") or is_open
-    _demand_ratio(tables, times * counted, group, *ends[number.relation], is_open, kept)
+    ends = {"=": (low, high), "~": (low, high), "<": (None, low), "<=": (None, low),
+            ">": (low, None), ">=": (low, None)}  # fmt: skip
+    return times * counted, group, *ends[number.relation], number.relation in ("<", ">") or is_open
 
 
 def _demand_ratio(tables: Tables, above, below, low, high, is_open: bool, kept) -> None:
@@ -227,16 +222,19 @@ def _demand_ratio(tables: Tables, above, below, low, high, is_open: bool, kept) 
 
 
 def _require_total(tables: Tables, claim: Claim, kept) -> None:
+    if claim.statistic == "mean":
+        tables.demand(tables.size(claim.group), 1, None, kept)
+    _demand_ratio(tables, *total(tables, claim), kept)
+
+
+def total(tables: Tables, claim: Claim) -> tuple:
+    """Return a sum and what it is divided by, between what a mean or a sum lies, and whether within."""
     variable = tables.part.axes[claim.of].variable if claim.of in tables.part.axes else None
     step = variable.step if variable is not None else Fraction(1)
-    total, size = tables.total(claim), tables.size(claim.group)
     if claim.statistic == "sum":
-        exact = claim.number.value / step
-        _demand_ratio(tables, total, 1, exact, exact, False, kept)
-    else:
-        low, high = (end / step for end in rounding.interval(claim.number))
-        _demand_ratio(tables, total, size, low, high, True, kept)
-        tables.demand(size, 1, None, kept)
+        return tables.total(claim), 1, claim.number.value / step, claim.number.value / step, False
+    low, high = (end / step for end in rounding.interval(claim.number))
+    return tables.total(claim), tables.size(claim.group), low, high, True
 
 
 def _require_ends(tables: Tables, claim: Claim, kept) -> None:

@@ -14,7 +14,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from crmo_analysis.files import InputError, TooLargeError
+from crmo_analysis.files import TooLargeError
 from crmo_analysis.study import Codebook, Variable, expressions
 
 MAXIMUM_PATTERNS = 100_000
@@ -55,23 +55,24 @@ def make_axis(variable: Variable, starts: Iterable[int] = (), every: tuple[int, 
 
     Raises
     ------
-    InputError
-        If a numeric variable has no step, or no limits.
+    TooLargeError
+        If too many values are cells of their own.
     """
     if not variable.is_numeric:
         values = np.array(variable.categories if variable.type == "category" else [False, True])
         places = np.arange(len(values))
         return Axis(variable, places, places, values)
-    if None in (variable.step, variable.minimum, variable.maximum):
-        raise InputError(
-            f"{variable.name} has no step or no limits, so no table of patients can be searched for; "
-            "give it step, minimum and maximum in the codebook"
-        )
     low, high = math.ceil(variable.minimum / variable.step), math.floor(variable.maximum / variable.step)
     gaps = {int(value / variable.step) for value in variable.impossible}
     cuts = {low, *(start for start in starts if low < start <= high)}
     if every is not None:
-        cuts |= set(range(max(low, every[0]), min(high, every[1]) + 2))
+        first, end = max(low, every[0]), min(high, every[1]) + 2
+        if end - first > MAXIMUM_PATTERNS:
+            raise TooLargeError(
+                f"{variable.name} has {end - first:,} values that would have to be told apart; "
+                "give it a larger step, or narrower limits, in the codebook"
+            )
+        cuts |= set(range(first, end))
     cuts |= {place + 1 for place in gaps} | gaps
     edges = [*sorted(cut for cut in cuts if low <= cut <= high), high + 1]
     cells = [(first, end - 1) for first, end in pairwise(edges) if first not in gaps]

@@ -15,7 +15,7 @@ from crmo_analysis.joint.fitting import Fit, of_everyone
 from crmo_analysis.joint.model import Effort, Tables, is_possible, solve
 from crmo_analysis.joint.patterns import Bag, Part, codes, shared
 from crmo_analysis.joint.statements import ENDS, TOTALS, Plan, divide, reported, window
-from crmo_analysis.study import Codebook, Variable, expressions, reproduction
+from crmo_analysis.study import Codebook, Variable, expressions, reproduction, rounding
 
 CANDIDATES = 3  # tables made for each one that is chosen, where tables are to be unlike each other
 EFFORT = 2.0  # the solver's own unit of work, so that the same table is found on a slower machine
@@ -199,20 +199,25 @@ def _out_of_range(plan: Plan, place: int) -> np.ndarray:
 
 
 def write_out(
-    fitted: Fit, solved: Sequence[Solved], rng: np.random.Generator, shown: Collection[str] = ()
+    fitted: Fit,
+    solved: Sequence[Solved],
+    rng: np.random.Generator,
+    shown: Collection[str] = (),
+    toward: Sequence[tuple] = (),
 ) -> pd.DataFrame:
     """Turn counts of patterns into one row a patient.
 
     Rows of parts that share no variable are matched at random.
 
-    What a study does not report of a patient is missing, unless the variable is among those `shown`.
+    What a study does not report of a patient is missing, unless the variable is among those `shown`. `toward`
+    has quantities with a sign: the values that give them are as large, or as small, as their cells allow.
     """
     codebook, n = fitted.view.codebook, fitted.n
     table = pd.DataFrame(index=range(n))
     # Parts with a number that has to be at least the number of other variables come after those variables.
     for part in sorted(solved, key=lambda part: any(codebook[name].at_least for name in part.plan.part.axes)):
         patterns = _assign(part, n, rng)
-        steps = _values(part, patterns, codebook, table, rng)
+        steps = _values(part, patterns, codebook, table, rng, toward)
         columns = {name: _column(axis.variable, steps[name]) for name, axis in part.plan.part.axes.items()}
         table = pd.concat([table, pd.DataFrame(columns, index=table.index)], axis=1)
     for part in solved:
@@ -258,6 +263,7 @@ def _values(
     codebook: Codebook,
     table: pd.DataFrame,
     rng: np.random.Generator,
+    toward: Sequence[tuple],
 ) -> dict[str, np.ndarray]:
     """Choose a value, in steps, within the cell of every row: what is printed where it can be, else any."""
     part, values, printed = solved.plan.part, {}, _printed_values(solved.plan)
@@ -272,6 +278,12 @@ def _values(
                 values[name][cell == place] = ends[0]
             elif ends in printed[name]:
                 values[name][cell == place] = printed[name][ends]
+    for quantity, sign in toward:
+        if quantity.patients is None and quantity.of in values:
+            _push(quantity, sign, solved, patterns, values[quantity.of])
+    for claim in (claim for statement in solved.plan.statements for claim in statement.claims):
+        if claim.statistic == "median" and claim.of not in solved.sums:
+            _meet(claim, solved, patterns, values[claim.of])
     for name, (bag, sums) in solved.sums.items():
         least_in, most_in = part.ends(name, bag)
         others = (
@@ -294,6 +306,44 @@ def _values(
         if variable.start and {variable.name, variable.start, variable.end} <= part.axes.keys():
             _keep_times(variable, part, patterns, values, solved.sums, rng)
     return values
+
+
+def _cells_of(solved: Solved, patterns: Sequence[np.ndarray], quantity) -> tuple[np.ndarray, np.ndarray]:
+    """Return every row's cell of a variable, and the rows of a group in the order of their cells."""
+    part = solved.plan.part
+    bag = part.bag_of({quantity.of} | expressions.variables(quantity.group))
+    cell = part.bags[bag].place(quantity.of)[patterns[bag]]
+    inside = np.flatnonzero(part.mask(quantity.group, bag)[patterns[bag]])
+    return cell, inside[np.argsort(cell[inside], kind="stable")]
+
+
+def _push(quantity, sign: int, solved: Solved, patterns: Sequence[np.ndarray], values: np.ndarray) -> None:
+    """Make the values that give a smallest, largest or middle value as large, or small, as cells allow."""
+    axis = solved.plan.part.axes[quantity.of]
+    cell, inside = _cells_of(solved, patterns, quantity)
+    last = len(inside) - 1
+    asked = {"min": [0], "max": [last], "median": [last // 2, (last + 1) // 2]}.get(quantity.statistic)
+    if asked and len(inside):
+        rows = np.isin(cell, cell[inside[asked]])
+        values[rows] = (axis.highs if sign > 0 else axis.lows)[cell][rows]
+
+
+def _meet(claim, solved: Solved, patterns: Sequence[np.ndarray], values: np.ndarray) -> None:
+    """Let the two middle values of a group, where they lie in two cells, meet at the printed median."""
+    axis = solved.plan.part.axes[claim.of]
+    cell, inside = _cells_of(solved, patterns, claim)
+    lower, upper = inside[(len(inside) - 1) // 2], inside[len(inside) // 2]
+    if cell[lower] == cell[upper]:
+        return
+    low, high = (2 * end / axis.variable.step for end in rounding.interval(claim.number))
+    wanted = min(max(round(low + high) // 2, math.floor(low) + 1), math.ceil(high) - 1)
+    lows, highs = axis.lows[cell[[lower, upper]]], axis.highs[cell[[lower, upper]]]
+    total = min(max(wanted, lows.sum()), highs.sum())
+    first = min(max(values[lower], lows[0], total - highs[1]), highs[0], total - lows[1])
+    for rows, value, pick in ((lower, first, np.minimum), (upper, total - first, np.maximum)):
+        same = inside[cell[inside] == cell[rows]]
+        values[same] = pick(values[same], value)
+        values[rows] = value
 
 
 def _printed_values(plan: Plan) -> dict[str, dict[tuple[int, int], int]]:

@@ -5,7 +5,7 @@ Claims that say the same together, and what has to be looked at together.
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 
 from crmo_analysis.files import TooLargeError
@@ -17,6 +17,9 @@ SHARES = ("count", "percent", "fraction", "rank")
 ENDS = ("min", "max", "value")
 TOTALS = ("mean", "sum")
 UNLIMITED = 1 << 40
+NEAR = 3  # values on either side of a printed median that are told apart where sums are printed too
+FEW = 64  # so many values are all told apart there
+REACH = 20  # times all patients' largest printed value: so far a variable without a limit goes
 VALUES = ("percent", "median", *TOTALS)  # which are printed rounded
 STATISTICS = (*SHARES, *ENDS, *TOTALS, "median")
 
@@ -32,7 +35,7 @@ class Quantity:
     of: str
     patients: expressions.Expression | None
     group: expressions.Expression
-    within: tuple[int, int] = (-UNLIMITED, UNLIMITED)  # steps between which every value is told apart
+    within: tuple[int, int] | None = None  # steps between which every value is told apart
 
     @property
     def counted(self) -> expressions.Expression:
@@ -60,7 +63,7 @@ def statements(view: View) -> tuple[list[Statement], list[Claim]]:
     -------
     list of Statement
     list of Claim
-        Those about patients that the joint model cannot hold: spreads, correlations, dates.
+        Those about patients that the joint model cannot hold: spreads, correlations, dates, ranges of words.
     """
     groups: dict[tuple, list[Claim]] = {}
     left_out = []
@@ -69,8 +72,10 @@ def statements(view: View) -> tuple[list[Statement], list[Claim]]:
         if any(view.codebook[name].level != "patient" for name in names):
             continue
         dated = any(view.codebook[name].type == "date" for name in names)
+        variable = view.codebook.get(claim.of)
         vague = claim.statistic in VALUES and claim.number and claim.number.relation != "="
-        if claim.statistic not in STATISTICS or dated or vague:
+        wordy = claim.patients is None and variable is not None and not variable.is_numeric
+        if claim.statistic not in STATISTICS or dated or vague or wordy:
             left_out.append(claim)
             continue
         groups.setdefault(_says(claim, view), []).append(claim)
@@ -192,8 +197,11 @@ def divide(
     list of Plan
         Statements of no variable ("15 patients") belong to every part.
     """
-    codebook, rules = view.codebook, [rule for rule, _ in view.study.rules]
+    rules = [rule for rule, _ in view.study.rules]
     quantities = [*(claim for statement in stated for claim in statement.claims), *asked]
+    trees = [*rules, *(rival for statement in stated for rival in statement.rivals)]
+    trees += [tree for q in quantities for tree in (q.patients, q.group) if tree is not None]
+    codebook = grounded(view, quantities, trees)
     counted = _counted(quantities, codebook)
     added_up: dict[str, frozenset[str]] = {}
     for quantity in quantities:
@@ -223,10 +231,9 @@ def divide(
                 every.append(added_up[variable.name])
     every += [frozenset([name, *counted_by(name, mentioned, codebook)]) for name in mentioned]
     groups = _connect([*every, *(frozenset().union(*found) for found in scopes.values())])
-    rivals = [rival for statement in stated for rival in statement.rivals]
     names = frozenset().union(*groups)
-    axes = _axes(quantities, rivals, view, names, fine)
-    coarse = axes if fine else _axes(quantities, rivals, view, names, None)
+    axes = _axes(quantities, trees, codebook, names, fine)
+    coarse = axes if fine else _axes(quantities, trees, codebook, names, None)
     plans = []
     for group in groups or [frozenset()]:
         within = [scope for scope in every if scope <= group]
@@ -277,32 +284,63 @@ def _connect(scopes: Iterable[frozenset[str]]) -> list[frozenset[str]]:
     return sorted(groups, key=sorted)
 
 
-def _axes(quantities, rivals, view: View, names: frozenset[str], fine: bool | None) -> dict[str, Axis]:
+def grounded(view: View, quantities: Sequence, trees: Sequence[expressions.Expression]) -> Codebook:
+    """Give every number a step and limits.
+
+    Where the codebook has none, the step is that of the finest digit printed, and the limits lie so far out
+    that no sum of printed values reaches them: nothing that is printed depends on them.
+    """
+    printed: dict[str, list[Fraction]] = {}
+    for quantity in quantities:
+        if isinstance(quantity, Claim) and quantity.patients is None and quantity.number.value is not None:
+            unit = quantity.number.place
+            printed.setdefault(quantity.of, []).extend((quantity.number.value, unit))
+    for name, _, value in (found for tree in trees for found in _compared(tree)):
+        printed.setdefault(name, []).append(value)
+    everyone = max((number for _, number in view.everyone.printed), default=1) if view.everyone else 1
+    made = dict(view.codebook)
+    for name in [name for name, variable in made.items() if variable.is_numeric]:
+        variable = made[name]
+        if None in (variable.step, variable.minimum, variable.maximum):
+            found = [Fraction(1), *printed.get(name, ()), variable.minimum or 0, variable.maximum or 0]
+            far = math.ceil(REACH * max(everyone, 1) * max(map(abs, found)))
+            digits = math.lcm(*(value.denominator for value in found))
+            made[name] = replace(
+                variable,
+                step=variable.step or Fraction(1, 1 if variable.type == "integer" else digits),
+                minimum=Fraction(-far) if variable.minimum is None else variable.minimum,
+                maximum=Fraction(far) if variable.maximum is None else variable.maximum,
+            )
+    return made
+
+
+def _axes(quantities, trees, codebook: Codebook, names: frozenset[str], fine: bool | None) -> dict[str, Axis]:
     """Cut every variable where a claim, a rule or a question looks at it.
 
-    Every value is told apart where a median is asked, and, unless `fine` is None, where one is printed beside
-    a sum.
+    Every value is told apart where a question says so, and where a median is printed if `fine`. If `fine` is
+    False, those near a median that is printed beside a sum are, and all where there are few.
     """
-    codebook = view.codebook
-    trees = [*(rule for rule, _ in view.study.rules), *rivals]
     starts: dict[str, set[int]] = {name: set() for name in names}
     every: dict[str, tuple[int, int]] = {}
     added_up = {quantity.of for quantity in quantities if quantity.statistic in TOTALS}
     for quantity in quantities:
-        trees += [tree for tree in (quantity.patients, quantity.group) if tree is not None]
         if quantity.of not in names or quantity.patients is not None or quantity.statistic in TOTALS:
             continue
         if not isinstance(quantity, Claim):
-            low, high = every.get(quantity.of, quantity.within)
-            every[quantity.of] = min(low, quantity.within[0]), max(high, quantity.within[1])
-        elif quantity.statistic == "median" and (fine or (fine is False and quantity.of in added_up)):
-            every[quantity.of] = (-UNLIMITED, UNLIMITED)
-        elif codebook[quantity.of].step:
+            if quantity.within is not None:
+                low, high = every.get(quantity.of, quantity.within)
+                every[quantity.of] = min(low, quantity.within[0]), max(high, quantity.within[1])
+        elif codebook[quantity.of].is_numeric:
             low, high = window(quantity, codebook[quantity.of].step)
             starts[quantity.of] |= {low, high + 1}
+            if quantity.statistic == "median" and (fine or (fine is False and quantity.of in added_up)):
+                variable = codebook[quantity.of]
+                starts[quantity.of] |= {*range(low - NEAR, low), *range(high + 2, high + NEAR + 2)}
+                if fine or variable.maximum - variable.minimum <= FEW * variable.step:
+                    every[quantity.of] = (-UNLIMITED, UNLIMITED)
     for tree in trees:
         for name, sign, value in _compared(tree):
-            if name in names and codebook[name].step:
+            if name in names and codebook[name].is_numeric:
                 number = value / codebook[name].step
                 starts[name] |= {math.ceil(number)} if sign in (">=", "<", "==", "!=") else set()
                 starts[name] |= {math.floor(number) + 1} if sign in (">", "<=", "==", "!=") else set()

@@ -18,7 +18,7 @@ from crmo_analysis import files
 from crmo_analysis.files import InputError
 from crmo_analysis.joint import ledger
 from crmo_analysis.recompute import VERDICTS
-from crmo_analysis.study import Codebook, expressions, read_codebook, read_study
+from crmo_analysis.study import Codebook, expressions, read_codebook, read_study, rounding
 
 ENDINGS = ("svg", "pdf", "png", "csv")
 AGAIN = "Run: crmo reproduce --fresh"
@@ -111,7 +111,7 @@ def _read_ledger(path: Path) -> dict[str, dict[str, object]]:
             )
         if row["claim_id"] in claims:
             raise InputError(f"{path}, row {place}: {row['claim_id']!r} stands twice. {AGAIN}")
-        claims[row["claim_id"]] = {**row, "says": _says(row)}
+        claims[row["claim_id"]] = {**row, "says": _says(row), "value": _value(row)}
     if not claims:
         raise InputError(f"{path} holds no claim. {AGAIN}")
     for row in claims.values():
@@ -125,6 +125,15 @@ def _read_csv(path: Path) -> list[dict[str, str]]:
             return list(csv.DictReader(file))
     except (OSError, ValueError, csv.Error) as error:
         raise InputError(f"{path} cannot be read ({error}). {AGAIN}") from None
+
+
+def _value(row: Mapping[str, str]) -> float | str:
+    """Return what a claim prints as a number, by which the ledger is sorted; empty for none."""
+    try:
+        value = rounding.parse_printed(row["printed"]).value
+    except InputError:
+        return ""
+    return "" if value is None else round(float(value), 6)
 
 
 def _says(row: Mapping[str, str]) -> dict[str, str]:

@@ -110,6 +110,16 @@ def _software_reference(facts: Mapping) -> dict:
     return {"id": "crmo_analysis", **own, **{key: value for key, value in where.items() if value}}
 
 
+def software_citation(root: Path) -> str:
+    """Write how to cite the software as a line, from CITATION.cff."""
+    facts = read_yaml(root / "CITATION.cff")
+    where = "".join(f" {facts[key]}." for key in ("repository-code", "url", "doi") if key in facts)
+    names = ", ".join(map(_name, facts["authors"]))
+    return (
+        f"{names}. {facts['title']}, version {facts['version']}. Software, {facts['license']} licence.{where}"
+    )
+
+
 def front(outline: Outline, blocks: Sequence[dict]) -> tuple[dict, list[dict]]:
     """Make the title page: pandoc's metadata, and what stands under title and authors."""
     facts = read_yaml(outline.root / "CITATION.cff")

@@ -8,7 +8,7 @@ from itertools import combinations
 from crmo_analysis.recompute.granularity import debit, grim_is_informative, grim_sums
 from crmo_analysis.recompute.quantities import Count, Finding, View, together
 from crmo_analysis.recompute.spread import Limits, Spread, find_values, largest_sd, sd_limits
-from crmo_analysis.study import Claim, expressions, rounding
+from crmo_analysis.study import Claim, entailment, expressions, rounding
 
 
 def percentages(view: View) -> Iterator[Finding]:
@@ -178,7 +178,8 @@ def totals(view: View) -> Iterator[Finding]:
                 related,
             )
         if claim.statistic == "sum" and claim.number.value is not None:
-            at_least_one = view.count_of(expressions.Compare(claim.of, ">=", Fraction(1)))
+            least = expressions.Compare(claim.of, ">=", Fraction(1))
+            at_least_one = view.count_of(entailment.conjunction(least, claim.group))
             if at_least_one and at_least_one.value is not None and claim.number.value < at_least_one.value:
                 reason = f"{at_least_one.value} patients with at least 1 make more than {claim.printed}."
                 yield from together((claim.claim_id, *at_least_one.ids), "conflicts", reason)

@@ -11,6 +11,7 @@ from functools import cache
 
 from crmo_analysis.files import InputError
 from crmo_analysis.recompute import arithmetic, consistency, estimates, inference, ranges
+from crmo_analysis.recompute.assumptions import assume
 from crmo_analysis.recompute.quantities import Finding, View, meaning_of
 from crmo_analysis.study import Claim, Codebook, Study
 
@@ -102,12 +103,20 @@ class Readings:
     ----------
     base : mapping of str to str
         The scenario of the first readings that can stand by themselves.
+    assumptions : tuple of Assumption
+        Where printed digits show that the codebook's steps and limits are too narrow.
     """
 
     def __init__(self, study: Study, codebook: Codebook | None = None):
         self.study = study
-        self._codebook = study.codebook if codebook is None else codebook
-        self._meaning = meaning_of(study, self._codebook)
+        printed = study.codebook if codebook is None else codebook
+        self._meaning = meaning_of(study, printed)
+        cohorts = dict.fromkeys(claim.about for claim in study.claims)
+        everything = [View([c for c in study.claims if c.about == about], printed, study, self._meaning)
+                      for about in cohorts]  # fmt: skip
+        self._codebook, self.assumptions = assume(everything, printed, study.recorded)
+        if self.assumptions:
+            self._meaning = meaning_of(study, self._codebook)
         self._views, self._findings = cache(self._view), cache(self._find)
         self.base = {name: next(iter(options)) for name, options in study.readings.items()}
         for name, options in study.readings.items():

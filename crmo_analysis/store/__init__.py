@@ -10,7 +10,7 @@ USES = ("files",)
 __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submod_attrs={
-        "code": ["code_behind", "names_in", "notebook_source"],
+        "code": ["code_behind", "imported_names", "names_in", "notebook_source"],
         "results": ["SWITCH", "kept", "key_of", "without_store"],
     },
 )

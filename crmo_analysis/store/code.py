@@ -56,6 +56,26 @@ def notebook_source(notebook):
     return "\n".join(text for text in texts if _parses(text))
 
 
+def imported_names(source):
+    """Return the first names of the modules that a text of Python imports.
+
+    Parameters
+    ----------
+    source : str
+
+    Returns
+    -------
+    set of str
+    """
+    found = set()
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            found |= {alias.name.partition(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            found.add(node.module.partition(".")[0])
+    return found
+
+
 def names_in(tree):
     """Yield what a tree of Python takes from the package, as dotted names.
 
@@ -103,7 +123,7 @@ def _dotted(node):
 def _parses(text):
     try:
         ast.parse(text)
-    except (SyntaxError, ValueError):
+    except (SyntaxError, ValueError, MemoryError, RecursionError):  # the last two: nested too deeply
         return False
     return True
 

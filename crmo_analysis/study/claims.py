@@ -146,6 +146,12 @@ class Study:
         steps = {name: Fraction(str(step)) for option in chosen for name, step in option.items()}
         return {**codebook, **{name: replace(codebook[name], step=step) for name, step in steps.items()}}
 
+    @property
+    def recorded(self) -> frozenset[str]:
+        """The variables whose step a reading gives."""
+        options = (option for found in self.readings.values() for option in found.values())
+        return frozenset(name for option in options for name in option.get("step") or {})
+
     def claim(self, claim_id: str) -> Claim:
         """Return the claim of that id (its first reading).
 

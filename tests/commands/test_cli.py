@@ -113,7 +113,7 @@ def test_run_executes_one_notebook_with_its_values(folder):
     [
         (("-p", "levl", "1"), "no parameter 'levl'. Did you mean level?"),
         (("-p", "level", "high"), "level must be a number, not 'high'."),
-        (("--out", "{study}"), "cannot contain { or }"),
+        (("--cwd", "nowhere"), "nowhere: there is no such folder"),
     ],
 )
 def test_run_says_what_is_wrong_with_the_command(words, message):
@@ -196,14 +196,14 @@ def test_an_interrupt_stops_the_notebooks(project):
     notebook.write_text(notebook.read_text().replace('how = \\"divide\\"', 'how = \\"wait\\"'))
     process = start(project, "reproduce", "beta")
     for _ in range(6000):
-        if (project / "waiting").is_file():
+        if (project / "notebooks" / "waiting").is_file():
             break
         time.sleep(0.05)
     process.send_signal(signal.SIGINT)
     code, stdout, _ = finish(process)
     assert code == 130
     assert "Stopped by Ctrl-C. The same command goes on with what is not done.\n1 stopped; " in stdout
-    kernel = int((project / "waiting").read_text())
+    kernel = int((project / "notebooks" / "waiting").read_text())
     with pytest.raises(ProcessLookupError):
         os.kill(kernel, 0)
 
@@ -404,7 +404,7 @@ def test_nothing_left_or_said_tells_of_a_patient(registry, folder):
     assert "Fewer than 5 patients lack age_onset, male only; they are left out everywhere." in executed
     assert "marrow_edema is not analysed: fewer than 5 patients share a value of marrow_edema" in executed
     assert (
-        json.loads(texts[folder / "mine/figures/menashe_2022/severity_scatter.json"])["source"] == "user data"
+        json.loads(texts[folder / "mine/figures/your_cohort/severity_scatter.json"])["source"] == "user data"
     )
 
 
@@ -478,7 +478,7 @@ def test_patients_are_shown_by_choice_and_the_choice_is_kept(registry, folder):
         in executed
     )
     assert json.loads(executed)["metadata"]["papermill"]["parameters"]["suppress"] is False
-    assert "97" in (folder / "shown/figures/menashe_2022/severity_scatter.csv").read_text(encoding="utf-8")
+    assert "97" in (folder / "shown/figures/your_cohort/severity_scatter.csv").read_text(encoding="utf-8")
 
 
 def test_two_releases_that_tell_of_new_patients_are_not_shown_together(registry, folder):

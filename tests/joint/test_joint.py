@@ -455,12 +455,12 @@ def test_values_that_cannot_occur_are_in_no_table():
     assert conflicting([FOUR, ("max", "y", "", "2.0")]) == {frozenset(["c1"])}
 
 
-def test_a_variable_without_limits_is_an_error_that_names_it():
-    study = make_study([FOUR, ("mean", "endless", "", "1.5")])
-    for door in (fit, lambda study, codebook: find_conflicts(study, codebook=codebook)):
-        with pytest.raises(InputError, match="endless"):
-            door(study, CODEBOOK)
-    with pytest.raises(InputError, match="endless"):
+def test_a_variable_without_a_maximum_is_limited_by_what_is_printed_alone():
+    # Four whole numbers from 0 with the mean 1.5 add up to 6.
+    said = [FOUR, ("mean", "endless", "", "1.5")]
+    assert ends_of(said, "max(endless)") == (2, 6, True)
+    assert conflicting([*said, ("max", "endless", "", "7")]) == {frozenset({"c0", "c1", "c2"})}
+    with pytest.raises(InputError, match="endless has no maximum"):
         ends_of([FOUR, count("a", 1)], "max(endless)")
 
 

@@ -1,0 +1,104 @@
+"""What the codebook assumes of recorded values, and where a study's printed digits show otherwise.
+
+Steps and limits are conventions: a value off the grid refines it, a value beyond a limit widens it. Whole
+numbers stay whole, and what cannot occur by the definition of a score still cannot.
+"""
+
+import math
+from dataclasses import dataclass, replace
+from fractions import Fraction
+
+from crmo_analysis.recompute.granularity import grim_sums
+from crmo_analysis.recompute.quantities import View
+from crmo_analysis.study import Claim, Codebook, Variable, rounding
+
+SINGLE = ("min", "max", "value")  # the value of one patient
+LOCATIONS = (*SINGLE, "median", "mean")
+
+
+@dataclass(frozen=True)
+class Assumption:
+    """What has to be assumed of a variable in place of what the codebook says, and the claim that shows it."""
+
+    name: str
+    claim_id: str
+    sentence: str
+
+
+def assume(
+    views: list[View], codebook: Codebook, recorded: frozenset[str]
+) -> tuple[Codebook, tuple[Assumption, ...]]:
+    """Refine steps and widen limits as far as printed values need it.
+
+    Parameters
+    ----------
+    views : list of View
+        All claims, cohort by cohort.
+    codebook : mapping of str to Variable
+    recorded : set of str
+        Variables whose step the study gives itself, in a reading; those are left as they are.
+
+    Returns
+    -------
+    mapping of str to Variable
+        The codebook, changed where needed.
+    tuple of Assumption
+        One for each step or limit that was changed.
+    """
+    changed, said = dict(codebook), {}
+    for view in views:
+        for claim in view.of_values:
+            variable = changed[claim.of]
+            if claim.statistic not in LOCATIONS or not variable.is_numeric or variable.counts:
+                continue
+            if variable.name not in recorded and (step := _finer(view, claim, variable)):
+                changed[claim.of] = variable = replace(variable, step=step)
+                said[claim.of, "step"] = _said(codebook[claim.of], claim, "steps of", "step", step)
+            for side, limit in _wider(claim, variable).items():
+                changed[claim.of] = variable = replace(variable, **{side: limit})
+                words = "from" if side == "minimum" else "up to"
+                said[claim.of, side] = _said(codebook[claim.of], claim, words, side, limit)
+    return changed, tuple(said.values())
+
+
+def _said(variable: Variable, claim: Claim, words: str, field: str, value: Fraction) -> Assumption:
+    usual = rounding.decimal_text(getattr(variable, field), 3)
+    sentence = (
+        f"{variable.label}: values in {variable.unit} are taken as {words} {rounding.decimal_text(value, 3)}, "
+        f"because {claim.printed} is printed ({claim.where}); the codebook assumes {usual}."
+    )
+    return Assumption(variable.name, claim.claim_id, sentence)
+
+
+def _finer(view: View, claim: Claim, variable: Variable) -> Fraction | None:
+    """Return the step that a printed value needs, if no value on the codebook's grid is printed so."""
+    step, number = variable.step, claim.number
+    if step is None or (variable.type == "integer" and step == 1):
+        return None
+    unit = number.place
+    while number.value % (10 * unit) == 0 and number.value and unit < step:
+        unit *= 10  # zeros at the end of 4,270 are not digits
+    n, _ = view.size(claim)
+    if claim.statistic == "mean":
+        fits = not n or bool(grim_sums(number, n, step))
+    else:
+        grid = step / 2 if claim.statistic == "median" and (n is None or n % 2 == 0) else step
+        low, high = rounding.interval(number)
+        fits = math.floor(low / grid) + 1 <= math.ceil(high / grid) - 1
+    if fits:
+        return None
+    least = Fraction(1) if variable.type == "integer" else unit
+    finer = max(least, Fraction(math.gcd(step.numerator * unit.denominator, unit.numerator * step.denominator),
+                                step.denominator * unit.denominator))  # fmt: skip
+    return finer if finer < step else None
+
+
+def _wider(claim: Claim, variable: Variable) -> dict[str, Fraction]:
+    """Return the limits that a printed value lies beyond, and where they have to be."""
+    low, high = rounding.interval(claim.number)
+    wider = {}
+    if variable.minimum is not None and high <= variable.minimum:
+        wider["minimum"] = claim.number.value
+    if variable.maximum is not None and low >= variable.maximum:
+        wider["maximum"] = claim.number.value
+    return wider
