@@ -20,7 +20,7 @@ from collections import Counter
 from pathlib import Path
 
 from crmo_analysis.files import CrmoError, InputError, UnfinishedError
-from crmo_analysis.joint import find_bounds, find_conflicts, fit, reconstruct
+from crmo_analysis.joint import datapackage, find_bounds, find_conflicts, fit
 from crmo_analysis.recompute import audit_study
 from crmo_analysis.study import Codebook, read_codebook, read_study
 
@@ -147,7 +147,7 @@ def tried(rows: list[tuple[str, ...]], folder: Path, codebook: Codebook, rng: ra
         "audit": lambda: audit_study(study, codebook),
         "conflicts": lambda: find_conflicts(study, codebook=codebook, seconds=SECONDS),
         "bounds": lambda: find_bounds(fit(study, codebook, SECONDS), asked, SECONDS),
-        "reconstruct": lambda: reconstruct(fit(study, codebook, SECONDS), seconds=SECONDS),
+        "reconstruct": lambda: datapackage.make_cohorts(fit(study, codebook, SECONDS), seconds=SECONDS),
     }
     ended = []
     for name, step in steps.items():
@@ -176,7 +176,10 @@ def main() -> None:
             rng = random.Random(f"{given.seed} {statistic} {of} {draw}")
             rows = drawn(statistic, of, codebook, rng)
             try:
-                ended.update(tried(rows, Path(folder), codebook, rng))
+                how = tried(rows, Path(folder), codebook, rng)
+                ended.update(how)
+                if any("unfinished" in step for step in how):
+                    print(f"\nunfinished: {', '.join(how)}\n{written(rows)}", flush=True)
             except Exception:
                 broken += 1
                 print(f"\n{written(rows)}{traceback.format_exc(limit=-3)}", flush=True)

@@ -4,12 +4,13 @@ Imports that take long are inside the commands that need them: `crmo --help` sho
 """
 
 import os
+import signal
 from pathlib import Path
 
 import click
 
 from crmo_analysis import __version__
-from crmo_analysis.commands import paper_commands, patient_commands, progress, study_commands
+from crmo_analysis.commands import paper_commands, patient_commands, progress, reader_commands, study_commands
 from crmo_analysis.commands.messages import Commands, Wrong, check_studies, short
 from crmo_analysis.execution import TIME_LIMIT, warm
 from crmo_analysis.files import RESULTS, ROOT, is_study_folder, study_names
@@ -36,6 +37,8 @@ _cwd = click.option(
 )
 def main(no_store):
     """Recompute and check the published numbers on chronic recurrent multifocal osteomyelitis."""
+    if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:  # started in the background
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     if no_store:
         from crmo_analysis.store import without_store
 
@@ -110,7 +113,8 @@ def run(notebook, values, out, cwd, time_limit, plain):
     given = {name: absolute_file(value) for name, value in given.items()}
     if out is None and not given.get("out") and not ("out" in known and known["out"].value):
         out = RESULTS / "lab" / notebook.stem
-    done = execute(notebook, given, out=out, cwd=cwd, time_limit=time_limit, plain=plain)
+    with progress.stopped_by_interrupt(lambda: click.echo("Stopped by Ctrl-C.")):
+        done = execute(notebook, given, out=out, cwd=cwd, time_limit=time_limit, plain=plain)
     click.echo(f"{notebook.name}: done in {done.seconds:.1f} s, see {short(done.executed)}")
 
 
@@ -190,6 +194,7 @@ def manuscript(journal, out, tiff, text_only):
 
 
 for command in (
+    *(reader_commands.plan, reader_commands.diff),
     *(study_commands.audit, study_commands.conflicts, study_commands.reconstruct, study_commands.bounds),
     *(paper_commands.new, paper_commands.remove, paper_commands.claims),
     *(

@@ -25,6 +25,14 @@ class Wrong(Stopped):
 class Commands(click.Group):
     """Commands whose errors are messages, without the way through the program."""
 
+    def resolve_command(self, ctx, args):
+        """Find the command that was typed, or suggest the one that was meant."""
+        if args and args[0] not in self.commands and not args[0].startswith("-"):
+            close = difflib.get_close_matches(args[0], self.commands, n=1)
+            hint = f" Did you mean {close[0]}?" if close else ""
+            raise Wrong(f"there is no command {args[0]!r}.{hint} See crmo --help.")
+        return super().resolve_command(ctx, args)
+
     def invoke(self, ctx):
         """Run the command that was typed."""
         try:

@@ -7,7 +7,7 @@ import time
 from contextlib import contextmanager
 
 from crmo_analysis.execution import warm
-from crmo_analysis.files import RESULTS, ROOT, InputError
+from crmo_analysis.files import ROOT, InputError
 
 _COLOURS = {"failed": "bold red", "done": "green", "running": "bold"}
 
@@ -42,11 +42,8 @@ class Board:
     def interrupted(self):
         """Note that nothing goes on; return the message."""
         for name, state in self.states.items():
-            if state not in ("done", "waiting"):
+            if state == "running":
                 self.ends[name], self.states[name] = time.monotonic(), "stopped"
-                (RESULTS / "notebooks" / f"{name}.failed.ipynb").unlink(
-                    missing_ok=True
-                )  # nothing had gone wrong
         return ["Stopped by Ctrl-C. The same command goes on with what is not done."]
 
     def line(self, name):
@@ -92,7 +89,7 @@ def build(names, jobs, fresh):
 
     try:
         with Live(board, console=console, refresh_per_second=8, transient=not console.is_terminal) as live:
-            with _stopped_by_interrupt(stopped):
+            with stopped_by_interrupt(stopped):
                 session = _pytask(names, jobs, fresh)
             errors = _read_reports(session, board)
             live.update(board)
@@ -140,15 +137,16 @@ def _threads(jobs):
 
 
 @contextmanager
-def _stopped_by_interrupt(say):
+def stopped_by_interrupt(say):
     """End the program on Ctrl-C, after its kernels, and let `say` tell what was finished.
 
-    Notebooks run in threads, which Ctrl-C does not reach, and which would go on to the next one. Files are
-    replaced in one step, so that the end of the program leaves none half-written.
+    Notebooks run in threads, which Ctrl-C does not reach, and which would go on to the next one. They wait
+    while results are written, and are not let go on.
     """
 
     def stop(number, frame):
         signal.signal(signal.SIGINT, signal.SIG_IGN)
+        warm.going_on.acquire()
         warm.stop(at_once=True)
         say()
         sys.stdout.flush()
@@ -232,7 +230,7 @@ def sweep(notebook, grid, out, jobs, cluster, time_limit, plain):
     try:
         with Progress(*columns, console=console, disable=not console.is_terminal) as bar:
             whole = bar.add_task("runs", total=len(grid))
-            with _stopped_by_interrupt(stopped):
+            with stopped_by_interrupt(stopped):
                 for place, row in runs.sweep(notebook, grid, out, jobs, cluster, time_limit, plain):
                     rows[place] = row
                     bar.advance(whole)

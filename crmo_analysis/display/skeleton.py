@@ -278,10 +278,7 @@ def _page(views: Mapping[str, float], labels: Sequence, titles: tuple[str, str])
     columns = _columns(labels, views)
     left, right = (max((text_width(each[0], NOTE_TEXT) for each in side), default=0) + 5 for side in columns)
     high = min(112, (width - left - right) * (TOP - BOTTOM + 20) / (2 * HALF * len(views)))
-    _, axes = blank(high + 16, *titles, left=0.02, bottom=2)
-    box = axes.get_position()
-    axes.set_position((left / width, box.y0, (width - left - right) / width, box.height))
-    return axes
+    return blank(high + 16, *titles)[1]
 
 
 def _write(axes: Axes, views: Mapping[str, float], labels: Sequence) -> None:

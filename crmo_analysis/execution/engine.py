@@ -7,14 +7,12 @@ import logging
 import signal
 import sys
 import threading
-import time
 from pathlib import Path
 
 from crmo_analysis.execution import warm
 
 MOST_OUTPUT = 20_000_000  # characters that a notebook may leave as its outputs
 _RECOUNTED = MOST_OUTPUT // 20  # characters shown since what is left was last counted
-_SECONDS_BETWEEN_SAVES = 5
 _IMPORT = threading.Lock()
 
 
@@ -75,7 +73,6 @@ def _register():
     class LimitedEngine(Engine):
         @classmethod
         def execute_managed_notebook(cls, nb_man, kernel_name, time_limit, kernel, **ignored):
-            nb_man.save, save = _sometimes(nb_man.save), nb_man.save
             client = LimitedClient(
                 nb_man,
                 kernel_name=kernel_name,
@@ -93,24 +90,11 @@ def _register():
             except RuntimeError as error:  # it did not start
                 raise KernelEndedError(f"no Python process could be started for it: {error}") from None
             finally:
-                nb_man.save = save  # papermill saves once more at the end, whatever happened
+                kernel["executed"] = client.nb  # as far as it got
                 if client.is_over:
                     raise ShowsTooMuchError
 
     papermill_engines.register("limited", LimitedEngine)
-
-
-def _sometimes(save):
-    """Let papermill, which writes the whole notebook twice a cell, do so every few seconds."""
-    last = time.monotonic()
-
-    def save_sometimes(**changes):
-        nonlocal last
-        if time.monotonic() - last > _SECONDS_BETWEEN_SAVES:
-            save(**changes)
-            last = time.monotonic()
-
-    return save_sometimes
 
 
 def _length(content):

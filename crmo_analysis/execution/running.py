@@ -1,6 +1,5 @@
 """Execute a notebook, strictly: parameters that exist, outputs that appear, errors that say where."""
 
-import contextlib
 import json
 import re
 import shlex
@@ -172,24 +171,22 @@ def execute(
             f"{notebook}: the executed notebook would replace it. Choose another folder with --out."
         )
     outputs, study = output_files(everything, figures), everything.get("study") or ""
-    environment = {PUBLISHED_RUN: "yes"} if out is None else {}
+    kernel = {"plain": plain, "cwd": str(Path(cwd or notebook.parent).absolute())}
+    kernel["environment"] = {PUBLISHED_RUN: "yes"} if out is None else {}
+    failure = _run_papermill(notebook, values, time_limit, kernel) or _missing(outputs)
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        place = str(Path(cwd or notebook.parent).absolute())
-        kernel = {"plain": plain, "cwd": place, "environment": environment}
-        failure = _run_papermill(notebook, partial, values, time_limit, kernel) or _missing(outputs)
-        if not failure:
-            write_text_atomically(executed, _without_traces(notebook, partial, values))
-            partial.unlink()
+        with warm.going_on:
+            folder.mkdir(parents=True, exist_ok=True)
+            text = _without_traces(notebook, kernel["executed"], values)
+            write_text_atomically(partial if failure else executed, text)
+            if not failure:
+                partial.unlink(missing_ok=True)
     except OSError as error:  # a full disk, a folder that cannot be written
-        with contextlib.suppress(OSError):
-            partial.unlink(missing_ok=True)  # not whole
+        partial = None
         failure = "the writing of its results", f"{error.strerror}: {_short(error.filename or folder)}"
     if failure:
         heading, cause, *kind = failure
-        raise NotebookFailed(
-            notebook, study, heading, cause, command, partial if partial.is_file() else None, *kind
-        )
+        raise NotebookFailed(notebook, study, heading, cause, command, partial, *kind)
     return Run(notebook, study, executed, outputs, time.monotonic() - start)
 
 
@@ -231,18 +228,17 @@ def _short(path):
     return str(path.relative_to(here)) if path.is_relative_to(here) else str(path)
 
 
-def _run_papermill(notebook, partial, values, time_limit, kernel):
-    """Execute into `partial`; return None, or the heading and the cause of what went wrong."""
+def _run_papermill(notebook, values, time_limit, kernel):
+    """Execute into `kernel["executed"]`; return None, or the heading and the cause of what went wrong."""
     if not kernel["plain"]:
         warm.start()
     papermill = engine.import_papermill()
     from nbclient.exceptions import CellTimeoutError
 
-    partial.unlink(missing_ok=True)
     try:
         papermill.execute_notebook(
-            _literal(notebook),
-            _literal(partial),
+            str(notebook).replace("{", "{{").replace("}", "}}"),  # papermill fills in {names}
+            None,  # nothing is written before the end
             values,
             kernel_name="python3",
             language="python",
@@ -254,27 +250,23 @@ def _run_papermill(notebook, partial, values, time_limit, kernel):
     except papermill.PapermillExecutionError as error:
         name = "" if error.ename in _PLAIN else error.ename
         cause = _COLOURS.sub("", f"{name}: {error.evalue[:_LONGEST_CAUSE]}").strip(": ")
-        return _heading_above(partial, _has_error), cause, error.ename
+        return _heading_above(kernel["executed"], _has_error), cause, error.ename
     except CellTimeoutError:
-        return _heading_above(partial, _was_started), (
-            f"a cell took longer than {time_limit:,} s and was stopped; give it more with --time-limit"
-        )
+        cause = f"a cell took longer than {time_limit:,} s and was stopped; give it more with --time-limit"
     except engine.ShowsTooMuchError:
-        return _heading_above(partial, _was_started), (
-            f"it showed more than {engine.MOST_OUTPUT // 1_000_000} million characters and was stopped; show "
-            "less, or leave it as a table"
+        millions = engine.MOST_OUTPUT // 1_000_000
+        cause = (
+            f"it showed more than {millions} million characters and was stopped; show less, or leave a table"
         )
     except engine.KernelEndedError as error:
-        return _heading_above(partial, _was_started), str(error)
-    # Papermill takes exit() for success, though the cells below were not run.
-    if any(_has_error(cell) for cell in read_cells(partial)):
-        return _heading_above(partial, _has_error), "exit() was called; the cells below it were not run"
-    return None
-
-
-def _literal(path):
-    """Write a path so that papermill, which fills in {names}, takes it as it is."""
-    return str(path).replace("{", "{{").replace("}", "}}")
+        cause = str(error)
+    else:
+        # Papermill takes exit() for success, though the cells below were not run.
+        if any(map(_has_error, kernel["executed"].cells)):
+            cause = "exit() was called; the cells below it were not run"
+            return _heading_above(kernel["executed"], _has_error), cause
+        return None
+    return _heading_above(kernel["executed"], _was_started), cause
 
 
 def _has_error(cell):
@@ -288,7 +280,7 @@ def _was_started(cell):
 def _heading_above(executed, is_failing):
     """Find the nearest heading above the last cell of which `is_failing` holds."""
     heading, nearest = "the top of the notebook", None
-    for cell in read_cells(executed):
+    for cell in executed.cells:
         if cell["cell_type"] == "markdown":
             outside_code = re.sub(r"```.*?```", "", source_of(cell), flags=re.DOTALL)
             titles = re.findall(r"^#{1,6}\s+(.+?)\s*#*$", outside_code, flags=re.MULTILINE)
@@ -308,8 +300,10 @@ def _missing(outputs):
 
 def _without_traces(notebook, executed, values):
     """Write an executed notebook without times and random cell ids: the same run gives the same bytes."""
+    import nbformat
+
     before = {cell.get("id"): cell["metadata"] for cell in read_cells(notebook)}
-    content = json.loads(executed.read_text(encoding="utf-8"))
+    content = json.loads(nbformat.writes(executed))
     for number, cell in enumerate(content["cells"]):
         for key in ("papermill", "execution"):
             cell["metadata"].pop(key, None)

@@ -22,6 +22,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+import weakref
 from pathlib import Path
 
 from crmo_analysis.execution.kernel_server import NO_MORE, PATIENCE, read_line
@@ -41,6 +42,10 @@ _LONGEST_FOLDER = 75  # for sockets in a folder below it
 
 _lock = threading.Lock()
 _server = None
+_ordinary = weakref.WeakSet()  # what started kernels that are not forked
+# Held while results are written. Who takes it and ends the program leaves nothing half-written, and runs that
+# lose their kernels meanwhile leave nothing at all.
+going_on = threading.RLock()
 
 
 def _private_folder(prefix, above=None):
@@ -103,11 +108,11 @@ class _ForkedProcess:
         self.connection, theirs = socket.socketpair()
         self.returncode = None
         with theirs:
-            server.has_kernels = True
             socket.send_fds(server.control, [b"k"], [theirs.fileno()])
         request = {"argv": argv, "env": env, "cwd": cwd}
         self.connection.sendall(json.dumps(request).encode() + b"\n")
         self.pid = int(read_line(self.connection))
+        server.has_kernels = True
 
     def poll(self):
         if self.returncode is None and select.select([self.connection], [], [], 0)[0]:
@@ -183,9 +188,14 @@ def stop(at_once=False):
     Parameters
     ----------
     at_once : bool
-        Do not wait for processes that ended kernels have left running.
+        Do not wait for processes that ended kernels have left running, and stop kernels that are not the
+        server's as well.
     """
     global _server
+    for each in list(_ordinary) if at_once else ():
+        if each.process and each.process.poll() is None:
+            os.killpg(each.pgid, signal.SIGKILL)
+            shutil.rmtree(each.parent.own_folder, ignore_errors=True)
     with _lock:
         if _server is not None:
             atexit.unregister(_server.stop)
@@ -270,12 +280,14 @@ def _provisioner_class(plain):
         async def launch_kernel(self, cmd, **kwargs):
             server, cwd = None if plain else start(), str(kwargs.get("cwd") or Path.cwd())
             if server is None:
+                _ordinary.add(self)
                 return await super().launch_kernel(cmd, **kwargs)
             argv = cmd[cmd.index("ipykernel_launcher") + 1 :]
             try:
                 self.process = _ForkedProcess(server, argv, kwargs["env"], cwd)
             except (OSError, ValueError):
                 # The server could not load its libraries, or was killed.
+                _ordinary.add(self)
                 return await super().launch_kernel(cmd, **kwargs)
             # A forked kernel leads a process group of its own, as an ordinary one does.
             self.pid = self.pgid = self.process.pid

@@ -216,21 +216,20 @@ def _end(
     Values are told apart where claims do; if no table attains what that gives, those that somebody can have;
     if that fails too, those of every variable with a printed median.
     """
-    value, asked = None, quantities
+    outer, asked = None, quantities
     names = frozenset().union(*(names_of(quantity, fitted.view.codebook) for quantity in quantities))
     toward = [(q, sign if place == 0 else -sign) for place, q in enumerate(quantities)]
     for stage in range(3):
         if stage == 1:
             asked = [_narrowed(fitted, quantity, effort) for quantity in quantities]
-            if asked == list(quantities):
-                continue
         try:
-            plans = plans_of(fitted, asked, stage == 2)
+            plans = plans_of(fitted, asked, (None, False, True)[stage])
         except TooLargeError:
             break
         value, is_proved, found = _best(plans, fitted.n, asked, sign, effort)
         if value is None:
-            return End(None, is_proved, None)
+            return End(None if is_proved else outer, is_proved, None)
+        outer = value
         solved = [
             found[plan] if plan in found else _any(plan, fitted.n, effort, stage == 2) for plan in plans
         ]
@@ -242,7 +241,7 @@ def _end(
                 is_proved &= is_proved_again and again == value
                 whole = write_out(fitted, [*solved, *others], np.random.default_rng(0), names, toward)
                 return End(value, is_proved, whole if others else table)
-    return End(value, False, None)
+    return End(outer, False, None)
 
 
 def _check_limits(fitted: Fit, plans: Sequence[Plan], toward, table: pd.DataFrame) -> None:
@@ -320,6 +319,8 @@ def extreme(
     for statement in plan.statements:
         tables.require(statement)
     terms = [(weight, *_term(tables, quantity, sign * weight)) for quantity, weight in weights.items()]
+    if len(terms) == 1 and terms[0][3] is not None:
+        return _ratio(tables, terms[0], sign, effort, plain)
     sizes = {size.index: size for *_, size in terms if size is not None}
     ranges = {place: _range(tables, size, effort) for place, size in sizes.items()}
     best, solution, is_proved = None, None, None not in ranges.values()
@@ -341,6 +342,29 @@ def extreme(
             if best is None or sign * value > sign * best:
                 best, solution = value, read_off(tables, solved)
     return best, is_proved, solution
+
+
+def _ratio(tables: Tables, term, sign: int, effort: Effort, plain: bool):
+    """Find the best ratio of a number to the size of a group.
+
+    Of any ratio it is asked whether there is a better one (Dinkelbach W. Manage Sci 1967;13:492-498).
+    """
+    weight, above, scale, size = term
+    tables.demand(size, 1, None)
+    best, solution = None, None
+    while True:
+        if best is not None:
+            better = best.denominator * above - best.numerator * size
+            tables.model.maximize(sign * weight * better)
+        status, solved = solve(tables.model, effort, plain)
+        if status in (cp_model.OPTIMAL, cp_model.FEASIBLE):
+            value = Fraction(int(solved.value(above)), int(solved.value(size)))
+            if best is not None and sign * weight * (value - best) <= 0:
+                return weight * scale * best, status == cp_model.OPTIMAL, solution
+            best, solution = value, read_off(tables, solved)
+        else:
+            value = None if best is None else weight * scale * best
+            return value, best is None and status == cp_model.INFEASIBLE, solution
 
 
 def _range(tables: Tables, size, effort: Effort) -> range | None:

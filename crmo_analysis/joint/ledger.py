@@ -1,6 +1,7 @@
 """The ledger of every claim with its verdict, alone and jointly, and the scoreboard that counts them."""
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 import pandas as pd
 
@@ -80,6 +81,51 @@ def write_ledger() -> pd.DataFrame:
     text = readme.read_text(encoding="utf-8")
     files.write_text_atomically(readme, with_scoreboard(text, scoreboard(frame)))
     return frame
+
+
+def read_ledger(path: Path) -> pd.DataFrame:
+    """Read a ledger, as texts.
+
+    Raises
+    ------
+    InputError
+        If it is none.
+    """
+    try:
+        frame = pd.read_csv(path, dtype=str, keep_default_na=False)
+    except (OSError, ValueError) as error:
+        raise InputError(f"{path}: cannot be read as a ledger ({error})") from None
+    lacks = [name for name in ("claim_id", "printed", "verdict") if name not in frame]
+    if lacks or frame["claim_id"].duplicated().any():
+        raise InputError(f"{path}: is no ledger; expected one row a claim, with {', '.join(LEDGER_COLUMNS)}")
+    return frame
+
+
+def changes(before: pd.DataFrame, after: pd.DataFrame) -> pd.DataFrame:
+    """Compare two ledgers.
+
+    Parameters
+    ----------
+    before, after : DataFrame
+        As `read_ledger` gives them.
+
+    Returns
+    -------
+    DataFrame
+        `claim_id, what, before, after`, one row for each column that differs; `what` is "claim" with an empty
+        side where a claim is in one of the two alone.
+    """
+    old, new = (frame.set_index("claim_id").to_dict("index") for frame in (before, after))
+    rows = []
+    for claim_id in dict.fromkeys([*old, *new]):
+        was, now = old.get(claim_id), new.get(claim_id)
+        if was is None or now is None:
+            sides = [f"{row['printed']}, {row['verdict']}" if row else "" for row in (was, now)]
+            rows.append([claim_id, "claim", *sides])
+        else:
+            changed = [name for name in now if name in was and was[name] != now[name]]
+            rows += [[claim_id, name, was[name], now[name]] for name in changed]
+    return pd.DataFrame(rows, columns=["claim_id", "what", "before", "after"])
 
 
 def scoreboard(frame: pd.DataFrame, titles: Mapping[str, str] | None = None) -> pd.DataFrame:

@@ -8,6 +8,7 @@ import math
 from collections.abc import Sequence
 from fractions import Fraction
 from functools import cache
+from itertools import pairwise
 
 import numpy as np
 from ortools.sat.python import cp_model
@@ -18,6 +19,8 @@ from crmo_analysis.joint.statements import UNLIMITED, Plan, Quantity, Statement,
 from crmo_analysis.study import Claim, entailment, expressions, rounding
 
 WORK_PER_SECOND = 0.15  # of the solver's own unit, where a model is large and a core shared; often it is more
+MULTIPLIED = 2000  # a sum up to which its square is always multiplied out
+CHORDS = 9  # from which the squares of a cell's values are bounded below
 WORK_TO_BEGIN = 0.001  # each time it is called
 
 
@@ -33,15 +36,19 @@ class Tables:
         Whether the two middle values of an even number may lie on either side of what their median is printed
         from. Where not every value is told apart, tables with it are more than there are, and without it
         fewer.
+    exact : bool
+        Whether the square of a large sum, for a standard deviation, is multiplied out, which takes long.
+        If not, tables are more than there are.
     """
 
-    def __init__(self, plan: Plan, n: int | tuple[int, int], split: bool = True):
+    def __init__(self, plan: Plan, n: int | tuple[int, int], split: bool = True, exact: bool = False):
         low, high = n if isinstance(n, tuple) else (n, n)
-        self.plan, self.part, self.split, self.most = plan, plan.part, split, high
+        self.plan, self.part, self.split, self.exact, self.most = plan, plan.part, split, exact, high
         self.model = cp_model.CpModel()
         self.n = self.model.new_int_var(low, high, "")
         self.counts = [[self._number(high) for _ in range(bag.size)] for bag in self.part.bags]
         self.size, self.below, self.sums = cache(self._size), cache(self._below), cache(self._sums)
+        self.squares = cache(self._squares)
         self.kept: dict[Statement, cp_model.IntVar] = {}
         self.denied: dict[Statement, cp_model.IntVar] = {}
         self.medians: dict[
@@ -112,6 +119,66 @@ class Tables:
                 self.model.add(total <= high * count)
             sums.append(total)
         return bag, sums
+
+    def _squares(self, name: str) -> tuple[int, list, list]:
+        """Return, for each pattern of the bag of a variable's sums, its sum and sum of squares.
+
+        In steps from about the mean. In a cell of several values the squares lie between what its sum allows
+        (chords of neighbouring values from below, one of the ends from above): more tables than there are.
+        """
+        bag, sums = self.sums(name)
+        lows, highs = self.part.ends(name, bag)
+        centre = self.centre(name)
+        centred, squares = [], []
+        for count, total, low, high in zip(
+            self.counts[bag], sums, (lows - centre).tolist(), (highs - centre).tolist(), strict=True
+        ):
+            centred.append(total - centre * count)
+            if low >= high:
+                squares.append(low**2 * count)
+                continue
+            square = self._number(max(low**2, high**2) * self.most)
+            for value in np.unique(np.linspace(low, high - 1, CHORDS).astype(int)).tolist():
+                self.model.add(square >= (2 * value + 1) * centred[-1] - value * (value + 1) * count)
+            self.model.add(square <= (low + high) * centred[-1] - low * high * count)
+            squares.append(square)
+        return bag, centred, squares
+
+    def centre(self, name: str) -> int:
+        """Return a value, in steps, near those of a variable."""
+        claims = [c for s in self.plan.statements for c in s.claims if c.of == name and c.patients is None]
+        found = [c.number.value for c in claims if c.statistic in ("mean", "median")]
+        axis = self.part.axes[name]
+        return round(found[0] / axis.variable.step) if found else int(axis.lows[0] + axis.highs[-1]) // 2
+
+    def product(self, one, other, high: int):
+        """Return the product of two numbers, from 0 to `high`."""
+        product = self._number(high)
+        self.model.add_multiplication_equality(product, [one, other])
+        return product
+
+    def square(self, number, reach: int, usual: int):
+        """Return the square of a number between -reach and reach: multiplied out, or within narrow limits.
+
+        The limits are a chord of the stretch that the number is in; stretches double from 0 on, beginning with
+        the usual.
+        """
+        if self.exact or reach <= MULTIPLIED:
+            return self.product(number, number, reach**2)
+        square, edges = self._number(reach**2), [usual]
+        while edges[-1] < reach:
+            edges.append(2 * edges[-1])
+        stretches = [(-usual, usual)]
+        for low, high in pairwise(edges):
+            stretches += [(low, high), (-high, -low)]
+        inside = [self.model.new_bool_var("") for _ in stretches]
+        self.model.add_exactly_one(inside)
+        for literal, (low, high) in zip(inside, stretches, strict=True):
+            self.demand(number, low, high, literal)
+            self.demand((low + high) * number - low * high - square, 0, None, literal)
+            for place in {low, high, (low + high) // 2}:
+                self.model.add(square >= 2 * place * number - place**2)
+        return square
 
     def keep_times(self, time: str, start: str, end: str, slack: float, per_unit: float) -> None:
         """Let the sums of a time and of the two ages around it agree, pattern by pattern."""
@@ -185,6 +252,9 @@ class Tables:
                     _require_share(self, claim, kept)
                 case "mean" | "sum":
                     _require_total(self, claim, kept)
+                case "sd":
+                    self.demand(self.size(claim.group), 2, None, kept)
+                    _demand_ratio(self, *spread(self, claim), kept)
                 case "median":
                     _require_median(self, claim, kept)
                 case _:
@@ -235,6 +305,28 @@ def total(tables: Tables, claim: Claim) -> tuple:
         return tables.total(claim), 1, claim.number.value / step, claim.number.value / step, False
     low, high = (end / step for end in rounding.interval(claim.number))
     return tables.total(claim), tables.size(claim.group), low, high, True
+
+
+def spread(tables: Tables, claim: Claim) -> tuple:
+    """Return what a squared SD divides by what, and between what it lies, the ends excluded.
+
+    Of n values with the sum S and the sum of squares Q, n (n - 1) SD² is n Q - S².
+    """
+    step, centre, most = tables.part.axes[claim.of].variable.step, tables.centre(claim.of), tables.most
+    bag, sums, squares = tables.squares(claim.of)
+    inside = np.flatnonzero(tables.part.mask(claim.group, bag))
+    ends = np.abs(np.array(tables.part.ends(claim.of, bag)) - centre)
+    reach, unit = int(ends.max()) * most, Fraction(1, 10**claim.number.decimals)
+    size, total, square = (tables.model.new_int_var(low, high, "") for low, high in
+                           ((0, most), (-reach, reach), (0, reach * int(ends.max()))))  # fmt: skip
+    tables.model.add(size == tables.size(claim.group))
+    tables.model.add(total == sum(sums[i] for i in inside))
+    tables.model.add(square == sum(squares[i] for i in inside))
+    above = tables.product(size, square, reach**2)
+    above -= tables.square(total, reach, max(1, math.ceil(most * unit / step)))
+    below = tables.product(size, size, most**2) - size
+    low, high = (end / step for end in rounding.interval(claim.number))
+    return above, below, low**2 if low >= 0 else None, high**2, True
 
 
 def _require_ends(tables: Tables, claim: Claim, kept) -> None:

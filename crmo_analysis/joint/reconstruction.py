@@ -62,7 +62,7 @@ def reconstruct(fitted: Fit, count: int = 1, seed: int = 0, seconds: float = 60)
     return unlike(tables, count)
 
 
-def plans_of(fitted: Fit, asked: Sequence = (), fine: bool = False) -> list[Plan]:
+def plans_of(fitted: Fit, asked: Sequence = (), fine: bool | None = False) -> list[Plan]:
     """Return the parts of a study with the statements that are kept."""
     return divide([s for s in fitted.kept if not of_everyone(s)], fitted.view, asked, fine)
 
@@ -123,7 +123,7 @@ def times_agree(fitted: Fit, table: pd.DataFrame, name: str) -> bool:
 
 def near(plan: Plan, n: int, rng: np.random.Generator, effort: Effort, fine: bool) -> Solved | None:
     """Return counts that satisfy all statements of a part, near those of patients drawn at random."""
-    tables = Tables(plan, n, split=fine)
+    tables = Tables(plan, n, split=fine, exact=fine)
     for statement in plan.statements:
         tables.require(statement)
     beyond = []

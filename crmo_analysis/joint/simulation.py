@@ -1,4 +1,4 @@
-"""A simulated cohort for a study that prints a P value of an association, and little else of its patients.
+"""A simulated cohort for a study that prints a P value of an association, and nothing else of its patients.
 
 A P value is no constraint on sums of patients, so such a study cannot be reconstructed as the others are.
 Patients are drawn at random under stated assumptions until every printed statement holds.
@@ -12,8 +12,10 @@ import pandas as pd
 from scipy import stats
 
 from crmo_analysis.files import InputError, NoTableError
-from crmo_analysis.joint.fitting import Fit
-from crmo_analysis.study import Claim, Codebook, expressions
+from crmo_analysis.joint.fitting import Fit, of_everyone
+from crmo_analysis.study import Claim, Codebook, expressions, rounding
+
+FEWEST = 4  # patients of whom a correlation has a P value
 
 
 @dataclass(frozen=True)
@@ -53,8 +55,22 @@ class Assumptions:
 
 
 def needs_simulation(fitted: Fit) -> bool:
-    """Say whether a study prints a P value of an association between two variables of its patients."""
-    return any(claim.statistic == "p_value" for claim in fitted.left_out)
+    """Say whether a P value of an association of two numbers is all that a study says of its patients.
+
+    Beside how many there are, and which findings are the most common.
+    """
+    told = [s for s in (*fitted.kept, *fitted.given_up) if not of_everyone(s)]
+    return (
+        fitted.n >= FEWEST
+        and any(_is_of_numbers(claim, fitted.view.codebook) for claim in fitted.left_out)
+        and all(claim.statistic == "p_value" for claim in fitted.left_out)
+        and all(claim.statistic == "rank" for statement in told for claim in statement.claims)
+    )
+
+
+def _is_of_numbers(claim: Claim, codebook: Codebook) -> bool:
+    pair = [name.strip() for name in claim.of.split(",")]
+    return claim.statistic == "p_value" and len({*pair}) == 2 and all(codebook[n].is_numeric for n in pair)
 
 
 def simulate(fitted: Fit, seed: int = 0, assumptions: Assumptions | None = None) -> pd.DataFrame:
@@ -82,7 +98,7 @@ def simulate(fitted: Fit, seed: int = 0, assumptions: Assumptions | None = None)
     """
     assumed = assumptions or Assumptions()
     _check(assumed)
-    [claim, *_] = [claim for claim in fitted.left_out if claim.statistic == "p_value"]
+    [claim, *_] = [claim for claim in fitted.left_out if _is_of_numbers(claim, fitted.view.codebook)]
     pair = [name.strip() for name in claim.of.split(",")]
     common = [
         c.patients.variable
@@ -133,7 +149,11 @@ def _draw(
         stats.norm.cdf(latent[:, 0]), size, size / (size + assumed.lesions_mean - 1 + 1e-9)
     )
     scores = np.floor(stats.norm.cdf(latent[:, 1]) * (assumed.severity_maximum + 1))
-    limits = [(float(codebook[name].minimum), float(codebook[name].maximum)) for name in pair]
+    ends = [(codebook[name].minimum, codebook[name].maximum) for name in pair]
+    limits = [
+        (-np.inf if low is None else float(low), np.inf if high is None else float(high))
+        for low, high in ends
+    ]
     columns = {
         name: pd.Series(np.clip(values, *ends).astype(int), dtype="Int64")
         for name, values, ends in zip(pair, (counts, scores), limits, strict=True)
@@ -158,9 +178,12 @@ def _holds(
     table: pd.DataFrame, claim: Claim, pair: Sequence[str], common: Sequence[str], assumed: Assumptions
 ) -> bool:
     numbers = table.astype(float)
+    if numbers.nunique().min() < 2:  # nothing is associated with what all have
+        return False
     rho, p = stats.spearmanr(numbers[pair[0]], numbers[pair[1]])
-    wanted = p < claim.number.value if claim.number.relation == "<" else p <= claim.number.value
-    if not (wanted and rho > 0):
+    value, (low, high) = claim.number.value, rounding.interval(claim.number)
+    is_printed = {"<": p < value, "<=": p <= value, ">": p > value, ">=": p >= value}
+    if not (rho > 0 and is_printed.get(claim.number.relation, low < p < high)):
         return False
     if any(
         not stats.spearmanr(numbers[name], numbers[pair[1]])[1] >= assumed.alpha for name in assumed.others

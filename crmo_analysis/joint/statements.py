@@ -16,12 +16,14 @@ from crmo_analysis.study import Claim, Codebook, Variable, entailment, expressio
 SHARES = ("count", "percent", "fraction", "rank")
 ENDS = ("min", "max", "value")
 TOTALS = ("mean", "sum")
+SUMMED = (*TOTALS, "sd")
 UNLIMITED = 1 << 40
-NEAR = 3  # values on either side of a printed median that are told apart where sums are printed too
-FEW = 64  # so many values are all told apart there
+NEAR = 3  # values on either side of a median printed beside a sum that are told apart in coarse plans
+FEW = 1000  # so many values at most are all told apart where a median is printed beside a sum
+SQUARED = 500  # so many cells, at most, has a variable with a printed SD
 REACH = 20  # times all patients' largest printed value: so far a variable without a limit goes
-VALUES = ("percent", "median", *TOTALS)  # which are printed rounded
-STATISTICS = (*SHARES, *ENDS, *TOTALS, "median")
+VALUES = ("percent", "median", *SUMMED)  # which are printed rounded
+STATISTICS = (*SHARES, *ENDS, *SUMMED, "median")
 
 
 @dataclass(frozen=True)
@@ -63,7 +65,8 @@ def statements(view: View) -> tuple[list[Statement], list[Claim]]:
     -------
     list of Statement
     list of Claim
-        Those about patients that the joint model cannot hold: spreads, correlations, dates, ranges of words.
+        Those about patients that the joint model cannot hold: correlations, dates, ranges of words, spreads
+        of a number of findings.
     """
     groups: dict[tuple, list[Claim]] = {}
     left_out = []
@@ -75,7 +78,8 @@ def statements(view: View) -> tuple[list[Statement], list[Claim]]:
         variable = view.codebook.get(claim.of)
         vague = claim.statistic in VALUES and claim.number and claim.number.relation != "="
         wordy = claim.patients is None and variable is not None and not variable.is_numeric
-        if claim.statistic not in STATISTICS or dated or vague or wordy:
+        added = claim.statistic == "sd" and variable is not None and bool(variable.counts)
+        if claim.statistic not in STATISTICS or dated or vague or wordy or added:
             left_out.append(claim)
             continue
         groups.setdefault(_says(claim, view), []).append(claim)
@@ -178,7 +182,7 @@ class Plan:
 
 
 def divide(
-    stated: Sequence[Statement], view: View, asked: Sequence[Quantity] = (), fine: bool = False
+    stated: Sequence[Statement], view: View, asked: Sequence[Quantity] = (), fine: bool | None = False
 ) -> list[Plan]:
     """Split a study into parts that share no variable, so that rows can be matched between them at will.
 
@@ -189,8 +193,9 @@ def divide(
         The study's own claims under one reading.
     asked : sequence of Quantity
         What else has to be said of the tables.
-    fine : bool
-        Whether to tell every value of a variable with a printed median apart.
+    fine : bool or None
+        Whether to tell every value of a variable with a printed median apart: always, only beside sums
+        (False), or not at all (None). Where not, tables are kept that no values give, and bounds are outer.
 
     Returns
     -------
@@ -205,7 +210,7 @@ def divide(
     counted = _counted(quantities, codebook)
     added_up: dict[str, frozenset[str]] = {}
     for quantity in quantities:
-        if quantity.statistic in TOTALS and quantity.of not in counted:
+        if quantity.statistic in SUMMED and quantity.of not in counted:
             added_up[quantity.of] = added_up.get(quantity.of, frozenset()) | names_of(quantity, codebook)
     scopes = {
         item: [scope for quantity in found for scope in _scopes(quantity, codebook, counted)]
@@ -232,8 +237,13 @@ def divide(
     every += [frozenset([name, *counted_by(name, mentioned, codebook)]) for name in mentioned]
     groups = _connect([*every, *(frozenset().union(*found) for found in scopes.values())])
     names = frozenset().union(*groups)
-    axes = _axes(quantities, trees, codebook, names, fine)
-    coarse = axes if fine else _axes(quantities, trees, codebook, names, None)
+    coarse = _axes(quantities, trees, codebook, names, None)
+    try:
+        axes = _axes(quantities, trees, codebook, names, fine)
+    except TooLargeError:
+        if fine or asked:
+            raise
+        axes = coarse
     plans = []
     for group in groups or [frozenset()]:
         within = [scope for scope in every if scope <= group]
@@ -317,14 +327,17 @@ def grounded(view: View, quantities: Sequence, trees: Sequence[expressions.Expre
 def _axes(quantities, trees, codebook: Codebook, names: frozenset[str], fine: bool | None) -> dict[str, Axis]:
     """Cut every variable where a claim, a rule or a question looks at it.
 
-    Every value is told apart where a question says so, and where a median is printed if `fine`. If `fine` is
-    False, those near a median that is printed beside a sum are, and all where there are few.
+    Every value is told apart where a question says so, and where a median is printed: if `fine` is True always,
+    if it is False beside a sum and if they are few, if it is None nowhere but near it.
     """
     starts: dict[str, set[int]] = {name: set() for name in names}
     every: dict[str, tuple[int, int]] = {}
     added_up = {quantity.of for quantity in quantities if quantity.statistic in TOTALS}
     for quantity in quantities:
         if quantity.of not in names or quantity.patients is not None or quantity.statistic in TOTALS:
+            continue
+        if quantity.statistic == "sd":
+            starts[quantity.of] |= _cuts(codebook[quantity.of])
             continue
         if not isinstance(quantity, Claim):
             if quantity.within is not None:
@@ -333,11 +346,12 @@ def _axes(quantities, trees, codebook: Codebook, names: frozenset[str], fine: bo
         elif codebook[quantity.of].is_numeric:
             low, high = window(quantity, codebook[quantity.of].step)
             starts[quantity.of] |= {low, high + 1}
-            if quantity.statistic == "median" and (fine or (fine is False and quantity.of in added_up)):
-                variable = codebook[quantity.of]
+            is_beside = quantity.statistic == "median" and quantity.of in added_up
+            few = _last(codebook[quantity.of]) - _first(codebook[quantity.of]) <= FEW
+            if quantity.statistic == "median" and (fine or (fine is False and is_beside and few)):
+                every[quantity.of] = (-UNLIMITED, UNLIMITED)
+            elif is_beside:
                 starts[quantity.of] |= {*range(low - NEAR, low), *range(high + 2, high + NEAR + 2)}
-                if fine or variable.maximum - variable.minimum <= FEW * variable.step:
-                    every[quantity.of] = (-UNLIMITED, UNLIMITED)
     for tree in trees:
         for name, sign, value in _compared(tree):
             if name in names and codebook[name].is_numeric:
@@ -346,6 +360,20 @@ def _axes(quantities, trees, codebook: Codebook, names: frozenset[str], fine: bo
                 starts[name] |= {math.floor(number) + 1} if sign in (">", "<=", "==", "!=") else set()
     every |= {name: (0, len(m)) for name in names for m in [counted_by(name, names, codebook)] if m}
     return {name: make_axis(codebook[name], starts[name], every.get(name)) for name in names}
+
+
+def _cuts(variable: Variable) -> set[int]:
+    """Return where cells begin of which squares are added up: at every value, or so that there are not many."""
+    first, last = _first(variable), _last(variable)
+    return set(range(first, last + 1, 1 + (last - first) // SQUARED))
+
+
+def _first(variable: Variable) -> int:
+    return math.ceil(variable.minimum / variable.step)
+
+
+def _last(variable: Variable) -> int:
+    return math.floor(variable.maximum / variable.step)
 
 
 def _compared(tree: expressions.Expression) -> list[tuple[str, str, Fraction]]:

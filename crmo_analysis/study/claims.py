@@ -198,7 +198,7 @@ def read_study(study: str, folder: Path = files.PUBLISHED, codebook_path: Path =
     wrong = vocabulary.problems_of_figures(facts.get("figures") or [], {claim.claim_id for claim in found})
     problems += [f"{place / 'study.yaml'}: {problem}" for problem in wrong]
     if problems:
-        raise InputError("\n".join(problems))
+        raise InputError("\n".join(dict.fromkeys(problems)))
     codebook = _with_steps(codebook, found)
     found = [replace(claim, codebook=codebook) for claim in found]
     return Study(place.name, facts, rules, facts.get("readings") or {}, tuple(found), codebook)

@@ -141,15 +141,15 @@ def statistic(name: str, values: pd.Series | np.ndarray) -> Fraction | None:
     Parameters
     ----------
     name : str
-        count, percent (of values that are 1), fraction, rank (as count), mean, sum, median, min, max, or
-        value (the smallest).
+        count, percent (of values that are 1), fraction, rank (as count), mean, sum, sd (with n - 1), median,
+        min, max, or value (the smallest).
     values : Series or array of numbers
         For shares, 1 for the patients counted and 0 for the others.
 
     Returns
     -------
     Fraction or None
-        None where there are no values; a count of nobody is 0.
+        None where there are no values, or one of an sd; a count of nobody is 0. An sd has rounded digits.
     """
     ordered = sorted(values.tolist())
     n, exact = len(ordered), {value: Fraction(str(value)) for value in set(ordered)}
@@ -163,6 +163,11 @@ def statistic(name: str, values: pd.Series | np.ndarray) -> Fraction | None:
             return 100 * total / n
         case "fraction" | "mean":
             return total / n
+        case "sd":
+            squares = sum(
+                (exact[value] ** 2 * times for value, times in Counter(ordered).items()), Fraction(0)
+            )
+            return None if n < 2 else Fraction(str(math.sqrt((squares - total**2 / n) / (n - 1))))
         case "median":
             return (exact[ordered[(n - 1) // 2]] + exact[ordered[n // 2]]) / 2
         case "min" | "value":

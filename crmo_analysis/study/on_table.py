@@ -41,8 +41,6 @@ def of_values(claim, values: np.ndarray) -> dict[str, float]:
     if n < 2:
         return {}
     sd, mean = float(values.std(ddof=1)), float(values.mean())
-    if claim.statistic == "sd":
-        return {"": sd}
     if claim.statistic == "se":
         return {"": sd / math.sqrt(n)}
     from scipy.special import ndtri, stdtrit

@@ -15,7 +15,7 @@ from crmo_analysis.study.describe import statistic
 from crmo_analysis.study.expressions import evaluate, variables
 from crmo_analysis.study.rounding import decimal_text, interval, share_limits
 
-EXACT = ("count", "percent", "fraction", "rank", "median", "mean", "sum", "min", "max", "value")
+EXACT = ("count", "percent", "fraction", "rank", "median", "mean", "sd", "sum", "min", "max", "value")
 LEFT_OUT = ("hazard_ratio", "df_2")  # of models that a table of patients is not fitted with here
 
 

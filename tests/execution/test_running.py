@@ -428,6 +428,7 @@ def test_no_other_user_can_listen_to_a_kernel(folder, monkeypatch, plain):
 
 
 def test_a_declared_file_that_is_missing_is_a_failure(folder):
+    (folder / "notebooks").mkdir()
     with pytest.raises(
         NotebookFailed, match=r"files that were not written: figures/alpha/points\.pdf"
     ) as caught:
@@ -436,7 +437,7 @@ def test_a_declared_file_that_is_missing_is_a_failure(folder):
             {"skip": ".pdf"},
             results=folder / "results",
             figures=folder / "figures",
-            cwd=folder,
+            cwd=folder / "notebooks",
         )
     assert caught.value.heading == "the end of the notebook"
     assert not (folder / "results/notebooks/10_alpha.ipynb").exists()
