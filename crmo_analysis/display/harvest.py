@@ -5,16 +5,8 @@ import pandas as pd
 from matplotlib.axes import Axes
 from scipy.special import stdtr
 
-from crmo_analysis.display.canvas import BLUE, FAINT, INK, MUTED, ORANGE, VERMILLION, blank
-from crmo_analysis.display.furniture import (
-    axes_level,
-    columns_of,
-    given,
-    grid,
-    keys,
-    legend_below,
-    page_legend,
-)
+from crmo_analysis.display.canvas import BLUE, FAINT, INK, MUTED, ORANGE, VERMILLION
+from crmo_analysis.display.furniture import add_legend, axes_level, grid, keys, stage
 
 SIZES = (0.1, 0.2, 0.3, 0.5, 0.7)  # of correlations, whose contours are drawn
 LEAST_P, BESIDE = 1e-5, 3.0  # the end of the scale; where rows stand that print no P value
@@ -42,13 +34,7 @@ def harvest(frame: pd.DataFrame, *, title: str = "", subtitle: str = "", ax: Axe
     """
     there = [kind for kind in KINDS if kind in set(frame["kind"])]
     styles = [{"ls": "", "ms": 4.5, **KINDS[kind]} for kind in there]
-    legend = keys(there, styles)
-    if ax is None:
-        ncols, more = columns_of(legend)
-        figure, axes = blank(104 + more, title, subtitle, left=0.1, bottom=17 + more)
-        page_legend(figure, legend, ncols)
-    else:
-        axes = given(ax)
+    axes = stage(ax, 104, (title, subtitle))
     top = 10 ** np.ceil(np.log10(1.3 * frame["n"].max()))
     _draw_contours(axes, top)
     for kind, style in zip(there, styles, strict=True):
@@ -64,21 +50,29 @@ def harvest(frame: pd.DataFrame, *, title: str = "", subtitle: str = "", ax: Axe
     axes.set_ylim(4, top)
     axes.text(BESIDE, top, "no P value", ha="center", va="bottom", fontsize=6.3, color=MUTED)
     grid(axes)
-    if ax is not None:
-        legend_below(axes, legend)
+    add_legend(axes, keys(there, styles), ax is None)
     return axes
 
 
 def _name_marks(axes: Axes, frame: pd.DataFrame) -> None:
-    """Write the label beside each mark, on its other side where one just below has taken the place."""
+    """Write the label of each mark above it, below where a neighbour has the place; without P, beside it."""
     spots = frame.assign(p=frame["p"].fillna(BESIDE).clip(lower=LEAST_P))
-    labels = spots.groupby(["p", "n"])["label"].agg(", ".join).reset_index().sort_values(["p", "n"])
-    before, is_left = None, False
+    labels = spots.groupby(["n", "p"])["label"].agg(", ".join).reset_index()
+    is_in_strip = labels["p"] == BESIDE
+    _write(axes, labels[is_in_strip], 1.0, ({"xytext": (4, -2)}, {"xytext": (-4, -2), "ha": "right"}))
+    sides = ({"xytext": (0, 4), "ha": "center"}, {"xytext": (0, -9), "ha": "center"})
+    _write(axes, labels[~is_in_strip], 2.5, sides)
+
+
+def _write(axes: Axes, labels: pd.DataFrame, reach: float, sides: tuple[dict, dict]) -> None:
+    """Write labels on their first side, and on the other next to one that is near."""
+    before, side = None, 0
     for row in labels.itertuples():
-        is_near = before is not None and row.p > 0.6 * before.p and row.n < 1.16 * before.n
-        is_left = is_near and not is_left
-        side = {"xytext": (-4, 2), "ha": "right"} if is_left else {"xytext": (3, 2)}
-        axes.annotate(row.label, (row.p, row.n), textcoords="offset points", fontsize=6, zorder=4, **side)
+        is_near = before is not None and row.n < 1.16 * before.n and row.p <= reach * before.p
+        side = 1 - side if is_near else 0
+        axes.annotate(
+            row.label, (row.p, row.n), textcoords="offset points", fontsize=6, zorder=4, **sides[side]
+        )
         before = row
 
 
