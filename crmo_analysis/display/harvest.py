@@ -61,14 +61,14 @@ def _name_marks(axes: Axes, frame: pd.DataFrame) -> None:
     is_in_strip = labels["p"] == BESIDE
     _write(axes, labels[is_in_strip], 1.0, ({"xytext": (4, -2)}, {"xytext": (-4, -2), "ha": "right"}))
     sides = ({"xytext": (0, 4), "ha": "center"}, {"xytext": (0, -9), "ha": "center"})
-    _write(axes, labels[~is_in_strip], 2.5, sides)
+    _write(axes, labels[~is_in_strip], 2.0, sides)
 
 
 def _write(axes: Axes, labels: pd.DataFrame, reach: float, sides: tuple[dict, dict]) -> None:
     """Write labels on their first side, and on the other next to one that is near."""
     before, side = None, 0
     for row in labels.itertuples():
-        is_near = before is not None and row.n < 1.16 * before.n and row.p <= reach * before.p
+        is_near = before is not None and row.n < 1.16 * before.n and 1 / reach <= row.p / before.p <= reach
         side = 1 - side if is_near else 0
         axes.annotate(
             row.label, (row.p, row.n), textcoords="offset points", fontsize=6, zorder=4, **sides[side]
