@@ -22,6 +22,12 @@ class Wrong(Stopped):
     exit_code = 2
 
 
+class Unfinished(Stopped):
+    """What was asked was not decided within the effort allowed; what is shown was found, and is no proof."""
+
+    exit_code = 3
+
+
 class Commands(click.Group):
     """Commands whose errors are messages, without the way through the program."""
 
@@ -40,7 +46,7 @@ class Commands(click.Group):
         except InputError as error:
             raise Wrong(str(error)) from None
         except UnfinishedError as error:
-            raise Stopped(f"not proved: {error}; try a larger --seconds") from None
+            raise Unfinished(f"unfinished: {error}; try a larger --seconds") from None
         except CrmoError as error:
             raise Stopped(str(error)) from None
         except OSError as error:

@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from crmo_analysis import files
-from crmo_analysis.commands.messages import Stopped, Wrong, check_studies, short
+from crmo_analysis.commands.messages import Unfinished, Wrong, check_studies, counted, short
 
 
 @click.command()
@@ -13,12 +13,20 @@ from crmo_analysis.commands.messages import Stopped, Wrong, check_studies, short
 @click.option(
     "--format", "style", type=click.Choice(["table", "csv", "json"]), default="table", help="How to print it."
 )
-def audit(studies, style):
-    """Check the arithmetic of every number that a study printed; without STUDY, of all studies."""
+@click.option("--why", metavar="CLAIM", help="Show why CLAIM has its verdict, and by which numbers.")
+def audit(studies, style, why):
+    """Give every number that a study printed a verdict; without STUDY, of all studies."""
     check_studies(studies)
     from crmo_analysis.joint import ledger as ledgers
+    from crmo_analysis.joint import words
 
     audited, problems = ledgers.audit_each(studies)
+    if why:
+        asked = next((a for a in audited if a.claim.claim_id == why), None)
+        if asked is None:
+            raise Wrong(f"there is no claim {why!r} in {', '.join(studies) or 'any study'}.")
+        click.echo(words.why_text(asked, audited))
+        return
     ledger = ledgers.ledger(audited)
     if style == "csv":
         click.echo(files.csv_text(ledger), nl=False)
@@ -26,8 +34,13 @@ def audit(studies, style):
         click.echo(ledger.to_json(orient="records", force_ascii=False, indent=1))
     elif len(ledger):
         _print_ledger(ledger)
+        for line in ledgers.assumptions([s for s in studies or files.study_names() if s not in problems]):
+            click.echo(line)
     if problems:
         raise Wrong("\n".join(problems.values()))
+    unfinished = sum(a.verdict == "unfinished" for a in audited)
+    if unfinished:
+        raise Unfinished(f"unfinished: {counted(unfinished, 'claim')}, marked so")
 
 
 def _print_ledger(ledger):
@@ -72,8 +85,8 @@ def conflicts(study, readings, style, seconds):
         words.conflicts_json(loaded, found) if style == "json" else words.conflicts_text(loaded, found)
     )
     if not found.is_complete:
-        raise Stopped(
-            f"not proved: {seconds:g} s were not enough to list all conflicts; try a larger --seconds"
+        raise Unfinished(
+            f"unfinished: {seconds:g} s were not enough to list all conflicts; try a larger --seconds"
         )
 
 
@@ -132,7 +145,7 @@ def bounds(study, expression, style, witness, seconds):
         datapackage.write_witnesses(found, witness)
     click.echo(words.bounds_json(found) if style == "json" else words.bounds_text(found))
     if not found.is_proved:
-        raise Stopped(f"not proved within {seconds:g} s; what is shown is what was found, not a fact")
+        raise Unfinished(f"not proved within {seconds:g} s; what is shown is what was found, not a fact")
 
 
 def _readings(study, given):

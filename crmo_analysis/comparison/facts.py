@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
+from crmo_analysis.joint import reading_of
 from crmo_analysis.recompute import Readings, View
 from crmo_analysis.study import Claim, Codebook, Study, expressions, rounding
 
@@ -71,7 +72,7 @@ def names_in(claim: Claim) -> frozenset[str]:
 def facts(study: Study, codebook: Codebook) -> tuple[list[Fact], dict[str, str]]:
     """Bring together the claims of a study's own patients that print the same.
 
-    Where a statement has several readings, the first counts that can stand by itself (`audit.Readings`).
+    Where a statement has several readings, that counts under which the most can stand (`joint.reading_of`).
 
     Parameters
     ----------
@@ -86,7 +87,7 @@ def facts(study: Study, codebook: Codebook) -> tuple[list[Fact], dict[str, str]]
         For every other claim id, why it is no fact: it is about another cohort, a date, a size, …
     """
     read = Readings(study, codebook)
-    view = read.views(read.base).get("own")
+    view = read.views(reading_of(study, codebook)).get("own")
     usable, refused = [], {}
     shown = {claim.claim_id: claim for claim in (view.claims if view else ())}
     order = list(dict.fromkeys(claim.claim_id for claim in study.claims))

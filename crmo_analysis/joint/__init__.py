@@ -2,10 +2,9 @@
 
 Conflicts, bounds, reconstructed and simulated patients.
 
-What no single comparison shows is found here: sets of claims that cannot stand together, limits of what was
-not printed. `ledger` joins that with the verdicts of `recompute` into one verdict a claim; `words` puts what
-was found into sentences, tables and JSON; `datapackage` writes reconstructed cohorts with what they are and
-how they were made.
+What claims prove of each other is found here: their verdicts, sets that cannot stand together, limits of what
+was not printed. `ledger` holds one verdict a claim; `words` puts what was found into tables and JSON;
+`datapackage` writes reconstructed cohorts with what they are and how they were made.
 """
 
 import lazy_loader
@@ -16,8 +15,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     submodules=["datapackage", "ledger", "words"],
     submod_attrs={
         "bounds": ["parse_question"],
-        "fitting": ["Fit"],
-        "kept": ["find_bounds", "find_conflicts", "fit", "reconstruct"],
+        "kept": ["find_bounds", "find_conflicts", "fit", "reading_of", "reconstruct"],
         "reconstruction": ["is_only_table"],
         "simulation": ["Assumptions", "simulate"],
     },

@@ -21,12 +21,19 @@ from crmo_analysis.joint.patterns import Bag, Part
 from crmo_analysis.joint.statements import TOTALS, Plan, Statement, names_in
 from crmo_analysis.study import Codebook
 
-DERIVED = ("percent", "fraction", "mean", "rank")
+DERIVED = ("percent", "fraction", "mean", "sd", "rank")
+MOST_SETS = 60  # that cannot stand, before the tables themselves are asked what to give up
+OTHER_CHOICES = 20  # so many other choices of what is given up are gone through
+
+
+def is_derived(statement: Statement) -> bool:
+    """Say whether a statement is derived from other numbers alone."""
+    return all(claim.statistic in DERIVED for claim in statement.claims)
 
 
 def cost(statement: Statement) -> int:
-    """Return what it costs to give a statement up: less for one that is derived from other numbers alone."""
-    return 2 if all(claim.statistic in DERIVED for claim in statement.claims) else 3
+    """Return what it costs to give a statement up: less for one that is derived."""
+    return 2 if is_derived(statement) else 3
 
 
 def soft_tables(plan: Plan, n: int | tuple[int, int]) -> Tables:
@@ -95,15 +102,37 @@ class Choices:
     """
 
     def __init__(self, plan: Plan, n: int, place: Mapping[Statement, int], codebook: Codebook, known: list):
-        self.plan, self.n, self.codebook, self.known = plan, n, codebook, known
-        self.chart = cp_model.CpModel()
-        self.given_up = {statement: self.chart.new_bool_var("") for statement in plan.statements}
-        large = len(place) ** 2 + 1
-        self.lost = sum(cost(s) * given_up for s, given_up in self.given_up.items())
-        later = sum((len(s.claims) * large + place[s]) * lost for s, lost in self.given_up.items())
-        self.chart.minimize(large**2 * self.lost + later)
+        self.plan, self.n, self.place, self.codebook, self.known = plan, n, place, codebook, known
+        self.clauses: list[list[tuple[Statement, bool]]] = []  # of each, one is given up, or kept
+        self.most: int | None = None  # may be lost
         self.tables = cache(self._tables)
         self.standing: dict[Bag, set[Statement]] = {}
+        self.knows_tables = False
+        self._draw(cp_model.CpModel())
+
+    def _draw(self, chart: cp_model.CpModel, given_up: Mapping | None = None) -> None:
+        """Start a chart of what is given up, with all that is known of it."""
+        self.chart = chart
+        self.given_up = given_up or {statement: chart.new_bool_var("") for statement in self.plan.statements}
+        large = len(self.place) ** 2 + 1
+        self.lost = sum(cost(s) * lost for s, lost in self.given_up.items())
+        later = sum((len(s.claims) * large + self.place[s]) * lost for s, lost in self.given_up.items())
+        chart.minimize(large**2 * self.lost + later)
+        if self.most is not None:
+            chart.add(self.lost <= self.most)
+        clauses, self.clauses = self.clauses, []
+        for clause in clauses:
+            self._demand(clause)
+
+    def _demand(self, clause: list[tuple[Statement, bool]]) -> None:
+        """Let one of some statements be given up, or kept."""
+        self.clauses.append(clause)
+        literals = [self.given_up[s] if is_lost else self.given_up[s].negated() for s, is_lost in clause]
+        self.chart.add_bool_or(literals)
+        if len(self.clauses) > MOST_SETS and not self.knows_tables:
+            self.knows_tables = True
+            tables = soft_tables(self.plan, self.n)
+            self._draw(tables.model, {s: kept.negated() for s, kept in tables.kept.items()})
 
     def _tables(self, bag: Bag | None) -> Tables:
         """Return the tables of one bag, or of the whole part."""
@@ -127,7 +156,7 @@ class Choices:
             found = self._within_bags(self.plan.statements, effort)
             self.known += found
         for members in found:
-            self.chart.add_bool_or([self.given_up[s] for s in members])
+            self._demand([(s, True) for s in members])
         chosen = self._next(effort)
         if chosen is None:
             raise UnfinishedError("no statement can be given up so that tables are left")
@@ -135,15 +164,33 @@ class Choices:
 
     def others(self, first: Sequence[Statement], effort: Effort) -> Iterator[list[Statement]]:
         """Yield what else could be given up with no more statements."""
-        if not first:
-            return
-        self.chart.add(self.lost <= sum(map(cost, first)))
-        chosen = first
-        while chosen is not None:
-            self.chart.add_bool_or([self.given_up[s].negated() for s in chosen])
+        chosen = self._lose_no_more_than(first)
+        while chosen:
+            self._demand([(s, False) for s in chosen])
             chosen = self._next(effort)
-            if chosen is not None:
+            if chosen:
                 yield chosen
+
+    def covering(self, first: Sequence[Statement], effort: Effort) -> list[list[Statement]]:
+        """Return choices as good as the first, so that whatever some such choice gives up is in one of them.
+
+        After this nothing else can be asked.
+        """
+        chosen, found = self._lose_no_more_than(first), []
+        while chosen:
+            found.append(chosen)
+            seen = {s for choice in found for s in choice}
+            unseen = [(s, True) for s in self.plan.statements if s not in seen]
+            if not unseen:
+                break
+            self._demand(unseen)
+            chosen = self._next(effort)
+        return found
+
+    def _lose_no_more_than(self, first: Sequence[Statement]) -> Sequence[Statement]:
+        self.most = sum(map(cost, first))
+        self.chart.add(self.lost <= self.most)
+        return first
 
     def _next(self, effort: Effort) -> list[Statement] | None:
         """Return the cheapest choice that takes a statement from every set that cannot stand.
@@ -168,7 +215,7 @@ class Choices:
                 found = [shrunk(self.tables(None), suspected, (), effort)]
             self.known += found
             for members in found:
-                self.chart.add_bool_or([self.given_up[s] for s in members])
+                self._demand([(s, True) for s in members])
 
     def _within_bags(self, rest: Sequence[Statement], effort: Effort) -> list[tuple[Statement, ...]]:
         """Return minimal sets that cannot stand, each within a bag; no two share a statement."""

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from crmo_analysis.joint.model import Tables, share, total
+from crmo_analysis.joint.model import Tables, share, spread, total
 from crmo_analysis.joint.statements import TOTALS, UNLIMITED, Statement, window
 from crmo_analysis.study import Claim, entailment, rounding
 
@@ -31,11 +31,14 @@ def deny(tables: Tables, statement: Statement):
             _outside(tables, no, share(tables, claim))
         case statistic if statistic in TOTALS:
             _outside(tables, no, total(tables, claim))
+        case "sd":
+            _outside(tables, no, spread(tables, claim))
         case "median":
             _other_median(tables, no, claim)
         case _:
             _other_end(tables, no, claim)
-    tables.demand(tables.size(claim.group), 1, None, no)
+    if claim.statistic not in ("count", "sum", "rank"):  # of nobody there is no mean, nor another
+        tables.demand(tables.size(claim.group), 1, None, no)
     return no
 
 
@@ -58,7 +61,7 @@ def _outside(tables: Tables, no, between: tuple) -> None:
 
 
 def _other_end(tables: Tables, no, claim: Claim) -> None:
-    """Somebody beyond a smallest, largest or common value, or nobody there."""
+    """Let somebody be beyond a smallest, largest or common value, or nobody there."""
     low, high = window(claim, tables.part.axes[claim.of].variable.step)
     size, inside = tables.size(claim.group), tables.between(claim.of, claim.group, low, high)
     below = tables.between(claim.of, claim.group, -UNLIMITED, low - 1)
@@ -71,7 +74,7 @@ def _other_end(tables: Tables, no, claim: Claim) -> None:
 
 
 def _other_median(tables: Tables, no, claim: Claim) -> None:
-    """The two middle values meet below or above what the median is printed from."""
+    """Let the two middle values meet below or above what the median is printed from."""
     axis = tables.part.axes[claim.of]
     first, last = (end / axis.variable.step for end in rounding.interval(claim.number))
     least, most = math.floor(2 * first) + 1, math.ceil(2 * last) - 1
@@ -90,7 +93,13 @@ def _other_median(tables: Tables, no, claim: Claim) -> None:
 
 def free_number(tables: Tables, statement: Statement, number: int) -> None:
     """Let a statement of how many patients there are be kept or denied."""
-    kept, no = (tables.model.new_bool_var("") for _ in range(2))
-    tables.demand(tables.n, number, number, kept)
-    _either(tables, no, [(tables.n, None, number - 1), (tables.n, number + 1, None)])
-    tables.kept[statement], tables.denied[statement] = kept, no
+    tables.kept[statement] = tables.model.new_bool_var("")
+    tables.demand(tables.n, number, number, tables.kept[statement])
+    tables.denied[statement] = deny_size(tables, tables.n, number)
+
+
+def deny_size(tables: Tables, size, number: int):
+    """Return the literal that demands another number of patients."""
+    no = tables.model.new_bool_var("")
+    _either(tables, no, [(size, None, number - 1), (size, number + 1, None)])
+    return no

@@ -45,6 +45,14 @@ def fit(study: Study, codebook: Codebook | None = None, seconds: float = 60) -> 
     return replace(found, view=Readings(study, codebook).views(found.scenario)["own"])
 
 
+def reading_of(study: Study, codebook: Codebook | None = None) -> dict[str, str]:
+    """Return the reading under which the most can stand; see `conflicts.base_of`."""
+    codebook = codebook or study.codebook
+    return recall(
+        "readings", study, [codebook], conflicts.__name__, lambda: conflicts.base_of(study, codebook)
+    )
+
+
 def find_conflicts(
     study: Study,
     reading: Mapping[str, str] | None = None,

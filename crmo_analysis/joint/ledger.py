@@ -7,9 +7,9 @@ import pandas as pd
 
 from crmo_analysis import files
 from crmo_analysis.files import CrmoError, InputError, csv_text
-from crmo_analysis.joint.conflicts import with_conflicts
-from crmo_analysis.joint.kept import find_conflicts, recall
-from crmo_analysis.recompute import VERDICTS, Audited, audit_study
+from crmo_analysis.joint.auditing import audit_study
+from crmo_analysis.joint.kept import reading_of, recall
+from crmo_analysis.recompute import VERDICTS, Audited, Readings
 from crmo_analysis.study import Codebook, Study, read_study
 
 SCOREBOARD_START, SCOREBOARD_END = (
@@ -21,7 +21,7 @@ LEDGER = files.RESULTS / "ledger.csv"
 
 LEDGER_COLUMNS = [
     "study", "claim_id", "where", "about", "statistic", "of", "among", "printed",
-    "recomputed", "verdict", "rule", "related", "reason",
+    "recomputed", "verdict", "by", "rule", "related", "reason",
 ]  # fmt: skip
 
 
@@ -29,7 +29,7 @@ def ledger(audited: Sequence[Audited]) -> pd.DataFrame:
     """Return one row a claim, in the columns of `results/ledger.csv`."""
     rows = [
         [getattr(a.claim, name) for name in LEDGER_COLUMNS[:8]]
-        + [a.recomputed, a.verdict, a.rule, " ".join(a.related), a.reason]
+        + [a.recomputed, a.verdict, a.by, a.rule, " ".join(a.related), a.reason]
         for a in audited
     ]
     return pd.DataFrame(rows, columns=LEDGER_COLUMNS)
@@ -61,16 +61,22 @@ def audit_each(names: Sequence[str] = ()) -> tuple[tuple[Audited, ...], dict[str
 
 
 def audit_jointly(study: Study, codebook: Codebook | None = None) -> tuple[Audited, ...]:
-    """Audit a study, and let what only its joint model shows count as conflicts too."""
+    """Give every claim of a study a verdict, alone and beside the others; see `auditing.audit_study`."""
     book = study.codebook if codebook is None else codebook
     return recall("verdicts", study, [book], __name__, lambda: _audit(study, book))
 
 
 def _audit(study: Study, codebook: Codebook) -> tuple[Audited, ...]:
-    audited = audit_study(study, codebook)
-    if not study.has_size:
-        return audited  # without a number of patients there is no table
-    return with_conflicts(audited, find_conflicts(study, codebook=codebook, other_readings=False))
+    return audit_study(study, codebook, reading_of(study, codebook))
+
+
+def assumptions(names: Sequence[str] = ()) -> list[str]:
+    """Say where printed digits show that the codebook's steps and limits are too narrow, a line each."""
+    return [
+        f"{study}: {assumption.sentence}"
+        for study in names or files.study_names()
+        for assumption in Readings(read_study(study)).assumptions
+    ]
 
 
 def write_ledger() -> pd.DataFrame:

@@ -160,8 +160,8 @@ class Tables:
     def square(self, number, reach: int, usual: int):
         """Return the square of a number between -reach and reach: multiplied out, or within narrow limits.
 
-        The limits are a chord of the stretch that the number is in; stretches double from 0 on, beginning with
-        the usual.
+        The limits are a chord of the stretch that the number is in; stretches double from 0 on, beginning
+        with the usual.
         """
         if self.exact or reach <= MULTIPLIED:
             return self.product(number, number, reach**2)
@@ -268,7 +268,7 @@ def _require_share(tables: Tables, claim: Claim, kept) -> None:
 
 
 def share(tables: Tables, claim: Claim) -> tuple:
-    """Return what a count or a share is above, and below, a line, between what it lies, and whether within."""
+    """Return what a count or a share divides by what, between what it lies, and whether ends are out."""
     counted = tables.size(entailment.conjunction(claim.patients, claim.group))
     group, number = tables.size(claim.group), claim.number
     if claim.statistic == "count" and number.value is None:
@@ -298,7 +298,7 @@ def _require_total(tables: Tables, claim: Claim, kept) -> None:
 
 
 def total(tables: Tables, claim: Claim) -> tuple:
-    """Return a sum and what it is divided by, between what a mean or a sum lies, and whether within."""
+    """Return a sum and what it is divided by, between what it lies, and whether ends are out."""
     variable = tables.part.axes[claim.of].variable if claim.of in tables.part.axes else None
     step = variable.step if variable is not None else Fraction(1)
     if claim.statistic == "sum":
@@ -316,7 +316,7 @@ def spread(tables: Tables, claim: Claim) -> tuple:
     bag, sums, squares = tables.squares(claim.of)
     inside = np.flatnonzero(tables.part.mask(claim.group, bag))
     ends = np.abs(np.array(tables.part.ends(claim.of, bag)) - centre)
-    reach, unit = int(ends.max()) * most, Fraction(1, 10**claim.number.decimals)
+    reach, unit = int(ends.max()) * most, claim.number.place
     size, total, square = (tables.model.new_int_var(low, high, "") for low, high in
                            ((0, most), (-reach, reach), (0, reach * int(ends.max()))))  # fmt: skip
     tables.model.add(size == tables.size(claim.group))

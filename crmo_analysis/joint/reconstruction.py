@@ -11,8 +11,9 @@ import pandas as pd
 from ortools.sat.python import cp_model
 
 from crmo_analysis.files import NoTableError, UnfinishedError
-from crmo_analysis.joint.fitting import Fit, of_everyone
+from crmo_analysis.joint.fitting import Fit
 from crmo_analysis.joint.model import Effort, Tables, is_possible, solve
+from crmo_analysis.joint.numbers import of_everyone
 from crmo_analysis.joint.patterns import Bag, Part, codes, shared
 from crmo_analysis.joint.statements import ENDS, TOTALS, Plan, divide, reported, window
 from crmo_analysis.study import Codebook, Variable, expressions, reproduction, rounding

@@ -52,6 +52,9 @@ class Statement:
     claims: tuple[Claim, ...]
     rivals: tuple[expressions.Expression, ...] = ()
 
+    def __hash__(self) -> int:
+        return hash(self.claim_ids)  # quick: statements are looked up very often
+
     @property
     def claim_ids(self) -> tuple[str, ...]:
         """The ids of the claims."""
@@ -126,7 +129,8 @@ def _says(claim: Claim, view: View) -> tuple:
     if claim.patients == expressions.Everyone() == claim.group:
         return "everyone", claim.number.relation, claim.number.value
     n, _ = view.size(claim)
-    if claim.number.relation != "=":
+    is_whole = claim.statistic == "percent" and view.meaning.same(view.patients(claim), claim.group)
+    if claim.number.relation != "=" or is_whole:  # all of a group are 100 %, however many they are
         return claim.statistic, view.patients(claim), claim.group, claim.printed.casefold()
     count = view.count_of(view.patients(claim))
     if claim.statistic == "count":
@@ -327,8 +331,8 @@ def grounded(view: View, quantities: Sequence, trees: Sequence[expressions.Expre
 def _axes(quantities, trees, codebook: Codebook, names: frozenset[str], fine: bool | None) -> dict[str, Axis]:
     """Cut every variable where a claim, a rule or a question looks at it.
 
-    Every value is told apart where a question says so, and where a median is printed: if `fine` is True always,
-    if it is False beside a sum and if they are few, if it is None nowhere but near it.
+    Every value is told apart where a question says so, and where a median is printed: if `fine` is True
+    always, if it is False beside a sum and if they are few, if it is None nowhere but near it.
     """
     starts: dict[str, set[int]] = {name: set() for name in names}
     every: dict[str, tuple[int, int]] = {}
@@ -363,7 +367,7 @@ def _axes(quantities, trees, codebook: Codebook, names: frozenset[str], fine: bo
 
 
 def _cuts(variable: Variable) -> set[int]:
-    """Return where cells begin of which squares are added up: at every value, or so that there are not many."""
+    """Return where cells begin of which squares are added up: at every value, or so that they are few."""
     first, last = _first(variable), _last(variable)
     return set(range(first, last + 1, 1 + (last - first) // SQUARED))
 

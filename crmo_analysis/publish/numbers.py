@@ -11,7 +11,7 @@ import pandas as pd
 
 from crmo_analysis import files
 from crmo_analysis.files import InputError, read_yaml, study_names
-from crmo_analysis.joint import ledger
+from crmo_analysis.joint.ledger import audit_jointly
 from crmo_analysis.models import severity
 from crmo_analysis.publish.tables import MISSING, fill, latex, rounding
 from crmo_analysis.recompute import Audited
@@ -71,9 +71,7 @@ def _claims(root: Path) -> list[dict]:
         raise InputError("results/ledger.csv is not there; run crmo reproduce first")
     verdicts = pd.read_csv(path, dtype=str, keep_default_na=False).set_index("claim_id")["verdict"]
     folder = root / "data" / "published"
-    audited = [
-        each for study in study_names(folder) for each in ledger.audit_jointly(read_study(study, folder))
-    ]
+    audited = [each for study in study_names(folder) for each in audit_jointly(read_study(study, folder))]
     for each in audited:
         if verdicts.get(each.claim.claim_id) != each.verdict:
             raise InputError(

@@ -10,15 +10,16 @@ from fractions import Fraction
 
 from crmo_analysis.recompute.granularity import grim_sums
 from crmo_analysis.recompute.quantities import View
+from crmo_analysis.recompute.spread import find_values
 from crmo_analysis.study import Claim, Codebook, Variable, rounding
 
 SINGLE = ("min", "max", "value")  # the value of one patient
-LOCATIONS = (*SINGLE, "median", "mean")
+RECORDED = (*SINGLE, "median", "mean", "sd")
 
 
 @dataclass(frozen=True)
 class Assumption:
-    """What has to be assumed of a variable in place of what the codebook says, and the claim that shows it."""
+    """What has to be assumed of a variable in place of what the codebook says; the claim that shows it."""
 
     name: str
     claim_id: str
@@ -49,12 +50,12 @@ def assume(
     for view in views:
         for claim in view.of_values:
             variable = changed[claim.of]
-            if claim.statistic not in LOCATIONS or not variable.is_numeric or variable.counts:
+            if claim.statistic not in RECORDED or not variable.is_numeric or variable.counts:
                 continue
             if variable.name not in recorded and (step := _finer(view, claim, variable)):
                 changed[claim.of] = variable = replace(variable, step=step)
-                said[claim.of, "step"] = _said(codebook[claim.of], claim, "steps of", "step", step)
-            for side, limit in _wider(claim, variable).items():
+                said[claim.of, "step"] = _said(codebook[claim.of], claim, "in steps of", "step", step)
+            for side, limit in _wider(claim, variable).items() if claim.statistic != "sd" else ():
                 changed[claim.of] = variable = replace(variable, **{side: limit})
                 words = "from" if side == "minimum" else "up to"
                 said[claim.of, side] = _said(codebook[claim.of], claim, words, side, limit)
@@ -63,10 +64,9 @@ def assume(
 
 def _said(variable: Variable, claim: Claim, words: str, field: str, value: Fraction) -> Assumption:
     usual = rounding.decimal_text(getattr(variable, field), 3)
-    sentence = (
-        f"{variable.label}: values in {variable.unit} are taken as {words} {rounding.decimal_text(value, 3)}, "
-        f"because {claim.printed} is printed ({claim.where}); the codebook assumes {usual}."
-    )
+    assumed = f"{words} {rounding.decimal_text(value, 3)} {variable.unit}"
+    because = f"because {claim.printed} is printed ({claim.where}); the codebook assumes {usual}."
+    sentence = f"{variable.label} is taken as recorded {assumed}, {because}"
     return Assumption(variable.name, claim.claim_id, sentence)
 
 
@@ -79,8 +79,8 @@ def _finer(view: View, claim: Claim, variable: Variable) -> Fraction | None:
     while number.value % (10 * unit) == 0 and number.value and unit < step:
         unit *= 10  # zeros at the end of 4,270 are not digits
     n, _ = view.size(claim)
-    if claim.statistic == "mean":
-        fits = not n or bool(grim_sums(number, n, step))
+    if claim.statistic in ("mean", "sd"):
+        fits = not n or _is_possible(view, claim, n, step)
     else:
         grid = step / 2 if claim.statistic == "median" and (n is None or n % 2 == 0) else step
         low, high = rounding.interval(number)
@@ -88,9 +88,18 @@ def _finer(view: View, claim: Claim, variable: Variable) -> Fraction | None:
     if fits:
         return None
     least = Fraction(1) if variable.type == "integer" else unit
-    finer = max(least, Fraction(math.gcd(step.numerator * unit.denominator, unit.numerator * step.denominator),
-                                step.denominator * unit.denominator))  # fmt: skip
+    common = step.denominator * unit.denominator
+    finer = max(least, Fraction(math.gcd(int(step * common), int(unit * common)), common))
     return finer if finer < step else None
+
+
+def _is_possible(view: View, claim: Claim, n: int, step: Fraction) -> bool:
+    """Say whether a mean, or an SD beside its mean, can come from values on a grid."""
+    if claim.statistic == "mean":
+        return bool(grim_sums(claim.number, n, step))
+    means = [c for c in view.of_values if (c.statistic, c.of, c.group) == ("mean", claim.of, claim.group)]
+    spreads = [find_values(mean.number, claim.number, n, step) for mean in means if n > 1]
+    return all(spread.is_possible is not False for spread in spreads)
 
 
 def _wider(claim: Claim, variable: Variable) -> dict[str, Fraction]:

@@ -10,7 +10,7 @@ from crmo_analysis.study import Claim, Codebook, Study, entailment, expressions,
 
 @dataclass(frozen=True)
 class Finding:
-    """What one check says of one claim; `outcome` is a verdict, other than ambiguous."""
+    """What one check says of one claim; `outcome` is a verdict, `by` what a number matches by."""
 
     claim_id: str
     outcome: str
@@ -18,6 +18,12 @@ class Finding:
     recomputed: str = ""
     rule: str = ""
     related: tuple[str, ...] = ()
+    by: str = ""
+
+
+def patients(n: int) -> str:
+    """Say a number of patients."""
+    return f"{n} patient{'' if n == 1 else 's'}"
 
 
 def together(members: Sequence[str], outcome: str, reason: str, recomputed: str = "") -> Iterator[Finding]:
@@ -149,3 +155,38 @@ class View:
     def step(self, name: str) -> Fraction | None:
         """Return the smallest difference that a variable is recorded in."""
         return self.codebook[name].step
+
+
+def rivals(view: View, claim: Claim) -> list[Count]:
+    """Return the printed counts that what is called most common is compared with."""
+    kind = _ranked_among(claim.patients, view)
+    beside = [c for c in view.claims if c.statistic == "rank" and c.where == claim.where]
+    named = {leaf for c in beside for leaf in _leaves(c.patients)}
+    return [
+        count
+        for count in view.counts
+        if count.value is not None and kind and _ranked_among(count.patients, view) == kind
+        and not set(_leaves(count.patients)) & named
+        and view.meaning.entails(count.patients, claim.group)
+    ]  # fmt: skip
+
+
+def _leaves(patients: expressions.Expression) -> list[expressions.Expression]:
+    """Return what is counted, without the group that it is counted in."""
+    match patients:
+        case expressions.Or(left, right):
+            return _leaves(left) + _leaves(right)
+        case expressions.And(left, _):
+            return _leaves(left)
+        case expressions.Is() | expressions.Compare(_, "==", str()):
+            return [patients]
+    return []
+
+
+def _ranked_among(patients: expressions.Expression, view: View) -> str:
+    """Return the group of variables, or the category variable, in which something is ranked."""
+    kinds = {
+        view.codebook[leaf.variable].group if isinstance(leaf, expressions.Is) else leaf.variable
+        for leaf in _leaves(patients)
+    }
+    return kinds.pop() if len(kinds) == 1 else ""

@@ -2,7 +2,7 @@
 
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from functools import cache
@@ -13,9 +13,9 @@ from crmo_analysis import files
 from crmo_analysis.files import InputError, read_yaml
 from crmo_analysis.study import vocabulary
 from crmo_analysis.study.codebook import Codebook, read_codebook, read_section, read_variables
-from crmo_analysis.study.expressions import Compare, Everyone, Expression, Not, parse
+from crmo_analysis.study.expressions import Compare, Everyone, Expression, Not, parse, variables
 from crmo_analysis.study.figures import Figure, figures_of
-from crmo_analysis.study.rounding import RANK_WORDS, Printed, parse_date, parse_printed
+from crmo_analysis.study.rounding import RANK_WORDS, RULES, Printed, parse_date, parse_printed
 from crmo_analysis.study.rows import COLUMNS, LATER, read_rows, split
 from crmo_analysis.study.times import TOLD, with_times
 
@@ -49,6 +49,9 @@ class Claim:
     at: str = ""
     method: str = ""
     codebook: Codebook = field(default_factory=read_codebook, repr=False, compare=False)
+
+    def __hash__(self) -> int:
+        return hash((self.claim_id, self.reading))  # quick: claims are looked up very often
 
     @property
     def is_of_patients(self) -> bool:
@@ -199,6 +202,7 @@ def read_study(study: str, folder: Path = files.PUBLISHED, codebook_path: Path =
     problems += [f"{place / 'study.yaml'}: {problem}" for problem in wrong]
     if problems:
         raise InputError("\n".join(dict.fromkeys(problems)))
+    rules += _rules_of_words(codebook, codebook_path, rules, found)
     codebook = _with_steps(codebook, found)
     found = [replace(claim, codebook=codebook) for claim in found]
     return Study(place.name, facts, rules, facts.get("readings") or {}, tuple(found), codebook)
@@ -242,6 +246,18 @@ def _common(steps: list[Fraction]) -> Fraction:
     return Fraction(math.gcd(*(int(step * denominator) for step in steps)), denominator)
 
 
+def _rules_of_words(codebook: Codebook, path: Path, rules, claims: Sequence[Claim]):
+    """Return the rules that hold by what the codebook's words mean, if all their variables are mentioned."""
+    trees = [tree for claim in claims for tree in (claim.patients, claim.group) if tree is not None]
+    mentioned = {claim.of for claim in claims}.union(*map(variables, [*trees, *(rule for rule, _ in rules)]))
+    added = []
+    for rule in read_section("rules", path):
+        tree = parse(rule["always"], codebook)
+        if variables(tree) <= mentioned and tree not in [own for own, _ in rules]:
+            added.append((tree, rule["because"]))
+    return tuple(added)
+
+
 def _read_facts(path: Path, study: str, problems: list[str]) -> dict:
     try:
         facts = read_yaml(path)
@@ -260,6 +276,7 @@ def _read_facts(path: Path, study: str, problems: list[str]) -> dict:
         ("readings", dict),
         ("rules", list),
         ("window", dict),
+        ("rounding", dict),
         ("notes", list),
         ("variables", dict),
         ("figures", list),
@@ -282,6 +299,10 @@ def _read_facts(path: Path, study: str, problems: list[str]) -> dict:
                 f"are numbers"
             )
             del facts["readings"][name]
+    for section, rule in facts["rounding"].items():
+        if rule not in RULES:
+            expected = f"expected one of {', '.join(RULES)}, by section or for 'all'"
+            problems.append(f"{path}: 'rounding' of {section} is {rule!r}, {expected}")
     if facts["window"] and not {"start", "end", "contains"} <= set(facts["window"]):
         problems.append(f"{path}: 'window' is {facts['window']!r}, expected start, end and contains")
     return facts

@@ -12,6 +12,13 @@ from crmo_analysis.study.printed import Printed, parse_date, parse_printed, plai
 __all__ = ["Printed", "parse_date", "parse_printed", "plain"]  # what a text says, read in `printed`
 
 RULES = ("half_up", "half_even", "down", "up")
+USUAL = ("half_up", "half_even", "down")  # that a section may have without saying so
+_RULE_WORDS = {
+    "half_up": "rounded half up",
+    "half_even": "rounded half to even",
+    "down": "cut off",
+    "up": "rounded up",
+}
 RANK_WORDS = ("most common", "most commonly", "most frequent", "most efficacious", "strong predilection")
 _SIMPLE_FRACTIONS = [Fraction(1, 4), Fraction(1, 3), Fraction(1, 2), Fraction(2, 3), Fraction(3, 4)]
 
@@ -40,6 +47,11 @@ def round_by(value: Fraction, decimals: int, rule: str) -> Fraction:
         case _:
             raise ValueError(f"rule is {rule!r}, expected one of {', '.join(RULES)}")
     return Fraction(whole, 10**decimals)
+
+
+def in_words(rule: str) -> str:
+    """Say what a rounding rule does to a number."""
+    return _RULE_WORDS[rule]
 
 
 def rules_that_print(value: Fraction, printed: Printed) -> tuple[str, ...]:
@@ -76,6 +88,11 @@ def share_limits(printed: Printed, statistic: str) -> tuple[Fraction, Fraction, 
 def nearest_simple_fraction(value: Fraction) -> Fraction:
     """Return which of a quarter, a third, a half, two thirds and three quarters is nearest."""
     return min(_SIMPLE_FRACTIONS, key=lambda fraction: abs(fraction - value))
+
+
+def fixed_text(value: Fraction, decimals: int) -> str:
+    """Write a value that has no more than so many decimals, with all of them."""
+    return f"{float(value):.{decimals}f}"
 
 
 def decimal_text(value: Fraction, decimals: int = 2) -> str:

@@ -218,7 +218,7 @@ def test_an_interrupt_stops_the_notebooks(project, words):
 @pytest.mark.parametrize(
     ("arguments", "printed"),
     [
-        (["conflicts", "hospach_2010"], "all printed numbers that can be modelled can stand together"),
+        (["conflicts", "hospach_2010"], "all printed numbers can stand together"),
         (
             ["bounds", "hospach_2010", "count(back_pain & vertebral_deformity)"],
             "at least 7 (proved) and at most 14",
