@@ -11,7 +11,7 @@ from crmo_analysis.display.cohorts import flow, patients, stacked_parts
 from crmo_analysis.display.curves import curves, influence, residuals, scatter, specification_curve
 from crmo_analysis.display.harvest import harvest
 from crmo_analysis.display.intervals import forest, proportion_intervals
-from crmo_analysis.display.ranges import bounds, ranges
+from crmo_analysis.display.ranges import bounds
 from crmo_analysis.display.series import DUMBBELL, dumbbell, pooled_forest
 from crmo_analysis.display.skeleton import on_skeleton, sites, skeleton
 from crmo_analysis.display.verdicts import rounding_differences, verdict_bars, verdict_map
@@ -36,7 +36,6 @@ __all__ = [
     "patients",
     "pooled_forest",
     "proportion_intervals",
-    "ranges",
     "residuals",
     "rounding_differences",
     "scatter",
