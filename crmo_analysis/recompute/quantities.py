@@ -62,10 +62,15 @@ def meaning_of(study: Study, codebook: Codebook) -> entailment.Meaning:
     Printed medians and ranges cut their variable too, so that counts can be held against them.
     """
     asked = [tree for claim in study.claims for tree in (claim.patients, claim.group) if tree is not None]
+    asked += [tree for claim in study.claims for place in (0, 1) for tree in claim.levels(place)]
     cuts = [
         expressions.Compare(claim.of, ">=", end)
         for claim in study.claims
-        if claim.is_of_values and claim.number and codebook[claim.of].is_numeric
+        if claim.is_of_values
+        and claim.number
+        and codebook[claim.of].is_numeric
+        and claim.number
+        and codebook[claim.of].is_numeric
         for end in (*rounding.interval(claim.number), claim.number.value, Fraction(1))
     ]
     return entailment.Meaning(codebook, [rule for rule, _ in study.rules], [*asked, *cuts])
