@@ -308,7 +308,7 @@ def _without_others(sheet: Sheet) -> Sheet:
     units = _units(sheet)
     if units:
         said.setdefault(0, "is left out: it holds units")
-    said |= _footnotes(first, filled, said)
+    said |= _footnotes(first, filled, said) | _headings(first, filled, said)
     problems = [
         warning(sheet.file, int(sheet.rows[place]), "", first[place], text)
         for place, text in sorted(said.items())
@@ -362,6 +362,17 @@ def _units(sheet: Sheet) -> dict[str, str]:
         measured and len(others) <= max(1, len(found)) and not any(re.search(r"\d", cell) for cell in others)
     )
     return found if is_row and len(sheet.rows) > 1 else {}
+
+
+def _headings(first: np.ndarray, filled: np.ndarray, said: Mapping[int, str]) -> dict[int, str]:
+    """Find rows that hold one word without a number, where every key has one: headings of a part."""
+    alone = [int(place) for place in np.flatnonzero(filled == 1) if place not in said]
+    is_full = filled > 1
+    is_full[list(said)] = False
+    if not alone or not is_full.any() or not _matches(pa.array(first[is_full], pa.string()), "[0-9]").all():
+        return {}
+    heading = "is left out: it is a heading, no patient"
+    return {place: heading for place in alone if not re.search(r"\d", first[place])}
 
 
 def _footnotes(first: np.ndarray, filled: np.ndarray, said: Mapping[int, str]) -> dict[int, str]:

@@ -764,7 +764,7 @@ lesions: [1]
         "units, crp: the factor is -1, expected a number above 0",
         "units, male: is no number of the codebook",
         "ignore: expected a list",
-        "extra: is not known; expected one of columns, values, units, ignore, decimal, sheet, event, dictionary",
+        "extra: is not known; expected one of columns, values, units, ignore, decimal, dates, sheet",
         "lesions: expected a mapping",
     ):
         assert any(expected in line for line in lines), expected

@@ -69,6 +69,11 @@ def said(found):
             csv(["", *HEADER], *[[3 * i, *row] for i, row in enumerate(ROWS)]),
             "column A has no name and numbers",
         ),
+        (
+            f"{csv(HEADER, *ROWS[:6])}\nZentrum B,,,,\n{csv(*ROWS[6:])}",
+            "row 8, value 'Zentrum B': warning: is left out",
+        ),
+        (f"{TABLE}\n,,,,\nStatistik,,,,\nMittelwert,3.8,,,", "value 'Statistik': warning: is left out"),
         (f"{TABLE}\n , ,,,", "row 14: warning: is left out: it is empty"),
         (
             csv(["nr", *HEADER], *[[i, *row] for i, row in enumerate(ROWS)], [12, "Total", 47, "", "", ""]),
@@ -176,6 +181,7 @@ def test_a_column_without_a_name_can_be_mapped(answer):
         ("patient;crp\na;03. Mai\nb;2", "", "crp", "not a date, which Excel makes of a text"),
         ("patient;biopsy_date\na;43555", "", "biopsy_date", "as a number of Excel it is 2019-03-31"),
         ("patient;biopsy_date\na;1900-01-01", "", "biopsy_date", "is where a program begins to count days"),
+        ("patient;biopsy_date\na;01/02/2020", "", "biopsy_date", "in a mapping: dates: day"),
         ("patient;male\na;1\nb;2", "", "male", "in a mapping: values: {male: {1: …, 2: …}}"),
         ("patient;sex\na;1\nb;0", "columns: {sex: male}", "male", "values: {sex: {1: yes, 0: no}}"),
         ("patient;CRP (mg/l)\na;12", "columns: {CRP (mg/l): crp}", "crp", "units: {'CRP (mg/l)': 0.1}"),
@@ -449,3 +455,10 @@ def test_a_mapping_file_is_made_to_be_filled_in(tmp_path):
 def test_nothing_is_to_be_filled_in_where_all_is_recognised(tmp_path):
     (tmp_path / "c.csv").write_text(TABLE, encoding="utf-8")
     assert mapping_skeleton(tmp_path / "c.csv") == ""
+
+
+@pytest.mark.parametrize(("first", "expected"), [("day", "2020-02-01"), ("month", "2020-01-02")])
+def test_a_mapping_says_what_stands_first_in_a_date(answer, first, expected):
+    found = answer("patient,biopsy_date\na,01/02/2020\nb,03/04/2020", f"dates: {first}")
+    assert str(found.patients["biopsy_date"][0].date()) == expected
+    assert not found.errors
