@@ -163,6 +163,7 @@ def _check(table: Table, other: Table | None, books: tuple[Codebook, Codebook]) 
     )
     if other is not None:
         of_lesions.add_lesions(table, other, codebook)
+    keys.check_alike(table)
     checks.check_last_row(table)
     checks.check_times(table, codebook)
     checks.check_counts(table, codebook)

@@ -338,6 +338,25 @@ def workbook(change=None, **sheets):
     return content.getvalue()
 
 
+def test_a_sheet_of_lesions_may_have_another_name_and_two_are_refused(answer):
+    lesions = [["patient", "bone"], ["P01", "rib"], ["P01", "femur"]]
+    found = answer(workbook(A=[["patient", "crp"], ["P01", 1]], MRT=lesions), name="c.xlsx")
+    assert "sheet MRT is read as lesions" in said(found)
+    assert found.patients["n_lesions"].tolist() == [2]
+    two = answer(workbook(A=[["patient", "crp"], ["P01", 1]], MRT=lesions, Late=lesions), name="c.xlsx")
+    assert "as in lesions: {sheet: MRT}" in two
+
+
+def test_a_patient_under_two_names_is_asked_about(answer):
+    assert "row 14, column patient, value 'P99': warning: has all values of an earlier patient" in said(
+        answer(
+            csv(HEADER, *[[*row[:4], row[4] + i / 7] for i, row in enumerate(ROWS)], ["P99", *ROWS[0][1:]])
+        )
+    )
+    coarse = csv(["patient", "male"], *[[i, "yes"] for i in range(9)])
+    assert "has all values" not in said(answer(coarse))
+
+
 def hide(title):
     return lambda made: setattr(made[title], "sheet_state", "hidden")
 
