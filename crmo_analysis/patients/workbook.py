@@ -128,14 +128,12 @@ def _choose(
 
 
 def _of_lesions(path: Path, sheets: Sequence, known: Collection[str]) -> tuple[object, list[str]]:
-    """Return the one visible sheet with columns of lesions, where none is called so; refuse to choose of two."""
+    """Return the one visible sheet with columns of lesions, where none is called so; refuse two."""
     found = [sheet for sheet in sheets if sheet.sheet_state == "visible" and _has_known(sheet, known)]
     if len(found) > 1:
-        expected = (
-            f"sheets {listed(shown(sheet.title) for sheet in found)} have columns of lesions; name the one to"
-        )
+        expected = f"sheets {listed(shown(sheet.title) for sheet in found)} have columns of lesions"
         line = f"lesions: {{sheet: {shown(found[0].title)}}}"
-        raise refuse(path, f"{expected} read in a mapping file, as in {line}")
+        raise refuse(path, f"{expected}; name the one to read in a mapping file, as in {line}")
     return (found[0], [f"{path}: sheet {shown(found[0].title)} is read as lesions"]) if found else (None, [])
 
 
