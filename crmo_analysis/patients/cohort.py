@@ -115,18 +115,21 @@ def read_cohort(
     elif not maps[1].is_empty:
         table.notes.append(f"{maps[1].file}: lesions: there is no such table; give it with --lesions")
     _check(table, other, books)
-    tables = [table] if other is None else [table, other]
+    return _cohort(path, [table] if other is None else [table, other], codes)
+
+
+def _cohort(path: Path | str, tables: list[Table], codes: Mapping[str, str]) -> Cohort:
+    table, other = tables[0], tables[1] if len(tables) > 1 else None
     made = [table.frame[name].fillna(False).any() for name in MADE if name in table.frame]
     of_lesion = pd.DataFrame() if other is None else kinds_of(other, codes).loc[other.frame.index]
+    missing = [row for one in tables for row in count_missing(one, codes)]
     return Cohort(
         file=str(path),
         patients=table.frame,
         lesions=None if other is None else other.frame.reset_index(drop=True),
         problems=tuple(problem for one in tables for problem in one.problems),
         notes=tuple(note for one in tables for note in one.notes),
-        missing=pd.DataFrame(
-            [row for one in tables for row in count_missing(one, codes)], columns=_missing_columns(codes)
-        ),
+        missing=pd.DataFrame(missing, columns=["table", "variable", "n", "empty", *codes]),
         kinds=kinds_of(table, codes),
         lesion_kinds=of_lesion.reset_index(drop=True),
         is_reconstructed=any(made),
@@ -168,10 +171,6 @@ def _check(table: Table, other: Table | None, books: tuple[Codebook, Codebook]) 
     checks.check_times(table, codebook)
     checks.check_counts(table, codebook)
     checks.check_rules(table)
-
-
-def _missing_columns(codes: Mapping[str, str]) -> list[str]:
-    return ["table", "variable", "n", "empty", *codes]
 
 
 def require_sound(cohort: Cohort) -> Cohort:

@@ -165,7 +165,7 @@ def take(
     if blank:
         left_out = "is left out, row" if len(blank) == 1 else "are left out, rows"
         notes = (*notes, f"{place}: {counted(len(blank), 'empty row')} {left_out} {listed(blank)}")
-    return framed(place, header, columns, rows, known, problems, notes)
+    return framed(place, header, (columns, rows), known, (problems, notes))
 
 
 def _numbered(records: Iterable[Sequence[str]], path: Path | str) -> Iterator[tuple[int, Sequence[str]]]:
@@ -223,9 +223,13 @@ def _ragged(place: str, width: int, n_sound: int, ragged: Sequence[tuple[int, in
 # ---- the table as a whole ----------------------------------------------------------------------------------
 
 
-def framed(place, names, columns, rows, known=(), problems=(), notes=()) -> Sheet:
-    """Make a sheet of columns: clean every cell, name every column, and leave out what is no patient."""
-    rows, place, notes, problems = np.asarray(rows, dtype=np.int64), str(place), [*notes], [*problems]
+def framed(place, names, cells, known=(), said=((), ())) -> Sheet:
+    """Make a sheet of columns: clean every cell, name every column, and leave out what is no patient.
+
+    `cells` are the columns and where their rows stand, `said` the problems and notes so far.
+    """
+    (columns, rows), (problems, notes) = cells, map(list, said)
+    rows, place = np.asarray(rows, dtype=np.int64), str(place)
     if not len(rows) and not any(problem.is_error for problem in problems):
         raise refuse(place, "has a header and no row; expected one row a patient")
     cleaned = [_clean(column) for column in columns]

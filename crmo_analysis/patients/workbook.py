@@ -194,7 +194,7 @@ def read_parquet(path: Path, known: Collection[str]) -> layout.Sheet:
                 columns.append(pa.chunked_array([pa.repeat("", len(column))]))
     except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
         raise refuse(path, f"is not a readable Parquet file ({shown(str(error))})") from None
-    return layout.framed(path, names, columns, np.arange(len(table)) + 2, known, problems)
+    return layout.framed(path, names, (columns, np.arange(len(table)) + 2), known, (problems, ()))
 
 
 def _column_text(column: pa.ChunkedArray) -> pa.ChunkedArray:
