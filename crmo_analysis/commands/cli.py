@@ -5,11 +5,12 @@ Imports that take long are inside the commands that need them: `crmo --help` sho
 
 import os
 import signal
+import time
 from pathlib import Path
 
 import click
 
-from crmo_analysis import __version__
+from crmo_analysis import __version__, store
 from crmo_analysis.commands import patient_commands, progress, reader_commands, study_commands
 from crmo_analysis.commands.messages import Commands, Wrong, check_studies, short
 from crmo_analysis.execution import TIME_LIMIT, warm
@@ -53,8 +54,34 @@ def main(no_store):
     help="Notebooks at the same time; by default, one more than there are cores.",
 )
 @click.option("--fresh", is_flag=True, help="Run everything, changed or not.")
-def reproduce(studies, jobs, fresh):
+@click.option("--explain", is_flag=True, help="Say why each is run; if none is, why the last ones were.")
+@click.option("--prune", is_flag=True, help="Remove files that nothing makes any more.")
+def reproduce(studies, jobs, fresh, explain, prune):
     """Run every notebook of which something has changed; with STUDY, only those about that study."""
+    start = time.monotonic()
+    if not fresh and (count := store.count_unchanged(ROOT, studies)):
+        if explain:
+            progress.say_why(store.read(ROOT)["why"])
+        click.echo(f"{count} unchanged; {time.monotonic() - start:.1f} s")
+        code = 0
+    else:
+        code = _rerun(studies, jobs, fresh, explain)
+    _tell_of_orphans(prune)
+    raise SystemExit(code)
+
+
+def _tell_of_orphans(prune):
+    """Name the files that nothing makes any more, or remove them."""
+    orphans = store.orphans(ROOT)
+    for path in orphans:
+        click.echo(f"{'removed' if prune else 'nothing makes any more'}: {path.relative_to(ROOT)}")
+        if prune:
+            path.unlink()
+    if orphans and not prune:
+        click.echo("crmo reproduce --prune removes what nothing makes any more.")
+
+
+def _rerun(studies, jobs, fresh, explain):
     if fresh:
         # Everything will run: load the libraries while we find out what everything is.
         warm.start()
@@ -73,7 +100,7 @@ def reproduce(studies, jobs, fresh):
         chosen += [f"cohort_{study}" for study in studies or known]
         chosen += [] if studies else ["ledger", "datapackage", "numbers"]
     # One more than cores: a notebook spends part of its time waiting for its kernel to start and to stop.
-    raise SystemExit(progress.build(chosen, jobs or (os.cpu_count() or 1) + 1, fresh))
+    return progress.build(chosen, jobs or (os.cpu_count() or 1) + 1, fresh, explain)
 
 
 @main.command()
@@ -122,9 +149,10 @@ def sweep(notebook, grid, jobs, cluster, out, time_limit, plain):
     """Run a NOTEBOOK with every combination of the values in GRID, a YAML file; what is done stays done."""
     if not plain and not cluster:
         warm.start()
-    from crmo_analysis.commands.sweep import read_grid
+    from crmo_analysis.commands.sweep import read_grid, refuse_nearly_the_same
 
     runs = read_grid(grid, notebook)
+    refuse_nearly_the_same(notebook, runs)
     out = out or ROOT / "results" / "sweeps" / notebook.stem
     raise SystemExit(
         progress.sweep(notebook, runs, out, jobs or os.cpu_count() or 1, cluster, time_limit, plain)
@@ -188,6 +216,8 @@ for command in (
         patient_commands.validate,
         patient_commands.compare,
         patient_commands.disclosure,
+        patient_commands.release,
+        patient_commands.report,
         patient_commands.redcap,
     ),
 ):

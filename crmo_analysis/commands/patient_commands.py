@@ -159,31 +159,81 @@ def compare(cohort, studies, mapping, lesions, style, out, confidence, p_values,
 
 
 @click.command()
-@click.argument("earlier", type=click.Path(path_type=Path, exists=True, file_okay=False))
-@click.argument("later", type=click.Path(path_type=Path, exists=True, file_okay=False))
+@click.argument("cohort", type=click.Path(path_type=Path))
+@click.option(
+    "--map", "mapping", type=click.Path(path_type=Path), help="File that renames and recodes columns."
+)
+@click.option("--lesions", type=click.Path(path_type=Path), help="A table with one row a lesion.")
+@click.option("--out", required=True, type=click.Path(path_type=Path, file_okay=False), help="Folder for it.")
+@click.option("--outcome", default="clinical_severity", show_default=True, help="A variable of the codebook.")
+@click.option("--exposure", default="n_lesions", show_default=True, help="A variable of the codebook.")
 @_smallest
-def disclosure(earlier, later, smallest):
-    """Find counts of an own cohort that differ by a few patients between two folders of tables.
+def report(cohort, mapping, lesions, out, outcome, exposure, smallest):
+    """Write one page about a table of patients that a clinician can read, and that is safe to show.
 
-    Who sees both learns about those patients: show one of them, or wait until more have come.
+    Who is in it, lesions against severity, every published number beside it, power at this size.
     """
-    from crmo_analysis.patients import disclosure
+    if is_of_project(out):
+        raise Wrong(f"--out {out} is a folder of the project's own results; choose another.")
+    from crmo_analysis.face import read_cohort
+    from crmo_analysis.face import report as page
+    from crmo_analysis.files import write_text_atomically
 
-    compared, found = disclosure.releases(earlier, later, smallest)
+    read = read_cohort(cohort, mapping, lesions, smallest)
+    write_text_atomically(out / "report.html", page.report(read, outcome, exposure))
+    click.echo(f"{short(out / 'report.html')}: open it in a browser")
+
+
+_folder = click.Path(path_type=Path, exists=True, file_okay=False)
+
+
+@click.command()
+@click.argument("releases", metavar="RELEASE…", nargs=-1, required=True, type=_folder)
+@_smallest
+def disclosure(releases, smallest):
+    """Find what folders of results tell of a few patients of an own cohort, alone and two together.
+
+    Each RELEASE is a folder of --out. What an outsider can derive is listed with how: then show another one,
+    or wait until more patients have come.
+    """
+    from crmo_analysis.publish import releases as published
+
+    compared, found = published.check(releases, smallest)
     if not compared:
-        raise Wrong(
-            f"{earlier} and {later} have no table of patients with the same name. Give two folders of --out."
-        )
-    for (table, column, before, after), rows in found.groupby(
-        ["table", "column", "earlier", "later"], sort=False
-    ):
-        more = f" and {len(rows) - 1} more" if len(rows) > 1 else ""
-        place = f"{table}, {column}: {rows['row'].iloc[0]}{more}"
-        click.echo(f"{place}: {before} in {short(earlier)}, {after} in {short(later)}")
-    said = f"{counted(compared, 'table')} compared, {counted(len(found), 'small difference')}"
+        raise Wrong("no folder has a table of patients. Give folders of --out.")
+    _print_derived(found)
+    said = f"{counted(compared, 'table')} looked at, {counted(len(found), 'finding')}"
     if len(found):
-        raise Stopped(f"{said}: the two are not to be shown together")
+        raise Stopped(f"{said}: not to be shown" + (" together" if len(releases) > 1 else ""))
     click.echo(said)
+
+
+@click.command()
+@click.argument("folder", type=_folder)
+@click.option(
+    "--out", required=True, type=click.Path(path_type=Path, file_okay=False), help="The new folder."
+)
+@click.option("--beside", multiple=True, type=_folder, help="A folder that was passed on before; repeatable.")
+@_smallest
+def release(folder, out, beside, smallest):
+    """Copy a FOLDER of results to be passed on, if it tells of no few patients; say what is hidden in it."""
+    if is_of_project(out):
+        raise Wrong(f"--out {out} is a folder of the project's own results; choose another.")
+    from crmo_analysis.publish import releases as published
+
+    compared, found = published.release(folder, out, smallest, beside)
+    _print_derived(found)
+    if len(found):
+        raise Stopped(f"{counted(len(found), 'finding')}: nothing was written")
+    click.echo(f"{short(out)}: {counted(compared, 'table')} looked at; see {published.STATEMENT}")
+
+
+def _print_derived(found):
+    """Print what can be derived from tables, one line for what is derived alike."""
+    for (table, column, derived), rows in found.groupby(["table", "column", "derived"], sort=False):
+        more = f" and {len(rows) - 1} more" if len(rows) > 1 else ""
+        place = ", ".join(text for text in (table, rows["row"].iloc[0], column) if text)
+        click.echo(f"{place}{more}: {rows['shown'].iloc[0]}: {derived}")
 
 
 def _print_comparison(found):

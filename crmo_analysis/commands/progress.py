@@ -8,6 +8,7 @@ from contextlib import contextmanager
 
 from crmo_analysis.execution import warm
 from crmo_analysis.files import ROOT, InputError
+from crmo_analysis.store import reasons, write
 
 _COLOURS = {"failed": "bold red", "done": "green", "running": "bold"}
 
@@ -61,14 +62,30 @@ class Board:
         return Group(*map(self.line, self.states))
 
 
-def build(names, jobs, fresh):
-    """Let pytask run what has changed among these tasks; return the exit code."""
+def build(names, jobs, fresh, explain):
+    """Let pytask run what has changed among these tasks; return the exit code.
+
+    Parameters
+    ----------
+    names : list of str
+    jobs : int
+        Tasks at the same time.
+    fresh, explain : bool
+        Run everything; say why each is run.
+    """
     from rich.console import Console
     from rich.live import Live
 
     from crmo_analysis.commands import tasks
 
     console = Console(highlight=False)
+    everything = tasks.project_tasks(ROOT)
+    files = tasks.files_of(everything, ROOT)
+    why = {name: said for name, said in reasons(ROOT, files).items() if name in names}
+    if fresh:
+        why = {name: why.get(name, ["everything was asked for"]) for name in names}
+    if explain:
+        say_why(why)
     board, start = Board(names, console), time.monotonic()
     tasks.listeners.append(board)
 
@@ -90,21 +107,26 @@ def build(names, jobs, fresh):
     try:
         with Live(board, console=console, refresh_per_second=8, transient=not console.is_terminal) as live:
             with stopped_by_interrupt(stopped):
-                session = _pytask(names, jobs, fresh)
+                session = _pytask(everything, names, jobs, fresh)
             errors = _read_reports(session, board)
             live.update(board)
     finally:
         tasks.listeners.remove(board)
         warm.stop()
+    sound = [name for name, state in board.states.items() if state in ("done", "unchanged")]
+    write(ROOT, files, sound, why)
     return summarise(errors)
 
 
-def _pytask(names, jobs, fresh):
+def say_why(why):
+    """Say why tasks are run, a line a reason."""
+    for name, said in why.items():
+        print(*(f"{name}: {reason}" for reason in said), sep="\n", flush=True)
+
+
+def _pytask(everything, names, jobs, fresh):
     import pytask
 
-    from crmo_analysis.commands import tasks
-
-    everything = tasks.project_tasks(ROOT)
     # Not by their names: one may be a part of another, or hold a blank.
     for task in everything:
         task.markers += [pytask.Mark("chosen", (), {})] * (task.base_name in names)

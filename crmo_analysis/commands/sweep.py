@@ -6,6 +6,7 @@ Every run has a folder named by what goes into it: values, notebook, code and in
 known by its `run.json`, which is written last; a sweep that was stopped goes on with the rest.
 """
 
+import contextlib
 import functools
 import hashlib
 import itertools
@@ -78,6 +79,37 @@ def read_grid(path: Path, notebook: Path) -> list[dict]:
         {name: absolute_file(value) for name, value in zip(lists, values, strict=True)}
         for values in itertools.product(*lists.values())
     ]
+
+
+def refuse_nearly_the_same(notebook: Path, grid: Sequence[Mapping]) -> None:
+    """Refuse a grid of own cohorts whose patients are the same but for a few: its tables would tell of those.
+
+    Raises
+    ------
+    InputError
+        Naming two such cohorts, and the variables by which they differ in a few patients.
+    """
+    known = read_parameters(notebook)
+    if "cohort" not in known:
+        return
+    from crmo_analysis.patients import disclosure, read_cohort
+
+    asked = [{name: parameter.default for name, parameter in known.items()} | dict(values) for values in grid]
+    limits = [int(values.get("smallest", 5)) for values in asked if values.get("suppress", True)]
+    sources = {tuple(values.get(name, "") for name in ("cohort", "mapping", "lesions")) for values in asked}
+    read = {}
+    for cohort, mapping, lesions in sorted(sources) if len(sources) > 1 and limits else ():
+        with contextlib.suppress(InputError):  # its own runs say what is wrong with it
+            if cohort:
+                read[cohort, mapping, lesions] = read_cohort(cohort, mapping or None, lesions=lesions or None)
+    of_patients = [source for source, found in read.items() if not found.is_reconstructed]
+    for one, other in itertools.combinations(of_patients, 2):
+        names = disclosure.changed_variables(read[one].patients, read[other].patients, max(limits))
+        if names:
+            raise InputError(
+                f"{one[0]} and {other[0]} are of the same patients but for fewer than {max(limits)}, of whom "
+                f"tables of both would tell ({', '.join(names)}). Take one of them, or suppress: false"
+            )
 
 
 def fingerprint(notebook: Path, values: Mapping) -> dict[str, str]:

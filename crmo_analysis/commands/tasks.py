@@ -5,12 +5,13 @@ run, and runs the task again if anything differs. This module is imported to col
 notebooks but imports neither papermill nor pandas.
 """
 
-from contextlib import contextmanager
+import ast
+from contextlib import contextmanager, suppress
 from inspect import getsource
 
 from pytask import Mark, NodeInfo, PathNode, PythonNode, Task
 
-from crmo_analysis.execution import execute, output_files, read_parameters
+from crmo_analysis.execution import execute, output_files, output_folder, read_parameters
 from crmo_analysis.files import ROOT, InputError, is_file, study_names
 from crmo_analysis.store import code_behind, imported_names, notebook_source
 
@@ -88,26 +89,37 @@ def notebook_task(notebook, root=ROOT):
         It depends on the notebook, the modules beside it that it imports, files that its parameters name, the
         codebook, the published numbers and the cohort of the notebook's study (of all studies if it names
         none), the modules that its cells can reach and the versions of the libraries. It produces the
-        executed notebook and the figures that the notebook's parameter `outputs` declares. A notebook that
-        cannot be read gets a task that fails and says why.
+        executed notebook, and the figures that the notebook's parameter `outputs` declares, and the tables
+        that its list `tables` does. A notebook that cannot be read gets a task that fails and says why.
     """
     try:
         values = _defaults(notebook)
         figures = output_files(values, root / "figures")
         source = notebook_source(notebook)
+        tables = root / "results" / "tables" / output_folder(values)
+        left = [tables / f"{name}{ending}" for name in _tables(source) for ending in (".csv", ".json")]
     except (InputError, OSError) as error:
         return _refused_task(notebook, str(error), root)
     study = values.get("study") or "*"
     published = (root / "data" / "published").glob(f"{study}/*")
     cohorts = (root / "data" / "cohorts").glob(f"{study}.csv")
-    tables = (root / "data" / "published").glob("*.csv") if study == "*" else ()
+    series = (root / "data" / "published").glob("*.csv") if study == "*" else ()
     data = [root / "data" / name for name in ("codebook.yaml", "skeleton.yaml")]
-    inputs = [*published, *cohorts, *tables, *data, *_code(source, root)]
+    inputs = [*published, *cohorts, *series, *data, *_code(source, root)]
     inputs += [notebook.parent / f"{name}.py" for name in imported_names(source)]
     inputs += [notebook.parent / value for value in values.values() if isinstance(value, str) and value]
     inputs = sorted({path for path in inputs if is_file(path)})
-    outputs = [root / "results" / "notebooks" / notebook.name, *figures]
+    outputs = [root / "results" / "notebooks" / notebook.name, *figures, *left]
     return _notebook_task(notebook, "", (inputs, outputs), root)
+
+
+def _tables(source):
+    """Read the list `tables` of a notebook, which `crmo.start` holds it to."""
+    for line in ast.parse(source).body:
+        if isinstance(line, ast.Assign) and ast.unparse(line.targets[0]) == "tables":
+            with suppress(ValueError):
+                return [name for name in ast.literal_eval(line.value) if isinstance(name, str)]
+    return []
 
 
 def _refused_task(notebook, reason, root):
@@ -224,11 +236,11 @@ def write_package(inputs, listing, outputs):
 
 def numbers_task(root=ROOT):
     """Describe the list of all numbers that a text may quote to pytask."""
-    # Tables are declared by no notebook; the executed notebooks, which show them, stand for them.
     sound = [task for task in notebook_tasks(root) if not task.depends_on["reason"].value]
-    executed = [task.produces["outputs"][0].path for task in sound]
+    left = [node.path for task in sound for node in task.produces["outputs"]]
+    left = [path for path in left if path.suffix in (".csv", ".json", ".ipynb")]
     path = root / "data" / "numbers.yaml"
-    inputs = [path, *executed, root / "results" / "ledger.csv", *_code(getsource(write_numbers), root)]
+    inputs = [path, *left, root / "results" / "ledger.csv", *_code(getsource(write_numbers), root)]
     return _task("numbers", path, write_numbers, (inputs, [root / "results" / "numbers.json"]), root)
 
 
@@ -271,6 +283,31 @@ def project_tasks(root=ROOT):
         if size > sum(sizes) / len(sizes):
             task.markers.append(Mark("try_first", (), {}))
     return tasks
+
+
+def files_of(tasks, root=ROOT):
+    """List what each task is about, depends on and makes, for the manifest.
+
+    Parameters
+    ----------
+    tasks : list of pytask.Task
+    root : Path
+        The project's folder.
+
+    Returns
+    -------
+    dict of str to tuple
+        By name: the study, paths of inputs, paths of products.
+    """
+    studies = {notebook.stem: study for notebook, study in notebook_studies(root).items()}
+    found = {}
+    for task in tasks:
+        inputs = [node.path for node in task.depends_on["inputs"]]
+        inputs += [task.depends_on["notebook"].path] if "notebook" in task.depends_on else []
+        products = [node.path for node in task.produces["outputs"]]
+        study = studies.get(task.base_name, task.base_name.removeprefix("cohort_"))
+        found[task.base_name] = (study, inputs, products)
+    return found
 
 
 @contextmanager

@@ -211,9 +211,10 @@ def residuals(frame: pd.DataFrame, *, title: str = "", subtitle: str = "", ax: A
         legend=False,
     )
     axes.axhline(0, color=INK, lw=0.8)
-    for row in frame.nlargest(3, "cook").itertuples():
+    far = frame.nlargest(3, "cook").groupby(["leverage", "residual"])["patient"]
+    for spot, patients in far:
         style = {"xytext": (5, 3), "textcoords": "offset points", "fontsize": NOTE_TEXT}
-        axes.annotate(f"{row.patient}", (row.leverage, row.residual), **style)
+        axes.annotate(", ".join(map(str, patients)), spot, **style)
     axes.margins(x=0.1, y=0.12)
     axes.set(xlabel="leverage", ylabel="studentised residual")
     scale_on_the_left(axes)

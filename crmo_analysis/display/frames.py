@@ -30,7 +30,7 @@ def characteristics(table: pd.DataFrame, codebook: Codebook, smallest: int = 0) 
     DataFrame
         `variable, statistic, value, n, missing`.
     """
-    rows = []
+    rows, gone = [], disclosure.withheld(table, codebook, smallest)
     for name in (name for name in codebook if name in table):
         variable, values = codebook[name], table[name].dropna()
         n, lacking = len(values), int(table[name].isna().sum())
@@ -40,14 +40,15 @@ def characteristics(table: pd.DataFrame, codebook: Codebook, smallest: int = 0) 
                 f": {category.replace('_', ' ')}": values == category for category in variable.categories
             }
         counts = [int(holds.sum()) for holds in counted.values()]
-        parts = [*counts, n - sum(counts)]  # of a boolean: yes and no
-        for suffix, x, is_hidden in zip(counted, counts, disclosure.hidden(parts, smallest), strict=False):
+        for suffix, x, is_hidden in zip(counted, counts, gone.get(name, ()), strict=False):
             text = f"fewer than {smallest}, or with such a count" if is_hidden else f"{x}/{n}"
             text += f" ({describe.percent_text(Fraction(x, n))} %)" if n and not is_hidden else ""
             rows.append([variable.label + suffix, "x/n (%)", text, n, lacking])
         if variable.is_numeric and n:
             ends = "" if smallest else f" [{values.min():g} to {values.max():g}]"
             text = f"fewer than {2 * smallest} patients" if n < 2 * smallest else f"{values.median():g}{ends}"
+            if disclosure.spiked(values, smallest):
+                text = f"all but fewer than {smallest} have the same value"
             kind = "median" if smallest else "median [range]"
             rows.append([axis_label(variable)[:1].upper() + axis_label(variable)[1:], kind, text, n, lacking])
     return pd.DataFrame(rows, columns=["variable", "statistic", "value", "n", "missing"])

@@ -91,6 +91,8 @@ class Rows:
         Of labels and of texts, in points.
     align : str
         Of texts with several lines.
+    pitch : float
+        Millimetres of a page from y to y + 1; 0 for as many as the labels need.
     """
 
     y: Sequence[float]
@@ -100,6 +102,7 @@ class Rows:
     share: float = WIDE_LABELS
     sizes: tuple[float, float] = (7, BESIDE_TEXT)
     align: str = "left"
+    pitch: float = 0
 
 
 def width_of(ax: Axes | None) -> float:
@@ -127,10 +130,10 @@ def on_rows(
     if ax is None:
         lines = [max(text.count("\n") for text in pair) + 1 for pair in _pairs(labels, rows.texts)]
         most = max([sum(each) / 2 for each in pairwise(lines)], default=lines[0] if lines else 1)
-        pitch = max(5.2, 1.4 + 2.9 * most)
+        pitch = rows.pitch or max(5.2, 1.8 + 3.0 * most)
         _, keys_high = canvas.legend_columns([key.get_label() for key in legend], wide) if legend else (0, 0)
         span = max([*rows.y, *rows.heads], default=0) - min(rows.y, default=0) + 1.2
-        foot = 3.6 * keys_high + 4 * bool(legend)
+        foot = 3.6 * keys_high + 6 * bool(legend)
         axes = canvas.blank(27 + foot + pitch * span, *titles, width)[1]
     else:
         axes = given(ax)

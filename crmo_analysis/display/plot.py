@@ -10,7 +10,7 @@ from crmo_analysis.display.canvas import FAINT, GREEN, INK, MUTED, ORANGE, PURPL
 from crmo_analysis.display.cohorts import flow, patients, stacked_parts
 from crmo_analysis.display.curves import curves, influence, residuals, scatter, specification_curve
 from crmo_analysis.display.intervals import forest, proportion_intervals
-from crmo_analysis.display.ranges import bounds, ranges
+from crmo_analysis.display.ranges import bounds
 from crmo_analysis.display.series import DUMBBELL, dumbbell, pooled_forest
 from crmo_analysis.display.skeleton import on_skeleton, sites, skeleton
 from crmo_analysis.display.verdicts import rounding_differences, verdict_bars, verdict_map
@@ -34,7 +34,6 @@ __all__ = [
     "patients",
     "pooled_forest",
     "proportion_intervals",
-    "ranges",
     "residuals",
     "rounding_differences",
     "scatter",

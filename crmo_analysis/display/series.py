@@ -120,12 +120,12 @@ def dumbbell(frame: pd.DataFrame, *, title: str = "", subtitle: str = "", ax: Ax
     wide = width if ax is None else room(ax)[0]
     labels = broken_labels(frame["label"], LABELS * wide, PAIR_TEXT)
     begins = (frame["section"] != frame["section"].shift()).to_numpy()
-    heights = 1 + 0.5 * np.array([label.count("\n") for label in labels])
+    heights = 1 + 0.55 * np.array([label.count("\n") for label in labels])
     ends = np.cumsum(heights + 1.2 * begins)
     y = heights / 2 - ends
     heads = dict(zip((y + heights / 2 + 0.5)[begins], frame["section"][begins], strict=True))
     texts = _beside_pairs(frame, wide)
-    rows = Rows([PAIR_HEAD, *y], ["", *labels], texts, heads, LABELS, (PAIR_TEXT, NOTE_TEXT), "right")
+    rows = Rows([PAIR_HEAD, *y], ["", *labels], texts, heads, LABELS, (PAIR_TEXT, NOTE_TEXT), "right", 5.4)
     legend = _dumbbell_legend(frame)
     axes = on_rows(ax, rows, (title, subtitle), legend, width if ax is None else 0)
     _draw_pairs(axes, 100 * frame[[*DUMBBELL[2:8]]].astype(float), y)

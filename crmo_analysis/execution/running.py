@@ -99,13 +99,18 @@ def output_files(values, figures=FIGURES):
     InputError
         If `outputs` is no list.
     """
-    folder = Path(values["out"]) / "figures" if values.get("out") else Path(figures)
     names = values.get("outputs") or []
     if not isinstance(names, list):
         raise InputError(f"outputs is {names!r}, expected a list of names")
-    about = OWN_FOLDER if values.get("cohort") else values.get("study") or values.get("folder") or "overview"
-    folder = folder / str(about)
+    folder = Path(values["out"]) / "figures" if values.get("out") else Path(figures)
+    folder = folder / output_folder(values)
     return tuple(folder / f"{name}{ending}" for name in names for ending in FIGURE_FILES)
+
+
+def output_folder(values):
+    """Return the name of the folder, below those of figures and tables, for the files of a notebook."""
+    about = OWN_FOLDER if values.get("cohort") else values.get("study") or values.get("folder") or "overview"
+    return str(about)
 
 
 def execute(

@@ -11,6 +11,7 @@ from IPython.display import HTML, Image, Markdown, display
 
 from crmo_analysis import files
 from crmo_analysis.display import canvas
+from crmo_analysis.face import playground
 from crmo_analysis.face.audits import Audit, audit_of
 from crmo_analysis.face.cohorts import SMALLEST, Cohort, read_cohort, read_shipped
 from crmo_analysis.face.results import Result, as_html, filled
@@ -31,6 +32,7 @@ def start(
     folder: str = "overview",
     about: str = "",
     own: str = "",
+    tables: Sequence[str] | None = None,
 ) -> "Run":
     """Begin a notebook: open its study, and say what this run is.
 
@@ -41,7 +43,8 @@ def start(
     outputs : sequence of str
         Names of the figures that the notebook leaves.
     out : str
-        Folder for figures and tables; empty for the project's own.
+        Folder for figures and tables. Empty for the project's own in the published run, which `crmo
+        reproduce` does, and for ``results/lab/<notebook>`` in a run by hand.
     page : mapping of str to float
         `width` in millimetres and `dpi` of figures for a journal; they have no titles, and figures that are
         not among the outputs are not drawn. Empty for the usual page.
@@ -51,6 +54,8 @@ def start(
         What to say of a notebook that checks no claims.
     own : str
         File of one's own patients, if the run is about them: its files are not among those of a study.
+    tables : sequence of str, optional
+        Names of the tables that the notebook leaves; any, unless given.
 
     Raises
     ------
@@ -61,11 +66,26 @@ def start(
     name = files.OWN_FOLDER if own else study or folder
     if not _FOLDER.fullmatch(name):
         raise InputError(f"folder is {name!r}, expected a name of letters, digits, - and _")
-    run = Run(study, name, outputs, out, bool(page))
+    is_by_hand = not playground.is_published()
+    out = out or (str(playground.lab_folder(name)) if is_by_hand else "")
+    run = Run(study, name, (outputs, tables), out, bool(page))
+    if is_by_hand and not page:
+        run.say(*_set_apart(Path(out)))
     beside = f" They are set beside the published numbers of {run.study.short}." if run.study else ""
     own_about = f"This run: your own patients.{beside}" if own else ""
     display(Markdown(about or own_about or run.introduced()))
     return run
+
+
+def _set_apart(out: Path) -> list[str]:
+    """Say what differs from the published run, and where the files of this one are."""
+    differences = playground.differences()
+    said = [] if differences is None else ["This run has the parameters of the published one."]
+    if differences:
+        said = [f"This run is not the published one; it differs in: {', '.join(differences)}."]
+    if out.is_relative_to(files.RESULTS):
+        said.append(f"Its figures and tables are left in `{out.relative_to(files.ROOT)}`.")
+    return said
 
 
 def _page(settings: Mapping[str, float]) -> canvas.Page:
@@ -88,9 +108,10 @@ class Run:
         The study that the notebook is about.
     """
 
-    def __init__(self, study: str, name: str, outputs: Sequence[str], out: str, is_for_page: bool):
+    def __init__(self, study: str, name: str, declared: tuple, out: str, is_for_page: bool):
         self.study = Study(study) if study else None
-        self._outputs, self._is_for_page, self._files = tuple(outputs), is_for_page, {}
+        self._outputs, self._declared_tables = tuple(declared[0]), declared[1]
+        self._is_for_page, self._files = is_for_page, {}
         self._figures, self._tables = files.FIGURES / name, files.RESULTS / "tables" / name
         if out:
             self._figures, self._tables = Path(out) / "figures" / name, Path(out) / "tables" / name
@@ -183,7 +204,15 @@ class Run:
             A template; the result's heading unless given.
         **values
             What the template may name besides the result's own values.
+
+        Raises
+        ------
+        InputError
+            If the table is not declared, or the template names what is not there.
         """
+        if self._declared_tables is not None and name not in self._declared_tables:
+            declared = ", ".join(self._declared_tables)
+            raise InputError(f"table '{name}' is not declared; the list tables has {declared}")
         result = result if isinstance(result, Result) else Result(result)
         caption = filled(caption, {**result.terms, **values}) if caption else result.heading
         notes = {"caption": caption, "source": result.source}
@@ -257,9 +286,11 @@ class Run:
         Raises
         ------
         InputError
-            Naming every declared figure that this run did not make.
+            Naming every declared figure or table that this run did not make.
         """
         missing = [name for name in self._outputs if self._figures / f"{name}.png" not in self._files]
+        tables = self._declared_tables or ()
+        missing += [name for name in tables if self._tables / f"{name}.csv" not in self._files]
         if missing:
             raise InputError(f"declared but not made: {', '.join(missing)}")
         for path, content in self._files.items():

@@ -186,49 +186,6 @@ class Study:
             terms={"study": self.short, "count": len(shares), **_ends(shares)},
         )
 
-    def overlap(self, whole: str, first: tuple[str, str], second: tuple[str, str], least: str = "") -> Result:
-        """Show every way in which two printed counts of the same patients can overlap.
-
-        Parameters
-        ----------
-        whole : str
-            The id of the count of all these patients.
-        first, second : pair of str
-            What to call a finding, and the id of its count.
-        least : str
-            The id of a count of patients who are known to have both.
-        """
-        n, (name, other) = self.number(whole), (first[0], second[0])
-        counts = [self.number(first[1]), self.number(second[1])]
-        both = self.number(least) if least else 0
-        names = {
-            "both": "both",
-            "first_only": f"{name} only",
-            "second_only": f"{other} only",
-            "neither": "neither",
-        }
-        frame = describe.overlaps(n, *counts, least_both=both).rename(columns=names)
-        frame.insert(0, "label", [f"{count} with both" for count in frame["both"]])
-        colours = (plot.PURPLE, plot.ORANGE, plot.SKY, plot.FAINT)
-        low, high = frame["both"].min(), frame["both"].max()
-        among = self.record.claim(whole).patients
-        who = "patients" if among == expressions.Everyone() else f"patients with {self._in_words(among)}"
-        terms = {"study": self.short, "n": n, "first": counts[0], "second": counts[1], "least": both}
-        return Result(
-            frame,
-            f"Between {low} and {high} of {n} have both {name} and {other}",
-            subtitle="{study}; every way in which the printed counts can overlap, derived",
-            alt="Stacked bars, one for each possible overlap from {low} to {high}; "
-            f"{name} and {other} together, alone, or neither.",
-            source=DERIVED,
-            terms={**terms, "low": low, "high": high},
-        ).drawn(
-            plot.stacked_parts,
-            parts=dict(zip(names.values(), colours, strict=True)),
-            label="label",
-            xlabel=who,
-        )
-
     def _in_words(self, tree) -> str:
         return describe.in_sentence(expressions.in_words(tree, read_codebook()))
 
@@ -260,43 +217,6 @@ class Study:
             label="label",
             xlabel="patients",
             marker=names[0],
-        )
-
-    def schedule(
-        self, prefix: str, interval: tuple[str, str], duration: tuple[str, str], dose: str
-    ) -> Result:
-        """Show how many infusions, and how much of a drug, a printed schedule allows.
-
-        Parameters
-        ----------
-        prefix : str
-            What all ids begin with.
-        interval, duration : pair of str
-            Ids of the shortest and the longest, in months.
-        dose : str
-            The id of the dose of one infusion, in mg/kg.
-        """
-        between, lasted = ([self.number(prefix + each) for each in ids] for ids in (interval, duration))
-        infusions = [lasted[0] / between[1], lasted[1] / between[0]]
-        amounts = [self.number(prefix + dose) * count for count in infusions]
-        rows = [
-            ("Interval between infusions", *between, "months", "printed"),
-            ("Duration of treatment", *lasted, "months", "printed"),
-            ("Infusions, duration / interval", *infusions, "infusions", "derived"),
-            ("Cumulative dose", *amounts, "mg/kg", "derived"),
-        ]
-        ranges = pd.DataFrame(rows, columns=["label", "low", "high", "unit", "source"])
-        return Result(
-            ranges,
-            "Printed ranges, and what follows from them",
-            caption="Printed ranges of the schedule, and the widest range of infusions and of the cumulative "
-            "dose that "
-            "they allow.",
-            subtitle="{study}; printed ranges, and what follows from them",
-            alt="Ranges: interval, duration, infusions from {fewest:g} to {most:g}, and cumulative dose.",
-            source=DERIVED,
-            draw=partial(plot.ranges, ranges),
-            terms={"study": self.short, "fewest": infusions[0], "most": infusions[1]},
         )
 
     def values(self) -> Result:

@@ -1,5 +1,6 @@
 """What a column as a whole says and no cell does: another unit, two units, codes for missing values."""
 
+import re
 from collections.abc import Mapping
 
 import numpy as np
@@ -31,7 +32,9 @@ def check_columns(table: Table, codebook: Codebook) -> None:
     for name, column in table.columns.items():
         if name in codebook and codebook[name].is_numeric:
             _check_codes(table, name)
-        elif name == "male":
+        elif name in codebook and codebook[name].type == "boolean":
+            _check_yes_alone(table, name)
+        if name == "male":
             _check_sex(table)
         elif name in codebook and codebook[name].type == "date":
             _check_days(table, name, column.words.to_pylist())
@@ -50,12 +53,14 @@ def _check_stated_unit(table: Table, name: str, unit: str, usual: Mapping) -> No
 
 def other_unit(source: str, below: str, usual: Mapping) -> tuple[str, float]:
     """Return the unit that a column's name, or a row below it, says; and by what to multiply, or 0."""
-    stated = below
-    for mark in ("(", "["):
-        stated = stated or source.partition(mark)[2].rstrip(")] ")
-    plain = stated.casefold().replace(" ", "")
-    unit = next((unit for unit, others in _SAME_UNIT.items() if plain in others), plain)
-    return unit, usual["instead"].get(unit, 0.0)
+    in_brackets = re.search(r"[(\[](.*?)[)\]]", source)
+    last = re.split(r"[\s,_]+", source.strip())[-1]
+    for stated in (below, in_brackets[1] if in_brackets else "", last if len(last) > 1 else ""):
+        plain = stated.casefold().replace(" ", "")
+        unit = next((unit for unit, others in _SAME_UNIT.items() if plain in others), plain)
+        if unit in usual["instead"]:
+            return unit, usual["instead"][unit]
+    return "", 0.0
 
 
 def _check_unit(table: Table, name: str, unit: str, usual: Mapping) -> None:
@@ -124,6 +129,18 @@ def _check_codes(table: Table, name: str) -> None:
             expected += f"if it is a number: {{{words[place]}: {words[place]}}}"
             row = int(table.sheet.rows[np.flatnonzero(column.codes == place)[0]])
             table.problems.append(table.problem(row, name, words[place], expected, is_error=False))
+
+
+def _check_yes_alone(table: Table, name: str) -> None:
+    """Ask whether an empty cell means no, where every other cell of the column says yes."""
+    column = table.columns[name]
+    values, n_empty = column.parsed.take(column.codes).dropna(), int((column.kinds == 1)[column.codes].sum())
+    if len(values) and n_empty and values.all() and len(values) + n_empty >= ENOUGH:
+        expected = (
+            f"has yes and {n_empty} empty cells only: does an empty cell mean no? It is read as missing. "
+        )
+        expected += f"In that case, in a mapping: {table.line(name, {'': 'no'})}"
+        table.problems.append(table.problem(None, name, "", expected, is_error=False))
 
 
 def _check_sex(table: Table) -> None:

@@ -87,7 +87,9 @@ def _check_twice(table: Table, patients: pd.Series) -> None:
 def _check_strays(table: Table, other: Table) -> None:
     """Report lesions of nobody, and how the key differs from that of a patient, where it nearly is one."""
     patients, keys = table.frame["patient"], other.frame["patient"]
-    stray = (~keys.isin(patients) & keys.notna()).to_numpy()
+    column = other.columns["patient"]  # each different key is looked up once
+    is_known = pc.is_in(column.words, pa.array(patients)).to_numpy(zero_copy_only=False) | (column.kinds > 0)
+    stray = ~is_known[column.codes]
     if not stray.any():
         return
     known = {_plain(text): text for text in patients.dropna()}

@@ -295,8 +295,11 @@ def _without_others(sheet: Sheet) -> Sheet:
     for place in np.flatnonzero(_all_equal(sheet)):
         said[int(place)] = "is left out: the header stands here again"
     first, filled = _first_cells(sheet)
+    said |= {int(place): "is left out: it is empty" for place in np.flatnonzero(filled == 0)}
     texts = pa.array(first)
     total = _matches(texts, _TOTAL)
+    for column in sheet.columns[1:3]:  # the patient may stand beside a running number
+        total |= _matches(column, _TOTAL) & _matches(texts, _INDEX)
     if (perhaps := _matches(texts, _PERHAPS_TOTAL)).any():
         digits = _matches(texts, r"[0-9]") | (first == "") | total
         total |= perhaps & bool(digits[~perhaps].all() and not perhaps.all())
@@ -365,10 +368,11 @@ def _footnotes(first: np.ndarray, filled: np.ndarray, said: Mapping[int, str]) -
     """Find the last rows that have one cell only, in which no name of a patient can stand."""
     found, place = {}, len(first) - 1
     others = [text for text in first[filled > 1][:1000] if text]
-    longest, starts = max(map(len, others), default=0), {text[0] for text in others}
-    while place > 0 and longest and (filled[place] == 1 or place in said):
+    longest, starts = max(map(len, others), default=0), {text[:1] for text in first[:1000][:place]}
+    while place > 0 and (filled[place] == 1 or place in said):
         text = first[place]
-        is_odd = len(text) > 1.5 * longest or not (text[0].isalnum() or text[0] in starts)
+        is_long = 0 < 1.5 * longest < len(text)
+        is_odd = is_long or not (text[:1].isalnum() or text[:1] in starts)
         if place not in said and _NOTE.match(text) and is_odd:
             found[place] = "is left out: it is a line of text below the table"
         place -= 1

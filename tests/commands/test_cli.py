@@ -498,8 +498,9 @@ def test_two_releases_that_tell_of_new_patients_are_not_shown_together(registry,
         result = crmo("disclosure", "first", f"later{new}")
         assert result.exit_code == exit_code, result.output
     result = crmo("disclosure", "first", "later2")
-    assert "severity_characteristics.csv, n: Male sex and 5 more: 60 in first, 62 in later2" in result.output
+    said = "severity_characteristics.csv, Male sex, n and 6 more: 60, then 62: 2 patients by subtraction"
+    assert said in result.output
     assert crmo("disclosure", "first", "first").exit_code == 0
     assert crmo("disclosure", "first", folder / "crmo").exit_code == 2
     (folder / "empty").mkdir()
-    assert "have no table of patients with the same name" in crmo("disclosure", "first", "empty").output
+    assert "no folder has a table of patients" in crmo("disclosure", "first", "empty").output

@@ -347,3 +347,23 @@ def test_a_worker_that_comes_later_and_lacks_something_loses_no_run(notebook, tm
     assert len(rows) == 12
     assert {row["state"] for row in rows.values()} == {"done"}
     assert "is left out: it has no such file, or another: /proc/self/cwd/in.txt" in capsys.readouterr().err
+
+
+def test_cohorts_of_the_same_patients_but_for_one_are_not_swept_together(tmp_path):
+    rows = [f"Q{i:02},{1 + i * 7 % 12},{i * 3 % 11},{4 + i / 8:g}" for i in range(41)]
+    header = "patient,n_lesions,clinical_severity,age_diagnosis\n"
+    for name, n in (("2025", 40), ("2026", 41), ("2027", 20)):
+        (tmp_path / f"{name}.csv").write_text(header + "\n".join(rows[:n]) + "\n", encoding="utf-8")
+    book = PACKAGE.parent / "notebooks" / "60_lesions_and_severity.ipynb"
+
+    def grid(*names, **values):
+        return [{"cohort": str(tmp_path / f"{name}.csv"), **values} for name in names]
+
+    with pytest.raises(
+        InputError, match="are of the same patients but for fewer than 5, of whom tables of both"
+    ):
+        module.refuse_nearly_the_same(book, grid("2025", "2026"))
+    module.refuse_nearly_the_same(book, grid("2025", "2026", suppress=False))
+    module.refuse_nearly_the_same(book, grid("2025", "2025"))
+    module.refuse_nearly_the_same(book, grid("2025", "2027"))
+    module.refuse_nearly_the_same(book, grid("2025", "missing"))

@@ -170,15 +170,6 @@ ROUNDED = pd.DataFrame(
     {"x_of_n": ["1/3", "2/3", "1/8", "1/6"], "exact": [33.3, 66.7, 12.5, 16.7], "printed": [33, 67, 13, 9]}
 )
 ROUNDED = ROUNDED.assign(difference=[0.0, 0.1, -0.1, 0.2], rule=["half_up", "up", "down", ""])
-RANGES = pd.DataFrame(
-    {
-        "label": ["Dose", "Infusions"],
-        "low": [1, 3],
-        "high": [2, 9],
-        "unit": "mg",
-        "source": ["printed", "derived"],
-    }
-)
 BOXES = pd.DataFrame(
     [("one", "Some patients\n15", 2.0, 0, 2.6, "main"), ("two", "Two", 5.0, 0, 1.5, "side")],
     columns=["name", "text", "column", "row", "width", "kind"],
@@ -189,7 +180,7 @@ POINTS = pd.DataFrame({"lesions": [1, 1, 3, 8], "severity": [2, 2, 4, 9]})
 LINE = pd.DataFrame({"x": [1, 8], "low": [0, 7], "fit": [2, 8.5], "high": [4, 10]})
 EFFECTS = pd.DataFrame(
     {
-        "label": ["Lesions", "Marrow edema"],
+        "label": ["Lesions", "Marrow oedema"],
         "n": 40,
         "estimate": [0.4, np.nan],
         "text": ["0.40 (0.16 to 0.59)", "constant"],
@@ -225,7 +216,6 @@ CALLS = {
     "patients": ((TABLE, {"Bones": ["spine", "femur"]}, {"spine": "Spine", "femur": "Femur"}), {}),
     "pooled_forest": ((SERIES, POOLED), {"below": "tau² 0.00, I² 0 %"}),
     "proportion_intervals": ((SHARES,), {}),
-    "ranges": ((RANGES,), {}),
     "residuals": ((RESIDUALS,), {}),
     "rounding_differences": ((ROUNDED,), {}),
     "sites": ((SITES,), {}),

@@ -69,6 +69,11 @@ def said(found):
             csv(["", *HEADER], *[[3 * i, *row] for i, row in enumerate(ROWS)]),
             "column A has no name and numbers",
         ),
+        (f"{TABLE}\n , ,,,", "row 14: warning: is left out: it is empty"),
+        (
+            csv(["nr", *HEADER], *[[i, *row] for i, row in enumerate(ROWS)], [12, "Total", 47, "", "", ""]),
+            "a total",
+        ),
         (f"Klinik,Klinik,MRT,,\n{TABLE}", "row 1, value 'Klinik, Klinik, …': warning"),
     ],
 )
@@ -175,6 +180,15 @@ def test_a_column_without_a_name_can_be_mapped(answer):
         ("patient;sex\na;1\nb;0", "columns: {sex: male}", "male", "values: {sex: {1: yes, 0: no}}"),
         ("patient;CRP (mg/l)\na;12", "columns: {CRP (mg/l): crp}", "crp", "units: {'CRP (mg/l)': 0.1}"),
         ("patient;CRP (mg/l)\na;12", "columns: {CRP (mg/l): crp}\nunits: {crp: 0.1}", "crp", [1.2]),
+        ("patient;CRP in mg/l\na;12", "columns: {CRP in mg/l: crp}", "crp", "units: {'CRP in mg/l': 0.1}"),
+        (
+            "patient;age_months\na;12",
+            "columns: {age_months: age_onset}",
+            "age_onset",
+            "says months, the codebook years",
+        ),
+        ("patient;fever\na;yes\nb;\nc;\nd;yes\ne;", "", "fever", "in a mapping: values: {fever: {'': no}}"),
+        ("patient;fever\na;x\nb;", "values: {fever: {x: yes, '': no}}", "fever", [True, False]),
         ("patient;crp\na;k.A.\nb;1", "", "crp", "in a mapping: values: {crp: {'k.A.': NR}}"),
         ("patient;n_lesions\na;-1\nb;999", "", "n_lesions", "values: {n_lesions: {'-1': NR, 999: NR}}"),
     ],

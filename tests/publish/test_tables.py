@@ -30,7 +30,7 @@ from crmo_analysis.study import describe
         ("{a:2} ({b:2})", {"a": 1.0, "b": float("nan")}, "1.00 (–)"),
         ("{a:2} ({b:2})", {"a": None, "b": float("nan")}, "–"),
         ("{m:words}", {"m": "negative_binomial"}, "Negative binomial"),
-        ("{m:words}", {"m": "marrow_edema"}, "Bone marrow edema"),
+        ("{m:words}", {"m": "marrow_edema"}, "Bone marrow oedema"),
         ("{95 % exact}", {"95 % exact": "1–2"}, "1–2"),
     ],
 )
