@@ -15,7 +15,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     submodules=["granularity"],
     submod_attrs={
         "quantities": ["Finding", "View", "patients", "rivals"],
-        "shares": ["exact_share", "lone_share", "section_rules"],
+        "shares": ["lone_share", "section_rules"],
         "verdicts": ["Audited", "Readings", "VERDICTS"],
     },
 )
