@@ -76,7 +76,7 @@ def _finer(view: View, claim: Claim, variable: Variable) -> Fraction | None:
     step, number = variable.step, claim.number
     if step is None or (variable.type == "integer" and step == 1):
         return None
-    unit = Fraction(1, 10**number.decimals)
+    unit = number.place
     while number.value % (10 * unit) == 0 and number.value and unit < step:
         unit *= 10  # zeros at the end of 4,270 are not digits
     n, _ = view.size(claim)

@@ -59,6 +59,7 @@ class Count:
 def meaning_of(study: Study, codebook: Codebook) -> entailment.Meaning:
     """Return what a study's expressions mean under its rules, ready to be asked about all its claims."""
     asked = [tree for claim in study.claims for tree in (claim.patients, claim.group) if tree is not None]
+    asked += [tree for claim in study.claims for place in (0, 1) for tree in claim.levels(place)]
     return entailment.Meaning(codebook, [rule for rule, _ in study.rules], asked)
 
 
