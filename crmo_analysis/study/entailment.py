@@ -59,6 +59,10 @@ class Meaning:
             return self._is_empty(inner) or self._is_empty(Not(outer))
         return not (self._mask(inner, names) & ~self._mask(outer, names)).any()
 
+    def excludes(self, one: Expression, other: Expression) -> bool:
+        """Return whether nobody can be in both."""
+        return self.entails(one, Not(other))
+
     def _same(self, one: Expression, other: Expression) -> bool:
         """Return whether two expressions mean the same patients in every possible table."""
         return one == other or (self.entails(one, other) and self.entails(other, one))

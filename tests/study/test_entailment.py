@@ -45,6 +45,9 @@ def test_entailment_agrees_with_going_through_all_values(one, other, rules):
     if not worlds:
         return  # see the test of contradicting rules
     assert meaning.entails(one, other) == all(_holds(other, world) for world in worlds if _holds(one, world))
+    assert meaning.excludes(one, other) == (
+        not any(_holds(one, world) and _holds(other, world) for world in worlds)
+    )
     same = all(_holds(one, world) == _holds(other, world) for world in worlds)
     assert (meaning.canonical(one) == meaning.canonical(other)) == same
 
