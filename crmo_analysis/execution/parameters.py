@@ -12,7 +12,7 @@ import tokenize
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from crmo_analysis.files import InputError, is_file
+from crmo_analysis.files import InputError
 
 _KINDS = {
     bool: "true or false",
@@ -193,16 +193,6 @@ def check_values(notebook, known, values):
                 f"{Path(notebook).name} has no parameter {name!r}.{hint} Its parameters are: {names}."
             )
         _check_value(known[name], value)
-
-
-def absolute_file(value):
-    """Return the full path of a file that a value names; other values as they are.
-
-    A notebook runs in its own folder, or on another machine; a path was typed in the folder of the person.
-    """
-    if isinstance(value, list):
-        return [absolute_file(each) for each in value]
-    return str(Path(value).absolute()) if isinstance(value, str) and is_file(value) else value
 
 
 def read_notebook(notebook):
