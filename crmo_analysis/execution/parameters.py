@@ -12,6 +12,7 @@ import tokenize
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from crmo_analysis.execution import warm
 from crmo_analysis.files import InputError
 
 _KINDS = {
@@ -100,17 +101,11 @@ def read_parameters(notebook):
 def _check_kernel(notebook, spec):
     """Refuse a notebook that asks for a kernel which is not installed; any of Python is run by this one."""
     name = str(spec.get("name") or "python3")
-    if name == "python3":
-        return
-    from jupyter_client.kernelspec import KernelSpecManager, NoSuchKernel
-
-    try:
-        KernelSpecManager().get_kernel_spec(name)
-    except (NoSuchKernel, ValueError):
+    if name != "python3" and not warm.is_installed(name):
         raise InputError(
             f"{notebook} asks for the kernel {name!r}, which is not installed. Open it in JupyterLab, choose "
             f"Python 3 and save it."
-        ) from None
+        )
 
 
 def _read_cell(notebook, source):

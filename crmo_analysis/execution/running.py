@@ -1,8 +1,11 @@
 """Execute a notebook, strictly: parameters that exist, outputs that appear, errors that say where."""
 
 import json
+import logging
 import re
 import shlex
+import sys
+import threading
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,6 +28,7 @@ TIME_LIMIT = 3600  # seconds a cell may take
 
 # Whose message is for whoever chose the data or the parameters.
 _PLAIN = {kind.__name__ for kind in CrmoError.__subclasses__()}
+_PAPERMILL = threading.Lock()
 _COLOURS = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]")
 _PROCESS = re.compile(r"\S*/ipykernel_\d+/")
 _LONGEST_CAUSE = 5_000
@@ -234,11 +238,23 @@ def _short(path):
     return str(path.relative_to(here)) if path.is_relative_to(here) else str(path)
 
 
+def _import_papermill():
+    # jsonschema checks web addresses with rfc3987_syntax if it is installed, and builds its grammar on
+    # import: 2 s for a check that notebooks never use. None makes Python say that the module is not there.
+    with _PAPERMILL:
+        sys.modules.setdefault("rfc3987_syntax", None)
+        import papermill
+
+        # What it would print here, "Kernel died", is in our own message.
+        logging.getLogger("papermill").addHandler(logging.NullHandler())
+    return papermill
+
+
 def _run_papermill(notebook, values, time_limit, kernel):
     """Execute into `kernel["executed"]`; return None, or the heading and the cause of what went wrong."""
     if not kernel["plain"]:
         warm.start()
-    papermill = engine.import_papermill()
+    papermill = _import_papermill()
     from nbclient.exceptions import CellTimeoutError
 
     try:
@@ -249,7 +265,7 @@ def _run_papermill(notebook, values, time_limit, kernel):
             kernel_name="python3",
             language="python",
             progress_bar=False,
-            engine_name="limited",
+            engine_name=engine.register(),
             time_limit=time_limit,
             kernel=kernel,
         )

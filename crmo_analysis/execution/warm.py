@@ -168,6 +168,17 @@ def available():
     return sys.platform.startswith("linux")
 
 
+def is_installed(kernel):
+    """Say whether a kernel of this name is installed for Jupyter."""
+    from jupyter_client.kernelspec import KernelSpecManager, NoSuchKernel
+
+    try:
+        KernelSpecManager().get_kernel_spec(kernel)
+    except (NoSuchKernel, ValueError):
+        return False
+    return True
+
+
 def start(bare=False):
     """Start the server if it is not running yet, without waiting for it to be ready.
 
