@@ -1,6 +1,7 @@
 """Every path of the project, and reading and writing files safely: YAML, CSV, a file replaced in one step."""
 
 import difflib
+import hashlib
 import io
 import os
 import re
@@ -148,6 +149,25 @@ def is_file(text):
         return False
 
 
+def short_name(name, most=200):
+    """Return a name that a file can have with an ending added: a long one is cut, and told apart by a hash.
+
+    Parameters
+    ----------
+    name : str
+    most : int
+        Bytes that it may have; a file's name has 255 at most.
+
+    Returns
+    -------
+    str
+    """
+    if len(name.encode()) <= most:
+        return name
+    kept = name.encode()[: most - 13].decode(errors="ignore")
+    return f"{kept}-{hashlib.sha256(name.encode()).hexdigest()[:12]}"
+
+
 def write_bytes_atomically(path, data):
     """Write a file so that a reader sees the old content or the new, never a part.
 
@@ -171,7 +191,7 @@ def write_bytes_atomically(path, data):
         return False
     path.parent.mkdir(parents=True, exist_ok=True)
     # A neighbour, not the system's temporary folder: a file can only be replaced in one step within a disk.
-    temporary = path.with_name(f".{path.name}.{os.getpid()}-{threading.get_ident()}")
+    temporary = path.with_name(f".{short_name(path.name)}.{os.getpid()}-{threading.get_ident()}")
     try:
         temporary.write_bytes(data)
         os.replace(temporary, path)

@@ -3,7 +3,6 @@
 Imports that take long are inside the commands that need them: `crmo --help` should not wait for pandas.
 """
 
-import os
 import signal
 import time
 from pathlib import Path
@@ -103,7 +102,7 @@ def _rerun(studies, jobs, fresh, explain):
         chosen += [f"cohort_{study}" for study in studies or known if tasks.has_cohort(study)]
         chosen += [] if studies else ["ledger", "datapackage", "numbers"]
     # One more than cores: a notebook spends part of its time waiting for its kernel to start and to stop.
-    return progress.build(chosen, jobs or (os.cpu_count() or 1) + 1, fresh, explain)
+    return progress.build(chosen, jobs or progress.cores() + 1, fresh, explain)
 
 
 def _reproduce_folder(folder):
@@ -131,7 +130,7 @@ def _reproduce_folder(folder):
 def run(notebook, values, out, cwd, time_limit, plain):
     """Run one NOTEBOOK, with other values for some of its parameters."""
     if not plain:
-        warm.start()
+        warm.start(bare=True)
     from crmo_analysis.execution import absolute_file, execute, parse_value, read_parameters
 
     known = read_parameters(notebook)
@@ -167,7 +166,7 @@ def sweep(notebook, grid, jobs, cluster, out, time_limit, plain):
     refuse_nearly_the_same(notebook, runs)
     out = out or ROOT / "results" / "sweeps" / notebook.stem
     raise SystemExit(
-        progress.sweep(notebook, runs, out, jobs or os.cpu_count() or 1, cluster, time_limit, plain)
+        progress.sweep(notebook, runs, out, jobs or progress.cores(), cluster, time_limit, plain)
     )
 
 

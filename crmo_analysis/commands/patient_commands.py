@@ -199,10 +199,10 @@ def disclosure(releases, smallest):
     from crmo_analysis.publish import releases as published
 
     compared, found = published.check(releases, smallest)
-    if not compared:
-        raise Wrong("no folder has a table of patients. Give folders of --out.")
+    if not any(path for folder in releases for path in folder.rglob("*.csv")):
+        raise Wrong("no folder has a table. Give folders of --out.")
     _print_derived(found)
-    said = f"{counted(compared, 'table')} looked at, {counted(len(found), 'finding')}"
+    said = f"{counted(compared, 'table')} of user data looked at, {counted(len(found), 'finding')}"
     if len(found):
         raise Stopped(f"{said}: not to be shown" + (" together" if len(releases) > 1 else ""))
     click.echo(said)

@@ -1,10 +1,12 @@
 """Let pytask run what has changed, or a sweep what is left of it, and show what is going on."""
 
+import csv
 import os
 import signal
 import sys
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from pathlib import Path
 
 from crmo_analysis.execution import warm
 from crmo_analysis.files import ROOT, InputError
@@ -60,6 +62,23 @@ class Board:
         from rich.console import Group
 
         return Group(*map(self.line, self.states))
+
+
+def cores():
+    """Count the cores that this program may use: fewer than the machine's by affinity or in a container."""
+    count = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    for quota, period in _quotas():
+        with suppress(ValueError, OSError):
+            share = int(quota.read_text().split()[0]) / int(period.read_text().split()[-1])
+            count = min(count, max(1, int(share))) if share > 0 else count
+    return count
+
+
+def _quotas():
+    """List where the system says what share of its cores a container may use."""
+    group = Path("/sys/fs/cgroup")
+    yield group / "cpu.max", group / "cpu.max"
+    yield group / "cpu/cpu.cfs_quota_us", group / "cpu/cpu.cfs_period_us"
 
 
 def build(names, jobs, fresh, explain):
@@ -213,31 +232,15 @@ def sweep(notebook, grid, out, jobs, cluster, time_limit, plain):
         As `sweep.sweep`, after what is done has been collected.
     """
     from rich.console import Console
-    from rich.progress import (
-        BarColumn,
-        MofNCompleteColumn,
-        Progress,
-        TextColumn,
-        TimeElapsedColumn,
-        TimeRemainingColumn,
-    )
 
     from crmo_analysis.commands import sweep as runs
 
     console, rows, lost, start = Console(highlight=False), {}, None, time.monotonic()
-    columns = [
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-        TextColumn("left"),
-        TimeRemainingColumn(),
-    ]
 
-    def summarise(collected=""):
-        states = [rows.get(place, {"state": "waiting"})["state"] for place in range(len(grid))]
+    def summarise(states, collected=""):
         counts = {
             state: states.count(state)
-            for state in ("done", "failed", "refused", "waiting")
+            for state in ("done", "odd", "failed", "refused", "waiting")
             if state in states
         }
         said = ", ".join(f"{count} {state}" for state, count in counts.items())
@@ -247,10 +250,10 @@ def sweep(notebook, grid, out, jobs, cluster, time_limit, plain):
     def stopped():
         bar.stop()
         console.print("Stopped by Ctrl-C. The same command goes on with what is not done.")
-        summarise()
+        summarise([rows.get(place, {"state": "waiting"})["state"] for place in range(len(grid))])
 
     try:
-        with Progress(*columns, console=console, disable=not console.is_terminal) as bar:
+        with _bar(console) as bar:
             whole = bar.add_task("runs", total=len(grid))
             with stopped_by_interrupt(stopped):
                 for place, row in runs.sweep(notebook, grid, out, jobs, cluster, time_limit, plain):
@@ -263,7 +266,29 @@ def sweep(notebook, grid, out, jobs, cluster, time_limit, plain):
     finally:
         warm.stop()
     written = runs.collect(notebook, grid, rows, out, time_limit, plain)
-    code = summarise(f"; see {written[0]}")
+    with written[0].open(encoding="utf-8", newline="") as file:
+        collected = list(csv.DictReader(file))
+    for row in collected:
+        if row["state"] == "odd":
+            console.print(f"run {row['run']}: {row['cause']}", markup=False, soft_wrap=True)
+    code = summarise([row["state"] for row in collected], f"; see {written[0]}")
     if lost:
         raise lost
     return code
+
+
+def _bar(console):
+    """Make the bar that shows how many runs are done; in a terminal alone."""
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeElapsedColumn,
+        TimeRemainingColumn,
+    )
+
+    times = (TimeElapsedColumn(), TextColumn("left"), TimeRemainingColumn())
+    return Progress(
+        BarColumn(), MofNCompleteColumn(), *times, console=console, disable=not console.is_terminal
+    )

@@ -24,9 +24,9 @@ from pathlib import Path
 
 PATIENCE = 5  # seconds that a process may outlive the kernel that started it
 NO_MORE = b"e"  # what the owner says when it needs no more kernels
+KERNEL = "ipykernel.kernelapp"
 # Besides these, all that the modules of this package import.
 PRELOADED = (
-    "ipykernel.kernelapp",
     "numpy",
     "pandas",
     "scipy.stats",
@@ -55,7 +55,7 @@ def read_line(connection):
 
 
 def _preload():
-    for name in PRELOADED:
+    for name in (KERNEL, *PRELOADED):
         importlib.import_module(name)
     _draw_once()
     package = importlib.import_module("crmo_analysis")
@@ -188,14 +188,14 @@ def _become_kernel(request):
     os.environ.update(request["env"])
     sys.argv = [importlib.util.find_spec("ipykernel_launcher").origin, *request["argv"]]
 
-    import matplotlib
-    import numpy
     from ipykernel import kernelapp
 
-    # Both were set when the module was imported: the state of the random numbers, equal in all children, ...
-    numpy.random.seed()  # noqa: NPY002
+    # Both are set when the module is imported: the state of the random numbers, equal in all children, ...
+    if "numpy" in sys.modules:
+        sys.modules["numpy"].random.seed()
     # ... and the way to draw, which ipykernel sets for matplotlib to find on import.
-    matplotlib.rcParams["backend"] = "module://matplotlib_inline.backend_inline"
+    if "matplotlib" in sys.modules:
+        sys.modules["matplotlib"].rcParams["backend"] = "module://matplotlib_inline.backend_inline"
     # The kernel stops when its parent does, which is the server and not the process that asked for it.
     kernelapp.launch_new_instance(argv=[*request["argv"], f"--IPKernelApp.parent_handle={os.getppid()}"])
     # ipykernel 7 closes its channels on exit while this thread may still answer the request to shut down;
@@ -219,13 +219,16 @@ def _spare(loaded):
 
 
 def main():
-    """Run the server: ``python -m crmo_analysis.execution.kernel_server DESCRIPTOR FOLDER``."""
+    """Run the server: ``python -m crmo_analysis.execution.kernel_server DESCRIPTOR FOLDER [bare]``."""
     control, folder = socket.socket(fileno=int(sys.argv[1])), sys.argv[2]
     loaded = {}
     ctypes.pythonapi.Py_IncRef(ctypes.py_object(loaded))  # its modules stay when it is let go
     atexit.register(_spare, loaded)
     os.chdir(folder)  # where no settings are
-    _preload()
+    if sys.argv[3:] == ["bare"]:
+        importlib.import_module(KERNEL)
+    else:
+        _preload()
     own = {"sys", "builtins", "__main__"}  # which the interpreter sees to
     loaded |= {name: (each, tuple(vars(each))) for name, each in sys.modules.items() if name not in own}
     # What is loaded stays; without this, a child's first garbage collection copies every page of it.

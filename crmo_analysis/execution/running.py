@@ -16,6 +16,7 @@ from crmo_analysis.files import (
     RESULTS,
     CrmoError,
     InputError,
+    short_name,
     write_text_atomically,
 )
 
@@ -170,7 +171,7 @@ def execute(
         values["out"] = str(Path(out).absolute())
     everything = {name: parameter.value for name, parameter in known.items()} | values
     folder = Path(out) if out is not None else Path(results) / "notebooks"
-    executed, partial = folder / notebook.name, folder / f"{notebook.stem}.failed.ipynb"
+    executed, partial = folder / notebook.name, folder / f"{short_name(notebook.stem)}.failed.ipynb"
     if executed.resolve() == notebook.resolve():
         raise InputError(
             f"{notebook}: the executed notebook would replace it. Choose another folder with --out."
@@ -178,10 +179,10 @@ def execute(
     outputs, study = output_files(everything, figures), everything.get("study") or ""
     kernel = {"plain": plain, "cwd": str(Path(cwd or notebook.parent).absolute())}
     kernel["environment"] = {PUBLISHED_RUN: "yes"} if out is None else {}
-    failure = _run_papermill(notebook, values, time_limit, kernel) or _missing(outputs)
     try:
+        folder.mkdir(parents=True, exist_ok=True)  # a notebook may count on it
+        failure = _run_papermill(notebook, values, time_limit, kernel) or _missing(outputs)
         with warm.going_on:
-            folder.mkdir(parents=True, exist_ok=True)
             text = _without_traces(notebook, kernel["executed"], values)
             write_text_atomically(partial if failure else executed, text)
             if not failure:

@@ -60,7 +60,7 @@ def _private_folder(prefix, above=None):
 class _Server:
     """The server's process, our end of the connection to it, and the folder for its kernels' sockets."""
 
-    def __init__(self):
+    def __init__(self, bare):
         self.owner = os.getpid()
         self.folder = _private_folder("crmo-")
         self.has_kernels = False
@@ -73,6 +73,7 @@ class _Server:
                     "crmo_analysis.execution.kernel_server",
                     str(theirs.fileno()),
                     self.folder,
+                    *["bare"] * bare,
                 ],
                 cwd=Path(__file__).resolve().parents[2],
                 env=environment(),
@@ -167,16 +168,21 @@ def available():
     return sys.platform.startswith("linux")
 
 
-def start():
+def start(bare=False):
     """Start the server if it is not running yet, without waiting for it to be ready.
 
     Call it early: the server imports its libraries while the caller does something else.
+
+    Parameters
+    ----------
+    bare : bool
+        Load no libraries: a single kernel imports what its notebook needs, and need not wait for the rest.
     """
     global _server
     with _lock:
         inherited = _server is not None and _server.owner != os.getpid()
         if available() and (_server is None or inherited):
-            _server = _Server()
+            _server = _Server(bare)
             atexit.register(_server.stop)
         # A server that has stopped is not started again: it would stop for the same reason.
         return _server if _server is not None and _server.process.poll() is None else None

@@ -108,10 +108,12 @@ class Run:
     ----------
     study : Study or None
         The study that the notebook is about.
+    is_own : bool
+        Whether it is about a file of one's own, beside which the study is set.
     """
 
     def __init__(self, study: str, name: str, declared: tuple, out: str, is_for_page: bool):
-        self.study = Study(study) if study else None
+        self.study, self.is_own = Study(study) if study else None, name == files.OWN_FOLDER
         self._outputs, self._declared_tables = tuple(declared[0]), declared[1]
         self._is_for_page, self._files = is_for_page, {}
         self._figures, self._tables = files.FIGURES / name, files.RESULTS / "tables" / name

@@ -133,7 +133,11 @@ def read_column(
     numbers, codes = np.empty(0), encoded.indices.to_numpy()
     if read is None:
         counts = np.bincount(codes, minlength=len(words))
-        numbers = _numbers(meant, kinds == 0, counts, variable, how, (errors, doubts, notes))
+        told = np.array(
+            [word in how.recode for word in words.to_pylist()] if how.recode else [False], dtype=bool
+        )
+        asked = kinds == 0, np.resize(told, len(words))
+        numbers = _numbers(meant, asked, counts, variable, how, (errors, doubts, notes))
         values = _in_limits(numbers, variable, how.factor, errors, doubts)
         _ask_about_points(meant, variable, how.factor, errors)
     else:
@@ -184,11 +188,16 @@ def marks(words: pa.Array) -> set[str]:
 
 
 def _numbers(words, asked, counts, variable, how, report):
-    """Read numbers under the decimal mark that all of a column has, or say that it is left open."""
-    errors, doubts, notes = report
+    """Read numbers under the decimal mark that all of a column has, or say that it is left open.
+
+    Numbers that the mapping file gives (the second of `asked`) are as YAML writes them.
+    """
+    (asked, told), (errors, doubts, notes) = asked, report
     read = {mark: _under(words, asked, mark) * how.factor for mark in ("point", "comma")}
     is_number = np.isfinite(read["point"]) | np.isfinite(read["comma"])
-    marked = asked & is_number & _mask(pc.match_substring_regex(words, "[.,]"))
+    yaml = told & np.isfinite(read["point"])
+    read["comma"][yaml] = read["point"][yaml]
+    marked = asked & is_number & ~yaml & _mask(pc.match_substring_regex(words, "[.,]"))
     mark, is_open = _mark(words, read, marked, counts, variable, how)
     values = read[mark]
     grouped = marked & np.isfinite(values) & _mask(pc.match_substring_regex(words, _GROUPS[mark]))

@@ -9,7 +9,7 @@ import html
 import json
 import re
 import struct
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from html.parser import HTMLParser
 from pathlib import Path
@@ -18,6 +18,7 @@ from crmo_analysis import files
 from crmo_analysis.files import InputError
 from crmo_analysis.joint import ledger
 from crmo_analysis.recompute import VERDICTS
+from crmo_analysis.store import orphans
 from crmo_analysis.study import Codebook, expressions, read_codebook, read_study, rounding
 
 ENDINGS = ("svg", "pdf", "png", "csv")
@@ -78,19 +79,20 @@ def read_results(results: Path, figures: Path) -> Results:
     InputError
         Naming the file and the command that makes it.
     """
-    claims = _read_ledger(results / "ledger.csv")
+    claims, gone = _read_ledger(results / "ledger.csv"), set(orphans(results.parent))
     # A name with a second ending is that of a run which failed, or goes on.
     notebooks = sorted(path for path in (results / "notebooks").glob("[0-9]*.ipynb") if "." not in path.stem)
+    notebooks = [path for path in notebooks if path not in gone]
     if not notebooks:
         raise InputError(f"there is no executed notebook in {results / 'notebooks'}. Run: crmo reproduce")
     titles = {}
     for study in dict.fromkeys(str(row["study"]) for row in claims.values()):
         titles[study] = str(read_study(study).facts["short"]) if _is_known(study) else study
     tables = {}
-    for path in sorted((results / "tables").glob("*/*.csv")):
+    for path in sorted({*(results / "tables").glob("*/*.csv")} - gone):
         tables[path.parent.name] = (*tables.get(path.parent.name, ()), path.stem)
     executed = {path.stem: read_notebook(path) for path in notebooks}
-    return Results(results, figures, claims, titles, read_figures(figures), tables, executed)
+    return Results(results, figures, claims, titles, read_figures(figures, gone), tables, executed)
 
 
 def _is_known(study: str) -> bool:
@@ -185,8 +187,8 @@ def read_conflicts(read: Results, study: str) -> list[dict[str, object]] | None:
     return found
 
 
-def read_figures(folder: Path) -> dict[str, Exhibit]:
-    """Read the descriptions of all figures, by the hash of their PNG.
+def read_figures(folder: Path, gone: Collection[Path] = ()) -> dict[str, Exhibit]:
+    """Read the descriptions of all figures that are still made, by the hash of their PNG.
 
     Raises
     ------
@@ -194,7 +196,7 @@ def read_figures(folder: Path) -> dict[str, Exhibit]:
         If a figure lacks a file or its description.
     """
     found = {}
-    for path in sorted(folder.glob("*/*.json")):
+    for path in sorted({*folder.glob("*/*.json")} - {*gone}):
         try:
             told = json.loads(path.read_text(encoding="utf-8"))
             png = path.with_suffix(".png").read_bytes()

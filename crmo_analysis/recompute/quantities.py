@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from functools import cache, cached_property
+from functools import cached_property
 
 from crmo_analysis.study import Claim, Codebook, Study, entailment, expressions, rounding
 
@@ -99,7 +99,6 @@ class View:
         self.study = study
         self.meaning = meaning
         self.of_values = [c for c in claims if c.is_of_values and c.number and c.number.relation == "="]
-        self.count_of = cache(self._find_count)
 
     def patients(self, claim: Claim) -> expressions.Expression:
         """Return whom a count or a percentage counts: those of the group for whom `of` holds."""
@@ -121,16 +120,10 @@ class View:
         return self._gather(sorted(numbers, key=lambda pair: order[pair[0].claim_id]))
 
     def _gather(self, numbers: Sequence[tuple[Claim, int]]) -> tuple[Count, ...]:
-        found: list[tuple[expressions.Expression, list[tuple[Claim, int]]]] = []
+        found: dict[expressions.Expression, list[tuple[Claim, int]]] = {}
         for claim, number in numbers:
-            patients = self.patients(claim)
-            for known, printed in found:
-                if self.meaning.same(known, patients):
-                    printed.append((claim, number))
-                    break
-            else:
-                found.append((patients, [(claim, number)]))
-        return tuple(Count(patients, tuple(printed)) for patients, printed in found)
+            found.setdefault(self.meaning.canonical(self.patients(claim)), []).append((claim, number))
+        return tuple(Count(self.patients(printed[0][0]), tuple(printed)) for printed in found.values())
 
     def _size(self, group: expressions.Expression, counts: Sequence[Count]) -> int | None:
         for count in counts:
@@ -138,9 +131,13 @@ class View:
                 return count.printed[0][1]
         return None
 
-    def _find_count(self, patients: expressions.Expression) -> Count | None:
+    @cached_property
+    def _by_patients(self) -> dict[expressions.Expression, Count]:
+        return {self.meaning.canonical(count.patients): count for count in self.counts}
+
+    def count_of(self, patients: expressions.Expression) -> Count | None:
         """Return the printed number of these patients, if there is one."""
-        return next((count for count in self.counts if self.meaning.same(count.patients, patients)), None)
+        return self._by_patients.get(self.meaning.canonical(patients))
 
     @property
     def everyone(self) -> Count | None:

@@ -129,8 +129,14 @@ def _parses(text):
 
 
 def _reached(source, package):
-    """Yield the modules that a text names, each once."""
-    return {path for name in names_in(ast.parse(source)) if (path := _module(name.split(".")[1:], package))}
+    """Return the modules that a text names; all behind the doors of a room from which it takes everything."""
+    found = set()
+    for name in names_in(ast.parse(source)):
+        *above, last = name.split(".")[1:] or [""]
+        init = package.joinpath(*above, "__init__.py")
+        doors = _doors(init, init.stat().st_mtime_ns) if last == "*" and init.is_file() else [last]
+        found |= {_module([*above, door], package) for door in doors}
+    return found - {None}
 
 
 @cache

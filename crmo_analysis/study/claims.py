@@ -247,7 +247,8 @@ def _common(steps: list[Fraction]) -> Fraction:
 
 
 def _rules_of_words(codebook: Codebook, path: Path, rules, claims: Sequence[Claim]):
-    """Return the rules that hold by what the codebook's words mean, if all their variables are mentioned."""
+    """Return the rules that hold by what the codebook's words mean, if all variables have a number."""
+    claims = [claim for claim in claims if claim.number is not None]
     trees = [tree for claim in claims for tree in (claim.patients, claim.group) if tree is not None]
     mentioned = {claim.of for claim in claims}.union(*map(variables, [*trees, *(rule for rule, _ in rules)]))
     added = []

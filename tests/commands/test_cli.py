@@ -161,11 +161,19 @@ def test_reproduce_runs_what_has_changed(project):
     assert (code, stderr) == (0, "")
     assert stdout.startswith("2 unchanged; ")
 
+    (project / "figures/alpha/old.svg").touch()
+    code, stdout, _ = finish(start(project, "reproduce", "--prune"))
+    assert (code, stdout.splitlines()[1:]) == (0, ["removed: figures/alpha/old.svg"])
+
     notebook = project / "notebooks/20_beta.ipynb"
     notebook.write_text(notebook.read_text().replace("divisor = 1", "divisor = 0"))
     (project / "data/published/alpha/claims.csv").write_text("changed")
-    code, stdout, stderr = finish(start(project, "reproduce"))
+    code, stdout, stderr = finish(start(project, "reproduce", "--explain"))
     assert (code, stderr) == (1, "")
+    assert stdout.splitlines()[:2] == [
+        "10_alpha: data/published/alpha/claims.csv has changed",
+        "20_beta: notebooks/20_beta.ipynb has changed",
+    ]
     assert states(stdout) == {"10_alpha": "done", "20_beta": "failed"}
     assert stdout.split("\n\n")[1].splitlines() == [
         "20_beta.ipynb (study beta) stopped under “The mean delay”.",
@@ -187,6 +195,20 @@ def test_reproduce_runs_what_has_changed(project):
     )
     assert plain.returncode == 0
     assert "2  Skipped because unchanged" in plain.stdout.decode()
+
+
+def test_that_nothing_has_changed_is_said_without_anything_heavy(project):
+    assert finish(start(project, "reproduce"))[0] == 0
+    code = "import sys\nfrom crmo_analysis.commands.cli import main\nmain(['reproduce'], standalone_mode=False)\n"
+    code = code.replace("main(['", "try:\n    main(['").replace(
+        "False)\n", "False)\nexcept SystemExit:\n    "
+    )
+    code += "print({'papermill', 'pandas', 'numpy', 'matplotlib', 'pytask', 'rich'} & set(sys.modules))"
+    environment = os.environ | {"PYTHONPATH": str(project)}
+    command = [sys.executable, "-c", code]
+    done = subprocess.run(command, cwd=project, env=environment, capture_output=True, text=True, check=True)
+    assert done.stdout.startswith("2 unchanged; ")
+    assert done.stdout.endswith("set()\n")
 
 
 @pytest.mark.skipif(not warm.available(), reason="kernels are not forked on this system")
@@ -503,4 +525,4 @@ def test_two_releases_that_tell_of_new_patients_are_not_shown_together(registry,
     assert crmo("disclosure", "first", "first").exit_code == 0
     assert crmo("disclosure", "first", folder / "crmo").exit_code == 2
     (folder / "empty").mkdir()
-    assert "no folder has a table of patients" in crmo("disclosure", "first", "empty").output
+    assert "no folder has a table." in crmo("disclosure", "empty").output

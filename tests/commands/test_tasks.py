@@ -89,6 +89,14 @@ def test_a_notebook_about_no_study_depends_on_all_and_draws_for_the_overview(pro
     assert "figures/overview/all.svg" in names(task.produces["outputs"], project)
 
 
+def test_a_notebook_produces_the_tables_that_it_lists(project):
+    notebook = project / "notebooks/10_alpha.ipynb"
+    notebook.write_text(notebook.read_text().replace("import Path", "import Path\\ntables = ['checks']", 1))
+    task = tasks.notebook_task(notebook, project)
+    tables = {f"results/tables/alpha/checks{ending}" for ending in (".csv", ".json")}
+    assert tables <= names(task.produces["outputs"], project)
+
+
 def test_only_notebooks_with_a_number_are_collected(project):
     assert {path.name: study for path, study in tasks.notebook_studies(project).items()} == {
         "10_alpha.ipynb": "alpha",

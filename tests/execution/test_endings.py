@@ -92,11 +92,15 @@ def contents(folder):
 
 
 @forked
-def test_nothing_is_lost_when_a_kernel_ends(tmp_path):
+@pytest.mark.parametrize("bare", [False, True])
+def test_nothing_is_lost_when_a_kernel_ends(tmp_path, bare):
+    warm.stop()
+    warm.start(bare)
     notebook = write_cells(tmp_path / "left.ipynb", *LEFT)
     for way in ("warm", "plain"):
         (tmp_path / way).mkdir()
         execute(notebook, out=tmp_path / "out" / way, cwd=tmp_path / way, plain=way == "plain")
+    warm.stop()
     left = contents(tmp_path / "warm")
     assert left == contents(tmp_path / "plain")
     texts = [content for name, content in left.items() if name.endswith((".txt", ".log", ".csv"))]
@@ -279,3 +283,10 @@ def test_what_papermill_keeps_of_a_notebook_is_kept(tmp_path):
     kept = [{key: cell[key] for key in ("cell_type", "id", "metadata")} for cell in left["cells"]]
     assert kept == [{key: cell[key] for key in ("cell_type", "id", "metadata")} for cell in cells]
     assert left["cells"][0]["attachments"] == picture
+
+
+def test_a_long_name_fails_in_a_file_of_its_own(tmp_path):
+    notebook = write_cells(tmp_path / f"{'ä' * 120}.ipynb", "1 / 0")
+    with pytest.raises(NotebookFailed, match="ZeroDivisionError"):
+        execute(notebook, out=tmp_path / "out")
+    assert len(list((tmp_path / "out").glob("*.failed.ipynb"))) == 1

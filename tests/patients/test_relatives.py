@@ -187,6 +187,8 @@ def test_a_column_without_a_name_can_be_mapped(answer):
             "age_onset",
             "says months, the codebook years",
         ),
+        ("patient;crp\na;0,5\nb;<0,6\nc;1,5", "values: {crp: {'<0,6': 0.3}}", "crp", [0.5, 0.3, 1.5]),
+        ("patient;crp\na;0,5\nb;<0,6\nc;1,5", "values: {crp: {'<0,6': '0,3'}}", "crp", [0.5, 0.3, 1.5]),
         ("patient;fever\na;yes\nb;\nc;\nd;yes\ne;", "", "fever", "in a mapping: values: {fever: {'': no}}"),
         ("patient;fever\na;x\nb;", "values: {fever: {x: yes, '': no}}", "fever", [True, False]),
         ("patient;crp\na;k.A.\nb;1", "", "crp", "in a mapping: values: {crp: {'k.A.': NR}}"),
