@@ -10,7 +10,7 @@ against.
 
 import lazy_loader
 
-USES = ("files", "study")
+USES = ("study",)
 __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submodules=["granularity", "tests_of_difference"],
