@@ -18,7 +18,8 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "bounds": ["find_bounds", "parse_question"],
         "conflicts": ["find_conflicts"],
         "fitting": ["Fit", "fit"],
-        "reconstruction": ["is_only_table", "reconstruct"],
+        "reconstruction": ["reconstruct"],
         "simulation": ["Assumptions", "simulate"],
+        "uniqueness": ["is_only_table"],
     },
 )

@@ -13,10 +13,13 @@ import pandas as pd
 from ortools.sat.python import cp_model
 
 from crmo_analysis.files import InputError, TooLargeError, UnfinishedError
+from crmo_analysis.joint.axes import TOTALS
+from crmo_analysis.joint.drawing import Solved, read_off
 from crmo_analysis.joint.fitting import Fit, of_everyone
 from crmo_analysis.joint.model import Effort, Tables, solve
-from crmo_analysis.joint.reconstruction import Solved, broken, plans_of, read_off, write_out
-from crmo_analysis.joint.statements import TOTALS, Plan, Quantity, divide, names_of, reported
+from crmo_analysis.joint.reconstruction import broken, plans_of
+from crmo_analysis.joint.statements import Plan, Quantity, divide, names_of, reported
+from crmo_analysis.joint.writing import write_out
 from crmo_analysis.study import Codebook, entailment, expressions, reproduction
 
 ASKED = ("count", "percent", "mean", "median", "min", "max", "sum")

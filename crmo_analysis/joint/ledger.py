@@ -8,7 +8,7 @@ from crmo_analysis import files
 from crmo_analysis.files import csv_text
 from crmo_analysis.joint.conflicts import find_conflicts, with_conflicts
 from crmo_analysis.recompute import VERDICTS, Audited, audit_study
-from crmo_analysis.study import Study, expressions, read_study
+from crmo_analysis.study import Codebook, Study, expressions, read_study
 
 SCOREBOARD_START, SCOREBOARD_END = (
     "<!-- scoreboard: written by `make reproduce` -->",
@@ -40,12 +40,12 @@ def audit_all(names: Sequence[str] = ()) -> tuple[Audited, ...]:
     )
 
 
-def audit_jointly(study: Study) -> tuple[Audited, ...]:
+def audit_jointly(study: Study, codebook: Codebook | None = None) -> tuple[Audited, ...]:
     """Audit a study, and let what only its joint model shows count as conflicts too."""
-    audited = audit_study(study)
+    audited = audit_study(study, codebook)
     if not any(a.claim.about == "own" and a.claim.patients == expressions.Everyone() for a in audited):
         return audited  # without a number of patients there is no table
-    return with_conflicts(audited, find_conflicts(study, other_readings=False))
+    return with_conflicts(audited, find_conflicts(study, codebook=codebook, other_readings=False))
 
 
 def write_ledger() -> pd.DataFrame:

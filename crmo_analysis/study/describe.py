@@ -164,7 +164,9 @@ def statistic(name: str, values: pd.Series | np.ndarray) -> Fraction | None:
         case "fraction" | "mean":
             return total / n
         case "sd":
-            squares = sum((exact[value] ** 2 * times for value, times in Counter(ordered).items()), Fraction(0))
+            squares = sum(
+                (exact[value] ** 2 * times for value, times in Counter(ordered).items()), Fraction(0)
+            )
             return None if n < 2 else Fraction(str(math.sqrt((squares - total**2 / n) / (n - 1))))
         case "median":
             return (exact[ordered[(n - 1) // 2]] + exact[ordered[n // 2]]) / 2

@@ -548,8 +548,8 @@ def test_whom_a_claim_is_among_is_known_wherever_its_other_conditions_hold(said,
 
 
 def test_an_alternative_that_no_table_tells_of_hides_nothing():
-    # The mean by sex is kept, that by another sign is left out of the joint model with its SD.
-    said = [FOUR, count("a", 2), ("mean", "x", "a", "3.0"), ("sd", "x", "d", "1.0")]
+    # The mean by one sign is kept, that by another is left out of the joint model, as it is no exact number.
+    said = [FOUR, count("a", 2), ("mean", "x", "a", "3.0"), ("mean", "x", "d", "about 1.0")]
     [table] = reconstruct(fit(make_study(said), CODEBOOK))
     assert (table["x"].notna() == table["a"]).all()
 
