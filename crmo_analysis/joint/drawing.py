@@ -50,9 +50,17 @@ def near(
     wishes = [weight * short for weight, short in map(tables.prefer, wished)]
     tables.model.minimize(sum(beyond) + PRINTED * sum(wishes))
     status, solved = solve(tables.model, effort, most=EFFORT)
-    if status == cp_model.UNKNOWN:  # then any table will do
-        tables = _all_tables(plan, n, fine)
-        status, solved = solve(tables.model, effort)
+    for is_as_printed in (True, False):  # then any table will do, rather one that prints what is printed
+        if status == cp_model.UNKNOWN:
+            tables = _all_tables(plan, n, fine)
+            for claim in wished if is_as_printed else ():
+                if claim not in given_up:
+                    is_rounded = claim.statistic in ("mean", "percent")
+                    half_a_digit = 5 * tables.size(claim.group) if is_rounded else 0
+                    tables.model.add(tables.prefer(claim)[1] <= half_a_digit)
+            status, solved = solve(tables.model, effort, most=EFFORT if is_as_printed else None)
+            if is_as_printed and status == cp_model.INFEASIBLE:
+                status = cp_model.UNKNOWN
     if status == cp_model.INFEASIBLE:
         return None
     if status not in (cp_model.OPTIMAL, cp_model.FEASIBLE):
@@ -61,7 +69,7 @@ def near(
 
 
 def _all_tables(plan: Plan, n: int, fine: bool) -> Tables:
-    tables = Tables(plan, n, split=fine, exact=fine)
+    tables = Tables(plan, n, split=fine, exact=True)
     for statement in plan.statements:
         tables.require(statement)
     return tables

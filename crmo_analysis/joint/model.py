@@ -37,8 +37,9 @@ class Tables:
         from. Where not every value is told apart, tables with it are more than there are, and without it
         fewer.
     exact : bool
-        Whether the square of a large sum, for a standard deviation, is multiplied out, which takes long.
-        If not, tables are more than there are.
+        Whether the square of a large sum, for a standard deviation, is multiplied out, which is better where
+        a table is sought. If not, it is held within narrow limits, which is better where there is none, or
+        the best of all is sought: tables are a little more than there are.
     """
 
     def __init__(self, plan: Plan, n: int | tuple[int, int], split: bool = True, exact: bool = False):

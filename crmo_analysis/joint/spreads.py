@@ -1,7 +1,7 @@
 """A standard deviation as a constraint on tables of patients.
 
 Of n values with the sum S and the sum of squares Q, n (n - 1) SD² is n Q - S². S and Q are sums of counts of
-patients; S² is multiplied out where it is small or has to be exact, and else held within chords.
+patients; S² is multiplied out, or held within chords.
 """
 
 import math
@@ -41,7 +41,7 @@ def spread(tables, claim: Claim) -> tuple:
     tables.model.add(square == sum(squares[i] for i in inside) - 2 * shift * added + shift**2 * size)
     usual = max(1, math.ceil(most * Fraction(1, 10**claim.number.decimals) / step))
     above = _product(tables, size, square, (reach * most) ** 2)
-    above -= _square(tables, total, reach * most, usual, Fraction(11, 10) if mean is None else Fraction(2))
+    above -= _square(tables, total, reach * most, usual, mean is not None)
     below = _product(tables, size, size, most**2) - size
     low, high = (end / step for end in rounding.interval(claim.number))
     return above, below, low**2 if low >= 0 else None, high**2, True
@@ -85,14 +85,17 @@ def _product(tables, one, other, high: int):
     return product
 
 
-def _square(tables, number, reach: int, usual: int, growth: Fraction):
+def _square(tables, number, reach: int, usual: int, is_located: bool):
     """Return the square of a number between -reach and reach: multiplied out, or within narrow limits.
 
-    The limits are a chord of the stretch that the number is in; stretches grow, beginning with the usual.
+    The limits are a chord of the stretch that the number is in; stretches grow, from the usual on, faster
+    where a mean says about where the number is.
     """
+    square = tables.number(reach**2)
     if tables.exact or reach <= MULTIPLIED:
-        return _product(tables, number, number, reach**2)
-    square, edges = tables.number(reach**2), [usual]
+        tables.model.add_multiplication_equality(square, [number, number])
+        return square
+    edges, growth = [usual], Fraction(2) if is_located else Fraction(11, 10)
     while edges[-1] < reach:
         edges.append(math.ceil(growth * edges[-1]))
     stretches = [(-usual, usual)]
