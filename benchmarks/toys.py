@@ -44,7 +44,7 @@ VALUES = {
 SCOPES = ("a b c", "a b x", "kind a b", "kind x", "a x", "a b z", "x z", "a b c z", "w a", "w kind", "w", "v")
 MOST_TABLES = {"v": 60_000}  # others 20,000
 STATISTICS = ("count", "count", "percent", "mean", "median", "min", "max", "sum")
-DERIVED = ("percent", "fraction", "mean", "rank")
+COSTS = {"percent": 8, "mean": 5}  # of what is derived, where a count or a value costs 12
 NUMERIC = {"integer": Fraction(1), "decimal": Fraction(1, 2)}
 
 
@@ -263,7 +263,7 @@ def wrong_fit(toy: Toy, fitted) -> list[str]:
     kept = every - places_of(fitted.given_up_ids)
     said = [places_of(s.claim_ids) for s in (*fitted.kept, *fitted.given_up)]
     said = [places for places in said if places]
-    costs = [2 if all(toy.said[p][0] in DERIVED for p in places) else 3 for places in said]
+    costs = [max(COSTS.get(toy.said[place][0], 12) for place in places) for places in said]
     least = min(
         sum(costs[i] for i in lost)
         for size in range(len(said) + 1)

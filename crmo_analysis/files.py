@@ -1,5 +1,6 @@
 """Every path of the project, and reading and writing files safely: YAML, CSV, a file replaced in one step."""
 
+import difflib
 import hashlib
 import io
 import os
@@ -80,6 +81,32 @@ class UnfitError(CrmoError, ValueError):
 def study_names(published=PUBLISHED):
     """List the studies in a folder of published numbers: the folders with a `study.yaml`, by name."""
     return sorted(path.parent.name for path in Path(published).glob("*/study.yaml"))
+
+
+def is_study_folder(study):
+    """Say whether a text is the path of a study's folder."""
+    return is_file(f"{study}/study.yaml")
+
+
+def study_folder(study, published=PUBLISHED):
+    """Return the folder of a study: one of its name among the published ones, or one anywhere by its path.
+
+    Raises
+    ------
+    InputError
+        If there is none, or it lacks its `study.yaml`.
+    """
+    published, known = Path(published), study_names(published)
+    if study in known:
+        return published / study
+    place = next((p for p in (Path(study), published / study) if study and p.is_dir()), None)
+    if place is None:
+        close = difflib.get_close_matches(str(study), known, n=1)
+        hint = f"; is '{close[0]}' meant?" if close else ""
+        raise InputError(f"there is no study '{study}' in {published}; there are {', '.join(known)}{hint}")
+    if not (place / "study.yaml").is_file():
+        raise InputError(f"{place}: study.yaml is missing; `crmo new study NAME` makes one to fill in")
+    return place.resolve()
 
 
 def is_of_project(folder):

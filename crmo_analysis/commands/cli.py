@@ -10,10 +10,10 @@ from pathlib import Path
 import click
 
 from crmo_analysis import __version__
-from crmo_analysis.commands import patient_commands, progress, reader_commands, study_commands
+from crmo_analysis.commands import paper_commands, patient_commands, progress, reader_commands, study_commands
 from crmo_analysis.commands.messages import Commands, Wrong, check_studies, short
 from crmo_analysis.execution import TIME_LIMIT, warm
-from crmo_analysis.files import RESULTS, ROOT, absolute_file, study_names
+from crmo_analysis.files import RESULTS, ROOT, absolute_file, is_study_folder, study_names
 from crmo_analysis.store import manifest
 
 _time_limit = click.option(
@@ -90,17 +90,29 @@ def _rerun(studies, jobs, fresh, explain):
 
     by_notebook = tasks.notebook_studies(ROOT)
     known = study_names(ROOT / "data" / "published")
-    for study in set(studies) & set(known) - set(by_notebook.values()):
-        raise Wrong(f"study {study} has no notebook yet. Copy one of another study and change its cells.")
+    for study in [study for study in studies if is_study_folder(study) and study not in known]:
+        _reproduce_folder(Path(study))
+        studies = tuple(other for other in studies if other != study)
+        if not studies:
+            return None
     check_studies(studies, sorted(set(by_notebook.values()) - {""}))
     chosen = [path.stem for path, study in by_notebook.items() if not studies or study in studies]
     if not chosen:
         raise Wrong(f"there is no notebook in {ROOT / 'notebooks'}. Its name must start with a digit.")
     if (ROOT / "crmo_analysis" / "joint" / "ledger.py").is_file():
-        chosen += [f"cohort_{study}" for study in studies or known]
+        chosen += [f"cohort_{study}" for study in studies or known if tasks.has_cohort(study)]
         chosen += [] if studies else ["ledger", "datapackage", "numbers"]
     # One more than cores: a notebook spends part of its time waiting for its kernel to start and to stop.
     return progress.build(chosen, jobs or progress.cores() + 1, fresh, explain)
+
+
+def _reproduce_folder(folder):
+    """Run the general notebook for a study that stands in a folder anywhere."""
+    from crmo_analysis.execution import execute
+
+    out = ROOT / "results" / "studies" / folder.resolve().name
+    done = execute(ROOT / "notebooks" / "study.ipynb", {"study": str(folder.resolve())}, out=out)
+    click.echo(f"{folder}: done in {done.seconds:.1f} s, see {short(done.executed)}")
 
 
 @main.command()
@@ -212,6 +224,7 @@ def manuscript(journal, out, tiff, text_only):
 for command in (
     *(reader_commands.plan, reader_commands.diff),
     *(study_commands.audit, study_commands.conflicts, study_commands.reconstruct, study_commands.bounds),
+    *(paper_commands.new, paper_commands.remove, paper_commands.claims),
     *(
         patient_commands.validate,
         patient_commands.compare,

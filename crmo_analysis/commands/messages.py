@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from crmo_analysis.files import CrmoError, InputError, UnfinishedError, study_names
+from crmo_analysis.files import CrmoError, InputError, UnfinishedError, is_study_folder, study_names
 
 
 class Stopped(click.ClickException):
@@ -56,10 +56,10 @@ class Commands(click.Group):
 
 
 def check_studies(studies, known=None):
-    """Refuse a study that is not known, with a suggestion."""
+    """Refuse a study that is neither known nor the path of a folder, with a suggestion."""
     known = study_names() if known is None else known
     for study in studies:
-        if study not in known:
+        if study not in known and not is_study_folder(study):
             close = difflib.get_close_matches(study, known, n=1)
             hint = f" Did you mean {close[0]}?" if close else ""
             raise Wrong(f"there is no study {study!r}.{hint} The studies are: {', '.join(known) or 'none'}.")

@@ -20,7 +20,7 @@ def audit(studies, style, why):
     from crmo_analysis.joint import ledger as ledgers
     from crmo_analysis.joint import words
 
-    audited = ledgers.audit_all(studies)
+    audited, problems = ledgers.audit_each(studies)
     if why:
         asked = next((a for a in audited if a.claim.claim_id == why), None)
         if asked is None:
@@ -32,10 +32,12 @@ def audit(studies, style, why):
         click.echo(files.csv_text(ledger), nl=False)
     elif style == "json":
         click.echo(ledger.to_json(orient="records", force_ascii=False, indent=1))
-    else:
+    elif len(ledger):
         _print_ledger(ledger)
-        for line in ledgers.assumptions(studies):
+        for line in ledgers.assumptions([s for s in studies or files.study_names() if s not in problems]):
             click.echo(line)
+    if problems:
+        raise Wrong("\n".join(problems.values()))
     unfinished = sum(a.verdict == "unfinished" for a in audited)
     if unfinished:
         raise Unfinished(f"unfinished: {counted(unfinished, 'claim')}, marked so")
@@ -102,8 +104,9 @@ def reconstruct(study, count, seed, out, seconds):
     from crmo_analysis.joint import datapackage, fit, is_only_table
     from crmo_analysis.study import read_study
 
-    fitted = fit(read_study(study), seconds=seconds)
-    out = out or Path(f"{study}_reconstructed.csv")
+    loaded = read_study(study)
+    fitted = fit(loaded, seconds=seconds)
+    out = out or Path(f"{loaded.study}_reconstructed.csv")
     written = datapackage.write_tables(fitted, out, count, seed, seconds)
     only = is_only_table(fitted, seconds)
     for path in written:
@@ -133,10 +136,10 @@ def bounds(study, expression, style, witness, seconds):
     """Bound a number that STUDY did not print, such as "count(femur & tibia)"."""
     check_studies([study])
     from crmo_analysis.joint import datapackage, find_bounds, fit, parse_question, words
-    from crmo_analysis.study import read_codebook, read_study
+    from crmo_analysis.study import read_study
 
     loaded = read_study(study)
-    parse_question(expression, read_codebook())
+    parse_question(expression, loaded.codebook)
     found = find_bounds(fit(loaded, seconds=seconds), expression, seconds)
     if witness:
         datapackage.write_witnesses(found, witness)

@@ -6,13 +6,14 @@ notebooks but imports neither papermill nor pandas.
 """
 
 import ast
+import json
 from contextlib import contextmanager, suppress
 from inspect import getsource
 
 from pytask import Mark, NodeInfo, PathNode, PythonNode, Task
 
 from crmo_analysis.execution import execute, output_files, output_folder, read_parameters
-from crmo_analysis.files import ROOT, InputError, is_file, study_names
+from crmo_analysis.files import ROOT, CrmoError, InputError, is_file, study_names, write_text_atomically
 from crmo_analysis.store import code_behind, imported_names, notebook_source
 
 # Objects with `started(name)` and `ended(name, state)`; the command line shows its progress with one.
@@ -31,7 +32,8 @@ def notebook_studies(root=ROOT):
     -------
     dict of Path to str
         The value of the parameter `study` of every notebook whose name starts with a digit, in the order of
-        their names; empty for a notebook about all studies, and for one that cannot be read.
+        their names; empty for a notebook about all studies, and for one that cannot be read. A study that
+        none of them is about has a copy of the general notebook.
     """
     found = {}
     for notebook in sorted((root / "notebooks").glob("[0-9]*.ipynb")):
@@ -39,7 +41,46 @@ def notebook_studies(root=ROOT):
             found[notebook] = str(_defaults(notebook).get("study") or "")
         except (InputError, OSError):
             found[notebook] = ""
-    return found
+    general = root / "notebooks" / "study.ipynb"
+    without = [study for study in _studies(root) if study not in found.values()] if general.is_file() else []
+    return found | {_copy_for(study, general, root): study for study in without}
+
+
+def _copy_for(study, general, root):
+    """Write a copy of the general notebook for a study that has none, with its figures declared."""
+    book = json.loads(general.read_text(encoding="utf-8"))
+    record = _read(study, root)
+    values = {"study": study, "outputs": [figure.name for figure in record.figures] if record else []}
+    [cell] = [each for each in book["cells"] if "parameters" in each["metadata"].get("tags", [])]
+    lines = "".join(cell["source"]).splitlines(keepends=True)
+    for place, line in enumerate(lines):
+        name, _, rest = line.partition(" = ")
+        if name in values:
+            lines[place] = f"{name} = {json.dumps(values[name])}  #{rest.partition('#')[2]}"
+    cell["source"] = lines
+    path = root / "results" / "general" / f"90_{study}.ipynb"
+    write_text_atomically(path, json.dumps(book, indent=1, ensure_ascii=False) + "\n")
+    return path
+
+
+def _studies(root):
+    return study_names(root / "data" / "published")
+
+
+def _read(study, root):
+    """Return a study, or None if its files have problems: its tasks say which."""
+    from crmo_analysis.study import read_study
+
+    try:
+        return read_study(study, root / "data" / "published", root / "data" / "codebook.yaml")
+    except CrmoError:
+        return None
+
+
+def has_cohort(study, root=ROOT):
+    """Say whether patients can be made of a study: it prints how many there are, or cannot be read."""
+    record = _read(study, root)
+    return record is None or record.has_size
 
 
 def notebook_tasks(root=ROOT):
@@ -108,6 +149,7 @@ def notebook_task(notebook, root=ROOT):
     inputs = [*published, *cohorts, *series, *data, *_code(source, root)]
     inputs += [notebook.parent / f"{name}.py" for name in imported_names(source)]
     inputs += [notebook.parent / value for value in values.values() if isinstance(value, str) and value]
+    inputs += [root / "notebooks" / "study.ipynb"] if notebook.parent.name == "general" else []
     inputs = sorted({path for path in inputs if is_file(path)})
     outputs = [root / "results" / "notebooks" / notebook.name, *figures, *left]
     return _notebook_task(notebook, "", (inputs, outputs), root)
@@ -149,7 +191,7 @@ def run_notebook(notebook, reason, inputs, listing, outputs):
     outputs : list of Path
         What it leaves; for pytask.
     """
-    root = notebook.parent.parent
+    root = notebook.parents[2 if notebook.parent.name == "general" else 1]
     with _announced(notebook.stem):
         if reason:
             raise InputError(reason)
@@ -267,7 +309,7 @@ def project_tasks(root=ROOT):
     """
     tasks = notebook_tasks(root)
     if (root / "crmo_analysis" / "joint" / "ledger.py").is_file():
-        studies = study_names(root / "data" / "published")
+        studies = [study for study in _studies(root) if has_cohort(study, root)]
         tasks += [
             ledger_task(root),
             *(cohort_task(study, root) for study in studies),

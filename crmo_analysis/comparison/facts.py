@@ -20,8 +20,6 @@ _NO_FACT = {
     "date": "a date",
     "rank": "a rank among findings; no number is printed",
     "p_value": "a P value",
-    "correlation": "a correlation",
-    "ratio": "a ratio",
     "fraction": "a fraction in words",
     "sum": "a total, which grows with the number of patients",
     "value": "a value of single patients, no statistic of a group",
@@ -113,6 +111,8 @@ def _no_fact(claim: Claim, is_read: bool, codebook: Codebook) -> str:
         return "one value of the study, not of its patients"
     if claim.statistic in _NO_FACT:
         return _NO_FACT[claim.statistic]
+    if claim.statistic not in (*CENTRES, *SPREADS, "count", "percent"):
+        return f"a {claim.statistic.replace('_', ' ')}"
     if not claim.is_of_patients and codebook[claim.of].type in ("date", "category"):
         return f"a {codebook[claim.of].type}"
     if claim.patients == expressions.Everyone():

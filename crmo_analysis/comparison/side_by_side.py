@@ -118,13 +118,14 @@ def compare(
     interval = partial(intervals.bootstrap_interval, confidence=confidence, resamples=resamples, seed=seed)
     rows, left = [], []
     for study in studies:
-        found, refused = facts(study, codebook)
+        words = {**codebook, **study.codebook}
+        found, refused = facts(study, words)
         for fact in found:
-            row, reason = _beside(fact, cohort_table, codebook)
+            row, reason = _beside(fact, cohort_table, words)
             if reason:
                 refused |= {claim.claim_id: reason for claim in fact.claims}
             else:
-                rows.append((fact, {**_said(fact, study, codebook), **row}))
+                rows.append((fact, {**_said(fact, study, words), **row}))
         claims = {claim.claim_id: claim for claim in reversed(study.claims) if claim.claim_id in refused}
         left += [
             [c.claim_id, c.study, c.about, c.printed, refused[c.claim_id]] for c in reversed(claims.values())
@@ -197,7 +198,8 @@ def _said(fact: Fact, study: Study, codebook: Codebook) -> dict:
 def _as_printed(claim: Claim, is_share: bool) -> str:
     if is_share:
         return f"{claim.printed} %" if claim.statistic == "percent" else claim.printed
-    return f"{claim.statistic} {claim.printed}"
+    unit = f" {claim.unit}" if claim.number.scale != 1 else ""
+    return f"{claim.statistic} {claim.printed}{unit}"
 
 
 def _published(fact: Fact) -> dict:

@@ -130,11 +130,11 @@ def on_rows(
     if ax is None:
         lines = [max(text.count("\n") for text in pair) + 1 for pair in _pairs(labels, rows.texts)]
         most = max([sum(each) / 2 for each in pairwise(lines)], default=lines[0] if lines else 1)
-        pitch = rows.pitch or max(5.2, 1.8 + 3.0 * most)
+        pitch = rows.pitch or max(5.2, 1.5 + 3.0 * most)
         _, keys_high = canvas.legend_columns([key.get_label() for key in legend], wide) if legend else (0, 0)
         span = max([*rows.y, *rows.heads], default=0) - min(rows.y, default=0) + 1.2
         foot = 3.6 * keys_high + 6 * bool(legend)
-        axes = canvas.blank(27 + foot + pitch * span, *titles, width)[1]
+        axes = canvas.blank(30 + foot + pitch * span, *titles, width)[1]
     else:
         axes = given(ax)
     places = {**dict(zip(rows.y, labels, strict=True)), **rows.heads}

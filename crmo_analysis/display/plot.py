@@ -9,6 +9,7 @@ are not drawn. Figures with `layout="constrained"` keep room for all of it.
 from crmo_analysis.display.canvas import FAINT, GREEN, INK, MUTED, ORANGE, PURPLE, SKY
 from crmo_analysis.display.cohorts import flow, patients, stacked_parts
 from crmo_analysis.display.curves import curves, influence, residuals, scatter, specification_curve
+from crmo_analysis.display.harvest import harvest
 from crmo_analysis.display.intervals import forest, proportion_intervals
 from crmo_analysis.display.ranges import bounds
 from crmo_analysis.display.series import DUMBBELL, dumbbell, pooled_forest
@@ -29,6 +30,7 @@ __all__ = [
     "dumbbell",
     "flow",
     "forest",
+    "harvest",
     "influence",
     "on_skeleton",
     "patients",

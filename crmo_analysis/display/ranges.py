@@ -37,7 +37,9 @@ def bounds(frame: pd.DataFrame, *, title: str = "", subtitle: str = "", ax: Axes
             if end > start:
                 axes.barh(place, end - start, THICK, start, **style)
     ticks = ticker.MaxNLocator(5, integer=True).tick_values(0, most)
-    axes.set(xlim=(0, most * 1.02), xticks=[tick for tick in ticks if tick <= most], xlabel="patients with both")
+    axes.set(
+        xlim=(0, most * 1.02), xticks=[tick for tick in ticks if tick <= most], xlabel="patients with both"
+    )
     axes.spines["bottom"].set(bounds=(0, most), color=MUTED)
     add_legend(axes, legend, ax is None)
     return axes

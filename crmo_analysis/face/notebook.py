@@ -12,6 +12,7 @@ from IPython.display import HTML, Image, Markdown, display
 from crmo_analysis import files
 from crmo_analysis.display import canvas
 from crmo_analysis.face import playground
+from crmo_analysis.face.associations import Associations, associations
 from crmo_analysis.face.audits import Audit, audit_of
 from crmo_analysis.face.cohorts import SMALLEST, Cohort, read_cohort, read_shipped
 from crmo_analysis.face.results import Result, as_html, filled
@@ -39,7 +40,7 @@ def start(
     Parameters
     ----------
     study : str
-        A study's name; empty for a notebook about all studies.
+        A study's name, or its folder; empty for a notebook about all studies.
     outputs : sequence of str
         Names of the figures that the notebook leaves.
     out : str
@@ -63,7 +64,8 @@ def start(
         If the study's files have problems, all of which are listed, or there is no such page or folder.
     """
     canvas.use_page(_page(page) if page else None)
-    name = files.OWN_FOLDER if own else study or folder
+    name = Study(study).name if study else folder
+    name = files.OWN_FOLDER if own else name
     if not _FOLDER.fullmatch(name):
         raise InputError(f"folder is {name!r}, expected a name of letters, digits, - and _")
     is_by_hand = not playground.is_published()
@@ -106,10 +108,12 @@ class Run:
     ----------
     study : Study or None
         The study that the notebook is about.
+    is_own : bool
+        Whether it is about a file of one's own, beside which the study is set.
     """
 
     def __init__(self, study: str, name: str, declared: tuple, out: str, is_for_page: bool):
-        self.study = Study(study) if study else None
+        self.study, self.is_own = Study(study) if study else None, name == files.OWN_FOLDER
         self._outputs, self._declared_tables = tuple(declared[0]), declared[1]
         self._is_for_page, self._files = is_for_page, {}
         self._figures, self._tables = files.FIGURES / name, files.RESULTS / "tables" / name
@@ -124,11 +128,11 @@ class Run:
         """Say what this run is, for Markdown."""
         count = len(self.audit().frame)
         if not self.study:
-            return (
-                f"This run: published numbers of {len(study_names())} studies; {count} claims. No "
-                f""
-                f"patient-level data."
-            )
+            _, problems = ledger.audit_each()
+            read = len(study_names()) - len(problems)
+            left = "".join(f"\n\nNot read: {problem}" for problem in problems.values())
+            said = f"This run: published numbers of {read} studies; {count} claims. No patient-level data."
+            return said + files.markdown(left)
         facts, own = self.study.facts, int((self.audit().frame["about"] == "own").sum())
         return (
             f"**{facts['title']}.** {facts['citation']}\n\n"
@@ -157,6 +161,10 @@ class Run:
         found = read_cohort(path, map, lesions, hide_below) if path else read_shipped(self.study.name)
         self.say(*found.introduced())
         return found
+
+    def associations(self) -> Associations:
+        """Return what is published about lesions and clinical severity."""
+        return associations()
 
     def require_own_folder(self, path: str) -> None:
         """Refuse data of one's own in a run that leaves its files among the project's.

@@ -15,7 +15,7 @@ from crmo_analysis.face.results import DERIVED, Result
 from crmo_analysis.files import study_names
 from crmo_analysis.joint import Assumptions, datapackage, find_conflicts, fit, ledger, simulate, words
 from crmo_analysis.recompute import Audited
-from crmo_analysis.study import describe, expressions, read_codebook
+from crmo_analysis.study import describe, expressions
 from crmo_analysis.study import read_study as read_record
 
 
@@ -25,7 +25,7 @@ def studies() -> list[str]:
 
 
 def read_study(name: str) -> "Study":
-    """Open a study by the name of its folder in `data/published`.
+    """Open a study by the name of its folder in `data/published`, or by the path of a folder anywhere.
 
     Raises
     ------
@@ -48,7 +48,8 @@ class Study:
 
     def __init__(self, name: str):
         self.record = read_record(name)
-        self.name, self.facts, self.short = name, self.record.facts, self.record.facts["short"]
+        self.name, self.facts = self.record.study, self.record.facts
+        self.short = self.facts["short"]
 
     def __repr__(self):
         own = sum(each.claim.about == "own" for each in self._audited)
@@ -62,7 +63,7 @@ class Study:
     @property
     def claims(self) -> pd.DataFrame:
         """Every printed number as it stands, one row a reading."""
-        names = (
+        names = [
             "claim_id",
             "where",
             "about",
@@ -73,7 +74,7 @@ class Study:
             "unit",
             "reading",
             "note",
-        )
+        ]
         return pd.DataFrame(
             [[getattr(claim, name) for name in names] for claim in self.record.claims], columns=names
         )
@@ -115,7 +116,7 @@ class Study:
 
     def audit(self) -> "Audit":
         """Give every printed number a verdict, alone and beside the others."""
-        return audit_of(self._audited)
+        return audit_of(self._audited, {self.name: self.short})
 
     def counts(self, *claim_ids: str, section: str = "", sections: Mapping[str, str] | None = None) -> Result:
         """Describe printed counts as x/n with recomputed percentages and intervals.
@@ -178,7 +179,7 @@ class Study:
         return Result(
             shares,
             heading,
-            caption="Printed counts with recomputed intervals: exact (Clopper-Pearson) and Wilson.",
+            caption="Printed counts with recomputed exact intervals (Clopper-Pearson).",
             subtitle="{study}, published counts; intervals recomputed",
             alt="Intervals for {count} shares, from {first_x} of {first_n} ({first}) to {last_x} of {last_n} "
             "({last}).",
@@ -187,7 +188,7 @@ class Study:
         )
 
     def _in_words(self, tree) -> str:
-        return describe.in_sentence(expressions.in_words(tree, read_codebook()))
+        return describe.in_sentence(expressions.in_words(tree, self.record.codebook))
 
     def course(self, prefix: str, rows: Mapping[str, tuple[str, str, str]]) -> Result:
         """Set how many had each drug beside how many reached remission on it, or stayed active despite it.
@@ -219,15 +220,50 @@ class Study:
             marker=names[0],
         )
 
+    @property
+    def figures(self) -> tuple:
+        """The figures that the study lists in its `study.yaml`, or else those that its claims allow."""
+        return self.record.figures
+
+    def picture(self, figure) -> tuple[Result, str]:
+        """Return what a figure of the study shows, and a template for its title."""
+        match figure.kind:
+            case "counts":
+                shown, title = self.counts(*figure.claims), "{study}: {count} printed counts, with intervals"
+            case "rounding":
+                shown = self.audit().rounding()
+                title = "{off} of {count} percentages are not rounded to the nearest"
+            case "implied":
+                shown = self.bounds(*figure.pairs, among=figure.among)
+                title = "{open} of {count} overlaps of two findings are left open"
+            case _:
+                shown, title = self.audit(), "{count} printed numbers, of which {marked} do not simply hold"
+        return shown, figure.title or title
+
+    def groups(self) -> Result:
+        """List the groups of patients whose size is printed."""
+        own = [c for c in self.record.claims if c.about == "own" and c.statistic == "count"]
+        asked = {c.group for c in self.record.claims if c.about == "own"}
+        rows = [
+            [expressions.in_words(c.patients, c.codebook), c.printed, c.where]
+            for c in own
+            if c.patients in asked
+        ]
+        frame = pd.DataFrame(rows, columns=["patients", "printed", "where"]).drop_duplicates()
+        return Result(frame, "Groups of patients whose size is printed")
+
     def values(self) -> Result:
         """Return medians, means, ranges and sums as they are printed."""
         return Result(frames.values(self._audited), "Medians, means and ranges, as printed")
 
     def conflicts(self) -> Result:
         """List the claims that cannot stand together, in sets of which none can be left out, and why."""
-        return Result(
-            words.conflict_table(find_conflicts(self.record)), "Claims that cannot stand together, and why"
-        )
+        heading = "Claims that cannot stand together, and why"
+        if not self.record.has_size:
+            columns = ["reading", "claims", "why", "resolved by"]
+            heading = "How many patients there are is not printed, so nothing is held together"
+            return Result(pd.DataFrame(columns=columns), heading)
+        return Result(words.conflict_table(find_conflicts(self.record)), heading)
 
     def bounds(self, *questions: str, among: str = "") -> Result:
         """Bound numbers that were not printed, over all tables of patients that keep what was.
@@ -251,7 +287,7 @@ class Study:
         pairs = implied[implied["first"] != ""]
         who = ""
         if among:
-            codebook = read_codebook()
+            codebook = self.record.codebook
             who = f" among those with {self._in_words(expressions.parse(among, codebook))}"
         return Result(
             implied,
@@ -304,8 +340,10 @@ class Study:
         return cohorts if count > 1 else cohorts[0]
 
     def reproduced(self) -> Result:
-        """Set every printed number beside what the cohort that ships gives for it."""
-        table = read_shipped(self.name).patients
+        """Set every printed number beside what one reconstructed cohort gives for it."""
+        if not self.record.has_size:
+            return Result(pd.DataFrame(), "How many patients there are is not printed, so none are made")
+        table = self.patients().patients
         heading = f"Printed beside one reconstructed table of {self._fitted.n} patients"
         return Result(words.reproduced(self._fitted, table), heading, source="reconstructed")
 

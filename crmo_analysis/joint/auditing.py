@@ -80,7 +80,7 @@ class Court:
         cohort = self._cohort(claim, scenario)
         s = cohort.of_claim.get(claim.claim_id)
         judgement = cohort.judgement(s) if s else Judgement("stated")
-        if judgement.verdict != "stated":
+        if judgement.verdict not in ("stated", "unfinished"):
             return [(s, *judgement.members)]
         related = {claim.claim_id, *self.settled(claim, scenario).related}
         alike: dict[tuple, list[Claim]] = {}
@@ -193,11 +193,11 @@ class Court:
         cohort = self._cohort(claim, scenario)
         statement = cohort.of_claim.get(claim.claim_id)
         judgement = cohort.judgement(statement) if statement else Judgement("stated")
-        if judgement.verdict == "unfinished":
-            return Audited(claim, "unfinished", "", "", (), "Not decided within the effort allowed.")
-        if judgement.verdict != "stated":
-            return self._by_tables(claim, scenario, statement, judgement)
         alone = self._alone(claim, scenario)
+        if judgement.verdict == "unfinished" and all(f.outcome == "stated" for f in alone):
+            return Audited(claim, "unfinished", "", "", (), "Not decided within the effort allowed.")
+        if judgement.verdict not in ("stated", "unfinished"):
+            return self._by_tables(claim, scenario, statement, judgement)
         derived = self._of_derived_size(claim, scenario) if statement and not alone else None
         return _settle(claim, [derived] if derived else alone)
 

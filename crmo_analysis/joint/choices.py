@@ -21,19 +21,16 @@ from crmo_analysis.joint.patterns import Bag, Part
 from crmo_analysis.joint.statements import TOTALS, Plan, Statement, names_in
 from crmo_analysis.study import Codebook
 
-DERIVED = ("percent", "fraction", "mean", "sd", "rank")
+COUNTED = 12
+# A mean and an SD go before one value; two percentages do not go before one count.
+COSTS = {"percent": 8, "fraction": 8, "rank": 8, "mean": 5, "sd": 4}
 MOST_SETS = 60  # that cannot stand, before the tables themselves are asked what to give up
 OTHER_CHOICES = 20  # so many other choices of what is given up are gone through
 
 
-def is_derived(statement: Statement) -> bool:
-    """Say whether a statement is derived from other numbers alone."""
-    return all(claim.statistic in DERIVED for claim in statement.claims)
-
-
 def cost(statement: Statement) -> int:
-    """Return what it costs to give a statement up: less for one that is derived."""
-    return 2 if is_derived(statement) else 3
+    """Return what it costs to give a statement up: less for one that is derived from others."""
+    return max(COSTS.get(claim.statistic, COUNTED) for claim in statement.claims)
 
 
 def soft_tables(plan: Plan, n: int | tuple[int, int]) -> Tables:
@@ -44,13 +41,23 @@ def soft_tables(plan: Plan, n: int | tuple[int, int]) -> Tables:
     return tables
 
 
-def can_stand(tables: Tables, chosen, effort: Effort, denied: Statement | None = None) -> bool:
-    """Say whether some of the statements can stand together, the others given up, and one perhaps denied."""
+def can_stand(
+    tables: Tables, chosen, effort: Effort, denied: Statement | None = None, once: bool = False
+) -> bool:
+    """Say whether some of the statements can stand together, the others given up, and one perhaps denied.
+
+    `once` leaves it at one proof that they cannot, the one that makes nothing of symmetry.
+    """
     literals = [(kept, statement in chosen) for statement, kept in tables.kept.items()]
     literals += [(no, statement is denied) for statement, no in tables.denied.items()]
     for literal, holds in literals:
         domain = tables.model.proto.variables[literal.index].domain
         domain[0] = domain[1] = int(holds)
+    if once:
+        status, _ = solve(tables.model, effort, plain=True)
+        if status == cp_model.UNKNOWN:
+            raise UnfinishedError("not decided within the effort allowed")
+        return status != cp_model.INFEASIBLE
     return is_possible(tables, effort)
 
 
@@ -63,7 +70,7 @@ def shrunk(
         place = 0
         while place < len(left):
             tried = left[:place] + left[place + size :]
-            if can_stand(tables, {*tried, *fixed}, effort, denied):
+            if can_stand(tables, {*tried, *fixed}, effort, denied, once=True):
                 place += size
             else:
                 left = tried

@@ -22,7 +22,7 @@ from crmo_analysis.joint.numbers import allows, exact_number, of_everyone
 from crmo_analysis.joint.sentences import against, number_of
 from crmo_analysis.joint.statements import Statement, divide, statements
 from crmo_analysis.recompute import Readings
-from crmo_analysis.study import Claim, Codebook, Study, read_codebook
+from crmo_analysis.study import Claim, Codebook, Study
 
 _ACCUSED = ("differs", "conflicts")
 
@@ -90,7 +90,7 @@ def find_conflicts(
     InputError
         If the study's rules contradict each other, or tie too many variables together.
     """
-    codebook = read_codebook() if codebook is None else codebook
+    codebook = study.codebook if codebook is None else codebook
     court = Court(study, codebook, {**base_of(study, codebook, seconds), **(reading or {})}, seconds)
     found: dict[frozenset[str], Conflict] = {}
     is_complete = True

@@ -21,7 +21,7 @@ from crmo_analysis.joint.fitting import Fit
 from crmo_analysis.joint.statements import Statement
 from crmo_analysis.recompute import Audited, Readings
 from crmo_analysis.store import kept
-from crmo_analysis.study import Claim, Codebook, Study, Variable, expressions, read_codebook
+from crmo_analysis.study import Claim, Codebook, Study, Variable, expressions
 
 _ANSWERS = (UnfinishedError, NoTableError)  # errors that are found out by searching
 _KINDS = {
@@ -36,7 +36,7 @@ _KINDS = {
 
 def fit(study: Study, codebook: Codebook | None = None, seconds: float = 60) -> Fit:
     """Find the largest set of claims that can stand together; see `fitting.fit`."""
-    codebook = codebook or read_codebook()
+    codebook = codebook or study.codebook
 
     def made():
         return replace(fitting.fit(study, codebook, seconds), view=None)
@@ -47,7 +47,7 @@ def fit(study: Study, codebook: Codebook | None = None, seconds: float = 60) -> 
 
 def reading_of(study: Study, codebook: Codebook | None = None) -> dict[str, str]:
     """Return the reading under which the most can stand; see `conflicts.base_of`."""
-    codebook = codebook or read_codebook()
+    codebook = codebook or study.codebook
     return recall(
         "readings", study, [codebook], conflicts.__name__, lambda: conflicts.base_of(study, codebook)
     )
@@ -61,7 +61,7 @@ def find_conflicts(
     other_readings: bool = True,
 ) -> Conflicts:
     """List the minimal sets of claims that cannot stand together; see `conflicts.find_conflicts`."""
-    given = (reading, codebook or read_codebook(), seconds, other_readings)
+    given = (reading, codebook or study.codebook, seconds, other_readings)
     return recall(
         "conflicts", study, given, conflicts.__name__, lambda: conflicts.find_conflicts(study, *given)
     )
@@ -176,7 +176,7 @@ def _plain(value: object, place: Mapping[Claim, int]) -> object:
         case list():
             return [_plain(part, place) for part in value]
     if is_dataclass(value):
-        own = {each.name: _plain(getattr(value, each.name), place) for each in fields(value)}
+        own = {each.name: _plain(getattr(value, each.name), place) for each in fields(value) if each.compare}
         return {"!": type(value).__name__, "fields": own}
     return {"!": type(value).__name__, "is": str(value)}  # a date, among inputs alone
 

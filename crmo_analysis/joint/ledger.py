@@ -1,16 +1,16 @@
 """The ledger of every claim with its verdict, alone and jointly, and the scoreboard that counts them."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import pandas as pd
 
 from crmo_analysis import files
-from crmo_analysis.files import InputError, csv_text
+from crmo_analysis.files import CrmoError, InputError, csv_text
 from crmo_analysis.joint.auditing import audit_study
 from crmo_analysis.joint.kept import reading_of, recall
 from crmo_analysis.recompute import VERDICTS, Audited, Readings
-from crmo_analysis.study import Codebook, Study, read_codebook, read_study
+from crmo_analysis.study import Codebook, Study, read_study
 
 SCOREBOARD_START, SCOREBOARD_END = (
     "<!-- scoreboard: written by `make reproduce` -->",
@@ -36,15 +36,33 @@ def ledger(audited: Sequence[Audited]) -> pd.DataFrame:
 
 
 def audit_all(names: Sequence[str] = ()) -> tuple[Audited, ...]:
-    """Audit the studies named, or all, alone and jointly."""
-    return tuple(
-        audited for study in names or files.study_names() for audited in audit_jointly(read_study(study))
-    )
+    """Audit the studies named, or all, alone and jointly.
+
+    Raises
+    ------
+    InputError
+        If the files of a study that is named have problems; of all studies, those are left out.
+    """
+    audited, problems = audit_each(names)
+    if names and problems:
+        raise InputError("\n".join(problems.values()))
+    return audited
+
+
+def audit_each(names: Sequence[str] = ()) -> tuple[tuple[Audited, ...], dict[str, str]]:
+    """Audit the studies named, or all; also return what is wrong with those that could not be."""
+    audited, problems = [], {}
+    for name in names or files.study_names():
+        try:
+            audited += audit_jointly(read_study(name))
+        except CrmoError as error:
+            problems[name] = str(error)
+    return tuple(audited), problems
 
 
 def audit_jointly(study: Study, codebook: Codebook | None = None) -> tuple[Audited, ...]:
     """Give every claim of a study a verdict, alone and beside the others; see `auditing.audit_study`."""
-    book = read_codebook() if codebook is None else codebook
+    book = study.codebook if codebook is None else codebook
     return recall("verdicts", study, [book], __name__, lambda: _audit(study, book))
 
 
@@ -116,11 +134,11 @@ def changes(before: pd.DataFrame, after: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["claim_id", "what", "before", "after"])
 
 
-def scoreboard(frame: pd.DataFrame) -> pd.DataFrame:
-    """Count verdicts by study, from a ledger."""
+def scoreboard(frame: pd.DataFrame, titles: Mapping[str, str] | None = None) -> pd.DataFrame:
+    """Count verdicts by study, from a ledger; `titles` is how each study is cited."""
     counts = pd.crosstab(frame["study"], frame["verdict"]).reindex(columns=list(VERDICTS), fill_value=0)
     counts.insert(0, "claims", counts.sum(axis=1))
-    titles = {study: read_study(study).facts["short"] for study in counts.index}
+    titles = titles or {study: read_study(study).facts["short"] for study in counts.index}
     counts = counts.rename(index=titles)
     counts.loc["all"] = counts.sum()
     return counts.rename_axis("study").rename_axis(None, axis=1).reset_index()

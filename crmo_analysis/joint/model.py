@@ -316,7 +316,7 @@ def spread(tables: Tables, claim: Claim) -> tuple:
     bag, sums, squares = tables.squares(claim.of)
     inside = np.flatnonzero(tables.part.mask(claim.group, bag))
     ends = np.abs(np.array(tables.part.ends(claim.of, bag)) - centre)
-    reach, unit = int(ends.max()) * most, Fraction(1, 10**claim.number.decimals)
+    reach, unit = int(ends.max()) * most, claim.number.place
     size, total, square = (tables.model.new_int_var(low, high, "") for low, high in
                            ((0, most), (-reach, reach), (0, reach * int(ends.max()))))  # fmt: skip
     tables.model.add(size == tables.size(claim.group))

@@ -5,6 +5,7 @@ that stands out, and which rules of the study are needed.
 """
 
 from collections.abc import Iterator, Sequence
+from copy import copy
 from dataclasses import replace
 from fractions import Fraction
 
@@ -205,7 +206,8 @@ def _reasons(members: Sequence[Statement], view: View, effort: Effort) -> list[s
 
     def stands(rules) -> bool:
         tables = []
-        narrowed = View(view.claims, view.codebook, replace(view.study, rules=tuple(rules)), view.meaning)
+        narrowed = copy(view)  # with the counts that it has found already
+        narrowed.study = replace(view.study, rules=tuple(rules))
         for plan in divide(stated, narrowed):
             tables.append(Tables(plan, n))
             for statement in plan.statements:

@@ -30,6 +30,7 @@ from crmo_analysis.recompute import View
 from crmo_analysis.study import expressions
 
 SECONDS_A_CLAIM = 2
+SECONDS_OF_SPREADS = 5
 _FOUND = (cp_model.OPTIMAL, cp_model.FEASIBLE)
 
 
@@ -89,7 +90,9 @@ class Cohort:
         self.steps = tuple((v.step, v.minimum, v.maximum) for v in view.codebook.values())
         self.n, self.contested = number or self._best_numbers()
         self.parts = self._inquiries(self.n)
-        self._part_of = {s: part for part in self.parts for s in part.plan.statements}
+        self._part_of = {
+            s: part for plan, part in zip(self.plans, self.parts, strict=True) for s in plan.statements
+        }
         self.judgement = cache(self._judgement)
 
     def part_of(self, s: Statement) -> "_Inquiry | None":
@@ -188,12 +191,21 @@ class _Inquiry:
         self._judged: dict[Statement, Judgement] = {}
 
     def choose(self, place, sets: list) -> None:
-        """Find out what to give up, in every choice that keeps the most."""
-        choices = Choices(self.plan, self.n, place, self.view.codebook, sets)
-        try:
-            self.options = choices.covering(choices.first(self.effort), self.effort) or [[]]
-        except UnfinishedError:
-            self._judged = dict.fromkeys(self.plan.statements, Judgement("unfinished"))
+        """Find out what to give up, in every choice that keeps the most.
+
+        Standard deviations are left to arithmetic where it takes long to decide on them.
+        """
+        spreads = [s for s in self.plan.statements if s.claims[0].statistic == "sd"]
+        for effort in (self.effort.or_less(SECONDS_OF_SPREADS), self.effort) if spreads else (self.effort,):
+            choices = Choices(self.plan, self.n, place, self.view.codebook, sets)
+            try:
+                self.options = choices.covering(choices.first(effort), effort) or [[]]
+                return
+            except UnfinishedError:
+                rest = tuple(s for s in self.plan.statements if s not in spreads)
+                self.plan = replace(self.plan, statements=rest)
+                self._judged = dict.fromkeys(spreads, Judgement("stated"))
+        self._judged |= dict.fromkeys(self.plan.statements, Judgement("unfinished"))
 
     @property
     def cost(self) -> int:

@@ -7,6 +7,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, timedelta
+from functools import partial
 
 import numpy as np
 import pandas as pd
@@ -59,6 +60,8 @@ class How:
         By which numbers are multiplied to come into the codebook's unit.
     decimal : str
         The decimal mark that the mapping file says, "comma" or "point"; empty where it says none.
+    dates : str
+        What stands first in a date such as 01/02/2020 by the mapping file, "day" or "month"; or empty.
     beside : str
         The decimal mark of the file's other columns, where they have one.
     """
@@ -66,6 +69,7 @@ class How:
     recode: Mapping[str, str] = field(default_factory=dict)
     factor: float = 1.0
     decimal: str = ""
+    dates: str = ""
     beside: str = ""
 
 
@@ -129,11 +133,20 @@ def read_column(
         kinds[_mask(pc.equal(meant, code))] = kind
     errors, doubts = (np.full(len(words), "", dtype=object) for _ in range(2))
     notes: list[str] = []
-    read = {"boolean": _booleans, "category": _categories, "date": _dates, "text": _texts}.get(variable.type)
+    read = {
+        "boolean": _booleans,
+        "category": _categories,
+        "date": partial(_dates, first=how.dates),
+        "text": _texts,
+    }.get(variable.type)
     numbers, codes = np.empty(0), encoded.indices.to_numpy()
     if read is None:
         counts = np.bincount(codes, minlength=len(words))
-        numbers = _numbers(meant, kinds == 0, counts, variable, how, (errors, doubts, notes))
+        told = np.array(
+            [word in how.recode for word in words.to_pylist()] if how.recode else [False], dtype=bool
+        )
+        asked = kinds == 0, np.resize(told, len(words))
+        numbers = _numbers(meant, asked, counts, variable, how, (errors, doubts, notes))
         values = _in_limits(numbers, variable, how.factor, errors, doubts)
         _ask_about_points(meant, variable, how.factor, errors)
     else:
@@ -184,11 +197,16 @@ def marks(words: pa.Array) -> set[str]:
 
 
 def _numbers(words, asked, counts, variable, how, report):
-    """Read numbers under the decimal mark that all of a column has, or say that it is left open."""
-    errors, doubts, notes = report
+    """Read numbers under the decimal mark that all of a column has, or say that it is left open.
+
+    Numbers that the mapping file gives (the second of `asked`) are as YAML writes them.
+    """
+    (asked, told), (errors, doubts, notes) = asked, report
     read = {mark: _under(words, asked, mark) * how.factor for mark in ("point", "comma")}
     is_number = np.isfinite(read["point"]) | np.isfinite(read["comma"])
-    marked = asked & is_number & _mask(pc.match_substring_regex(words, "[.,]"))
+    yaml = told & np.isfinite(read["point"])
+    read["comma"][yaml] = read["point"][yaml]
+    marked = asked & is_number & ~yaml & _mask(pc.match_substring_regex(words, "[.,]"))
     mark, is_open = _mark(words, read, marked, counts, variable, how)
     values = read[mark]
     grouped = marked & np.isfinite(values) & _mask(pc.match_substring_regex(words, _GROUPS[mark]))
@@ -313,7 +331,7 @@ def _limits(variable: Variable) -> str:
 # ---- dates -------------------------------------------------------------------------------------------------
 
 
-def _dates(words, asked, variable, errors):
+def _dates(words, asked, variable, errors, first=""):
     """Read dates.
 
     A column is in one form, and whether the day or the month stands first is decided for all of it.
@@ -332,14 +350,15 @@ def _dates(words, asked, variable, errors):
                 errors[place] += (
                     f"; as a number of Excel it is {day.isoformat()}, format the column as a date"
                 )
-    for place in _undecided(forms["slashed"]):
-        errors[place] = f"the day or the month may stand first; {_ISO_EXPECTED}"
+    for place in [] if first else _undecided(forms["slashed"]):
+        errors[place] = f"the day or the month may stand first; {_ISO_EXPECTED}, or in a mapping: dates: day"
     if sum(bool(matches) for matches in forms.values()) > 1:
         for matches in forms.values():
             for place in matches:
                 errors[place] = f"the column has dates in several forms; {_ISO_EXPECTED}"
     values = np.full(len(words), np.datetime64("NaT", "s"))
-    day_first = any(int(match["first"]) > 12 for match in forms["slashed"].values())
+    day_first = first == "day" or any(int(match["first"]) > 12 for match in forms["slashed"].values())
+    day_first &= first != "month"
     for place, match in (pair for matches in forms.values() for pair in matches.items()):
         if errors[place]:
             continue

@@ -19,7 +19,7 @@ from crmo_analysis.files import InputError
 from crmo_analysis.joint import ledger
 from crmo_analysis.recompute import VERDICTS
 from crmo_analysis.store import manifest
-from crmo_analysis.study import expressions, read_codebook, read_study, rounding
+from crmo_analysis.study import Codebook, expressions, read_codebook, read_study, rounding
 
 ENDINGS = ("svg", "pdf", "png", "csv")
 AGAIN = "Run: crmo reproduce --fresh"
@@ -141,12 +141,13 @@ def _value(row: Mapping[str, str]) -> float | str:
 def _says(row: Mapping[str, str]) -> dict[str, str]:
     """Say a claim in words: which statistic, of what, among whom."""
     statistic = _STATISTICS.get(row["statistic"], row["statistic"])
-    among = _in_words(row["among"]) if row["among"] else ""
-    return {"what": f"{statistic[:1].upper()}{statistic[1:]}", "of": _in_words(row["of"]), "among": among}
+    codebook = read_study(row["study"]).codebook if _is_known(row["study"]) else read_codebook()
+    among = _in_words(row["among"], codebook) if row["among"] else ""
+    of = " and ".join(_in_words(part.strip(), codebook) for part in row["of"].split(","))
+    return {"what": f"{statistic[:1].upper()}{statistic[1:]}", "of": of, "among": among}
 
 
-def _in_words(expression: str) -> str:
-    codebook = read_codebook()
+def _in_words(expression: str, codebook: Codebook) -> str:
     if expression in codebook:
         return codebook[expression].label
     try:

@@ -27,7 +27,7 @@ _PUBLISHED = ("published", "printed")  # columns of what a study says
 _BY_CHANCE = re.compile(
     r"(p|p_\w+|z|\w*_low|\w*_high|ci_\w+|seed)"
 )  # of resampling, or as well of other patients
-_TAKEN = (".csv", ".json", ".svg", ".pdf", ".png", ".md")
+_TAKEN = (".csv", ".html", ".json", ".svg", ".pdf", ".png", ".md")
 _HIDDEN = re.compile(
     r"fewer than \d+.*|all but fewer than \d+.*|beside counts of.*|extremes are not.*", re.DOTALL
 )
@@ -226,7 +226,7 @@ def _of_values(column: str, before: dict, after: dict, sizes: Sequence[int | Non
         if size == n and gap and None not in squares:
             twice = (squares[1] - squares[0]) / gap  # the sum of both values, as their difference is the gap
             return f"if one value was corrected, from {(twice - gap) / 2:.3g} to {(twice + gap) / 2:.3g}"
-    return "of patients who are the same but for a few, whose values follow"
+    return "as many patients but for a few are counted: values of single ones may follow"
 
 
 def _squares(row: dict, column: str, n: int) -> float | None:
@@ -263,8 +263,8 @@ def release(folder: Path, out: Path, smallest: int, beside: Sequence[Path] = ())
     if out.exists() and any(out.iterdir()):
         raise InputError(f"{out}: holds files already; choose a new folder")
     compared, found = check([folder, *beside], smallest)
-    if not compared:
-        raise InputError(f"{folder}: has no table of patients")
+    if not any(folder.rglob("*.csv")):
+        raise InputError(f"{folder}: has no table")
     if len(found):
         return compared, found
     paths = [path for path in sorted(folder.rglob("*")) if path.is_file() and path.suffix in _TAKEN]
@@ -290,7 +290,7 @@ def _statement(tables: dict[str, pd.DataFrame], smallest: int, beside: Sequence[
         "",
     ]
     hidden = [
-        f"- {markdown(name)}, {markdown(next(iter(row.values())))}: {markdown(text)}"
+        f"- {markdown(name)}, {markdown(row.get('label') or next(iter(row.values())))}: {markdown(text)}"
         for name, table in tables.items()
         for row in table.to_dict("records")
         for text in row.values()

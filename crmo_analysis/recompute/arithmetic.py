@@ -1,4 +1,4 @@
-"""Checks of a number alone, given how many patients it is of: means, spreads, P values."""
+"""Checks of a number alone, given how many patients it is of: means and spreads."""
 
 import math
 from collections.abc import Iterator
@@ -8,7 +8,7 @@ from crmo_analysis.recompute.granularity import debit, grim_is_informative, grim
 from crmo_analysis.recompute.quantities import Finding, View
 from crmo_analysis.recompute.shares import only_by, section_rules
 from crmo_analysis.recompute.spread import Limits, Spread, find_values, largest_sd, sd_limits
-from crmo_analysis.study import Claim, describe, expressions, rounding
+from crmo_analysis.study import Claim, expressions, rounding
 
 
 def means(view: View) -> Iterator[Finding]:
@@ -24,22 +24,23 @@ def means(view: View) -> Iterator[Finding]:
 def lone_mean(claim: Claim, n: int, ids: tuple[str, ...], step: Fraction, rules: tuple[str, ...]) -> Finding:
     """Say whether some sum of so many values gives a mean."""
     sums = grim_sums(claim.number, n, step, rules)
-    values = f"{n} values in {_steps(step, claim.unit)}"
+    own = step / claim.number.scale  # in the unit that is printed
+    values = f"{n} values in {_steps(own, claim.unit)}"
     if not sums:
         near = round(claim.number.value * n / step)
         shown = " or ".join(
-            f"{rounding.decimal_text(s * step)}/{n} = {rounding.decimal_text(s * step / n, 3)}"
+            f"{rounding.decimal_text(s * own)}/{n} = {rounding.decimal_text(s * own / n, 3)}"
             for s in sorted({near, near - 1 if near * step / n > claim.number.value else near + 1})
         )
         odd = only_by(claim, n, step)
         reason = f"No sum of {values} has the mean {claim.printed}: {shown}.{odd}"
         return Finding(claim.claim_id, "differs", reason, shown, "", ids)
-    if not grim_is_informative(n, claim.number.decimals, step):
+    if not grim_is_informative(n, claim.number.decimals, own):
         reason = f"Any mean with so many digits is possible for {values}."
         return Finding(claim.claim_id, "stated", reason, related=ids)
     best = min(sums, key=lambda s: abs(s * step / n - claim.number.value))
     used = next(r for r in (*rules, *rounding.RULES) if best in grim_sums(claim.number, n, step, (r,)))
-    shown = f"{rounding.decimal_text(best * step)}/{n} = {rounding.decimal_text(best * step / n)}"
+    shown = f"{rounding.decimal_text(best * own)}/{n} = {rounding.decimal_text(best * own / n)}"
     reason = f"{values} can have the mean {claim.printed}: {shown}."
     return Finding(claim.claim_id, "matches", reason, shown, used, ids, by="grain")
 
@@ -204,24 +205,4 @@ def _from_to(limits: Limits, step: Fraction) -> str:
     return f"from {low} to {high}"
 
 
-def p_values(view: View) -> Iterator[Finding]:
-    """Say what a P value of a correlation implies; a derived fact, which the study does not print."""
-    for claim in view.claims:
-        n, denominators = view.size(claim)
-        p = float(claim.number.value) if claim.statistic == "p_value" else 0
-        if not n or n < 4 or not 0 < p < 1 or claim.number.relation not in ("<", "<="):
-            continue
-        reason = (
-            f"Derived, not printed: with {n} pairs a two-sided {claim.printed} needs |r| of at least "
-            f"{_rounded_up(describe.smallest_pearson(p, n), 4)} (Pearson, or Spearman by t; without ties the "
-            f"smallest attainable "
-            f"|rho| is {_rounded_up(describe.smallest_spearman(p, n), 4)})."
-        )
-        yield Finding(claim.claim_id, "stated", reason, related=denominators)
-
-
-def _rounded_up(value: float, decimals: int) -> str:
-    return rounding.decimal_text(rounding.round_by(Fraction(value), decimals, "up"), decimals)
-
-
-CHECKS = (means, standard_deviations, p_values)
+CHECKS = (means, standard_deviations)

@@ -10,7 +10,7 @@ from fractions import Fraction
 
 from crmo_analysis.recompute.granularity import grim_sums
 from crmo_analysis.recompute.quantities import View
-from crmo_analysis.recompute.spread import find_values
+from crmo_analysis.recompute.spread import Limits, find_values
 from crmo_analysis.study import Claim, Codebook, Variable, rounding
 
 SINGLE = ("min", "max", "value")  # the value of one patient
@@ -55,7 +55,8 @@ def assume(
             if variable.name not in recorded and (step := _finer(view, claim, variable)):
                 changed[claim.of] = variable = replace(variable, step=step)
                 said[claim.of, "step"] = _said(codebook[claim.of], claim, "in steps of", "step", step)
-            for side, limit in _wider(claim, variable).items() if claim.statistic != "sd" else ():
+            wider = _spread_out(view, claim, variable) if claim.statistic == "sd" else _wider(claim, variable)
+            for side, limit in wider.items():
                 changed[claim.of] = variable = replace(variable, **{side: limit})
                 words = "from" if side == "minimum" else "up to"
                 said[claim.of, side] = _said(codebook[claim.of], claim, words, side, limit)
@@ -75,7 +76,7 @@ def _finer(view: View, claim: Claim, variable: Variable) -> Fraction | None:
     step, number = variable.step, claim.number
     if step is None or (variable.type == "integer" and step == 1):
         return None
-    unit = Fraction(1, 10**number.decimals)
+    unit = number.place
     while number.value % (10 * unit) == 0 and number.value and unit < step:
         unit *= 10  # zeros at the end of 4,270 are not digits
     n, _ = view.size(claim)
@@ -93,13 +94,32 @@ def _finer(view: View, claim: Claim, variable: Variable) -> Fraction | None:
     return finer if finer < step else None
 
 
+def _spread_out(view: View, claim: Claim, variable: Variable) -> dict[str, Fraction]:
+    """Return how far values have to reach for an SD that values within the limits cannot have."""
+    (n, _), mean = view.size(claim), _mean_of(view, claim)
+    if not n or n < 2 or mean is None or None in (variable.step, variable.minimum, variable.maximum):
+        return {}
+    low, high = (end / variable.step for end in (variable.minimum, variable.maximum))
+    for limits in (Limits(math.ceil(low), math.floor(high)), Limits(math.ceil(low))):
+        found = find_values(mean.number, claim.number, n, variable.step, limits)
+        if found.is_possible is not False:
+            widest = max(found.values, default=0) * variable.step
+            return {"maximum": widest} if widest > variable.maximum else {}
+    return {}
+
+
+def _mean_of(view: View, claim: Claim) -> Claim | None:
+    """Return the mean printed beside an SD."""
+    same = [c for c in view.of_values if (c.statistic, c.of, c.group) == ("mean", claim.of, claim.group)]
+    return same[0] if same else None
+
+
 def _is_possible(view: View, claim: Claim, n: int, step: Fraction) -> bool:
     """Say whether a mean, or an SD beside its mean, can come from values on a grid."""
     if claim.statistic == "mean":
         return bool(grim_sums(claim.number, n, step))
-    means = [c for c in view.of_values if (c.statistic, c.of, c.group) == ("mean", claim.of, claim.group)]
-    spreads = [find_values(mean.number, claim.number, n, step) for mean in means if n > 1]
-    return all(spread.is_possible is not False for spread in spreads)
+    mean = _mean_of(view, claim)
+    return n < 2 or mean is None or find_values(mean.number, claim.number, n, step).is_possible is not False
 
 
 def _wider(claim: Claim, variable: Variable) -> dict[str, Fraction]:

@@ -7,12 +7,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 
-from crmo_analysis.recompute import arithmetic, elsewhere, shares
+from crmo_analysis.recompute import arithmetic, elsewhere, estimates, inference, ranges, shares
 from crmo_analysis.recompute.assumptions import assume
 from crmo_analysis.recompute.quantities import Finding, View, meaning_of
-from crmo_analysis.study import Claim, Codebook, Study, read_codebook
+from crmo_analysis.study import Claim, Codebook, Study
 
 VERDICTS = ("matches", "differs", "conflicts", "ambiguous", "stated", "unfinished")
+CHECKS = (
+    *(*shares.CHECKS, *arithmetic.CHECKS, *elsewhere.CHECKS),
+    *(*inference.CHECKS, *estimates.CHECKS, *ranges.CHECKS),
+)
 
 
 @dataclass(frozen=True)
@@ -69,7 +73,7 @@ class Readings:
 
     def __init__(self, study: Study, codebook: Codebook | None = None):
         self.study = study
-        printed = read_codebook() if codebook is None else codebook
+        printed = study.codebook if codebook is None else codebook
         self._meaning = meaning_of(study, printed)
         cohorts = dict.fromkeys(claim.about for claim in study.claims)
         everything = [
@@ -108,7 +112,7 @@ class Readings:
     def _find(self, scenario: tuple[tuple[str, str], ...]) -> dict[str, list[Finding]]:
         found: dict[str, list[Finding]] = {}
         for view in self._views(scenario).values():
-            for check in (*shares.CHECKS, *arithmetic.CHECKS, *elsewhere.CHECKS):
+            for check in CHECKS:
                 for finding in check(view):
                     found.setdefault(finding.claim_id, []).append(finding)
         return found

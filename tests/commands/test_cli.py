@@ -525,4 +525,4 @@ def test_two_releases_that_tell_of_new_patients_are_not_shown_together(registry,
     assert crmo("disclosure", "first", "first").exit_code == 0
     assert crmo("disclosure", "first", folder / "crmo").exit_code == 2
     (folder / "empty").mkdir()
-    assert "no folder has a table of patients" in crmo("disclosure", "first", "empty").output
+    assert "no folder has a table." in crmo("disclosure", "empty").output
