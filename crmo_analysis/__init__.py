@@ -12,7 +12,6 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "display": ["plot"],
         "face": [
             "Result",
-            "associations",
             "compare",
             "explore",
             "plan",

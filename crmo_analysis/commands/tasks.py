@@ -149,6 +149,7 @@ def notebook_task(notebook, root=ROOT):
     inputs = [*published, *cohorts, *series, *data, *_code(source, root)]
     inputs += [notebook.parent / f"{name}.py" for name in imported_names(source)]
     inputs += [notebook.parent / value for value in values.values() if isinstance(value, str) and value]
+    inputs += [root / "notebooks" / "study.ipynb"] if notebook.parent.name == "general" else []
     inputs = sorted({path for path in inputs if is_file(path)})
     outputs = [root / "results" / "notebooks" / notebook.name, *figures, *left]
     return _notebook_task(notebook, "", (inputs, outputs), root)

@@ -14,7 +14,6 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submodules=["explore", "report"],
     submod_attrs={
-        "associations": ["associations"],
         "cohorts": ["compare", "read_cohort"],
         "notebook": ["start"],
         "plans": ["plan"],

@@ -12,6 +12,7 @@ from IPython.display import HTML, Image, Markdown, display
 from crmo_analysis import files
 from crmo_analysis.display import canvas
 from crmo_analysis.face import playground
+from crmo_analysis.face.associations import Associations, associations
 from crmo_analysis.face.audits import Audit, audit_of
 from crmo_analysis.face.cohorts import SMALLEST, Cohort, read_cohort, read_shipped
 from crmo_analysis.face.results import Result, as_html, filled
@@ -160,6 +161,10 @@ class Run:
         found = read_cohort(path, map, lesions, hide_below) if path else read_shipped(self.study.name)
         self.say(*found.introduced())
         return found
+
+    def associations(self) -> Associations:
+        """Return what is published about lesions and clinical severity."""
+        return associations()
 
     def require_own_folder(self, path: str) -> None:
         """Refuse data of one's own in a run that leaves its files among the project's.

@@ -10,13 +10,13 @@ against.
 
 import lazy_loader
 
-USES = ("files", "study")
+USES = ("study",)
 __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submodules=["granularity", "tests_of_difference"],
     submod_attrs={
         "quantities": ["Finding", "View", "patients", "rivals"],
-        "shares": ["exact_share", "lone_share", "section_rules"],
+        "shares": ["lone_share", "section_rules"],
         "verdicts": ["Audited", "Readings", "VERDICTS"],
     },
 )

@@ -20,6 +20,8 @@ from crmo_analysis.recompute.quantities import Finding, View
 from crmo_analysis.recompute.tests_of_difference import Range
 from crmo_analysis.study import Claim, entailment
 
+BY = "other numbers"  # what an estimate or an interval matches by
+
 
 def estimates(view: View) -> Iterator[Finding]:
     """Hold odds and risk ratios against counts, and differences and changes against means."""
@@ -66,7 +68,7 @@ def _held(claim: Claim, text: str, spans: Sequence[Range], related: tuple[str, .
     """Hold a printed number against the spans that can give it; the first is the one that is shown."""
     shown = between(spans[0], claim)
     if any(overlap(printed_range(claim), span) for span in spans):
-        return Finding(claim.claim_id, "matches", f"{text}: {shown}.", shown, related=related)
+        return Finding(claim.claim_id, "matches", f"{text}: {shown}.", shown, "", related, BY)
     return Finding(
         claim.claim_id, "differs", f"{text}: {shown}; {claim.printed} is printed.", shown, related=related
     )
@@ -120,7 +122,9 @@ def intervals(view: View) -> Iterator[Finding]:
         shown = ", ".join(f"{between(chosen[name], claim)} ({name})" for name in giving or chosen)
         outcome = "matches" if giving else "differs"
         tail = "." if giving else f"; {claim.printed} is printed."
-        yield Finding(claim.claim_id, outcome, f"{text}: {shown}{tail}", shown, related=related)
+        yield Finding(
+            claim.claim_id, outcome, f"{text}: {shown}{tail}", shown, "", related, BY * bool(giving)
+        )
 
 
 def _known_intervals(view: View, claim: Claim, level: float) -> tuple[str, Mapping, tuple[str, ...]]:
@@ -204,7 +208,7 @@ def _around(view: View, claim: Claim, is_upper: bool) -> Iterator[Finding]:
         yield Finding(claim.claim_id, "differs", reason, related=related)
     elif overlap(of, middle):
         reason = f"{estimate.printed} is the middle of {text} {how}."
-        yield Finding(claim.claim_id, "matches", reason, shown, related=related)
+        yield Finding(claim.claim_id, "matches", reason, shown, "", related, BY)
     else:
         reason = f"The middle of {text} {how} is {shown}, and {estimate.printed} is printed."
         outcome = "differs" if estimate.statistic in RATIOS else "stated"

@@ -26,6 +26,7 @@ NAMES = {
     "wilcoxon": "the Wilcoxon test", "linear": "the t test of a coefficient",
     "logistic": "Wald's test", "cox": "Wald's test", "z": "the normal distribution",
 }  # fmt: skip
+BY = "a test"  # what a P value or a statistic matches by
 _RANK_TESTS = ("mann-whitney", "wilcoxon", "kruskal-wallis", "log-rank")
 
 
@@ -79,11 +80,11 @@ def _judged(claim: Claim, found: Evidence, method: str) -> Iterator[Finding]:
         reason = f"{found.text}: {shown}; {claim.printed} can be."
         yield Finding(claim.claim_id, "stated", reason, related=related)
         return
-    yield Finding(claim.claim_id, "matches", f"{found.text}: {shown}.", shown, related=related)
+    yield Finding(claim.claim_id, "matches", f"{found.text}: {shown}.", shown, "", related, BY)
     for member in found.confirmed if claim.number.relation == "=" else ():
         others = tuple(name for name in (claim.claim_id, *related) if name != member)
         yield Finding(
-            member, "matches", f"Gives the P value that is printed, {claim.printed}.", related=others
+            member, "matches", f"Gives the P value that is printed, {claim.printed}.", related=others, by=BY
         )
 
 
@@ -157,7 +158,7 @@ def _statistic(claim: Claim, sources: Sequence[tuple[Evidence, str, Range]]) -> 
     shown = between(tuple(sorted(map(abs, of))), claim)
     reason = f"{found.text}: {what} of {shown} by {NAMES[name]}"
     if matching:
-        return Finding(claim.claim_id, "matches", f"{reason}.", shown, related=found.related)
+        return Finding(claim.claim_id, "matches", f"{reason}.", shown, "", found.related, BY)
     tried = ", ".join(dict.fromkeys(f"{between(of, claim)} by {NAMES[name]}" for _, name, of in sources))
     reason = f"{found.text}: {what} of {tried}; {claim.printed} is printed."
     return Finding(claim.claim_id, "differs", reason, shown, related=found.related)

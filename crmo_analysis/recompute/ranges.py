@@ -103,7 +103,7 @@ def ratios(view: View) -> Iterator[Finding]:
         tail = f", printed {claim.printed}" if holds else f"; {claim.printed} is printed"
         tail += f" ({rule.replace('_', ' ')})" if rule else ""
         outcome = "matches" if holds else "differs"
-        yield Finding(claim.claim_id, outcome, f"{shown}{tail}.", shown, rule, (*one, *other))
+        yield Finding(claim.claim_id, outcome, f"{shown}{tail}.", shown, rule, (*one, *other), "x/n" * holds)
 
 
 def _grain(claim: Claim, n: Fraction, related: tuple[str, ...]) -> Iterator[Finding]:
@@ -118,7 +118,9 @@ def _grain(claim: Claim, n: Fraction, related: tuple[str, ...]) -> Iterator[Find
         yield Finding(claim.claim_id, "differs", reason, shown, related=related)
     elif len(found) == 1:
         shown = f"{found[0]}/{_plain(n)}"
-        yield Finding(claim.claim_id, "matches", f"{claim.printed} % is {shown}.", shown, related=related)
+        yield Finding(
+            claim.claim_id, "matches", f"{claim.printed} % is {shown}.", shown, "", related, "grain"
+        )
 
 
 def _number_of(view: View, claim: Claim, place: int) -> tuple[Fraction | None, tuple[str, ...]]:
@@ -143,7 +145,8 @@ def _plain(number: Fraction, decimals: int = 2) -> str:
 def _held(claim: Claim, text: str, span: Range, shown: str, related: tuple[str, ...]) -> Finding:
     holds = overlap(printed_range(claim), span) or claim.number.relation != "="
     tail = "." if holds else f"; {claim.printed} is printed."
-    return Finding(claim.claim_id, "matches" if holds else "differs", f"{text}{tail}", shown, related=related)
+    outcome = "matches" if holds else "differs"
+    return Finding(claim.claim_id, outcome, f"{text}{tail}", shown, "", related, "other numbers" * holds)
 
 
 def times(view: View) -> Iterator[Finding]:

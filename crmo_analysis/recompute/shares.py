@@ -5,7 +5,7 @@ from fractions import Fraction
 
 from crmo_analysis.recompute.granularity import grim_is_informative, grim_sums
 from crmo_analysis.recompute.quantities import Finding, View, patients
-from crmo_analysis.study import Claim, entailment, expressions, rounding
+from crmo_analysis.study import Claim, rounding
 
 PERCENT = Fraction(100)
 
@@ -166,23 +166,6 @@ def only_by(claim: Claim, n: int, step: Fraction) -> str:
     return ""
 
 
-def ratios(view: View) -> Iterator[Finding]:
-    """Check a ratio of two groups, as of girls to boys, against their counts."""
-    for claim in view.claims:
-        if claim.statistic != "ratio" or claim.number.relation != "=":
-            continue
-        sides = [expressions.parse(text, view.codebook) for text in claim.of.split(",")]
-        counts = [view.count_of(entailment.conjunction(side, claim.group)) for side in sides]
-        if any(count is None or not count.value for count in counts):
-            continue
-        exact = Fraction(counts[0].value, counts[1].value)
-        digits = claim.number.decimals + 2
-        shown = f"{counts[0].value}/{counts[1].value} = {rounding.decimal_text(exact, digits)}"
-        rules, related = rounding.rules_that_print(exact, claim.number), (*counts[0].ids, *counts[1].ids)
-        outcome, rule = ("matches", rules[0]) if rules else ("differs", "")
-        yield Finding(claim.claim_id, outcome, f"{shown}.", shown, rule, related, "x/n" if rules else "")
-
-
 def fractions_in_words(view: View) -> Iterator[Finding]:
     """Set "about half" and "most" beside the count.
 
@@ -208,4 +191,4 @@ def fractions_in_words(view: View) -> Iterator[Finding]:
         yield Finding(claim.claim_id, outcome, reason, shown, related=related, by="x/n")
 
 
-CHECKS = (percentages, ratios, fractions_in_words)
+CHECKS = (percentages, fractions_in_words)

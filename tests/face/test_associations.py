@@ -6,12 +6,13 @@ import pytest
 
 import crmo_analysis as crmo
 from crmo_analysis import files
+from crmo_analysis.face.associations import associations
 
 FILE = files.PUBLISHED / "lesion_severity.csv"
 
 
 def test_every_row_has_a_source_and_what_is_derived_follows():
-    published = crmo.associations()
+    published = associations()
     assert len(published.frame) == len(pd.read_csv(FILE))
     rows = published.coefficients().frame.set_index("row_id")
     assert (rows["agrees"] == "yes").all()
@@ -23,7 +24,7 @@ def test_every_row_has_a_source_and_what_is_derived_follows():
 
 
 def test_one_cohort_is_not_pooled_and_a_second_study_narrows_its_interval():
-    published = crmo.associations()
+    published = associations()
     assert published.pooled().startswith(
         "No pooled estimate can be given: 4 coefficients are printed, of 1 cohort"
     )
@@ -34,7 +35,7 @@ def test_one_cohort_is_not_pooled_and_a_second_study_narrows_its_interval():
 
 
 def test_nulls_and_unknown_directions_are_shown_as_such():
-    harvest = crmo.associations().harvest()
+    harvest = associations().harvest()
     kinds = harvest.frame.set_index("label")["kind"]
     assert (kinds["A01"], kinds["B01"]) == ("coefficient", "direction not printed")
     assert (kinds["D01"], kinds["H01"]) == ("null, no P value printed", "positive, no P value printed")
@@ -44,7 +45,7 @@ def test_nulls_and_unknown_directions_are_shown_as_such():
 def test_a_p_value_that_does_not_belong_to_its_coefficient_is_seen(tmp_path):
     text = FILE.read_text(encoding="utf-8").replace("p = 0.0055", "p = 0.055")
     (tmp_path / "rows.csv").write_text(text, encoding="utf-8")
-    rows = crmo.associations(tmp_path / "rows.csv").coefficients().frame.set_index("row_id")
+    rows = associations(tmp_path / "rows.csv").coefficients().frame.set_index("row_id")
     assert rows.loc["A01", "agrees"] == "no"
 
 
@@ -52,4 +53,4 @@ def test_a_row_that_cannot_be_read_is_named(tmp_path):
     text = FILE.read_text(encoding="utf-8").replace("p = 0.0055", "p = 27-Jan")
     (tmp_path / "rows.csv").write_text(text, encoding="utf-8")
     with pytest.raises(crmo.CrmoError, match=r"row 2: .*27-Jan"):
-        crmo.associations(tmp_path / "rows.csv")
+        associations(tmp_path / "rows.csv")

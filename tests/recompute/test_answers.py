@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+import crmo_analysis as crmo
 from crmo_analysis.joint.ledger import audit_jointly
 from crmo_analysis.study import read_study
 
@@ -49,3 +50,23 @@ def test_every_correlation_of_an_abstract_agrees_with_its_p_value():
 def test_a_share_of_lesions_names_its_rule():
     audited = {each.claim.claim_id: each for each in audit_jointly(read_study("miss_lesion_percent", CASES))}
     assert (audited["res.pc"].rule, audited["new.pc"].rule) == ("half_up", "down")
+
+
+def test_an_abstract_as_a_person_types_it_holds_and_a_slip_is_found(tmp_path):
+    study = read_study("dangelo_2021", CASES)
+    assert {each.verdict for each in audit_jointly(study)} == {"matches", "stated"}
+    assert [figure.kind for figure in study.figures] == ["counts", "implied", "rounding", "verdicts"]
+    folder = tmp_path / "dangelo_2021"
+    folder.mkdir()
+    for name in ("study.yaml", "claims.csv"):
+        text = (CASES / "dangelo_2021" / name).read_text(encoding="utf-8")
+        (folder / name).write_text(text.replace("26 boys, or 34.7%", "26 boys, or 37.4%"), encoding="utf-8")
+    audited = {each.claim.claim_id: each.verdict for each in audit_jointly(read_study(str(folder)))}
+    assert audited["boys.percent"] in ("differs", "conflicts")
+
+
+def test_patients_of_a_study_in_any_folder_are_made_and_set_beside_it():
+    study = crmo.read_study(str(CASES / "dangelo_2021"))
+    beside = study.reproduced()
+    assert beside.frame["kept"].ne("no").all()
+    assert len(study.patients()) == 75
