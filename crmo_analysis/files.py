@@ -149,6 +149,16 @@ def is_file(text):
         return False
 
 
+def absolute_file(value):
+    """Return the full path of a file that a value names; other values as they are.
+
+    A notebook runs in its own folder, or on another machine; a path was typed in the folder of the person.
+    """
+    if isinstance(value, list):
+        return [absolute_file(each) for each in value]
+    return str(Path(value).absolute()) if isinstance(value, str) and is_file(value) else value
+
+
 def short_name(name, most=200):
     """Return a name that a file can have with an ending added: a long one is cut, and told apart by a hash.
 

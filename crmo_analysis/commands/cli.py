@@ -9,11 +9,12 @@ from pathlib import Path
 
 import click
 
-from crmo_analysis import __version__, store
+from crmo_analysis import __version__
 from crmo_analysis.commands import paper_commands, patient_commands, progress, reader_commands, study_commands
 from crmo_analysis.commands.messages import Commands, Wrong, check_studies, short
 from crmo_analysis.execution import TIME_LIMIT, warm
-from crmo_analysis.files import RESULTS, ROOT, is_study_folder, study_names
+from crmo_analysis.files import RESULTS, ROOT, absolute_file, is_study_folder, study_names
+from crmo_analysis.store import manifest
 
 _time_limit = click.option(
     "--time-limit",
@@ -58,9 +59,9 @@ def main(no_store):
 def reproduce(studies, jobs, fresh, explain, prune):
     """Run every notebook of which something has changed; with STUDY, only those about that study."""
     start = time.monotonic()
-    if not fresh and (count := store.count_unchanged(ROOT, studies)):
+    if not fresh and (count := manifest.count_unchanged(ROOT, studies)):
         if explain:
-            progress.say_why(store.read(ROOT)["why"])
+            progress.say_why(manifest.read(ROOT)["why"])
         click.echo(f"{count} unchanged; {time.monotonic() - start:.1f} s")
         code = 0
     else:
@@ -71,7 +72,7 @@ def reproduce(studies, jobs, fresh, explain, prune):
 
 def _tell_of_orphans(prune):
     """Name the files that nothing makes any more, or remove them."""
-    orphans = store.orphans(ROOT)
+    orphans = manifest.orphans(ROOT)
     for path in orphans:
         click.echo(f"{'removed' if prune else 'nothing makes any more'}: {path.relative_to(ROOT)}")
         if prune:
@@ -131,7 +132,7 @@ def run(notebook, values, out, cwd, time_limit, plain):
     """Run one NOTEBOOK, with other values for some of its parameters."""
     if not plain:
         warm.start(bare=True)
-    from crmo_analysis.execution import absolute_file, execute, parse_value, read_parameters
+    from crmo_analysis.execution import execute, parse_value, read_parameters
 
     known = read_parameters(notebook)
     # A name that is not there has no kind to read its text by; execute() says so.

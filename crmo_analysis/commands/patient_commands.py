@@ -24,7 +24,9 @@ _smallest = click.option(
 )
 @click.option("--lesions", type=click.Path(path_type=Path), help="A table with one row a lesion.")
 @click.option(
-    "--out", type=click.Path(path_type=Path, dir_okay=False), help="Write the table as it was understood."
+    "--out",
+    type=click.Path(path_type=Path),
+    help="Write what was understood: a .csv file, or a folder with lesions and codebook.",
 )
 @click.option(
     "--skeleton",
@@ -42,7 +44,7 @@ def validate(cohort, mapping, lesions, out, skeleton, strict):
         raise Wrong(
             f"--out {out} is in a folder of the project's own data; choose another, such as data/private."
         )
-    from crmo_analysis.patients import account, read_cohort, write_cohort
+    from crmo_analysis.patients import account, package, read_cohort
 
     read = read_cohort(cohort, mapping, lesions=lesions)
     for note in read.notes:
@@ -56,8 +58,14 @@ def validate(cohort, mapping, lesions, out, skeleton, strict):
     if not mapping:
         _write_skeleton(cohort, lesions, skeleton or cohort.with_name(f"{cohort.stem}_map.yaml"))
     if out and not read.errors:
-        write_cohort(read.patients, out, read.kinds)
-        click.echo(f"{short(out)}: written")
+        is_file = out.suffix.lower() == ".csv"
+        paths = (
+            [package.write_cohort(read.patients, out, read.kinds)]
+            if is_file
+            else package.write_package(read, out)
+        )
+        for path in paths:
+            click.echo(f"{short(path)}: written")
     known = [name for name in read.patients if name not in ("patient", "reconstructed", "simulated")]
     patients, columns = counted(len(read.patients), "patient"), counted(len(known), "variable")
     n_warnings = len(read.warnings) + len(doubts)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from crmo_analysis.execution import warm
 from crmo_analysis.files import ROOT, InputError
-from crmo_analysis.store import reasons, write
+from crmo_analysis.store import manifest
 
 _COLOURS = {"failed": "bold red", "done": "green", "running": "bold"}
 
@@ -100,7 +100,7 @@ def build(names, jobs, fresh, explain):
     console = Console(highlight=False)
     everything = tasks.project_tasks(ROOT)
     files = tasks.files_of(everything, ROOT)
-    why = {name: said for name, said in reasons(ROOT, files).items() if name in names}
+    why = {name: said for name, said in manifest.reasons(ROOT, files).items() if name in names}
     if fresh:
         why = {name: why.get(name, ["everything was asked for"]) for name in names}
     if explain:
@@ -133,7 +133,7 @@ def build(names, jobs, fresh, explain):
         tasks.listeners.remove(board)
         warm.stop()
     sound = [name for name, state in board.states.items() if state in ("done", "unchanged")]
-    write(ROOT, files, sound, why)
+    manifest.write(ROOT, files, sound, why)
     return summarise(errors)
 
 

@@ -25,14 +25,12 @@ from crmo_analysis import __version__
 from crmo_analysis.execution import (
     TIME_LIMIT,
     NotebookFailed,
-    Parameter,
-    absolute_file,
     check_values,
     execute,
     read_parameters,
     rerun_command,
 )
-from crmo_analysis.files import ROOT, InputError, is_file, read_yaml, write_text_atomically
+from crmo_analysis.files import ROOT, InputError, absolute_file, is_file, read_yaml, write_text_atomically
 from crmo_analysis.store import code_behind, notebook_source
 
 MOST_RUNS = 100_000
@@ -87,7 +85,7 @@ def read_grid(path: Path, notebook: Path) -> list[dict]:
     return list(runs.values())
 
 
-def _as_json(value: object, parameter: Parameter | None) -> object:
+def _as_json(value: object, parameter) -> object:
     """Return what YAML reads as JSON has it: a date is text; 1e-3, a text to YAML, is a number."""
     if isinstance(value, list):
         return [_as_json(each, None) for each in value]

@@ -10,7 +10,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submodules=["warm"],
     submod_attrs={
-        "parameters": ["Parameter", "absolute_file", "check_values", "parse_value", "read_parameters"],
+        "parameters": ["check_values", "parse_value", "read_parameters"],
         "running": [
             "FIGURE_FILES",
             "NotebookFailed",

@@ -5,15 +5,12 @@ import functools
 import json
 import logging
 import signal
-import sys
-import threading
 from pathlib import Path
 
 from crmo_analysis.execution import warm
 
 MOST_OUTPUT = 20_000_000  # characters that a notebook may leave as its outputs
 _RECOUNTED = MOST_OUTPUT // 20  # characters shown since what is left was last counted
-_IMPORT = threading.Lock()
 
 
 class ShowsTooMuchError(Exception):
@@ -24,22 +21,9 @@ class KernelEndedError(Exception):
     """The kernel has ended before the notebook; the message says how."""
 
 
-def import_papermill():
-    """Import papermill, with `limited` among its engines."""
-    with _IMPORT:
-        # jsonschema checks web addresses with rfc3987_syntax if it is installed, and builds its grammar on
-        # import: 2 s for a check that notebooks never use. None makes Python say that it is not there.
-        sys.modules.setdefault("rfc3987_syntax", None)
-        import papermill
-
-        # What it would print here, "Kernel died", is in our own message.
-        logging.getLogger("papermill").addHandler(logging.NullHandler())
-        _register()
-    return papermill
-
-
 @functools.cache
-def _register():
+def register():
+    """Put an engine with these limits among papermill's; return its name."""
     from nbclient.exceptions import DeadKernelError
     from papermill.clientwrap import PapermillNotebookClient
     from papermill.engines import Engine, papermill_engines
@@ -95,6 +79,7 @@ def _register():
                     raise ShowsTooMuchError
 
     papermill_engines.register("limited", LimitedEngine)
+    return "limited"
 
 
 def _length(content):

@@ -12,7 +12,8 @@ import tokenize
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from crmo_analysis.files import InputError, is_file
+from crmo_analysis.execution import warm
+from crmo_analysis.files import InputError
 
 _KINDS = {
     bool: "true or false",
@@ -100,17 +101,11 @@ def read_parameters(notebook):
 def _check_kernel(notebook, spec):
     """Refuse a notebook that asks for a kernel which is not installed; any of Python is run by this one."""
     name = str(spec.get("name") or "python3")
-    if name == "python3":
-        return
-    from jupyter_client.kernelspec import KernelSpecManager, NoSuchKernel
-
-    try:
-        KernelSpecManager().get_kernel_spec(name)
-    except (NoSuchKernel, ValueError):
+    if name != "python3" and not warm.is_installed(name):
         raise InputError(
             f"{notebook} asks for the kernel {name!r}, which is not installed. Open it in JupyterLab, choose "
             f"Python 3 and save it."
-        ) from None
+        )
 
 
 def _read_cell(notebook, source):
@@ -193,16 +188,6 @@ def check_values(notebook, known, values):
                 f"{Path(notebook).name} has no parameter {name!r}.{hint} Its parameters are: {names}."
             )
         _check_value(known[name], value)
-
-
-def absolute_file(value):
-    """Return the full path of a file that a value names; other values as they are.
-
-    A notebook runs in its own folder, or on another machine; a path was typed in the folder of the person.
-    """
-    if isinstance(value, list):
-        return [absolute_file(each) for each in value]
-    return str(Path(value).absolute()) if isinstance(value, str) and is_file(value) else value
 
 
 def read_notebook(notebook):

@@ -1,8 +1,11 @@
 """Execute a notebook, strictly: parameters that exist, outputs that appear, errors that say where."""
 
 import json
+import logging
 import re
 import shlex
+import sys
+import threading
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,6 +28,7 @@ TIME_LIMIT = 3600  # seconds a cell may take
 
 # Whose message is for whoever chose the data or the parameters.
 _PLAIN = {kind.__name__ for kind in CrmoError.__subclasses__()}
+_PAPERMILL = threading.Lock()
 _COLOURS = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]")
 _PROCESS = re.compile(r"\S*/ipykernel_\d+/")
 _LONGEST_CAUSE = 5_000
@@ -160,10 +164,10 @@ def execute(
         the result as ``<name>.failed.ipynb``; an earlier good result stays.
     """
     notebook, start = Path(notebook), time.monotonic()
-    known = read_parameters(notebook)
-    check_values(notebook, known, parameters or {})
     if cwd is not None and not Path(cwd).is_dir():
         raise InputError(f"{cwd}: there is no such folder to run the notebook in.")
+    known = read_parameters(notebook)
+    check_values(notebook, known, parameters or {})
     values = {each.name: each.value for each in known.values() if each.is_injected} | dict(parameters or {})
     command = rerun_command(notebook, known, values, out, time_limit, plain, cwd)
     out = values.get("out") or None if out is None else out
@@ -171,29 +175,35 @@ def execute(
         values["out"] = str(Path(out).absolute())
     everything = {name: parameter.value for name, parameter in known.items()} | values
     folder = Path(out) if out is not None else Path(results) / "notebooks"
-    executed, partial = folder / notebook.name, folder / f"{short_name(notebook.stem)}.failed.ipynb"
-    if executed.resolve() == notebook.resolve():
+    if (folder / notebook.name).resolve() == notebook.resolve():
         raise InputError(
             f"{notebook}: the executed notebook would replace it. Choose another folder with --out."
         )
     outputs, study = output_files(everything, figures), everything.get("study") or ""
     kernel = {"plain": plain, "cwd": str(Path(cwd or notebook.parent).absolute())}
     kernel["environment"] = {PUBLISHED_RUN: "yes"} if out is None else {}
+    path, failure = _run_into(folder, notebook, (values, outputs), time_limit, kernel)
+    if failure:
+        heading, cause, *kind = failure
+        raise NotebookFailed(notebook, study, heading, cause, command, path, *kind)
+    return Run(notebook, study, path, outputs, time.monotonic() - start)
+
+
+def _run_into(folder, notebook, asked, time_limit, kernel):
+    """Run a notebook and keep it in a folder; return where, and what went wrong."""
+    values, outputs = asked
+    partial = folder / f"{short_name(notebook.stem)}.failed.ipynb"
     try:
         folder.mkdir(parents=True, exist_ok=True)  # a notebook may count on it
         failure = _run_papermill(notebook, values, time_limit, kernel) or _missing(outputs)
+        path = partial if failure else folder / notebook.name
         with warm.going_on:
-            text = _without_traces(notebook, kernel["executed"], values)
-            write_text_atomically(partial if failure else executed, text)
+            write_text_atomically(path, _without_traces(notebook, kernel["executed"], values))
             if not failure:
                 partial.unlink(missing_ok=True)
+        return path, failure
     except OSError as error:  # a full disk, a folder that cannot be written
-        partial = None
-        failure = "the writing of its results", f"{error.strerror}: {_short(error.filename or folder)}"
-    if failure:
-        heading, cause, *kind = failure
-        raise NotebookFailed(notebook, study, heading, cause, command, partial, *kind)
-    return Run(notebook, study, executed, outputs, time.monotonic() - start)
+        return None, ("the writing of its results", f"{error.strerror}: {_short(error.filename or folder)}")
 
 
 def rerun_command(notebook, known, values, out=None, time_limit=TIME_LIMIT, plain=False, cwd=None):
@@ -234,11 +244,23 @@ def _short(path):
     return str(path.relative_to(here)) if path.is_relative_to(here) else str(path)
 
 
+def _import_papermill():
+    # jsonschema checks web addresses with rfc3987_syntax if it is installed, and builds its grammar on
+    # import: 2 s for a check that notebooks never use. None makes Python say that the module is not there.
+    with _PAPERMILL:
+        sys.modules.setdefault("rfc3987_syntax", None)
+        import papermill
+
+        # What it would print here, "Kernel died", is in our own message.
+        logging.getLogger("papermill").addHandler(logging.NullHandler())
+    return papermill
+
+
 def _run_papermill(notebook, values, time_limit, kernel):
     """Execute into `kernel["executed"]`; return None, or the heading and the cause of what went wrong."""
     if not kernel["plain"]:
         warm.start()
-    papermill = engine.import_papermill()
+    papermill = _import_papermill()
     from nbclient.exceptions import CellTimeoutError
 
     try:
@@ -249,7 +271,7 @@ def _run_papermill(notebook, values, time_limit, kernel):
             kernel_name="python3",
             language="python",
             progress_bar=False,
-            engine_name="limited",
+            engine_name=engine.register(),
             time_limit=time_limit,
             kernel=kernel,
         )
@@ -266,6 +288,10 @@ def _run_papermill(notebook, values, time_limit, kernel):
         )
     except engine.KernelEndedError as error:
         cause = str(error)
+    except OSError:
+        raise
+    except Exception as error:  # what Jupyter finds wrong with a notebook has many names
+        raise InputError(f"{notebook}: Jupyter cannot run it ({type(error).__name__}: {error})") from error
     else:
         # Papermill takes exit() for success, though the cells below were not run.
         if any(map(_has_error, kernel["executed"].cells)):

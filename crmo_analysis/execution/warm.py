@@ -168,6 +168,17 @@ def available():
     return sys.platform.startswith("linux")
 
 
+def is_installed(kernel):
+    """Say whether a kernel of this name is installed for Jupyter."""
+    from jupyter_client.kernelspec import KernelSpecManager, NoSuchKernel
+
+    try:
+        KernelSpecManager().get_kernel_spec(kernel)
+    except (NoSuchKernel, ValueError):
+        return False
+    return True
+
+
 def start(bare=False):
     """Start the server if it is not running yet, without waiting for it to be ready.
 
@@ -221,13 +232,12 @@ def kernel_manager_class(plain=False):
     Returns
     -------
     type
-        A `jupyter_client.AsyncKernelManager`: for a Python notebook it forks a kernel of this very Python
-        from the server, or starts an ordinary one where that is not possible. It talks through sockets in a
-        private folder, where no other user can listen, and since two kernels that start at the same time can
-        choose the same network port; on Windows through ports, encrypted.
+        A `jupyter_client.AsyncKernelManager`: it forks a kernel of this very Python from the server, or
+        starts an ordinary one where that is not possible. It talks through sockets in a private folder, where
+        no other user can listen, and since kernels that start together can choose the same network port; on
+        Windows through ports, encrypted.
     """
-    # Here, not at the top: the server is started before jupyter_client is imported, so that both happen at
-    # once.
+    # Here, not at the top: the server starts before jupyter_client is imported, and both happen at once.
     from jupyter_client.kernelspec import KernelSpec
     from jupyter_client.manager import AsyncKernelManager
 

@@ -179,7 +179,7 @@ class Study:
         return Result(
             shares,
             heading,
-            caption="Printed counts with recomputed intervals: exact (Clopper-Pearson) and Wilson.",
+            caption="Printed counts with recomputed exact intervals (Clopper-Pearson).",
             subtitle="{study}, published counts; intervals recomputed",
             alt="Intervals for {count} shares, from {first_x} of {first_n} ({first}) to {last_x} of {last_n} "
             "({last}).",

@@ -194,7 +194,7 @@ class Court:
         statement = cohort.of_claim.get(claim.claim_id)
         judgement = cohort.judgement(statement) if statement else Judgement("stated")
         alone = self._alone(claim, scenario)
-        if judgement.verdict == "unfinished" and not any(f.outcome == "differs" for f in alone):
+        if judgement.verdict == "unfinished" and all(f.outcome == "stated" for f in alone):
             return Audited(claim, "unfinished", "", "", (), "Not decided within the effort allowed.")
         if judgement.verdict not in ("stated", "unfinished"):
             return self._by_tables(claim, scenario, statement, judgement)

@@ -58,7 +58,7 @@ def diagnose(table: pd.DataFrame, question: Question) -> Diagnosis:
     """
     question = replace(question, patient="", cluster="", imputations=0)
     rows, points, known = [], pd.DataFrame(), {}
-    checks = {"linear": _of_line, "poisson": _of_counts, "ordinal": _of_scores}
+    checks = {"poisson": _of_counts, "ordinal": _of_scores}
     for model in models_for(table[question.outcome], question.cut):
         if model in STATISTICS:
             continue
@@ -70,25 +70,29 @@ def diagnose(table: pd.DataFrame, question: Question) -> Diagnosis:
         check: Callable = checks.get(model, lambda _: [])
         if model == "negative_binomial" and "poisson" in known:
             check = partial(_beyond_poisson, known["poisson"])
-        rows += [(model, *row) for row in check(fit)]
         if model == "linear":
             points = _points(fit)
+            check = partial(_of_line, points=points)
+        rows += [(model, *row) for row in check(fit)]
     if known and question.adjustment:
         rows.append(("all", *_inflation(next(iter(known.values())))))
     return Diagnosis(pd.DataFrame(rows, columns=["model", "check", "value", "p", "says"]), points)
 
 
 def _points(fit: Regression) -> pd.DataFrame:
-    influence = fit.results.get_influence()
+    influence, free = fit.results.get_influence(), fit.results.df_resid
+    inner = influence.resid_studentized_internal
+    # statsmodels' external residuals fit the model without each patient; this is the same (Belsley 1980).
+    outer = inner * np.sqrt((free - 1) / (free - inner**2))
     columns = {"patient": fit.results.model.data.row_labels, "fitted": np.asarray(fit.results.fittedvalues)}
-    columns |= {"residual": influence.resid_studentized_external, "leverage": influence.hat_matrix_diag}
+    columns |= {"residual": outer, "leverage": influence.hat_matrix_diag}
     return pd.DataFrame(columns | {"cook": influence.cooks_distance[0]})
 
 
-def _of_line(fit: Regression) -> list[tuple]:
+def _of_line(fit: Regression, points: pd.DataFrame) -> list[tuple]:
     from statsmodels.stats.diagnostic import het_breuschpagan, linear_reset
 
-    points, results = _points(fit), OLS(fit.results.model.endog, fit.results.model.exog).fit()
+    results = OLS(fit.results.model.endog, fit.results.model.exog).fit()
     n, count = results.model.exog.shape
     largest = float(points["residual"].abs().max())
     outlier = min(1.0, n * 2 * float(stats.t.sf(largest, n - count - 1)))

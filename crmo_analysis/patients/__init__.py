@@ -11,9 +11,9 @@ import lazy_loader
 USES = ("files", "study")
 __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
-    submodules=["account", "disclosure", "redcap", "responses", "scores"],
+    submodules=["account", "disclosure", "package", "redcap", "responses", "scores"],
     submod_attrs={
-        "cohort": ["Cohort", "read_cohort", "require_sound", "write_cohort"],
+        "cohort": ["Cohort", "read_cohort", "require_sound"],
         "mapping": ["read_mapping"],
         "skeleton": ["mapping_skeleton"],
         "table": ["MADE"],

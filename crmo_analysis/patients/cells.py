@@ -7,6 +7,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, timedelta
+from functools import partial
 
 import numpy as np
 import pandas as pd
@@ -59,6 +60,8 @@ class How:
         By which numbers are multiplied to come into the codebook's unit.
     decimal : str
         The decimal mark that the mapping file says, "comma" or "point"; empty where it says none.
+    dates : str
+        What stands first in a date such as 01/02/2020 by the mapping file, "day" or "month"; or empty.
     beside : str
         The decimal mark of the file's other columns, where they have one.
     """
@@ -66,6 +69,7 @@ class How:
     recode: Mapping[str, str] = field(default_factory=dict)
     factor: float = 1.0
     decimal: str = ""
+    dates: str = ""
     beside: str = ""
 
 
@@ -129,7 +133,12 @@ def read_column(
         kinds[_mask(pc.equal(meant, code))] = kind
     errors, doubts = (np.full(len(words), "", dtype=object) for _ in range(2))
     notes: list[str] = []
-    read = {"boolean": _booleans, "category": _categories, "date": _dates, "text": _texts}.get(variable.type)
+    read = {
+        "boolean": _booleans,
+        "category": _categories,
+        "date": partial(_dates, first=how.dates),
+        "text": _texts,
+    }.get(variable.type)
     numbers, codes = np.empty(0), encoded.indices.to_numpy()
     if read is None:
         counts = np.bincount(codes, minlength=len(words))
@@ -322,7 +331,7 @@ def _limits(variable: Variable) -> str:
 # ---- dates -------------------------------------------------------------------------------------------------
 
 
-def _dates(words, asked, variable, errors):
+def _dates(words, asked, variable, errors, first=""):
     """Read dates.
 
     A column is in one form, and whether the day or the month stands first is decided for all of it.
@@ -341,14 +350,15 @@ def _dates(words, asked, variable, errors):
                 errors[place] += (
                     f"; as a number of Excel it is {day.isoformat()}, format the column as a date"
                 )
-    for place in _undecided(forms["slashed"]):
-        errors[place] = f"the day or the month may stand first; {_ISO_EXPECTED}"
+    for place in [] if first else _undecided(forms["slashed"]):
+        errors[place] = f"the day or the month may stand first; {_ISO_EXPECTED}, or in a mapping: dates: day"
     if sum(bool(matches) for matches in forms.values()) > 1:
         for matches in forms.values():
             for place in matches:
                 errors[place] = f"the column has dates in several forms; {_ISO_EXPECTED}"
     values = np.full(len(words), np.datetime64("NaT", "s"))
-    day_first = any(int(match["first"]) > 12 for match in forms["slashed"].values())
+    day_first = first == "day" or any(int(match["first"]) > 12 for match in forms["slashed"].values())
+    day_first &= first != "month"
     for place, match in (pair for matches in forms.values() for pair in matches.items()):
         if errors[place]:
             continue

@@ -10,12 +10,11 @@ from pathlib import Path
 
 import pandas as pd
 
-from crmo_analysis import files
-from crmo_analysis.files import InputError, neutral
+from crmo_analysis.files import InputError
 from crmo_analysis.patients import checks, doubts, keys, redcap_export
 from crmo_analysis.patients import lesions as of_lesions
 from crmo_analysis.patients.mapping import OWN, Mapped, read_mapping
-from crmo_analysis.patients.problems import Problem, refuse
+from crmo_analysis.patients.problems import Problem
 from crmo_analysis.patients.spreadsheet import Sheet, read_sheet
 from crmo_analysis.patients.table import MADE, Table, count_missing, kinds_of, read_table
 from crmo_analysis.study import Codebook, read_codebook, read_section
@@ -116,18 +115,21 @@ def read_cohort(
     elif not maps[1].is_empty:
         table.notes.append(f"{maps[1].file}: lesions: there is no such table; give it with --lesions")
     _check(table, other, books)
-    tables = [table] if other is None else [table, other]
+    return _cohort(path, [table] if other is None else [table, other], codes)
+
+
+def _cohort(path: Path | str, tables: list[Table], codes: Mapping[str, str]) -> Cohort:
+    table, other = tables[0], tables[1] if len(tables) > 1 else None
     made = [table.frame[name].fillna(False).any() for name in MADE if name in table.frame]
     of_lesion = pd.DataFrame() if other is None else kinds_of(other, codes).loc[other.frame.index]
+    missing = [row for one in tables for row in count_missing(one, codes)]
     return Cohort(
         file=str(path),
         patients=table.frame,
         lesions=None if other is None else other.frame.reset_index(drop=True),
         problems=tuple(problem for one in tables for problem in one.problems),
         notes=tuple(note for one in tables for note in one.notes),
-        missing=pd.DataFrame(
-            [row for one in tables for row in count_missing(one, codes)], columns=_missing_columns(codes)
-        ),
+        missing=pd.DataFrame(missing, columns=["table", "variable", "n", "empty", *codes]),
         kinds=kinds_of(table, codes),
         lesion_kinds=of_lesion.reset_index(drop=True),
         is_reconstructed=any(made),
@@ -164,14 +166,11 @@ def _check(table: Table, other: Table | None, books: tuple[Codebook, Codebook]) 
     )
     if other is not None:
         of_lesions.add_lesions(table, other, codebook)
+    keys.check_alike(table)
     checks.check_last_row(table)
     checks.check_times(table, codebook)
     checks.check_counts(table, codebook)
     checks.check_rules(table)
-
-
-def _missing_columns(codes: Mapping[str, str]) -> list[str]:
-    return ["table", "variable", "n", "empty", *codes]
 
 
 def require_sound(cohort: Cohort) -> Cohort:
@@ -185,43 +184,3 @@ def require_sound(cohort: Cohort) -> Cohort:
     if cohort.errors:
         raise InputError(*cohort.errors)
     return cohort
-
-
-# ---- writing -----------------------------------------------------------------------------------------------
-
-
-def write_cohort(table: pd.DataFrame, path: Path | str, kinds: pd.DataFrame | None = None) -> Path:
-    """Write a table of patients, or of lesions, as `read_cohort` reads it.
-
-    Parameters
-    ----------
-    table : DataFrame
-        As in a `Cohort`, or reconstructed.
-    path : Path or str
-        A .csv file; UTF-8, cells separated by commas, yes and no, missing cells empty.
-    kinds : DataFrame, optional
-        Which code for a missing value a cell holds, as in a `Cohort`.
-
-    Returns
-    -------
-    Path
-        Of the file.
-    """
-    path = Path(path)
-    if path.suffix.lower() != ".csv":
-        raise refuse(path, "expected a path that ends in .csv")
-    codes, written = read_section("missing"), {}
-    for name in table:
-        column = table[name]
-        if pd.api.types.is_bool_dtype(column):
-            column = column.map({True: "yes", False: "no"})
-        elif pd.api.types.is_datetime64_any_dtype(column):
-            column = column.dt.strftime("%Y-%m-%d")
-        if kinds is not None and name in kinds:
-            code = kinds[name].astype(object).map(codes)
-            column = column.astype(object).where(column.notna() | code.isna(), code)
-        is_text = not pd.api.types.is_numeric_dtype(column)
-        written[name] = column.map(neutral, na_action="ignore") if is_text else column
-    text = pd.DataFrame(written, index=table.index).to_csv(index=False, lineterminator="\n")
-    files.write_text_atomically(path, text)
-    return path

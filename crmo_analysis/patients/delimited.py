@@ -42,7 +42,7 @@ def read_delimited(path: Path, known: Collection[str]) -> layout.Sheet:
         names = [layout.plain_name(name) for name in head[0]]
         columns = _read_plain(data, delimiter, len(names))
         if columns is not None:
-            return layout.framed(path, names, columns, np.arange(len(columns[0])) + 2, known)
+            return layout.framed(path, names, (columns, np.arange(len(columns[0])) + 2), known)
     return layout.take(csv.reader(stream, delimiter=delimiter, strict=True), path, known, notes)
 
 

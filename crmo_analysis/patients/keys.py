@@ -9,8 +9,9 @@ import pyarrow.compute as pc
 
 from crmo_analysis.patients.cells import MONTHS
 from crmo_analysis.patients.problems import Problem
-from crmo_analysis.patients.table import Table
+from crmo_analysis.patients.table import MADE, Table
 
+BY_CHANCE = 0.05  # pairs of patients who are alike, expected if variables were independent
 _NUMBERED = r"^(0|[1-9][0-9]{0,17})$"
 _SHORTENED = r"^[0-9](\.[0-9]+)?[eE]\+[0-9]+$"
 _DATE = rf"(?i)^(\d{{4}}-\d\d-\d\d|\d{{1,2}}[-. ]+({MONTHS})[a-z]*\.?)$"
@@ -82,6 +83,20 @@ def _check_twice(table: Table, patients: pd.Series) -> None:
         ])  # fmt: skip
         expected = f"differs from an earlier patient in {how} only; is it the same one?"
         table.report("patient", here, expected, is_error=False)
+
+
+def check_alike(table: Table) -> None:
+    """Warn of patients with other keys who are alike in all values, where chance hardly makes two such."""
+    values = table.frame.drop(columns=["patient", *MADE], errors="ignore")
+    again = values.duplicated()
+    if "patient" not in table.columns or not again.any():
+        return
+    n = len(values)
+    by_chance = [float(((values[name].value_counts(dropna=False) / n) ** 2).sum()) for name in values]
+    alike = (again & ~table.frame["patient"].duplicated()).to_numpy()
+    if n * (n - 1) / 2 * np.prod(by_chance) < BY_CHANCE and alike.any():
+        expected = "has all values of an earlier patient; is it the same one under another name?"
+        table.report("patient", alike, expected, is_error=False)
 
 
 def _check_strays(table: Table, other: Table) -> None:

@@ -165,7 +165,7 @@ def take(
     if blank:
         left_out = "is left out, row" if len(blank) == 1 else "are left out, rows"
         notes = (*notes, f"{place}: {counted(len(blank), 'empty row')} {left_out} {listed(blank)}")
-    return framed(place, header, columns, rows, known, problems, notes)
+    return framed(place, header, (columns, rows), known, (problems, notes))
 
 
 def _numbered(records: Iterable[Sequence[str]], path: Path | str) -> Iterator[tuple[int, Sequence[str]]]:
@@ -223,9 +223,13 @@ def _ragged(place: str, width: int, n_sound: int, ragged: Sequence[tuple[int, in
 # ---- the table as a whole ----------------------------------------------------------------------------------
 
 
-def framed(place, names, columns, rows, known=(), problems=(), notes=()) -> Sheet:
-    """Make a sheet of columns: clean every cell, name every column, and leave out what is no patient."""
-    rows, place, notes, problems = np.asarray(rows, dtype=np.int64), str(place), [*notes], [*problems]
+def framed(place, names, cells, known=(), said=((), ())) -> Sheet:
+    """Make a sheet of columns: clean every cell, name every column, and leave out what is no patient.
+
+    `cells` are the columns and where their rows stand, `said` the problems and notes so far.
+    """
+    (columns, rows), (problems, notes) = cells, map(list, said)
+    rows, place = np.asarray(rows, dtype=np.int64), str(place)
     if not len(rows) and not any(problem.is_error for problem in problems):
         raise refuse(place, "has a header and no row; expected one row a patient")
     cleaned = [_clean(column) for column in columns]
@@ -308,7 +312,7 @@ def _without_others(sheet: Sheet) -> Sheet:
     units = _units(sheet)
     if units:
         said.setdefault(0, "is left out: it holds units")
-    said |= _footnotes(first, filled, said)
+    said |= _footnotes(first, filled, said) | _headings(first, filled, said)
     problems = [
         warning(sheet.file, int(sheet.rows[place]), "", first[place], text)
         for place, text in sorted(said.items())
@@ -362,6 +366,17 @@ def _units(sheet: Sheet) -> dict[str, str]:
         measured and len(others) <= max(1, len(found)) and not any(re.search(r"\d", cell) for cell in others)
     )
     return found if is_row and len(sheet.rows) > 1 else {}
+
+
+def _headings(first: np.ndarray, filled: np.ndarray, said: Mapping[int, str]) -> dict[int, str]:
+    """Find rows that hold one word without a number, where every key has one: headings of a part."""
+    alone = [int(place) for place in np.flatnonzero(filled == 1) if place not in said]
+    is_full = filled > 1
+    is_full[list(said)] = False
+    if not alone or not is_full.any() or not _matches(pa.array(first[is_full], pa.string()), "[0-9]").all():
+        return {}
+    heading = "is left out: it is a heading, no patient"
+    return {place: heading for place in alone if not re.search(r"\d", first[place])}
 
 
 def _footnotes(first: np.ndarray, filled: np.ndarray, said: Mapping[int, str]) -> dict[int, str]:

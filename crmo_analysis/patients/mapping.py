@@ -5,6 +5,7 @@ values: {male: {m: yes, w: no}, remission: {9: NR}}   # by either name: text in 
 units: {crp: 0.1}                                 # by either name: by which numbers are multiplied
 ignore: [address]
 decimal: comma                                    # or point: where the numbers themselves leave it open
+dates: day                                        # or month: what stands first in 01/02/2020
 sheet: registry                                   # of a workbook that has several
 event: baseline_arm_1                             # of a REDCap export that has several
 dictionary: dictionary.csv                        # the REDCap project's, beside the mapping file
@@ -24,9 +25,9 @@ from crmo_analysis.patients.problems import Problem, shown
 from crmo_analysis.study import Codebook, read_section
 
 SECTIONS = ("columns", "values", "units", "ignore")
-CHOICES = {"decimal": ("comma", "point"), "scan": ("first", "last")}
-OF_PATIENTS = ("decimal", "sheet", "event", "dictionary")
-OF_LESIONS = ("decimal", "sheet", "event", "scan")
+CHOICES = {"decimal": ("comma", "point"), "dates": ("day", "month"), "scan": ("first", "last")}
+OF_PATIENTS = ("decimal", "dates", "sheet", "event", "dictionary")
+OF_LESIONS = ("decimal", "dates", "sheet", "event", "scan")
 OWN = ("patient", "reconstructed", "simulated")  # columns that every table may have
 CLOSE = 0.75  # how alike, of 1, a name has to be to be suggested
 
@@ -47,7 +48,7 @@ class Mapped:
     ignore : frozenset of str
         Names in the table's file.
     settings : mapping of str to str
-        What else the file settles: decimal, sheet, event, dictionary, scan.
+        What else the file settles: decimal, dates, sheet, event, dictionary, scan.
     """
 
     file: str = ""

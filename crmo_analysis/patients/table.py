@@ -100,6 +100,7 @@ def read_table(
             mapped.meanings.get(name, {}),
             mapped.units.get(name, 1.0),
             mapped.settings.get("decimal", ""),
+            mapped.settings.get("dates", ""),
             next(iter(beside)) if len(beside) == 1 else "",
         )
         column = table.columns[name] = cells.read_column(columns[name], variable, codes, how)

@@ -100,7 +100,7 @@ def _choose(
         is_empty = len(list(islice(filter(any, chosen.values), 2))) < 2
         return (None, []) if optional and is_empty else (chosen, _unread(path, sheets, chosen))
     if optional:
-        return None, []
+        return _of_lesions(path, sheets, known)
     others = [sheet for title, sheet in titles.items() if title not in ("patients", "lesions")] or [*sheets]
     visible = [sheet for sheet in others if sheet.sheet_state == "visible"] or others
     with_names = [sheet for sheet in visible if _has_known(sheet, known)]
@@ -125,6 +125,16 @@ def _choose(
         raise refuse(path, f"{expected}; name the one to read in a mapping file, as in sheet: patients")
     how = f"; to choose another, say so in a mapping file, as in sheet: {name}" if len(visible) > 1 else ""
     return first, [note + how for note in _unread(path, sheets, first)]
+
+
+def _of_lesions(path: Path, sheets: Sequence, known: Collection[str]) -> tuple[object, list[str]]:
+    """Return the one visible sheet with columns of lesions, where none is called so; refuse two."""
+    found = [sheet for sheet in sheets if sheet.sheet_state == "visible" and _has_known(sheet, known)]
+    if len(found) > 1:
+        expected = f"sheets {listed(shown(sheet.title) for sheet in found)} have columns of lesions"
+        line = f"lesions: {{sheet: {shown(found[0].title)}}}"
+        raise refuse(path, f"{expected}; name the one to read in a mapping file, as in {line}")
+    return (found[0], [f"{path}: sheet {shown(found[0].title)} is read as lesions"]) if found else (None, [])
 
 
 def _unread(path: Path, sheets: Sequence, chosen) -> list[str]:
@@ -184,7 +194,7 @@ def read_parquet(path: Path, known: Collection[str]) -> layout.Sheet:
                 columns.append(pa.chunked_array([pa.repeat("", len(column))]))
     except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
         raise refuse(path, f"is not a readable Parquet file ({shown(str(error))})") from None
-    return layout.framed(path, names, columns, np.arange(len(table)) + 2, known, problems)
+    return layout.framed(path, names, (columns, np.arange(len(table)) + 2), known, (problems, ()))
 
 
 def _column_text(column: pa.ChunkedArray) -> pa.ChunkedArray:

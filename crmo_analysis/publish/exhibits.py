@@ -18,7 +18,7 @@ from crmo_analysis import files
 from crmo_analysis.files import InputError
 from crmo_analysis.joint import ledger
 from crmo_analysis.recompute import VERDICTS
-from crmo_analysis.store import orphans
+from crmo_analysis.store import manifest
 from crmo_analysis.study import Codebook, expressions, read_codebook, read_study, rounding
 
 ENDINGS = ("svg", "pdf", "png", "csv")
@@ -79,7 +79,7 @@ def read_results(results: Path, figures: Path) -> Results:
     InputError
         Naming the file and the command that makes it.
     """
-    claims, gone = _read_ledger(results / "ledger.csv"), set(orphans(results.parent))
+    claims, gone = _read_ledger(results / "ledger.csv"), set(manifest.orphans(results.parent))
     # A name with a second ending is that of a run which failed, or goes on.
     notebooks = sorted(path for path in (results / "notebooks").glob("[0-9]*.ipynb") if "." not in path.stem)
     notebooks = [path for path in notebooks if path not in gone]

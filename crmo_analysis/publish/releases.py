@@ -226,7 +226,7 @@ def _of_values(column: str, before: dict, after: dict, sizes: Sequence[int | Non
         if size == n and gap and None not in squares:
             twice = (squares[1] - squares[0]) / gap  # the sum of both values, as their difference is the gap
             return f"if one value was corrected, from {(twice - gap) / 2:.3g} to {(twice + gap) / 2:.3g}"
-    return "of patients who are the same but for a few, whose values follow"
+    return "as many patients but for a few are counted: values of single ones may follow"
 
 
 def _squares(row: dict, column: str, n: int) -> float | None:

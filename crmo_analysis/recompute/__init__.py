@@ -16,7 +16,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     submodules=["granularity", "tests_of_difference"],
     submod_attrs={
         "quantities": ["Finding", "View", "patients", "rivals"],
-        "shares": ["exact_share", "lone_share", "section_rules"],
+        "shares": ["lone_share", "section_rules"],
         "verdicts": ["Audited", "Readings", "VERDICTS"],
     },
 )

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property
 
-from crmo_analysis.study import Claim, Codebook, Study, entailment, expressions, rounding
+from crmo_analysis.study import Claim, Codebook, Study, entailment, expressions
 
 
 @dataclass(frozen=True)
@@ -57,23 +57,10 @@ class Count:
 
 
 def meaning_of(study: Study, codebook: Codebook) -> entailment.Meaning:
-    """Return what a study's expressions mean under its rules, ready to be asked about all its claims.
-
-    Printed medians and ranges cut their variable too, so that counts can be held against them.
-    """
+    """Return what a study's expressions mean under its rules, ready to be asked about all its claims."""
     asked = [tree for claim in study.claims for tree in (claim.patients, claim.group) if tree is not None]
     asked += [tree for claim in study.claims for place in (0, 1) for tree in claim.levels(place)]
-    cuts = [
-        expressions.Compare(claim.of, ">=", end)
-        for claim in study.claims
-        if claim.is_of_values
-        and claim.number
-        and codebook[claim.of].is_numeric
-        and claim.number
-        and codebook[claim.of].is_numeric
-        for end in (*rounding.interval(claim.number), claim.number.value, Fraction(1))
-    ]
-    return entailment.Meaning(codebook, [rule for rule, _ in study.rules], [*asked, *cuts])
+    return entailment.Meaning(codebook, [rule for rule, _ in study.rules], asked)
 
 
 class View:

@@ -9,9 +9,9 @@ import lazy_loader
 USES = ("files",)
 __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
+    submodules=["manifest"],
     submod_attrs={
         "code": ["code_behind", "imported_names", "names_in", "notebook_source"],
-        "manifest": ["count_unchanged", "orphans", "read", "reasons", "write"],
         "results": ["SWITCH", "kept", "key_of", "without_store"],
     },
 )

@@ -11,6 +11,7 @@ import pytest
 
 from crmo_analysis.execution import engine, warm
 from crmo_analysis.execution.running import NotebookFailed, execute
+from crmo_analysis.files import InputError
 
 forked = pytest.mark.skipif(not warm.available(), reason="kernels are not forked on this system")
 
@@ -290,3 +291,16 @@ def test_a_long_name_fails_in_a_file_of_its_own(tmp_path):
     with pytest.raises(NotebookFailed, match="ZeroDivisionError"):
         execute(notebook, out=tmp_path / "out")
     assert len(list((tmp_path / "out").glob("*.failed.ipynb"))) == 1
+
+
+@pytest.mark.parametrize(
+    "change", [{"nbformat": 5}, {"cells": [{"outputs": "x"}]}, {"metadata": {"papermill": 5}}]
+)
+def test_what_jupyter_cannot_run_is_named(tmp_path, change):
+    notebook = write_cells(tmp_path / "odd.ipynb", "1")
+    content = json.loads(notebook.read_text())
+    if "cells" in change:
+        change = {"cells": [content["cells"][0] | change["cells"][0]]}
+    notebook.write_text(json.dumps(content | change))
+    with pytest.raises(InputError, match=r"odd\.ipynb: Jupyter cannot run it"):
+        execute(notebook, out=tmp_path / "out")

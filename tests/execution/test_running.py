@@ -494,7 +494,7 @@ def test_papermill_is_imported_without_the_grammar_of_web_addresses():
     code = (
         "import sys\nfrom crmo_analysis.execution import "
         ""
-        "engine\nengine.import_papermill()\nprint(sys.modules['rfc3987_syntax'])"
+        "running\nrunning._import_papermill()\nprint(sys.modules['rfc3987_syntax'])"
     )
     printed = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
     assert printed == "None\n"

@@ -6,7 +6,7 @@ import pytest
 import yaml
 
 from crmo_analysis import files
-from crmo_analysis.study import read_codebook, read_study
+from crmo_analysis.study import read_study
 
 CASES = Path(__file__).parent / "cases"
 
@@ -26,7 +26,7 @@ def read_case(tmp_path):
             for old, new in changed:
                 text = text.replace(old, new)
             (tmp_path / name / file).write_text(text, encoding="utf-8")
-        codebook = tmp_path / "codebook.yaml"
-        return read_study(name, tmp_path, codebook), read_codebook(codebook)
+        study = read_study(name, tmp_path, tmp_path / "codebook.yaml")
+        return study, study.codebook
 
     return read

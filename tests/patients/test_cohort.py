@@ -21,8 +21,9 @@ from crmo_analysis.commands import main
 from crmo_analysis.files import InputError, csv_text, neutral
 from crmo_analysis.patients import delimited, layout, problems, spreadsheet
 from crmo_analysis.patients.account import missing_lines, thin
-from crmo_analysis.patients.cohort import Cohort, read_cohort, require_sound, write_cohort
+from crmo_analysis.patients.cohort import Cohort, read_cohort, require_sound
 from crmo_analysis.patients.mapping import near
+from crmo_analysis.patients.package import write_cohort
 from crmo_analysis.study import expressions, read_codebook, read_section
 
 PATIENTS = read_codebook()
@@ -763,7 +764,7 @@ lesions: [1]
         "units, crp: the factor is -1, expected a number above 0",
         "units, male: is no number of the codebook",
         "ignore: expected a list",
-        "extra: is not known; expected one of columns, values, units, ignore, decimal, sheet, event, dictionary",
+        "extra: is not known; expected one of columns, values, units, ignore, decimal, dates, sheet",
         "lesions: expected a mapping",
     ):
         assert any(expected in line for line in lines), expected

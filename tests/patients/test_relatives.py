@@ -69,6 +69,11 @@ def said(found):
             csv(["", *HEADER], *[[3 * i, *row] for i, row in enumerate(ROWS)]),
             "column A has no name and numbers",
         ),
+        (
+            f"{csv(HEADER, *ROWS[:6])}\nZentrum B,,,,\n{csv(*ROWS[6:])}",
+            "row 8, value 'Zentrum B': warning: is left out",
+        ),
+        (f"{TABLE}\n,,,,\nStatistik,,,,\nMittelwert,3.8,,,", "value 'Statistik': warning: is left out"),
         (f"{TABLE}\n , ,,,", "row 14: warning: is left out: it is empty"),
         (
             csv(["nr", *HEADER], *[[i, *row] for i, row in enumerate(ROWS)], [12, "Total", 47, "", "", ""]),
@@ -176,6 +181,7 @@ def test_a_column_without_a_name_can_be_mapped(answer):
         ("patient;crp\na;03. Mai\nb;2", "", "crp", "not a date, which Excel makes of a text"),
         ("patient;biopsy_date\na;43555", "", "biopsy_date", "as a number of Excel it is 2019-03-31"),
         ("patient;biopsy_date\na;1900-01-01", "", "biopsy_date", "is where a program begins to count days"),
+        ("patient;biopsy_date\na;01/02/2020", "", "biopsy_date", "in a mapping: dates: day"),
         ("patient;male\na;1\nb;2", "", "male", "in a mapping: values: {male: {1: …, 2: …}}"),
         ("patient;sex\na;1\nb;0", "columns: {sex: male}", "male", "values: {sex: {1: yes, 0: no}}"),
         ("patient;CRP (mg/l)\na;12", "columns: {CRP (mg/l): crp}", "crp", "units: {'CRP (mg/l)': 0.1}"),
@@ -332,6 +338,25 @@ def workbook(change=None, **sheets):
     return content.getvalue()
 
 
+def test_a_sheet_of_lesions_may_have_another_name_and_two_are_refused(answer):
+    lesions = [["patient", "bone"], ["P01", "rib"], ["P01", "femur"]]
+    found = answer(workbook(A=[["patient", "crp"], ["P01", 1]], MRT=lesions), name="c.xlsx")
+    assert "sheet MRT is read as lesions" in said(found)
+    assert found.patients["n_lesions"].tolist() == [2]
+    two = answer(workbook(A=[["patient", "crp"], ["P01", 1]], MRT=lesions, Late=lesions), name="c.xlsx")
+    assert "as in lesions: {sheet: MRT}" in two
+
+
+def test_a_patient_under_two_names_is_asked_about(answer):
+    assert "row 14, column patient, value 'P99': warning: has all values of an earlier patient" in said(
+        answer(
+            csv(HEADER, *[[*row[:4], row[4] + i / 7] for i, row in enumerate(ROWS)], ["P99", *ROWS[0][1:]])
+        )
+    )
+    coarse = csv(["patient", "male"], *[[i, "yes"] for i in range(9)])
+    assert "has all values" not in said(answer(coarse))
+
+
 def hide(title):
     return lambda made: setattr(made[title], "sheet_state", "hidden")
 
@@ -449,3 +474,10 @@ def test_a_mapping_file_is_made_to_be_filled_in(tmp_path):
 def test_nothing_is_to_be_filled_in_where_all_is_recognised(tmp_path):
     (tmp_path / "c.csv").write_text(TABLE, encoding="utf-8")
     assert mapping_skeleton(tmp_path / "c.csv") == ""
+
+
+@pytest.mark.parametrize(("first", "expected"), [("day", "2020-02-01"), ("month", "2020-01-02")])
+def test_a_mapping_says_what_stands_first_in_a_date(answer, first, expected):
+    found = answer("patient,biopsy_date\na,01/02/2020\nb,03/04/2020", f"dates: {first}")
+    assert str(found.patients["biopsy_date"][0].date()) == expected
+    assert not found.errors

@@ -221,6 +221,11 @@ def laboratory(tmp_path_factory):
     folder = tmp_path_factory.mktemp("laboratory")
     for name in ("10_simm_2008.ipynb", "explore.ipynb"):
         shutil.copy(files.ROOT / "notebooks" / name, folder)
+    changed = folder / "10_simm_2008.ipynb"
+    text = changed.read_text(encoding="utf-8")
+    changed.write_text(
+        XX, encoding="utf-8"
+    )
     home = folder / "home"
     settings = {f"JUPYTER_{kind}_DIR": str(home / kind.lower()) for kind in ("CONFIG", "RUNTIME", "DATA")}
     log = (folder / "log").open("w+")
@@ -282,17 +287,20 @@ CELLS = "window.jupyterapp.shell.currentWidget.content"
 
 @pytest.mark.slow
 def test_a_notebook_runs_in_jupyterlab_and_shows_its_figures(browser, laboratory):
+    before = {path: path.stat().st_mtime_ns for path in files.FIGURES.rglob("*")}
     page = opened_notebook(browser, laboratory, "10_simm_2008.ipynb")
     # What is out of sight is not in the page: the notebook's model says when the last cell has run.
     page.wait_for_function(
-        f"() => JSON.stringify({CELLS}.model.toJSON()).includes('Left 3 figures')", timeout=120_000
+        f"() => JSON.stringify({CELLS}.model.toJSON()).includes('Left 2 figures')", timeout=120_000
     )
     outputs = page.evaluate(
         f"() => {CELLS}.model.toJSON().cells.map((cell) => JSON.stringify(cell.outputs ?? ''))"
     )
     figures = [place for place, output in enumerate(outputs) if "image/png" in output]
-    assert len(figures) == 3
+    assert len(figures) == 2
     assert not any('"output_type":"error"' in output for output in outputs)
+    assert "it differs in: outputs." in "".join(outputs)
+    assert {path: path.stat().st_mtime_ns for path in files.FIGURES.rglob("*")} == before
     page.evaluate(f"(place) => {{ {CELLS}.scrollToItem(place, 'center'); }}", figures[0])
     image = page.locator(".jp-RenderedImage img").first
     image.wait_for(timeout=30_000)

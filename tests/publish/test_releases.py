@@ -1,131 +1,44 @@
 """What a folder of results tells to somebody who has nothing else, and what two folders tell together.
 
-The attacker stands apart from the program: it reads the files of a folder, knows what is part of what in a
-body, and asks an integer programme how few and how many patients a count can be of.
+The attacker stands apart from the program, in `benchmarks/disclosure.py`.
 """
 
-import csv
-import itertools
+import importlib.util
 import json
-import re
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 from click.testing import CliRunner
-from scipy.optimize import Bounds, LinearConstraint, milp
 
+from crmo_analysis import files
 from crmo_analysis.commands import main
-from crmo_analysis.display import frames
 from crmo_analysis.files import InputError
 from crmo_analysis.publish.releases import STATEMENT, check, differences, release
-from crmo_analysis.study import read_codebook
 
-PART_OF = {
-    "Lesion of a thoracic vertebra": "Spinal involvement", "Vertebra": "Spinal involvement",
-    "Sacral disease": "Spinal involvement", "Etanercept": "Anti-TNF agent", "Femur": "Lower extremity",
-    "Tibia": "Lower extremity", "Humerus": "Upper extremity",
-}  # fmt: skip
-NAMES = [
-    "spine",
-    "thoracic_lesion",
-    "sacral_disease",
-    "lower_extremity",
-    "femur",
-    "tibia",
-    "anti_tnf",
-    "etanercept",
-    "male",
-]
+SPEC = importlib.util.spec_from_file_location("disclosing", files.ROOT / "benchmarks" / "disclosure.py")
+attacker = importlib.util.module_from_spec(SPEC)
+SPEC.loader.exec_module(attacker)
 
 
-# ---- the attacker ------------------------------------------------------------------------------------------
-
-
-def counts_in(folder: Path) -> dict[str, tuple[int, int]]:
-    """Read every x/n beside a label that a folder shows, whatever its columns are called."""
-    found = {}
-    for path in folder.rglob("*.csv"):
-        for row in csv.reader(path.open(encoding="utf-8")):
-            for cell in row:
-                if match := re.match(r"(\d+)/(\d+)( |$)", cell):
-                    found[row[0]] = (int(match[1]), int(match[2]))
-    return found
-
-
-def narrowed(folder: Path, labels: list[str], n: int, smallest: int = 5) -> list[str]:
-    """Return what the attacker knows to be of 1 to `smallest` - 1 patients."""
-    shown = counts_in(folder)
-    patterns = [
-        pattern
-        for pattern in itertools.product((0, 1), repeat=len(labels))
-        if not any(
-            pattern[labels.index(one)] > pattern[labels.index(whole)]
-            for one, whole in PART_OF.items()
-            if one in labels and whole in labels
-        )
-    ]
-    column = dict(zip(labels, np.array(patterns, dtype=float).T, strict=True))
-    known = [label for label in labels if label in shown]
-    rows = [np.ones(len(patterns)), *(column[label] for label in known)]
-    values = [n, *(shown[label][0] for label in known)]
-    asked = {f"{label}: yes": column[label] for label in labels}
-    asked |= {f"{label}: no": 1 - column[label] for label in labels}
-    for one, whole in PART_OF.items():
-        if one in labels and whole in labels:
-            asked[f"{whole} without {one}"] = column[whole] * (1 - column[one])
-    told = []
-    for what, target in asked.items():
-        settings = {"constraints": LinearConstraint(rows, values, values), "bounds": Bounds(0, n)}
-        low, high = (sign * milp(sign * target, integrality=1, **settings).fun for sign in (1, -1))
-        if round(low) >= 1 and round(high) < smallest:
-            told.append(f"{what}: {low:.0f} to {high:.0f}")
-    return told
-
-
-def planted(seed: int, n: int = 40) -> pd.DataFrame:
-    """Draw a cohort in which findings are part of one another but for a few children."""
-    rng = np.random.default_rng(seed)
-    table = {}
-    for whole, others in {
-        "spine": ["thoracic_lesion", "sacral_disease"],
-        "lower_extremity": ["femur", "tibia"],
-        "anti_tnf": ["etanercept"],
-    }.items():
-        holds = np.arange(n) < rng.integers(0, n)
-        table[whole] = holds
-        for other in others:
-            few = rng.permutation(np.flatnonzero(holds))[: rng.integers(0, 7)]
-            table[other] = holds & ~np.isin(np.arange(n), few)
-    table["male"] = rng.random(n) < 0.5
-    return pd.DataFrame(table).astype("boolean")
+# ---- somebody who has the folder alone ---------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("seed", range(8))
 def test_no_hidden_count_can_be_narrowed_by_somebody_who_has_the_table_alone(tmp_path, seed):
-    table, codebook = planted(seed), read_codebook()
-    labels = [codebook[name].label for name in NAMES]
-    for smallest, folder in ((5, tmp_path / "protected"), (0, tmp_path / "open")):
-        folder.mkdir()
-        frames.characteristics(table, codebook, smallest).to_csv(folder / "renamed.csv", index=False)
-    assert not narrowed(tmp_path / "protected", labels, len(table))
-    assert len(counts_in(tmp_path / "open")) == len(NAMES)
-    compared, found = check([tmp_path / "protected"], 5)
+    table = attacker.planted(seed)
+    protected = attacker.released(table, 5, tmp_path / "protected")
+    shown = attacker.released(table, 0, tmp_path / "open")
+    assert not attacker.narrowed(protected, len(table))
+    compared, found = check([protected], 5)
     assert compared == 1
     assert found.empty
-    told = narrowed(tmp_path / "open", labels, len(table))
-    assert bool(told) == (not check([tmp_path / "open"], 5)[1].empty)
+    assert bool(attacker.narrowed(shown, len(table))) == (not check([shown], 5)[1].empty)
 
 
 def test_the_attacker_does_find_planted_children_where_nothing_is_hidden(tmp_path):
-    found = 0
-    for seed in range(12):
-        folder = tmp_path / str(seed)
-        folder.mkdir()
-        frames.characteristics(planted(seed), read_codebook(), 0).to_csv(folder / "a.csv", index=False)
-        found += bool(narrowed(folder, [read_codebook()[name].label for name in NAMES], 40))
-    assert found >= 9
+    folders = [attacker.released(attacker.planted(seed), 0, tmp_path / str(seed)) for seed in range(8)]
+    assert sum(bool(attacker.narrowed(folder, 40)) for folder in folders) >= 6
 
 
 # ---- two releases ------------------------------------------------------------------------------------------
