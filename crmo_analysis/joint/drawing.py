@@ -36,43 +36,43 @@ def near(
 
     What they give is as near as can be to what is printed, also for claims that are given up.
     """
-    tables = _all_tables(plan, n, fine)
+    drawn = _draw(plan, n, rng)
+    printed = [claim for statement in plan.statements for claim in statement.claims if _is_wished(claim)]
+    near_by = [claim for claim in given_up if _is_wished(claim) and _is_held(claim, plan)]
+    # All as printed and near those drawn; all as printed; as much as can be so, near those drawn; any table.
+    for is_printed, is_near in ((True, True), (True, False), (False, True), (False, False)):
+        tables = Tables(plan, n, split=fine, exact=True)
+        for statement in plan.statements:
+            tables.require(statement)
+        for claim in printed if is_printed else ():
+            is_rounded = claim.statistic in ("mean", "percent")
+            half_a_digit = 5 * tables.size(claim.group) - 1 if is_rounded else 0
+            tables.model.add(tables.prefer(claim)[1] <= half_a_digit)
+        if is_near:
+            wished = near_by if is_printed else [*printed, *near_by]
+            wishes = sum(weight * short for weight, short in map(tables.prefer, wished))
+            tables.model.minimize(_beyond(tables, drawn) + PRINTED * wishes)
+        most = EFFORT if is_printed or is_near else None
+        status, solved = solve(tables.model, effort, most=most)
+        if status in (cp_model.OPTIMAL, cp_model.FEASIBLE):
+            return read_off(tables, solved)
+        if status == cp_model.INFEASIBLE and not is_printed:
+            return None
+    raise UnfinishedError("no table of patients was found within the effort allowed")
+
+
+def _beyond(tables: Tables, drawn: Sequence[np.ndarray]):
+    """Return how many more patients of each pattern there are than were drawn.
+
+    No more than needed have exactly the smallest, the middle or the largest value that is printed.
+    """
     beyond = []
-    for bag, counts, drawn in zip(plan.part.bags, tables.counts, _draw(plan, n, rng), strict=True):
-        # No more patients than needed have exactly the smallest, the middle or the largest value that is
-        # printed.
-        for variable, number, weight in zip(counts, drawn, 1 + 4 * _printed(plan, bag), strict=True):
-            more = tables.number(n)
+    for bag, counts, numbers in zip(tables.part.bags, tables.counts, drawn, strict=True):
+        for variable, number, weight in zip(counts, numbers, 1 + 4 * _printed(tables.plan, bag), strict=True):
+            more = tables.number(tables.most)
             tables.model.add(more >= variable - int(number))
             beyond.append(int(weight) * more)
-    wished = [claim for statement in plan.statements for claim in statement.claims if _is_wished(claim)]
-    wished += [claim for claim in given_up if _is_wished(claim) and _is_held(claim, plan)]
-    wishes = [weight * short for weight, short in map(tables.prefer, wished)]
-    tables.model.minimize(sum(beyond) + PRINTED * sum(wishes))
-    status, solved = solve(tables.model, effort, most=EFFORT)
-    for is_as_printed in (True, False):  # then any table will do, rather one that prints what is printed
-        if status == cp_model.UNKNOWN:
-            tables = _all_tables(plan, n, fine)
-            for claim in wished if is_as_printed else ():
-                if claim not in given_up:
-                    is_rounded = claim.statistic in ("mean", "percent")
-                    half_a_digit = 5 * tables.size(claim.group) if is_rounded else 0
-                    tables.model.add(tables.prefer(claim)[1] <= half_a_digit)
-            status, solved = solve(tables.model, effort, most=EFFORT if is_as_printed else None)
-            if is_as_printed and status == cp_model.INFEASIBLE:
-                status = cp_model.UNKNOWN
-    if status == cp_model.INFEASIBLE:
-        return None
-    if status not in (cp_model.OPTIMAL, cp_model.FEASIBLE):
-        raise UnfinishedError("no table of patients was found within the effort allowed")
-    return read_off(tables, solved)
-
-
-def _all_tables(plan: Plan, n: int, fine: bool) -> Tables:
-    tables = Tables(plan, n, split=fine, exact=True)
-    for statement in plan.statements:
-        tables.require(statement)
-    return tables
+    return sum(beyond)
 
 
 def _is_wished(claim: Claim) -> bool:

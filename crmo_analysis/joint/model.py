@@ -233,9 +233,9 @@ class Tables:
             scale = self.part.axes[claim.of].variable.step if claim.of in self.part.axes else Fraction(1)
         below = self.size(claim.group) if claim.statistic in ("percent", "mean") else 1
         value, unit = claim.number.value, Fraction(1, 10 ** (claim.number.decimals + 1))
-        factor = math.lcm(scale.denominator, value.denominator)
+        factor = math.lcm(scale.denominator, unit.denominator)
         apart = int(scale * factor) * above - int(value * factor) * below
-        tenth = max(1, int(factor * unit))
+        tenth = int(factor * unit)
         distance = self.number(UNLIMITED)
         self.model.add(tenth * distance >= apart)
         self.model.add(tenth * distance >= -apart)

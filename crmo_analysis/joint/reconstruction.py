@@ -15,6 +15,7 @@ from crmo_analysis.joint.statements import Plan, divide
 from crmo_analysis.joint.writing import write_out
 from crmo_analysis.study import expressions, reproduction
 
+ATTEMPTS = 8  # random starts from which a table is sought
 CANDIDATES = 3  # tables made for each one that is chosen, where tables are to be unlike each other
 
 
@@ -59,7 +60,7 @@ def _table(fitted: Fit, plans: Sequence[Plan], rng: np.random.Generator, effort:
     """Solve every part near a random table, and write the patients out."""
     seed, missed = int(rng.integers(1 << 30)), []
     given_up = [claim for statement in fitted.given_up for claim in statement.claims]
-    for attempt in range(4):
+    for attempt in range(ATTEMPTS):
         # Where no table keeps the two middle values of an even group together, every value is told apart.
         fine = attempt > 1
         tried = plans_of(fitted, fine=True) if fine else plans

