@@ -351,7 +351,7 @@ def _without_traces(notebook, executed, values):
 
 
 def _without_chance(outputs):
-    """Yield the outputs of a cell; what is printed in one go, which the clock divides, is one of each kind."""
+    """Yield the outputs of a cell; what is printed in one go, which the clock divides, is one of a kind."""
     for is_printed, group in itertools.groupby(outputs, lambda output: output["output_type"] == "stream"):
         if not is_printed:
             yield from group
