@@ -351,8 +351,9 @@ def _without_traces(notebook, executed, values):
 
 
 def _without_chance(outputs):
-    """Yield the outputs of a cell; what is printed in one go, which the clock divides, is one of a kind."""
-    for is_printed, group in itertools.groupby(outputs, lambda output: output["output_type"] == "stream"):
+    """Yield the outputs of a cell; what is printed in one go, however the clock divides it, is one."""
+    runs = itertools.groupby(outputs, lambda output: output["output_type"] == "stream")
+    for is_printed, group in runs:
         if not is_printed:
             yield from group
             continue
