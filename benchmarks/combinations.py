@@ -51,8 +51,14 @@ variables:
 STUDY = "study: tried\ntitle: Tried\nshort: Tried\ndesign: series\nquestion: none\ncitation: {title: Tried}\n"
 COLUMNS = ("claim_id", "where", "about", "statistic", "of", "among", "printed", "unit", "reading", "note")
 OF_PATIENTS = ("count", "percent", "fraction", "rank")
-OF_VALUES = ("median", "mean", "sd", "min", "max", "sum", "value", "date")
-OF_PAIRS = ("p_value", "correlation", "ratio")
+OF_VALUES = (
+    *("median", "mean", "sd", "min", "max", "sum", "value", "date"),
+    *("quartile_1", "quartile_3", "percentile_90", "iqr", "range", "se", "ci_lower", "ci_upper"),
+)
+OF_PAIRS = (
+    *("p_value", "correlation", "ratio", "test_statistic", "df", "mean_difference", "mean_change"),
+    *("percent_change", "percent_of_total", "odds_ratio", "coefficient", "r_squared", "se", "ci_upper"),
+)
 VARIABLES = (
     *("flag", "sign_a", "n_signs", "n_spots", "kind", "whole", "gap", "tenth", "endless", "bottomless"),
     *("stepless", "free", "onset", "delay", "day", "dose", "agreed"),
