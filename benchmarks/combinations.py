@@ -20,7 +20,8 @@ from collections import Counter
 from pathlib import Path
 
 from crmo_analysis.files import CrmoError, InputError, UnfinishedError
-from crmo_analysis.joint import datapackage, find_bounds, find_conflicts, fit, ledger
+from crmo_analysis.joint import datapackage, find_bounds, find_conflicts, fit
+from crmo_analysis.joint.ledger import audit_jointly
 from crmo_analysis.study import Codebook, read_codebook, read_study
 
 SECONDS = 10  # of effort a step
@@ -143,7 +144,7 @@ def tried(rows: list[tuple[str, ...]], folder: Path, codebook: Codebook, rng: ra
         return ["refused"]
     asked = rng.choice(QUESTIONS).format(tree=rng.choice(TREES[:4]), name=rng.choice(VARIABLES))
     steps = {
-        "audit": lambda: ledger.audit_jointly(study, codebook),
+        "audit": lambda: audit_jointly(study, codebook),
         "conflicts": lambda: find_conflicts(study, codebook=codebook, seconds=SECONDS),
         "bounds": lambda: find_bounds(fit(study, codebook, SECONDS), asked, SECONDS),
         "reconstruct": lambda: datapackage.make_cohorts(fit(study, codebook, SECONDS), seconds=SECONDS),

@@ -22,7 +22,7 @@ from rich.console import Console
 from rich.table import Table
 from scipy import stats
 
-from crmo_analysis.models import STATISTICS, bca_interval
+from crmo_analysis.models import association
 
 
 def patients(n):
@@ -52,7 +52,7 @@ BATCHED = {"spearman": spearman, "kendall": kendall, "pearson": pearson}
 
 
 def ours(name, x, y, resamples):
-    interval = bca_interval(x, y, name, resamples=resamples)
+    interval = association.bca_interval(x, y, name, resamples=resamples)
     return interval.low, interval.high
 
 
@@ -103,7 +103,7 @@ def main():
     table = Table(title=f"95 % BCa interval, {what}")
     for heading in ("correlation", "method", "milliseconds", "range", "ours is faster by", "interval"):
         table.add_column(heading, justify="left" if heading in ("correlation", "method") else "right")
-    for name in STATISTICS:
+    for name in association.STATISTICS:
         ours(name, x, y, 100)  # what is imported or made ready once
         seconds, intervals = measure(name, x, y, options.resamples, options.repeats)
         for method, values in seconds.items():

@@ -28,7 +28,7 @@ from scipy import stats
 from scipy.special import expit
 
 from crmo_analysis.files import NotEstimableError
-from crmo_analysis.models import MODELS, STATISTICS, correlate, maximum_statistic, regress, severity
+from crmo_analysis.models import MODELS, association, maximum_statistic, regress, severity, specifications
 
 SIZES = (15, 54, 200)
 LESIONS = stats.nbinom(2, 2 / (2 + 6))
@@ -90,9 +90,11 @@ def one_correlation(task):
     rng, found = np.random.default_rng([n, seed, 1]), {}
     for latent in (LATENT, 0.0):
         x, y = copula(rng, n, latent)
-        for name in STATISTICS:
+        for name in association.STATISTICS:
             try:
-                fit = correlate(x, y, name, resamples=RESAMPLES, permutations=PERMUTATIONS, seed=seed)
+                fit = association.correlate(
+                    x, y, name, resamples=RESAMPLES, permutations=PERMUTATIONS, seed=seed
+                )
                 found[name, latent] = fit.ci_low, fit.ci_high, fit.p
             except NotEstimableError:
                 found[name, latent] = (math.nan,) * 3
@@ -119,7 +121,7 @@ def one_regression(task):
     found["overdispersed", 0.0] = found["poisson", 0.0]
     try:
         y = outcome(rng, "negative_binomial", x, 0.0)
-        found["overdispersed", 0.0] = math.nan, math.nan, regress("poisson", y, x, interval=False).p
+        found["overdispersed", 0.0] = math.nan, math.nan, regress("poisson", y, x, wald=True).p
     except NotEstimableError:
         found["overdispersed", 0.0] = (math.nan,) * 3
     return found
@@ -138,10 +140,13 @@ def one_family(task):
     )
     confounded["severity"] = np.digitize(0.5 * age + rng.normal(size=n), CUTS).astype(float)
     confounded["pain"] = np.digitize(0.5 * age + rng.normal(size=n), CUTS).astype(float)
-    few = {"permutations": PERMUTATIONS, "seed": seed, "adjustments": [(), ("age",)]}
-    curve = severity.specification_curve(
-        confounded, "lesions", ["severity", "pain"], models=["linear", "ordinal"], **few
-    )
+    questions = [
+        severity.Question(outcome, ["lesions"], adjusted)
+        for outcome in ("severity", "pain")
+        for adjusted in ([], ["age"])
+    ]
+    effort = severity.Effort(permutations=PERMUTATIONS, seed=seed)
+    curve = specifications.specification_curve(confounded, questions, ["linear", "ordinal"], effort=effort)
     return {
         "unadjusted": ((family["p"] < 0.05).any(),),
         "maximum": ((family["p_maximum"] < 0.05).any(),),
@@ -174,7 +179,7 @@ def rows_of(pool, n, simulations):
     tasks = [(n, seed) for seed in range(simulations)]
     found = list(pool.map(one_correlation, tasks, chunksize=10))
     truth, none = population(LATENT), population(0.0)
-    for name in STATISTICS:
+    for name in association.STATISTICS:
         yield (
             f"coverage, {name}, BCa, true {truth[name]:.2f}",
             share(inside(found, (name, LATENT), truth[name])),

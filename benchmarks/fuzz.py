@@ -26,8 +26,8 @@ from crmo_analysis.commands import sweep
 from crmo_analysis.execution import read_parameters
 from crmo_analysis.files import InputError
 from crmo_analysis.joint import parse_question
-from crmo_analysis.patients import disclosure, read_cohort, read_mapping, responses
-from crmo_analysis.publish import read_outline
+from crmo_analysis.patients import read_cohort, read_mapping, responses
+from crmo_analysis.publish import read_outline, releases
 from crmo_analysis.study import expressions, read_codebook, read_study, rounding
 
 CODEBOOK = read_codebook()
@@ -109,7 +109,7 @@ def of_release(folder: Path) -> Callable[[bytes], object]:
         (folder / name).mkdir()
     (folder / "earlier" / "t.csv").write_bytes(RELEASE)
     return of_file(
-        folder / "later", "t.csv", lambda path: disclosure.releases(folder / "earlier", folder / "later", 5)
+        folder / "later", "t.csv", lambda path: releases.check([folder / "earlier", folder / "later"], 5)
     )
 
 

@@ -25,9 +25,9 @@ def main() -> None:
     times, found = [], []
     for _ in range(3):
         start = time.perf_counter()
-        found = planning.simulated_correlations(0.4, given.patients, given.cohorts)
+        found = planning.simulated_correlations(0.4, given.patients, planning.Simulation(given.cohorts))
         times.append(time.perf_counter() - start)
-    draw = planning._of_normals(0.4, planning.Design())
+    draw = planning.drawing(0.4, planning.Design())
     start = time.perf_counter()
     pairs = draw(np.random.default_rng(1), given.cohorts, given.patients)
     peer = [spearmanr(lesions, severity).statistic for lesions, severity in zip(*pairs, strict=True)]

@@ -63,7 +63,7 @@ def ours(path: Path) -> dict[str, float]:
     frames.characteristics(cohort.patients, read_codebook(), 5)
     steps["describe"] = time.perf_counter() - start
     start = time.perf_counter()
-    severity.analyse(cohort.patients, "clinical_severity", ["n_lesions"], models=MODELS)
+    severity.analyse(cohort.patients, severity.Question("clinical_severity", ["n_lesions"]), MODELS)
     steps["regress"] = time.perf_counter() - start
     return steps
 

@@ -4,15 +4,20 @@ Run it from the project's folder, with nothing else going on::
 
     python benchmarks/rerun.py --repeats 3
 
-Every method starts from nothing, process start included, and runs the same notebooks. The order changes with
-every repeat, so that none of them has the warmer disk. `crmo reproduce` also writes the ledger of all claims,
-which the others do not. At the end the figures must be what they were before.
+Every method starts from nothing, process start included, with an empty store, and runs the same notebooks. The
+order changes with every repeat, so that none of them has the warmer disk. `crmo reproduce` also writes the
+cohorts and the ledger of all claims, which the others do not. Beside them: a rerun of which nothing has changed,
+against the imports that it spares, and a single run of a small notebook. At the end the figures must be what
+they were before.
 """
 
 import argparse
 import hashlib
+import json
 import os
 import platform
+import resource
+import shutil
 import statistics
 import subprocess
 import sys
@@ -24,6 +29,7 @@ from rich.console import Console
 from rich.table import Table
 
 ROOT = Path(__file__).resolve().parent.parent
+STORE = Path(tempfile.gettempdir()) / f"crmo-benchmark-{os.getpid()}"
 CRMO = (sys.executable, "-m", "crmo_analysis")
 
 
@@ -37,7 +43,8 @@ def fingerprint(folder):
 
 def call(*command):
     """Run a command to its end, silently; stop the benchmark if it fails."""
-    done = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
+    done = subprocess.run(command, cwd=ROOT, env=os.environ | {"CRMO_STORE": str(STORE)}, **pipes)
     if done.returncode:
         raise SystemExit(f"{' '.join(map(str, command))} failed:\n{done.stdout}")
 
@@ -74,29 +81,71 @@ def nbconvert(notebooks, folder):
         )
 
 
+def write_small(folder):
+    cell = {"cell_type": "code", "id": "c", "metadata": {}, "source": "print(1)", "outputs": []}
+    content = {
+        "cells": [cell | {"execution_count": None}],
+        "metadata": {},
+        "nbformat": 4,
+        "nbformat_minor": 5,
+    }
+    (folder / "small.ipynb").write_text(json.dumps(content))
+    return folder / "small.ipynb"
+
+
+def small_papermill(notebooks, folder):
+    kernel = ("--kernel", "python3", "--language", "python")
+    call(sys.executable, "-m", "papermill", write_small(folder), folder / "executed.ipynb", *kernel)
+
+
+def small_run(notebooks, folder):
+    call(*CRMO, "run", write_small(folder), "--out", folder / "out")
+
+
+def imports(notebooks, folder):
+    call(sys.executable, "-c", "import pandas, statsmodels.api, seaborn")
+
+
 METHODS = {
     "papermill, one after another": papermill,
     "nbconvert --execute, one after another": nbconvert,
-    "crmo reproduce --fresh": reproduce,
+    "papermill, a small notebook": small_papermill,
+    "crmo run, a small notebook": small_run,
+    "import pandas, statsmodels.api, seaborn": imports,
     "crmo reproduce --fresh --jobs 1": reproduce_alone,
+    "crmo reproduce --fresh": reproduce,
     "crmo reproduce, nothing changed": unchanged,
 }
+RATIOS = (  # what is to be small, beside what
+    ("crmo reproduce --fresh", "papermill, one after another"),
+    ("crmo run, a small notebook", "papermill, a small notebook"),
+    ("crmo reproduce, nothing changed", "import pandas, statsmodels.api, seaborn"),
+)
 
 
 def measure(notebooks, repeats):
-    """Return the seconds of every method in every repeat."""
+    """Return the seconds that every method took in every repeat, by the clock and of the processors."""
     seconds = {name: [] for name in METHODS}
     for repeat in range(repeats):
         names = list(METHODS)
         # "Nothing changed" needs a run before it, and stays last.
         names = names[:-1][:: -1 if repeat % 2 else 1] + names[-1:]
         for name in names:
+            shutil.rmtree(STORE, ignore_errors=True)
             with tempfile.TemporaryDirectory() as folder:
-                start = time.perf_counter()
+                start, before = time.perf_counter(), processors()
                 METHODS[name](notebooks, Path(folder))
-                seconds[name].append(time.perf_counter() - start)
-            print(f"{name}: {seconds[name][-1]:.1f} s", file=sys.stderr, flush=True)
+                seconds[name].append((time.perf_counter() - start, processors() - before))
+            wall, cpu = seconds[name][-1]
+            print(f"{name}: {wall:.2f} s, {cpu:.2f} s of the processors", file=sys.stderr, flush=True)
+    shutil.rmtree(STORE, ignore_errors=True)
     return seconds
+
+
+def processors():
+    """Return the seconds that processors have spent on ended children."""
+    spent = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return spent.ru_utime + spent.ru_stime
 
 
 def main():
@@ -109,16 +158,21 @@ def main():
     unchanged(notebooks, None)  # so that every method finds the figures made
     before = fingerprint(ROOT / "figures")
     seconds = measure(notebooks, repeats)
-    usual = statistics.median(seconds["papermill, one after another"])
+    medians = {
+        name: [statistics.median(each) for each in zip(*values, strict=True)]
+        for name, values in seconds.items()
+    }
     table = Table(title=f"{len(notebooks)} notebooks, median of {repeats}")
-    for heading in ("method", "seconds", "range", "times faster"):
+    for heading in ("method", "seconds", "range", "of the processors"):
         table.add_column(heading, justify="left" if heading == "method" else "right")
     for name, values in seconds.items():
-        median = statistics.median(values)
-        table.add_row(
-            name, f"{median:.1f}", f"{min(values):.1f} to {max(values):.1f}", f"{usual / median:.1f}"
-        )
+        walls = [wall for wall, _ in values]
+        wall, cpu = medians[name]
+        table.add_row(name, f"{wall:.2f}", f"{min(walls):.2f} to {max(walls):.2f}", f"{cpu:.2f}")
     Console().print(table)
+    for name, beside in RATIOS:
+        wall, cpu = (one / other for one, other in zip(medians[name], medians[beside], strict=True))
+        print(f"{name} / {beside}: {wall:.2f} by the clock, {cpu:.2f} of the processors")
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     print(f"Python {platform.python_version()}, {platform.system()} {platform.machine()}, {cores} cores")
     if fingerprint(ROOT / "figures") != before:

@@ -29,7 +29,8 @@ from functools import cache
 import numpy as np
 
 from crmo_analysis.files import InputError, NoTableError, UnfinishedError
-from crmo_analysis.joint import find_bounds, find_conflicts, fit, ledger, reconstruct
+from crmo_analysis.joint import find_bounds, find_conflicts, fit, reconstruct
+from crmo_analysis.joint.ledger import audit_jointly
 from crmo_analysis.study import Claim, Study, Variable, expressions, rounding
 
 VALUES = {
@@ -44,6 +45,7 @@ SCOPES = ("a b c", "a b x", "kind a b", "kind x", "a x", "a b z", "x z", "a b c 
 MOST_TABLES = {"v": 60_000}  # others 20,000
 ASKED = ("count", "count", "percent", "mean", "median", "min", "max", "sum")
 PRINTED = (*ASKED, "sd", "sd")
+COSTS = {"percent": 8, "mean": 5}  # of what is derived, where a count or a value costs 12
 NUMERIC = {"integer": Fraction(1), "decimal": Fraction(1, 2)}
 
 
@@ -272,13 +274,41 @@ def places_of(claim_ids) -> set[int]:
 def wrong_fit(toy: Toy, fitted) -> list[str]:
     every = set(range(len(toy.said)))
     kept = every - places_of(fitted.given_up_ids)
-    most = next(
-        size
-        for size in range(len(every), -1, -1)
-        if any(not size or toy.stands(places) for places in itertools.combinations(every, size))
+    said = [places_of(s.claim_ids) for s in (*fitted.kept, *fitted.given_up)]
+    said = [places for places in said if places]
+    costs = [max(COSTS.get(toy.said[place][0], 12) for place in places) for places in said]
+    least = min(
+        sum(costs[i] for i in lost)
+        for size in range(len(said) + 1)
+        for lost in itertools.combinations(range(len(said)), size)
+        if size == len(said) or toy.stands(set().union(*(said[i] for i in range(len(said)) if i not in lost)))
     )
+    lost = sum(c for c, places in zip(costs, said, strict=True) if not places & kept)
     wrong = [] if not kept or toy.stands(kept) else ["fit: keeps what cannot stand"]
-    return wrong + (["fit: not as many as can stand"] if len(kept) != most else [])
+    return wrong + (["fit: gives up more than has to be"] if lost != least else [])
+
+
+def wrong_verdicts(toy: Toy, audited) -> list[str]:
+    """Hold verdicts against what all tables say: nobody in no contradiction is accused, nothing open matches."""
+    wrong = [f"audit: {a.verdict}" for a in audited if a.verdict == "unfinished"]
+    places = {place: a for a in audited for place in places_of([a.claim.claim_id])}
+    accused = {place for place, a in places.items() if a.verdict in ("differs", "conflicts")}
+    every = set(range(len(toy.said)))
+    if every and not toy.stands(every):
+        innocent = accused - set().union(*minimal_sets(toy))
+        return wrong + ["audit: an innocent is accused"] * bool(innocent)
+    wrong += ["audit: an innocent is accused"] * bool(accused)
+    for place, a in places.items():
+        others = [toy.gives[other] for other in every - {place}]
+        there = (
+            values_in(toy.tables, toy.said[place], kinds_of(toy.names)) >= 0
+        )  # somebody of whom it is said
+        is_forced = bool(toy.gives[place][np.logical_and.reduce([there, *others], axis=0)].all())
+        if a.verdict == "matches" and not is_forced and a.by != "grain":
+            wrong.append("audit: matches, though others leave more")
+        elif a.verdict == "stated" and is_forced and not toy.gives[place][there].all():
+            wrong.append("audit: missed that others leave one number")
+    return wrong
 
 
 def wrong_conflicts(toy: Toy, found) -> list[str]:
@@ -346,10 +376,7 @@ def wrong_table(toy: Toy, fitted, seed: int) -> list[str]:
 def judged(toy: Toy, rng: random.Random) -> list[str]:
     """Return what is wrong, and what is unfinished, in the answers about one toy."""
     study, wrong = toy.study(), []
-    if all(a.verdict not in ("differs", "conflicts") for a in ledger.audit_jointly(study, CODEBOOK)):
-        pass
-    elif not toy.said or toy.stands(range(len(toy.said))):
-        wrong.append("audit: an innocent is accused")
+    wrong += wrong_verdicts(toy, audit_jointly(study, CODEBOOK))
     try:
         fitted = fit(study, CODEBOOK)
         found = find_conflicts(study, codebook=CODEBOOK)

@@ -1,5 +1,7 @@
 """Every path of the project, and reading and writing files safely: YAML, CSV, a file replaced in one step."""
 
+import difflib
+import hashlib
 import io
 import os
 import re
@@ -16,7 +18,9 @@ PUBLISHED = DATA / "published"
 FIGURES = ROOT / "figures"
 RESULTS = ROOT / "results"
 COHORTS = DATA / "cohorts"
+PUBLISHED_RUN = "CRMO_PUBLISHED_RUN"  # variable of a kernel that writes among the project's own files
 
+OWN_FOLDER = "your_cohort"  # of what a run leaves on patients of one's own, in place of a study's name
 MOST_YAML = 1_000_000  # bytes
 _DEEPEST = 50  # parts within parts of a YAML file
 _FORMULA = re.compile(r"\s*[=+\-@\t\r]")
@@ -79,6 +83,32 @@ def study_names(published=PUBLISHED):
     return sorted(path.parent.name for path in Path(published).glob("*/study.yaml"))
 
 
+def is_study_folder(study):
+    """Say whether a text is the path of a study's folder."""
+    return is_file(f"{study}/study.yaml")
+
+
+def study_folder(study, published=PUBLISHED):
+    """Return the folder of a study: one of its name among the published ones, or one anywhere by its path.
+
+    Raises
+    ------
+    InputError
+        If there is none, or it lacks its `study.yaml`.
+    """
+    published, known = Path(published), study_names(published)
+    if study in known:
+        return published / study
+    place = next((p for p in (Path(study), published / study) if study and p.is_dir()), None)
+    if place is None:
+        close = difflib.get_close_matches(str(study), known, n=1)
+        hint = f"; is '{close[0]}' meant?" if close else ""
+        raise InputError(f"there is no study '{study}' in {published}; there are {', '.join(known)}{hint}")
+    if not (place / "study.yaml").is_file():
+        raise InputError(f"{place}: study.yaml is missing; `crmo new study NAME` makes one to fill in")
+    return place.resolve()
+
+
 def is_of_project(folder):
     """Say whether a folder is one, or in one, in which the project keeps its own data and results.
 
@@ -119,6 +149,35 @@ def is_file(text):
         return False
 
 
+def absolute_file(value):
+    """Return the full path of a file that a value names; other values as they are.
+
+    A notebook runs in its own folder, or on another machine; a path was typed in the folder of the person.
+    """
+    if isinstance(value, list):
+        return [absolute_file(each) for each in value]
+    return str(Path(value).absolute()) if isinstance(value, str) and is_file(value) else value
+
+
+def short_name(name, most=200):
+    """Return a name that a file can have with an ending added: a long one is cut, and told apart by a hash.
+
+    Parameters
+    ----------
+    name : str
+    most : int
+        Bytes that it may have; a file's name has 255 at most.
+
+    Returns
+    -------
+    str
+    """
+    if len(name.encode()) <= most:
+        return name
+    kept = name.encode()[: most - 13].decode(errors="ignore")
+    return f"{kept}-{hashlib.sha256(name.encode()).hexdigest()[:12]}"
+
+
 def write_bytes_atomically(path, data):
     """Write a file so that a reader sees the old content or the new, never a part.
 
@@ -142,7 +201,7 @@ def write_bytes_atomically(path, data):
         return False
     path.parent.mkdir(parents=True, exist_ok=True)
     # A neighbour, not the system's temporary folder: a file can only be replaced in one step within a disk.
-    temporary = path.with_name(f".{path.name}.{os.getpid()}-{threading.get_ident()}")
+    temporary = path.with_name(f".{short_name(path.name)}.{os.getpid()}-{threading.get_ident()}")
     try:
         temporary.write_bytes(data)
         os.replace(temporary, path)

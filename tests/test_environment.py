@@ -18,11 +18,11 @@ TOP = Path(__file__).resolve().parent.parent
 # Where conda-forge has another name. The bare matplotlib there brings a desktop toolkit that nothing here
 # uses.
 CONDA_NAMES = {
-    "great-tables": "great_tables",
     "jupyter-client": "jupyter_client",
     "matplotlib": "matplotlib-base",
     "ortools": "ortools-python",
     "playwright": "playwright-python",
+    "pypandoc-binary": "pypandoc",
 }
 
 

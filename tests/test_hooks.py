@@ -7,10 +7,8 @@ loses and where to look; nothing else needs to know.
 """
 
 import ast
-import atexit
 import importlib
 import inspect
-import re
 import subprocess
 import sys
 
@@ -46,12 +44,6 @@ HOOKS = {
         "No kernel is forked: a rerun takes several times as long. Find where jupyter_client starts a "
         "process now.",
     ),
-    "atexit._run_exitfuncs": (
-        "execution/kernel_server.py",
-        "What a notebook registers for its end does not run in a forked kernel, so files may stay unwritten. "
-        "Find how"
-        " Python runs functions at exit, or end the kernel as an ordinary interpreter ends.",
-    ),
 }
 
 
@@ -82,13 +74,6 @@ def test_polling_for_the_end_of_a_kernel_takes_an_interval():
     assert names[1:4] == ["waittime", "pollinterval", "restart"]
 
 
-def test_functions_at_exit_run_when_asked(capsys):
-    source = "import atexit; atexit.register(print, 'heard'); atexit._run_exitfuncs()"
-    done = subprocess.run([sys.executable, "-c", source], capture_output=True, text=True, check=True)
-    assert done.stdout == "heard\n", HOOKS["atexit._run_exitfuncs"][1]
-    assert callable(atexit._run_exitfuncs)
-
-
 def test_a_blanked_grammar_leaves_addresses_unchecked_and_notebooks_checked():
     """`execution/running.py` blanks rfc3987_syntax, whose grammar takes 2 s to build.
 
@@ -117,5 +102,4 @@ def test_each_package_is_taken_hold_of_in_one_module():
         }
         for package, where in held.items():
             assert package not in taken or place == where, f"{place} imports {package}; only {where} may"
-        assert not re.search(r"atexit\._\w+", text) or place == "execution/kernel_server.py"
         assert "rfc3987_syntax" not in text or place == "execution/running.py"

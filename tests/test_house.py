@@ -5,6 +5,7 @@ A room imports from the rooms that its `__init__` names, through their doors, an
 
 import ast
 import importlib
+import importlib.util
 import re
 import subprocess
 import sys
@@ -191,3 +192,12 @@ def test_notebooks_of_the_collection_are_read_whole():
     for book in sorted((files.ROOT / "notebooks").glob("*.ipynb")):
         cells = [cell for cell in nbformat.read(book, as_version=4).cells if cell.cell_type == "code"]
         assert notebook_source(book).count("\n") + 1 == sum(cell.source.count("\n") + 1 for cell in cells)
+
+
+def test_the_drawing_of_the_house_is_what_the_rooms_say():
+    spec = importlib.util.spec_from_file_location("house", files.ROOT / "tools" / "house.py")
+    house = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(house)
+    text = house.PAGE.read_text(encoding="utf-8")
+    assert house.page(text) == text, "run python tools/house.py"
+    assert "flowchart" in text

@@ -1,12 +1,24 @@
 """The command line: tasks of the build system, sweeps, and what the command says.
 
-`cli`, `study_commands` and `patient_commands` declare commands and options (`sweep` does what `cli`
-declares); `tasks` lists what each notebook, cohort and ledger depends on and makes; `progress` shows a rerun.
+`cli` and the modules of `…_commands` declare commands and options (`sweep` does what `cli` declares,
+`drafting` makes claims of a paper's table); `tasks` lists what each notebook, cohort and ledger depends on
+and makes; `progress` shows a rerun.
 """
 
 import lazy_loader
 
-USES = ("comparison", "execution", "files", "joint", "patients", "publish", "recompute", "store", "study")
+USES = (
+    "comparison",
+    "execution",
+    "face",
+    "files",
+    "joint",
+    "patients",
+    "publish",
+    "recompute",
+    "store",
+    "study",
+)
 __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__, submodules=["sweep", "tasks"], submod_attrs={"cli": ["main"]}
 )

@@ -3,16 +3,18 @@
 Imports that take long are inside the commands that need them: `crmo --help` should not wait for pandas.
 """
 
-import os
+import signal
+import time
 from pathlib import Path
 
 import click
 
 from crmo_analysis import __version__
-from crmo_analysis.commands import patient_commands, progress, study_commands
+from crmo_analysis.commands import paper_commands, patient_commands, progress, reader_commands, study_commands
 from crmo_analysis.commands.messages import Commands, Wrong, check_studies, short
 from crmo_analysis.execution import TIME_LIMIT, warm
-from crmo_analysis.files import ROOT, study_names
+from crmo_analysis.files import RESULTS, ROOT, absolute_file, is_study_folder, study_names
+from crmo_analysis.store import manifest
 
 _time_limit = click.option(
     "--time-limit",
@@ -22,12 +24,26 @@ _time_limit = click.option(
     show_default=True,
     help="The longest time a cell may take.",
 )
+_cwd = click.option(
+    "--cwd",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Where the notebook's relative paths start [its own folder].",
+)
 
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__)
-def main():
+@click.option(
+    "--no-store", is_flag=True, help="Neither use nor keep results of earlier runs (results/store)."
+)
+def main(no_store):
     """Recompute and check the published numbers on chronic recurrent multifocal osteomyelitis."""
+    if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:  # started in the background
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+    if no_store:
+        from crmo_analysis.store import without_store
+
+        without_store()
 
 
 @main.command()
@@ -38,8 +54,34 @@ def main():
     help="Notebooks at the same time; by default, one more than there are cores.",
 )
 @click.option("--fresh", is_flag=True, help="Run everything, changed or not.")
-def reproduce(studies, jobs, fresh):
+@click.option("--explain", is_flag=True, help="Say why each is run; if none is, why the last ones were.")
+@click.option("--prune", is_flag=True, help="Remove files that nothing makes any more.")
+def reproduce(studies, jobs, fresh, explain, prune):
     """Run every notebook of which something has changed; with STUDY, only those about that study."""
+    start = time.monotonic()
+    if not fresh and (count := manifest.count_unchanged(ROOT, studies)):
+        if explain:
+            progress.say_why(manifest.read(ROOT)["why"])
+        click.echo(f"{count} unchanged; {time.monotonic() - start:.1f} s")
+        code = 0
+    else:
+        code = _rerun(studies, jobs, fresh, explain)
+    _tell_of_orphans(prune)
+    raise SystemExit(code)
+
+
+def _tell_of_orphans(prune):
+    """Name the files that nothing makes any more, or remove them."""
+    orphans = manifest.orphans(ROOT)
+    for path in orphans:
+        click.echo(f"{'removed' if prune else 'nothing makes any more'}: {path.relative_to(ROOT)}")
+        if prune:
+            path.unlink()
+    if orphans and not prune:
+        click.echo("crmo reproduce --prune removes what nothing makes any more.")
+
+
+def _rerun(studies, jobs, fresh, explain):
     if fresh:
         # Everything will run: load the libraries while we find out what everything is.
         warm.start()
@@ -48,17 +90,29 @@ def reproduce(studies, jobs, fresh):
 
     by_notebook = tasks.notebook_studies(ROOT)
     known = study_names(ROOT / "data" / "published")
-    for study in set(studies) & set(known) - set(by_notebook.values()):
-        raise Wrong(f"study {study} has no notebook yet. Copy one of another study and change its cells.")
+    for study in [study for study in studies if is_study_folder(study) and study not in known]:
+        _reproduce_folder(Path(study))
+        studies = tuple(other for other in studies if other != study)
+        if not studies:
+            return None
     check_studies(studies, sorted(set(by_notebook.values()) - {""}))
     chosen = [path.stem for path, study in by_notebook.items() if not studies or study in studies]
     if not chosen:
         raise Wrong(f"there is no notebook in {ROOT / 'notebooks'}. Its name must start with a digit.")
     if (ROOT / "crmo_analysis" / "joint" / "ledger.py").is_file():
-        chosen += [f"cohort_{study}" for study in studies or known]
+        chosen += [f"cohort_{study}" for study in studies or known if tasks.has_cohort(study)]
         chosen += [] if studies else ["ledger", "datapackage", "numbers"]
     # One more than cores: a notebook spends part of its time waiting for its kernel to start and to stop.
-    raise SystemExit(progress.build(chosen, jobs or (os.cpu_count() or 1) + 1, fresh))
+    return progress.build(chosen, jobs or progress.cores() + 1, fresh, explain)
+
+
+def _reproduce_folder(folder):
+    """Run the general notebook for a study that stands in a folder anywhere."""
+    from crmo_analysis.execution import execute
+
+    out = ROOT / "results" / "studies" / folder.resolve().name
+    done = execute(ROOT / "notebooks" / "study.ipynb", {"study": str(folder.resolve())}, out=out)
+    click.echo(f"{folder}: done in {done.seconds:.1f} s, see {short(done.executed)}")
 
 
 @main.command()
@@ -67,20 +121,27 @@ def reproduce(studies, jobs, fresh):
     "-p", "values", nargs=2, multiple=True, metavar="NAME VALUE", help="Set a parameter; repeatable."
 )
 @click.option(
-    "--out", type=click.Path(path_type=Path, file_okay=False), help="Folder for all that it leaves."
+    "--out",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Folder for all that it leaves [results/lab/NOTEBOOK].",
 )
+@_cwd
 @_time_limit
 @click.option("--plain", is_flag=True, help="Start an ordinary kernel instead of a preloaded one.")
-def run(notebook, values, out, time_limit, plain):
+def run(notebook, values, out, cwd, time_limit, plain):
     """Run one NOTEBOOK, with other values for some of its parameters."""
     if not plain:
-        warm.start()
+        warm.start(bare=True)
     from crmo_analysis.execution import execute, parse_value, read_parameters
 
     known = read_parameters(notebook)
     # A name that is not there has no kind to read its text by; execute() says so.
     given = {name: parse_value(text, known[name]) if name in known else text for name, text in values}
-    done = execute(notebook, given, out=out, time_limit=time_limit, plain=plain)
+    given = {name: absolute_file(value) for name, value in given.items()}
+    if out is None and not given.get("out") and not ("out" in known and known["out"].value):
+        out = RESULTS / "lab" / notebook.stem
+    with progress.stopped_by_interrupt(lambda: click.echo("Stopped by Ctrl-C.")):
+        done = execute(notebook, given, out=out, cwd=cwd, time_limit=time_limit, plain=plain)
     click.echo(f"{notebook.name}: done in {done.seconds:.1f} s, see {short(done.executed)}")
 
 
@@ -100,12 +161,13 @@ def sweep(notebook, grid, jobs, cluster, out, time_limit, plain):
     """Run a NOTEBOOK with every combination of the values in GRID, a YAML file; what is done stays done."""
     if not plain and not cluster:
         warm.start()
-    from crmo_analysis.commands.sweep import read_grid
+    from crmo_analysis.commands.sweep import read_grid, refuse_nearly_the_same
 
     runs = read_grid(grid, notebook)
+    refuse_nearly_the_same(notebook, runs)
     out = out or ROOT / "results" / "sweeps" / notebook.stem
     raise SystemExit(
-        progress.sweep(notebook, runs, out, jobs or os.cpu_count() or 1, cluster, time_limit, plain)
+        progress.sweep(notebook, runs, out, jobs or progress.cores(), cluster, time_limit, plain)
     )
 
 
@@ -135,30 +197,40 @@ def site(out):
     help="Folder of the package [results/manuscript].",
 )
 @click.option("--tiff", is_flag=True, help="Make figures as TIFF as well.")
-def manuscript(journal, out, tiff):
-    """Put together what manuscript.yml numbers.
+@click.option(
+    "--text", "text_only", is_flag=True, help="Write the documents anew with the figures that are there."
+)
+def manuscript(journal, out, tiff, text_only):
+    """Write the manuscript that manuscript.yml describes, as Word, LaTeX and a web page, with its supplement.
 
-    Figures at a journal's size, tables, numbers, text, checklist.
+    Figures have a journal's size; numbers, references and tables its style.
     """
     from crmo_analysis.publish import read_outline
 
     outline = read_outline(ROOT, journal)
-    warm.start()
+    if not text_only:
+        warm.start()
     from crmo_analysis.publish import assemble
 
     out = out or ROOT / "results" / "manuscript"
-    written = assemble(outline, out, tiff, click.echo)
-    for number in outline.gaps:
-        click.echo(f"note: there is no {number}", err=True)
-    click.echo(f"{short(out)}: {len(written)} files for {outline.journal.name}; README.txt says what is what")
+    written = assemble(outline, out, tiff, text_only, click.echo)
+    for remark in (*(f"there is no {number}" for number in outline.gaps), *written.remarks):
+        click.echo(f"note: {remark}", err=True)
+    count = len(written.files)
+    first = short(out / "manuscript.docx")
+    click.echo(f"{first}: {count} files for {outline.journal.name}; README.txt says what is what")
 
 
 for command in (
+    *(reader_commands.plan, reader_commands.diff),
     *(study_commands.audit, study_commands.conflicts, study_commands.reconstruct, study_commands.bounds),
+    *(paper_commands.new, paper_commands.remove, paper_commands.claims),
     *(
         patient_commands.validate,
         patient_commands.compare,
         patient_commands.disclosure,
+        patient_commands.release,
+        patient_commands.report,
         patient_commands.redcap,
     ),
 ):

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from crmo_analysis.files import CrmoError, InputError, UnfinishedError, study_names
+from crmo_analysis.files import CrmoError, InputError, UnfinishedError, is_study_folder, study_names
 
 
 class Stopped(click.ClickException):
@@ -22,8 +22,22 @@ class Wrong(Stopped):
     exit_code = 2
 
 
+class Unfinished(Stopped):
+    """What was asked was not decided within the effort allowed; what is shown was found, and is no proof."""
+
+    exit_code = 3
+
+
 class Commands(click.Group):
     """Commands whose errors are messages, without the way through the program."""
+
+    def resolve_command(self, ctx, args):
+        """Find the command that was typed, or suggest the one that was meant."""
+        if args and args[0] not in self.commands and not args[0].startswith("-"):
+            close = difflib.get_close_matches(args[0], self.commands, n=1)
+            hint = f" Did you mean {close[0]}?" if close else ""
+            raise Wrong(f"there is no command {args[0]!r}.{hint} See crmo --help.")
+        return super().resolve_command(ctx, args)
 
     def invoke(self, ctx):
         """Run the command that was typed."""
@@ -32,7 +46,7 @@ class Commands(click.Group):
         except InputError as error:
             raise Wrong(str(error)) from None
         except UnfinishedError as error:
-            raise Stopped(f"not proved: {error}; try a larger --seconds") from None
+            raise Unfinished(f"unfinished: {error}; try a larger --seconds") from None
         except CrmoError as error:
             raise Stopped(str(error)) from None
         except OSError as error:
@@ -42,10 +56,10 @@ class Commands(click.Group):
 
 
 def check_studies(studies, known=None):
-    """Refuse a study that is not known, with a suggestion."""
+    """Refuse a study that is neither known nor the path of a folder, with a suggestion."""
     known = study_names() if known is None else known
     for study in studies:
-        if study not in known:
+        if study not in known and not is_study_folder(study):
             close = difflib.get_close_matches(study, known, n=1)
             hint = f" Did you mean {close[0]}?" if close else ""
             raise Wrong(f"there is no study {study!r}.{hint} The studies are: {', '.join(known) or 'none'}.")

@@ -24,39 +24,93 @@ _smallest = click.option(
 )
 @click.option("--lesions", type=click.Path(path_type=Path), help="A table with one row a lesion.")
 @click.option(
-    "--out", type=click.Path(path_type=Path, dir_okay=False), help="Write the table as it was understood."
+    "--out",
+    type=click.Path(path_type=Path),
+    help="Write what was understood: a .csv file, or a folder with lesions and codebook.",
 )
-def validate(cohort, mapping, lesions, out):
+@click.option(
+    "--skeleton",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Where to write a mapping file to fill in, if there is no --map; beside COHORT unless given.",
+)
+@click.option("--strict", is_flag=True, help="Let a warning count as an error: exit code 1.")
+def validate(cohort, mapping, lesions, out, skeleton, strict):
     """Check a table of patients (CSV, Excel, Parquet, REDCap export) against the codebook.
 
-    List all problems.
+    List all problems, then what was understood, variable by variable. Without --map, write a mapping file to
+    fill in where a column or a text is not recognised.
     """
     if out and is_of_project(out):
         raise Wrong(
             f"--out {out} is in a folder of the project's own data; choose another, such as data/private."
         )
-    from crmo_analysis.patients import missing_lines, read_cohort, thin, write_cohort
+    from crmo_analysis.patients import account, package, read_cohort
 
     read = read_cohort(cohort, mapping, lesions=lesions)
     for note in read.notes:
         click.echo(f"note: {note}")
-    doubts = thin(read)
+    doubts = account.thin(read)
     for problem in (*read.problems, *doubts):
         click.echo(f"{'error' if problem.is_error else 'warning'}: {problem.place}: {problem.expected}")
-    for line in missing_lines(read):
+    for line in account.missing_lines(read):
         click.echo(line)
+    _print_understood(read)
+    if not mapping:
+        _write_skeleton(cohort, lesions, skeleton or cohort.with_name(f"{cohort.stem}_map.yaml"))
     if out and not read.errors:
-        write_cohort(read.patients, out, read.kinds)
-        click.echo(f"{short(out)}: written")
+        is_file = out.suffix.lower() == ".csv"
+        paths = (
+            [package.write_cohort(read.patients, out, read.kinds)]
+            if is_file
+            else package.write_package(read, out)
+        )
+        for path in paths:
+            click.echo(f"{short(path)}: written")
     known = [name for name in read.patients if name not in ("patient", "reconstructed", "simulated")]
     patients, columns = counted(len(read.patients), "patient"), counted(len(known), "variable")
+    n_warnings = len(read.warnings) + len(doubts)
     click.echo(f"{cohort}: {patients}, {columns} of the codebook")
-    click.echo(
-        f"{counted(len(read.errors), 'error')}, {counted(len(read.warnings) + len(doubts), 'warning')}"
-    )
+    click.echo(f"{counted(len(read.errors), 'error')}, {counted(n_warnings, 'warning')}")
     if read.errors:
         where = f" there or in {mapping}" if mapping else ", or map its columns with --map"
         raise Wrong(f"{cohort} cannot be analysed as it is. Put the errors right{where}.")
+    if strict and n_warnings:
+        raise Stopped(f"{cohort}: {counted(n_warnings, 'warning')}, which --strict does not allow.")
+
+
+def _print_understood(read):
+    """Print what was read: it repeats values, for those who own the file alone."""
+    from crmo_analysis.patients import account
+
+    table = account.understood(read)
+    for title, rows in table.groupby("table", sort=False):
+        click.echo(f"read as {title}:")
+        rows = rows.drop(columns="table").astype(str)
+        cells = [list(rows), *rows.to_numpy().tolist()]
+        widths = [min(max(map(len, column)), 40) for column in zip(*cells, strict=True)]
+        for row in cells:
+            padded = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))
+            click.echo(f"  {'  '.join(padded)}".rstrip())
+
+
+def _write_skeleton(cohort, lesions, path):
+    """Write a mapping file to fill in, if anything is left open; never over a file that is there."""
+    from crmo_analysis.files import write_text_atomically
+    from crmo_analysis.patients import mapping_skeleton
+
+    text = mapping_skeleton(cohort, lesions)
+    if not text:
+        return
+    if path.exists():
+        click.echo(f"{short(path)}: is there already; give it with --map, or another name with --skeleton")
+        return
+    try:
+        if is_of_project(path):
+            raise PermissionError
+        write_text_atomically(path, text)
+        click.echo(f"{short(path)}: a mapping file to fill in; then give it with --map")
+    except PermissionError:
+        click.echo(f"a mapping file to fill in:\n{text}")
 
 
 @click.command()
@@ -113,31 +167,81 @@ def compare(cohort, studies, mapping, lesions, style, out, confidence, p_values,
 
 
 @click.command()
-@click.argument("earlier", type=click.Path(path_type=Path, exists=True, file_okay=False))
-@click.argument("later", type=click.Path(path_type=Path, exists=True, file_okay=False))
+@click.argument("cohort", type=click.Path(path_type=Path))
+@click.option(
+    "--map", "mapping", type=click.Path(path_type=Path), help="File that renames and recodes columns."
+)
+@click.option("--lesions", type=click.Path(path_type=Path), help="A table with one row a lesion.")
+@click.option("--out", required=True, type=click.Path(path_type=Path, file_okay=False), help="Folder for it.")
+@click.option("--outcome", default="clinical_severity", show_default=True, help="A variable of the codebook.")
+@click.option("--exposure", default="n_lesions", show_default=True, help="A variable of the codebook.")
 @_smallest
-def disclosure(earlier, later, smallest):
-    """Find counts of an own cohort that differ by a few patients between two folders of tables.
+def report(cohort, mapping, lesions, out, outcome, exposure, smallest):
+    """Write one page about a table of patients that a clinician can read, and that is safe to show.
 
-    Who sees both learns about those patients: show one of them, or wait until more have come.
+    Who is in it, lesions against severity, every published number beside it, power at this size.
     """
-    from crmo_analysis.patients import disclosure
+    if is_of_project(out):
+        raise Wrong(f"--out {out} is a folder of the project's own results; choose another.")
+    from crmo_analysis.face import read_cohort
+    from crmo_analysis.face import report as page
+    from crmo_analysis.files import write_text_atomically
 
-    compared, found = disclosure.releases(earlier, later, smallest)
-    if not compared:
-        raise Wrong(
-            f"{earlier} and {later} have no table of patients with the same name. Give two folders of --out."
-        )
-    for (table, column, before, after), rows in found.groupby(
-        ["table", "column", "earlier", "later"], sort=False
-    ):
-        more = f" and {len(rows) - 1} more" if len(rows) > 1 else ""
-        place = f"{table}, {column}: {rows['row'].iloc[0]}{more}"
-        click.echo(f"{place}: {before} in {short(earlier)}, {after} in {short(later)}")
-    said = f"{counted(compared, 'table')} compared, {counted(len(found), 'small difference')}"
+    read = read_cohort(cohort, mapping, lesions, smallest)
+    write_text_atomically(out / "report.html", page.report(read, outcome, exposure))
+    click.echo(f"{short(out / 'report.html')}: open it in a browser")
+
+
+_folder = click.Path(path_type=Path, exists=True, file_okay=False)
+
+
+@click.command()
+@click.argument("releases", metavar="RELEASE…", nargs=-1, required=True, type=_folder)
+@_smallest
+def disclosure(releases, smallest):
+    """Find what folders of results tell of a few patients of an own cohort, alone and two together.
+
+    Each RELEASE is a folder of --out. What an outsider can derive is listed with how: then show another one,
+    or wait until more patients have come.
+    """
+    from crmo_analysis.publish import releases as published
+
+    compared, found = published.check(releases, smallest)
+    if not any(path for folder in releases for path in folder.rglob("*.csv")):
+        raise Wrong("no folder has a table. Give folders of --out.")
+    _print_derived(found)
+    said = f"{counted(compared, 'table')} of user data looked at, {counted(len(found), 'finding')}"
     if len(found):
-        raise Stopped(f"{said}: the two are not to be shown together")
+        raise Stopped(f"{said}: not to be shown" + (" together" if len(releases) > 1 else ""))
     click.echo(said)
+
+
+@click.command()
+@click.argument("folder", type=_folder)
+@click.option(
+    "--out", required=True, type=click.Path(path_type=Path, file_okay=False), help="The new folder."
+)
+@click.option("--beside", multiple=True, type=_folder, help="A folder that was passed on before; repeatable.")
+@_smallest
+def release(folder, out, beside, smallest):
+    """Copy a FOLDER of results to be passed on, if it tells of no few patients; say what is hidden in it."""
+    if is_of_project(out):
+        raise Wrong(f"--out {out} is a folder of the project's own results; choose another.")
+    from crmo_analysis.publish import releases as published
+
+    compared, found = published.release(folder, out, smallest, beside)
+    _print_derived(found)
+    if len(found):
+        raise Stopped(f"{counted(len(found), 'finding')}: nothing was written")
+    click.echo(f"{short(out)}: {counted(compared, 'table')} looked at; see {published.STATEMENT}")
+
+
+def _print_derived(found):
+    """Print what can be derived from tables, one line for what is derived alike."""
+    for (table, column, derived), rows in found.groupby(["table", "column", "derived"], sort=False):
+        more = f" and {len(rows) - 1} more" if len(rows) > 1 else ""
+        place = ", ".join(text for text in (table, rows["row"].iloc[0], column) if text)
+        click.echo(f"{place}{more}: {rows['shown'].iloc[0]}: {derived}")
 
 
 def _print_comparison(found):

@@ -1,13 +1,16 @@
 """Let pytask run what has changed, or a sweep what is left of it, and show what is going on."""
 
+import csv
 import os
 import signal
 import sys
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from pathlib import Path
 
 from crmo_analysis.execution import warm
-from crmo_analysis.files import RESULTS, ROOT, InputError
+from crmo_analysis.files import ROOT, InputError
+from crmo_analysis.store import manifest
 
 _COLOURS = {"failed": "bold red", "done": "green", "running": "bold"}
 
@@ -42,11 +45,8 @@ class Board:
     def interrupted(self):
         """Note that nothing goes on; return the message."""
         for name, state in self.states.items():
-            if state not in ("done", "waiting"):
+            if state == "running":
                 self.ends[name], self.states[name] = time.monotonic(), "stopped"
-                (RESULTS / "notebooks" / f"{name}.failed.ipynb").unlink(
-                    missing_ok=True
-                )  # nothing had gone wrong
         return ["Stopped by Ctrl-C. The same command goes on with what is not done."]
 
     def line(self, name):
@@ -64,14 +64,47 @@ class Board:
         return Group(*map(self.line, self.states))
 
 
-def build(names, jobs, fresh):
-    """Let pytask run what has changed among these tasks; return the exit code."""
+def cores():
+    """Count the cores that this program may use: fewer than the machine's by affinity or in a container."""
+    count = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    for quota, period in _quotas():
+        with suppress(ValueError, OSError):
+            share = int(quota.read_text().split()[0]) / int(period.read_text().split()[-1])
+            count = min(count, max(1, int(share))) if share > 0 else count
+    return count
+
+
+def _quotas():
+    """List where the system says what share of its cores a container may use."""
+    group = Path("/sys/fs/cgroup")
+    yield group / "cpu.max", group / "cpu.max"
+    yield group / "cpu/cpu.cfs_quota_us", group / "cpu/cpu.cfs_period_us"
+
+
+def build(names, jobs, fresh, explain):
+    """Let pytask run what has changed among these tasks; return the exit code.
+
+    Parameters
+    ----------
+    names : list of str
+    jobs : int
+        Tasks at the same time.
+    fresh, explain : bool
+        Run everything; say why each is run.
+    """
     from rich.console import Console
     from rich.live import Live
 
     from crmo_analysis.commands import tasks
 
     console = Console(highlight=False)
+    everything = tasks.project_tasks(ROOT)
+    files = tasks.files_of(everything, ROOT)
+    why = {name: said for name, said in manifest.reasons(ROOT, files).items() if name in names}
+    if fresh:
+        why = {name: why.get(name, ["everything was asked for"]) for name in names}
+    if explain:
+        say_why(why)
     board, start = Board(names, console), time.monotonic()
     tasks.listeners.append(board)
 
@@ -92,26 +125,38 @@ def build(names, jobs, fresh):
 
     try:
         with Live(board, console=console, refresh_per_second=8, transient=not console.is_terminal) as live:
-            with _stopped_by_interrupt(stopped):
-                session = _pytask(names, jobs, fresh)
+            with stopped_by_interrupt(stopped):
+                session = _pytask(everything, names, jobs, fresh)
             errors = _read_reports(session, board)
             live.update(board)
     finally:
         tasks.listeners.remove(board)
         warm.stop()
+    sound = [name for name, state in board.states.items() if state in ("done", "unchanged")]
+    manifest.write(ROOT, files, sound, why)
     return summarise(errors)
 
 
-def _pytask(names, jobs, fresh):
+def say_why(why):
+    """Say why tasks are run, a line a reason."""
+    for name, said in why.items():
+        print(*(f"{name}: {reason}" for reason in said), sep="\n", flush=True)
+
+
+def _pytask(everything, names, jobs, fresh):
     import pytask
 
+    # Not by their names: one may be a part of another, or hold a blank.
+    for task in everything:
+        task.markers += [pytask.Mark("chosen", (), {})] * (task.base_name in names)
     # Several notebooks write to one terminal only through our board, so pytask neither captures nor prints.
     pytask.console.quiet = True
     parallel = _threads(jobs) if jobs > 1 and len(names) > 1 else {}
     session = pytask.build(
-        paths=[ROOT / "crmo_analysis" / "commands" / "tasks.py"],
-        task_files=["tasks.py"],
-        expression=" or ".join(names),
+        tasks=everything,
+        paths=[ROOT],
+        ignore=["*.py"],  # where pytask looks for tasks itself
+        marker_expression="chosen",
         force=fresh,
         capture="no",
         verbose=0,
@@ -133,16 +178,17 @@ def _threads(jobs):
 
 
 @contextmanager
-def _stopped_by_interrupt(say):
+def stopped_by_interrupt(say):
     """End the program on Ctrl-C, after its kernels, and let `say` tell what was finished.
 
-    Notebooks run in threads, which Ctrl-C does not reach, and which would go on to the next one. Files are
-    replaced in one step, so that the end of the program leaves none half-written.
+    Notebooks run in threads, which Ctrl-C does not reach, and which would go on to the next one. They wait
+    while results are written, and are not let go on.
     """
 
     def stop(number, frame):
         signal.signal(signal.SIGINT, signal.SIG_IGN)
-        warm.stop()
+        warm.going_on.acquire()
+        warm.stop(at_once=True)
         say()
         sys.stdout.flush()
         os._exit(130)
@@ -186,31 +232,15 @@ def sweep(notebook, grid, out, jobs, cluster, time_limit, plain):
         As `sweep.sweep`, after what is done has been collected.
     """
     from rich.console import Console
-    from rich.progress import (
-        BarColumn,
-        MofNCompleteColumn,
-        Progress,
-        TextColumn,
-        TimeElapsedColumn,
-        TimeRemainingColumn,
-    )
 
     from crmo_analysis.commands import sweep as runs
 
     console, rows, lost, start = Console(highlight=False), {}, None, time.monotonic()
-    columns = [
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-        TextColumn("left"),
-        TimeRemainingColumn(),
-    ]
 
-    def summarise(collected=""):
-        states = [rows.get(place, {"state": "waiting"})["state"] for place in range(len(grid))]
+    def summarise(states, collected=""):
         counts = {
             state: states.count(state)
-            for state in ("done", "failed", "refused", "waiting")
+            for state in ("done", "odd", "failed", "refused", "waiting")
             if state in states
         }
         said = ", ".join(f"{count} {state}" for state, count in counts.items())
@@ -220,12 +250,12 @@ def sweep(notebook, grid, out, jobs, cluster, time_limit, plain):
     def stopped():
         bar.stop()
         console.print("Stopped by Ctrl-C. The same command goes on with what is not done.")
-        summarise()
+        summarise([rows.get(place, {"state": "waiting"})["state"] for place in range(len(grid))])
 
     try:
-        with Progress(*columns, console=console, disable=not console.is_terminal) as bar:
+        with _bar(console) as bar:
             whole = bar.add_task("runs", total=len(grid))
-            with _stopped_by_interrupt(stopped):
+            with stopped_by_interrupt(stopped):
                 for place, row in runs.sweep(notebook, grid, out, jobs, cluster, time_limit, plain):
                     rows[place] = row
                     bar.advance(whole)
@@ -236,7 +266,29 @@ def sweep(notebook, grid, out, jobs, cluster, time_limit, plain):
     finally:
         warm.stop()
     written = runs.collect(notebook, grid, rows, out, time_limit, plain)
-    code = summarise(f"; see {written[0]}")
+    with written[0].open(encoding="utf-8", newline="") as file:
+        collected = list(csv.DictReader(file))
+    for row in collected:
+        if row["state"] == "odd":
+            console.print(f"run {row['run']}: {row['cause']}", markup=False, soft_wrap=True)
+    code = summarise([row["state"] for row in collected], f"; see {written[0]}")
     if lost:
         raise lost
     return code
+
+
+def _bar(console):
+    """Make the bar that shows how many runs are done; in a terminal alone."""
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeElapsedColumn,
+        TimeRemainingColumn,
+    )
+
+    times = (TimeElapsedColumn(), TextColumn("left"), TimeRemainingColumn())
+    return Progress(
+        BarColumn(), MofNCompleteColumn(), *times, console=console, disable=not console.is_terminal
+    )

@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from crmo_analysis import files
-from crmo_analysis.commands.messages import Stopped, Wrong, check_studies, short
+from crmo_analysis.commands.messages import Unfinished, Wrong, check_studies, counted, short
 
 
 @click.command()
@@ -13,18 +13,34 @@ from crmo_analysis.commands.messages import Stopped, Wrong, check_studies, short
 @click.option(
     "--format", "style", type=click.Choice(["table", "csv", "json"]), default="table", help="How to print it."
 )
-def audit(studies, style):
-    """Check the arithmetic of every number that a study printed; without STUDY, of all studies."""
+@click.option("--why", metavar="CLAIM", help="Show why CLAIM has its verdict, and by which numbers.")
+def audit(studies, style, why):
+    """Give every number that a study printed a verdict; without STUDY, of all studies."""
     check_studies(studies)
     from crmo_analysis.joint import ledger as ledgers
+    from crmo_analysis.joint import words
 
-    ledger = ledgers.ledger(ledgers.audit_all(studies))
+    audited, problems = ledgers.audit_each(studies)
+    if why:
+        asked = next((a for a in audited if a.claim.claim_id == why), None)
+        if asked is None:
+            raise Wrong(f"there is no claim {why!r} in {', '.join(studies) or 'any study'}.")
+        click.echo(words.why_text(asked, audited))
+        return
+    ledger = ledgers.ledger(audited)
     if style == "csv":
         click.echo(files.csv_text(ledger), nl=False)
     elif style == "json":
         click.echo(ledger.to_json(orient="records", force_ascii=False, indent=1))
-    else:
+    elif len(ledger):
         _print_ledger(ledger)
+        for line in ledgers.assumptions([s for s in studies or files.study_names() if s not in problems]):
+            click.echo(line)
+    if problems:
+        raise Wrong("\n".join(problems.values()))
+    unfinished = sum(a.verdict == "unfinished" for a in audited)
+    if unfinished:
+        raise Unfinished(f"unfinished: {counted(unfinished, 'claim')}, marked so")
 
 
 def _print_ledger(ledger):
@@ -69,8 +85,8 @@ def conflicts(study, readings, style, seconds):
         words.conflicts_json(loaded, found) if style == "json" else words.conflicts_text(loaded, found)
     )
     if not found.is_complete:
-        raise Stopped(
-            f"not proved: {seconds:g} s were not enough to list all conflicts; try a larger --seconds"
+        raise Unfinished(
+            f"unfinished: {seconds:g} s were not enough to list all conflicts; try a larger --seconds"
         )
 
 
@@ -88,8 +104,9 @@ def reconstruct(study, count, seed, out, seconds):
     from crmo_analysis.joint import datapackage, fit, is_only_table
     from crmo_analysis.study import read_study
 
-    fitted = fit(read_study(study), seconds=seconds)
-    out = out or Path(f"{study}_reconstructed.csv")
+    loaded = read_study(study)
+    fitted = fit(loaded, seconds=seconds)
+    out = out or Path(f"{loaded.study}_reconstructed.csv")
     written = datapackage.write_tables(fitted, out, count, seed, seconds)
     only = is_only_table(fitted, seconds)
     for path in written:
@@ -119,16 +136,16 @@ def bounds(study, expression, style, witness, seconds):
     """Bound a number that STUDY did not print, such as "count(femur & tibia)"."""
     check_studies([study])
     from crmo_analysis.joint import datapackage, find_bounds, fit, parse_question, words
-    from crmo_analysis.study import read_codebook, read_study
+    from crmo_analysis.study import read_study
 
     loaded = read_study(study)
-    parse_question(expression, read_codebook())
+    parse_question(expression, loaded.codebook)
     found = find_bounds(fit(loaded, seconds=seconds), expression, seconds)
     if witness:
         datapackage.write_witnesses(found, witness)
     click.echo(words.bounds_json(found) if style == "json" else words.bounds_text(found))
     if not found.is_proved:
-        raise Stopped(f"not proved within {seconds:g} s; what is shown is what was found, not a fact")
+        raise Unfinished(f"not proved within {seconds:g} s; what is shown is what was found, not a fact")
 
 
 def _readings(study, given):

@@ -6,6 +6,7 @@ Every run has a folder named by what goes into it: values, notebook, code and in
 known by its `run.json`, which is written last; a sweep that was stopped goes on with the rest.
 """
 
+import csv
 import functools
 import hashlib
 import itertools
@@ -14,6 +15,8 @@ import logging
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import CancelledError, Future, ThreadPoolExecutor, as_completed
+from contextlib import suppress
+from datetime import date
 from pathlib import Path
 
 import click
@@ -27,7 +30,7 @@ from crmo_analysis.execution import (
     read_parameters,
     rerun_command,
 )
-from crmo_analysis.files import ROOT, InputError, is_file, read_yaml, write_text_atomically
+from crmo_analysis.files import ROOT, InputError, absolute_file, is_file, read_yaml, write_text_atomically
 from crmo_analysis.store import code_behind, notebook_source
 
 MOST_RUNS = 100_000
@@ -46,7 +49,8 @@ def read_grid(path: Path, notebook: Path) -> list[dict]:
     Returns
     -------
     list of dict
-        In the order of the file, the last parameter changing fastest; files are absolute paths.
+        In the order of the file, the last parameter changing fastest, each once; files are absolute paths,
+        dates are text.
 
     Raises
     ------
@@ -65,7 +69,7 @@ def read_grid(path: Path, notebook: Path) -> list[dict]:
         many = isinstance(values, list) and not (
             isinstance(default, list) and not any(isinstance(v, list) for v in values)
         )
-        lists[name] = values if many else [values]
+        lists[name] = [_as_json(value, known.get(name)) for value in (values if many else [values])]
         for value in lists[name]:
             check_values(notebook, known, {name: value})
     count = math.prod(map(len, lists.values()))
@@ -73,15 +77,57 @@ def read_grid(path: Path, notebook: Path) -> list[dict]:
         raise InputError(f"{path}: gives {count:,} runs, expected 1 to {MOST_RUNS:,}")
     if "out" in lists:
         raise InputError(f"{path}: out is set for every run; leave it out")
-    return [
-        {name: _absolute(value) for name, value in zip(lists, values, strict=True)}
-        for values in itertools.product(*lists.values())
-    ]
+    runs = {}
+    for values in itertools.product(*lists.values()):
+        run = {name: absolute_file(value) for name, value in zip(lists, values, strict=True)}
+        # 1 and 1.0 are the same number, 1 and true are not the same value.
+        runs.setdefault(repr(json.loads(json.dumps(run), parse_int=float)), run)
+    return list(runs.values())
 
 
-def _absolute(value: object) -> object:
-    """Return the full path of a file, so that a worker elsewhere finds it."""
-    return str(Path(value).absolute()) if is_file(value) else value
+def _as_json(value: object, parameter) -> object:
+    """Return what YAML reads as JSON has it: a date is text; 1e-3, a text to YAML, is a number."""
+    if isinstance(value, list):
+        return [_as_json(each, None) for each in value]
+    if isinstance(value, dict):
+        return {key: _as_json(each, None) for key, each in value.items()}
+    if isinstance(value, date):
+        return value.isoformat()
+    if isinstance(value, str) and parameter and float in parameter.kinds and str not in parameter.kinds:
+        with suppress(ValueError):
+            return float(value)
+    return value
+
+
+def refuse_nearly_the_same(notebook: Path, grid: Sequence[Mapping]) -> None:
+    """Refuse a grid of own cohorts whose patients are the same but for a few: its tables would tell of those.
+
+    Raises
+    ------
+    InputError
+        Naming two such cohorts, and the variables by which they differ in a few patients.
+    """
+    known = read_parameters(notebook)
+    if "cohort" not in known:
+        return
+    from crmo_analysis.patients import disclosure, read_cohort
+
+    asked = [{name: parameter.default for name, parameter in known.items()} | dict(values) for values in grid]
+    limits = [int(values.get("smallest", 5)) for values in asked if values.get("suppress", True)]
+    sources = {tuple(values.get(name, "") for name in ("cohort", "mapping", "lesions")) for values in asked}
+    read = {}
+    for cohort, mapping, lesions in sorted(sources) if len(sources) > 1 and limits else ():
+        with suppress(InputError):  # its own runs say what is wrong with it
+            if cohort:
+                read[cohort, mapping, lesions] = read_cohort(cohort, mapping or None, lesions=lesions or None)
+    of_patients = [source for source, found in read.items() if not found.is_reconstructed]
+    for one, other in itertools.combinations(of_patients, 2):
+        names = disclosure.changed_variables(read[one].patients, read[other].patients, max(limits))
+        if names:
+            raise InputError(
+                f"{one[0]} and {other[0]} are of the same patients but for fewer than {max(limits)}, of whom "
+                f"tables of both would tell ({', '.join(names)}). Take one of them, or suppress: false"
+            )
 
 
 def fingerprint(notebook: Path, values: Mapping) -> dict[str, str]:
@@ -141,8 +187,10 @@ def run_one(
     A machine whose notebook, code or files are others than `expected` refuses.
     """
     marker = folder / "run.json"
-    if marker.is_file():
-        return json.loads(marker.read_text(encoding="utf-8"))
+    with suppress(OSError, ValueError):
+        noted = json.loads(marker.read_text(encoding="utf-8"))
+        if noted.pop("files", None) == _left(folder):
+            return noted
     if lacking := _differences(notebook, values, expected):
         return _row("refused", f"this machine {lacking}")
     try:
@@ -152,8 +200,14 @@ def run_one(
     except (InputError, OSError) as error:
         return _row("failed", str(error))
     row = _row("done", "")
-    write_text_atomically(marker, json.dumps(row) + "\n")
+    write_text_atomically(marker, json.dumps(row | {"files": _left(folder)}) + "\n")
     return row
+
+
+def _left(folder: Path) -> dict[str, str]:
+    """Hash what a run has left: what was deleted or changed is made again."""
+    paths = sorted(path for path in folder.rglob("*") if path.is_file() and path.name != "run.json")
+    return {path.relative_to(folder).as_posix(): _hash(path.read_bytes()) for path in paths}
 
 
 def _row(state: str, cause: str) -> dict:
@@ -294,7 +348,8 @@ def collect(
     Returns
     -------
     list of Path
-        `runs.csv` first: run, values, state, cause and the command that runs it again.
+        `runs.csv` first: run, values, state, cause and the command that runs it again. The state is odd where
+        a table of the run could not be read; the others are collected.
     """
     import pandas as pd
 
@@ -312,9 +367,17 @@ def collect(
         runs.append(own | dict(row) | {"command": command})
         if row["state"] == "done":
             for path in sorted((folder / "tables").rglob("*.csv")):
-                table = pd.read_csv(path, dtype=str, keep_default_na=False)  # as it stands
+                try:
+                    columns, rows_left = _read_table(path)
+                except (ValueError, OSError, csv.Error) as error:
+                    said = f"{path.relative_to(folder)} cannot be collected ({error})"
+                    runs[-1] |= _row("odd", "; ".join(filter(None, [runs[-1]["cause"], said])))
+                    continue
+                table = pd.DataFrame(rows_left, columns=columns, dtype=str)
                 for at, (key, value) in enumerate(own.items()):
-                    table.insert(at, key if key not in table else f"grid_{key}", value)
+                    while key in table:
+                        key = f"grid_{key}"
+                    table.insert(at, key, value)
                 tables.setdefault(path.stem, []).append(table)
     written = [out / "runs.csv"]
     write_text_atomically(written[0], csv_text(pd.DataFrame(runs)))
@@ -322,3 +385,15 @@ def collect(
         written.append(out / "tables" / f"{name}.csv")
         write_text_atomically(written[-1], csv_text(pd.concat(parts, ignore_index=True)))
     return written
+
+
+def _read_table(path: Path) -> tuple[list[str], list[list[str]]]:
+    """Return the columns and the rows of a table as they stand; ValueError if it is none."""
+    with path.open(encoding="utf-8-sig", newline="") as file:
+        columns, *rows = [row for row in csv.reader(file) if row] or [[]]
+    if not columns or len(set(columns)) < len(columns):
+        raise ValueError("it is empty" if not columns else "two columns have the same name")
+    for number, row in enumerate(rows, start=1):
+        if len(row) != len(columns):
+            raise ValueError(f"row {number} has {len(row)} cells, expected {len(columns)}")
+    return columns, rows

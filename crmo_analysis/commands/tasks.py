@@ -5,14 +5,16 @@ run, and runs the task again if anything differs. This module is imported to col
 notebooks but imports neither papermill nor pandas.
 """
 
-from contextlib import contextmanager
+import ast
+import json
+from contextlib import contextmanager, suppress
 from inspect import getsource
 
 from pytask import Mark, NodeInfo, PathNode, PythonNode, Task
 
-from crmo_analysis.execution import execute, output_files, read_parameters
-from crmo_analysis.files import ROOT, study_names
-from crmo_analysis.store import code_behind, notebook_source
+from crmo_analysis.execution import execute, output_files, output_folder, read_parameters
+from crmo_analysis.files import ROOT, CrmoError, InputError, is_file, study_names, write_text_atomically
+from crmo_analysis.store import code_behind, imported_names, notebook_source
 
 # Objects with `started(name)` and `ended(name, state)`; the command line shows its progress with one.
 listeners = []
@@ -30,15 +32,86 @@ def notebook_studies(root=ROOT):
     -------
     dict of Path to str
         The value of the parameter `study` of every notebook whose name starts with a digit, in the order of
-        their names; empty for a notebook about all studies.
-
-    Raises
-    ------
-    crmo_analysis.execution.InputError
-        If a notebook or its parameters cell cannot be read.
+        their names; empty for a notebook about all studies, and for one that cannot be read. A study that
+        none of them is about has a copy of the general notebook.
     """
-    notebooks = sorted((root / "notebooks").glob("[0-9]*.ipynb"))
-    return {notebook: _defaults(notebook).get("study") or "" for notebook in notebooks}
+    found = {}
+    for notebook in sorted((root / "notebooks").glob("[0-9]*.ipynb")):
+        try:
+            found[notebook] = str(_defaults(notebook).get("study") or "")
+        except (InputError, OSError):
+            found[notebook] = ""
+    general = root / "notebooks" / "study.ipynb"
+    without = [study for study in _studies(root) if study not in found.values()] if general.is_file() else []
+    return found | {_copy_for(study, general, root): study for study in without}
+
+
+def _copy_for(study, general, root):
+    """Write a copy of the general notebook for a study that has none, with its figures declared."""
+    book = json.loads(general.read_text(encoding="utf-8"))
+    record = _read(study, root)
+    values = {"study": study, "outputs": [figure.name for figure in record.figures] if record else []}
+    [cell] = [each for each in book["cells"] if "parameters" in each["metadata"].get("tags", [])]
+    lines = "".join(cell["source"]).splitlines(keepends=True)
+    for place, line in enumerate(lines):
+        name, _, rest = line.partition(" = ")
+        if name in values:
+            lines[place] = f"{name} = {json.dumps(values[name])}  #{rest.partition('#')[2]}"
+    cell["source"] = lines
+    path = root / "results" / "general" / f"90_{study}.ipynb"
+    write_text_atomically(path, json.dumps(book, indent=1, ensure_ascii=False) + "\n")
+    return path
+
+
+def _studies(root):
+    return study_names(root / "data" / "published")
+
+
+def _read(study, root):
+    """Return a study, or None if its files have problems: its tasks say which."""
+    from crmo_analysis.study import read_study
+
+    try:
+        return read_study(study, root / "data" / "published", root / "data" / "codebook.yaml")
+    except CrmoError:
+        return None
+
+
+def has_cohort(study, root=ROOT):
+    """Say whether patients can be made of a study: it prints how many there are, or cannot be read."""
+    record = _read(study, root)
+    return record is None or record.has_size
+
+
+def notebook_tasks(root=ROOT):
+    """Describe the execution of all notebooks to pytask.
+
+    Parameters
+    ----------
+    root : Path
+        The project's folder.
+
+    Returns
+    -------
+    list of pytask.Task
+        As `notebook_task`, in the order of their names. A notebook that would leave files of another one, as
+        a copy beside the original does, gets a task that fails and says so; the shorter name is the original.
+    """
+    tasks, makers = [], {}
+    for notebook in sorted(notebook_studies(root), key=lambda path: (len(path.stem), path.stem)):
+        task = notebook_task(notebook, root)
+        products = [node.path for node in task.produces["outputs"]]
+        if shared := [path for path in products if path in makers]:
+            other = makers[shared[0]].name
+            task = _refused_task(
+                notebook,
+                f"{notebook.name} would leave the files of {other}, such as {shared[0].relative_to(root)}. "
+                f"Take it out of the folder, or change its parameter outputs or folder.",
+                root,
+            )
+        makers |= {node.path: notebook for node in task.produces["outputs"]}
+        tasks.append(task)
+    return sorted(tasks, key=lambda task: task.base_name)
 
 
 def notebook_task(notebook, root=ROOT):
@@ -54,33 +127,63 @@ def notebook_task(notebook, root=ROOT):
     Returns
     -------
     pytask.Task
-        It depends on the notebook, the codebook, the published numbers and the cohort of the notebook's study
-        (of all studies if it names none), the modules that its cells can reach and the versions of the
-        libraries. It produces the executed notebook and the figures that the notebook's parameter `outputs`
-        declares.
+        It depends on the notebook, the modules beside it that it imports, files that its parameters name, the
+        codebook, the published numbers and the cohort of the notebook's study (of all studies if it names
+        none), the modules that its cells can reach and the versions of the libraries. It produces the
+        executed notebook, and the figures that the notebook's parameter `outputs` declares, and the tables
+        that its list `tables` does. A notebook that cannot be read gets a task that fails and says why.
     """
-    values = _defaults(notebook)
+    try:
+        values = _defaults(notebook)
+        figures = output_files(values, root / "figures")
+        source = notebook_source(notebook)
+        tables = root / "results" / "tables" / output_folder(values)
+        left = [tables / f"{name}{ending}" for name in _tables(source) for ending in (".csv", ".json")]
+    except (InputError, OSError) as error:
+        return _refused_task(notebook, str(error), root)
     study = values.get("study") or "*"
     published = (root / "data" / "published").glob(f"{study}/*")
     cohorts = (root / "data" / "cohorts").glob(f"{study}.csv")
-    tables = (root / "data" / "published").glob("*.csv") if study == "*" else ()
-    inputs = [*published, *cohorts, *tables, root / "data" / "codebook.yaml"]
-    inputs += _code(notebook_source(notebook), root)
-    inputs = sorted(path for path in inputs if path.is_file())
-    figures, results = root / "figures", root / "results"
-    outputs = [results / "notebooks" / notebook.name, *output_files(values, figures)]
-    task = _task(notebook.stem, notebook, run_notebook, (inputs, outputs), root)
+    series = (root / "data" / "published").glob("*.csv") if study == "*" else ()
+    data = [root / "data" / name for name in ("codebook.yaml", "skeleton.yaml")]
+    inputs = [*published, *cohorts, *series, *data, *_code(source, root)]
+    inputs += [notebook.parent / f"{name}.py" for name in imported_names(source)]
+    inputs += [notebook.parent / value for value in values.values() if isinstance(value, str) and value]
+    inputs += [root / "notebooks" / "study.ipynb"] if notebook.parent.name == "general" else []
+    inputs = sorted({path for path in inputs if is_file(path)})
+    outputs = [root / "results" / "notebooks" / notebook.name, *figures, *left]
+    return _notebook_task(notebook, "", (inputs, outputs), root)
+
+
+def _tables(source):
+    """Read the list `tables` of a notebook, which `crmo.start` holds it to."""
+    for line in ast.parse(source).body:
+        if isinstance(line, ast.Assign) and ast.unparse(line.targets[0]) == "tables":
+            with suppress(ValueError):
+                return [name for name in ast.literal_eval(line.value) if isinstance(name, str)]
+    return []
+
+
+def _refused_task(notebook, reason, root):
+    return _notebook_task(notebook, reason, ([], [root / "results" / "notebooks" / notebook.name]), root)
+
+
+def _notebook_task(notebook, reason, files, root):
+    task = _task(notebook.stem, notebook, run_notebook, files, root)
     task.depends_on["notebook"] = _node(notebook)
+    task.depends_on["reason"] = PythonNode(name=f"{notebook.stem}::reason", value=reason)
     return task
 
 
-def run_notebook(notebook, inputs, listing, outputs):
+def run_notebook(notebook, reason, inputs, listing, outputs):
     """Execute a notebook with the values in its parameters cell.
 
     Parameters
     ----------
     notebook : Path
         The notebook, in the folder ``notebooks`` of a project.
+    reason : str
+        Why it cannot be run; empty if it can.
     inputs : list of Path
         What it depends on; for pytask.
     listing : str
@@ -88,8 +191,10 @@ def run_notebook(notebook, inputs, listing, outputs):
     outputs : list of Path
         What it leaves; for pytask.
     """
-    root = notebook.parent.parent
+    root = notebook.parents[2 if notebook.parent.name == "general" else 1]
     with _announced(notebook.stem):
+        if reason:
+            raise InputError(reason)
         execute(notebook, results=root / "results", figures=root / "figures")
 
 
@@ -173,10 +278,11 @@ def write_package(inputs, listing, outputs):
 
 def numbers_task(root=ROOT):
     """Describe the list of all numbers that a text may quote to pytask."""
-    # Tables are declared by no notebook; the executed notebooks, which show them, stand for them.
-    executed = [root / "results" / "notebooks" / notebook.name for notebook in notebook_studies(root)]
+    sound = [task for task in notebook_tasks(root) if not task.depends_on["reason"].value]
+    left = [node.path for task in sound for node in task.produces["outputs"]]
+    left = [path for path in left if path.suffix in (".csv", ".json", ".ipynb")]
     path = root / "data" / "numbers.yaml"
-    inputs = [path, *executed, root / "results" / "ledger.csv", *_code(getsource(write_numbers), root)]
+    inputs = [path, *left, root / "results" / "ledger.csv", *_code(getsource(write_numbers), root)]
     return _task("numbers", path, write_numbers, (inputs, [root / "results" / "numbers.json"]), root)
 
 
@@ -201,9 +307,9 @@ def project_tasks(root=ROOT):
     list of pytask.Task
         One for every notebook and every cohort, the ledger, the data package and the numbers.
     """
-    tasks = [notebook_task(notebook, root) for notebook in notebook_studies(root)]
+    tasks = notebook_tasks(root)
     if (root / "crmo_analysis" / "joint" / "ledger.py").is_file():
-        studies = study_names(root / "data" / "published")
+        studies = [study for study in _studies(root) if has_cohort(study, root)]
         tasks += [
             ledger_task(root),
             *(cohort_task(study, root) for study in studies),
@@ -221,6 +327,31 @@ def project_tasks(root=ROOT):
     return tasks
 
 
+def files_of(tasks, root=ROOT):
+    """List what each task is about, depends on and makes, for the manifest.
+
+    Parameters
+    ----------
+    tasks : list of pytask.Task
+    root : Path
+        The project's folder.
+
+    Returns
+    -------
+    dict of str to tuple
+        By name: the study, paths of inputs, paths of products.
+    """
+    studies = {notebook.stem: study for notebook, study in notebook_studies(root).items()}
+    found = {}
+    for task in tasks:
+        inputs = [node.path for node in task.depends_on["inputs"]]
+        inputs += [task.depends_on["notebook"].path] if "notebook" in task.depends_on else []
+        products = [node.path for node in task.produces["outputs"]]
+        study = studies.get(task.base_name, task.base_name.removeprefix("cohort_"))
+        found[task.base_name] = (study, inputs, products)
+    return found
+
+
 @contextmanager
 def _announced(name):
     for listener in listeners:
@@ -235,7 +366,7 @@ def _announced(name):
 
 
 def _defaults(notebook):
-    return {name: parameter.default for name, parameter in read_parameters(notebook).items()}
+    return {name: parameter.value for name, parameter in read_parameters(notebook).items()}
 
 
 def _task(name, path, function, files, root):

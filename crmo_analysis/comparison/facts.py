@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
+from crmo_analysis.joint import reading_of
 from crmo_analysis.recompute import Readings, View
 from crmo_analysis.study import Claim, Codebook, Study, expressions, rounding
 
@@ -19,8 +20,6 @@ _NO_FACT = {
     "date": "a date",
     "rank": "a rank among findings; no number is printed",
     "p_value": "a P value",
-    "correlation": "a correlation",
-    "ratio": "a ratio",
     "fraction": "a fraction in words",
     "sum": "a total, which grows with the number of patients",
     "value": "a value of single patients, no statistic of a group",
@@ -73,7 +72,7 @@ def names_in(claim: Claim) -> frozenset[str]:
 def facts(study: Study, codebook: Codebook) -> tuple[list[Fact], dict[str, str]]:
     """Bring together the claims of a study's own patients that print the same.
 
-    Where a statement has several readings, the first counts that can stand by itself (`audit.Readings`).
+    Where a statement has several readings, that counts under which the most can stand (`joint.reading_of`).
 
     Parameters
     ----------
@@ -88,7 +87,7 @@ def facts(study: Study, codebook: Codebook) -> tuple[list[Fact], dict[str, str]]
         For every other claim id, why it is no fact: it is about another cohort, a date, a size, …
     """
     read = Readings(study, codebook)
-    view = read.views(read.base).get("own")
+    view = read.views(reading_of(study, codebook)).get("own")
     usable, refused = [], {}
     shown = {claim.claim_id: claim for claim in (view.claims if view else ())}
     order = list(dict.fromkeys(claim.claim_id for claim in study.claims))
@@ -112,6 +111,8 @@ def _no_fact(claim: Claim, is_read: bool, codebook: Codebook) -> str:
         return "one value of the study, not of its patients"
     if claim.statistic in _NO_FACT:
         return _NO_FACT[claim.statistic]
+    if claim.statistic not in (*CENTRES, *SPREADS, "count", "percent"):
+        return f"a {claim.statistic.replace('_', ' ')}"
     if not claim.is_of_patients and codebook[claim.of].type in ("date", "category"):
         return f"a {codebook[claim.of].type}"
     if claim.patients == expressions.Everyone():

@@ -118,18 +118,19 @@ def compare(
     interval = partial(intervals.bootstrap_interval, confidence=confidence, resamples=resamples, seed=seed)
     rows, left = [], []
     for study in studies:
-        found, refused = facts(study, codebook)
+        words = {**codebook, **study.codebook}
+        found, refused = facts(study, words)
         for fact in found:
-            row, reason = _beside(fact, cohort_table, codebook)
+            row, reason = _beside(fact, cohort_table, words)
             if reason:
                 refused |= {claim.claim_id: reason for claim in fact.claims}
             else:
-                rows.append((fact, {**_said(fact, study, codebook), **row}))
+                rows.append((fact, {**_said(fact, study, words), **row}))
         claims = {claim.claim_id: claim for claim in reversed(study.claims) if claim.claim_id in refused}
         left += [
             [c.claim_id, c.study, c.about, c.printed, refused[c.claim_id]] for c in reversed(claims.values())
         ]
-    _withhold(rows, smallest)
+    _withhold(rows, smallest, disclosure.shown_groups(cohort_table, codebook, smallest))
     for fact, row in rows:
         if fact.statistic == "share":
             _compare_shares(row, confidence, p_values)
@@ -197,7 +198,8 @@ def _said(fact: Fact, study: Study, codebook: Codebook) -> dict:
 def _as_printed(claim: Claim, is_share: bool) -> str:
     if is_share:
         return f"{claim.printed} %" if claim.statistic == "percent" else claim.printed
-    return f"{claim.statistic} {claim.printed}"
+    unit = f" {claim.unit}" if claim.number.scale != 1 else ""
+    return f"{claim.statistic} {claim.printed}{unit}"
 
 
 def _published(fact: Fact) -> dict:
@@ -244,21 +246,32 @@ def _sides(group: pd.Series) -> tuple[np.ndarray, np.ndarray]:
     return group.fillna(False).to_numpy(dtype=bool), (~group.fillna(True)).to_numpy(dtype=bool)
 
 
-def _withhold(rows: Sequence[tuple[Fact, dict]], smallest: int) -> None:
-    """Take from rows what tells of few patients, itself or by subtraction from other rows."""
-    for _, row in rows:
-        if any(0 < cell < smallest for cell in row.pop("cells")):
+def _withhold(rows: Sequence[tuple[Fact, dict]], smallest: int, described: Sequence[tuple]) -> None:
+    """Take from rows what tells of few patients, itself or by subtraction from other rows.
+
+    `described` are the groups that a description of the cohort shows, beside which the rows may stand.
+    """
+    for fact, row in rows:
+        cells, values = row.pop("cells"), row.get("values", ())
+        is_everyone = fact.statistic == "share" and row["cohort_x"] in (0, row["cohort_n"])
+        if any(0 < cell < smallest for cell in cells) or (smallest and is_everyone):
             row["withheld"] = f"fewer than {smallest}, or all but as few"
+        elif len(values) and disclosure.spiked(values, smallest):
+            row["withheld"] = f"all but fewer than {smallest} have the same value"
     _withhold_beside(rows, smallest)
     told: dict[object, list] = {"": [(row, group) for _, row in rows for group in row.pop("groups")]}
+    told[""] += [({"withheld": ""}, group) for group in described]
     for fact, row in rows:  # of whom a value is known matters beside another group with the same value
         known = row.pop("known").to_numpy(dtype=bool)
         told.setdefault((fact.claim.of, fact.claim.patients), []).append((row, (known, ~known)))
     for groups in told.values() if smallest else ():
         shown = [(row, group) for row, group in groups if not row["withheld"]]
-        for smaller, larger in disclosure.nearly_the_same([group for _, group in shown], smallest):
+        pairs = disclosure.nearly_the_same([group for _, group in shown], smallest)
+        # First the pairs of which one is described already, so that no more rows than need be are taken.
+        for smaller, larger in sorted(pairs, key=lambda pair: all("cohort_n" in shown[at][0] for at in pair)):
             if not shown[smaller][0]["withheld"] and not shown[larger][0]["withheld"]:
-                shown[smaller][0]["withheld"] = f"fewer than {smallest} less than in another row"
+                row = shown[smaller if "cohort_n" in shown[smaller][0] else larger][0]  # not the described
+                row["withheld"] = f"fewer than {smallest} less than in another row"
     _withhold_beside(rows, smallest)
     for fact, row in rows:
         if fact.statistic == "range" and smallest:

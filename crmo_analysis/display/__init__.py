@@ -3,7 +3,8 @@
 A function takes plain tables and gives Axes or a table; nothing is computed here that a sentence would quote.
 `plot` names every plot; they stand in modules by what they show: `intervals` (shares, forests), `series`
 (pooled forests, dumbbells), `ranges`, `curves` (lines, points, influence), `cohorts` (patients, flows),
-`verdicts`; `furniture` is what they share: labels, rows, grids.
+`skeleton` (where lesions are, on the child of `data/skeleton.yaml`), `verdicts`; `furniture` is what they
+share: labels, rows, grids.
 """
 
 import lazy_loader

@@ -5,6 +5,7 @@ Colours are those of Okabe and Ito, and no distinction rests on colour alone.
 
 import io
 import json
+import re
 import unicodedata
 import warnings
 from collections.abc import Sequence
@@ -18,13 +19,14 @@ import numpy as np
 import seaborn as sns
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.ft2font import FT2Font, LoadFlags
 
 from crmo_analysis.files import UnfitError, write_bytes_atomically
 
 MILLIMETRE = 1 / 25.4
 WIDTH = 140.0
 SMALLEST_TEXT = 6.0  # points
-INK, MUTED, FAINT, PAPER = "#1a1a1a", "#5f5f5f", "#d9d9d9", "#ffffff"
+INK, MUTED, FAINT, PAPER = "#111111", "#5f5f5f", "#d9d9d9", "#ffffff"
 BLUE, ORANGE, GREEN, VERMILLION, PURPLE, SKY = (
     "#0072B2",
     "#E69F00",
@@ -33,6 +35,8 @@ BLUE, ORANGE, GREEN, VERMILLION, PURPLE, SKY = (
     "#AA4499",
     "#56B4E9",
 )
+# A fill that is lighter than 3:1 against paper has an edge that is not.
+EDGE = {"edgecolor": MUTED, "linewidth": 0.5}
 VERDICT_COLOURS = {
     "matches": GREEN,
     "differs": VERMILLION,
@@ -43,9 +47,9 @@ VERDICT_COLOURS = {
 VERDICT_SIGNS = {"matches": "", "differs": "×", "conflicts": "!", "ambiguous": "?", "stated": ""}
 STYLE = {
     # DejaVu ships with matplotlib, so every system draws the same. Embedding a font takes a PDF longer than
-    # drawing does, and signs beyond Latin-1 count as one more font: so one weight, and a hyphen for minus.
+    # drawing does: so one weight.
     "font.family": "DejaVu Sans",
-    "axes.unicode_minus": False,
+    "axes.unicode_minus": True,
     "text.parse_math": False,  # a dollar sign is one
     "font.size": 7,
     "axes.titlesize": 8,
@@ -63,20 +67,23 @@ STYLE = {
     "ytick.major.size": 0,
     "legend.fontsize": 6.5,
     "legend.frameon": False,
+    "hatch.linewidth": 0.6,
     "pdf.fonttype": 42,
     "svg.fonttype": "path",
     "svg.hashsalt": "crmo_analysis",
     "savefig.dpi": 300,
     "path.simplify": False,
 }
-WATERMARKS = {"reconstructed": "RECONSTRUCTED", "simulated": "SIMULATED"}
+STATUS = {"reconstructed": "RECONSTRUCTED", "simulated": "SIMULATED"}
+STATUS_BAND = 3.6  # millimetres
+PADDING = 2.0  # millimetres around axes and all that stands beside them
 SMALLEST_AXES = 14.0  # millimetres; in less, nothing can be read
-# PNG comes last: it is drawn at the figure's own resolution, in which text is measured afterwards.
 FORMATS = {
     "svg": {"Date": None, "Creator": None},
     "pdf": {"CreationDate": None, "Creator": None, "Producer": None},
     "png": {"Software": None},
 }
+_MINUS = re.compile(r"(?<![\w)\]–-])-(?=\d)")
 
 
 @dataclass(frozen=True)
@@ -105,20 +112,15 @@ def use_page(new: Page | None = None) -> None:
     _pages[:] = [new or Page()]
 
 
-def scaled(millimetres: float) -> float:
-    """Return what is left of so many millimetres of the usual page on a narrower one."""
-    return millimetres * min(1, page().width / WIDTH)
-
-
 def height_of(figure: Figure) -> float:
     """Return a figure's height in millimetres."""
     return figure.get_figheight() / MILLIMETRE
 
 
 def blank(
-    height: float, title: str, subtitle: str = "", width: float = 0, left: float = 0.3, bottom: float = 11
+    height: float, title: str = "", subtitle: str = "", width: float = 0
 ) -> tuple[Figure, mpl.axes.Axes]:
-    """Return a figure of so many millimetres with a title that says what is seen, and one pair of axes.
+    """Return a figure with a title that says what is seen, and Axes that leave room for what is beside them.
 
     Parameters
     ----------
@@ -126,20 +128,16 @@ def blank(
         Millimetres at final size; no width is that of the page. Where titles are not drawn, it is less high.
     title, subtitle : str
         The finding, and what it rests on.
-    left, bottom : float
-        Share of the usual page left of the axes (see `left_of_axes`), and millimetres below them.
     """
-    head = 15 if subtitle else 10
+    head = 12 if subtitle else 8
     if not page().titles:
-        height, head = height - head + 3, 3
-    width, is_given = width or page().width, bool(width)
-    if not is_given and width != WIDTH:
-        left = left_of_axes(left) / width
+        height, head = height - head, 0
+    width = width or page().width
     with mpl.rc_context(STYLE):
         size = (width * MILLIMETRE, height * MILLIMETRE)
-        figure = Figure(figsize=size, dpi=page().dpi, facecolor=PAPER)
-        top = 1 - head / height
-        axes = figure.add_axes((left, bottom / height, 0.97 - left, top - bottom / height))
+        figure = Figure(figsize=size, dpi=page().dpi, facecolor=PAPER, layout="constrained")
+        pads = {"w_pad": PADDING * MILLIMETRE, "h_pad": PADDING * MILLIMETRE}
+        figure.get_layout_engine().set(**pads, rect=(0, 0, 1, 1 - head / height))
         figure.set_label("\n".join(filter(None, (title, subtitle))))
         texts = ((title, 9.2, 2.2, INK), (subtitle, 6.8, 7.2, MUTED))
         for text, size, down, ink in texts if page().titles else ():
@@ -147,28 +145,9 @@ def blank(
             size = max(SMALLEST_TEXT, min(size, size * 0.965 * width / max(text_width(text, size), 1)))
             text = fitted_labels([text], 0.965 * width, size)[0][0]
             figure.text(0.015, 1 - down / height, text, va="top", fontsize=size, color=ink)
+        axes = figure.add_subplot()
         sns.despine(ax=axes, left=True)
     return figure, axes
-
-
-def left_of_axes(share: float) -> float:
-    """Return millimetres left of the axes.
-
-    A share of the usual page, or of a narrower one, but room for a scale.
-    """
-    return min(share * WIDTH, max(share * page().width, 22))
-
-
-def left_labels(labels: Sequence[str], left: float, size: float = 7) -> tuple[list[str], int]:
-    """Break labels that stand left of axes, where `left` is as for `blank`.
-
-    Returns
-    -------
-    tuple of list of str and int
-        The labels, and of how many lines the longest is.
-    """
-    broken = broken_labels(labels, left_of_axes(left) - 2.5, size)
-    return broken, max((label.count("\n") + 1 for label in broken), default=1)
 
 
 def broken_labels(labels: Sequence[str], widest: float, size: float = 7) -> list[str]:
@@ -180,39 +159,42 @@ def broken_labels(labels: Sequence[str], widest: float, size: float = 7) -> list
 
 
 def legend_columns(
-    labels: Sequence[str], most: int, handle: float = 2, spacing: float = 2, width: float = 0
-) -> tuple[int, float]:
-    """Return how many columns of a legend fit on the page, and by how many millimetres it grows for it.
+    labels: Sequence[str], width: float, handle: float = 2, spacing: float = 2
+) -> tuple[int, int]:
+    """Return in how many columns, and rows, a legend fits into so many millimetres.
 
     Parameters
     ----------
     labels : sequence of str
-    most : int
-        Columns on a page that is wide enough.
+    width : float
     handle, spacing : float
         `handlelength` and `columnspacing`.
-    width : float
-        Millimetres to fit into, instead of the page's.
     """
-    room = (width or page().width) - 7
     size = STYLE["legend.fontsize"]
     em = size / 72 / MILLIMETRE
-    for columns in range(most, 0, -1):
+    for columns in range(len(labels), 0, -1):
         parts = np.array_split(list(labels), columns)  # as matplotlib does
         wide = sum(max((text_width(text, size) for text in part.tolist()), default=0) for part in parts)
-        if wide + columns * em * (handle + 0.8) + (columns - 1) * em * spacing <= room or columns == 1:
-            break
-    return columns, 3.6 * (-(-len(labels) // columns) - -(-len(labels) // most))
+        if wide + columns * em * (handle + 0.8) + (columns - 1) * em * spacing <= width - 7:
+            return columns, -(-len(labels) // columns)
+    return 1, len(labels)
 
 
 @cache
 def text_width(text: str, size: float = 7) -> float:
     """Return how wide a line of text is, in millimetres."""
-    if not text.strip():
-        return 0.0
-    font = mpl.font_manager.FontProperties(family=STYLE["font.family"], size=size)
-    with mpl.rc_context(STYLE), warnings.catch_warnings(action="ignore"):
-        return float(mpl.textpath.TextPath((0, 0), text, prop=font).get_extents().x1) / 72 / MILLIMETRE
+    font = _font(size)
+    with warnings.catch_warnings(action="ignore"):
+        font.set_text(text, 0, flags=LoadFlags.NO_HINTING)
+    return font.get_width_height()[0] / 64 / 720 / MILLIMETRE
+
+
+@cache
+def _font(size: float) -> FT2Font:
+    path = mpl.font_manager.findfont(STYLE["font.family"], fallback_to_default=False)
+    font = FT2Font(path)
+    font.set_size(size, 720)
+    return font
 
 
 def fitted_labels(labels: Sequence[str], widest: float = 52, size: float = 7) -> tuple[list[str], float]:
@@ -244,24 +226,53 @@ def fitted_labels(labels: Sequence[str], widest: float = 52, size: float = 7) ->
     return broken, max(text_width(line, size) for line in lines) if lines else 0.0
 
 
-def watermark(figure: Figure, text: str) -> None:
-    """Write across a figure that what it shows was not observed."""
-    with mpl.rc_context(STYLE):
-        size = 1.15 * figure.get_figwidth() / MILLIMETRE / len(text) * 2
-        # On its slope, it is about a third as high as it is long.
-        size = min(size, size * 0.94 * height_of(figure) / (0.33 * text_width(text, size) + 0.36 * size))
-        figure.text(
-            0.56,
-            0.47,
-            text,
-            ha="center",
-            va="center",
-            rotation=18,
-            fontsize=size,
-            color=INK,
-            alpha=0.11,
-            zorder=10,
-        )
+def ink_on(colour: str) -> str:
+    """Return the ink that is read best on a colour."""
+    return max((INK, PAPER), key=lambda ink: contrast(ink, colour))
+
+
+def contrast(one: str, other: str) -> float:
+    """Return the contrast of two colours, from 1 to 21 (Web Content Accessibility Guidelines 2.2)."""
+    rgb = np.array([mpl.colors.to_rgb(colour) for colour in (one, other)])
+    linear = np.where(rgb <= 0.04045, rgb / 12.92, ((rgb + 0.055) / 1.055) ** 2.4)
+    low, high = sorted((linear @ [0.2126, 0.7152, 0.0722]).tolist())
+    return (high + 0.05) / (low + 0.05)
+
+
+def true_minus(text: str) -> str:
+    """Write the sign of negative numbers as a minus."""
+    return _MINUS.sub("−", text)
+
+
+def _settle(figure: Figure, status: str) -> None:
+    """Lay a figure out once, for all formats; and say inside its axes that what is shown was not observed."""
+    for text in figure.findobj(mpl.text.Text):
+        if true_minus(text.get_text()) != text.get_text():
+            text.set_text(true_minus(text.get_text()))
+    FigureCanvasAgg(figure)
+    if status:
+        figure.draw_without_rendering()
+        for axes in figure.axes:
+            _band(axes, status)
+    figure.draw_without_rendering()
+    figure.set_layout_engine("none")
+
+
+def _band(axes: mpl.axes.Axes, status: str) -> None:
+    """Make room at the upper edge inside axes, and write there what all of it is."""
+    share = STATUS_BAND / (axes.get_position().height * height_of(axes.figure))
+    low, high = axes.get_ylim()
+    inside = [tick for tick in axes.get_yticks() if min(low, high) <= tick <= max(low, high)]
+    if not isinstance(axes.yaxis.get_major_locator(), mpl.ticker.FixedLocator):
+        axes.yaxis.set_major_locator(mpl.ticker.FixedLocator(inside))
+    axes.set_ylim(low, low + (high - low) / (1 - share))
+    look = {"transform": axes.transAxes, "zorder": 9, "clip_on": False}
+    axes.add_patch(mpl.patches.Rectangle((0, 1 - share), 1, share, fc=MUTED, lw=0, **look))
+    wide = axes.get_position().width * axes.figure.get_figwidth() / MILLIMETRE
+    times = max(1, int(wide / (2.2 * text_width(status, 6.5))))  # so that a part shows it as well
+    style = {"ha": "center", "va": "center_baseline", "fontsize": 6.5, "color": PAPER, **look}
+    for place in range(times):
+        axes.text((place + 0.5) / times, 1 - share / 2, status, **style)
 
 
 def _check_fits(figure: Figure) -> None:
@@ -339,12 +350,11 @@ def rendered(figure: Figure, data_csv: str, caption: str, alt: str, source: str)
     UnfitError
         If a text runs over the figure's edge or into another, or cannot be written.
     """
-    if source in WATERMARKS:
-        watermark(figure, WATERMARKS[source])
     drawn = {ending: io.BytesIO() for ending in FORMATS}
     with mpl.rc_context(STYLE), warnings.catch_warnings():
         warnings.filterwarnings("error", "Glyph .* missing")
         try:
+            _settle(figure, STATUS.get(source, ""))
             for ending, metadata in FORMATS.items():
                 figure.savefig(drawn[ending], format=ending, metadata=metadata, dpi=figure.dpi)
         except UserWarning as warning:

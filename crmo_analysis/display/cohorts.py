@@ -4,46 +4,41 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
+import seaborn as sns
 from matplotlib.axes import Axes
-from matplotlib.patches import FancyArrowPatch, FancyBboxPatch
+from matplotlib.colors import ListedColormap
+from matplotlib.patches import FancyArrowPatch, FancyBboxPatch, Patch
 from matplotlib.text import Text
 
 from crmo_analysis.display.canvas import (
     BLUE,
+    EDGE,
     FAINT,
     GREEN,
     INK,
     MUTED,
     PAPER,
     SMALLEST_TEXT,
-    blank,
     broken_labels,
-    fitted_labels,
-    left_labels,
-    left_of_axes,
-    legend_columns,
-    page,
 )
 from crmo_analysis.display.furniture import (
     BESIDE_TEXT,
-    HEADING_TEXT,
     INSIDE_TEXT,
+    Rows,
+    add_legend,
     axes_level,
-    beside_rows,
-    cells,
-    given,
-    legend_below,
-    name_rows,
-    page_legend,
-    room,
+    keys,
+    name_x,
+    on_rows,
+    stage,
+    width_of,
 )
 
 KINDS = {"main": ("#eaf3f9", BLUE), "side": ("#f5f5f5", MUTED), "outcome": ("#e6f4ef", GREEN)}
 BOX = 0.62  # of a row, how high a box is
+ROW = 15.5  # millimetres from a row of boxes to the next
 HATCHES = ("", "////", "....", "\\\\\\\\", "")
 NUMBER_BOX = {"boxstyle": "round,pad=0.15", "fc": PAPER, "ec": "none", "alpha": 0.85}
-LEFT = 0.3  # of the usual page, left of a table of patients
-KEY = "row of the table; filled: yes, grey: no, empty: not reported"
 
 
 @axes_level
@@ -53,7 +48,6 @@ def flow(
     *,
     title: str = "",
     subtitle: str = "",
-    height: float = 86,
     ax: Axes | None = None,
 ) -> Axes:
     """Draw a flow of patients.
@@ -65,17 +59,12 @@ def flow(
         kind is "main", "side" or "outcome".
     arrows : sequence of (str, str)
         Names of the boxes that an arrow joins.
-    height : float
-        Millimetres of the page.
     """
     wide = boxes["column"].max() + boxes["width"].max() / 2 + 0.05
-    if ax is None:
-        _, axes = blank(height, title, subtitle, left=0.015)
-        size, texts = BESIDE_TEXT, boxes["text"]
-    else:
-        axes = given(ax)
-        inside = boxes["width"] * room(axes)[0] / wide - 2
-        size, texts = SMALLEST_TEXT, map(_broken_in_box, boxes["text"], inside)
+    axes = stage(ax, 14 + ROW * (boxes["row"].max() + 1), (title, subtitle))
+    size = BESIDE_TEXT if ax is None else SMALLEST_TEXT
+    inside = boxes["width"] * width_of(ax) / wide - 4
+    texts = [broken_labels([text], each, size)[0] for text, each in zip(boxes["text"], inside, strict=True)]
     axes.boxed = []  # texts in boxes, which a page is refused for when they do not fit
     ends = {}
     for box, text in zip(boxes.itertuples(), texts, strict=True):
@@ -87,10 +76,6 @@ def flow(
     axes.set(xlim=(0, wide), ylim=(-boxes["row"].max() - 0.5, 0.5))
     axes.axis("off")
     return axes
-
-
-def _broken_in_box(text: str, inside: float) -> str:
-    return broken_labels([text], inside, SMALLEST_TEXT)[0]
 
 
 def _draw_box(axes: Axes, box, text: str, size: float) -> tuple[FancyBboxPatch, Text]:
@@ -137,43 +122,28 @@ def stacked_parts(
     marker : str
         A column of numbers to mark on the bars, named in the legend.
     """
-    y = -np.arange(len(frame))
-    shown = [marker, *parts] if marker else [*parts]
-    if ax is None:
-        labels, _ = left_labels(frame[label], 0.2)
-        ncols, more = legend_columns(shown, len(parts) + bool(marker), 1.4, 1.4)
-        figure, axes = blank(33 + more + 6.6 * len(frame), title, subtitle, left=0.2, bottom=16 + more)
-        axes.set(yticks=y, yticklabels=labels)
-    else:
-        axes = given(ax)
-        name_rows(axes, y, frame[label])
-    ends = _draw_parts(axes, frame, parts, y)
-    if marker:
-        axes.plot(frame[marker], y + 0.47, ls="", marker="v", ms=5, mew=0, color=INK, label=marker, zorder=5)
-        ends = np.maximum(ends, frame[marker].to_numpy(float))
-    axes.set(xlim=(0, float(ends.max()) * 1.02), xlabel=xlabel)
-    axes.margins(y=0.04)
-    legend, _ = axes.get_legend_handles_labels()
-    if ax is None:
-        page_legend(figure, legend, ncols, 1.4, handlelength=1.4)
-    else:
-        legend_below(axes, legend, 1.4, 1.4)
-    return axes
-
-
-def _draw_parts(axes: Axes, frame: pd.DataFrame, parts: Mapping[str, str], y: np.ndarray) -> np.ndarray:
-    """Draw parts side by side, and return where the bars end."""
+    y = -np.arange(len(frame), dtype=float) * (1.35 if marker else 1)
+    styles = [{"facecolor": c, "hatch": h, **EDGE} for c, h in zip(parts.values(), HATCHES, strict=False)]
+    legend = [Patch(label=part, **style) for part, style in zip(parts, styles, strict=True)]
+    mark = {"ls": "", "marker": "v", "ms": 5, "mew": 0, "color": INK}
+    legend = [*(keys([marker], [mark]) if marker else []), *legend]
+    axes = on_rows(ax, Rows(y, frame[label], share=0.3), (title, subtitle), legend)
     ends = np.zeros(len(frame))
-    for (part, colour), hatch in zip(parts.items(), HATCHES, strict=False):
+    for part, style in zip(parts, styles, strict=True):
         widths = frame[part].to_numpy(float)
-        style = {"color": colour, "edgecolor": PAPER, "lw": 0.8, "hatch": hatch}
-        axes.barh(y, widths, left=ends, height=0.7, label=part, **style)
-        style = {"ha": "center", "va": "center", "fontsize": INSIDE_TEXT, "color": INK, "bbox": NUMBER_BOX}
+        axes.barh(y, widths, left=ends, height=0.7, **style)
+        number = {"ha": "center", "va": "center", "fontsize": INSIDE_TEXT, "color": INK, "bbox": NUMBER_BOX}
         for place, start, width in zip(y, ends, widths, strict=True):
             if width:
-                axes.text(start + width / 2, place, f"{width:.0f}", **style)
+                axes.text(start + width / 2, place, f"{width:.0f}", **number)
         ends = ends + widths
-    return ends
+    if marker:
+        axes.plot(frame[marker], y + 0.47, zorder=5, **mark)
+        ends = np.maximum(ends, frame[marker].to_numpy(float))
+    axes.set_xlim(0, float(ends.max()) * 1.02)
+    name_x(axes, ax, xlabel)
+    add_legend(axes, legend, ax is None, 1.4, 1.4)
+    return axes
 
 
 @axes_level
@@ -197,56 +167,32 @@ def patients(
     labels : mapping of str to str
         Of the columns.
     """
-    place, rows, heads = 0.6, {}, {}
-    for heading, names in sections.items():
-        heads[place - 1.3] = heading
-        rows |= {place - 2.6 - i: name for i, name in enumerate(names)}
-        place -= 1.6 + len(names)
-    known = frame[[*rows.values()]]
-    counts = [f"{int(x)}/{n}" for x, n in zip(known.fillna(False).sum(), known.notna().sum(), strict=True)]
-    named = {y: labels[name] for y, name in rows.items()}
-    n = len(frame)
-    if ax is None:
-        axes = _patients_page(named, heads, dict(zip(rows, counts, strict=True)), n, (title, subtitle))
-    else:
-        axes = given(ax)
-        name_rows(axes, [*named], named.values(), BESIDE_TEXT, heads)
-        beside_rows(axes, [*rows], counts)
-        axes.set(xlim=(-0.6, n - 0.4), xlabel=broken_labels([KEY], 0.6 * room(axes)[0])[0])
-    for y, name in rows.items():
-        _draw_patients(axes, frame[name], y, ax is None)
-    shown = range(0, n, 1 if ax is None else -(-n // 16))
-    axes.set(ylim=(place - 0.8, 0), xticks=shown, xticklabels=[patient + 1 for patient in shown])
-    axes.tick_params(axis="x", length=0)
-    axes.spines["bottom"].set_visible(False)
-    return axes
-
-
-def _draw_patients(axes: Axes, values: pd.Series, y: float, is_page: bool) -> None:
-    fills = [PAPER if pd.isna(value) else (BLUE if value else FAINT) for value in values]
-    edges = [MUTED if fill == PAPER else fill for fill in fills]
-    if not is_page:
-        x = np.arange(len(values))
-        cells(axes, x, np.full(len(x), y), facecolors=fills, edgecolors=edges, lw=0.4)
-        return
-    for patient, (fill, edge) in enumerate(zip(fills, edges, strict=True)):
-        axes.plot(patient, y, "s", ms=7.2, color=fill, mec=edge, mew=0.4)
-
-
-def _patients_page(rows: dict, heads: dict, counts: dict, n: int, titles: tuple[str, str]) -> Axes:
-    """Make a page for n patients, and write around its axes what rows are called, and their counts."""
-    key, _ = fitted_labels([KEY], 0.97 * page().width - left_of_axes(LEFT))
-    more = 2.8 * key[0].count("\n")
-    high = sum([1.6] * len(heads)) + len(rows)
-    _, axes = blank(24 + more + 4.3 * high, *titles, left=LEFT, bottom=8 + more)
-    style = {"va": "center", "fontsize": BESIDE_TEXT}
-    for y in sorted([*rows, *heads], reverse=True):
-        if y in heads:
-            heading = left_labels([heads[y]], LEFT, HEADING_TEXT)[0][0]
-            axes.text(-0.6, y, heading, ha="right", **style | {"color": BLUE, "fontsize": HEADING_TEXT})
+    lines = [(heading, name) for heading, names in sections.items() for name in (None, *names)]
+    y, heads, named = {}, {}, []
+    for place, (heading, name) in enumerate(lines):
+        if name is None:
+            heads[place + 0.5] = heading
         else:
-            axes.text(-0.8, y, rows[y], ha="right", color=INK, **style)
-            axes.text(n - 0.2, y, counts[y], **style)
-    axes.set(xlim=(-0.6, n + 1), yticks=[])
-    axes.set_xlabel(key[0], labelpad=1)
+            y[place + 0.5] = labels[name]
+            named.append(name)
+    known = frame[named]
+    counts = [f"{int(x)}/{n}" for x, n in zip(known.fillna(False).sum(), known.notna().sum(), strict=True)]
+    legend = [Patch(label=text, facecolor=fill, **EDGE) for text, fill in (("yes", BLUE), ("no", FAINT))]
+    legend += keys(["not reported"], [{"color": MUTED, "marker": "_", "ls": "", "ms": 4}])
+    axes = on_rows(ax, Rows([*y], [*y.values()], counts, heads), (title, subtitle), legend)
+    ticks = axes.get_yticks(), axes.get_yticklabels()
+    table = [[np.nan] * len(frame) if name is None else frame[name].astype(float) for _, name in lines]
+    colours, few = ListedColormap([FAINT, BLUE]), {"cbar": False, "yticklabels": False, "xticklabels": False}
+    table = np.array(table, dtype=float)
+    sns.heatmap(table, vmin=0, vmax=1, cmap=colours, linewidths=0.8, linecolor=PAPER, ax=axes, **few)
+    axes.set_yticks(*ticks)
+    missing = np.argwhere(np.isnan(table) & np.array([name is not None for _, name in lines])[:, None])
+    axes.plot(missing[:, 1] + 0.5, missing[:, 0] + 0.5, "_", color=MUTED, ms=4)
+    step = max(1, int(np.ceil(len(frame) * 3.4 / (0.5 * width_of(ax)))))  # millimetres that a number takes
+    shown = np.arange(0, len(frame), step)
+    axes.set_xticks(shown + 0.5, shown + 1)
+    axes.set(xlabel="row of the table", ylim=(len(lines), 0))
+    axes.tick_params(axis="both", length=0)
+    axes.spines["bottom"].set_visible(False)
+    add_legend(axes, legend, ax is None)
     return axes

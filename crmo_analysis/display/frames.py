@@ -8,7 +8,7 @@ import pandas as pd
 from crmo_analysis.models import p_text
 from crmo_analysis.patients import disclosure
 from crmo_analysis.recompute import Audited
-from crmo_analysis.study import Codebook, Variable, describe, expressions, read_codebook
+from crmo_analysis.study import Codebook, Variable, describe, expressions
 
 
 def characteristics(table: pd.DataFrame, codebook: Codebook, smallest: int = 0) -> pd.DataFrame:
@@ -30,7 +30,7 @@ def characteristics(table: pd.DataFrame, codebook: Codebook, smallest: int = 0) 
     DataFrame
         `variable, statistic, value, n, missing`.
     """
-    rows = []
+    rows, gone = [], disclosure.withheld(table, codebook, smallest)
     for name in (name for name in codebook if name in table):
         variable, values = codebook[name], table[name].dropna()
         n, lacking = len(values), int(table[name].isna().sum())
@@ -40,14 +40,15 @@ def characteristics(table: pd.DataFrame, codebook: Codebook, smallest: int = 0) 
                 f": {category.replace('_', ' ')}": values == category for category in variable.categories
             }
         counts = [int(holds.sum()) for holds in counted.values()]
-        parts = [*counts, n - sum(counts)]  # of a boolean: yes and no
-        for suffix, x, is_hidden in zip(counted, counts, disclosure.hidden(parts, smallest), strict=False):
+        for suffix, x, is_hidden in zip(counted, counts, gone.get(name, ()), strict=False):
             text = f"fewer than {smallest}, or with such a count" if is_hidden else f"{x}/{n}"
             text += f" ({describe.percent_text(Fraction(x, n))} %)" if n and not is_hidden else ""
             rows.append([variable.label + suffix, "x/n (%)", text, n, lacking])
         if variable.is_numeric and n:
             ends = "" if smallest else f" [{values.min():g} to {values.max():g}]"
             text = f"fewer than {2 * smallest} patients" if n < 2 * smallest else f"{values.median():g}{ends}"
+            if disclosure.spiked(values, smallest):
+                text = f"all but fewer than {smallest} have the same value"
             kind = "median" if smallest else "median [range]"
             rows.append([axis_label(variable)[:1].upper() + axis_label(variable)[1:], kind, text, n, lacking])
     return pd.DataFrame(rows, columns=["variable", "statistic", "value", "n", "missing"])
@@ -109,7 +110,7 @@ def proportions(audited: Sequence[Audited], claim_ids: Sequence[str]) -> pd.Data
     ValueError
         If a claim is no count of a group whose size is printed.
     """
-    by_id, codebook = {a.claim.claim_id: a for a in audited}, read_codebook()
+    by_id = {a.claim.claim_id: a for a in audited}
     rows = []
     for claim_id in claim_ids:
         claim, x, n = by_id[claim_id].claim, by_id[claim_id].x, by_id[claim_id].n
@@ -117,7 +118,7 @@ def proportions(audited: Sequence[Audited], claim_ids: Sequence[str]) -> pd.Data
             raise ValueError(f"{claim_id} is no count of a group whose size is printed")
         p = describe.proportion(x, n)
         ends = [p.exact_low, p.exact_high, p.wilson_low, p.wilson_high]
-        named = (expressions.in_words(claim.patients, codebook), expressions.in_words(claim.group, codebook))
+        named = [expressions.in_words(tree, claim.codebook) for tree in (claim.patients, claim.group)]
         rows.append([*named, x, n, round(p.estimate, 6), *ends, by_id[claim_id].verdict, claim_id])
     columns = ["label", "group", "x", "n", "share", "exact_low", "exact_high", "wilson_low", "wilson_high"]
     return pd.DataFrame(rows, columns=[*columns, "verdict", "claim_id"])
@@ -209,9 +210,8 @@ def description(audited: Sequence[Audited]) -> pd.DataFrame:
 def values(audited: Sequence[Audited]) -> pd.DataFrame:
     """Return the study's own medians, means, ranges and sums, one row a variable and group, as printed."""
     rows: dict[tuple[str, str], dict[str, str]] = {}
-    codebook = read_codebook()
     for a in audited:
-        claim = a.claim
+        claim, codebook = a.claim, a.claim.codebook
         if (
             claim.about == "own"
             and claim.statistic in ("median", "mean", "sum", "min", "max")
@@ -220,7 +220,7 @@ def values(audited: Sequence[Audited]) -> pd.DataFrame:
             head = {
                 "variable": codebook[claim.of].label,
                 "among": expressions.in_words(claim.group, codebook),
-                "unit": codebook[claim.of].unit,
+                "unit": claim.unit,
             }
             row = rows.setdefault((claim.of, claim.among), head)
             text = (

@@ -1,18 +1,20 @@
-"""What plots share: sizes of text, rows of intervals, grids, and what stands around Axes that a person gives.
+"""What plots share: sizes of text, rows of intervals, grids, and what stands around Axes.
 
-On a page of its own, a plot knows the width and sets its texts by the millimetre. Axes of somebody else may
-be moved and resized afterwards: what stands around them is labels of ticks and axes, and a legend of theirs.
+A page and the Axes of somebody else are drawn alike: what stands around is labels of ticks and axes, and a
+legend, so that Axes may be moved and resized afterwards.
 """
 
 import inspect
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import pairwise
 
 import matplotlib as mpl
 import numpy as np
+import pandas as pd
 import seaborn as sns
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.text import Text
 
@@ -20,13 +22,7 @@ from crmo_analysis.display import canvas
 from crmo_analysis.display.canvas import BLUE, FAINT, INK, MILLIMETRE, STYLE, text_width
 
 HEADING_TEXT, BESIDE_TEXT, PAIR_TEXT, INSIDE_TEXT, NOTE_TEXT = 7.2, 6.8, 6.6, 6.5, 6.3  # points
-ABOVE_LINES = 3.5  # zorder of texts beside rows, in whatever order they are drawn
 BAND = {"alpha": 0.25, "lw": 0}
-BAR = {"lw": 5, "solid_capstyle": "butt"}
-KEY_BAR = 4  # points, of a bar in a legend
-DASHED = (0, (1.2, 0.4))
-MARGIN = 0.015  # of a page's width, left of its texts
-CORNER = {"loc": "lower left", "bbox_to_anchor": (0.005, 0)}  # of a page, for its legend
 USUAL_SHARE = 0.775  # of what falls to Axes, that they take themselves; the rest is for labels
 # Of what falls to Axes, for labels left of them: where texts on the right are long, and where they are short.
 LABELS, WIDE_LABELS = 0.32, 0.42
@@ -77,29 +73,100 @@ def room(axes: Axes) -> tuple[float, float]:
     return wide * min(1, box.width / USUAL_SHARE), high * min(1, box.height / USUAL_SHARE)
 
 
-def name_rows(
-    axes: Axes,
-    y: Sequence[float],
-    labels: Sequence[str],
-    size: float = 7,
-    heads: Mapping[float, str] | None = None,
-    share: float = LABELS,
-) -> None:
-    """Write labels left of rows of somebody's Axes, broken to a share of their room, and headings."""
-    labels = canvas.broken_labels(labels, share * room(axes)[0], size)
-    axes.set_yticks(y, labels, fontsize=size, color=INK, parse_math=False)
-    inside = mpl.transforms.blended_transform_factory(axes.transAxes, axes.transData)
-    for place, head in (heads or {}).items():
-        axes.text(0, place, f" {head}", transform=inside, va="center", color=BLUE, fontsize=HEADING_TEXT)
+@dataclass(frozen=True)
+class Rows:
+    """What stands beside rows: labels on the left, texts on the right, headings between them.
+
+    Attributes
+    ----------
+    y : sequence of float
+        Where rows are, downwards.
+    labels, texts : sequence of str
+        Labels are broken to a share of the room.
+    heads : mapping of float to str
+        Headings, and where they are.
+    share : float
+        Of the room, that labels take at most.
+    sizes : tuple of float
+        Of labels and of texts, in points.
+    align : str
+        Of texts with several lines.
+    pitch : float
+        Millimetres of a page from y to y + 1; 0 for as many as the labels need.
+    """
+
+    y: Sequence[float]
+    labels: Sequence[str]
+    texts: Sequence[str] = ()
+    heads: Mapping[float, str] = field(default_factory=dict)
+    share: float = WIDE_LABELS
+    sizes: tuple[float, float] = (7, BESIDE_TEXT)
+    align: str = "left"
+    pitch: float = 0
+
+
+def width_of(ax: Axes | None) -> float:
+    """Return how many millimetres a plot and all beside it can be wide: those of a page, or of given Axes."""
+    return canvas.page().width if ax is None else room(ax)[0]
+
+
+def name_x(axes: Axes, ax: Axes | None, *lines: str) -> None:
+    """Write below rows what their scale is, in lines that are no wider than rows leave it."""
+    broken = canvas.broken_labels([*filter(None, lines)], 0.54 * width_of(ax), STYLE["axes.labelsize"])
+    axes.set_xlabel("\n".join(broken))
+
+
+def stage(ax: Axes | None, height: float, titles: tuple[str, str]) -> Axes:
+    """Return somebody's Axes in the look of a page, or those of a page so many millimetres high."""
+    return canvas.blank(height, *titles)[1] if ax is None else given(ax)
+
+
+def on_rows(
+    ax: Axes | None, rows: Rows, titles: tuple[str, str], legend: Sequence[Artist] = (), width: float = 0
+) -> Axes:
+    """Return Axes with rows, named on both sides; a page is as high as they and the legend need."""
+    wide = (width or canvas.page().width) if ax is None else room(ax)[0]
+    labels = canvas.broken_labels(rows.labels, rows.share * wide, rows.sizes[0])
+    if ax is None:
+        lines = [max(text.count("\n") for text in pair) + 1 for pair in _pairs(labels, rows.texts)]
+        most = max([sum(each) / 2 for each in pairwise(lines)], default=lines[0] if lines else 1)
+        pitch = rows.pitch or max(5.2, 1.5 + 3.0 * most)
+        _, keys_high = canvas.legend_columns([key.get_label() for key in legend], wide) if legend else (0, 0)
+        span = max([*rows.y, *rows.heads], default=0) - min(rows.y, default=0) + 1.2
+        foot = 3.6 * keys_high + 6 * bool(legend)
+        axes = canvas.blank(30 + foot + pitch * span, *titles, width)[1]
+    else:
+        axes = given(ax)
+    places = {**dict(zip(rows.y, labels, strict=True)), **rows.heads}
+    axes.set_yticks([*places], [*places.values()], fontsize=rows.sizes[0], color=INK, parse_math=False)
+    for label in axes.get_yticklabels()[len(rows.y) :]:
+        label.set(color=BLUE, fontsize=HEADING_TEXT)
+    if len(rows.texts):
+        beside_rows(axes, rows.y, rows.texts, rows.sizes[1], rows.align)
+    axes.set_ylim(min(rows.y, default=0) - 0.7, max(places, default=0) + 0.7)
+    axes.tick_params(axis="y", length=0)
+    return axes
+
+
+def _pairs(labels: Sequence[str], texts: Sequence[str]) -> list[tuple[str, str]]:
+    return list(zip(labels, texts if len(texts) else [""] * len(labels), strict=True))
+
+
+def sectioned(sections: Sequence[str]) -> tuple[np.ndarray, dict[float, str]]:
+    """Return where rows are that have a heading wherever their section changes, and where headings are."""
+    sections = pd.Series(list(sections), dtype=object)
+    begins = ((sections != sections.shift()) & (sections != "")).to_numpy()
+    y = -np.cumsum(np.where(begins, 2.0, 1.0))
+    return y, dict(zip((y[begins] + 1).tolist(), sections[begins], strict=True))
 
 
 def beside_rows(
     axes: Axes, y: Sequence[float], texts: Sequence[str], size: float = BESIDE_TEXT, align: str = "left"
 ) -> list[Text]:
-    """Write texts right of somebody's Axes as labels of ticks, which follow when the Axes are moved."""
+    """Write texts right of Axes as labels of ticks, which follow when the Axes are moved."""
     right = axes.secondary_yaxis("right")
     style = {"fontsize": size, "color": INK, "multialignment": align}
-    right.set_yticks(y, texts, parse_math=False, **style)
+    right.set_yticks(y, [canvas.true_minus(text) for text in texts], parse_math=False, **style)
     right.tick_params(length=0, pad=5)
     right.spines[:].set_visible(False)
     return right.get_yticklabels()
@@ -123,23 +190,16 @@ def keys(names: Sequence[str], styles: Sequence[dict]) -> list[Artist]:
     return [Line2D([], [], label=name, **style) for name, style in zip(names, styles, strict=True)]
 
 
-def columns_of(
-    legend: Sequence[Artist], most: int = 3, handle: float = 1.6, spacing: float = 1.6
-) -> tuple[int, float]:  # fmt: skip
-    """Return how many columns of a legend fit on the page, and by how many millimetres it grows for it."""
-    return canvas.legend_columns([key.get_label() for key in legend], most, handle, spacing)
-
-
-def page_legend(figure: Figure, legend: Sequence[Artist], ncols: int, spacing: float = 1.6, **style) -> None:
-    """Draw a legend at the lower left of a page."""
-    style = {"handlelength": 1.6, **CORNER, **style}
-    figure.legend(handles=legend, ncols=ncols, columnspacing=spacing, **style)
-
-
-def legend_below(axes: Axes, legend: Sequence[Artist], handle: float = 1.6, spacing: float = 1.6) -> None:
-    """Give somebody's Axes a legend below their labels, in the middle of all that stands around them."""
-    names = [key.get_label() for key in legend]
-    ncols, _ = canvas.legend_columns(names, len(names), handle, spacing, room(axes)[0])
+def add_legend(
+    axes: Axes, legend: Sequence[Artist], is_page: bool, handle: float = 1.6, spacing: float = 1.6
+) -> None:
+    """Give a page a legend at its foot, or somebody's Axes one below their labels, in their middle."""
+    names, style = [key.get_label() for key in legend], {"handlelength": handle, "columnspacing": spacing}
+    wide = axes.figure.get_figwidth() / MILLIMETRE if is_page else room(axes)[0]
+    ncols, _ = canvas.legend_columns(names, wide, handle, spacing)
+    if is_page:
+        axes.figure.legend(handles=legend, ncols=ncols, loc="outside lower left", **style)
+        return
     written = axes.get_xlabel()
     down = 4 + LINE * any(label.get_text() for label in axes.get_xticklabels())
     down += 5 + LINE * (1 + written.count("\n")) if written else 0
@@ -147,8 +207,7 @@ def legend_below(axes: Axes, legend: Sequence[Artist], handle: float = 1.6, spac
     right = max((_widest(child.get_yticklabels()) for child in axes.child_axes), default=0)
     aside = ((right - left) / 2 * MILLIMETRE, -down / 72)  # inches
     below = axes.transAxes + mpl.transforms.ScaledTranslation(*aside, axes.figure.dpi_scale_trans)
-    style = {"handlelength": handle, "columnspacing": spacing, "borderaxespad": 0}
-    place = {"loc": "upper center", "bbox_to_anchor": (0.5, 0), "bbox_transform": below}
+    place = {"loc": "upper center", "bbox_to_anchor": (0.5, 0), "bbox_transform": below, "borderaxespad": 0}
     axes.legend(handles=legend, ncols=ncols, **style, **place)
 
 
@@ -173,11 +232,6 @@ def cells(axes: Axes, x: np.ndarray, y: np.ndarray, side: float = 0.84, **style)
     corners = side / 2 * np.array([(-1, -1), (1, -1), (1, 1), (-1, 1)])
     squares = np.column_stack([x, y])[:, None, :] + corners
     axes.add_collection(mpl.collections.PolyCollection(squares, **{"lw": 0, **style}))
-
-
-def across(axes: Axes) -> mpl.transforms.Transform:
-    """Return a transform for texts of rows: across by shares of the page, up by data."""
-    return mpl.transforms.blended_transform_factory(axes.figure.transFigure, axes.transData)
 
 
 def grid(axes: Axes, axis: str = "both") -> None:

@@ -8,10 +8,12 @@ are not drawn. Figures with `layout="constrained"` keep room for all of it.
 
 from crmo_analysis.display.canvas import FAINT, GREEN, INK, MUTED, ORANGE, PURPLE, SKY
 from crmo_analysis.display.cohorts import flow, patients, stacked_parts
-from crmo_analysis.display.curves import curves, influence, scatter, specification_curve
+from crmo_analysis.display.curves import curves, influence, residuals, scatter, specification_curve
+from crmo_analysis.display.harvest import harvest
 from crmo_analysis.display.intervals import forest, proportion_intervals
-from crmo_analysis.display.ranges import bounds, ranges
+from crmo_analysis.display.ranges import bounds
 from crmo_analysis.display.series import DUMBBELL, dumbbell, pooled_forest
+from crmo_analysis.display.skeleton import on_skeleton, sites, skeleton
 from crmo_analysis.display.verdicts import rounding_differences, verdict_bars, verdict_map
 
 __all__ = [
@@ -28,13 +30,17 @@ __all__ = [
     "dumbbell",
     "flow",
     "forest",
+    "harvest",
     "influence",
+    "on_skeleton",
     "patients",
     "pooled_forest",
     "proportion_intervals",
-    "ranges",
+    "residuals",
     "rounding_differences",
     "scatter",
+    "sites",
+    "skeleton",
     "specification_curve",
     "stacked_parts",
     "verdict_bars",

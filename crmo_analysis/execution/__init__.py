@@ -17,6 +17,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
             "TIME_LIMIT",
             "execute",
             "output_files",
+            "output_folder",
             "rerun_command",
         ],
     },

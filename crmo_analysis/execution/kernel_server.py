@@ -19,11 +19,14 @@ import signal
 import socket
 import sys
 import threading
+import time
 from pathlib import Path
 
+PATIENCE = 5  # seconds that a process may outlive the kernel that started it
+NO_MORE = b"e"  # what the owner says when it needs no more kernels
+KERNEL = "ipykernel.kernelapp"
 # Besides these, all that the modules of this package import.
 PRELOADED = (
-    "ipykernel.kernelapp",
     "numpy",
     "pandas",
     "scipy.stats",
@@ -52,7 +55,7 @@ def read_line(connection):
 
 
 def _preload():
-    for name in PRELOADED:
+    for name in (KERNEL, *PRELOADED):
         importlib.import_module(name)
     _draw_once()
     package = importlib.import_module("crmo_analysis")
@@ -64,9 +67,6 @@ def _preload():
     tasks = Path("/proc/self/task")
     if threading.active_count() > 1 or (tasks.exists() and len(list(tasks.iterdir())) > 1):
         raise SystemExit("crmo: a library started a thread while it was loaded, so kernels cannot be forked.")
-    # What is loaded stays; without this, a child's first garbage collection copies every page of it.
-    gc.collect()
-    gc.freeze()
 
 
 def _draw_once():
@@ -87,39 +87,45 @@ def _draw_once():
 
 
 def _serve(control, folder):
-    """Fork a kernel for every request; return a request in the child, None when the owner has gone."""
+    """Fork a kernel for every request; return a request in the child, None when there will be no more."""
     woken, wake = os.pipe()
     os.set_blocking(woken, False)
     os.set_blocking(wake, False)
     signal.signal(signal.SIGCHLD, lambda *_: None)
     signal.set_wakeup_fd(wake)
     _adopt_orphans()
-    kernels = {}
-    while True:
-        ready = select.select([control, woken], [], [])[0]
+    kernels, left, listening = {}, {}, [control]
+    while listening or left:
+        ready = select.select([*listening, woken], [], [], 0.1 if left else None)[0]
         if woken in ready:
             os.read(woken, 4096)
-            _report_ended(kernels)
-        if control in ready:
-            _, connections, _, _ = socket.recv_fds(control, 1, 1)
-            if not connections:
+            _report_ended(kernels, left)
+        _stop_left(kernels, left)
+        if control not in ready:
+            continue
+        said, connections, _, _ = socket.recv_fds(control, 1, 1)
+        if not connections:
+            listening.clear()
+            if said != NO_MORE:
                 break
-            connection = socket.socket(fileno=connections[0])
-            request = json.loads(read_line(connection))
-            pid = os.fork()
-            if pid == 0:
-                signal.set_wakeup_fd(-1)
-                signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-                for open_end in (control, connection, *kernels.values()):
-                    open_end.close()
-                os.close(woken)
-                os.close(wake)
-                return request
-            kernels[pid] = connection
-            connection.sendall(f"{pid}\n".encode())
-    for pid in kernels:
+            continue
+        connection = socket.socket(fileno=connections[0])
+        request = json.loads(read_line(connection))
+        pid = os.fork()
+        if pid == 0:
+            signal.set_wakeup_fd(-1)
+            signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+            for open_end in (control, connection, *kernels.values()):
+                open_end.close()
+            os.close(woken)
+            os.close(wake)
+            return request
+        kernels[pid] = connection
+        connection.sendall(f"{pid}\n".encode())
+    for pid in [*kernels, *left]:
         _kill_group(pid)
-    _kill_children()
+    for pid in _children():
+        _kill(pid)
     shutil.rmtree(folder, ignore_errors=True)
     return None
 
@@ -130,32 +136,48 @@ def _adopt_orphans():
     ctypes.CDLL(None).prctl(set_child_subreaper, 1, 0, 0, 0)
 
 
-def _report_ended(kernels):
-    """Tell the owners of kernels that have ended, and stop what those have left running."""
+def _report_ended(kernels, left):
+    """Tell the owners of kernels that have ended, and note until when what they left may run."""
     with contextlib.suppress(ChildProcessError):
         while (ended := os.waitpid(-1, os.WNOHANG))[0]:
             pid, status = ended
             if pid in kernels:
-                _kill_group(pid)
+                left[pid] = time.monotonic() + PATIENCE
                 with kernels.pop(pid) as connection, contextlib.suppress(OSError):
                     connection.sendall(f"{os.waitstatus_to_exitcode(status)}\n".encode())
-    if not kernels:  # while one runs, an orphan may be its own
-        _kill_children()
+
+
+def _stop_left(kernels, left):
+    """Stop what ended kernels have left running, when its time is over."""
+    if not _children() - kernels.keys():
+        left.clear()
+    for pid in [pid for pid, end in left.items() if end <= time.monotonic()]:
+        del left[pid]
+        _kill_group(pid)
+    if not kernels and not left:  # while one runs, an orphan may be its own
+        for pid in _children():
+            _kill(pid)
+
+
+def _children():
+    try:
+        return {*map(int, Path(f"/proc/self/task/{os.getpid()}/children").read_text().split())}
+    except OSError:
+        return set()
+
+
+def _kill(pid):
+    """Stop a child and its own children, which become ours as it ends."""
+    before = _children()
+    os.kill(pid, signal.SIGKILL)
+    os.waitpid(pid, 0)
+    for orphan in _children() - before:
+        _kill(orphan)
 
 
 def _kill_group(pid):
     with contextlib.suppress(ProcessLookupError):
         os.killpg(pid, signal.SIGKILL)
-
-
-def _kill_children():
-    """Stop all children, and theirs, which become ours as they lose their parents."""
-    children = Path(f"/proc/self/task/{os.getpid()}/children")
-    with contextlib.suppress(ChildProcessError, OSError):
-        while found := children.read_text().split():
-            for pid in map(int, found):
-                os.kill(pid, signal.SIGKILL)
-                os.waitpid(pid, 0)
 
 
 def _become_kernel(request):
@@ -166,32 +188,52 @@ def _become_kernel(request):
     os.environ.update(request["env"])
     sys.argv = [importlib.util.find_spec("ipykernel_launcher").origin, *request["argv"]]
 
-    import matplotlib
-    import numpy
     from ipykernel import kernelapp
 
-    # Both were set when the module was imported: the state of the random numbers, equal in all children, ...
-    numpy.random.seed()  # noqa: NPY002
+    # Both are set when the module is imported: the state of the random numbers, equal in all children, ...
+    if "numpy" in sys.modules:
+        sys.modules["numpy"].random.seed()
     # ... and the way to draw, which ipykernel sets for matplotlib to find on import.
-    backend = os.environ.get("MPLBACKEND") or "module://matplotlib_inline.backend_inline"
-    matplotlib.rcParams["backend"] = backend
+    if "matplotlib" in sys.modules:
+        sys.modules["matplotlib"].rcParams["backend"] = "module://matplotlib_inline.backend_inline"
     # The kernel stops when its parent does, which is the server and not the process that asked for it.
     kernelapp.launch_new_instance(argv=[*request["argv"], f"--IPKernelApp.parent_handle={os.getppid()}"])
     # ipykernel 7 closes its channels on exit while this thread may still answer the request to shut down;
     # then both wait for each other until the kernel is killed, seconds later.
     kernelapp.IPKernelApp.instance().control_thread.join(timeout=1)
-    # What an ordinary exit does, but for taking all that was loaded to pieces, which takes longer than a
-    # short notebook.
-    atexit._run_exitfuncs()
-    sys.stdout.flush()
-    sys.stderr.flush()
-    os._exit(0)
+    # From here the interpreter ends as any other does: threads, exit functions, cycles, open files.
+
+
+def _spare(loaded):
+    """Keep an ending kernel from taking to pieces what all kernels share, which takes its time.
+
+    What a notebook has put into a shared module is dropped, as at any other end. It is the first exit
+    function to be registered, hence the last to be called.
+    """
+    for name, (module, names) in loaded.items():
+        inside = vars(module)
+        if len(inside) != len(names):
+            for added in inside.keys() - set(names):
+                del inside[added]
+        sys.modules.pop(name, None)
 
 
 def main():
-    """Run the server: ``python -m crmo_analysis.execution.kernel_server DESCRIPTOR FOLDER``."""
+    """Run the server: ``python -m crmo_analysis.execution.kernel_server DESCRIPTOR FOLDER [bare]``."""
     control, folder = socket.socket(fileno=int(sys.argv[1])), sys.argv[2]
-    _preload()
+    loaded = {}
+    ctypes.pythonapi.Py_IncRef(ctypes.py_object(loaded))  # its modules stay when it is let go
+    atexit.register(_spare, loaded)
+    os.chdir(folder)  # where no settings are
+    if sys.argv[3:] == ["bare"]:
+        importlib.import_module(KERNEL)
+    else:
+        _preload()
+    own = {"sys", "builtins", "__main__"}  # which the interpreter sees to
+    loaded |= {name: (each, tuple(vars(each))) for name, each in sys.modules.items() if name not in own}
+    # What is loaded stays; without this, a child's first garbage collection copies every page of it.
+    gc.collect()
+    gc.freeze()
     # Our own folder was put first to find this module; a kernel starts without it.
     sys.path.pop(0)
     with open(os.devnull, "w") as nowhere:

@@ -9,9 +9,10 @@ import io
 import json
 import re
 import tokenize
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+from crmo_analysis.execution import warm
 from crmo_analysis.files import InputError
 
 _KINDS = {
@@ -25,20 +26,38 @@ _KINDS = {
 }
 
 _NAMES = re.compile(r"[A-Za-z]\w*(\s*,\s*[A-Za-z]\w*)*")
+# What an annotation may name, besides those above.
+_ANNOTATIONS = {kind.__name__: kind for kind in _KINDS} | {"List": list, "Dict": dict, "None": type(None)}
+_INJECTED = "injected-parameters"
+_LANGUAGES = (("kernelspec", "language"), ("language_info", "name"))
 
 
 @dataclass(frozen=True)
 class Parameter:
-    """One line of a notebook's parameters cell: its name, the value it has there, and its comment."""
+    """One line of a notebook's parameters cell: its name, the value it has there, and its comment.
+
+    `value` is what the notebook would run with: the default, or what an earlier run has injected, which
+    `is_injected` says. `kinds` are the types that a value may have.
+    """
 
     name: str
     default: object
-    help: str = ""
+    help: str
+    kinds: frozenset
+    value: object
+    is_injected: bool = False
 
     @property
     def kind(self):
         """Say in words what a value for this parameter must be."""
-        return _KINDS[type(self.default)]
+        kinds = self.kinds - {type(None)} - ({int} if float in self.kinds else set())
+        named = [words for kind, words in _KINDS.items() if kind in kinds]
+        return " or ".join(named) or _KINDS[type(None)]
+
+    @property
+    def is_text(self):
+        """Say whether every value is text, so that what is typed needs no quotes."""
+        return self.kinds <= {str, type(None)} and str in self.kinds
 
 
 def read_parameters(notebook):
@@ -48,8 +67,8 @@ def read_parameters(notebook):
     ----------
     notebook : Path
         A notebook with one code cell tagged ``parameters``, which holds nothing but lines of the form
-        ``name = value  # what it is for``. A value is text, a number, True, False, None, or a list or
-        dictionary of these.
+        ``name = value  # what it is for``; a name may be annotated. A value is text, a number, True, False,
+        None, or a list or dictionary of these. What an earlier run has injected into the notebook counts.
 
     Returns
     -------
@@ -59,17 +78,37 @@ def read_parameters(notebook):
     Raises
     ------
     InputError
-        If the notebook cannot be read, or its parameters cell holds anything else.
+        If the notebook cannot be read or run here, or its parameters cell holds anything else.
     """
     notebook = Path(notebook)
-    cells = [
-        cell for cell in read_cells(notebook) if "parameters" in cell.get("metadata", {}).get("tags", [])
-    ]
-    if len(cells) > 1:
-        raise InputError(f"{notebook}: {len(cells)} cells are tagged “parameters”. Keep one.")
-    if not cells:
-        return {}
-    source = source_of(cells[0])
+    content = read_notebook(notebook)
+    _check_kernel(notebook, content["metadata"].get("kernelspec", {}))
+    cells = content["cells"]
+    tagged = [cell for cell in cells if "parameters" in cell["metadata"].get("tags", [])]
+    if len(tagged) > 1:
+        raise InputError(f"{notebook}: {len(tagged)} cells are tagged “parameters”. Keep one.")
+    parameters = _read_cell(notebook, source_of(tagged[0])) if tagged else {}
+    injected = {}
+    for cell in cells:
+        if _INJECTED in cell["metadata"].get("tags", []):
+            injected |= {name: each.default for name, each in _read_cell(notebook, source_of(cell)).items()}
+    check_values(notebook, parameters, injected)
+    return parameters | {
+        name: replace(parameters[name], value=value, is_injected=True) for name, value in injected.items()
+    }
+
+
+def _check_kernel(notebook, spec):
+    """Refuse a notebook that asks for a kernel which is not installed; any of Python is run by this one."""
+    name = str(spec.get("name") or "python3")
+    if name != "python3" and not warm.is_installed(name):
+        raise InputError(
+            f"{notebook} asks for the kernel {name!r}, which is not installed. Open it in JupyterLab, choose "
+            f"Python 3 and save it."
+        )
+
+
+def _read_cell(notebook, source):
     try:
         statements = ast.parse(source).body
     except (SyntaxError, ValueError, MemoryError, RecursionError) as error:  # the last two: nested too deeply
@@ -77,12 +116,12 @@ def read_parameters(notebook):
     comments = _trailing_comments(source)
     parameters = {}
     for statement in statements:
-        name, value = _read_assignment(notebook, statement, source)
+        name, value, kinds = _read_assignment(notebook, statement, source)
         if name in parameters:
             raise InputError(
                 f"{notebook}, parameters cell, line {statement.lineno}: {name} is given twice. Keep one line."
             )
-        parameters[name] = Parameter(name, value, comments.get(statement.end_lineno, ""))
+        parameters[name] = Parameter(name, value, comments.get(statement.end_lineno, ""), kinds, value)
     return parameters
 
 
@@ -93,7 +132,7 @@ def parse_value(text, parameter):
     ----------
     text : str
         What was typed. For a text parameter it is taken as it is (``007`` stays ``007``); otherwise it is
-        JSON (``12``, ``1.5``, ``true``, ``[1, 2]``). A parameter whose default is None takes JSON, and
+        JSON (``12``, ``1.5``, ``true``, ``[1, 2]``). A parameter that may be anything takes JSON, and
         anything that is not JSON as text. A list also takes names with commas between them (``crp, esr``).
     parameter : Parameter
         The parameter it is for.
@@ -108,14 +147,14 @@ def parse_value(text, parameter):
     InputError
         If the text is not a value of that kind.
     """
-    if isinstance(parameter.default, str):
-        return text
+    if parameter.is_text:
+        return None if text == "null" and type(None) in parameter.kinds else text
     try:
         value = json.loads(text, parse_constant=_refuse_constant)
     except ValueError:
-        if parameter.default is None:
+        if str in parameter.kinds or parameter.kinds == {type(None)}:
             return text
-        if isinstance(parameter.default, list) and _NAMES.fullmatch(text):
+        if list in parameter.kinds and _NAMES.fullmatch(text):
             return [name.strip() for name in text.split(",")]
         hint = f" Did you mean {text.lower()}?" if text in ("True", "False") else ""
         raise InputError(f"{parameter.name} must be {parameter.kind}, not {text!r}.{hint}") from None
@@ -151,26 +190,36 @@ def check_values(notebook, known, values):
         _check_value(known[name], value)
 
 
-def read_cells(notebook):
-    """Read the cells of a notebook as dictionaries.
+def read_notebook(notebook):
+    """Read a notebook as a dictionary, with `cells` and `metadata`.
 
     Raises
     ------
     InputError
-        If it is none.
+        If it is none, or one in another language than Python.
     """
     try:
-        cells = json.loads(notebook.read_text(encoding="utf-8"))["cells"]
+        content = json.loads(notebook.read_text(encoding="utf-8"))
+        cells, about = content["cells"], content.setdefault("metadata", {})
+        languages = [about.get(key, {}).get(name) for key, name in _LANGUAGES]
     except FileNotFoundError:
         raise InputError(f"{notebook}: there is no such notebook.") from None
-    except (ValueError, KeyError, TypeError, RecursionError):
-        cells = None
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        cells, languages = None, []
     if not isinstance(cells, list) or not all(map(_is_cell, cells)):
         raise InputError(
             f"{notebook} is not a notebook in the format of Jupyter 4 or newer. Open and save it in "
             f"JupyterLab."
         )
-    return cells
+    for language in languages:
+        if language and str(language).lower() not in ("python", "ipython"):
+            raise InputError(f"{notebook} is written in {language}. Only notebooks in Python are run.")
+    return content
+
+
+def read_cells(notebook):
+    """Read the cells of a notebook as dictionaries; errors as those of `read_notebook`."""
+    return read_notebook(notebook)["cells"]
 
 
 def _is_cell(cell):
@@ -200,12 +249,12 @@ def _trailing_comments(source):
 
 
 def _read_assignment(notebook, statement, source):
-    one_name = (
-        isinstance(statement, ast.Assign)
-        and len(statement.targets) == 1
-        and isinstance(statement.targets[0], ast.Name)
-    )
-    if not one_name:
+    """Return name, value and kinds of one line."""
+    annotation = getattr(statement, "annotation", None)
+    targets = statement.targets if isinstance(statement, ast.Assign) else [getattr(statement, "target", None)]
+    if not isinstance(statement, ast.Assign | ast.AnnAssign) or not statement.value:
+        raise _not_a_parameter(notebook, statement.lineno, source)
+    if len(targets) > 1 or not isinstance(targets[0], ast.Name):
         raise _not_a_parameter(notebook, statement.lineno, source)
     try:
         value = ast.literal_eval(statement.value)
@@ -213,7 +262,26 @@ def _read_assignment(notebook, statement, source):
         raise _not_a_parameter(notebook, statement.lineno, source) from None
     if not _is_json(value):
         raise _not_a_parameter(notebook, statement.lineno, source)
-    return statement.targets[0].id, value
+    return targets[0].id, value, frozenset({type(value), *_annotated(annotation)})
+
+
+def _annotated(node):
+    """Yield the kinds that an annotation names: ``int | None``, ``Optional[str]``, ``list[str]``."""
+    if isinstance(node, ast.BinOp):
+        yield from (*_annotated(node.left), *_annotated(node.right))
+    elif isinstance(node, ast.Subscript):
+        name = getattr(node.value, "id", getattr(node.value, "attr", ""))
+        if name in _ANNOTATIONS:
+            yield _ANNOTATIONS[name]
+        elif name in ("Optional", "Union", "Annotated", "Final"):
+            parts = node.slice.elts if isinstance(node.slice, ast.Tuple) else [node.slice]
+            for part in parts[: 1 if name == "Annotated" else None]:
+                yield from _annotated(part)
+            yield from [type(None)] * (name == "Optional")
+    else:
+        name = str(getattr(node, "id", getattr(node, "attr", getattr(node, "value", ""))))
+        if name in _ANNOTATIONS:
+            yield _ANNOTATIONS[name]
 
 
 def _not_a_parameter(notebook, line, source):
@@ -236,8 +304,8 @@ def _is_json(value):
 
 
 def _check_value(parameter, value):
-    wanted = type(parameter.default)
-    fits = wanted is type(None) or type(value) is wanted or (wanted is float and type(value) is int)
+    kinds = parameter.kinds
+    fits = kinds == {type(None)} or type(value) in kinds or (float in kinds and type(value) is int)
     if not (fits and _is_json(value)):
         raise InputError(f"{parameter.name} must be {parameter.kind}, not {value!r}.")
 

@@ -1,7 +1,5 @@
 """Execute a notebook, strictly: parameters that exist, outputs that appear, errors that say where."""
 
-import contextlib
-import functools
 import json
 import logging
 import re
@@ -12,19 +10,27 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from crmo_analysis.execution import warm
+from crmo_analysis.execution import engine, warm
 from crmo_analysis.execution.parameters import check_values, read_cells, read_parameters, source_of
-from crmo_analysis.files import FIGURES, RESULTS, CrmoError, InputError, write_text_atomically
+from crmo_analysis.files import (
+    FIGURES,
+    OWN_FOLDER,
+    PUBLISHED_RUN,
+    RESULTS,
+    CrmoError,
+    InputError,
+    short_name,
+    write_text_atomically,
+)
 
 FIGURE_FILES = (".svg", ".pdf", ".png", ".csv", ".json")
 TIME_LIMIT = 3600  # seconds a cell may take
-MOST_OUTPUT = 20_000_000  # characters a notebook may show
 
 # Whose message is for whoever chose the data or the parameters.
 _PLAIN = {kind.__name__ for kind in CrmoError.__subclasses__()}
-_COLOURS = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]")
 _PAPERMILL = threading.Lock()
-_SECONDS_BETWEEN_SAVES = 5
+_COLOURS = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]")
+_PROCESS = re.compile(r"\S*/ipykernel_\d+/")
 _LONGEST_CAUSE = 5_000
 
 
@@ -84,7 +90,7 @@ def output_files(values, figures=FIGURES):
     Parameters
     ----------
     values : dict
-        Values of the notebook's parameters by name: `outputs` (names), `study` or `folder`, `out`.
+        Values of the notebook's parameters by name: `outputs` (names), `cohort`, `study` or `folder`, `out`.
     figures : Path
         The project's folder for figures, used when `out` is empty.
 
@@ -92,12 +98,24 @@ def output_files(values, figures=FIGURES):
     -------
     tuple of Path
         Five files for every name: .svg, .pdf, .png, .csv and .json.
+
+    Raises
+    ------
+    InputError
+        If `outputs` is no list.
     """
+    names = values.get("outputs") or []
+    if not isinstance(names, list):
+        raise InputError(f"outputs is {names!r}, expected a list of names")
     folder = Path(values["out"]) / "figures" if values.get("out") else Path(figures)
-    folder = folder / (values.get("study") or values.get("folder") or "overview")
-    return tuple(
-        folder / f"{name}{ending}" for name in values.get("outputs") or [] for ending in FIGURE_FILES
-    )
+    folder = folder / output_folder(values)
+    return tuple(folder / f"{name}{ending}" for name in names for ending in FIGURE_FILES)
+
+
+def output_folder(values):
+    """Return the name of the folder, below those of figures and tables, for the files of a notebook."""
+    about = OWN_FOLDER if values.get("cohort") else values.get("study") or values.get("folder") or "overview"
+    return str(about)
 
 
 def execute(
@@ -107,6 +125,7 @@ def execute(
     out=None,
     results=RESULTS,
     figures=FIGURES,
+    cwd=None,
     time_limit=TIME_LIMIT,
     plain=False,
 ):
@@ -115,14 +134,17 @@ def execute(
     Parameters
     ----------
     notebook : Path
-        The notebook; it is not changed.
+        The notebook; it is not changed. One that was executed before keeps the values injected then.
     parameters : dict, optional
         New values for some of its parameters, as JSON values.
     out : Path, optional
         Folder for everything that this run leaves: the executed notebook and, if the notebook has a parameter
-        ``out``, its figures and tables. Without it that parameter's value, or the project's own folders.
+        ``out``, its figures and tables. Without it that parameter's value; without both this is the published
+        run, which leaves its files in the project's own folders.
     results, figures : Path
         The project's folders, used when `out` is not given.
+    cwd : Path, optional
+        Where the notebook's relative paths start; its own folder unless given.
     time_limit : int
         Seconds that a cell may take.
     plain : bool
@@ -141,43 +163,50 @@ def execute(
         If a cell failed or a declared file is missing. What was executed so far is kept beside the place of
         the result as ``<name>.failed.ipynb``; an earlier good result stays.
     """
-    notebook, values = Path(notebook), dict(parameters or {})
+    notebook, start = Path(notebook), time.monotonic()
+    if cwd is not None and not Path(cwd).is_dir():
+        raise InputError(f"{cwd}: there is no such folder to run the notebook in.")
     known = read_parameters(notebook)
-    check_values(notebook, known, values)
-    command = rerun_command(notebook, known, values, out, time_limit, plain)
+    check_values(notebook, known, parameters or {})
+    values = {each.name: each.value for each in known.values() if each.is_injected} | dict(parameters or {})
+    command = rerun_command(notebook, known, values, out, time_limit, plain, cwd)
     out = values.get("out") or None if out is None else out
     if out is not None and "out" in known:
         values["out"] = str(Path(out).absolute())
-    everything = {name: parameter.default for name, parameter in known.items()} | values
+    everything = {name: parameter.value for name, parameter in known.items()} | values
     folder = Path(out) if out is not None else Path(results) / "notebooks"
-    executed, partial = folder / notebook.name, folder / f"{notebook.stem}.failed.ipynb"
-    _check_path(notebook)
-    _check_path(partial)
-    if executed.resolve() == notebook.resolve():
+    if (folder / notebook.name).resolve() == notebook.resolve():
         raise InputError(
             f"{notebook}: the executed notebook would replace it. Choose another folder with --out."
         )
-    start = time.monotonic()
     outputs, study = output_files(everything, figures), everything.get("study") or ""
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        failure = _run_papermill(notebook, partial, values, time_limit, plain) or _missing(outputs)
-        if not failure:
-            write_text_atomically(executed, _without_traces(notebook, partial, values))
-            partial.unlink()
-    except OSError as error:  # a full disk, a folder that cannot be written
-        with contextlib.suppress(OSError):
-            partial.unlink(missing_ok=True)  # not whole
-        failure = "the writing of its results", f"{error.strerror}: {_short(error.filename or folder)}"
+    kernel = {"plain": plain, "cwd": str(Path(cwd or notebook.parent).absolute())}
+    kernel["environment"] = {PUBLISHED_RUN: "yes"} if out is None else {}
+    path, failure = _run_into(folder, notebook, (values, outputs), time_limit, kernel)
     if failure:
         heading, cause, *kind = failure
-        raise NotebookFailed(
-            notebook, study, heading, cause, command, partial if partial.is_file() else None, *kind
-        )
-    return Run(notebook, study, executed, outputs, time.monotonic() - start)
+        raise NotebookFailed(notebook, study, heading, cause, command, path, *kind)
+    return Run(notebook, study, path, outputs, time.monotonic() - start)
 
 
-def rerun_command(notebook, known, values, out=None, time_limit=TIME_LIMIT, plain=False):
+def _run_into(folder, notebook, asked, time_limit, kernel):
+    """Run a notebook and keep it in a folder; return where, and what went wrong."""
+    values, outputs = asked
+    partial = folder / f"{short_name(notebook.stem)}.failed.ipynb"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)  # a notebook may count on it
+        failure = _run_papermill(notebook, values, time_limit, kernel) or _missing(outputs)
+        path = partial if failure else folder / notebook.name
+        with warm.going_on:
+            write_text_atomically(path, _without_traces(notebook, kernel["executed"], values))
+            if not failure:
+                partial.unlink(missing_ok=True)
+        return path, failure
+    except OSError as error:  # a full disk, a folder that cannot be written
+        return None, ("the writing of its results", f"{error.strerror}: {_short(error.filename or folder)}")
+
+
+def rerun_command(notebook, known, values, out=None, time_limit=TIME_LIMIT, plain=False, cwd=None):
     """Write the command that runs a notebook with these values, quoted for a shell.
 
     Parameters
@@ -188,7 +217,7 @@ def rerun_command(notebook, known, values, out=None, time_limit=TIME_LIMIT, plai
         Its parameters, from `read_parameters`.
     values : dict
         The values that differ from the parameters cell.
-    out, time_limit, plain
+    out, time_limit, plain, cwd
         As in `execute`.
 
     Returns
@@ -198,22 +227,15 @@ def rerun_command(notebook, known, values, out=None, time_limit=TIME_LIMIT, plai
     """
     words = ["crmo", "run", _short(notebook)]
     for name, value in values.items():
-        as_it_is = isinstance(known[name].default, str)
+        as_it_is = isinstance(value, str) and known[name].is_text
         words += ["-p", name, value if as_it_is else json.dumps(value, ensure_ascii=False)]
     if out is not None:
         words += ["--out", str(out)]
+    if cwd is not None:
+        words += ["--cwd", str(cwd)]
     if time_limit != TIME_LIMIT:
         words += ["--time-limit", str(time_limit)]
     return shlex.join(words + ["--plain"] * plain)
-
-
-def _check_path(path):
-    # Papermill fills in {names} in a path; ours are plain.
-    if "{" in str(path) or "}" in str(path):
-        raise InputError(
-            f"{path}: a folder or notebook name cannot contain {{ or }}. Rename it or choose another with "
-            f"--out."
-        )
 
 
 def _short(path):
@@ -234,119 +256,49 @@ def _import_papermill():
     return papermill
 
 
-@functools.cache
-def _engine():
-    """Make papermill's engine save less often and stop a notebook that shows too much.
-
-    Return its name for papermill.
-
-    It writes the whole notebook twice a cell, which takes longer than a short cell does.
-    """
-    import asyncio
-
-    from papermill.clientwrap import PapermillNotebookClient
-    from papermill.engines import Engine, papermill_engines
-
-    class BoundedClient(PapermillNotebookClient):
-        shown = 0
-
-        def output(self, outs, msg, display_id, cell_index):
-            before = self.shown
-            self.shown += _length(msg["content"])
-            if before <= MOST_OUTPUT < self.shown:
-                self.interrupt = asyncio.ensure_future(self.km.interrupt_kernel())
-            if self.shown <= MOST_OUTPUT or msg["msg_type"] == "error":
-                return super().output(outs, msg, display_id, cell_index)
-            return None
-
-    class StrictEngine(Engine):
-        @classmethod
-        def execute_managed_notebook(
-            cls, nb_man, kernel_name, kernel_manager_class, execution_timeout, **ignored
-        ):
-            save, last = nb_man.save, time.monotonic()
-
-            def save_sometimes(**changes):
-                nonlocal last
-                if time.monotonic() - last > _SECONDS_BETWEEN_SAVES:
-                    save(**changes)
-                    last = time.monotonic()
-
-            nb_man.save = save_sometimes
-            client = BoundedClient(
-                nb_man,
-                kernel_name=kernel_name,
-                kernel_manager_class=kernel_manager_class,
-                timeout=execution_timeout,
-                record_timing=False,
-                log=logging.getLogger("papermill"),
-            )
-            try:
-                return client.execute()
-            finally:
-                nb_man.save = save  # papermill saves once more at the end, whatever happened
-                if client.shown > MOST_OUTPUT:
-                    raise _ShowsTooMuch
-
-    papermill_engines.register("strict", StrictEngine)
-    return "strict"
-
-
-class _ShowsTooMuch(Exception):  # noqa: N818
-    """A notebook has shown more than `MOST_OUTPUT`."""
-
-
-def _length(content):
-    shown = [content.get(name, "") for name in ("text", "evalue", "traceback")] + [
-        *content.get("data", {}).values()
-    ]
-    return sum(
-        len(value) if isinstance(value, str) else len(json.dumps(value, default=str)) for value in shown
-    )
-
-
-def _run_papermill(notebook, partial, values, time_limit, plain):
-    """Execute into `partial`; return None, or the heading and the cause of what went wrong."""
-    if not plain:
+def _run_papermill(notebook, values, time_limit, kernel):
+    """Execute into `kernel["executed"]`; return None, or the heading and the cause of what went wrong."""
+    if not kernel["plain"]:
         warm.start()
     papermill = _import_papermill()
-    from nbclient.exceptions import CellTimeoutError, DeadKernelError
+    from nbclient.exceptions import CellTimeoutError
 
-    partial.unlink(missing_ok=True)
     try:
         papermill.execute_notebook(
-            str(notebook),
-            str(partial),
+            str(notebook).replace("{", "{{").replace("}", "}}"),  # papermill fills in {names}
+            None,  # nothing is written before the end
             values,
             kernel_name="python3",
             language="python",
             progress_bar=False,
-            execution_timeout=time_limit,
-            engine_name=_engine(),
-            kernel_manager_class=warm.kernel_manager_class(plain),
+            engine_name=engine.register(),
+            time_limit=time_limit,
+            kernel=kernel,
         )
     except papermill.PapermillExecutionError as error:
         name = "" if error.ename in _PLAIN else error.ename
         cause = _COLOURS.sub("", f"{name}: {error.evalue[:_LONGEST_CAUSE]}").strip(": ")
-        return _heading_above(partial, _has_error), cause, error.ename
+        return _heading_above(kernel["executed"], _has_error), cause, error.ename
     except CellTimeoutError:
-        return _heading_above(partial, _was_started), (
-            f"a cell took longer than {time_limit:,} s and was stopped; give it more with --time-limit"
+        cause = f"a cell took longer than {time_limit:,} s and was stopped; give it more with --time-limit"
+    except engine.ShowsTooMuchError:
+        millions = engine.MOST_OUTPUT // 1_000_000
+        cause = (
+            f"it showed more than {millions} million characters and was stopped; show less, or leave a table"
         )
-    except _ShowsTooMuch:
-        return _heading_above(partial, _was_started), (
-            f"it showed more than {MOST_OUTPUT // 1_000_000} million characters and was stopped; show less,"
-            " or leave it as a table"
-        )
-    except DeadKernelError:
-        return _heading_above(partial, _was_started), (
-            "the Python process that ran the notebook crashed or was stopped from outside;"
-            " often the memory of the machine was full"
-        )
-    # Papermill takes exit() for success, though the cells below were not run.
-    if any(_has_error(cell) for cell in read_cells(partial)):
-        return _heading_above(partial, _has_error), "exit() was called; the cells below it were not run"
-    return None
+    except engine.KernelEndedError as error:
+        cause = str(error)
+    except OSError:
+        raise
+    except Exception as error:  # what Jupyter finds wrong with a notebook has many names
+        raise InputError(f"{notebook}: Jupyter cannot run it ({type(error).__name__}: {error})") from error
+    else:
+        # Papermill takes exit() for success, though the cells below were not run.
+        if any(map(_has_error, kernel["executed"].cells)):
+            cause = "exit() was called; the cells below it were not run"
+            return _heading_above(kernel["executed"], _has_error), cause
+        return None
+    return _heading_above(kernel["executed"], _was_started), cause
 
 
 def _has_error(cell):
@@ -360,7 +312,7 @@ def _was_started(cell):
 def _heading_above(executed, is_failing):
     """Find the nearest heading above the last cell of which `is_failing` holds."""
     heading, nearest = "the top of the notebook", None
-    for cell in read_cells(executed):
+    for cell in executed.cells:
         if cell["cell_type"] == "markdown":
             outside_code = re.sub(r"```.*?```", "", source_of(cell), flags=re.DOTALL)
             titles = re.findall(r"^#{1,6}\s+(.+?)\s*#*$", outside_code, flags=re.MULTILINE)
@@ -380,14 +332,19 @@ def _missing(outputs):
 
 def _without_traces(notebook, executed, values):
     """Write an executed notebook without times and random cell ids: the same run gives the same bytes."""
-    kept = {cell.get("id") for cell in read_cells(notebook)}
-    content = json.loads(executed.read_text(encoding="utf-8"))
+    import nbformat
+
+    before = {cell.get("id"): cell["metadata"] for cell in read_cells(notebook)}
+    content = json.loads(nbformat.writes(executed))
     for number, cell in enumerate(content["cells"]):
         for key in ("papermill", "execution"):
             cell["metadata"].pop(key, None)
-        if not cell["metadata"].get("tags", True):
+        if not cell["metadata"].get("tags", True) and "tags" not in before.get(cell.get("id"), {}):
             del cell["metadata"]["tags"]
-        if cell.get("id") not in kept:
+        if cell.get("id") not in before:
             cell["id"] = f"cell-{number}"
+        for output in cell.get("outputs", []):
+            if output.get("name") == "stderr":  # a warning names its cell by the number of the process
+                output["text"] = [_PROCESS.sub("/ipykernel/", line) for line in output["text"]]
     content["metadata"]["papermill"] = {"parameters": values}
     return json.dumps(content, indent=1, sort_keys=True, ensure_ascii=False) + "\n"

@@ -9,9 +9,11 @@ again in every child, and its children keep it alive after the program that star
 """
 
 import atexit
+import contextlib
 import functools
 import json
 import os
+import re
 import select
 import shutil
 import signal
@@ -20,17 +22,30 @@ import subprocess
 import sys
 import tempfile
 import threading
+import weakref
 from pathlib import Path
 
-from crmo_analysis.execution.kernel_server import read_line
+from crmo_analysis.execution.kernel_server import NO_MORE, PATIENCE, read_line
+from crmo_analysis.files import PUBLISHED_RUN
 
 # A thread does not survive a fork, so neither linear algebra nor Arrow's memory may start any.
-ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
-ONE_THREAD |= {"JE_ARROW_MALLOC_CONF": "background_thread:false"}
+_FIXED = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
+_FIXED |= {"JE_ARROW_MALLOC_CONF": "background_thread:false", "PYTHONHASHSEED": "0", "TZ": "UTC"}
+_FIXED |= dict.fromkeys(("LC_ALL", "LANG"), "C.UTF-8")
+# What a person sets for other programs; a notebook gives the same bytes without.
+_PERSONAL = re.compile(
+    r"(MPL|MATPLOTLIB|IPYTHON|PYTHON(?!PATH$|HOME$)|LC_|LANG|OMP_|KMP_|GOMP_|OPENBLAS_|GOTO_|MKL_|BLIS_|VECLIB_"
+    r"|NUMEXPR_|NUMBA_|NPY_|NUMPY_|SCIPY_|PANDAS_|ARROW_|MIMALLOC_)\w*|TZ|TZDIR|COLUMNS|LINES|NO_COLOR|FORCE_COLOR"
+    r"|CLICOLOR\w*|SOURCE_DATE_EPOCH|QT_API|ETS_TOOLKIT"
+)
 _LONGEST_FOLDER = 75  # for sockets in a folder below it
 
 _lock = threading.Lock()
 _server = None
+_ordinary = weakref.WeakSet()  # what started kernels that are not forked
+# Held while results are written. Who takes it and ends the program leaves nothing half-written, and runs that
+# lose their kernels meanwhile leave nothing at all.
+going_on = threading.RLock()
 
 
 def _private_folder(prefix, above=None):
@@ -45,9 +60,10 @@ def _private_folder(prefix, above=None):
 class _Server:
     """The server's process, our end of the connection to it, and the folder for its kernels' sockets."""
 
-    def __init__(self):
+    def __init__(self, bare):
         self.owner = os.getpid()
         self.folder = _private_folder("crmo-")
+        self.has_kernels = False
         self.control, theirs = socket.socketpair()
         with theirs:
             self.process = subprocess.Popen(
@@ -57,9 +73,10 @@ class _Server:
                     "crmo_analysis.execution.kernel_server",
                     str(theirs.fileno()),
                     self.folder,
+                    *["bare"] * bare,
                 ],
                 cwd=Path(__file__).resolve().parents[2],
-                env=os.environ | ONE_THREAD,
+                env=environment(),
                 pass_fds=[theirs.fileno()],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
@@ -67,14 +84,16 @@ class _Server:
                 start_new_session=True,
             )
 
-    def stop(self):
+    def stop(self, at_once=False):
         if os.getpid() != self.owner:
             return
+        if self.has_kernels and not at_once:  # what they left running has some time to end
+            with contextlib.suppress(OSError):
+                self.control.sendall(NO_MORE)
         self.control.close()
         try:
-            self.process.wait(
-                timeout=1.5
-            )  # while it still loads its libraries it does not listen, and has no kernel
+            # Without a kernel it may still be loading its libraries, and does not listen.
+            self.process.wait(timeout=PATIENCE + 1.5 if self.has_kernels else 0)
         except subprocess.TimeoutExpired:
             self.process.kill()
             self.process.wait()
@@ -94,6 +113,7 @@ class _ForkedProcess:
         request = {"argv": argv, "env": env, "cwd": cwd}
         self.connection.sendall(json.dumps(request).encode() + b"\n")
         self.pid = int(read_line(self.connection))
+        server.has_kernels = True
 
     def poll(self):
         if self.returncode is None and select.select([self.connection], [], [], 0)[0]:
@@ -120,6 +140,22 @@ class _ForkedProcess:
         self.send_signal(signal.SIGTERM)
 
 
+def environment(more=None):
+    """Return the environment of a kernel: that of this process without what a person sets to their liking.
+
+    Settings of matplotlib are looked for in a folder of our own, which holds none but its list of fonts.
+
+    Parameters
+    ----------
+    more : dict of str to str, optional
+        Variables that the kernel gets besides.
+    """
+    kept = {name: value for name, value in os.environ.items() if not _PERSONAL.fullmatch(name)}
+    kept.pop(PUBLISHED_RUN, None)
+    caches = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "crmo_analysis"
+    return kept | _FIXED | {"MPLCONFIGDIR": str(caches / "matplotlib")} | (more or {})
+
+
 def available():
     """Say whether kernels can be forked here.
 
@@ -132,28 +168,55 @@ def available():
     return sys.platform.startswith("linux")
 
 
-def start():
+def is_installed(kernel):
+    """Say whether a kernel of this name is installed for Jupyter."""
+    from jupyter_client.kernelspec import KernelSpecManager, NoSuchKernel
+
+    try:
+        KernelSpecManager().get_kernel_spec(kernel)
+    except (NoSuchKernel, ValueError):
+        return False
+    return True
+
+
+def start(bare=False):
     """Start the server if it is not running yet, without waiting for it to be ready.
 
     Call it early: the server imports its libraries while the caller does something else.
+
+    Parameters
+    ----------
+    bare : bool
+        Load no libraries: a single kernel imports what its notebook needs, and need not wait for the rest.
     """
     global _server
     with _lock:
         inherited = _server is not None and _server.owner != os.getpid()
         if available() and (_server is None or inherited):
-            _server = _Server()
+            _server = _Server(bare)
             atexit.register(_server.stop)
         # A server that has stopped is not started again: it would stop for the same reason.
         return _server if _server is not None and _server.process.poll() is None else None
 
 
-def stop():
-    """Stop the server, its kernels and everything they left in the temporary folder."""
+def stop(at_once=False):
+    """Stop the server, its kernels and everything they left in the temporary folder.
+
+    Parameters
+    ----------
+    at_once : bool
+        Do not wait for processes that ended kernels have left running, and stop kernels that are not the
+        server's as well.
+    """
     global _server
+    for each in list(_ordinary) if at_once else ():
+        if each.process and each.process.poll() is None:
+            os.killpg(each.pgid, signal.SIGKILL)
+            shutil.rmtree(each.parent.own_folder, ignore_errors=True)
     with _lock:
         if _server is not None:
             atexit.unregister(_server.stop)
-            _server.stop()
+            _server.stop(at_once)
             _server = None
 
 
@@ -169,33 +232,95 @@ def kernel_manager_class(plain=False):
     Returns
     -------
     type
-        A `jupyter_client.AsyncKernelManager`: for a Python notebook it forks a kernel of this very Python
-        from the server, or starts an ordinary one where that is not possible. It talks through sockets in a
-        private folder, where no other user can listen, and since two kernels that start at the same time can
-        choose the same network port; on Windows through ports, encrypted.
+        A `jupyter_client.AsyncKernelManager`: it forks a kernel of this very Python from the server, or
+        starts an ordinary one where that is not possible. It talks through sockets in a private folder, where
+        no other user can listen, and since kernels that start together can choose the same network port; on
+        Windows through ports, encrypted.
     """
-    # Here, not at the top: the server is started before jupyter_client is imported, so that both happen at
-    # once.
-    from jupyter_client.asynchronous import AsyncKernelClient
+    # Here, not at the top: the server starts before jupyter_client is imported, and both happen at once.
     from jupyter_client.kernelspec import KernelSpec
     from jupyter_client.manager import AsyncKernelManager
+
+    provisioner_class, client_class = _provisioner_class(plain), _client_class()
+
+    class WarmKernelManager(AsyncKernelManager):
+        def __init__(self, **kwargs):
+            super().__init__(**kwargs)
+            self.client_factory = client_class
+            server = None if plain else start()
+            self.own_folder = _private_folder("crmo-kernel-", server.folder if server else None)
+            self.connection_file = f"{self.own_folder}/k.json"
+            os.mkdir(f"{self.own_folder}/ipython")  # settings: none
+            if sys.platform == "win32":
+                self.transport_encryption = "required"
+            else:
+                self.transport, self.ip = "ipc", f"{self.own_folder}/k"
+            self.provisioner = provisioner_class(kernel_spec=self.kernel_spec, parent=self)
+
+        @property
+        def kernel_spec(self):
+            # This very Python, whatever kernel of the same name is installed for the user.
+            settings = f"--ipython-dir={self.own_folder}/ipython"
+            return KernelSpec(
+                argv=[sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}", settings],
+                display_name="Python 3 (ipykernel)",
+                language="python",
+            )
+
+        @property
+        def exit_code(self):
+            return self.provisioner.exit_code
+
+        async def _async_finish_shutdown(self, waittime=None, pollinterval=0.01, restart=False):
+            # The default looks for the end of the kernel ten times a second.
+            await super()._async_finish_shutdown(waittime, pollinterval, restart)
+
+        async def _async_cleanup_resources(self, restart=False):
+            await super()._async_cleanup_resources(restart=restart)
+            if not restart:
+                shutil.rmtree(self.own_folder, ignore_errors=True)
+
+        # The parent class has this second name, and nbclient calls it.
+        cleanup_resources = _async_cleanup_resources
+
+    return WarmKernelManager
+
+
+def _provisioner_class(plain):
+    """Make the class that starts the process of a kernel."""
     from jupyter_client.provisioning import LocalProvisioner
 
     class WarmProvisioner(LocalProvisioner):
+        exit_code = None
+
         async def launch_kernel(self, cmd, **kwargs):
             server, cwd = None if plain else start(), str(kwargs.get("cwd") or Path.cwd())
             if server is None:
+                _ordinary.add(self)
                 return await super().launch_kernel(cmd, **kwargs)
             argv = cmd[cmd.index("ipykernel_launcher") + 1 :]
             try:
                 self.process = _ForkedProcess(server, argv, kwargs["env"], cwd)
             except (OSError, ValueError):
                 # The server could not load its libraries, or was killed.
+                _ordinary.add(self)
                 return await super().launch_kernel(cmd, **kwargs)
             # A forked kernel leads a process group of its own, as an ordinary one does.
             self.pid = self.pgid = self.process.pid
             self.cwd = cwd
             return self.connection_info
+
+        async def poll(self):
+            if self.process:
+                self.exit_code = self.process.poll()
+            return await super().poll()
+
+    return WarmProvisioner
+
+
+def _client_class():
+    """Make the class that talks to a kernel."""
+    from jupyter_client.asynchronous import AsyncKernelClient
 
     class PromptClient(AsyncKernelClient):
         async def wait_for_ready(self, timeout=None):
@@ -213,38 +338,4 @@ def kernel_manager_class(plain=False):
             finally:
                 del channel.get_msg
 
-    class WarmKernelManager(AsyncKernelManager):
-        def __init__(self, **kwargs):
-            super().__init__(**kwargs)
-            self.client_factory = PromptClient
-            server = None if plain else start()
-            self.own_folder = _private_folder("crmo-kernel-", server.folder if server else None)
-            self.connection_file = f"{self.own_folder}/k.json"
-            if sys.platform == "win32":
-                self.transport_encryption = "required"
-            else:
-                self.transport, self.ip = "ipc", f"{self.own_folder}/k"
-            self.provisioner = WarmProvisioner(kernel_spec=self.kernel_spec, parent=self)
-
-        @property
-        def kernel_spec(self):
-            # This very Python, whatever kernel of the same name is installed for the user.
-            return KernelSpec(
-                argv=[sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}"],
-                display_name="Python 3 (ipykernel)",
-                language="python",
-            )
-
-        async def _async_finish_shutdown(self, waittime=None, pollinterval=0.01, restart=False):
-            # The default looks for the end of the kernel ten times a second.
-            await super()._async_finish_shutdown(waittime, pollinterval, restart)
-
-        async def _async_cleanup_resources(self, restart=False):
-            await super()._async_cleanup_resources(restart=restart)
-            if not restart:
-                shutil.rmtree(self.own_folder, ignore_errors=True)
-
-        # The parent class has this second name, and nbclient calls it.
-        cleanup_resources = _async_cleanup_resources
-
-    return WarmKernelManager
+    return PromptClient

@@ -12,7 +12,7 @@ import lazy_loader
 USES = ("comparison", "display", "files", "joint", "models", "patients", "recompute", "study")
 __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
-    submodules=["explore"],
+    submodules=["explore", "report"],
     submod_attrs={
         "cohorts": ["compare", "read_cohort"],
         "notebook": ["start"],

@@ -1,6 +1,6 @@
 """The ledger as a person asks it: verdicts counted, what does not hold, how numbers are rounded."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 
 from crmo_analysis.display import frames, plot
@@ -20,7 +20,7 @@ class Audit(Result):
 
     def scoreboard(self) -> Result:
         """Count the verdicts, by study."""
-        board = ledger.scoreboard(self.frame)
+        board = ledger.scoreboard(self.frame, self.terms["titles"])
         shown = board.iloc[:-1] if len(board) > 2 else board.head(1)
         total = board.iloc[-1]
         names = [*VERDICTS, "claims"]
@@ -55,7 +55,7 @@ class Audit(Result):
         rounded = frames.rounding(self.audited)
         rounded = rounded[rounded["section"].isin(sections) | (not sections)].reset_index(drop=True)
         off = int((rounded["difference"].abs() > 0.05).sum())
-        titles = {each.claim.study: read_record(each.claim.study).facts["short"] for each in self.audited}
+        titles = self.terms["titles"]
         far = rounded.loc[rounded["difference"].abs().idxmax()] if len(rounded) else None
         worst = "" if far is None else f"{far.x_of_n.replace('/', ' of ')} printed as {far.printed:g}"
         return Result(
@@ -69,10 +69,10 @@ class Audit(Result):
         )
 
 
-def audit_of(audited: Sequence[Audited]) -> Audit:
-    """Make the ledger of claims that were audited."""
+def audit_of(audited: Sequence[Audited], titles: Mapping[str, str] | None = None) -> Audit:
+    """Make the ledger of claims that were audited; `titles` is how each study is cited."""
     frame = ledger.ledger(audited)
-    titles = {name: read_record(name).facts["short"] for name in frame["study"].unique()}
+    titles = titles or {name: read_record(name).facts["short"] for name in frame["study"].unique()}
     counts = frame["verdict"].value_counts()
     said = ", ".join(f"{counts[name]} {name}" for name in VERDICTS if name in counts)
     marked = len(frame) - counts.get("matches", 0) - counts.get("stated", 0)
@@ -87,5 +87,11 @@ def audit_of(audited: Sequence[Audited]) -> Audit:
         draw=partial(plot.verdict_map, frame, titles=titles),
         data=frame[["study", "claim_id", "where", "printed", "verdict"]],
         columns=("claim_id", "printed", "recomputed", "verdict"),
-        terms={"audited": audited, "count": len(frame), "studies": len(titles), "marked": int(marked)},
+        terms={
+            "audited": audited,
+            "titles": titles,
+            "count": len(frame),
+            "studies": len(titles),
+            "marked": int(marked),
+        },
     )

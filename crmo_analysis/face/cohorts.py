@@ -14,8 +14,8 @@ from crmo_analysis.display import frames, plot
 from crmo_analysis.face.comparisons import Compared, beside
 from crmo_analysis.face.results import Result
 from crmo_analysis.files import InputError, markdown
+from crmo_analysis.patients import account, require_sound, scores
 from crmo_analysis.patients import read_cohort as read_file
-from crmo_analysis.patients import require_sound, scores, thin
 from crmo_analysis.study import read_codebook
 
 OWN = "user data"
@@ -51,7 +51,7 @@ def read_cohort(path, map=None, lesions=None, hide_below: int = SMALLEST) -> "Co
         count = len(read.errors)
         raise InputError(f"{Path(path).name} cannot be analysed: {count} errors, which crmo validate lists")
     require_sound(read)
-    problems = (*read.warnings, *(thin(read) if is_own else ()))
+    problems = (*read.warnings, *(account.thin(read) if is_own else ()))
     return Cohort(read.patients, source, hide_below if is_own else 0, tuple(read.notes), problems)
 
 
@@ -130,6 +130,11 @@ class Cohort:
         """What to call it at the beginning of a sentence."""
         return "Your cohort" if self.source == OWN else f"A {self.source} cohort"
 
+    @property
+    def named(self) -> str:
+        """What to call it in a title: one's own with how many it is of, a made one as what it is."""
+        return f"{self.who}, n = {len(self)}" if self.source == OWN else self.who
+
     def __len__(self):
         return len(self.patients)
 
@@ -168,7 +173,7 @@ class Cohort:
     def describe(self) -> Result:
         """Describe every variable: x/n and percent, or median and range, and how many lack it."""
         described = frames.characteristics(self.patients, read_codebook(), self.smallest)
-        return Result(described, f"{self.who}: who is in it", source=self.source)
+        return Result(described, f"{self.named}: who is in it", source=self.source)
 
     def with_scores(self) -> "Cohort":
         """Return the same patients with the diagnostic scores that can be made from their items.
@@ -213,7 +218,7 @@ class Cohort:
         labels = {name: codebook[name].label for name in names}
         return Result(
             self.patients[["patient", *names]],
-            f"{self.who}: who has what",
+            f"{self.named}: who has what",
             source=self.source,
             draw=partial(plot.patients, self.patients, sections=chosen, labels=labels),
             terms={"n": len(self), "count": len(names)},

@@ -28,7 +28,7 @@ class Compared(Result):
         studies = found.table["short"].nunique()
         super().__init__(
             words.in_columns(found),
-            f"{cohort.who} beside {studies} published series",
+            f"{cohort.named} beside {studies} published series",
             caption="Shares of patients in the cohort ({n} patients; filled) and as published (open), each "
             "with its "
             "exact interval, x/n of either, and the difference in percentage points.",

@@ -75,7 +75,7 @@ class LeastCorrelation:
         text, spot = f"n = {self.n}\n|r| ≈ {self.least:.3f}", (self.n, self.least)
         line = {"arrowstyle": "-", "lw": 0.6}
         axes.annotate(text, spot, xytext=(30, 62), textcoords="offset points", fontsize=7, arrowprops=line)
-        axes.set(xlim=(8, 172), ylim=(0, 1))
+        axes.set(xlim=(min(curves["n"]) - 2, max(curves["n"])), ylim=(0, 1))
         return axes
 
     def intervals(self) -> Result:
@@ -109,7 +109,7 @@ class LeastCorrelation:
         axes.axvline(self.least, color=plot.MUTED, lw=0.8, ls=":")
         style = {"rotation": 90, "ha": "right", "va": "center", "fontsize": 6.5, "color": plot.MUTED}
         axes.text(self.least - 0.008, 0.5, f"excluded by P<{self.p:g}", **style)
-        axes.set(xlim=(0.3, 1.02), ylim=(0, 1))
+        axes.set(xlim=(0.3, LARGEST / 100), ylim=(0, 1))
         return axes
 
     @property

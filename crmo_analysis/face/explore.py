@@ -6,7 +6,7 @@ import ipywidgets as widgets
 
 from crmo_analysis.files import CrmoError, study_names
 from crmo_analysis.joint import find_bounds, fit, parse_question, words
-from crmo_analysis.study import read_codebook, read_study
+from crmo_analysis.study import read_study
 
 STATISTICS = ("count", "percent", "median", "mean", "min", "max", "sum")
 WRONG = (CrmoError, ValueError)
@@ -15,8 +15,9 @@ WRONG = (CrmoError, ValueError)
 def answer(study: str, question: str, seconds: float = 30) -> str:
     """Return as HTML the bounds of a number that was not printed, or what is wrong with the question."""
     try:
-        parse_question(question, read_codebook())
-        found = find_bounds(fit(read_study(study), seconds=seconds), question, seconds)
+        record = read_study(study)
+        parse_question(question, record.codebook)
+        found = find_bounds(fit(record, seconds=seconds), question, seconds)
     except WRONG as error:
         return f"<p>{html.escape(str(error))}</p>"
     lines = "<br>".join(html.escape(line) for line in words.bounds_text(found).splitlines())
@@ -69,9 +70,7 @@ def bounds(
 
 def _variables(study: str) -> tuple[str, ...]:
     """Return the yes-or-no variables that a study's claims are about."""
-    codebook, text = (
-        read_codebook(),
-        " ".join(f"{claim.of} {claim.among}" for claim in read_study(study).claims),
-    )
+    record = read_study(study)
+    codebook, text = record.codebook, " ".join(f"{claim.of} {claim.among}" for claim in record.claims)
     words = set(text.replace("(", " ").replace(")", " ").replace("~", " ").split())
     return tuple(name for name in codebook if name in words and codebook[name].type == "boolean")

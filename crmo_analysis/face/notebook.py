@@ -11,6 +11,8 @@ from IPython.display import HTML, Image, Markdown, display
 
 from crmo_analysis import files
 from crmo_analysis.display import canvas
+from crmo_analysis.face import playground
+from crmo_analysis.face.associations import Associations, associations
 from crmo_analysis.face.audits import Audit, audit_of
 from crmo_analysis.face.cohorts import SMALLEST, Cohort, read_cohort, read_shipped
 from crmo_analysis.face.results import Result, as_html, filled
@@ -30,17 +32,20 @@ def start(
     page: Mapping[str, float] | None = None,
     folder: str = "overview",
     about: str = "",
+    own: str = "",
+    tables: Sequence[str] | None = None,
 ) -> "Run":
     """Begin a notebook: open its study, and say what this run is.
 
     Parameters
     ----------
     study : str
-        A study's name; empty for a notebook about all studies.
+        A study's name, or its folder; empty for a notebook about all studies.
     outputs : sequence of str
         Names of the figures that the notebook leaves.
     out : str
-        Folder for figures and tables; empty for the project's own.
+        Folder for figures and tables. Empty for the project's own in the published run, which `crmo
+        reproduce` does, and for ``results/lab/<notebook>`` in a run by hand.
     page : mapping of str to float
         `width` in millimetres and `dpi` of figures for a journal; they have no titles, and figures that are
         not among the outputs are not drawn. Empty for the usual page.
@@ -48,6 +53,10 @@ def start(
         Where a notebook about no single study leaves its files.
     about : str
         What to say of a notebook that checks no claims.
+    own : str
+        File of one's own patients, if the run is about them: its files are not among those of a study.
+    tables : sequence of str, optional
+        Names of the tables that the notebook leaves; any, unless given.
 
     Raises
     ------
@@ -55,12 +64,30 @@ def start(
         If the study's files have problems, all of which are listed, or there is no such page or folder.
     """
     canvas.use_page(_page(page) if page else None)
-    name = study or folder
+    name = Study(study).name if study else folder
+    name = files.OWN_FOLDER if own else name
     if not _FOLDER.fullmatch(name):
         raise InputError(f"folder is {name!r}, expected a name of letters, digits, - and _")
-    run = Run(study, name, outputs, out, bool(page))
-    display(Markdown(about or run.introduced()))
+    is_by_hand = not playground.is_published()
+    out = out or (str(playground.lab_folder(name)) if is_by_hand else "")
+    run = Run(study, name, (outputs, tables), out, bool(page))
+    if is_by_hand and not page:
+        run.say(*_set_apart(Path(out)))
+    beside = f" They are set beside the published numbers of {run.study.short}." if run.study else ""
+    own_about = f"This run: your own patients.{beside}" if own else ""
+    display(Markdown(about or own_about or run.introduced()))
     return run
+
+
+def _set_apart(out: Path) -> list[str]:
+    """Say what differs from the published run, and where the files of this one are."""
+    differences = playground.differences()
+    said = [] if differences is None else ["This run has the parameters of the published one."]
+    if differences:
+        said = [f"This run is not the published one; it differs in: {', '.join(differences)}."]
+    if out.is_relative_to(files.RESULTS):
+        said.append(f"Its figures and tables are left in `{out.relative_to(files.ROOT)}`.")
+    return said
 
 
 def _page(settings: Mapping[str, float]) -> canvas.Page:
@@ -81,11 +108,14 @@ class Run:
     ----------
     study : Study or None
         The study that the notebook is about.
+    is_own : bool
+        Whether it is about a file of one's own, beside which the study is set.
     """
 
-    def __init__(self, study: str, name: str, outputs: Sequence[str], out: str, is_for_page: bool):
-        self.study = Study(study) if study else None
-        self._outputs, self._is_for_page, self._files = tuple(outputs), is_for_page, {}
+    def __init__(self, study: str, name: str, declared: tuple, out: str, is_for_page: bool):
+        self.study, self.is_own = Study(study) if study else None, name == files.OWN_FOLDER
+        self._outputs, self._declared_tables = tuple(declared[0]), declared[1]
+        self._is_for_page, self._files = is_for_page, {}
         self._figures, self._tables = files.FIGURES / name, files.RESULTS / "tables" / name
         if out:
             self._figures, self._tables = Path(out) / "figures" / name, Path(out) / "tables" / name
@@ -98,11 +128,11 @@ class Run:
         """Say what this run is, for Markdown."""
         count = len(self.audit().frame)
         if not self.study:
-            return (
-                f"This run: published numbers of {len(study_names())} studies; {count} claims. No "
-                f""
-                f"patient-level data."
-            )
+            _, problems = ledger.audit_each()
+            read = len(study_names()) - len(problems)
+            left = "".join(f"\n\nNot read: {problem}" for problem in problems.values())
+            said = f"This run: published numbers of {read} studies; {count} claims. No patient-level data."
+            return said + files.markdown(left)
         facts, own = self.study.facts, int((self.audit().frame["about"] == "own").sum())
         return (
             f"**{facts['title']}.** {facts['citation']}\n\n"
@@ -131,6 +161,10 @@ class Run:
         found = read_cohort(path, map, lesions, hide_below) if path else read_shipped(self.study.name)
         self.say(*found.introduced())
         return found
+
+    def associations(self) -> Associations:
+        """Return what is published about lesions and clinical severity."""
+        return associations()
 
     def require_own_folder(self, path: str) -> None:
         """Refuse data of one's own in a run that leaves its files among the project's.
@@ -178,7 +212,15 @@ class Run:
             A template; the result's heading unless given.
         **values
             What the template may name besides the result's own values.
+
+        Raises
+        ------
+        InputError
+            If the table is not declared, or the template names what is not there.
         """
+        if self._declared_tables is not None and name not in self._declared_tables:
+            declared = ", ".join(self._declared_tables)
+            raise InputError(f"table '{name}' is not declared; the list tables has {declared}")
         result = result if isinstance(result, Result) else Result(result)
         caption = filled(caption, {**result.terms, **values}) if caption else result.heading
         notes = {"caption": caption, "source": result.source}
@@ -252,9 +294,11 @@ class Run:
         Raises
         ------
         InputError
-            Naming every declared figure that this run did not make.
+            Naming every declared figure or table that this run did not make.
         """
         missing = [name for name in self._outputs if self._figures / f"{name}.png" not in self._files]
+        tables = self._declared_tables or ()
+        missing += [name for name in tables if self._tables / f"{name}.csv" not in self._files]
         if missing:
             raise InputError(f"declared but not made: {', '.join(missing)}")
         for path, content in self._files.items():

@@ -175,7 +175,7 @@ class Pooled(Result):
             subtitle="{drug}: {outcome}, {time_frame}; line: {name}",
             alt="Forest of {methods} methods on the same {count} series.",
             source=self._derived,
-            draw=partial(plot.forest, rows, xlabel="share of patients, %", null=null),
+            draw=partial(plot.forest, rows, xlabel="share of patients, %", null=null, xlim=(0, 100)),
             terms={**self.terms, "agreement": agreement, "methods": len(rows)},
         )
 

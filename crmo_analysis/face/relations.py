@@ -4,7 +4,7 @@ Every correlation and model, and what hangs on the choice.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cached_property, partial
 
 import numpy as np
@@ -12,27 +12,16 @@ import pandas as pd
 
 from crmo_analysis.display import frames, plot
 from crmo_analysis.face.cohorts import Cohort
+from crmo_analysis.face.hiding import people_of, showable
 from crmo_analysis.face.results import Result
 from crmo_analysis.face.studies import Study
 from crmo_analysis.files import InputError
-from crmo_analysis.models import MODELS, maximum_statistic, p_text, severity
+from crmo_analysis.models import MODELS, diagnostics, maximum_statistic, p_text, severity, specifications
 from crmo_analysis.patients import disclosure
 from crmo_analysis.study import describe, read_codebook
 
-PLOTS = ("forest", "scatter", "specifications", "influence")
+PLOTS = ("forest", "scatter", "specifications", "influence", "diagnostics")
 SAID = ("spearman", "ordinal", "linear")  # models whose result is said in a sentence
-
-
-@dataclass(frozen=True)
-class Effort:
-    """How much chance is drawn.
-
-    Resamples of the bootstrap, permutations of every test, and the seed of both.
-    """
-
-    resamples: int = 10_000
-    permutations: int = 2_000
-    seed: int = 1
 
 
 def relate(
@@ -42,9 +31,14 @@ def relate(
     also: Sequence[str] = (),
     adjust: Sequence[str] = (),
     cut: float | None = None,
+    cluster: str = "",
+    imputations: int = 0,
     **effort: int,
 ) -> "Relation":
     """Relate an outcome to an exposure by every correlation and model that suits it.
+
+    A table in which a `patient` has several rows is one of visits: correlations, permutations and pictures
+    take each patient once, by the mean of the visits; models take every visit, with errors by patient.
 
     Parameters
     ----------
@@ -55,9 +49,13 @@ def relate(
     also : sequence of str
         Other exposures that are looked at beside it; those that the table lacks are left out.
     adjust : sequence of str
-        Variables to adjust for, all at once.
+        Variables to adjust for, all at once; a category, such as `centre`, by one step for each.
     cut : float, optional
         From where on the outcome counts as yes, for the penalised logistic model.
+    cluster : str
+        A column of groups whose patients are alike, such as `centre`: errors of models allow for it.
+    imputations : int
+        Of how many tables with imputed values models are combined; 0 leaves out who lacks a value.
     **effort
         `resamples`, `permutations`, `seed`.
 
@@ -70,70 +68,16 @@ def relate(
     InputError
         If a variable is not there, or what is asked for would tell of a few patients.
     """
-    cohort = Cohort.of(cohort)
-    cohort.require([outcome, exposure], adjust)
+    cohort, codebook = Cohort.of(cohort), read_codebook()
+    known = [name for name in adjust if name in codebook or name not in cohort.patients]
+    cohort.require([outcome, exposure], known)
+    if cluster and cluster not in cohort.patients:
+        raise InputError(f"the table has no column {cluster!r}, by whose groups errors are wanted")
     exposures = [exposure, *[name for name in also if name in cohort.patients]]
-    asked = Asked(outcome, exposures, list(adjust), cut)
-    table, asked, said = showable(cohort, asked)
-    return Relation(cohort, table, asked, said, Effort(**effort))
-
-
-@dataclass(frozen=True)
-class Asked:
-    """A question: the outcome, exposures of which the first is the one in question, adjustment, and a cut."""
-
-    outcome: str
-    exposures: list[str]
-    adjustment: list[str]
-    cut: float | None
-
-
-def showable(cohort: Cohort, asked: Asked) -> tuple[pd.DataFrame, Asked, list[str]]:
-    """Leave out of a question what would tell of a few patients of an own cohort.
-
-    Returns
-    -------
-    DataFrame, Asked, list of str
-        The patients to analyse: without the few who are known but for the adjustment, as a model with and one
-        without them would show their values. The question as far as it can be shown. What was left out, a
-        sentence each.
-
-    Raises
-    ------
-    InputError
-        If nothing is left.
-    """
-    table, few, said = cohort.patients, cohort.smallest, []
-    if not few:
-        return table, asked, said
-    outcome, adjustment, main = asked.outcome, asked.adjustment, asked.exposures[0]
-    if 0 < disclosure.lack_only(table, [outcome, main], adjustment) < few:
-        table = table[table[[outcome, main]].isna().any(axis=1) | table[adjustment].notna().all(axis=1)]
-        said.append(
-            f"Fewer than {few} patients lack {', '.join(adjustment)} only; they are left out everywhere."
-        )
-    reasons = {name: _reason(table, outcome, name, adjustment, few) for name in asked.exposures}
-    if reasons[main]:
-        raise InputError(f"{reasons[main]}; choose other variables")
-    kept = [name for name in asked.exposures if not reasons[name]]
-    said += [f"{name} is not analysed: {reason}." for name, reason in reasons.items() if reason]
-    cut = asked.cut
-    if cut is not None:
-        severe = table.assign(**{outcome: (table[outcome] >= cut).astype("boolean")})
-        if any(_reason(severe, outcome, name, adjustment, few) for name in kept):
-            cut = None
-            said.append(
-                f"{outcome} is not cut into yes and no: fewer than {few} patients would share a value."
-            )
-    return table, replace(asked, exposures=kept, cut=cut), said
-
-
-def _reason(table: pd.DataFrame, outcome: str, name: str, adjustment: Sequence[str], few: int) -> str:
-    """Say why models of an exposure, with and without adjustment, would tell of few patients."""
-    if 0 < disclosure.lack_only(table, [outcome, name], adjustment) < few:
-        return f"fewer than {few} patients who have {name} lack the adjustment"
-    alone = disclosure.too_few(table, [outcome, name], few)
-    return alone or disclosure.too_few(table, [outcome, name, *adjustment], few)
+    visits = "patient" in cohort.patients and cohort.patients["patient"].duplicated().any()
+    asked = severity.Question(outcome, exposures, list(adjust), cut, patient="patient" if visits else "")
+    table, asked, said = showable(cohort, replace(asked, cluster=cluster, imputations=imputations))
+    return Relation(cohort, table, asked, said, severity.Effort(**{"permutations": 2_000, **effort}))
 
 
 class Relation(Result):
@@ -146,21 +90,29 @@ class Relation(Result):
         What was left out because it would tell of few patients.
     """
 
-    def __init__(self, cohort: Cohort, table: pd.DataFrame, asked: Asked, notes: list[str], effort: Effort):
+    def __init__(
+        self,
+        cohort: Cohort,
+        table: pd.DataFrame,
+        asked: severity.Question,
+        notes: list[str],
+        effort: severity.Effort,
+    ):
         self.cohort, self.notes, self._table, self._asked, self._effort = cohort, notes, table, asked, effort
         codebook = read_codebook()
         names = [asked.outcome, *asked.exposures, *asked.adjustment]
-        self._labels = {name: describe.in_sentence(codebook[name].label) for name in names}
-        settings = {"cut": asked.cut, "resamples": effort.resamples, "permutations": effort.permutations}
-        settings["seed"] = effort.seed
-        effect = severity.analyse(table, asked.outcome, asked.exposures, asked.adjustment, **settings)
+        self._labels = {
+            name: describe.in_sentence(codebook[name].label) for name in names if name in codebook
+        }
+        effect = severity.analyse(table, asked, effort=effort)
         if cohort.hides:
             effect["method"] = effect["method"].str.partition("; ")[0]
         self._effect = effect
         rho = effect[(effect["model"] == "spearman") & (effect["exposure"] == asked.exposures[0])].iloc[0]
         self._rho = rho
         values = {
-            "whose": cohort.who,
+            "who": cohort.who,
+            "whose": cohort.named,
             "exposure": codebook[asked.exposures[0]].label,
             "outcome": self._labels[asked.outcome],
             "r": rho.estimate,
@@ -170,9 +122,12 @@ class Relation(Result):
             "sentence": severity.sentence(rho.to_dict(), self._labels),
         }
         shown = frames.significant(
-            effect, ["estimate", "ci_low", "ci_high", "p", "p_holm", "p_benjamini_hochberg"]
+            effect, ["estimate", "ci_low", "ci_high", "p", "p_error", "p_holm", "p_benjamini_hochberg"]
         )
-        shown = shown.drop(columns="events" if cohort.hides else [])
+        hidden = ["events"] if cohort.hides else []
+        shown = shown.drop(
+            columns=[*hidden, *(name for name in ("groups", "imputed") if shown[name].isna().all())]
+        )
         super().__init__(shown, "Every exposure in every model", source=cohort.source, terms=values)
 
     def __getitem__(self, model: str):
@@ -192,11 +147,7 @@ class Relation(Result):
             raise InputError("a fitted model holds single patients, which are not shown of this cohort")
         if model not in MODELS:
             raise InputError(f"there is no model {model!r}; there is {', '.join(MODELS)}")
-        asked = self._asked
-        found = severity.fitted(
-            self._table, model, asked.outcome, asked.exposures[0], asked.adjustment, asked.cut
-        )
-        return found.results
+        return severity.fitted(self._table, model, self._asked).results
 
     def __repr__(self):
         return "\n".join([*self.notes, *self.sentences()])
@@ -210,7 +161,7 @@ class Relation(Result):
     def counted(self) -> str:
         """Say how many patients have both values."""
         codebook, outcome, exposure = read_codebook(), self._asked.outcome, self._asked.exposures[0]
-        used = self.cohort.patients[[exposure, outcome]].notna().all(axis=1)
+        used = people_of(self.cohort.patients, self._asked)[[exposure, outcome]].notna().all(axis=1)
         return (
             f"{int(used.sum())} of {len(used)} have both {codebook[exposure].label} and "
             f""
@@ -218,7 +169,7 @@ class Relation(Result):
         )
 
     def plot(self, kind: str = "forest", ax=None, **options):
-        """Draw a "forest", a "scatter", the "specifications" or the "influence" of single patients.
+        """Draw a "forest", a "scatter", the "specifications", the "influence" of patients or "diagnostics".
 
         Raises
         ------
@@ -248,14 +199,14 @@ class Relation(Result):
         """Draw patients, or, where single ones stay hidden, the line alone."""
         outcome, exposure = self._asked.outcome, self._asked.exposures[0]
         used = self._used()
-        line = severity.linear_fit(used[exposure], used[outcome], share=self._middle).round(6)
+        line = diagnostics.linear_fit(used[exposure], used[outcome], share=self._middle).round(6)
         points = used.iloc[:0] if self.cohort.hides else used
         codebook = read_codebook()
         xlabel, ylabel = (frames.axis_label(codebook[name]) for name in (exposure, outcome))
         return self._result(
             line if self.cohort.hides else points,
             "Patients, and the line of least squares",
-            subtitle="{whose}, n = {n}; line: least squares with its 95 % interval (HC3)",
+            subtitle="{who}, n = {n}; line: least squares with its 95 % interval (HC3)",
             caption="{whose}. {sentence}",
             alt="Scatter of {n} patients with a fitted line; rank correlation {r:.2f}.",
             draw=partial(
@@ -270,29 +221,22 @@ class Relation(Result):
         if reason := disclosure.too_few_together(self._table, asked.outcome, asked.exposures, few):
             shown = pd.DataFrame({"not shown": [f"the joint test of all imaging parameters: {reason}"]})
             return self._result(shown, heading)
-        family, scores = self._table[asked.exposures].astype(float), self._table[asked.outcome].astype(float)
+        table = severity.once(self._table, replace(asked, adjustment=[]))
+        family, scores = table[asked.exposures].astype(float), table[asked.outcome].astype(float)
         settings = {"permutations": self._effort.permutations, "seed": self._effort.seed}
         joint = maximum_statistic(family, scores, **settings)
         return self._result(frames.significant(joint, joint.select_dtypes("float")), heading)
 
     @cached_property
-    def _curve(self) -> severity.SpecificationCurve:
-        asked, table = self._asked, self._table
-        exposure, outcome = asked.exposures[0], asked.outcome
+    def _curve(self) -> specifications.SpecificationCurve:
+        table, asked = self._once, replace(self._asked, patient="", imputations=0)
+        exposure = asked.exposures[0]
         left_out = {"nobody": [False] * len(table)}
         if not self.cohort.hides:
             highest = table[exposure] == table[exposure].max()
             left_out[f"highest: {self._labels[exposure]}"] = highest.fillna(False)
-        return severity.specification_curve(
-            table,
-            exposure,
-            [outcome],
-            adjustments=[[], asked.adjustment] if asked.adjustment else [[]],
-            left_out=left_out,
-            cuts={outcome: asked.cut} if asked.cut is not None else {},
-            permutations=self._effort.permutations,
-            seed=self._effort.seed,
-        )
+        questions = [replace(asked, adjustment=[]), *([asked] if asked.adjustment else [])]
+        return specifications.specification_curve(table, questions, left_out=left_out, effort=self._effort)
 
     def specifications(self) -> Result:
         """Ask in every defensible way at once: models, adjustment, who is left out.
@@ -331,8 +275,8 @@ class Relation(Result):
     def influence(self) -> Result:
         """Estimate the rank correlation without each patient, or how far that goes where they stay hidden."""
         asked, hides = self._asked, self.cohort.hides
-        without = severity.influence(self._table, asked.outcome, asked.exposures[0], "spearman").round(6)
-        without["left_out"] = without["left_out"].map(self._table["patient"])
+        without = severity.influence(self._once, "spearman", replace(asked, adjustment=[])).round(6)
+        without["left_out"] = without["left_out"].map(self._once["patient"])
         if hides:
             inner = np.linspace(0.5 - self._middle / 2, 0.5 + self._middle / 2, 5).round(3)
             inside = without["estimate"].quantile(inner).round(6)
@@ -351,20 +295,36 @@ class Relation(Result):
             aside=", lowest and highest aside" if hides else "",
         )
 
+    def diagnostics(self) -> Result:
+        """Check what the models rest on: residuals, leverage, dispersion, proportional odds, adjustment.
+
+        The picture shows residuals over leverage of the linear model, one point a patient. Where single
+        patients stay hidden there is none, and no row that is one patient's.
+        """
+        asked, hides = self._asked, self.cohort.hides
+        one = replace(asked, exposures=asked.exposures[:1])
+        found = diagnostics.diagnose(severity.once(self._table, one), one)
+        rows, points = found.frame, found.points
+        rows = rows[~rows["check"].str.startswith("largest")] if hides else rows
+        draw = None
+        if not (hides or points.empty):
+            points = points.assign(patient=self._once["patient"].loc[points["patient"]].to_numpy())
+            draw = partial(plot.residuals, points.round(6))
+        return self._result(
+            frames.significant(rows, ["value", "p"]),
+            "What the models rest on",
+            subtitle="{whose}: linear model of {outcome}; the size of a point is Cook's distance",
+            caption="{whose}. Residuals and leverage of the linear model, with all adjustment.",
+            alt="Studentised residuals over leverage, one point for each of {n} patients.",
+            draw=draw,
+        )
+
     def over(self, cohorts: Sequence[Cohort], models: Sequence[str] = ("spearman", "linear")) -> Result:
         """Ask the same of other cohorts, quickly: the spread of the estimates, one row a model."""
         asked = self._asked
-        quick = {
-            "cut": asked.cut,
-            "resamples": 200,
-            "permutations": 200,
-            "seed": self._effort.seed,
-            "models": models,
-        }
-        found = [
-            severity.analyse(each.patients, asked.outcome, asked.exposures[:1], asked.adjustment, **quick)
-            for each in cohorts
-        ]
+        quick = severity.Effort(200, 200, self._effort.seed)
+        one = replace(asked, exposures=asked.exposures[:1])
+        found = [severity.analyse(each.patients, one, models, quick) for each in cohorts]
         spread = pd.concat(found) if found else pd.DataFrame(columns=["model", "estimate"])
         summary = (
             spread.groupby("model")["estimate"].agg(["count", "min", "median", "max"]).round(3).reset_index()
@@ -385,8 +345,14 @@ class Relation(Result):
     def _middle(self) -> float:
         return disclosure.inner_share(len(self._used()), self.cohort.smallest) if self.cohort.hides else 1
 
+    @cached_property
+    def _once(self) -> pd.DataFrame:
+        """The table with each patient once."""
+        one = replace(self._asked, exposures=self._asked.exposures[:1])
+        return severity.once(self._table, one)
+
     def _used(self) -> pd.DataFrame:
-        return self._table[[self._asked.exposures[0], self._asked.outcome]].dropna().astype(float)
+        return self._once[[self._asked.exposures[0], self._asked.outcome]].dropna().astype(float)
 
     def _result(self, frame: pd.DataFrame, heading: str, **words) -> Result:
         """Make a result of this relation; words that are no field of it are values for its templates."""

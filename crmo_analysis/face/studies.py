@@ -1,6 +1,7 @@
 """A study as a person asks it: what it prints, whether that holds, what it implies, and patients that fit."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import cached_property, partial
 
 import pandas as pd
@@ -14,7 +15,7 @@ from crmo_analysis.face.results import DERIVED, Result
 from crmo_analysis.files import study_names
 from crmo_analysis.joint import Assumptions, datapackage, find_conflicts, fit, ledger, simulate, words
 from crmo_analysis.recompute import Audited
-from crmo_analysis.study import describe, expressions, read_codebook
+from crmo_analysis.study import describe, expressions
 from crmo_analysis.study import read_study as read_record
 
 
@@ -24,7 +25,7 @@ def studies() -> list[str]:
 
 
 def read_study(name: str) -> "Study":
-    """Open a study by the name of its folder in `data/published`.
+    """Open a study by the name of its folder in `data/published`, or by the path of a folder anywhere.
 
     Raises
     ------
@@ -47,7 +48,8 @@ class Study:
 
     def __init__(self, name: str):
         self.record = read_record(name)
-        self.name, self.facts, self.short = name, self.record.facts, self.record.facts["short"]
+        self.name, self.facts = self.record.study, self.record.facts
+        self.short = self.facts["short"]
 
     def __repr__(self):
         own = sum(each.claim.about == "own" for each in self._audited)
@@ -61,7 +63,7 @@ class Study:
     @property
     def claims(self) -> pd.DataFrame:
         """Every printed number as it stands, one row a reading."""
-        names = (
+        names = [
             "claim_id",
             "where",
             "about",
@@ -72,7 +74,7 @@ class Study:
             "unit",
             "reading",
             "note",
-        )
+        ]
         return pd.DataFrame(
             [[getattr(claim, name) for name in names] for claim in self.record.claims], columns=names
         )
@@ -114,7 +116,7 @@ class Study:
 
     def audit(self) -> "Audit":
         """Give every printed number a verdict, alone and beside the others."""
-        return audit_of(self._audited)
+        return audit_of(self._audited, {self.name: self.short})
 
     def counts(self, *claim_ids: str, section: str = "", sections: Mapping[str, str] | None = None) -> Result:
         """Describe printed counts as x/n with recomputed percentages and intervals.
@@ -145,6 +147,30 @@ class Study:
             shares.insert(0, "section", shares["group"].replace(dict(sections)))
         return self._shares(shares, heading)
 
+    def skeleton(self, section: str) -> Result:
+        """Show on a drawn skeleton how many patients had each bone affected.
+
+        Parameters
+        ----------
+        section : str
+            The table of the study that counts bones; rows about no bone are left out.
+        """
+        counts = self.counts(section=section)
+        of = {claim.claim_id: claim.of for claim in self.record.claims}
+        frame = counts.frame.assign(name=counts.frame["claim_id"].map(of))
+        frame = frame[[name in plot.on_skeleton() for name in frame["name"]]].reset_index(drop=True)
+        result = replace(
+            counts,
+            frame=frame,
+            caption="Patients with each bone affected; one patient can have several. A bone without a number "
+            "is grey.",
+            subtitle="{study}, published counts",
+            alt="A drawn skeleton, coloured by the share of patients with each bone affected: from {first_x} "
+            "of {first_n} ({first}) to {last_x} of {last_n} ({last}).",
+            terms={"study": self.short, "count": len(frame), **_ends(frame)},
+        )
+        return result.drawn(plot.skeleton)
+
     def shares(self, rows: Sequence[tuple[str, str, int, int]]) -> Result:
         """Describe shares of one's own choice: rows of section, label, x and n."""
         return self._shares(frames.shares(rows), "Shares, with 95 % intervals")
@@ -153,7 +179,7 @@ class Study:
         return Result(
             shares,
             heading,
-            caption="Printed counts with recomputed intervals: exact (Clopper-Pearson) and Wilson.",
+            caption="Printed counts with recomputed exact intervals (Clopper-Pearson).",
             subtitle="{study}, published counts; intervals recomputed",
             alt="Intervals for {count} shares, from {first_x} of {first_n} ({first}) to {last_x} of {last_n} "
             "({last}).",
@@ -161,51 +187,8 @@ class Study:
             terms={"study": self.short, "count": len(shares), **_ends(shares)},
         )
 
-    def overlap(self, whole: str, first: tuple[str, str], second: tuple[str, str], least: str = "") -> Result:
-        """Show every way in which two printed counts of the same patients can overlap.
-
-        Parameters
-        ----------
-        whole : str
-            The id of the count of all these patients.
-        first, second : pair of str
-            What to call a finding, and the id of its count.
-        least : str
-            The id of a count of patients who are known to have both.
-        """
-        n, (name, other) = self.number(whole), (first[0], second[0])
-        counts = [self.number(first[1]), self.number(second[1])]
-        both = self.number(least) if least else 0
-        names = {
-            "both": "both",
-            "first_only": f"{name} only",
-            "second_only": f"{other} only",
-            "neither": "neither",
-        }
-        frame = describe.overlaps(n, *counts, least_both=both).rename(columns=names)
-        frame.insert(0, "label", [f"{count} with both" for count in frame["both"]])
-        colours = (plot.PURPLE, plot.ORANGE, plot.SKY, plot.FAINT)
-        low, high = frame["both"].min(), frame["both"].max()
-        among = self.record.claim(whole).patients
-        who = "patients" if among == expressions.Everyone() else f"patients with {self._in_words(among)}"
-        terms = {"study": self.short, "n": n, "first": counts[0], "second": counts[1], "least": both}
-        return Result(
-            frame,
-            f"Between {low} and {high} of {n} have both {name} and {other}",
-            subtitle="{study}; every way in which the printed counts can overlap, derived",
-            alt="Stacked bars, one for each possible overlap from {low} to {high}; "
-            f"{name} and {other} together, alone, or neither.",
-            source=DERIVED,
-            terms={**terms, "low": low, "high": high},
-        ).drawn(
-            plot.stacked_parts,
-            parts=dict(zip(names.values(), colours, strict=True)),
-            label="label",
-            xlabel=who,
-        )
-
     def _in_words(self, tree) -> str:
-        return describe.in_sentence(expressions.in_words(tree, read_codebook()))
+        return describe.in_sentence(expressions.in_words(tree, self.record.codebook))
 
     def course(self, prefix: str, rows: Mapping[str, tuple[str, str, str]]) -> Result:
         """Set how many had each drug beside how many reached remission on it, or stayed active despite it.
@@ -237,42 +220,37 @@ class Study:
             marker=names[0],
         )
 
-    def schedule(
-        self, prefix: str, interval: tuple[str, str], duration: tuple[str, str], dose: str
-    ) -> Result:
-        """Show how many infusions, and how much of a drug, a printed schedule allows.
+    @property
+    def figures(self) -> tuple:
+        """The figures that the study lists in its `study.yaml`, or else those that its claims allow."""
+        return self.record.figures
 
-        Parameters
-        ----------
-        prefix : str
-            What all ids begin with.
-        interval, duration : pair of str
-            Ids of the shortest and the longest, in months.
-        dose : str
-            The id of the dose of one infusion, in mg/kg.
-        """
-        between, lasted = ([self.number(prefix + each) for each in ids] for ids in (interval, duration))
-        infusions = [lasted[0] / between[1], lasted[1] / between[0]]
-        amounts = [self.number(prefix + dose) * count for count in infusions]
+    def picture(self, figure) -> tuple[Result, str]:
+        """Return what a figure of the study shows, and a template for its title."""
+        match figure.kind:
+            case "counts":
+                shown, title = self.counts(*figure.claims), "{study}: {count} printed counts, with intervals"
+            case "rounding":
+                shown = self.audit().rounding()
+                title = "{off} of {count} percentages are not rounded to the nearest"
+            case "implied":
+                shown = self.bounds(*figure.pairs, among=figure.among)
+                title = "{open} of {count} overlaps of two findings are left open"
+            case _:
+                shown, title = self.audit(), "{count} printed numbers, of which {marked} do not simply hold"
+        return shown, figure.title or title
+
+    def groups(self) -> Result:
+        """List the groups of patients whose size is printed."""
+        own = [c for c in self.record.claims if c.about == "own" and c.statistic == "count"]
+        asked = {c.group for c in self.record.claims if c.about == "own"}
         rows = [
-            ("Interval between infusions", *between, "months", "printed"),
-            ("Duration of treatment", *lasted, "months", "printed"),
-            ("Infusions, duration / interval", *infusions, "infusions", "derived"),
-            ("Cumulative dose", *amounts, "mg/kg", "derived"),
+            [expressions.in_words(c.patients, c.codebook), c.printed, c.where]
+            for c in own
+            if c.patients in asked
         ]
-        ranges = pd.DataFrame(rows, columns=["label", "low", "high", "unit", "source"])
-        return Result(
-            ranges,
-            "Printed ranges, and what follows from them",
-            caption="Printed ranges of the schedule, and the widest range of infusions and of the cumulative "
-            "dose that "
-            "they allow.",
-            subtitle="{study}; printed ranges, and what follows from them",
-            alt="Ranges: interval, duration, infusions from {fewest:g} to {most:g}, and cumulative dose.",
-            source=DERIVED,
-            draw=partial(plot.ranges, ranges),
-            terms={"study": self.short, "fewest": infusions[0], "most": infusions[1]},
-        )
+        frame = pd.DataFrame(rows, columns=["patients", "printed", "where"]).drop_duplicates()
+        return Result(frame, "Groups of patients whose size is printed")
 
     def values(self) -> Result:
         """Return medians, means, ranges and sums as they are printed."""
@@ -280,9 +258,12 @@ class Study:
 
     def conflicts(self) -> Result:
         """List the claims that cannot stand together, in sets of which none can be left out, and why."""
-        return Result(
-            words.conflict_table(find_conflicts(self.record)), "Claims that cannot stand together, and why"
-        )
+        heading = "Claims that cannot stand together, and why"
+        if not self.record.has_size:
+            columns = ["reading", "claims", "why", "resolved by"]
+            heading = "How many patients there are is not printed, so nothing is held together"
+            return Result(pd.DataFrame(columns=columns), heading)
+        return Result(words.conflict_table(find_conflicts(self.record)), heading)
 
     def bounds(self, *questions: str, among: str = "") -> Result:
         """Bound numbers that were not printed, over all tables of patients that keep what was.
@@ -306,7 +287,7 @@ class Study:
         pairs = implied[implied["first"] != ""]
         who = ""
         if among:
-            codebook = read_codebook()
+            codebook = self.record.codebook
             who = f" among those with {self._in_words(expressions.parse(among, codebook))}"
         return Result(
             implied,
@@ -359,8 +340,10 @@ class Study:
         return cohorts if count > 1 else cohorts[0]
 
     def reproduced(self) -> Result:
-        """Set every printed number beside what the cohort that ships gives for it."""
-        table = read_shipped(self.name).patients
+        """Set every printed number beside what one reconstructed cohort gives for it."""
+        if not self.record.has_size:
+            return Result(pd.DataFrame(), "How many patients there are is not printed, so none are made")
+        table = self.patients().patients
         heading = f"Printed beside one reconstructed table of {self._fitted.n} patients"
         return Result(words.reproduced(self._fitted, table), heading, source="reconstructed")
 

@@ -47,7 +47,7 @@ def grounded(view: View, quantities: Sequence, trees: Sequence[expressions.Expre
     printed: dict[str, list[Fraction]] = {}
     for quantity in quantities:
         if isinstance(quantity, Claim) and quantity.patients is None and quantity.number.value is not None:
-            unit = Fraction(1, 10**quantity.number.decimals)
+            unit = quantity.number.place
             printed.setdefault(quantity.of, []).extend((quantity.number.value, unit))
     for name, _, value in (found for tree in trees for found in _compared(tree)):
         printed.setdefault(name, []).append(value)

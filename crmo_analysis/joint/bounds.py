@@ -15,8 +15,9 @@ from ortools.sat.python import cp_model
 from crmo_analysis.files import InputError, TooLargeError, UnfinishedError
 from crmo_analysis.joint.axes import TOTALS
 from crmo_analysis.joint.drawing import Solved, read_off
-from crmo_analysis.joint.fitting import Fit, of_everyone
+from crmo_analysis.joint.fitting import Fit
 from crmo_analysis.joint.model import Effort, Tables, solve
+from crmo_analysis.joint.numbers import of_everyone
 from crmo_analysis.joint.reconstruction import broken, plans_of
 from crmo_analysis.joint.statements import Plan, Quantity, divide, names_of, reported
 from crmo_analysis.joint.writing import write_out

@@ -1,6 +1,7 @@
 """Which statements of a part to give up where not all can stand together.
 
-The choices that keep the most claims.
+The choices that keep the most statements: a number that is printed twice counts once. What is derived from
+other numbers, as a percentage, goes before what it is derived from.
 
 All are tried together first. Where that fails, a small set is found that cannot stand, then the cheapest
 statements that take one from every such set are given up, and the rest is tried again, until it stands
@@ -21,6 +22,17 @@ from crmo_analysis.joint.patterns import Bag, Part
 from crmo_analysis.joint.statements import Plan, Statement, names_in
 from crmo_analysis.study import Codebook
 
+COUNTED = 12
+# A mean and an SD go before one value; two percentages do not go before one count.
+COSTS = {"percent": 8, "fraction": 8, "rank": 8, "mean": 5, "sd": 4}
+MOST_SETS = 60  # that cannot stand, before the tables themselves are asked what to give up
+OTHER_CHOICES = 20  # so many other choices of what is given up are gone through
+
+
+def cost(statement: Statement) -> int:
+    """Return what it costs to give a statement up: less for one that is derived from others."""
+    return max(COSTS.get(claim.statistic, COUNTED) for claim in statement.claims)
+
 
 def soft_tables(plan: Plan, n: int | tuple[int, int]) -> Tables:
     """Return the tables of a part, with every statement free to be given up."""
@@ -30,22 +42,36 @@ def soft_tables(plan: Plan, n: int | tuple[int, int]) -> Tables:
     return tables
 
 
-def can_stand(tables: Tables, chosen, effort: Effort) -> bool:
-    """Say whether some of the statements can stand together, the others given up."""
-    for statement, kept in tables.kept.items():
-        domain = tables.model.proto.variables[kept.index].domain
-        domain[0] = domain[1] = int(statement in chosen)
+def can_stand(
+    tables: Tables, chosen, effort: Effort, denied: Statement | None = None, once: bool = False
+) -> bool:
+    """Say whether some of the statements can stand together, the others given up, and one perhaps denied.
+
+    `once` leaves it at one proof that they cannot, the one that makes nothing of symmetry.
+    """
+    literals = [(kept, statement in chosen) for statement, kept in tables.kept.items()]
+    literals += [(no, statement is denied) for statement, no in tables.denied.items()]
+    for literal, holds in literals:
+        domain = tables.model.proto.variables[literal.index].domain
+        domain[0] = domain[1] = int(holds)
+    if once:
+        status, _ = solve(tables.model, effort, plain=True)
+        if status == cp_model.UNKNOWN:
+            raise UnfinishedError("not decided within the effort allowed")
+        return status != cp_model.INFEASIBLE
     return is_possible(tables, effort)
 
 
-def shrunk(tables: Tables, members: Sequence[Statement], fixed, effort: Effort) -> tuple[Statement, ...]:
+def shrunk(
+    tables: Tables, members: Sequence[Statement], fixed, effort: Effort, denied: Statement | None = None
+) -> tuple[Statement, ...]:
     """Drop statements, many at a time and then one by one, as long as the rest cannot stand together."""
     left, size = list(members), max(1, len(members) // 2)
     while True:
         place = 0
         while place < len(left):
             tried = left[:place] + left[place + size :]
-            if can_stand(tables, {*tried, *fixed}, effort):
+            if can_stand(tables, {*tried, *fixed}, effort, denied, once=True):
                 place += size
             else:
                 left = tried
@@ -76,28 +102,52 @@ class Choices:
     n : int
         The number of patients.
     place : mapping of Statement to int
-        Where statements stand in the study: of as many claims, those printed earlier are given up.
+        Where statements stand in the study: of as many, those with fewer claims, then those printed earlier,
+        are given up.
     codebook : mapping of str to Variable
     known : list of tuples of Statement
         Sets that cannot stand together under this codebook; those that are found are added.
     """
 
     def __init__(self, plan: Plan, n: int, place: Mapping[Statement, int], codebook: Codebook, known: list):
-        self.plan, self.n, self.codebook, self.known = plan, n, codebook, known
-        self.chart = cp_model.CpModel()
-        self.given_up = {statement: self.chart.new_bool_var("") for statement in plan.statements}
-        large = len(place) ** 2 + 1
-        cost = {s: len(s.claims) * large + place[s] for s in plan.statements}
-        self.chart.minimize(sum(cost[s] * given_up for s, given_up in self.given_up.items()))
+        self.plan, self.n, self.place, self.codebook, self.known = plan, n, place, codebook, known
+        self.clauses: list[list[tuple[Statement, bool]]] = []  # of each, one is given up, or kept
+        self.most: int | None = None  # may be lost
         self.tables = cache(self._tables)
         self.standing: dict[Bag, set[Statement]] = {}
+        self.knows_tables = False
+        self._draw(cp_model.CpModel())
+
+    def _draw(self, chart: cp_model.CpModel, given_up: Mapping | None = None) -> None:
+        """Start a chart of what is given up, with all that is known of it."""
+        self.chart = chart
+        self.given_up = given_up or {statement: chart.new_bool_var("") for statement in self.plan.statements}
+        large = len(self.place) ** 2 + 1
+        self.lost = sum(cost(s) * lost for s, lost in self.given_up.items())
+        later = sum((len(s.claims) * large + self.place[s]) * lost for s, lost in self.given_up.items())
+        chart.minimize(large**2 * self.lost + later)
+        if self.most is not None:
+            chart.add(self.lost <= self.most)
+        clauses, self.clauses = self.clauses, []
+        for clause in clauses:
+            self._demand(clause)
+
+    def _demand(self, clause: list[tuple[Statement, bool]]) -> None:
+        """Let one of some statements be given up, or kept."""
+        self.clauses.append(clause)
+        literals = [self.given_up[s] if is_lost else self.given_up[s].negated() for s, is_lost in clause]
+        self.chart.add_bool_or(literals)
+        if len(self.clauses) > MOST_SETS and not self.knows_tables:
+            self.knows_tables = True
+            tables = soft_tables(self.plan, self.n)
+            self._draw(tables.model, {s: kept.negated() for s, kept in tables.kept.items()})
 
     def _tables(self, bag: Bag | None) -> Tables:
         """Return the tables of one bag, or of the whole part."""
         return soft_tables(self.plan if bag is None else self._block(bag), self.n)
 
     def first(self, effort: Effort) -> list[Statement]:
-        """Return the statements with the fewest claims in all without which the others can stand together.
+        """Return the fewest statements without which the others can stand together.
 
         Raises
         ------
@@ -114,24 +164,41 @@ class Choices:
             found = self._within_bags(self.plan.statements, effort)
             self.known += found
         for members in found:
-            self.chart.add_bool_or([self.given_up[s] for s in members])
+            self._demand([(s, True) for s in members])
         chosen = self._next(effort)
         if chosen is None:
             raise UnfinishedError("no statement can be given up so that tables are left")
         return chosen
 
     def others(self, first: Sequence[Statement], effort: Effort) -> Iterator[list[Statement]]:
-        """Yield what else could be given up with no more claims."""
-        if not first:
-            return
-        claims = sum(len(s.claims) * given_up for s, given_up in self.given_up.items())
-        self.chart.add(claims <= sum(len(s.claims) for s in first))
-        chosen = first
-        while chosen is not None:
-            self.chart.add_bool_or([self.given_up[s].negated() for s in chosen])
+        """Yield what else could be given up with no more statements."""
+        chosen = self._lose_no_more_than(first)
+        while chosen:
+            self._demand([(s, False) for s in chosen])
             chosen = self._next(effort)
-            if chosen is not None:
+            if chosen:
                 yield chosen
+
+    def covering(self, first: Sequence[Statement], effort: Effort) -> list[list[Statement]]:
+        """Return choices as good as the first, so that whatever some such choice gives up is in one of them.
+
+        After this nothing else can be asked.
+        """
+        chosen, found = self._lose_no_more_than(first), []
+        while chosen:
+            found.append(chosen)
+            seen = {s for choice in found for s in choice}
+            unseen = [(s, True) for s in self.plan.statements if s not in seen]
+            if not unseen:
+                break
+            self._demand(unseen)
+            chosen = self._next(effort)
+        return found
+
+    def _lose_no_more_than(self, first: Sequence[Statement]) -> Sequence[Statement]:
+        self.most = sum(map(cost, first))
+        self.chart.add(self.lost <= self.most)
+        return first
 
     def _next(self, effort: Effort) -> list[Statement] | None:
         """Return the cheapest choice that takes a statement from every set that cannot stand.
@@ -156,7 +223,7 @@ class Choices:
                 found = [shrunk(self.tables(None), suspected, (), effort)]
             self.known += found
             for members in found:
-                self.chart.add_bool_or([self.given_up[s] for s in members])
+                self._demand([(s, True) for s in members])
 
     def _within_bags(self, rest: Sequence[Statement], effort: Effort) -> list[tuple[Statement, ...]]:
         """Return minimal sets that cannot stand, each within a bag; no two share a statement."""

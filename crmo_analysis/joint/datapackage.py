@@ -10,10 +10,10 @@ import pandas as pd
 from crmo_analysis import files
 from crmo_analysis.files import study_names
 from crmo_analysis.joint.bounds import Bounds
-from crmo_analysis.joint.fitting import Fit, fit
-from crmo_analysis.joint.reconstruction import reconstruct
+from crmo_analysis.joint.fitting import Fit
+from crmo_analysis.joint.kept import fit, reconstruct
 from crmo_analysis.joint.simulation import needs_simulation, simulate
-from crmo_analysis.study import Codebook, read_codebook, read_study
+from crmo_analysis.study import Codebook, read_study
 
 TYPES = {
     "boolean": "boolean",
@@ -98,7 +98,7 @@ def _field(name: str, codebook: Codebook) -> dict:
 
 def write_cohort(study: str, seed: int = 0) -> None:
     """Write a study's cohort, and its description for the data package."""
-    fitted = fit(read_study(study), read_codebook())
+    fitted = fit(read_study(study))
     path = files.COHORTS / f"{study}.csv"
     [table] = make_cohorts(fitted, seed=seed)
     files.write_text_atomically(path, cohort_text(table))
@@ -135,11 +135,11 @@ def write_witnesses(found: Bounds, folder: Path) -> None:
 def write_package() -> None:
     """Write the data package of all cohorts from their descriptions."""
     described = [files.RESULTS / "cohorts" / f"{study}.json" for study in study_names()]
-    described = [json.loads(path.read_text(encoding="utf-8")) for path in described]
+    described = [json.loads(path.read_text(encoding="utf-8")) for path in described if path.is_file()]
     package = {
         "profile": "tabular-data-package",
         "name": "crmo-reconstructed-cohorts",
-        "title": "Reconstructed cohorts of five studies of chronic recurrent multifocal osteomyelitis",
+        "title": "Reconstructed cohorts of studies of chronic recurrent multifocal osteomyelitis",
         "description": f"One table of patients a study, made so that its printed numbers hold. "
         f"{NOT_A_SAMPLE}",
         "licenses": [{"name": "MIT", "path": "https://opensource.org/license/mit"}],

@@ -7,14 +7,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from itertools import islice
 
-from crmo_analysis.files import InputError
-from crmo_analysis.joint.choices import Choices
+from crmo_analysis.joint.choices import OTHER_CHOICES, Choices
 from crmo_analysis.joint.model import Effort
+from crmo_analysis.joint.numbers import allows, number_of_patients, of_everyone
 from crmo_analysis.joint.statements import Statement, divide, statements
 from crmo_analysis.recompute import Readings, View
-from crmo_analysis.study import Claim, Codebook, Study, expressions
-
-OTHER_CHOICES = 20  # so many other choices of what is given up are gone through
+from crmo_analysis.study import Claim, Codebook, Study
 
 
 @dataclass(frozen=True)
@@ -78,7 +76,7 @@ def fit(study: Study, codebook: Codebook | None = None, seconds: float = 60) -> 
     effort = Effort(seconds)
     read = Readings(study, codebook)
     known: dict = {}
-    best, chosen = _fit(read, read.base, known, effort)
+    best, chosen = _fit(read, read.first, known, effort)
     for name, options in study.readings.items():
         for option in options:
             if best.given_up and option != best.scenario[name]:
@@ -89,47 +87,6 @@ def fit(study: Study, codebook: Codebook | None = None, seconds: float = 60) -> 
 
 def _lost(fitted: Fit) -> int:
     return len(fitted.given_up_ids)
-
-
-def number_of_patients(view: View) -> int:
-    """Return the number of patients that is printed; the one printed most if several are.
-
-    Raises
-    ------
-    InputError
-        If none is printed.
-    """
-    count = view.everyone if view is not None else None
-    printed = count.printed if count else ()
-    numbers = [number for claim, number in printed if claim.patients == expressions.Everyone() == claim.group]
-    if not numbers or max(numbers) < 1:
-        study = "the study" if view is None else view.study.study
-        raise InputError(
-            f"{study}/claims.csv: no claim prints how many patients there are; "
-            "add a row with statistic count and of everyone, with at least 1"
-        )
-    return max(numbers, key=lambda number: (numbers.count(number), number))
-
-
-def of_everyone(statement: Statement) -> bool:
-    """Say whether a statement is about the number of patients, and nothing else."""
-    claim = statement.claims[0]
-    return claim.statistic == "count" and claim.patients == expressions.Everyone() == claim.group
-
-
-def exact_number(statement: Statement) -> int | None:
-    """Return the number of patients that a statement of everyone gives; None for "all" or a limit."""
-    number = statement.claims[0].number
-    return int(number.value) if number.relation == "=" and number.value is not None else None
-
-
-def allows(statement: Statement, n: int) -> bool:
-    """Say whether a statement of everyone allows so many patients."""
-    number = statement.claims[0].number
-    if number.value is None:
-        return number.fewer == 0
-    limits = {"<": n < number.value, "<=": n <= number.value, ">": n > number.value, ">=": n >= number.value}
-    return limits.get(number.relation, n == number.value)
 
 
 def _fit(read: Readings, scenario: Mapping[str, str], known: dict, effort: Effort) -> tuple[Fit, list]:

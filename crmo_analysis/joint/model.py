@@ -52,6 +52,7 @@ class Tables:
         self.squares: dict[str, tuple] = {}  # see `spreads`
         self.spread = cache(partial(spread, self))
         self.kept: dict[Statement, cp_model.IntVar] = {}
+        self.denied: dict[Statement, cp_model.IntVar] = {}
         self.medians: dict[
             tuple, list
         ] = {}  # for each variable and group, what its median lies between, if kept
@@ -213,7 +214,7 @@ class Tables:
         as_printed = self.model.new_bool_var("")
         if claim.statistic == "sd":
             above, below, *_ = self.spread(claim)
-            half, step = Fraction(1, 2 * 10**claim.number.decimals), self.part.axes[claim.of].variable.step
+            half, step = claim.number.place / 2, self.part.axes[claim.of].variable.step
             low, high = ((claim.number.value + side) / step for side in (-half, half))
             demand_ratio(self, above, below, max(low, 0) ** 2, high**2, False, as_printed)
         elif claim.statistic == "median":
@@ -231,7 +232,7 @@ class Tables:
             above = self.total(claim)
             scale = self.part.axes[claim.of].variable.step if claim.of in self.part.axes else Fraction(1)
         below = self.size(claim.group) if claim.statistic in ("percent", "mean") else 1
-        value, unit = claim.number.value, Fraction(1, 10 ** (claim.number.decimals + 1))
+        value, unit = claim.number.value, claim.number.place / 10
         factor = math.lcm(scale.denominator, unit.denominator)
         apart = int(scale * factor) * above - int(value * factor) * below
         tenth = int(factor * unit)
@@ -242,31 +243,25 @@ class Tables:
 
 
 def _require_share(tables: Tables, claim: Claim, kept) -> None:
-    counted, group, number = (
-        tables.size(entailment.conjunction(claim.patients, claim.group)),
-        tables.size(claim.group),
-        claim.number,
-    )
+    if claim.statistic != "count":
+        tables.demand(tables.size(claim.group), 1, None, kept)
+    demand_ratio(tables, *share(tables, claim), kept)
+
+
+def share(tables: Tables, claim: Claim) -> tuple:
+    """Return what a count or a share divides by what, between what it lies, and whether ends are out."""
+    counted = tables.size(entailment.conjunction(claim.patients, claim.group))
+    group, number = tables.size(claim.group), claim.number
+    if claim.statistic == "count" and number.value is None:
+        return group - counted, 1, number.fewer, number.fewer, False
     if claim.statistic == "count":
-        if number.value is None:
-            tables.demand(group - counted, int(number.fewer), int(number.fewer), kept)
-            return
-        low, high, is_open = number.value, number.value, False
-        group, times = 1, 1
+        group, times, low, high, is_open = 1, 1, number.value, number.value, False
     else:
-        tables.demand(group, 1, None, kept)
         times = 100 if claim.statistic == "percent" else 1
         low, high, is_open = rounding.share_limits(number, claim.statistic)
-    ends = {
-        "=": (low, high),
-        "~": (low, high),
-        "<": (None, low),
-        "<=": (None, low),
-        ">": (low, None),
-        ">=": (low, None),
-    }
-    is_open = number.relation in ("<", ">") or is_open
-    demand_ratio(tables, times * counted, group, *ends[number.relation], is_open, kept)
+    ends = {"=": (low, high), "~": (low, high), "<": (None, low), "<=": (None, low),
+            ">": (low, None), ">=": (low, None)}  # fmt: skip
+    return times * counted, group, *ends[number.relation], number.relation in ("<", ">") or is_open
 
 
 def demand_ratio(tables: Tables, above, below, low, high, is_open: bool, kept) -> None:
@@ -278,16 +273,19 @@ def demand_ratio(tables: Tables, above, below, low, high, is_open: bool, kept) -
 
 
 def _require_total(tables: Tables, claim: Claim, kept) -> None:
+    if claim.statistic == "mean":
+        tables.demand(tables.size(claim.group), 1, None, kept)
+    demand_ratio(tables, *total(tables, claim), kept)
+
+
+def total(tables: Tables, claim: Claim) -> tuple:
+    """Return a sum and what it is divided by, between what it lies, and whether ends are out."""
     variable = tables.part.axes[claim.of].variable if claim.of in tables.part.axes else None
     step = variable.step if variable is not None else Fraction(1)
-    total, size = tables.total(claim), tables.size(claim.group)
     if claim.statistic == "sum":
-        exact = claim.number.value / step
-        demand_ratio(tables, total, 1, exact, exact, False, kept)
-    else:
-        low, high = (end / step for end in rounding.interval(claim.number))
-        demand_ratio(tables, total, size, low, high, True, kept)
-        tables.demand(size, 1, None, kept)
+        return tables.total(claim), 1, claim.number.value / step, claim.number.value / step, False
+    low, high = (end / step for end in rounding.interval(claim.number))
+    return tables.total(claim), tables.size(claim.group), low, high, True
 
 
 def _require_ends(tables: Tables, claim: Claim, kept) -> None:

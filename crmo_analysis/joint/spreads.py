@@ -39,7 +39,7 @@ def spread(tables, claim: Claim) -> tuple:
     added = sum(sums[i] for i in inside)
     tables.model.add(total == added - shift * size)
     tables.model.add(square == sum(squares[i] for i in inside) - 2 * shift * added + shift**2 * size)
-    usual = max(1, math.ceil(most * Fraction(1, 10**claim.number.decimals) / step))
+    usual = max(1, math.ceil(most * claim.number.place / step))
     above = _product(tables, size, square, (reach * most) ** 2)
     above -= _square(tables, total, reach * most, usual, mean is not None)
     below = _product(tables, size, size, most**2) - size

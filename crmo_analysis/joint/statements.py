@@ -46,6 +46,9 @@ class Statement:
     claims: tuple[Claim, ...]
     rivals: tuple[expressions.Expression, ...] = ()
 
+    def __hash__(self) -> int:
+        return hash(self.claim_ids)  # quick: statements are looked up very often
+
     @property
     def claim_ids(self) -> tuple[str, ...]:
         """The ids of the claims."""
@@ -120,7 +123,8 @@ def _says(claim: Claim, view: View) -> tuple:
     if claim.patients == expressions.Everyone() == claim.group:
         return "everyone", claim.number.relation, claim.number.value
     n, _ = view.size(claim)
-    if claim.number.relation != "=":
+    is_whole = claim.statistic == "percent" and view.meaning.same(view.patients(claim), claim.group)
+    if claim.number.relation != "=" or is_whole:  # all of a group are 100 %, however many they are
         return claim.statistic, view.patients(claim), claim.group, claim.printed.casefold()
     count = view.count_of(view.patients(claim))
     if claim.statistic == "count":

@@ -10,9 +10,11 @@ from fractions import Fraction
 
 import pandas as pd
 
-from crmo_analysis.joint.bounds import ASKS, Bounds, find_bounds, told_of_some
+from crmo_analysis.joint.bounds import ASKS, Bounds, told_of_some
 from crmo_analysis.joint.conflicts import Conflicts
 from crmo_analysis.joint.fitting import Fit
+from crmo_analysis.joint.kept import find_bounds
+from crmo_analysis.recompute import Audited
 from crmo_analysis.study import Study, expressions, reproduction
 
 
@@ -117,9 +119,8 @@ def _options(pairs: Sequence[tuple[str, str]]) -> str:
 def conflicts_text(study: Study, found: Conflicts) -> str:
     """Write conflicts as a list for reading."""
     if not found.found:
-        return (
-            f"{study.study}: all printed numbers that can be modelled can stand together." * found.is_complete
-        )
+        none = "all printed numbers can stand together."
+        return f"{study.study}: {none if found.is_complete else 'no conflict was found so far.'}"
     lines = []
     for number, conflict in enumerate(found.found, start=1):
         lines.append(f"{number}. {conflict.sentence[:1].upper()}{conflict.sentence[1:]}")
@@ -145,6 +146,22 @@ def conflicts_json(study: Study, found: Conflicts) -> str:
     ]
     result = {"study": study.study, "complete": found.is_complete, "conflicts": listed}
     return json.dumps(result, ensure_ascii=False, indent=1)
+
+
+def why_text(asked: Audited, audited: Sequence[Audited]) -> str:
+    """Write why a claim has its verdict: the reason, and the numbers that it rests on."""
+    claim = asked.claim
+    lines = [
+        f"{claim.claim_id}: {claim.printed} ({claim.where}) {asked.verdict}"
+        + (f" by {asked.by}." if asked.by else "."),
+        asked.reason,
+    ]
+    lines += [
+        f"  {other.claim.claim_id}: {other.claim.printed} ({other.claim.where})"
+        for other in audited
+        if other.claim.claim_id in asked.related
+    ]
+    return "\n".join(lines)
 
 
 def bounds_json(found: Bounds) -> str:

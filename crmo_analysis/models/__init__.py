@@ -10,10 +10,17 @@ import lazy_loader
 USES = ("files", "study")
 __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
-    submodules=["intervals", "planning", "pooling", "severity"],
+    submodules=[
+        "association",
+        "diagnostics",
+        "intervals",
+        "planning",
+        "pooling",
+        "severity",
+        "specifications",
+    ],
     submod_attrs={
-        "association": ["bca_interval", "correlate"],
-        "permutation": ["STATISTICS", "adjust", "maximum_statistic"],
+        "permutation": ["adjust", "maximum_statistic"],
         "regression": ["MODELS", "p_text", "regress"],
     },
 )

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
+import scipy
 from scipy import stats
 from scipy.special import ndtr, ndtri
 
@@ -42,7 +43,8 @@ class BootstrapInterval:
 class Correlation:
     """A correlation with its interval and P value; `excluded` patients lacked one of the two values.
 
-    The interval is nan where there is none to be had; `method` then says why.
+    The interval is nan where there is none to be had; `method` then says why. `p_error` is the Monte Carlo
+    error of a P value from random permutations, 0 of an exact one and nan of an approximate one.
     """
 
     statistic: str
@@ -53,6 +55,8 @@ class Correlation:
     ci_high: float
     p: float
     method: str
+    p_error: float = math.nan
+    library: str = f"numpy {np.__version__}, scipy {scipy.__version__}"
 
 
 def correlate(
@@ -99,16 +103,16 @@ def correlate(
         return _correlate_many(x, y, excluded, statistic, confidence)
     estimate = float(_correlations(x, y, np.arange(len(x))[None], statistic)[0])
     if test == "permutation":
-        p, method = permutation_test(x, y, statistic, permutations, seed)
+        p, error, method = permutation_test(x, y, statistic, permutations, seed)
     else:
-        p, method = _approximate(x, y, statistic, estimate)
+        (p, method), error = _approximate(x, y, statistic, estimate), math.nan
     try:
         interval = bca_interval(x, y, statistic, confidence, resamples, seed)
         low, high, words = interval.low, interval.high, f"BCa interval from {interval.resamples} resamples"
         words += f" ({interval.degenerate} with a constant variable dropped)" if interval.degenerate else ""
     except NotEstimableError as why:
         low, high, words = math.nan, math.nan, f"interval not estimable: {why}"
-    return Correlation(statistic, len(x), excluded, estimate, low, high, p, f"{method}; {words}")
+    return Correlation(statistic, len(x), excluded, estimate, low, high, p, f"{method}; {words}", error)
 
 
 def _correlate_many(

@@ -39,6 +39,11 @@ class Repeated:
         by_predictor, *others = self.times * np.atleast_2d(self.score_factor(params))
         return np.append(by_predictor @ self.exog, [part.sum() for part in others])
 
+    def score_obs(self, params: np.ndarray) -> np.ndarray:
+        """Return each row's gradient, from which errors of groups of patients are made."""
+        by_predictor, *others = np.atleast_2d(self.score_factor(params))
+        return np.column_stack([by_predictor[:, None] * self.exog, *others])
+
     def hessian(self, params: np.ndarray) -> np.ndarray:
         """Return the second derivatives of the log likelihood."""
         twice, *others = self.times * np.atleast_2d(self.hessian_factor(params))
@@ -148,6 +153,11 @@ class FirthLogit(Repeated, discrete_model.Logit):
         """Return the gradient of the penalised likelihood (Firth 1993, equation 4)."""
         leverage, _ = self._hat(params)
         return super().score(params) + (leverage * (0.5 - expit(self.exog @ params))) @ self.exog
+
+    def score_obs(self, params: np.ndarray) -> np.ndarray:
+        """Return each row's part of that gradient, with its share of the penalty."""
+        leverage, _ = self._hat(params)
+        return super().score_obs(params) + (leverage * (0.5 - expit(self.exog @ params)))[:, None] * self.exog
 
     def hessian(self, params: np.ndarray) -> np.ndarray:
         """Return the second derivatives of the penalised likelihood.

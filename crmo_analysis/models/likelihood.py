@@ -187,13 +187,21 @@ def _newton(information: np.ndarray, gradient: np.ndarray) -> np.ndarray:
     raise NotEstimableError("the likelihood is flat")
 
 
-def fitted(top: Peak):
-    """Return the results of a model fitted from its peak on, for as many patients as its rows stand for."""
+def fitted(top: Peak, groups: np.ndarray | None = None):
+    """Return the results of a model fitted from its peak on, for as many patients as its rows stand for.
+
+    With groups, errors are those of sums over each group (Liang and Zeger 1986, with independence as working
+    correlation), and quantiles those of t.
+    """
     model = top.model
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         settings = {"method": "newton", "tol": 1e-8 * (1 + np.abs(top.params).max()), "ridge_factor": 0}
         results = model.fit(start_params=top.params, disp=0, **settings)
+    if groups is not None:
+        from statsmodels.base.covtype import get_robustcov_results
+
+        get_robustcov_results(results._results, "cluster", use_t=True, use_self=True, groups=groups)
     if np.ndim(model.times):
         more = int(model.times.sum()) - len(model.endog)
         results._results.nobs += more

@@ -6,7 +6,7 @@ Pairs are sorted before anything random is drawn, so that a table in another ord
 """
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import permutations as arrangements
 
 import numpy as np
@@ -19,6 +19,9 @@ STATISTICS = ("spearman", "kendall", "pearson")
 LEAST_PAIRS = 4
 MANY = 2_000  # patients from whom on large-sample results are as good as permutations
 EXACT_STATES, EXACT_STEPS = 5_000, 30_000  # 12 patients without ties, or many more with few different values
+LEVELS = (0.05, 0.01, 0.001)  # at which P values are usually read
+CLEAR = 3  # Monte Carlo errors from a level
+MOST_DRAWN = 100_000  # permutations, where a P value is close to a level
 _ELEMENTS = 200_000  # random numbers held at a time; more would not fit the processor's cache
 
 
@@ -67,15 +70,45 @@ def pairs(x: Sequence, y: Sequence, statistic: str) -> tuple[np.ndarray, np.ndar
     return first[order], second[order], int((~known).sum())
 
 
+def beyond_chance(beyond: Callable[[int], np.ndarray], count: int) -> tuple[np.ndarray, int]:
+    """Count how often chance gives as much, drawing on where a decision at a usual level is open.
+
+    Parameters
+    ----------
+    beyond : function
+        Given how many to draw next, how many of these were beyond what was observed, of each test.
+    count : int
+        To draw first; then as many again, up to `MOST_DRAWN`, until every P value is `CLEAR` errors from each
+        of `LEVELS`.
+
+    Returns
+    -------
+    array of int, int
+        How many were beyond, and of how many.
+
+    References
+    ----------
+    Gandy A. J Am Stat Assoc 2009;104:1504-1511 (drawing until a decision is clear).
+    """
+    found, drawn, more = 0, 0, count
+    while more > 0:
+        found, drawn = found + beyond(more), drawn + more
+        p = (np.atleast_1d(found) + 1) / (drawn + 1)
+        apart = np.abs(np.subtract.outer(LEVELS, p))
+        is_open = (apart < CLEAR * np.sqrt(p * (1 - p) / drawn)).any()
+        more = min(drawn, MOST_DRAWN - drawn) if is_open else 0
+    return found, drawn
+
+
 def permutation_test(
     x: Sequence, y: Sequence, statistic: str = "spearman", permutations: int = 10_000, seed: int = 1
-) -> tuple[float, str]:
+) -> tuple[float, float, str]:
     """Test whether two variables are unrelated, by how often a rearrangement has a correlation as far from 0.
 
     All rearrangements are counted, ties included, where that is feasible: the patients of each value of one
     variable take their share of the other's values in turn, and arrangements that leave the same values over
     are counted together (a network, as Mehta and Patel's). Otherwise random permutations give (b + 1) / (m +
-    1).
+    1), and more are drawn where that leaves a decision open (see `beyond_chance`).
 
     Parameters
     ----------
@@ -88,8 +121,8 @@ def permutation_test(
 
     Returns
     -------
-    tuple of float, str
-        The two-sided P value, and the method.
+    tuple of float, float, str
+        The two-sided P value, its Monte Carlo error, and the method.
 
     References
     ----------
@@ -99,15 +132,21 @@ def permutation_test(
     x, y, _ = pairs(x, y, statistic)
     first, second = _scores(x, statistic), _scores(y, statistic)
     if statistic != "pearson" and (p := _network(first, second, statistic)) is not None:
-        return p, "exact permutation test"
+        return p, 0.0, "exact permutation test"
     least = abs(_numerators(first, second[None], statistic)[0]) * (1 - 1e-12)
     if statistic == "pearson" and len(x) <= 8:
         every = _numerators(first, np.array(list(arrangements(second))), statistic)
-        return float(np.mean(np.abs(every) >= least)), "exact permutation test"
+        return float(np.mean(np.abs(every) >= least)), 0.0, "exact permutation test"
     rng = np.random.default_rng(seed)
-    parts = (_numerators(first, part, statistic) for part in _shuffled(rng, second, permutations))
-    beyond = sum(int((np.abs(part) >= least).sum()) for part in parts)
-    return (beyond + 1) / (permutations + 1), f"permutation test, {permutations} random permutations"
+
+    def beyond(count: int) -> int:
+        parts = (_numerators(first, part, statistic) for part in shuffled(rng, second, count))
+        return sum(int((np.abs(part) >= least).sum()) for part in parts)
+
+    found, drawn = beyond_chance(beyond, permutations)
+    p = (found + 1) / (drawn + 1)
+    error = math.sqrt(p * (1 - p) / drawn)
+    return p, error, f"permutation test, {drawn:,} random permutations, Monte Carlo error {error:.1g}"
 
 
 def _scores(values: np.ndarray, statistic: str) -> np.ndarray:
@@ -130,7 +169,8 @@ def _numerators(first: np.ndarray, many: np.ndarray, statistic: str) -> np.ndarr
     )
 
 
-def _shuffled(rng: np.random.Generator, scores: np.ndarray, count: int) -> Iterator[np.ndarray]:
+def shuffled(rng: np.random.Generator, scores: np.ndarray, count: int) -> Iterator[np.ndarray]:
+    """Give scores in random order, so many rows of them, as many at a time as fit the processor's cache."""
     rows = max(1, _ELEMENTS // len(scores))
     for start in range(0, count, rows):
         yield rng.permuted(np.tile(scores, (min(rows, count - start), 1)), axis=1)
@@ -240,12 +280,14 @@ def maximum_statistic(
     outcome : sequence of numbers
         One value a row.
     statistic, permutations, seed
-        As for `permutation_test`; never exact, and Kendall's for at most `MANY` patients.
+        As for `permutation_test`, more being drawn where a decision is open; never exact, and Kendall's for
+        at most `MANY` patients.
 
     Returns
     -------
     DataFrame
-        One row an exposure: `exposure, n, excluded, estimate, p, p_maximum, method`.
+        One row an exposure: `exposure, n, excluded, estimate, p, p_error, p_maximum, p_maximum_error,
+        method`; errors are Monte Carlo ones.
 
     Raises
     ------
@@ -265,38 +307,48 @@ def maximum_statistic(
     if len(known) > MANY and statistic == "kendall":
         raise NotEstimableError(f"Kendall's correlation is not permuted with more than {MANY:,} patients")
     scores = np.array([_scores(column, statistic) for column in known[np.lexsort(known.T)].T])
-    usable = np.flatnonzero(np.ptp(scores[1:], axis=1) > 0) + 1
-    spread = {k: _numerators(scores[k], scores[k][None], statistic)[0] for k in (0, *usable)}
-
-    def correlations(many: np.ndarray) -> np.ndarray:
-        return np.array(
-            [_numerators(scores[k], many, statistic) / math.sqrt(spread[k] * spread[0]) for k in usable]
-        )
-
-    observed = correlations(scores[:1]).reshape(-1)
-    order = np.argsort(-np.abs(observed), kind="stable")
-    least = np.abs(observed[order])[:, None] - 1e-12
-    beyond = np.zeros((2, len(usable)))
-    rng = np.random.default_rng(seed)
-    if not len(usable):
-        drawn = ()
-    elif len(known) > MANY:
-        limit = np.atleast_2d(np.corrcoef(scores[usable])) / (len(known) - 1)
-        drawn = iter([rng.multivariate_normal(np.zeros(len(usable)), limit, permutations, method="eigh").T])
-    else:
-        drawn = map(correlations, _shuffled(rng, scores[0], permutations))
-    for part in drawn:
-        sizes = np.abs(part)[order]
-        largest = np.maximum.accumulate(sizes[::-1])[::-1]  # of this correlation and all smaller ones
-        beyond += (sizes >= least).sum(axis=1), (largest >= least).sum(axis=1)
-    beyond[1] = np.maximum.accumulate(beyond[1])
+    usable = np.flatnonzero(np.ptp(scores[1:], axis=1) > 0)
     rows = pd.DataFrame(
         {"exposure": list(exposures.columns), "n": len(known), "excluded": len(table) - len(known)}
     )
-    result = np.full((len(rows), 3), np.nan)
-    result[usable[order] - 1] = np.column_stack([observed[order], *(beyond + 1) / (permutations + 1)])
-    rows[["estimate", "p", "p_maximum"]] = result
-    kind = "draws from the limit of permutations" if len(known) > MANY else "random permutations"
-    words = f"step-down maximum of {len(usable)} {statistic} correlations, {permutations} {kind}"
+    result, words = np.full((len(rows), 5), np.nan), "not estimable: all values are equal"
+    if len(usable):
+        result[usable], words = _stepped_down(scores[0], scores[usable + 1], statistic, permutations, seed)
+    rows[["estimate", "p", "p_error", "p_maximum", "p_maximum_error"]] = result
     rows["method"] = np.where(np.isnan(result[:, 0]), "not estimable: all values are equal", words)
     return rows
+
+
+def _stepped_down(
+    outcome: np.ndarray, exposures: np.ndarray, statistic: str, permutations: int, seed: int
+) -> tuple[np.ndarray, str]:
+    """Return correlation, P, adjusted P and their errors, of each exposure's scores; and the method."""
+    spreads = [_numerators(each, each[None], statistic)[0] for each in (outcome, *exposures)]
+
+    def correlations(many: np.ndarray) -> np.ndarray:
+        found = [_numerators(each, many, statistic) for each in exposures]
+        return np.array(found) / np.sqrt(spreads[0] * np.array(spreads[1:]))[:, None]
+
+    observed, rng = correlations(outcome[None])[:, 0], np.random.default_rng(seed)
+    order = np.argsort(-np.abs(observed), kind="stable")
+    least, is_large = np.abs(observed[order])[:, None] - 1e-12, len(outcome) > MANY
+
+    def beyond(count: int) -> np.ndarray:
+        parts = map(correlations, shuffled(rng, outcome, count))
+        if is_large:
+            limit = np.atleast_2d(np.corrcoef(exposures)) / (len(outcome) - 1)
+            parts = [rng.multivariate_normal(np.zeros(len(exposures)), limit, count, method="eigh").T]
+        found = np.zeros((2, len(exposures)))
+        for part in parts:
+            sizes = np.abs(part)[order]
+            largest = np.maximum.accumulate(sizes[::-1])[::-1]  # of this correlation and all smaller ones
+            found += (sizes >= least).sum(axis=1), (largest >= least).sum(axis=1)
+        return found
+
+    found, drawn = beyond_chance(beyond, permutations)
+    p = (np.array([found[0], np.maximum.accumulate(found[1])]) + 1) / (drawn + 1)
+    errors = np.sqrt(p * (1 - p) / drawn)
+    result = np.empty((len(exposures), 5))
+    result[order] = np.column_stack([observed[order], p[0], errors[0], p[1], errors[1]])
+    kind = "draws from the limit of permutations" if is_large else "random permutations"
+    return result, f"step-down maximum of {len(exposures)} {statistic} correlations, {drawn:,} {kind}"

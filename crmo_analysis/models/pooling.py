@@ -7,17 +7,28 @@ the median over series, not their mean, which is what a beta-binomial method est
 
 import math
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import product
 
 import numpy as np
 import pandas as pd
 from scipy.optimize import brentq
-from scipy.special import betainc, expit, logit, ndtri, polygamma, stdtrit
-from scipy.stats import chi2
+from scipy.special import betainc, logit, polygamma
 
 from crmo_analysis.files import NotEstimableError
 from crmo_analysis.models.permutation import as_numbers
+from crmo_analysis.models.pooled import (
+    INTERVALS,
+    INVERSE_VARIANCE,
+    METHODS,
+    NO_PREDICTION,
+    How,
+    Pooled,
+    PooledCorrelation,
+    PooledProportion,
+    PooledRange,
+    summarise,
+)
 from crmo_analysis.models.random_effects import (
     Fit,
     beta_binomial,
@@ -26,109 +37,15 @@ from crmo_analysis.models.random_effects import (
     corrected_logits,
     inverse_variance,
     likelihood_ratio,
-    typical_variance,
 )
 from crmo_analysis.study import describe
 
-INVERSE_VARIANCE = ("reml", "paule_mandel", "dersimonian_laird", "ml")
-METHODS = ("glmm", *INVERSE_VARIANCE, "beta_binomial", "beta_binomial_grid", "exact")
-INTERVALS = ("z", "t", "hartung_knapp")
-PREDICTIONS = {
-    "k-2": (2, "t with k - 2 degrees of freedom (Higgins, Thompson and Spiegelhalter 2009, equation 12)"),
-    "k-1": (1, "t with k - 1 degrees of freedom (IntHout et al. 2016)"),
-}
-PRIORS = ((1, 1, 1, 1), (1, 1, 1, 4), (1, 1, 1, 9), (0.5, 0.5, 1, 1))
-NO_PREDICTION = "no prediction interval: it takes three series to tell a spread from chance"
 MEAN_SHARE = (
     "the estimate is the mean over series; methods on the logit scale estimate the typical series instead"
 )
+PRIORS = ((1, 1, 1, 1), (1, 1, 1, 4), (1, 1, 1, 9), (0.5, 0.5, 1, 1))
 PRIOR = "prior: mean share beta({:g}, {:g}), correlation within series beta({:g}, {:g})"
 MOST_SETS = 2_000  # combinations of counts that are pooled one by one
-
-
-@dataclass(frozen=True)
-class Pooled:
-    """A pooled estimate of k studies.
-
-    Attributes
-    ----------
-    estimate, ci_low, ci_high : float
-        With the confidence interval (a credible one for "beta_binomial_grid").
-    tau2, tau2_low, tau2_high : float
-        Variance between studies on the scale of the analysis, by Q-profile (Viechtbauer 2007), for "glmm" by
-        profile likelihood, for "beta_binomial_grid" by its posterior.
-    i2, i2_low, i2_high : float
-        tau2 as a share of all variance, 0 to 1 (Higgins and Thompson 2002, equation 9).
-    q, q_p : float
-        Test of no variance between studies: Cochran's Q; for methods of counts a likelihood ratio.
-    pi_low, pi_high, prediction_rule : float, float, str
-        Where the share of another study would lie, and by which rule; nan for fewer than three studies.
-    method, interval, confidence, k : str, str, float, int
-    weights : tuple of float
-        Share of each study in the estimate; approximate for methods of counts.
-    notes : tuple of str
-        What a reader must know of these data and this method.
-    """
-
-    estimate: float
-    ci_low: float
-    ci_high: float
-    tau2: float
-    tau2_low: float
-    tau2_high: float
-    i2: float
-    i2_low: float
-    i2_high: float
-    q: float
-    q_p: float
-    pi_low: float
-    pi_high: float
-    prediction_rule: str
-    method: str
-    interval: str
-    confidence: float
-    k: int
-    weights: tuple[float, ...]
-    notes: tuple[str, ...]
-
-
-@dataclass(frozen=True)
-class PooledProportion(Pooled):
-    """A pooled share, also on the logit scale."""
-
-    logit: float
-    logit_se: float
-    logit_low: float
-    logit_high: float
-
-
-@dataclass(frozen=True)
-class PooledCorrelation(Pooled):
-    """A pooled correlation, also as Fisher's z."""
-
-    z: float
-    z_se: float
-    z_low: float
-    z_high: float
-
-
-@dataclass(frozen=True)
-class PooledRange:
-    """Pooled estimates of all counts that are possible.
-
-    The smallest and the largest, and counts that attain them.
-
-    `ci_low` and `ci_high` are the outermost ends of all intervals; `skipped` combinations had no estimate.
-    """
-
-    low: float
-    high: float
-    low_counts: tuple[int, ...]
-    high_counts: tuple[int, ...]
-    ci_low: float
-    ci_high: float
-    combinations: int
-    skipped: int
 
 
 def pool_proportions(
@@ -179,31 +96,28 @@ def pool_proportions(
     Viechtbauer W. Stat Med 2007;26:37-52 (Q-profile). Higgins JPT, Thompson SG, Spiegelhalter DJ. J R Stat
     Soc A 2009;172:137-159.
     """
-    x, n = _counts(events, totals)
-    _check(method, METHODS, confidence, interval, prediction, len(x), "exact")
+    (x, n), how = _counts(events, totals), How(method, confidence, interval, prediction)
+    how.check(METHODS, len(x), "exact")
     if method == "exact":
-        return _exact(x, n, confidence, method, ())
+        return _exact(x, n, how, ())
     order = np.lexsort((n, x))
     x, n = x[order], n[order]
     one_sided = x.sum() in (0, n.sum())
     if method in INVERSE_VARIANCE:
-        result = _pool_logits(x, n, method, confidence, interval, prediction)
+        result = _pool_logits(x, n, how)
     elif method == "beta_binomial_grid":
-        result = _pool_on_grid(x, n, confidence, prior)
+        result = _pool_on_grid(x, n, how, prior)
     elif one_sided:
-        note = (
-            "the model has no finite maximum, so this is the exact interval of all patients as if of one "
-            ""
-            "series"
-        )
-        result = _exact(x, n, confidence, method, (note,))
+        note = "the model has no finite maximum, so this is the exact interval of all patients as if of one "
+        note += "series"
+        result = _exact(x, n, how, (note,))
     elif ((x == 0) | (x == n)).all():
         raise NotEstimableError(
             f"every series is 0/n or n/n, and the likelihood of {method} rises without end; use "
             f"beta_binomial_grid"
         )
     else:
-        result = _pool_counts(x, n, method, confidence, interval, prediction)
+        result = _pool_counts(x, n, how)
     weights = np.empty(len(x))
     weights[order] = result.weights
     notes = (
@@ -248,10 +162,11 @@ def pool_correlations(
             )
     if statistic not in ("pearson", "spearman"):
         raise ValueError(f"statistic is {statistic!r}, expected 'pearson' or 'spearman'")
-    _check(method, INVERSE_VARIANCE, confidence, interval, prediction, len(r), "describe.fisher_interval")
+    how = How(method, confidence, interval, prediction)
+    how.check(INVERSE_VARIANCE, len(r), "describe.fisher_interval")
     v = (1.06 if statistic == "spearman" else 1.0) / (n - 3)
     fit = inverse_variance(np.arctanh(r), v, method, confidence)
-    return _summarise(PooledCorrelation, fit, v, method, confidence, interval, prediction)
+    return summarise(PooledCorrelation, fit, v, how)
 
 
 def leave_one_out(events: Sequence[int], totals: Sequence[int], **options: object) -> pd.DataFrame:
@@ -404,100 +319,38 @@ def _counts(events: Sequence[int], totals: Sequence[int]) -> tuple[np.ndarray, n
     return x, n
 
 
-def _check(
-    method: str,
-    methods: Sequence[str],
-    confidence: float,
-    interval: str,
-    prediction: str,
-    k: int,
-    single: str,
-) -> None:
-    for name, value, known in (
-        ("method", method, methods),
-        ("interval", interval, INTERVALS),
-        ("prediction", prediction, PREDICTIONS),
-    ):
-        if value not in known:
-            raise ValueError(f"{name} is {value!r}, expected one of {', '.join(known)}")
-    if not 0 < confidence < 1:
-        raise ValueError(f"confidence is {confidence}, expected a number between 0 and 1")
-    if interval == "hartung_knapp" and method not in (*INVERSE_VARIANCE, "beta_binomial_grid", "exact"):
-        raise ValueError(f"hartung_knapp is for weights by inverse variance; use 't' with {method}")
-    if method == "exact" and k != 1:
-        raise ValueError(
-            f"'exact' is for a single series, and there are {k}; adding them up would hide their spread"
-        )
-    if method != "exact" and k < 2:
-        raise ValueError(f"there are {k} studies, expected at least 2; for a single one use {single}")
-
-
-def _summarise(
-    kind: type, fit: Fit, v: np.ndarray, method: str, confidence: float, interval: str, prediction: str
-) -> PooledProportion | PooledCorrelation:
-    """Add intervals to a fit, and bring them back from the scale of the analysis."""
-    k, notes, se, upper = len(v), fit.notes, fit.se, 0.5 + confidence / 2
-    back = math.tanh if kind is PooledCorrelation else lambda value: float(expit(value))
-    if interval == "hartung_knapp":
-        se *= math.sqrt(max(fit.factor, 1))
-        if fit.factor < 1:
-            floor = (
-                f"the Hartung-Knapp factor of {fit.factor:.3f} is taken as 1, so that it narrows no interval"
-            )
-            notes = (*notes, floor)
-    half = se * float(ndtri(upper) if interval == "z" else stdtrit(k - 1, upper))
-    low, high = fit.centre - half, fit.centre + half
-    fewer, rule = PREDICTIONS[prediction] if k >= 3 else (0, NO_PREDICTION)
-    notes = notes if k >= 3 else (*notes, NO_PREDICTION)
-    beyond = float(stdtrit(k - fewer, upper)) * math.sqrt(fit.tau2 + se**2) if k >= 3 else math.nan
-    typical, variances = typical_variance(v), (fit.tau2, fit.tau2_low, fit.tau2_high)
-    return kind(  # in the order of the fields
-        *map(back, (fit.centre, low, high)),
-        *variances,
-        *(1.0 if tau2 == math.inf else tau2 / (tau2 + typical) for tau2 in variances),
-        *(fit.q, float(chi2.sf(fit.q, k - 1))),
-        *(back(fit.centre - beyond), back(fit.centre + beyond), rule),
-        *(method, interval, confidence, k, tuple(fit.weights.tolist()), notes),
-        *(fit.centre, se, low, high),
-    )
-
-
-def _pool_logits(
-    x: np.ndarray, n: np.ndarray, method: str, confidence: float, interval: str, prediction: str
-) -> PooledProportion:
+def _pool_logits(x: np.ndarray, n: np.ndarray, how: How) -> PooledProportion:
     y, v = corrected_logits(x, n)
-    fit, corrected = inverse_variance(y, v, method, confidence), int(((x == 0) | (x == n)).sum())
+    fit, corrected = inverse_variance(y, v, how.method, how.confidence), int(((x == 0) | (x == n)).sum())
     if corrected:
         words = f"0.5 was added to both cells of {corrected} of {len(x)} series, which had one of 0"
         fit = replace(fit, notes=(*fit.notes, words))
-    return _summarise(PooledProportion, fit, v, method, confidence, interval, prediction)
+    return summarise(PooledProportion, fit, v, how)
 
 
-def _pool_counts(
-    x: np.ndarray, n: np.ndarray, method: str, confidence: float, interval: str, prediction: str
-) -> PooledProportion:
+def _pool_counts(x: np.ndarray, n: np.ndarray, how: How) -> PooledProportion:
     """Pool by maximum likelihood.
 
     I² needs variances within series, which are those of the corrected logits.
     """
     variances = corrected_logits(x, n)[1]
-    if method == "glmm":
-        fit = binomial_normal(x, n, confidence)
-        return _summarise(PooledProportion, fit, variances, method, confidence, interval, prediction)
+    if how.method == "glmm":
+        fit = binomial_normal(x, n, how.confidence)
+        return summarise(PooledProportion, fit, variances, how)
     fit = beta_binomial(x, n)
     fit = replace(fit, notes=(*fit.notes, MEAN_SHARE))
-    result = _summarise(PooledProportion, fit, variances, method, confidence, interval, prediction)
+    result = summarise(PooledProportion, fit, variances, how)
     rule = (
         "no prediction interval: the fitted beta distribution without its uncertainty would be far too narrow"
     )
     return replace(result, pi_low=math.nan, pi_high=math.nan, prediction_rule=rule)
 
 
-def _pool_on_grid(x: np.ndarray, n: np.ndarray, confidence: float, prior: tuple) -> PooledProportion:
+def _pool_on_grid(x: np.ndarray, n: np.ndarray, how: How, prior: tuple) -> PooledProportion:
     """Summarise a posterior: medians, and intervals that leave as much on either side."""
     if len(prior) != 4 or not all(0 < each < math.inf for each in prior):
         raise ValueError(f"prior is {prior}, expected four numbers above 0")
-    tails = np.array([0.5, 0.5 - confidence / 2, 0.5 + confidence / 2])
+    tails = np.array([0.5, 0.5 - how.confidence / 2, 0.5 + how.confidence / 2])
     posterior = beta_binomial_grid(x, n, prior, tails)
     estimate, low, high = posterior.quantiles.tolist()
     kept = posterior.probability > 1e-10
@@ -513,9 +366,8 @@ def _pool_on_grid(x: np.ndarray, n: np.ndarray, confidence: float, prior: tuple)
         *(float(logit(estimate)), math.sqrt(moments[1] - moments[0] ** 2), *map(float, tau2)),
         *(weights / weights.sum(), likelihood_ratio(x, n), (own, MEAN_SHARE)),
     )
-    result = _summarise(
-        PooledProportion, fit, corrected_logits(x, n)[1], "beta_binomial_grid", confidence, "t", "k-2"
-    )
+    how = How("beta_binomial_grid", how.confidence)
+    result = summarise(PooledProportion, fit, corrected_logits(x, n)[1], how)
     ends = {"ci_low": low, "ci_high": high, "logit_low": float(logit(low)), "logit_high": float(logit(high))}
     result = replace(result, interval="credible", **ends)
     if len(x) < 3:
@@ -526,15 +378,13 @@ def _pool_on_grid(x: np.ndarray, n: np.ndarray, confidence: float, prior: tuple)
     return replace(result, pi_low=beyond[0], pi_high=beyond[1], prediction_rule="posterior predictive")
 
 
-def _exact(
-    x: np.ndarray, n: np.ndarray, confidence: float, method: str, notes: tuple[str, ...]
-) -> PooledProportion:
-    found = describe.proportion(int(x.sum()), int(n.sum()), confidence)
+def _exact(x: np.ndarray, n: np.ndarray, how: How, notes: tuple[str, ...]) -> PooledProportion:
+    found = describe.proportion(int(x.sum()), int(n.sum()), how.confidence)
     ends = (found.estimate, found.exact_low, found.exact_high)
     none = (math.nan,) * 8  # variance between series, its share, and a test of it
     scale = (float(logit(found.estimate)), math.nan, *map(float, logit(ends[1:])))
     weights = tuple((n / n.sum()).tolist())
-    about = (method, "clopper_pearson", confidence, len(x), weights, notes)
+    about = (how.method, "clopper_pearson", how.confidence, len(x), weights, notes)
     return PooledProportion(*ends, *none, math.nan, math.nan, NO_PREDICTION, *about, *scale)
 
 

@@ -2,7 +2,7 @@
 
 Each is a results object of statsmodels, in the units asked for, from which estimates are read. The interval
 of a likelihood model holds exactly the values that its likelihood-ratio test does not reject; with more than
-`MANY` patients, those within so many standard errors. Peaks are searched with standardised predictors.
+`MANY` patients, or rows of which some belong together, those within so many standard errors.
 """
 
 import math
@@ -12,9 +12,11 @@ from functools import partial
 
 import numpy as np
 import pandas as pd
+import statsmodels
 from scipy.stats import chi2
 
 from crmo_analysis.files import NotEstimableError
+from crmo_analysis.models.designs import complete, outcome_for, standardised, unit_of
 from crmo_analysis.models.likelihood import (
     LIKELIHOODS,
     Peak,
@@ -25,14 +27,38 @@ from crmo_analysis.models.likelihood import (
     profile,
     proportional,
 )
-from crmo_analysis.models.permutation import MANY, as_numbers
+from crmo_analysis.models.permutation import MANY
 
 MODELS = ("linear", *LIKELIHOODS)
 _RATIOS = ("rate ratio", "rate ratio", "odds ratio", "odds ratio")
 EFFECTS = {"linear": "difference"} | dict(zip(LIKELIHOODS, _RATIOS, strict=True))
-LEAST_LEFT = 3  # patients beyond the number of coefficients
-LARGEST_COUNT = 10_000
 LOOSE = 1_000  # from the lower to the upper end of an interval of ratios
+FEW_GROUPS = (
+    40  # below, errors of groups are known to come out too small (Cameron and Miller 2015, section VI)
+)
+
+
+@dataclass(frozen=True)
+class Terms:
+    """On what terms an exposure is looked at.
+
+    Attributes
+    ----------
+    per : "sd", "unit" or float
+        What an exposure's difference is counted in; one of 0 and 1 is always taken as it is.
+    cut : float
+        For "firth", the least outcome that counts as yes, unless the outcome is 0 and 1 already.
+    confidence : float
+        Coverage of the interval.
+    wald : bool
+        Whether interval and P are by standard errors, which takes a fraction of the time. So they are in any
+        case with more than `MANY` patients, and with groups.
+    """
+
+    per: str | float = "sd"
+    cut: float | None = None
+    confidence: float = 0.95
+    wald: bool = False
 
 
 @dataclass(frozen=True)
@@ -52,7 +78,7 @@ class Regression:
         of `effect`. Of a negative binomial model with no dispersion beyond Poisson's, the Poisson model's.
     profile : tuple of float, or None
         Ends of the profile likelihood interval on the scale of the linear predictor; None where it is Wald's.
-        An end is nan where it is not determined, or was not asked for.
+        An end is nan where it is not determined.
     p_ratio : float or None
         P of the likelihood-ratio test; None where it is Wald's.
     method : str
@@ -65,6 +91,8 @@ class Regression:
         point.
     events : int or None
         Patients with the outcome, of the model "firth".
+    groups : int or None
+        Groups of rows that belong together, where there are any.
     """
 
     model: str
@@ -79,25 +107,36 @@ class Regression:
     dispersion: float | None = None
     p_proportional: float | None = None
     events: int | None = None
+    groups: int | None = None
 
     @property
-    def _place(self) -> int:
+    def library(self) -> str:
+        """Library, version and class that the results come from."""
+        kinds = [
+            kind for kind in type(self.results.model).__mro__ if kind.__module__.startswith("statsmodels")
+        ]
+        return f"statsmodels {statsmodels.__version__}, {kinds[0].__name__}"
+
+    @property
+    def place(self) -> int:
+        """Where the exposure's coefficient is among the parameters."""
         return self.results.model.exog.shape[1] - 1
 
-    def _shown(self, value: float) -> float:
+    def shown(self, value: float) -> float:
+        """Return a coefficient on the estimate's scale."""
         with np.errstate(over="ignore"):
             return float(value if self.model == "linear" else np.exp(value))
 
     def _ends(self) -> tuple[float, float]:
         if self.profile is None:
-            wald = np.asarray(self.results.conf_int(1 - self.confidence))[self._place]
-            return tuple(map(self._shown, wald))
-        return tuple(map(self._shown, self.profile))
+            wald = np.asarray(self.results.conf_int(1 - self.confidence))[self.place]
+            return tuple(map(self.shown, wald))
+        return tuple(map(self.shown, self.profile))
 
     @property
     def estimate(self) -> float:
         """Difference, or ratio on its own scale, not as a logarithm."""
-        return self._shown(np.asarray(self.results.params)[self._place])
+        return self.shown(np.asarray(self.results.params)[self.place])
 
     @property
     def ci_low(self) -> float:
@@ -112,12 +151,12 @@ class Regression:
     @property
     def p(self) -> float:
         """Two-sided P value of no relation."""
-        return float(np.asarray(self.results.pvalues)[self._place]) if self.p_ratio is None else self.p_ratio
+        return float(np.asarray(self.results.pvalues)[self.place]) if self.p_ratio is None else self.p_ratio
 
     @property
     def cut_points(self) -> tuple[float, ...]:
         """Of the ordinal model: logits of a score at or below each but the highest, predictors being 0."""
-        cuts = np.asarray(self.results.params)[self._place + 1 :]
+        cuts = np.asarray(self.results.params)[self.place + 1 :]
         return tuple(cuts.tolist()) if self.model == "ordinal" else ()
 
 
@@ -126,11 +165,8 @@ def regress(
     outcome: Sequence,
     exposure: Sequence,
     adjustment: Sequence[Sequence] = (),
-    *,
-    per: str | float = "sd",
-    cut: float | None = None,
-    confidence: float = 0.95,
-    interval: bool = True,
+    cluster: Sequence | None = None,
+    **terms: object,
 ) -> Regression:
     """Regress an outcome on an exposure.
 
@@ -144,14 +180,12 @@ def regress(
         One value a patient; rows with a missing value are excluded and counted.
     adjustment : sequence of sequences
         Further columns of numbers.
-    per : "sd", "unit" or float
-        What an exposure's difference is counted in; one of 0 and 1 is always taken as it is.
-    cut : float
-        For "firth", the least outcome that counts as yes, unless the outcome is 0 and 1 already.
-    confidence : float
-        Coverage of the interval.
-    interval : bool
-        Whether to find the interval, which takes most of the time; nan otherwise.
+    cluster : sequence
+        A label a row, where rows belong together: visits of a patient, patients of a centre. Estimates are
+        those of independent rows; errors are robust to how alike the rows of a group are, with t quantiles of
+        one degree of freedom less than there are groups.
+    **terms
+        `per`, `cut`, `confidence`, `wald` of `Terms`.
 
     Raises
     ------
@@ -164,148 +198,89 @@ def regress(
     ----------
     Long JS, Ervin LH. Am Stat 2000;54:217-224 (HC3). Hilbe JM. Negative binomial regression. Cambridge 2011,
     chapter 8. McCullagh P. J R Stat Soc B 1980;42:109-142. Heinze G, Schemper M. Stat Med 2002;21:2409-2419.
+    Liang KY, Zeger SL. Biometrika 1986;73:13-22, equation 2. Cameron AC, Miller DL. J Hum Resour
+    2015;50:317-372, equation 11 (small-sample factor).
     """
     if model not in MODELS:
         raise ValueError(f"model is {model!r}, expected one of {', '.join(MODELS)}")
-    known, excluded = _complete([*adjustment, exposure, outcome])
+    asked = Terms(**terms)
+    known, excluded, groups = complete([*adjustment, exposure, outcome], cluster)
     predictors, scores = known.iloc[:, :-1], known.iloc[:, -1].to_numpy()
-    design = standardised(predictors.to_numpy())
+    design = standardised(predictors.to_numpy(), None if groups is None else groups.max() + 1)
     y = known.iloc[:, -1].copy()
-    y[:] = outcome_for(model, scores, cut)
-    unit, words = _unit(predictors.iloc[:, -1].to_numpy(), per)
+    y[:] = outcome_for(model, scores, asked.cut)
+    unit, words = unit_of(predictors.iloc[:, -1].to_numpy(), asked.per)
     own = predictors.div([1.0] * (predictors.shape[1] - 1) + [unit])
     own.insert(0, "const", 1.0, allow_duplicates=True)
     if model == "linear":
-        found = _linear(y, own, design)
+        found = _linear(y, own, design, groups)
     else:
         whole = model == "ordinal" and (y % 1 == 0).all()
-        found = _likely(model, y.astype(int) if whole else y, own, confidence, interval)
-    fit = Regression(model, EFFECTS[model] + words, len(known), excluded, confidence, **found)
+        found = _likely(model, y.astype(int) if whole else y, own, asked, groups)
+    fit = Regression(model, EFFECTS[model] + words, len(known), excluded, asked.confidence, **found)
     if not math.isfinite(fit.estimate):
         raise NotEstimableError(f"the {fit.effect} is too large for a number; the exposure may be too small")
-    return replace(fit, method=fit.method + _remarks(fit, scores, interval))
+    return replace(fit, method=fit.method + _remarks(fit, scores))
 
 
-def _complete(columns: Sequence[Sequence]) -> tuple[pd.DataFrame, int]:
-    """Return adjustment, exposure and outcome of the patients who have all values, and how many have not."""
-    kinds = [*(["an adjustment"] * (len(columns) - 2)), "the exposure", "the outcome"]
-    table = [as_numbers(column, kind) for column, kind in zip(columns, kinds, strict=True)]
-    if len({len(column) for column in table}) > 1:
-        reason = "outcome, exposure and adjustment differ in length, expected one value of each a patient"
-        raise ValueError(reason)
-    names = [*(f"adjustment {k}" for k in range(1, len(columns) - 1)), "exposure", "outcome"]
-    names = [str(getattr(c, "name", None) or name) for c, name in zip(columns, names, strict=True)]
-    frame = pd.DataFrame(np.column_stack(table), columns=names, index=pd.Series(columns[-1]).index)
-    known = frame.dropna()
-    return known, len(frame) - len(known)
-
-
-def _unit(x: np.ndarray, per: str | float) -> tuple[float, str]:
-    """Return what an exposure's difference is counted in, and how that is said."""
-    if np.isin(x, (0, 1)).all():
-        return 1.0, ", yes against no"
-    unit = 1.0 if per == "unit" else x.std(ddof=1) if per == "sd" else float(per)
-    return unit, {"sd": f" per SD ({unit:.3g})", "unit": " per unit"}.get(per, f" per {unit:g}")
-
-
-def standardised(predictors: np.ndarray) -> np.ndarray:
-    """Return a design matrix: a constant, then the predictors with mean 0 and SD 1.
-
-    Raises
-    ------
-    NotEstimableError
-        If there are too few patients, or the predictors do not differ from each other.
-    """
-    n, count = predictors.shape
-    if n < count + 1 + LEAST_LEFT:
-        raise NotEstimableError(
-            f"{n} patients for {count + 1} coefficients, expected at least {count + 1 + LEAST_LEFT}"
-        )
-    constant = (predictors == predictors[0]).all(axis=0)
-    if constant[-1]:
-        raise NotEstimableError(f"all {n} values of the exposure are {predictors[0, -1]:g}")
-    if constant.any():
-        raise NotEstimableError(f"all {n} values of an adjustment are {predictors[0, constant.argmax()]:g}")
-    centred = predictors - predictors.mean(axis=0)
-    design = np.column_stack([np.ones(n), centred / predictors.std(axis=0, ddof=1)])
-    if np.linalg.matrix_rank(design, tol=1e-8 * math.sqrt(n)) < count + 1:
-        raise NotEstimableError("exposure and adjustment determine each other")
-    return design
-
-
-def outcome_for(model: str, y: np.ndarray, cut: float | None = None) -> np.ndarray:
-    """Return an outcome as the model takes it: severity from the cut up as 1.
-
-    Raises
-    ------
-    NotEstimableError
-        If the outcome does not suit the model.
-    """
-    if (y == y[0]).all():
-        raise NotEstimableError(f"all {len(y)} values of the outcome are {y[0]:g}")
-    if model in ("poisson", "negative_binomial"):
-        wrong = y[(y < 0) | (y != np.floor(y)) | (y > LARGEST_COUNT)]
-        if len(wrong):
-            raise NotEstimableError(f"an outcome is no count of 0 to {LARGEST_COUNT}")
-    if model == "ordinal" and len(np.unique(y)) < 3:
-        raise NotEstimableError("the outcome has two values, expected three or more (use 'firth' for two)")
-    if model == "firth" and not np.isin(y, (0, 1)).all():
-        if cut is None:
-            raise NotEstimableError("the outcome is not 0 and 1, and no cut says what counts as yes")
-        y = (y >= cut).astype(float)
-        if (y == y[0]).all():
-            raise NotEstimableError(
-                f"the outcome is {'at least' if y[0] else 'below'} {cut:g} in all {len(y)} patients"
-            )
-    return y
-
-
-def _linear(y: pd.Series, own: pd.DataFrame, design: np.ndarray) -> dict:
+def _linear(y: pd.Series, own: pd.DataFrame, design: np.ndarray, groups: np.ndarray | None) -> dict:
     from statsmodels.regression.linear_model import OLS
 
     if (np.linalg.qr(design)[0] ** 2).sum(axis=1).max() > 1 - 1e-9:
         reason = "one patient alone determines a coefficient (leverage 1), so HC3 is not defined"
         raise NotEstimableError(reason)
-    results = OLS(y, own).fit(method="qr", cov_type="HC3", use_t=True)
+    errors = (
+        {"cov_type": "HC3"} if groups is None else {"cov_type": "cluster", "cov_kwds": {"groups": groups}}
+    )
+    results = OLS(y, own).fit(method="qr", use_t=True, **errors)
     if np.abs(results.resid).max() <= 1e-10 * np.abs(y).max():
         raise NotEstimableError("the line fits every patient exactly, so there is no standard error")
-    method = f"least squares, HC3 standard error, t with {results.df_resid:.0f} df"
-    return {"results": results, "profile": None, "p_ratio": None, "method": method}
+    how, more = _grouped(groups) or (f"HC3 standard error, t with {results.df_resid:.0f} df", {})
+    return {"results": results, "profile": None, "p_ratio": None, "method": f"least squares, {how}"} | more
 
 
-def _likely(kind: str, y: pd.Series, own: pd.DataFrame, confidence: float, interval: bool) -> dict:
+def _grouped(groups: np.ndarray | None) -> tuple[str, dict]:
+    """Say how errors of groups are made; nothing where there are none."""
+    if groups is None:
+        return ()
+    count = int(groups.max()) + 1
+    few = ", too small with so few" if count < FEW_GROUPS else ""
+    return f"standard error by {count} groups{few}, t with {count - 1} df", {"groups": count}
+
+
+def _likely(kind: str, y: pd.Series, own: pd.DataFrame, asked: Terms, groups: np.ndarray | None) -> dict:
     n, rows, times = len(y), slice(None), 1.0
-    if n > MANY:
+    if n > MANY and groups is None:
         rows, times = different(y, own)
     models = candidates(kind, y.iloc[rows], own.iloc[rows], times)
     if (infinite := models[0].separated()) and kind != "firth":
         raise NotEstimableError("perfect separation, the estimate would be infinite")
     top = peak(models)
-    found = {"results": fitted(top), "profile": None, "p_ratio": None}
+    found = {"results": fitted(top, groups), "profile": None, "p_ratio": None}
     if kind in ("poisson", "negative_binomial"):
         constant = candidates(kind, y.iloc[rows], own.iloc[rows, :1], times)
         found["results"].set_null_options(llnull=peak(constant).height)
-    how = f"Wald interval and P, as there are more than {MANY:,} patients"
-    if n <= MANY or infinite:
+    why = f", as there are more than {MANY:,} patients" if n > MANY else ""
+    how, more = _grouped(groups) or (f"Wald interval and P{why}", {})
+    if groups is None and (infinite or not (asked.wald or n > MANY)):
         how = f"profile {'penalised ' if kind == 'firth' else ''}likelihood"
         null = peak(models, 0.0)
         found["p_ratio"] = float(chi2.sf(max(2 * (top.height - null.height), 0), 1))
-        ends = profile(partial(peak, models), top, confidence) if interval else (math.nan, math.nan)
-        found["profile"] = ends
-    said, extra = _notes(kind, top, how)
+        found["profile"] = profile(partial(peak, models), top, asked.confidence)
+    said, extra = _notes(kind, top, how, groups is None)
     said += "; separation, the estimate without a penalty would be infinite" if infinite else ""
-    return found | {"method": said} | extra
+    return found | {"method": said} | extra | more
 
 
-def _notes(kind: str, top: Peak, how: str) -> tuple[str, dict]:
-    """Say what kind of fit it was, and return its further numbers."""
+def _notes(kind: str, top: Peak, how: str, independent: bool) -> tuple[str, dict]:
+    """Say what kind of fit it was, and return its further numbers; tests of fit need independent rows."""
     y, times = top.model.endog, np.broadcast_to(top.model.times, len(top.model.endog))
     n, params = times.sum(), top.params
     if kind == "poisson":
         mean = top.model.predict(params)
         dispersion = float(times @ ((y - mean) ** 2 / mean) / (n - len(params)))
         words = f"Poisson regression, {how}; Pearson dispersion {dispersion:.2f}"
-        words += ", so that interval and P are too sure" if dispersion > 1.5 else ""
+        words += ", so that interval and P are too sure" if dispersion > 1.5 and independent else ""
         return words, {"dispersion": dispersion}
     if kind == "negative_binomial":
         at_boundary = len(params) == top.place + 1
@@ -314,20 +289,23 @@ def _notes(kind: str, top: Peak, how: str) -> tuple[str, dict]:
         return f"negative binomial regression, {how}; dispersion {words}", {"dispersion": alpha}
     if kind == "firth":
         return f"Firth's penalised logistic regression, {how}", {"events": int(times @ y)}
-    scores, p = top.model.k_levels, proportional(top)
-    words = f"proportional odds, {how}; {scores} categories; proportionality "
+    scores, p = top.model.k_levels, proportional(top) if independent else None
+    words = f"proportional odds, {how}; {scores} categories"
+    if not independent:
+        return words, {}
+    words += "; proportionality "
     words += "could not be checked" if p is None else p_text(p)
     # Measured with true models: 5 % of checks reject at 18 patients a score, 10 % at 5 and 20 % at 2.
     words += " (a rough check, as few patients share a score)" if n < 15 * scores else ""
     return words, {"p_proportional": p}
 
 
-def _remarks(fit: Regression, outcome: np.ndarray, interval: bool) -> str:
+def _remarks(fit: Regression, outcome: np.ndarray) -> str:
     """Say what else a reader must know of a fit."""
     ends, said = {"lower": fit.ci_low, "upper": fit.ci_high}, ""
     if fit.model != "linear" and ends["upper"] > LOOSE * ends["lower"]:
         said += f"; the interval spans more than {LOOSE} times, so the data hardly determine the estimate"
-    for name in (name for name in ends if interval and math.isnan(ends[name])):
+    for name in (name for name in ends if math.isnan(ends[name])):
         said += f"; the {name} end of the interval is not determined"
     empty = np.ptp(outcome) + 1 - len(np.unique(outcome)) if fit.model == "ordinal" else 0
     return said + (f"; scores between that no patient has, left out: {empty:.0f}" if empty >= 1 else "")

@@ -5,8 +5,9 @@ Every different text of a column is read once, and what is wrong with it is said
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
-from datetime import date
+from dataclasses import dataclass, field
+from datetime import date, timedelta
+from functools import partial
 
 import numpy as np
 import pandas as pd
@@ -18,14 +19,61 @@ from crmo_analysis.study import Variable
 BOOLEANS = {"yes": True, "true": True, "1": True, "no": False, "false": False, "0": False}
 NO_MISSING: Mapping[str, str] = {}
 _NUMBER = r"^[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]{1,3})?$"
+_COMMA_NUMBER = r"^[+-]?[0-9]+(,[0-9]+)?$"
 _DECIMAL_COMMA = r"^[+-]?[0-9]+,[0-9]+$"
+_DECIMAL_POINT = r"^[+-]?[0-9]*\.[0-9]+$"
 _GROUPED = r"^[+-]?[1-9][0-9]{0,2}(,[0-9]{3})+(\.[0-9]+)?$"
 _POINTED = r"^[+-]?[1-9][0-9]{0,2}(\.[0-9]{3})+(,[0-9]+)?$"
+_GROUPS = {"point": _GROUPED, "comma": _POINTED}
+_IN_MAPPING = "say so in a mapping file, as in decimal:"
+_OPEN = (
+    "the mark can be a decimal one or stand between thousands; write the column without it, or "
+    f"{_IN_MAPPING} comma (or point)"
+)
+_OTHER_MARK = {
+    "comma": "expected a decimal comma, as in the rest of the column",
+    "point": "expected a decimal point, or a decimal comma in the whole column",
+}
+_NO_NUMBER = "expected a number; a mapping file can say what another text means"
+MONTHS = "jan|feb|mar|mär|mrz|apr|may|mai|jun|jul|aug|sep|o[ck]t|nov|de[cz]"
+_LIKE_A_DATE = (
+    r"(?i)^(\d{4}-\d\d-\d\d.*|\d{1,2}\.\d{1,2}\.(\d{2,4})?|"
+    rf"(\d{{1,2}}[-. ]+)?({MONTHS})[a-z]*\.?([- ]\d{{2,4}})?)$"
+)
 _ISO = re.compile(r"(?P<year>\d{4})-(?P<month>\d\d)-(?P<day>\d\d)(?:[T ]00:00(?::00(?:\.0+)?)?)?", re.ASCII)
 _DOTTED = re.compile(r"(?P<day>\d{1,2})\.(?P<month>\d{1,2})\.(?P<year>\d{4})", re.ASCII)
 _SLASHED = re.compile(r"(?P<first>\d{1,2})/(?P<second>\d{1,2})/(?P<year>\d{4})", re.ASCII)
 _ISO_EXPECTED = "expected a date as in 2020-12-31"
+_SERIAL = re.compile(r"[1-7]\d{4}", re.ASCII)
 _EXACT = 2**53  # up to here a number of a spreadsheet is a whole one
+
+
+@dataclass(frozen=True)
+class How:
+    """How the texts of a column are to be read.
+
+    Attributes
+    ----------
+    recode : mapping of str to str
+        Texts and what to read instead.
+    factor : float
+        By which numbers are multiplied to come into the codebook's unit.
+    decimal : str
+        The decimal mark that the mapping file says, "comma" or "point"; empty where it says none.
+    dates : str
+        What stands first in a date such as 01/02/2020 by the mapping file, "day" or "month"; or empty.
+    beside : str
+        The decimal mark of the file's other columns, where they have one.
+    """
+
+    recode: Mapping[str, str] = field(default_factory=dict)
+    factor: float = 1.0
+    decimal: str = ""
+    dates: str = ""
+    beside: str = ""
+
+
+AS_IT_IS = How()
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,11 +109,7 @@ class Column:
 
 
 def read_column(
-    column: pa.ChunkedArray,
-    variable: Variable,
-    missing: Mapping[str, str] = NO_MISSING,
-    recode: Mapping[str, str] = NO_MISSING,
-    factor: float = 1.0,
+    column: pa.ChunkedArray, variable: Variable, missing: Mapping[str, str] = NO_MISSING, how: How = AS_IT_IS
 ) -> Column:
     """Read a column of text as a variable.
 
@@ -76,28 +120,35 @@ def read_column(
         Its type, limits and categories; the type "text", beside those of the codebook, takes any text.
     missing : mapping of str to str
         Kind of missing value to the code that stands for it in a cell.
-    recode : mapping of str to str
-        Texts and what to read instead.
-    factor : float
-        By which numbers are multiplied to come into the codebook's unit.
+    how : How
+        What texts mean, the unit, the decimal mark.
     """
     encoded = column.combine_chunks().dictionary_encode()
     words = encoded.dictionary
-    meant = (
-        words if not recode else pa.array([recode.get(word, word) for word in words.to_pylist()], pa.string())
-    )
+    meant = words
+    if how.recode:
+        meant = pa.array([how.recode.get(word, word) for word in words.to_pylist()], pa.string())
     kinds = np.zeros(len(words), dtype=np.int8)
     for kind, code in enumerate(("", *missing.values()), start=1):
         kinds[_mask(pc.equal(meant, code))] = kind
     errors, doubts = (np.full(len(words), "", dtype=object) for _ in range(2))
     notes: list[str] = []
-    read = {"boolean": _booleans, "category": _categories, "date": _dates, "text": _texts}.get(variable.type)
+    read = {
+        "boolean": _booleans,
+        "category": _categories,
+        "date": partial(_dates, first=how.dates),
+        "text": _texts,
+    }.get(variable.type)
     numbers, codes = np.empty(0), encoded.indices.to_numpy()
     if read is None:
         counts = np.bincount(codes, minlength=len(words))
-        numbers = _numbers(meant, kinds == 0, counts, variable, factor, errors, notes)
-        values = _in_limits(numbers, variable, factor, errors, doubts)
-        _ask_about_points(meant, variable, factor, errors)
+        told = np.array(
+            [word in how.recode for word in words.to_pylist()] if how.recode else [False], dtype=bool
+        )
+        asked = kinds == 0, np.resize(told, len(words))
+        numbers = _numbers(meant, asked, counts, variable, how, (errors, doubts, notes))
+        values = _in_limits(numbers, variable, how.factor, errors, doubts)
+        _ask_about_points(meant, variable, how.factor, errors)
     else:
         values = read(meant, kinds == 0, variable, errors)
     return Column(words, codes, values, kinds, numbers, errors, doubts, tuple(notes))
@@ -110,6 +161,11 @@ def _mask(array: pa.Array) -> np.ndarray:
 def _booleans(words, asked, variable, errors):
     place = pc.fill_null(pc.index_in(pc.utf8_lower(words), pa.array(list(BOOLEANS))), -1).to_numpy()
     errors[asked & (place < 0)] = "expected yes or no (or true and false, 1 and 0)"
+    numbers = {text: asked & _mask(pc.equal(words, text)) for text in ("0", "1", "2")}
+    if numbers["1"].any() and numbers["2"].any() and not numbers["0"].any():
+        errors[numbers["1"] | numbers["2"]] = (
+            "1 and 2 can mean yes and no either way; a mapping file can say it"
+        )
     found = np.array([*BOOLEANS.values(), False])[place]
     return pd.arrays.BooleanArray(found, ~asked | (place < 0))
 
@@ -130,41 +186,93 @@ def _texts(words, asked, variable, errors):
 # ---- numbers -----------------------------------------------------------------------------------------------
 
 
-def _numbers(words, asked, counts, variable, factor, errors, notes):
-    plain = asked & _mask(pc.match_substring_regex(words, _NUMBER))
-    values = np.full(len(words), np.nan)
-    values[plain] = _floats(words, plain) * factor
-    decimal, grouped = (
-        asked & _mask(pc.match_substring_regex(words, form)) for form in (_DECIMAL_COMMA, _GROUPED)
+def marks(words: pa.Array) -> set[str]:
+    """Return which decimal marks texts have beyond doubt: "comma", "point"."""
+    found = set()
+    for mark, number, grouped in (("comma", _DECIMAL_COMMA, _GROUPED), ("point", _DECIMAL_POINT, _POINTED)):
+        is_open = _mask(pc.match_substring_regex(words, grouped))
+        if (_mask(pc.match_substring_regex(words, number)) & ~is_open).any():
+            found.add(mark)
+    return found
+
+
+def _numbers(words, asked, counts, variable, how, report):
+    """Read numbers under the decimal mark that all of a column has, or say that it is left open.
+
+    Numbers that the mapping file gives (the second of `asked`) are as YAML writes them.
+    """
+    (asked, told), (errors, doubts, notes) = asked, report
+    read = {mark: _under(words, asked, mark) * how.factor for mark in ("point", "comma")}
+    is_number = np.isfinite(read["point"]) | np.isfinite(read["comma"])
+    yaml = told & np.isfinite(read["point"])
+    read["comma"][yaml] = read["point"][yaml]
+    marked = asked & is_number & ~yaml & _mask(pc.match_substring_regex(words, "[.,]"))
+    mark, is_open = _mark(words, read, marked, counts, variable, how)
+    values = read[mark]
+    grouped = marked & np.isfinite(values) & _mask(pc.match_substring_regex(words, _GROUPS[mark]))
+    if is_open == "error":
+        values = np.where(marked, np.nan, values)
+        errors[marked] = _OPEN
+    else:
+        other = (
+            _OTHER_MARK[mark] if not how.decimal else f"expected a decimal {mark}, as the mapping file says"
+        )
+        errors[marked & np.isnan(values)] = other
+        if is_open == "doubt":
+            doubts[marked] = f"read with a decimal point; if it stands between thousands, {_IN_MAPPING} comma"
+        elif mark == "comma" and (marked & ~grouped & np.isfinite(values)).any():
+            notes.append("read with a decimal comma")
+        if grouped.any() and not is_open:
+            notes.append(f"read with a {'comma' if mark == 'point' else 'point'} between thousands")
+    errors[asked & ~is_number] = _NO_NUMBER
+    dates = asked & ~is_number & _mask(pc.match_substring_regex(words, _LIKE_A_DATE))
+    errors[dates] = (
+        "expected a number, not a date, which Excel makes of a text such as 3-5; enter it again as text"
     )
-    commas = decimal | grouped
-    if commas.any():
-        readings = {}
-        if (decimal == commas).all() and not _mask(pc.match_substring(words, "."))[plain].any():
-            readings["decimal comma"] = _floats(words, commas, ".") * factor
-        if (grouped == commas).all():
-            readings["comma between thousands"] = _floats(words, commas, "") * factor
-        sound = {name: read for name, read in readings.items() if not _wrong(read, variable).any()}
-        points = plain & _mask(pc.match_substring(words, "."))
-        if not sound and (decimal == commas).all() and 0 < counts[points].sum() < counts[commas].sum():
-            # Blame the few, not the many: most of the column has a decimal comma.
-            sound = {"decimal comma": _floats(words, commas, ".") * factor}
-            errors[points], values[points] = "expected a decimal comma, as in the rest of the column", np.nan
-        sound = sound or readings
-        if len(sound) == 1:
-            [(name, values[commas])] = sound.items()
-            notes.append(f"read with a {name}")
-        elif sound:
-            errors[commas] = (
-                "the comma can be a decimal comma or stand between thousands; write the column without it"
-            )
-        else:
-            errors[commas] = "expected a decimal point, or a decimal comma in the whole column"
-    errors[asked & ~plain & ~commas] = "expected a number; a mapping file can say what another text means"
-    if factor != 1:  # 12 times 0.1 is 1.2, not 1.2000000000000002
+    if how.factor != 1:  # 12 times 0.1 is 1.2, not 1.2000000000000002
         small = np.abs(values) < _EXACT
+        values = values.copy()
         values[small] = np.round(values[small], 9)
     return values
+
+
+def _under(words: pa.Array, asked: np.ndarray, mark: str) -> np.ndarray:
+    """Read texts as numbers with a decimal point, or a decimal comma; nan where one is no such number."""
+    number, grouped = (_NUMBER, _GROUPED) if mark == "point" else (_COMMA_NUMBER, _POINTED)
+    between = "," if mark == "point" else "."
+    fits = asked & (
+        _mask(pc.match_substring_regex(words, number)) | _mask(pc.match_substring_regex(words, grouped))
+    )
+    values = np.full(len(words), np.nan)
+    texts = pc.replace_substring(words.filter(pa.array(fits)), between, "")
+    values[fits] = pc.replace_substring(texts, ",", ".").to_numpy(zero_copy_only=False).astype(float)
+    return values
+
+
+def _mark(words, read, marked, counts, variable, how) -> tuple[str, str]:
+    """Decide what a column's decimal mark is; say "error" or "doubt" where that is left open.
+
+    A mark has to fit all numbers of the column. Where both do, the limits of the variable and the other
+    columns of the file have to agree; else the mapping file decides.
+    """
+    if how.decimal or not marked.any():
+        return how.decimal or "point", ""
+    sound = {mark: np.isfinite(values) & ~_wrong(values, variable) for mark, values in read.items()}
+    fits = [mark for mark in read if np.isfinite(read[mark])[marked].all()]
+    fit_and_sound = [mark for mark in fits if sound[mark][marked].all()]
+    has_comma = bool(_mask(pc.match_substring(words, ","))[marked].any())
+    if len(fits) == 2 and how.beside:
+        return (how.beside, "") if how.beside in fit_and_sound or not fit_and_sound else ("point", "error")
+    if len(fit_and_sound) == 2:
+        return "point", "error" if has_comma else "doubt"
+    if len(fit_and_sound) == 1:
+        # A point is taken for a decimal point where nothing else in the file speaks against it.
+        by_limits_alone = len(fits) == 2 and fit_and_sound == ["comma"] and not has_comma
+        return ("point" if by_limits_alone else fit_and_sound[0]), ""
+    weight = {
+        mark: (counts[marked & sound[mark]].sum(), (np.isfinite(read[mark]) & marked).sum()) for mark in read
+    }
+    return ("comma" if weight["comma"] > weight["point"] else "point"), ""
 
 
 def _in_limits(values, variable, factor, errors, doubts):
@@ -189,15 +297,11 @@ def _ask_about_points(words, variable, factor, errors):
     pointed = errors != ""
     if pointed.any():
         pointed &= _mask(pc.match_substring_regex(words, _POINTED))
-        whole = _floats(pc.replace_substring(words, ".", ""), pointed, ".") * factor
+        whole = _under(words, pointed, "comma")[pointed] * factor
         pointed[pointed] = ~_wrong(whole, variable)
-        errors[pointed] += "; if the point stands between thousands, write the number without it"
-
-
-def _floats(words: pa.Array, chosen: np.ndarray, comma: str = ",") -> np.ndarray:
-    """Turn words into numbers, with something else for their commas."""
-    texts = pc.replace_substring(words.filter(pa.array(chosen)), ",", comma)
-    return texts.to_numpy(zero_copy_only=False).astype(float)
+        errors[pointed] += (
+            f"; if the point stands between thousands, write the number without it, or {_IN_MAPPING} comma"
+        )
 
 
 def _wrong(values: np.ndarray, variable: Variable) -> np.ndarray:
@@ -227,7 +331,7 @@ def _limits(variable: Variable) -> str:
 # ---- dates -------------------------------------------------------------------------------------------------
 
 
-def _dates(words, asked, variable, errors):
+def _dates(words, asked, variable, errors, first=""):
     """Read dates.
 
     A column is in one form, and whether the day or the month stands first is decided for all of it.
@@ -241,14 +345,20 @@ def _dates(words, asked, variable, errors):
                 break
         else:
             errors[place] = _ISO_EXPECTED
-    for place in _undecided(forms["slashed"]):
-        errors[place] = f"the day or the month may stand first; {_ISO_EXPECTED}"
+            if _SERIAL.fullmatch(texts[place]):
+                day = date(1899, 12, 30) + timedelta(days=int(texts[place]))
+                errors[place] += (
+                    f"; as a number of Excel it is {day.isoformat()}, format the column as a date"
+                )
+    for place in [] if first else _undecided(forms["slashed"]):
+        errors[place] = f"the day or the month may stand first; {_ISO_EXPECTED}, or in a mapping: dates: day"
     if sum(bool(matches) for matches in forms.values()) > 1:
         for matches in forms.values():
             for place in matches:
                 errors[place] = f"the column has dates in several forms; {_ISO_EXPECTED}"
     values = np.full(len(words), np.datetime64("NaT", "s"))
-    day_first = any(int(match["first"]) > 12 for match in forms["slashed"].values())
+    day_first = first == "day" or any(int(match["first"]) > 12 for match in forms["slashed"].values())
+    day_first &= first != "month"
     for place, match in (pair for matches in forms.values() for pair in matches.items()):
         if errors[place]:
             continue

@@ -1,152 +1,35 @@
-"""What is wrong across the rows and columns of a cohort: units, keys, lesions, times, counts and rules."""
+"""What is wrong within the rows of a cohort: times, counts and rules."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+import re
+from dataclasses import replace
 from fractions import Fraction
 
 import numpy as np
 import pandas as pd
-import pyarrow as pa
-import pyarrow.compute as pc
 
-from crmo_analysis.patients.cells import Column
-from crmo_analysis.patients.lesions import derive
-from crmo_analysis.patients.spreadsheet import LISTED, Problem, Sheet, more
+from crmo_analysis.patients.meanings import quoted
+from crmo_analysis.patients.problems import Problem
+from crmo_analysis.patients.table import MADE, Table
 from crmo_analysis.study import Codebook, Variable, expressions, read_codebook, read_section
 
-MADE = {
-    name: Variable(name, "Not observed in a patient", "boolean") for name in ("reconstructed", "simulated")
-}
-ENOUGH = 5  # values from which a median says something of the unit
-_NUMBERED = r"^(0|[1-9][0-9]{0,17})$"
+MANY = 5  # rows above of which one that adds them up can be told
 
 
-@dataclass(eq=False)
-class Table:
-    """A table while it is read."""
-
-    sheet: Sheet
-    title: str
-    columns: dict[str, Column] = field(default_factory=dict)
-    sources: dict[str, str] = field(default_factory=dict)
-    frame: pd.DataFrame = field(default_factory=pd.DataFrame)
-    problems: list[Problem] = field(default_factory=list)
-    notes: list[str] = field(default_factory=list)
-
-    def report(self, name: str, wrong: np.ndarray, expected: str, is_error: bool = True) -> None:
-        """Add a problem for each row that is wrong."""
-        column, rows = self.columns[name], np.flatnonzero(wrong)
-        found = []
-        for row in rows[:LISTED]:
-            value = column.words[column.codes[row]].as_py()
-            found.append(self.problem(int(self.sheet.rows[row]), name, value, expected, is_error))
-        self.problems += [*found, *(more(found[0], len(rows)) if found else [])]
-
-    def problem(
-        self, row: int | None, name: str, value: str, expected: str, is_error: bool = True
-    ) -> Problem:
-        """Return a problem of a column by its name in the codebook."""
-        return Problem(self.sheet.file, row, self.sources.get(name, name), value, expected, is_error)
-
-
-def check_units(table: Table, codebook: Codebook, converted: Mapping[str, float]) -> None:
-    """Ask about the unit of a column whose median is not where a cohort's median lies."""
-    for name, usual in read_section("units").items():
-        column = table.columns.get(name)
-        values = np.empty(0) if column is None else column.numbers[column.codes]
-        values = values[np.isfinite(values)]
-        if len(values) < ENOUGH:
-            continue
-        median, (low, high) = float(np.median(values)), usual["median"]
-        if low <= median <= high:
-            continue
-        unit = codebook[name].unit
-        explained = [
-            f"{other} (times {by:g})" for other, by in usual["instead"].items() if low <= median * by <= high
-        ]
-        hint = f"; as in {' or '.join(explained)}" if explained and name not in converted else ""
-        usual_range = f"{low:,.12g} to {high:,.12g} {unit}"
-        expected = f"the median of {len(values)} values is {median:.4g}, expected {usual_range}{hint}. "
-        expected += "Check the unit; a mapping file can convert it"
-        table.problems.append(table.problem(None, name, "", expected, is_error=False))
-
-
-def check_keys(table: Table, other: Table | None, hint: str = "") -> None:
-    """Check the patients' keys, and give both tables the same type of key.
-
-    `hint` is for lesions without a key.
-    """
-    keys = {}
-    for one in (table, other) if other is not None else (table,):
-        column = one.columns.get("patient")
-        if column is None:
-            if other is not None:
-                expected = f"is missing; both tables need it to be put together{hint if one is other else ''}"
-                one.problems.append(Problem(one.sheet.file, 1, "patient", "", expected))
-            else:
-                one.notes.append(f"{one.sheet.file}: there is no column patient; rows are numbered from 1")
-            one.frame["patient"] = pd.array(range(1, len(one.frame) + 1), dtype="Int64").astype("string")
-        else:
-            absent = (column.kinds > 0)[column.codes]
-            one.report("patient", absent, "expected the patient's number or pseudonym")
-        keys[one.title] = one.frame["patient"]
-    patients = keys["patients"]
-    if "patient" in table.columns:
-        first = ~patients.duplicated()
-        again = (~first & patients.notna()).to_numpy()
-        table.report("patient", again, "stands in an earlier row as well; expected one row a patient")
-    if other is not None and "patient" in table.columns and "patient" in other.columns:
-        stray = ~keys["lesions"].isin(patients) & keys["lesions"].notna()
-        other.report("patient", stray.to_numpy(), f"is no patient of {table.sheet.file}")
-    numbered = all(
-        not key.isna().any() and bool(pc.all(pc.match_substring_regex(pa.array(key), _NUMBERED)).as_py())
-        for key in keys.values()
-    )
-    for one in (table, other) if other is not None else (table,):
-        key = one.frame.pop("patient")
-        one.frame.insert(0, "patient", key.astype("int64") if numbered else key)
-
-
-def add_lesions(table: Table, other: Table, codebook: Codebook) -> None:
-    """Derive variables of patients from their lesions.
-
-    Fill those that are not given, report those that differ.
-    """
-    if (
-        "patient" not in table.columns
-        or "patient" not in other.columns
-        or table.frame["patient"].duplicated().any()
-    ):
-        return
-    derived = derive(other.frame, table.frame["patient"], codebook, read_section("bones"))
-    filled = []
-    for name in derived:
-        found = derived[name]
-        if name not in table.frame:
-            table.frame[name] = found
-            filled.append(name)
-            continue
-        given, column = table.frame[name], table.columns[name]
-        if codebook[name].is_numeric:
-            differs = (given - found).abs() > 0.5 * float(codebook[name].step or 1)
-        else:
-            differs = given ^ found
-        expected = f"is not what {other.sheet.file} gives for the patient"
-        table.report(name, differs.fillna(False).to_numpy(dtype=bool), expected)
-        empty = (column.kinds == 1)[column.codes]
-        if (found.notna() & empty).any():
-            table.frame[name] = given.where(~empty, found)
-            filled.append(name)
-    without = int((~table.frame["patient"].isin(other.frame["patient"])).sum())
-    table.frame = table.frame[["patient", *(name for name in (*codebook, *MADE) if name in table.frame)]]
-    if filled:
-        table.notes.append(
-            f"{other.sheet.file}: derived from the lesions where not given: {', '.join(filled)}"
-        )
-    if without:
-        table.notes.append(
-            f"{other.sheet.file}: patients without a row, for whom nothing is derived: {without}"
-        )
+def check_last_row(table: Table) -> None:
+    """Report a last row in which every number is the sum, or the mean, of those above: it is no patient."""
+    sums, means = [], []
+    for column in table.columns.values():
+        values = column.numbers[column.codes] if len(column.numbers) else np.empty(0)
+        above, last = values[:-1][np.isfinite(values[:-1])], values[-1] if len(values) else np.nan
+        if np.isfinite(last) and len(above) >= MANY:
+            decimals = len(re.split("[.,]", f"{column.words[column.codes[-1]].as_py()}.")[1])
+            sums.append(abs(last - above.sum()) < 1e-6 and last > above.max())
+            means.append(abs(last - above.mean()) <= 0.5 * 10.0**-decimals + 1e-9)
+    what = "sum" if sums and all(sums) else "mean" if len(means) > 1 and all(means) else ""
+    if what:
+        row = int(table.sheet.rows[-1])
+        expected = f"every number is the {what} of the rows above, so that it is no patient; delete the row"
+        table.problems.append(Problem(table.sheet.file, row, "", "", expected))
 
 
 def check_times(table: Table, codebook: Codebook) -> None:
@@ -166,7 +49,19 @@ def check_times(table: Table, codebook: Codebook) -> None:
             per_unit, slack = time.between(*ages)
             apart = (per_unit * (end - start) - table.frame[time.name]).abs() > slack + 1e-6
             wrong = apart.fillna(False).to_numpy(dtype=bool) & ~before
-            table.report(time.name, wrong, f"is not the time from {time.start} to {time.end} of the same row")
+            expected = f"is not the time from {time.start} to {time.end} of the same row"
+            line = _other_unit(table, time, per_unit * (end - start), slack)
+            table.report(time.name, wrong, expected, line=line)
+
+
+def _other_unit(table: Table, time: Variable, expected: pd.Series, slack: float) -> str:
+    """Return the line of a mapping that converts a time, if in another unit it is what the ages give."""
+    given, others = table.frame[time.name], read_section("units").get(time.name, {}).get("instead", {})
+    for factor in others.values():
+        fits = ((expected - given * factor).abs() <= slack * max(factor, 1)).dropna()
+        if len(fits) >= MANY and fits.mean() > 0.9 and time.name not in table.mapped.units:
+            return f"units: {{{quoted(table.sources[time.name])}: {factor:g}}}"
+    return ""
 
 
 def _step(values: pd.Series, variable: Variable) -> Fraction:
@@ -175,9 +70,13 @@ def _step(values: pd.Series, variable: Variable) -> Fraction:
 
 
 def check_counts(table: Table, codebook: Codebook) -> None:
-    """Check numbers that are at least the number of other variables that are true."""
+    """Check numbers that are at least the number of other variables that are true.
+
+    A made-up table keeps to what is counted exactly, and that lesions are as many as bones as far as it can.
+    """
+    is_made = any(name in table.columns and table.frame[name].fillna(False).all() for name in MADE)
     for variable in codebook.values():
-        group = variable.at_least or variable.counts
+        group = variable.counts or ("" if is_made else variable.at_least)
         counted = [
             other.name
             for other in codebook.values()

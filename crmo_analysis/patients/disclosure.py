@@ -1,24 +1,20 @@
-"""What of an own cohort can be shown without telling of single patients, in one table or in several.
+"""What one table of an own cohort can show without telling of single patients.
 
 How many patients lack a value is shown: it tells of the records. What a value is, of fewer than `smallest`,
-is not.
+is not, nor what all patients but as few have. What a folder of tables tells is decided in `publish`.
 """
 
-import json
-import re
+from collections import Counter
 from collections.abc import Sequence
 from itertools import combinations_with_replacement
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from scipy.optimize import Bounds, LinearConstraint, milp
 
-from crmo_analysis.files import InputError
+from crmo_analysis.study import Codebook, expressions, read_codebook, read_section
 
 FEWEST_FREE = 10  # degrees of freedom of a model that is shown
-_SHARE = re.compile(r"(\d+)/(\d+)( .*)?", re.DOTALL)
-_MEASURED = re.compile(r"[-+]?\d*\.\d+.*|\d+/\d+.*|[-+]?\d+(\.\d*)?e.*", re.DOTALL)  # or counted
-_COUNTS = re.compile(r"(\w+_)?(n|x|count|events|excluded|patients)")  # columns of counts
 _AT_ONCE = 50_000
 
 
@@ -37,13 +33,15 @@ def hidden(counts: Sequence[int], smallest: int) -> list[bool]:
     list of bool
         With those counts, so many of the next larger ones that the hidden are two parts or more and
         `smallest` patients or more together: a single one would follow by subtraction. Parts without patients
-        are shown, unless the whole is so small: then none is.
+        are shown, unless the whole is so small, or all patients are in one part, which would tell of each of
+        them: then none is.
 
     References
     ----------
     Hundepool A, et al. Statistical disclosure control. Wiley 2012, section 4 (secondary suppression).
     """
-    if 0 < sum(counts) < smallest:
+    everyone_alike = smallest and len(counts) > 1 and sum(count > 0 for count in counts) == 1
+    if 0 < sum(counts) < smallest or everyone_alike:
         return [True] * len(counts)
     order = sorted((count, place) for place, count in enumerate(counts) if count > 0)
     chosen = [place for count, place in order if count < smallest]
@@ -54,6 +52,117 @@ def hidden(counts: Sequence[int], smallest: int) -> list[bool]:
         if place not in chosen:
             chosen.append(place)
     return [place in chosen for place in range(len(counts))]
+
+
+def withheld(table: pd.DataFrame, codebook: Codebook, smallest: int) -> dict[str, list[bool]]:
+    """Say which counts of a description to hide so that none of fewer than `smallest` patients follows.
+
+    Parameters
+    ----------
+    table : DataFrame
+        One row a patient, columns of the codebook.
+    codebook : mapping of str to Variable
+    smallest : int
+        Counts from 1 below this are hidden; 0 hides none.
+
+    Returns
+    -------
+    dict of str to list of bool
+        For every variable that is yes or no, or a category: its parts as `parts` gives them. Hidden are small
+        counts and what gives them away in the same variable (`hidden`), and of two variables of which the one
+        is part of the other but for a few patients, one: as few variables as do, those of fewer patients
+        first, by an integer programme (a weighted vertex cover).
+
+    References
+    ----------
+    Fischetti M, Salazar JJ. Math Program 1999;84:283-312 (secondary suppression as an integer programme).
+    """
+    counts = {name: parts(table[name], codebook[name]) for name in table if name in codebook}
+    chosen = {
+        name: hidden([int(holds.sum()) for holds in found], smallest)
+        for name, found in counts.items()
+        if found
+    }
+    shown = _shown(counts, chosen) if smallest else []
+    names = list(dict.fromkeys(name for name, _ in shown))
+    pairs = {
+        tuple(sorted((names.index(shown[one][0]), names.index(shown[other][0]))))
+        for one, other in nearly_the_same([sides for _, sides in shown], smallest)
+        if shown[one][0] != shown[other][0]
+    }
+    n_yes = [int(counts[name][0].sum()) for name in names]
+    for place in _cover(sorted(pairs), n_yes):
+        chosen[names[place]] = [True] * len(chosen[names[place]])
+    return chosen
+
+
+def shown_groups(
+    table: pd.DataFrame, codebook: Codebook, smallest: int
+) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Return the groups that a description shows by `withheld`: who is known to be in each, and not."""
+    counts = {name: parts(table[name], codebook[name]) for name in table if name in codebook}
+    chosen = withheld(table, codebook, smallest)
+    return [sides for _, sides in _shown(counts, chosen)] if smallest else []
+
+
+def _shown(counts, chosen) -> list[tuple[str, tuple[np.ndarray, np.ndarray]]]:
+    return [
+        (name, (holds.fillna(False).to_numpy(dtype=bool), (~holds.fillna(True)).to_numpy(dtype=bool)))
+        for name in chosen
+        for holds, is_gone in zip(counts[name], chosen[name], strict=True)
+        if not is_gone
+    ]
+
+
+def parts(values: pd.Series, variable) -> list[pd.Series]:
+    """Return who is in each part of a variable that is yes or no, or a category, as far as it is known."""
+    if variable.type == "boolean":
+        holds = values.astype("boolean")
+        return [holds, ~holds]
+    if variable.type == "category":
+        return [
+            (values == category).astype("boolean").mask(values.isna()) for category in variable.categories
+        ]
+    return []
+
+
+def _cover(pairs: Sequence[tuple[int, int]], sizes: Sequence[int]) -> list[int]:
+    """Choose as few places as can be so that one of every pair is chosen, of as small sizes as can be."""
+    if not pairs:
+        return []
+    one_of_each = np.zeros((len(pairs), len(sizes)))
+    for row, pair in enumerate(pairs):
+        one_of_each[row, list(pair)] = 1
+    costs = 1 + np.array(sizes) / (1 + sum(sizes)) + np.arange(len(sizes)) * 1e-9  # the last breaks ties
+    found = milp(costs, constraints=LinearConstraint(one_of_each, lb=1), bounds=Bounds(0, 1), integrality=1)
+    return [int(place) for place in np.flatnonzero(found.x > 0.5)]
+
+
+def implications() -> set[tuple[str, str]]:
+    """Return which variable that is yes or no is part of which other, by what the codebook's labels mean."""
+    found = set()
+    for rule in read_section("rules"):
+        tree = expressions.parse(rule["always"], read_codebook())
+        names = rule["always"].split(" -> ")
+        if len(expressions.variables(tree)) == 2 and all(name in read_codebook() for name in names):
+            found.add((names[0], names[1]))
+    involved = [bone.get("involves", []) for bone in read_section("bones").values()]
+    names = {name for those in involved for name in those}
+    found |= {
+        (one, other)
+        for one in names
+        for other in names - {one}
+        if all(other in those for those in involved if one in those)
+    }
+    while more := {(a, d) for a, b in found for c, d in found if b == c and a != d} - found:
+        found |= more
+    return found
+
+
+def spiked(values: pd.Series | np.ndarray, smallest: int) -> bool:
+    """Say whether all patients, or all but a few, have one value, so that a mean would tell of the few."""
+    counts = pd.Series(values).value_counts()
+    return bool(smallest and len(counts)) and int(counts.sum() - counts.max()) < smallest
 
 
 def nearly_the_same(groups: Sequence[tuple[np.ndarray, np.ndarray]], smallest: int) -> list[tuple[int, int]]:
@@ -121,6 +230,9 @@ def too_few(table: pd.DataFrame, names: Sequence[str], smallest: int) -> str:
         counts = known[pair].astype(str).value_counts()
         if counts.min() < smallest:
             return f"fewer than {smallest} patients share a value of {' and '.join(pair)}"
+    for name in names:
+        if pd.api.types.is_numeric_dtype(known[name]) and spiked(known[name], smallest):
+            return f"fewer than {smallest} patients have another value of {name} than the others"
     return ""
 
 
@@ -145,100 +257,33 @@ def inner_share(n: int, smallest: int) -> float:
     return max(0.0, 1 - 2 * max(0.1, smallest / n)) if n else 0.0
 
 
-def differences(earlier: pd.DataFrame, later: pd.DataFrame, smallest: int) -> pd.DataFrame:
-    """Find counts that two releases of a table show with a small difference.
-
-    It tells of the patients between them.
+def changed_variables(earlier: pd.DataFrame, later: pd.DataFrame, smallest: int) -> list[str]:
+    """Return the variables of which results on two tables would tell of a few patients.
 
     Parameters
     ----------
     earlier, later : DataFrame
-        Of text, as read from a file. Rows belong together by the first columns that tell them apart in both,
-        counts and decimals aside; where nothing does, by their order.
+        One row a patient, columns of the codebook. The patients may have other keys and another order.
     smallest : int
-        So large a difference is enough to be shown.
+        So many patients between the tables are enough.
 
     Returns
     -------
-    DataFrame
-        `row, column, earlier, later`: counts, and each of x/n, that differ by 1 to `smallest` - 1.
+    list of str
+        Those with other values, or values at all, in 1 to `smallest` - 1 patients; none where fewer than half
+        of the patients have a like one in the other table: then the tables are of other patients.
     """
-    found, shared = [], [name for name in earlier if name in later]
-    keys = _keys(earlier, later, shared)
-    place = "place among equals"
-    earlier, later = (
-        table.assign(**{place: table.groupby(keys).cumcount() if keys else range(len(table))})
-        for table in (earlier, later)
+    shared = [name for name in earlier if name in later and name != "patient"]
+    if not shared:
+        return []
+    one, other = (
+        [tuple(map(str, row)) for row in table[shared].itertuples(index=False)] for table in (earlier, later)
     )
-    both = later.merge(earlier, on=[*keys, place], suffixes=("", " earlier"), how="inner")
-    for name in (name for name in shared if name not in keys):
-        for row in both.to_dict("records"):
-            pair = [_counts(name, row[name + end]) for end in (" earlier", "")]
-            apart = [abs(new - old) for old, new in zip(*pair, strict=False)]
-            if any(0 < gap < smallest for gap in apart):
-                label = ", ".join(str(row[key]) for key in keys if str(row[key]))
-                found.append([label, name, row[f"{name} earlier"], row[name]])
-    return pd.DataFrame(found, columns=["row", "column", "earlier", "later"])
-
-
-def _keys(earlier: pd.DataFrame, later: pd.DataFrame, shared: Sequence[str]) -> list[str]:
-    """Return the first columns, without counts and decimals, that tell rows apart; all such if none do."""
-    keys = []
-    for name in shared:
-        values = {value for table in (earlier, later) for value in table[name]}
-        if not _COUNTS.fullmatch(name) and not any(_MEASURED.fullmatch(value) for value in values):
-            keys.append(name)
-            if not any(table.duplicated(keys).any() for table in (earlier, later)):
-                break
-    return keys
-
-
-def _counts(column: str, text: str) -> tuple[int, ...]:
-    """Return both numbers of x/n, or the one in a column of counts; none of anything else."""
-    if match := _SHARE.fullmatch(text):
-        return int(match[1]), int(match[2])
-    return (int(text),) if text.isascii() and text.isdigit() and _COUNTS.fullmatch(column) else ()
-
-
-def releases(earlier: Path, later: Path, smallest: int) -> tuple[int, pd.DataFrame]:
-    """Compare all tables that two folders have under the same name, but those that are not of user data.
-
-    Returns
-    -------
-    int, DataFrame
-        How many tables both have; `table` and the columns of `differences`.
-
-    Raises
-    ------
-    InputError
-        If a file cannot be read.
-    """
-    compared, found = 0, []
-    for path in sorted(later.rglob("*.csv")):
-        name = path.relative_to(later)
-        if (earlier / name).is_file() and _is_of_patients(path):
-            compared += 1
-            found.append(
-                differences(_read(earlier / name), _read(path), smallest).assign(table=name.as_posix())
-            )
-    columns = ["table", "row", "column", "earlier", "later"]
-    return compared, pd.concat(found, ignore_index=True)[columns] if found else pd.DataFrame(columns=columns)
-
-
-def _read(path: Path) -> pd.DataFrame:
-    try:
-        table = pd.read_csv(path, dtype=str, keep_default_na=False)
-    except (OSError, ValueError) as error:
-        raise InputError(f"{path}: cannot be read as a table: {' '.join(str(error).split())[:200]}") from None
-    # A sweep names a run by the content of its files, which is another one in a later release.
-    return table.drop(columns="run", errors="ignore").fillna("")
-
-
-def _is_of_patients(path: Path) -> bool:
-    """Say whether a table is of user data, or does not say."""
-    notes = path.with_suffix(".json")
-    try:
-        said = json.loads(notes.read_text(encoding="utf-8")) if notes.is_file() else None
-    except (OSError, ValueError, RecursionError):
-        raise InputError(f"{notes}: cannot be read as JSON") from None
-    return not isinstance(said, dict) or said.get("source") in (None, "user data")
+    if 2 * sum((Counter(one) & Counter(other)).values()) < min(len(one), len(other)):
+        return []
+    found = []
+    for place, name in enumerate(shared):
+        first, second = (Counter(row[place] for row in rows) for rows in (one, other))
+        if 0 < max(sum((first - second).values()), sum((second - first).values())) < smallest:
+            found.append(name)
+    return found

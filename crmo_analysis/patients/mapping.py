@@ -4,7 +4,12 @@ columns: {Pat-ID: patient, "CRP (mg/l)": crp}     # name in the file: name in th
 values: {male: {m: yes, w: no}, remission: {9: NR}}   # by either name: text in the file: what it means
 units: {crp: 0.1}                                 # by either name: by which numbers are multiplied
 ignore: [address]
-lesions: {columns: …, values: …, units: …, ignore: …}   # the same for the table of lesions
+decimal: comma                                    # or point: where the numbers themselves leave it open
+dates: day                                        # or month: what stands first in 01/02/2020
+sheet: registry                                   # of a workbook that has several
+event: baseline_arm_1                             # of a REDCap export that has several
+dictionary: dictionary.csv                        # the REDCap project's, beside the mapping file
+lesions: {columns: …, scan: last}                 # the same for the table of lesions; the last scan counts
 """
 
 import difflib
@@ -15,10 +20,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from crmo_analysis.files import InputError, read_yaml
-from crmo_analysis.patients.spreadsheet import Problem, shown
-from crmo_analysis.study import Codebook
+from crmo_analysis.patients.layout import plain_name
+from crmo_analysis.patients.problems import Problem, shown
+from crmo_analysis.study import Codebook, read_section
 
 SECTIONS = ("columns", "values", "units", "ignore")
+CHOICES = {"decimal": ("comma", "point"), "dates": ("day", "month"), "scan": ("first", "last")}
+OF_PATIENTS = ("decimal", "dates", "sheet", "event", "dictionary")
+OF_LESIONS = ("decimal", "dates", "sheet", "event", "scan")
 OWN = ("patient", "reconstructed", "simulated")  # columns that every table may have
 CLOSE = 0.75  # how alike, of 1, a name has to be to be suggested
 
@@ -38,6 +47,8 @@ class Mapped:
         Name in the codebook to a factor.
     ignore : frozenset of str
         Names in the table's file.
+    settings : mapping of str to str
+        What else the file settles: decimal, dates, sheet, event, dictionary, scan.
     """
 
     file: str = ""
@@ -45,11 +56,17 @@ class Mapped:
     meanings: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     units: Mapping[str, float] = field(default_factory=dict)
     ignore: frozenset[str] = frozenset()
+    settings: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def is_empty(self) -> bool:
         """Whether the file says nothing of the table."""
-        return not (self.columns or self.meanings or self.units or self.ignore)
+        return not (self.columns or self.meanings or self.units or self.ignore or self.settings)
+
+    @property
+    def names(self) -> set[str]:
+        """The names of the table's file that the mapping mentions, in small letters."""
+        return {name.casefold() for name in (*self.columns, *self.ignore)}
 
 
 def read_mapping(path: Path | str, patients: Codebook, lesions: Codebook) -> tuple[Mapped, Mapped]:
@@ -70,14 +87,18 @@ def read_mapping(path: Path | str, patients: Codebook, lesions: Codebook) -> tup
     found = Mapped(str(path))
     other = Mapped(str(path))
     if not isinstance(content, dict):
-        wrong("the file", f"expected a mapping with {', '.join(SECTIONS)} or lesions")
+        wrong("the file", f"expected a mapping with {', '.join((*SECTIONS, *OF_PATIENTS))} or lesions")
     else:
         inner = content.pop("lesions", None)
-        found = _mapped(path, content, _Place("", patients, lesions, (*SECTIONS, "lesions")), wrong)
+        found = _mapped(
+            path, content, _Place("", patients, lesions, (*SECTIONS, *OF_PATIENTS, "lesions")), wrong
+        )
         if isinstance(inner, dict):
-            other = _mapped(path, inner, _Place("lesions, ", lesions, patients, SECTIONS), wrong)
+            other = _mapped(
+                path, inner, _Place("lesions, ", lesions, patients, (*SECTIONS, *OF_LESIONS)), wrong
+            )
         elif inner is not None:
-            wrong("lesions", f"expected a mapping with {', '.join(SECTIONS)}")
+            wrong("lesions", f"expected a mapping with {', '.join((*SECTIONS, *OF_LESIONS))}")
     if problems:
         raise InputError(*problems)
     return found, other
@@ -124,7 +145,23 @@ def _mapped(path: Path, content: dict, place: _Place, wrong: Callable[[str, str]
         if name in ignore:
             wrong(f"{place.name}ignore, {name}", "the column is renamed and ignored at once")
     meanings = _meanings(parts["values"], columns, place, wrong)
-    return Mapped(str(path), columns, meanings, _factors(parts["units"], columns, place, wrong), ignore)
+    factors, settings = _factors(parts["units"], columns, place, wrong), _settings(content, place, wrong)
+    return Mapped(str(path), columns, meanings, factors, ignore, settings)
+
+
+def _settings(content: dict, place: _Place, wrong: Callable[[str, str], None]) -> dict[str, str]:
+    found = {}
+    for name in place.sections:
+        value = content.get(name)
+        if name in (*SECTIONS, "lesions") or value is None:
+            continue
+        choices = CHOICES.get(name, ())
+        if isinstance(value, dict | list) or not _text(value) or (choices and value not in choices):
+            expected = f"one of {', '.join(choices)}" if choices else "a name"
+            wrong(f"{place.name}{name}", f"is '{shown(_text(value))}', expected {expected}")
+        else:
+            found[name] = _text(value)
+    return found
 
 
 def _meanings(
@@ -180,18 +217,24 @@ def _text(value: object) -> str:
         return "yes" if value else "no"
     if isinstance(value, dict | list):  # not written out: a few lines of YAML can stand for a very long list
         return "several values"
-    return "" if value is None else " ".join(str(value).split())
+    return "" if value is None else plain_name(str(value))
 
 
 # ---- which variable may be meant ---------------------------------------------------------------------------
 
 
 def near(name: str, codebook: Codebook) -> str:
-    """Return the variable of the codebook to which a name is close, by the variable's name or label.
+    """Return the variable of the codebook to which a name is close, by its name, label or other names.
 
     Else nothing.
     """
-    known = {_plain(label): name for name, variable in codebook.items() for label in (variable.label, name)}
+    known = {
+        _plain(label): variable
+        for variable, others in read_section("also").items()
+        if variable in codebook or variable in OWN
+        for label in others
+    }
+    known |= {_plain(label): name for name, variable in codebook.items() for label in (variable.label, name)}
     known |= {_plain(own): own for own in OWN}
     close = difflib.get_close_matches(_plain(name[:60]), known, n=1, cutoff=CLOSE)
     return known[close[0]] if close else ""

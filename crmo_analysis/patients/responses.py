@@ -12,7 +12,9 @@ import pandas as pd
 
 from crmo_analysis import files
 from crmo_analysis.files import InputError
-from crmo_analysis.patients.spreadsheet import Problem, Sheet, read_sheet
+from crmo_analysis.patients.layout import Sheet
+from crmo_analysis.patients.problems import Problem
+from crmo_analysis.patients.spreadsheet import read_sheet
 
 FILE = files.PUBLISHED / "bisphosphonate_response.csv"
 # From what is hardest to reach: whoever has the first of a pair has the second.

@@ -6,9 +6,9 @@ folder of results may show of patients, as against one table (`patients`), is de
 
 import lazy_loader
 
-USES = ("display", "execution", "files", "joint", "models", "recompute", "store", "study")
+USES = ("display", "execution", "files", "joint", "models", "patients", "recompute", "store", "study")
 __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
-    submodules=["numbers", "website"],
+    submodules=["numbers", "releases", "website"],
     submod_attrs={"manuscript": ["assemble"], "outline": ["read_outline"]},
 )

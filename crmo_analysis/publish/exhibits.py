@@ -9,7 +9,7 @@ import html
 import json
 import re
 import struct
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from html.parser import HTMLParser
 from pathlib import Path
@@ -18,7 +18,8 @@ from crmo_analysis import files
 from crmo_analysis.files import InputError
 from crmo_analysis.joint import ledger
 from crmo_analysis.recompute import VERDICTS
-from crmo_analysis.study import expressions, read_codebook, read_study
+from crmo_analysis.store import manifest
+from crmo_analysis.study import Codebook, expressions, read_codebook, read_study, rounding
 
 ENDINGS = ("svg", "pdf", "png", "csv")
 AGAIN = "Run: crmo reproduce --fresh"
@@ -78,19 +79,20 @@ def read_results(results: Path, figures: Path) -> Results:
     InputError
         Naming the file and the command that makes it.
     """
-    claims = _read_ledger(results / "ledger.csv")
+    claims, gone = _read_ledger(results / "ledger.csv"), set(manifest.orphans(results.parent))
     # A name with a second ending is that of a run which failed, or goes on.
     notebooks = sorted(path for path in (results / "notebooks").glob("[0-9]*.ipynb") if "." not in path.stem)
+    notebooks = [path for path in notebooks if path not in gone]
     if not notebooks:
         raise InputError(f"there is no executed notebook in {results / 'notebooks'}. Run: crmo reproduce")
     titles = {}
     for study in dict.fromkeys(str(row["study"]) for row in claims.values()):
         titles[study] = str(read_study(study).facts["short"]) if _is_known(study) else study
     tables = {}
-    for path in sorted((results / "tables").glob("*/*.csv")):
+    for path in sorted({*(results / "tables").glob("*/*.csv")} - gone):
         tables[path.parent.name] = (*tables.get(path.parent.name, ()), path.stem)
     executed = {path.stem: read_notebook(path) for path in notebooks}
-    return Results(results, figures, claims, titles, read_figures(figures), tables, executed)
+    return Results(results, figures, claims, titles, read_figures(figures, gone), tables, executed)
 
 
 def _is_known(study: str) -> bool:
@@ -111,7 +113,7 @@ def _read_ledger(path: Path) -> dict[str, dict[str, object]]:
             )
         if row["claim_id"] in claims:
             raise InputError(f"{path}, row {place}: {row['claim_id']!r} stands twice. {AGAIN}")
-        claims[row["claim_id"]] = {**row, "says": _says(row)}
+        claims[row["claim_id"]] = {**row, "says": _says(row), "value": _value(row)}
     if not claims:
         raise InputError(f"{path} holds no claim. {AGAIN}")
     for row in claims.values():
@@ -127,15 +129,25 @@ def _read_csv(path: Path) -> list[dict[str, str]]:
         raise InputError(f"{path} cannot be read ({error}). {AGAIN}") from None
 
 
+def _value(row: Mapping[str, str]) -> float | str:
+    """Return what a claim prints as a number, by which the ledger is sorted; empty for none."""
+    try:
+        value = rounding.parse_printed(row["printed"]).value
+    except InputError:
+        return ""
+    return "" if value is None else round(float(value), 6)
+
+
 def _says(row: Mapping[str, str]) -> dict[str, str]:
     """Say a claim in words: which statistic, of what, among whom."""
     statistic = _STATISTICS.get(row["statistic"], row["statistic"])
-    among = _in_words(row["among"]) if row["among"] else ""
-    return {"what": f"{statistic[:1].upper()}{statistic[1:]}", "of": _in_words(row["of"]), "among": among}
+    codebook = read_study(row["study"]).codebook if _is_known(row["study"]) else read_codebook()
+    among = _in_words(row["among"], codebook) if row["among"] else ""
+    of = " and ".join(_in_words(part.strip(), codebook) for part in row["of"].split(","))
+    return {"what": f"{statistic[:1].upper()}{statistic[1:]}", "of": of, "among": among}
 
 
-def _in_words(expression: str) -> str:
-    codebook = read_codebook()
+def _in_words(expression: str, codebook: Codebook) -> str:
     if expression in codebook:
         return codebook[expression].label
     try:
@@ -175,8 +187,8 @@ def read_conflicts(read: Results, study: str) -> list[dict[str, object]] | None:
     return found
 
 
-def read_figures(folder: Path) -> dict[str, Exhibit]:
-    """Read the descriptions of all figures, by the hash of their PNG.
+def read_figures(folder: Path, gone: Collection[Path] = ()) -> dict[str, Exhibit]:
+    """Read the descriptions of all figures that are still made, by the hash of their PNG.
 
     Raises
     ------
@@ -184,7 +196,7 @@ def read_figures(folder: Path) -> dict[str, Exhibit]:
         If a figure lacks a file or its description.
     """
     found = {}
-    for path in sorted(folder.glob("*/*.json")):
+    for path in sorted({*folder.glob("*/*.json")} - {*gone}):
         try:
             told = json.loads(path.read_text(encoding="utf-8"))
             png = path.with_suffix(".png").read_bytes()

@@ -1,91 +1,64 @@
-"""A manuscript's package.
+"""A manuscript's package: documents, figures at their final size and numbers, put together and swapped in."""
 
-Figures at their final size, tables, numbers and text, put together beside and swapped in.
-"""
-
-import difflib
 import hashlib
 import json
-import os
 import platform
-import re
 import tempfile
-import zlib
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from importlib.metadata import version
-from io import BytesIO
 from pathlib import Path
 
+import pandas as pd
+
 from crmo_analysis import __version__
-from crmo_analysis.execution import NotebookFailed, execute, warm
-from crmo_analysis.files import InputError, UnfitError, csv_text, markdown, read_yaml, swap_folder
+from crmo_analysis.files import InputError, csv_text, study_names, swap_folder
+from crmo_analysis.publish import documents, plates, text
 from crmo_analysis.publish.numbers import collect, macros, read_output, to_json
-from crmo_analysis.publish.outline import FILE, JOURNALS, Item, Journal, Outline
-from crmo_analysis.publish.tables import chosen, render
+from crmo_analysis.publish.outline import FILE, JOURNALS, KINDS, STYLES, Outline
+from crmo_analysis.publish.tables import chosen
 from crmo_analysis.store import code_behind, notebook_source
+from crmo_analysis.study import read_study
 
 MAKER = "crmo manuscript"
-STROBE = "data/strobe.yaml"
-NOT_REPORTED = "not reported in the source"
-KINDS = {
-    "published": "",
-    "derived from published numbers": "Derived from published numbers.",
-    "reconstructed": "Reconstructed from published numbers: no row was observed in a patient.",
-    "simulated": "Simulated: nobody shown here is a patient.",
-    "user data": "",
-}
-_LIBRARIES = ("matplotlib", "numpy", "pandas", "python-docx", "scipy", "statsmodels")
-_MILLIMETRES = 25.4 / 72
-_PLACE = re.compile(r"\{([^{}\n]+)\}")
+_REPRODUCE = (
+    "Files that figures, tables and numbers were made from, with the first 16 digits of the SHA-256 of each. "
+    "The same files and the locked environment give the same bytes by make reproduce and crmo manuscript."
+)
+_LIBRARIES = ("matplotlib", "numpy", "pandas", "pypandoc-binary", "scipy", "seaborn", "statsmodels")
 _NEGLIGIBLE = {".DS_Store", "Thumbs.db", "desktop.ini"}
 _README = """This folder is made by `crmo manuscript` from manuscript.yml. It is replaced as a
 whole; keep nothing else in it.
 
+manuscript.docx, .tex, .html   title page, text, references, tables and figures; .md is the text with its
+             numbers filled in; references.json what it cites.
+supplement.docx, .tex, .html   every printed number with its verdict, what cannot stand together, STROBE,
+             and what this was made from.
 figures/     Figure_N.svg, .pdf, .png (.tiff): at final size for {journal}; do not rescale.
-             .csv: what is plotted. .json: caption, alternative text, and whether it is published, derived,
-             reconstructed or simulated.
-tables/      Table_N.docx, .tex (booktabs), .html, .csv: the same cells four times.
-captions.md  captions of all of them, with alternative texts.
-text.md      methods and results, with the numbers filled in.
+             .csv: what is plotted. .json: title, caption, alternative text, and whether it is published,
+             derived, reconstructed or simulated.
+tables/      Table_N.csv: the cells of the tables. strobe.csv: the checklist.
 numbers.json every number that a text may quote, with its source and rounding; numbers.tex: LaTeX macros.
-strobe.md    which section or output answers each item of STROBE; strobe.csv: the same.
-CITATION.cff how to cite the software, also at the end of text.md.
+CITATION.cff how to cite the software.
 manifest.json hashes of these files and of what they were made from, and versions.
 """
 
 
 @dataclass(frozen=True)
-class PdfText:
-    """What a figure's PDF says of itself.
+class Written:
+    """What was made: the files, and remarks on what is missing, too long or typed by hand."""
 
-    Its width in millimetres, whether every font is inside, the smallest text.
-    """
-
-    width: float
-    is_embedded: bool
-    smallest: float
-
-
-def pdf_text(content: bytes) -> PdfText:
-    """Read width, fonts and sizes of text from a PDF that matplotlib has written."""
-    box = re.search(rb"/MediaBox \[ ?([\d. ]+?) ?\]", content)
-    left, _, right, _ = map(float, box[1].split())
-    sizes = []
-    for stream in re.findall(rb"stream\r?\n(.*?)\r?\nendstream", content, re.DOTALL):
-        try:
-            sizes += [float(size) for size in re.findall(rb"/\S+ ([\d.]+) Tf", zlib.decompress(stream))]
-        except zlib.error:
-            continue  # a font
-    described, inside = content.count(b"/Type /FontDescriptor"), len(re.findall(rb"/FontFile[23]? ", content))
-    is_embedded = described == inside > 0 and b"/Subtype /Type3" not in content
-    return PdfText((right - left) * _MILLIMETRES, is_embedded, min(sizes, default=0.0))
+    files: tuple[Path, ...]
+    remarks: tuple[str, ...]
 
 
 def assemble(
-    outline: Outline, out: Path, tiff: bool = False, say: Callable[[str], None] = print
-) -> list[Path]:
+    outline: Outline,
+    out: Path,
+    tiff: bool = False,
+    text_only: bool = False,
+    say: Callable[[str], None] = print,
+) -> Written:
     """Make a manuscript's package, and put it in the place of an older one when it is whole.
 
     Parameters
@@ -95,13 +68,10 @@ def assemble(
         Its folder: new, empty, or a package that nobody has changed.
     tiff : bool
         Whether to make figures as TIFF as well.
+    text_only : bool
+        Whether to take the figures of the package that is there, which takes seconds.
     say : callable
         Called with a line on each thing made.
-
-    Returns
-    -------
-    list of Path
-        The files.
 
     Raises
     ------
@@ -114,266 +84,187 @@ def assemble(
     # A neighbour: a folder can only be renamed in one step within a disk.
     with tempfile.TemporaryDirectory(prefix=f".{out.name}.", dir=out.parent) as temporary:
         package = Path(temporary) / "package"
-        files, sources = _contents(outline, Path(temporary) / "runs", tiff, say)
+        sources = _sources(outline)
+        files, remarks = _documents(outline)  # what is wrong with the text is said before notebooks run
+        figures = _kept_figures(outline, out, sources) if text_only else {}
+        figures = figures or plates.draw(outline, Path(temporary) / "runs", tiff)
+        for item in (*outline.figures, *outline.tables):
+            say(f"{item.number}: {item.output}" + f", {item.width:g} mm" * bool(item.width))
+        files |= {f"figures/{name}": content for name, content in figures.items()}
+        files["README.txt"] = _README.format(journal=outline.journal.name).encode()
+        _write(package, files)
+        files |= _rendered(outline, files, sources, package)
         files["manifest.json"] = _manifest(outline, files, sources)
-        for name, content in files.items():
-            (package / name).parent.mkdir(parents=True, exist_ok=True)
-            (package / name).write_bytes(content)
+        _write(package, files)
         _check_replaceable(out)
         swap_folder(package, out, Path(temporary) / "old")
-    return [out / name for name in files]
+    return Written(tuple(out / name for name in files), tuple(remarks))
 
 
-def _contents(
-    outline: Outline, folder: Path, tiff: bool, say: Callable
-) -> tuple[dict[str, bytes], list[Path]]:
-    root = outline.root
-    numbers = collect(root)
-    captions: list[str] = []
-    tables, table_notes = _tables(outline)
-    text = _text(outline, numbers)
-    strobe = _strobe(outline)
-    figures, figure_notes = _figures(outline, folder, tiff)
-    for item in outline.figures:
-        say(f"{item.number}: {item.output}, {item.width:g} mm")
-    for item in outline.tables:
-        say(f"{item.number}: {item.output}")
-    for number, title, caption, alt in (*figure_notes, *table_notes):
-        captions.append(f"**{number}.** {markdown(' '.join(filter(None, (title, caption))))}")
-        captions += [f"Alternative text: {markdown(alt)}"] if alt else []
+def _write(folder: Path, files: Mapping[str, bytes]) -> None:
+    for name, content in files.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_bytes(content)
+
+
+def _documents(outline: Outline) -> tuple[dict[str, bytes], list[str]]:
+    """Fill in text and tables, and check both; what does not depend on figures."""
+    numbers = collect(outline.root)
+    said, typed = text.filled(outline, numbers)
+    cited = text.references(outline.root, said)
+    blocks = documents.parsed(said)["blocks"]
+    checklist = text.strobe(outline, documents.headings(blocks))
     files = {
-        **{f"figures/{name}": content for name, content in figures.items()},
-        **{f"tables/{name}": content for name, content in tables.items()},
-        "captions.md": ("\n\n".join(captions) + "\n").encode(),
-        "text.md": text.encode(),
+        "manuscript.md": said.encode(),
+        "references.json": _json(cited),
         "numbers.json": to_json(numbers).encode(),
         "numbers.tex": macros(numbers).encode(),
-        **{f"strobe{ending}": content for ending, content in strobe.items()},
-        "CITATION.cff": (root / "CITATION.cff").read_bytes(),
-        "README.txt": _README.format(journal=outline.journal.name).encode(),
+        "strobe.csv": csv_text(checklist).encode(),
+        "CITATION.cff": (outline.root / "CITATION.cff").read_bytes(),
+        **{f"tables/{item.stem}.csv": csv_text(_table(outline, item)[0]).encode() for item in outline.tables},
     }
-    names = [FILE, JOURNALS, STROBE, "data/numbers.yaml", "CITATION.cff", "results/ledger.csv"]
-    names += [outline.text.relative_to(root).as_posix()]
+    return files, text.remarks(outline, blocks, typed)
+
+
+def _json(value: object) -> bytes:
+    return (json.dumps(value, indent=1, ensure_ascii=False) + "\n").encode()
+
+
+def _table(outline: Outline, item) -> tuple[pd.DataFrame, str]:
+    """Return the texts of a table, and its caption."""
+    frame, source = read_output(outline.root, f"tables/{item.output}", as_text=True)
+    path = outline.root / "results" / "tables" / f"{item.output}.json"
+    said = json.loads(path.read_text(encoding="utf-8"))
+    caption = " ".join(filter(None, (plates.sentence(item.caption or said["caption"]), KINDS[source])))
+    try:
+        return chosen(frame, item.columns, item.only), caption
+    except InputError as error:
+        raise InputError(f"{FILE}, tables, {item.number}: {error}") from None
+
+
+def _rendered(outline: Outline, files: Mapping[str, bytes], sources, package: Path) -> dict[str, bytes]:
+    """Write the manuscript and its supplement in every format."""
+    cited = json.loads(files["references.json"])
+    style = outline.root / STYLES / f"{outline.journal.references}.csl"
+    tree = documents.parsed(files["manuscript.md"].decode())
+    signs = outline.journal.signs
+    meta, front = text.front(outline, tree["blocks"])
+    blocks = [*front, *documents.page_break(), *documents.signed(tree["blocks"], signs)]
+    blocks += documents.parsed("# References\n\n::: {#refs}\n:::\n")["blocks"]
+    for item in outline.tables:
+        frame, caption = _table(outline, item)
+        blocks += documents.page_break()
+        blocks += documents.table_blocks(frame, item.number, caption, item.footnotes, signs)
+    for item in outline.figures:
+        facts = json.loads(files[f"figures/{item.stem}.json"])
+        caption = " ".join(filter(None, (facts["title"], facts["caption"])))
+        shown = (item.number, caption, facts["alt"], f"figures/{item.stem}", item.width)
+        blocks += documents.page_break() + documents.figure_blocks(*shown, signs)
+    made = documents.render({**tree, "meta": meta, "blocks": blocks}, "manuscript", cited, style, package)
+    supplement = {**tree, "meta": {**meta, "title": _title("Supplement")}}
+    checklist = text.strobe(outline, documents.headings(tree["blocks"]))
+    supplement["blocks"] = _supplement(outline, checklist, sources)
+    return made | documents.render(supplement, "supplement", cited, style, package, is_wide=True)
+
+
+def _title(said: str) -> dict:
+    return {"t": "MetaInlines", "c": documents.inlines(said)}
+
+
+def _supplement(outline: Outline, checklist: pd.DataFrame, sources: Sequence[Path]) -> list[dict]:
+    """Put together what a reader can check: verdicts, conflicts, STROBE, and what all was made from."""
+    taken = [int(item.number[7:]) for item in outline.tables if item.number.startswith("Table S")]
+    number, signs = max(taken, default=0), outline.journal.signs
+    blocks: list[dict] = []
+    for heading, tables in (
+        ("Every printed number, and whether it holds", _ledgers(outline.root)),
+        ("Printed numbers that cannot stand together", _conflicts(outline.root)),
+        ("STROBE checklist, items in words of our own", [("", checklist)]),
+        ("What this was made from", [(_REPRODUCE, _inputs(outline, sources))]),
+    ):
+        blocks += [{"t": "Header", "c": [1, ["", [], []], documents.inlines(heading)]}]
+        for caption, frame in tables:
+            number += 1
+            blocks += documents.table_blocks(frame, f"Table S{number}", caption or heading + ".", (), signs)
+    return blocks
+
+
+def _ledgers(root: Path) -> list[tuple[str, pd.DataFrame]]:
+    """Return the ledger of each study with a caption."""
+    ledger = pd.read_csv(root / "results" / "ledger.csv", dtype=str, keep_default_na=False)
+    names = {"claim_id": "Claim", "where": "Where", "printed": "Printed", "recomputed": "Recomputed"}
+    names |= {"verdict": "Verdict", "reason": "Reason"}
+    found = []
+    for study, own in ledger.groupby("study", sort=True) if len(ledger) else ():
+        facts = read_study(study, root / "data" / "published").facts
+        own = own.assign(claim_id=own["claim_id"].str.partition(".")[2])
+        caption = f"{facts['short']}: every printed number with its verdict."
+        found.append((caption, own[list(names)].rename(columns=names)))
+    return found
+
+
+def _conflicts(root: Path) -> list[tuple[str, pd.DataFrame]]:
+    """Return the conflicts of all studies in one table."""
+    folder = root / "results" / "tables"
+    frames = []
+    for study in study_names(root / "data" / "published"):
+        path = folder / study / "conflicts.csv"
+        if path.is_file():
+            own = pd.read_csv(path, dtype=str, keep_default_na=False)
+            short = read_study(study, root / "data" / "published").facts["short"]
+            frames.append(own.assign(Study=short)[["Study", "why", "reading", "resolved by"]])
+    found = pd.concat(frames, ignore_index=True) if frames else pd.DataFrame()
+    names = {"why": "What cannot stand together", "reading": "Read as", "resolved by": "Resolved if read as"}
+    return [("", found.rename(columns=names))] if len(found) else []
+
+
+def _inputs(outline: Outline, sources: Sequence[Path]) -> pd.DataFrame:
+    names = [path.relative_to(outline.root).as_posix() for path in sources]
+    return pd.DataFrame({"File": names, "SHA-256": [_digest(path.read_bytes())[:16] for path in sources]})
+
+
+def _sources(outline: Outline) -> list[Path]:
+    """List the files that a package is made from."""
+    root = outline.root
+    names = [FILE, JOURNALS, text.STROBE, "data/numbers.yaml", "CITATION.cff", "results/ledger.csv"]
+    names += [name for name in (text.REFERENCES,) if (root / name).is_file()]
+    names += [outline.text.relative_to(root).as_posix(), f"{STYLES}/{outline.journal.references}.csl"]
     names += [f"results/tables/{item.output}.csv" for item in outline.tables]
     names += [item.notebook.relative_to(root).as_posix() for item in outline.figures]
     code = "\n".join(notebook_source(item.notebook) for item in outline.figures)
     names += [path.relative_to(root).as_posix() for path in code_behind(code, root / "crmo_analysis")]
-    return files, [root / name for name in sorted(set(names))]
+    return [root / name for name in sorted(set(names))]
 
 
-def _figures(outline: Outline, folder: Path, tiff: bool) -> tuple[dict[str, bytes], list[tuple]]:
-    runs: dict[tuple[Path, float], list[Item]] = {}
-    for item in outline.figures:
-        runs.setdefault((item.notebook, item.width), []).append(item)
-    places = {key: folder / str(number) for number, key in enumerate(runs)}
-    workers = ThreadPoolExecutor(max_workers=os.cpu_count())
-    try:
-        jobs = [
-            workers.submit(_run, items, width, outline.journal, places[notebook, width])
-            for (notebook, width), items in runs.items()
-        ]
-        for job in jobs:
-            job.result()
-    except BaseException:
-        warm.stop()  # notebooks run in threads, which end when their kernels are gone
-        raise
-    finally:
-        workers.shutdown(cancel_futures=True)
-    for place in places.values():
-        _check_current(place, outline.root)
-    files: dict[str, bytes] = {}
-    notes = []
-    for item in outline.figures:
-        stem = places[item.notebook, item.width] / "figures" / item.output
-        made = {ending: stem.with_suffix(ending).read_bytes() for ending in (".svg", ".pdf", ".png", ".csv")}
-        _check_pdf(item, made[".pdf"], outline.journal)
-        made |= {".tiff": _tiff(made[".png"], outline.journal.dpi)} if tiff else {}
-        said = json.loads(stem.with_suffix(".json").read_text(encoding="utf-8"))
-        title = " ".join(_sentence(line) for line in said.get("title", "").split("\n"))
-        caption = " ".join(filter(None, (item.caption or said["caption"], KINDS[said["source"]])))
-        said = {"number": item.number, "output": item.output, "width": item.width} | said
-        said |= {"title": title, "caption": caption}
-        made[".json"] = (json.dumps(said, indent=2, ensure_ascii=False) + "\n").encode()
-        notes.append((item.number, title, caption, said["alt"]))
-        files |= {f"{item.stem}{ending}": content for ending, content in made.items()}
-    return files, notes
+def _kept_figures(outline: Outline, out: Path, sources: Sequence[Path]) -> dict[str, bytes]:
+    """Return the figures of the package that is there, if they are those that would be drawn now.
 
-
-def _sentence(text: str) -> str:
-    text = text.strip()
-    return f"{text[:1].upper()}{text[1:]}{'' if text.endswith(('.', '?', '!')) else '.'}" if text else ""
-
-
-def _run(items: Sequence[Item], width: float, journal: Journal, folder: Path) -> None:
-    """Run a notebook for some figures of one width; say which width works where this one does not."""
-    names = [item.output.rpartition("/")[2] for item in items]
-    page = {"width": width, "dpi": journal.dpi}
-    try:
-        execute(items[0].notebook, {"page": page, "outputs": names}, out=folder)
-    except NotebookFailed as error:
-        if error.kind != UnfitError.__name__:
-            raise InputError(str(error)) from None
-        item = next(
-            (item for item in items if f"'{item.output.rpartition('/')[2]}'" in error.cause), items[0]
-        )
-        wider = sorted((wide, key) for key, wide in journal.columns.items() if wide > width)
-        works = next((key for wide, key in wider if _fits(item, wide, journal, folder)), "")
-        now = next(key for key, wide in journal.columns.items() if wide == width)
-        advice = f"columns: {works} works" if works else "no width of this journal works"
-        message = (
-            f"{FILE}, figures, {item.number}, columns: {now} is {width:g} mm: {error.cause}. For it, "
-            f""
-            f"{advice}."
-        )
-        raise InputError(message) from None
-
-
-def _fits(item: Item, width: float, journal: Journal, folder: Path) -> bool:
-    page = {"width": width, "dpi": journal.dpi}
-    try:
-        execute(item.notebook, {"page": page, "outputs": [item.output.rpartition("/")[2]]}, out=folder)
-    except NotebookFailed:
-        return False
-    return True
-
-
-def _check_current(folder: Path, root: Path) -> None:
-    """Refuse results that are older than what the notebooks give now.
-
-    Text and tables would not go with figures.
+    Raises
+    ------
+    InputError
+        If they are not.
     """
-    made = {path: root / "results" / path.relative_to(folder) for path in folder.glob("tables/*/*.csv")}
-    made |= {path: root / path.relative_to(folder) for path in folder.glob("figures/*/*.csv")}
-    for new, kept in sorted(made.items()):
-        if not kept.is_file() or kept.read_bytes() != new.read_bytes():
-            name = kept.relative_to(root).as_posix()
-            raise InputError(
-                f"{name} is not what its notebook gives now; run crmo reproduce, then this again"
-            )
-
-
-def _check_pdf(item: Item, content: bytes, journal: Journal) -> None:
-    found = pdf_text(content)
-    if abs(found.width - item.width) > 0.1:
-        raise InputError(f"{item.number} came out {found.width:.1f} mm wide, not {item.width:g} mm")
-    if not found.is_embedded:
-        raise InputError(f"{item.number}: not every font is inside its PDF")
-    if found.smallest < journal.smallest_text:
-        least = f"{journal.name} asks for {journal.smallest_text:g} pt"
+    path = out / "manifest.json"
+    facts = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {"inputs": {}, "figures": []}
+    # A text, a caption or a table may be another; what figures are drawn from may not.
+    drawn = [each for each in sources if each.suffix in (".ipynb", ".py")]
+    names = {each.relative_to(outline.root).as_posix(): _digest(each.read_bytes()) for each in drawn}
+    if facts["figures"] != _drawn(outline) or any(facts["inputs"].get(n) != d for n, d in names.items()):
         raise InputError(
-            f"{item.number} has text of {found.smallest:g} pt; {least} ({JOURNALS}, smallest_text)"
+            f"{out} has not the figures that {FILE} asks for now; run crmo manuscript without --text"
         )
+    found = {each.name: each.read_bytes() for each in sorted((out / "figures").iterdir())}
+    for item in outline.figures:
+        said = json.loads(found[f"{item.stem}.json"])
+        found[f"{item.stem}.json"] = plates.described(item, {name: said[name] for name in plates.DRAWN})
+    return found
 
 
-def _tiff(png: bytes, dpi: int) -> bytes:
-    from PIL import Image
-
-    buffer = BytesIO()
-    Image.open(BytesIO(png)).convert("RGB").save(buffer, "TIFF", compression="tiff_lzw", dpi=(dpi, dpi))
-    return buffer.getvalue()
-
-
-def _tables(outline: Outline) -> tuple[dict[str, bytes], list[tuple]]:
-    files, notes = {}, []
-    for item in outline.tables:
-        frame, source = read_output(outline.root, f"tables/{item.output}", as_text=True)
-        said = json.loads(
-            (outline.root / "results" / "tables" / f"{item.output}.json").read_text(encoding="utf-8")
-        )
-        caption = " ".join(filter(None, (_sentence(item.caption or said["caption"]), KINDS[source])))
-        try:
-            shown = chosen(frame, item.columns, item.only)
-            made = render(shown, item.number, caption, item.footnotes)
-        except InputError as error:
-            raise InputError(f"{FILE}, tables, {item.number}: {error}") from None
-        files |= {f"{item.stem}{ending}": content for ending, content in made.items()}
-        notes.append((item.number, "", caption, ""))
-    return files, notes
-
-
-def _text(outline: Outline, numbers: Sequence[Mapping]) -> str:
-    """Fill in the text.
-
-    Numbers and sentences by their ids, figures and tables by their numbers in the manuscript.
-    """
-    known = {number["id"]: number for number in numbers}
-    name, lines = outline.text.name, []
-    for place, line in enumerate(outline.text.read_text(encoding="utf-8").splitlines(), start=1):
-        where = f"{name}, line {place}"
-        lines.append(
-            _PLACE.sub(lambda found, where=where: _quoted(found[1].strip(), known, outline, where), line)
-        )
-    return "\n".join([*lines, "", "# Software", "", markdown(citation(outline.root)), ""])
-
-
-def _quoted(said: str, known: Mapping, outline: Outline, where: str) -> str:
-    verb, _, name = said.rpartition(" ")
-    if verb in ("figure", "table"):
-        return outline.number(verb, name) or f"not numbered here: {verb} {markdown(name)}"
-    if name not in known or verb not in ("", "sentence"):
-        close = difflib.get_close_matches(name, known, n=1)
-        raise InputError(
-            f"{where}: there is no number {said!r}.{f' Did you mean {close[0]}?' if close else ''}"
-        )
-    if verb and "sentence" not in known[name]:
-        raise InputError(f"{where}: {name} has no sentence; data/numbers.yaml can give it one")
-    return markdown(known[name][verb or "text"])
-
-
-def citation(root: Path) -> str:
-    """Write CITATION.cff as a line."""
-    facts = read_yaml(root / "CITATION.cff")
-    names = [
-        author.get("name") or f"{author['family-names']} {author['given-names'][:1]}"
-        for author in facts["authors"]
-    ]
-    where = "".join(f" {facts[key]}." for key in ("repository-code", "url", "doi") if key in facts)
-    return (
-        f"{', '.join(names)}. {facts['title']}, version {facts['version']}. Software, {facts['license']} "
-        f""
-        f"licence.{where}"
-    )
-
-
-def _strobe(outline: Outline) -> dict[str, bytes]:
-    import pandas as pd
-
-    headings = re.findall(r"^#+ (.+?)\s*$", outline.text.read_text(encoding="utf-8"), re.MULTILINE)
-    rows = []
-    for entry in read_yaml(outline.root / STROBE):
-        answers = [_answer(text, outline, headings, entry["item"]) for text in entry["answered_by"]]
-        rows.append(
-            [
-                entry["item"],
-                entry["section"],
-                entry["asks"],
-                "; ".join(answers) or NOT_REPORTED,
-                entry["note"],
-            ]
-        )
-    names = ["item", "section", "asks for", "answered by", "note"]
-    frame = pd.DataFrame(rows, columns=names)
-    lines = [f"| {' | '.join(names)} |", "|---:|---|---|---|---|"]
-    lines += [f"| {' | '.join(markdown(str(value)) for value in row)} |" for row in rows]
-    head = (
-        "# STROBE checklist\n\nItems after von Elm et al., Lancet 2007;370:1453-1457, in words of our "
-        ""
-        "own.\n\n"
-    )
-    return {".csv": csv_text(frame).encode(), ".md": (head + "\n".join(lines) + "\n").encode()}
-
-
-def _answer(text: str, outline: Outline, headings: Sequence[str], item: int) -> str:
-    kind, _, name = text.partition(" ")
-    if kind == "text" and name in headings:
-        return f"text.md, {name}"
-    folders = {"figure": "figures", "table": "results/tables"}
-    path = f"{folders[kind]}/{name}.csv" if kind in folders else text
-    if kind != "text" and (outline.root / path).is_file():
-        return (kind in folders and outline.number(kind, name)) or path
-    raise InputError(
-        f"{STROBE}, item {item}: there is no figure, table, file or heading of the text {text!r}"
-    )
+def _drawn(outline: Outline) -> list:
+    """Say which figures are drawn, and how."""
+    journal = outline.journal
+    shown = [[item.number, item.output, item.width] for item in outline.figures]
+    return [*shown, journal.dpi, journal.smallest_text]
 
 
 def _digest(content: bytes) -> str:
@@ -385,6 +276,7 @@ def _manifest(outline: Outline, files: Mapping[str, bytes], sources: Sequence[Pa
     facts = {
         "made_by": MAKER,
         "journal": outline.journal.name,
+        "figures": _drawn(outline),
         "versions": {
             "crmo_analysis": __version__,
             "python": platform.python_version(),

@@ -11,9 +11,10 @@ import pandas as pd
 
 from crmo_analysis import files
 from crmo_analysis.files import InputError, read_yaml, study_names
+from crmo_analysis.joint.ledger import audit_jointly
 from crmo_analysis.models import severity
 from crmo_analysis.publish.tables import MISSING, fill, latex, rounding
-from crmo_analysis.recompute import Audited, audit_study
+from crmo_analysis.recompute import Audited
 from crmo_analysis.study import describe, expressions, read_codebook, read_study
 
 NUMBERS = files.RESULTS / "numbers.json"
@@ -65,19 +66,21 @@ def to_json(numbers: Sequence[Mapping]) -> str:
 
 
 def _claims(root: Path) -> list[dict]:
-    ledger = root / "results" / "ledger.csv"
-    if not ledger.is_file():
+    path = root / "results" / "ledger.csv"
+    if not path.is_file():
         raise InputError("results/ledger.csv is not there; run crmo reproduce first")
-    verdicts = pd.read_csv(ledger, dtype=str, keep_default_na=False).set_index("claim_id")["verdict"]
+    verdicts = pd.read_csv(path, dtype=str, keep_default_na=False).set_index("claim_id")["verdict"]
     folder = root / "data" / "published"
-    audited = [each for study in study_names(folder) for each in audit_study(read_study(study, folder))]
-    absent = [each.claim.claim_id for each in audited if each.claim.claim_id not in verdicts.index]
-    if absent:
-        raise InputError(f"results/ledger.csv has no claim {absent[0]}; run crmo reproduce again")
-    return [_claim(each, verdicts[each.claim.claim_id]) for each in audited]
+    audited = [each for study in study_names(folder) for each in audit_jointly(read_study(study, folder))]
+    for each in audited:
+        if verdicts.get(each.claim.claim_id) != each.verdict:
+            raise InputError(
+                f"results/ledger.csv is older than {each.claim.claim_id}; run crmo reproduce again"
+            )
+    return [_claim(each) for each in audited]
 
 
-def _claim(audited: Audited, verdict: str) -> dict:
+def _claim(audited: Audited) -> dict:
     claim, x, n = audited.claim, audited.x, audited.n
     counted = x is not None and n is not None
     is_everyone = claim.patients == expressions.Everyone() and counted
@@ -101,7 +104,7 @@ def _claim(audited: Audited, verdict: str) -> dict:
         "claim": claim.claim_id,
         "where": claim.where,
         "about": claim.about,
-        "verdict": verdict,
+        "verdict": audited.verdict,
         "rounding": way
         if claim.statistic != "count" or not counted or is_everyone
         else f"{way}; percent with 1 decimals, half up",

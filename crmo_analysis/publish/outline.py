@@ -6,20 +6,31 @@
 import difflib
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 
 from crmo_analysis import files
 from crmo_analysis.execution import output_files, read_parameters
 from crmo_analysis.files import InputError, read_yaml
+from crmo_analysis.publish.documents import Signs
 
 FILE = "manuscript.yml"
 JOURNALS = "data/journals.yaml"
+KINDS = {
+    "published": "",
+    "derived from published numbers": "Derived from published numbers.",
+    "reconstructed": "Reconstructed from published numbers: no row was observed in a patient.",
+    "simulated": "Simulated: nobody shown here is a patient.",
+    "user data": "",
+}
 _NUMBERED = {"figures": re.compile(r"Figure S?[1-9]\d*"), "tables": re.compile(r"Table S?[1-9]\d*")}
 _KEYS = {
     "figures": {"output", "columns", "caption"},
     "tables": {"output", "columns", "caption", "only", "footnotes"},
 }
+_PARTS = ("journal", "text", "title", "authors", "keywords", "figures", "tables")
+_PERSON = {"name", "affiliation", "email"}
+STYLES = "data/styles"
 _DEFAULT_TEXT = "data/manuscript_text.md"
 
 
@@ -27,13 +38,19 @@ _DEFAULT_TEXT = "data/manuscript_text.md"
 class Journal:
     """A journal.
 
-    Millimetres for each number of columns, points of the smallest text, dots per inch of bitmaps.
+    Millimetres for each number of columns, points of the smallest text, dots per inch of bitmaps; its style
+    of references, signs of numbers, the most words of abstract and text, and headings that a text has to
+    have.
     """
 
     name: str
     columns: Mapping[str, float]
     smallest_text: float
     dpi: int
+    references: str = "nature"
+    signs: Signs = field(default_factory=Signs)
+    words: Mapping[str, int] = field(default_factory=dict)
+    statements: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -64,6 +81,9 @@ class Outline:
     figures: tuple[Item, ...]
     tables: tuple[Item, ...]
     text: Path
+    title: str = ""
+    authors: tuple[Mapping[str, str], ...] = ()
+    keywords: tuple[str, ...] = ()
 
     def number(self, kind: str, output: str) -> str:
         """Return what an output, as a "figure" or a "table", is called; empty if it has no number."""
@@ -106,9 +126,40 @@ def read_journals(root: Path = files.ROOT) -> dict[str, Journal]:
             if not (_is_number(value) and low <= value <= high):
                 problems.append(f"{where}, {key}: is {value!r}, expected a number from {low} to {high}")
         widths = {_short(key): value for key, value in columns.items()}
-        found[str(name)] = Journal(str(name), widths, settings["smallest_text"][0], settings["dpi"][0])
+        manner = _manner(entry, where, root, problems)
+        found[str(name)] = Journal(
+            str(name), widths, settings["smallest_text"][0], settings["dpi"][0], **manner
+        )
     _raise(problems)
     return found
+
+
+def _manner(entry: Mapping, where: str, root: Path, problems: list[str]) -> dict:
+    """Read how a journal wants references, numbers and text."""
+    style = entry.get("references", "nature")
+    there = sorted(path.stem for path in (root / STYLES).glob("*.csl"))
+    if style not in there:
+        problems.append(
+            f"{where}, references: there is no {STYLES}/{style}.csl; there are {', '.join(there)}"
+        )
+    signs, words = entry.get("signs") or {}, entry.get("words") or {}
+    known = [each.name for each in fields(Signs)]
+    if not isinstance(signs, dict) or set(signs) - set(known):
+        problems.append(f"{where}, signs: is {signs!r}, expected some of {', '.join(known)}")
+        signs = {}
+    if (
+        not isinstance(words, dict)
+        or set(words) - {"abstract", "text"}
+        or not all(map(_is_number, words.values()))
+    ):
+        problems.append(f"{where}, words: is {words!r}, expected numbers for abstract and text")
+        words = {}
+    statements = entry.get("statements") or []
+    if not isinstance(statements, list):
+        problems.append(f"{where}, statements: expected a list of headings")
+        statements = []
+    said = tuple(map(str, statements))
+    return {"references": style, "signs": Signs(**signs), "words": words, "statements": said}
 
 
 def read_outline(root: Path = files.ROOT, journal: str = "") -> Outline:
@@ -132,11 +183,8 @@ def read_outline(root: Path = files.ROOT, journal: str = "") -> Outline:
     def wrong(place: str, message: str) -> None:
         problems.append(f"{FILE}, {place}: {message}" if place else f"{FILE}: {message}")
 
-    if unknown := set(content) - {"journal", "text", "figures", "tables"}:
-        wrong(
-            "",
-            f"knows journal, text, figures and tables, not {', '.join(map(str, sorted(unknown, key=str)))}",
-        )
+    if unknown := set(content) - set(_PARTS):
+        wrong("", f"knows {', '.join(_PARTS)}, not {', '.join(map(str, sorted(unknown, key=str)))}")
     name = journal or content.get("journal", "")
     if name not in journals:
         hint = _meant(str(name), journals)
@@ -160,10 +208,27 @@ def read_outline(root: Path = files.ROOT, journal: str = "") -> Outline:
     text = root / str(content.get("text", _DEFAULT_TEXT))
     if not (files.is_file(text) and text.resolve().is_relative_to(root.resolve())):
         wrong("text", f"there is no file {str(content.get('text', _DEFAULT_TEXT))[:100]} in the project")
+    front = _front(content, wrong)
     if not figures and not tables and not problems:
         wrong("", "has neither figures nor tables")
     _raise(problems)
-    return Outline(root, chosen, tuple(figures), tuple(tables), text)
+    return Outline(root, chosen, tuple(figures), tuple(tables), text, *front)
+
+
+def _front(content: Mapping, wrong: Callable) -> tuple[str, tuple, tuple]:
+    """Read title, authors and keywords."""
+    authors, keywords = content.get("authors") or [], content.get("keywords") or []
+    sound = isinstance(authors, list) and all(
+        isinstance(each, dict) and each.get("name") and not set(each) - _PERSON for each in authors
+    )
+    if not sound:
+        wrong("authors", f"expected a list with {', '.join(sorted(_PERSON))} each; name is needed")
+        authors = []
+    if not isinstance(keywords, list):
+        wrong("keywords", "expected a list of words")
+        keywords = []
+    people = tuple({key: str(value) for key, value in each.items()} for each in authors)
+    return str(content.get("title") or ""), people, tuple(map(str, keywords))
 
 
 def _read(path: Path) -> dict:

@@ -30,6 +30,7 @@ from crmo_analysis.publish.exhibits import (
     read_conflicts,
     read_table,
 )
+from crmo_analysis.publish.text import software_citation
 from crmo_analysis.recompute import VERDICTS
 
 FILES = files.PACKAGE / "publish" / "site_files"
@@ -199,7 +200,8 @@ def write_sources(read: Results, folder: Path) -> list[str]:
     rows, board = list(read.claims.values()), _scoreboard(read)
     totals = Counter(str(row["verdict"]) for row in rows)
     overview = next((e for e in read.figures.values() if (e.folder, e.name) == ("overview", "claims")), None)
-    index = show("index.html", scoreboard=board.values(), totals=totals, total=len(rows), map=overview)
+    counted = {"scoreboard": board.values(), "totals": totals, "total": len(rows)}
+    index = show("index.html", **counted, map=overview, citation=software_citation(files.ROOT))
     pages.write("index", TITLE, [("", index)], _contents(read), toc=False)
     pages.write(
         "ledger",

@@ -10,6 +10,7 @@ import io
 import re
 import shutil
 import tempfile
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,7 +24,7 @@ MARK = ".crmo-site"  # a folder with this file was made here, and may be replace
 _SPHINX = {
     "project": TITLE,
     "html_title": TITLE,
-    "extensions": ["myst_nb"],
+    "extensions": ["myst_nb", "crmo_analysis.publish.sphinx_extension"],
     "html_theme": "furo",
     "html_theme_options": {
         "light_css_variables": {"color-brand-primary": "#00598c", "color-brand-content": "#00598c"},
@@ -88,7 +89,7 @@ def build(out: Path = SITE, results: Path = files.RESULTS, figures: Path = files
         with tempfile.TemporaryDirectory(prefix=f".{out.name}-", dir=out.parent) as temporary:
             folder = Path(temporary)
             pages = write_sources(read, folder / "source")
-            remarks = _run_sphinx(folder, pages)
+            remarks = _run_sphinx(folder, pages, read)
             _copy_files(read, folder / "site")
             files.swap_folder(folder / "site", out, folder / "old")
     except OSError as error:
@@ -102,17 +103,19 @@ def build(out: Path = SITE, results: Path = files.RESULTS, figures: Path = files
     return Site(out, tuple(pages), len(read.figures), older + remarks)
 
 
-def _run_sphinx(folder: Path, pages: list[str]) -> tuple[str, ...]:
+def _run_sphinx(folder: Path, pages: list[str], read: Results) -> tuple[str, ...]:
     """Build the pages; return what Sphinx remarked."""
     from sphinx.application import Sphinx
     from sphinx.util.docutils import docutils_namespace, patch_docutils
 
     source, warnings = folder / "source", io.StringIO()
+    names = [(claim_id, _found_by(row, read)) for claim_id, row in read.claims.items()]
     try:
         with patch_docutils(str(source)), docutils_namespace():
             app = Sphinx(
                 srcdir=source, confdir=None, outdir=folder / "site", doctreedir=folder / "doctrees",
-                buildername="html", confoverrides=_SPHINX, status=None, warning=warnings, freshenv=True,
+                buildername="html", confoverrides={**_SPHINX, "crmo_claims": names},
+                status=None, warning=warnings, freshenv=True,
             )  # fmt: skip
             app.build()
     except Exception as error:
@@ -125,6 +128,14 @@ def _run_sphinx(folder: Path, pages: list[str]) -> tuple[str, ...]:
     if lacking:
         raise InputError(f"Sphinx left no page of {', '.join(lacking)}. {' '.join(remarks)}")
     return tuple(remarks)
+
+
+def _found_by(row: Mapping, read: Results) -> str:
+    """Name a claim for the search: what is printed, what it says, the study and the id."""
+    says = row["says"]
+    among = f" among {says['among']}" if says["among"] else ""
+    where = f"{read.titles[row['study']]} ({row['claim_id']})"
+    return f"{row['printed']}: {says['what']} of {says['of']}{among}, {where}"
 
 
 def _copy_files(read: Results, site: Path) -> None:

@@ -1,22 +1,22 @@
 """What arithmetic says of printed numbers, without a solver.
 
-Percentages, sums, grains, orders, which rule rounded.
+Percentages, grains, spreads, which rule rounded; named tests, intervals and estimates; and what the
+codebook's steps and limits have to allow.
 
-Each finding has its reason, and a claim's verdict follows from its findings (`verdicts`). Two numbers that
-plain arithmetic holds against each other are compared here; what only all claims together show belongs to
-`joint`. `granularity` holds the checks of a lone mean, SD or percentage; `rivals` are the counts that a rank
-is held against.
+Each finding has its reason; what claims prove of each other, and so their verdicts, belongs to `joint`.
+`granularity` holds the checks of a lone mean, SD or percentage; `rivals` are the counts that a rank is held
+against.
 """
 
 import lazy_loader
 
-USES = ("files", "study")
+USES = ("study",)
 __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
-    submodules=["granularity"],
+    submodules=["granularity", "tests_of_difference"],
     submod_attrs={
-        "consistency": ["rivals"],
-        "quantities": ["View"],
-        "verdicts": ["Audited", "Readings", "VERDICTS", "audit_study"],
+        "quantities": ["Finding", "View", "patients", "rivals"],
+        "shares": ["lone_share", "section_rules"],
+        "verdicts": ["Audited", "Readings", "VERDICTS"],
     },
 )

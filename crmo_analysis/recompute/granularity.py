@@ -43,11 +43,7 @@ def grim_sums(
 def _sums(mean: rounding.Printed, n: int, step: Fraction, rules: tuple[str, ...]) -> tuple[int, ...]:
     low, high = rounding.interval(mean)
     candidates = range(max(0, math.floor(low * n / step)), math.ceil(high * n / step) + 1)
-    return tuple(
-        s
-        for s in candidates
-        if any(rounding.round_by(s * step / n, mean.decimals, rule) == mean.value for rule in rules)
-    )
+    return tuple(s for s in candidates if set(rounding.rules_that_print(s * step / n, mean)) & set(rules))
 
 
 def grim_is_informative(n: int, decimals: int, step: Fraction = Fraction(1)) -> bool:

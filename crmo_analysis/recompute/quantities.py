@@ -3,14 +3,14 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from functools import cache, cached_property
+from functools import cached_property
 
-from crmo_analysis.study import Claim, Codebook, Study, entailment, expressions, rounding
+from crmo_analysis.study import Claim, Codebook, Study, entailment, expressions
 
 
 @dataclass(frozen=True)
 class Finding:
-    """What one check says of one claim; `outcome` is a verdict, other than ambiguous."""
+    """What one check says of one claim; `outcome` is a verdict, `by` what a number matches by."""
 
     claim_id: str
     outcome: str
@@ -18,6 +18,12 @@ class Finding:
     recomputed: str = ""
     rule: str = ""
     related: tuple[str, ...] = ()
+    by: str = ""
+
+
+def patients(n: int) -> str:
+    """Say a number of patients."""
+    return f"{n} patient{'' if n == 1 else 's'}"
 
 
 def together(members: Sequence[str], outcome: str, reason: str, recomputed: str = "") -> Iterator[Finding]:
@@ -51,18 +57,10 @@ class Count:
 
 
 def meaning_of(study: Study, codebook: Codebook) -> entailment.Meaning:
-    """Return what a study's expressions mean under its rules, ready to be asked about all its claims.
-
-    Printed medians and ranges cut their variable too, so that counts can be held against them.
-    """
+    """Return what a study's expressions mean under its rules, ready to be asked about all its claims."""
     asked = [tree for claim in study.claims for tree in (claim.patients, claim.group) if tree is not None]
-    cuts = [
-        expressions.Compare(claim.of, ">=", end)
-        for claim in study.claims
-        if claim.is_of_values and claim.number and codebook[claim.of].is_numeric
-        for end in (*rounding.interval(claim.number), claim.number.value, Fraction(1))
-    ]
-    return entailment.Meaning(codebook, [rule for rule, _ in study.rules], [*asked, *cuts])
+    asked += [tree for claim in study.claims for place in (0, 1) for tree in claim.levels(place)]
+    return entailment.Meaning(codebook, [rule for rule, _ in study.rules], asked)
 
 
 class View:
@@ -88,7 +86,6 @@ class View:
         self.study = study
         self.meaning = meaning
         self.of_values = [c for c in claims if c.is_of_values and c.number and c.number.relation == "="]
-        self.count_of = cache(self._find_count)
 
     def patients(self, claim: Claim) -> expressions.Expression:
         """Return whom a count or a percentage counts: those of the group for whom `of` holds."""
@@ -110,16 +107,10 @@ class View:
         return self._gather(sorted(numbers, key=lambda pair: order[pair[0].claim_id]))
 
     def _gather(self, numbers: Sequence[tuple[Claim, int]]) -> tuple[Count, ...]:
-        found: list[tuple[expressions.Expression, list[tuple[Claim, int]]]] = []
+        found: dict[expressions.Expression, list[tuple[Claim, int]]] = {}
         for claim, number in numbers:
-            patients = self.patients(claim)
-            for known, printed in found:
-                if self.meaning.same(known, patients):
-                    printed.append((claim, number))
-                    break
-            else:
-                found.append((patients, [(claim, number)]))
-        return tuple(Count(patients, tuple(printed)) for patients, printed in found)
+            found.setdefault(self.meaning.canonical(self.patients(claim)), []).append((claim, number))
+        return tuple(Count(self.patients(printed[0][0]), tuple(printed)) for printed in found.values())
 
     def _size(self, group: expressions.Expression, counts: Sequence[Count]) -> int | None:
         for count in counts:
@@ -127,9 +118,13 @@ class View:
                 return count.printed[0][1]
         return None
 
-    def _find_count(self, patients: expressions.Expression) -> Count | None:
+    @cached_property
+    def _by_patients(self) -> dict[expressions.Expression, Count]:
+        return {self.meaning.canonical(count.patients): count for count in self.counts}
+
+    def count_of(self, patients: expressions.Expression) -> Count | None:
         """Return the printed number of these patients, if there is one."""
-        return next((count for count in self.counts if self.meaning.same(count.patients, patients)), None)
+        return self._by_patients.get(self.meaning.canonical(patients))
 
     @property
     def everyone(self) -> Count | None:
@@ -144,3 +139,38 @@ class View:
     def step(self, name: str) -> Fraction | None:
         """Return the smallest difference that a variable is recorded in."""
         return self.codebook[name].step
+
+
+def rivals(view: View, claim: Claim) -> list[Count]:
+    """Return the printed counts that what is called most common is compared with."""
+    kind = _ranked_among(claim.patients, view)
+    beside = [c for c in view.claims if c.statistic == "rank" and c.where == claim.where]
+    named = {leaf for c in beside for leaf in _leaves(c.patients)}
+    return [
+        count
+        for count in view.counts
+        if count.value is not None and kind and _ranked_among(count.patients, view) == kind
+        and not set(_leaves(count.patients)) & named
+        and view.meaning.entails(count.patients, claim.group)
+    ]  # fmt: skip
+
+
+def _leaves(patients: expressions.Expression) -> list[expressions.Expression]:
+    """Return what is counted, without the group that it is counted in."""
+    match patients:
+        case expressions.Or(left, right):
+            return _leaves(left) + _leaves(right)
+        case expressions.And(left, _):
+            return _leaves(left)
+        case expressions.Is() | expressions.Compare(_, "==", str()):
+            return [patients]
+    return []
+
+
+def _ranked_among(patients: expressions.Expression, view: View) -> str:
+    """Return the group of variables, or the category variable, in which something is ranked."""
+    kinds = {
+        view.codebook[leaf.variable].group if isinstance(leaf, expressions.Is) else leaf.variable
+        for leaf in _leaves(patients)
+    }
+    return kinds.pop() if len(kinds) == 1 else ""

@@ -60,7 +60,7 @@ class Spread:
 
 def printed_between(number: rounding.Printed, rule: str) -> tuple[Fraction, Fraction, bool, bool]:
     """Return between which values a rule prints a number, and whether either end is among them."""
-    unit = Fraction(1, 10**number.decimals)
+    unit = number.place
     value, half = number.value, unit / 2
     is_even = (value / unit) % 2 == 0
     return {

@@ -1,4 +1,4 @@
-"""What a result was made from: the code behind a name, found by reading imports.
+"""Results that are kept, and what they were made from: the code behind a name, the files of a rerun.
 
 Only `files` may be used, so that every room may stand on this one. Which data a notebook's task depends on
 besides, and when it is rerun, is said in `commands/tasks.py`.
@@ -8,5 +8,10 @@ import lazy_loader
 
 USES = ("files",)
 __getattr__, __dir__, __all__ = lazy_loader.attach(
-    __name__, submod_attrs={"code": ["code_behind", "names_in", "notebook_source"]}
+    __name__,
+    submodules=["manifest"],
+    submod_attrs={
+        "code": ["code_behind", "imported_names", "names_in", "notebook_source"],
+        "results": ["SWITCH", "kept", "key_of", "without_store"],
+    },
 )

@@ -56,6 +56,26 @@ def notebook_source(notebook):
     return "\n".join(text for text in texts if _parses(text))
 
 
+def imported_names(source):
+    """Return the first names of the modules that a text of Python imports.
+
+    Parameters
+    ----------
+    source : str
+
+    Returns
+    -------
+    set of str
+    """
+    found = set()
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            found |= {alias.name.partition(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            found.add(node.module.partition(".")[0])
+    return found
+
+
 def names_in(tree):
     """Yield what a tree of Python takes from the package, as dotted names.
 
@@ -103,14 +123,20 @@ def _dotted(node):
 def _parses(text):
     try:
         ast.parse(text)
-    except (SyntaxError, ValueError):
+    except (SyntaxError, ValueError, MemoryError, RecursionError):  # the last two: nested too deeply
         return False
     return True
 
 
 def _reached(source, package):
-    """Yield the modules that a text names, each once."""
-    return {path for name in names_in(ast.parse(source)) if (path := _module(name.split(".")[1:], package))}
+    """Return the modules that a text names; all behind the doors of a room from which it takes everything."""
+    found = set()
+    for name in names_in(ast.parse(source)):
+        *above, last = name.split(".")[1:] or [""]
+        init = package.joinpath(*above, "__init__.py")
+        doors = _doors(init, init.stat().st_mtime_ns) if last == "*" and init.is_file() else [last]
+        found |= {_module([*above, door], package) for door in doors}
+    return found - {None}
 
 
 @cache

@@ -1,34 +1,36 @@
 """A claim: one printed number and what it says. Studies and their claims are read and checked here."""
 
-import csv
-import io
-from collections.abc import Mapping
+import math
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from functools import cache
 from pathlib import Path
+from typing import ClassVar
 
 from crmo_analysis import files
 from crmo_analysis.files import InputError, read_yaml
-from crmo_analysis.study.codebook import Codebook, read_codebook
-from crmo_analysis.study.expressions import Everyone, Expression, parse
-from crmo_analysis.study.rounding import RANK_WORDS, Printed, parse_date, parse_printed
-
-COLUMNS = ("claim_id", "where", "about", "statistic", "of", "among", "printed", "unit", "reading", "note")
-OF_PATIENTS = ("count", "percent", "fraction", "rank")  # `of` says which patients
-OF_VALUES = ("median", "mean", "sd", "min", "max", "sum", "value", "date")  # `of` is one variable
-OF_PAIRS = ("p_value", "correlation", "ratio")  # `of` is two, with a comma between them
-STATISTICS = OF_PATIENTS + OF_VALUES + OF_PAIRS
-MAXIMUM_BYTES = 10_000_000
+from crmo_analysis.study import vocabulary
+from crmo_analysis.study.codebook import Codebook, read_codebook, read_section, read_variables
+from crmo_analysis.study.expressions import Compare, Everyone, Expression, Not, parse, variables
+from crmo_analysis.study.figures import Figure, figures_of
+from crmo_analysis.study.rounding import RANK_WORDS, RULES, Printed, parse_date, parse_printed
+from crmo_analysis.study.rows import COLUMNS, LATER, read_rows, split
+from crmo_analysis.study.times import TOLD, with_times
 
 
 @dataclass(frozen=True)
 class Claim:
     """One printed number under one reading.
 
-    `of` and `among` are kept as written; `patients` and `group` are their trees (`patients` only where
-    the statistic is about patients). `printed` is the text of the publication, `number` what it says.
+    `of` and `among` are kept as written; `patients` and `group` are their trees (`patients` only where the
+    statistic is about patients). `printed` is the text of the publication, `number` what it says. `method`
+    is the test, or the definition of a quantile or an interval; `at` the time of a visit, which the variables
+    in `of` already name. `codebook` is that of the study.
     """
+
+    COLUMNS: ClassVar[tuple[str, ...]] = (*COLUMNS, *LATER)  # of `claims.csv`
 
     study: str
     claim_id: str
@@ -44,16 +46,68 @@ class Claim:
     group: Expression
     patients: Expression | None
     number: Printed | None
+    at: str = ""
+    method: str = ""
+    codebook: Codebook = field(default_factory=read_codebook, repr=False, compare=False)
+
+    def __hash__(self) -> int:
+        return hash((self.claim_id, self.reading))  # quick: claims are looked up very often
 
     @property
     def is_of_patients(self) -> bool:
         """Whether `of` says which patients are counted."""
-        return self.statistic in OF_PATIENTS
+        return self.statistic in vocabulary.OF_PATIENTS
 
     @property
     def is_of_values(self) -> bool:
         """Whether `of` is a variable whose values are summed up."""
-        return self.statistic in OF_VALUES
+        return vocabulary.kind(self.statistic, self.of) == "values" and self.of in self.codebook
+
+    @property
+    def parts(self) -> tuple[str, ...]:
+        """What stands in `of`, between commas: an outcome, an exposure, and what else is in the model."""
+        return tuple(part.strip() for part in self.of.split(","))
+
+    @property
+    def test(self) -> str:
+        """The name of the test or the definition that column method has, empty if it has none."""
+        return vocabulary.method_of(self.method)
+
+    @property
+    def level(self) -> float:
+        """The level of an interval, as a share."""
+        return vocabulary.level_of(self.method)
+
+    @property
+    def percentile(self) -> int | None:
+        """Which percentile of the values it is, if it is one."""
+        return vocabulary.percentile(self.statistic) if self.is_of_values else None
+
+    @property
+    def is_of_single_values(self) -> bool:
+        """Whether the printed number is, or lies between, values of single patients."""
+        return self.is_of_values and self.statistic in vocabulary.SINGLE_VALUES
+
+    @property
+    def told_apart(self) -> bool:
+        """Whether its time was taken from `where`, because nothing else tells it from another claim."""
+        return bool(self.at) and TOLD.format(at=self.at) in self.note
+
+    def levels(self, place: int) -> tuple[Expression, ...]:
+        """Return whom a part of `of` tells apart: those it holds for and the others, or each category.
+
+        None for a number, or a part that is not there.
+        """
+        if place >= len(self.parts) or vocabulary.kind(self.statistic, self.of) != "pair":
+            return ()
+        part = self.parts[place]
+        variable = self.codebook.get(part)
+        if variable and variable.type == "category":
+            return tuple(Compare(part, "==", category) for category in variable.categories)
+        if variable and variable.type != "boolean":
+            return ()
+        tree = parse(part, self.codebook)
+        return tree, Not(tree)
 
     @property
     def section(self) -> str:
@@ -63,19 +117,43 @@ class Claim:
 
 @dataclass(frozen=True)
 class Study:
-    """A study: what it is, the rules that hold by definition, the readings, and its claims."""
+    """A study: what it is, the rules that hold by definition, the readings, and its claims.
+
+    `codebook` has the project's variables and those that only this study has.
+    """
 
     study: str
     facts: Mapping[str, object]
     rules: tuple[tuple[Expression, str], ...]
     readings: Mapping[str, Mapping[str, Mapping[str, object]]]
     claims: tuple[Claim, ...] = field(repr=False)
+    codebook: Codebook = field(default_factory=read_codebook, repr=False, compare=False)
+
+    @property
+    def figures(self) -> tuple[Figure, ...]:
+        """The figures that it lists, or else those that its claims allow; see `figures.Figure`."""
+        return figures_of(self)
+
+    @property
+    def has_size(self) -> bool:
+        """Whether it prints how many patients it has, without which there is no table of them."""
+        return any(
+            claim.statistic == "count" and claim.patients == Everyone() == claim.group
+            for claim in self.claims
+            if claim.about == "own"
+        )
 
     def codebook_under(self, scenario: Mapping[str, str], codebook: Codebook) -> Codebook:
         """Return the codebook with the steps that a scenario's readings give some variables."""
         chosen = [self.readings[name][option].get("step") or {} for name, option in scenario.items()]
         steps = {name: Fraction(str(step)) for option in chosen for name, step in option.items()}
         return {**codebook, **{name: replace(codebook[name], step=step) for name, step in steps.items()}}
+
+    @property
+    def recorded(self) -> frozenset[str]:
+        """The variables whose step a reading gives."""
+        options = (option for found in self.readings.values() for option in found.values())
+        return frozenset(name for option in options for name in option.get("step") or {})
 
     def claim(self, claim_id: str) -> Claim:
         """Return the claim of that id (its first reading).
@@ -98,7 +176,7 @@ def read_study(study: str, folder: Path = files.PUBLISHED, codebook_path: Path =
     Parameters
     ----------
     study : str
-        Name of the study's folder in `folder`.
+        Name of the study's folder in `folder`, or the path of a folder anywhere.
     folder : Path
         Holds a folder for each study, with `study.yaml` and `claims.csv`.
     codebook_path : Path
@@ -109,24 +187,76 @@ def read_study(study: str, folder: Path = files.PUBLISHED, codebook_path: Path =
     InputError
         With every problem of the two files at once.
     """
-    codebook = read_codebook(codebook_path)
-    if (folder / study).is_dir() and study and not (folder / study / "study.yaml").is_file():
-        raise InputError(f"{folder / study}: study.yaml is missing; copy that of another study and change it")
-    if study not in files.study_names(folder):
-        raise InputError(
-            f"there is no study '{study}' in {folder}; there are {', '.join(files.study_names(folder))}"
-        )
+    place = files.study_folder(study, folder)
     problems: list[str] = []
-    facts = _read_facts(folder / study / "study.yaml", study, problems)
-    rules = _read_rules(folder / study / "study.yaml", facts, codebook, problems)
-    rows = _read_rows(folder / study / "claims.csv", problems)
-    readings = facts.get("readings") or {}
-    found = [_read_claim(study, line, row, codebook, facts, problems) for line, row in rows]
+    facts = _read_facts(place / "study.yaml", place.name, problems)
+    codebook = _own_variables(place / "study.yaml", facts, read_codebook(codebook_path), problems)
+    rows = [part for placed in read_rows(place / "claims.csv", problems) for part in split(*placed, problems)]
+    codebook = with_times(rows, codebook, problems)
+    rules = _read_rules(place / "study.yaml", facts, codebook, problems)
+    units = read_section("conversions", codebook_path)
+    found = [_read_claim(place.name, line, row, codebook, facts, units, problems) for line, row in rows]
     _check_ids(rows, problems)
     _check_denominators(list(zip(rows, found, strict=True)), problems)
+    wrong = vocabulary.problems_of_figures(facts.get("figures") or [], {claim.claim_id for claim in found})
+    problems += [f"{place / 'study.yaml'}: {problem}" for problem in wrong]
     if problems:
-        raise InputError("\n".join(problems))
-    return Study(study, facts, rules, readings, tuple(found))
+        raise InputError("\n".join(dict.fromkeys(problems)))
+    rules += _rules_of_words(codebook, codebook_path, rules, found)
+    codebook = _with_steps(codebook, found)
+    found = [replace(claim, codebook=codebook) for claim in found]
+    return Study(place.name, facts, rules, facts.get("readings") or {}, tuple(found), codebook)
+
+
+def _own_variables(path: Path, facts: dict, codebook: Codebook, problems: list[str]) -> Codebook:
+    """Return the codebook with the variables that only this study has."""
+    wrong: list[str] = []
+    own = read_variables(facts.get("variables") or {}, wrong, codebook)
+    wrong += [
+        f"{name}: stands in the codebook already; leave it out here, or use another name"
+        for name in own
+        if name in codebook and own[name] != codebook[name]
+    ]
+    problems += [f"{path}: variables, {problem}" for problem in wrong]
+    return {**codebook, **{name: variable for name, variable in own.items() if variable}}
+
+
+def _with_steps(codebook: Codebook, claims: list[Claim]) -> Codebook:
+    """Return the codebook with steps as fine as the units that values are printed in, where they are others.
+
+    "6 to 156 months" of a variable in tenths of a year was recorded in months.
+    """
+    steps: dict[str, list[Fraction]] = {}
+    for claim in claims:
+        if claim.is_of_single_values and claim.number:
+            steps.setdefault(claim.of, []).append(claim.number)
+    changed = {}
+    for name, numbers in steps.items():
+        variable, converted = codebook[name], [number for number in numbers if number.scale != 1]
+        if converted and variable.step:
+            places = [number.place for number in converted]
+            places += [variable.step] if len(converted) < len(numbers) else []
+            changed[name] = replace(variable, step=_common(places))
+    return {**codebook, **changed}
+
+
+def _common(steps: list[Fraction]) -> Fraction:
+    """Return the largest step of which all are multiples."""
+    denominator = math.lcm(*(step.denominator for step in steps))
+    return Fraction(math.gcd(*(int(step * denominator) for step in steps)), denominator)
+
+
+def _rules_of_words(codebook: Codebook, path: Path, rules, claims: Sequence[Claim]):
+    """Return the rules that hold by what the codebook's words mean, if all variables have a number."""
+    claims = [claim for claim in claims if claim.number is not None]
+    trees = [tree for claim in claims for tree in (claim.patients, claim.group) if tree is not None]
+    mentioned = {claim.of for claim in claims}.union(*map(variables, [*trees, *(rule for rule, _ in rules)]))
+    added = []
+    for rule in read_section("rules", path):
+        tree = parse(rule["always"], codebook)
+        if variables(tree) <= mentioned and tree not in [own for own, _ in rules]:
+            added.append((tree, rule["because"]))
+    return tuple(added)
 
 
 def _read_facts(path: Path, study: str, problems: list[str]) -> dict:
@@ -147,7 +277,10 @@ def _read_facts(path: Path, study: str, problems: list[str]) -> dict:
         ("readings", dict),
         ("rules", list),
         ("window", dict),
+        ("rounding", dict),
         ("notes", list),
+        ("variables", dict),
+        ("figures", list),
     ):
         facts[name] = facts.get(name) or kind()
         if not isinstance(facts[name], kind):
@@ -167,6 +300,10 @@ def _read_facts(path: Path, study: str, problems: list[str]) -> dict:
                 f"are numbers"
             )
             del facts["readings"][name]
+    for section, rule in facts["rounding"].items():
+        if rule not in RULES:
+            expected = f"expected one of {', '.join(RULES)}, by section or for 'all'"
+            problems.append(f"{path}: 'rounding' of {section} is {rule!r}, {expected}")
     if facts["window"] and not {"start", "end", "contains"} <= set(facts["window"]):
         problems.append(f"{path}: 'window' is {facts['window']!r}, expected start, end and contains")
     return facts
@@ -191,100 +328,99 @@ def _read_rules(path: Path, facts: dict, codebook: Codebook, problems: list[str]
     return tuple(rules)
 
 
-def _read_rows(path: Path, problems: list[str]) -> list[tuple[str, dict]]:
-    try:
-        if path.stat().st_size > MAXIMUM_BYTES:
-            problems.append(f"{path}: larger than {MAXIMUM_BYTES:,} bytes, expected a table of claims")
-            return []
-        text = path.read_text(encoding="utf-8-sig")
-    except UnicodeDecodeError as error:
-        row = path.read_bytes()[: error.start].count(b"\n") + 1
-        problems.append(
-            f"{path}, row {row}: not UTF-8 (byte {error.object[error.start]:#x}); save the file as UTF-8"
-        )
-        return []
-    except OSError as error:
-        problems.append(f"{path}: cannot be read ({error.strerror})")
-        return []
-    if "\0" in text:
-        problems.append(f"{path}: has NUL bytes; save the file as CSV in UTF-8")
-        return []
-    reader = csv.DictReader(io.StringIO(text, newline=""), strict=True)
-    rows = []
-    try:
-        names = reader.fieldnames or ()
-        wrong = [f"column '{name}' is missing" for name in COLUMNS if name not in names]
-        wrong += [f"column '{name}' is not known" for name in names if name not in COLUMNS]
-        if len(names) == 1 and (";" in names[0] or "\t" in names[0]):
-            problems.append(
-                f"{path}, row 1: cells are separated by semicolons or tabs; save the file with commas"
-            )
-            return []
-        problems += [f"{path}, row 1: {problem}; expected {', '.join(COLUMNS)}" for problem in wrong]
-        for row in reader if not wrong else ():
-            place = f"{path}, row {reader.line_num}"
-            if None in row or None in row.values():
-                problems.append(f"{place}: expected {len(COLUMNS)} cells; quote a cell that has a comma")
-                continue
-            if any(cell.strip() for cell in row.values()):
-                rows.append((place, {name: cell.strip() for name, cell in row.items()}))
-    except csv.Error as error:
-        problems.append(f"{path}, row {reader.line_num}: not readable as CSV ({error})")
-    if not rows and not problems:
-        problems.append(f"{path}: has no claims")
-    return rows
-
-
-def _read_claim(study: str, place: str, row: dict, codebook: Codebook, facts: dict, problems: list[str]):
+def _read_claim(study: str, place: str, row: dict, codebook: Codebook, facts: dict, units, problems):
     def wrong(column: str, expected: object) -> None:
         problems.append(f"{place}, column {column}, value '{row[column]}': {expected}")
 
+    row = row | {"statistic": vocabulary.SYNONYMS.get(row["statistic"].casefold(), row["statistic"])}
     for column in ("claim_id", "where", "about", "statistic", "of", "printed"):
         if not row[column]:
             wrong(column, "must not be empty")
-    if row["statistic"] not in STATISTICS:
-        wrong("statistic", f"expected one of {', '.join(STATISTICS)}")
+    if not vocabulary.is_statistic(row["statistic"]):
+        wrong("statistic", vocabulary.expected(row["statistic"]))
     if row["about"] != "own" and row["about"] not in (facts.get("quoted") or {}):
         wrong("about", "expected 'own' or a cohort that study.yaml lists under 'quoted'")
     group_name, _, option = row["reading"].partition(":")
     if row["reading"] and option not in ((facts.get("readings") or {}).get(group_name) or {}):
         wrong("reading", "expected 'name:option' as study.yaml lists them under 'readings'")
-    if row["statistic"] in OF_VALUES and row["of"] in codebook and row["unit"] != codebook[row["of"]].unit:
-        wrong("unit", f"expected '{codebook[row['of']].unit}', the unit of {row['of']} in the codebook")
-    group, patients, number = Everyone(), None, None
-    try:
-        group = parse(row["among"], codebook)
-    except InputError as error:
-        wrong("among", error)
-    try:
-        patients = _parse_of(row["statistic"], row["of"], codebook)
-    except InputError as error:
-        wrong("of", error)
-    try:
-        number = _parse_number(row["statistic"], row["printed"])
-    except InputError as error:
-        wrong("printed", error)
-    return Claim(study=study, group=group, patients=patients, number=number, **row)
+    group, patients, number, scale = Everyone(), None, None, Fraction(1)
+    readers = {
+        "among": lambda: parse(row["among"], codebook),
+        "of": lambda: _parse_of(row["statistic"], row["of"], codebook),
+        "printed": lambda: _parse_number(row["statistic"], row["printed"]),
+        "unit": lambda: _scale(row, codebook, units),
+        "method": lambda: vocabulary.check_method(row["method"]),
+    }
+    read = {}
+    for column, reader in readers.items():
+        if column in ("of", "printed") and not row[column]:
+            continue
+        try:
+            read[column] = reader()
+        except InputError as error:
+            wrong(column, error)
+    group, patients = read.get("among", Everyone()), read.get("of")
+    number, scale = read.get("printed"), read.get("unit", Fraction(1))
+    if number and number.value is not None and scale != 1:
+        number = replace(number, value=number.value * scale, scale=number.scale * scale)
+    return Claim(study=study, group=group, patients=patients, number=number, codebook=codebook, **row)
+
+
+def _scale(row: dict, codebook: Codebook, units: Mapping) -> Fraction:
+    """Return what one of the unit that a row prints is in the unit of the codebook."""
+    if vocabulary.kind(row["statistic"], row["of"]) != "values" or row["of"] not in codebook:
+        return Fraction(1)
+    variable = codebook[row["of"]]
+    if variable.type == "boolean" and row["statistic"] in vocabulary.OF_ANY:
+        return Fraction(1)  # of a share
+    factors = units.get(variable.unit, {})
+    names = {name.casefold(): Fraction(str(factor)) for name, factor in factors.items()}
+    if row["unit"] == variable.unit:
+        return Fraction(1)
+    if not row["unit"] or row["unit"].casefold() not in names or variable.level != "patient":
+        others = f", or {', '.join(factors)}, which are converted" if factors else ""
+        raise InputError(f"expected '{variable.unit}', the unit of {row['of']} in the codebook{others}")
+    return 1 / names[row["unit"].casefold()]
 
 
 def _parse_of(statistic: str, text: str, codebook: Codebook) -> Expression | None:
-    if statistic in OF_PATIENTS:
+    kind = vocabulary.kind(statistic, text)
+    if kind == "patients":
+        if statistic == "percent" and text in codebook and codebook[text].is_numeric:
+            raise InputError(
+                f"{text} is a number of each patient; for a share of all lesions write percent_of_total in "
+                f"column statistic, and '{text}, n_lesions' here"
+            )
         return parse(text, codebook)
     parts = [part.strip() for part in text.split(",")]
-    if len(parts) != (2 if statistic in OF_PAIRS else 1):
-        raise InputError(
-            "expected two variables with a comma between"
-            if statistic in OF_PAIRS
-            else "expected one variable"
-        )
+    if kind == "values":
+        if len(parts) != 1:
+            raise InputError("expected one variable")
+        return _parse_values(statistic, parts[0], codebook)
+    most = 12 if statistic in vocabulary.OF_MODELS else 2
+    if not 2 <= len(parts) <= most or not all(parts):
+        raise InputError("expected two variables with a comma between")
     for part in parts:
-        if statistic == "ratio":
+        if part not in codebook:
             parse(part, codebook)
-        elif part not in codebook:
-            parse(part or "(", codebook)  # names the nearest variable where there is one
-            raise InputError(f"{part} is not a variable; a {statistic} is of one variable")
-        elif statistic in ("median", "mean", "sum") and not codebook[part].is_numeric:
-            raise InputError(f"{part} is of type {codebook[part].type} and has no {statistic}")
+            continue
+        kind = codebook[part].type
+        if kind == "date" or (statistic in vocabulary.OF_NUMBERS and kind == "category"):
+            raise InputError(f"{part} is of type {kind} and has no {statistic}")
+    return None
+
+
+def _parse_values(statistic: str, name: str, codebook: Codebook) -> Expression | None:
+    if name not in codebook:
+        tree = parse(name or "(", codebook)  # names the nearest variable where there is one
+        if statistic in vocabulary.OF_ANY:
+            return tree
+        raise InputError(f"{name} is not a variable; a {statistic} is of one variable")
+    if statistic in vocabulary.OF_ANY and codebook[name].type == "boolean":
+        return parse(name, codebook)
+    numeric = statistic not in ("value", "date", "sd", "min", "max")
+    if numeric and not codebook[name].is_numeric:
+        raise InputError(f"{name} is of type {codebook[name].type} and has no {statistic}")
     return None
 
 
@@ -297,16 +433,22 @@ def _parse_number(statistic: str, text: str) -> Printed | None:
         parse_date(text)
         return None
     number = parse_printed(text)
-    if statistic == "count" and number.value is not None and number.value.denominator != 1:
-        raise InputError("a count is a whole number")
-    if statistic in ("percent", "fraction") and number.value is not None:
-        limit = 100 if statistic == "percent" else 1
-        if number.value > limit:
-            raise InputError(f"a {statistic} of patients is at most {limit}")
-    if statistic != "count" and number.value is None:
-        raise InputError(f"a {statistic} is a number; 'all' is a count")
-    if statistic == "p_value" and not 0 <= number.value <= 1:
-        raise InputError("a P value lies between 0 and 1")
+    if number.value is None:
+        if statistic != "count":
+            raise InputError(f"a {statistic} is a number; 'all' is a count")
+        return number
+    if statistic == "count" and number.value.denominator != 1:
+        of_n = re.fullmatch(r"\s*\d+\s*(?:/|of|out of)\s*\d+\s*", text)
+        raise InputError(
+            "x of n; write 'count, n' in column statistic" if of_n else "a count is a whole number"
+        )
+    low, high = vocabulary.LIMITS.get(statistic, (None, None))
+    if high is not None and number.value > high:
+        raise InputError(
+            f"a {statistic} {'of patients ' if statistic in ('percent', 'fraction') else ''}is at most {high}"
+        )
+    if low is not None and number.value < low:
+        raise InputError(f"a {statistic} is at least {low}")
     return number
 
 

@@ -14,7 +14,7 @@ LEVELS = ("patient", "study")
 _OF_A_YEAR = {"weeks": 365 / 7, "months": 12, "years": 1}
 FIELDS = (
     {"label", "negation", "type", "unit", "step", "minimum", "maximum", "categories"}  # what a value can be
-    | {"level", "group", "impossible", "counts", "at_least", "from", "to"}  # how it is used
+    | {"level", "group", "impossible", "counts", "at_least", "from", "to", "fixed"}  # how it is used
 )
 
 
@@ -38,6 +38,7 @@ class Variable:
     at_least: str = ""
     start: str = ""
     end: str = ""
+    fixed: bool = False
 
     @property
     def is_numeric(self) -> bool:
@@ -63,7 +64,9 @@ def read_section(section: str, path: Path = files.CODEBOOK) -> Mapping:
 
 
 @cache
-def read_codebook(path: Path = files.CODEBOOK, section: str = "variables") -> Codebook:
+def read_codebook(
+    path: Path = files.CODEBOOK, section: str = "variables", study: Path | None = None
+) -> Codebook:
     """Read and check the codebook.
 
     Parameters
@@ -72,6 +75,8 @@ def read_codebook(path: Path = files.CODEBOOK, section: str = "variables") -> Co
         A YAML file with a mapping of name to fields.
     section : str
         That mapping: `variables` of a patient or a study, or `lesions`, the variables of one lesion.
+    study : Path, optional
+        The folder of a study, whose own variables are added.
 
     Returns
     -------
@@ -87,15 +92,28 @@ def read_codebook(path: Path = files.CODEBOOK, section: str = "variables") -> Co
     entries = content.get(section) if isinstance(content, dict) else None
     if not isinstance(entries, dict):
         raise InputError(f"{path}: not a codebook; expected YAML with a mapping '{section}'")
-    items = list(entries.items())
     problems: list[str] = []
+    variables = read_variables(entries, problems)
+    if problems:
+        raise InputError("\n".join(f"{path}: {problem}" for problem in problems))
+    if study is None:
+        return variables
+    facts = read_yaml(study / "study.yaml")
+    own = facts.get("variables") if isinstance(facts, dict) else None
+    return {**variables, **read_variables(own or {}, problems, variables)}
+
+
+def read_variables(entries: Mapping, problems: list[str], beside: Codebook | None = None) -> Codebook:
+    """Read a mapping of name to fields; what is wrong is added to the problems.
+
+    `beside` are variables that stand elsewhere, which `from` and `to` may name.
+    """
+    items = list(entries.items())
     variables = {str(name): _variable(str(name), fields, problems) for name, fields in items}
     for name, fields in items:
         for other in (fields.get("from"), fields.get("to")) if isinstance(fields, dict) else ():
-            if other is not None and other not in variables:
+            if other is not None and other not in {**(beside or {}), **variables}:
                 problems.append(f"{name}: from or to is {other!r}, expected a variable of the codebook")
-    if problems:
-        raise InputError("\n".join(f"{path}: {problem}" for problem in problems))
     return variables
 
 
@@ -136,6 +154,7 @@ def _variable(name: str, fields: object, problems: list[str]) -> Variable | None
         impossible=frozenset(fields.get("impossible", ())),
         start=str(fields.get("from", "")),
         end=str(fields.get("to", "")),
+        fixed=bool(fields.get("fixed", False)),
         **text,
         **exact,
     )

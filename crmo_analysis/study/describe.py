@@ -89,34 +89,6 @@ def interval_text(low: float, high: float, decimals: int = 1) -> str:
     return f"{percent_text(low, decimals)}–{percent_text(high, decimals)}"
 
 
-def overlaps(n: int, first: int, second: int, least_both: int = 0) -> pd.DataFrame:
-    """List every way in which two groups of the same n patients can overlap.
-
-    Parameters
-    ----------
-    n, first, second : int
-        All patients, and those in either group.
-    least_both : int
-        How many are known to be in both.
-
-    Returns
-    -------
-    DataFrame
-        One row a possible overlap: `both, first_only, second_only, neither`; from the larger of Fréchet's
-        lower bound and `least_both` to the smaller group.
-
-    Raises
-    ------
-    ValueError
-        If no overlap is possible.
-    """
-    low, high = max(0, first + second - n, least_both), min(first, second)
-    if low > high or max(first, second) > n:
-        raise ValueError(f"groups of {first} and {second} of {n} cannot share at least {least_both}")
-    rows = [(k, first - k, second - k, n - first - second + k) for k in range(low, high + 1)]
-    return pd.DataFrame(rows, columns=["both", "first_only", "second_only", "neither"])
-
-
 def fisher_interval(r: float, n: int, confidence: float = 0.95) -> tuple[float, float]:
     """Return the interval of a Pearson correlation by Fisher's z.
 
@@ -164,9 +136,8 @@ def statistic(name: str, values: pd.Series | np.ndarray) -> Fraction | None:
         case "fraction" | "mean":
             return total / n
         case "sd":
-            squares = sum(
-                (exact[value] ** 2 * times for value, times in Counter(ordered).items()), Fraction(0)
-            )
+            times = Counter(ordered)
+            squares = sum((exact[value] ** 2 * times[value] for value in times), Fraction(0))
             return None if n < 2 else Fraction(str(math.sqrt((squares - total**2 / n) / (n - 1))))
         case "median":
             return (exact[ordered[(n - 1) // 2]] + exact[ordered[n // 2]]) / 2

@@ -49,6 +49,8 @@ class Meaning:
         self._is_empty = cache(self._nobody)
         self.entails = cache(self._entails)
         self.same = cache(self._same)
+        self.canonical = cache(self._find_canonical)
+        self._canonical: list[Expression] = []
 
     def _entails(self, inner: Expression, outer: Expression) -> bool:
         """Return whether who is in `inner` must be in `outer`."""
@@ -64,6 +66,14 @@ class Meaning:
     def _same(self, one: Expression, other: Expression) -> bool:
         """Return whether two expressions mean the same patients in every possible table."""
         return one == other or (self.entails(one, other) and self.entails(other, one))
+
+    def _find_canonical(self, tree: Expression) -> Expression:
+        """Return one expression for all that mean the same patients."""
+        for known in self._canonical:
+            if self.same(known, tree):
+                return known
+        self._canonical.append(tree)
+        return tree
 
     def _find_tied(self, tree: Expression) -> frozenset[frozenset[str]]:
         return frozenset(self.component(name) for name in variables(tree))

@@ -8,11 +8,15 @@ import numpy as np
 import pandas as pd
 from pandas.api.types import is_bool_dtype, is_numeric_dtype
 
+from crmo_analysis.study import on_table
 from crmo_analysis.study.claims import Claim
 from crmo_analysis.study.codebook import Codebook
 from crmo_analysis.study.describe import statistic
 from crmo_analysis.study.expressions import evaluate, variables
 from crmo_analysis.study.rounding import decimal_text, interval, share_limits
+
+EXACT = ("count", "percent", "fraction", "rank", "median", "mean", "sd", "sum", "min", "max", "value")
+LEFT_OUT = ("hazard_ratio", "df_2")  # of models that a table of patients is not fitted with here
 
 
 def members(tree, table: pd.DataFrame) -> pd.Series:
@@ -104,10 +108,45 @@ def value_of(quantity, table: pd.DataFrame) -> Fraction | None:
         Columns of the codebook with pandas' nullable types; one row a patient.
     """
     group = _holds(quantity.group, table)
+    if quantity.statistic not in EXACT:
+        found = by_method(quantity, table)
+        given = found.get(quantity.test, next(iter(found.values()), None))
+        return None if given is None else Fraction(str(given))
     if quantity.patients is not None:
         counted = _holds(quantity.patients, table)
         return statistic(quantity.statistic, counted[group].astype(int))
     return statistic(quantity.statistic, table.loc[group, quantity.of].dropna())
+
+
+def by_method(claim: Claim, table: pd.DataFrame) -> dict[str, float]:
+    """Return what a table gives for a claim by each test or definition that can be meant.
+
+    That which column method names alone, where it names one.
+    """
+    group = _holds(claim.group, table)
+    if claim.patients is not None:
+        found = on_table.of_share(claim, _holds(claim.patients, table)[group])
+    elif claim.is_of_values:
+        found = on_table.of_values(claim, table.loc[group, claim.of].dropna().to_numpy(dtype=float))
+    else:
+        found = on_table.of_pair(
+            claim, [_part(claim, place, table)[group] for place in range(len(claim.parts))]
+        )
+    if claim.test and "" not in found:  # the only way, or none where it is not computed here
+        return {claim.test: found[claim.test]} if claim.test in found else {}
+    return found
+
+
+def _part(claim: Claim, place: int, table: pd.DataFrame) -> pd.Series:
+    """Return a part of `of` as a column: numbers, categories, or whether it holds where that is known."""
+    part = claim.parts[place]
+    variable = claim.codebook.get(part)
+    if variable and variable.type == "category":
+        return table[part].astype(object).where(table[part].notna(), None)
+    if variable and variable.type != "boolean":
+        return table[part].astype("Float64").astype(float)
+    known = members(claim.levels(place)[0], table)
+    return known.astype(object).where(known.notna(), None) if known.isna().any() else known.astype(bool)
 
 
 def agrees(claim: Claim, table: pd.DataFrame, rivals: Iterable = ()) -> bool:
@@ -123,6 +162,8 @@ def agrees(claim: Claim, table: pd.DataFrame, rivals: Iterable = ()) -> bool:
         return all(_prints(Fraction(str(value)), claim) for value in (values.min(), values.max()))
     if claim.statistic == "count" and number.value is None:
         return value == int(_holds(claim.group, table).sum()) - number.fewer
+    if claim.statistic not in EXACT:
+        return any(_prints(Fraction(str(given)), claim) for given in by_method(claim, table).values())
     return _prints(value, claim)
 
 
@@ -146,6 +187,12 @@ def _prints(value: Fraction, claim: Claim) -> bool:
     return low < value < high if is_open else low <= value <= high
 
 
+def _named(claim: Claim) -> frozenset[str]:
+    """Return the variables that stand in `of`."""
+    levels = [tree for place in range(len(claim.parts)) for tree in claim.levels(place)]
+    return frozenset(claim.parts) & claim.codebook.keys() | frozenset().union(*map(variables, levels))
+
+
 def reproduce(claims: Iterable[Claim], table: pd.DataFrame, codebook: Codebook) -> pd.DataFrame:
     """Set printed numbers beside what a table of patients gives.
 
@@ -156,15 +203,15 @@ def reproduce(claims: Iterable[Claim], table: pd.DataFrame, codebook: Codebook) 
     """
     rows = []
     for claim in claims:
-        names = variables(claim.group) | (variables(claim.patients) if claim.patients else {claim.of})
-        if claim.statistic not in ("rank", "date") and names <= set(table.columns):
+        names = variables(claim.group) | (variables(claim.patients) if claim.patients else _named(claim))
+        if claim.statistic not in ("rank", "date", *LEFT_OUT) and names <= set(table.columns):
             value = value_of(claim, table)
             digits = (
                 claim.number.decimals + 1
                 if claim.statistic not in ("count", "sum", "min", "max", "value")
                 else 3
             )
-            text = "" if value is None else decimal_text(value, digits)
+            text = "" if value is None else decimal_text(value / claim.number.scale, digits)
             row = [claim.claim_id, claim.where, claim.statistic, claim.of, claim.among, claim.printed]
             rows.append([*row, text, agrees(claim, table)])
     return pd.DataFrame(

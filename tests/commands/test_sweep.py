@@ -78,6 +78,53 @@ def test_every_combination_is_listed_in_order(notebook):
     assert grid_of(notebook, "names: [[x], [x, y]]") == [{"names": ["x"]}, {"names": ["x", "y"]}]
 
 
+def test_values_keep_their_kind_and_a_point_of_the_grid_counts_once(notebook):
+    assert grid_of(notebook, "a: [1, 2, 1]\nseconds: [1, 1.0, 1e-3]") == [
+        {"a": a, "seconds": s} for a in (1, 2) for s in (1, 0.001)
+    ]
+    assert grid_of(notebook, "file: [2020-01-31, 'yes', '007']") == [
+        {"file": text} for text in ("2020-01-31", "yes", "007")
+    ]
+    assert grid_of(notebook, "names: [[2020-01-31]]") == [{"names": ["2020-01-31"]}]
+    with pytest.raises(InputError, match="file must be text, not True"):
+        grid_of(notebook, "file: [yes]")
+
+
+def test_a_run_whose_files_are_gone_is_run_again(notebook, tmp_path):
+    grid, out = grid_of(notebook, "a: [1, 2, 3]"), tmp_path / "out"
+    list(sweep(notebook, grid, out, jobs=2))
+    runs = sorted((out / "runs").iterdir())
+    shutil.rmtree(runs[0])
+    (runs[1] / "tables/squares.csv").unlink()
+    rows = dict(sweep(notebook, grid, out, jobs=2))
+    assert {row["state"] for row in rows.values()} == {"done"}
+    assert len(rows_of(collect(notebook, grid, rows, out)[1])) == 3
+    assert len(list((out / "log").iterdir())) == 5
+
+
+def test_an_odd_table_is_one_line_of_the_report(notebook, tmp_path):
+    odd = """content = {2: b"a\\n\\xe4\\n", 3: b"a\\n1,2,3\\n1,2\\n", 4: b""}.get(a, b"a\\n1\\n")
+Path(out, "tables", "odd.csv").write_bytes(content)"""
+    content = json.loads(notebook.read_text())
+    content["cells"][-1]["source"] = [*content["cells"][-1]["source"], "\n" + odd]
+    notebook.write_text(json.dumps(content))
+    (tmp_path / "grid.yaml").write_text("a: [1, 2, 3, 4, 5]")
+    command = [sys.executable, "-m", "crmo_analysis", "sweep", "square.ipynb", "grid.yaml", "--out", "out"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 1, done.stderr
+    assert done.stdout.count("tables/odd.csv cannot be collected") == 3
+    assert "2 done, 3 odd; " in done.stdout
+    assert [row["state"] for row in rows_of(tmp_path / "out/runs.csv")] == ["done", *["odd"] * 3, "done"]
+    assert [row["square"] for row in rows_of(tmp_path / "out/tables/squares.csv")] == [
+        "1",
+        "4",
+        "9",
+        "16",
+        "25",
+    ]
+    assert len(rows_of(tmp_path / "out/tables/odd.csv")) == 2
+
+
 @pytest.mark.parametrize(
     ("text", "error", "message"),
     [
@@ -347,3 +394,23 @@ def test_a_worker_that_comes_later_and_lacks_something_loses_no_run(notebook, tm
     assert len(rows) == 12
     assert {row["state"] for row in rows.values()} == {"done"}
     assert "is left out: it has no such file, or another: /proc/self/cwd/in.txt" in capsys.readouterr().err
+
+
+def test_cohorts_of_the_same_patients_but_for_one_are_not_swept_together(tmp_path):
+    rows = [f"Q{i:02},{1 + i * 7 % 12},{i * 3 % 11},{4 + i / 8:g}" for i in range(41)]
+    header = "patient,n_lesions,clinical_severity,age_diagnosis\n"
+    for name, n in (("2025", 40), ("2026", 41), ("2027", 20)):
+        (tmp_path / f"{name}.csv").write_text(header + "\n".join(rows[:n]) + "\n", encoding="utf-8")
+    book = PACKAGE.parent / "notebooks" / "60_lesions_and_severity.ipynb"
+
+    def grid(*names, **values):
+        return [{"cohort": str(tmp_path / f"{name}.csv"), **values} for name in names]
+
+    with pytest.raises(
+        InputError, match="are of the same patients but for fewer than 5, of whom tables of both"
+    ):
+        module.refuse_nearly_the_same(book, grid("2025", "2026"))
+    module.refuse_nearly_the_same(book, grid("2025", "2026", suppress=False))
+    module.refuse_nearly_the_same(book, grid("2025", "2025"))
+    module.refuse_nearly_the_same(book, grid("2025", "2027"))
+    module.refuse_nearly_the_same(book, grid("2025", "missing"))

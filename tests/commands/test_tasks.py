@@ -1,5 +1,6 @@
 """What pytask is told about each notebook, and what it runs again when something changes."""
 
+import json
 import shutil
 import subprocess
 import sys
@@ -10,7 +11,6 @@ import pytest
 
 from crmo_analysis.commands import tasks
 from crmo_analysis.execution import FIGURE_FILES
-from crmo_analysis.files import InputError
 
 NOTEBOOKS = Path(__file__).parents[1] / "notebooks"
 
@@ -89,6 +89,14 @@ def test_a_notebook_about_no_study_depends_on_all_and_draws_for_the_overview(pro
     assert "figures/overview/all.svg" in names(task.produces["outputs"], project)
 
 
+def test_a_notebook_produces_the_tables_that_it_lists(project):
+    notebook = project / "notebooks/10_alpha.ipynb"
+    notebook.write_text(notebook.read_text().replace("import Path", "import Path\\ntables = ['checks']", 1))
+    task = tasks.notebook_task(notebook, project)
+    tables = {f"results/tables/alpha/checks{ending}" for ending in (".csv", ".json")}
+    assert tables <= names(task.produces["outputs"], project)
+
+
 def test_only_notebooks_with_a_number_are_collected(project):
     assert {path.name: study for path, study in tasks.notebook_studies(project).items()} == {
         "10_alpha.ipynb": "alpha",
@@ -97,10 +105,59 @@ def test_only_notebooks_with_a_number_are_collected(project):
     }
 
 
-def test_a_notebook_that_cannot_be_read_is_named(project):
-    (project / "notebooks/40_broken.ipynb").write_text("{")
-    with pytest.raises(InputError, match=r"40_broken\.ipynb is not a notebook"):
-        tasks.project_tasks(project)
+ODD = {
+    "40 with blanks [1] ä": ("print('fine')", {}, ""),
+    "41_empty": (None, {}, "is not a notebook"),
+    "42_truncated": ("truncated", {}, "is not a notebook"),
+    "43_annotated": ("n: int = 3\nnames: list[str] = []", {"tags": ["parameters"]}, ""),
+    "44_r": ("x <- 1", {"kernelspec": {"name": "ir", "language": "R"}}, "is written in R"),
+    "45_kernel": (
+        "1",
+        {"kernelspec": {"name": "nowhere", "language": "python"}},
+        "the kernel 'nowhere', which is",
+    ),
+    "46_outputs": ("outputs = 5", {"tags": ["parameters"]}, "expected a list of names"),
+    "47_fails": ("1 / 0", {}, "ZeroDivisionError"),
+    "48_two": ("n = 1", {"tags": ["parameters"], "twice": True}, "2 cells are tagged"),
+}
+
+
+def write_odd(folder, name):
+    source, about, _ = ODD[name]
+    cell = {"cell_type": "code", "id": "a", "metadata": {"tags": about.get("tags", [])}, "source": source}
+    cell |= {"outputs": [], "execution_count": None}
+    cells = [cell, cell] if about.get("twice") else [cell]
+    metadata = {"kernelspec": about["kernelspec"]} if "kernelspec" in about else {}
+    text = json.dumps({"cells": cells, "metadata": metadata, "nbformat": 4, "nbformat_minor": 5})
+    (folder / f"{name}.ipynb").write_text({None: "", "truncated": text[:80]}.get(source, text))
+
+
+def test_an_odd_notebook_is_one_failure_and_the_others_finish(project):
+    (project / "notebooks/30_fresh.ipynb").unlink()
+    for name in ODD:
+        write_odd(project / "notebooks", name)
+    shutil.copy(project / "notebooks/10_alpha.ipynb", project / "notebooks/10_alpha-Copy1.ipynb")
+    found = tasks.project_tasks(project)
+    assert [task.base_name for task in found] == sorted(["10_alpha", "10_alpha-Copy1", "20_beta", *ODD])
+    session = pytask.build(tasks=found, paths=project, verbose=0, capture="no")
+    reports = {report.task.base_name: report for report in session.execution_reports}
+    wrong = {name: why for name, (_, _, why) in ODD.items() if why}
+    wrong["10_alpha-Copy1"] = "would leave the files of 10_alpha.ipynb, such as figures/alpha/points.svg"
+    for name, report in reports.items():
+        assert report.outcome.name == ("FAIL" if name in wrong else "SUCCESS"), name
+        if name in wrong:
+            assert wrong[name] in str(report.exc_info[1])
+
+
+def test_a_notebook_depends_on_what_lies_beside_it(project):
+    (project / "notebooks/helper.py").write_text("")
+    (project / "data/private").mkdir()
+    (project / "data/private/own.csv").write_text("")
+    notebook = project / "notebooks/20_beta.ipynb"
+    text = notebook.read_text().replace('divide\\"  #', '../data/private/own.csv\\"  #')
+    notebook.write_text(text.replace("import time", "import helper"))
+    inputs = names(tasks.notebook_task(notebook, project).depends_on["inputs"], project)
+    assert {"notebooks/helper.py", "notebooks/../data/private/own.csv"} <= inputs
 
 
 def test_the_ledger_depends_on_all_claims(project):

@@ -4,6 +4,7 @@ Sentences, pictures, and statsmodels' own results.
 """
 
 import numpy as np
+import pandas as pd
 import pytest
 
 import crmo_analysis as crmo
@@ -77,7 +78,84 @@ def test_an_unknown_model_picture_or_variable_is_named(relation, cohort):
 def test_every_picture_is_drawn_on_axes_that_are_given(relation):
     import matplotlib.pyplot as plt
 
-    figure, axes = plt.subplots(2, 2)
-    for kind, ax in zip(("forest", "scatter", "specifications", "influence"), axes.flat, strict=True):
+    figure, axes = plt.subplots(3, 2)
+    kinds = ("forest", "scatter", "specifications", "influence", "diagnostics")
+    for kind, ax in zip(kinds, axes.flat, strict=False):
         assert relation.plot(kind, ax=ax) is ax
     plt.close(figure)
+
+
+@pytest.fixture(scope="module")
+def visits(cohort):
+    """Each patient three times, at visits whose lesions differ by one, in two centres."""
+    table = cohort.patients
+    table = table.assign(centre=np.where(table.index < 30, "north", "south"))
+    return pd.concat([table.assign(n_lesions=table["n_lesions"] + more) for more in (0, 1, 2)])
+
+
+def test_visits_of_a_patient_are_not_counted_as_patients(visits, relation):
+    found = crmo.relate(visits, "clinical_severity", "n_lesions", **EFFORT)
+    assert found.counted().startswith("54 of 54 have both")
+    spearman, linear = (found.frame.set_index("model").loc[name] for name in ("spearman", "linear"))
+    assert (spearman["n"], linear["n"], linear["groups"]) == (54, 162, 54)
+    assert found.sentences()[0].startswith("In 54 patients, ")
+    assert "In 162 rows of 54 groups, for each SD" in found.sentences()[2]
+    once = relation.frame.query(
+        "model == 'linear' and exposure == 'n_lesions' and adjusted_for == 'none'"
+    ).iloc[0]
+    assert linear["p"] > 0.3 * once["p"]  # three visits that say the same are no more evidence than one
+    assert len(found.influence().frame) == len(found.scatter().frame) == 54
+    assert found["linear"].cov_type == "cluster"
+
+
+def test_centres_are_adjusted_for_or_make_the_errors(visits):
+    one = visits.drop_duplicates("patient")
+    adjusted = crmo.relate(one, "clinical_severity", "n_lesions", adjust=["centre"], **EFFORT)
+    assert "centre: south" in str(adjusted["linear"].summary())
+    assert "adjusted for centre" in adjusted.sentences()[2]
+    table = one.assign(centre=np.arange(54) // 5)
+    clustered = crmo.relate(table, "clinical_severity", "n_lesions", cluster="centre", **EFFORT)
+    assert clustered.frame.set_index("model").loc["linear", "groups"] == 11
+    with pytest.raises(crmo.CrmoError, match="no column 'site', by whose groups"):
+        crmo.relate(one, "clinical_severity", "n_lesions", cluster="site", **EFFORT)
+
+
+def test_missing_values_are_counted_beside_the_estimate_or_imputed(visits):
+    one = visits.drop_duplicates("patient").reset_index(drop=True)
+    table = one.assign(n_lesions=one["n_lesions"].where(one.index % 6 > 0))
+    left_out = crmo.relate(table, "clinical_severity", "n_lesions", **EFFORT)
+    assert set(left_out.frame["excluded"]) == {9}
+    assert all("(9 excluded for missing values)" in text for text in left_out.sentences())
+    imputed = crmo.relate(table, "clinical_severity", "n_lesions", imputations=5, **EFFORT)
+    linear = imputed.frame.set_index("model").loc["linear"]
+    assert (linear["n"], linear["excluded"], linear["imputed"]) == (54, 0, 9)
+    assert "(9 with imputed values)" in imputed.sentences()[1]
+
+
+def test_adjusted_p_is_that_of_the_exposures_that_are_shown(own):
+    found = crmo.relate(own, "clinical_severity", "n_lesions", ["marrow_edema", "lytic_lesion"], **EFFORT)
+    assert any(note.startswith("lytic_lesion is not analysed") for note in found.notes)
+    spearman = found.frame[found.frame["model"] == "spearman"]
+    assert list(spearman["family"]) == [2, 2]
+    assert spearman["p_holm"].min() == pytest.approx(2 * spearman["p"].min(), rel=1e-3)
+
+
+def test_diagnostics_print_and_draw_themselves(relation, own):
+    found = relation.diagnostics()
+    assert list(found.frame.columns) == ["model", "check", "value", "p", "says"]
+    assert {"linear", "poisson", "negative_binomial", "ordinal", "all"} <= set(found.frame["model"])
+    assert "variance inflation" in repr(found)
+    axes = relation.plot("diagnostics")
+    assert axes.get_xlabel() == "leverage"
+    hidden = crmo.relate(own, "clinical_severity", "n_lesions", **EFFORT).diagnostics()
+    assert not hidden.frame["check"].str.startswith("largest").any()
+    with pytest.raises(crmo.CrmoError, match="no picture"):
+        hidden.plot()
+
+
+def test_every_estimate_names_library_and_version(relation):
+    import statsmodels
+
+    libraries = relation.frame.set_index("model")["library"]
+    assert libraries["spearman"].iloc[0].startswith("numpy ")
+    assert libraries["ordinal"].iloc[0] == f"statsmodels {statsmodels.__version__}, OrderedModel"

@@ -48,13 +48,6 @@ def test_an_unknown_study_names_those_that_are_here():
         crmo.read_study("hospach")
 
 
-def test_overlaps_go_from_the_fewest_to_the_most(hospach):
-    pain, deformity = ("pain", "hospach.back_pain.n"), ("deformity", "hospach.deformity.n")
-    overlap = hospach.overlap("hospach.spine.n", pain, deformity, least="hospach.pamidronate.n")
-    assert (overlap.terms["low"], overlap.terms["high"]) == (7, 14)
-    assert overlap.plot().get_xlabel() == "patients with spinal involvement"
-
-
 def test_patients_are_the_shipped_cohort_or_others():
     study = crmo.read_study("simm_2008")
     shipped = study.patients()

@@ -4,6 +4,7 @@ Values from R come from R 4.2.2 with boot 1.3.28.1 and coin 1.4.2.
 """
 
 import math
+import re
 from itertools import permutations
 
 import numpy as np
@@ -15,9 +16,12 @@ from statsmodels.stats.multitest import multipletests
 from crmo_analysis.files import NotEstimableError
 from crmo_analysis.models.association import _correlations, bca_interval, correlate, leave_one_out
 from crmo_analysis.models.permutation import (
+    LEVELS,
+    MOST_DRAWN,
     STATISTICS,
     adjust,
     as_numbers,
+    beyond_chance,
     maximum_statistic,
     permutation_test,
 )
@@ -68,7 +72,7 @@ def test_hollander1973_tuna():
 
 def test_exact_kendall_of_12_against_r():
     # cor.test(1:12, y, method = "kendall", exact = TRUE)$p.value
-    p, _ = permutation_test(range(12), [3, 1, 2, 6, 5, 4, 9, 12, 7, 8, 10, 11], "kendall")
+    p, _, _ = permutation_test(range(12), [3, 1, 2, 6, 5, 4, 9, 12, 7, 8, 10, 11], "kendall")
     assert p == pytest.approx(0.001803275814, abs=1e-12)
 
 
@@ -84,7 +88,7 @@ def test_exact_p_with_ties_against_r(statistic, p):
 @pytest.mark.parametrize("statistic", ["spearman", "kendall"])
 def test_exact_p_of_24_with_ties_against_r(statistic):
     # pvalue(coin::wilcox_test(severity ~ factor(male), distribution = "exact")): for two groups the same test
-    p, method = permutation_test(MALE, SEVERITY, statistic)
+    p, _, method = permutation_test(MALE, SEVERITY, statistic)
     assert (p, method) == (pytest.approx(0.3181009176, abs=1e-10), "exact permutation test")
 
 
@@ -114,14 +118,43 @@ def test_random_permutations_agree_with_the_t_approximation_in_many_patients(sta
     approximate = correlate(x, y, statistic, test="approximate", resamples=99)
     error = math.sqrt(approximate.p * (1 - approximate.p) / 20_000)
     assert exact.p == pytest.approx(approximate.p, abs=4 * error + 0.004)
-    assert "20000 random permutations" in exact.method
+    assert re.search(r"[24]0,000 random permutations, Monte Carlo error 0.00\d", exact.method)
+    assert exact.p_error == pytest.approx(error, rel=0.5)
     assert "approximation" in approximate.method
 
 
 def test_random_permutations_never_give_zero():
     x, y = simulated(54, relation=2)
-    p, method = permutation_test(x, y, permutations=999)
-    assert (p, method) == (1 / 1000, "permutation test, 999 random permutations")
+    p, _, method = permutation_test(x, y, permutations=999)
+    drawn = round(1 / p) - 1  # all of them less far from 0, and so many until that is surely below 0.001
+    assert p < 0.0004
+    assert method.startswith(f"permutation test, {drawn:,} random permutations, Monte Carlo error 0.000")
+
+
+def test_permutations_are_drawn_on_where_a_decision_is_open():
+    draws = {share: [] for share in (0.3, 0.06, 0.0101, 0.0)}
+    for share, sizes in draws.items():
+        rng = np.random.default_rng(1)
+
+        def beyond(count, share=share, sizes=sizes, rng=rng):
+            sizes.append(count)
+            return (rng.random(count) < share).sum()
+
+        found, drawn = beyond_chance(beyond, 2_000)
+        assert drawn == sum(sizes)
+        p = (found + 1) / (drawn + 1)
+        clear = min(abs(p - level) for level in LEVELS) >= 3 * math.sqrt(p * (1 - p) / drawn)
+        assert clear or drawn == MOST_DRAWN
+    assert [sum(sizes) for sizes in draws.values()] == [2_000, 4_000, MOST_DRAWN, 4_000]
+
+
+def test_an_open_decision_is_settled_the_same_way_by_every_test():
+    # 54 patients; P is close to 0.01, which 2,000 permutations alone decide by chance.
+    x, y = simulated(54, seed=8, relation=0.12)
+    alone, _, _ = permutation_test(x, y, permutations=2_000)
+    together = maximum_statistic(pd.DataFrame({"x": x}), y, permutations=2_000).iloc[0]
+    assert together["p"] == pytest.approx(alone, abs=5 * together["p_error"])
+    assert "random permutations" in together["method"]
 
 
 @pytest.mark.parametrize(("statistic", "estimate", "p"), [
@@ -376,7 +409,7 @@ def test_maximum_excludes_patients_and_exposures_that_do_not_help():
     assert (found["n"] == 19).all()
     assert (found["excluded"] == 1).all()
     assert found.loc["b", "method"] == "not estimable: all values are equal"
-    assert found.loc["a", "method"] == "step-down maximum of 2 spearman correlations, 99 random permutations"
+    assert found.loc["a", "method"].startswith("step-down maximum of 2 spearman correlations, ")
     nothing = maximum_statistic(exposures[["b"]], y, permutations=99)
     assert nothing["p_maximum"].isna().all()
     with pytest.raises(NotEstimableError, match="all 20 values"):

@@ -9,7 +9,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from crmo_analysis.models import severity
+from crmo_analysis.models import severity, specifications
 
 ROOT = Path(__file__).parents[2]
 FROZEN = Path(__file__).parent / "data" / "frozen.json"
@@ -53,7 +53,9 @@ def cohort(name):
 
 def analysed(name, outcome, exposures, adjustment, cut):
     found = severity.analyse(
-        cohort(name), outcome, exposures, adjustment, cut=cut, resamples=199, permutations=199
+        cohort(name),
+        severity.Question(outcome, exposures, adjustment, cut=cut),
+        effort=severity.Effort(resamples=199, permutations=199),
     )
     return found[["model", "exposure", "adjusted_for", *NUMBERS, "method"]]
 
@@ -61,10 +63,12 @@ def analysed(name, outcome, exposures, adjustment, cut):
 def specified():
     table = cohort("menashe_2022")
     most = table["n_lesions"] == table["n_lesions"].max()
-    return severity.specification_curve(
-        table, "n_lesions", ["clinical_severity"], adjustments=[[], ["spine"]], permutations=999,
-        left_out={"nobody": [False] * len(table), "highest": most}, cuts={"clinical_severity": 5},
-    )  # fmt: skip
+    questions = [
+        severity.Question("clinical_severity", ["n_lesions"], adjusted, cut=5) for adjusted in ([], ["spine"])
+    ]
+    left_out = {"nobody": [False] * len(table), "highest": most}
+    effort = severity.Effort(permutations=999)
+    return specifications.specification_curve(table, questions, left_out=left_out, effort=effort)
 
 
 def computed():
@@ -74,7 +78,7 @@ def computed():
     parts["curve"] = curve.table[["model", "adjusted_for", "left_out", *NUMBERS[:7], "z"]]
     for model, cut in INFLUENCE:
         parts[f"influence {model}"] = severity.influence(
-            cohort("sag_2019"), "n_lesions", "age_onset", model, cut=cut
+            cohort("sag_2019"), model, severity.Question("n_lesions", ["age_onset"], cut=cut)
         )
     names = ("median_z", "mean_z", "share_significant", "p_median", "p_mean", "p_share")
     parts["joint"] = pd.DataFrame([{name: getattr(curve, name) for name in names}])

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from crmo_analysis.models.severity import linear_fit
+from crmo_analysis.models.diagnostics import linear_fit
 
 X = pd.Series([1, 2, 3, 4, 6, 9, 12.0])
 Y = pd.Series([2, 1, 4, 3, 7, 8, 9.0])

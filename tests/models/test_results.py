@@ -19,6 +19,7 @@ from test_severity import COHORT
 
 from crmo_analysis.files import NotEstimableError
 from crmo_analysis.models import estimators, severity
+from crmo_analysis.models.designs import standardised
 from crmo_analysis.models.likelihood import (
     candidates,
     climb,
@@ -28,7 +29,7 @@ from crmo_analysis.models.likelihood import (
     without_exposure,
 )
 from crmo_analysis.models.permutation import MANY
-from crmo_analysis.models.regression import MODELS, regress, standardised
+from crmo_analysis.models.regression import MODELS, regress
 
 OUTCOMES = {"linear": "severity", "poisson": "crises", "negative_binomial": "crises", "ordinal": "severity",
             "firth": "severity"}  # fmt: skip
@@ -68,7 +69,7 @@ def test_what_is_shown_comes_from_the_results_object(model, monkeypatch):
 
 def severity_row(found, monkeypatch):
     monkeypatch.setattr(severity, "regress", lambda *_, **__: found)
-    return severity.analyse(COHORT, "severity", ["lesions"], models=[found.model], cut=3).iloc[0]
+    return severity.analyse(COHORT, severity.Question("severity", ["lesions"], cut=3), [found.model]).iloc[0]
 
 
 @pytest.mark.parametrize(("model", "coefficients", "errors", "height"), [
@@ -202,7 +203,7 @@ def test_an_end_that_is_not_determined_is_said_and_not_invented():
     assert found.ci_high > found.estimate
     assert found.method.endswith("; the lower end of the interval is not determined")
     row = severity.analyse(
-        pd.DataFrame({"y": y, "x": x, "z": other}), "y", ["x"], ["z"], models=["firth"]
+        pd.DataFrame({"y": y, "x": x, "z": other}), severity.Question("y", ["x"], ["z"]), ["firth"]
     ).iloc[1]
     assert f"interval not determined to {found.ci_high:.2f}; " in severity.sentence(row)
 

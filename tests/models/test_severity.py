@@ -15,7 +15,8 @@ import pytest
 from scipy import stats
 
 from crmo_analysis.files import NotEstimableError
-from crmo_analysis.models import severity
+from crmo_analysis.models import specifications
+from crmo_analysis.models.designs import standardised
 from crmo_analysis.models.likelihood import (
     LIKELIHOODS,
     candidates,
@@ -25,16 +26,10 @@ from crmo_analysis.models.likelihood import (
     without_exposure,
 )
 from crmo_analysis.models.permutation import STATISTICS, adjust, permutation_test
-from crmo_analysis.models.regression import MODELS, p_text, regress, standardised
-from crmo_analysis.models.severity import (
-    COLUMNS,
-    analyse,
-    influence,
-    models_for,
-    number_text,
-    sentence,
-    specification_curve,
-)
+from crmo_analysis.models.question import Effort, Question, models_for
+from crmo_analysis.models.regression import MODELS, p_text, regress
+from crmo_analysis.models.severity import COLUMNS, analyse, influence, number_text, sentence
+from crmo_analysis.models.specifications import specification_curve
 
 # 24 simulated patients: d <- data.frame(les, sev, cri, age, male)
 COHORT = pd.DataFrame({
@@ -354,9 +349,17 @@ def test_patients_twice_narrow_the_interval():
 def test_results_are_frozen_and_input_stays():
     table = simulated()
     before = table.copy()
-    analyse(table, "global", ["lesions"], ["age", "sex"], cut=4, resamples=99, permutations=99)
-    influence(table, "global", "lesions", "poisson", ["sex"])
-    specification_curve(table, "lesions", ["global"], adjustments=[(), ("sex",)], permutations=19)
+    analyse(
+        table,
+        Question("global", ["lesions"], ["age", "sex"], cut=4),
+        effort=Effort(resamples=99, permutations=99),
+    )
+    influence(table, "poisson", Question("global", ["lesions"], ["sex"]))
+    specification_curve(
+        table,
+        [Question("global", ["lesions"]), Question("global", ["lesions"], ["sex"])],
+        effort=Effort(permutations=19),
+    )
     pd.testing.assert_frame_equal(table, before)
     with pytest.raises(dataclasses.FrozenInstanceError):
         fit("linear", "severity").estimate = 0
@@ -412,37 +415,42 @@ def test_more_that_cannot_be_estimated():
 
 def test_degenerate_tables_give_rows_that_say_why():
     table = pd.DataFrame({"global": [3, 4, 5], "lesions": [1, 2, 2], "age": [9.0, 10.0, None]})
-    rows = analyse(table.iloc[:1], "global", ["lesions"], ["age"])
+    rows = analyse(table.iloc[:1], Question("global", ["lesions"], ["age"]))
     assert rows["method"].str.startswith("not estimable: ").all()
     assert rows[["estimate", "p", "p_holm"]].isna().all(axis=None)
     assert (rows["n"] == 1).all()
     cohort = simulated().assign(same=2, empty=math.nan)
     rows = analyse(
-        cohort, "global", ["lesions", "same", "empty"], models=["spearman", "linear"], resamples=99
+        cohort,
+        Question("global", ["lesions", "same", "empty"]),
+        models=["spearman", "linear"],
+        effort=Effort(resamples=99),
     )
     assert list(rows["method"].str.startswith("not estimable")) == [False, True, True] * 2
     assert rows.loc[0, "p_holm"] == rows.loc[0, "p"]  # of one, as the others have none
     for sex in ("f", None):
-        rows = analyse(cohort.assign(sex=sex), "global", ["lesions"], ["sex"], models=["linear"])
+        rows = analyse(cohort.assign(sex=sex), Question("global", ["lesions"], ["sex"]), models=["linear"])
         assert list(rows["method"].str.startswith("not estimable")) == [False, True]
 
 
 def test_wrong_tables_are_refused():
     table = simulated()
     with pytest.raises(ValueError, match="no column 'lesion'; is 'lesions' meant"):
-        analyse(table, "global", ["lesion"])
+        analyse(table, Question("global", ["lesion"]))
     with pytest.raises(ValueError, match="'age' is named twice"):
-        analyse(table, "global", ["age"], ["age"])
+        analyse(table, Question("global", ["age"], ["age"]))
     with pytest.raises(ValueError, match="none of 54 patients has a value of empty"):
-        analyse(table.assign(empty=None), "empty", ["lesions"])
+        analyse(table.assign(empty=None), Question("empty", ["lesions"]))
     with pytest.raises(ValueError, match="sex is 'm' in row 1; expected finite numbers"):
-        analyse(table.assign(sex="m"), "global", ["sex"])
+        analyse(table.assign(sex="m"), Question("global", ["sex"]))
     with pytest.raises(ValueError, match="no exposure is named"):
-        analyse(table, "global", [])
+        analyse(table, Question("global", []))
     with pytest.raises(
         ValueError, match="none of 1 specifications can be estimated; the first: not estimable: all 54"
     ):
-        specification_curve(table.assign(same=1), "lesions", ["same"], permutations=9)
+        specification_curve(
+            table.assign(same=1), [Question("same", ["lesions"])], effort=Effort(permutations=9)
+        )
 
 
 # ---- the whole analysis
@@ -460,7 +468,11 @@ def test_models_suit_the_outcome():
 def test_analyse():
     table = simulated()
     exposures = ["lesions", "spine", "crp"]
-    rows = analyse(table, "pain", exposures, ["age", "sex"], cut=4, resamples=499, permutations=499)
+    rows = analyse(
+        table,
+        Question("pain", exposures, ["age", "sex"], cut=4),
+        effort=Effort(resamples=499, permutations=499),
+    )
     assert list(rows.columns) == COLUMNS
     assert len(rows) == 3 * (3 + 2 * 5)
     assert rows["p"].notna().all()
@@ -478,7 +490,9 @@ def test_analyse():
     direct = regress("ordinal", table["pain"], table["lesions"], [table["age"], table["sex"] == "m"])
     assert (ordinal["estimate"], ordinal["p"]) == (direct.estimate, direct.p)
     other_order = analyse(
-        table.iloc[::-1], "pain", exposures[::-1], ["age", "sex"], cut=4, resamples=499, permutations=499
+        table.iloc[::-1],
+        Question("pain", exposures[::-1], ["age", "sex"], cut=4),
+        effort=Effort(resamples=499, permutations=499),
     )
     same = [
         frame.set_index(["model", "exposure", "adjusted_for"]).sort_index() for frame in (rows, other_order)
@@ -491,7 +505,7 @@ def test_influence():
     table = simulated(30).set_axis([f"p{k}" for k in range(30)])
     for model in ("linear", "firth", "kendall"):
         found = influence(
-            table, "pain", "lesions", model, [] if model == "kendall" else ["age"], cut=4
+            table, model, Question("pain", ["lesions"], [] if model == "kendall" else ["age"], cut=4)
         ).set_index("left_out")
         assert list(found.index) == [name for name in table.index if name != "p3"]
         assert (found["n"] == 28).all()
@@ -501,12 +515,12 @@ def test_influence():
             expected = regress(model, rest["pain"], rest["lesions"], [rest["age"]], per=sd, cut=4).estimate
             assert found.loc["p7", "estimate"] == pytest.approx(expected, rel=1e-8)
     one_case = pd.DataFrame({"y": [1, 2, 3, 2, 1, 4, 3, 2, 5], "x": [0] * 7 + [1, 1]})
-    found = influence(one_case, "y", "x")
+    found = influence(one_case, "linear", Question("y", ["x"]))
     assert (
         list(found["method"].str.startswith("not estimable: one patient alone")) == [False] * 7 + [True] * 2
     )
     with pytest.raises(NotEstimableError, match="all 9 values"):
-        influence(one_case.assign(x=1), "y", "x")
+        influence(one_case.assign(x=1), "linear", Question("y", ["x"]))
 
 
 # ---- specification curve
@@ -514,8 +528,10 @@ def test_influence():
 
 def test_one_specification_is_a_permutation_test():
     table = simulated(20, seed=9).assign(noise=np.random.default_rng(0).normal(size=20))
-    curve = specification_curve(table, "noise", ["global"], models=["linear"], permutations=9_999)
-    p, _ = permutation_test(table["noise"], table["global"], "pearson", 99_999)
+    curve = specification_curve(
+        table, [Question("global", ["noise"])], models=["linear"], effort=Effort(permutations=9_999)
+    )
+    p, _, _ = permutation_test(table["noise"], table["global"], "pearson", 99_999)
     assert curve.p_median == curve.p_mean == pytest.approx(p, abs=4 * math.sqrt(p * (1 - p) / 9_999))
     assert curve.specifications == curve.estimable == 1
     correlation = np.corrcoef(table["noise"], table["global"])[0, 1]
@@ -525,26 +541,27 @@ def test_one_specification_is_a_permutation_test():
 def test_simonsohn2020_curve():
     table = simulated()
     left_out = {"nobody": np.zeros(54, bool), "one lesion": table["lesions"] <= 1}
-    settings = {"adjustments": [(), ("age",), ("age", "sex")], "left_out": left_out, "cuts": {"global": 4}}
-    curve = specification_curve(table, "lesions", ["global", "pain"], permutations=499, **settings)
+    questions = [
+        Question(outcome, ["lesions"], adjusted, cut=cut)
+        for outcome, cut in (("global", 4), ("pain", None))
+        for adjusted in ([], ["age"], ["age", "sex"])
+    ]
+    settings = {"effort": Effort(permutations=499)}
+    curve = specification_curve(table, questions, left_out=left_out, **settings)
     assert curve.specifications == len(curve.table) == 3 * 2 * (5 + 4)
     assert curve.table["z"].is_monotonic_increasing
     assert curve.median_z == pytest.approx(curve.table["z"].median())
     assert curve.share_significant == pytest.approx((curve.table["z"] > 1.959964).mean())
-    assert (curve.p_median, curve.p_mean, curve.p_share) == (
-        1 / 500,
-        1 / 500,
-        pytest.approx(1 / 500, abs=1 / 200),
-    )
+    # All permutations fall short, and so many are drawn that P is surely below 0.001.
+    assert curve.p_median == curve.p_mean == 1 / (curve.permutations + 1)
+    assert curve.p_error < curve.p_share < 0.001
     everybody = curve.table.query("left_out == 'nobody' and model == 'linear' and outcome == 'global'")
     assert list(everybody.query("adjusted_for == 'age'")["estimate"]) == [
         pytest.approx(regress("linear", table["global"], table["lesions"], [table["age"]]).estimate)
     ]
     order = np.random.default_rng(3).permutation(54)
-    settings["left_out"] = {name: np.asarray(mask)[order] for name, mask in left_out.items()}
-    again = specification_curve(
-        table.iloc[order], "lesions", ["global", "pain"], permutations=499, **settings
-    )
+    left_out = {name: np.asarray(mask)[order] for name, mask in left_out.items()}
+    again = specification_curve(table.iloc[order], questions, left_out=left_out, **settings)
     assert (again.p_median, again.p_share) == (curve.p_median, curve.p_share)
     np.testing.assert_allclose(again.table["z"], curve.table["z"], atol=1e-8)
 
@@ -556,7 +573,11 @@ def test_curve_of_nothing_but_confounding():
     table = pd.DataFrame(
         {"age": age, "lesions": 2 * age + rng.normal(size=80), "pain": 2 * age + rng.normal(size=80)}
     )
-    curve = specification_curve(table, "lesions", ["pain"], adjustments=[(), ("age",)], permutations=999)
+    curve = specification_curve(
+        table,
+        [Question("pain", ["lesions"]), Question("pain", ["lesions"], ["age"])],
+        effort=Effort(permutations=999),
+    )
     unadjusted = curve.table.set_index("adjusted_for").loc["none"]
     assert unadjusted["p"] < 0.001
     assert curve.p_median > 0.05
@@ -565,7 +586,9 @@ def test_curve_of_nothing_but_confounding():
 
 def test_curve_says_what_cannot_be_estimated():
     table = simulated().assign(spine=lambda t: t["spine"].where(t.index != 5).astype(float))
-    curve = specification_curve(table, "spine", ["global"], models=["linear", "firth"], permutations=99)
+    curve = specification_curve(
+        table, [Question("global", ["spine"])], models=["linear", "firth"], effort=Effort(permutations=99)
+    )
     assert (curve.specifications, curve.estimable, curve.excluded) == (2, 1, 1)
     assert curve.table["method"].iloc[-1].startswith("not estimable: the outcome is not 0 and 1")
 
@@ -584,7 +607,11 @@ def test_p_values_in_words():
 
 def test_sentences_quote_the_row():
     table = simulated()
-    rows = analyse(table, "pain", ["lesions", "spine"], ["age"], cut=4, resamples=199, permutations=199)
+    rows = analyse(
+        table,
+        Question("pain", ["lesions", "spine"], ["age"], cut=4),
+        effort=Effort(resamples=199, permutations=199),
+    )
     rows = rows.set_index(["model", "exposure", "adjusted_for"], drop=False)
     labels = {"pain": "pain", "lesions": "the lesion count", "spine": "spinal involvement"}
     row = rows.loc[("linear", "lesions", "age")]
@@ -593,7 +620,7 @@ def test_sentences_quote_the_row():
         "differs on average "
         f"by {row['estimate']:.2f}, adjusted for age (95 % interval {row['ci_low']:.2f} to "
         f"{row['ci_high']:.2f}; "
-        f"{p_text(row['p'])}, by Holm {p_text(row['p_holm'])}; least squares, HC3 standard error, t with 50 "
+        f"{p_text(row['p'])}, by Holm over 2 exposures {p_text(row['p_holm'])}; least squares, HC3 standard error, t with 50 "
         f"df)."
     )
     assert "with spinal involvement against without it, the odds of pain of at least 4 are" in sentence(
@@ -612,7 +639,7 @@ def test_sentences_quote_the_row():
 
 
 def test_sentence_of_what_cannot_be_estimated():
-    row = analyse(simulated()[:3], "global", ["lesions"], models=["poisson"]).iloc[0]
+    row = analyse(simulated()[:3], Question("global", ["lesions"]), models=["poisson"]).iloc[0]
     assert sentence(row) == (
         "In 3 patients, the relation of lesions to global (poisson) is not estimable: "
         "3 patients for 2 coefficients, expected at least 5."
@@ -621,8 +648,7 @@ def test_sentence_of_what_cannot_be_estimated():
 
 def test_sentence_of_a_specification():
     table = simulated()
-    curve = specification_curve(table, "lesions", ["global"], models=["poisson"], permutations=9,
-                                left_out={"adults": table["age"] > 14})  # fmt: skip
+    curve = specification_curve(table, [Question("global", ["lesions"])], models=["poisson"], left_out={"adults": table["age"] > 14}, effort=Effort(permutations=9))  # fmt: skip
     assert ", leaving out adults, for each SD (6.43) more of lesions, the expected global is" in sentence(
         curve.table.iloc[0]
     )
@@ -634,11 +660,12 @@ def test_many_patients_have_the_joint_test_that_permutations_give(monkeypatch):
     lesions = 1 + rng.poisson(np.exp(1.2 + age / 20))
     score = np.clip(np.round(age / 5 + rng.normal(2, 2, n)), 0, 10)
     table = pd.DataFrame({"lesions": lesions, "score": score, "age": age})
-    how = {"adjustments": [[], ["age"]], "cuts": {"score": 5}, "permutations": 8_000}
+    questions = [Question("score", ["lesions"], adjusted, cut=5) for adjusted in ([], ["age"])]
+    how = {"effort": Effort(permutations=8_000)}
     how["left_out"] = {"nobody": [False] * n, "young": list(age < 6)}
-    permuted = severity.specification_curve(table, "lesions", ["score"], **how)
-    monkeypatch.setattr(severity, "MANY", 500)
-    drawn = severity.specification_curve(table, "lesions", ["score"], **how)
+    permuted = specification_curve(table, questions, **how)
+    monkeypatch.setattr(specifications, "MANY", 500)
+    drawn = specification_curve(table, questions, **how)
     pd.testing.assert_frame_equal(drawn.table, permuted.table)
     found = [
         [getattr(curve, f"p_{name}") for name in ("median", "mean", "share")] for curve in (drawn, permuted)

@@ -19,16 +19,11 @@ from hypothesis import strategies as st
 from crmo_analysis import files
 from crmo_analysis.commands import main
 from crmo_analysis.files import InputError, csv_text, neutral
-from crmo_analysis.patients import spreadsheet
-from crmo_analysis.patients.cohort import (
-    Cohort,
-    missing_lines,
-    read_cohort,
-    require_sound,
-    thin,
-    write_cohort,
-)
+from crmo_analysis.patients import delimited, layout, problems, spreadsheet
+from crmo_analysis.patients.account import missing_lines, thin
+from crmo_analysis.patients.cohort import Cohort, read_cohort, require_sound
 from crmo_analysis.patients.mapping import near
+from crmo_analysis.patients.package import write_cohort
 from crmo_analysis.study import expressions, read_codebook, read_section
 
 PATIENTS = read_codebook()
@@ -136,7 +131,9 @@ def test_excel_gives_the_same_table(tmp_path, expected):
     workbook.save(tmp_path / "cohort.xlsx")
     cohort = require_sound(read_cohort(tmp_path / "cohort.xlsx"))
     pd.testing.assert_frame_equal(cohort.patients, expected)
-    assert cohort.notes == (f"{tmp_path / 'cohort.xlsx'}: sheets that are not read: codes",)
+    assert cohort.notes == (
+        f"{tmp_path / 'cohort.xlsx'}: sheet Sheet is read; sheets that are not read: codes",
+    )
 
 
 def workbook_of(path, **sheets):
@@ -159,8 +156,8 @@ def test_a_workbook_may_begin_with_a_cover(tmp_path):
         read_cohort(workbook_of(tmp_path / "a.xlsx", Cover=COVER, Codes=[["1"]], Data=TABLE))
     )
     assert cohort.patients["crp"].tolist() == [1]
-    why = "as the first one, Cover, has no column of the codebook; to choose another, name it 'patients'"
-    assert cohort.notes == (f"{tmp_path / 'a.xlsx'}: sheet Data is read, {why}",)
+    left = "sheets that are not read: Cover, Codes"
+    assert cohort.notes == (f"{tmp_path / 'a.xlsx'}: sheet Data is read; {left}",)
 
 
 def test_a_column_that_the_map_names_tells_a_cover_from_a_table(tmp_path, write):
@@ -169,31 +166,31 @@ def test_a_column_that_the_map_names_tells_a_cover_from_a_table(tmp_path, write)
     assert require_sound(read_cohort(path, mapping)).patients["clinical_severity"].tolist() == [1]
 
 
-def test_the_first_sheet_is_read_if_it_is_a_table(tmp_path):
+def test_a_mapping_says_which_of_several_sheets_is_read(tmp_path, write):
     path = workbook_of(tmp_path / "a.xlsx", First=TABLE, Second=[["patient", "crp"], ["b", 2]])
-    assert read_cohort(path).patients["patient"].tolist() == ["a"]
+    message = refusal(path)
+    assert message.endswith("name the one to read in a mapping file, as in sheet: First")
+    assert read_cohort(path, write("sheet: second", "map.yaml")).patients["patient"].tolist() == ["b"]
+    assert "has no sheet 'Third'; it has First, Second" in refusal(path, write("sheet: Third", "map.yaml"))
 
 
 @pytest.mark.parametrize(
     ("sheets", "expected"),
     [
-        (
-            {"A": COVER, "B": TABLE, "C": TABLE},
-            "sheets B, C have columns of the codebook, the first sheet has none",
-        ),
+        ({"A": COVER, "B": TABLE, "C": TABLE}, "sheets B, C have columns of the codebook"),
         ({"A": [], "B": COVER}, "the first sheet, A, is empty"),
     ],
 )
 def test_a_sheet_that_cannot_be_chosen_is_to_be_named(tmp_path, sheets, expected):
     message = refusal(workbook_of(tmp_path / "a.xlsx", **sheets))
     assert expected in message
-    assert message.endswith("name the one to read 'patients'")
+    assert "in a mapping file, as in sheet:" in message
 
 
 def test_a_workbook_without_a_known_column_is_answered_with_how_to_choose(tmp_path):
     cohort = read_cohort(workbook_of(tmp_path / "a.xlsx", A=COVER, B=COVER))
-    assert cohort.notes[0].endswith("sheets that are not read: B; to choose another, name it 'patients'")
-    assert messages(cohort)[0].endswith("Of a workbook, the sheet named 'patients' is read")
+    assert cohort.notes[0].endswith("to choose another, say so in a mapping file, as in sheet: patients")
+    assert "Of a workbook, the sheet named 'patients' is read" in " ".join(messages(cohort))
 
 
 def test_a_workbook_may_have_a_sheet_of_lesions(tmp_path):
@@ -294,9 +291,9 @@ def test_a_file_that_is_too_large_is_refused(write, monkeypatch):
 
 
 def test_too_many_cells_are_refused(write, monkeypatch):
-    monkeypatch.setattr(spreadsheet, "MAXIMUM_CELLS", 10)
+    monkeypatch.setattr(layout, "MAXIMUM_CELLS", 10)
     assert "has more than 10 cells" in refusal(write(csv_of()))
-    monkeypatch.setattr(spreadsheet, "_PLAIN_FROM", 0)
+    monkeypatch.setattr(delimited, "_PLAIN_FROM", 0)
     assert "has more than 10 cells" in refusal(write(csv_of()))
 
 
@@ -321,7 +318,7 @@ def test_the_fast_reader_gives_what_the_careful_one_gives(write, monkeypatch, ro
     text = end.join(";".join(row) for row in [["patient", "male", "crp"], *rows]) + (end if last else "")
     path, found = write(text), []
     for limit in (0, 10**9):
-        monkeypatch.setattr(spreadsheet, "_PLAIN_FROM", limit)
+        monkeypatch.setattr(delimited, "_PLAIN_FROM", limit)
         try:
             sheet = spreadsheet.read_sheet(path, {"patient"})
             found.append(
@@ -390,7 +387,7 @@ def test_yes_is_written_in_many_ways(write, text):
         ("crp", ("0,5", "12"), [0.5, 12]),
         ("chaq", ("0,125", "1,250"), [0.125, 1.25]),
         ("crp", ("0.5", "0,7"), "expected a decimal point, or a decimal comma in the whole column"),
-        ("size_sum", ("1,234", "1,500"), "the comma can be a decimal comma or stand between thousands"),
+        ("size_sum", ("1,234", "1,500"), "the mark can be a decimal one or stand between thousands"),
         ("n_lesions", ("1,5",), "expected a whole number"),
         ("size_sum", ("1,234.5", "10"), [1234.5, 10]),
         ("crp", ("0,125", "0,250"), [0.125, 0.25]),
@@ -428,8 +425,6 @@ def test_the_odd_cell_is_blamed_not_the_many(write, values, odd, expected):
     [
         ("platelets", "350.000", True),
         ("white_blood_cells", "12.500", True),
-        ("platelets", "1.350.000", True),
-        ("size_sum", "1.234,5", True),
         ("platelets", "350", False),
         ("platelets", "9.350.000", False),
         ("crp", "350.000", False),
@@ -437,10 +432,8 @@ def test_the_odd_cell_is_blamed_not_the_many(write, values, odd, expected):
 )
 def test_a_point_may_stand_between_thousands(write, name, value, asks):
     [problem] = read_cohort(write(column(name, value))).errors
-    assert (
-        problem.expected.endswith("if the point stands between thousands, write the number without it")
-        == asks
-    )
+    asked = "if the point stands between thousands, write the number without it" in problem.expected
+    assert asked == asks
 
 
 @pytest.mark.parametrize(
@@ -502,7 +495,7 @@ def test_one_empty_row_is_not_taken_for_a_number_of_rows(write):
 
 def test_many_rows_of_a_kind_are_counted_not_listed(write):
     cohort = read_cohort(write(column("crp", *["x"] * 250)))
-    assert len(cohort.errors) == spreadsheet.LISTED + 1
+    assert len(cohort.errors) == problems.LISTED + 1
     assert messages(cohort)[-1].endswith("column crp: 150 more rows like these")
 
 
@@ -549,9 +542,9 @@ def test_how_many_values_are_missing_is_said_of_every_variable(write):
     cohort = read_cohort(patients, lesions=write("patient,signal\na,1\na,\n", "lesions.csv"))
     assert missing_lines(cohort) == [
         "missing in 0 of 2 patients: male",
-        "missing in 1 of 2 patients: multifocal, n_lesions, crp",
-        "missing in 2 of 2 patients: esr, signal_sum",
-        "missing in 1 of 2 lesions: signal",
+        "missing in 1 of 2 patients: multifocal, n_lesions, crp, signal_sum",
+        "missing in 2 of 2 patients: esr",
+        "missing in 0 of 1 lesions: signal",
     ]
 
 
@@ -771,7 +764,7 @@ lesions: [1]
         "units, crp: the factor is -1, expected a number above 0",
         "units, male: is no number of the codebook",
         "ignore: expected a list",
-        "extra: is not known; expected one of columns, values, units, ignore, lesions",
+        "extra: is not known; expected one of columns, values, units, ignore, decimal, dates, sheet",
         "lesions: expected a mapping",
     ):
         assert any(expected in line for line in lines), expected
@@ -830,7 +823,8 @@ def test_a_wrong_meaning_is_the_mapping_files_fault(write):
     mapping = write("values: {sex: {m: maybe, w: no}, crp: {'<5': 500}}\ncolumns: {sex: male}", "map.yaml")
     cohort = read_cohort(write("patient,sex,crp\n1,m,<5\n2,m,<5\n3,w,1\n4,x,2\n"), mapping)
     assert [message.removeprefix(f"{mapping.parent}/") for message in messages(cohort)] == [
-        "cohort.csv, row 5, column sex, value 'x': expected yes or no (or true and false, 1 and 0)",
+        "cohort.csv, row 5, column sex, value 'x': expected yes or no (or true and false, 1 and 0); in a "
+        "mapping: values: {sex: {x: …}}",
         "map.yaml: values, sex: 'm' becomes 'maybe': expected yes or no (or true and false, 1 and 0)",
         "map.yaml: values, crp: '<5' becomes '500': expected a number of 0 to 100 mg/dl",
     ]

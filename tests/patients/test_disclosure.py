@@ -8,11 +8,13 @@ import pytest
 
 from crmo_analysis.display import frames
 from crmo_analysis.patients.disclosure import (
-    differences,
+    changed_variables,
     hidden,
+    implications,
     inner_share,
     lack_only,
     nearly_the_same,
+    spiked,
     too_few,
     too_few_together,
 )
@@ -26,6 +28,7 @@ from crmo_analysis.study import read_codebook
         ([20, 2, 3], [False, True, True]),
         ([20, 1, 2], [True, True, True]),  # 1 and 2 together are still fewer than 5
         ([20, 15, 0], [False, False, False]),
+        ([40, 0], [True, True]),  # everyone: it would be said of each
         ([34, 4], [True, True]),
         ([3], [True]),
         ([0, 3], [True, True]),  # that nobody is in the first would say it of all three
@@ -107,31 +110,6 @@ def test_enough_patients_are_beyond_what_is_drawn(n, share):
     assert n * (1 - inner_share(n, 5)) / 2 >= min(5, n / 2) - 1e-9
 
 
-def test_small_differences_between_releases_are_found():
-    columns = ["variable", "statistic", "value", "n", "method"]
-    earlier = pd.DataFrame(
-        [["Spine", "x/n (%)", "20/54 (37.0 %)", "54", "exact"], ["Femur", "x/n (%)", "12/54 (22.2 %)", "54", "exact"],
-         ["Age", "median", "10.5", "54", "exact"], ["Gone", "x/n (%)", "9/54 (16.7 %)", "54", "exact"]],
-        columns=columns,
-    )  # fmt: skip
-    later = pd.DataFrame(
-        [["Spine", "x/n (%)", "21/59 (35.6 %)", "59", "exact"], ["Femur", "x/n (%)", "12/59 (20.3 %)", "59", "exact"],
-         ["Age", "median", "10.5", "60", "exact"], ["New", "x/n (%)", "9/59 (15.3 %)", "59", "exact"]],
-        columns=columns,
-    )  # fmt: skip
-    found = differences(earlier, later, 5)
-    assert found.to_numpy().tolist() == [["Spine", "value", "20/54 (37.0 %)", "21/59 (35.6 %)"]]
-    assert len(differences(earlier, later, 6)) == 4
-    assert differences(earlier, earlier, 5).empty
-    assert differences(earlier, earlier[["n"]], 5).empty
-    unnamed = pd.DataFrame({"seed": ["1", "2"], "estimate": ["0.53", "0.61"], "n": ["54", "54"]})
-    again = pd.DataFrame({"seed": ["2", "1"], "estimate": ["0.52", "0.62"], "n": ["55", "54"]})
-    assert differences(unnamed, again, 5).to_numpy().tolist() == [["2", "n", "54", "55"]]
-    assert differences(unnamed.drop(columns="seed"), again.drop(columns="seed"), 5)["later"].tolist() == [
-        "55"
-    ]
-
-
 def test_results_on_those_with_all_values_are_not_set_beside_results_on_nearly_as_many():
     table = pd.DataFrame({
         "score": pd.array(range(40), "Float64"), "whole": pd.array([True, False] * 20, "boolean"),
@@ -143,3 +121,37 @@ def test_results_on_those_with_all_values_are_not_set_beside_results_on_nearly_a
     together = too_few_together(table, "score", ["whole", "few_lack"], 5)
     assert together == "fewer than 5 patients who have whole lack another"
     assert too_few_together(table, "score", ["whole", "few_lack"], 0) == ""
+
+
+def test_what_is_part_of_what_follows_from_the_codebook():
+    found = implications()
+    assert {("thoracic_lesion", "spine"), ("etanercept", "anti_tnf"), ("femur", "lower_extremity")} <= found
+    assert ("spine", "thoracic_lesion") not in found
+    assert not any(one == other for one, other in found)
+
+
+@pytest.mark.parametrize(
+    ("values", "expected"),
+    [([0] * 37 + [5, 9, 2], True), ([0] * 30 + list(range(1, 11)), False), ([3] * 40, True), ([], False)],
+)
+def test_a_mean_of_one_value_and_a_few_others_is_told(values, expected):
+    assert spiked(pd.array(values, "Float64"), 5) == expected
+    assert not spiked(pd.array(values, "Float64"), 0)
+
+
+def test_tables_of_the_same_patients_but_for_a_few_are_told():
+    rng = np.random.default_rng(5)
+    table = pd.DataFrame({
+        "patient": range(60), "n_lesions": rng.integers(1, 30, 60), "crp": rng.random(60).round(2),
+        "male": rng.random(60) < 0.5,
+    })  # fmt: skip
+    later = table.assign(n_lesions=table["n_lesions"].where(table["patient"] != 7, 31))
+    assert changed_variables(table, later, 5) == ["n_lesions"]
+    assert changed_variables(table, later.sample(frac=1, random_state=1).assign(patient=range(60)), 5) == [
+        "n_lesions"
+    ]
+    assert changed_variables(table, table.head(59), 5) == ["n_lesions", "crp", "male"]
+    assert changed_variables(table, table.head(50), 5) == []
+    assert changed_variables(table, table, 5) == []
+    other = table.assign(n_lesions=rng.integers(1, 30, 60), crp=rng.random(60).round(2))
+    assert changed_variables(table, other, 5) == []

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 import time
+import urllib.parse
 from pathlib import Path
 
 import made_results
@@ -220,6 +221,11 @@ def laboratory(tmp_path_factory):
     folder = tmp_path_factory.mktemp("laboratory")
     for name in ("10_simm_2008.ipynb", "explore.ipynb"):
         shutil.copy(files.ROOT / "notebooks" / name, folder)
+    changed = folder / "10_simm_2008.ipynb"
+    text = changed.read_text(encoding="utf-8")
+    changed.write_text(
+        XX, encoding="utf-8"
+    )
     home = folder / "home"
     settings = {f"JUPYTER_{kind}_DIR": str(home / kind.lower()) for kind in ("CONFIG", "RUNTIME", "DATA")}
     log = (folder / "log").open("w+")
@@ -281,17 +287,20 @@ CELLS = "window.jupyterapp.shell.currentWidget.content"
 
 @pytest.mark.slow
 def test_a_notebook_runs_in_jupyterlab_and_shows_its_figures(browser, laboratory):
+    before = {path: path.stat().st_mtime_ns for path in files.FIGURES.rglob("*")}
     page = opened_notebook(browser, laboratory, "10_simm_2008.ipynb")
     # What is out of sight is not in the page: the notebook's model says when the last cell has run.
     page.wait_for_function(
-        f"() => JSON.stringify({CELLS}.model.toJSON()).includes('Left 3 figures')", timeout=120_000
+        f"() => JSON.stringify({CELLS}.model.toJSON()).includes('Left 2 figures')", timeout=120_000
     )
     outputs = page.evaluate(
         f"() => {CELLS}.model.toJSON().cells.map((cell) => JSON.stringify(cell.outputs ?? ''))"
     )
     figures = [place for place, output in enumerate(outputs) if "image/png" in output]
-    assert len(figures) == 3
+    assert len(figures) == 2
     assert not any('"output_type":"error"' in output for output in outputs)
+    assert "it differs in: outputs." in "".join(outputs)
+    assert {path: path.stat().st_mtime_ns for path in files.FIGURES.rglob("*")} == before
     page.evaluate(f"(place) => {{ {CELLS}.scrollToItem(place, 'center'); }}", figures[0])
     image = page.locator(".jp-RenderedImage img").first
     image.wait_for(timeout=30_000)
@@ -307,3 +316,78 @@ def test_bounds_are_found_by_a_form(browser, laboratory):
     button.click()
     page.get_by_text("is at least 7 (proved) and at most 14 (proved)").wait_for(timeout=60_000)
     page.close()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_an_accessibility_checker_has_no_serious_finding(scheme, site, browser):
+    axe = pytest.importorskip("axe_playwright_python.sync_playwright").Axe()
+    context = browser.new_context(color_scheme=scheme, bypass_csp=True)
+    page = context.new_page()
+    for path in sorted(site.glob("*.html")):
+        page.goto(path.as_uri())
+        found = axe.run(page).response["violations"]
+        serious = [
+            (each["id"], each["nodes"][0]["html"][:200])
+            for each in found
+            if each["impact"] in ("serious", "critical")
+        ]
+        assert not serious, f"{path.name}: {serious}"
+    context.close()
+
+
+def test_the_search_finds_a_printed_number_a_number_word_and_an_id(site, visit):
+    page = visit()
+    page.goto((site / "ledger.html").as_uri())
+    rows = page.locator("#ledger tbody tr")
+    ids = rows.evaluate_all("rows => rows.map((row) => row.id)")
+    printed = page.locator("#ledger tbody td:nth-child(2)").all_inner_texts()
+    number = next((place for place, text in enumerate(printed) if re.fullmatch(r"\d+\.\d", text)), 0)
+    for asked in (printed[number], ids[0]):
+        page.goto((site / "search.html").as_uri() + f"?q={asked}")
+        page.locator("#search-results li").first.wait_for()
+        links = page.locator("#search-results a").evaluate_all(
+            "links => links.map((link) => link.hash.slice(1))"
+        )
+        expected = ids[number] if asked == printed[number] else ids[0]
+        assert expected in [urllib.parse.unquote(link) for link in links], asked
+
+
+def test_the_ledger_is_sorted_by_value_and_says_so_in_its_address(site, visit):
+    page = visit()
+    page.goto((site / "ledger.html").as_uri())
+    in_order = page.locator("#ledger tbody tr").evaluate_all("rows => rows.map((row) => row.id)")
+    page.click("#ledger th button[data-key=value]")
+    values = page.locator("#ledger tbody tr").evaluate_all("rows => rows.map((row) => row.dataset.value)")
+    numbers = [float(value) for value in values if value]
+    assert numbers == sorted(numbers)
+    assert not any(values[len(numbers) :])  # what is no number stands last
+    assert page.locator("#ledger th[aria-sort=ascending]").count() == 1
+    page.click("#ledger th button[data-key=value]")
+    address = page.url
+    assert "sort=-value" in address
+    first = page.locator("#ledger tbody tr").first.get_attribute("id")
+    again = visit()
+    again.goto(address)
+    assert again.locator("#ledger tbody tr").first.get_attribute("id") == first
+    again.click("#ledger-search button[type=reset]")
+    again.wait_for_function("!document.querySelector('#ledger th[aria-sort]')")
+    assert again.locator("#ledger tbody tr").evaluate_all("rows => rows.map((row) => row.id)") == in_order
+
+
+def test_printed_pages_keep_tables_whole_and_nothing_floats(site, visit):
+    page = visit()
+    for name in ("index", "ledger", "conflicts"):
+        page.goto((site / f"{name}.html").as_uri())
+        page.emulate_media(media="print")
+        shown = page.evaluate(
+            """() => [...document.querySelectorAll("body *")].filter((each) => {
+              const style = getComputedStyle(each);
+              return ["fixed", "sticky"].includes(style.position) && style.display !== "none" && each.offsetHeight;
+            }).map((each) => each.className)"""
+        )
+        assert not shown, f"{name}: {shown}"
+        styles = page.locator("table.crmo").evaluate_all(
+            "tables => tables.map((table) => [getComputedStyle(table).breakInside, getComputedStyle(table).display])"
+        )
+        assert all(style == ["auto", "table"] for style in styles), f"{name}: {styles}"
+        page.emulate_media(media="screen")

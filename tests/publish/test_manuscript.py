@@ -4,7 +4,6 @@ Figures at final size, what is wrong with an outline, and that a good package st
 """
 
 import hashlib
-import io
 import json
 import re
 import shutil
@@ -20,8 +19,7 @@ from crmo_analysis.commands import main
 from crmo_analysis.display import canvas
 from crmo_analysis.execution import execute
 from crmo_analysis.files import InputError
-from crmo_analysis.publish import manuscript, outline
-from crmo_analysis.publish.numbers import collect
+from crmo_analysis.publish import documents, manuscript, outline, plates, text
 
 NOTEBOOK = (
     """
@@ -99,6 +97,7 @@ def whole(tmp_path_factory):
     (root / "data/published").mkdir(parents=True)
     for name in ("data/journals.yaml", "CITATION.cff"):
         shutil.copy(files.ROOT / name, root / name)
+    shutil.copytree(files.ROOT / "data/styles", root / "data/styles")
     write(root, "results/ledger.csv", "study,claim_id,verdict\n")
     entry = '{from: tables/made/shares, id: "share.{label}", values: [share], text: "{x}/{n} ({share:%1} %)"}'
     write(root, "data/numbers.yaml", f"- {entry}\n")
@@ -129,8 +128,17 @@ def test_the_package_is_whole(whole):
     files = contents(whole / "package")
     endings = ("svg", "pdf", "png", "csv", "json", "tiff")
     expected = {f"figures/Figure_{number}.{ending}" for number in (1, 2) for ending in endings}
-    expected |= {f"tables/Table_1.{ending}" for ending in ("html", "tex", "docx", "csv")}
-    expected |= {"numbers.json", "numbers.tex", "captions.md", "text.md", "strobe.md", "strobe.csv"}
+    expected |= {
+        f"{name}.{ending}" for name in ("manuscript", "supplement") for ending in ("docx", "tex", "html")
+    }
+    expected |= {
+        "manuscript.md",
+        "references.json",
+        "tables/Table_1.csv",
+        "numbers.json",
+        "numbers.tex",
+        "strobe.csv",
+    }
     assert set(files) == expected | {"CITATION.cff", "README.txt", "manifest.json"}
     facts = json.loads(files["manifest.json"])
     assert facts["files"] == {
@@ -148,7 +156,7 @@ def test_the_package_is_whole(whole):
 @pytest.mark.parametrize(("number", "width"), [(1, 183), (2, 89)])
 def test_figures_have_their_final_size_and_their_fonts_inside(whole, number, width):
     stem = whole / f"package/figures/Figure_{number}"
-    found = manuscript.pdf_text(stem.with_suffix(".pdf").read_bytes())
+    found = plates.pdf_text(stem.with_suffix(".pdf").read_bytes())
     assert found.width == pytest.approx(width, abs=0.01)
     assert found.is_embedded
     assert found.smallest >= 6
@@ -165,29 +173,32 @@ def test_captions_hold_the_titles_and_say_what_is_simulated(whole):
     assert notes["title"] == "A <title> of $5. And a subtitle."
     assert notes["caption"] == "What is <seen>. Simulated: nobody shown here is a patient."
     assert (notes["alt"], notes["source"], notes["width"]) == ("An alternative text.", "simulated", 89)
-    captions = (whole / "package/captions.md").read_text()
-    assert r"**Figure 2.** A \<title> of \$5. And a subtitle. What is \<seen>." in captions
-    assert "**Table 1.** Shares, x/n (%). Simulated: nobody" in captions
+    document = docx.Document(whole / "package/manuscript.docx")
+    captions = [paragraph.text for paragraph in document.paragraphs if "Caption" in paragraph.style.name]
+    assert any(
+        each.startswith("Figure 2. A <title> of $5. And a subtitle. What is <seen>.") for each in captions
+    )
+    assert any(each.startswith("Table 1. Shares, x/n (%). Simulated: nobody") for each in captions)
+    assert 'descr="An alternative text."' in document.element.xml
     assert "<script" not in (whole / "package/figures/Figure_2.svg").read_text()
 
 
 def test_the_word_table_reads_back(whole):
-    document = docx.Document(io.BytesIO((whole / "package/tables/Table_1.docx").read_bytes()))
+    document = docx.Document(whole / "package/manuscript.docx")
     rows = [[cell.text for cell in row.cells] for row in document.tables[0].rows]
     assert rows[:3] == [
         ["Finding", "Share, x/n (%)"],
         ["$5 & x_1 #", "1/9 (11.1 %)"],
         ["<script>alert(1)</script>", "5/9 (55.6 %)"],
     ]
-    assert [paragraph.text for paragraph in document.paragraphs][1:] == ["Everyone was asked."]
+    assert "Everyone was asked." in [paragraph.text for paragraph in document.paragraphs]
 
 
 def test_the_text_quotes_numbers_and_the_numbers_of_outputs(whole):
-    text = (whole / "package/text.md").read_text(encoding="utf-8")
+    text = (whole / "package/manuscript.md").read_text(encoding="utf-8").replace("\u00a0", " ")
     assert "The share was 9/9 (100.0 %) (Figure 2; Table 1; Figure 1)." in text
-    assert "crmo_analysis" in text.partition("# Software")[2]
     strobe = (whole / "package/strobe.csv").read_text(encoding="utf-8")
-    assert "Figure 1; text.md, Shares" in strobe
+    assert "Figure 1; section “Shares”" in strobe
     assert "not reported in the source" in strobe
 
 
@@ -250,7 +261,7 @@ def test_when_something_fails_the_good_package_stays(project, change, message):
 def test_what_somebody_wrote_is_not_replaced(project):
     for name, words in (
         ("package/notes.txt", "is not of this command"),
-        ("package/text.md", "was changed by hand"),
+        ("package/manuscript.md", "was changed by hand"),
     ):
         before = (project / name).read_bytes() if (project / name).exists() else None
         write(project, name, "mine")
@@ -296,7 +307,7 @@ def test_what_somebody_wrote_is_not_replaced(project):
         (
             "journal: nature",
             "journal: nature\nother: 1",
-            "knows journal, text, figures and tables, not other",
+            "knows journal, text, title, authors, keywords, figures, tables, not other",
         ),
         ("figures:", "figures: [", "manuscript.yml: cannot be read as YAML"),
     ],
@@ -320,12 +331,12 @@ def test_all_problems_of_an_outline_are_listed(project):
 
 
 def test_an_entry_adds_a_journal(project):
-    more = "\nlancet: {columns: {1: 75, 2: 154}, smallest_text: 6, dpi: 300}\nbad: {columns: {1: 7000}}\n"
+    more = "\nannals: {columns: {1: 75, 2: 154}, smallest_text: 6, dpi: 300}\nbad: {columns: {1: 7000}}\n"
     write(project, "data/journals.yaml", (project / "data/journals.yaml").read_text() + more)
     with pytest.raises(InputError, match="bad, columns, 1: is 7000, expected a number from 30 to 500"):
         outline.read_journals(project)
     write(project, "data/journals.yaml", (project / "data/journals.yaml").read_text().partition("bad:")[0])
-    assert outline.read_outline(project, "lancet").figures[0].width == 154
+    assert outline.read_outline(project, "annals").figures[0].width == 154
 
 
 @pytest.mark.parametrize(
@@ -336,14 +347,14 @@ def test_a_pdf_that_is_not_as_the_journal_wants_is_refused(whole, figure):
     strict = outline.Journal("strict", {"1": 89}, 9, 300)
     message = "strict asks for 9 pt" if figure.width == 89 else "came out 89.0 mm wide, not 120 mm"
     with pytest.raises(InputError, match=message):
-        manuscript._check_pdf(figure, content, strict)
+        plates._check_pdf(figure, content, strict)
 
 
 def test_the_command_names_an_unknown_journal():
     result = CliRunner().invoke(main, ["manuscript", "--journal", "lancette"])
     assert result.exit_code == 2
     assert "there is no journal 'lancette'" in result.output
-    assert "nature, elsevier, springer" in result.output
+    assert "nature, elsevier, springer, pediatric_rheumatology" in result.output
 
 
 # What the project ships.
@@ -351,38 +362,84 @@ def test_the_command_names_an_unknown_journal():
 
 def test_shipped_journals_have_the_widths_of_their_guidelines():
     found = {name: dict(journal.columns) for name, journal in outline.read_journals().items()}
-    assert found == {
-        "nature": {"1": 89, "1.5": 120, "2": 183},
-        "elsevier": {"1": 90, "1.5": 140, "2": 190},
-        "springer": {"1": 84, "1.5": 129, "2": 174},
-    }
+    assert found["nature"] == {"1": 89, "1.5": 120, "2": 183}
+    assert found["elsevier"] == {"1": 90, "1.5": 140, "2": 190}
+    assert found["springer"] == {"1": 84, "1.5": 129, "2": 174}
+    assert {"pediatric_rheumatology", "pediatric_radiology", "pediatrics", "jama", "lancet"} <= set(found)
 
 
 def test_shipped_checklist_has_22_items():
-    entries = manuscript.read_yaml(files.ROOT / manuscript.STROBE)
+    entries = files.read_yaml(files.ROOT / text.STROBE)
     assert [entry["item"] for entry in entries] == list(range(1, 23))
     assert sum(not entry["answered_by"] for entry in entries) >= 3  # nobody prints everything
 
 
 @pytest.mark.skipif(not (files.RESULTS / "numbers.json").is_file(), reason="nothing has been run yet")
-@pytest.mark.parametrize("journal", ["nature", "elsevier", "springer"])
+@pytest.mark.parametrize("journal", ["pediatric_rheumatology", "pediatrics", "lancet"])
 def test_shipped_outline_text_and_tables_are_sound(journal):
     read = outline.read_outline(journal=journal)
     assert [item.number for item in read.figures] == [f"Figure {number}" for number in range(1, 7)]
     assert not read.gaps
-    numbers = collect()
-    text = manuscript._text(read, numbers)
-    assert not re.search(r"\{|\}|\bnan\b|not numbered", text)
+    made, remarks = manuscript._documents(read)
+    said = made["manuscript.md"].decode()
+    assert not re.search(r"\{|\}|\bnan\b|not numbered", said)
     assert not re.search(
-        r"\b(because of|due to|caus|leads? to|effects? of|improves?|prevent|risk factor)", text
+        r"\b(because of|due to|caus|leads? to|effects? of|improves?|prevent|risk factor)", said
     )
-    assert len(manuscript._strobe(read)[".csv"].splitlines()) == 23
-    files, notes = manuscript._tables(read)
-    assert len(files) == 12
-    simulated = next(caption for number, _, caption, _ in notes if number == "Table 3")
+    assert not remarks
+    assert len(made["strobe.csv"].splitlines()) == 23
+    simulated = manuscript._table(read, next(item for item in read.tables if item.number == "Table 3"))[1]
     assert "Simulated" in simulated
-    shares = files["Table_2.csv"].decode().splitlines()[0].split(",")
+    shares = made["tables/Table_2.csv"].decode().splitlines()[0].split(",")
     assert shares.index("x/n") < min(place for place, name in enumerate(shares) if "%" in name)
+
+
+def test_text_alone_takes_the_figures_that_are_there(project, monkeypatch):
+    before = contents(project / "package")
+    write(project, "data/manuscript_text.md", TEXT + "\nOne sentence more, of 17 words [@crmo_analysis].\n")
+    write(project, "manuscript.yml", OUTLINE.replace("columns: 1}", "columns: 1, caption: Another caption.}"))
+    monkeypatch.setattr(plates, "draw", None)
+    read = outline.read_outline(project)
+    done = manuscript.assemble(read, project / "package", text_only=True, say=lambda line: None)
+    after = contents(project / "package")
+    assert after["figures/Figure_2.pdf"] == before["figures/Figure_2.pdf"]
+    assert json.loads(after["figures/Figure_2.json"])["caption"].startswith("Another caption.")
+    assert "One sentence more" in after["manuscript.html"].decode()
+    assert [each for each in done.remarks if each.startswith("typed by hand")] == [
+        "typed by hand: 17 (manuscript_text.md, line 11); quote a number by its key, or write {typed …}"
+    ]
+    assert "nature asks for a statement 'Data availability', which is no heading of the text" in done.remarks
+    write(project, "manuscript.yml", OUTLINE.replace("columns: 2", "columns: 1.5"))
+    with pytest.raises(InputError, match="without --text"):
+        manuscript.assemble(outline.read_outline(project), project / "package", text_only=True)
+
+
+def test_an_unknown_citation_and_too_many_words_are_named(project):
+    write(project, "data/manuscript_text.md", TEXT + "\nAs said [@crmo_analyses].\n")
+    with pytest.raises(
+        InputError, match=r"cites @crmo_analyses, which is no study.*Did you mean @crmo_analysis\?"
+    ):
+        manuscript.assemble(outline.read_outline(project), project / "package")
+    journals = (project / "data/journals.yaml").read_text()
+    write(project, "data/journals.yaml", journals + "brief: {columns: {1: 89, 2: 183}, words: {text: 5}}\n")
+    write(project, "data/manuscript_text.md", TEXT)
+    _, remarks = manuscript._documents(outline.read_outline(project, "brief"))
+    assert any(re.fullmatch(r"text has \d+ words; brief takes 5", each) for each in remarks)
+
+
+def test_authors_and_places_stand_on_the_title_page(project):
+    people = "authors:\n- {name: A. One, affiliation: Here, email: a@x.org}\n- {name: B. Two, affiliation: There}\n"
+    write(project, "manuscript.yml", OUTLINE + people + "title: What it is\nkeywords: [one, two]\n")
+    read = outline.read_outline(project)
+    meta, front = text.front(read, documents.parsed(TEXT)["blocks"])
+    said = " ".join(
+        documents._strings([*(part["c"] for part in (meta["title"], *meta["author"]["c"])), front])
+    )
+    for expected in ("What it is", "A. One (1)", "B. Two (2)", "1. Here", "2. There", "a@x.org", "one, two"):
+        assert expected.replace(" ", "") in said.replace(" ", "")
+    write(project, "manuscript.yml", OUTLINE + "authors: [{affiliation: Here}]\n")
+    with pytest.raises(InputError, match="authors: expected a list with affiliation, email, name each"):
+        outline.read_outline(project)
 
 
 def test_figures_of_a_page_do_not_stay_on_it():

@@ -42,6 +42,7 @@ def package(tmp_path):
         ("from crmo_analysis import answer as a", {"upper/answers", "lower/hidden", "files"}),
         ("from crmo_analysis.lower import number", {"lower/hidden", "files"}),
         ("from crmo_analysis import lower\nlower.number", {"lower/hidden", "files"}),
+        ("from crmo_analysis.lower import *\nnumber", {"lower/hidden", "files"}),
         ("from crmo_analysis.lower import whole\nwhole.one", {"lower/whole"}),
         ("def f():\n    import crmo_analysis.lower.whole", {"lower/whole"}),
         ("import crmo_analysis.lower as low\nprint(low.whole.one)", {"lower/whole"}),

@@ -2,7 +2,7 @@
 
 import pytest
 
-from crmo_analysis.study.describe import fisher_interval, interval_text, overlaps, percent_text, proportion
+from crmo_analysis.study.describe import fisher_interval, interval_text, percent_text, proportion
 
 # R: binom.test(x, n)$conf.int; prop.test(x, n, correct = FALSE)$conf.int
 R_INTERVALS = {
@@ -33,16 +33,6 @@ def test_a_part_of_no_whole_is_refused(x, n):
 def test_fisher_interval_against_r():
     # R: z <- atanh(.5); h <- qnorm(.975) / sqrt(51); c(tanh(z - h), tanh(z + h))
     assert fisher_interval(0.5, 54) == pytest.approx((0.2681378106, 0.6771090118), abs=1e-9)
-
-
-def test_overlaps_are_all_there_are_and_add_up():
-    table = overlaps(27, 19, 14, least_both=7)
-    assert table["both"].tolist() == list(range(7, 15))
-    assert (table.sum(axis=1) == 27).all()
-    assert (table["both"] + table["first_only"] == 19).all()
-    assert overlaps(27, 19, 14)["both"].min() == 6  # Fréchet: 19 + 14 - 27
-    with pytest.raises(ValueError, match="cannot share"):
-        overlaps(10, 3, 4, least_both=5)
 
 
 def test_percentages_are_rounded_half_up():

@@ -48,6 +48,8 @@ def test_entailment_agrees_with_going_through_all_values(one, other, rules):
     assert meaning.excludes(one, other) == (
         not any(_holds(one, world) and _holds(other, world) for world in worlds)
     )
+    same = all(_holds(one, world) == _holds(other, world) for world in worlds)
+    assert (meaning.canonical(one) == meaning.canonical(other)) == same
 
 
 @pytest.mark.parametrize(

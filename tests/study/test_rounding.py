@@ -47,6 +47,75 @@ def test_printed_text_is_read_as_it_is_meant(text, relation, value, decimals):
 
 
 @pytest.mark.parametrize(
+    ("text", "relation", "value", "decimals"),
+    [
+        ("−0·32", "=", "-0.32", 2),
+        ("–3", "=", "-3", 0),
+        ("10,5", "=", "10.5", 1),
+        ("p < 0,001", "<", "0.001", 3),
+        ("P=.03", "=", "0.03", 2),
+        ("P > 0.05", ">", "0.05", 2),
+        ("P ≤ 0.05", "<=", "0.05", 2),
+        ("n.s.", ">", "0.05", 2),
+        ("**", "<", "0.01", 2),
+        ("P value of 0.02", "=", "0.02", 2),
+        ("1.2 × 10−5", "=", "0.000012", 6),
+        ("12 345", "=", "12345", 0),
+        ("7’800", "=", "7800", 0),
+        ("1.234,5", "=", "1234.5", 1),
+        ("One hundred and seventy-six", "=", "176", 0),
+        ("two thousand three hundred", "=", "2300", 0),
+        ("two-thirds", "=", "2/3", 0),
+        ("half of the patients", "=", "1/2", 0),
+        ("more than half", ">", "1/2", 0),
+        ("one in four", "=", "1/4", 0),
+        ("7 of 15", "=", "7/15", 0),
+        ("≈30", "~", "30", 0),
+        ("approximately a third", "~", "1/3", 0),
+        ("up to 5", "<=", "5", 0),
+        ("39 or more", ">=", "39", 0),
+        ("all fifteen", "=", "15", 0),
+    ],
+)
+def test_text_is_read_as_papers_print_it(text, relation, value, decimals):
+    printed = parse_printed(text)
+    assert (printed.relation, printed.value, printed.decimals) == (relation, Fraction(value), decimals)
+
+
+@pytest.mark.parametrize(
+    ("text", "value", "place"), [("3:1", "3", "1"), ("2.1:1", "2.1", "0.1"), ("31:10", "3.1", "0.1")]
+)
+def test_a_ratio_is_no_finer_than_its_larger_part(text, value, place):
+    printed = parse_printed(text)
+    assert (printed.value, printed.place) == (Fraction(value), Fraction(place))
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("34.7%", "34.7%: the unit is %; write 34.7"),
+        ("27-Jan", "27-Jan: a spreadsheet made a date of 1-27"),
+        ("Mar-17", "Mar-17: a spreadsheet made a date of 3-17"),
+        ("2019-03-17", "a date, made by a spreadsheet"),
+        ("03:01:00", "a spreadsheet made a time of 3:1"),
+        ("1.2E+03", "a spreadsheet shortened the number"),
+        ("#REF!", "a spreadsheet's formula or error"),
+        ("n/a", "nothing is printed; leave the row out"),
+        ("12 (34.7 %)", "2 numbers; list them in column statistic, as 'count, percent'"),
+        ("10.5 ± 3.0", "2 numbers; list them in column statistic, as 'mean, sd'"),
+        ("3–17", "as 'min, max' or 'quartile_1, quartile_3'"),
+        ("9.1 (3–17)", "as 'median, min, max'"),
+        ("12*", "12*: a mark of a footnote; write 12"),
+        ("23 months", "'months' belongs into column unit or among; write 23"),
+    ],
+)
+def test_a_bad_cell_is_told_what_it_looks_like_and_what_to_write(text, said):
+    with pytest.raises(InputError) as caught:
+        parse_printed(text)
+    assert said in str(caught.value)
+
+
+@pytest.mark.parametrize(
     ("text", "fewer"), [("all", 0), ("every", 0), ("All except two", 2), ("All but one", 1)]
 )
 def test_all_is_relative_to_its_group(text, fewer):
@@ -56,7 +125,7 @@ def test_all_is_relative_to_its_group(text, fewer):
 
 
 @pytest.mark.parametrize(
-    "text", ["", "many", "5.3.1", "1e5", "nan", "1/0", "-3", "all but many", "5 %", "٣", "9" * 40]
+    "text", ["", "many", "5.3.1", "1e5", "nan", "1/0", "3-7", "all but many", "5 %", "٣", "9" * 40]
 )
 def test_what_is_no_number_is_refused(text):
     with pytest.raises(InputError):

@@ -1,0 +1,140 @@
+"""Commands that take in a paper: a study's folder begun, or removed, and a table turned into claims."""
+
+import csv
+import io
+import shutil
+from pathlib import Path
+
+import click
+
+from crmo_analysis import files
+from crmo_analysis.commands.messages import Wrong, counted, short
+
+_STUDY = """\
+# What the study is. Lines that begin with # can go; `crmo audit {name}` says what is missing.
+study: {name}
+title: "Title of the paper"
+short: "{short}"                 # as a sentence cites it
+citation: "Authors. Title. Journal year;volume:pages."
+# doi: 10.1000/xyz
+design: "Series of … children with CRMO at …"
+available: abstract              # what was read: abstract, or full text
+question: "What does the study ask?"
+
+# Who typed the numbers, who checked them against the paper, when; corrections and retractions of it.
+read_by: ""
+read_again_by: ""
+read_on: ""
+corrections: []
+
+# Variables that only this study has; the others are in data/codebook.yaml.
+variables: {{}}
+#  followed_12_months: {{label: Followed for 12 months, type: boolean}}
+#  swollen_joints: {{label: Swollen joints, type: integer, unit: joints, step: 1, minimum: 0, maximum: 70}}
+
+# What holds by definition for every patient.
+rules: []
+#  - {{always: vertebral_deformity -> spine, because: a deformity is of the spine}}
+
+# Sentences that can be read in more than one way; column reading names them, as who:all.
+readings: {{}}
+#  who:
+#    all: {{text: of all patients}}
+#    treated: {{text: of those treated}}
+
+quoted: {{}}                       # other cohorts that the paper quotes: name: what it is
+notes: []                        # what the reader should know
+# figures:                       # a default set unless they are listed
+#  - {{name: symptoms, kind: counts, claims: [{name}.pain]}}
+#  - {{name: overlap, kind: implied, pairs: [back_pain & spine]}}
+"""
+_EXAMPLE = '{name}.n,"abstract, sentence 1",own,count,everyone,,,patients,,write what is printed,,\n'
+
+
+@click.group()
+def new():
+    """Begin something new: a study."""
+
+
+@new.command("study")
+@click.argument("name")
+def new_study(name):
+    """Make a commented skeleton of a study: NAME in data/published, or the path of a folder anywhere."""
+    folder = Path(name) if Path(name).name != name else files.PUBLISHED / name
+    if not folder.name.isidentifier():
+        raise Wrong(f"{folder.name!r} is no name of a study; expected letters, digits and _, as in beck_2010")
+    if folder.exists():
+        raise Wrong(f"{short(folder)} is there already")
+    from crmo_analysis.study import Claim
+
+    title = folder.name.replace("_", " ").title()
+    header = ",".join(Claim.COLUMNS) + "\n"
+    files.write_text_atomically(folder / "study.yaml", _STUDY.format(name=folder.name, short=title))
+    files.write_text_atomically(folder / "claims.csv", header + _EXAMPLE.format(name=folder.name))
+    click.echo(f"{short(folder)}: fill in study.yaml and claims.csv, then run: crmo audit {name}")
+
+
+@click.group()
+def remove():
+    """Remove something with all that belongs to it: a study."""
+
+
+@remove.command("study")
+@click.argument("name")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+def remove_study(name, yes):
+    """Remove the study NAME: its folder, notebook, figures and cohort."""
+    from crmo_analysis.commands.messages import check_studies
+    from crmo_analysis.commands.tasks import notebook_studies
+
+    check_studies([name])
+    books = [path for path, study in notebook_studies().items() if study == name]
+    places = [
+        *(files.PUBLISHED / name, *books, files.FIGURES / name, files.COHORTS / f"{name}.csv"),
+        *(files.RESULTS / "cohorts" / f"{name}.json", files.RESULTS / "tables" / name),
+        *(files.RESULTS / "notebooks" / book.name for book in books),
+    ]
+    there = [place for place in places if place.exists()]
+    click.echo("\n".join(str(short(place)) for place in there))
+    if not yes:
+        click.confirm("Remove these?", abort=True)
+    for place in there:
+        shutil.rmtree(place) if place.is_dir() else place.unlink()
+    click.echo(f"{name} is gone; `crmo reproduce` brings what is about all studies up to date")
+
+
+@click.group()
+def claims():
+    """Work on the claims of a study."""
+
+
+@claims.command("draft")
+@click.argument("table", type=click.Path(path_type=Path, exists=True, dir_okay=False))
+@click.option("--study", required=True, help="Its name, or its folder.")
+@click.option("--where", default="table 1", show_default=True, help="What the paper calls the table.")
+@click.option("--out", type=click.Path(path_type=Path, dir_okay=False), help="File [claims_draft.csv there].")
+def draft_claims(table, study, where, out):
+    """Turn a paper's TABLE (characteristics by groups, as CSV) into claims to be checked and copied."""
+    from crmo_analysis.commands.drafting import draft
+    from crmo_analysis.study import Claim, read_codebook
+
+    folder = files.study_folder(study)
+    codebook = read_codebook(study=folder)
+    text = table.read_text(encoding="utf-8-sig")
+    delimiter = max(",;\t", key=text.partition("\n")[0].count)
+    found = draft(list(csv.reader(io.StringIO(text), delimiter=delimiter)), codebook, folder.name, where)
+    out = out or folder / "claims_draft.csv"
+    buffer = io.StringIO(newline="")
+    writer = csv.DictWriter(buffer, Claim.COLUMNS, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(found.rows)
+    files.write_text_atomically(out, buffer.getvalue())
+    for question in found.questions:
+        click.echo(f"check: {question}")
+    if found.variables:
+        click.echo("for 'variables:' of study.yaml, with type and unit as they are:")
+        for name, fields in found.variables.items():
+            click.echo(
+                f"  {name}: {{{', '.join(f'{key}: {value}' for key, value in fields.items() if value)}}}"
+            )
+    click.echo(f"{short(out)}: {counted(len(found.rows), 'row')}, each to be held against the paper")

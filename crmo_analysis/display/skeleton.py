@@ -1,0 +1,332 @@
+"""Where the lesions are: bones of a drawn child, coloured by how many have one there, or a dot a lesion."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from functools import cache
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.colors import LinearSegmentedColormap
+from matplotlib.patches import PathPatch, Rectangle
+from matplotlib.path import Path
+
+from crmo_analysis import files
+from crmo_analysis.display.canvas import BLUE, INK, MUTED, ORANGE, PAPER, blank, page, text_width
+from crmo_analysis.display.furniture import NOTE_TEXT, axes_level, room
+from crmo_analysis.files import InputError, read_yaml
+from crmo_analysis.study import read_section
+
+SHADES = LinearSegmentedColormap.from_list("share", ["#e3eef7", "#6aaed6", BLUE, "#00375a"])
+UNKNOWN = "#f1f1f1"  # of bones that nothing is said of
+HALF, TOP, BOTTOM = 47, 183, -6  # of a drawing: half its width, and its ends
+TWO_VIEWS = 110  # millimetres, from which both views have room
+LABEL = 7.4  # units from a label to the next, on a usual page
+
+
+@axes_level
+def skeleton(frame: pd.DataFrame, *, title: str = "", subtitle: str = "", ax: Axes | None = None) -> Axes:
+    """Colour the bones of a child by how many patients have a lesion there.
+
+    Parameters
+    ----------
+    frame : DataFrame
+        `name` (a bone, or a finding of patients that the codebook ties to bones), `label`, `x` and `n`
+        (patients); `side` ("left" or "right" of the patient) where it is known, as two rows. A bone that
+        several rows name takes the colour of the narrowest. Where `x` is missing, the count is hidden.
+    """
+    rows = [(row, _parts_of(row["name"])) for row in frame.to_dict("records")]
+    colours: dict[tuple[int, int], str] = {}
+    for row, places in sorted(rows, key=lambda pair: -len(pair[1])):
+        colour = UNKNOWN if pd.isna(row["x"]) else SHADES(row["x"] / row["n"]) if row["x"] else PAPER
+        for place in places:
+            for side in _sides(_drawing()[place], row.get("side", "")):
+                colours[place, side] = colour
+    views = _views(page().width if ax is None else room(ax)[0])
+    labels = _labels(rows, views)
+    axes = _page(views, labels, (title, subtitle)) if ax is None else ax
+    _draw(axes, views, lambda place, side: colours.get((place, side), UNKNOWN))
+    _write(axes, views, labels)
+    _key(axes)
+    return axes
+
+
+@axes_level
+def sites(frame: pd.DataFrame, *, title: str = "", subtitle: str = "", ax: Axes | None = None) -> Axes:
+    """Draw a dot for each lesion in its bone, on its side.
+
+    Parameters
+    ----------
+    frame : DataFrame
+        `bone` (of the codebook) and `side` ("left", "right", "midline" or missing), one row a lesion. A
+        lesion whose side is not known has a hollow dot, in the half that is drawn left.
+    """
+    views = _views(page().width if ax is None else room(ax)[0])
+    axes = _page(views, [], (title, subtitle)) if ax is None else ax
+    _draw(axes, views, lambda place, side: PAPER)
+    for (bone, side), lesions in frame.assign(side=frame["side"].fillna("")).groupby(
+        ["bone", "side"], sort=True
+    ):
+        seen = [place for place in _parts_of(bone) if _drawing()[place]["view"] in (*views, "both")]
+        place = next((place for place in seen if "anchor" in _drawing()[place]), seen[0])
+        x, y = _inside(place, 1 if side == "left" else -1, len(lesions))
+        view = _drawing()[place]["anchor"] if len(views) > 1 else "front"
+        fill = "none" if side == "" and not _drawing()[place].get("middle") else ORANGE
+        x = x * (-1 if view == "back" else 1) + views[view]
+        axes.scatter(x, y, s=9, color=fill, edgecolors=INK, linewidths=0.5, zorder=5)
+    return axes
+
+
+@cache
+def on_skeleton() -> frozenset[str]:
+    """Return the bones, and the findings of patients, that have a place on the drawing."""
+    bones = read_section("bones")
+    involved = {finding for of in bones.values() for finding in of.get("involves", ())}
+    return frozenset({*bones, *involved, *(part["finding"] for part in _drawing() if "finding" in part)})
+
+
+@cache
+def _drawing() -> tuple[Mapping, ...]:
+    """Read the drawing; front parts first."""
+    return tuple(read_yaml(files.DATA / "skeleton.yaml")["parts"])
+
+
+@cache
+def _parts_of(name: str) -> tuple[int, ...]:
+    """Return the places of the parts that a bone or a finding stands for.
+
+    Raises
+    ------
+    InputError
+        If it is neither.
+    """
+    bones = read_section("bones")
+    meant = (
+        {name} if name in bones else {bone for bone, of in bones.items() if name in of.get("involves", ())}
+    )
+    places = [
+        n for n, part in enumerate(_drawing()) if part.get("bone") in meant or part.get("finding") == name
+    ]
+    if not places:
+        raise InputError(
+            f"'{name}' is no bone, and no finding that the codebook ties to bones (bones, involves)"
+        )
+    return tuple(places)
+
+
+def _sides(part: Mapping, side: str = "") -> tuple[int, ...]:
+    """Return on which sides a part is drawn: 1 for the left of a patient seen from the front, -1, or 0."""
+    if part.get("middle"):
+        return (0,)
+    return {"left": (1,), "right": (-1,)}.get(side, (1, -1))
+
+
+@cache
+def _paths(place: int) -> tuple[Path, ...]:
+    """Return the shapes of a part, on the side where x is above 0."""
+    part = _drawing()[place]
+    if "outline" in part:
+        return (_smooth(part["outline"]),)
+    if "long" in part:
+        return (_long_bone(*part["long"]),)
+    return tuple(_vertebrae(**part["stack"]) if "stack" in part else _ribs(**part["arcs"]))
+
+
+def _smooth(points: Sequence) -> Path:
+    """Return a closed curve through points (Catmull-Rom, as cubic Bézier pieces)."""
+    points = np.asarray(points, dtype=float)
+    after = np.roll(points, -1, axis=0)
+    slope = (after - np.roll(points, 1, axis=0)) / 6
+    pieces = np.stack([points + slope, after - np.roll(slope, -1, axis=0), after], axis=1)
+    vertices = np.concatenate([points[:1], pieces.reshape(-1, 2), points[:1]])
+    return Path(vertices, [Path.MOVETO, *[Path.CURVE4] * 3 * len(points), Path.CLOSEPOLY])
+
+
+def _long_bone(start: Sequence, end: Sequence, first: float, middle: float, last: float) -> Path:
+    """Return a shaft with a wider end at either side."""
+    start, end = np.asarray(start, dtype=float), np.asarray(end, dtype=float)
+    length = np.hypot(*(end - start))
+    along = (end - start) / length
+    across = np.array([-along[1], along[0]])
+    head, foot = first * 0.55, last * 0.55
+    outline = np.array(
+        [
+            *[(0, first * 0.28), (head * 0.5, first * 0.5), (head * 1.4, first * 0.36)],
+            *[
+                (head * 2.6 + 1, middle / 2),
+                (length / 2, middle * 0.47),
+                (length - foot * 2.6 - 1, middle / 2),
+            ],
+            *[(length - foot * 1.4, last * 0.38), (length - foot * 0.5, last * 0.5), (length, last * 0.28)],
+        ]
+    )
+    sides = [start + outline[:, :1] * along + sign * outline[:, 1:] * across for sign in (1, -1)]
+    return _smooth(np.concatenate([sides[0], sides[1][::-1]]))
+
+
+def _vertebrae(count: int, top: float, bottom: float, widths: Sequence[float]) -> Iterator[Path]:
+    edges = np.linspace(top, bottom, count + 1)
+    for high, low, width in zip(edges[:-1], edges[1:], np.linspace(*widths, count), strict=True):
+        gap, half = (high - low) / 10, width / 2
+        right = [
+            (half / 2, high - gap),
+            (half, high - gap),
+            (half * 0.82, (high + low) / 2),
+            (half, low + gap),
+        ]
+        right.append((half / 2, low + gap))
+        yield _smooth([*right, *[(-x, y) for x, y in right[::-1]]])
+
+
+def _ribs(
+    count: int, top: float, bottom: float, inner: float, widest: float, drop: float, width: float
+) -> Iterator[Path]:
+    """Yield ribs, that leave the spine, go round and, but for the last, come back to the sternum."""
+    for number, height in enumerate(np.linspace(top, bottom, count)):
+        bulge = widest * (0.62 + 0.38 * np.sin(np.pi * (0.12 + 0.62 * number / (count - 1))))
+        is_short = number >= count - 3
+        turn = np.linspace(0, 1 - 0.16 * (number - count + 4) if is_short else 1, 16)
+        x = inner + (bulge - inner) * np.maximum(np.cos(np.pi * (0.5 - turn)), 0)
+        y = height - drop * (1 - np.cos(np.pi * turn)) / 2
+        y += 0 if is_short else 2.2 * np.clip(turn - 0.72, 0, 1) / 0.28
+        yield _smooth(np.concatenate([np.c_[x, y + width / 2], np.c_[x, y - width / 2][::-1]]))
+
+
+def _views(width: float) -> dict[str, float]:
+    """Return where the middle of each view stands, on so many millimetres."""
+    return {"front": -HALF, "back": HALF} if width >= TWO_VIEWS else {"front": 0.0}
+
+
+def _draw(axes: Axes, views: Mapping[str, float], colour) -> None:
+    """Draw all parts; `colour` gives that of a part's place and side."""
+    for place, part in enumerate(_drawing()):
+        for view, middle in views.items():
+            if part["view"] not in (view, "both"):
+                continue
+            for side in _sides(part):
+                if "finding" in part and colour(place, side) == UNKNOWN:
+                    continue
+                # From behind, the patient's left is on the left.
+                flip = (side or 1) * (-1 if view == "back" else 1)
+                for path in _paths(place):
+                    shape = Path(path.vertices * [flip, 1] + [middle, 0], path.codes)
+                    fill = PAPER if part.get("hole") else colour(place, side)
+                    axes.add_patch(PathPatch(shape, fc=fill, ec=MUTED, lw=0.35))
+    span = HALF * len(views)
+    axes.set(xlim=(-span, span), ylim=(BOTTOM - 14, TOP + 6), aspect="equal")
+    axes.axis("off")
+    for view, middle in views.items() if len(views) > 1 else ():
+        style = {"ha": "center", "va": "bottom", "fontsize": NOTE_TEXT, "color": MUTED}
+        axes.text(middle, TOP - 1, f"from the {view}", **style)
+
+
+def _labels(rows: Sequence, views: Mapping[str, float]) -> list[tuple[str, str, float, float]]:
+    """Return for each finding its text, and in which view and where its line ends; one for both sides."""
+    found: dict[str, list] = {}
+    for row, places in rows:
+        found.setdefault(row["name"], [places, row["label"], {}])[2][row.get("side", "")] = row
+    labels = []
+    for places, label, sides in found.values():
+        seen = [place for place in places if _drawing()[place]["view"] in (*views, "both")]
+        anchored = [place for place in seen if "anchor" in _drawing()[place]] or seen
+        place = max(anchored, key=lambda part: np.ptp(_ends(part), axis=0).prod())
+        x, y = _ends(place).mean(axis=0)
+        labels.append(
+            (f"{label}  {_count_text(sides)}", _drawing()[place].get("anchor", "front"), float(x), float(y))
+        )
+    return sorted(labels, key=lambda each: -each[3])
+
+
+def _ends(place: int) -> np.ndarray:
+    """Return the lower left and the upper right corner of a part."""
+    vertices = np.concatenate([path.vertices for path in _paths(place)])
+    return np.stack([vertices.min(axis=0), vertices.max(axis=0)])
+
+
+def _inside(place: int, side: int, count: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return so many places inside a part, spread along it, the same every time."""
+    (left, low), (right, high) = _ends(place)
+    steps = np.linspace(0, 1, 60)
+    grid = np.stack(np.meshgrid(left + steps * (right - left), low + steps * (high - low)), axis=-1).reshape(
+        -1, 2
+    )
+    held = grid[np.logical_or.reduce([path.contains_points(grid, radius=-0.3) for path in _paths(place)])]
+    order = np.lexsort((held[:, 0], held[:, 1])) if high - low > right - left else np.lexsort(held.T[::-1])
+    chosen = held[order][((np.arange(count) + 0.5) / count * len(held)).astype(int)]
+    flip = 1 if _drawing()[place].get("middle") else side
+    return chosen[:, 0] * flip, chosen[:, 1]
+
+
+def _count_text(sides: Mapping[str, Mapping]) -> str:
+    def said(row: Mapping) -> str:
+        return "hidden" if pd.isna(row["x"]) else f"{row['x']:g}/{row['n']:g}"
+
+    if "left" in sides or "right" in sides:
+        return ", ".join(f"{side} {said(sides[side])}" for side in ("right", "left") if side in sides)
+    return said(sides[""])
+
+
+def _columns(labels: Sequence, views: Mapping[str, float]) -> tuple[list, list]:
+    """Share labels among the two edges: by view, and where there is one view by turns."""
+    if len(views) > 1:
+        return [each for each in labels if each[1] == "front"], [each for each in labels if each[1] == "back"]
+    return list(labels[::2]), list(labels[1::2])
+
+
+def _page(views: Mapping[str, float], labels: Sequence, titles: tuple[str, str]) -> Axes:
+    """Make a page on which the drawing is as large as its labels allow."""
+    width = page().width
+    columns = _columns(labels, views)
+    left, right = (max((text_width(each[0], NOTE_TEXT) for each in side), default=0) + 5 for side in columns)
+    high = min(112, (width - left - right) * (TOP - BOTTOM + 20) / (2 * HALF * len(views)))
+    return blank(high + 16, *titles)[1]
+
+
+def _write(axes: Axes, views: Mapping[str, float], labels: Sequence) -> None:
+    """Write labels at the edges, apart from each other, each with a line to its bone."""
+    span = HALF * len(views)
+    for sign, side in zip((-1, 1), _columns(labels, views), strict=True):
+        heights = _apart([each[3] for each in side])
+        for (text, view, x, y), height in zip(side, heights, strict=True):
+            middle = views.get(view, 0.0)
+            end = (middle + sign * x, y)
+            axes.annotate(
+                text,
+                end,
+                xytext=(sign * (span + 1), height),
+                ha="right" if sign < 0 else "left",
+                va="center",
+                fontsize=NOTE_TEXT,
+                color=INK,
+                annotation_clip=False,
+                arrowprops={"arrowstyle": "-", "color": MUTED, "lw": 0.5, "shrinkA": 1, "shrinkB": 0},
+            )
+            axes.plot(*end, ".", color=INK, ms=2, zorder=6)
+
+
+def _apart(heights: Sequence[float]) -> list[float]:
+    """Move labels, from the top, as little as keeps each one line from the next and all on the page."""
+    placed: list[float] = []
+    for height in heights:
+        placed.append(min(height, placed[-1] - LABEL) if placed else height)
+    over = max(0.0, BOTTOM - placed[-1]) if placed else 0.0
+    for number in range(len(placed) - 1, -1, -1):
+        if over <= 0:
+            break
+        placed[number] += over
+        room_above = placed[number - 1] - placed[number] - LABEL if number else 0
+        over = max(0.0, -room_above)
+    return placed
+
+
+def _key(axes: Axes) -> None:
+    """Draw below what the colours mean."""
+    wide, low, start = 13.0, BOTTOM - 12, -46.0
+    style = {"ha": "center", "va": "top", "fontsize": NOTE_TEXT, "color": INK}
+    for place, share in enumerate((0.0, 0.25, 0.5, 0.75, 1.0)):
+        fill = SHADES(share) if share else PAPER
+        axes.add_patch(Rectangle((start + place * wide, low), wide, 4, fc=fill, ec=MUTED, lw=0.35))
+        text = f"{share * 100:g}" + " %" * (share == 1)
+        axes.text(start + (place + 0.5) * wide, low - 1, text, **style)
+    rest = start + 5.5 * wide
+    axes.add_patch(Rectangle((rest, low), 6, 4, fc=UNKNOWN, ec=MUTED, lw=0.35))
+    axes.text(rest + 8, low + 2, "no number", **{**style, "ha": "left", "va": "center"})

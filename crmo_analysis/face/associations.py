@@ -1,0 +1,192 @@
+"""What is published about lesions and clinical severity: statements of every kind, side by side."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+
+import pandas as pd
+
+from crmo_analysis import files
+from crmo_analysis.display import plot
+from crmo_analysis.face.results import DERIVED, Result
+from crmo_analysis.files import InputError
+from crmo_analysis.recompute import tests_of_difference as tests
+from crmo_analysis.study import rounding
+
+PUBLISHED = files.PUBLISHED / "lesion_severity.csv"
+COLUMNS = ("row_id", "study", "year", "n", "exposure", "outcome", "kind", "printed", "p_printed", "direction")
+UNTESTED = ("descriptive", "parallel change")
+VARIANCE = 1.06  # of Fisher's z of a rank correlation, times n - 3
+
+
+def associations(path: Path = PUBLISHED) -> "Associations":
+    """Read what is published about lesions and severity.
+
+    Parameters
+    ----------
+    path : Path
+        As `data/published/lesion_severity.md` describes it.
+
+    Raises
+    ------
+    InputError
+        Naming the row and the column of what cannot be read.
+    """
+    frame = pd.read_csv(path, dtype=str, keep_default_na=False)
+    missing = [name for name in (*COLUMNS, "overlap_group", "note") if name not in frame]
+    if missing:
+        raise InputError(f"{path}: there is no column {', '.join(missing)}")
+    rows = []
+    for line, row in enumerate(frame.to_dict("records"), start=2):
+        try:
+            rows.append(row | _derived(row))
+        except (InputError, ValueError) as error:
+            raise InputError(f"{path}, row {line}: {error}") from None
+    return Associations(pd.DataFrame(rows))
+
+
+def _derived(row: dict) -> dict:
+    """Return n, the coefficient with its interval, what the P value is, and which correlation it allows."""
+    n = int(row["n"]) if row["n"] else None
+    p = rounding.parse_printed(row["p_printed"]) if row["p_printed"] else None
+    found = {"patients": n, "p": float(p.value) if p else None, "p_relation": p.relation if p else ""}
+    found |= dict.fromkeys(("r", "r_low", "r_high", "p_low", "p_high", "agrees", "least_r", "most_r"))
+    if row["kind"] == "spearman":
+        r = rounding.parse_printed(row["printed"].partition("=")[2])
+        low, high = tests.correlation_interval(float(r.value), n, variance=VARIANCE)
+        ends = tuple(float(end) for end in rounding.interval(r))
+        p_low, p_high = tests.correlation(ends, n)["spearman"].p
+        agrees = p is None or (p_low < float(p.value + p.place) and float(p.value - p.place) < p_high)
+        found |= {"r": float(r.value), "r_low": low, "r_high": high, "p_low": p_low, "p_high": p_high}
+        found["agrees"] = "yes" if agrees else "no"
+    if p and n and n > 3 and row["kind"] not in UNTESTED:
+        low, high = tests.correlation_of_p((float(p.value), float(p.value)), n)
+        found["least_r"], found["most_r"] = low, None if p.relation != "=" else high
+    return found
+
+
+class Associations(Result):
+    """Statements about lesions and severity, one row each, with what follows from their digits."""
+
+    def __init__(self, frame: pd.DataFrame):
+        self._rows = frame
+        tested = frame[~frame["kind"].isin(UNTESTED)]
+        coefficients = frame[frame["r"].notna()]
+        terms = {
+            "count": len(frame), "studies": frame["study"].nunique(), "tested": len(tested),
+            "coefficients": len(coefficients), "cohorts": coefficients["overlap_group"].nunique(),
+            "nulls": int((frame["direction"] == "none").sum()),
+            "open": int((tested["direction"] == "not printed").sum()),
+        }  # fmt: skip
+        heading = f"{len(frame)} published statements about lesions and severity"
+        super().__init__(frame[list(COLUMNS)], heading, terms=terms)
+
+    def by_design(self) -> Result:
+        """Count the statements by kind and direction."""
+        counts = (
+            pd.crosstab(self._rows["kind"], self._rows["direction"]).reset_index().rename_axis(None, axis=1)
+        )
+        return Result(counts, "Statements by kind and direction", terms=self.terms)
+
+    def overlaps(self) -> Result:
+        """List which studies may share patients."""
+        groups = self._rows.groupby("overlap_group", sort=False)
+        listed = groups["study"].agg(lambda names: ", ".join(dict.fromkeys(names))).reset_index()
+        return Result(listed, "Studies that may share patients stand in one row")
+
+    def coefficients(self) -> Result:
+        """Return printed coefficients with their intervals, and whether their P values agree with r and n."""
+        names = ["row_id", "study", "patients", "time_point", "r", "r_low", "r_high", "p_printed"]
+        names += ["p_low", "p_high", "agrees", "overlap_group"]
+        rows = self._rows[self._rows["r"].notna()][names].round(4).reset_index(drop=True)
+        caption = (
+            "Intervals by Fisher's z with a variance of 1.06/(n - 3); P from r and n by t and by the normal."
+        )
+        return Result(rows, "Printed rank correlations", caption=caption, source=DERIVED, terms=self.terms)
+
+    def allowed(self) -> Result:
+        """Return the size of correlation that each printed P value allows; the least, if P is a limit."""
+        rows = self._rows[self._rows["least_r"].notna() & self._rows["r"].isna()]
+        names = [
+            "row_id",
+            "study",
+            "patients",
+            "exposure",
+            "outcome",
+            "kind",
+            "p_printed",
+            "least_r",
+            "most_r",
+        ]
+        heading = "The size of correlation that a printed P value stands for, in that many patients"
+        return Result(rows[names].round(3).reset_index(drop=True), heading, source=DERIVED)
+
+    def pooled(self) -> str:
+        """Say what can be pooled: coefficients of one kind from cohorts that share no patients."""
+        cohorts = self.terms["cohorts"]
+        if cohorts < 2:
+            return (
+                f"No pooled estimate can be given: {self.terms['coefficients']} coefficients are printed, of "
+                f"{cohorts} cohort. Nulls without a number and P values without a coefficient are not pooled."
+            )
+        return f"{cohorts} cohorts that share no patients print a coefficient, and could be pooled."
+
+    def with_another(self, sizes: Sequence[int]) -> Result:
+        """Show what a second study would add to the largest: its interval beside that of both together.
+
+        Parameters
+        ----------
+        sizes : sequence of int
+            Patients of the second study, which is taken to find the same coefficient.
+        """
+        first = self._rows[self._rows["r"].notna()].sort_values("patients").iloc[-1]
+        rows = []
+        for size in sizes:
+            together = int(first.patients) + size - 3  # so that n - 3 is the sum of both
+            ends = tests.correlation_interval(first.r, together, variance=VARIANCE)
+            alone = tests.correlation_interval(first.r, size, variance=VARIANCE)
+            rows.append([size, *alone, *ends])
+        frame = pd.DataFrame(rows, columns=["patients", "low", "high", "both_low", "both_high"]).round(3)
+        heading = f"A second study, if it also found {first.r:g}, and both together"
+        return Result(frame, heading, source=DERIVED, terms={"r": first.r, "n": int(first.patients)})
+
+    def harvest(self, own: Result | None = None) -> Result:
+        """Draw all statements that a test stands behind, by P value and number of patients.
+
+        Parameters
+        ----------
+        own : Relation, optional
+            Of one's own cohort: its rank correlation stands among them.
+        """
+        rows = self._rows[~self._rows["kind"].isin(UNTESTED) & self._rows["patients"].notna()]
+        frame = pd.DataFrame(
+            {
+                "label": rows["row_id"], "n": rows["patients"].astype(float), "p": rows["p"].astype(float),
+                "kind": [_kind(row) for row in rows.to_dict("records")],
+            }
+        )  # fmt: skip
+        if own:
+            r, n = float(own.terms["r"]), int(own.terms["n"])
+            p, _ = tests.correlation((r, r), n)["pearson"].p
+            frame.loc[len(frame)] = ["own", float(n), p, "your cohort"]
+        result = Result(
+            frame.reset_index(drop=True),
+            f"{len(frame)} statements with a test and a printed number of patients",
+            caption="Published statements about lesions and severity: two-sided P value against patients. "
+            "Grey curves: where a correlation of that size lies. P values printed as limits stand at the "
+            "limit. Codes are those of the table.",
+            subtitle="published P values and numbers of patients; contours derived",
+            alt="{count} statements of {studies} studies by P value and number of patients, with contours of "
+            "the correlation; {nulls} nulls, most without a P value.",
+            terms=self.terms,
+        )
+        return replace(result, draw=partial(plot.harvest, result.frame))
+
+
+def _kind(row: dict) -> str:
+    if row["direction"] == "not printed":
+        return "direction not printed"
+    if pd.isna(row["p"]):
+        return f"{'null' if row['direction'] == 'none' else 'positive'}, no P value printed"
+    return "coefficient" if pd.notna(row["r"]) else "P value only"

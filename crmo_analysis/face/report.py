@@ -1,0 +1,101 @@
+"""One page about a cohort, for a clinician: who is in it, lesions and severity, published numbers, power."""
+
+import base64
+import html
+
+from crmo_analysis import files
+from crmo_analysis.display import canvas
+from crmo_analysis.face.cohorts import Cohort, compare
+from crmo_analysis.face.plans import plan
+from crmo_analysis.face.relations import Relation, relate
+from crmo_analysis.face.results import Result, as_html, filled
+from crmo_analysis.files import CrmoError, UnfitError
+
+IMAGING = ("marrow_edema", "periosteal_reaction", "bone_expansion", "lytic_lesion")
+TRUTHS = (0.3, 0.5, 0.7)  # latent correlations for which power is given
+_STYLE = (
+    "body{font-family:sans-serif;max-width:60em;margin:2em auto;padding:0 1em;line-height:1.5}"
+    "table{border-collapse:collapse}td,th{padding:.2em .6em;border-bottom:1px solid #ccc}"
+    "img{max-width:100%}figcaption{color:#444}"
+)
+
+
+def report(
+    cohort: Cohort, outcome: str = "clinical_severity", exposure: str = "n_lesions", resamples: int = 10_000
+) -> str:
+    """Write a page about a cohort, in which what the cohort hides stays hidden.
+
+    Parameters
+    ----------
+    cohort : Cohort
+    outcome, exposure : str
+        Variables of the codebook whose relation the page is about, beside other imaging parameters.
+    resamples : int
+        Of the bootstrap.
+
+    Returns
+    -------
+    str
+        HTML that needs no other file. A part that cannot be made says why.
+    """
+    parts = [
+        ("Participants", lambda: _listed(cohort.introduced())),
+        ("Description", lambda: _table(cohort.describe())),
+        ("Lesions and severity", lambda: _relation(cohort, outcome, exposure, resamples)),
+        ("Beside published numbers", lambda: _compared(cohort)),
+        ("What a study of this size finds", lambda: _power(len(cohort))),
+    ]
+    body = "".join(f"<h2>{title}</h2>{_made(make)}" for title, make in parts)
+    title = html.escape(cohort.named)
+    head = f'<meta charset="utf-8"><title>{title}</title><style>{_STYLE}</style>'
+    return f'<!DOCTYPE html><html lang="en"><head>{head}</head><body><h1>{title}</h1>{body}</body></html>\n'
+
+
+def _made(make) -> str:
+    try:
+        return make()
+    except CrmoError as why:
+        return f"<p>Not shown: {html.escape(str(why))}</p>"
+
+
+def _listed(sentences) -> str:
+    return f"<ul>{''.join(f'<li>{html.escape(sentence)}</li>' for sentence in sentences)}</ul>"
+
+
+def _table(result: Result, heading: str = "") -> str:
+    return as_html(result.frame, heading or result.heading)
+
+
+def _relation(cohort: Cohort, outcome: str, exposure: str, resamples: int) -> str:
+    also = [name for name in IMAGING if name in cohort.patients and name != exposure]
+    relation: Relation = relate(cohort, outcome, exposure, also, resamples=resamples)
+    said = _listed([relation.counted(), *relation.notes, *relation.sentences()])
+    figures = _figure(relation.scatter(), "{exposure} and {outcome}: Spearman {r:.2f}")
+    return said + figures + _figure(relation.forest(), "Which imaging parameter goes with severity?")
+
+
+def _compared(cohort: Cohort) -> str:
+    found = compare(cohort)
+    return _table(found) + _table(found.left_out())
+
+
+def _power(n: int) -> str:
+    sizes = sorted({n, 2 * n, 4 * n})
+    found = plan(TRUTHS, sizes, cohorts=1000).power()
+    shown = found.frame[["truth", "n", "power"]]
+    return f"<p>Simulated studies, not patients.</p>{as_html(shown, found.heading)}"
+
+
+def _figure(result: Result, title: str) -> str:
+    """Draw a figure into the page, with its caption and alternative text; nothing if it does not fit."""
+    values = {**result.terms, "title": filled(title, result.terms)}
+    texts = {name: filled(str(getattr(result, name)), values) for name in ("subtitle", "caption", "alt")}
+    axes = result.plot(title=values["title"], subtitle=texts["subtitle"])
+    data = files.csv_text(result.frame if result.data is None else result.data)
+    try:
+        drawn = canvas.rendered(axes.figure, data, texts["caption"], texts["alt"], result.source)
+    except UnfitError as why:
+        return f"<p>Not drawn: {html.escape(str(why))}</p>"
+    picture = base64.b64encode(drawn[".svg"]).decode()
+    image = f'<img src="data:image/svg+xml;base64,{picture}" alt="{html.escape(texts["alt"], quote=True)}">'
+    return f"<figure>{image}<figcaption>{html.escape(texts['caption'])}</figcaption></figure>"

@@ -1,0 +1,337 @@
+"""What the tables that fit make of every printed number: forced by others, possible beside them, or not.
+
+A number matches if no table of the other numbers denies it. It is in conflict if it is given up in some
+choice that keeps the most statements (`choices`); of what is derived from other numbers alone, as a
+percentage, that is said as differing from them. Whatever is said has a smallest set of other numbers that
+forces it.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import cache, cached_property
+
+from ortools.sat.python import cp_model
+
+from crmo_analysis.files import UnfinishedError
+from crmo_analysis.joint.choices import Choices, can_stand, cost, shrunk, soft_tables
+from crmo_analysis.joint.denial import deny, deny_size, free_number
+from crmo_analysis.joint.model import Effort, Tables, is_possible, solve
+from crmo_analysis.joint.numbers import (
+    MORE_PATIENTS,
+    allows,
+    any_number,
+    exact_number,
+    number_of_patients,
+    of_everyone,
+)
+from crmo_analysis.joint.patterns import Part
+from crmo_analysis.joint.statements import Plan, Statement, divide, names_in, statements
+from crmo_analysis.recompute import View
+from crmo_analysis.study import expressions
+
+SECONDS_A_CLAIM = 2
+SECONDS_OF_SPREADS = 5
+_FOUND = (cp_model.OPTIMAL, cp_model.FEASIBLE)
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """What one reading makes of a statement.
+
+    Attributes
+    ----------
+    verdict : str
+        matches, differs, conflicts, stated or unfinished.
+    members : tuple of Statement
+        The others of a smallest set that forces it, the number of patients among them where it is needed.
+    depends : bool
+        Whether other choices, as good, keep it.
+    """
+
+    verdict: str
+    members: tuple[Statement, ...] = ()
+    depends: bool = False
+
+
+class Bench:
+    """Judges the statements of a study's cohorts, under one reading after another.
+
+    Parameters
+    ----------
+    effort : Effort
+        For all of them.
+    """
+
+    def __init__(self, effort: Effort):
+        self._effort = effort
+        self._known: dict = {}
+        self._numbers: dict[str, tuple] = {}
+        self.cohort = cache(self._cohort)
+
+    def _cohort(self, view: View) -> "Cohort":
+        """Return a cohort, with the number of patients that the reading asked of first leaves best."""
+        about = view.claims[0].about
+        cohort = Cohort(view, self._known, self._effort, self._numbers.get(about))
+        self._numbers.setdefault(about, (cohort.n, cohort.contested))
+        return cohort
+
+
+class Cohort:
+    """The statements of a cohort under one reading, in parts, with so many patients as suit them best."""
+
+    def __init__(self, view: View, known: dict, effort: Effort, number: tuple | None = None):
+        self.view, self.known, self.effort = view, known, effort
+        self.statements, _ = statements(view)
+        self.of_claim = {claim.claim_id: s for s in self.statements for claim in s.claims}
+        self.numbers = [s for s in self.statements if of_everyone(s)]
+        rest = [s for s in self.statements if not of_everyone(s)]
+        self.plans = divide(rest, view)
+        self.place = {statement: place for place, statement in enumerate(rest)}
+        self.steps = tuple((v.step, v.minimum, v.maximum) for v in view.codebook.values())
+        self.n, self.contested = number or self._best_numbers()
+        self.parts = self._inquiries(self.n)
+        self._part_of = {
+            s: part for plan, part in zip(self.plans, self.parts, strict=True) for s in plan.statements
+        }
+        self.judgement = cache(self._judgement)
+
+    def part_of(self, s: Statement) -> "_Inquiry | None":
+        """Return the inquiry into the part that a statement is of; None for a number of patients."""
+        return self._part_of.get(s)
+
+    def derived_size(self, s: Statement, group: expressions.Expression) -> tuple[int, tuple[Statement, ...]]:
+        """Return how many patients are in a group if the other numbers leave one only, else 0; and those."""
+        return self.part_of(s).derived_size(s, group)
+
+    def _judgement(self, s: Statement) -> Judgement:
+        """Return the judgement of a statement."""
+        if s not in self.numbers:
+            return self.part_of(s).judgement(s)
+        fallen = [m for m in (self.n, *self.contested) if isinstance(m, int) and not allows(s, m)]
+        if fallen:
+            return Judgement("conflicts", self._against(s), len(fallen) <= len(self.contested))
+        return Judgement("stated") if exact_number(s) is None else _of_number(s, self.parts, self.effort)
+
+    def _inquiries(self, n: int | tuple[int, int]) -> list["_Inquiry"]:
+        """Return an inquiry for each part, with so many patients."""
+        found = []
+        for plan in self.plans:
+            key = plan.statements, n, self.steps
+            if key not in self.known:
+                sets = self.known.setdefault((n, self.steps), [])
+                number = next((s for s in self.numbers if exact_number(s) == n), None)
+                self.known[key] = _Inquiry(plan, n, number, self.view, self.effort)
+                self.known[key].choose(self.place, sets)
+            found.append(self.known[key])
+        return found
+
+    def _best_numbers(self) -> tuple[int | tuple[int, int], list[int]]:
+        """Return the number of patients with which the most can stand, and others that are as good."""
+        if not any(exact_number(s) is not None for s in self.numbers):
+            return any_number(self.view), []
+        n = number_of_patients(self.view)
+        tried = {n, *(exact_number(s) for s in self.numbers)} - {None}
+        if any(part.options[0] for part in self._inquiries(n)):
+            tried |= self._unprinted(n)
+        if len(tried) == 1:
+            return n, []
+        lost = {m: self._lost(m) for m in sorted(tried, key=lambda m: (m != n, m))}
+        best = [m for m in lost if lost[m] == min(lost.values())]
+        return best[0], best[1:]
+
+    def _lost(self, n: int) -> int:
+        return sum(cost(s) for s in self.numbers if not allows(s, n)) + sum(
+            p.cost for p in self._inquiries(n)
+        )
+
+    def _unprinted(self, n: int) -> set[int]:
+        """Return a number of patients, if there is one, with which all else can stand."""
+        tables = Tables(_merged(self.plans), (1, MORE_PATIENTS * n))
+        for plan in self.plans:
+            for statement in plan.statements:
+                tables.require(statement)
+        status, solved = solve(tables.model, self.effort.or_less(SECONDS_A_CLAIM))
+        return {int(solved.value(tables.n))} if status in _FOUND else set()
+
+    def _against(self, number: Statement) -> tuple[Statement, ...]:
+        """Return a smallest set of statements that a number of patients cannot stand beside."""
+        for other in self.numbers:
+            pair = (other, number) if exact_number(number) is None else (number, other)
+            if other is not number and exact_number(pair[0]) and not allows(pair[1], exact_number(pair[0])):
+                return (other,)
+        for part in self.parts if exact_number(number) else ():
+            members = part.smallest(number, part.plan.statements, None, part.free(number), self.effort)
+            if members is not None:
+                return members
+        return ()
+
+
+def _merged(plans: Sequence[Plan]) -> Plan:
+    """Return parts that share no variable as one, so that they share the number of patients."""
+    bags, axes = [], {}
+    for plan in plans:
+        shift = len(bags)
+        bags += [replace(b, parent=None if b.parent is None else b.parent + shift) for b in plan.part.bags]
+        axes |= plan.part.axes
+    times = tuple(tie for plan in plans for tie in plan.part.times)
+    return replace(
+        plans[0],
+        part=Part(axes, tuple(bags), times),
+        statements=tuple(s for plan in plans for s in plan.statements),
+        times=tuple(tie for plan in plans for tie in plan.times),
+    )
+
+
+class _Inquiry:
+    """What the statements of one part make of each other, with so many patients."""
+
+    def __init__(self, plan: Plan, n, number: Statement | None, view: View, effort: Effort):
+        self.plan, self.n, self.number, self.view, self.effort = plan, n, number, view, effort
+        self.options: list[list[Statement]] = [[]]
+        self._judged: dict[Statement, Judgement] = {}
+
+    def choose(self, place, sets: list) -> None:
+        """Find out what to give up, in every choice that keeps the most.
+
+        Standard deviations are left to arithmetic where it takes long to decide on them.
+        """
+        spreads = [s for s in self.plan.statements if s.claims[0].statistic == "sd"]
+        for effort in (self.effort.or_less(SECONDS_OF_SPREADS), self.effort) if spreads else (self.effort,):
+            choices = Choices(self.plan, self.n, place, self.view.codebook, sets)
+            try:
+                self.options = choices.covering(choices.first(effort), effort) or [[]]
+                return
+            except UnfinishedError:
+                rest = tuple(s for s in self.plan.statements if s not in spreads)
+                self.plan = replace(self.plan, statements=rest)
+                self._judged = dict.fromkeys(spreads, Judgement("stated"))
+        self._judged |= dict.fromkeys(self.plan.statements, Judgement("unfinished"))
+
+    @property
+    def cost(self) -> int:
+        """What is lost."""
+        return sum(map(cost, self.options[0]))
+
+    def judgement(self, s: Statement) -> Judgement:
+        """Return the judgement of a statement."""
+        if s not in self._judged:
+            try:
+                self._judged[s] = self._judge(s, self.effort.or_less(SECONDS_A_CLAIM))
+            except UnfinishedError:
+                self._judged[s] = Judgement("unfinished")
+        return self._judged[s]
+
+    def others(self, s: Statement) -> list[Statement]:
+        """Return the other statements that no choice gives up."""
+        contested = {each for option in self.options for each in option}
+        return [each for each in self.plan.statements if each not in contested and each is not s]
+
+    def derived_size(self, s: Statement, group: expressions.Expression) -> tuple[int, tuple[Statement, ...]]:
+        """Return how many patients are in a group if the others leave one number only, else 0; and those."""
+        effort, tables, others = self.effort.or_less(SECONDS_A_CLAIM), self._tables(self.n), self.others(s)
+        size = tables.size(group)
+        try:
+            can_stand(tables, set(others), effort)
+            status, solved = solve(tables.model, effort)
+            n = int(solved.value(size)) if status in _FOUND else 0
+            tables.denied["size"] = deny_size(tables, size, n)
+            members = self.smallest(None, others, "size", tables, effort, expressions.variables(group))
+        except UnfinishedError:
+            return 0, ()
+        number = [self.number] if self.number else []
+        return (0, ()) if members is None else (n, (*members, *number))
+
+    def _judge(self, s: Statement, effort: Effort) -> Judgement:
+        losing = [option for option in self.options if s in option]
+        if losing:
+            rest = [each for each in self.plan.statements if each not in losing[0]]
+            members = self.smallest(s, rest, None, self.tables, effort) or ()
+            depends = len(losing) < len(self.options)
+            members = self.with_number(members, effort, claimed=s)
+            differs = not depends and _differs(s, members)
+            return Judgement("differs" if differs else "conflicts", members, depends)
+        if len(s.claims) > 1:
+            return Judgement("matches")
+        members = self.smallest(s, self.others(s), s, self.tables, effort)
+        members = None if members is None else self.with_number(members, effort, denied=s)
+        return Judgement("matches", members) if members else Judgement("stated")  # it may hold by definition
+
+    @cached_property
+    def tables(self) -> Tables:
+        """The tables of the part, with every statement free to be kept, given up or denied."""
+        return self._tables(self.n)
+
+    def _tables(self, n) -> Tables:
+        tables = soft_tables(self.plan, n)
+        tables.denied |= {s: deny(tables, s) for s in self.plan.statements}
+        for counts in tables.counts:  # follows from the tree of bags, but is proved sooner if said
+            tables.model.add(sum(counts) == tables.n)
+        return tables
+
+    def free(self, number: Statement) -> Tables:
+        """Return the tables of any number of patients, and let one be kept or denied."""
+        if "_free" not in vars(self):
+            most = self.n[1] if isinstance(self.n, tuple) else MORE_PATIENTS * self.n
+            self._free = self._tables((1, most))
+        if number not in self._free.kept:
+            free_number(self._free, number, exact_number(number))
+        return self._free
+
+    def with_number(self, members, effort: Effort, claimed=None, denied=None) -> tuple[Statement, ...]:
+        """Add the number of patients, if the members alone do not suffice."""
+        if self.number is None:
+            return members
+        concerned = [*members, *filter(None, [claimed or denied])]
+        tables = Tables(_merged(divide(concerned, self.view)), (1, MORE_PATIENTS * self.n))
+        for statement in concerned:
+            if statement is denied:
+                tables.model.add_bool_or([deny(tables, statement)])
+            else:
+                tables.require(statement)
+        return (*members, self.number) if is_possible(tables, effort) else members
+
+    def smallest(self, s: Statement | None, pool, denied, tables: Tables, effort: Effort, names=None):
+        """Return a smallest set that a statement, or what is denied, cannot stand beside; None if none is.
+
+        Sets of the same variables come first, for they are the easiest to read.
+        """
+        names = names_in(s, self.view.codebook) if names is None else names
+        far = {each: names_in(each, self.view.codebook) for each in pool}
+        order = sorted(pool, key=lambda each: (-len(far[each] - names), cost(each)))
+        tiers = [
+            [each for each in order if far[each] <= names],
+            [each for each in order if far[each] & names],
+            order,
+        ]
+        fixed = () if denied else (s,)
+        for tier in tiers:
+            if not can_stand(tables, {*tier, *fixed}, effort, denied):
+                found = [shrunk(tables, tier, fixed, effort, denied)]
+                if not denied:  # a conflict deserves a second try: the fewer numbers the better
+                    found.append(shrunk(tables, tier[::-1], fixed, effort))
+                return tuple(each for each in min(found, key=len) if each is not s)
+        return None
+
+
+def _differs(s: Statement, members: Sequence[Statement]) -> bool:
+    """Say whether a statement is derived from the others, or impossible by itself."""
+    statistic = s.claims[0].statistic
+    if statistic == "rank":
+        return False
+    if all(map(of_everyone, members)):
+        return bool(statistic != "count" or not members)
+    return cost(s) < min(map(cost, members))
+
+
+def _of_number(s: Statement, parts: Sequence[_Inquiry], effort: Effort) -> Judgement:
+    """Judge a number of patients: some part may leave no other."""
+    if len(s.claims) > 1:
+        return Judgement("matches")
+    for part in parts:
+        try:
+            members = part.smallest(s, part.others(s), s, part.free(s), effort.or_less(SECONDS_A_CLAIM))
+        except UnfinishedError:
+            return Judgement("unfinished")
+        if members is not None:
+            return Judgement("matches", members)
+    return Judgement("stated")

@@ -1,0 +1,167 @@
+"""What pooling gives, and how: by which method, with which intervals."""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+import scipy
+from scipy.special import expit, ndtri, stdtrit
+from scipy.stats import chi2
+
+from crmo_analysis.models.random_effects import Fit, typical_variance
+
+INVERSE_VARIANCE = ("reml", "paule_mandel", "dersimonian_laird", "ml")
+METHODS = ("glmm", *INVERSE_VARIANCE, "beta_binomial", "beta_binomial_grid", "exact")
+INTERVALS = ("z", "t", "hartung_knapp")
+PREDICTIONS = {
+    "k-2": (2, "t with k - 2 degrees of freedom (Higgins, Thompson and Spiegelhalter 2009, equation 12)"),
+    "k-1": (1, "t with k - 1 degrees of freedom (IntHout et al. 2016)"),
+}
+NO_PREDICTION = "no prediction interval: it takes three series to tell a spread from chance"
+
+
+@dataclass(frozen=True)
+class How:
+    """By which method to pool, with which intervals; as for `pooling.pool_proportions`."""
+
+    method: str
+    confidence: float = 0.95
+    interval: str = "t"
+    prediction: str = "k-2"
+
+    def check(self, methods: tuple[str, ...], k: int, single: str) -> None:
+        """Raise a ValueError where it is not to be had of k studies; `single` serves one of them."""
+        choices = {"method": methods, "interval": INTERVALS, "prediction": PREDICTIONS}
+        for name, known in choices.items():
+            if getattr(self, name) not in known:
+                raise ValueError(f"{name} is {getattr(self, name)!r}, expected one of {', '.join(known)}")
+        method = self.method
+        if not 0 < self.confidence < 1:
+            raise ValueError(f"confidence is {self.confidence}, expected a number between 0 and 1")
+        of_weights = (*INVERSE_VARIANCE, "beta_binomial_grid", "exact")
+        if self.interval == "hartung_knapp" and method not in of_weights:
+            raise ValueError(f"hartung_knapp is for weights by inverse variance; use 't' with {method}")
+        if method == "exact" and k != 1:
+            raise ValueError(
+                f"'exact' is for a single series, and there are {k}; adding them up would hide their spread"
+            )
+        if method != "exact" and k < 2:
+            raise ValueError(f"there are {k} studies, expected at least 2; for a single one use {single}")
+
+
+@dataclass(frozen=True)
+class Pooled:
+    """A pooled estimate of k studies.
+
+    Attributes
+    ----------
+    estimate, ci_low, ci_high : float
+        With the confidence interval (a credible one for "beta_binomial_grid").
+    tau2, tau2_low, tau2_high : float
+        Variance between studies on the scale of the analysis, by Q-profile (Viechtbauer 2007), for "glmm" by
+        profile likelihood, for "beta_binomial_grid" by its posterior.
+    i2, i2_low, i2_high : float
+        tau2 as a share of all variance, 0 to 1 (Higgins and Thompson 2002, equation 9).
+    q, q_p : float
+        Test of no variance between studies: Cochran's Q; for methods of counts a likelihood ratio.
+    pi_low, pi_high, prediction_rule : float, float, str
+        Where the share of another study would lie, and by which rule; nan for fewer than three studies.
+    method, interval, confidence, k : str, str, float, int
+    weights : tuple of float
+        Share of each study in the estimate; approximate for methods of counts.
+    notes : tuple of str
+        What a reader must know of these data and this method.
+    """
+
+    estimate: float
+    ci_low: float
+    ci_high: float
+    tau2: float
+    tau2_low: float
+    tau2_high: float
+    i2: float
+    i2_low: float
+    i2_high: float
+    q: float
+    q_p: float
+    pi_low: float
+    pi_high: float
+    prediction_rule: str
+    method: str
+    interval: str
+    confidence: float
+    k: int
+    weights: tuple[float, ...]
+    notes: tuple[str, ...]
+
+    @property
+    def library(self) -> str:
+        """What computed it: this package, on numpy and scipy."""
+        return f"numpy {np.__version__}, scipy {scipy.__version__}"
+
+
+@dataclass(frozen=True)
+class PooledProportion(Pooled):
+    """A pooled share, also on the logit scale."""
+
+    logit: float
+    logit_se: float
+    logit_low: float
+    logit_high: float
+
+
+@dataclass(frozen=True)
+class PooledCorrelation(Pooled):
+    """A pooled correlation, also as Fisher's z."""
+
+    z: float
+    z_se: float
+    z_low: float
+    z_high: float
+
+
+@dataclass(frozen=True)
+class PooledRange:
+    """Pooled estimates of all counts that are possible.
+
+    The smallest and the largest, and counts that attain them.
+
+    `ci_low` and `ci_high` are the outermost ends of all intervals; `skipped` combinations had no estimate.
+    """
+
+    low: float
+    high: float
+    low_counts: tuple[int, ...]
+    high_counts: tuple[int, ...]
+    ci_low: float
+    ci_high: float
+    combinations: int
+    skipped: int
+
+
+def summarise(kind: type, fit: Fit, v: np.ndarray, how: How) -> PooledProportion | PooledCorrelation:
+    """Add intervals to a fit, and bring them back from the scale of the analysis."""
+    k, notes, se, upper = len(v), fit.notes, fit.se, 0.5 + how.confidence / 2
+    back = math.tanh if kind is PooledCorrelation else lambda value: float(expit(value))
+    if how.interval == "hartung_knapp":
+        se *= math.sqrt(max(fit.factor, 1))
+        if fit.factor < 1:
+            floor = (
+                f"the Hartung-Knapp factor of {fit.factor:.3f} is taken as 1, so that it narrows no interval"
+            )
+            notes = (*notes, floor)
+    half = se * float(ndtri(upper) if how.interval == "z" else stdtrit(k - 1, upper))
+    low, high = fit.centre - half, fit.centre + half
+    fewer, rule = PREDICTIONS[how.prediction] if k >= 3 else (0, NO_PREDICTION)
+    notes = notes if k >= 3 else (*notes, NO_PREDICTION)
+    beyond = float(stdtrit(k - fewer, upper)) * math.sqrt(fit.tau2 + se**2) if k >= 3 else math.nan
+    typical, variances = typical_variance(v), (fit.tau2, fit.tau2_low, fit.tau2_high)
+    return kind(  # in the order of the fields
+        *map(back, (fit.centre, low, high)),
+        *variances,
+        *(1.0 if tau2 == math.inf else tau2 / (tau2 + typical) for tau2 in variances),
+        *(fit.q, float(chi2.sf(fit.q, k - 1))),
+        *(back(fit.centre - beyond), back(fit.centre + beyond), rule),
+        *(how.method, how.interval, how.confidence, k, tuple(fit.weights.tolist()), notes),
+        *(fit.centre, se, low, high),
+    )

@@ -1,0 +1,187 @@
+"""Every defensible way to ask one question, and a test of all ways together."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import product
+
+import numpy as np
+import pandas as pd
+
+from crmo_analysis.models.designs import outcome_for, standardised
+from crmo_analysis.models.likelihood import score_spreads, score_statistics, without_exposure
+from crmo_analysis.models.permutation import MANY, STATISTICS, as_numbers, beyond_chance, shuffled
+from crmo_analysis.models.question import Effort, Question, models_for, numeric
+from crmo_analysis.models.severity import COLUMNS, row_of
+
+SIGNIFICANT = 1.959963984540054
+_OVER_EXPOSURES = ("p_error", "p_holm", "p_benjamini_hochberg", "family")
+
+
+@dataclass(frozen=True)
+class SpecificationCurve:
+    """All specifications of a question, and three joint tests of them.
+
+    Attributes
+    ----------
+    table : DataFrame
+        One row a specification, from the lowest score statistic to the highest: the columns of `analyse` but
+        those over several exposures, then `left_out` (who was excluded by choice) and `z` (the score
+        statistic).
+    specifications, estimable, excluded, permutations : int
+        How many there are; how many could be estimated; patients without exposure or adjustment;
+        permutations.
+    median_z, mean_z, share_significant : float
+        Of the estimable: z has one scale where estimates have several; the share is that of |z| > 1.96 in the
+        more frequent direction.
+    p_median, p_mean, p_share : float
+        How often permuted exposures gave as much.
+    p_error : float
+        The largest Monte Carlo error of these.
+    """
+
+    table: pd.DataFrame
+    specifications: int
+    estimable: int
+    excluded: int
+    permutations: int
+    median_z: float
+    mean_z: float
+    share_significant: float
+    p_median: float
+    p_mean: float
+    p_share: float
+    p_error: float
+
+
+def specification_curve(
+    table: pd.DataFrame,
+    questions: Sequence[Question],
+    models: Sequence[str] | None = None,
+    left_out: Mapping[str, Sequence[bool]] | None = None,
+    effort: Effort | None = None,
+) -> SpecificationCurve:
+    """Relate an exposure to severity in every defensible way, and test all ways together.
+
+    All specifications use the patients with the exposure and every adjustment, so that they differ by choice
+    alone. The joint test permutes what is left of the exposure after a linear regression on all adjustments,
+    so that its relation to them stays; with none it permutes the exposure. Each specification is then summed
+    up by its score statistic, whose model without the exposure is the same for all permutations. With more
+    than `MANY` patients the statistics under permutation are drawn from their normal limit.
+
+    Parameters
+    ----------
+    table : DataFrame
+        One row a patient.
+    questions : sequence of Question
+        Of the same exposure: an outcome, what is adjusted for, and a cut each.
+    models : sequence of str
+        Of `regression.MODELS`; for each outcome those of `models_for` unless given.
+    left_out : mapping of str to sequence of bool
+        Named choices of patients to leave out, one value a row; everybody stays unless given.
+    effort : Effort
+        Permutations and seed of the joint test; more are drawn where a decision is open.
+
+    Raises
+    ------
+    ValueError
+        If a column is not there, or no specification can be estimated.
+
+    References
+    ----------
+    Simonsohn U, Simmons JP, Nelson LD. Nat Hum Behav 2020;4:1208-1214. Potter DM. Stat Med 2005;24:693-708,
+    and Werft W, Benner A. R J 2010;2(1):39-43, for permuting residuals of the exposure.
+    """
+    for question in questions:
+        question.check(table)
+    exposure, effort = questions[0].exposures[0], effort or Effort()
+    left_out = dict(left_out or {"nobody": np.zeros(len(table), bool)})
+    union = list(dict.fromkeys(name for question in questions for name in question.adjustment))
+    x, others = as_numbers(table[exposure], exposure), numeric(table, union)
+    known = ~np.isnan(np.column_stack([x, *others])).any(axis=1)
+    masks = {name: np.asarray(mask, bool)[known] for name, mask in left_out.items()}
+    outcomes = list(dict.fromkeys(question.outcome for question in questions))
+    scores = [as_numbers(table[name], name)[known] for name in outcomes]
+    # Sorted, so that a table in another order gives the same permutations.
+    order = np.lexsort([*masks.values(), *scores, *(column[known] for column in others), x[known]])
+    patients, x = table[known].iloc[order], x[known][order]
+    rows, made = [], []
+    for (name, mask), question in product(masks.items(), questions):
+        stay = ~mask[order] & patients[question.outcome].notna().to_numpy()
+        for model in models or models_for(table[question.outcome], question.cut):
+            if model not in STATISTICS:
+                one = replace(question, exposures=[exposure], adjustment=list(question.adjustment))
+                row = row_of(patients[stay], model, one, effort)
+                z = np.nan
+                if not row["method"].startswith("not estimable"):
+                    made.append(_Specification(patients, x, stay, model, one))
+                    z = float(made[-1].statistics(x[None])[0])
+                rows.append(row | {"left_out": name, "z": z})
+    if not made:
+        reason = rows[0]["method"] if rows else "there is none"
+        raise ValueError(f"none of {len(rows)} specifications can be estimated; the first: {reason}")
+    columns = [name for name in COLUMNS if name not in _OVER_EXPOSURES] + ["left_out", "z"]
+    curve = pd.DataFrame(rows).reindex(columns=columns).sort_values("z", kind="stable", ignore_index=True)
+    design = np.column_stack([np.ones(len(x)), *numeric(patients, union)])
+    expected = design @ np.linalg.lstsq(design, x)[0]
+    sizes, beyond, permutations = _joint(made, x, expected, effort)
+    p = (beyond + 1) / (permutations + 1)
+    error = float(np.sqrt(p * (1 - p) / permutations).max())
+    return SpecificationCurve(
+        curve, len(rows), len(made), int((~known).sum()), permutations, *sizes.tolist(), *p.tolist(), error
+    )
+
+
+class _Specification:
+    """A model without the exposure, which gives the score statistic of any exposure."""
+
+    def __init__(
+        self, patients: pd.DataFrame, x: np.ndarray, stay: np.ndarray, model: str, question: Question
+    ):
+        there = patients[stay]
+        y = outcome_for(model, as_numbers(there[question.outcome]), question.cut)
+        design = standardised(np.column_stack([*numeric(there, question.adjustment), x[stay]]))
+        self.stay, self.score = stay, without_exposure(model, y, design[:, :-1])
+
+    def statistics(self, many: np.ndarray) -> np.ndarray:
+        """Return the statistic of every row of exposures."""
+        many = many[:, self.stay]
+        return score_statistics(self.score, many - many.mean(axis=1, keepdims=True))
+
+    def parts(self, x: np.ndarray) -> np.ndarray:
+        """Return what each patient's exposure counts in the statistic of such exposures."""
+        there, residual = x[self.stay], self.score.residual
+        spread = score_spreads(self.score, (there - there.mean())[None])
+        found = np.zeros(len(x))
+        found[self.stay] = (residual - residual.mean()) / spread
+        return found
+
+
+def _joint(
+    made: Sequence[_Specification], x: np.ndarray, expected: np.ndarray, effort: Effort
+) -> tuple[np.ndarray, np.ndarray, int]:
+    """Return median, mean and share of the statistics, how often chance gave as much, and of how many."""
+    rng, residuals = np.random.default_rng(effort.seed), x - expected
+
+    def permuted(count: int) -> np.ndarray:
+        parts = (expected + part for part in shuffled(rng, residuals, count))
+        return np.hstack([np.array([each.statistics(part) for each in made]) for part in parts])
+
+    def drawn(count: int) -> np.ndarray:
+        return rng.multivariate_normal(*limit, count, method="eigh").T
+
+    if len(x) > MANY:
+        parts = np.array([each.parts(x) for each in made])
+        limit = parts @ expected, parts @ parts.T * residuals.var(ddof=1)
+    observed = _summaries(np.array([each.statistics(x[None]) for each in made]))
+    least, statistics = np.abs(observed) - 1e-12, drawn if len(x) > MANY else permuted
+
+    def beyond(count: int) -> np.ndarray:
+        return (np.abs(_summaries(statistics(count))) >= least).sum(axis=1)
+
+    return observed[:, 0], *beyond_chance(beyond, effort.permutations)
+
+
+def _summaries(z: np.ndarray) -> np.ndarray:
+    """Return median, mean, and share of those significant in the more frequent direction, of each column."""
+    share = np.maximum((z > SIGNIFICANT).mean(axis=0), (z < -SIGNIFICANT).mean(axis=0))
+    return np.array([np.median(z, axis=0), z.mean(axis=0), share])

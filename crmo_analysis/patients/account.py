@@ -1,0 +1,122 @@
+"""What is said of a cohort once it is read: what is missing, what cannot be analysed, what was understood."""
+
+import numpy as np
+import pandas as pd
+
+from crmo_analysis.patients.cohort import Cohort
+from crmo_analysis.patients.mapping import OWN
+from crmo_analysis.patients.problems import Problem, shown, warning
+from crmo_analysis.study import read_codebook
+
+FEW = 10  # patients below which a regression says next to nothing
+EXAMPLES = 3
+
+
+def thin(cohort: Cohort) -> tuple[Problem, ...]:
+    """Warn of what is sound and still cannot be analysed: empty and constant columns, very few patients.
+
+    Returns
+    -------
+    tuple of Problem
+        None of them an error or one of `cohort.problems`: what cannot be analysed can still be described.
+    """
+    n, said = len(cohort.patients), []
+    for one, title, table in (
+        ("patient", "patients", cohort.patients),
+        ("lesion", "lesions", cohort.lesions),
+    ):
+        counts = _missing_cells(cohort, title)
+        empty = [name for name, count in counts.items() if count == len(table) == table[name].isna().sum()]
+        said += [f"no {one} has a value of {', '.join(empty)}"] if empty else []
+    constant = [
+        name
+        for name, count in _missing_cells(cohort, "patients").items()
+        if _is_constant(cohort.patients[name], count)
+    ]
+    if constant:
+        said.append(
+            f"all patients with a value have the same one: {', '.join(constant)}; nothing can go with it"
+        )
+    if n < FEW:
+        patients = "1 patient is" if n == 1 else f"{n} patients are"
+        said.append(f"{patients} too few for a regression of an outcome; a description is what they allow")
+    return tuple(warning(cohort.file, None, "", "", text) for text in said)
+
+
+def missing_lines(cohort: Cohort) -> list[str]:
+    """Say of every variable of a cohort how many values are missing, fewest first, one line a number.
+
+    Values that were derived from lesions are not missing; those in error are.
+    """
+    lines = []
+    for title, table in (("patients", cohort.patients), ("lesions", cohort.lesions)):
+        names: dict[int, list[str]] = {}
+        for name in () if table is None else table.columns.difference(OWN, sort=False):
+            names.setdefault(int(table[name].isna().sum()), []).append(name)
+        lines += [
+            f"missing in {count} of {len(table)} {title}: {', '.join(names[count])}"
+            for count in sorted(names)
+        ]
+    return lines
+
+
+def _missing_cells(cohort: Cohort, title: str) -> dict[str, int]:
+    """Return how many cells of a file's columns are empty or hold a code for a missing value."""
+    rows = cohort.missing[cohort.missing["table"] == title].set_index("variable")
+    counts = rows.drop(columns=["table", "n"]).sum(axis=1)
+    return {name: int(count) for name, count in counts.items() if name not in OWN}
+
+
+def _is_constant(values: pd.Series, n_missing: int) -> bool:
+    """Say whether two values or more are all the same, in a column without errors."""
+    given = values.dropna()
+    has_errors = len(values) - len(given) > n_missing
+    return len(given) >= 2 and not has_errors and bool((given == given.iloc[0]).all())
+
+
+def understood(cohort: Cohort) -> pd.DataFrame:
+    """Describe what was read, variable by variable, for those who own the file: it repeats values.
+
+    Returns
+    -------
+    DataFrame
+        `table, variable, column` (in the file; "derived" if it has none), `n, missing`, `range` (of numbers,
+        dates; of others how many have which value) and `examples`: the first three different values.
+    """
+    rows = []
+    for title, table in (("patients", cohort.patients), ("lesions", cohort.lesions)):
+        for name in () if table is None else table:
+            values = table[name].dropna()
+            column = cohort.columns.get((title, name), "derived")
+            examples = ", ".join(shown(_text(value), 20) for value in values.unique()[:EXAMPLES])
+            row = [
+                title,
+                name,
+                shown(column),
+                len(values),
+                len(table) - len(values),
+                _range(values, name),
+                examples,
+            ]
+            rows.append(row)
+    return pd.DataFrame(rows, columns=["table", "variable", "column", "n", "missing", "range", "examples"])
+
+
+def _range(values: pd.Series, name: str) -> str:
+    if not len(values):
+        return ""
+    if name == "patient":
+        return f"{values.nunique()} different"
+    if pd.api.types.is_bool_dtype(values) or pd.api.types.is_string_dtype(values):
+        counts = values.map(_text).value_counts()
+        return ", ".join(f"{shown(value, 20)} {count}" for value, count in counts.items())
+    unit = {**read_codebook(), **read_codebook(section="lesions")}[name].unit
+    return f"{_text(values.min())} to {_text(values.max())} {unit}".rstrip()
+
+
+def _text(value: object) -> str:
+    if isinstance(value, bool | np.bool_):
+        return "yes" if value else "no"
+    if isinstance(value, pd.Timestamp):
+        return value.date().isoformat()
+    return f"{value:.6g}" if isinstance(value, float) else str(value)

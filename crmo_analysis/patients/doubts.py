@@ -1,0 +1,161 @@
+"""What a column as a whole says and no cell does: another unit, two units, codes for missing values."""
+
+import re
+from collections.abc import Mapping
+
+import numpy as np
+
+from crmo_analysis.patients.meanings import CODE, quoted
+from crmo_analysis.patients.table import Table
+from crmo_analysis.study import Codebook, read_section
+
+ENOUGH = 5  # values from which a column says something
+_SHARE = 0.1  # of values in another unit that is worth a question
+_NO_DAY = ("1900-01-01", "1901-01-01", "1904-01-01", "1970-01-01", "1899-12-31", "1899-12-30")
+_SAME_UNIT = {
+    "years": ("y", "yr", "yrs", "year", "jahr", "jahre", "j", "ans"),
+    "months": ("mo", "mon", "month", "mths", "monat", "monate", "mois"),
+    "weeks": ("wk", "week", "woche", "wochen"),
+    "days": ("d", "day", "tag", "tage", "jours"),
+    "10^9/l": ("/nl", "g/l*", "10e9/l", "x10^9/l", "10^3/µl", "10^3/ul", "tsd/µl", "k/µl"),
+    "/mm3": ("/µl", "/ul", "/mm³"),
+    "mm/hour": ("mm/h", "mm/std"),
+}
+
+
+def check_columns(table: Table, codebook: Codebook) -> None:
+    """Ask about units and codes for missing values; say what to put in the mapping file."""
+    for name, usual in read_section("units").items():
+        if name in table.columns:
+            _check_stated_unit(table, name, codebook[name].unit, usual)
+            _check_unit(table, name, codebook[name].unit, usual)
+    for name, column in table.columns.items():
+        if name in codebook and codebook[name].is_numeric:
+            _check_codes(table, name)
+        elif name in codebook and codebook[name].type == "boolean":
+            _check_yes_alone(table, name)
+        if name == "male":
+            _check_sex(table)
+        elif name in codebook and codebook[name].type == "date":
+            _check_days(table, name, column.words.to_pylist())
+
+
+def _check_stated_unit(table: Table, name: str, unit: str, usual: Mapping) -> None:
+    """Refuse a column that says itself that it is in another unit, and is not converted."""
+    source = table.sources[name]
+    stated, factor = other_unit(source, table.sheet.units.get(source, ""), usual)
+    if factor and name not in table.mapped.units:
+        expected = (
+            f"says {stated}, the codebook {unit}; in a mapping: units: {{{quoted(source)}: {factor:g}}}"
+        )
+        table.problems.append(table.problem(None, name, "", f"{expected} (or 1 if it is in {unit})"))
+
+
+def other_unit(source: str, below: str, usual: Mapping) -> tuple[str, float]:
+    """Return the unit that a column's name, or a row below it, says; and by what to multiply, or 0."""
+    in_brackets = re.search(r"[(\[](.*?)[)\]]", source)
+    last = re.split(r"[\s,_]+", source.strip())[-1]
+    for stated in (below, in_brackets[1] if in_brackets else "", last if len(last) > 1 else ""):
+        plain = stated.casefold().replace(" ", "")
+        unit = next((unit for unit, others in _SAME_UNIT.items() if plain in others), plain)
+        if unit in usual["instead"]:
+            return unit, usual["instead"][unit]
+    return "", 0.0
+
+
+def _check_unit(table: Table, name: str, unit: str, usual: Mapping) -> None:
+    """Ask about the unit of a column whose median, or a part of whose values, is where a cohort's is not."""
+    column = table.columns[name]
+    values = column.numbers[column.codes]
+    values = values[np.isfinite(values)]
+    if len(values) < ENOUGH:
+        return
+    median, (low, high) = float(np.median(values)), usual["median"]
+    is_converted = name in table.mapped.units
+    if not low <= median <= high:
+        explained = [
+            f"{other} (times {by:g})" for other, by in usual["instead"].items() if low <= median * by <= high
+        ]
+        how = f"; as in {' or '.join(explained)}" if explained and not is_converted else ""
+        usual_range = f"{low:,.12g} to {high:,.12g} {unit}"
+        expected = f"the median of {len(values)} values is {median:.4g}, expected {usual_range}{how}. "
+        expected += "Check the unit; a mapping file can convert it"
+        table.problems.append(table.problem(None, name, "", expected, is_error=False))
+        return
+    for other, by in () if is_converted else usual["instead"].items():
+        stretch = min(2.5, max(by, 1 / by) ** 0.4)
+        odd = values > high * stretch if by < 1 else values < low
+        odd &= (values * by >= low) & (values * by <= high * stretch)
+        if odd.sum() >= max(3, _SHARE * len(values)):
+            ends = f"{values[odd].min():g} to {values[odd].max():g} {unit}"
+            some = f"{odd.sum()} of {len(values)} values are {ends}"
+            expected = (
+                f"{some}, as in {other} (times {by:g}): are there two units in the column? If not, say in a "
+            )
+            expected += f"mapping: units: {{{quoted(table.sources[name])}: 1}}"
+            table.problems.append(table.problem(None, name, "", expected, is_error=False))
+
+
+def _check_codes(table: Table, name: str) -> None:
+    """Ask whether a number such as 99 is a code, where it stands apart or is by far the most frequent."""
+    column = table.columns[name]
+    counts = np.bincount(column.codes, minlength=len(column.words))
+    words = column.words.to_pylist() if len(column.words) < 5000 else []
+    meanings = table.mapped.meanings.get(name, {})
+    is_code = np.array([bool(CODE.fullmatch(word)) and word not in meanings for word in words], dtype=bool)
+    if not is_code.any():
+        return
+    known = np.isfinite(column.numbers) & (column.errors == "")
+    others, weight = column.numbers[known & ~is_code], counts[known & ~is_code]
+    if weight.sum() < ENOUGH:
+        return
+    top, middle = others.max(), float(np.median(np.repeat(others, weight)))
+    for place in np.flatnonzero(is_code & known):
+        value, count = column.numbers[place], int(counts[place])
+        gap = value - top
+        is_apart = gap > top - middle and (gap >= 3 and (len(words[place]) > 1 or count > 1))
+        is_frequent = len(words[place]) > 1 and count >= max(4, 4 * weight.max())
+        if is_apart or is_frequent:
+            how_often = f"{count} time{'s' if count > 1 else ''}"
+            how = (
+                f"while the other values end at {top:g}"
+                if is_apart
+                else "far more often than any other value"
+            )
+            line = table.line(name, {words[place]: "NR"})
+            expected = (
+                f"stands there {how_often}, {how}: is it a code for a missing value? In a mapping: {line}; "
+            )
+            expected += f"if it is a number: {{{words[place]}: {words[place]}}}"
+            row = int(table.sheet.rows[np.flatnonzero(column.codes == place)[0]])
+            table.problems.append(table.problem(row, name, words[place], expected, is_error=False))
+
+
+def _check_yes_alone(table: Table, name: str) -> None:
+    """Ask whether an empty cell means no, where every other cell of the column says yes."""
+    column = table.columns[name]
+    values, n_empty = column.parsed.take(column.codes).dropna(), int((column.kinds == 1)[column.codes].sum())
+    if len(values) and n_empty and values.all() and len(values) + n_empty >= ENOUGH:
+        expected = (
+            f"has yes and {n_empty} empty cells only: does an empty cell mean no? It is read as missing. "
+        )
+        expected += f"In that case, in a mapping: {table.line(name, {'': 'no'})}"
+        table.problems.append(table.problem(None, name, "", expected, is_error=False))
+
+
+def _check_sex(table: Table) -> None:
+    """Ask which of 1 and 0 is male, where neither the column's name nor the mapping file says it."""
+    source, words = table.sources["male"], {"1", "0"} & set(table.columns["male"].words.to_pylist())
+    if words and "male" not in source.casefold() and not words & set(table.mapped.meanings.get("male", {})):
+        line = table.line("male", {"1": "yes", "0": "no"})
+        expected = f"1 is read as male, 0 as female; say in a mapping what they mean: {line}"
+        table.problems.append(table.problem(None, "male", "", expected, is_error=False))
+
+
+def _check_days(table: Table, name: str, words: list[str]) -> None:
+    column = table.columns[name]
+    days = np.datetime_as_string(np.asarray(column.parsed, dtype="datetime64[D]"))
+    for place in np.flatnonzero(np.isin(days, _NO_DAY)):
+        line = table.line(name, {words[place]: "NR"})
+        expected = f"is where a program begins to count days; is it missing? In a mapping: {line}"
+        table.report(name, column.codes == place, expected, is_error=False)

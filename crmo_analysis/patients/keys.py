@@ -1,0 +1,135 @@
+"""Who is who: the patients' numbers or pseudonyms, in one table and across two."""
+
+import re
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from crmo_analysis.patients.cells import MONTHS
+from crmo_analysis.patients.problems import Problem
+from crmo_analysis.patients.table import MADE, Table
+
+BY_CHANCE = 0.05  # pairs of patients who are alike, expected if variables were independent
+_NUMBERED = r"^(0|[1-9][0-9]{0,17})$"
+_SHORTENED = r"^[0-9](\.[0-9]+)?[eE]\+[0-9]+$"
+_DATE = rf"(?i)^(\d{{4}}-\d\d-\d\d|\d{{1,2}}[-. ]+({MONTHS})[a-z]*\.?)$"
+_LIKENESS = (
+    ("capital letters", str.casefold),
+    ("a '.0' at the end", lambda text: re.sub(r"[.,]0+$", "", text)),
+    ("leading zeros", lambda text: re.sub(r"(?<!\d)0+(?=\d)", "", text)),
+    ("blanks, marks or quotes", lambda text: re.sub(r"[\W_]+", "", text)),
+)
+
+
+def check_keys(table: Table, other: Table | None, hint: str = "") -> None:
+    """Check the patients' keys, and give both tables the same type of key.
+
+    `hint` is for lesions without a key.
+    """
+    both, keys = (table, other) if other is not None else (table,), {}
+    for one in both:
+        column = one.columns.get("patient")
+        if column is None:
+            if other is not None:
+                expected = f"is missing; both tables need it to be put together{hint if one is other else ''}"
+                one.problems.append(Problem(one.sheet.file, 1, "patient", "", expected))
+            else:
+                one.notes.append(f"{one.sheet.file}: there is no column patient; rows are numbered from 1")
+            one.frame["patient"] = pd.array(range(1, len(one.frame) + 1), dtype="Int64").astype("string")
+        else:
+            absent = (column.kinds > 0)[column.codes]
+            one.report("patient", absent, "expected the patient's number or pseudonym")
+            _check_excel(one)
+        keys[one.title] = one.frame["patient"]
+    if "patient" in table.columns:
+        _check_twice(table, keys["patients"])
+        if other is not None and "patient" in other.columns:
+            _check_strays(table, other)
+    numbered = all(
+        not key.isna().any() and bool(pc.all(pc.match_substring_regex(pa.array(key), _NUMBERED)).as_py())
+        for key in keys.values()
+    )
+    for one in both:
+        key = one.frame.pop("patient")
+        one.frame.insert(0, "patient", key.astype("int64") if numbered else key)
+
+
+def _check_excel(table: Table) -> None:
+    """Warn of keys that a spreadsheet program has changed: shortened numbers, dates."""
+    column = table.columns["patient"]
+    for pattern, what in (
+        (_SHORTENED, "a long number that Excel shortened"),
+        (_DATE, "a date that Excel made"),
+    ):
+        odd = pc.match_substring_regex(column.words, pattern).to_numpy(zero_copy_only=False).astype(bool)
+        if odd.any():
+            table.report("patient", odd[column.codes], f"looks like {what}; enter it again as text", False)
+
+
+def _check_twice(table: Table, patients: pd.Series) -> None:
+    again = (patients.duplicated() & patients.notna()).to_numpy()
+    table.report("patient", again, "stands in an earlier row as well; expected one row a patient")
+    if pc.all(pc.match_substring_regex(table.columns["patient"].words, _NUMBERED)).as_py():
+        return  # plain numbers are alike only if they are the same
+    plain = patients.map(_plain, na_action="ignore")
+    alike = (plain.duplicated() & patients.notna() & ~patients.duplicated()).to_numpy(dtype=bool)
+    firsts = dict(zip(plain[~plain.duplicated()], patients[~plain.duplicated()], strict=True))
+    for how in dict.fromkeys(_difference(patients[at], firsts[plain[at]]) for at in np.flatnonzero(alike)):
+        here = np.array([
+            bool(is_alike) and _difference(text, firsts[same]) == how
+            for is_alike, text, same in zip(alike, patients, plain, strict=True)
+        ])  # fmt: skip
+        expected = f"differs from an earlier patient in {how} only; is it the same one?"
+        table.report("patient", here, expected, is_error=False)
+
+
+def check_alike(table: Table) -> None:
+    """Warn of patients with other keys who are alike in all values, where chance hardly makes two such."""
+    values = table.frame.drop(columns=["patient", *MADE], errors="ignore")
+    again = values.duplicated()
+    if "patient" not in table.columns or not again.any():
+        return
+    n = len(values)
+    by_chance = [float(((values[name].value_counts(dropna=False) / n) ** 2).sum()) for name in values]
+    alike = (again & ~table.frame["patient"].duplicated()).to_numpy()
+    if n * (n - 1) / 2 * np.prod(by_chance) < BY_CHANCE and alike.any():
+        expected = "has all values of an earlier patient; is it the same one under another name?"
+        table.report("patient", alike, expected, is_error=False)
+
+
+def _check_strays(table: Table, other: Table) -> None:
+    """Report lesions of nobody, and how the key differs from that of a patient, where it nearly is one."""
+    patients, keys = table.frame["patient"], other.frame["patient"]
+    column = other.columns["patient"]  # each different key is looked up once
+    is_known = pc.is_in(column.words, pa.array(patients)).to_numpy(zero_copy_only=False) | (column.kinds > 0)
+    stray = ~is_known[column.codes]
+    if not stray.any():
+        return
+    known = {_plain(text): text for text in patients.dropna()}
+    said = np.full(len(keys), "", dtype=object)
+    for at in np.flatnonzero(stray):
+        same = known.get(_plain(keys[at]))
+        expected = f"is no patient of {table.sheet.file}"
+        if same is not None:
+            expected += f"; one there differs in {_difference(keys[at], same)} only, write it alike in both"
+        said[at] = expected
+    for expected in dict.fromkeys(said[stray]):
+        other.report("patient", said == expected, expected)
+
+
+def _plain(text: str, leave: str = "") -> str:
+    """Write a key without what two programs may write differently, but for one kind of it."""
+    for name, simplify in _LIKENESS:
+        text = text if name == leave else simplify(text)
+    return text
+
+
+def _difference(one: str, other: str) -> str:
+    """Name what two keys differ in that are alike when written plainly."""
+    found = []
+    for name, _ in _LIKENESS:
+        first, second = (_plain(text, leave=name) for text in (one, other))
+        found += [name] if first != second else []
+    return " and ".join(found) or "its writing"

@@ -1,0 +1,394 @@
+"""Where in a file the table stands, and which of its rows are no patients.
+
+Clinics write titles above the header, units below it, totals and footnotes at the end, and running numbers
+beside it. What is left out here is said with its row; nothing is left out without a word.
+"""
+
+import csv
+import re
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import chain, islice
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from crmo_analysis.patients.problems import LISTED, Problem, counted, listed, more, refuse, warning
+
+MAXIMUM_CELLS = 200_000_000
+HEAD = 30  # records among which the header is looked for
+_CHUNK = 1000  # rows that are held as Python objects at a time; more of them is slower
+_INVISIBLE = r"[\x{00AD}\x{200B}-\x{200F}\x{202A}-\x{202E}\x{2060}\x{FEFF}]"
+_SEEN = re.compile("[\u00ad\u200b-\u200f\u202a-\u202e\u2060\ufeff]")
+_WRONG_LETTERS = "has letters that seem to have been written otherwise (Mac, DOS, UTF-8); save it as UTF-8"
+_BLANK = r"[\x{00A0}\x{2007}\x{202F}]"
+_INDEX = r"^(0|[1-9][0-9]{0,8})$"
+_TOTAL = (
+    r"(?i)^(grand total|totals?|subtotal|sums?|summen?|zwischensumme|gesamt\w*|insgesamt|total g\w+|means?|"
+    r"average|mittelwert|durchschnitt|median)( *[:=(±+].*)?$"
+)
+_PERHAPS_TOTAL = (
+    r"(?i)^(n|sd|std|stdev|min|max|minimum|maximum|count|anzahl|mittel|range|q1|q3|iqr|%|ø)( *[:=(].*)?$"
+)
+_NOTE = re.compile(r"[*†‡§#¹²³]|//|--|\S.*\s.*\S.*", re.DOTALL)
+_UNIT = re.compile(
+    r"\(?\[?(m?g/d?l|mmol/l|/?mm³?3?|/µl|/ul|10\^?\d/l|mm/(h|hour|std)|y|yrs?|years?|jahre?|months?|monate?|days?|"
+    r"tage?|weeks?|wochen?|cm|%|points?|punkte|yes/no|ja/nein|j/n|y/n|0/1|1/0|date|datum|text)\]?\)?",
+    re.IGNORECASE,
+)
+
+
+@dataclass(frozen=True, eq=False)
+class Sheet:
+    """A table as text.
+
+    Attributes
+    ----------
+    file : str
+    names : tuple of str
+        As in the header, possibly twice; a column without a name is called by its letter.
+    columns : tuple of pyarrow.ChunkedArray
+        Text without space around it; an empty cell is empty text.
+    rows : ndarray of int
+        Where each row stands in the file, as a spreadsheet counts.
+    problems : tuple of Problem
+    notes : tuple of str
+    units : mapping of str to str
+        What a row of units below the header says of a column.
+    """
+
+    file: str
+    names: tuple[str, ...]
+    columns: tuple[pa.ChunkedArray, ...]
+    rows: np.ndarray
+    problems: tuple[Problem, ...] = ()
+    notes: tuple[str, ...] = ()
+    units: Mapping[str, str] = field(default_factory=dict)
+
+
+def plain_name(name: str) -> str:
+    """Write a name on one line, without blanks around it and characters that cannot be seen."""
+    return " ".join(_SEEN.sub("", normal(name)).split())
+
+
+def normal(text: str) -> str:
+    """Write letters with their accents as one character, which systems do differently."""
+    import unicodedata
+
+    return text if text.isascii() else unicodedata.normalize("NFC", text)
+
+
+def has_wrong_letters(name: str) -> bool:
+    """Say whether letters of a name were read in another way than they were written."""
+    try:
+        if not name.isascii() and name.encode("cp1252").decode("utf-8") != name:
+            return True
+    except UnicodeError:
+        pass
+    return bool(re.search("[A-Za-z][…‘„”‚™Šš‰†Ž\x80-\x9f][a-z]|^[…‘„”‚™‰†\x80-\x9f][a-z]", name))
+
+
+def find_header(records: Sequence[Sequence[str]], known: Collection[str]) -> int | None:
+    """Return which of the first records is the header.
+
+    Parameters
+    ----------
+    records : sequence of sequence of str
+    known : collection of str
+        Names to expect, in small letters.
+
+    Returns
+    -------
+    int or None
+        The record with most known names, if that is clear; else the first that is no title, which stands in
+        a single cell. None where all are empty.
+    """
+    filled = [place for place, record in enumerate(records) if any(map(str.strip, record))]
+    if not filled:
+        return None
+    count = {place: len(names_among(records[place], known)) for place in filled}
+    first, best = filled[0], max(filled, key=lambda place: count[place])
+    rivals = [p for p in filled if count[p] == count[best] and records[p] != records[best]]
+    if count[best] > max(count[first], 1) and not rivals:
+        return best
+    for place in filled if not count[first] else ():
+        cells = [cell.strip() for cell in records[place] if cell.strip()]
+        if len(cells) > 1:
+            return first if any(re.fullmatch(r"[-+\d.,]+", cell) for cell in cells) else place
+    return first
+
+
+def names_among(record: Sequence[str], known: Collection[str]) -> set[str]:
+    """Return the known names that a record has, in small letters."""
+    return {plain_name(cell).casefold() for cell in record} & set(known)
+
+
+def take(
+    records: Iterable[Sequence[str]],
+    place: Path | str,
+    known: Collection[str],
+    notes: Sequence[str] = (),
+    fill: bool = False,
+) -> Sheet:
+    """Take the table from records; `fill` says that one may end before its empty cells, as in Excel."""
+    numbered = _numbered(records, place)
+    head = list(islice(numbered, HEAD))
+    at = find_header([record for _, record in head], known)
+    if at is None:
+        raise refuse(place, "is empty; expected a header and one row a patient")
+    above = [(number, record) for number, record in head[:at] if any(record)]
+    problems = [
+        warning(
+            str(place), row, "", listed(filter(None, record), 2), "is left out: it stands above the header"
+        )
+        for row, record in above
+    ]
+    header = [plain_name(name) for name in head[at][1]]
+    changed = [
+        name
+        for name, raw in zip(header, head[at][1], strict=False)
+        if normal(raw) != _SEEN.sub("", normal(raw))
+    ]
+    if changed:
+        notes = (*notes, f"{place}: names had characters that cannot be seen, taken off: {listed(changed)}")
+    while fill and not header[-1]:
+        header.pop()
+    if all(re.fullmatch(r"(['‘’“”]).*['‘’“”]", name) for name in header if name):
+        raise refuse(
+            place, 'has cells in quotation marks of another kind; save it with " or none', head[at][0]
+        )
+    columns, rows, blank, ragged = _filled_rows(chain(head[at + 1 :], numbered), len(header), place, fill)
+    if ragged:
+        problems += _ragged(str(place), len(header), len(rows), ragged)
+    if blank:
+        left_out = "is left out, row" if len(blank) == 1 else "are left out, rows"
+        notes = (*notes, f"{place}: {counted(len(blank), 'empty row')} {left_out} {listed(blank)}")
+    return framed(place, header, (columns, rows), known, (problems, notes))
+
+
+def _numbered(records: Iterable[Sequence[str]], path: Path | str) -> Iterator[tuple[int, Sequence[str]]]:
+    number = 0
+    try:
+        for number, record in enumerate(records, start=1):
+            yield number, record
+    except csv.Error as error:
+        expected = (
+            f"is not readable as CSV from here ({error}); look for a quotation mark without its partner"
+        )
+        raise refuse(path, expected, number + 1) from None
+
+
+def _filled_rows(numbered, width: int, place: Path | str, fill: bool):
+    """Return columns and rows of the records that have as many cells as the header, and which have not."""
+    columns: list[list[pa.Array]] = [[] for _ in range(width)]
+    rows, blank, ragged = [], [], []
+    while block := list(islice(numbered, _CHUNK)):
+        kept = []
+        for number, record in block:
+            if not any(record):
+                blank.append(number)
+                continue
+            if len(record) != width:
+                is_note = sum(map(bool, record)) == 1 and _NOTE.match(record[0])
+                if any(record[width:]) or (len(record) < width and not fill and not is_note):
+                    ragged.append((number, len(record)))
+                    continue
+                record = [*record[:width], *[""] * (width - len(record))]
+            kept.append(record)
+            rows.append(number)
+        if len(rows) * width > MAXIMUM_CELLS:
+            raise refuse(place, f"has more than {MAXIMUM_CELLS:,} cells")
+        for column, cells in zip(columns, zip(*kept, strict=True), strict=False):
+            column.append(pa.array(cells, pa.string()))
+    whole = [pa.chunked_array(column, pa.string()) for column in columns]
+    return whole, rows, [row for row in blank if rows and row < rows[-1]], ragged
+
+
+def _ragged(place: str, width: int, n_sound: int, ragged: Sequence[tuple[int, int]]) -> list[Problem]:
+    if not n_sound and {cells for _, cells in ragged} == {width + 1}:
+        expected = "every row has one cell more than the header: commas in numbers of a table with commas "
+        expected += (
+            "between cells (save it with semicolons), or row names of R's write.table (use row.names = FALSE)"
+        )
+        return [Problem(place, 1, "", "", expected)]
+    expected = f"expected {width} as in the header; quote a cell that has the separator"
+    problems = [
+        Problem(place, row, "", "", f"has {cells} cells, {expected}") for row, cells in ragged[:LISTED]
+    ]
+    return problems + more(problems[0], len(ragged))
+
+
+# ---- the table as a whole ----------------------------------------------------------------------------------
+
+
+def framed(place, names, cells, known=(), said=((), ())) -> Sheet:
+    """Make a sheet of columns: clean every cell, name every column, and leave out what is no patient.
+
+    `cells` are the columns and where their rows stand, `said` the problems and notes so far.
+    """
+    (columns, rows), (problems, notes) = cells, map(list, said)
+    rows, place = np.asarray(rows, dtype=np.int64), str(place)
+    if not len(rows) and not any(problem.is_error for problem in problems):
+        raise refuse(place, "has a header and no row; expected one row a patient")
+    cleaned = [_clean(column) for column in columns]
+    changed = [
+        name or _letter(at) for at, (name, (_, how)) in enumerate(zip(names, cleaned, strict=True)) if how
+    ]
+    if changed:
+        notes.append(
+            f'{place}: characters that cannot be seen, or ="…" around a text, taken off: {listed(changed)}'
+        )
+    named = []
+    for at, (name, (column, _)) in enumerate(zip(names, cleaned, strict=True)):
+        called = name or f"column {_letter(at)}"
+        if name or called.casefold() in known:
+            named.append((called, column))
+        elif (pc.max(pc.binary_length(column)).as_py() or 0) > 0:
+            if at == 0 and _is_running(column):
+                notes.append(f"{place}: {called} has no name and numbers the rows; it is left out")
+            else:
+                expected = (
+                    f"a column with values has no name; name or delete it, or call it '{called}' in a mapping"
+                )
+                problems.append(
+                    Problem(place, 1, "", "", f"{expected}, as in columns: {{{called}: patient}}")
+                )
+    problems += [warning(place, 1, name, "", _WRONG_LETTERS) for name, _ in named if has_wrong_letters(name)]
+    sheet = Sheet(
+        place, tuple(n for n, _ in named), tuple(c for _, c in named), rows, tuple(problems), tuple(notes)
+    )
+    return _without_others(sheet) if named and len(rows) else sheet
+
+
+def _clean(column: pa.ChunkedArray) -> tuple[pa.ChunkedArray, bool]:
+    """Trim cells, and take off what a person cannot see; say whether that changed one."""
+    column, changed = pc.utf8_trim_whitespace(column), False
+    if not (pc.all(pc.string_is_ascii(pc.if_else(pc.equal(column, ""), "a", column))).as_py() is not False):
+        spaced = pc.replace_substring_regex(column, _BLANK, " ")
+        seen = pc.utf8_trim_whitespace(pc.replace_substring_regex(spaced, _INVISIBLE, ""))
+        changed = pc.any(pc.not_equal(seen, pc.utf8_trim_whitespace(spaced))).as_py()
+        column = pc.utf8_normalize(seen, "NFC")
+    if pc.any(pc.starts_with(column, '="')).as_py():
+        column, changed = pc.replace_substring_regex(column, r'^="([^"]*)"$', r"\1"), True
+    if pc.any(pc.starts_with(column, "'")).as_py():  # the apostrophe that `neutral` puts before a formula
+        column = pc.replace_substring_regex(column, r"^'(\s*[=+\-@])", r"\1")
+    return column, bool(changed)
+
+
+def _letter(at: int) -> str:
+    """Return what a spreadsheet calls a column."""
+    letters = ""
+    at += 1
+    while at:
+        at, rest = divmod(at - 1, 26)
+        letters = chr(65 + rest) + letters
+    return letters
+
+
+def _is_running(column: pa.ChunkedArray) -> bool:
+    if not pc.all(pc.match_substring_regex(column, _INDEX)).as_py():
+        return False
+    return bool((np.diff(column.to_numpy().astype(np.int64)) > 0).all())
+
+
+def _without_others(sheet: Sheet) -> Sheet:
+    """Leave out header lines that stand again, a row of units, totals, and footnotes; warn of each."""
+    said: dict[int, str] = {}
+    for place in np.flatnonzero(_all_equal(sheet)):
+        said[int(place)] = "is left out: the header stands here again"
+    first, filled = _first_cells(sheet)
+    said |= {int(place): "is left out: it is empty" for place in np.flatnonzero(filled == 0)}
+    texts = pa.array(first)
+    total = _matches(texts, _TOTAL)
+    for column in sheet.columns[1:3]:  # the patient may stand beside a running number
+        total |= _matches(column, _TOTAL) & _matches(texts, _INDEX)
+    if (perhaps := _matches(texts, _PERHAPS_TOTAL)).any():
+        digits = _matches(texts, r"[0-9]") | (first == "") | total
+        total |= perhaps & bool(digits[~perhaps].all() and not perhaps.all())
+    for place in np.flatnonzero(total):
+        said.setdefault(int(place), "is left out: it is a total or an average, no patient")
+    units = _units(sheet)
+    if units:
+        said.setdefault(0, "is left out: it holds units")
+    said |= _footnotes(first, filled, said) | _headings(first, filled, said)
+    problems = [
+        warning(sheet.file, int(sheet.rows[place]), "", first[place], text)
+        for place, text in sorted(said.items())
+    ]
+    kept = np.ones(len(sheet.rows), dtype=bool)
+    kept[list(said)] = False
+    if not kept.any():
+        raise refuse(sheet.file, "has a header and no row of a patient; expected one row a patient")
+    alone = np.flatnonzero(kept & (filled == 1)) if len(sheet.names) > 2 else ()
+    problems += [
+        warning(sheet.file, int(sheet.rows[place]), "", first[place], "is all that the row holds")
+        for place in alone[:LISTED]
+    ]
+    columns = (
+        sheet.columns if kept.all() else tuple(column.filter(pa.array(kept)) for column in sheet.columns)
+    )
+    return replace(
+        sheet, columns=columns, rows=sheet.rows[kept], problems=(*sheet.problems, *problems), units=units
+    )
+
+
+def _matches(texts: pa.Array, pattern: str) -> np.ndarray:
+    return pc.match_substring_regex(texts, pattern).to_numpy(zero_copy_only=False).astype(bool)
+
+
+def _all_equal(sheet: Sheet) -> np.ndarray:
+    same = np.ones(len(sheet.rows), dtype=bool)
+    for name, column in zip(sheet.names, sheet.columns, strict=True):
+        if not same.any():
+            break
+        same &= pc.equal(column, name).to_numpy()
+    return same
+
+
+def _first_cells(sheet: Sheet) -> tuple[np.ndarray, np.ndarray]:
+    """Return the first text of each row, and how many cells have one."""
+    first, filled = pa.chunked_array([pa.repeat("", len(sheet.rows))]), np.zeros(len(sheet.rows), dtype=int)
+    for column in sheet.columns:
+        first = pc.if_else(pc.equal(first, ""), column, first)
+        filled += pc.not_equal(column, "").to_numpy()
+    return first.to_numpy(), filled
+
+
+def _units(sheet: Sheet) -> dict[str, str]:
+    """Return the units that the first row holds, if it holds nothing else but words."""
+    cells = {name: column[0].as_py() for name, column in zip(sheet.names, sheet.columns, strict=True)}
+    found = {name: cell.strip("()[] ") for name, cell in cells.items() if _UNIT.fullmatch(cell)}
+    others = [cell for name, cell in cells.items() if cell and name not in found]
+    measured = [unit for unit in found.values() if unit not in ("0/1", "1/0", "%")]
+    is_row = (
+        measured and len(others) <= max(1, len(found)) and not any(re.search(r"\d", cell) for cell in others)
+    )
+    return found if is_row and len(sheet.rows) > 1 else {}
+
+
+def _headings(first: np.ndarray, filled: np.ndarray, said: Mapping[int, str]) -> dict[int, str]:
+    """Find rows that hold one word without a number, where every key has one: headings of a part."""
+    alone = [int(place) for place in np.flatnonzero(filled == 1) if place not in said]
+    is_full = filled > 1
+    is_full[list(said)] = False
+    if not alone or not is_full.any() or not _matches(pa.array(first[is_full], pa.string()), "[0-9]").all():
+        return {}
+    heading = "is left out: it is a heading, no patient"
+    return {place: heading for place in alone if not re.search(r"\d", first[place])}
+
+
+def _footnotes(first: np.ndarray, filled: np.ndarray, said: Mapping[int, str]) -> dict[int, str]:
+    """Find the last rows that have one cell only, in which no name of a patient can stand."""
+    found, place = {}, len(first) - 1
+    others = [text for text in first[filled > 1][:1000] if text]
+    longest, starts = max(map(len, others), default=0), {text[:1] for text in first[:1000][:place]}
+    while place > 0 and (filled[place] == 1 or place in said):
+        text = first[place]
+        is_long = 0 < 1.5 * longest < len(text)
+        is_odd = is_long or not (text[:1].isalnum() or text[:1] in starts)
+        if place not in said and _NOTE.match(text) and is_odd:
+            found[place] = "is left out: it is a line of text below the table"
+        place -= 1
+    return found

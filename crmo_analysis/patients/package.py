@@ -1,0 +1,125 @@
+"""A cohort as it was understood, in files that a colleague reads without a mapping: a data package."""
+
+import json
+from pathlib import Path
+
+import pandas as pd
+
+from crmo_analysis.files import neutral, write_text_atomically
+from crmo_analysis.patients.cohort import Cohort
+from crmo_analysis.patients.problems import refuse
+from crmo_analysis.patients.table import MADE
+from crmo_analysis.study import Codebook, Variable, read_codebook, read_section
+
+TYPES = {
+    "boolean": "boolean",
+    "integer": "integer",
+    "decimal": "number",
+    "category": "string",
+    "date": "date",
+}
+
+
+def write_cohort(table: pd.DataFrame, path: Path | str, kinds: pd.DataFrame | None = None) -> Path:
+    """Write a table of patients, or of lesions, as `read_cohort` reads it.
+
+    Parameters
+    ----------
+    table : DataFrame
+        As in a `Cohort`, or reconstructed.
+    path : Path or str
+        A .csv file; UTF-8, cells separated by commas, yes and no, missing cells empty.
+    kinds : DataFrame, optional
+        Which code for a missing value a cell holds, as in a `Cohort`.
+
+    Returns
+    -------
+    Path
+        Of the file.
+    """
+    path = Path(path)
+    if path.suffix.lower() != ".csv":
+        raise refuse(path, "expected a path that ends in .csv")
+    codes, written = read_section("missing"), {}
+    for name in table:
+        column = table[name]
+        if pd.api.types.is_bool_dtype(column):
+            column = column.map({True: "yes", False: "no"})
+        elif pd.api.types.is_datetime64_any_dtype(column):
+            column = column.dt.strftime("%Y-%m-%d")
+        if kinds is not None and name in kinds:
+            code = kinds[name].astype(object).map(codes)
+            column = column.astype(object).where(column.notna() | code.isna(), code)
+        is_text = not pd.api.types.is_numeric_dtype(column)
+        written[name] = column.map(neutral, na_action="ignore") if is_text else column
+    text = pd.DataFrame(written, index=table.index).to_csv(index=False, lineterminator="\n")
+    write_text_atomically(path, text)
+    return path
+
+
+def write_package(cohort: Cohort, folder: Path | str) -> list[Path]:
+    """Write the tables of a cohort and a description of every column by the codebook.
+
+    Parameters
+    ----------
+    cohort : Cohort
+    folder : Path or str
+        Gets `patients.csv`, `lesions.csv` if there are some, and `datapackage.json`.
+
+    Returns
+    -------
+    list of Path
+        Of the files.
+
+    References
+    ----------
+    Frictionless Data, Tabular Data Package (specs.frictionlessdata.io).
+    """
+    folder = Path(folder)
+    tables = {"patients": (cohort.patients, cohort.kinds, read_codebook())}
+    if cohort.lesions is not None:
+        tables["lesions"] = (cohort.lesions, cohort.lesion_kinds, read_codebook(section="lesions"))
+    written = [
+        write_cohort(table, folder / f"{name}.csv", kinds) for name, (table, kinds, _) in tables.items()
+    ]
+    described = {
+        "name": "cohort",
+        "profile": "tabular-data-package",
+        "title": "A cohort in the columns of the codebook",
+        "resources": [_resource(name, table, codebook) for name, (table, _, codebook) in tables.items()],
+    }
+    path = folder / "datapackage.json"
+    write_text_atomically(path, json.dumps(described, indent=2, ensure_ascii=False) + "\n")
+    return [*written, path]
+
+
+def _resource(name: str, table: pd.DataFrame, codebook: Codebook) -> dict:
+    schema = {
+        "fields": [_field(column, {**codebook, **MADE}.get(column)) for column in table],
+        "missingValues": ["", *read_section("missing").values()],
+    }
+    if name == "patients":
+        schema["primaryKey"] = "patient"
+    else:
+        reference = {"resource": "patients", "fields": "patient"}
+        schema["foreignKeys"] = [{"fields": "patient", "reference": reference}]
+    return {
+        "name": name, "path": f"{name}.csv", "profile": "tabular-data-resource", "format": "csv",
+        "encoding": "utf-8", "schema": schema,
+    }  # fmt: skip
+
+
+def _field(name: str, variable: Variable | None) -> dict:
+    if variable is None:
+        return {"name": name, "type": "string", "title": "Patient"}
+    field = {"name": name, "type": TYPES[variable.type], "title": variable.label}
+    if variable.type == "boolean":
+        field |= {"trueValues": ["yes"], "falseValues": ["no"]}
+    ends = {"minimum": variable.minimum, "maximum": variable.maximum}
+    limits = {key: float(end) for key, end in ends.items() if end is not None}
+    limits |= {"enum": list(variable.categories)} if variable.categories else {}
+    return (
+        field
+        | ({"unit": variable.unit} if variable.unit else {})
+        | ({"constraints": limits} if limits else {})
+    )

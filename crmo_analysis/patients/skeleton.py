@@ -1,0 +1,93 @@
+"""A mapping file to fill in, made from a person's table: what is close, and what is left open."""
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from crmo_analysis.patients.cells import How, read_column
+from crmo_analysis.patients.cohort import sheets_of
+from crmo_analysis.patients.doubts import other_unit
+from crmo_analysis.patients.layout import Sheet
+from crmo_analysis.patients.mapping import Mapped, near
+from crmo_analysis.patients.meanings import OPEN, meaning, quoted
+from crmo_analysis.patients.table import names_of
+from crmo_analysis.study import Codebook, Variable, read_codebook, read_section
+
+MOST_WORDS = 12  # different texts of a column that are listed to be given a meaning
+
+
+def mapping_skeleton(path: Path | str, lesions: Path | str | None = None) -> str:
+    """Write a mapping file of which every line is a suggestion to be looked at.
+
+    Parameters
+    ----------
+    path : Path or str
+        The table of patients.
+    lesions : Path or str, optional
+        That of lesions.
+
+    Returns
+    -------
+    str
+        YAML; empty where every column is recognised and every text of it can be read. It repeats texts of
+        columns with few different ones, never those of a column of names.
+
+    Raises
+    ------
+    InputError
+        If there is no table to read.
+    """
+    codes = read_section("missing")
+    patients = {name: variable for name, variable in read_codebook().items() if variable.level == "patient"}
+    books = patients, read_codebook(section="lesions")
+    sheets = sheets_of(path, lesions, books, (Mapped(), Mapped()), codes)
+    parts = [_part(sheet, book, codes) for sheet, book in zip(sheets, books, strict=True) if sheet]
+    if not any(any(part.values()) for part in parts):
+        return ""
+    lines = [
+        f"# How {Path(path).name} becomes one of the codebook. Every line is a suggestion; take its # off",
+        f"# where it is right, and write something for each {OPEN}. Codes: NA not assessed, NR not reported.",
+        *_written(parts[0], ""),
+    ]
+    if len(parts) > 1 and any(parts[1].values()):
+        lines += ["lesions:", *_written(parts[1], "  ")]
+    return "\n".join(lines) + "\n"
+
+
+def _written(part: Mapping[str, list[str]], indent: str) -> Iterator[str]:
+    for section, lines in part.items():
+        if lines:
+            yield f"{indent}{section}:"
+            yield from (f"{indent}  # {line}" for line in lines)
+
+
+def _part(sheet: Sheet, codebook: Codebook, codes: Mapping[str, str]) -> dict[str, list[str]]:
+    part: dict[str, list[str]] = {"columns": [], "values": [], "units": [], "ignore": []}
+    usual = read_section("units")
+    taken = {name for _, name in names_of(sheet, codebook, Mapped()) if name}
+    for (source, name), column in zip(names_of(sheet, codebook, Mapped()), sheet.columns, strict=True):
+        close = name or near(source, codebook)
+        if name is None and close not in taken and close:
+            part["columns"].append(f"{quoted(source)}: {close}")
+            taken.add(close)
+        elif name is None:
+            part["columns"].append(f"{quoted(source)}: {OPEN}")
+            part["ignore"].append(f"- {quoted(source)}")
+            continue
+        if close in codebook:
+            part["values"] += _values(source, column, codebook[close], codes)
+        if close in usual:
+            unit, factor = other_unit(source, sheet.units.get(source, ""), usual[close])
+            said = f"{quoted(source)}: {factor:g}    # {unit} become {codebook[close].unit}"
+            part["units"] += [said] if factor else []
+    return part
+
+
+def _values(source: str, column, variable: Variable, codes: Mapping[str, str]) -> list[str]:
+    read = read_column(column, variable, codes, How())
+    odd = [word for word, error in zip(read.words.to_pylist(), read.errors, strict=True) if error]
+    guessed = {word: meant for word in odd[:MOST_WORDS] if (meant := meaning(word, variable))}
+    if not guessed:
+        return []
+    expected = {"boolean": "yes or no", "category": ", ".join(variable.categories)}
+    pairs = ", ".join(f"{quoted(word)}: {meant}" for word, meant in guessed.items())
+    return [f"{quoted(source)}: {{{pairs}}}    # {expected.get(variable.type, 'a number')}"]

@@ -1,0 +1,229 @@
+"""One table while it is read: its columns under the codebook's names, and what is wrong with them."""
+
+import difflib
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+
+from crmo_analysis.files import InputError
+from crmo_analysis.patients import cells
+from crmo_analysis.patients.layout import Sheet
+from crmo_analysis.patients.mapping import OWN, Mapped, hint, near
+from crmo_analysis.patients.meanings import line, meaning
+from crmo_analysis.patients.problems import LISTED, Problem, listed, more, shown
+from crmo_analysis.study import Codebook, Variable
+
+MADE = {
+    name: Variable(name, "Not observed in a patient", "boolean") for name in ("reconstructed", "simulated")
+}
+
+
+@dataclass(eq=False)
+class Table:
+    """A table while it is read.
+
+    Attributes
+    ----------
+    sheet : Sheet
+    title : str
+        "patients" or "lesions".
+    mapped : Mapped
+    columns : dict of str to Column
+        By the name in the codebook.
+    sources : dict of str to str
+        The name in the file of each.
+    unread : list of str
+        Columns of the file that are not in the codebook.
+    frame : DataFrame
+    problems, notes : list
+    """
+
+    sheet: Sheet
+    title: str
+    mapped: Mapped
+    columns: dict[str, cells.Column] = field(default_factory=dict)
+    sources: dict[str, str] = field(default_factory=dict)
+    unread: list[str] = field(default_factory=list)
+    frame: pd.DataFrame = field(default_factory=pd.DataFrame)
+    problems: list[Problem] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+    def report(
+        self, name: str, wrong: np.ndarray, expected: str, is_error: bool = True, line: str = ""
+    ) -> None:
+        """Add a problem for each row that is wrong; the first says the line of a mapping, if there is one."""
+        column, rows = self.columns[name], np.flatnonzero(wrong)
+        found = []
+        for row in rows[:LISTED]:
+            value = column.words[column.codes[row]].as_py()
+            said = f"{expected}; in a mapping: {line}" if line and not found else expected
+            found.append(self.problem(int(self.sheet.rows[row]), name, value, said, is_error))
+        self.problems += [*found, *(more(found[0], len(rows)) if found else [])]
+
+    def problem(
+        self, row: int | None, name: str, value: str, expected: str, is_error: bool = True
+    ) -> Problem:
+        """Return a problem of a column by its name in the codebook."""
+        return Problem(self.sheet.file, row, self.sources.get(name, name), value, expected, is_error)
+
+    def line(self, name: str, meanings: Mapping[str, str]) -> str:
+        """Write what to put in the mapping file so that texts of a column mean something else."""
+        return line(self.sources.get(name, name), meanings, self.title)
+
+
+def read_table(
+    sheet: Sheet, title: str, codebook: Codebook, mapped: Mapped, codes: Mapping[str, str]
+) -> Table:
+    """Read the columns of a sheet that are variables of the codebook.
+
+    Raises
+    ------
+    InputError
+        If the sheet has no row.
+    """
+    table = Table(sheet, title, mapped, problems=list(sheet.problems), notes=list(sheet.notes))
+    if not len(sheet.rows):
+        raise InputError(*(sheet.problems or [Problem(sheet.file, None, "", "", f"has no row of {title}")]))
+    columns = _named(table, codebook)
+    variables = {"patient": Variable("patient", "Patient", "text"), **codebook, **MADE}
+    numeric = [column for name, column in columns.items() if variables[name].is_numeric]
+    beside = set().union(*(cells.marks(pa.array(column.unique())) for column in numeric))
+    values, read_so = {}, {}
+    for name, variable in variables.items():
+        if name not in columns:
+            continue
+        how = cells.How(
+            mapped.meanings.get(name, {}),
+            mapped.units.get(name, 1.0),
+            mapped.settings.get("decimal", ""),
+            mapped.settings.get("dates", ""),
+            next(iter(beside)) if len(beside) == 1 else "",
+        )
+        column = table.columns[name] = cells.read_column(columns[name], variable, codes, how)
+        _report_cells(table, name, variable, column)
+        for note in column.notes:
+            read_so.setdefault(note, []).append(shown(table.sources[name]))
+        values[name] = column.parsed.take(column.codes)
+    table.notes += [f"{sheet.file}: {note}: {', '.join(names)}" for note, names in read_so.items()]
+    table.frame = pd.DataFrame(values, index=pd.RangeIndex(len(sheet.rows)))
+    return table
+
+
+def _report_cells(table: Table, name: str, variable: Variable, column: cells.Column) -> None:
+    """Report cells that are wrong or doubtful; what a mapping gives them to mean is its own fault."""
+    recode = table.mapped.meanings.get(name, {})
+    words = column.words.to_pylist() if recode or (column.errors != "").any() else []
+    recoded = np.array([word in recode for word in words] or [False] * len(column.words), dtype=bool)
+    for messages, is_error in ((column.errors, True), (column.doubts, False)):
+        for message in dict.fromkeys(messages[(messages != "") & ~recoded]):
+            here = (messages == message) & ~recoded
+            odd = [words[place] for place in np.flatnonzero(here)] if is_error else []
+            guessed = {word: meant for word in odd[:12] if (meant := meaning(word, variable))}
+            line = table.line(name, guessed) if guessed else ""
+            table.report(name, here[column.codes], message, is_error, line)
+        for place in np.flatnonzero((messages != "") & recoded):
+            table.problems.append(_wrong_meaning(table, name, words[place], messages[place], is_error))
+    unused = [f"'{shown(text)}'" for text in sorted(set(recode) - set(words))]
+    if unused:
+        column_place = f"{table.sheet.file}: column {shown(table.sources[name])}"
+        table.notes.append(f"{column_place} has no value {', '.join(unused)}, which the mapping file changes")
+
+
+def _wrong_meaning(table: Table, name: str, word: str, expected: str, is_error: bool) -> Problem:
+    """Return the problem of what a mapping file gives a text to mean; the cells are not to blame."""
+    section = "lesions, values" if table.title == "lesions" else "values"
+    changed = f"{section}, {shown(table.sources[name])}: '{shown(word)}' becomes"
+    meant = shown(table.mapped.meanings[name][word])
+    return Problem(table.mapped.file, None, "", "", f"{changed} '{meant}': {expected}", is_error)
+
+
+def names_of(sheet: Sheet, codebook: Codebook, mapped: Mapped) -> Iterator[tuple[str, str | None]]:
+    """Yield each column of a sheet with the name that it has in the codebook, if it has one."""
+    small = {name.casefold(): name for name in (*OWN, *codebook)}
+    for source in sheet.names:
+        yield source, mapped.columns.get(source) or small.get(source.casefold())
+
+
+def _named(table: Table, codebook: Codebook) -> dict[str, pa.ChunkedArray]:
+    """Give columns their names in the codebook; say what is renamed, unknown, twice there or not there."""
+    sheet, mapped, found, renamed, ignored = table.sheet, table.mapped, {}, [], []
+    present = {
+        *sheet.names,
+        *(name for name, target in mapped.columns.items() if target in OWN and target in sheet.names),
+    }
+    for absent in sorted((set(mapped.columns) | mapped.ignore) - present):
+        close = "".join(difflib.get_close_matches(absent, sheet.names[:1000], n=1))
+        expected = f"{shown(absent)}: {sheet.file} has no such column{hint(close)}"
+        table.problems.append(Problem(mapped.file, None, "", "", expected))
+    for (source, name), column in zip(names_of(sheet, codebook, mapped), sheet.columns, strict=True):
+        if source in mapped.ignore:
+            ignored.append(shown(source))
+        elif name is None:
+            table.unread.append(source)
+        elif name in found:
+            expected = f"is the same variable as column {shown(table.sources[name])}; keep one of the two"
+            table.problems.append(Problem(sheet.file, 1, source, "", expected))
+        else:
+            found[name], table.sources[name] = column, source
+            if source != name:
+                renamed.append(f"{shown(source)} → {name}")
+    twice = [name for name, count in Counter(table.unread).items() if count > 1]
+    table.problems += [Problem(sheet.file, 1, name, "", "stands twice in the header") for name in twice]
+    if renamed:
+        table.notes.append(f"{sheet.file}: read as: {', '.join(renamed)}")
+    if ignored:
+        table.notes.append(f"{sheet.file}: left out, as the mapping file says: {', '.join(ignored)}")
+    if table.unread:
+        said = _with_hints(table.unread, codebook)
+        table.notes.append(f"{sheet.file}: not in the codebook and left out: {said}")
+    if set(found) <= {*OWN}:
+        table.problems.append(Problem(sheet.file, 1, "", "", _nothing_known(table)))
+    return found
+
+
+def _nothing_known(table: Table) -> str:
+    expected = "no column is a variable of the codebook; a mapping file can rename columns"
+    if len(table.sheet.names) == 1:
+        expected += "; is there one column only? Cells are separated by comma, semicolon, tab or bar"
+    if table.title == "lesions":
+        expected = "no column is a variable of lesions; a mapping file can rename columns below lesions:"
+    if ", sheet " in table.sheet.file:
+        expected += (
+            f". Of a workbook, the sheet named '{table.title}' is read, or the one that a mapping names"
+        )
+    return expected
+
+
+def _with_hints(unknown: list[str], codebook: Codebook) -> str:
+    texts = []
+    for name in unknown[:20]:
+        close = near(name, codebook)
+        texts.append(f"{shown(name)} (is {close} meant?)" if close else shown(name))
+    return listed(texts, 20) + (f" and {len(unknown) - 20} more" if len(unknown) > 20 else "")
+
+
+def count_missing(table: Table, codes: Mapping[str, str]) -> list[dict]:
+    """Count, for each column, the cells that are empty and those that hold each code for a missing value."""
+    names, rows = ("empty", *codes), []
+    for name, column in table.columns.items():
+        counts = np.bincount(column.kinds[column.codes], minlength=len(names) + 1)
+        found = dict(zip(names, counts[1:].tolist(), strict=True))
+        rows.append({"table": table.title, "variable": name, "n": len(column.codes), **found})
+    return rows
+
+
+def kinds_of(table: Table, codes: Mapping[str, str]) -> pd.DataFrame:
+    """Say for each cell of a column that has codes for missing values which one it holds."""
+    coded = {
+        name: column.kinds[column.codes].astype(np.int8) - 2
+        for name, column in table.columns.items()
+        if (column.kinds > 1).any()
+    }
+    columns = {
+        name: pd.Categorical.from_codes(np.maximum(kinds, -1), list(codes)) for name, kinds in coded.items()
+    }
+    return pd.DataFrame(columns, index=pd.RangeIndex(len(table.sheet.rows)))

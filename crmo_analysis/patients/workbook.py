@@ -1,0 +1,211 @@
+"""A table in an Excel workbook or a Parquet file."""
+
+import re
+import zipfile
+from collections.abc import Collection, Sequence
+from datetime import date, datetime
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from crmo_analysis.files import InputError
+from crmo_analysis.patients import layout
+from crmo_analysis.patients.problems import Problem, counted, listed, refuse, shown, warning
+
+_UNCALCULATED = re.compile(
+    rb'<c r="([A-Z]+)(\d+)"(?![^>]*t="str")[^>]*><f[^>]*?(?:/>|>[^<]*</f>)(?:<v\s*/>|<v></v>)?</c>'
+)
+_MERGED = re.compile(rb'<mergeCell ref="([A-Z]+)(\d+):([A-Z]+)(\d+)"')
+_HIDDEN_ROW = re.compile(rb'<row r="(\d+)"[^>]*\shidden="(?:1|true)"')
+
+
+def read_workbook(
+    path: Path, known: Collection[str], name: str, wanted: str, optional: bool, most: int
+) -> layout.Sheet | None:
+    """Read a sheet of an Excel workbook; the parameters are those of `read_sheet`, `most` in bytes."""
+    import openpyxl  # here, not at the top: most tables are CSV and the import takes long
+
+    try:
+        with zipfile.ZipFile(path) as archive:
+            # A workbook shrinks to a tenth or so: one that unpacks to far more was made to fill the memory.
+            most = min(4 * most, max(50_000_000, 100 * path.stat().st_size))
+            if sum(entry.file_size for entry in archive.infolist()) > most:
+                raise refuse(path, f"unpacks to more than {most:,} bytes; save it as CSV")
+        workbook = openpyxl.load_workbook(path, read_only=True, data_only=True)
+        try:
+            for sheet in workbook.worksheets:
+                sheet.reset_dimensions()
+            chosen, notes = _choose(path, workbook.worksheets, known, name, wanted, optional)
+            if chosen is None:
+                return None
+            with zipfile.ZipFile(path) as archive:
+                inside = archive.read(chosen._worksheet_path.lstrip("/"))
+            place = f"{path}, sheet {shown(chosen.title)}"
+            records = (
+                [_cell_text(value) for value in record] for record in chosen.iter_rows(values_only=True)
+            )
+            found = layout.take(records, place, known, notes, fill=True)
+            return layout.replace(found, problems=(*found.problems, *_unseen(place, inside, found.rows)))
+        finally:
+            workbook.close()
+    except InputError:
+        raise
+    except Exception as error:  # openpyxl names no exceptions of its own; a damaged workbook raises any
+        raise refuse(
+            path, f"is not a readable Excel workbook ({type(error).__name__}: {shown(str(error))})"
+        ) from None
+
+
+def _unseen(place: str, inside: bytes, rows: np.ndarray) -> list[Problem]:
+    """Say what the cells alone do not: formulas without a value, merged cells, rows that are hidden."""
+    among, problems = set(rows.tolist()), []
+    formulas: dict[str, list[int]] = {}
+    for match in _UNCALCULATED.finditer(inside):
+        if int(match[2]) in among:
+            formulas.setdefault(match[1].decode(), []).append(int(match[2]))
+    for letter, at in formulas.items():
+        expected = f"{counted(len(at), 'cell')} with a formula without a value; open the file in a "
+        expected += "spreadsheet program and save it"
+        problems.append(Problem(place, at[0], letter, "", expected))
+    for match in _MERGED.finditer(inside):
+        first, last = int(match[2]), int(match[4])
+        if any(row in among for row in range(first, last + 1)):
+            cells = f"{match[1].decode()}{first}:{match[3].decode()}{last}"
+            expected = f"cells {cells} are merged, of which only the first has a value; unmerge and fill them"
+            problems.append(Problem(place, first, match[1].decode(), "", expected))
+    hidden = [int(match[1]) for match in _HIDDEN_ROW.finditer(inside) if int(match[1]) in among]
+    if hidden:
+        expected = f"{counted(len(hidden), 'row')} hidden in the sheet, but read: {listed(hidden)}"
+        problems.append(warning(place, hidden[0], "", "", expected))
+    return problems
+
+
+def _choose(
+    path: Path, sheets: Sequence, known: Collection[str], name: str, wanted: str, optional: bool
+) -> tuple[object, list[str]]:
+    """Choose the sheet to read; a workbook may begin with a cover, and hide what is old."""
+    titles = {sheet.title.casefold(): sheet for sheet in sheets}
+    if wanted:
+        if wanted.casefold() not in titles:
+            raise refuse(
+                path, f"has no sheet '{shown(wanted)}'; it has {listed(sheet.title for sheet in sheets)}"
+            )
+        return titles[wanted.casefold()], []
+    if name in titles:
+        chosen = titles[name]
+        is_empty = len(list(islice(filter(any, chosen.values), 2))) < 2
+        return (None, []) if optional and is_empty else (chosen, _unread(path, sheets, chosen))
+    if optional:
+        return _of_lesions(path, sheets, known)
+    others = [sheet for title, sheet in titles.items() if title not in ("patients", "lesions")] or [*sheets]
+    visible = [sheet for sheet in others if sheet.sheet_state == "visible"] or others
+    with_names = [sheet for sheet in visible if _has_known(sheet, known)]
+    if len(with_names) > 1:
+        expected = (
+            f"sheets {listed(shown(one.title) for one in with_names)} have columns of the codebook; name"
+        )
+        raise refuse(
+            path, f"{expected} the one to read in a mapping file, as in sheet: {shown(with_names[0].title)}"
+        )
+    if with_names:
+        [chosen] = with_names
+        return chosen, _unread(path, sheets, chosen)
+    unseen = [sheet for sheet in others if sheet not in visible and _has_known(sheet, known)]
+    if unseen:
+        title = shown(unseen[0].title)
+        expected = f"only the hidden sheet {title} has columns of the codebook; if it is meant, say so"
+        raise refuse(path, f"{expected} in a mapping file, as in sheet: {title}")
+    first = visible[0]
+    if not any(map(any, first.values)):
+        expected = f"the first sheet, {shown(first.title)}, is empty"
+        raise refuse(path, f"{expected}; name the one to read in a mapping file, as in sheet: patients")
+    how = f"; to choose another, say so in a mapping file, as in sheet: {name}" if len(visible) > 1 else ""
+    return first, [note + how for note in _unread(path, sheets, first)]
+
+
+def _of_lesions(path: Path, sheets: Sequence, known: Collection[str]) -> tuple[object, list[str]]:
+    """Return the one visible sheet with columns of lesions, where none is called so; refuse two."""
+    found = [sheet for sheet in sheets if sheet.sheet_state == "visible" and _has_known(sheet, known)]
+    if len(found) > 1:
+        expected = f"sheets {listed(shown(sheet.title) for sheet in found)} have columns of lesions"
+        line = f"lesions: {{sheet: {shown(found[0].title)}}}"
+        raise refuse(path, f"{expected}; name the one to read in a mapping file, as in {line}")
+    return (found[0], [f"{path}: sheet {shown(found[0].title)} is read as lesions"]) if found else (None, [])
+
+
+def _unread(path: Path, sheets: Sequence, chosen) -> list[str]:
+    left = [
+        shown(sheet.title) + (" (hidden)" if sheet.sheet_state != "visible" else "")
+        for sheet in sheets
+        if sheet is not chosen and sheet.title.casefold() not in ("patients", "lesions")
+    ]
+    return (
+        [f"{path}: sheet {shown(chosen.title)} is read; sheets that are not read: {listed(left)}"]
+        if left
+        else []
+    )
+
+
+def _has_known(sheet, known: Collection[str]) -> bool:
+    """Say whether one of the first rows has names that are known, and not that of the patient alone."""
+    records = [
+        [str(cell or "") for cell in row] for row in islice(sheet.iter_rows(values_only=True), layout.HEAD)
+    ]
+    at = layout.find_header(records, known)
+    return at is not None and bool(layout.names_among(records[at], known) - {"patient"})
+
+
+def _cell_text(value: object) -> str:
+    match value:
+        case None:
+            return ""
+        case bool():
+            return "yes" if value else "no"
+        case float() if value.is_integer() and abs(value) < 1e15:
+            return str(int(value))
+        case datetime() if value.time() == value.time().min:
+            return value.date().isoformat()
+        case datetime():
+            return value.isoformat(" ")
+        case date():
+            return value.isoformat()
+    return str(value)
+
+
+def read_parquet(path: Path, known: Collection[str]) -> layout.Sheet:
+    """Read a Parquet file as a sheet."""
+    try:
+        file = pq.ParquetFile(path)
+        if file.metadata.num_rows * file.metadata.num_columns > layout.MAXIMUM_CELLS:
+            raise refuse(path, f"has more than {layout.MAXIMUM_CELLS:,} cells")
+        table = file.read()
+        names = [layout.plain_name(name) for name in table.column_names]
+        problems, columns = [], []
+        for name, column in zip(names, table.columns, strict=True):
+            try:
+                columns.append(_column_text(column))
+            except pa.ArrowException:
+                expected = f"has values of type {column.type}; expected text, numbers, yes and no, or dates"
+                problems.append(Problem(str(path), None, name, "", expected))
+                columns.append(pa.chunked_array([pa.repeat("", len(column))]))
+    except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
+        raise refuse(path, f"is not a readable Parquet file ({shown(str(error))})") from None
+    return layout.framed(path, names, (columns, np.arange(len(table)) + 2), known, (problems, ()))
+
+
+def _column_text(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    if pa.types.is_dictionary(column.type):
+        column = column.cast(column.type.value_type)
+    if pa.types.is_floating(column.type):
+        column = pc.if_else(pc.is_nan(column), None, column)
+    if pa.types.is_timestamp(column.type):
+        column = column.cast(pa.date32())
+    if pa.types.is_boolean(column.type):
+        column = pc.if_else(column, "yes", "no")
+    column = pc.fill_null(column.cast(pa.string()), "")
+    column.validate(full=True)  # a file may hold bytes that are no text
+    return column

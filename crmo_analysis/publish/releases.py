@@ -1,0 +1,299 @@
+"""What folders of results tell of an own cohort, one alone and several together, and a folder that passed.
+
+A reader of several tables subtracts one from another: counts that differ by a few patients, findings that are
+part of each other, and means, medians or coefficients of patients who are the same but for a few. What can be
+derived so is listed with how; a release is a folder in which nothing was found.
+"""
+
+import json
+import re
+from collections.abc import Iterator, Sequence
+from itertools import combinations
+from pathlib import Path
+
+import pandas as pd
+
+from crmo_analysis.files import InputError, markdown, write_bytes_atomically, write_text_atomically
+from crmo_analysis.patients import disclosure
+from crmo_analysis.study import read_codebook
+
+COLUMNS = ["table", "row", "column", "shown", "derived"]
+STATEMENT = "statement.md"
+_SHARE = re.compile(r"(\d+)/(\d+)( .*)?", re.DOTALL)
+_NUMBER = re.compile(r"[-+]?\d*\.?\d+(e[-+]?\d+)?", re.IGNORECASE)
+_MEASURED = re.compile(r"[-+]?\d*\.\d+.*|\d+/\d+.*|[-+]?\d+(\.\d*)?e.*", re.DOTALL)  # or counted
+_COUNTS = re.compile(r"(\w+_)?(n|x|count|events|excluded|patients|missing)")  # columns of counts
+_PUBLISHED = ("published", "printed")  # columns of what a study says
+_BY_CHANCE = re.compile(
+    r"(p|p_\w+|z|\w*_low|\w*_high|ci_\w+|seed)"
+)  # of resampling, or as well of other patients
+_TAKEN = (".csv", ".html", ".json", ".svg", ".pdf", ".png", ".md")
+_HIDDEN = re.compile(
+    r"fewer than \d+.*|all but fewer than \d+.*|beside counts of.*|extremes are not.*", re.DOTALL
+)
+
+
+def check(folders: Sequence[Path], smallest: int) -> tuple[int, pd.DataFrame]:
+    """Find what folders of results tell of fewer than `smallest` patients, each alone and each two together.
+
+    Returns
+    -------
+    int, DataFrame
+        How many tables of patients they have; `table, row, column, shown, derived`.
+
+    Raises
+    ------
+    InputError
+        If a file cannot be read.
+    """
+    tables = [_tables(folder) for folder in folders]
+    found = [_within(several, smallest) for several in tables]
+    found += [_between(earlier, later, smallest) for earlier, later in combinations(tables, 2)]
+    rows = [row for part in found for row in part]
+    return sum(map(len, tables)), pd.DataFrame(rows, columns=COLUMNS).drop_duplicates(ignore_index=True)
+
+
+def _tables(folder: Path) -> dict[str, pd.DataFrame]:
+    """Read all tables of a folder but those that are not of user data."""
+    paths = sorted(folder.rglob("*.csv"))
+    return {path.relative_to(folder).as_posix(): _read(path) for path in paths if _is_of_patients(path)}
+
+
+def _read(path: Path) -> pd.DataFrame:
+    try:
+        table = pd.read_csv(path, dtype=str, keep_default_na=False)
+    except (OSError, ValueError) as error:
+        raise InputError(f"{path}: cannot be read as a table: {' '.join(str(error).split())[:200]}") from None
+    # A sweep names a run by the content of its files, which is another one in a later release.
+    return table.drop(columns="run", errors="ignore").fillna("")
+
+
+def _is_of_patients(path: Path) -> bool:
+    """Say whether a table is of user data, or does not say."""
+    notes = path.with_suffix(".json")
+    try:
+        said = json.loads(notes.read_text(encoding="utf-8")) if notes.is_file() else None
+    except (OSError, ValueError, RecursionError):
+        raise InputError(f"{notes}: cannot be read as JSON") from None
+    return not isinstance(said, dict) or said.get("source") in (None, "user data")
+
+
+# ---- within a release --------------------------------------------------------------------------------------
+
+
+def _within(tables: dict[str, pd.DataFrame], smallest: int) -> Iterator[list[str]]:
+    """Yield small counts, and findings of which the one is part of the other but for a few patients."""
+    by_label = {variable.label: name for name, variable in read_codebook().items()}
+    parts, seen = disclosure.implications(), {}
+    for table, row, column, label, x, n in _shares(tables):
+        if 0 < x < smallest or 0 < n - x < smallest:
+            few = min(part for part in (x, n - x) if part)
+            yield [table, row, column, f"{x}/{n}", f"{few} of {n} patients"]
+        if name := by_label.get(label):
+            seen.setdefault((name, n), (x, f"{table}, {column}"))
+    for (one, n), (x, place) in seen.items():
+        for other, whole in parts:
+            if other == one and (whole, n) in seen:
+                y, elsewhere = seen[whole, n]
+                if 0 < y - x < smallest:
+                    codebook = read_codebook()
+                    labels = codebook[whole].label, codebook[one].label
+                    derived = f"{y} - {x} = {y - x} of {n} have '{labels[0]}' without '{labels[1]}'"
+                    yield [place, labels[1], "", f"{x}/{n}, and {y}/{n} in {elsewhere}", derived]
+
+
+def _shares(tables: dict[str, pd.DataFrame]) -> Iterator[tuple[str, str, str, str, int, int]]:
+    """Yield every x of n that tables of the cohort show: table, row, column, label, x and n."""
+    for name, table in tables.items():
+        for row in table.to_dict("records"):
+            texts = [text for text in row.values() if text and not _MEASURED.fullmatch(text)]
+            label = row.get("label") or row.get("variable") or (texts[0] if texts else "")
+            is_of_all = not row.get("among")
+            for column, text in row.items():
+                match = _SHARE.fullmatch(text)
+                if match and not column.startswith(_PUBLISHED) and int(match[1]) <= int(match[2]):
+                    yield name, label, column, label if is_of_all else "", int(match[1]), int(match[2])
+            x, n = row.get("cohort_x", ""), row.get("cohort_n", "")
+            if x.isdecimal() and n.isdecimal():
+                yield name, label, "cohort_x", label if is_of_all else "", int(x), int(n)
+
+
+# ---- between two releases ----------------------------------------------------------------------------------
+
+
+def _between(
+    earlier: dict[str, pd.DataFrame], later: dict[str, pd.DataFrame], smallest: int
+) -> Iterator[list[str]]:
+    sizes = [max((n for *_, n in _shares(tables)), default=0) for tables in (earlier, later)]
+    nearly = all(sizes) and abs(sizes[0] - sizes[1]) < smallest
+    for name in sorted(set(earlier) & set(later)):
+        for row in differences(earlier[name], later[name], smallest, nearly):
+            yield [name, *row]
+
+
+def differences(
+    earlier: pd.DataFrame, later: pd.DataFrame, smallest: int, nearly: bool = False
+) -> list[list[str]]:
+    """Find what two releases of a table tell of the few patients between them.
+
+    Parameters
+    ----------
+    earlier, later : DataFrame
+        Of text, as read from a file. Rows belong together by the first columns that tell them apart in both,
+        counts and decimals aside; where nothing does, by their order.
+    smallest : int
+        So large a difference is enough to be shown.
+    nearly : bool
+        Whether the two are known to be of as many patients but for a few.
+
+    Returns
+    -------
+    list of lists of str
+        `row, column, shown, derived`: counts, and each of x/n, that differ by 1 to `smallest` - 1; and other
+        numbers that differ while the number of patients differs by less, from which values of single
+        patients follow. P values and intervals are left aside, as they differ by resampling as well.
+    """
+    shared = [name for name in earlier if name in later]
+    keys, place = _keys(earlier, later, shared), "place among equals"
+    earlier, later = (
+        table.assign(**{place: table.groupby(keys).cumcount() if keys else range(len(table))})
+        for table in (earlier, later)
+    )
+    both = later.merge(earlier, on=[*keys, place], suffixes=("", " earlier"), how="inner")
+    found = []
+    for row in both.to_dict("records"):
+        before = {name: row[name if name in keys else f"{name} earlier"] for name in shared}
+        label = ", ".join(row[key] for key in keys if row[key])
+        sizes = [_size(before), _size({name: row[name] for name in shared})]
+        is_near = abs(sizes[0] - sizes[1]) < smallest if None not in sizes else nearly
+        for name in (name for name in shared if name not in keys and not name.startswith(_PUBLISHED)):
+            old, new = before[name], row[name]
+            derived = _of_counts(name, old, new, smallest)
+            if not derived and is_near and old != new and not _BY_CHANCE.fullmatch(name):
+                derived = _of_values(name, before, row, sizes)
+            if derived:
+                found.append([label, name, f"{old}, then {new}", derived])
+    return found
+
+
+def _keys(earlier: pd.DataFrame, later: pd.DataFrame, shared: Sequence[str]) -> list[str]:
+    """Return the first columns, without counts and decimals, that tell rows apart; all such if none do."""
+    keys = []
+    for name in shared:
+        values = {value for table in (earlier, later) for value in table[name]}
+        if not _COUNTS.fullmatch(name) and not any(_MEASURED.fullmatch(value) for value in values):
+            keys.append(name)
+            if not any(table.duplicated(keys).any() for table in (earlier, later)):
+                break
+    return keys
+
+
+def _size(row: dict[str, str]) -> int | None:
+    """Return of how many patients a row is."""
+    for name in ("cohort_n", "n"):
+        if row.get(name, "").isdecimal():
+            return int(row[name])
+    return next((int(match[2]) for text in row.values() if (match := _SHARE.fullmatch(text))), None)
+
+
+def _of_counts(column: str, old: str, new: str, smallest: int) -> str:
+    pair = [_counts(column, text) for text in (old, new)]
+    gaps = [abs(after - before) for before, after in zip(*pair, strict=False)]
+    few = [gap for gap in gaps if 0 < gap < smallest]
+    return f"{few[0]} patient{'s' if few[0] > 1 else ''} by subtraction" if few else ""
+
+
+def _counts(column: str, text: str) -> tuple[int, ...]:
+    """Return both numbers of x/n, or the one in a column of counts; none of anything else."""
+    if match := _SHARE.fullmatch(text):
+        return int(match[1]), int(match[2])
+    return (int(text),) if text.isascii() and text.isdigit() and _COUNTS.fullmatch(column) else ()
+
+
+def _of_values(column: str, before: dict, after: dict, sizes: Sequence[int | None]) -> str:
+    """Say what follows from a number before and after: the value of one patient, where it is a mean."""
+    if not all(_NUMBER.fullmatch(row[column]) for row in (before, after)):
+        return ""
+    is_mean = before.get("statistic") == "mean" and column in ("cohort", "value", "mean")
+    n, size = sizes
+    if is_mean and None not in sizes:
+        first, second = n * float(before[column]), size * float(after[column])
+        if abs(size - n) == 1:
+            how = f"{max(size, n)} times the one mean less {min(size, n)} times the other"
+            return f"the patient between has {abs(second - first):.4g}: {how}"
+        squares = [_squares(row, column, n) for row in (before, after)]
+        gap = second - first
+        if size == n and gap and None not in squares:
+            twice = (squares[1] - squares[0]) / gap  # the sum of both values, as their difference is the gap
+            return f"if one value was corrected, from {(twice - gap) / 2:.3g} to {(twice + gap) / 2:.3g}"
+    return "as many patients but for a few are counted: values of single ones may follow"
+
+
+def _squares(row: dict, column: str, n: int) -> float | None:
+    """Return the sum of the squares of all values, from their mean and standard deviation."""
+    spread = row.get("cohort_sd") or row.get("sd") or ""
+    return (n - 1) * float(spread) ** 2 + n * float(row[column]) ** 2 if _NUMBER.fullmatch(spread) else None
+
+
+# ---- a folder that passed ----------------------------------------------------------------------------------
+
+
+def release(folder: Path, out: Path, smallest: int, beside: Sequence[Path] = ()) -> tuple[int, pd.DataFrame]:
+    """Copy a folder of results, if nothing in it tells of a few patients, with a statement of what is hidden.
+
+    Parameters
+    ----------
+    folder, out : Path
+        Results, and the new folder; executed notebooks are not taken, tables, figures and texts are.
+    smallest : int
+        Counts of fewer are told of.
+    beside : sequence of Path
+        Folders that were passed on before.
+
+    Returns
+    -------
+    int, DataFrame
+        As of `check`; nothing is written where something was found.
+
+    Raises
+    ------
+    InputError
+        If the new folder holds something, a file cannot be read, or there is no table of patients.
+    """
+    if out.exists() and any(out.iterdir()):
+        raise InputError(f"{out}: holds files already; choose a new folder")
+    compared, found = check([folder, *beside], smallest)
+    if not any(folder.rglob("*.csv")):
+        raise InputError(f"{folder}: has no table")
+    if len(found):
+        return compared, found
+    paths = [path for path in sorted(folder.rglob("*")) if path.is_file() and path.suffix in _TAKEN]
+    for path in paths:
+        write_bytes_atomically(out / path.relative_to(folder), path.read_bytes())
+    said = _statement(_tables(folder), smallest, [path.name for path in beside])
+    write_text_atomically(out / STATEMENT, said)
+    return compared, found
+
+
+def _statement(tables: dict[str, pd.DataFrame], smallest: int, beside: Sequence[str]) -> str:
+    """Write what was looked at and what is hidden, for those who pass the folder on."""
+    among = f", alone and beside {', '.join(map(markdown, beside))}" if beside else ""
+    lines = [
+        "# What this folder tells, and what it hides",
+        "",
+        f"{len(tables)} tables of patients were looked at{among}.",
+        f"No count of 1 to {smallest - 1} patients, and none of all but as few, is shown or follows by",
+        "subtraction of two rows. Smallest and largest values are not shown.",
+        "Not looked at: three or more tables together, other publications, what somebody knows already.",
+        "",
+        "## Hidden",
+        "",
+    ]
+    hidden = [
+        f"- {markdown(name)}, {markdown(row.get('label') or next(iter(row.values())))}: {markdown(text)}"
+        for name, table in tables.items()
+        for row in table.to_dict("records")
+        for text in row.values()
+        if _HIDDEN.fullmatch(text)
+    ]
+    return "\n".join([*lines, *(hidden or ["Nothing."])]) + "\n"

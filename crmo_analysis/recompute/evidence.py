@@ -1,0 +1,377 @@
+"""What is printed beside a P value, an interval or an estimate, and what named tests give for it.
+
+Each source (a correlation, a table of counts, means and SDs, a statistic with its degrees of freedom, an
+estimate with its standard error) is one `Evidence`.
+"""
+
+import math
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import islice, product
+
+from crmo_analysis.recompute import tests_of_difference as tests
+from crmo_analysis.recompute.granularity import grim_sums
+from crmo_analysis.recompute.quantities import View
+from crmo_analysis.recompute.tests_of_difference import Outcome, Range
+from crmo_analysis.study import Claim, entailment, expressions, rounding
+
+MOST_TABLES = 200  # of counts that printed percentages leave open
+LARGEST_DEVIATE = 8  # a larger statistic of ranks is a sum of ranks
+RATIOS = ("odds_ratio", "risk_ratio", "hazard_ratio")
+ESTIMATES = (*RATIOS, "coefficient", "mean_difference", "mean_change")
+_BY_DISTRIBUTION = {
+    "t": ("t", "welch", "paired t", "pearson", "spearman", "linear"),
+    "chi2": ("chi2", "yates", "mcnemar", "kruskal-wallis", "log-rank", "logistic", "cox"),
+    "z": ("mann-whitney", "wilcoxon", "log-rank", "logistic", "cox", "wald"),
+    "anova": ("anova", "linear"),
+}
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """One printed source of a P value: in words, what tests give for it by name, and the claims it is from.
+
+    `confirmed` are those that a P value with enough digits confirms in turn.
+    """
+
+    text: str
+    outcomes: dict[str, Outcome]
+    related: tuple[str, ...]
+    confirmed: tuple[str, ...] = ()
+
+
+def printed_range(claim: Claim) -> Range:
+    """Return the open interval that a printed number leaves, by any rule; no P value is rounded up."""
+    low, high = (float(end) for end in rounding.interval(claim.number))
+    low += float(claim.number.place) / 2 if claim.statistic == "p_value" else 0
+    value, infinite = float(claim.number.value), math.inf
+    ends = {"<": (-infinite, value), "<=": (-infinite, high), ">": (value, infinite), ">=": (low, infinite)}
+    return ends.get(claim.number.relation, (low, high))
+
+
+def overlap(one: Range, other: Range) -> bool:
+    """Say whether two ranges share a value."""
+    return one[0] <= other[1] and other[0] <= one[1]
+
+
+def between(ends: Range, claim: Claim) -> str:
+    """Write a range with one digit more than a claim prints."""
+    digits = claim.number.decimals + 1
+    return " to ".join(dict.fromkeys(f"{end:.{digits}f}".rstrip("0").rstrip(".") or "0" for end in ends))
+
+
+def beside(view: View, claim: Claim, *statistics: str) -> Claim | None:
+    """Return the claim of one of these statistics about the same pair, the nearest if there are several."""
+    stem = claim.claim_id.rpartition(".")[0]
+    found = [
+        other
+        for other in view.claims
+        if other.statistic in statistics
+        and other is not claim
+        and set(other.parts) == set(claim.parts)
+        and other.number.relation == "="
+        and view.meaning.same(other.group, claim.group)
+    ]
+
+    def distance(other: Claim) -> tuple:
+        same_cell = stem and other.claim_id.rpartition(".")[0] == stem
+        return not same_cell, other.where != claim.where, other.method != claim.method
+
+    return min(found, key=distance, default=None)
+
+
+def size(view: View, tree: expressions.Expression) -> tuple[int | None, tuple[str, ...]]:
+    """Return how many patients are in an expression, and the claims that say so.
+
+    As it is printed, or as what is left of all patients, or of a larger group, without a printed part.
+    """
+    count = view.count_of(tree)
+    if count is not None:
+        return count.value, count.ids
+    parts = [count for count in view.counts if count.value is not None]
+    for part in parts:
+        if not view.meaning.excludes(part.patients, tree):
+            continue
+        for whole in parts:
+            rest = entailment.conjunction(whole.patients, expressions.Not(part.patients))
+            is_part = part.value <= whole.value and view.meaning.entails(part.patients, whole.patients)
+            if is_part and view.meaning.same(rest, tree):
+                return whole.value - part.value, (*whole.ids, *part.ids)
+    return None, ()
+
+
+def of_claim(view: View, claim: Claim) -> Iterator[Evidence]:
+    """Yield everything printed that gives a test of what a claim is about."""
+    yield from of_patients(view, claim)
+    yield from _of_statistic(view, claim)
+    yield from _of_estimate(view, claim)
+
+
+def of_patients(view: View, claim: Claim) -> Iterator[Evidence]:
+    """Yield the correlation, counts or means that a claim is about, which give a statistic too."""
+    yield from _of_correlation(view, claim)
+    yield from _of_counts(view, claim)
+    yield from _of_means(view, claim)
+    yield from _of_change(view, claim)
+
+
+def _of_correlation(view: View, claim: Claim) -> Iterator[Evidence]:
+    r = claim if claim.statistic == "correlation" else beside(view, claim, "correlation")
+    n, ids = size(view, claim.group)
+    if r is None or not n or n < 4:
+        return
+    text = f"A correlation of {r.printed} in {n} pairs"
+    yield Evidence(text, tests.correlation(printed_range(r), n), (r.claim_id, *ids), (r.claim_id,))
+
+
+# ---- counts ------------------------------------------------------------------------------------------------
+
+
+def tables(view: View, claim: Claim) -> tuple[list[list[list[int]]], tuple[str, ...]]:
+    """Return the tables of counts that the printed ones leave, outcome by exposure, and the claims they use.
+
+    Each row is a level of the second part of `of` (the exposure), each column one of the first. A cell that
+    is not printed follows from its row or from all; a printed percentage of a row leaves the counts that it
+    can stand for.
+    """
+    columns, rows = (claim.levels(place) for place in (0, 1))
+    if not rows or not columns or len(claim.parts) != 2:
+        return [], ()
+    ids: dict[str, None] = {}
+    totals = [_possible(view, [row, claim.group], ids) for row in rows]
+    all_rows, each = _possible(view, [claim.group], ids), {}
+    _fill(totals, all_rows)
+    for place, column in enumerate(columns):
+        wholes = _possible(view, [column, claim.group], ids)
+        cells = [_possible(view, [column, row, claim.group], ids) for row in rows]
+        _fill(cells, wholes)
+        each[place] = cells
+    found = []
+    for at in range(len(rows)):
+        cells = [each[place][at] for place in range(len(columns))]
+        _fill(cells, totals[at])
+        if not all(cells):
+            return [], ()
+        found.append([list(row) for row in product(*cells) if [sum(row)] == totals[at] or not totals[at]])
+    return [list(table) for table in islice(product(*found), MOST_TABLES)], tuple(ids)
+
+
+def _possible(view: View, trees: Sequence[expressions.Expression], ids: dict) -> list[int]:
+    """Return the numbers of patients that are in all expressions, as far as something printed tells."""
+    tree = entailment.conjunction(*trees)
+    number, related = size(view, tree)
+    if number is not None:
+        ids.update(dict.fromkeys(related))
+        return [number]
+    for other in view.claims:
+        if other.statistic == "percent" and other.number.relation == "=":
+            n, denominators = size(view, other.group)
+            if n and view.meaning.same(view.patients(other), tree):
+                ids.update(dict.fromkeys((other.claim_id, *denominators)))
+                return [k for k in grim_sums(other.number, n, 100) if 0 <= k <= n]
+    return []
+
+
+def _fill(parts: list[list[int]], whole: list[int]) -> None:
+    """Fill in the one part that is not known from a whole that is."""
+    empty = [place for place, part in enumerate(parts) if not part]
+    if len(empty) == 1 and len(whole) == 1 and all(len(part) == 1 for part in parts if part):
+        left = whole[0] - sum(part[0] for part in parts if part)
+        parts[empty[0]] = [left] if left >= 0 else []
+
+
+def _of_counts(view: View, claim: Claim) -> Iterator[Evidence]:
+    if claim.test == "mcnemar":
+        yield from _of_pairs_of_findings(view, claim)
+        return
+    found, ids = tables(view, claim)
+    each = [outcomes for table in found if (outcomes := tests.table(table))]
+    if not each:
+        return
+    if len(found[0]) == len(found[0][0]) == 2:
+        shares = [
+            " or ".join(dict.fromkeys(f"{t[row][0]}/{sum(t[row])}" for t in found[:3])) for row in (0, 1)
+        ]
+        text = f"{shares[0]} against {shares[1]}"
+    else:
+        text = f"The table of {len(found[0])} x {len(found[0][0])} counts"
+    outcomes = {name: _joined([outcome[name] for outcome in each]) for name in each[0]}
+    yield Evidence(text, outcomes, ids)
+
+
+def shares_text(found: Sequence[Sequence[Sequence[int]]]) -> str:
+    """Write the two shares of a 2x2 table, or of the few that are possible."""
+    each = (dict.fromkeys(f"{table[row][0]}/{sum(table[row])}" for table in found[:3]) for row in (0, 1))
+    return " against ".join(" or ".join(shares) for shares in each)
+
+
+def _of_pairs_of_findings(view: View, claim: Claim) -> Iterator[Evidence]:
+    first, second = claim.levels(0), claim.levels(1)
+    if len(first) != 2 or len(second) != 2:
+        return
+    only = [(first[0], second[1]), (first[1], second[0])]
+    found = [size(view, entailment.conjunction(*pair, claim.group)) for pair in only]
+    if all(number is not None for number, _ in found):
+        b, c = (number for number, _ in found)
+        text = f"{b} pairs that changed one way and {c} the other"
+        yield Evidence(text, tests.mcnemar(b, c), tuple(name for _, ids in found for name in ids))
+
+
+def _joined(outcomes: Sequence[Outcome]) -> Outcome:
+    ends = [outcome.p for outcome in outcomes]
+    statistics = [outcome.statistic for outcome in outcomes if outcome.statistic]
+    return Outcome(_span(ends), _span(statistics) if statistics else None, outcomes[0].df)
+
+
+def _span(ranges: Sequence[Range]) -> Range:
+    return min(low for low, _ in ranges), max(high for _, high in ranges)
+
+
+# ---- means -------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Group:
+    """A group with a printed mean and spread."""
+
+    mean: Claim
+    sd: Range
+    shown: str
+    n: int
+    related: tuple[str, ...]
+
+
+def mean_of(view: View, name: str, group: expressions.Expression) -> Group | None:
+    """Return the mean, the SD (or that which a printed standard error gives) and the size of a group."""
+    n, ids = size(view, group)
+    found = {
+        statistic: next(
+            (
+                c
+                for c in view.of_values
+                if c.statistic == statistic and c.of == name and view.meaning.same(c.group, group)
+            ),
+            None,
+        )
+        for statistic in ("mean", "sd", "se")
+    }
+    mean, sd, se = (found[name] for name in ("mean", "sd", "se"))
+    if mean is None or n is None or n < 2 or (sd is None and se is None):
+        return None
+    spread = sd or se
+    low, high = (max(end, 0.0) for end in printed_range(spread))
+    scale = 1 if sd else math.sqrt(n)
+    shown = f"{mean.printed} ± {spread.printed}{'' if sd else ' (SE)'} of {n}"
+    return Group(mean, (low * scale, high * scale), shown, n, (mean.claim_id, spread.claim_id, *ids))
+
+
+def groups_of_means(view: View, claim: Claim) -> list[Group]:
+    """Return the groups of an exposure with the mean of an outcome in each; empty if one is lacking."""
+    for outcome, exposure in ((0, 1), (1, 0)):
+        levels = claim.levels(exposure) if len(claim.parts) == 2 else ()
+        name = claim.parts[outcome]
+        if levels and name in view.codebook and view.codebook[name].is_numeric:
+            trees = [entailment.conjunction(level, claim.group) for level in levels]
+            if len(levels) > 2:  # a category of which nobody is has no mean
+                trees = [tree for tree in trees if size(view, tree)[0] != 0]
+            found = [mean_of(view, name, tree) for tree in trees]
+            return found if len(found) > 1 and all(found) else []
+    return []
+
+
+def _of_means(view: View, claim: Claim) -> Iterator[Evidence]:
+    groups = groups_of_means(view, claim)
+    if not groups:
+        return
+    given = (
+        [printed_range(group.mean) for group in groups],
+        [group.sd for group in groups],
+        [g.n for g in groups],
+    )
+    outcomes = {"anova": tests.several_means(*given)}
+    if len(groups) == 2:
+        outcomes = {**tests.two_means(*given), **outcomes}
+    text = " against ".join(group.shown for group in groups)
+    yield Evidence(text, outcomes, tuple(name for group in groups for name in group.related))
+
+
+def _of_change(view: View, claim: Claim) -> Iterator[Evidence]:
+    mean, sd = beside(view, claim, "mean_change"), beside(view, claim, "sd_change")
+    n, ids = size(view, claim.group)
+    if mean and sd and n and n > 1:
+        outcome = tests.one_mean(printed_range(mean), printed_range(sd), n)
+        text = f"A mean change of {mean.printed} ± {sd.printed} in {n}"
+        yield Evidence(text, {"paired t": outcome}, (mean.claim_id, sd.claim_id, *ids))
+
+
+# ---- statistics and estimates ------------------------------------------------------------------------------
+
+
+def _of_statistic(view: View, claim: Claim) -> Iterator[Evidence]:
+    """Yield what a printed statistic gives with its printed degrees of freedom, or with the groups' sizes."""
+    found = beside(view, claim, "test_statistic")
+    if found is None:
+        return
+    df = [each for each in (beside(view, claim, "df"), beside(view, claim, "df_2")) if each]
+    method = claim.test or found.test
+    related = (found.claim_id, *(each.claim_id for each in df))
+    sizes = [size(view, entailment.conjunction(level, claim.group))[0] for level in _exposure(claim)]
+    if method == "mann-whitney" and not df and len(sizes) == 2 and all(sizes) and found.number.value >= 0:
+        text = f"U = {found.printed} of {sizes[0]} and {sizes[1]}"
+        outcome = tests.mann_whitney(printed_range(found), sizes)
+        yield Evidence(text, {method: outcome}, related, (found.claim_id,))
+        return
+    if method in ("mann-whitney", "wilcoxon") and abs(found.number.value) > LARGEST_DEVIATE:
+        return
+    numbers = [float(each.number.value) for each in df]
+    if not numbers and method in ("kruskal-wallis", "log-rank", "chi2") and sizes:
+        numbers = [len(sizes) - 1]
+    if not numbers and method in ("t", "welch", "anova", "paired t"):
+        return
+    outcomes = {}
+    for distribution, outcome in tests.of_statistic(printed_range(found), numbers).items():
+        outcomes |= {name: outcome for name in _BY_DISTRIBUTION[distribution] if method in ("", name)}
+    degrees = " and ".join(f"{number:g}" for number in numbers)
+    text = f"A statistic of {found.printed}" + (f" with {degrees} degrees of freedom" if degrees else "")
+    yield Evidence(text, outcomes, related, (found.claim_id,))
+
+
+def _exposure(claim: Claim) -> Sequence[expressions.Expression]:
+    return claim.levels(1) or claim.levels(0) if len(claim.parts) == 2 else ()
+
+
+def _of_estimate(view: View, claim: Claim) -> Iterator[Evidence]:
+    """Yield what a printed estimate gives with its standard error, or with its interval."""
+    estimate = beside(view, claim, *ESTIMATES)
+    if estimate is None or float(estimate.number.value) <= 0 < (estimate.statistic in RATIOS):
+        return
+    is_ratio = estimate.statistic in RATIOS
+    value, se = printed_range(estimate), beside(view, claim, "se")
+    low, high = beside(view, claim, "ci_lower"), beside(view, claim, "ci_upper")
+    name = estimate.statistic.replace("_", " ")
+    if se and not is_ratio:
+        text = f"A {name} of {estimate.printed} with a standard error of {se.printed}"
+        outcomes = _by_error(view, claim, value, lambda _: printed_range(se))
+        yield Evidence(text, outcomes, (estimate.claim_id, se.claim_id))
+    if low and high and (not is_ratio or low.number.value > 0):
+        ends = [printed_range(each) for each in (low, high)]
+        if is_ratio:
+            value, *ends = (tuple(math.log(max(end, 1e-6)) for end in each) for each in (value, *ends))
+        level = (low if low.method else high).level
+        outcomes = _by_error(view, claim, value, lambda df: tests.se_of_interval(*ends, level, df))
+        text = f"A {name} of {estimate.printed} from {low.printed} to {high.printed}"
+        yield Evidence(text, outcomes, (estimate.claim_id, low.claim_id, high.claim_id))
+
+
+def _by_error(view: View, claim: Claim, value: Range, error: Callable) -> dict[str, Outcome]:
+    """Return the test of an estimate by the normal distribution and, where n is printed, by t.
+
+    `error` gives the standard error for degrees of freedom.
+    """
+    n, _ = size(view, claim.group)
+    normal = by_t = tests.of_estimate(value, error(None))
+    df = n - len(claim.parts) if n else 0
+    if df > 0:
+        by_t = _joined([normal, tests.of_estimate(value, error(df), df)])
+    names = ("linear", "t", "welch", "paired t", "logistic", "cox", "wald")
+    return {name: normal if name in ("logistic", "cox", "wald") else by_t for name in names}

@@ -1,0 +1,167 @@
+"""Checks of P values and of tests' statistics against the printed numbers that they are computed from."""
+
+from collections.abc import Iterator, Sequence
+from fractions import Fraction
+
+from crmo_analysis.recompute import tests_of_difference as tests
+from crmo_analysis.recompute.evidence import (
+    Evidence,
+    between,
+    of_claim,
+    of_patients,
+    overlap,
+    printed_range,
+    size,
+)
+from crmo_analysis.recompute.quantities import Finding, View
+from crmo_analysis.recompute.tests_of_difference import Range
+from crmo_analysis.study import Claim, describe, entailment, rounding
+
+NAMES = {
+    "t": "Student's t", "welch": "Welch's t", "paired t": "the paired t test", "chi2": "chi-squared",
+    "yates": "chi-squared with Yates' correction", "fisher": "Fisher's exact test",
+    "mcnemar": "McNemar's test", "mann-whitney": "the Mann-Whitney test", "anova": "the F test",
+    "pearson": "the t test of a correlation", "spearman": "the t test of a rank correlation",
+    "kruskal-wallis": "the Kruskal-Wallis test", "log-rank": "the log-rank test", "wald": "Wald's test",
+    "wilcoxon": "the Wilcoxon test", "linear": "the t test of a coefficient",
+    "logistic": "Wald's test", "cox": "Wald's test", "z": "the normal distribution",
+}  # fmt: skip
+BY = "a test"  # what a P value or a statistic matches by
+_RANK_TESTS = ("mann-whitney", "wilcoxon", "kruskal-wallis", "log-rank")
+
+
+def p_text(p: Range) -> str:
+    """Write a P value, or between what it lies."""
+    ends = list(dict.fromkeys(f"{end:.2g}" if end >= 1e-4 else "less than 0.0001" for end in p))
+    return f"P = {' to '.join(ends)}".replace("= less than", "<").replace("less than", "<")
+
+
+def p_values(view: View) -> Iterator[Finding]:
+    """Hold a P value against every printed source of it; only a test that is named can give it."""
+    for claim in view.claims:
+        if claim.statistic != "p_value" or claim.number.relation == "~":
+            continue
+        method = claim.test
+        sources = [found for found in of_claim(view, claim) if not method or method in found.outcomes]
+        for found in sources:
+            yield from _judged(claim, found, method)
+        if not sources:
+            yield from _least_p(view, claim, method)
+
+
+def _judged(claim: Claim, found: Evidence, method: str) -> Iterator[Finding]:
+    printed = printed_range(claim)
+    giving = [name for name, outcome in found.outcomes.items() if overlap(printed, outcome.p)]
+    allowed = [method] if method else list(found.outcomes)
+    matching = [name for name in allowed if name in giving]
+    shown = _shown(found, matching or allowed)
+    related = tuple(dict.fromkeys(found.related))
+    if not matching:
+        hint = ""
+        if giving:
+            hint = f" Only {' or '.join(dict.fromkeys(NAMES[name] for name in giving))} gives it."
+        elif any(
+            overlap(printed, (p[0] / 2, p[1] / 2)) for p in (found.outcomes[name].p for name in allowed)
+        ):
+            hint = " A one-sided test gives it."
+        reason = f"{found.text}: {shown}; {claim.printed} is printed.{hint}"
+        yield Finding(claim.claim_id, "differs", reason, shown, related=related)
+        for member in found.confirmed:
+            said = f"Its P value is printed as {claim.printed}, which {found.text[0].lower()}{found.text[1:]}"
+            yield Finding(member, "stated", f"{said} does not give.", related=(claim.claim_id,))
+        return
+    ps = [found.outcomes[name].p for name in matching]
+    if min(high - low for low, high in ps) > 0.5 and claim.number.relation == "=":
+        reason = f"{found.text}: {shown}, so the digits printed leave almost any P value."
+        yield Finding(claim.claim_id, "stated", reason, related=related)
+        return
+    inside = any(printed[0] <= low and high <= printed[1] for low, high in ps)
+    if claim.number.relation != "=" and not inside:
+        reason = f"{found.text}: {shown}; {claim.printed} can be."
+        yield Finding(claim.claim_id, "stated", reason, related=related)
+        return
+    yield Finding(claim.claim_id, "matches", f"{found.text}: {shown}.", shown, "", related, BY)
+    for member in found.confirmed if claim.number.relation == "=" else ():
+        others = tuple(name for name in (claim.claim_id, *related) if name != member)
+        yield Finding(
+            member, "matches", f"Gives the P value that is printed, {claim.printed}.", related=others, by=BY
+        )
+
+
+def _shown(found: Evidence, names: Sequence[str]) -> str:
+    """Say what P value each test gives, those that agree together."""
+    by_text: dict[str, list[str]] = {}
+    for name in names:
+        by_text.setdefault(p_text(found.outcomes[name].p), []).append(NAMES[name])
+    return ", ".join(f"{text} by {' or '.join(dict.fromkeys(said))}" for text, said in by_text.items())
+
+
+def _least_p(view: View, claim: Claim, method: str) -> Iterator[Finding]:
+    """Say what the number of patients alone tells of a P value."""
+    n, denominators = view.size(claim)
+    levels = claim.levels(1) or claim.levels(0)
+    sizes = [size(view, entailment.conjunction(level, claim.group)) for level in levels]
+    if len(sizes) == 2 and all(number for number, _ in sizes) and method in ("", "mann-whitney"):
+        least = tests.least_p_of_ranks([number for number, _ in sizes])
+        ids = tuple(name for _, found in sizes for name in found)
+        if printed_range(claim)[1] <= least and method:
+            text = f"groups of {sizes[0][0]} and {sizes[1][0]} cannot have a P value below {least:.2g}"
+            yield Finding(claim.claim_id, "differs", f"By ranks, {text}.", f"P >= {least:.2g}", related=ids)
+            return
+    p = float(claim.number.value)
+    of_numbers = all(claim.codebook[part].is_numeric for part in claim.parts if part in claim.codebook)
+    if not levels and of_numbers and n and n > 3 and 0 < p < 1 and claim.number.relation in ("<", "<="):
+        reason = (
+            f"Derived, not printed: with {n} pairs a two-sided {claim.printed} needs |r| of at least "
+            f"{_rounded_up(describe.smallest_pearson(p, n), 4)} (Pearson, or Spearman by t; without ties the "
+            f"smallest attainable |rho| is {_rounded_up(describe.smallest_spearman(p, n), 4)})."
+        )
+        yield Finding(claim.claim_id, "stated", reason, related=denominators)
+    else:
+        kept = (
+            "only the patients themselves decide it" if method in _RANK_TESTS else "nothing printed gives it"
+        )
+        yield Finding(claim.claim_id, "stated", f"Kept as printed: {kept}.", related=denominators)
+
+
+def _rounded_up(value: float, decimals: int) -> str:
+    return rounding.decimal_text(rounding.round_by(Fraction(value), decimals, "up"), decimals)
+
+
+def statistics(view: View) -> Iterator[Finding]:
+    """Hold a test's statistic and its degrees of freedom against counts, means and correlations."""
+    for claim in view.claims:
+        if claim.statistic not in ("test_statistic", "df", "df_2") or claim.number.relation != "=":
+            continue
+        method, sources = claim.test, []
+        for found in of_patients(view, claim):
+            if method and method not in found.outcomes:
+                continue
+            for name, outcome in found.outcomes.items():
+                place = {"df": 0, "df_2": 1}.get(claim.statistic)
+                of = outcome.statistic if place is None else (*outcome.df, None, None)[place]
+                if of and method in ("", name) and name not in ("z", "wald", "logistic", "cox", "linear"):
+                    sources.append((found, name, of))
+        if sources:
+            yield _statistic(claim, sources)
+
+
+def _statistic(claim: Claim, sources: Sequence[tuple[Evidence, str, Range]]) -> Finding:
+    low, high = printed_range(claim)
+    if claim.statistic != "test_statistic":  # not rounded, but for Welch's
+        half = float(claim.number.place) / 2
+        low, high = low + half, high - half
+    both = [(low, high), (-high, -low)]  # which group comes first, nothing tells
+    matching = [source for source in sources if any(overlap(source[2], ends) for ends in both)]
+    found, name, of = (matching or sources)[0]
+    what = "statistic" if claim.statistic == "test_statistic" else "degrees of freedom"
+    shown = between(tuple(sorted(map(abs, of))), claim)
+    reason = f"{found.text}: {what} of {shown} by {NAMES[name]}"
+    if matching:
+        return Finding(claim.claim_id, "matches", f"{reason}.", shown, "", found.related, BY)
+    tried = ", ".join(dict.fromkeys(f"{between(of, claim)} by {NAMES[name]}" for _, name, of in sources))
+    reason = f"{found.text}: {what} of {tried}; {claim.printed} is printed."
+    return Finding(claim.claim_id, "differs", reason, shown, related=found.related)
+
+
+CHECKS = (p_values, statistics)

@@ -1,0 +1,155 @@
+"""The manifest of a rerun: the hash of what every task was made from, and of what it left.
+
+It tells in milliseconds that nothing has changed, why a task has to run, and which files nothing makes any
+more. pytask keeps books of its own; where the two differ, pytask is asked.
+"""
+
+import hashlib
+import json
+import os
+from pathlib import Path
+
+from crmo_analysis.files import write_text_atomically
+
+# Where files are made, and their endings; other files there are somebody's own.
+_MADE = (
+    *("figures/*/*", "results/tables/*/*", "results/notebooks/*", "results/cohorts/*"),
+    *("data/cohorts/*", "results/ledger.csv", "results/numbers.json"),
+)
+_ENDINGS = (".svg", ".pdf", ".png", ".csv", ".json", ".ipynb")
+# A new file here may be the input of a task, or be a task.
+_WATCHED = ("notebooks/[0-9]*.ipynb", "data/published/**/*", "data/cohorts/*", "data/*.yaml")
+
+
+def read(root):
+    """Read the manifest of a project: `tasks` by name, names `watched`, `why` the last tasks were run."""
+    try:
+        found = json.loads(_place(root).read_text(encoding="utf-8"))
+        return found if {"tasks", "watched", "why"} <= found.keys() else {}
+    except (OSError, ValueError, AttributeError):
+        return {}
+
+
+def write(root, tasks, done, why):
+    """Note what a rerun has left.
+
+    Parameters
+    ----------
+    root : Path
+        The project's folder.
+    tasks : dict of str to tuple
+        Of every task of the project: the study it is about, paths of its inputs and of its products.
+    done : collection of str
+        Names of those that are as they should be; what was noted of others is kept if they were not `why`.
+    why : dict of str to list of str
+        Reasons of those that had to run.
+    """
+    before, hashes = read(root).get("tasks", {}), {}
+    noted = {}
+    for name, (study, *files) in tasks.items():
+        if name in done:
+            names = ([_name(root, path) for path in each] for each in files)
+            inputs, products = ({name: _hash(root, name, hashes) for name in each} for each in names)
+        elif name in before and name not in why:
+            inputs, products = before[name]["inputs"], before[name]["products"]
+        else:
+            inputs, products = None, {_name(root, path): None for path in files[1]}
+        noted[name] = {"study": study, "inputs": inputs, "products": products}
+    content = {"tasks": noted, "watched": _watched(root), "why": why}
+    write_text_atomically(_place(root), json.dumps(content, indent=1, sort_keys=True) + "\n")
+
+
+def count_unchanged(root, studies=()):
+    """Count the tasks, of some studies or of all, if they and their files are as they were; 0 if any is not.
+
+    Parameters
+    ----------
+    root : Path
+        The project's folder.
+    studies : collection of str
+        None of them: everything.
+    """
+    manifest, hashes = read(root), {}
+    if not manifest or manifest["watched"] != _watched(root):
+        return 0
+    tasks = [task for task in manifest["tasks"].values() if not studies or task["study"] in studies]
+    if set(studies) - {task["study"] for task in tasks}:
+        return 0
+    if any(_changes(root, task, task["inputs"] or (), task["products"], hashes) for task in tasks):
+        return 0
+    return len(tasks)
+
+
+def reasons(root, tasks):
+    """Say why tasks have to run.
+
+    Parameters
+    ----------
+    root, tasks
+        As for `write`.
+
+    Returns
+    -------
+    dict of str to list of str
+        Only of those that have to.
+    """
+    before, hashes = read(root).get("tasks", {}), {}
+    found = {}
+    for name, (_, inputs, products) in tasks.items():
+        names = ([_name(root, path) for path in each] for each in (inputs, products))
+        found[name] = _changes(root, before.get(name, {"inputs": None}), *names, hashes)
+    return {name: said for name, said in found.items() if said}
+
+
+def orphans(root):
+    """List the files that no task makes any more, in the folders where tasks leave their files."""
+    tasks = read(root).get("tasks", {})
+    made = {name for task in tasks.values() for name in task["products"]}
+    made |= {f"results/notebooks/{name}.failed.ipynb" for name in tasks}
+    found = (path for pattern in _MADE for path in Path(root).glob(pattern)) if tasks else ()
+    return sorted(
+        path
+        for path in found
+        if path.is_file()
+        and (path.suffix in _ENDINGS or path.name.startswith("."))
+        and _name(root, path) not in made
+        and path.name != ".gitkeep"
+    )
+
+
+def _changes(root, before, inputs, products, hashes):
+    """List what has changed since a task was noted: a sentence a file."""
+    if before["inputs"] is None:
+        return ["it has not been run, or failed"]
+    said = [f"{name} is new" for name in inputs if name not in before["inputs"]]
+    said += [f"{name} is not used any more" for name in before["inputs"] if name not in inputs]
+    for kind, names in (("inputs", inputs), ("products", products)):
+        for name in names:
+            now, then = _hash(root, name, hashes), before[kind].get(name)
+            if now != then and (name in before[kind] or kind == "products"):
+                changed = "has changed" if kind == "inputs" else "is not what it left"
+                said.append(f"{name} {changed if now else 'is missing'}")
+    return said
+
+
+def _hash(root, name, hashes):
+    """Hash a file, each once; None if there is none."""
+    path = Path(root, name)
+    if path not in hashes:
+        try:
+            hashes[path] = hashlib.sha256(path.read_bytes()).hexdigest()
+        except OSError:
+            hashes[path] = None
+    return hashes[path]
+
+
+def _name(root, path):
+    return Path(os.path.relpath(path, root)).as_posix()
+
+
+def _place(root):
+    return Path(root) / "results" / "manifest.json"
+
+
+def _watched(root):
+    return sorted({_name(root, path) for pattern in _WATCHED for path in Path(root).glob(pattern)})

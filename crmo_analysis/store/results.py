@@ -1,0 +1,136 @@
+"""Results that are kept: what a pure function gave, found again by the hash of its inputs and its code.
+
+A result is a file of JSON. One that is missing, damaged or of other code is made again, so that the folder
+can be deleted at any time; several processes may write at once. The environment variable
+`CRMO_STORE` names another folder, or is `off`.
+"""
+
+import hashlib
+import json
+import os
+import platform
+from collections.abc import Callable, Sequence
+from functools import cache
+from importlib.metadata import version
+from pathlib import Path
+
+from crmo_analysis import files
+from crmo_analysis.store.code import code_behind
+
+MOST_BYTES = 200_000_000
+LIBRARIES = ("numpy", "ortools", "pandas", "scipy", "statsmodels")
+SWITCH = "CRMO_STORE"
+
+
+def kept(kind: str, inputs: object, source: str, make: Callable[[], object]) -> object:
+    """Return what a pure function gives, from the store if it gave it before.
+
+    Parameters
+    ----------
+    kind : str
+        What it is, a folder of the store.
+    inputs : object
+        All that it depends on besides its code, as plain values that JSON can hold.
+    source : str
+        Python that imports what makes it; all modules behind it are part of the key.
+    make : callable
+        Makes the value, of plain values that JSON can hold. An error that it raises is not kept.
+
+    Returns
+    -------
+    object
+        The value as it comes back from JSON, whether it was kept or has just been made.
+    """
+    folder = _folder()
+    if folder is None:
+        return json.loads(_text(make()))
+    key = key_of(kind, inputs, source)
+    path = folder / kind / f"{key}.json"
+    found = _read(path, key)
+    if found is None:
+        found = _text(make())
+        _write(path, key, found, folder)
+    return json.loads(found)
+
+
+def key_of(kind: str, inputs: object, source: str, package: Path = files.PACKAGE) -> str:
+    """Return the hash of inputs, of the code that a text of Python can reach, and of the libraries."""
+    parts = [kind, inputs, _code(source, package), _libraries()]
+    return hashlib.sha256(_text(parts).encode()).hexdigest()
+
+
+def without_store() -> None:
+    """Neither read nor keep results from here on, in this process and in those that it starts."""
+    os.environ[SWITCH] = "off"
+
+
+def _folder() -> Path | None:
+    named = os.environ.get(SWITCH, "")
+    return None if named == "off" else Path(named) if named else files.RESULTS / "store"
+
+
+def _text(value: object) -> str:
+    return json.dumps(value, ensure_ascii=False, sort_keys=False, separators=(",", ":"))
+
+
+@cache
+def _libraries() -> list[str]:
+    return [platform.python_version(), *(f"{name} {version(name)}" for name in LIBRARIES)]
+
+
+@cache
+def _code(source: str, package: Path) -> str:
+    whole = hashlib.sha256()
+    for path in code_behind(source, package):
+        whole.update(path.relative_to(package).as_posix().encode() + b"\0")
+        whole.update(hashlib.sha256(path.read_bytes()).digest())
+    return whole.hexdigest()
+
+
+def _read(path: Path, key: str) -> str | None:
+    """Return the text that a file keeps; None if there is none, or not as it was written."""
+    try:
+        head, _, text = path.read_text(encoding="utf-8").partition("\n")
+        if head != _head(key, text):
+            return None
+        os.utime(path)
+    except (OSError, UnicodeDecodeError):
+        return None
+    return text
+
+
+def _head(key: str, text: str) -> str:
+    return json.dumps({"key": key, "sha256": hashlib.sha256(text.encode()).hexdigest()})
+
+
+def _write(path: Path, key: str, text: str, folder: Path) -> None:
+    """Keep a text; where nothing can be written, as on a full or a read-only disk, it is not kept."""
+    try:
+        files.write_text_atomically(path, f"{_head(key, text)}\n{text}")
+        _shrink(folder)
+    except OSError:
+        return
+
+
+def _shrink(folder: Path) -> None:
+    """Delete what was used longest ago once the store has grown too large, down to half of that."""
+    sizes = _sizes(folder.glob("*/*.json"))
+    total = sum(size for _, size, _ in sizes)
+    if total <= MOST_BYTES:
+        return
+    for _, size, path in sorted(sizes):
+        if total <= MOST_BYTES // 2:
+            return
+        path.unlink(missing_ok=True)
+        total -= size
+
+
+def _sizes(paths: Sequence[Path]) -> list[tuple[int, int, Path]]:
+    found = []
+    for path in paths:
+        try:
+            status = path.stat()
+        except OSError:
+            continue  # deleted by another process
+        found.append((status.st_mtime_ns, status.st_size, path))
+    return found

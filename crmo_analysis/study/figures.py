@@ -1,0 +1,95 @@
+"""Which figures a study wants: those that its `study.yaml` lists, or a default set that its claims allow."""
+
+from collections import Counter
+from dataclasses import dataclass
+from itertools import combinations
+
+from crmo_analysis.study.expressions import Everyone, Is
+
+MOST_COUNTS, MOST_FINDINGS = 16, 4
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A figure of a study.
+
+    Attributes
+    ----------
+    name : str
+        Of its files.
+    kind : str
+        `counts`, `verdicts`, `rounding` or `implied`.
+    claims : tuple of str
+        Ids of the counts that are drawn.
+    pairs : tuple of str
+        Pairs of findings that are bounded, as ``back_pain & spine``.
+    among : str
+        Of whom.
+    title : str
+    """
+
+    name: str
+    kind: str
+    claims: tuple[str, ...] = ()
+    pairs: tuple[str, ...] = ()
+    among: str = ""
+    title: str = ""
+
+
+def figures_of(study) -> tuple[Figure, ...]:
+    """Return the figures that a study lists under `figures`, or else those that its claims allow."""
+    listed = study.facts.get("figures")
+    if listed:
+        return tuple(_figure(entry) for entry in listed)
+    counts = _drawable(study)
+    ids = tuple(claim.claim_id for claim in counts[:MOST_COUNTS])
+    found = [Figure("counts", "counts", ids)] if ids else []
+    pairs, among = _pairs(counts)
+    found += [Figure("implied", "implied", pairs=pairs, among=among)] if pairs and study.has_size else []
+    found += [Figure("rounding", "rounding")] if _has_rounding(study, counts) else []
+    return (*found, Figure("verdicts", "verdicts"))
+
+
+def _figure(entry: dict) -> Figure:
+    lists = {name: tuple(entry.get(name) or ()) for name in ("claims", "pairs")}
+    texts = {name: str(entry.get(name, "")) for name in ("among", "title")}
+    return Figure(str(entry.get("name", entry["kind"])), entry["kind"], **lists, **texts)
+
+
+def _drawable(study) -> list:
+    """Return counts of a group whose size is printed, each finding once."""
+    own = [claim for claim in study.claims if claim.about == "own" and not claim.reading]
+    sizes = {c.patients: c.number.value for c in own if _is_number(c) and _is_all(c.group)}
+    found: dict = {}
+    for claim in own:
+        whole = sizes.get(claim.group)
+        if _is_number(claim) and not _is_all(claim.patients) and whole and claim.number.value <= whole:
+            found.setdefault((claim.patients, claim.group), claim)
+    return list(found.values())
+
+
+def _is_number(claim) -> bool:
+    number = claim.number
+    return claim.statistic == "count" and number.relation == "=" and number.value is not None
+
+
+def _is_all(tree) -> bool:
+    return tree == Everyone()
+
+
+def _pairs(counts: list) -> tuple[tuple[str, ...], str]:
+    """Return pairs of findings, and among whom: of the group of which most are printed, the most frequent."""
+    single = [claim for claim in counts if isinstance(claim.patients, Is)]
+    among = Counter(claim.among for claim in single).most_common(1)
+    inside = [claim for claim in single if among and claim.among == among[0][0] and claim.number.value]
+    frequent = sorted(inside, key=lambda claim: -claim.number.value)[:MOST_FINDINGS]
+    names = [claim.of for claim in inside if claim in frequent]
+    return tuple(f"{one} & {other}" for one, other in combinations(names, 2)), among[0][0] if among else ""
+
+
+def _has_rounding(study, counts: list) -> bool:
+    printed = Counter((claim.patients, claim.group) for claim in counts)
+    return any(
+        claim.statistic == "percent" and claim.about == "own" and printed[claim.patients, claim.group] == 1
+        for claim in study.claims
+    )

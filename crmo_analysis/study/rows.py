@@ -1,0 +1,171 @@
+"""The rows of `claims.csv`: what spreadsheets do to it is undone, and a cell with several numbers is split.
+
+A row says one statistic, or lists those that its cell prints, in their order: `count, percent` with
+"12 (34.7 %)", `mean, sd` with "10.5 ± 3.0", `median, min, max` with "9.1 (3–17)".
+"""
+
+import csv
+import difflib
+import io
+import re
+from pathlib import Path
+
+from crmo_analysis.study.printed import number_words, plain
+
+COLUMNS = ("claim_id", "where", "about", "statistic", "of", "among", "printed", "unit", "reading", "note")
+LATER = ("at", "method")  # columns that files may lack
+NEEDED = ("claim_id", "where", "statistic", "of", "printed")
+MAXIMUM_BYTES = 10_000_000
+_DELIMITERS = (",", ";", "\t")
+_UNITS = {"count": "patients", "n": "patients", "percent": "%"}
+_LABEL = re.compile(
+    r"(?<![\w.])(?:\d\d(?:\.\d)? ?% ?)?"
+    r"(?:confidence interval|ci|iqr|q1|q3|range|sd|se|sem|mean|median|n|or|rr|hr)(?![\w.])\s?[:=]?"
+    r"|(?<![\w.])(?:chi|χ|x|r|η)-?\s?(?:2|square[d]?)(?=\s*[(=<>,])|(?<!\w)[a-zρ]{1,3}\s?(?==)"
+)
+_NUMBER = r"\d{1,3}(?:,\d{3})+(?:\.\d+)?(?!\d)|\d+[.,]\d+|\d+|\.\d+"
+_TOKEN = re.compile(
+    rf"(?P<words>(?:p(?:[- ]?value)?\s*)?(?:<=|>=|<|>|~|=)?\s*(?P<sign>[+-]\s?)?(?P<digits>{_NUMBER})"
+    r"(?:\s?x\s?10\^?-\d+)?)|(?P<stars>\*{1,4})|(?P<ns>\bn\.?s\b\.?)|(?P<name>[a-z]+(?:-[a-z]+)?)"
+)
+
+
+def read_rows(path: Path, problems: list[str]) -> list[tuple[str, dict]]:
+    """Read the rows of a file of claims, each with its place; what is wrong is added to the problems.
+
+    A byte-order mark, semicolons or tabs, `sep=;`, a header in capitals, blank rows, empty columns and cells
+    of the form `="12"` are undone; columns of one's own are left out.
+    """
+    text = _text(path, problems)
+    if text is None:
+        return []
+    start, delimiter = _delimiter(text)
+    rows: list[tuple[str, dict]] = []
+    reader = csv.reader(io.StringIO(text[start:], newline=""), delimiter=delimiter, strict=True)
+    shift = text[:start].count("\n")
+    try:
+        header = [_column(name) for name in next(reader, [])]
+        if not _is_header(path, header, problems):
+            return []
+        for cells in reader:
+            place = f"{path}, row {reader.line_num + shift}"
+            if len(cells) > len(header):
+                problems.append(f"{place}: expected {len(header)} cells; quote a cell that has a comma")
+            elif any(cell.strip() for cell in cells):
+                filled = [*cells, *[""] * (len(header) - len(cells))]
+                found = {name: _cell(cell) for name, cell in zip(header, filled, strict=False) if name}
+                row = {name: found.get(name, "") for name in (*COLUMNS, *LATER)}
+                rows.append((place, row | {"about": row["about"] or "own"}))
+    except csv.Error as error:
+        problems.append(f"{path}, row {reader.line_num + shift}: not readable as CSV ({error})")
+    if not rows and not problems:
+        problems.append(f"{path}: has no claims")
+    return rows
+
+
+def _text(path: Path, problems: list[str]) -> str | None:
+    try:
+        if path.stat().st_size > MAXIMUM_BYTES:
+            problems.append(f"{path}: larger than {MAXIMUM_BYTES:,} bytes, expected a table of claims")
+            return None
+        text = path.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError as error:
+        row = path.read_bytes()[: error.start].count(b"\n") + 1
+        problems.append(
+            f"{path}, row {row}: not UTF-8 (byte {error.object[error.start]:#x}); save the file as UTF-8"
+        )
+        return None
+    except OSError as error:
+        problems.append(f"{path}: cannot be read ({error.strerror})")
+        return None
+    if "\0" in text:
+        problems.append(f"{path}: has NUL bytes; save the file as CSV in UTF-8")
+        return None
+    return text
+
+
+def _delimiter(text: str) -> tuple[int, str]:
+    """Return where the header starts, and what separates its cells."""
+    start = len(text) - len(text.lstrip("\r\n"))
+    first = text[start:].partition("\n")[0].strip()
+    if match := re.fullmatch(r'"?sep=(.)"?', first):
+        return text.index("\n", start) + 1 if "\n" in text[start:] else len(text), match[1]
+    return start, max(_DELIMITERS, key=first.count)
+
+
+def _column(name: str) -> str:
+    return re.sub(r"\W+", "_", name.strip().casefold()).strip("_")
+
+
+def _is_header(path: Path, header: list[str], problems: list[str]) -> bool:
+    wrong = [f"column '{name}' is missing" for name in NEEDED if name not in header]
+    known = (*COLUMNS, *LATER)
+    for name in header:
+        close = difflib.get_close_matches(name, known, n=1, cutoff=0.75) if name not in known else []
+        if close and close[0] not in header:
+            wrong.append(f"column '{name}' is not known; is '{close[0]}' meant?")
+    wrong += [f"column '{name}' stands twice" for name in known if header.count(name) > 1]
+    problems += [f"{path}, row 1: {problem}; expected {', '.join(COLUMNS)}" for problem in wrong]
+    return not wrong
+
+
+def _cell(text: str) -> str:
+    """Undo how a spreadsheet marks a text: ="12", or '12."""
+    text = text.strip()
+    match = re.fullmatch(r'="(.*)"', text)
+    return match[1] if match else text.removeprefix("'")
+
+
+def split(place: str, row: dict, problems: list[str]) -> list[tuple[str, dict]]:
+    """Split a row whose cell prints several statistics into one for each, with ids that name them.
+
+    `n` among them is the size of the group, a count of those whom the row is among.
+    """
+    names = [name.strip() for name in row["statistic"].split(",")]
+    if len(names) == 1 and names[0] != "n":
+        return [(place, row)]
+    texts = _numbers(row["printed"], names)
+    if isinstance(texts, str):
+        said = f"{texts}; column statistic lists {len(names)}: {', '.join(names)}"
+        problems.append(f"{place}, column printed, value '{row['printed']}': {said}")
+        return []
+    found = []
+    for name, text in zip(names, texts, strict=True):
+        part = row | {"claim_id": f"{row['claim_id']}.{name}", "statistic": name, "printed": text}
+        part["unit"] = _UNITS.get(name, row["unit"])
+        if name == "n":
+            part |= {"statistic": "count", "of": row["among"] or "everyone", "among": ""}
+        found.append((place, part))
+    return found
+
+
+def _numbers(cell: str, names: list[str]) -> list[str] | str:
+    """Return the text of each number of a cell, or what is wrong."""
+    words = _LABEL.sub(lambda match: " " * len(match[0]), plain(cell).replace("+/-", " "))
+    # "(3,17)" can be one number or two, and a star one of significance or of a footnote: only one way has as
+    # many numbers as are listed.
+    ways = (words, re.sub(r"(?<=\d),(?=\d)", ", ", words), words.replace("*", " "))
+    found = next((tokens for tokens in map(_tokens, ways) if len(tokens) == len(names)), None)
+    if found is None:
+        numbers = [text for text, _ in _tokens(words)]
+        return f"prints {len(numbers)} numbers ({' | '.join(numbers)})" if numbers else "prints no number"
+    for name, (text, after) in zip(names, found, strict=True):
+        if after.startswith("%") and name in ("count", "n", "mean", "median", "sd"):
+            return f"{text} % stands where the {name} is expected"
+    return [text for text, _ in found]
+
+
+def _tokens(words: str) -> list[tuple[str, str]]:
+    """Return every number of a text with its relation, and what follows it."""
+    found = []
+    for match in _TOKEN.finditer(words):
+        text = match[0].strip()
+        before = words[: match.start("sign")].rstrip()[-1:] if match["sign"] else ""
+        if match["name"] and not number_words(text):
+            continue
+        if before and (before.isdigit() or before in ".%"):  # of a range, "3-17"
+            text = text.removeprefix(match["sign"].strip()).strip()
+        if match["digits"] and not text.startswith("p"):
+            text = text.removeprefix("=").strip()
+        found.append((text, words[match.end() :].lstrip()))
+    return found

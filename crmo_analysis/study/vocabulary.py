@@ -1,0 +1,129 @@
+"""The words of column statistic, what each is of, the methods beside it, and the kinds of figures."""
+
+import difflib
+import re
+
+from crmo_analysis.files import InputError
+from crmo_analysis.study.printed import plain
+
+OF_PATIENTS = ("count", "percent", "fraction", "rank")  # `of` says which patients
+OF_VALUES = (  # `of` is one variable
+    *("median", "mean", "sd", "min", "max", "sum", "value", "date"),
+    *("quartile_1", "quartile_3", "iqr", "range"),
+)
+OF_PAIRS = (  # `of` is two, with a comma between them
+    *("p_value", "correlation", "ratio", "test_statistic", "df", "df_2", "percent_of_total"),
+    *("mean_difference", "mean_change", "sd_change", "median_change", "percent_change"),
+    *("coefficient", "odds_ratio", "risk_ratio", "hazard_ratio", "r_squared"),
+)
+OF_ANY = ("se", "ci_lower", "ci_upper")  # of a mean, of a share, or of what is said of a pair
+OF_MODELS = ("coefficient", "odds_ratio", "hazard_ratio", "risk_ratio", "r_squared", "p_value", *OF_ANY)
+OF_NUMBERS = (
+    *("mean_change", "sd_change", "median_change", "percent_change", "percent_of_total"),
+    *("correlation", "r_squared"),
+)
+SINGLE_VALUES = ("median", "min", "max", "value", "quartile_1", "quartile_3")
+STATISTICS = OF_PATIENTS + OF_VALUES + OF_PAIRS + OF_ANY
+SYNONYMS = {
+    "q1": "quartile_1", "q3": "quartile_3", "percentile_25": "quartile_1", "percentile_75": "quartile_3",
+    "percentile_50": "median", "p": "p_value", "percentage": "percent", "%": "percent", "minimum": "min",
+    "maximum": "max", "average": "mean", "std": "sd", "sem": "se", "odds ratio": "odds_ratio",
+    "p value": "p_value", "p-value": "p_value",
+}  # fmt: skip
+LIMITS = {
+    "count": (0, None), "percent": (0, 100), "fraction": (0, 1), "p_value": (0, 1), "correlation": (-1, 1),
+    "r_squared": (0, 1), **dict.fromkeys(("sd", "sd_change", "se", "iqr", "range", "df", "df_2"), (0, None)),
+    **dict.fromkeys(("odds_ratio", "risk_ratio", "hazard_ratio", "ratio"), (0, None)),
+}  # fmt: skip
+METHODS = {
+    "t": r"(?:student|unpaired|two sample|independent)?(?:'?s)? ?t(?: ?test)?",
+    "welch": r".*welch.*",
+    "paired t": r"paired(?: student'?s?)? t(?: ?test)?",
+    "chi2": r"(?:pearson'?s? )?(?:chi|χ)(?: |-)?(?:2|squared?)(?: test)?",
+    "yates": r".*(?:yates|continuity).*",
+    "fisher": r"fisher(?:'?s)?(?: exact)?(?: test)?",
+    "mcnemar": r"mcnemar(?:'?s)?(?: test)?",
+    "mann-whitney": r"mann(?:-| )?whitney.*|wilcoxon rank(?:-| )sum.*",
+    "wilcoxon": r"wilcoxon(?: signed(?:-| )rank.*| test)?",
+    "anova": r"(?:one-way )?anova.*|f(?: ?test)?",
+    "kruskal-wallis": r"kruskal.*",
+    "pearson": r"pearson(?:'?s)?(?: (?:r|correlation.*))?",
+    "spearman": r"spearman(?:'?s)?(?: (?:r|rho|rank|correlation).*)?",
+    "log-rank": r"log(?:-| )?rank.*",
+    "linear": r"linear(?: regression| model)?",
+    "logistic": r"logistic(?: regression)?",
+    "cox": r"cox.*",
+    "exact": r"(?:clopper.*|exact)",
+    "wilson": r"wilson.*",
+    "wald": r"wald.*|normal.*",
+    **{f"type {number}": rf"(?:r|type) ?{number}" for number in range(1, 10)},
+    "hinges": r"(?:tukey'?s? )?hinges",
+}
+FIGURES = ("counts", "verdicts", "rounding", "implied")  # kinds of figures of a study
+_LEVEL = re.compile(r"(\d\d(?:\.\d+)?) ?%(?: ci)?")
+
+
+def kind(statistic: str, of: str) -> str:
+    """Say what a statistic is of: `patients`, `values` of one variable, or a `pair`."""
+    if statistic in OF_PATIENTS:
+        return "patients"
+    if statistic in OF_PAIRS or (statistic in OF_ANY and "," in of):
+        return "pair"
+    return "values"
+
+
+def percentile(statistic: str) -> int | None:
+    """Return which percentile a statistic is, if it is one."""
+    match = re.fullmatch(r"percentile_(\d\d?)", statistic)
+    return int(match[1]) if match else {"quartile_1": 25, "quartile_3": 75, "median": 50}.get(statistic)
+
+
+def is_statistic(name: str) -> bool:
+    """Say whether a word can stand in column statistic."""
+    return name in STATISTICS or bool(percentile(name))
+
+
+def expected(name: str) -> str:
+    """Say which words can stand in column statistic, the nearest first where one is near."""
+    close = difflib.get_close_matches(name, STATISTICS, n=1)
+    hint = f"is '{close[0]}' meant? " if close else ""
+    return f"{hint}expected one of {', '.join(STATISTICS)}, percentile_90, or several with commas between"
+
+
+def level_of(method: str) -> float:
+    """Return the level of an interval that a method names, as a share; 95 % unless it does."""
+    match = _LEVEL.search(plain(method))
+    return float(match[1]) / 100 if match else 0.95
+
+
+def method_of(method: str) -> str:
+    """Return the name of a method as `METHODS` has it, empty if none is given, whatever it is called."""
+    words = _LEVEL.sub("", plain(method)).replace(",", " ").strip()
+    return next((name for name, known in METHODS.items() if words and re.fullmatch(known, words)), "")
+
+
+def check_method(method: str) -> None:
+    """Refuse a method that has no name here.
+
+    Raises
+    ------
+    InputError
+        Listing those that do.
+    """
+    if _LEVEL.sub("", plain(method)).strip() and not method_of(method):
+        raise InputError(f"no method that is known; expected one of {', '.join(METHODS)}, or nothing")
+
+
+def problems_of_figures(entries: list, claim_ids: set[str]) -> list[str]:
+    """Say what is wrong with a list of figures."""
+    found = []
+    for number, entry in enumerate(entries, start=1):
+        if not isinstance(entry, dict) or entry.get("kind") not in FIGURES:
+            found.append(f"figure {number} is {entry!r}, expected a kind: {', '.join(FIGURES)}")
+            continue
+        missing = [each for each in entry.get("claims") or () if each not in claim_ids]
+        found += [f"figure {number}: there is no claim '{each}'" for each in missing]
+        needed = {"counts": "claims", "implied": "pairs"}.get(entry["kind"])
+        if needed and not entry.get(needed):
+            found.append(f"figure {number}: '{needed}' is missing")
+    return found

@@ -1,0 +1,122 @@
+"""A paper beside you: a folder is begun, its table drafted, audited, and removed again."""
+
+import csv
+
+import pytest
+from click.testing import CliRunner
+
+from crmo_analysis import files
+from crmo_analysis.commands import main
+from crmo_analysis.joint.ledger import audit_jointly
+from crmo_analysis.study import read_study
+
+TABLE = """\
+Characteristic,All (n = 40),Boys (n = 18),Girls (n = 22),P
+"Age at diagnosis, years, median (range)",9.1 (3.0–15.2),9.5 (3.0-15.0),8.8 (3.4–15.2),0.62
+Sex,,,,
+Female,22 (55.0%),,,
+"Back pain, n (%)",12 (30.0 %),5 (27.8%),7 (31.8%),0.78
+"ESR, mm/h, mean ± SD",35.2 ± 14.1,30.2 ± 12.1,39.3 ± 14.3,0.04
+Without relapse (%),75.0%,,,
+"""
+TYPED = """\
+claim_id,where,statistic,of,among,printed,unit
+m.n,"t, heading",count,everyone,,40,patients
+m.boys,"t, heading",count,male,,18,patients
+m.girls,"t, heading",count,~male,,22,patients
+m.age,"t, age","median, min, max",age_diagnosis,,9.1 (3.0-15.2),years
+m.age.b,"t, age","median, min, max",age_diagnosis,male,9.5 (3.0-15.0),years
+m.age.g,"t, age","median, min, max",age_diagnosis,~male,8.8 (3.4-15.2),years
+m.age.p,"t, age",p_value,"age_diagnosis, male",,0.62,
+m.f,"t, sex","count, percent",~male,,22 (55.0%),
+m.pain,"t, pain","count, percent",back_pain,,12 (30.0%),
+m.pain.b,"t, pain","count, percent",back_pain,male,5 (27.8%),
+m.pain.g,"t, pain","count, percent",back_pain,~male,7 (31.8%),
+m.pain.p,"t, pain",p_value,"back_pain, male",,0.78,
+m.esr,"t, esr","mean, sd",esr,,35.2 ± 14.1,mm/h
+m.esr.b,"t, esr","mean, sd",esr,male,30.2 ± 12.1,mm/h
+m.esr.g,"t, esr","mean, sd",esr,~male,39.3 ± 14.3,mm/h
+m.esr.p,"t, esr",p_value,"esr, male",,0.04,
+m.relapse,"t, relapse",percent,~relapse,,75.0,%
+"""
+
+
+def crmo(*args, **options):
+    return CliRunner().invoke(main, args, **options)
+
+
+def verdicts(folder):
+    read_study.cache_clear()
+    return [
+        (each.claim.printed, each.verdict, each.recomputed) for each in audit_jointly(read_study(str(folder)))
+    ]
+
+
+@pytest.fixture
+def made(tmp_path, monkeypatch):
+    """A study that was begun in a folder of its own, and the table of a paper beside it."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "table.csv").write_text(TABLE, encoding="utf-8")
+    assert crmo("new", "study", "./m").exit_code == 0
+    return tmp_path / "m"
+
+
+def test_a_new_study_says_what_to_fill_in(made):
+    said = crmo("audit", "./m")
+    assert said.exit_code == 2
+    assert "claims.csv, row 2, column printed, value '': must not be empty" in said.output
+    text = (made / "claims.csv").read_text().replace(",,,patients", ",,12,patients")
+    (made / "claims.csv").write_text(text)
+    read_study.cache_clear()
+    assert "1 claims: " in crmo("audit", "./m").output
+
+
+def test_a_new_study_needs_a_name_and_a_free_place(made):
+    assert "is there already" in crmo("new", "study", "./m").output
+    assert "is no name of a study" in crmo("new", "study", "./2020-beck").output
+
+
+def test_a_drafted_table_gives_the_ledger_of_one_typed_by_hand(made):
+    said = crmo("claims", "draft", "table.csv", "--study", "./m")
+    assert said.exit_code == 0, said.output
+    assert "19 rows" not in said.output
+    (made / "claims_draft.csv").rename(made / "claims.csv")
+    drafted = verdicts(made)
+    (made / "claims.csv").write_text(TYPED, encoding="utf-8")
+    typed = verdicts(made)
+    assert drafted == typed
+    assert {verdict for _, verdict, _ in typed} <= {"matches", "stated", "unfinished"}
+
+
+def test_what_a_draft_cannot_tell_is_asked_and_not_guessed(made):
+    (made.parent / "table.csv").write_text(
+        'Characteristic,All (n = 40),Responders (n=9)\nCRP (mg/l),12 (3-40),\n"Swollen joints, mean ± SD",1.5 ± 1,2 ± 1\n'
+    )
+    said = crmo("claims", "draft", "table.csv", "--study", "./m").output
+    assert "row 2, column 'All (n = 40)': '12 (3-40)': which statistics?" in said
+    assert "heading 'Responders (n=9)': the group is taken as 'responders' (made up)" in said
+    assert "swollen_joints: {label: Swollen joints, type: decimal}" in said
+    with (made / "claims_draft.csv").open(encoding="utf-8") as file:
+        assert [row["statistic"] for row in csv.DictReader(file)][2] == "?"
+
+
+def test_a_removed_study_leaves_nothing(tmp_path, monkeypatch):
+    for name in ("PUBLISHED", "FIGURES", "COHORTS", "RESULTS"):
+        monkeypatch.setattr(files, name, tmp_path / name)
+    for place in ("PUBLISHED/gone", "FIGURES/gone", "COHORTS"):
+        (tmp_path / place).mkdir(parents=True)
+    (tmp_path / "PUBLISHED/gone/study.yaml").write_text("study: gone\n")
+    (tmp_path / "COHORTS/gone.csv").write_text("patient\n")
+    monkeypatch.setattr("crmo_analysis.commands.messages.study_names", lambda: ["gone"])
+    said = crmo("remove", "study", "gone", "--yes")
+    assert said.exit_code == 0, said.output
+    assert not list(tmp_path.rglob("*gone*"))
+
+
+def test_a_study_that_is_wrong_in_one_cell_does_not_stop_the_others(monkeypatch, write_study):
+    folder = write_study('x,"a, b",own,count,spline,,3,,,')
+    names = files.study_names()[:1]
+    said = crmo("audit", *names, str(folder / "small"))
+    assert said.exit_code == 2
+    assert "value 'spline': 'spline' is not in the codebook; is 'spine' meant?" in said.output
+    assert "claims: " in said.output

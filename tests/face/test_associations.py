@@ -1,0 +1,56 @@
+"""What is published about lesions and severity: what follows from the digits, and what is only shown."""
+
+import matplotlib as mpl
+import pandas as pd
+import pytest
+
+import crmo_analysis as crmo
+from crmo_analysis import files
+from crmo_analysis.face.associations import associations
+
+FILE = files.PUBLISHED / "lesion_severity.csv"
+
+
+def test_every_row_has_a_source_and_what_is_derived_follows():
+    published = associations()
+    assert len(published.frame) == len(pd.read_csv(FILE))
+    rows = published.coefficients().frame.set_index("row_id")
+    assert (rows["agrees"] == "yes").all()
+    # R: tanh(atanh(.32) + c(-1, 1) * qnorm(.975) * sqrt(1.06 / 73))
+    assert rows.loc["A01", ["r_low", "r_high"]].tolist() == pytest.approx([0.0952, 0.5138], abs=1e-4)
+    allowed = published.allowed().frame.set_index("row_id")
+    assert allowed.loc["B01", "least_r"] == 0.348  # R: t <- qt(.995, 52); t / sqrt(52 + t^2)
+    assert pd.isna(allowed.loc["B01", "most_r"])  # a limit is no estimate
+
+
+def test_one_cohort_is_not_pooled_and_a_second_study_narrows_its_interval():
+    published = associations()
+    assert published.pooled().startswith(
+        "No pooled estimate can be given: 4 coefficients are printed, of 1 cohort"
+    )
+    rows = published.with_another([25, 200]).frame
+    assert (rows["both_high"] - rows["both_low"]).is_monotonic_decreasing
+    # R: tanh(atanh(.32) + c(-1, 1) * qnorm(.975) * sqrt(1.06 / (73 + 22)))
+    assert rows.loc[0, ["both_low", "both_high"]].tolist() == pytest.approx([0.124, 0.492], abs=1e-3)
+
+
+def test_nulls_and_unknown_directions_are_shown_as_such():
+    harvest = associations().harvest()
+    kinds = harvest.frame.set_index("label")["kind"]
+    assert (kinds["A01"], kinds["B01"]) == ("coefficient", "direction not printed")
+    assert (kinds["D01"], kinds["H01"]) == ("null, no P value printed", "positive, no P value printed")
+    assert isinstance(harvest.plot(), mpl.axes.Axes)
+
+
+def test_a_p_value_that_does_not_belong_to_its_coefficient_is_seen(tmp_path):
+    text = FILE.read_text(encoding="utf-8").replace("p = 0.0055", "p = 0.055")
+    (tmp_path / "rows.csv").write_text(text, encoding="utf-8")
+    rows = associations(tmp_path / "rows.csv").coefficients().frame.set_index("row_id")
+    assert rows.loc["A01", "agrees"] == "no"
+
+
+def test_a_row_that_cannot_be_read_is_named(tmp_path):
+    text = FILE.read_text(encoding="utf-8").replace("p = 0.0055", "p = 27-Jan")
+    (tmp_path / "rows.csv").write_text(text, encoding="utf-8")
+    with pytest.raises(crmo.CrmoError, match=r"row 2: .*27-Jan"):
+        associations(tmp_path / "rows.csv")

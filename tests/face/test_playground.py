@@ -1,0 +1,73 @@
+"""A notebook that a person runs: its files stay apart, and it says what differs from the published run."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+from crmo_analysis import files
+from crmo_analysis.face import playground
+
+NOTEBOOK = files.ROOT / "notebooks" / "40_menashe_2022.ipynb"
+
+
+@pytest.fixture
+def variables(monkeypatch):
+    """Stand in for the variables of a kernel that has run the parameters cell of a notebook."""
+    monkeypatch.delenv("JPY_SESSION_NAME", raising=False)
+    found = playground._parameters(NOTEBOOK) | {"out": "", "page": {}, "crmo": None}
+    monkeypatch.setattr(playground, "_variables", lambda: found)
+    return found
+
+
+def write_notebook(path, source):
+    cell = {"cell_type": "code", "metadata": {"tags": ["parameters"]}, "source": source}
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps({"cells": [cell]}))
+
+
+def test_a_notebook_is_known_by_its_parameters(variables):
+    variables |= {"seed": 5, "others": ["spine"], "later": 1}
+    assert playground.lab_folder("menashe_2022") == files.RESULTS / "lab" / NOTEBOOK.stem
+    del variables["correlation"]
+    assert playground.lab_folder("menashe_2022") == files.RESULTS / "lab" / "menashe_2022"
+    assert playground.differences() is None
+
+
+def test_a_notebook_is_known_by_what_jupyter_says(variables, monkeypatch):
+    monkeypatch.setenv("JPY_SESSION_NAME", "/somewhere/notebooks/10_simm_2008.ipynb")
+    assert playground.lab_folder("other").name == "10_simm_2008"
+    monkeypatch.setenv("JPY_SESSION_NAME", "my own.ipynb")
+    assert playground.lab_folder("other").name == "my own"
+
+
+def test_what_differs_is_measured_against_the_last_published_run(variables, monkeypatch, tmp_path):
+    monkeypatch.setattr(files, "ROOT", tmp_path)
+    monkeypatch.setattr(files, "RESULTS", tmp_path / "results")
+    write_notebook(tmp_path / "notebooks/1_own.ipynb", "seed: int = 2\nstudy = 'menashe_2022'\nout = 'x'")
+    variables["seed"] = 2
+    assert playground.differences() == []
+    # The file was saved with other values since.
+    write_notebook(
+        tmp_path / "results/notebooks/1_own.ipynb", "seed: int = 1\nstudy = 'menashe_2022'\nout = ''"
+    )
+    assert playground.differences() == ["seed"]
+
+
+def test_plain_papermill_leaves_the_projects_files_alone(tmp_path):
+    before = {path: path.stat().st_mtime_ns for path in files.FIGURES.rglob("*")}
+    command = [sys.executable, "-m", "papermill", NOTEBOOK, tmp_path / "out.ipynb", "-p", "seed", "3"]
+    subprocess.run(
+        [*command, "--no-progress-bar"], check=True, cwd=tmp_path, capture_output=True, timeout=300
+    )
+    assert {path: path.stat().st_mtime_ns for path in files.FIGURES.rglob("*")} == before
+    cells = json.loads((tmp_path / "out.ipynb").read_text(encoding="utf-8"))["cells"]
+    outputs = [output for cell in cells for output in cell.get("outputs", [])]
+    first = "".join(outputs[0]["data"]["text/markdown"]).splitlines()
+    assert first == [
+        "- This run is not the published one; it differs in: seed.",
+        f"- Its figures and tables are left in `results/lab/{NOTEBOOK.stem}`.",
+    ]
+    assert sum("image/png" in output.get("data", {}) for output in outputs) == 3
+    assert len(list((files.RESULTS / "lab" / NOTEBOOK.stem / "figures").rglob("*.svg"))) == 3

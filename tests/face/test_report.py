@@ -1,0 +1,55 @@
+"""The page about a cohort tells a clinician what can be told, and nothing of a patient."""
+
+import base64
+import re
+
+import pandas as pd
+
+import crmo_analysis as crmo
+from crmo_analysis.face import report
+
+PLANTED = ("P-0417", "P-0001", "17.37")
+
+
+def page_of(cohort):
+    page = report.report(cohort, resamples=200)
+    pictures = re.findall(r"base64,([^\"]+)", page)
+    drawn = [base64.b64decode(picture).decode() for picture in pictures]
+    return re.sub(r"base64,[^\"]+", "", page), drawn
+
+
+def test_a_page_has_all_parts_and_hides_what_the_cohort_hides(own_file):
+    page, drawn = page_of(crmo.read_cohort(own_file))
+    assert "<h1>Your cohort, n = 60</h1>" in page
+    for heading in (
+        "Participants",
+        "Description",
+        "Lesions and severity",
+        "published numbers",
+        "study of this size",
+    ):
+        assert f"{heading}" in page
+    assert len(drawn) == 2
+    assert "Spearman correlation of" in page
+    assert not [value for value in PLANTED for text in (page, *drawn) if value in text]
+    assert not re.search(r"[^\d]3/60", page)
+
+
+def test_a_part_that_cannot_be_made_says_why(own):
+    page, drawn = page_of(
+        crmo.read_study("menashe_2022").patients().of(own.drop(columns="clinical_severity"))
+    )
+    assert "Not shown: the table has no column &#x27;clinical_severity&#x27;" in page
+    assert not drawn
+    assert "Lesions</td>" in page
+
+
+def test_what_a_description_hides_a_comparison_beside_it_does_not_show():
+    rows = pd.DataFrame({"anti_tnf": [True] * 8 + [False] * 32, "etanercept": [True] * 7 + [False] * 33})
+    described = (
+        crmo.read_study("menashe_2022").patients().of(rows).describe().frame.set_index("variable")["value"]
+    )
+    assert described["Anti-TNF agent"].startswith("8/40")
+    assert described["Etanercept"].startswith("fewer than 5")
+    beside = crmo.compare(rows, "sag_2019").frame
+    assert not [text for text in beside["cohort"] if text.startswith("7/40")]

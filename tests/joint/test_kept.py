@@ -1,0 +1,71 @@
+"""What the store gives back is what was found, for every study that ships."""
+
+import dataclasses
+
+import pandas as pd
+import pytest
+
+from crmo_analysis.files import UnfinishedError, study_names
+from crmo_analysis.joint import find_bounds, find_conflicts, fit, kept, ledger, reconstruct
+from crmo_analysis.store import SWITCH
+from crmo_analysis.study import read_study
+
+
+@pytest.fixture(autouse=True)
+def store(tmp_path, monkeypatch):
+    """Keep results in a folder of the test's own."""
+    monkeypatch.setenv(SWITCH, str(tmp_path))
+    return tmp_path
+
+
+def twice(find, store):
+    """Return what was found and what the store gave back; the second time nothing is made."""
+    first = find()
+    before = {path: path.stat().st_size for path in store.glob("*/*")}
+    assert before
+    second = find()
+    assert {path: path.stat().st_size for path in store.glob("*/*")} == before
+    return first, second
+
+
+@pytest.mark.parametrize("name", study_names())
+def test_fits_conflicts_and_verdicts_come_back_as_they_were(name, store, monkeypatch):
+    study = read_study(name)
+    asked = (fit, find_conflicts, ledger.audit_jointly)
+    found = [twice(lambda find=find: find(study), store) for find in asked]
+    monkeypatch.setenv(SWITCH, "off")
+    for find, (first, second) in zip(asked, found, strict=True):
+        fresh = find(study)
+        if find is fit:
+            first, second, fresh = (dataclasses.replace(each, view=None) for each in (first, second, fresh))
+        assert first == second == fresh
+
+
+def test_bounds_and_their_tables_come_back_as_they_were(store):
+    fitted = fit(read_study("simm_2008"))
+    first, second = twice(
+        lambda: find_bounds(fitted, "count(radiological_improvement & clinical_response)"), store
+    )
+    assert (first.lower.value, first.upper.value) == (second.lower.value, second.upper.value)
+    assert second.fitted is fitted
+    pd.testing.assert_frame_equal(first.lower.table, second.lower.table)
+
+
+def test_tables_come_back_as_they_were(store):
+    fitted = fit(read_study("hospach_2010"))
+    (first,), (second,) = twice(lambda: reconstruct(fitted), store)
+    pd.testing.assert_frame_equal(first, second)
+
+
+def test_an_unfinished_search_is_remembered_too(store):
+    study = read_study("simm_2008")
+    made = []
+
+    def make():
+        made.append(1)
+        raise UnfinishedError("not proved")
+
+    for _ in range(2):
+        with pytest.raises(UnfinishedError, match="not proved"):
+            kept.recall("test", study, [], kept.__name__, make)
+    assert len(made) == 1

@@ -1,0 +1,483 @@
+"""Small made-up files of every kind that clinics keep: none is read otherwise than it says without a word."""
+
+import datetime
+import io
+import re
+
+import openpyxl
+import pytest
+
+from crmo_analysis.files import InputError
+from crmo_analysis.patients import mapping_skeleton, read_cohort
+
+HEADER = ["patient", "n_lesions", "clinical_severity", "age_diagnosis", "crp"]
+ROWS = [
+    [f"P{i:02}", (1, 2, 5, 3, 8)[i % 5], (4, 2, 6, 3, 7, 0, 5)[i % 7], 4 + (i * 7) % 11, 0.1 * (1 + i % 9)]
+    for i in range(1, 13)
+]
+
+
+def csv(*rows, d=","):
+    return "\n".join(
+        d.join(f"{cell:g}" if isinstance(cell, float) else str(cell) for cell in row) for row in rows
+    )
+
+
+TABLE = csv(HEADER, *ROWS)
+PATIENTS = "patient,clinical_severity\nA,3\nB,4\n"
+
+
+@pytest.fixture
+def answer(tmp_path):
+    """Return a function that reads files: the cohort, or the text of the refusal."""
+
+    def answer(content, mapping="", lesions="", name="c.csv"):
+        path = tmp_path / name
+        path.write_bytes(content if isinstance(content, bytes) else content.encode())
+        options = {}
+        for key, text in (("mapping", mapping), ("lesions", lesions)):
+            if text:
+                options[key] = tmp_path / (f"{key}.yaml" if key == "mapping" else f"{key}.csv")
+                options[key].write_text(text, encoding="utf-8")
+        try:
+            return read_cohort(path, **options)
+        except InputError as refused:
+            return str(refused)
+
+    return answer
+
+
+def said(found):
+    return found if isinstance(found, str) else "\n".join([*map(str, found.problems), *found.notes])
+
+
+# ---- rows that are no patients -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (f"{TABLE}\nMittelwert,3.8,3.9,8,0.5\nSD,2,2,3,1", "row 15, value 'SD': warning: is left out"),
+        (f"{TABLE}\nN=12,,,,", "row 14, value 'N=12': warning: is left out: it is a total"),
+        (f"{csv(HEADER, *ROWS[:6])}\nSubtotal,20,,,\n{csv(*ROWS[6:])}", "row 8, value 'Subtotal'"),
+        (f"{TABLE}\n* crp in mg/dl\nSource: the registry of 1 March", "row 15, value 'Source: the"),
+        (f"# exported by a tool\n{TABLE}", "row 1, value '# exported by a tool': warning"),
+        (f"Stand: 1, 2, 3 und mehr\n\n{csv(HEADER, *ROWS, d=';')}", "stands above the header"),
+        (f"{csv(HEADER, *ROWS[:6])}\n{csv(HEADER, *ROWS[6:])}", "the header stands here again"),
+        (csv(HEADER, ["", "", "points", "(years)", "mg/dl"], *ROWS), "is left out: it holds units"),
+        (
+            csv(["", *HEADER], *[[3 * i, *row] for i, row in enumerate(ROWS)]),
+            "column A has no name and numbers",
+        ),
+        (
+            f"{csv(HEADER, *ROWS[:6])}\nZentrum B,,,,\n{csv(*ROWS[6:])}",
+            "row 8, value 'Zentrum B': warning: is left out",
+        ),
+        (f"{TABLE}\n,,,,\nStatistik,,,,\nMittelwert,3.8,,,", "value 'Statistik': warning: is left out"),
+        (f"{TABLE}\n , ,,,", "row 14: warning: is left out: it is empty"),
+        (
+            csv(["nr", *HEADER], *[[i, *row] for i, row in enumerate(ROWS)], [12, "Total", 47, "", "", ""]),
+            "a total",
+        ),
+        (f"Klinik,Klinik,MRT,,\n{TABLE}", "row 1, value 'Klinik, Klinik, …': warning"),
+    ],
+)
+def test_what_is_no_patient_is_left_out_and_said(answer, text, expected):
+    found = answer(text)
+    assert expected in said(found)
+    assert not found.errors
+    assert len(found.patients) == 12
+    assert found.patients["n_lesions"].tolist() == [row[1] for row in ROWS]
+
+
+@pytest.mark.parametrize(
+    ("last", "what"),
+    [
+        ([13, sum(row[1] for row in ROWS), sum(row[2] for row in ROWS), "", ""], "sum"),
+        (
+            [
+                "x",
+                4,
+                4,
+                round(sum(row[3] for row in ROWS) / 12, 1),
+                round(sum(row[4] for row in ROWS) / 12, 2),
+            ],
+            "mean",
+        ),
+    ],
+)
+def test_a_last_row_that_adds_up_the_others_is_refused_whatever_its_name(answer, last, what):
+    found = answer(csv(HEADER, *ROWS, last))
+    assert f"row 14: every number is the {what} of the rows above" in said(found)
+
+
+def test_names_that_could_be_statistics_are_patients(answer):
+    assert len(answer(csv(HEADER, ["Max", 1, 2, 7, 1], ["Min", 2, 3, 8, 1])).patients) == 2
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (
+            csv(["", *HEADER[1:]], *ROWS),
+            "call it 'column A' in a mapping, as in columns: {column A: patient}",
+        ),
+        (csv(HEADER, *[[i, *row] for i, row in enumerate(ROWS)], d="\t"), "row names of R's write.table"),
+        ("patient,crp,n_lesions\nA,0,5,3\nB,1,2,4", "save it with semicolons"),
+        (csv(HEADER, *ROWS, d="^"), "Cells are separated by comma, semicolon, tab or bar"),
+        ("'patient','crp'\n'A','1'", "quotation marks of another kind"),
+        ("patient;Ödem\nA;1".encode("mac_roman"), "has letters that seem to have been written otherwise"),
+        (
+            "patient;Ödem\nA;1".encode().decode("cp1252").encode(),
+            "has letters that seem to have been written",
+        ),
+    ],
+)
+def test_a_table_in_another_shape_is_answered_with_what_to_do(answer, text, expected):
+    assert expected in said(answer(text))
+
+
+def test_a_column_without_a_name_can_be_mapped(answer):
+    found = answer(csv(["", *HEADER[1:]], *ROWS), "columns: {column A: patient}")
+    assert found.patients["patient"].tolist() == [row[0] for row in ROWS]
+
+
+# ---- numbers, units, codes ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("text", "mapping", "name", "expected"),
+    [
+        ("patient;platelets;crp\na;250.000;0,5\nb;310.500;1,5", "", "platelets", [250_000, 310_500]),
+        ("patient;size_sum;crp\na;1.250;0,5\nb;2.500;1,5", "", "size_sum", [1250, 2500]),
+        ("patient;size_sum\na;1.250\nb;2.500", "decimal: comma", "size_sum", [1250, 2500]),
+        ("patient;size_sum\na;1,250\nb;2,500", "decimal: comma", "size_sum", [1.25, 2.5]),
+        ("patient;size_sum\na;1,250\nb;2,500", "decimal: point", "size_sum", [1250, 2500]),
+        ("patient;size_sum\na;1.234,5\nb;1.350.000,0", "", "size_sum", [1234.5, None]),
+        (
+            "patient;size_sum\na;1.250\nb;2.500",
+            "",
+            "size_sum",
+            "read with a decimal point; if it stands between",
+        ),
+        (
+            "patient;size_sum\na;1,250\nb;2,500",
+            "",
+            "size_sum",
+            "say so in a mapping file, as in decimal: comma",
+        ),
+        (
+            "patient;age_onset;crp\na;7,5;1.250\nb;8,5;2.500",
+            "",
+            "crp",
+            "the mark can be a decimal one or stand",
+        ),
+        (
+            "patient;crp\na;1,5\nb;0.5",
+            "decimal: comma",
+            "crp",
+            "expected a decimal comma, as the mapping file says",
+        ),
+        ("patient;crp\na;03. Mai\nb;2", "", "crp", "not a date, which Excel makes of a text"),
+        ("patient;biopsy_date\na;43555", "", "biopsy_date", "as a number of Excel it is 2019-03-31"),
+        ("patient;biopsy_date\na;1900-01-01", "", "biopsy_date", "is where a program begins to count days"),
+        ("patient;biopsy_date\na;01/02/2020", "", "biopsy_date", "in a mapping: dates: day"),
+        ("patient;male\na;1\nb;2", "", "male", "in a mapping: values: {male: {1: …, 2: …}}"),
+        ("patient;sex\na;1\nb;0", "columns: {sex: male}", "male", "values: {sex: {1: yes, 0: no}}"),
+        ("patient;CRP (mg/l)\na;12", "columns: {CRP (mg/l): crp}", "crp", "units: {'CRP (mg/l)': 0.1}"),
+        ("patient;CRP (mg/l)\na;12", "columns: {CRP (mg/l): crp}\nunits: {crp: 0.1}", "crp", [1.2]),
+        ("patient;CRP in mg/l\na;12", "columns: {CRP in mg/l: crp}", "crp", "units: {'CRP in mg/l': 0.1}"),
+        (
+            "patient;age_months\na;12",
+            "columns: {age_months: age_onset}",
+            "age_onset",
+            "says months, the codebook years",
+        ),
+        ("patient;crp\na;0,5\nb;<0,6\nc;1,5", "values: {crp: {'<0,6': 0.3}}", "crp", [0.5, 0.3, 1.5]),
+        ("patient;crp\na;0,5\nb;<0,6\nc;1,5", "values: {crp: {'<0,6': '0,3'}}", "crp", [0.5, 0.3, 1.5]),
+        ("patient;fever\na;yes\nb;\nc;\nd;yes\ne;", "", "fever", "in a mapping: values: {fever: {'': no}}"),
+        ("patient;fever\na;x\nb;", "values: {fever: {x: yes, '': no}}", "fever", [True, False]),
+        ("patient;crp\na;k.A.\nb;1", "", "crp", "in a mapping: values: {crp: {'k.A.': NR}}"),
+        ("patient;n_lesions\na;-1\nb;999", "", "n_lesions", "values: {n_lesions: {'-1': NR, 999: NR}}"),
+    ],
+)
+def test_a_number_is_what_the_file_says_or_asked_about(answer, text, mapping, name, expected):
+    found = answer(text, mapping)
+    if isinstance(expected, str):
+        assert expected in said(found)
+    else:
+        values = found.patients[name].astype(object)
+        assert [
+            None if value is None or value != value else value for value in values.where(values.notna(), None)
+        ] == expected
+
+
+@pytest.mark.parametrize(
+    ("name", "values", "expected"),
+    [
+        (
+            "crp",
+            [0.1, 0.3, 0.5, 0.4, 1.2, 0.2, 12, 25, 33, 0.6, 0.8, 15],
+            "4 of 12 values are 12 to 33 mg/dl, as in mg/l",
+        ),
+        (
+            "hemoglobin",
+            [12.1, 11.3, 13, 7.1, 7.8, 12.2, 6.9, 12.4, 7.5],
+            "4 of 9 values are 6.9 to 7.8 g/dl, as in mmol/l",
+        ),
+        ("age_diagnosis", [90, 120, 144, 60, 72], "as in months (times 0.083333)"),
+        ("follow_up", [24, 36, 12, 60, 48], "as in months (times 0.083333)"),
+        ("physician_global", [1, 2, 3, 2, 1, 0, 4, 9, 9], "values: {physician_global: {9: NR}}"),
+        ("esr", [10, 20, 30, 12, 15, 99, 99, 40], "values: {esr: {99: NR}}"),
+        ("esr", [10, 20, 80, 12, 15, 99, 85, 90], ""),
+        ("crp", [0.1, 0.3, 0.5, 11, 0.2, 2, 4, 0.6, 0.8, 1, 0.4], ""),
+    ],
+)
+def test_what_a_column_as_a_whole_says_is_asked_about(answer, name, values, expected):
+    found = answer(csv(["patient", name], *[[i, float(value)] for i, value in enumerate(values)]))
+    assert expected in said(found)
+    assert bool(found.problems) == bool(expected)
+
+
+def test_a_delay_in_years_is_told_by_the_ages(answer):
+    rows = [[i, 5 + i, 5 + i + delay, delay] for i, delay in enumerate((1.5, 2, 3, 2.5, 1.25, 2))]
+    found = answer(csv(["patient", "age_onset", "age_diagnosis", "diagnostic_delay"], *rows))
+    assert "in a mapping: units: {diagnostic_delay: 12}" in said(found)
+
+
+# ---- keys and lesions --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("patients", "lesions", "expected"),
+    [
+        (("p01", "B"), ("P01",), "differs in capital letters only"),
+        (("1", "2"), ("1.0",), "differs in a '.0' at the end only"),
+        (("P-01", "2"), ("P01",), "differs in blanks, marks or quotes only"),
+        (("007", "2"), ("7",), "differs in leading zeros only"),
+        (("1", "2"), ("3",), "value '3': is no patient"),
+        (
+            ("1", "01"),
+            (),
+            "row 3, column patient, value '01': warning: differs from an earlier patient in leading zeros",
+        ),
+        (("1.2E+11", "1.3E+11"), (), "looks like a long number that Excel shortened"),
+        (("2024-03-05", "2"), (), "looks like a date that Excel made"),
+    ],
+)
+def test_keys_that_are_nearly_alike_are_said(answer, patients, lesions, expected):
+    table = csv(["patient", "crp"], *[[key, 1] for key in patients])
+    assert expected in said(
+        answer(table, lesions=csv(["patient", "bone"], *[[k, "rib"] for k in lesions]) * bool(lesions))
+    )
+
+
+@pytest.mark.parametrize("key", ["P\u00a001", "P 01\u200b", '="P 01"'])
+def test_what_cannot_be_seen_in_a_key_is_taken_off(answer, key):
+    found = answer("patient,crp\nP 01,1", lesions=f"patient,bone\n{key},rib")
+    assert found.patients["n_lesions"].tolist() == [1]
+
+
+@pytest.mark.parametrize(
+    ("rows", "mapping", "expected"),
+    [
+        (
+            "A,femur,left,2020-01-01\nA,rib,left,2021-01-01",
+            "",
+            "say in a mapping which one counts: lesions: {scan: last}",
+        ),
+        (
+            "A,femur,left,2020-01-01\nA,rib,left,2021-01-01\nA,rib,right,2021-01-01",
+            "lesions: {scan: last}",
+            2,
+        ),
+        (
+            "A,femur,left,2020-01-01\nA,rib,left,2021-01-01\nA,rib,right,2021-01-01",
+            "lesions: {scan: first}",
+            1,
+        ),
+        ("A,femur,left,2020-01-01\nA,femur,left,2021-01-01", "", 1),
+        ("A,femur,left,2020-01-01\nA,femur,left,2020-01-01", "", "is a lesion counted twice"),
+        (
+            "A,femur,left,2020-01-01\nA,rib,left,",
+            "",
+            "is missing, while other lesions of the patient have one",
+        ),
+        ("A,femur,both,\nB,rib,L,", "", "{both: …, L: left}"),
+        ("A,,,\nB,rib,left,", "", "1 row without a value of a lesion, left out: 2"),
+        ("A,femur,left,\nTotal,,,", "", "'Total': warning: is left out"),
+    ],
+)
+def test_a_lesion_is_counted_once_or_asked_about(answer, rows, mapping, expected):
+    found = answer(PATIENTS, mapping, f"patient,bone,side,mri_date\n{rows}")
+    if isinstance(expected, str):
+        assert expected in said(found)
+    else:
+        assert found.patients["n_lesions"][0] == expected
+
+
+def test_rows_that_differ_in_what_is_not_read_are_asked_about(answer):
+    found = answer(PATIENTS, lesions="patient,bone,visit\nA,rib,1\nA,rib,2")
+    assert "differ only in what is left out (visit)" in said(found)
+
+
+# ---- workbooks ---------------------------------------------------------------------------------------------
+
+
+def workbook(change=None, **sheets):
+    made = openpyxl.Workbook()
+    made.remove(made.active)
+    for title, rows in sheets.items():
+        sheet = made.create_sheet(title)
+        for row in rows:
+            sheet.append(row)
+    if change:
+        change(made)
+    content = io.BytesIO()
+    made.save(content)
+    return content.getvalue()
+
+
+def test_a_sheet_of_lesions_may_have_another_name_and_two_are_refused(answer):
+    lesions = [["patient", "bone"], ["P01", "rib"], ["P01", "femur"]]
+    found = answer(workbook(A=[["patient", "crp"], ["P01", 1]], MRT=lesions), name="c.xlsx")
+    assert "sheet MRT is read as lesions" in said(found)
+    assert found.patients["n_lesions"].tolist() == [2]
+    two = answer(workbook(A=[["patient", "crp"], ["P01", 1]], MRT=lesions, Late=lesions), name="c.xlsx")
+    assert "as in lesions: {sheet: MRT}" in two
+
+
+def test_a_patient_under_two_names_is_asked_about(answer):
+    assert "row 14, column patient, value 'P99': warning: has all values of an earlier patient" in said(
+        answer(
+            csv(HEADER, *[[*row[:4], row[4] + i / 7] for i, row in enumerate(ROWS)], ["P99", *ROWS[0][1:]])
+        )
+    )
+    coarse = csv(["patient", "male"], *[[i, "yes"] for i in range(9)])
+    assert "has all values" not in said(answer(coarse))
+
+
+def hide(title):
+    return lambda made: setattr(made[title], "sheet_state", "hidden")
+
+
+@pytest.mark.parametrize(
+    ("content", "expected"),
+    [
+        (
+            workbook(A=[HEADER, *ROWS], B=[HEADER, *ROWS]),
+            "sheets A, B have columns of the codebook; name the one",
+        ),
+        (workbook(hide("A"), A=[HEADER, *ROWS], Cover=[["x"]]), "only the hidden sheet A has columns"),
+        (workbook(hide("B"), A=[HEADER, *ROWS], B=[HEADER, *ROWS]), "not read: B (hidden)"),
+        (workbook(lambda w: w["A"].merge_cells("A2:A3"), A=[HEADER, *ROWS]), "cells A2:A3 are merged"),
+        (
+            workbook(lambda w: w["A"].merge_cells("A1:E1"), A=[["x"], HEADER, *ROWS]),
+            "stands above the header",
+        ),
+        (
+            workbook(lambda w: setattr(w["A"].row_dimensions[5], "hidden", True), A=[HEADER, *ROWS]),
+            "1 row hidden",
+        ),
+        (
+            workbook(A=[HEADER, ["x", datetime.datetime(2024, 5, 3), 3, 7, 1]]),
+            "not a date, which Excel makes",
+        ),
+        (workbook(A=[HEADER, ["x", "=1+2", 3, 7, 1]]), "1 cell with a formula without a value"),
+        (workbook(A=[HEADER, ["x", "#DIV/0!", 3, 7, 1]]), "value '#DIV/0!': expected a number"),
+        (workbook(A=[HEADER, *ROWS, [], ["Summe", 99]]), "'Summe': warning: is left out"),
+    ],
+)
+def test_what_a_workbook_does_not_show_is_said(answer, content, expected):
+    assert expected in said(answer(content, name="c.xlsx"))
+
+
+# ---- REDCap ------------------------------------------------------------------------------------------------
+
+EVENTS = """record_id,redcap_event_name,redcap_repeat_instrument,redcap_repeat_instance,male,bone
+1,base_arm_1,,,1,
+1,base_arm_1,lesions,1,,femur
+1,late_arm_1,lesions,1,,femur
+1,late_arm_1,lesions,2,,tibia
+"""
+
+
+def test_lesions_of_several_events_are_refused_with_the_line_that_chooses_one(answer):
+    assert "as in lesions: {event: base_arm_1}" in answer(EVENTS)
+    assert answer(EVENTS, "lesions: {event: late_arm_1}").patients["n_lesions"].tolist() == [2]
+
+
+def test_another_instrument_with_lesions_is_read_and_said(answer):
+    found = answer("record_id,redcap_repeat_instrument,male,bone\n1,,1,\n1,bone_lesions,,femur\n")
+    assert "the instrument bone_lesions is read as the lesions" in said(found)
+    assert found.patients["n_lesions"].tolist() == [1]
+
+
+def test_the_study_id_of_a_patient_reaches_the_lesions(answer):
+    text = "record_id,redcap_repeat_instrument,study_id,male,bone\n1,,S1,1,\n1,lesions,,,femur\n"
+    found = answer(text, "columns: {study_id: patient}")
+    assert found.patients[["patient", "n_lesions"]].to_numpy().tolist() == [["S1", 1]]
+
+
+DICTIONARY = """Variable / Field Name,Field Label,"Choices, Calculations, OR Slider Labels"
+mf,Findings,"1, Lytic lesion | 2, Bone expansion | 3, Other"
+les,Lesions (lesions),
+presenting_symptom,Symptom,"1, Limping | 2, Unifocal pain"
+sex,Sex,"1, Male | 2, Female"
+"""
+
+
+def test_a_data_dictionary_decides_what_boxes_codes_and_fields_mean(answer, tmp_path):
+    (tmp_path / "dictionary.csv").write_text(DICTIONARY, encoding="utf-8")
+    text = "record_id,sex,presenting_symptom,les,mf___1,mf___2,mf___3,mri_complete\n1,1,1,3,1,0,0,2\n2,2,2,4,0,1,1,0\n"
+    mapping = "dictionary: dictionary.csv\ncolumns: {sex: male}\nvalues: {sex: {Male: yes, Female: no}}"
+    table = answer(text, mapping).patients
+    assert table["lytic_lesion"].tolist() == [True, False]
+    assert table["bone_expansion"].tolist() == [False, True]
+    assert table["presenting_symptom"].tolist() == ["limping", "unifocal_pain"]
+    assert table["male"].tolist() == [True, False]
+    assert table["n_lesions"].tolist() == [3, 4]
+    assert "cannot be read as a data dictionary" in answer(text, "dictionary: other.csv")
+
+
+def test_two_fields_of_boxes_for_one_variable_are_refused(answer):
+    found = answer("record_id,a___femur,pain___femur,c_complete\n1,1,0,2\n")
+    assert "ignore one of the two in a mapping, as in ignore: ['pain___femur']" in said(found)
+
+
+# ---- the mapping file to fill in ---------------------------------------------------------------------------
+
+GERMAN = """Register;;;;;
+Pat-Nr;Geschlecht;Anzahl Läsionen;CRP (mg/l);Ödem;Adresse
+001;m;3;12;ja;X
+002;w;5;<5;k.A.;Y
+"""
+
+
+def test_a_mapping_file_is_made_to_be_filled_in(tmp_path):
+    path, mapping = tmp_path / "c.csv", tmp_path / "map.yaml"
+    path.write_text(GERMAN, encoding="utf-8")
+    text = mapping_skeleton(path)
+    assert all(line.lstrip().startswith("#") or line.endswith(":") for line in text.splitlines())
+    mapping.write_text(text, encoding="utf-8")
+    assert read_cohort(path, mapping).patients.columns.tolist() == ["patient"]
+    wanted = [line for line in text.splitlines() if "Adresse: " not in line]
+    taken = "\n".join(re.sub("^( +)# ", r"\1", line).replace("'<5': …", "'<5': 2.5") for line in wanted)
+    mapping.write_text(taken, encoding="utf-8")
+    found = read_cohort(path, mapping)
+    assert not found.errors
+    assert found.patients["male"].tolist() == [True, False]
+    assert found.patients["crp"].tolist() == [1.2, 0.25]
+    assert found.kinds["marrow_edema"].tolist()[1] == "not_reported"
+
+
+def test_nothing_is_to_be_filled_in_where_all_is_recognised(tmp_path):
+    (tmp_path / "c.csv").write_text(TABLE, encoding="utf-8")
+    assert mapping_skeleton(tmp_path / "c.csv") == ""
+
+
+@pytest.mark.parametrize(("first", "expected"), [("day", "2020-02-01"), ("month", "2020-01-02")])
+def test_a_mapping_says_what_stands_first_in_a_date(answer, first, expected):
+    found = answer("patient,biopsy_date\na,01/02/2020\nb,03/04/2020", f"dates: {first}")
+    assert str(found.patients["biopsy_date"][0].date()) == expected
+    assert not found.errors

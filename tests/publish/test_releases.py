@@ -1,0 +1,158 @@
+"""What a folder of results tells to somebody who has nothing else, and what two folders tell together.
+
+The attacker stands apart from the program, in `benchmarks/disclosure.py`.
+"""
+
+import importlib.util
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+from click.testing import CliRunner
+
+from crmo_analysis import files
+from crmo_analysis.commands import main
+from crmo_analysis.files import InputError
+from crmo_analysis.publish.releases import STATEMENT, check, differences, release
+
+SPEC = importlib.util.spec_from_file_location("disclosing", files.ROOT / "benchmarks" / "disclosure.py")
+attacker = importlib.util.module_from_spec(SPEC)
+SPEC.loader.exec_module(attacker)
+
+
+# ---- somebody who has the folder alone ---------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_no_hidden_count_can_be_narrowed_by_somebody_who_has_the_table_alone(tmp_path, seed):
+    table = attacker.planted(seed)
+    protected = attacker.released(table, 5, tmp_path / "protected")
+    shown = attacker.released(table, 0, tmp_path / "open")
+    assert not attacker.narrowed(protected, len(table))
+    compared, found = check([protected], 5)
+    assert compared == 1
+    assert found.empty
+    assert bool(attacker.narrowed(shown, len(table))) == (not check([shown], 5)[1].empty)
+
+
+def test_the_attacker_does_find_planted_children_where_nothing_is_hidden(tmp_path):
+    folders = [attacker.released(attacker.planted(seed), 0, tmp_path / str(seed)) for seed in range(8)]
+    assert sum(bool(attacker.narrowed(folder, 40)) for folder in folders) >= 6
+
+
+# ---- two releases ------------------------------------------------------------------------------------------
+
+
+def cohort(changed=None, n=40):
+    rng = np.random.default_rng(7)
+    table = pd.DataFrame({
+        "patient": [f"Q{i:02}" for i in range(60)], "n_lesions": rng.integers(1, 12, 60), "male": rng.random(60) < 0.5,
+        "age_onset": rng.integers(12, 60, 60) / 4,
+    }).head(n)  # fmt: skip
+    if changed is not None:
+        table.loc[3, "n_lesions"] = changed
+    return table
+
+
+def compared(tmp_path, name, table):
+    path, out = tmp_path / f"{name}.csv", tmp_path / name
+    table.to_csv(path, index=False)
+    result = CliRunner().invoke(main, ["compare", str(path), "sag_2019", "--out", str(out)])
+    assert result.exit_code == 0, result.output
+    return out
+
+
+def disclosure(*folders):
+    return CliRunner().invoke(main, ["disclosure", *map(str, folders)])
+
+
+def test_a_corrected_value_follows_from_mean_and_spread_and_is_told(tmp_path):
+    old = int(cohort()["n_lesions"][3])
+    first, second = compared(tmp_path, "a", cohort()), compared(tmp_path, "b", cohort(changed=30))
+    result = disclosure(first, second)
+    assert result.exit_code == 1
+    assert f"if one value was corrected, from {old} to 30" in result.output
+    assert disclosure(first, first).exit_code == 0
+
+
+def test_a_patient_who_was_added_follows_from_two_means_and_is_told(tmp_path):
+    first, second = compared(tmp_path, "a", cohort(n=40)), compared(tmp_path, "b", cohort(n=41))
+    result = disclosure(first, second)
+    assert f"the patient between has {cohort(n=41)['n_lesions'][40]}" in result.output
+    assert result.exit_code == 1
+
+
+def test_releases_of_other_patients_are_shown_together(tmp_path):
+    all_of_them = cohort(n=60).drop(columns="male")
+    first, second = (
+        compared(tmp_path, "a", all_of_them.head(40)),
+        compared(tmp_path, "b", all_of_them.tail(30)),
+    )
+    assert disclosure(first, second).exit_code == 0
+
+
+def test_small_differences_between_releases_are_found():
+    columns = ["variable", "statistic", "value", "n", "method"]
+    earlier = pd.DataFrame(
+        [["Spine", "x/n (%)", "20/54 (37.0 %)", "54", "exact"], ["Femur", "x/n (%)", "12/54 (22.2 %)", "54", "exact"],
+         ["Age", "median", "10.5", "54", "exact"], ["Gone", "x/n (%)", "9/54 (16.7 %)", "54", "exact"]],
+        columns=columns,
+    )  # fmt: skip
+    later = pd.DataFrame(
+        [["Spine", "x/n (%)", "21/59 (35.6 %)", "59", "exact"], ["Femur", "x/n (%)", "12/59 (20.3 %)", "59", "exact"],
+         ["Age", "median", "10.5", "60", "exact"], ["New", "x/n (%)", "9/59 (15.3 %)", "59", "exact"]],
+        columns=columns,
+    )  # fmt: skip
+    [[row, name, shown, derived]] = differences(earlier, later, 5)
+    assert (row, name, shown) == ("Spine", "value", "20/54 (37.0 %), then 21/59 (35.6 %)")
+    assert derived == "1 patient by subtraction"
+    assert len(differences(earlier, later, 6)) == 4
+    assert not differences(earlier, earlier, 5)
+    assert not differences(earlier, earlier[["n"]], 5)
+
+
+def test_medians_and_coefficients_of_nearly_the_same_patients_are_told():
+    rows = {"model": ["linear", "ordinal"], "n": ["54", "54"], "estimate": ["1.2", "3"], "p": ["0.03", "0.5"]}
+    earlier = pd.DataFrame(rows)
+    later = earlier.assign(n=["55", "70"], estimate=["1.3", "4"], p=["0.02", "0.4"])
+    assert [row[:2] for row in differences(earlier, later, 5)] == [["linear", "n"], ["linear", "estimate"]]
+    assert not differences(earlier, earlier.assign(p=["0.01", "0.9"]), 5)
+    drawn = pd.DataFrame({"x": ["1.0", "2.0"], "fit": ["1.1", "2.2"]})
+    assert not differences(drawn, drawn.assign(fit=["1.1", "2.3"]), 5)
+    assert differences(drawn, drawn.assign(fit=["1.1", "2.3"]), 5, nearly=True)
+
+
+# ---- a release ---------------------------------------------------------------------------------------------
+
+
+def test_a_folder_is_released_with_a_statement_or_not_at_all(tmp_path):
+    folder = compared(tmp_path, "a", cohort())
+    out = tmp_path / "out"
+    result = CliRunner().invoke(main, ["release", str(folder), "--out", str(out)])
+    assert result.exit_code == 0, result.output
+    assert {path.name for path in out.iterdir()} == {path.name for path in folder.iterdir()} | {STATEMENT}
+    said = (out / STATEMENT).read_text(encoding="utf-8")
+    assert "No count of 1 to 4 patients" in said
+    with pytest.raises(InputError, match="holds files already"):
+        release(folder, out, 5)
+    later = compared(tmp_path, "b", cohort(n=41))
+    result = CliRunner().invoke(
+        main, ["release", str(later), "--out", str(tmp_path / "two"), "--beside", str(out)]
+    )
+    assert result.exit_code == 1
+    assert not (tmp_path / "two").exists()
+
+
+def test_a_table_that_shows_a_small_count_is_not_released(tmp_path):
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "t.csv").write_text("variable,value\nFever,3/40 (7.5 %)\n", encoding="utf-8")
+    _, found = release(tmp_path / "in", tmp_path / "out", 5)
+    assert found["derived"].tolist() == ["3 of 40 patients"]
+    assert not (tmp_path / "out").exists()
+
+
+def test_tables_that_are_not_of_user_data_are_left_aside(tmp_path):
+    (tmp_path / "t.csv").write_text("variable,value\nFever,3/40 (7.5 %)\n", encoding="utf-8")
+    (tmp_path / "t.json").write_text(json.dumps({"source": "simulated"}), encoding="utf-8")
+    assert check([tmp_path], 5)[0] == 0

@@ -1,0 +1,72 @@
+"""Whole studies with a known answer, as a person would write them; each says what is right in its study."""
+
+from pathlib import Path
+
+import pytest
+
+import crmo_analysis as crmo
+from crmo_analysis.joint.ledger import audit_jointly
+from crmo_analysis.study import read_study
+
+CASES = Path(__file__).parent / "cases"
+FLAGGED = {  # claims that cannot be; all others hold
+    "miss_p_2x2": {"p": "18/19 against 4/10"},
+    "miss_r_p_n": {"p": "A correlation of 0.32 in 76 pairs"},
+    "toy_r": {"a.p": "A correlation of 0.22 in 30 pairs: P = 0.22 to 0.27"},
+    "toy_r2": {"a.p": "A correlation of 0.22 in 30 pairs"},
+    "fa_ratio_wrong": {"r": "31/10 = 3.1; 2.1 is printed"},
+}
+SOUND = "capponi_2021 bhat_like_2019 miss_lesion_percent miss_r_negative fa_iqr fa_timepoints fa_unit_months toy_pgt"
+
+
+@pytest.mark.parametrize("name", [*FLAGGED, *SOUND.split()])
+def test_a_case_has_its_right_answer(name):
+    study = read_study(name, CASES)
+    audited = {each.claim.claim_id: each for each in audit_jointly(study)}
+    found = {key for key, each in audited.items() if each.verdict in ("differs", "conflicts")}
+    assert found == set(FLAGGED.get(name, ()))
+    for key, said in FLAGGED.get(name, {}).items():
+        assert said in audited[key].reason
+
+
+@pytest.mark.parametrize("name", ["bhat_like_2019", "fa_timepoints", "fa_unit_months"])
+def test_nothing_conflicts_jointly_where_visits_lesions_and_units_are_said(name):
+    assert not [each for each in audit_jointly(read_study(name, CASES)) if each.verdict == "conflicts"]
+
+
+def test_visits_that_only_their_place_tells_apart_are_explained():
+    audited = {each.claim.claim_id: each for each in audit_jointly(read_study("fa_timepoints", CASES))}
+    assert "Read as at 6 months, as its place says; write it in column at." in audited["r6"].reason
+
+
+def test_every_correlation_of_an_abstract_agrees_with_its_p_value():
+    audited = {each.claim.claim_id: each for each in audit_jointly(read_study("capponi_2021", CASES))}
+    for cell in ("pga", "pga46", "pga6", "pga12"):
+        assert audited[f"capponi.{cell}.correlation"].verdict == "matches"
+        assert audited[f"capponi.{cell}.p_value"].verdict == "matches"
+    assert audited["capponi.rai6.p"].reason == "Kept as printed: only the patients themselves decide it."
+
+
+def test_a_share_of_lesions_names_its_rule():
+    audited = {each.claim.claim_id: each for each in audit_jointly(read_study("miss_lesion_percent", CASES))}
+    assert (audited["res.pc"].rule, audited["new.pc"].rule) == ("half_up", "down")
+
+
+def test_an_abstract_as_a_person_types_it_holds_and_a_slip_is_found(tmp_path):
+    study = read_study("dangelo_2021", CASES)
+    assert {each.verdict for each in audit_jointly(study)} == {"matches", "stated"}
+    assert [figure.kind for figure in study.figures] == ["counts", "implied", "rounding", "verdicts"]
+    folder = tmp_path / "dangelo_2021"
+    folder.mkdir()
+    for name in ("study.yaml", "claims.csv"):
+        text = (CASES / "dangelo_2021" / name).read_text(encoding="utf-8")
+        (folder / name).write_text(text.replace("26 boys, or 34.7%", "26 boys, or 37.4%"), encoding="utf-8")
+    audited = {each.claim.claim_id: each.verdict for each in audit_jointly(read_study(str(folder)))}
+    assert audited["boys.percent"] in ("differs", "conflicts")
+
+
+def test_patients_of_a_study_in_any_folder_are_made_and_set_beside_it():
+    study = crmo.read_study(str(CASES / "dangelo_2021"))
+    beside = study.reproduced()
+    assert beside.frame["kept"].ne("no").all()
+    assert len(study.patients()) == 75

@@ -1,0 +1,146 @@
+"""P values, statistics, estimates and intervals: the right number is not flagged, a twin wrong by a digit is."""
+
+import pytest
+
+from crmo_analysis.joint.ledger import audit_jointly
+from crmo_analysis.study import read_study
+
+HEADER = "claim_id,where,statistic,of,among,printed,unit,method,at"
+N = "n,t,count,everyone,,40,patients,,"
+BOYS = 'boys,t,"count, n",male,,18/40,,,'
+
+
+@pytest.fixture
+def audit(write_study):
+    """Return a function that audits rows, and gives a verdict and a reason for each claim."""
+
+    def run(*rows):
+        folder = write_study(*rows, header=HEADER, base=False)
+        audited = audit_jointly(read_study.__wrapped__("small", folder))
+        return {each.claim.claim_id: (each.verdict, each.reason) for each in audited}
+
+    return run
+
+
+TWO_GROUPS = [
+    'a,t,"mean, sd",esr,male,30.2 ± 12.1,mm/hour,,',
+    'b,t,"mean, sd",esr,~male,41.5 ± 15.3,mm/hour,,',
+]
+THREE = [
+    *(f"k{i},t,count,presenting_symptom == {name},,{n},patients,," for i, (name, n) in enumerate(
+        [("unifocal_pain", 10), ("multifocal_pain", 12), ("limping", 18)])),
+    *(f'c{i},t,"mean, sd",esr,presenting_symptom == {name},{cell},mm/hour,,' for i, (name, cell) in enumerate(
+        [("unifocal_pain", "5.0 ± 2.0"), ("multifocal_pain", "6.0 ± 2.5"), ("limping", "8.0 ± 1.5")])),
+]  # fmt: skip
+TABLE = ['x,t,"count, n",spine,male,14/18,,,', 'y,t,"count, n",spine,~male,8/22,,,']
+CASES = {
+    # R: t <- .42 * sqrt(38 / (1 - .42^2)); 2 * pt(-t, 38) is 0.0070
+    "correlation": (['r,t,correlation,"esr, crp",,0.42,,,'], 'p,t,p_value,"esr, crp",,{},,,', "0.007", "0.07"),
+    "negative correlation": (['r,t,correlation,"esr, crp",,-0.42,,,'], 'p,t,p_value,"esr, crp",,"{}",,Spearman,',
+                             "p = 0,007", "p = 0,7"),
+    "a bound on P": (['r,t,correlation,"esr, crp",,0.42,,,'], 'p,t,p_value,"crp, esr",,{},,,', "P<0.01", "P<0.001"),
+    "not significant": (['r,t,correlation,"esr, crp",,0.12,,,'], 'p,t,p_value,"crp, esr",,{},,,', "ns", "*"),
+    # R: fisher.test(matrix(c(14, 4, 8, 14), 2))$p.value is 0.01216; chisq.test 0.00881, corrected 0.02146
+    "2x2": (TABLE, 'p,t,p_value,"spine, male",,{},,,', "0.012", "0.12"),
+    "2x2 from percentages": (['x,t,percent,spine,male,77.8,%,,', 'y,t,percent,spine,~male,36.4,%,,'],
+                             'p,t,p_value,"spine, male",,{},,,', "0.012", "0.12"),
+    "Fisher": (TABLE, 'p,t,p_value,"spine, male",,{},,Fisher\'s exact test,', "0.012", "0.009"),
+    "Yates": (TABLE, 'p,t,p_value,"spine, male",,{},,chi-square with Yates correction,', "0.021", "0.012"),
+    "chi-squared": (TABLE, 'p,t,test_statistic,"spine, male",,{},,χ2,', "6.86", "8.66"),
+    "df of chi-squared": (TABLE, 'p,t,df,"spine, male",,{},,χ2,', "1", "2"),
+    "odds ratio": (TABLE, 'p,t,odds_ratio,"spine, male",,{},,,', "6.1", "1.6"),
+    "risk ratio": (TABLE, 'p,t,risk_ratio,"spine, male",,{},,,', "2.14", "2.41"),
+    # R: exp(log(6.125) + c(-1, 1) * qnorm(.975) * sqrt(1/14 + 1/4 + 1/8 + 1/14)) is 1.495, 25.099
+    "interval of an odds ratio": ([*TABLE, 'o,t,odds_ratio,"spine, male",,6.1,,,'],
+                                  'p,t,ci_upper,"spine, male",,{},,,', "25.1", "52.1"),
+    # R: Welch: d <- -11.3; v <- c(12.1^2 / 18, 15.3^2 / 22); t is -2.608, df 37.97, P 0.01295; Student -2.547, 0.01504
+    "t": (TWO_GROUPS, 'p,t,p_value,"esr, male",,{},,Student\'s t test,', "0.015", "0.15"),
+    "Welch": (TWO_GROUPS, 'p,t,p_value,"esr, male",,{},,Welch,', "0.013", "0.13"),
+    "statistic of t": (TWO_GROUPS, 'p,t,test_statistic,"esr, male",,{},,t,', "2.54", "5.24"),
+    "df of t": (TWO_GROUPS, 'p,t,df,"esr, male",,{},,t,', "38", "83"),
+    "difference of means": (TWO_GROUPS, 'p,t,mean_difference,"esr, male",,{},,,', "11.3", "13.1"),
+    # R: summary(aov(...)) of 10, 12, 18 with these means and SDs: F is 8.422, P 0.00097
+    "F": (THREE, 'p,t,p_value,"esr, presenting_symptom",,{},,ANOVA,', "0.001", "0.01"),
+    "statistic of F": (THREE, 'p,t,test_statistic,"esr, presenting_symptom",,{},,ANOVA,', "8.4", "4.8"),
+    # R: 2 * pt(-2.31, 38) is 0.0264
+    "t and df": ([], 'p,t,"df, test_statistic, p_value","esr, male",,"t(38) = 2.31, p = {}",,t,', ".026", ".062"),
+    "F and df": ([], 'p,t,"df, df_2, test_statistic, p_value","esr, presenting_symptom",,'
+                     '"F(2, 37) = 3.30, p = {}",,,', ".048", ".084"),  # R: pf(3.3, 2, 37, lower=F)
+    "log-rank": ([], 'p,t,"test_statistic, p_value","relapse, male",,"4.20, {}",,log-rank,', "0.04", "0.4"),
+    # R: wilcox.test on U = 110 of 18 and 22: P is 0.0162, 0.0167 and 0.0174 corrected
+    "Mann-Whitney": ([], 'p,t,"test_statistic, p_value","esr, male",,"U = 110, P={}",,Mann-Whitney U,', "0.017", "0.17"),
+    "a coefficient with its SE": ([], 'p,t,"coefficient, se, p_value","esr, n_lesions, male",,"0.31 (0.10), p = {}",,,',
+                                  "0.004", "0.04"),
+    "an odds ratio with its interval": ([], 'p,t,"odds_ratio, ci_lower, ci_upper, p_value","relapse, n_lesions, male",,'
+                                            '"1.94 (1.17-3.21), p = {}",,logistic,', "0.010", "0.10"),
+    "a hazard ratio within its interval": ([], 'p,t,"hazard_ratio, ci_lower, ci_upper","relapse, n_lesions",,'
+                                               '"1.94 (1.17-{})",,Cox,', "3.21", "2.31"),
+    "interval of a correlation": (['r,t,correlation,"esr, crp",,0.42,,,'], 'p,t,ci_lower,"esr, crp",,{},,,',
+                                  "0.12", "0.21"),  # R: tanh(atanh(.42) - qnorm(.975) / sqrt(37))
+    "R squared": (['r,t,correlation,"esr, crp",,-0.42,,,'], 'p,t,r_squared,"esr, crp",,{},,,', "0.18", "0.81"),
+    "mean change": (['b,t,mean,esr,,30.2,mm/hour,,', 'l,t,mean,esr,,22.1,mm/hour,,6 months'],
+                    'p,t,mean_change,"esr, esr_at_6_months",,{},,,', "−8.1", "-1.8"),
+    "P of a mean change": (['b,t,"mean_change, sd_change","esr, esr_at_6_months",,-8.1 ± 20.4,,,',
+                            'l,t,mean,esr,,22.1,mm/hour,,6 months'],
+                           'p,t,p_value,"esr, esr_at_6_months",,{},,paired t,', "0.016", "0.16"),
+    "interval of a mean": (['b,t,"mean, sd",esr,,30.2 ± 12.1,mm/hour,,'], 'p,t,ci_lower,esr,,{},mm/hour,,',
+                           "26.3", "23.6"),  # 30.2 - 2.0227 * 12.1 / sqrt(40)
+    "interval of a mean, 90 %": (['b,t,"mean, sd",esr,,30.2 ± 12.1,mm/hour,,'],
+                                 'p,t,ci_upper,esr,,{},mm/hour,90 % t,', "33.4", "34.3"),
+    "interval of a share": ([], 'p,t,ci_lower,male,,{},%,exact,', "29.3", "39.2"),  # R: binom.test(18, 40)
+    "interval of a share, Wilson": ([], 'p,t,ci_upper,male,,{},%,Wilson,', "60.2", "61.5"),
+    "standard error": (['b,t,"mean, sd",esr,,30.2 ± 12.1,mm/hour,,'], 'p,t,se,esr,,{},mm/hour,,', "1.91", "9.11"),
+    "interquartile range": (['b,t,"median, quartile_1, quartile_3",esr,,22 (12-40),mm/hour,,'],
+                            'p,t,iqr,esr,,{},mm/hour,,', "28", "82"),
+    "range": (['b,t,"min, max",esr,,3-77,mm/hour,,'], 'p,t,range,esr,,{},mm/hour,,', "74", "47"),
+    "quartiles in order": (['b,t,"median, quartile_1",esr,,22 (12),mm/hour,,'], 'p,t,quartile_3,esr,,{},mm/hour,,',
+                           "40", "14"),
+    "percentiles in order": (['b,t,median,esr,,22,mm/hour,,'], 'p,t,percentile_90,esr,,{},mm/hour,,', "40", "4"),
+    "ratio": ([], 'p,t,ratio,"~male, male",,{},,,', "1.2:1", "2.1:1"),
+    "lesions": (['b,t,sum,n_lesions,,279,lesions,,', 'c,t,sum,n_spinal_lesions,,96,lesions,,'],
+                'p,t,percent_of_total,"n_spinal_lesions, n_lesions",,{},%,,', "34.4", "43.4"),
+    "lesions by their grain": (['b,t,sum,n_lesions,,30,lesions,,'],
+                               'p,t,percent_of_total,"n_spinal_lesions, n_lesions",,{},%,,', "43.3", "45.3"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", CASES)
+def test_a_right_number_is_not_flagged_and_its_twin_is(audit, kind):
+    beside, row, right, wrong = CASES[kind]
+    for printed, is_right in ((right, True), (wrong, False)):
+        found = audit(N, BOYS, *beside, row.format(printed))
+        name = max((name for name in found if name.startswith("p")), key=len)
+        flagged = {
+            key: reason for key, (verdict, reason) in found.items() if verdict in ("differs", "conflicts")
+        }
+        assert bool(flagged) is not is_right, (printed, found)
+        if not is_right:
+            assert any(key.startswith("p") for key in flagged), (name, flagged)
+
+
+def test_a_p_value_that_only_another_test_gives_says_so(audit):
+    verdict, reason = audit(N, BOYS, *TABLE, 'p,t,p_value,"spine, male",,0.009,,Fisher\'s exact test,')["p"]
+    assert (verdict, "Only chi-squared gives it." in reason) == ("differs", True)
+
+
+def test_a_one_sided_p_value_is_named(audit):
+    verdict, reason = audit(N, 'r,t,correlation,"esr, crp",,0.42,,,', 'p,t,p_value,"esr, crp",,0.0035,,,')[
+        "p"
+    ]
+    assert (verdict, "A one-sided test gives it." in reason) == ("differs", True)
+
+
+def test_a_correlation_is_confirmed_by_its_p_value(audit):
+    found = audit(N, 'r,t,"correlation, p_value","esr, crp",,0.42 (p=0.007),,,')
+    assert [found[name][0] for name in ("r.correlation", "r.p_value")] == ["matches", "matches"]
+
+
+def test_a_p_value_that_only_patients_decide_is_kept(audit):
+    found = audit(N, BOYS, 'p,t,p_value,"esr, male",,0.03,,Mann-Whitney,')
+    assert found["p"] == ("stated", "Kept as printed: only the patients themselves decide it.")
+
+
+def test_few_patients_cannot_have_a_small_p_value_by_ranks(audit):
+    rows = ["n,t,count,everyone,,6,patients,,", 'b,t,"count, n",male,,3/6,,,']
+    found = audit(*rows, 'p,t,p_value,"esr, male",,P<0.01,,Mann-Whitney,')
+    assert found["p"][0] == "differs"

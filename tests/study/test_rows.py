@@ -1,0 +1,180 @@
+"""Rows of claims as spreadsheets leave them, cells with several numbers, times and units."""
+
+from fractions import Fraction
+
+import pytest
+
+from crmo_analysis.files import InputError
+from crmo_analysis.study import rows
+from crmo_analysis.study.claims import read_study
+from crmo_analysis.study.rounding import interval
+
+
+def read(folder):
+    return read_study.__wrapped__("small", folder)
+
+
+def by_id(folder):
+    return {claim.claim_id: claim for claim in read(folder).claims}
+
+
+def problem(folder):
+    with pytest.raises(InputError) as caught:
+        read(folder)
+    return str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("statistic", "cell", "texts"),
+    [
+        ("count, percent", "12 (34.7 %)", "12 34.7"),
+        ("count, percent", "Seventeen (42.5%)", "seventeen 42.5"),
+        ("count, n", "7 of 15", "7 15"),
+        ("count, n, percent", "7/15 (46.7%)", "7 15 46.7"),
+        ("mean, sd", "10.5 ± 3.0", "10.5 3.0"),
+        ("mean, sd", "−2.1 +/− 3", "-2.1 3"),
+        ("median, min, max", "9.1 (3–17)", "9.1 3 17"),
+        ("median, min, max", "9.1 (3,17)", "9.1 3 17"),
+        ("median, min, max", "9,1 (3,2–17,5)", "9,1 3,2 17,5"),
+        ("median, quartile_1, quartile_3", "22 [IQR 12-40]", "22 12 40"),
+        ("correlation, p_value", "rs = 0.32, p = 0.0055", "0.32 0.0055"),
+        ("correlation, p_value", "−0·32 (P<.01)", "-0.32 p<.01"),
+        ("correlation, p_value", "0.41**", "0.41 **"),
+        ("correlation, p_value", "0.2 (ns)", "0.2 ns"),
+        ("df, test_statistic, p_value", "χ²(1) = 4.2, P=0.04", "1 4.2 0.04"),
+        ("df, df_2, test_statistic, p_value", "F(2, 45) = 3.3; P = 0.046", "2 45 3.3 0.046"),
+        ("odds_ratio, ci_lower, ci_upper, p_value", "2.1 (95 % CI 1.2 to 3.4), p = 0.01*", "2.1 1.2 3.4 0.01"),
+        ("mean_change, ci_lower, ci_upper", "-0.3 (-1.2--0.1)", "-0.3 -1.2 -0.1"),
+    ],
+)  # fmt: skip
+def test_a_cell_is_split_as_its_statistics_are_listed(statistic, cell, texts):
+    row = dict.fromkeys((*rows.COLUMNS, *rows.LATER), "")
+    row |= {"claim_id": "x", "statistic": statistic, "printed": cell, "of": "spine"}
+    problems = []
+    found = [part for _, part in rows.split("row 2", row, problems)]
+    assert problems == []
+    assert [part["printed"] for part in found] == texts.split()
+    assert [part["claim_id"] for part in found] == [f"x.{name}" for name in statistic.split(", ")]
+
+
+def test_a_whole_cell_is_the_claims_that_it_prints(write_study):
+    folder = write_study(
+        'a,"t, 1",own,"count, n, percent",back_pain,spine,3/8 (37.5 %),,,',
+        'b,"t, 1",own,"mean, sd",esr,,10.5 ± 3.0,mm/hour,,',
+    )
+    claims = by_id(folder)
+    n = claims["a.n"]
+    assert (n.statistic, n.of, n.among, n.printed) == ("count", "spine", "", "8")
+    assert [claims[f"a.{name}"].unit for name in ("count", "percent")] == ["patients", "%"]
+    assert (claims["b.sd"].statistic, claims["b.sd"].printed) == ("sd", "3.0")
+
+
+@pytest.mark.parametrize(
+    ("row", "said"),
+    [
+        (
+            'a,"t, 1",own,"median, min, max",esr,,9.1 (3),mm/hour,,',
+            "row 5, column printed, value '9.1 (3)': prints 2 numbers (9.1 | 3); column statistic lists 3",
+        ),
+        (
+            'a,"t, 1",own,"count, percent",spine,,34.7 % (12),,,',
+            "34.7 % stands where the count is expected",
+        ),
+        ('a,"t, 1",own,"mean, sd",spine,,10.5 ± 3.0,,,', "spine is of type boolean and has no mean"),
+        ('a,"t, 1",own,count,spine,,7/15,,,', "x of n; write 'count, n' in column statistic"),
+        ('a,"t, 1",own,percent,spine,,40%,,,', "40%: the unit is %; write 40"),
+        ('a,"t, 1",own,count,spine,,-3,,,', "a count is at least 0"),
+        ('a,"t, 1",own,correlation,"esr, crp",,1.3,,,', "a correlation is at most 1"),
+        ('a,"t, 1",own,quartile,esr,,3,mm/hour,,', "is 'quartile_3' meant?"),
+        ('a,"t, 1",own,mean,follow_up,,3,parsecs,,', "expected 'years', the unit of follow_up in the "
+                                                     "codebook, or days, weeks, months, which are converted"),
+    ],
+)  # fmt: skip
+def test_a_cell_that_cannot_be_read_says_why(write_study, row, said):
+    assert said in problem(write_study(row))
+
+
+@pytest.mark.parametrize("delimiter", [",", ";", "\t"])
+def test_what_a_spreadsheet_does_to_a_file_is_undone(write_study, delimiter):
+    folder = write_study()
+    path = folder / "small" / "claims.csv"
+    lines = [
+        ["Claim ID", " Where ", "Statistic", "OF", "printed", "", "checked by"],
+        ["n", "abstract", "count", "everyone", "'20", "", "A. N."],
+        ["", "", "", "", "", "", ""],
+        ["mean", "abstract", "percent", "spine", '"=""34.7"""' if delimiter != "\t" else "34.7"],
+    ]
+    text = "\r\n".join(delimiter.join(line) for line in lines)
+    path.write_bytes(("\ufeff" + (f"sep={delimiter}\r\n" if delimiter == ";" else "") + text).encode())
+    assert [(c.claim_id, c.printed, c.about, c.among) for c in read(folder).claims] == [
+        ("n", "20", "own", ""),
+        ("mean", "34.7", "own", ""),
+    ]
+
+
+def test_a_column_that_is_nearly_known_is_named(write_study):
+    folder = write_study(header="claim_id,where,about,statistic,of,amung,printed,unit,reading,note")
+    assert "column 'amung' is not known; is 'among' meant?" in problem(folder)
+
+
+def test_another_unit_is_converted_and_its_steps_are_known(write_study):
+    folder = write_study(
+        'mean,"a, 1",own,mean,follow_up,,52,months,,', 'low,"a, 1",own,min,follow_up,,6,months,,'
+    )
+    study = read(folder)
+    mean = study.claim("mean").number
+    assert (mean.value, mean.place) == (Fraction(52, 12), Fraction(1, 12))
+    assert interval(mean) == (Fraction(51, 12), Fraction(53, 12))
+    assert study.codebook["follow_up"].step == Fraction(1, 12)
+
+
+def test_a_variable_that_can_change_is_another_at_each_time(write_study):
+    header = "claim_id,where,about,statistic,of,among,printed,unit,reading,note,at"
+    folder = write_study(
+        *(
+            'n,"t, 1",own,count,everyone,,20,patients,,,',
+            'a,"t, 2",own,count,remission,,9,patients,,,month 6',
+        ),
+        'b,"t, 2",own,count,remission & male,remission_at_6_months,3,patients,,,1 year',
+        'c,"t, 2",own,count,remission,,1,patients,,,baseline',
+        header=header,
+        base=False,
+    )
+    study = read(folder)
+    of = {claim.claim_id: (claim.of, claim.among) for claim in study.claims}
+    assert of["a"] == ("remission_at_6_months", "")
+    assert of["b"] == ("remission_at_12_months & male", "remission_at_6_months")
+    assert of["c"] == ("remission", "")
+    assert study.codebook["remission_at_6_months"].label == "Clinical remission at 6 months"
+
+
+def test_a_time_that_no_row_has_is_named(write_study):
+    folder = write_study('a,"t, 2",own,count,spine,remission_at_6_month,3,patients,,')
+    assert "no row is at '6 month'; column at has none" in problem(folder)
+
+
+def test_two_visits_that_only_their_place_tells_apart_are_told_apart(write_study):
+    folder = write_study(
+        'r6,"t, month 6",own,count,remission,,9,patients,,', 'r12,"t, month 12",own,count,remission,,13,patients,,'
+    )  # fmt: skip
+    claims = by_id(folder)
+    assert claims["r6"].of == "remission_at_6_months"
+    assert claims["r12"].note == "read as at 12 months, which column where names and column at does not"
+
+
+def test_a_study_has_variables_of_its_own(write_study, study_text):
+    own = (
+        study_text
+        + "variables: {swollen_joints: {label: Swollen joints, type: integer, step: 1, unit: joints}}\n"
+    )
+    folder = write_study('a,"t, 2",own,mean,swollen_joints,,1.5,joints,,', study=own)
+    assert by_id(folder)["a"].codebook["swollen_joints"].label == "Swollen joints"
+    wrong = study_text + "variables: {spine: {label: Spines, type: integer}}\n"
+    assert "study.yaml: variables, spine: stands in the codebook already" in problem(write_study(study=wrong))
+
+
+def test_a_study_can_stand_in_any_folder(write_study):
+    folder = write_study()
+    assert read_study.__wrapped__(str(folder / "small")).study == "small"
+    with pytest.raises(InputError, match=r"study\.yaml is missing; `crmo new study NAME` makes one"):
+        read_study.__wrapped__(str(folder))
