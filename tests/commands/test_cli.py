@@ -321,7 +321,11 @@ def test_a_cohort_is_written_where_it_is_wanted(tmp_path):
         ),
         (["bounds", "hospach_2010", "count(spine)", "--seconds", "0"], 3, "unfinished: not decided"),
         (["conflicts", "sag_2019", "--seconds", "0"], 3, "unfinished: not decided"),
-        (["reconstruct", "hospach_2010", "--seconds", "0", "--out", "never.csv"], 3, "unfinished: not decided"),
+        (
+            ["reconstruct", "hospach_2010", "--seconds", "0", "--out", "never.csv"],
+            3,
+            "unfinished: not decided",
+        ),
         (["conflicts", "sag_2019", "--reading", "months:third"], 2, "no reading 'months:third'. It has"),
         (["reconstruct", "sag_201"], 2, "Did you mean sag_2019?"),
     ],
