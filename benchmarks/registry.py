@@ -1,6 +1,6 @@
 """Time and memory to validate, describe and regress a registry, by its number of patients.
 
-    python benchmarks/registry.py [--sizes 1000,100000,1000000]
+    python benchmarks/registry.py [--sizes 1000,100000,1000000] [--lesions 5]
 
 A CSV file of random patients is written, read and checked by `read_cohort`, described by
 `report.characteristics` (with small counts hidden, as for an own cohort), and severity is regressed on the
@@ -54,10 +54,21 @@ def drawn(n: int, seed: int = 1) -> pd.DataFrame:
     return pd.DataFrame(table)
 
 
-def ours(path: Path) -> dict[str, float]:
+def drawn_lesions(n: int, each: int, seed: int = 1) -> pd.DataFrame:
+    """Draw lesions, so many a patient on average."""
+    rng = np.random.default_rng(seed)
+    size = n * each
+    return pd.DataFrame({
+        "patient": rng.integers(1, n + 1, size), "bone": rng.choice(["femur", "tibia", "clavicle", "rib"], size),
+        "side": rng.choice(["left", "right"], size), "signal": rng.integers(0, 4, size),
+        "size": rng.integers(5, 60, size),
+    })  # fmt: skip
+
+
+def ours(path: Path, lesions: Path | None) -> dict[str, float]:
     """Return the seconds of each step of this project."""
     steps, start = {}, time.perf_counter()
-    cohort = require_sound(read_cohort(path))
+    cohort = require_sound(read_cohort(path, lesions=lesions))
     steps["validate"] = time.perf_counter() - start
     start = time.perf_counter()
     frames.characteristics(cohort.patients, read_codebook(), 5)
@@ -68,10 +79,13 @@ def ours(path: Path) -> dict[str, float]:
     return steps
 
 
-def usual(path: Path) -> dict[str, float]:
+def usual(path: Path, lesions: Path | None) -> dict[str, float]:
     """Return the seconds of what would be run instead; it checks nothing."""
     steps, start = {}, time.perf_counter()
     table = pd.read_csv(path)
+    if lesions:
+        counted = pd.read_csv(lesions).groupby("patient").size()
+        table["n_lesions"] = table["patient"].map(counted).fillna(0).astype(int)
     steps["validate"] = time.perf_counter() - start
     start = time.perf_counter()
     table.describe(include="all")
@@ -91,7 +105,9 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--sizes", default="1000,100000,1000000")
-    sizes = [int(size) for size in parser.parse_args().sizes.split(",")]
+    parser.add_argument("--lesions", type=int, default=0, help="lesions a patient, in a table of their own")
+    asked = parser.parse_args()
+    sizes = [int(size) for size in asked.sizes.split(",")]
     warnings.simplefilter("ignore")
     print(
         f"{'patients':>9} {'by':>8} {'validate':>9} {'describe':>9} {'regress':>9} {'in all':>9} "
@@ -100,9 +116,14 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         for n in sizes:
             path = Path(folder) / f"{n}.csv"
-            drawn(n).to_csv(path, index=False)
+            table, lesions = drawn(n), None
+            if asked.lesions:
+                lesions = Path(folder) / f"{n}_lesions.csv"
+                drawn_lesions(n, asked.lesions).to_csv(lesions, index=False)
+                table = table.drop(columns=["n_lesions"])
+            table.to_csv(path, index=False)
             for name, method in (("ours", ours), ("usual", usual)):
-                steps = method(path)
+                steps = method(path, lesions)
                 memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
                 print(
                     f"{n:>9} {name:>8}",

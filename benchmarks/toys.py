@@ -43,8 +43,9 @@ VALUES = {
 }
 SCOPES = ("a b c", "a b x", "kind a b", "kind x", "a x", "a b z", "x z", "a b c z", "w a", "w kind", "w", "v")
 MOST_TABLES = {"v": 60_000}  # others 20,000
-STATISTICS = ("count", "count", "percent", "mean", "median", "min", "max", "sum")
-COSTS = {"percent": 8, "mean": 5}  # of what is derived, where a count or a value costs 12
+ASKED = ("count", "count", "percent", "mean", "median", "min", "max", "sum")
+PRINTED = (*ASKED, "sd", "sd")
+COSTS = {"percent": 8, "mean": 5, "sd": 4}  # of what is derived, where a count or a value costs 12
 NUMERIC = {"integer": Fraction(1), "decimal": Fraction(1, 2)}
 
 
@@ -93,7 +94,10 @@ def tables_of(kinds: int, n: int) -> np.ndarray:
 
 
 def values_in(tables: np.ndarray, asked: tuple[str, str, Group, Group | None], kinds) -> np.ndarray:
-    """Return what every table gives for a statistic, in 360ths; where nobody is meant, a number below all."""
+    """Return what every table gives for a statistic, in 360ths; where nobody is meant, a number below all.
+
+    Of an SD it is the square, in 240ths.
+    """
     statistic, of, among, counted = asked
     size = tables[:, among.holds].sum(axis=1).astype(int)
     nobody = np.iinfo(int).min
@@ -103,6 +107,10 @@ def values_in(tables: np.ndarray, asked: tuple[str, str, Group, Group | None], k
             return 360 * number
         return np.where(size > 0, 36_000 * number // np.maximum(size, 1), nobody)
     steps = np.array([int(2 * value) for value in kinds[of]])
+    if statistic == "sd":
+        total, squares = (tables[:, among.holds] @ power[among.holds] for power in (steps, steps**2))
+        pairs = np.maximum(size * (size - 1), 1)
+        return np.where(size > 1, 60 * (size * squares - total**2) // pairs, nobody)
     if statistic == "sum":
         return 180 * (tables[:, among.holds] @ steps[among.holds])
     if statistic == "mean":
@@ -130,6 +138,10 @@ def is_printed(values: np.ndarray, statistic: str, printed: str) -> np.ndarray:
         if printed.startswith(word):
             return compare(values, int(360 * Fraction(printed.removeprefix(word))))
     exact = 360 * Fraction(printed)
+    if statistic == "sd":
+        unit = Fraction(1, 10 ** len(printed.partition(".")[2]))
+        low, high = Fraction(printed) - unit, Fraction(printed) + unit
+        return (values > (math.floor(240 * low**2) if low >= 0 else -1)) & (values < math.ceil(240 * high**2))
     if statistic in ("count", "sum"):
         return values == exact
     unit = Fraction(360, 10 ** len(printed.partition(".")[2]))
@@ -191,10 +203,10 @@ def a_group(names: tuple[str, ...], rng: random.Random, deep: bool = True) -> Gr
     return Group(f"{name} {sign} {text}", signs[sign](kinds[name], value).astype(bool))
 
 
-def a_question(names: tuple[str, ...], rng: random.Random) -> tuple[str, str, Group, Group | None]:
+def a_question(names: tuple[str, ...], rng: random.Random, of=ASKED) -> tuple[str, str, Group, Group | None]:
     """Draw a statistic, what it is of, among whom, and whom it counts."""
     numbers = [name for name in names if name in "xwzv"]
-    statistic = rng.choice(STATISTICS if numbers else STATISTICS[:3])
+    statistic = rng.choice(of if numbers else of[:3])
     everyone = Group("", np.ones(len(kinds_of(names)[names[0]]), dtype=bool))
     among = a_group(names, rng) if rng.random() < 0.5 else everyone
     if statistic in ("count", "percent"):
@@ -208,7 +220,8 @@ def a_text(value: int, statistic: str, rng: random.Random) -> str:
     decimals = {"count": 0, "sum": 1, "percent": rng.choice((0, 1)), "min": 1, "max": 1}.get(
         statistic, rng.choice((1, 2))
     )
-    whole = math.floor(Fraction(value, 360) * 10**decimals + Fraction(1, 2))
+    exact = Fraction(value, 360) if statistic != "sd" else Fraction(math.sqrt(value / 240))
+    whole = math.floor(exact * 10**decimals + Fraction(1, 2))
     text = f"{whole / 10**decimals:.{decimals}f}"
     if statistic == "count" and rng.random() < 0.15:
         return rng.choice((f"at least {text}", f"<{int(text) + 1}"))
@@ -226,7 +239,7 @@ def a_toy(rng: random.Random, spoiled: float) -> Toy:
     row = rng.randrange(len(tables))
     said, printed, gives = [], [], []
     for _ in range(rng.randint(1, 6)):
-        asked = a_question(names, rng)
+        asked = a_question(names, rng, PRINTED)
         values = values_in(tables, asked, kinds)
         if values[row] >= 0:
             said.append(asked)

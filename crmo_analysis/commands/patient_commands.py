@@ -109,7 +109,7 @@ def _write_skeleton(cohort, lesions, path):
             raise PermissionError
         write_text_atomically(path, text)
         click.echo(f"{short(path)}: a mapping file to fill in; then give it with --map")
-    except PermissionError:
+    except OSError:  # the folder of the data may be one to read only
         click.echo(f"a mapping file to fill in:\n{text}")
 
 

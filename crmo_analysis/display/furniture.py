@@ -110,9 +110,9 @@ def width_of(ax: Axes | None) -> float:
     return canvas.page().width if ax is None else room(ax)[0]
 
 
-def name_x(axes: Axes, ax: Axes | None, *lines: str) -> None:
+def name_x(axes: Axes, ax: Axes | None, *lines: str, share: float = 0.54) -> None:
     """Write below rows what their scale is, in lines that are no wider than rows leave it."""
-    broken = canvas.broken_labels([*filter(None, lines)], 0.54 * width_of(ax), STYLE["axes.labelsize"])
+    broken = canvas.broken_labels([*filter(None, lines)], share * width_of(ax), STYLE["axes.labelsize"])
     axes.set_xlabel("\n".join(broken))
 
 

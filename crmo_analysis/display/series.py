@@ -79,7 +79,7 @@ def pooled_forest(
     _draw_series(axes, frame, y)
     _draw_pooled(axes, pooled, under)
     axes.set(xlim=(0, 100), xticks=QUARTERS if width_of(ax) >= WIDTH else [0, 50, 100])
-    name_x(axes, ax, "patients with the outcome, %", below)
+    name_x(axes, ax, "patients with the outcome, %", below, share=0.62)
     axes.axhline(-len(frame) + 0.3, color=MUTED, lw=0.5)
     grid(axes, "x")
     add_legend(axes, legend, ax is None)

@@ -1,5 +1,6 @@
 """Execute a notebook, strictly: parameters that exist, outputs that appear, errors that say where."""
 
+import itertools
 import json
 import logging
 import re
@@ -343,8 +344,24 @@ def _without_traces(notebook, executed, values):
             del cell["metadata"]["tags"]
         if cell.get("id") not in before:
             cell["id"] = f"cell-{number}"
-        for output in cell.get("outputs", []):
-            if output.get("name") == "stderr":  # a warning names its cell by the number of the process
-                output["text"] = [_PROCESS.sub("/ipykernel/", line) for line in output["text"]]
+        if "outputs" in cell:
+            cell["outputs"] = list(_without_chance(cell["outputs"]))
     content["metadata"]["papermill"] = {"parameters": values}
     return json.dumps(content, indent=1, sort_keys=True, ensure_ascii=False) + "\n"
+
+
+def _without_chance(outputs):
+    """Yield the outputs of a cell; what is printed in one go, however the clock divides it, is one."""
+    runs = itertools.groupby(outputs, lambda output: output["output_type"] == "stream")
+    for is_printed, group in runs:
+        if not is_printed:
+            yield from group
+            continue
+        texts = {"stdout": "", "stderr": ""}
+        for output in group:
+            texts[output["name"]] = texts.get(output["name"], "") + "".join(output["text"])
+        # A warning names its cell by the number of the process.
+        texts["stderr"] = _PROCESS.sub("/ipykernel/", texts["stderr"])
+        for name, text in texts.items():
+            if text:
+                yield {"name": name, "output_type": "stream", "text": text.splitlines(keepends=True)}

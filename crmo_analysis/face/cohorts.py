@@ -148,7 +148,9 @@ class Cohort:
             if self.hides
             else "single patients are shown"
         )
-        return f"{said}; {shown}"
+        count = len(self.problems)
+        warned = f"; {count} warning{'' if count == 1 else 's'} about the file: .problems" if count else ""
+        return f"{said}; {shown}{warned}"
 
     def introduced(self) -> list[str]:
         """Say what the table is and how it was read, a sentence each, for Markdown."""

@@ -141,7 +141,7 @@ class Pooled(Result):
             "patients": self._patients,
             "count": len(rows),
             "name": evidence.name(self.result),
-            "confidence": how["confidence"],
+            "cover": 100 * how["confidence"],
             "sentence": self.sentence,
             "estimate": pooled["text"][0],
         }
@@ -149,7 +149,7 @@ class Pooled(Result):
             series.drop(columns="text").round(6),
             self.sentence,
             caption="{sentence} An arrow leads to what a smallest count allows.",
-            subtitle="{drug}; {name} interval; intervals cover {confidence:.0%}",
+            subtitle="{drug}; {name} interval; intervals cover {cover:g} %",
             alt="Forest of {count} series; pooled share {estimate} percent.",
             source=chosen.source,
             draw=partial(

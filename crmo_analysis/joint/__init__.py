@@ -16,7 +16,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     submod_attrs={
         "bounds": ["parse_question"],
         "kept": ["find_bounds", "find_conflicts", "fit", "reading_of", "reconstruct"],
-        "reconstruction": ["is_only_table"],
         "simulation": ["Assumptions", "simulate"],
+        "uniqueness": ["is_only_table"],
     },
 )

@@ -13,11 +13,14 @@ import pandas as pd
 from ortools.sat.python import cp_model
 
 from crmo_analysis.files import InputError, TooLargeError, UnfinishedError
+from crmo_analysis.joint.axes import TOTALS
+from crmo_analysis.joint.drawing import Solved, read_off
 from crmo_analysis.joint.fitting import Fit
 from crmo_analysis.joint.model import Effort, Tables, solve
 from crmo_analysis.joint.numbers import of_everyone
-from crmo_analysis.joint.reconstruction import Solved, broken, plans_of, read_off, write_out
-from crmo_analysis.joint.statements import TOTALS, Plan, Quantity, divide, names_of, reported
+from crmo_analysis.joint.reconstruction import broken, plans_of
+from crmo_analysis.joint.statements import Plan, Quantity, divide, names_of, reported
+from crmo_analysis.joint.writing import write_out
 from crmo_analysis.study import Codebook, entailment, expressions, reproduction
 
 ASKED = ("count", "percent", "mean", "median", "min", "max", "sum")
@@ -231,10 +234,15 @@ def _end(
         if value is None:
             return End(None if is_proved else outer, is_proved, None)
         outer = value
-        solved = [
-            found[plan] if plan in found else _any(plan, fitted.n, effort, stage == 2) for plan in plans
-        ]
-        if None not in solved:
+        for is_exact in (False, True):
+            if is_exact:
+                sds = [plan for plan in found if _has_sd(plan)]
+                if not sds:
+                    break
+                found |= {plan: _attaining(plan, fitted.n, asked, value, effort) for plan in sds}
+            solved = [found[p] if p in found else _any(p, fitted.n, effort, stage == 2) for p in plans]
+            if None in solved:
+                continue
             table = write_out(fitted, solved, np.random.default_rng(0), names, toward)
             if not broken(fitted, table) and _value(quantities, table) == value:
                 _check_limits(fitted, plans, toward, table)
@@ -243,6 +251,29 @@ def _end(
                 whole = write_out(fitted, [*solved, *others], np.random.default_rng(0), names, toward)
                 return End(value, is_proved, whole if others else table)
     return End(outer, False, None)
+
+
+def _has_sd(plan: Plan) -> bool:
+    return any(claim.statistic == "sd" for statement in plan.statements for claim in statement.claims)
+
+
+def _attaining(plan: Plan, n: int, quantities: Sequence[Quantity], value: Fraction, effort: Effort):
+    """Return a table of one part, with exact SDs, that gives a value; None if none was found.
+
+    Only one quantity is looked for.
+    """
+    if len(quantities) > 1:
+        return None
+    tables = Tables(plan, n, exact=True)
+    for statement in plan.statements:
+        tables.require(statement)
+    above, scale, size = _term(tables, quantities[0], 1)
+    wanted = value / scale
+    tables.demand(wanted.denominator * above - wanted.numerator * (1 if size is None else size), 0, 0)
+    if size is not None:
+        tables.demand(size, 1, None)
+    status, solved = solve(tables.model, effort)
+    return read_off(tables, solved) if status in (cp_model.OPTIMAL, cp_model.FEASIBLE) else None
 
 
 def _check_limits(fitted: Fit, plans: Sequence[Plan], toward, table: pd.DataFrame) -> None:
@@ -261,7 +292,7 @@ def _check_limits(fitted: Fit, plans: Sequence[Plan], toward, table: pd.DataFram
 
 def _any(plan: Plan, n: int, effort: Effort, fine: bool) -> Solved | None:
     """Return some table of a part; None if there is none, or it was not found in time."""
-    tables = Tables(plan, n, split=fine)
+    tables = Tables(plan, n, split=fine, exact=True)
     for statement in plan.statements:
         tables.require(statement)
     status, solved = solve(tables.model, effort.or_more(10))

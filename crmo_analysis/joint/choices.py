@@ -16,9 +16,10 @@ from functools import cache
 from ortools.sat.python import cp_model
 
 from crmo_analysis.files import UnfinishedError
+from crmo_analysis.joint.axes import TOTALS
 from crmo_analysis.joint.model import Effort, Tables, is_possible, solve
 from crmo_analysis.joint.patterns import Bag, Part
-from crmo_analysis.joint.statements import TOTALS, Plan, Statement, names_in
+from crmo_analysis.joint.statements import Plan, Statement, names_in
 from crmo_analysis.study import Codebook
 
 COUNTED = 12

@@ -5,8 +5,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from crmo_analysis.joint.model import Tables, share, spread, total
-from crmo_analysis.joint.statements import TOTALS, UNLIMITED, Statement, window
+from crmo_analysis.joint.axes import TOTALS, UNLIMITED, window
+from crmo_analysis.joint.model import Tables, share, total
+from crmo_analysis.joint.statements import Statement
 from crmo_analysis.study import Claim, entailment, rounding
 
 
@@ -32,7 +33,7 @@ def deny(tables: Tables, statement: Statement):
         case statistic if statistic in TOTALS:
             _outside(tables, no, total(tables, claim))
         case "sd":
-            _outside(tables, no, spread(tables, claim))
+            _outside(tables, no, tables.spread(claim))
         case "median":
             _other_median(tables, no, claim)
         case _:

@@ -7,20 +7,20 @@ always holds; what a statement says holds if it is kept.
 import math
 from collections.abc import Sequence
 from fractions import Fraction
-from functools import cache
-from itertools import pairwise
+from functools import cache, partial
 
 import numpy as np
 from ortools.sat.python import cp_model
 
 from crmo_analysis.files import UnfinishedError
+from crmo_analysis.joint.axes import UNLIMITED, sharper, window
 from crmo_analysis.joint.patterns import codes, shared
-from crmo_analysis.joint.statements import UNLIMITED, Plan, Quantity, Statement, window
+from crmo_analysis.joint.spreads import spread
+from crmo_analysis.joint.statements import Plan, Quantity, Statement
 from crmo_analysis.study import Claim, entailment, expressions, rounding
 
 WORK_PER_SECOND = 0.15  # of the solver's own unit, where a model is large and a core shared; often it is more
-MULTIPLIED = 2000  # a sum up to which its square is always multiplied out
-CHORDS = 9  # from which the squares of a cell's values are bounded below
+APART = 30  # tenths of a digit: what a value that is not as printed counts for
 WORK_TO_BEGIN = 0.001  # each time it is called
 
 
@@ -37,8 +37,9 @@ class Tables:
         from. Where not every value is told apart, tables with it are more than there are, and without it
         fewer.
     exact : bool
-        Whether the square of a large sum, for a standard deviation, is multiplied out, which takes long.
-        If not, tables are more than there are.
+        Whether the square of a large sum, for a standard deviation, is multiplied out, which is better where
+        a table is sought. If not, it is held within narrow limits, which is better where there is none, or
+        the best of all is sought: tables are a little more than there are.
     """
 
     def __init__(self, plan: Plan, n: int | tuple[int, int], split: bool = True, exact: bool = False):
@@ -46,9 +47,10 @@ class Tables:
         self.plan, self.part, self.split, self.exact, self.most = plan, plan.part, split, exact, high
         self.model = cp_model.CpModel()
         self.n = self.model.new_int_var(low, high, "")
-        self.counts = [[self._number(high) for _ in range(bag.size)] for bag in self.part.bags]
+        self.counts = [[self.number(high) for _ in range(bag.size)] for bag in self.part.bags]
         self.size, self.below, self.sums = cache(self._size), cache(self._below), cache(self._sums)
-        self.squares = cache(self._squares)
+        self.squares: dict[str, tuple] = {}  # see `spreads`
+        self.spread = cache(partial(spread, self))
         self.kept: dict[Statement, cp_model.IntVar] = {}
         self.denied: dict[Statement, cp_model.IntVar] = {}
         self.medians: dict[
@@ -60,7 +62,8 @@ class Tables:
             time, end, start = (self.part.axes[name].variable for name in (tie.name, tie.end, tie.start))
             self.keep_times(tie.name, tie.start, tie.end, *reversed(time.between(end, start)))
 
-    def _number(self, high: int, low: int = 0) -> cp_model.IntVar:
+    def number(self, high: int, low: int = 0) -> cp_model.IntVar:
+        """Return a new whole number between two ends."""
         return self.model.new_int_var(low, high, "")
 
     def _tie(self, child: int, parent: int | None) -> None:
@@ -83,7 +86,7 @@ class Tables:
         if isinstance(tree, expressions.Everyone):
             return self.n
         bag = self.part.bag_of(expressions.variables(tree))
-        size = self._number(self.most)
+        size = self.number(self.most)
         self.model.add(sum(self.counts[bag][i] for i in np.flatnonzero(self.part.mask(tree, bag))) == size)
         return size
 
@@ -91,7 +94,7 @@ class Tables:
         """Return, for each cell of a variable, how many patients of a group lie in it or below."""
         bag = self.part.bag_of({name} | expressions.variables(group))
         inside, cell = self.part.mask(group, bag), self.part.bags[bag].place(name)
-        reached = [self._number(self.most) for _ in range(len(self.part.axes[name]))]
+        reached = [self.number(self.most) for _ in range(len(self.part.axes[name]))]
         for place, size in enumerate(reached):
             here = sum(self.counts[bag][i] for i in np.flatnonzero(inside & (cell == place)))
             self.model.add(size == here + (reached[place - 1] if place else 0))
@@ -114,71 +117,11 @@ class Tables:
             if (
                 low < high
             ):  # of values that follow each other every sum from the least to the most is attained
-                total = self._number(max(0, high * self.most), min(0, low * self.most))
+                total = self.number(max(0, high * self.most), min(0, low * self.most))
                 self.model.add(total >= low * count)
                 self.model.add(total <= high * count)
             sums.append(total)
         return bag, sums
-
-    def _squares(self, name: str) -> tuple[int, list, list]:
-        """Return, for each pattern of the bag of a variable's sums, its sum and sum of squares.
-
-        In steps from about the mean. In a cell of several values the squares lie between what its sum allows
-        (chords of neighbouring values from below, one of the ends from above): more tables than there are.
-        """
-        bag, sums = self.sums(name)
-        lows, highs = self.part.ends(name, bag)
-        centre = self.centre(name)
-        centred, squares = [], []
-        for count, total, low, high in zip(
-            self.counts[bag], sums, (lows - centre).tolist(), (highs - centre).tolist(), strict=True
-        ):
-            centred.append(total - centre * count)
-            if low >= high:
-                squares.append(low**2 * count)
-                continue
-            square = self._number(max(low**2, high**2) * self.most)
-            for value in np.unique(np.linspace(low, high - 1, CHORDS).astype(int)).tolist():
-                self.model.add(square >= (2 * value + 1) * centred[-1] - value * (value + 1) * count)
-            self.model.add(square <= (low + high) * centred[-1] - low * high * count)
-            squares.append(square)
-        return bag, centred, squares
-
-    def centre(self, name: str) -> int:
-        """Return a value, in steps, near those of a variable."""
-        claims = [c for s in self.plan.statements for c in s.claims if c.of == name and c.patients is None]
-        found = [c.number.value for c in claims if c.statistic in ("mean", "median")]
-        axis = self.part.axes[name]
-        return round(found[0] / axis.variable.step) if found else int(axis.lows[0] + axis.highs[-1]) // 2
-
-    def product(self, one, other, high: int):
-        """Return the product of two numbers, from 0 to `high`."""
-        product = self._number(high)
-        self.model.add_multiplication_equality(product, [one, other])
-        return product
-
-    def square(self, number, reach: int, usual: int):
-        """Return the square of a number between -reach and reach: multiplied out, or within narrow limits.
-
-        The limits are a chord of the stretch that the number is in; stretches double from 0 on, beginning
-        with the usual.
-        """
-        if self.exact or reach <= MULTIPLIED:
-            return self.product(number, number, reach**2)
-        square, edges = self._number(reach**2), [usual]
-        while edges[-1] < reach:
-            edges.append(2 * edges[-1])
-        stretches = [(-usual, usual)]
-        for low, high in pairwise(edges):
-            stretches += [(low, high), (-high, -low)]
-        inside = [self.model.new_bool_var("") for _ in stretches]
-        self.model.add_exactly_one(inside)
-        for literal, (low, high) in zip(inside, stretches, strict=True):
-            self.demand(number, low, high, literal)
-            self.demand((low + high) * number - low * high - square, 0, None, literal)
-            for place in {low, high, (low + high) // 2}:
-                self.model.add(square >= 2 * place * number - place**2)
-        return square
 
     def keep_times(self, time: str, start: str, end: str, slack: float, per_unit: float) -> None:
         """Let the sums of a time and of the two ages around it agree, pattern by pattern."""
@@ -254,17 +197,55 @@ class Tables:
                     _require_total(self, claim, kept)
                 case "sd":
                     self.demand(self.size(claim.group), 2, None, kept)
-                    _demand_ratio(self, *spread(self, claim), kept)
+                    demand_ratio(self, *self.spread(claim), kept)
                 case "median":
                     _require_median(self, claim, kept)
                 case _:
                     _require_ends(self, claim, kept)
 
+    def prefer(self, claim: Claim) -> tuple[int, object]:
+        """Return a weight, and a number that is smaller the nearer a table comes to what a claim prints.
+
+        A value, a median or an SD is either as printed, rounded half up, or is not; of a share, a mean or a
+        sum the distance counts, in tenths of the last digit.
+        """
+        if claim.statistic in ("count", "percent", "mean", "sum"):
+            return 1, self._distance(claim)
+        as_printed = self.model.new_bool_var("")
+        if claim.statistic == "sd":
+            above, below, *_ = self.spread(claim)
+            half, step = claim.number.place / 2, self.part.axes[claim.of].variable.step
+            low, high = ((claim.number.value + side) / step for side in (-half, half))
+            demand_ratio(self, above, below, max(low, 0) ** 2, high**2, False, as_printed)
+        elif claim.statistic == "median":
+            _require_median(self, sharper(claim), as_printed)
+        else:
+            _require_ends(self, sharper(claim), as_printed)
+        return APART, as_printed.negated()
+
+    def _distance(self, claim: Claim):
+        """Return how far a share, a mean or a sum is from what is printed, in tenths of its last digit."""
+        if claim.patients is not None:
+            above = self.size(entailment.conjunction(claim.patients, claim.group))
+            scale = Fraction(100 if claim.statistic == "percent" else 1)
+        else:
+            above = self.total(claim)
+            scale = self.part.axes[claim.of].variable.step if claim.of in self.part.axes else Fraction(1)
+        below = self.size(claim.group) if claim.statistic in ("percent", "mean") else 1
+        value, unit = claim.number.value, claim.number.place / 10
+        factor = math.lcm(scale.denominator, unit.denominator)
+        apart = int(scale * factor) * above - int(value * factor) * below
+        tenth = int(factor * unit)
+        distance = self.number(UNLIMITED)
+        self.model.add(tenth * distance >= apart)
+        self.model.add(tenth * distance >= -apart)
+        return distance
+
 
 def _require_share(tables: Tables, claim: Claim, kept) -> None:
     if claim.statistic != "count":
         tables.demand(tables.size(claim.group), 1, None, kept)
-    _demand_ratio(tables, *share(tables, claim), kept)
+    demand_ratio(tables, *share(tables, claim), kept)
 
 
 def share(tables: Tables, claim: Claim) -> tuple:
@@ -283,7 +264,7 @@ def share(tables: Tables, claim: Claim) -> tuple:
     return times * counted, group, *ends[number.relation], number.relation in ("<", ">") or is_open
 
 
-def _demand_ratio(tables: Tables, above, below, low, high, is_open: bool, kept) -> None:
+def demand_ratio(tables: Tables, above, below, low, high, is_open: bool, kept) -> None:
     """Let above / below lie between two fractions."""
     if low is not None:
         tables.demand(low.denominator * above - low.numerator * below, int(is_open), None, kept)
@@ -294,7 +275,7 @@ def _demand_ratio(tables: Tables, above, below, low, high, is_open: bool, kept) 
 def _require_total(tables: Tables, claim: Claim, kept) -> None:
     if claim.statistic == "mean":
         tables.demand(tables.size(claim.group), 1, None, kept)
-    _demand_ratio(tables, *total(tables, claim), kept)
+    demand_ratio(tables, *total(tables, claim), kept)
 
 
 def total(tables: Tables, claim: Claim) -> tuple:
@@ -305,28 +286,6 @@ def total(tables: Tables, claim: Claim) -> tuple:
         return tables.total(claim), 1, claim.number.value / step, claim.number.value / step, False
     low, high = (end / step for end in rounding.interval(claim.number))
     return tables.total(claim), tables.size(claim.group), low, high, True
-
-
-def spread(tables: Tables, claim: Claim) -> tuple:
-    """Return what a squared SD divides by what, and between what it lies, the ends excluded.
-
-    Of n values with the sum S and the sum of squares Q, n (n - 1) SD² is n Q - S².
-    """
-    step, centre, most = tables.part.axes[claim.of].variable.step, tables.centre(claim.of), tables.most
-    bag, sums, squares = tables.squares(claim.of)
-    inside = np.flatnonzero(tables.part.mask(claim.group, bag))
-    ends = np.abs(np.array(tables.part.ends(claim.of, bag)) - centre)
-    reach, unit = int(ends.max()) * most, claim.number.place
-    size, total, square = (tables.model.new_int_var(low, high, "") for low, high in
-                           ((0, most), (-reach, reach), (0, reach * int(ends.max()))))  # fmt: skip
-    tables.model.add(size == tables.size(claim.group))
-    tables.model.add(total == sum(sums[i] for i in inside))
-    tables.model.add(square == sum(squares[i] for i in inside))
-    above = tables.product(size, square, reach**2)
-    above -= tables.square(total, reach, max(1, math.ceil(most * unit / step)))
-    below = tables.product(size, size, most**2) - size
-    low, high = (end / step for end in rounding.interval(claim.number))
-    return above, below, low**2 if low >= 0 else None, high**2, True
 
 
 def _require_ends(tables: Tables, claim: Claim, kept) -> None:

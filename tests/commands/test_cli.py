@@ -242,6 +242,10 @@ def test_an_interrupt_stops_the_notebooks(project, words):
     [
         (["conflicts", "hospach_2010"], "all printed numbers can stand together"),
         (
+            ["audit", "hospach_2010", "--why", "hospach.back_pain.n"],
+            "27 “Spinal involvement”, less eight “No back pain” among “Spinal involvement”, leave 19.",
+        ),
+        (
             ["bounds", "hospach_2010", "count(back_pain & vertebral_deformity)"],
             "at least 7 (proved) and at most 14",
         ),
@@ -253,12 +257,19 @@ def test_a_question_about_all_tables_is_answered(arguments, printed):
     assert printed in result.output
 
 
+def test_what_is_not_finished_has_an_exit_code_of_its_own():
+    result = crmo("conflicts", "sag_2019", "--seconds", "0.01")
+    assert result.exit_code == 3
+    assert "unfinished" in result.stderr
+    assert crmo("audit", "hospach_2010", "--why", "nobody").exit_code == 2
+
+
 def test_conflicts_name_their_claims_and_what_resolves_them():
     result = CliRunner().invoke(main, ["conflicts", "sag_2019", "--format", "json"])
     found = json.loads(result.output)
     assert found["complete"]
     switched = next(c for c in found["conflicts"] if c["reading"] == {"switched": "all"})
-    assert "need at least 9" in switched["sentence"]
+    assert "leave at least 10 “Anti-TNF agent”, but 8 is printed" in switched["sentence"]
     assert "who reached remission on a drug was treated with it" in switched["sentence"]
     assert "sag.treatments.anti_tnf" in switched["claims"]
     assert switched["resolved_by"] == ["switched:etanercept"]
@@ -308,9 +319,13 @@ def test_a_cohort_is_written_where_it_is_wanted(tmp_path):
             2,
             "is there anybody",
         ),
-        (["bounds", "hospach_2010", "count(spine)", "--seconds", "0"], 1, "not proved"),
-        (["conflicts", "sag_2019", "--seconds", "0"], 1, "not proved"),
-        (["reconstruct", "hospach_2010", "--seconds", "0", "--out", "never.csv"], 1, "not proved"),
+        (["bounds", "hospach_2010", "count(spine)", "--seconds", "0"], 3, "unfinished: not decided"),
+        (["conflicts", "sag_2019", "--seconds", "0"], 3, "unfinished: not decided"),
+        (
+            ["reconstruct", "hospach_2010", "--seconds", "0", "--out", "never.csv"],
+            3,
+            "unfinished: not decided",
+        ),
         (["conflicts", "sag_2019", "--reading", "months:third"], 2, "no reading 'months:third'. It has"),
         (["reconstruct", "sag_201"], 2, "Did you mean sag_2019?"),
     ],

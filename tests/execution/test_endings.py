@@ -249,6 +249,18 @@ def test_cell_ids_that_are_given_twice_are_made_different(tmp_path):
     assert [cell["id"] for cell in json.loads(executed.read_text())["cells"]] == ["same", "cell-1"]
 
 
+def test_what_is_printed_in_one_go_is_one_output(tmp_path):
+    notebook = write_cells(
+        tmp_path / "slow.ipynb",
+        "import sys, time\nfor i in range(3):\n    print(i, flush=True)\n    print(-i, file=sys.stderr, flush=True)\n"
+        "    time.sleep(0.3)\ndisplay(1)\nprint('end', end='\\r')",
+    )
+    outputs = shown(execute(notebook, out=tmp_path / "out").executed)
+    assert [output.get("text") for output in outputs] == [
+        ["0\n", "1\n", "2\n"], ["0\n", "-1\n", "-2\n"], None, ["end\r"],
+    ]  # fmt: skip
+
+
 def test_only_what_is_left_counts_as_shown(tmp_path, monkeypatch):
     monkeypatch.setattr(engine, "MOST_OUTPUT", 200_000)
     monkeypatch.setattr(engine, "_RECOUNTED", 10_000)

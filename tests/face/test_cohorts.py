@@ -49,3 +49,11 @@ def test_a_cohort_beside_studies_says_each_row_and_what_is_left_out(own_file):
     assert set(beside.frame["study"]) <= {"Sağ 2019", "Menashe 2022"}
     assert len(beside.sentences()) == len(beside.frame)
     assert beside.left_out().frame["claims"].sum() + len(beside.frame) > 100
+
+
+def test_a_cohort_says_how_many_warnings_there_are_about_its_file(tmp_path):
+    rows = [f"{i},{lesions}" for i, lesions in enumerate([1, 2, 3, 5, 8, 2, 99, 3, 1, 4, 2, 1])]
+    (tmp_path / "own.csv").write_text("patient,n_lesions\n" + "\n".join(rows) + "\n", encoding="utf-8")
+    cohort = crmo.read_cohort(tmp_path / "own.csv")
+    assert repr(cohort).endswith("; 1 warning about the file: .problems")
+    assert "values: {n_lesions: {99: NR}}" in str(cohort.problems[0])

@@ -3,9 +3,7 @@
 from dataclasses import replace
 
 import pytest
-from click.testing import CliRunner
 
-from crmo_analysis.commands.cli import main
 from crmo_analysis.joint.conflicts import find_conflicts
 from crmo_analysis.joint.ledger import audit_jointly
 from crmo_analysis.recompute import Readings
@@ -13,6 +11,13 @@ from crmo_analysis.study import read_study, rounding
 
 ACCUSED = ("differs", "conflicts")
 SPOILED = "sag.treatments.methotrexate"  # 12, of 13 who had a DMARD, the other one sulfasalazine
+
+
+@pytest.fixture(scope="module")
+def sag():
+    """Return the longest of the five studies, and its audited claims."""
+    study = read_study("sag_2019")
+    return study, audit_jointly(study)
 
 
 @pytest.fixture
@@ -102,15 +107,15 @@ def test_a_finer_digit_or_a_value_beyond_a_limit_is_said_once(read_case, name, a
         assert "the codebook assumes" in assumption.sentence
 
 
-def test_one_spoiled_count_accuses_that_count_alone():
-    study = read_study("sag_2019")
+def test_one_spoiled_count_accuses_that_count_alone(sag):
+    study, audited = sag
     claims = [
         replace(c, printed="14", number=rounding.parse_printed("14")) if c.claim_id == SPOILED else c
         for c in study.claims
     ]
     before, after = (
-        {a.claim.claim_id for a in audit_jointly(each) if a.verdict in ACCUSED}
-        for each in (study, replace(study, claims=tuple(claims)))
+        {a.claim.claim_id for a in each if a.verdict in ACCUSED}
+        for each in (audited, audit_jointly(replace(study, claims=tuple(claims))))
     )
     assert after - before == {SPOILED}
 
@@ -169,24 +174,16 @@ def test_a_share_that_a_section_prints_in_two_ways_is_named(write_study):
     assert "The same share is printed as 53.4 (Table I, row 3)" in found["p2"].reason
 
 
-def test_conflicts_are_those_of_the_ledger_and_say_under_which_reading():
-    study = read_study("sag_2019")
-    accused = {a.claim.claim_id for a in audit_jointly(study) if a.verdict in ACCUSED}
+def test_conflicts_are_those_of_the_ledger_and_say_under_which_reading(sag):
+    study, audited = sag
+    accused = {a.claim.claim_id for a in audited if a.verdict in ACCUSED}
     found = find_conflicts(study)
     assert found.is_complete
     assert accused <= {claim_id for conflict in found.found for claim_id in conflict.claim_ids}
     assert all(len(set(conflict.claim_ids)) == len(conflict.claim_ids) for conflict in found.found)
 
 
-def test_the_command_says_why_and_what_is_assumed():
-    run = CliRunner().invoke(main, ["audit", "sag_2019", "--why", "sag.treatments.dmard"])
-    assert run.exit_code == 0
-    assert "12 “Methotrexate” and one “Sulfasalazine” make 13." in run.output
-    assert "sag.treatments.methotrexate: 12 (treatments, paragraph 1)" in run.output
-    assert CliRunner().invoke(main, ["audit", "sag_2019", "--why", "nobody"]).exit_code == 2
-
-
-def test_no_sentence_speaks_of_one_patients():
-    for a in audit_jointly(read_study("sag_2019")):
+def test_no_sentence_speaks_of_one_patients(sag):
+    for a in sag[1]:
         for words in (" 1 patients", "one patients", "steps of 1 "):
             assert words not in a.reason

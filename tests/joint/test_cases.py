@@ -1,7 +1,11 @@
 """Whole studies with a known answer: `cases` holds each as a folder, with what it adds to the codebook."""
 
+import pytest
+
+from crmo_analysis.joint import ledger
 from crmo_analysis.joint.bounds import find_bounds
 from crmo_analysis.joint.fitting import fit
+from crmo_analysis.joint.reconstruction import broken, reconstruct
 
 
 def test_loss_of_function_is_told_of_all_with_back_pain(read_case):
@@ -19,3 +23,12 @@ def test_the_one_wrong_number_of_four_hundred_is_named_alone(read_case):
     wrong = [("sign5,male,30,", "sign5,male,33,")]
     fitted = fit(*read_case("scale_400_claims", wrong), seconds=20)
     assert (fitted.given_up_ids, fitted.is_only) == (("sign5.male",), True)
+
+
+@pytest.mark.parametrize("name", ["toy_rai", "toy_rinbo"])
+def test_a_score_without_a_maximum_is_audited_and_a_table_made(read_case, name):
+    study, codebook = read_case(name)
+    assert ledger.audit_jointly(study, codebook)
+    fitted = fit(study, codebook)
+    [table] = reconstruct(fitted)
+    assert broken(fitted, table) == []

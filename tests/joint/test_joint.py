@@ -18,9 +18,11 @@ from crmo_analysis.joint import words
 from crmo_analysis.joint.bounds import find_bounds, told_of_some
 from crmo_analysis.joint.choices import soft_tables
 from crmo_analysis.joint.conflicts import find_conflicts
-from crmo_analysis.joint.fitting import fit, of_everyone
+from crmo_analysis.joint.fitting import fit
 from crmo_analysis.joint.model import Effort, solve
+from crmo_analysis.joint.numbers import of_everyone
 from crmo_analysis.joint.reconstruction import reconstruct
+from crmo_analysis.joint.simulation import needs_simulation
 from crmo_analysis.joint.statements import divide, statements
 from crmo_analysis.recompute import Readings
 from crmo_analysis.study import Claim, Study, Variable, expressions, read_study, reproduction, rounding
@@ -550,8 +552,8 @@ def test_whom_a_claim_is_among_is_known_wherever_its_other_conditions_hold(said,
 
 
 def test_an_alternative_that_no_table_tells_of_hides_nothing():
-    # The mean by sex is kept, that by another sign is left out of the joint model with its SD.
-    said = [FOUR, count("a", 2), ("mean", "x", "a", "3.0"), ("sd", "x", "d", "1.0")]
+    # The mean by one sign is kept, that by another is left out of the joint model, as it is no exact number.
+    said = [FOUR, count("a", 2), ("mean", "x", "a", "3.0"), ("mean", "x", "d", "about 1.0")]
     [table] = reconstruct(fit(make_study(said), CODEBOOK))
     assert (table["x"].notna() == table["a"]).all()
 
@@ -675,3 +677,61 @@ def test_what_all_have_and_what_cannot_be_is_no_obstacle_to_a_table(said, rules)
     [table] = reconstruct(fitted)
     kept = [said[int(claim.claim_id[1:])] for statement in fitted.kept for claim in statement.claims]
     assert all(is_true(claim, rows_of(table)) for claim in kept)
+
+
+def test_sds_by_group_and_over_all_are_held_together():
+    # Three values with the mean 1 and the SD 1, three with 5 and 1: 0 1 2 4 5 6, whose SD is 2.37, not 1.37.
+    # R: sd(c(0, 1, 2, 4, 5, 6)) # 2.366432
+    said = [everyone(6), count("a", 3), ("mean", "x", "a", "1.00"), ("sd", "x", "a", "1.00")]
+    said += [("mean", "x", "~a", "5.00"), ("sd", "x", "~a", "1.00")]
+    right, wrong = (
+        find_conflicts(make_study([*said, ("sd", "x", "", sd)]), codebook=CODEBOOK).found
+        for sd in ("2.37", "1.37")
+    )
+    assert right == () and wrong and all("c6" in found.claim_ids for found in wrong)
+    assert ends_of([*said, ("sd", "x", "", "2.37")], "count(x == 1)") == (1, 1, True)
+
+
+@pytest.mark.parametrize(
+    ("name", "sds"),
+    [("age", ("3.9", "3.5")), ("marker", ("13.91", "13.51"))],  # of 181 values, and of 10,001
+)
+def test_a_table_is_made_with_sds_as_they_are_printed(name, sds):
+    codebook = CODEBOOK | {"age": number("age", "decimal", "1/10", 18)}
+    codebook |= {"marker": number("marker", "decimal", "1/100", 100)}
+    means = {"age": ("9.6", "8.6"), "marker": ("9.63", "8.61")}[name]
+    claims = [("count", "everyone", "", "60"), ("count", "a", "", "25")]
+    claims += [("mean", name, "", means[0]), ("sd", name, "", sds[0])]
+    claims += [("mean", name, "a", means[1]), ("sd", name, "a", sds[1])]
+    study = make_study(claims)
+    fitted = fit(study, codebook)
+    assert fitted.given_up == ()
+    [table] = reconstruct(fitted)
+    inside = table[name][table["a"]]
+    for values, mean, sd in ((table[name], means[0], sds[0]), (inside, means[1], sds[1])):
+        digits = len(mean.partition(".")[2])
+        assert (f"{values.mean():.{digits}f}", f"{values.std():.{digits}f}") == (mean, sd)
+
+
+def test_what_is_kept_is_printed_exactly_and_what_is_given_up_comes_as_near_as_it_can():
+    # Sums of 11 to 29 would print the mean 2 by some rule.
+    said = [everyone(10), ("median", "x", "", "2.5"), ("mean", "x", "", "2"), ("percent", "a", "", "30")]
+    [table] = reconstruct(fit(make_study(said), CODEBOOK))
+    assert (table["x"].median(), table["a"].sum()) == (2.5, 3)
+    assert 1.5 <= table["x"].mean() < 2.5
+    # Three of b are among five of a; with a count of 1, b is as small as the others leave it.
+    said = [everyone(9), count("b", 1), count("a & b", 3), count("a & b", 3), count("b & ~a", 0)]
+    fitted = fit(make_study(said), CODEBOOK)
+    assert fitted.given_up_ids == ("c1",)
+    assert reconstruct(fitted)[0]["b"].sum() == 3
+
+
+def test_a_simulation_is_for_those_who_print_a_p_value_and_nothing_else():
+    p_value = ("p_value", "x, y", "", "P<0.01")
+    claims = make_study([everyone(9), count("a", 4)]).claims
+    tested = Claim(
+        "small", "p", "table", "own", *p_value, "", "", "", tree(""), None, rounding.parse_printed("P<0.01")
+    )
+    for said, expected in ((claims[:1], True), (claims, False)):
+        study = Study("small", {}, (), {}, (*said, tested))
+        assert needs_simulation(fit(study, CODEBOOK)) is expected

@@ -240,3 +240,12 @@ def test_boxes_of_an_export_with_labels(read):
     text = "Patient,Bones (choice=Femur),Bones (choice=Tibia),Complete?\n1,Checked,Unchecked,Incomplete\n"
     cohort = require_sound(read(text))
     assert cohort.patients[["femur", "tibia"]].loc[0].tolist() == [True, False]
+
+
+def test_the_dictionary_of_the_project_reads_its_own_exports_as_they_are(read, tmp_path):
+    (tmp_path / "dictionary.csv").write_text(dictionary(PATIENTS, LESIONS), encoding="utf-8")
+    (tmp_path / "map.yaml").write_text("dictionary: dictionary.csv\n", encoding="utf-8")
+    for text in (RAW, LABELLED):
+        told, plain = read(text, mapping=tmp_path / "map.yaml"), read(text)
+        assert told.patients.equals(plain.patients)
+        assert told.lesions.equals(plain.lesions)

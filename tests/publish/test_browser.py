@@ -223,9 +223,9 @@ def laboratory(tmp_path_factory):
         shutil.copy(files.ROOT / "notebooks" / name, folder)
     changed = folder / "10_simm_2008.ipynb"
     text = changed.read_text(encoding="utf-8")
-    changed.write_text(
-        XX, encoding="utf-8"
-    )
+    swapped = text.replace('\\"response\\", \\"implied\\"', '\\"implied\\", \\"response\\"')
+    assert swapped != text
+    changed.write_text(swapped, encoding="utf-8")
     home = folder / "home"
     settings = {f"JUPYTER_{kind}_DIR": str(home / kind.lower()) for kind in ("CONFIG", "RUNTIME", "DATA")}
     log = (folder / "log").open("w+")

@@ -1,0 +1,156 @@
+"""Counts of patients that satisfy all statements of a part, as near as can be to patients as they are.
+
+Patients are drawn at random first; then the counts nearest to theirs are sought that give what is printed.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from ortools.sat.python import cp_model
+
+from crmo_analysis.files import UnfinishedError
+from crmo_analysis.joint.axes import TOTALS, window
+from crmo_analysis.joint.model import Effort, Tables, solve
+from crmo_analysis.joint.patterns import Bag, codes, shared
+from crmo_analysis.joint.statements import ENDS, Plan
+from crmo_analysis.study import Claim, expressions
+
+PRINTED = 20  # times a patient more than were drawn: what a tenth of a printed digit counts for
+EFFORT = 2.0  # the solver's own unit of work, so that the same table is found on a slower machine
+
+
+@dataclass(frozen=True)
+class Solved:
+    """Counts of patterns of a part: for each bag, and the sums of variables that are added up in one."""
+
+    plan: Plan
+    counts: tuple[np.ndarray, ...]
+    sums: dict[str, tuple[int, np.ndarray]]
+
+
+def near(
+    plan: Plan, n: int, rng: np.random.Generator, effort: Effort, fine: bool, given_up: Sequence[Claim] = ()
+) -> Solved | None:
+    """Return counts that satisfy all statements of a part, near those of patients drawn at random.
+
+    What they give is as near as can be to what is printed, also for claims that are given up.
+    """
+    drawn = _draw(plan, n, rng)
+    printed = [claim for statement in plan.statements for claim in statement.claims if _is_wished(claim)]
+    near_by = [claim for claim in given_up if _is_wished(claim) and _is_held(claim, plan)]
+    # All as printed and near those drawn; all as printed; as much as can be so, near those drawn; any table.
+    for is_printed, is_near in ((True, True), (True, False), (False, True), (False, False)):
+        tables = Tables(plan, n, split=fine, exact=True)
+        for statement in plan.statements:
+            tables.require(statement)
+        for claim in printed if is_printed else ():
+            is_rounded = claim.statistic in ("mean", "percent")
+            half_a_digit = 5 * tables.size(claim.group) - 1 if is_rounded else 0
+            tables.model.add(tables.prefer(claim)[1] <= half_a_digit)
+        if is_near:
+            wished = near_by if is_printed else [*printed, *near_by]
+            wishes = sum(weight * short for weight, short in map(tables.prefer, wished))
+            tables.model.minimize(_beyond(tables, drawn) + PRINTED * wishes)
+        most = EFFORT if is_printed or is_near else None
+        status, solved = solve(tables.model, effort, most=most)
+        if status in (cp_model.OPTIMAL, cp_model.FEASIBLE):
+            return read_off(tables, solved)
+        if status == cp_model.INFEASIBLE and not is_printed:
+            return None
+    raise UnfinishedError("no table of patients was found within the effort allowed")
+
+
+def _beyond(tables: Tables, drawn: Sequence[np.ndarray]):
+    """Return how many more patients of each pattern there are than were drawn.
+
+    No more than needed have exactly the smallest, the middle or the largest value that is printed.
+    """
+    beyond = []
+    for bag, counts, numbers in zip(tables.part.bags, tables.counts, drawn, strict=True):
+        for variable, number, weight in zip(counts, numbers, 1 + 4 * _printed(tables.plan, bag), strict=True):
+            more = tables.number(tables.most)
+            tables.model.add(more >= variable - int(number))
+            beyond.append(int(weight) * more)
+    return sum(beyond)
+
+
+def _is_wished(claim: Claim) -> bool:
+    return (
+        claim.statistic not in ("rank", "fraction")
+        and claim.number.relation == "="
+        and claim.number.value is not None
+    )
+
+
+def _is_held(claim: Claim, plan: Plan) -> bool:
+    """Say whether a part has all that a claim which is given up is about, so that tables can come near it."""
+    names = expressions.variables(claim.group)
+    names |= {claim.of} if claim.patients is None else expressions.variables(claim.patients)
+    if claim.patients is None and claim.statistic not in TOTALS:
+        return False
+    if claim.patients is None and not names <= plan.added_up.get(claim.of, frozenset()):
+        return False
+    return any(names <= set(bag.names) for bag in plan.part.bags)
+
+
+def read_off(tables: Tables, solved: cp_model.CpSolver) -> Solved:
+    """Take the counts and sums of a solution."""
+    counts = tuple(np.array([solved.value(count) for count in bag], dtype=int) for bag in tables.counts)
+    added = [name for name in tables.plan.added_up if name in tables.part.axes]
+    sums = {name: tables.sums(name) for name in added}
+    return Solved(
+        tables.plan,
+        counts,
+        {name: (bag, np.array([solved.value(s) for s in each])) for name, (bag, each) in sums.items()},
+    )
+
+
+def _draw(plan: Plan, n: int, rng: np.random.Generator) -> list[np.ndarray]:
+    """Draw patients at random from what the rules and the printed ranges leave; count them by pattern."""
+    part, drawn = plan.part, []
+    for place, bag in enumerate(part.bags):
+        keys = rng.random((n, bag.size)) - _printed(plan, bag) - 10 * _out_of_range(plan, place)
+        if bag.parent is not None:
+            names = shared(part.bags, place)
+            above = codes(part.bags[bag.parent], names, part.axes)[drawn[bag.parent]]
+            keys -= 100 * (codes(bag, names, part.axes)[None, :] != above[:, None])
+        drawn.append(keys.argmax(axis=1))
+    return [np.bincount(rows, minlength=bag.size) for rows, bag in zip(drawn, part.bags, strict=True)]
+
+
+def _printed(plan: Plan, bag: Bag) -> np.ndarray:
+    """Count, for each pattern, the numbers in it that lie in the narrow cell of one that is printed."""
+    found, printed = np.zeros(bag.size), printed_values(plan)
+    for name in bag.names:
+        axis = plan.part.axes[name]
+        cells = zip(axis.lows.tolist(), axis.highs.tolist(), strict=True)
+        found += np.array([ends in printed.get(name, ()) for ends in cells])[bag.place(name)]
+    return found
+
+
+def _out_of_range(plan: Plan, place: int) -> np.ndarray:
+    """Say of each pattern of a bag whether a printed range excludes it."""
+    part, bag = plan.part, plan.part.bags[place]
+    found = np.zeros(bag.size, dtype=bool)
+    for claim in (claim for statement in plan.statements for claim in statement.claims):
+        if claim.statistic in ENDS and {claim.of, *expressions.variables(claim.group)} <= set(bag.names):
+            axis, cell = part.axes[claim.of], bag.place(claim.of)
+            low, high = window(claim, axis.variable.step)
+            below = (axis.highs < low)[cell] & (claim.statistic != "max")
+            above = (axis.lows > high)[cell] & (claim.statistic != "min")
+            found |= part.mask(claim.group, place) & (below | above)
+    return found
+
+
+def printed_values(plan: Plan) -> dict[str, dict[tuple[int, int], int]]:
+    """Return, for each variable with printed values, the value to take in the cell of a printed one."""
+    found: dict[str, dict[tuple[int, int], int]] = {}
+    for claim in (claim for statement in plan.statements for claim in statement.claims):
+        if claim.patients is None and claim.of in plan.part.axes:
+            step = plan.part.axes[claim.of].variable.step
+            value, ends = round(claim.number.value / step), window(claim, step)
+            known = found.setdefault(claim.of, {})
+            if claim.statistic not in TOTALS and ends[0] <= value <= ends[1]:
+                known[ends] = value
+    return found

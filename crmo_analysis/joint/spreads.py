@@ -1,0 +1,111 @@
+"""A standard deviation as a constraint on tables of patients.
+
+Of n values with the sum S and the sum of squares Q, n (n - 1) SD² is n Q - S². S and Q are sums of counts of
+patients; S² is multiplied out, or held within chords.
+"""
+
+import math
+from fractions import Fraction
+from itertools import pairwise
+
+import numpy as np
+
+from crmo_analysis.study import Claim, rounding
+
+MULTIPLIED = 2000  # a sum up to which its square is always multiplied out
+CHORDS = 9  # from which the squares of a cell's values are bounded below
+
+
+def spread(tables, claim: Claim) -> tuple:
+    """Return what a squared SD divides by what, between what it lies, and that the ends are out.
+
+    Parameters
+    ----------
+    tables : Tables
+    claim : Claim
+        With statistic sd.
+    """
+    step, most = tables.part.axes[claim.of].variable.step, tables.most
+    if claim.of not in tables.squares:
+        tables.squares[claim.of] = _squares(tables, claim.of)
+    bag, middle, sums, squares = tables.squares[claim.of]
+    inside = np.flatnonzero(tables.part.mask(claim.group, bag))
+    mean = next((c for c in _located(tables, claim.of) if c.group == claim.group), None)
+    centre = middle if mean is None else round(mean.number.value / step)
+    reach = int(np.abs(np.array(tables.part.ends(claim.of, bag)) - centre).max())
+    size, total = tables.number(most), tables.number(reach * most, -reach * most)
+    square, shift = tables.number(reach**2 * most), centre - middle
+    tables.model.add(size == tables.size(claim.group))
+    added = sum(sums[i] for i in inside)
+    tables.model.add(total == added - shift * size)
+    tables.model.add(square == sum(squares[i] for i in inside) - 2 * shift * added + shift**2 * size)
+    usual = max(1, math.ceil(most * claim.number.place / step))
+    above = _product(tables, size, square, (reach * most) ** 2)
+    above -= _square(tables, total, reach * most, usual, mean is not None)
+    below = _product(tables, size, size, most**2) - size
+    low, high = (end / step for end in rounding.interval(claim.number))
+    return above, below, low**2 if low >= 0 else None, high**2, True
+
+
+def _located(tables, name: str) -> list[Claim]:
+    """Return the claims that say where values of a variable lie, means first."""
+    claims = [c for s in tables.plan.statements for c in s.claims if c.of == name and c.patients is None]
+    return [c for kind in ("mean", "median") for c in claims if c.statistic == kind]
+
+
+def _squares(tables, name: str) -> tuple[int, int, list, list]:
+    """Return the bag of a variable's sums, a value in the middle, and each pattern's sum and squares from it.
+
+    In a cell of several values the squares lie between what its sum allows (chords of neighbouring values
+    from below, one of the ends from above): more tables than there are.
+    """
+    bag, sums = tables.sums(name)
+    lows, highs = tables.part.ends(name, bag)
+    located, axis = _located(tables, name), tables.part.axes[name]
+    centre = int(axis.lows[0] + axis.highs[-1]) // 2
+    centre = round(located[0].number.value / axis.variable.step) if located else centre
+    cells = zip((lows - centre).tolist(), (highs - centre).tolist(), strict=True)
+    centred, squares = [], []
+    for count, total, (low, high) in zip(tables.counts[bag], sums, cells, strict=True):
+        centred.append(total - centre * count)
+        if low >= high:
+            squares.append(low**2 * count)
+            continue
+        square = tables.number(max(low**2, high**2) * tables.most)
+        for value in np.unique(np.linspace(low, high - 1, CHORDS).astype(int)).tolist():
+            tables.model.add(square >= (2 * value + 1) * centred[-1] - value * (value + 1) * count)
+        tables.model.add(square <= (low + high) * centred[-1] - low * high * count)
+        squares.append(square)
+    return bag, centre, centred, squares
+
+
+def _product(tables, one, other, high: int):
+    product = tables.number(high)
+    tables.model.add_multiplication_equality(product, [one, other])
+    return product
+
+
+def _square(tables, number, reach: int, usual: int, is_located: bool):
+    """Return the square of a number between -reach and reach: multiplied out, or within narrow limits.
+
+    The limits are a chord of the stretch that the number is in; stretches grow, from the usual on, faster
+    where a mean says about where the number is.
+    """
+    square = tables.number(reach**2)
+    if tables.exact or reach <= MULTIPLIED:
+        tables.model.add_multiplication_equality(square, [number, number])
+        return square
+    edges, growth = [usual], Fraction(2) if is_located else Fraction(11, 10)
+    while edges[-1] < reach:
+        edges.append(math.ceil(growth * edges[-1]))
+    stretches = [(-usual, usual)]
+    for low, high in pairwise(edges):
+        stretches += [(low, high), (-high, -low)]
+    inside = [tables.model.new_bool_var("") for _ in stretches]
+    tables.model.add_exactly_one(inside)
+    for literal, (low, high) in zip(inside, stretches, strict=True):
+        tables.demand(number, low, high, literal)
+        tables.demand((low + high) * number - low * high - square, 0, None, literal)
+        for place in sorted({low, high, (low + high) // 2}):
+            tables.model.add(square >= 2 * place * number - place**2)
+    return square

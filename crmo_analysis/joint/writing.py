@@ -1,0 +1,281 @@
+"""Counts of patterns written out as patients: one row each, with a value within every cell."""
+
+import math
+from collections.abc import Collection, Mapping, Sequence
+from fractions import Fraction
+
+import numpy as np
+import pandas as pd
+from ortools.sat.python import cp_model
+
+from crmo_analysis.joint.axes import TOTALS
+from crmo_analysis.joint.drawing import EFFORT, Solved, printed_values
+from crmo_analysis.joint.fitting import Fit
+from crmo_analysis.joint.model import Effort, solve
+from crmo_analysis.joint.patterns import Part, codes, shared
+from crmo_analysis.joint.statements import SUMMED, reported
+from crmo_analysis.study import Codebook, Variable, expressions, reproduction, rounding
+
+TRANSFERS = 20_000  # tried between two values, until SDs are as printed
+
+
+def write_out(
+    fitted: Fit,
+    solved: Sequence[Solved],
+    rng: np.random.Generator,
+    shown: Collection[str] = (),
+    toward: Sequence[tuple] = (),
+) -> pd.DataFrame:
+    """Turn counts of patterns into one row a patient.
+
+    Rows of parts that share no variable are matched at random.
+
+    What a study does not report of a patient is missing, unless the variable is among those `shown`. `toward`
+    has quantities with a sign: the values that give them are as large, or as small, as their cells allow.
+    """
+    codebook, n = fitted.view.codebook, fitted.n
+    table = pd.DataFrame(index=range(n))
+    # Parts with a number that has to be at least the number of other variables come after those variables.
+    for part in sorted(solved, key=lambda part: any(codebook[name].at_least for name in part.plan.part.axes)):
+        patterns = _assign(part, n, rng)
+        steps = _values(part, patterns, codebook, table, rng, toward)
+        columns = {name: _column(axis.variable, steps[name]) for name, axis in part.plan.part.axes.items()}
+        table = pd.concat([table, pd.DataFrame(columns, index=table.index)], axis=1)
+    for part in solved:
+        for name, counted in part.plan.counted.items():
+            if set(counted) <= set(table):
+                table[name] = table[list(counted)].astype("Int64").sum(axis=1).astype("Int64")
+    table = table[[name for name in codebook if name in table]]
+    known = {name: _known_in(table, groups) for name, groups in reported(fitted.view).items()}
+    for name, rows in known.items():
+        if name in table and name not in shown and rows is not None:
+            table[name] = table[name].where(rows)
+    table.insert(0, "patient", range(1, n + 1))
+    table["reconstructed"] = pd.Series(True, index=table.index, dtype="boolean")
+    return table
+
+
+def _known_in(table: pd.DataFrame, groups: Sequence[expressions.Expression]) -> pd.Series | None:
+    """Say of each row whether it is in one of these groups; None if the table does not tell of any."""
+    told = [group for group in groups if expressions.variables(group) <= set(table)]
+    rows = [reproduction.members(group, table).astype(bool) for group in told]
+    return pd.concat(rows, axis=1).any(axis=1) if rows else None
+
+
+def _assign(solved: Solved, n: int, rng: np.random.Generator) -> list[np.ndarray]:
+    """Give every row a pattern of each bag, so that bags agree where they share variables."""
+    part, assigned = solved.plan.part, []
+    for place, (bag, counts) in enumerate(zip(part.bags, solved.counts, strict=True)):
+        patterns = rng.permutation(np.repeat(np.arange(bag.size), counts))
+        if bag.parent is not None:
+            names = shared(part.bags, place)
+            above = codes(part.bags[bag.parent], names, part.axes)[assigned[bag.parent]]
+            here = codes(bag, names, part.axes)[patterns]
+            rows = np.empty(n, dtype=int)
+            rows[np.argsort(above, kind="stable")] = patterns[np.argsort(here, kind="stable")]
+            patterns = rows
+        assigned.append(patterns)
+    return assigned
+
+
+def _values(
+    solved: Solved,
+    patterns: Sequence[np.ndarray],
+    codebook: Codebook,
+    table: pd.DataFrame,
+    rng: np.random.Generator,
+    toward: Sequence[tuple],
+) -> dict[str, np.ndarray]:
+    """Choose a value, in steps, within the cell of every row: what is printed where it can be, else any."""
+    part, values, printed = solved.plan.part, {}, printed_values(solved.plan)
+    for name, axis in part.axes.items():
+        bag = part.bag_of([name])
+        cell = part.bags[bag].place(name)[patterns[bag]]
+        values[name] = rng.integers(axis.lows[cell], axis.highs[cell] + 1)
+        for place, ends in enumerate(zip(axis.lows.tolist(), axis.highs.tolist(), strict=True)):
+            if (
+                name not in printed
+            ):  # nothing is printed of its values but that they are on one side of a limit
+                values[name][cell == place] = ends[0]
+            elif ends in printed[name]:
+                values[name][cell == place] = printed[name][ends]
+    for quantity, sign in toward:
+        if quantity.patients is None and quantity.of in values:
+            _push(quantity, sign, solved, patterns, values[quantity.of])
+    for claim in (claim for statement in solved.plan.statements for claim in statement.claims):
+        if claim.statistic == "median" and claim.of not in solved.sums:
+            _meet(claim, solved, patterns, values[claim.of])
+    for name, (bag, sums) in solved.sums.items():
+        least_in, most_in = part.ends(name, bag)
+        others = (
+            [c for c in table if codebook[c].group == codebook[name].at_least]
+            if codebook[name].at_least
+            else []
+        )
+        least = (
+            table[others].astype("Int64").sum(axis=1).to_numpy(dtype=int)
+            if others
+            else np.zeros(len(table), int)
+        )
+        for pattern in np.flatnonzero(solved.counts[bag]):
+            rows = np.flatnonzero(patterns[bag] == pattern)
+            low, high = least_in[pattern], most_in[pattern]
+            lows = np.clip(least[rows], low, high)
+            lows = lows if lows.sum() <= sums[pattern] else np.full(len(rows), low)
+            values[name][rows] = lows + _adding_up(sums[pattern] - lows.sum(), high - lows, rng)
+        _spread_out(name, solved, patterns[bag], values[name], rng)
+    for variable in codebook.values():
+        if variable.start and {variable.name, variable.start, variable.end} <= part.axes.keys():
+            _keep_times(variable, part, patterns, values, solved.sums, rng)
+    return values
+
+
+def _cells_of(solved: Solved, patterns: Sequence[np.ndarray], quantity) -> tuple[np.ndarray, np.ndarray]:
+    """Return every row's cell of a variable, and the rows of a group in the order of their cells."""
+    part = solved.plan.part
+    bag = part.bag_of({quantity.of} | expressions.variables(quantity.group))
+    cell = part.bags[bag].place(quantity.of)[patterns[bag]]
+    inside = np.flatnonzero(part.mask(quantity.group, bag)[patterns[bag]])
+    return cell, inside[np.argsort(cell[inside], kind="stable")]
+
+
+def _push(quantity, sign: int, solved: Solved, patterns: Sequence[np.ndarray], values: np.ndarray) -> None:
+    """Make the values that give a smallest, largest or middle value as large, or small, as cells allow."""
+    axis = solved.plan.part.axes[quantity.of]
+    cell, inside = _cells_of(solved, patterns, quantity)
+    last = len(inside) - 1
+    asked = {"min": [0], "max": [last], "median": [last // 2, (last + 1) // 2]}.get(quantity.statistic)
+    if asked and len(inside):
+        rows = np.isin(cell, cell[inside[asked]])
+        values[rows] = (axis.highs if sign > 0 else axis.lows)[cell][rows]
+
+
+def _meet(claim, solved: Solved, patterns: Sequence[np.ndarray], values: np.ndarray) -> None:
+    """Let the two middle values of a group, where they lie in two cells, meet at the printed median."""
+    axis = solved.plan.part.axes[claim.of]
+    cell, inside = _cells_of(solved, patterns, claim)
+    lower, upper = inside[(len(inside) - 1) // 2], inside[len(inside) // 2]
+    if cell[lower] == cell[upper]:
+        return
+    low, high = (2 * end / axis.variable.step for end in rounding.interval(claim.number))
+    wanted = min(max(round(low + high) // 2, math.floor(low) + 1), math.ceil(high) - 1)
+    lows, highs = axis.lows[cell[[lower, upper]]], axis.highs[cell[[lower, upper]]]
+    total = min(max(wanted, lows.sum()), highs.sum())
+    first = min(max(values[lower], lows[0], total - highs[1]), highs[0], total - lows[1])
+    for rows, value, pick in ((lower, first, np.minimum), (upper, total - first, np.maximum)):
+        same = inside[cell[inside] == cell[rows]]
+        values[same] = pick(values[same], value)
+        values[rows] = value
+
+
+def _adding_up(total: int, most: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Return numbers from 0 to `most` with a given sum, spread by random moves between two of them."""
+    values = np.zeros(len(most), dtype=int)
+    for place in rng.permutation(len(most)):
+        values[place] = min(most[place], total - values.sum())
+    for one, other in rng.integers(len(most), size=(8 * len(most), 2)):
+        if one != other:
+            moved = rng.integers(0, min(most[one] - values[one], values[other]) + 1)
+            values[one] += moved
+            values[other] -= moved
+    return values
+
+
+def _spread_out(name: str, solved: Solved, patterns: np.ndarray, values: np.ndarray, rng) -> None:
+    """Move values between rows that are counted alike, within their cells, until the SDs are as printed.
+
+    Sums stay what they are where a mean or a sum is printed.
+    """
+    part, [bag] = solved.plan.part, {solved.sums[name][0]}
+    claims = [c for s in solved.plan.statements for c in s.claims if c.of == name and c.statistic in SUMMED]
+    masks = np.array([part.mask(claim.group, bag)[patterns] for claim in claims])
+    spreads = [(claim, mask) for claim, mask in zip(claims, masks, strict=True) if claim.statistic == "sd"]
+    lows, highs = (ends[patterns] for ends in part.ends(name, bag))
+    if not spreads or (lows == highs).all():
+        return
+    alike = np.unique(masks, axis=1, return_inverse=True)[1].ravel()
+    step = part.axes[name].variable.step
+    sizes = [int(mask.sum()) for _, mask in spreads]
+    wanted = [
+        size * (size - 1) * float(claim.number.value / step) ** 2
+        for (claim, _), size in zip(spreads, sizes, strict=True)
+    ]
+    off = [
+        size * int((values[mask] ** 2).sum()) - int(values[mask].sum()) ** 2 - square
+        for (_, mask), size, square in zip(spreads, sizes, wanted, strict=True)
+    ]
+
+    def apart(found) -> float:
+        return sum(abs(each) / (1 + square) for each, square in zip(found, wanted, strict=True))
+
+    held = np.array([claim.statistic in TOTALS for claim in claims])
+    is_free = ~masks[held].any(axis=0)  # of those of whom no mean is printed the sum may change too
+    for one, other in rng.integers(len(values), size=(TRANSFERS, 2)):
+        is_alone = is_free[one]
+        room = highs[one] - values[one]
+        room = room if is_alone else min(room, values[other] - lows[other])
+        least = lows[one] - values[one] if is_alone else 1
+        if (not is_alone and (alike[one] != alike[other] or one == other)) or room < least:
+            continue
+        moved = int(rng.integers(least, room + 1))
+        changed = []
+        for each, size, (_, mask) in zip(off, sizes, spreads, strict=True):
+            more = size * 2 * moved * int(values[one] - values[other] + moved)
+            if is_alone:
+                more = moved * (size * int(2 * values[one] + moved) - 2 * int(values[mask].sum()) - moved)
+            changed.append(each + more * int(mask[one]))
+        if apart(changed) < apart(off):
+            off = changed
+            values[one] += moved
+            values[other] -= 0 if is_alone else moved
+
+
+def _keep_times(time: Variable, part: Part, patterns, values: dict, fixed: Mapping, rng) -> None:
+    """Move ages and the time between them, as little as is needed, until they agree in every row.
+
+    Sums of those that are added up stay what they are.
+    """
+    names = (time.end, time.start, time.name)
+    kinds = [part.axes[name].variable for name in names]
+    per_unit, slack = kinds[2].between(*kinds[:2])
+    per_year = Fraction(per_unit).limit_denominator(1000)
+    scale = per_year.denominator * math.lcm(*(kind.step.denominator for kind in kinds))
+    factors = [int(per_year * kinds[0].step * scale), -int(per_year * kinds[1].step * scale)]
+    factors.append(-int(kinds[2].step * scale))
+    bag = part.bag_of(names)
+    model, chosen, moved = cp_model.CpModel(), {}, []
+    for name in names:
+        axis, cell = part.axes[name], part.bags[bag].place(name)[patterns[bag]]
+        chosen[name] = []
+        for low, high, value in zip(
+            axis.lows[cell].tolist(), axis.highs[cell].tolist(), values[name].tolist(), strict=True
+        ):
+            chosen[name].append(model.new_int_var(low, high, ""))
+            moved.append(model.new_int_var(0, high - low, ""))
+            model.add(moved[-1] >= chosen[name][-1] - value)
+            model.add(moved[-1] >= value - chosen[name][-1])
+        if name in fixed:
+            where, _ = fixed[name]
+            for pattern in np.unique(patterns[where]):
+                rows = np.flatnonzero(patterns[where] == pattern)
+                model.add(sum(chosen[name][row] for row in rows) == int(values[name][rows].sum()))
+    for row in zip(*chosen.values(), strict=True):
+        apart = sum(factor * value for factor, value in zip(factors, row, strict=True))
+        model.add_linear_constraint(apart, -math.floor(slack * scale), math.floor(slack * scale))
+    model.minimize(sum(moved))
+    status, solved = solve(model, Effort(60), most=EFFORT)
+    if status in (cp_model.OPTIMAL, cp_model.FEASIBLE):
+        for name in names:
+            values[name] = np.array([solved.value(value) for value in chosen[name]])
+
+
+def _column(variable: Variable, steps: np.ndarray) -> pd.Series:
+    match variable.type:
+        case "boolean":
+            return pd.Series(steps.astype(bool), dtype="boolean")
+        case "category":
+            return pd.Series([variable.categories[place] for place in steps], dtype=pd.StringDtype("python"))
+    exact = [int(step) * variable.step for step in steps]
+    if variable.type == "integer":
+        return pd.Series([int(value) for value in exact], dtype="Int64")
+    return pd.Series([float(value) for value in exact], dtype="Float64")
