@@ -46,9 +46,9 @@ shown = shares.drawn(crmo.plot.proportion_intervals)
 texts = {"subtitle": "and a subtitle", "caption": "What is <seen>.", "alt": "An alternative text."}
 run.show("shares", shown, "A <title> of $5", **texts)
 boxes = run.boxes(
-    ("one", "A box whose text needs some room to stand", 2.0, 0, 2.6, "main"), ("two", "Two", 5.0, 0, 1.5, "side")
+    ("one", "Pseudopseudohypoparathyroidism", 2.0, 0, 2.6, "main"), ("two", "Two", 5.0, 0, 1.5, "side")
 )
-flow = boxes.drawn(crmo.plot.flow, arrows=[("one", "two")], height=40)
+flow = boxes.drawn(crmo.plot.flow, arrows=[("one", "two")])
 run.show("wide", flow, "A flow", subtitle="of boxes", caption="A flow.", alt="Two boxes.")
 """,
     "run.finish()",
