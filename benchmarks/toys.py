@@ -45,7 +45,7 @@ SCOPES = ("a b c", "a b x", "kind a b", "kind x", "a x", "a b z", "x z", "a b c 
 MOST_TABLES = {"v": 60_000}  # others 20,000
 ASKED = ("count", "count", "percent", "mean", "median", "min", "max", "sum")
 PRINTED = (*ASKED, "sd", "sd")
-COSTS = {"percent": 8, "mean": 5}  # of what is derived, where a count or a value costs 12
+COSTS = {"percent": 8, "mean": 5, "sd": 4}  # of what is derived, where a count or a value costs 12
 NUMERIC = {"integer": Fraction(1), "decimal": Fraction(1, 2)}
 
 

@@ -144,7 +144,7 @@ class Plan:
             subtitle="Spearman; {cohorts} cohorts a point, band: 95 % Monte Carlo interval",
             alt="Power curves for {truths} truths over {sizes} sizes of cohort.",
             source=self.source,
-            draw=partial(_curves, lines, "power", "patients", "power", ylim=(0, 1.02)),
+            draw=partial(_curves, lines, "power", ylim=(0, 1.02)),
             terms={**self._values, "enough": words},
         )
 
@@ -179,7 +179,7 @@ class Plan:
             subtitle="Mean width of the 95 % interval of Spearman's correlation; band: Monte Carlo interval",
             alt="Falling curves of the interval's width over {sizes} sizes of cohort.",
             source="simulated",
-            draw=partial(_curves, lines, "width", "patients", "width of the interval", line=width),
+            draw=partial(_curves, lines, "width", line=width, ylabel="width of the interval"),
             terms={
                 **self._values,
                 "width": width,
@@ -246,7 +246,7 @@ class Plan:
             for name, side in sides.items()
         ]
         lines = pd.concat(lines).round(5)
-        labels = {"x": "observed", "by": "which"}
+        labels = {"x": "observed", "by": "which", "xlabel": "observed Spearman correlation"}
         return Result(
             lines,
             f"{least}.",
@@ -254,7 +254,7 @@ class Plan:
             subtitle="Estimate of the correlation, given that it was reported because P<{alpha:g}",
             alt="Two lines: the observed correlation, and a smaller estimate that allows for selection.",
             source=DERIVED,
-            draw=partial(_curves, lines, "estimate", "observed Spearman correlation", "estimate", **labels),
+            draw=partial(_curves, lines, "estimate", **labels),
             terms={**self._values, "n": n, "alpha": alpha, "least": least, "text": text},
         )
 
@@ -274,13 +274,9 @@ class Plan:
         return {**counts, "alpha": self.alpha}
 
 
-def _curves(
-    lines, y, xlabel, ylabel, x="n", by="truth", ylim=None, line=None, title="", subtitle="", ax=None
-):
-    """Draw curves, from 0 on where they are not given limits."""
-    axes = plot.curves(
-        lines, x=x, y=y, by=by, title=title, subtitle=subtitle, xlabel=xlabel, ylabel=ylabel, ax=ax
-    )
+def _curves(lines, y, ylim=None, line=None, **options):
+    """Draw curves, by patients and truth unless options say otherwise; from 0 on where they have a line."""
+    axes = plot.curves(lines, y=y, **{"x": "n", "by": "truth", "xlabel": "patients", **options})
     if ylim is not None:
         axes.set(ylim=ylim)
     if line is not None:

@@ -138,7 +138,7 @@ def _others(court: Court) -> Iterator[tuple[Statement, ...]]:
         exact = [s for s in cohort.numbers if exact_number(s) is not None]
         for number in exact:
             yield from ((number, s) for s in cohort.numbers if not allows(s, exact_number(number)))
-        for part in cohort.parts:
+        for part in cohort.as_printed():
             members = [s for s in part.plan.statements if cohort.judgement(s).verdict != "differs"]
             for found in _minimal(part.tables, members, court.effort) if part.options[0] else ():
                 yield part.with_number(found, court.effort)

@@ -214,7 +214,7 @@ class Tables:
         as_printed = self.model.new_bool_var("")
         if claim.statistic == "sd":
             above, below, *_ = self.spread(claim)
-            half, step = Fraction(1, 2 * 10**claim.number.decimals), self.part.axes[claim.of].variable.step
+            half, step = claim.number.place / 2, self.part.axes[claim.of].variable.step
             low, high = ((claim.number.value + side) / step for side in (-half, half))
             demand_ratio(self, above, below, max(low, 0) ** 2, high**2, False, as_printed)
         elif claim.statistic == "median":
@@ -232,7 +232,7 @@ class Tables:
             above = self.total(claim)
             scale = self.part.axes[claim.of].variable.step if claim.of in self.part.axes else Fraction(1)
         below = self.size(claim.group) if claim.statistic in ("percent", "mean") else 1
-        value, unit = claim.number.value, Fraction(1, 10 ** (claim.number.decimals + 1))
+        value, unit = claim.number.value, claim.number.place / 10
         factor = math.lcm(scale.denominator, unit.denominator)
         apart = int(scale * factor) * above - int(value * factor) * below
         tenth = int(factor * unit)

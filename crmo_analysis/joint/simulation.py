@@ -12,7 +12,8 @@ import pandas as pd
 from scipy import stats
 
 from crmo_analysis.files import InputError, NoTableError
-from crmo_analysis.joint.fitting import Fit, of_everyone
+from crmo_analysis.joint.fitting import Fit
+from crmo_analysis.joint.numbers import of_everyone
 from crmo_analysis.study import Claim, Codebook, expressions, rounding
 
 FEWEST = 4  # patients of whom a correlation has a P value

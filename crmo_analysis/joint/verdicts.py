@@ -95,6 +95,11 @@ class Cohort:
         }
         self.judgement = cache(self._judgement)
 
+    def as_printed(self) -> list["_Inquiry"]:
+        """Return the inquiries with the number of patients that is printed, even if that is the odd one."""
+        is_printed = any(exact_number(s) is not None for s in self.numbers)
+        return self._inquiries(number_of_patients(self.view)) if is_printed else self.parts
+
     def part_of(self, s: Statement) -> "_Inquiry | None":
         """Return the inquiry into the part that a statement is of; None for a number of patients."""
         return self._part_of.get(s)

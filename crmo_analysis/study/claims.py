@@ -1,172 +1,22 @@
-"""A claim: one printed number and what it says. Studies and their claims are read and checked here."""
+"""Studies and their claims are read and checked here."""
 
 import math
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from fractions import Fraction
 from functools import cache
 from pathlib import Path
-from typing import ClassVar
 
 from crmo_analysis import files
 from crmo_analysis.files import InputError, read_yaml
 from crmo_analysis.study import vocabulary
 from crmo_analysis.study.codebook import Codebook, read_codebook, read_section, read_variables
-from crmo_analysis.study.expressions import Compare, Everyone, Expression, Not, parse, variables
-from crmo_analysis.study.figures import Figure, figures_of
+from crmo_analysis.study.expressions import Everyone, Expression, parse, variables
+from crmo_analysis.study.records import Claim, Study
 from crmo_analysis.study.rounding import RANK_WORDS, RULES, Printed, parse_date, parse_printed
-from crmo_analysis.study.rows import COLUMNS, LATER, read_rows, split
-from crmo_analysis.study.times import TOLD, with_times
-
-
-@dataclass(frozen=True)
-class Claim:
-    """One printed number under one reading.
-
-    `of` and `among` are kept as written; `patients` and `group` are their trees (`patients` only where the
-    statistic is about patients). `printed` is the text of the publication, `number` what it says. `method`
-    is the test, or the definition of a quantile or an interval; `at` the time of a visit, which the variables
-    in `of` already name. `codebook` is that of the study.
-    """
-
-    COLUMNS: ClassVar[tuple[str, ...]] = (*COLUMNS, *LATER)  # of `claims.csv`
-
-    study: str
-    claim_id: str
-    where: str
-    about: str
-    statistic: str
-    of: str
-    among: str
-    printed: str
-    unit: str
-    reading: str
-    note: str
-    group: Expression
-    patients: Expression | None
-    number: Printed | None
-    at: str = ""
-    method: str = ""
-    codebook: Codebook = field(default_factory=read_codebook, repr=False, compare=False)
-
-    def __hash__(self) -> int:
-        return hash((self.claim_id, self.reading))  # quick: claims are looked up very often
-
-    @property
-    def is_of_patients(self) -> bool:
-        """Whether `of` says which patients are counted."""
-        return self.statistic in vocabulary.OF_PATIENTS
-
-    @property
-    def is_of_values(self) -> bool:
-        """Whether `of` is a variable whose values are summed up."""
-        return vocabulary.kind(self.statistic, self.of) == "values" and self.of in self.codebook
-
-    @property
-    def parts(self) -> tuple[str, ...]:
-        """What stands in `of`, between commas: an outcome, an exposure, and what else is in the model."""
-        return tuple(part.strip() for part in self.of.split(","))
-
-    @property
-    def test(self) -> str:
-        """The name of the test or the definition that column method has, empty if it has none."""
-        return vocabulary.method_of(self.method)
-
-    @property
-    def level(self) -> float:
-        """The level of an interval, as a share."""
-        return vocabulary.level_of(self.method)
-
-    @property
-    def percentile(self) -> int | None:
-        """Which percentile of the values it is, if it is one."""
-        return vocabulary.percentile(self.statistic) if self.is_of_values else None
-
-    @property
-    def is_of_single_values(self) -> bool:
-        """Whether the printed number is, or lies between, values of single patients."""
-        return self.is_of_values and self.statistic in vocabulary.SINGLE_VALUES
-
-    @property
-    def told_apart(self) -> bool:
-        """Whether its time was taken from `where`, because nothing else tells it from another claim."""
-        return bool(self.at) and TOLD.format(at=self.at) in self.note
-
-    def levels(self, place: int) -> tuple[Expression, ...]:
-        """Return whom a part of `of` tells apart: those it holds for and the others, or each category.
-
-        None for a number, or a part that is not there.
-        """
-        if place >= len(self.parts) or vocabulary.kind(self.statistic, self.of) != "pair":
-            return ()
-        part = self.parts[place]
-        variable = self.codebook.get(part)
-        if variable and variable.type == "category":
-            return tuple(Compare(part, "==", category) for category in variable.categories)
-        if variable and variable.type != "boolean":
-            return ()
-        tree = parse(part, self.codebook)
-        return tree, Not(tree)
-
-    @property
-    def section(self) -> str:
-        """The table or section, which shares a way of rounding."""
-        return self.where.partition(",")[0]
-
-
-@dataclass(frozen=True)
-class Study:
-    """A study: what it is, the rules that hold by definition, the readings, and its claims.
-
-    `codebook` has the project's variables and those that only this study has.
-    """
-
-    study: str
-    facts: Mapping[str, object]
-    rules: tuple[tuple[Expression, str], ...]
-    readings: Mapping[str, Mapping[str, Mapping[str, object]]]
-    claims: tuple[Claim, ...] = field(repr=False)
-    codebook: Codebook = field(default_factory=read_codebook, repr=False, compare=False)
-
-    @property
-    def figures(self) -> tuple[Figure, ...]:
-        """The figures that it lists, or else those that its claims allow; see `figures.Figure`."""
-        return figures_of(self)
-
-    @property
-    def has_size(self) -> bool:
-        """Whether it prints how many patients it has, without which there is no table of them."""
-        return any(
-            claim.statistic == "count" and claim.patients == Everyone() == claim.group
-            for claim in self.claims
-            if claim.about == "own"
-        )
-
-    def codebook_under(self, scenario: Mapping[str, str], codebook: Codebook) -> Codebook:
-        """Return the codebook with the steps that a scenario's readings give some variables."""
-        chosen = [self.readings[name][option].get("step") or {} for name, option in scenario.items()]
-        steps = {name: Fraction(str(step)) for option in chosen for name, step in option.items()}
-        return {**codebook, **{name: replace(codebook[name], step=step) for name, step in steps.items()}}
-
-    @property
-    def recorded(self) -> frozenset[str]:
-        """The variables whose step a reading gives."""
-        options = (option for found in self.readings.values() for option in found.values())
-        return frozenset(name for option in options for name in option.get("step") or {})
-
-    def claim(self, claim_id: str) -> Claim:
-        """Return the claim of that id (its first reading).
-
-        Raises
-        ------
-        KeyError
-            If the study has no such claim.
-        """
-        for claim in self.claims:
-            if claim.claim_id == claim_id:
-                return claim
-        raise KeyError(f"{self.study} has no claim '{claim_id}'")
+from crmo_analysis.study.rows import read_rows, split
+from crmo_analysis.study.times import with_times
 
 
 @cache

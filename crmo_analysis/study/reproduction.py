@@ -9,10 +9,10 @@ import pandas as pd
 from pandas.api.types import is_bool_dtype, is_numeric_dtype
 
 from crmo_analysis.study import on_table
-from crmo_analysis.study.claims import Claim
 from crmo_analysis.study.codebook import Codebook
 from crmo_analysis.study.describe import statistic
 from crmo_analysis.study.expressions import evaluate, variables
+from crmo_analysis.study.records import Claim
 from crmo_analysis.study.rounding import decimal_text, interval, share_limits
 
 EXACT = ("count", "percent", "fraction", "rank", "median", "mean", "sd", "sum", "min", "max", "value")

@@ -242,6 +242,10 @@ def test_an_interrupt_stops_the_notebooks(project, words):
     [
         (["conflicts", "hospach_2010"], "all printed numbers can stand together"),
         (
+            ["audit", "hospach_2010", "--why", "hospach.back_pain.n"],
+            "27 “Spinal involvement”, less eight “No back pain” among “Spinal involvement”, leave 19.",
+        ),
+        (
             ["bounds", "hospach_2010", "count(back_pain & vertebral_deformity)"],
             "at least 7 (proved) and at most 14",
         ),
@@ -251,6 +255,13 @@ def test_a_question_about_all_tables_is_answered(arguments, printed):
     result = CliRunner().invoke(main, arguments)
     assert result.exit_code == 0
     assert printed in result.output
+
+
+def test_what_is_not_finished_has_an_exit_code_of_its_own():
+    result = crmo("conflicts", "sag_2019", "--seconds", "0.01")
+    assert result.exit_code == 3
+    assert "unfinished" in result.stderr
+    assert crmo("audit", "hospach_2010", "--why", "nobody").exit_code == 2
 
 
 def test_conflicts_name_their_claims_and_what_resolves_them():
@@ -310,7 +321,11 @@ def test_a_cohort_is_written_where_it_is_wanted(tmp_path):
         ),
         (["bounds", "hospach_2010", "count(spine)", "--seconds", "0"], 3, "unfinished: not decided"),
         (["conflicts", "sag_2019", "--seconds", "0"], 3, "unfinished: not decided"),
-        (["reconstruct", "hospach_2010", "--seconds", "0", "--out", "never.csv"], 3, "unfinished: not decided"),
+        (
+            ["reconstruct", "hospach_2010", "--seconds", "0", "--out", "never.csv"],
+            3,
+            "unfinished: not decided",
+        ),
         (["conflicts", "sag_2019", "--reading", "months:third"], 2, "no reading 'months:third'. It has"),
         (["reconstruct", "sag_201"], 2, "Did you mean sag_2019?"),
     ],

@@ -3,9 +3,7 @@
 from dataclasses import replace
 
 import pytest
-from click.testing import CliRunner
 
-from crmo_analysis.commands.cli import main
 from crmo_analysis.joint.conflicts import find_conflicts
 from crmo_analysis.joint.ledger import audit_jointly
 from crmo_analysis.recompute import Readings
@@ -183,17 +181,6 @@ def test_conflicts_are_those_of_the_ledger_and_say_under_which_reading(sag):
     assert found.is_complete
     assert accused <= {claim_id for conflict in found.found for claim_id in conflict.claim_ids}
     assert all(len(set(conflict.claim_ids)) == len(conflict.claim_ids) for conflict in found.found)
-
-
-def test_the_command_says_why():
-    run = CliRunner().invoke(main, ["audit", "hospach_2010", "--why", "hospach.back_pain.n"])
-    assert run.exit_code == 0
-    assert (
-        "27 “Spinal involvement”, less eight “No back pain” among “Spinal involvement”, leave 19."
-        in run.output
-    )
-    assert "hospach.asymptomatic.n: eight (" in run.output
-    assert CliRunner().invoke(main, ["audit", "hospach_2010", "--why", "nobody"]).exit_code == 2
 
 
 def test_no_sentence_speaks_of_one_patients(sag):
