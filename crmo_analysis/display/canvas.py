@@ -43,8 +43,10 @@ VERDICT_COLOURS = {
     "conflicts": PURPLE,
     "ambiguous": ORANGE,
     "stated": FAINT,
+    "unfinished": PAPER,
 }
 VERDICT_SIGNS = {"matches": "", "differs": "×", "conflicts": "!", "ambiguous": "?", "stated": ""}
+VERDICT_SIGNS |= {"unfinished": "…"}
 STYLE = {
     # DejaVu ships with matplotlib, so every system draws the same. Embedding a font takes a PDF longer than
     # drawing does: so one weight.

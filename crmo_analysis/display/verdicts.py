@@ -95,12 +95,14 @@ def verdict_map(
     return axes
 
 
-def _signed(counts: Mapping[str, int] | None = None) -> list[Patch]:
-    """Return what a legend shows of verdicts: colour, sign, name, and how many there are."""
+def _signed(counts: Mapping[str, int], are_told: bool = True) -> list[Patch]:
+    """Return what a legend shows of verdicts: colour, sign, name, number; of unfinished ones if there are."""
     legend = []
     for verdict, colour in VERDICT_COLOURS.items():
+        if verdict == "unfinished" and not counts.get(verdict, 0):
+            continue
         sign = f"({VERDICT_SIGNS[verdict]})" if VERDICT_SIGNS[verdict] else ""
-        parts = verdict, sign, "" if counts is None else f"{counts.get(verdict, 0)}"
+        parts = verdict, sign, f"{counts.get(verdict, 0)}" if are_told else ""
         legend.append(Patch(label=" ".join(filter(None, parts)), facecolor=colour, **EDGE))
     return legend
 
@@ -142,14 +144,15 @@ def verdict_bars(table: pd.DataFrame, *, title: str = "", subtitle: str = "", ax
     """
     y = 1.5 * -np.arange(len(table), dtype=float)
     names = [f"{study} ({claims})" for study, claims in zip(table["study"], table["claims"], strict=True)]
-    legend = _signed()
+    counts = {verdict: int(table.get(verdict, pd.Series(0)).sum()) for verdict in VERDICT_COLOURS}
+    legend = _signed(counts, are_told=False)
     axes = on_rows(ax, Rows(y, names), (title, subtitle), legend)
     percent = 100 / (BARS * width_of(ax))  # of a millimetre
     gap, size = (" ", INSIDE_TEXT) if ax is None else ("", SMALLEST_TEXT)
     for place, row in zip(y, table.to_dict("records"), strict=True):
         left = above = 0.0
         for verdict, colour in VERDICT_COLOURS.items():
-            width = 100 * row[verdict] / row["claims"]
+            width = 100 * row.get(verdict, 0) / row["claims"]
             axes.barh(place, width, left=left, height=0.9, color=colour, **EDGE)
             if width:  # a number that its part is too narrow for stands above, beside those before it
                 text = f"{row[verdict]}{gap}{VERDICT_SIGNS[verdict]}".strip()

@@ -41,11 +41,12 @@ SIGNS = {
 }  # figures leave these two empty; words here have room
 TITLE = "CRMO: every printed number, checked"
 MEANINGS = {
-    "matches": "Recomputed from other printed numbers, and rounds to the printed text.",
+    "matches": "Other printed numbers leave no other.",
     "differs": "Cannot come from the printed parts; the nearest value is given.",
     "conflicts": "Cannot hold together with the claims that the ledger lists.",
     "ambiguous": "The readings of the statement disagree.",
-    "stated": "Nothing printed recomputes it.",
+    "stated": "Nothing printed decides it.",
+    "unfinished": "Not decided within the effort allowed.",
 }
 SOURCES = {
     "published": "numbers as a study printed them",
