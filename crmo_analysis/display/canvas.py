@@ -46,7 +46,7 @@ VERDICT_COLOURS = {
     "unfinished": PAPER,
 }
 VERDICT_SIGNS = {"matches": "", "differs": "×", "conflicts": "!", "ambiguous": "?", "stated": ""}
-VERDICT_SIGNS |= {"unfinished": "…"}
+VERDICT_SIGNS |= {"unfinished": "~"}
 STYLE = {
     # DejaVu ships with matplotlib, so every system draws the same. Embedding a font takes a PDF longer than
     # drawing does: so one weight.
@@ -267,7 +267,12 @@ def _band(axes: mpl.axes.Axes, status: str) -> None:
     inside = [tick for tick in axes.get_yticks() if min(low, high) <= tick <= max(low, high)]
     if not isinstance(axes.yaxis.get_major_locator(), mpl.ticker.FixedLocator):
         axes.yaxis.set_major_locator(mpl.ticker.FixedLocator(inside))
-    axes.set_ylim(low, low + (high - low) / (1 - share))
+    to, back = (
+        axes.yaxis.get_transform(),
+        axes.yaxis.get_transform().inverted(),
+    )  # as scales may be logarithmic
+    start, end = to.transform([low, high])
+    axes.set_ylim(low, back.transform([start + (end - start) / (1 - share)])[0])
     look = {"transform": axes.transAxes, "zorder": 9, "clip_on": False}
     axes.add_patch(mpl.patches.Rectangle((0, 1 - share), 1, share, fc=MUTED, lw=0, **look))
     wide = axes.get_position().width * axes.figure.get_figwidth() / MILLIMETRE

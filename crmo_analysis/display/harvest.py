@@ -12,8 +12,8 @@ SIZES = (0.1, 0.2, 0.3, 0.5, 0.7)  # of correlations, whose contours are drawn
 LEAST_P, BESIDE = 1e-5, 3.0  # the end of the scale; where rows stand that print no P value
 KINDS = {
     "coefficient": {"marker": "o", "color": BLUE},
-    "P value only": {"marker": "^", "color": ORANGE},
-    "positive, no P value printed": {"marker": "^", "color": ORANGE, "mfc": "none"},
+    "P value only": {"marker": "^", "color": ORANGE, "mec": MUTED},
+    "positive, no P value printed": {"marker": "^", "color": MUTED, "mfc": "none"},
     "null, no P value printed": {"marker": "o", "color": INK, "mfc": "none"},
     "direction not printed": {"marker": "x", "color": VERMILLION},
     "your cohort": {"marker": "*", "color": INK, "ms": 9},

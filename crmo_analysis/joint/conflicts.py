@@ -97,10 +97,13 @@ def find_conflicts(
     for claim, scenario in _asked(court, other_readings):
         audited = court.settled(claim, scenario)
         is_complete &= audited.verdict != "unfinished"
-        for members in court.sets(claim, scenario) if audited.verdict in _ACCUSED else ():
-            ids = frozenset(claim_id for s in members for claim_id in s.claim_ids)
-            if ids not in found:
-                found[ids] = _explained(members, court, scenario, audited.reason)
+        try:
+            for members in court.sets(claim, scenario) if audited.verdict in _ACCUSED else ():
+                ids = frozenset(claim_id for s in members for claim_id in s.claim_ids)
+                if ids not in found:
+                    found[ids] = _explained(members, court, scenario, audited.reason)
+        except UnfinishedError:
+            is_complete = False
     try:
         for members in _others(court):
             ids = frozenset(claim_id for s in members for claim_id in s.claim_ids)

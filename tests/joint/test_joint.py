@@ -730,7 +730,9 @@ def test_a_simulation_is_for_those_who_print_a_p_value_and_nothing_else():
     p_value = ("p_value", "x, y", "", "P<0.01")
     claims = make_study([everyone(9), count("a", 4)]).claims
     tested = Claim(
-        "small", "p", "table", "own", *p_value, "", "", "", tree(""), None, rounding.parse_printed("P<0.01")
+        *("small", "p", "table", "own", *p_value, "", "", "", tree(""), None),
+        number=rounding.parse_printed("P<0.01"),
+        codebook=CODEBOOK,
     )
     for said, expected in ((claims[:1], True), (claims, False)):
         study = Study("small", {}, (), {}, (*said, tested))
