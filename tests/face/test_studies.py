@@ -23,7 +23,7 @@ def test_every_claim_has_a_verdict_and_a_text_of_a_screen(hospach):
     audit = hospach.audit()
     assert set(audit.frame["claim_id"]) == set(hospach.claims["claim_id"])
     lines = repr(audit).splitlines()
-    assert lines[0] == "21 printed numbers of Hospach 2010: 5 matches, 1 ambiguous, 15 stated"
+    assert lines[0] == "21 printed numbers of Hospach 2010: 5 matches, 16 stated"
     assert len(lines) == 15
     assert lines[-1] == "… and 9 more rows: .frame has all 21"
     assert max(map(len, lines)) <= 160
