@@ -67,7 +67,7 @@ def _said(variable: Variable, claim: Claim, words: str, field: str, value: Fract
     usual = rounding.decimal_text(getattr(variable, field), 3)
     assumed = f"{words} {rounding.decimal_text(value, 3)} {variable.unit}"
     because = f"because {claim.printed} is printed ({claim.where}); the codebook assumes {usual}."
-    sentence = f"{variable.label} is taken as recorded {assumed}, {because}"
+    sentence = f"“{variable.label}” is taken as recorded {assumed}, {because}"
     return Assumption(variable.name, claim.claim_id, sentence)
 
 
