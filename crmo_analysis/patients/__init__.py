@@ -2,7 +2,7 @@
 
 `spreadsheet` reads a file into text (`layout`: where in it the table stands), `cells` texts into values,
 `mapping` names and codes, `checks`, `keys`, `doubts` and `lesions` what holds within and between columns,
-`account` and `skeleton` what is said of it. What one table may show is decided in `disclosure`; what a folder
+`account` and `suggestions` what is said of it. What one table may show is decided in `disclosure`; what a folder
 of results may show, in `publish`.
 """
 
@@ -15,7 +15,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     submod_attrs={
         "cohort": ["Cohort", "read_cohort", "require_sound"],
         "mapping": ["read_mapping"],
-        "skeleton": ["mapping_skeleton"],
+        "suggestions": ["mapping_skeleton"],
         "table": ["MADE"],
     },
 )
