@@ -2,8 +2,8 @@
 
 `spreadsheet` reads a file into text (`layout`: where in it the table stands), `cells` texts into values,
 `mapping` names and codes, `checks`, `keys`, `doubts` and `lesions` what holds within and between columns,
-`account` and `suggestions` what is said of it. What one table may show is decided in `disclosure`; what a folder
-of results may show, in `publish`.
+`account` and `suggestions` what is said of it. What one table may show is decided in `disclosure`; what a
+folder of results may show, in `publish`.
 """
 
 import lazy_loader
