@@ -11,6 +11,7 @@ from crmo_analysis import files
 from crmo_analysis.display import plot
 from crmo_analysis.face.results import DERIVED, Result
 from crmo_analysis.files import InputError
+from crmo_analysis.models import pooling
 from crmo_analysis.recompute import tests_of_difference as tests
 from crmo_analysis.study import rounding
 
@@ -130,7 +131,14 @@ class Associations(Result):
                 f"No pooled estimate can be given: {self.terms['coefficients']} coefficients are printed, of "
                 f"{cohorts} cohort. Nulls without a number and P values without a coefficient are not pooled."
             )
-        return f"{cohorts} cohorts that share no patients print a coefficient, and could be pooled."
+        # Of cohorts that share patients, the largest number at one time.
+        largest = self._rows[self._rows["r"].notna()].sort_values("patients", kind="stable")
+        largest = largest.groupby("overlap_group").tail(1)
+        found = pooling.pool_correlations(largest["r"], largest["patients"], statistic="spearman")
+        return (
+            f"{cohorts} cohorts that share no patients: pooled correlation {found.estimate:.2f} "
+            f"({found.ci_low:.2f} to {found.ci_high:.2f}), by Fisher's z with REML and Student's t."
+        )
 
     def with_another(self, sizes: Sequence[int]) -> Result:
         """Show what a second study would add to the largest: its interval beside that of both together.

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable, Mapping
 
-import numpy as np
 import pandas as pd
 
 JANSSON_POINTS = {
@@ -68,44 +67,6 @@ def jansson_score(items: pd.DataFrame) -> pd.Series:
     return total(items, JANSSON_POINTS).rename("jansson_score")
 
 
-def jansson_band(score: pd.Series, uncertain_from: int = 29, likely_from: int = 39) -> pd.Series:
-    """Say what a Jansson score stands for.
-
-    Parameters
-    ----------
-    score : Series
-        Points, 0 to 63.
-    uncertain_from, likely_from : int
-        First total of a band; below both CRMO is unlikely.
-
-    Returns
-    -------
-    Series of str
-        "unlikely", "uncertain" or "likely"; missing where the score is.
-
-    Raises
-    ------
-    ValueError
-        If a score cannot occur, or the bands are not in order.
-    """
-    if not 0 <= uncertain_from <= likely_from:
-        raise ValueError(
-            f"bands from {uncertain_from} and {likely_from} points, expected the lower one first"
-        )
-    given = score.dropna()
-    wrong = given[~given.isin(possible_totals(JANSSON_POINTS))]
-    if len(wrong):
-        raise ValueError(
-            f"{len(wrong)} scores cannot be a sum of the points "
-            f"{', '.join(map(str, JANSSON_POINTS.values()))}"
-        )
-    points = score.astype("Int64")
-    bands = pd.Series("unlikely", index=score.index, dtype="string", name="jansson_band")
-    bands = bands.mask((points >= uncertain_from).fillna(False).astype(bool), "uncertain")
-    bands = bands.mask((points >= likely_from).fillna(False).astype(bool), "likely")
-    return bands.mask(points.isna())
-
-
 def nbo_items(patients: pd.DataFrame, crp_to: float = 5.5, bands_to: float = 220) -> pd.DataFrame:
     """Take the four items of the NBO diagnostic score from a table of patients.
 
@@ -142,11 +103,6 @@ def nbo_score(items: pd.DataFrame) -> pd.Series:
     return total(items, NBO_POINTS).rename("nbo_score")
 
 
-def nbo_positive(score: pd.Series, cut: int = 17) -> pd.Series:
-    """Say whether the NBO score is above its cut; missing where the score is."""
-    return (score.astype("Int64") > cut).astype("boolean").rename("nbo_positive")
-
-
 def total(items: pd.DataFrame, points: Mapping[str, int]) -> pd.Series:
     """Add up the points of the items that hold.
 
@@ -173,14 +129,6 @@ def total(items: pd.DataFrame, points: Mapping[str, int]) -> pd.Series:
             raise ValueError(f"{name} is of type {items[name].dtype}, expected yes or no")
         added = added + items[name].astype("Int64") * value
     return added
-
-
-def possible_totals(points: Mapping[str, int]) -> frozenset[int]:
-    """Return the totals that some items can add up to."""
-    totals = np.zeros(1, dtype=int)
-    for value in points.values():
-        totals = np.union1d(totals, totals + value)
-    return frozenset(totals.tolist())
 
 
 def _need(table: pd.DataFrame, names: Iterable[str]) -> None:

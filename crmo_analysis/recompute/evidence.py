@@ -199,12 +199,6 @@ def _of_counts(view: View, claim: Claim) -> Iterator[Evidence]:
     yield Evidence(text, outcomes, ids)
 
 
-def shares_text(found: Sequence[Sequence[Sequence[int]]]) -> str:
-    """Write the two shares of a 2x2 table, or of the few that are possible."""
-    each = (dict.fromkeys(f"{table[row][0]}/{sum(table[row])}" for table in found[:3]) for row in (0, 1))
-    return " against ".join(" or ".join(shares) for shares in each)
-
-
 def _of_pairs_of_findings(view: View, claim: Claim) -> Iterator[Evidence]:
     first, second = claim.levels(0), claim.levels(1)
     if len(first) != 2 or len(second) != 2:

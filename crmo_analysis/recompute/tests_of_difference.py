@@ -130,23 +130,6 @@ def _gathered(rows: Sequence[tuple[float, float, float]]) -> Outcome:
     return Outcome(p, t, (df,))
 
 
-def difference_interval(
-    means: Sequence[float], sds: Sequence[float], n: Sequence[int], level: float = 0.95
-) -> dict[str, Range]:
-    """Return the interval of a difference of two means, by Student's t, Welch's and the normal."""
-    (a, b), d = sds, means[0] - means[1]
-    df = n[0] + n[1] - 2
-    pooled = math.sqrt(((n[0] - 1) * a * a + (n[1] - 1) * b * b) / df * (1 / n[0] + 1 / n[1]))
-    va, vb = a * a / n[0], b * b / n[1]
-    welch = (va + vb) ** 2 / (va**2 / (n[0] - 1) + vb**2 / (n[1] - 1)) if va + vb else df
-    halves = {
-        "t": float(stdtrit(df, 0.5 + level / 2)) * pooled,
-        "welch": float(stdtrit(welch, 0.5 + level / 2)) * math.sqrt(va + vb),
-        "wald": float(ndtri(0.5 + level / 2)) * math.sqrt(va + vb),
-    }
-    return {name: (d - half, d + half) for name, half in halves.items()}
-
-
 def one_mean(mean: Range, sd: Range, n: int) -> Outcome:
     """Test whether a mean change is 0: the paired t test of n pairs."""
     t = over(lambda m, s: m / (max(s, 1e-12) / math.sqrt(n)), mean, sd)

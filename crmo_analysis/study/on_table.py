@@ -16,7 +16,6 @@ QUANTILES = {
     "type 1": "inverted_cdf", "type 3": "closest_observation", "type 4": "interpolated_inverted_cdf",
     "type 5": "hazen", "type 8": "median_unbiased", "type 9": "normal_unbiased",
 }  # fmt: skip
-USUAL_QUANTILES = ("type 7", "type 6", "type 2", "hinges")
 
 
 def of_values(claim, values: np.ndarray) -> dict[str, float]:

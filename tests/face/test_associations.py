@@ -34,6 +34,15 @@ def test_one_cohort_is_not_pooled_and_a_second_study_narrows_its_interval():
     assert rows.loc[0, ["both_low", "both_high"]].tolist() == pytest.approx([0.124, 0.492], abs=1e-3)
 
 
+def test_cohorts_that_share_no_patients_are_pooled(tmp_path):
+    rows = pd.read_csv(FILE, dtype=str, keep_default_na=False)
+    second = rows[rows["row_id"] == "A01"].assign(row_id="Z01", overlap_group="another")
+    pd.concat([rows, second]).to_csv(tmp_path / "rows.csv", index=False)
+    said = associations(tmp_path / "rows.csv").pooled()
+    # The same coefficient twice: 0.32, and with one degree of freedom an interval that excludes hardly anything.
+    assert said.startswith("2 cohorts that share no patients: pooled correlation 0.32 (-")
+
+
 def test_nulls_and_unknown_directions_are_shown_as_such():
     harvest = associations().harvest()
     kinds = harvest.frame.set_index("label")["kind"]
