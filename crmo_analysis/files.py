@@ -281,7 +281,6 @@ class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):
                 if key.value != first[value].value:  # as 1 and yes: to Python, 1 is true
                     expected = (
                         f"is the same as '{first[value].value}' in line {before}; put one of the two "
-                        f""
                         f"in quotes"
                     )
                 raise RepeatedKeyError(f"line {line}: the key '{key.value}' {expected}")

@@ -52,7 +52,6 @@ def _side_in_words(row: dict, side: str, confidence: float) -> str:
     if row["statistic"] == "share":
         return (
             f"{row[f'{side}_x']}/{n} ({describe.percent_text(row[side])} %, {name} "
-            f""
             f"{describe.interval_text(low, high)})"
         )
     ends = _ends(row, side)
@@ -117,7 +116,6 @@ def _side(row: dict, side: str) -> str:
     if row["statistic"] == "share":
         return (
             f"{row[f'{side}_x']}/{n}, {describe.percent_text(row[side])} % "
-            f""
             f"({describe.interval_text(low, high)})"
         )
     ends = _ends(row, side)
@@ -149,7 +147,6 @@ def nothing_text(comparison: Comparison) -> str:
     listed = "\n".join(["no claim of these studies can be compared.", *reasons_text(comparison)])
     return (
         f"{listed}\nColumns of another name can be mapped with --map; crmo validate lists those that are "
-        f""
         f"known."
     )
 
@@ -277,7 +274,6 @@ def _draw(page: pd.DataFrame, stem: Path, comparison: Comparison, cohort: Cohort
     title = f"Shares in this cohort and in published series{number}"
     subtitle = (
         f"{_shortened(name, 40)}, {n} patients; x/n with exact {level} intervals, difference in "
-        f""
         f"percentage points"
     )
     axes = plot.dumbbell(page, title=title, subtitle=subtitle)

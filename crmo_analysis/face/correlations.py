@@ -33,7 +33,6 @@ class LeastCorrelation:
     def __repr__(self):
         return (
             f"{self.study}: P<{self.p:g} in {self.n} patients needs a correlation of {self.least:.2f} or "
-            f""
             f"more in size"
         )
 

@@ -113,7 +113,6 @@ def series_rows(pool: responses.Pool, result: pooling.PooledProportion) -> pd.Da
         at_least = "≥ " if row.most > row.n_responded else ""
         text = (
             f"{at_least}{describe.percent_text(found.estimate, 0)} "
-            f""
             f"({describe.interval_text(found.exact_low, found.exact_high, 0)})"
         )
         ends = found.estimate, found.exact_low, found.exact_high, row.most / row.n_treated

@@ -62,7 +62,6 @@ def bounds(
     button.on_click(ask)
     help_text = (
         f"<small>{', '.join(STATISTICS)} of an expression over the codebook, such as count(femur "
-        f""
         f"&amp; ~male)</small>"
     )
     return widgets.VBox([choice, asked, names, widgets.HTML(help_text), button, result])

@@ -104,7 +104,6 @@ class Plan:
         truths = ", ".join(self._truths)
         return (
             f"Studies of {sizes} patients, level {self.alpha:g}; truths: {truths}\nask .power(), "
-            f""
             f".precision(), .needed()"
         )
 

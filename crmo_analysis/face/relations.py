@@ -164,7 +164,6 @@ class Relation(Result):
         used = people_of(self.cohort.patients, self._asked)[[exposure, outcome]].notna().all(axis=1)
         return (
             f"{int(used.sum())} of {len(used)} have both {codebook[exposure].label} and "
-            f""
             f"{codebook[outcome].label}."
         )
 

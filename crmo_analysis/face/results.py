@@ -18,7 +18,6 @@ ROWS = 12  # of a text
 ROWS_OF_A_PAGE = 40
 STYLE = (
     "<style>table.crmo td, table.crmo th {text-align: left !important; vertical-align: top; max-width: "
-    ""
     "44em}</style>"
 )
 

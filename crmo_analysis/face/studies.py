@@ -56,7 +56,6 @@ class Study:
         count = len(self._audited)
         return (
             f"{self.facts['title']}\n{self.facts['design']}\n{count} printed numbers, {own} of its own "
-            f""
             f"patients"
         )
 
