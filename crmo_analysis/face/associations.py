@@ -55,7 +55,7 @@ def _derived(row: dict) -> dict:
     found |= dict.fromkeys(("r", "r_low", "r_high", "p_low", "p_high", "agrees", "least_r", "most_r"))
     if row["kind"] == "spearman":
         r = rounding.parse_printed(row["printed"].partition("=")[2])
-        low, high = tests.correlation_interval(float(r.value), n, variance=VARIANCE)
+        low, high = describe.fisher_interval(float(r.value), n, variance=VARIANCE)
         ends = tuple(float(end) for end in rounding.interval(r))
         p_low, p_high = tests.correlation(ends, n)["spearman"].p
         agrees = p is None or (p_low < float(p.value + p.place) and float(p.value - p.place) < p_high)
@@ -152,8 +152,8 @@ class Associations(Result):
         rows = []
         for size in sizes:
             together = int(first.patients) + size - 3  # so that n - 3 is the sum of both
-            ends = tests.correlation_interval(first.r, together, variance=VARIANCE)
-            alone = tests.correlation_interval(first.r, size, variance=VARIANCE)
+            ends = describe.fisher_interval(first.r, together, variance=VARIANCE)
+            alone = describe.fisher_interval(first.r, size, variance=VARIANCE)
             rows.append([size, *alone, *ends])
         frame = pd.DataFrame(rows, columns=["patients", "low", "high", "both_low", "both_high"]).round(3)
         heading = f"A second study, if it also found {first.r:g}, and both together"

@@ -4,15 +4,8 @@ from collections.abc import Iterator, Sequence
 from fractions import Fraction
 
 from crmo_analysis.recompute import tests_of_difference as tests
-from crmo_analysis.recompute.evidence import (
-    Evidence,
-    between,
-    of_claim,
-    of_patients,
-    overlap,
-    printed_range,
-    size,
-)
+from crmo_analysis.recompute.counts import printed_range, size
+from crmo_analysis.recompute.evidence import Evidence, between, of_claim, of_patients, overlap
 from crmo_analysis.recompute.quantities import Finding, View
 from crmo_analysis.recompute.tests_of_difference import Range
 from crmo_analysis.study import Claim, describe, entailment, rounding

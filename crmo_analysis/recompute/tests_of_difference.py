@@ -14,6 +14,8 @@ from itertools import product
 import numpy as np
 from scipy.special import chdtrc, fdtrc, ndtr, ndtri, stdtr, stdtrit
 
+from crmo_analysis.study import describe
+
 Range = tuple[float, float]
 MOST_CORNERS = 6  # groups of an analysis of variance whose corners are all tried
 EXACT_PAIRS = 2500  # of two groups, up to which the exact distribution of U is counted
@@ -77,24 +79,9 @@ def _joined(one: Range, other: Range) -> Range:
     return min(one[0], other[0]), max(one[1], other[1])
 
 
-def correlation_interval(r: float, n: int, level: float = 0.95, variance: float = 1.0) -> Range:
-    """Return the interval of a correlation by Fisher's z; a variance of 1.06 is Spearman's.
-
-    References
-    ----------
-    Fieller EC, Hartley HO, Pearson ES. Biometrika 1957;44:470-481.
-    """
-    half = ndtri(0.5 + level / 2) * math.sqrt(variance / (n - 3))
-    z = math.atanh(min(max(r, -1 + 1e-12), 1 - 1e-12))
-    return math.tanh(z - half), math.tanh(z + half)
-
-
 def correlation_of_p(p: Range, n: int) -> Range:
     """Return between which |r| a two-sided P value of n pairs leaves a correlation, by t."""
-    found = []
-    for end in p:
-        t = -float(stdtrit(n - 2, min(max(end, 1e-300), 1) / 2))
-        found.append(t / math.sqrt(n - 2 + t * t))
+    found = [describe.smallest_pearson(min(max(end, 1e-300), 1 - 1e-15), n) for end in p]
     return min(found), max(found)
 
 
@@ -216,27 +203,6 @@ def mcnemar(b: int, c: int) -> dict[str, Outcome]:
     return {"mcnemar": Outcome(every, _joined((plain, plain), (corrected, corrected)), ((1, 1),))}
 
 
-def ratios(a: int, b: int, c: int, d: int, level: float = 0.95) -> dict[str, tuple[float, Range]]:
-    """Return the odds and the risk ratio of a 2x2 table, each with its interval on the logarithm.
-
-    Rows are the exposed and the others, columns those with the outcome and those without.
-
-    References
-    ----------
-    Woolf B. Ann Hum Genet 1955;19:251-253. Katz D et al. Biometrics 1978;34:469-474.
-    """
-    if 0 in (a, b, c, d):
-        return {}
-    z = float(ndtri(0.5 + level / 2))
-    found = {
-        "odds_ratio": (a * d / (b * c), math.sqrt(1 / a + 1 / b + 1 / c + 1 / d)),
-        "risk_ratio": (a / (a + b) / (c / (c + d)), math.sqrt(1 / a - 1 / (a + b) + 1 / c - 1 / (c + d))),
-    }
-    return {
-        k: (value, (value * math.exp(-z * se), value * math.exp(z * se))) for k, (value, se) in found.items()
-    }
-
-
 @lru_cache(maxsize=256)
 def _ways(first: int, second: int) -> tuple[int, ...]:
     """Count in how many orders of two groups U is 0, 1, 2, …: Gaussian binomial coefficients."""
@@ -297,22 +263,6 @@ def mean_interval(mean: Range, sd: Range, n: int, level: float = 0.95) -> dict[s
         half = [float(z) * end / math.sqrt(n) for end in sd]
         found[name] = (mean[0] - half[1], mean[1] - half[0]), (mean[0] + half[0], mean[1] + half[1])
     return found
-
-
-def share_interval(x: int, n: int, level: float = 0.95) -> dict[str, Range]:
-    """Return the interval of x of n as shares: exact, Wilson's and Wald's.
-
-    References
-    ----------
-    Clopper CJ, Pearson ES. Biometrika 1934;26:404-413. Wilson EB. J Am Stat Assoc 1927;22:209-212.
-    """
-    from statsmodels.stats.proportion import proportion_confint
-
-    methods = {"exact": "beta", "wilson": "wilson", "wald": "normal"}
-    found = {
-        name: proportion_confint(x, n, alpha=1 - level, method=method) for name, method in methods.items()
-    }
-    return {name: (float(low), float(high)) for name, (low, high) in found.items()}
 
 
 def of_statistic(statistic: Range, df: Sequence[int]) -> dict[str, Outcome]:

@@ -82,7 +82,7 @@ def test_a_whole_cell_is_the_claims_that_it_prints(write_study):
         ),
         ('a,"t, 1",own,"mean, sd",spine,,10.5 ± 3.0,,,', "spine is of type boolean and has no mean"),
         ('a,"t, 1",own,count,spine,,7/15,,,', "x of n; write 'count, n' in column statistic"),
-        ('a,"t, 1",own,percent,spine,,40%,,,', "40%: the unit is %; write 40"),
+        ('a,"t, 1",own,mean,esr,,40%,mm/hour,,', "40%: the unit is %; write 40"),
         ('a,"t, 1",own,count,spine,,-3,,,', "a count is at least 0"),
         ('a,"t, 1",own,correlation,"esr, crp",,1.3,,,', "a correlation is at most 1"),
         ('a,"t, 1",own,quartile,esr,,3,mm/hour,,', "is 'quartile_3' meant?"),
