@@ -3,6 +3,7 @@
 import math
 from collections.abc import Sequence
 from fractions import Fraction
+from functools import partial
 from itertools import islice, product
 
 from crmo_analysis.recompute.granularity import grim_sums
@@ -53,12 +54,14 @@ def tables(view: View, claim: Claim) -> tuple[list[list[list[int]]], tuple[str, 
     if not rows or not columns or len(claim.parts) != 2:
         return [], ()
     ids: dict[str, None] = {}
-    totals = [_possible(view, [row, claim.group], ids) for row in rows]
-    all_rows, each = _possible(view, [claim.group], ids), {}
+    known = [expressions.Is(name) for part in claim.parts if (name := f"{part}_known") in claim.codebook]
+    _possible = partial(_numbers, view, ids, known)
+    totals = [_possible([row, claim.group]) for row in rows]
+    all_rows, each = _possible([claim.group]), {}
     _fill(totals, all_rows)
     for place, column in enumerate(columns):
-        wholes = _possible(view, [column, claim.group], ids)
-        cells = [_possible(view, [column, row, claim.group], ids) for row in rows]
+        wholes = _possible([column, claim.group])
+        cells = [_possible([column, row, claim.group]) for row in rows]
         _fill(cells, wholes)
         each[place] = cells
     found = []
@@ -71,8 +74,13 @@ def tables(view: View, claim: Claim) -> tuple[list[list[list[int]]], tuple[str, 
     return [list(table) for table in islice(product(*found), MOST_TABLES)], tuple(ids)
 
 
-def _possible(view: View, trees: Sequence[expressions.Expression], ids: dict) -> list[int]:
-    """Return the numbers of patients that are in all expressions, as far as something printed tells."""
+def _numbers(view: View, ids: dict, known: list, trees: Sequence[expressions.Expression]) -> list[int]:
+    """Return the numbers of patients that are in all expressions, as far as something printed tells.
+
+    Of those first of whom it is known what is asked, if a study prints how many these are.
+    """
+    if known and (found := _numbers(view, ids, [], [*trees, *known])):
+        return found
     tree = entailment.conjunction(*trees)
     number, related = size(view, tree)
     if number is not None:

@@ -7,6 +7,7 @@ from itertools import product
 from crmo_analysis.recompute import tests_of_difference as tests
 from crmo_analysis.recompute.counts import counts_text, parts_of_rate, printed_range, size, tables
 from crmo_analysis.recompute.evidence import (
+    KEPT,
     OF_TABLES,
     RATIOS,
     WITH_INTERVALS,
@@ -183,7 +184,8 @@ def _known_intervals(view: View, claim: Claim, level: float) -> tuple[str, Mappi
 
 def _of_pair(view: View, claim: Claim, level: float) -> tuple[str, Mapping, tuple[str, ...]]:
     estimate = beside(view, claim, "correlation", *WITH_INTERVALS)
-    for source in () if estimate is None else (_of_correlation, _of_counted, _of_rate, _of_sds, _of_error):
+    sources = (_of_correlation, _of_counted, _of_rate, _of_groups_of, _of_error)
+    for source in () if estimate is None else sources:
         found = source(view, claim, estimate, level)
         if found:
             return found
@@ -230,11 +232,16 @@ def _of_rate(view: View, claim: Claim, estimate: Claim, level: float) -> Known:
     return f"{rounding.decimal_text(events)} events", ends, (estimate.claim_id, *ids)
 
 
-def _of_sds(view: View, claim: Claim, estimate: Claim, level: float) -> Known:
+def _of_groups_of(view: View, claim: Claim, estimate: Claim, level: float) -> Known:
+    """Return the ends that means, SDs and sizes give around a difference of means, or one in SDs."""
     groups = groups_of_means(view, estimate)
-    if estimate.statistic != "standardised_mean_difference" or len(groups) != 2:
+    if estimate.statistic not in ("mean_difference", "standardised_mean_difference") or len(groups) != 2:
         return None
     n = [group.n for group in groups]
+    if estimate.statistic == "mean_difference":
+        ends = tests.difference_interval(printed_range(estimate), [group.sd for group in groups], n, level)
+        ids = tuple(name for group in groups for name in group.related[1:])
+        return f"{groups[0].shown} and {groups[1].shown}", ends, (estimate.claim_id, *ids)
     each = [describe.standardised_interval(d, n, level) for d in printed_range(estimate)]
     ids = tuple(name for group in groups for name in group.related)
     text = f"{estimate.printed} of {n[0]} and {n[1]}"
@@ -256,7 +263,7 @@ def _around(view: View, claim: Claim, is_upper: bool) -> Iterator[Finding]:
     """Say where an estimate lies in its interval: within, and for a ratio in the middle of the logarithms."""
     other = beside(view, claim, "ci_lower" if is_upper else "ci_upper")
     estimate = beside(view, claim, *WITH_INTERVALS)
-    if claim.is_of_values:
+    if claim.is_of_values and estimate is None:
         end = "ci_lower" if is_upper else "ci_upper"
         estimate, other = (view.value_claim(s, claim.of, claim.group) for s in ("mean", end))
     if estimate is None or other is None:
@@ -282,4 +289,13 @@ def _around(view: View, claim: Claim, is_upper: bool) -> Iterator[Finding]:
         yield Finding(claim.claim_id, outcome, reason, shown, related=related)
 
 
-CHECKS = (estimates, intervals)
+def kept(view: View) -> Iterator[Finding]:
+    """Say of what nothing printed can give that it is kept as it stands."""
+    for claim in view.claims:
+        is_weighted = claim.statistic == "kappa" and claim.test == "weighted"
+        if is_weighted or claim.statistic in (*KEPT, "hazard_ratio"):
+            reason = "Kept as printed: only the patients themselves decide it."
+            yield Finding(claim.claim_id, "stated", reason)
+
+
+CHECKS = (estimates, intervals, kept)

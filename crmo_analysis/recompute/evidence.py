@@ -24,7 +24,8 @@ ESTIMATES = (
     *(*RATIOS[:4], "coefficient", "mean_difference", "mean_change"),
     *("risk_difference", "standardised_mean_difference"),
 )
-WITH_INTERVALS = (*ESTIMATES, *RATIOS[4:], "kappa", "icc", "auc", "survival", "median_survival")
+KEPT = ("icc", "auc", "survival", "median_survival")  # which only the patients themselves give
+WITH_INTERVALS = (*ESTIMATES, *RATIOS[4:], "kappa", *KEPT)
 _BY_DISTRIBUTION = {
     "t": ("t", "welch", "paired t", "pearson", "spearman", "linear"),
     "chi2": ("chi2", "yates", "mcnemar", "kruskal-wallis", "log-rank", "logistic", "cox"),
@@ -259,8 +260,9 @@ def _of_estimate(view: View, claim: Claim) -> Iterator[Evidence]:
     value, se = printed_range(estimate), beside(view, claim, "se")
     low, high = beside(view, claim, "ci_lower"), beside(view, claim, "ci_upper")
     name = estimate.statistic.replace("_", " ")
+    name = f"{'An' if name[0] in 'aeio' else 'A'} {name}"
     if se and not is_ratio:
-        text = f"A {name} of {estimate.printed} with a standard error of {se.printed}"
+        text = f"{name} of {estimate.printed} with a standard error of {se.printed}"
         outcomes = _by_error(view, claim, value, lambda _: printed_range(se))
         yield Evidence(text, outcomes, (estimate.claim_id, se.claim_id))
     if low and high and (not is_ratio or low.number.value > 0):
@@ -269,7 +271,7 @@ def _of_estimate(view: View, claim: Claim) -> Iterator[Evidence]:
             value, *ends = (tuple(math.log(max(end, 1e-6)) for end in each) for each in (value, *ends))
         level = (low if low.method else high).level
         outcomes = _by_error(view, claim, value, lambda df: tests.se_of_interval(*ends, level, df))
-        text = f"A {name} of {estimate.printed} from {low.printed} to {high.printed}"
+        text = f"{name} of {estimate.printed} from {low.printed} to {high.printed}"
         yield Evidence(text, outcomes, (estimate.claim_id, low.claim_id, high.claim_id))
 
 

@@ -42,7 +42,7 @@ def grim_sums(
 @lru_cache(maxsize=4096)  # an audit asks again under every reading
 def _sums(mean: rounding.Printed, n: int, step: Fraction, rules: tuple[str, ...]) -> tuple[int, ...]:
     low, high = rounding.interval(mean)
-    candidates = range(max(0, math.floor(low * n / step)), math.ceil(high * n / step) + 1)
+    candidates = range(math.floor(low * n / step), math.ceil(high * n / step) + 1)
     return tuple(s for s in candidates if set(rounding.rules_that_print(s * step / n, mean)) & set(rules))
 
 

@@ -18,6 +18,7 @@ from crmo_analysis.study import describe
 
 Range = tuple[float, float]
 MOST_CORNERS = 6  # groups of an analysis of variance whose corners are all tried
+MOST_WAYS = 20_000  # tables with the same margins, of which Fisher's exact test looks at each
 EXACT_PAIRS = 2500  # of two groups, up to which the exact distribution of U is counted
 
 
@@ -163,12 +164,13 @@ def table(counts: Sequence[Sequence[int]]) -> dict[str, Outcome]:
         return {}
     expected = np.outer(rows, columns) / seen.sum()
     df = (len(rows) - 1) * (len(columns) - 1)
-    found = {"chi2": _of_chi2(float(((seen - expected) ** 2 / expected).sum()), df)}
+    exact = fisher(seen.astype(int))
+    found = {"fisher": Outcome((exact, exact))} if exact is not None else {}
+    found |= {"chi2": _of_chi2(float(((seen - expected) ** 2 / expected).sum()), df)}
     if seen.shape == (2, 2):
         apart = np.abs(seen - expected)
         yates = float(((apart - np.minimum(0.5, apart)) ** 2 / expected).sum())
-        p = fisher(*(int(count) for count in seen.ravel()))
-        found |= {"yates": _of_chi2(yates, 1), "fisher": Outcome((p, p))}
+        found |= {"yates": _of_chi2(yates, 1)}
     return found
 
 
@@ -177,14 +179,26 @@ def _of_chi2(chi2: float, df: int) -> Outcome:
     return Outcome((p, p), (chi2, chi2), ((df, df),))
 
 
-def fisher(a: int, b: int, c: int, d: int) -> float:
-    """Return Fisher's exact P value of a 2x2 table: the tables that are no more likely than this one."""
-    row, column, total = a + b, a + c, a + b + c + d
-    ways = {
-        k: math.comb(column, k) * math.comb(total - column, row - k)
-        for k in range(max(0, row + column - total), min(row, column) + 1)
-    }
-    return sum(way for way in ways.values() if way <= ways[a]) / math.comb(total, row)
+def fisher(counts: np.ndarray) -> float | None:
+    """Return Fisher's exact P value of a table of two rows or columns: tables no more likely than this one.
+
+    None where there are too many tables with these margins.
+
+    References
+    ----------
+    Freeman GH, Halton JH. Biometrika 1951;38:141-149.
+    """
+    seen = counts if counts.shape[1] == 2 else counts.T
+    if seen.shape[1] != 2 or math.prod(int(row.sum()) + 1 for row in seen[1:]) > MOST_WAYS:
+        return None
+    sizes, total = [int(row.sum()) for row in seen], int(seen[:, 0].sum())
+    ways: list[int] = []
+    for rest in product(*(range(size + 1) for size in sizes[1:])):
+        first = total - sum(rest)
+        if 0 <= first <= sizes[0]:
+            ways.append(math.prod(map(math.comb, sizes, (first, *rest))))
+    own = math.prod(math.comb(size, int(row[0])) for size, row in zip(sizes, seen, strict=True))
+    return sum(way for way in ways if way <= own) / math.comb(sum(sizes), total)
 
 
 def mcnemar(b: int, c: int) -> dict[str, Outcome]:
@@ -262,6 +276,28 @@ def mean_interval(mean: Range, sd: Range, n: int, level: float = 0.95) -> dict[s
     for name, z in (("t", stdtrit(n - 1, 0.5 + level / 2)), ("wald", ndtri(0.5 + level / 2))):
         half = [float(z) * end / math.sqrt(n) for end in sd]
         found[name] = (mean[0] - half[1], mean[1] - half[0]), (mean[0] + half[0], mean[1] + half[1])
+    return found
+
+
+def difference_interval(
+    difference: Range, sds: Sequence[Range], n: Sequence[int], level: float = 0.95
+) -> dict[str, tuple[Range, Range]]:
+    """Return between what either end of the interval of a difference of means lies: Student's and Welch's."""
+    found: dict[str, tuple[Range, Range]] = {}
+    halves: dict[str, list[float]] = {"t": [], "welch": []}
+    for a, b in product(*sds):
+        va, vb = max(a, 1e-12) ** 2 / n[0], max(b, 1e-12) ** 2 / n[1]
+        df = n[0] + n[1] - 2
+        pooled = (va * n[0] * (n[0] - 1) + vb * n[1] * (n[1] - 1)) / df * (1 / n[0] + 1 / n[1])
+        halves["t"].append(float(stdtrit(df, 0.5 + level / 2)) * math.sqrt(pooled))
+        df = (va + vb) ** 2 / (va**2 / (n[0] - 1) + vb**2 / (n[1] - 1))
+        halves["welch"].append(float(stdtrit(df, 0.5 + level / 2)) * math.sqrt(va + vb))
+    for name, each in halves.items():
+        low, high = min(each), max(each)
+        found[name] = (
+            (difference[0] - high, difference[1] - low),
+            (difference[0] + low, difference[1] + high),
+        )
     return found
 
 

@@ -198,6 +198,8 @@ def _read_claim(study: str, place: str, row: dict, codebook: Codebook, facts: di
     group, patients, number, scale = Everyone(), None, None, Fraction(1)
     if row["statistic"] == "percent" and is_fraction_in_words(row["printed"]):
         row["statistic"] = "fraction"
+    if row["statistic"] in vocabulary.PERCENTAGES:
+        row["printed"] = without_note(row["printed"]).removesuffix("%").strip()
     readers = {
         "among": lambda: parse(row["among"], codebook),
         "of": lambda: _parse_of(row["statistic"], row["of"], codebook),
@@ -229,12 +231,13 @@ def _scale(row: dict, codebook: Codebook, units: Mapping) -> Fraction:
         return Fraction(1)  # of a share
     factors = units.get(variable.unit, {})
     names = {name.casefold(): Fraction(str(factor)) for name, factor in factors.items()}
-    if row["unit"] == variable.unit:
+    unit = re.sub(r"^(?:patient|person)s?[- ]", "", row["unit"].casefold())
+    if unit == variable.unit.casefold():
         return Fraction(1)
-    if not row["unit"] or row["unit"].casefold() not in names or variable.level != "patient":
+    if unit not in names or variable.level != "patient":
         others = f", or {', '.join(factors)}, which are converted" if factors else ""
         raise InputError(f"expected '{variable.unit}', the unit of {row['of']} in the codebook{others}")
-    return 1 / names[row["unit"].casefold()]
+    return 1 / names[unit]
 
 
 def _parse_of(statistic: str, text: str, codebook: Codebook) -> Expression | None:
@@ -286,9 +289,9 @@ def _parse_number(statistic: str, text: str) -> Printed | None:
     if statistic == "date":
         parse_date(text)
         return None
-    if statistic in vocabulary.PERCENTAGES:
-        text = without_note(text).removesuffix("%").strip()
     number = parse_printed(text)
+    if statistic == "fraction" and number.relation == "=" and is_fraction_in_words(text):
+        number = replace(number, relation="~")  # 23 of 35 are two thirds
     if number.value is None:
         if statistic != "count":
             raise InputError(f"a {statistic} is a number; 'all' is a count")

@@ -256,6 +256,11 @@ def _whole(words: str) -> int | None:
     return total + last if parts else None
 
 
+def whole_number(text: str) -> int | None:
+    """Return the whole number that a text says, "35" or "thirty-five", if it says one."""
+    return _whole(plain(text))
+
+
 def number_words(words: str) -> bool:
     """Say whether words are a whole number, "seventeen"."""
     return words not in ("no", "not", "without") and _whole(words) is not None

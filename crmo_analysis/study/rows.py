@@ -12,7 +12,7 @@ from decimal import Decimal
 from pathlib import Path
 
 from crmo_analysis.study.codebook import Codebook, Variable
-from crmo_analysis.study.printed import number_words, plain
+from crmo_analysis.study.printed import number_words, plain, whole_number
 from crmo_analysis.study.vocabulary import ACCURACY, SYNONYMS
 
 COLUMNS = ("claim_id", "where", "about", "statistic", "of", "among", "printed", "unit", "reading", "note")
@@ -130,7 +130,9 @@ def split(place: str, row: dict, problems: list[str]) -> list[tuple[str, dict]]:
     names = [SYNONYMS.get(name, name) if name != "n" else name for name in names]
     row = _of_accuracy(row, names)
     if len(names) == 1 and names[0] != "n":
-        return [(place, row | {"statistic": names[0] if names[0] not in ACCURACY else "percent"})]
+        is_share = names[0] in ACCURACY
+        text = _hundredfold(row["printed"]) if is_share else row["printed"]
+        return [(place, row | {"statistic": "percent" if is_share else names[0], "printed": text})]
     texts = _numbers(row["printed"], names)
     if isinstance(texts, str):
         said = f"{texts}; column statistic lists {len(names)}: {', '.join(names)}"
@@ -179,12 +181,10 @@ def of_those_known(rows: list[tuple[str, dict]], codebook: Codebook) -> Codebook
     added: dict[str, Variable] = {}
     for n in every:
         stem, _, last = n["claim_id"].rpartition(".")
-        size = sizes.get(n["of"], "")
+        size = whole_number(sizes.get(n["of"], ""))
         cell = [row for _, row in rows if row["claim_id"].startswith(f"{stem}.") and row is not n]
         cell = [row for row in cell if (row["among"] or "everyone") == n["of"]]
-        if last != "n" or not cell or not size.isdecimal() or not n["printed"].isdecimal():
-            continue
-        if int(n["printed"]) < int(size):
+        if last == "n" and cell and (whole_number(n["printed"]) or size or 0) < (size or 0):
             name = f"{re.sub(r'[^0-9A-Za-z]+', '_', cell[0]['of']).strip('_')}_known"
             label = codebook[cell[0]["of"]].label if cell[0]["of"] in codebook else cell[0]["of"]
             added[name] = Variable(name, f"{label}: known", "boolean")

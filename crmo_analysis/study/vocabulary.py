@@ -24,7 +24,7 @@ ACCURACY = {  # of a test and a reference: a percentage of whom, among whom
     "ppv": ("{1}", "{0}"), "npv": ("~({1})", "~({0})"),
     "accuracy": ("({0}) & ({1}) | ~({0}) & ~({1})", ""),
 }  # fmt: skip
-PERCENTAGES = ("percent", "percent_of_total", "percent_change", "survival", *OF_ANY)
+PERCENTAGES = ("percent", "percent_of_total", "percent_change", "risk_difference", *OF_ANY)
 OF_MODELS = (
     "coefficient",
     "odds_ratio",
@@ -75,9 +75,9 @@ METHODS = {
     "pearson": r"pearson(?:'?s)?(?: (?:r|correlation.*))?",
     "spearman": r"spearman(?:'?s)?(?: (?:r|rho|rank|correlation).*)?",
     "log-rank": r"log(?:-| )?rank.*",
-    "linear": r"linear(?: regression| model)?",
-    "logistic": r"logistic(?: regression)?",
-    "cox": r"cox.*",
+    "linear": r"(?:.* )?linear(?: regression| model)?",
+    "logistic": r"(?:.* )?logistic(?: regression| model)?",
+    "cox": r"(?:.* )?cox.*",
     "weighted": r".*weighted.*",
     "hedges": r"hedges.*",
     "poisson": r".*poisson.*",
