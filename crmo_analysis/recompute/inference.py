@@ -38,9 +38,8 @@ def p_values(view: View) -> Iterator[Finding]:
         sources = [found for found in of_claim(view, claim) if not method or method in found.outcomes]
         judged = [(found, [*_judged(claim, found, method)]) for found in sources]
         # A P value beside an odds ratio with Wald's interval may be Fisher's, which its counts give.
-        given = {
-            name for found, said in judged if said[0].outcome != "differs" for name in _giving(claim, found)
-        }
+        holding = [found for found, said in judged if said[0].outcome != "differs"]
+        given = {name for found in holding for name in _giving(claim, found)}
         for found, said in judged:
             if method or said[0].outcome != "differs" or not given - {*found.outcomes}:
                 yield from said
@@ -114,16 +113,9 @@ def _least_p(view: View, claim: Claim, method: str) -> Iterator[Finding]:
             return
     p = float(claim.number.value)
     of_numbers = all(claim.codebook[part].is_numeric for part in claim.parts if part in claim.codebook)
-    of_pair = method in ("", "pearson", "spearman") and "_at_" not in claim.of
-    if (
-        not levels
-        and of_numbers
-        and of_pair
-        and n
-        and n > 3
-        and 0 < p < 1
-        and claim.number.relation in ("<", "<=")
-    ):
+    is_correlation = of_numbers and method in ("", "pearson", "spearman") and "_at_" not in claim.of
+    is_limit = 0 < p < 1 and claim.number.relation in ("<", "<=")
+    if not levels and is_correlation and is_limit and n and n > 3:
         reason = (
             f"Derived, not printed: with {n} pairs a two-sided {claim.printed} needs |r| of at least "
             f"{_rounded_up(describe.smallest_pearson(p, n), 4)} (Pearson, or Spearman by t; without ties the "
