@@ -6,16 +6,18 @@ A fact is a share (x of n), or a median, mean, spread or range of a variable. Co
 and table are brought together where their numbers agree, and stay apart where they do not.
 """
 
+import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
 from crmo_analysis.joint import reading_of
 from crmo_analysis.recompute import Readings, View
-from crmo_analysis.study import Claim, Codebook, Study, expressions, rounding
+from crmo_analysis.study import Claim, Codebook, Study, expressions, reproduction, rounding
 
 CENTRES = ("median", "mean")
-SPREADS = ("sd", "min", "max")
+SPREADS = ("sd", "se", "quartile_1", "quartile_3", "min", "max")
+ENDS = ("ci_lower", "ci_upper")  # which stand beside what they are of
 _NO_FACT = {
     "date": "a date",
     "rank": "a rank among findings; no number is printed",
@@ -23,6 +25,13 @@ _NO_FACT = {
     "fraction": "a fraction in words",
     "sum": "a total, which grows with the number of patients",
     "value": "a value of single patients, no statistic of a group",
+    **dict.fromkeys(
+        ("test_statistic", "df", "df_2"), "a test of the study's own patients, which grows with their number"
+    ),
+    **dict.fromkeys(
+        ("hazard_ratio", "survival", "median_survival", "icc", "auc", "rate_ratio"),
+        "not computed of a table of patients here",
+    ),
 }
 
 
@@ -35,10 +44,11 @@ class Fact:
     claims : tuple of Claim
         All claims that print it, in the order of the study's file.
     statistic : str
-        "share", "median", "mean", "sd" (printed without a mean) or "range" (of which an end is printed,
-        without a median or a mean).
+        "share", "median", "mean", "sd" (printed without a mean), "range" (of which an end is printed, without
+        a median or a mean), or another statistic, as "correlation" and "odds_ratio".
     printed : mapping of str to Fraction
-        `x` of a share, or `median`, `mean`, `sd`, `min`, `max` as far as they are printed side by side.
+        `x` of a share, or the statistic and, as far as they are printed side by side, `sd`, `quartile_1`,
+        `quartile_3`, `min`, `max`, `low` and `high` (of an interval).
     n : int or None
         The size of the group, where it is printed; a share always has one.
     note : str
@@ -65,7 +75,7 @@ class Fact:
 def names_in(claim: Claim) -> frozenset[str]:
     """Return the variables that a claim is about."""
     return expressions.variables(claim.group) | (
-        expressions.variables(claim.patients) if claim.patients is not None else {claim.of}
+        expressions.variables(claim.patients) if claim.patients is not None else reproduction.named(claim)
     )
 
 
@@ -111,9 +121,7 @@ def _no_fact(claim: Claim, is_read: bool, codebook: Codebook) -> str:
         return "one value of the study, not of its patients"
     if claim.statistic in _NO_FACT:
         return _NO_FACT[claim.statistic]
-    if claim.statistic not in (*CENTRES, *SPREADS, "count", "percent"):
-        return f"a {claim.statistic.replace('_', ' ')}"
-    if not claim.is_of_patients and codebook[claim.of].type in ("date", "category"):
+    if claim.is_of_values and codebook[claim.of].type in ("date", "category"):
         return f"a {codebook[claim.of].type}"
     if claim.patients == expressions.Everyone():
         return "size of a group"
@@ -129,6 +137,24 @@ def _alike(claims: Sequence[Claim]) -> dict[tuple, list[Claim]]:
 
 
 def _facts_of(claims: Sequence[Claim], view: View, refused: dict[str, str]) -> Iterator[Fact]:
+    ends = [claim for claim in claims if claim.statistic in ENDS]
+    others = [
+        c for c in claims if c not in ends and c.statistic not in (*CENTRES, *SPREADS, "count", "percent")
+    ]
+    for claim in others:
+        limits = {end.statistic.replace("ci_lower", "low").replace("ci_upper", "high"): end for end in ends}
+        shown = {claim.statistic: claim.number.value, **{k: end.number.value for k, end in limits.items()}}
+        yield Fact((claim, *ends), claim.statistic, shown, view.size(claim)[0])
+    claims = [claim for claim in claims if claim not in (*ends, *others)]
+    if ends and not others:
+        reason = (
+            "an interval, which is computed on either side"
+            if claims
+            else "an interval of what is not printed"
+        )
+        refused.update({claim.claim_id: reason for claim in ends})
+    if not claims:
+        return
     if claims[0].patients is None:
         n, _ = view.size(claims[0])
         for together in _side_by_side(claims):
@@ -199,10 +225,15 @@ def _values(
     together: Mapping[str, list[Claim]], n: int | None, order: Callable[[Claim], int]
 ) -> Iterator[Fact]:
     printed = {name: same[0].number.value for name, same in together.items()}
-    centres = [name for name in CENTRES if name in together] or ["sd" if set(together) == {"sd"} else "range"]
+    centres = [name for name in CENTRES if name in together] or [
+        "sd" if set(together) <= {"sd", "se"} else "range"
+    ]
     for place, centre in enumerate(centres):
         claims = [*together.get(centre, ())]
         if not place:  # a spread that is printed once belongs to one fact
             claims += [claim for name in SPREADS if name != centre for claim in together.get(name, ())]
         shown = {name: value for name, value in printed.items() if name not in CENTRES or name == centre}
+        if "se" in shown and n:
+            shown.setdefault("sd", Fraction(float(shown["se"]) * math.sqrt(n)))
+        shown.pop("se", None)
         yield Fact(tuple(sorted(claims, key=order)), centre, shown, n)

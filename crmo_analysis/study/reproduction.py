@@ -187,8 +187,8 @@ def _prints(value: Fraction, claim: Claim) -> bool:
     return low < value < high if is_open else low <= value <= high
 
 
-def _named(claim: Claim) -> frozenset[str]:
-    """Return the variables that stand in `of`."""
+def named(claim: Claim) -> frozenset[str]:
+    """Return the variables that stand in `of`, without those whom it is about."""
     levels = [tree for place in range(len(claim.parts)) for tree in claim.levels(place)]
     return frozenset(claim.parts) & claim.codebook.keys() | frozenset().union(*map(variables, levels))
 
@@ -203,7 +203,7 @@ def reproduce(claims: Iterable[Claim], table: pd.DataFrame, codebook: Codebook) 
     """
     rows = []
     for claim in claims:
-        names = variables(claim.group) | (variables(claim.patients) if claim.patients else _named(claim))
+        names = variables(claim.group) | (variables(claim.patients) if claim.patients else named(claim))
         if claim.statistic not in ("rank", "date", *LEFT_OUT) and names <= set(table.columns):
             value = value_of(claim, table)
             digits = (
