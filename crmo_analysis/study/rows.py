@@ -24,7 +24,7 @@ _UNITS = {"count": "patients", "n": "patients", "percent": "%"}
 _LABEL = re.compile(
     r"(?<![\w.])(?:\d\d(?:\.\d)? ?% ?)?"
     r"(?:confidence interval|ci|iqr|q1|q3|range|sd|se|sem|mean|median|n|or|rr|hr|icc|auc)(?![\w.])"
-    r"(?:\s?\(\d, ?[\dk]\))?\s?[:=]?|(?<=\bper )\d[\d,]*"
+    r"(?:\s?\(\d, ?[\dk]\))?\s?[:=]?"
     r"|(?<![\w.])(?:chi|χ|x|r|η)-?\s?(?:2|square[d]?)(?=\s*[(=<>,])|(?<!\w)[a-zρ]{1,3}\s?(?==)"
 )
 _NUMBER = r"\d{1,3}(?:,\d{3})+(?:\.\d+)?(?!\d)|\d+[.,]\d+|\d+|\.\d+"
@@ -129,6 +129,9 @@ def split(place: str, row: dict, problems: list[str]) -> list[tuple[str, dict]]:
     names = [name.strip().casefold() for name in row["statistic"].split(",")]
     names = [SYNONYMS.get(name, name) if name != "n" else name for name in names]
     row = _of_accuracy(row, names)
+    per = re.search(r"\bper \d.*", row["printed"]) if "rate" in names else None
+    if per:
+        row = row | {"printed": row["printed"][: per.start()], "unit": row["unit"] or per[0]}
     if len(names) == 1 and names[0] != "n":
         is_share = names[0] in ACCURACY
         text = _hundredfold(row["printed"]) if is_share else row["printed"]

@@ -580,7 +580,7 @@ def test_command_prints_csv_and_json_with_every_claim(own):
 def test_command_writes_the_same_files_again(own, folder):
     done = crmo("compare", own, "hospach_2010", "--out", "out")
     assert done.exit_code == 0, done.output
-    names = ["comparison.csv", "comparison.md"]
+    names = ["associations.csv", "comparison.csv", "comparison.md"]
     names += [f"dumbbell.{ending}" for ending in ("csv", "json", "pdf", "png", "svg")] + ["not_compared.csv"]
     assert sorted(path.name for path in (folder / "out").iterdir()) == names
     before = {path.name: path.read_bytes() for path in (folder / "out").iterdir()}
