@@ -1,5 +1,6 @@
 """Whole studies with a known answer, as a person would write them; each says what is right in its study."""
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -27,6 +28,28 @@ def test_a_case_has_its_right_answer(name):
     assert found == set(FLAGGED.get(name, ()))
     for key, said in FLAGGED.get(name, {}).items():
         assert said in audited[key].reason
+
+
+PAPERS = {  # as a person types papers of five kinds, each with a slip of one digit
+    "trial": ("8 of 19 (42.1 %)", "8 of 19 (41.2 %)"),
+    "cohort": ("5.7 to 12.0", "5.7 to 21.0"),
+    "imaging": ("0.53–0.79", "0.53–0.97"),
+    "registry": ("14 (45.2)", "14 (42.5)"),
+    "odd_type": ("19/33 (57·6%)", "19/32 (57·6%)"),
+}
+
+
+@pytest.mark.parametrize("kind", PAPERS)
+def test_a_paper_as_a_person_types_it_holds_and_its_slip_is_found(kind, tmp_path):
+    name, (right, wrong) = f"paper_{kind}", PAPERS[kind]
+    folder = tmp_path / name
+    for text, is_right in ((right, True), (wrong, False)):
+        shutil.copytree(CASES / name, folder, dirs_exist_ok=True)
+        typed = (CASES / name / "claims.csv").read_text(encoding="utf-8")
+        assert typed.count(right) == 1
+        (folder / "claims.csv").write_text(typed.replace(right, text), encoding="utf-8")
+        verdicts = {each.verdict for each in audit_jointly(read_study.__wrapped__(str(folder)))}
+        assert bool(verdicts & {"differs", "conflicts"}) is not is_right
 
 
 @pytest.mark.parametrize("name", ["bhat_like_2019", "fa_timepoints", "fa_unit_months"])
