@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 from crmo_analysis.joint import reading_of
-from crmo_analysis.recompute import Readings, View
-from crmo_analysis.study import Claim, Codebook, Study, expressions, reproduction, rounding
+from crmo_analysis.recompute import Readings, View, granularity
+from crmo_analysis.study import Claim, Codebook, Study, expressions, reproduction
 
 CENTRES = ("median", "mean")
 SPREADS = ("sd", "se", "quartile_1", "quartile_3", "min", "max")
@@ -189,8 +189,7 @@ def _facts_of(claims: Sequence[Claim], view: View, refused: dict[str, str]) -> I
 def _numbers(claim: Claim, n: int) -> list[int]:
     """Return how many of n patients a count or a percentage can mean."""
     if claim.statistic == "percent":
-        low, high, _ = rounding.share_limits(claim.number, "percent")
-        return [x for x in range(n + 1) if low < Fraction(100 * x, n) < high]
+        return [x for x in granularity.grim_sums(claim.number, n, Fraction(100)) if 0 <= x <= n]
     x = int(claim.number.value if claim.number.value is not None else n - claim.number.fewer)
     return [x] if 0 <= x <= n else []
 

@@ -9,7 +9,8 @@ from crmo_analysis.recompute.counts import number_of, printed_range, size
 from crmo_analysis.recompute.estimates import held
 from crmo_analysis.recompute.evidence import overlap
 from crmo_analysis.recompute.quantities import Finding, View, together
-from crmo_analysis.study import Claim, entailment, rounding
+from crmo_analysis.recompute.shares import lone_share, section_rules
+from crmo_analysis.study import entailment, rounding
 
 
 def quantiles(view: View) -> Iterator[Finding]:
@@ -80,7 +81,7 @@ def ratios(view: View) -> Iterator[Finding]:
         (first, one), (second, other) = parts
         scale = 100 if claim.statistic == "percent_of_total" else 1
         if second and first is None and claim.statistic == "percent_of_total":
-            yield from _grain(claim, second, other)
+            yield lone_share(claim, int(second), other, _plain(second), section_rules(view)[claim.section])
         if not second or first is None or claim.number.relation == "~":
             continue
         exact = Fraction(scale * first, second)
@@ -94,23 +95,6 @@ def ratios(view: View) -> Iterator[Finding]:
         tail += f" ({rule.replace('_', ' ')})" if rule else ""
         outcome = "matches" if holds else "differs"
         yield Finding(claim.claim_id, outcome, f"{shown}{tail}.", shown, rule, (*one, *other), "x/n" * holds)
-
-
-def _grain(claim: Claim, n: Fraction, related: tuple[str, ...]) -> Iterator[Finding]:
-    """Say which whole numbers of n lesions a percentage can be."""
-    low, high = rounding.interval(claim.number)
-    found = [k for k in range(int(n) + 1) if low < Fraction(100 * k) / n < high]
-    if not found:
-        near, digits = int(claim.number.value * n / 100), claim.number.decimals + 2
-        tried = [f"{k}/{_plain(n)} = {_plain(Fraction(100 * k) / n, digits)} %" for k in (near, near + 1)]
-        shown = " or ".join(tried)
-        reason = f"No whole number gives {claim.printed} %: {shown}."
-        yield Finding(claim.claim_id, "differs", reason, shown, related=related)
-    elif len(found) == 1:
-        shown = f"{found[0]}/{_plain(n)}"
-        yield Finding(
-            claim.claim_id, "matches", f"{claim.printed} % is {shown}.", shown, "", related, "grain"
-        )
 
 
 def _plain(number: Fraction, decimals: int = 2) -> str:

@@ -103,14 +103,20 @@ def two_means(means: Sequence[Range], sds: Sequence[Range], n: Sequence[int]) ->
     corners = [(max(a, 1e-12), max(b, 1e-12)) for a, b in product(*sds)]
     ends = (*difference, 0.0) if difference[0] < 0 < difference[1] else difference
     found: dict[str, list[tuple[float, float, float]]] = {"t": [], "welch": []}
-    for (a, b), d in product(corners, ends):
-        pooled = ((n[0] - 1) * a * a + (n[1] - 1) * b * b) / (n[0] + n[1] - 2)
-        t, df = d / math.sqrt(pooled * (1 / n[0] + 1 / n[1])), n[0] + n[1] - 2
-        found["t"].append((t, df, p_of_t(t, df)))
-        va, vb = a * a / n[0], b * b / n[1]
-        t, df = d / math.sqrt(va + vb), (va + vb) ** 2 / (va**2 / (n[0] - 1) + vb**2 / (n[1] - 1))
-        found["welch"].append((t, df, p_of_t(t, df)))
+    for pair, d in product(corners, ends):
+        for name, (error, df) in _errors(pair, n).items():
+            found[name].append((d / error, df, p_of_t(d / error, df)))
     return {name: _gathered(rows) for name, rows in found.items()}
+
+
+def _errors(sds: Sequence[float], n: Sequence[int]) -> dict[str, tuple[float, float]]:
+    """Return the standard error of a difference of two means, and its degrees of freedom, by each test."""
+    df, (va, vb) = n[0] + n[1] - 2, (sd * sd / size for sd, size in zip(sds, n, strict=True))
+    pooled = ((n[0] - 1) * sds[0] ** 2 + (n[1] - 1) * sds[1] ** 2) / df
+    return {
+        "t": (math.sqrt(pooled * (1 / n[0] + 1 / n[1])), df),
+        "welch": (math.sqrt(va + vb), (va + vb) ** 2 / (va**2 / (n[0] - 1) + vb**2 / (n[1] - 1))),
+    }
 
 
 def _gathered(rows: Sequence[tuple[float, float, float]]) -> Outcome:
@@ -283,22 +289,15 @@ def difference_interval(
     difference: Range, sds: Sequence[Range], n: Sequence[int], level: float = 0.95
 ) -> dict[str, tuple[Range, Range]]:
     """Return between what either end of the interval of a difference of means lies: Student's and Welch's."""
-    found: dict[str, tuple[Range, Range]] = {}
     halves: dict[str, list[float]] = {"t": [], "welch": []}
-    for a, b in product(*sds):
-        va, vb = max(a, 1e-12) ** 2 / n[0], max(b, 1e-12) ** 2 / n[1]
-        df = n[0] + n[1] - 2
-        pooled = (va * n[0] * (n[0] - 1) + vb * n[1] * (n[1] - 1)) / df * (1 / n[0] + 1 / n[1])
-        halves["t"].append(float(stdtrit(df, 0.5 + level / 2)) * math.sqrt(pooled))
-        df = (va + vb) ** 2 / (va**2 / (n[0] - 1) + vb**2 / (n[1] - 1))
-        halves["welch"].append(float(stdtrit(df, 0.5 + level / 2)) * math.sqrt(va + vb))
-    for name, each in halves.items():
-        low, high = min(each), max(each)
-        found[name] = (
-            (difference[0] - high, difference[1] - low),
-            (difference[0] + low, difference[1] + high),
-        )
-    return found
+    for pair in product(*(tuple(max(end, 1e-12) for end in sd) for sd in sds)):
+        for name, (error, df) in _errors(pair, n).items():
+            halves[name].append(float(stdtrit(df, 0.5 + level / 2)) * error)
+    low, high = difference
+    return {
+        name: ((low - max(half), high - min(half)), (low + min(half), high + max(half)))
+        for name, half in halves.items()
+    }
 
 
 def of_statistic(statistic: Range, df: Sequence[int]) -> dict[str, Outcome]:

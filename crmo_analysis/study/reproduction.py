@@ -57,23 +57,9 @@ class _Known:
     def __or__(self, other):
         return _known_by(self.holds | other.holds, self.fails & other.fails)
 
-    def __lt__(self, value):
-        return _Known(self.values < value, self.missing)
 
-    def __le__(self, value):
-        return _Known(self.values <= value, self.missing)
-
-    def __gt__(self, value):
-        return _Known(self.values > value, self.missing)
-
-    def __ge__(self, value):
-        return _Known(self.values >= value, self.missing)
-
-    def __eq__(self, value):
-        return _Known(self.values == value, self.missing)
-
-    def __ne__(self, value):
-        return _Known(self.values != value, self.missing)
+for _sign in ("__lt__", "__le__", "__gt__", "__ge__", "__eq__", "__ne__"):
+    setattr(_Known, _sign, lambda a, b, sign=_sign: _Known(getattr(a.values, sign)(b), a.missing))
 
 
 def _known_by(holds: np.ndarray, fails: np.ndarray) -> _Known:
