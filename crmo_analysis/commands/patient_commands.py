@@ -151,13 +151,12 @@ def compare(cohort, studies, mapping, lesions, style, out, confidence, p_values,
     notes = words.notes(found, read, show_small)
     written = words.write(found, read, out, notes) if out else []
     if out:
-        from crmo_analysis.face import compare as set_all_beside
         from crmo_analysis.face import read_cohort as open_cohort
+        from crmo_analysis.face import report as page
 
         own = open_cohort(cohort, mapping, lesions, hide_below=0 if show_small else smallest)
-        published = set_all_beside(own, *(study.study for study in chosen[:1])).associations().frame
         written.append(out / "associations.csv")
-        write_text_atomically(written[-1], csv_text(published))
+        write_text_atomically(written[-1], csv_text(page.associations_beside(own).frame))
     if read.warnings:
         click.echo(
             f"{counted(len(read.warnings), 'warning')} about {cohort}; crmo validate lists all", err=True

@@ -23,7 +23,7 @@ class Compared(Result):
     """A cohort beside published numbers: `frame` has texts, one row a fact; `found.table` the numbers."""
 
     def __init__(self, cohort, found):
-        self.found, self._cohort = found, cohort
+        self.found = found
         shares = words.dumbbell_rows(found)
         studies = found.table["short"].nunique()
         super().__init__(
@@ -43,12 +43,6 @@ class Compared(Result):
     def sentences(self) -> list[str]:
         """Say each row in a sentence, as a discussion would."""
         return words.sentences(self.found)
-
-    def associations(self) -> Result:
-        """Set the cohort's rank correlations beside published statements about lesions and severity."""
-        from crmo_analysis.face.associations import associations  # which relate cohorts, and so need this
-
-        return associations().beside(self._cohort)
 
     def left_out(self) -> Result:
         """Count the claims that were not compared, by reason."""
