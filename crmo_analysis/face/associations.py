@@ -9,6 +9,7 @@ import pandas as pd
 
 from crmo_analysis import files
 from crmo_analysis.display import plot
+from crmo_analysis.face.cohorts import OWN
 from crmo_analysis.face.relations import relate
 from crmo_analysis.face.results import DERIVED, Result
 from crmo_analysis.files import CrmoError, InputError
@@ -148,7 +149,7 @@ class Associations(Result):
         frame = pd.DataFrame(rows, columns=columns).round(3)
         heading = "The rank correlation of this cohort beside what is published of the same variables"
         caption = "Intervals by Fisher's z with a variance of 1.06/(n - 3)."
-        return Result(frame, heading, caption=caption, source=cohort.source)
+        return Result(frame, heading, caption=caption, source=getattr(cohort, "source", OWN))
 
     def pooled(self) -> str:
         """Say what can be pooled: coefficients of one kind from cohorts that share no patients."""
