@@ -13,7 +13,7 @@ from fractions import Fraction
 
 from crmo_analysis.joint import reading_of
 from crmo_analysis.recompute import Readings, View, granularity
-from crmo_analysis.study import Claim, Codebook, Study, expressions, reproduction
+from crmo_analysis.study import Claim, Codebook, Study, describe, expressions, reproduction
 
 CENTRES = ("median", "mean")
 SPREADS = ("sd", "se", "quartile_1", "quartile_3", "min", "max")
@@ -65,6 +65,17 @@ class Fact:
     def claim(self) -> Claim:
         """The claim that says what the fact is about."""
         return next((claim for claim in self.claims if claim.statistic == self.statistic), self.claims[0])
+
+    def label(self, codebook: Codebook) -> str:
+        """Say what it is of: patients, a variable, or two of them."""
+        if self.statistic == "share":
+            return expressions.in_words(self.claim.patients, codebook)
+        levels = [self.claim.levels(place) for place in range(len(self.claim.parts))]
+        labels = [
+            codebook[part].label if part in codebook else expressions.in_words(trees[0], codebook)
+            for part, trees in zip(self.claim.parts, levels, strict=True)
+        ]
+        return " and ".join([labels[0], *map(describe.in_sentence, labels[1:])])
 
     @property
     def names(self) -> frozenset[str]:

@@ -189,11 +189,10 @@ def _typed(table: pd.DataFrame, names: frozenset[str], codebook: Codebook) -> pd
 def _said(fact: Fact, study: Study, codebook: Codebook) -> dict:
     claim = fact.claim
     is_share = fact.statistic == "share"
-    label = expressions.in_words(claim.patients, codebook) if is_share else _label(claim, codebook)
     printed = dict.fromkeys(_as_printed(c, is_share) for c in fact.claims)
     where = dict.fromkeys(c.where for c in fact.claims)
     return {
-        "study": study.study, "short": study.facts["short"], "label": label,
+        "study": study.study, "short": study.facts["short"], "label": fact.label(codebook),
         "group": expressions.in_words(claim.group, codebook), "statistic": fact.statistic,
         "unit": codebook[claim.of].unit if claim.is_of_values else claim.unit * (not is_share),
         "of": claim.of, "among": claim.among,
@@ -202,16 +201,6 @@ def _said(fact: Fact, study: Study, codebook: Codebook) -> dict:
         "claim_ids": " ".join(c.claim_id for c in fact.claims),
         "withheld": "", "method": fact.note,
     }  # fmt: skip
-
-
-def _label(claim: Claim, codebook: Codebook) -> str:
-    """Say what a number is of: a variable, or two of them."""
-    trees = [None if part in codebook else claim.levels(place)[0] for place, part in enumerate(claim.parts)]
-    labels = [
-        codebook[part].label if tree is None else expressions.in_words(tree, codebook)
-        for part, tree in zip(claim.parts, trees, strict=True)
-    ]
-    return " and ".join([labels[0], *map(describe.in_sentence, labels[1:])])
 
 
 def _as_printed(claim: Claim, is_share: bool) -> str:

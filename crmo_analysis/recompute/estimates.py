@@ -168,8 +168,7 @@ def _known_intervals(view: View, claim: Claim, level: float) -> tuple[str, Mappi
             return "", {}, ()
         scale = 1 if claim.unit != "%" and claim.number.value <= 1 else 100
         found = describe.share_intervals(x, n, level)
-        ends = {name: tuple((scale * end, scale * end) for end in pair) for name, pair in found.items()}
-        return f"{x} of {n}", ends, (*ids, *others)
+        return f"{x} of {n}", _exactly(found, scale), (*ids, *others)
     if claim.is_of_values:
         group = mean_of(view, claim.of, claim.group)
         if group is None:
@@ -195,6 +194,11 @@ def _of_pair(view: View, claim: Claim, level: float) -> tuple[str, Mapping, tupl
 Known = tuple[str, Mapping, tuple[str, ...]] | None
 
 
+def _exactly(ends: Mapping[str, Range], scale: float) -> dict[str, tuple[Range, Range]]:
+    """Return the ends of intervals as ranges of one value each."""
+    return {name: tuple((scale * end, scale * end) for end in pair) for name, pair in ends.items()}
+
+
 def _of_correlation(view: View, claim: Claim, estimate: Claim, level: float) -> Known:
     n, ids = size(view, claim.group)
     if estimate.statistic != "correlation" or not n or n < 4:
@@ -216,8 +220,8 @@ def _of_counted(view: View, claim: Claim, estimate: Claim, level: float) -> Know
     for table in (*found, *turned):
         value, ends = describe.of_counts(table, level).get(estimate.statistic, (None, {}))
         if value is not None and overlap(printed_range(estimate), (scale * value, scale * value)):
-            each = {name: tuple((scale * end,) * 2 for end in pair) for name, pair in ends.items()}
-            return f"The counts behind {estimate.printed}", each, (estimate.claim_id, *ids)
+            text = f"The counts behind {estimate.printed}"
+            return text, _exactly(ends, scale), (estimate.claim_id, *ids)
     return None
 
 
@@ -228,8 +232,7 @@ def _of_rate(view: View, claim: Claim, estimate: Claim, level: float) -> Known:
     rate, of = float(events) / time[0], float(estimate.number.value)
     scale = min(estimate.rate_scales, key=lambda each: abs(each * rate - of))
     found = describe.rate_intervals(int(events), time[0], level)
-    ends = {name: tuple((scale * end,) * 2 for end in pair) for name, pair in found.items()}
-    return f"{rounding.decimal_text(events)} events", ends, (estimate.claim_id, *ids)
+    return f"{rounding.decimal_text(events)} events", _exactly(found, scale), (estimate.claim_id, *ids)
 
 
 def _of_groups_of(view: View, claim: Claim, estimate: Claim, level: float) -> Known:

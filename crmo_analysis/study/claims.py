@@ -15,7 +15,7 @@ from crmo_analysis.study.codebook import Codebook, read_codebook, read_section, 
 from crmo_analysis.study.expressions import Everyone, Expression, parse, variables
 from crmo_analysis.study.printed import is_fraction_in_words, without_note
 from crmo_analysis.study.records import Claim, Study
-from crmo_analysis.study.rounding import RANK_WORDS, RULES, Printed, parse_date, parse_printed
+from crmo_analysis.study.rounding import RANK_WORDS, RULES, Printed, parse_date, parse_printed, plain
 from crmo_analysis.study.rows import of_those_known, read_rows, split
 from crmo_analysis.study.times import with_times
 
@@ -198,7 +198,8 @@ def _read_claim(study: str, place: str, row: dict, codebook: Codebook, facts: di
     group, patients, number, scale = Everyone(), None, None, Fraction(1)
     if row["statistic"] == "percent" and is_fraction_in_words(row["printed"]):
         row["statistic"] = "fraction"
-    if row["statistic"] in vocabulary.PERCENTAGES:
+    is_marked = "%" in row["printed"] or plain(row["printed"]) != without_note(row["printed"])
+    if row["statistic"] in vocabulary.PERCENTAGES and is_marked:
         row["printed"] = without_note(row["printed"]).removesuffix("%").strip()
     readers = {
         "among": lambda: parse(row["among"], codebook),
