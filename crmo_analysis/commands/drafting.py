@@ -6,7 +6,7 @@ there, which no study accepts.
 
 import difflib
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from crmo_analysis.files import InputError
 from crmo_analysis.study import Claim, Codebook, rounding
@@ -14,6 +14,13 @@ from crmo_analysis.study import Claim, Codebook, rounding
 UNKNOWN = "?"
 _SIZE = re.compile(r"[(\[,]?\s*\bn\s*=?\s*(\d+)\s*[)\]]?")
 _P_COLUMN = re.compile(r"p(?:[- ]?values?)?")
+_SIZE_ROW = re.compile(
+    r"(?:n|(?:n|no\.?|number|total)(?: of)? ?(?:patients|children|cases|subjects)"
+    r"|(?:patients|children),? ?\(?n\)?)"
+)
+_SEXES = re.compile(
+    r"(?:(?:sex|gender)\W*)?(m|males?|boys?|f|females?|girls?) ?[:/] ?(m|males?|boys?|f|females?|girls?)\b.*"
+)
 _NOTE = re.compile(r"[†‡§¶*#]+")
 _EVERYONE = re.compile(
     r"(?:all|total|overall|everyone|whole|entire|study)?(?: ?(?:the|our))?"
@@ -26,6 +33,8 @@ _VISIT = re.compile(
 _STATISTICS = (  # what a label says of its cells
     (r"n\s*/\s*n?\s*\(%\)|n of n \(%\)", "count, n, percent"),
     (r"(?:n|no\.?|number)\s*(?:\(%\)|\(percent\)|, ?%)", "count, percent"),
+    (r"mean\W*(?:sd|standard deviation)\W.*range", "mean, sd, min, max"),
+    (r"median\W*(?:iqr|interquartile range)\W.*\brange", "median, quartile_1, quartile_3, min, max"),
     (r"median\s*[(\[,]?\s*(?:iqr|interquartile range|q1|25)\D*", "median, quartile_1, quartile_3"),
     (r"median\s*[(\[,]?\s*(?:range|min)[^)]*", "median, min, max"),
     (r"mean\s*(?:±|\+/-|[(\[,])?\s*(?:sd|standard deviation)", "mean, sd"),
@@ -55,6 +64,7 @@ _FULL = {
     "dx": "diagnosis", "pga": "physician global assessment",
     **dict.fromkeys(("elevated", "increased", "high"), "raised"),
 }  # fmt: skip
+_SEX_NAMES = {"male": "boys", "~male": "girls"}
 _EMPTY = {"of", "the", "number", "at", "disease", "involvement", "patients", "with", "presence", "children"}
 
 
@@ -112,11 +122,14 @@ def draft(table: list[list[str]], codebook: Codebook, prefix: str, where: str = 
     found = Draft([], [], {})
     columns = _columns(rows[0][1:], codebook, found)
     _sizes(columns, prefix, where, found)
+    columns = _sized(columns, rows)
     heading = ""
     for line, row in enumerate(rows[1:], start=2):
         cells = [*row[1:], *[""] * (len(rows[0]) - len(row))]
         if not any(cells):
             heading = row[0]
+            continue
+        if _is_of_sizes(row[0], cells, columns, (prefix, where), found):
             continue
         name, note = _variable(row[0], heading, codebook, found)
         for number, (cell, column) in enumerate(zip(cells, columns, strict=False)):
@@ -204,6 +217,38 @@ def _sizes(columns: list[_Column], prefix: str, where: str, found: Draft) -> Non
     if "" not in sizes:
         known = f" (the groups add up to {sum(sizes.values())})" if len(sizes) > 1 else ""
         found.questions.append(f"no heading has all patients: add a count of everyone{known}")
+
+
+def _sized(columns: list[_Column], rows: list[list[str]]) -> list[_Column]:
+    """Return the columns with the numbers of patients that a row of the table prints."""
+    found = next((row[1:] for row in rows if _SIZE_ROW.fullmatch(rounding.plain(row[0]))), [])
+    cells = [*found, *[""] * len(columns)]
+    return [
+        replace(c, size=c.size or int(n) if n.isdecimal() else c.size)
+        for c, n in zip(columns, cells, strict=False)
+    ]
+
+
+def _is_of_sizes(label: str, cells: list[str], columns: list[_Column], named: tuple, found: Draft) -> bool:
+    """Add a row that prints how many patients each group has, or how many boys and girls, "8/13"."""
+    (prefix, where), words = named, rounding.plain(label)
+    sexes = _SEXES.fullmatch(words)
+    if not _SIZE_ROW.fullmatch(words) and not sexes:
+        return False
+    signs = ["male" if sex[0] in "mb" else "~male" for sex in sexes.groups()] if sexes else [""]
+    for place, (cell, column) in enumerate(zip(cells, columns, strict=False)):
+        numbers = re.findall(r"\d+", cell)
+        if column.is_p and sexes and cell:
+            said = _p_value(cell, "male", columns[:place], f"row '{label}'", found)
+            _add(found, prefix, "sex.p", f"{where}, {label}", said)
+        if column.is_p or len(numbers) != len(signs):
+            continue
+        stem = _slug(_group_label(column.label)) or "all"
+        for number, sign in zip(numbers, signs, strict=True):
+            of, among = (sign, column.among) if sign else (column.among or "everyone", "")
+            said = {"statistic": "count", "of": of, "among": among, "printed": number, "unit": "patients"}
+            _add(found, prefix, f"{stem}.{_SEX_NAMES.get(sign, 'n')}", f"{where}, {label}", said)
+    return True
 
 
 # ---- cells -------------------------------------------------------------------------------------------------

@@ -123,6 +123,22 @@ def test_visits_groups_and_marks_of_a_trial_are_read(made):
     assert len(rows) == 2 + 6 + 2 + 2
 
 
+def test_sizes_and_sexes_in_rows_are_counts(made):
+    (made.parent / "table.csv").write_text(
+        "Variable,Group A,Group B,p value\nNumber of patients,21,19,\nSex (M/F),8/13,6/13,0.67\n"
+        '"Age at onset, y, mean (SD) [range]",10.6 (2.9) [3–17],9.9 (3.1) [2–16],\nTibia,9 (42.9),7 (36.8),\n',
+        encoding="utf-8",
+    )
+    assert crmo("claims", "draft", "table.csv", "--study", "./m").exit_code == 0
+    with (made / "claims_draft.csv").open(encoding="utf-8") as file:
+        rows = [(r["statistic"], r["of"], r["among"], r["printed"]) for r in csv.DictReader(file)]
+    assert rows[0] == ("count", "group == group_a", "", "21")
+    assert rows[3] == ("count", "~male", "group == group_a", "13")
+    assert ("p_value", "male, group", "", "0.67") in rows
+    assert ("mean, sd, min, max", "age_onset", "group == group_a", "10.6 (2.9) [3–17]") in rows
+    assert rows[-1] == ("count, percent", "tibia", "group == group_b", "7 (36.8)")
+
+
 def test_a_group_and_those_without_it_are_one_variable(made):
     heading = "Characteristic,No second-line treatment (n=60),Second-line treatment (n=52),P-value\n"
     (made.parent / "table.csv").write_text(heading + "Fever,14 (23.3%),18 (34.6%),0.19\n", encoding="utf-8")
