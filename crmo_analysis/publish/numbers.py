@@ -77,7 +77,8 @@ def _claims(root: Path) -> list[dict]:
             raise InputError(
                 f"results/ledger.csv is older than {each.claim.claim_id}; run crmo reproduce again"
             )
-    return [_number_of_studies(len(study_names(folder))), *(_claim(each) for each in audited)]
+    counted = [_number_of_studies(len(study_names(folder)))] if audited else []
+    return [*counted, *(_claim(each) for each in audited)]
 
 
 def _number_of_studies(n: int) -> dict:
