@@ -19,17 +19,6 @@ EXACT = ("count", "percent", "fraction", "rank", "median", "mean", "sd", "sum", 
 LEFT_OUT = ("hazard_ratio", "df_2")  # of models that a table of patients is not fitted with here
 
 
-def members(tree, table: pd.DataFrame) -> pd.Series:
-    """Return for each patient whether an expression holds; missing values leave it open."""
-    columns = {name: table[name] for name in variables(tree)}
-    for name, column in columns.items():
-        if isinstance(
-            column.dtype, pd.StringDtype
-        ):  # whose comparisons know missing values only in this form
-            columns[name] = column.astype(pd.StringDtype("python"))
-    return evaluate(tree, columns, pd.Series(True, index=table.index, dtype="boolean"))
-
-
 @dataclass(frozen=True, eq=False)
 class _Known:
     """A column, or what holds of its rows, as plain arrays.
@@ -77,10 +66,20 @@ def _column(column: pd.Series) -> _Known:
     return _Known(filled.astype(bool) if is_yes_no else filled, missing)
 
 
+def _evaluated(tree, table: pd.DataFrame) -> _Known:
+    everyone = _Known(np.ones(len(table), dtype=bool), np.zeros(len(table), dtype=bool))
+    return evaluate(tree, {name: _column(table[name]) for name in variables(tree)}, everyone)
+
+
 def _holds(tree, table: pd.DataFrame) -> np.ndarray:
     """Say of which rows it is known that an expression holds."""
-    everyone = _Known(np.ones(len(table), dtype=bool), np.zeros(len(table), dtype=bool))
-    return evaluate(tree, {name: _column(table[name]) for name in variables(tree)}, everyone).holds
+    return _evaluated(tree, table).holds
+
+
+def members(tree, table: pd.DataFrame) -> pd.Series:
+    """Return for each patient whether an expression holds; missing values leave it open."""
+    found = _evaluated(tree, table)
+    return pd.Series(pd.arrays.BooleanArray(found.holds, found.missing), index=table.index)
 
 
 def value_of(quantity, table: pd.DataFrame) -> Fraction | None:
