@@ -1,8 +1,11 @@
 """A small study in a folder of its own, that tests change one line of."""
 
+import inspect
 import os
+import re
 import sys
 from pathlib import Path
+from types import FunctionType
 
 import pytest
 
@@ -15,18 +18,41 @@ sys.modules.setdefault("rfc3987_syntax", None)
 # A test that replaces code asks that code, not what it found before; tests of the store name one of their own.
 os.environ["CRMO_STORE"] = "off"
 
-SHIPPED = ("bicetre", "hospach_2010", "menashe_2022", "sag_2019", "simm_2008")
+TESTS = Path(__file__).parent
+SHIPPED = ("bicetre", "capponi_2021", "hospach_2010", "menashe_2022", "sag_2019", "simm_2008")
+
+
+def _told(item):
+    """Return what a test says: its name, its text, and that of the fixtures and of what its module lends it."""
+    fixtures = (found[-1].func for found in item._fixtureinfo.name2fixturedefs.values())
+    left = [item.function, *fixtures]
+    told, seen = [item.nodeid.rpartition("::")[2]], set()
+    while left:
+        value = left.pop()
+        if not inspect.isfunction(value):
+            told.append(repr(value))
+        elif value not in seen and Path(value.__code__.co_filename).is_relative_to(TESTS):
+            seen.add(value)
+            text = inspect.getsource(value)
+            told.append(text)
+            lent = vars(sys.modules[value.__module__]) if value.__module__ in sys.modules else {}
+            words = set(re.findall(r"\w+", text)) & lent.keys()
+            left += [
+                lent[word] for word in words if isinstance(lent[word], FunctionType | str | tuple | dict)
+            ]
+    return "\n".join(told)
 
 
 def _unless_it_is_gone(item):
-    """Skip a test that names a study of the collection where that study was removed."""
+    """Skip a test that names a study of the collection, or a claim of it, where that study was removed."""
     try:
         return (yield)
     except Exception:
-        text = item.path.read_text(encoding="utf-8")
-        gone = [name for name in SHIPPED if name.partition("_")[0] in text and name not in study_names()]
-        if gone:
-            pytest.skip(f"{', '.join(gone)} is not here")
+        gone = [name for name in SHIPPED if name not in study_names()]
+        text = _told(item) if gone else ""
+        named = [each for each in gone if re.search(rf"\b(?:{each}\b|{each.partition('_')[0]}\.)", text)]
+        if named:
+            pytest.skip(f"{', '.join(named)} is not here")
         raise
 
 

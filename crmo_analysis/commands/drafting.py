@@ -6,36 +6,77 @@ there, which no study accepts.
 
 import difflib
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from crmo_analysis.files import InputError
 from crmo_analysis.study import Claim, Codebook, rounding
 
 UNKNOWN = "?"
 _SIZE = re.compile(r"[(\[,]?\s*\bn\s*=?\s*(\d+)\s*[)\]]?")
-_P_COLUMN = re.compile(r"p(?:[- ]?values?)?\*?")
-_EVERYONE = re.compile(r"(?:all|total|overall|everyone|whole cohort)(?: (?:patients|children|cases))?")
+_P_COLUMN = re.compile(r"p(?:[- ]?values?)?")
+_SIZE_ROW = re.compile(
+    r"(?:n|(?:n|no\.?|number|total)(?: of)? ?(?:patients|children|cases|subjects)"
+    r"|(?:patients|children),? ?\(?n\)?)"
+)
+_SEXES = re.compile(
+    r"(?:(?:sex|gender)\W*)?(m|males?|boys?|f|females?|girls?) ?[:/] ?(m|males?|boys?|f|females?|girls?)\b.*"
+)
+_NOTE = re.compile(r"[†‡§¶*#]+")
+_EVERYONE = re.compile(
+    r"(?:all|total|overall|everyone|whole|entire|study)?(?: ?(?:the|our))?"
+    r"(?: ?(?:patients?|children|cases|cohort|group|series|population|value|values))?"
+)
+_VISIT = re.compile(
+    r"\(?\b(?:at |after )?(baseline|diagnosis|before treatment|after treatment|last (?:visit|follow[- ]up)"
+    r"|(?:month|week|year) \d+|\d+[- ]?(?:months?|weeks?|years?|mo|yr)\b)\)?"
+)
 _STATISTICS = (  # what a label says of its cells
     (r"n\s*/\s*n?\s*\(%\)|n of n \(%\)", "count, n, percent"),
     (r"(?:n|no\.?|number)\s*(?:\(%\)|\(percent\)|, ?%)", "count, percent"),
+    (r"mean\W*(?:sd|standard deviation)\W.*range", "mean, sd, min, max"),
+    (r"median\W*(?:iqr|interquartile range)\W.*\brange", "median, quartile_1, quartile_3, min, max"),
     (r"median\s*[(\[,]?\s*(?:iqr|interquartile range|q1|25)\D*", "median, quartile_1, quartile_3"),
     (r"median\s*[(\[,]?\s*(?:range|min)[^)]*", "median, min, max"),
     (r"mean\s*(?:±|\+/-|[(\[,])?\s*(?:sd|standard deviation)", "mean, sd"),
     (r"mean\s*(?:±|\+/-|[(\[,])?\s*(?:se|sem|standard error)", "mean, se"),
     (r"\bmedian\b", "median"),
     (r"\bmean\b", "mean"),
+    (r"\brange\b", "min, max"),
     (r"%|\bpercent\w*", "percent"),
     (r"\bno\.|\bn\b|\bnumber of (?:patients|children)\b", "count"),
 )
 _CELLS = (  # what a cell looks like, where the label says nothing
-    (r"\d+ ?/ ?\d+ \([\d.,]+ ?%\)", "count, n, percent"),
-    (r"\d+ \([\d.,]+ ?%\)", "count, percent"),
+    (r"\d+ ?(?:/|of) ?\d+ ?[(\[][\d.,]+ ?%?[)\]]", "count, n, percent"),
+    (r"\d+ ?[(\[][\d.,]+ ?%[)\]]", "count, percent"),
     (r"[\d.,]+ ?\+/- ?[\d.,]+", "mean, sd"),
     (r"[\d.,]+ ?%", "percent"),
 )
 _OF_PATIENTS = {"count", "percent", "n"}
+_UNIT_WORDS = {
+    **dict.fromkeys(("y", "yr", "yrs"), "years"), **dict.fromkeys(("mo", "mos"), "months"),
+    **dict.fromkeys(("wk", "wks"), "weeks"), "d": "days",
+}  # fmt: skip
 _UNITS = r"/|years|months|weeks|days|points|mm|mg|%"
 _NEGATIONS = re.compile(r"(?:non[- ]?|no |not |without )(.+)")
+_FULL = {
+    "esr": "erythrocyte sedimentation rate", "crp": "c reactive protein", "wbc": "white blood cells",
+    "hb": "haemoglobin", "hgb": "haemoglobin", "hemoglobin": "haemoglobin", "edema": "oedema",
+    "dx": "diagnosis", "pga": "physician global assessment",
+    **dict.fromkeys(("elevated", "increased", "high"), "raised"),
+}  # fmt: skip
+_SEX_NAMES = {"male": "boys", "~male": "girls"}
+_EMPTY = {"of", "the", "number", "at", "disease", "involvement", "patients", "with", "presence", "children"}
+
+
+@dataclass(frozen=True)
+class _Column:
+    """A column of a table: whom it is of, when, how many they are, and its heading; `p` of P values."""
+
+    label: str
+    among: str = ""
+    at: str = ""
+    size: int = 0
+    is_p: bool = False
 
 
 @dataclass(frozen=True)
@@ -79,62 +120,199 @@ def draft(table: list[list[str]], codebook: Codebook, prefix: str, where: str = 
     if len(rows) < 2 or len(rows[0]) < 2:
         raise InputError("expected a table: groups in the first row, characteristics in the first column")
     found = Draft([], [], {})
-    labels = rows[0][1:]
-    groups = [_group(label, codebook, found) for label in labels]
-    for label, group in zip(labels, groups, strict=True):
-        if size := _SIZE.search(rounding.plain(label)):
-            said = {"statistic": "count", "of": group or "everyone", "printed": size[1], "unit": "patients"}
-            _add(found, prefix, f"{_slug(label)}.n", f"{where}, heading", said)
+    columns = _columns(rows[0][1:], codebook, found)
+    _sizes(columns, prefix, where, found)
+    columns = _sized(columns, rows)
     heading = ""
     for line, row in enumerate(rows[1:], start=2):
         cells = [*row[1:], *[""] * (len(rows[0]) - len(row))]
         if not any(cells):
             heading = row[0]
             continue
+        if _is_of_sizes(row[0], cells, columns, (prefix, where), found):
+            continue
         name, note = _variable(row[0], heading, codebook, found)
-        for cell, column, group in zip(cells, labels, groups, strict=False):
-            if not cell or rounding.plain(cell) in ("-", "na", "n/a"):
+        for number, (cell, column) in enumerate(zip(cells, columns, strict=False)):
+            if not cell or rounding.plain(cell) in ("-", "--", "na", "n/a", "nr", "nd"):
                 continue
-            place = f"row {line}, column '{column}'"
-            if _P_COLUMN.fullmatch(rounding.plain(column)):
-                said, last = _p_value(cell, name, groups, place, found), "p"
+            place = f"row {line}, column '{column.label}'"
+            if column.is_p:
+                said, last = _p_value(cell, name, columns[:number], place, found), "p"
             else:
-                said = _values(cell, (row[0], heading), name, place, (codebook, found))
-                said, last = said | {"among": group}, _slug(column)
+                said = _values(cell, (row[0], heading), name, (place, column), (codebook, found))
+                last = _slug(f"{_group_label(column.label)} {column.at}") or "all"
+                name, said = said["of"], said | {"among": column.among, "at": column.at}
             said["note"] = note
             _add(found, prefix, f"{_slug(_bare(row[0]) or row[0])}.{last}", f"{where}, {row[0]}", said)
-    return found
+    return Draft(found.rows, list(dict.fromkeys(found.questions)), found.variables)
 
 
-def _p_value(cell: str, name: str, groups: list[str], place: str, found: Draft) -> dict:
-    """Return a P value of what tells the groups apart: one named group, or a group and its complement."""
-    bare = {group.removeprefix("~") for group in groups if group}
+# ---- columns -----------------------------------------------------------------------------------------------
+
+
+def _group_label(label: str) -> str:
+    """Return whom a heading names, without their number, a visit and marks of footnotes."""
+    words = _VISIT.sub(" ", _SIZE.sub(" ", _NOTE.sub("", rounding.plain(label))))
+    return re.sub(r"\s+", " ", words).strip(" ,:;-()[]")
+
+
+def _columns(labels: list[str], codebook: Codebook, found: Draft) -> list[_Column]:
+    """Read the headings: whom each column is of, at which visit, and which have P values."""
+    named = {label: _group_label(label) for label in labels}
+    groups = {g: label for label, g in named.items() if not _P_COLUMN.fullmatch(g) and not _is_all(g)}
+    among = _among(groups, codebook, found)
+    columns = []
+    for label in labels:
+        group = named[label]
+        visit, size = _VISIT.search(rounding.plain(label)), _SIZE.search(rounding.plain(label))
+        at = "" if visit is None else visit[1]
+        number = int(size[1]) if size else 0
+        columns.append(_Column(label, among.get(group, ""), at, number, bool(_P_COLUMN.fullmatch(group))))
+    return columns
+
+
+def _is_all(words: str) -> bool:
+    return bool(_EVERYONE.fullmatch(words))
+
+
+def _among(groups: dict[str, str], codebook: Codebook, found: Draft) -> dict[str, str]:
+    """Return an expression for each group, of which a heading is given.
+
+    One group, or two of which one is what the other is not, are a finding; several are categories.
+    """
+    positive = [g for g in groups if not _NEGATIONS.fullmatch(g)]
+    told = {g: _expression(g, codebook, found) for g in groups}
+    if len(groups) < 2 or {told[g][0].removeprefix("~") for g in groups} == {"male"}:
+        for group in groups:
+            name, how = told[group] if told[group][0] else (_made_up(group, found), "made up")
+            told[group] = name, how
+            if how not in ("its label", "its name"):
+                found.questions.append(f"heading '{groups[group]}': the group is taken as '{name}' ({how})")
+        return {group: name for group, (name, _) in told.items()}
+    if len(groups) == 2 and len(positive) == 1:
+        other = next(g for g in groups if g not in positive)
+        if _key(_NEGATIONS.fullmatch(other)[1]) == _key(positive[0]):
+            name = told[positive[0]][0] or _made_up(positive[0], found)
+            return {positive[0]: name, other: f"~{name}"}
+    categories = {group: _slug(group) for group in groups}
+    found.variables["group"] = {
+        "label": "Group", "type": "category", "categories": f"[{', '.join(categories.values())}]",
+    }  # fmt: skip
+    listed = ", ".join(f"'{group}'" for group in groups)
+    found.questions.append(
+        f"headings {listed}: taken as categories of 'group'; are all patients in one each?"
+    )
+    return {group: f"group == {category}" for group, category in categories.items()}
+
+
+def _sizes(columns: list[_Column], prefix: str, where: str, found: Draft) -> None:
+    """Add the numbers of patients that the headings print, each group once."""
+    sizes: dict[str, int] = {}
+    for column in columns:
+        if column.size and sizes.setdefault(column.among, column.size) == column.size:
+            name = f"{_slug(_group_label(column.label)) or 'all'}.n"
+            said = {"statistic": "count", "of": column.among or "everyone", "printed": str(column.size)}
+            if not any(row["of"] == said["of"] for row in found.rows):
+                _add(found, prefix, name, f"{where}, heading", said | {"unit": "patients"})
+    if "" not in sizes:
+        known = f" (the groups add up to {sum(sizes.values())})" if len(sizes) > 1 else ""
+        found.questions.append(f"no heading has all patients: add a count of everyone{known}")
+
+
+def _sized(columns: list[_Column], rows: list[list[str]]) -> list[_Column]:
+    """Return the columns with the numbers of patients that a row of the table prints."""
+    found = next((row[1:] for row in rows if _SIZE_ROW.fullmatch(rounding.plain(row[0]))), [])
+    cells = [*found, *[""] * len(columns)]
+    return [
+        replace(c, size=c.size or int(n) if n.isdecimal() else c.size)
+        for c, n in zip(columns, cells, strict=False)
+    ]
+
+
+def _is_of_sizes(label: str, cells: list[str], columns: list[_Column], named: tuple, found: Draft) -> bool:
+    """Add a row that prints how many patients each group has, or how many boys and girls, "8/13"."""
+    (prefix, where), words = named, rounding.plain(label)
+    sexes = _SEXES.fullmatch(words)
+    if not _SIZE_ROW.fullmatch(words) and not sexes:
+        return False
+    signs = ["male" if sex[0] in "mb" else "~male" for sex in sexes.groups()] if sexes else [""]
+    for place, (cell, column) in enumerate(zip(cells, columns, strict=False)):
+        numbers = re.findall(r"\d+", cell)
+        if column.is_p and sexes and cell:
+            said = _p_value(cell, "male", columns[:place], f"row '{label}'", found)
+            _add(found, prefix, "sex.p", f"{where}, {label}", said)
+        if column.is_p or len(numbers) != len(signs):
+            continue
+        stem = _slug(_group_label(column.label)) or "all"
+        for number, sign in zip(numbers, signs, strict=True):
+            of, among = (sign, column.among) if sign else (column.among or "everyone", "")
+            said = {"statistic": "count", "of": of, "among": among, "printed": number, "unit": "patients"}
+            _add(found, prefix, f"{stem}.{_SEX_NAMES.get(sign, 'n')}", f"{where}, {label}", said)
+    return True
+
+
+# ---- cells -------------------------------------------------------------------------------------------------
+
+
+def _p_value(cell: str, name: str, before: list[_Column], place: str, found: Draft) -> dict:
+    """Return a P value of what tells the columns since the last one apart: groups, or visits of one group."""
+    last = max((at for at, column in enumerate(before) if column.is_p), default=-1)
+    compared = [column for column in before[last + 1 :] if column.among] or before[last + 1 :]
+    groups = dict.fromkeys(column.among for column in compared)
+    visits = [_visit_name(name, column.at) for column in compared]
+    said = {"statistic": "p_value", "printed": cell}
+    if len(groups) == 1 and len({*visits}) == 2:
+        return said | {"of": ", ".join(dict.fromkeys(visits)), "among": next(iter(groups))}
+    bare = {re.sub(r"^~| == .*", "", group) for group in groups if group}
     exposure = bare.pop() if len(bare) == 1 else UNKNOWN
     if exposure == UNKNOWN:
         found.questions.append(f"{place}: which groups does the P value compare?")
-    return {"statistic": "p_value", "of": f"{name}, {exposure}", "printed": cell}
+    return said | {"of": f"{name}, {exposure}"}
 
 
-def _values(cell: str, labels: tuple[str, str], name: str, place: str, known: tuple) -> dict:
+def _visit_name(name: str, at: str) -> str:
+    number = re.search(r"\d+", at)
+    unit = re.search(r"month|week|year|mo|yr", at)
+    if number is None or unit is None:
+        return name if at in ("", "baseline", "before treatment") else f"{name}_at_{_slug(at)}"
+    word = {"mo": "month", "yr": "year"}.get(unit[0], unit[0])
+    count, word = (12 * int(number[0]), "month") if word == "year" else (int(number[0]), word)
+    return f"{name}_at_{count}_{word}{'s' * (count != 1)}"
+
+
+def _values(cell: str, labels: tuple[str, str], name: str, where: tuple, known: tuple) -> dict:
     """Return what a cell prints, as far as its label, the heading above it or its form tells."""
-    codebook, found = known
-    told = [_statistic(label) for label in labels]
-    looks = next((s for pattern, s in _CELLS if re.fullmatch(pattern, rounding.plain(cell))), UNKNOWN)
-    statistic = next((each for each in (*told, looks) if each != UNKNOWN), UNKNOWN)
+    (codebook, found), (place, column) = known, where
+    row = place.partition(",")[0]
+    words = _NOTE.sub("", rounding.plain(cell)).strip()
+    told = [*map(_statistic, labels), *(s for pattern, s in _CELLS if re.fullmatch(pattern, words))]
+    told += ["count, percent"] * _is_share(words, column.size)
+    numbers = len(re.findall(r"\d+(?:[.,]\d+)?", words))
+    fitting = (each for each in told if each != UNKNOWN and len(each.split(", ")) == numbers)
+    statistic = next(fitting, UNKNOWN)
     if statistic == UNKNOWN:
         found.questions.append(f"{place}: '{cell}': which statistics? as 'mean, sd' or 'median, min, max'")
     is_of_patients = set(statistic.split(", ")) <= _OF_PATIENTS
     variable = codebook.get(name)
-    if variable and statistic != UNKNOWN and variable.is_numeric == is_of_patients:
-        found.questions.append(f"{place}: {statistic} of {name}, which is {variable.type}: is it meant?")
-    printed = cell.rstrip("% ") if statistic == "percent" else cell
+    if variable and variable.is_numeric and is_of_patients and statistic != UNKNOWN:
+        name = f"{name} >= 1"
+        found.questions.append(f"{row}: {statistic} of patients: taken as those with '{name}'")
+    elif variable and statistic != UNKNOWN and not variable.is_numeric and not is_of_patients:
+        found.questions.append(f"{row}: {statistic} of {name}, which is {variable.type}: is it meant?")
     unit = "patients" if is_of_patients else _unit(labels[0])
-    if not unit and variable:
+    if not unit and variable and variable.unit and statistic != UNKNOWN:
         unit = variable.unit
-        found.questions.append(f"{place}: no unit is named; {unit or 'none'}, the codebook's, is taken")
-    if name in found.variables and not is_of_patients:
-        found.variables[name] |= {"type": "decimal", "unit": unit}
-    return {"statistic": statistic, "of": name, "printed": printed, "unit": unit}
+        found.questions.append(f"{row}: no unit is named; {unit}, the codebook's, is taken")
+    if name in found.variables and not is_of_patients and statistic != UNKNOWN:
+        found.variables[name] |= {"type": "decimal", "unit": unit, "step": 0.1}
+    return {"statistic": statistic, "of": name, "printed": cell, "unit": unit}
+
+
+def _is_share(words: str, size: int) -> bool:
+    """Say whether "13 (37.1)" is a number of so many patients with its percentage."""
+    match = re.fullmatch(r"(\d+) ?[(\[](\d+(?:[.,]\d+)?)[)\]]", words)
+    share = float(match[2].replace(",", ".")) if match else 0
+    return bool(match and size and abs(100 * int(match[1]) / size - share) < 1)
 
 
 def _add(found: Draft, prefix: str, name: str, where: str, said: dict) -> None:
@@ -144,18 +322,6 @@ def _add(found: Draft, prefix: str, name: str, where: str, said: dict) -> None:
     while claim_id in taken:
         claim_id, number = f"{prefix}.{name}.{number}", number + 1
     found.rows.append(row | {"claim_id": claim_id, "where": where, "about": "own"} | said)
-
-
-def _group(label: str, codebook: Codebook, found: Draft) -> str:
-    words = _SIZE.sub("", rounding.plain(label)).strip(" ,:;")
-    if not words or _P_COLUMN.fullmatch(words) or _EVERYONE.fullmatch(words):
-        return ""
-    name, how = _expression(words, codebook, found)
-    if not name:
-        name, how = _made_up(words, found), "made up"
-    if how not in ("its label", "its name"):
-        found.questions.append(f"heading '{label}': the group is taken as '{name}' ({how})")
-    return name
 
 
 def _variable(label: str, heading: str, codebook: Codebook, found: Draft) -> tuple[str, str]:
@@ -176,7 +342,8 @@ def _variable(label: str, heading: str, codebook: Codebook, found: Draft) -> tup
 def _made_up(words: str, found: Draft) -> str:
     name = _slug(words) or "unnamed"
     name = name if name[0].isalpha() else f"v_{name}"
-    found.variables.setdefault(name, {"label": f"{words[:1].upper()}{words[1:]}", "type": "boolean"})
+    label = f"{words[:1].upper()}{words[1:]}"
+    found.variables.setdefault(name, {"label": f'"{label}"' if "," in label else label, "type": "boolean"})
     return name
 
 
@@ -185,21 +352,27 @@ def _expression(words: str, codebook: Codebook, found: Draft) -> tuple[str, str]
     if words in ("boys", "male", "males", "girls", "female", "females", "male sex", "female sex"):
         return ("male" if words[0] in "bm" else "~male"), "its label"
     of_patients = {name: variable for name, variable in codebook.items() if variable.level == "patient"}
-    known = {name.replace("_", " "): name for name in (*of_patients, *found.variables)}
-    known |= {variable.label.casefold(): name for name, variable in of_patients.items()}
-    negated = {v.negation.casefold(): f"~{name}" for name, v in of_patients.items() if v.negation}
-    if words in {**negated, **known}:
-        return {**negated, **known}[words], "its label"
+    known = {_key(name.replace("_", " ")): name for name in (*of_patients, *found.variables)}
+    known |= {_key(variable.label): name for name, variable in of_patients.items()}
+    known |= {_key(v.negation): f"~{name}" for name, v in of_patients.items() if v.negation}
+    if _key(words) in known:
+        return known[_key(words)], "its label"
     if match := _NEGATIONS.fullmatch(words):
         name, _ = _expression(match[1], codebook, found)
         return (f"~{name}", f"'{words}'") if name else ("", "")
-    close = difflib.get_close_matches(words, known, n=1, cutoff=0.8)
+    close = difflib.get_close_matches(_key(words), known, n=1, cutoff=0.8)
     return (known[close[0]], f"'{close[0]}', which is near") if close else ("", "")
+
+
+def _key(words: str) -> str:
+    """Return a label in the words of the codebook, without those that say nothing."""
+    parts = re.findall(r"[a-z0-9]+", rounding.plain(words))
+    return " ".join(_FULL.get(part, part) for part in parts if part not in _EMPTY) or " ".join(parts)
 
 
 def _bare(label: str) -> str:
     """Return a label without its statistic and its unit: "ESR, mm/h, mean ± SD" is "esr"."""
-    words = rounding.plain(label)
+    words = _NOTE.sub("", rounding.plain(label))
     for pattern, _ in _STATISTICS:
         words = re.sub(pattern, " ", words)
     words = re.sub(r"[(\[][^)\]]*[)\]]?", " ", words)
@@ -212,8 +385,9 @@ def _statistic(label: str) -> str:
 
 
 def _unit(label: str) -> str:
+    short = re.search(rf"[,(\[]\s*({'|'.join(_UNIT_WORDS)})\s*(?:[,)\]]|$)", label)
     match = re.search(rf"[,(\[]\s*([^,()\[\]]*?(?:{_UNITS})[^,()\[\]]*)", label)
-    return match[1].strip() if match else ""
+    return _UNIT_WORDS[short[1]] if short else match[1].strip() if match else ""
 
 
 def _slug(text: str) -> str:

@@ -43,6 +43,7 @@ readings: {{}}
 #    treated: {{text: of those treated}}
 
 quoted: {{}}                       # other cohorts that the paper quotes: name: what it is
+units: {{}}                        # other units of analysis; column about names them: lesions: lesions on MRI
 notes: []                        # what the reader should know
 # figures:                       # a default set unless they are listed
 #  - {{name: symptoms, kind: counts, claims: [{name}.pain]}}
@@ -123,7 +124,10 @@ def draft_claims(table, study, where, out):
 
     folder = files.study_folder(study)
     codebook = read_codebook(study=folder)
-    text = table.read_text(encoding="utf-8-sig")
+    try:
+        text = table.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError:
+        raise Wrong(f"{short(table)}: not UTF-8; save the table as CSV in UTF-8") from None
     delimiter = max(",;\t", key=text.partition("\n")[0].count)
     found = draft(list(csv.reader(io.StringIO(text), delimiter=delimiter)), codebook, folder.name, where)
     out = out or folder / "claims_draft.csv"

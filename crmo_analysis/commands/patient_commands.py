@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from crmo_analysis.commands.messages import Stopped, Wrong, check_studies, counted, short
-from crmo_analysis.files import is_of_project, study_names
+from crmo_analysis.files import csv_text, is_of_project, study_names, write_text_atomically
 
 _smallest = click.option(
     "--smallest",
@@ -150,6 +150,13 @@ def compare(cohort, studies, mapping, lesions, style, out, confidence, p_values,
         raise Wrong(f"{cohort}: {words.nothing_text(found)}")
     notes = words.notes(found, read, show_small)
     written = words.write(found, read, out, notes) if out else []
+    if out:
+        from crmo_analysis.face import read_cohort as open_cohort
+        from crmo_analysis.face import report as page
+
+        own = open_cohort(cohort, mapping, lesions, hide_below=0 if show_small else smallest)
+        written.append(out / "associations.csv")
+        write_text_atomically(written[-1], csv_text(page.associations_beside(own).frame))
     if read.warnings:
         click.echo(
             f"{counted(len(read.warnings), 'warning')} about {cohort}; crmo validate lists all", err=True

@@ -6,16 +6,18 @@ A fact is a share (x of n), or a median, mean, spread or range of a variable. Co
 and table are brought together where their numbers agree, and stay apart where they do not.
 """
 
+import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
 from crmo_analysis.joint import reading_of
-from crmo_analysis.recompute import Readings, View
-from crmo_analysis.study import Claim, Codebook, Study, expressions, rounding
+from crmo_analysis.recompute import Readings, View, granularity
+from crmo_analysis.study import Claim, Codebook, Study, describe, expressions, reproduction
 
 CENTRES = ("median", "mean")
-SPREADS = ("sd", "min", "max")
+SPREADS = ("sd", "se", "quartile_1", "quartile_3", "min", "max")
+ENDS = ("ci_lower", "ci_upper")  # which stand beside what they are of
 _NO_FACT = {
     "date": "a date",
     "rank": "a rank among findings; no number is printed",
@@ -23,6 +25,13 @@ _NO_FACT = {
     "fraction": "a fraction in words",
     "sum": "a total, which grows with the number of patients",
     "value": "a value of single patients, no statistic of a group",
+    **dict.fromkeys(
+        ("test_statistic", "df", "df_2"), "a test of the study's own patients, which grows with their number"
+    ),
+    **dict.fromkeys(
+        ("hazard_ratio", "survival", "median_survival", "icc", "auc", "rate_ratio"),
+        "not computed of a table of patients here",
+    ),
 }
 
 
@@ -35,10 +44,11 @@ class Fact:
     claims : tuple of Claim
         All claims that print it, in the order of the study's file.
     statistic : str
-        "share", "median", "mean", "sd" (printed without a mean) or "range" (of which an end is printed,
-        without a median or a mean).
+        "share", "median", "mean", "sd" (printed without a mean), "range" (of which an end is printed, without
+        a median or a mean), or another statistic, as "correlation" and "odds_ratio".
     printed : mapping of str to Fraction
-        `x` of a share, or `median`, `mean`, `sd`, `min`, `max` as far as they are printed side by side.
+        `x` of a share, or the statistic and, as far as they are printed side by side, `sd`, `quartile_1`,
+        `quartile_3`, `min`, `max`, `low` and `high` (of an interval).
     n : int or None
         The size of the group, where it is printed; a share always has one.
     note : str
@@ -56,6 +66,17 @@ class Fact:
         """The claim that says what the fact is about."""
         return next((claim for claim in self.claims if claim.statistic == self.statistic), self.claims[0])
 
+    def label(self, codebook: Codebook) -> str:
+        """Say what it is of: patients, a variable, or two of them."""
+        if self.statistic == "share":
+            return expressions.in_words(self.claim.patients, codebook)
+        levels = [self.claim.levels(place) for place in range(len(self.claim.parts))]
+        labels = [
+            codebook[part].label if part in codebook else expressions.in_words(trees[0], codebook)
+            for part, trees in zip(self.claim.parts, levels, strict=True)
+        ]
+        return " and ".join([labels[0], *map(describe.in_sentence, labels[1:])])
+
     @property
     def names(self) -> frozenset[str]:
         """The variables that a table needs to show the same."""
@@ -65,7 +86,7 @@ class Fact:
 def names_in(claim: Claim) -> frozenset[str]:
     """Return the variables that a claim is about."""
     return expressions.variables(claim.group) | (
-        expressions.variables(claim.patients) if claim.patients is not None else {claim.of}
+        expressions.variables(claim.patients) if claim.patients is not None else reproduction.named(claim)
     )
 
 
@@ -111,9 +132,7 @@ def _no_fact(claim: Claim, is_read: bool, codebook: Codebook) -> str:
         return "one value of the study, not of its patients"
     if claim.statistic in _NO_FACT:
         return _NO_FACT[claim.statistic]
-    if claim.statistic not in (*CENTRES, *SPREADS, "count", "percent"):
-        return f"a {claim.statistic.replace('_', ' ')}"
-    if not claim.is_of_patients and codebook[claim.of].type in ("date", "category"):
+    if claim.is_of_values and codebook[claim.of].type in ("date", "category"):
         return f"a {codebook[claim.of].type}"
     if claim.patients == expressions.Everyone():
         return "size of a group"
@@ -129,6 +148,24 @@ def _alike(claims: Sequence[Claim]) -> dict[tuple, list[Claim]]:
 
 
 def _facts_of(claims: Sequence[Claim], view: View, refused: dict[str, str]) -> Iterator[Fact]:
+    ends = [claim for claim in claims if claim.statistic in ENDS]
+    others = [
+        c for c in claims if c not in ends and c.statistic not in (*CENTRES, *SPREADS, "count", "percent")
+    ]
+    for claim in others:
+        limits = {end.statistic.replace("ci_lower", "low").replace("ci_upper", "high"): end for end in ends}
+        shown = {claim.statistic: claim.number.value, **{k: end.number.value for k, end in limits.items()}}
+        yield Fact((claim, *ends), claim.statistic, shown, view.size(claim)[0])
+    claims = [claim for claim in claims if claim not in (*ends, *others)]
+    if ends and not others:
+        reason = (
+            "an interval, which is computed on either side"
+            if claims
+            else "an interval of what is not printed"
+        )
+        refused.update({claim.claim_id: reason for claim in ends})
+    if not claims:
+        return
     if claims[0].patients is None:
         n, _ = view.size(claims[0])
         for together in _side_by_side(claims):
@@ -163,8 +200,7 @@ def _facts_of(claims: Sequence[Claim], view: View, refused: dict[str, str]) -> I
 def _numbers(claim: Claim, n: int) -> list[int]:
     """Return how many of n patients a count or a percentage can mean."""
     if claim.statistic == "percent":
-        low, high, _ = rounding.share_limits(claim.number, "percent")
-        return [x for x in range(n + 1) if low < Fraction(100 * x, n) < high]
+        return [x for x in granularity.grim_sums(claim.number, n, Fraction(100)) if 0 <= x <= n]
     x = int(claim.number.value if claim.number.value is not None else n - claim.number.fewer)
     return [x] if 0 <= x <= n else []
 
@@ -199,10 +235,15 @@ def _values(
     together: Mapping[str, list[Claim]], n: int | None, order: Callable[[Claim], int]
 ) -> Iterator[Fact]:
     printed = {name: same[0].number.value for name, same in together.items()}
-    centres = [name for name in CENTRES if name in together] or ["sd" if set(together) == {"sd"} else "range"]
+    centres = [name for name in CENTRES if name in together] or [
+        "sd" if set(together) <= {"sd", "se"} else "range"
+    ]
     for place, centre in enumerate(centres):
         claims = [*together.get(centre, ())]
         if not place:  # a spread that is printed once belongs to one fact
             claims += [claim for name in SPREADS if name != centre for claim in together.get(name, ())]
         shown = {name: value for name, value in printed.items() if name not in CENTRES or name == centre}
+        if "se" in shown and n:
+            shown.setdefault("sd", Fraction(float(shown["se"]) * math.sqrt(n)))
+        shown.pop("se", None)
         yield Fact(tuple(sorted(claims, key=order)), centre, shown, n)

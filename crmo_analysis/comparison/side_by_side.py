@@ -8,6 +8,7 @@ Claims that repeat each other are one row; claims that cannot be compared are li
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
+from itertools import product
 
 import numpy as np
 import pandas as pd
@@ -18,8 +19,10 @@ from crmo_analysis.models import adjust, intervals
 from crmo_analysis.patients import MADE, disclosure
 from crmo_analysis.study import Claim, Codebook, Study, describe, expressions, reproduction
 
-PUBLISHED = tuple(f"published{end}" for end in ("", "_low", "_high", "_x", "_n", "_sd", "_min", "_max"))
-OWN = tuple(f"cohort{end}" for end in ("", "_low", "_high", "_x", "_n", "_sd", "_min", "_max"))
+_QUARTILES = {"quartile_1": 0.25, "quartile_3": 0.75}
+_PARTS = ("", "_low", "_high", "_x", "_n", "_sd", "_quartile_1", "_quartile_3", "_min", "_max")
+PUBLISHED = tuple(f"published{part}" for part in _PARTS)
+OWN = tuple(f"cohort{part}" for part in _PARTS)
 DIFFERENCE = ("difference", "difference_low", "difference_high")
 P_VALUES = ("p", "p_holm")
 SAID = ("study", "short", "label", "group", "statistic", "unit", "of", "among", "reading", "printed", "where")
@@ -173,21 +176,26 @@ def _is_made(table: pd.DataFrame) -> bool:
 
 def _typed(table: pd.DataFrame, names: frozenset[str], codebook: Codebook) -> pd.DataFrame:
     """Return the variables with types in which a missing value stays one in every comparison."""
-    return table[[name for name in table if name in names]].astype(
+    typed = table[[name for name in table if name in names]].astype(
         {name: _TYPES[codebook[name].type] for name in table if name in names}
     )
+    for name in names:  # of those of whom something is known, see `rows.of_those_known`
+        known = name.removesuffix("_known")
+        if name not in typed and known != name and known in table:
+            typed[name] = table[known].notna().astype("boolean")
+    return typed
 
 
 def _said(fact: Fact, study: Study, codebook: Codebook) -> dict:
     claim = fact.claim
     is_share = fact.statistic == "share"
-    label = expressions.in_words(claim.patients, codebook) if is_share else codebook[claim.of].label
     printed = dict.fromkeys(_as_printed(c, is_share) for c in fact.claims)
     where = dict.fromkeys(c.where for c in fact.claims)
     return {
-        "study": study.study, "short": study.facts["short"], "label": label,
+        "study": study.study, "short": study.facts["short"], "label": fact.label(codebook),
         "group": expressions.in_words(claim.group, codebook), "statistic": fact.statistic,
-        "unit": "" if is_share else codebook[claim.of].unit, "of": claim.of, "among": claim.among,
+        "unit": codebook[claim.of].unit if claim.is_of_values else claim.unit * (not is_share),
+        "of": claim.of, "among": claim.among,
         "reading": " ".join(dict.fromkeys(c.reading for c in fact.claims if c.reading)),
         "printed": "; ".join(printed), "where": "; ".join(where),
         "claim_ids": " ".join(c.claim_id for c in fact.claims),
@@ -205,6 +213,7 @@ def _as_printed(claim: Claim, is_share: bool) -> str:
 def _published(fact: Fact) -> dict:
     row = {f"published_{name}": float(value) for name, value in fact.printed.items() if name not in CENTRES}
     row["published_n"] = fact.n
+    row.pop(f"published_{fact.statistic}", None)
     if fact.statistic in fact.printed:
         row["published"] = float(fact.printed[fact.statistic])
     return row
@@ -214,6 +223,8 @@ def _own(fact: Fact, table: pd.DataFrame) -> dict:
     """Return what the table gives; `cells` are the counts, `groups` the patients that the row tells of."""
     group = reproduction.members(fact.claim.group, table)
     inside = group.fillna(False).astype(bool)
+    if fact.statistic != "share" and not fact.claim.is_of_values:
+        return _own_pair(fact, table, group)
     of = (
         reproduction.members(fact.claim.patients, table)
         if fact.statistic == "share"
@@ -238,7 +249,32 @@ def _own(fact: Fact, table: pd.DataFrame) -> dict:
     row |= {"cohort_sd": values.std(ddof=1)} if n > 1 else {}
     if n and fact.statistic in CENTRES:
         row["cohort"] = float(describe.statistic(fact.statistic, known))
+    if n:
+        quantiles = {name: share for name, share in _QUARTILES.items() if name in fact.printed}
+        row |= {f"cohort_{name}": float(np.quantile(values, share)) for name, share in quantiles.items()}
+    if n and fact.statistic not in (*CENTRES, "sd", "range"):
+        row["cohort"] = _value(fact.claim, table)
     return row | ({"cohort": row["cohort_sd"]} if fact.statistic == "sd" and n > 1 else {})
+
+
+def _value(claim: Claim, table: pd.DataFrame) -> float | None:
+    value = reproduction.value_of(claim, table)
+    return None if value is None else float(value)
+
+
+def _own_pair(fact: Fact, table: pd.DataFrame, group: pd.Series) -> dict:
+    """Return what the table gives for two variables; `cells` are the counts that they cross."""
+    claim, inside = fact.claim, group.fillna(False).astype(bool)
+    known = inside & table[sorted(reproduction.named(claim))].notna().all(axis=1)
+    n, outside = int(known.sum()), int((~group.fillna(True).astype(bool)).sum())
+    sides = [[reproduction.members(tree, table) for tree in claim.levels(place)] for place in (0, 1)]
+    crossed = [(known & one & other).sum() for one, other in product(*sides)] if all(sides) else []
+    alone = [(known & each).sum() for each in sides[0] or sides[1]] if not all(sides) else []
+    row = {
+        "cohort_n": n, "excluded": int(group.isna().sum() + inside.sum() - n), "known": known,
+        "cells": [n, inside.sum(), outside, *crossed, *alone], "groups": [_sides(group)],
+    }  # fmt: skip
+    return row | {"cohort": _value(claim, table) if n else None}
 
 
 def _sides(group: pd.Series) -> tuple[np.ndarray, np.ndarray]:
@@ -276,11 +312,12 @@ def _withhold(rows: Sequence[tuple[Fact, dict]], smallest: int, described: Seque
     for fact, row in rows:
         if fact.statistic == "range" and smallest:
             row["withheld"] = row["withheld"] or "extremes are not shown"
-        if fact.statistic == "median" and row["cohort_n"] < 2 * smallest:
+        if fact.statistic not in ("share", "mean", "sd", "range") and row["cohort_n"] < 2 * smallest:
             row["withheld"] = row["withheld"] or f"fewer than {smallest} patients on each side of the median"
-        gone = (
-            (*OWN, "excluded", "values") if row["withheld"] else ("cohort_min", "cohort_max") * bool(smallest)
-        )
+        hidden = ("cohort_min", "cohort_max") * bool(smallest)
+        if row.get("cohort_n", 0) < 4 * smallest:
+            hidden += tuple(f"cohort_{name}" for name in _QUARTILES)
+        gone = (*OWN, "excluded", "values") if row["withheld"] else hidden
         for name in gone:
             row.pop(name, None)
 
@@ -330,7 +367,7 @@ def _compare_values(row: dict, confidence: float, p_values: bool, interval: Call
             )
         row["cohort_low"], row["cohort_high"] = low, high
         words.append(f"cohort: {said}")
-    if "cohort" in row:
+    if row.get("cohort") is not None and not centre.endswith("ratio"):
         row["difference"] = row["cohort"] - row["published"]
     if centre == "mean" and (row["published_n"] or 0) > 1 and {"published_sd", "cohort_sd"} <= set(row):
         own, published = (
@@ -343,6 +380,13 @@ def _compare_values(row: dict, confidence: float, p_values: bool, interval: Call
         if p_values:
             row["p"] = p
             words.append("P of Welch's t test")
+    elif centre == "correlation":
+        for side in ("published", "cohort"):
+            r, n = row.get(side), row.get(f"{side}_n")
+            if r is not None and pd.notna(r) and abs(r) < 1 and pd.notna(n) and n > 3:
+                ends = describe.fisher_interval(r, n, confidence, 1.06)
+                row[f"{side}_low"], row[f"{side}_high"] = ends
+        words.append("intervals by Fisher's z with a variance of 1.06/(n - 3)")
     else:
-        words.append(_NO_DIFFERENCE[centre])
+        words.append(_NO_DIFFERENCE.get(centre, "no interval of the cohort's"))
     row["method"] = "; ".join(words)

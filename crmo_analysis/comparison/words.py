@@ -60,12 +60,19 @@ def _side_in_words(row: dict, side: str, confidence: float) -> str:
         if row["statistic"] == "mean" and pd.notna(row[f"{side}_sd"])
         else []
     )
+    quartiles = [row[f"{side}_quartile_{place}"] for place in (1, 3)]
+    if pd.notna(quartiles).all():
+        parts += [f"quartiles {_number(quartiles[0])} to {_number(quartiles[1])}"]
     parts += [f"range {ends}"] if ends and row["statistic"] != "range" else []
     parts += [f"n {n}"] if pd.notna(n) else []
     parts += [f"{name} {_number(low)} to {_number(high)}"] if pd.notna(low) else []
     value = ends if row["statistic"] == "range" else _number(row[side])
-    name = {"sd": "standard deviation"}.get(row["statistic"], row["statistic"])
-    return f"{name} {value} {row['unit']}" + (f" ({', '.join(parts)})" if parts else "")
+    text = f"{_name(row)} {value} {row['unit']}".rstrip()
+    return text + (f" ({', '.join(parts)})" if parts else "")
+
+
+def _name(row: dict) -> str:
+    return {"sd": "standard deviation"}.get(row["statistic"], row["statistic"].replace("_", " "))
 
 
 def _difference(row: dict) -> str:
@@ -119,10 +126,10 @@ def _side(row: dict, side: str) -> str:
             f"({describe.interval_text(low, high)})"
         )
     ends = _ends(row, side)
-    text = f"range {ends}" if row["statistic"] == "range" else f"{row['statistic']} {_number(row[side])}"
+    text = f"range {ends}" if row["statistic"] == "range" else f"{_name(row)} {_number(row[side])}"
     text += f" [{ends}]" if ends and row["statistic"] != "range" else ""
     text += f" ({_number(low)} to {_number(high)})" if pd.notna(low) else ""
-    return f"{text} {row['unit']}" + (f", n {n}" if pd.notna(n) else "")
+    return f"{text} {row['unit']}".rstrip() + (f", n {n}" if pd.notna(n) else "")
 
 
 def reasons(comparison: Comparison) -> pd.DataFrame:

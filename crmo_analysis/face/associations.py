@@ -9,15 +9,22 @@ import pandas as pd
 
 from crmo_analysis import files
 from crmo_analysis.display import plot
+from crmo_analysis.face.cohorts import OWN
+from crmo_analysis.face.relations import relate
 from crmo_analysis.face.results import DERIVED, Result
-from crmo_analysis.files import InputError
+from crmo_analysis.files import CrmoError, InputError
 from crmo_analysis.models import pooling
 from crmo_analysis.recompute import tests_of_difference as tests
-from crmo_analysis.study import rounding
+from crmo_analysis.study import describe, rounding
 
 PUBLISHED = files.PUBLISHED / "lesion_severity.csv"
 COLUMNS = ("row_id", "study", "year", "n", "exposure", "outcome", "kind", "printed", "p_printed", "direction")
+VARIABLES = ("exposure_variable", "outcome_variable")
 UNTESTED = ("descriptive", "parallel change")
+BESIDE = (
+    *("row_id", "study", "exposure", "outcome", "patients", "printed", "p_printed"),
+    *("r", "r_low", "r_high", "least_r", "most_r"),
+)
 VARIANCE = 1.06  # of Fisher's z of a rank correlation, times n - 3
 
 
@@ -35,7 +42,7 @@ def associations(path: Path = PUBLISHED) -> "Associations":
         Naming the row and the column of what cannot be read.
     """
     frame = pd.read_csv(path, dtype=str, keep_default_na=False)
-    missing = [name for name in (*COLUMNS, "overlap_group", "note") if name not in frame]
+    missing = [name for name in (*COLUMNS, *VARIABLES, "overlap_group", "note") if name not in frame]
     if missing:
         raise InputError(f"{path}: there is no column {', '.join(missing)}")
     rows = []
@@ -55,7 +62,7 @@ def _derived(row: dict) -> dict:
     found |= dict.fromkeys(("r", "r_low", "r_high", "p_low", "p_high", "agrees", "least_r", "most_r"))
     if row["kind"] == "spearman":
         r = rounding.parse_printed(row["printed"].partition("=")[2])
-        low, high = tests.correlation_interval(float(r.value), n, variance=VARIANCE)
+        low, high = describe.fisher_interval(float(r.value), n, variance=VARIANCE)
         ends = tuple(float(end) for end in rounding.interval(r))
         p_low, p_high = tests.correlation(ends, n)["spearman"].p
         agrees = p is None or (p_low < float(p.value + p.place) and float(p.value - p.place) < p_high)
@@ -123,6 +130,27 @@ class Associations(Result):
         heading = "The size of correlation that a printed P value stands for, in that many patients"
         return Result(rows[names].round(3).reset_index(drop=True), heading, source=DERIVED)
 
+    def beside(self, cohort) -> Result:
+        """Set the rank correlation of a cohort beside each statement about variables that it has.
+
+        Returns
+        -------
+        Result
+            One row a statement: what is printed, the coefficient with its interval or the size that the P
+            value allows, and the cohort's with its interval; `note` says why there is none.
+        """
+        rows, known = [], {}
+        for row in self._rows[self._rows["outcome_variable"] != ""].to_dict("records"):
+            pair = row["outcome_variable"], row["exposure_variable"]
+            if pair not in known:
+                known[pair] = _own(cohort, *pair)
+            rows.append({**{name: row[name] for name in BESIDE}, **known[pair]})
+        columns = [*BESIDE, "own_n", "own_r", "own_low", "own_high", "note"]
+        frame = pd.DataFrame(rows, columns=columns).round(3)
+        heading = "The rank correlation of this cohort beside what is published of the same variables"
+        caption = "Intervals by Fisher's z with a variance of 1.06/(n - 3)."
+        return Result(frame, heading, caption=caption, source=getattr(cohort, "source", OWN))
+
     def pooled(self) -> str:
         """Say what can be pooled: coefficients of one kind from cohorts that share no patients."""
         cohorts = self.terms["cohorts"]
@@ -152,8 +180,8 @@ class Associations(Result):
         rows = []
         for size in sizes:
             together = int(first.patients) + size - 3  # so that n - 3 is the sum of both
-            ends = tests.correlation_interval(first.r, together, variance=VARIANCE)
-            alone = tests.correlation_interval(first.r, size, variance=VARIANCE)
+            ends = describe.fisher_interval(first.r, together, variance=VARIANCE)
+            alone = describe.fisher_interval(first.r, size, variance=VARIANCE)
             rows.append([size, *alone, *ends])
         frame = pd.DataFrame(rows, columns=["patients", "low", "high", "both_low", "both_high"]).round(3)
         heading = f"A second study, if it also found {first.r:g}, and both together"
@@ -190,6 +218,17 @@ class Associations(Result):
             terms=self.terms,
         )
         return replace(result, draw=partial(plot.harvest, result.frame))
+
+
+def _own(cohort, outcome: str, exposure: str) -> dict:
+    """Return the rank correlation of two variables of a cohort with its interval, or why there is none."""
+    try:
+        terms = relate(cohort, outcome, exposure, permutations=99, resamples=99).terms
+    except CrmoError as error:
+        return {"note": str(error).partition("\n")[0].partition(";")[0]}
+    r, n = float(terms["r"]), int(terms["n"])
+    low, high = describe.fisher_interval(r, n, variance=VARIANCE) if abs(r) < 1 and n > 3 else (None, None)
+    return {"own_n": n, "own_r": r, "own_low": low, "own_high": high, "note": ""}
 
 
 def _kind(row: dict) -> str:

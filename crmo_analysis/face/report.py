@@ -5,6 +5,7 @@ import html
 
 from crmo_analysis import files
 from crmo_analysis.display import canvas
+from crmo_analysis.face.associations import associations
 from crmo_analysis.face.cohorts import Cohort, compare
 from crmo_analysis.face.plans import plan
 from crmo_analysis.face.relations import Relation, relate
@@ -99,3 +100,8 @@ def _figure(result: Result, title: str) -> str:
     picture = base64.b64encode(drawn[".svg"]).decode()
     image = f'<img src="data:image/svg+xml;base64,{picture}" alt="{html.escape(texts["alt"], quote=True)}">'
     return f"<figure>{image}<figcaption>{html.escape(texts['caption'])}</figcaption></figure>"
+
+
+def associations_beside(cohort) -> Result:
+    """Set a cohort's rank correlations beside published statements about lesions and severity."""
+    return associations().beside(cohort)

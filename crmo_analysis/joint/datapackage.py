@@ -92,7 +92,8 @@ def _field(name: str, codebook: Codebook) -> dict:
     if variable.type == "category":
         field["constraints"] = {"enum": list(variable.categories)}
     elif variable.minimum is not None:
-        field["constraints"] = {"minimum": float(variable.minimum), "maximum": float(variable.maximum)}
+        ends = {"minimum": variable.minimum, "maximum": variable.maximum}
+        field["constraints"] = {name: float(end) for name, end in ends.items() if end is not None}
     return field
 
 

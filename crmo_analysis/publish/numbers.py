@@ -77,7 +77,15 @@ def _claims(root: Path) -> list[dict]:
             raise InputError(
                 f"results/ledger.csv is older than {each.claim.claim_id}; run crmo reproduce again"
             )
-    return [_claim(each) for each in audited]
+    counted = [_number_of_studies(len(study_names(folder)))] if audited else []
+    return [*counted, *(_claim(each) for each in audited)]
+
+
+def _number_of_studies(n: int) -> dict:
+    words = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
+    text = words[n] if n < len(words) else str(n)
+    known = {"unit": "studies", "kind": "published", "model": "number of studies of the collection"}
+    return {"id": "studies.n", "text": text, "value": n, "rounding": "as counted", **known}
 
 
 def _claim(audited: Audited) -> dict:

@@ -4,10 +4,10 @@ What no table of patients gives is held against itself here: values of the study
 other values the sentence is taken from here.
 """
 
-import math
 from collections.abc import Iterator, Sequence
 from fractions import Fraction
 
+from crmo_analysis.recompute.counts import printed_range
 from crmo_analysis.recompute.quantities import Finding, View, rivals, together
 from crmo_analysis.study import Claim, rounding
 
@@ -79,20 +79,8 @@ def _can_be_equal(view: View, one: Claim, other: Claim) -> bool:
     }
     if alike and one.statistic not in ("percent", "mean"):  # of which two rules may print neighbours
         return one.number.value == other.number.value
-    (low, high), (other_low, other_high) = _range(one), _range(other)
+    (low, high), (other_low, other_high) = printed_range(one), printed_range(other)
     return low < other_high and other_low < high
-
-
-def _range(claim: Claim) -> tuple[Fraction | float, Fraction | float]:
-    """Return the open interval that a printed number leaves."""
-    low, high = rounding.interval(claim.number)
-    ends = {
-        "<": (-math.inf, claim.number.value),
-        "<=": (-math.inf, high),
-        ">": (claim.number.value, math.inf),
-        ">=": (low, math.inf),
-    }
-    return ends.get(claim.number.relation, (low, high))
 
 
 def _edge(view: View, claim: Claim) -> Fraction:

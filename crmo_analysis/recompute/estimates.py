@@ -2,24 +2,27 @@
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import product
 
 from crmo_analysis.recompute import tests_of_difference as tests
+from crmo_analysis.recompute.counts import counts_text, parts_of_rate, printed_range, size, tables
 from crmo_analysis.recompute.evidence import (
-    ESTIMATES,
+    KEPT,
+    OF_TABLES,
     RATIOS,
+    WITH_INTERVALS,
+    Group,
     beside,
     between,
     groups_of_means,
     mean_of,
     overlap,
-    printed_range,
-    size,
-    tables,
 )
 from crmo_analysis.recompute.quantities import Finding, View
 from crmo_analysis.recompute.tests_of_difference import Range
-from crmo_analysis.study import Claim, entailment
+from crmo_analysis.study import Claim, describe, entailment, rounding
 
+TURNED = ("odds_ratio", "risk_ratio", "risk_difference")  # of which nothing tells what group comes first
 BY = "other numbers"  # what an estimate or an interval matches by
 
 
@@ -28,24 +31,26 @@ def estimates(view: View) -> Iterator[Finding]:
     for claim in view.claims:
         if claim.number is None or claim.number.relation != "=":
             continue
-        if claim.statistic in ("odds_ratio", "risk_ratio") and len(claim.parts) == 2:
-            found, ids = tables(view, claim)
-            each = [
-                ratio[claim.statistic][0] for (a, b) in _two_rows(found) if (ratio := tests.ratios(*a, *b))
-            ]
-            if each:
-                text = " or ".join(
-                    f"{a[0]}/{sum(a)} against {b[0]}/{sum(b)}" for a, b in _two_rows(found)[:2]
-                )
-                spans = [(min(each), max(each)), (1 / max(each), 1 / min(each))]
-                yield _held(claim, text, spans, ids)
-        elif claim.statistic == "mean_difference":
+        if claim.statistic in OF_TABLES and len(claim.parts) == 2 and claim.test != "weighted":
+            yield from _of_table(view, claim)
+        elif claim.statistic in ("mean_difference", "standardised_mean_difference"):
             groups = groups_of_means(view, claim)
             if len(groups) == 2:
-                low, high = _apart(*(printed_range(group.mean) for group in groups))
-                text = f"{groups[0].mean.printed} against {groups[1].mean.printed}"
-                ids = tuple(name for group in groups for name in group.related[:1])
-                yield _held(claim, text, [(low, high), (-high, -low)], ids)
+                spans, ids = _of_groups(claim, groups)
+                text = " against ".join(
+                    group.mean.printed if claim.statistic == "mean_difference" else group.shown
+                    for group in groups
+                )
+                yield held(
+                    claim, text, [each for low, high in spans for each in ((low, high), (-high, -low))], ids
+                )
+        elif claim.statistic == "rate":
+            events, time, ids = parts_of_rate(view, claim)
+            if events is not None and time:
+                ends = [(s * float(events) / time[1], s * float(events) / time[0]) for s in claim.rate_scales]
+                near = sorted(ends, key=lambda pair: abs(pair[0] - float(claim.number.value)))
+                text = f"{rounding.decimal_text(events)} in {between(time, claim)}"
+                yield held(claim, text, near, ids)
         elif claim.statistic in ("mean_change", "percent_change"):
             yield from _change(view, claim)
         elif claim.statistic == "r_squared":
@@ -53,20 +58,55 @@ def estimates(view: View) -> Iterator[Finding]:
             if r:
                 ends = [end * end for end in printed_range(r)]
                 low = 0.0 if r.number.value == 0 else min(ends)
-                yield _held(claim, f"A correlation of {r.printed}", [(low, max(ends))], (r.claim_id,))
+                yield held(claim, f"A correlation of {r.printed}", [(low, max(ends))], (r.claim_id,))
 
 
-def _two_rows(found: Sequence[Sequence[Sequence[int]]]) -> list:
-    return [table for table in found if len(table) == len(table[0]) == 2]
+def _of_table(view: View, claim: Claim) -> Iterator[Finding]:
+    found, ids = tables(view, claim)
+    each = [of[claim.statistic][0] for table in found if claim.statistic in (of := describe.of_counts(table))]
+    if not each:
+        return
+    scale = _scale(claim)
+    span = scale * min(each), scale * max(each)
+    spans = [span]
+    if claim.statistic in TURNED:
+        spans.append(
+            (-span[1], -span[0]) if claim.statistic == "risk_difference" else (1 / span[1], 1 / span[0])
+        )
+    yield held(claim, " or ".join(counts_text(table) for table in found[:2]), spans, ids)
+
+
+def _scale(claim: Claim) -> int:
+    """Return 100 for a difference of percentages."""
+    is_percent = claim.unit.startswith(("%", "percent")) or abs(claim.number.value) > 1
+    return 100 if claim.statistic == "risk_difference" and is_percent else 1
+
+
+def _of_groups(claim: Claim, groups: Sequence[Group]) -> tuple[list[Range], tuple[str, ...]]:
+    """Return between what a difference of two means lies, and by each definition one in SDs."""
+    means = [printed_range(group.mean) for group in groups]
+    if claim.statistic == "mean_difference":
+        return [_apart(*means)], tuple(group.mean.claim_id for group in groups)
+    corners = product(*means, *(tuple(max(end, 1e-9) for end in group.sd) for group in groups))
+    found: dict[str, list[float]] = {}
+    for first, second, one, other in corners:
+        each = describe.standardised_difference((first, second), (one, other), [g.n for g in groups])
+        for name, d in each.items():
+            if claim.test in ("", name) or claim.test not in each:
+                found.setdefault(name, []).append(d)
+    ids = tuple(name for group in groups for name in group.related)
+    return [(min(values), max(values)) for values in found.values()], ids
 
 
 def _apart(one: Range, other: Range) -> Range:
     return one[0] - other[1], one[1] - other[0]
 
 
-def _held(claim: Claim, text: str, spans: Sequence[Range], related: tuple[str, ...]) -> Finding:
-    """Hold a printed number against the spans that can give it; the first is the one that is shown."""
-    shown = between(spans[0], claim)
+def held(
+    claim: Claim, text: str, spans: Sequence[Range], related: tuple[str, ...], shown: str = ""
+) -> Finding:
+    """Hold a printed number against the spans that can give it; the first is shown, if nothing else is."""
+    shown = shown or between(spans[0], claim)
     if any(overlap(printed_range(claim), span) for span in spans):
         return Finding(claim.claim_id, "matches", f"{text}: {shown}.", shown, "", related, BY)
     return Finding(
@@ -76,32 +116,24 @@ def _held(claim: Claim, text: str, spans: Sequence[Range], related: tuple[str, .
 
 def _change(view: View, claim: Claim) -> Iterator[Finding]:
     """Hold a change against the means before and after; a mean of percentages can be another number."""
-    means = [
-        next(
-            (
-                c
-                for c in view.of_values
-                if c.statistic == "mean" and c.of == part and view.meaning.same(c.group, claim.group)
-            ),
-            None,
-        )
-        for part in claim.parts
-    ]
+    means = [view.value_claim("mean", part, claim.group) for part in claim.parts]
     if not all(means):
+        means = [view.value_claim("median", part, claim.group) for part in claim.parts]
+    if not all(means) or (claim.statistic == "mean_change" and means[0].statistic != "mean"):
         return
     before, after = (printed_range(mean) for mean in means)
     low, high = _apart(after, before)
     text = f"From {means[0].printed} to {means[1].printed}"
     related = tuple(mean.claim_id for mean in means)
     if claim.statistic == "mean_change":
-        yield _held(claim, text, [(low, high), (-high, -low)], related)
+        yield held(claim, text, [(low, high), (-high, -low)], related)
     elif before[0] > 0:
         span = tuple(100 * (end - 1) for end in (after[0] / before[1], after[1] / before[0]))
-        held = _held(claim, text, [span, (-span[1], -span[0])], related)
-        if held.outcome == "matches":
-            yield held
+        found = held(claim, text, [span, (-span[1], -span[0])], related)
+        if found.outcome == "matches":
+            yield found
         else:
-            said = f"{held.reason[:-1]}; a mean of single changes can be another number."
+            said = f"{found.reason[:-1]}; a mean of single changes can be another number."
             yield Finding(claim.claim_id, "stated", said, related=related)
 
 
@@ -135,9 +167,8 @@ def _known_intervals(view: View, claim: Claim, level: float) -> tuple[str, Mappi
         if x is None or not n or x > n:
             return "", {}, ()
         scale = 1 if claim.unit != "%" and claim.number.value <= 1 else 100
-        found = tests.share_interval(x, n, level)
-        ends = {name: tuple((scale * end, scale * end) for end in pair) for name, pair in found.items()}
-        return f"{x} of {n}", ends, (*ids, *others)
+        found = describe.share_intervals(x, n, level)
+        return f"{x} of {n}", _exactly(found, scale), (*ids, *others)
     if claim.is_of_values:
         group = mean_of(view, claim.of, claim.group)
         if group is None:
@@ -151,47 +182,93 @@ def _known_intervals(view: View, claim: Claim, level: float) -> tuple[str, Mappi
 
 
 def _of_pair(view: View, claim: Claim, level: float) -> tuple[str, Mapping, tuple[str, ...]]:
-    r, (n, ids) = beside(view, claim, "correlation"), size(view, claim.group)
-    if r and n and n > 3:
-        ends = {}
-        for name, variance in (("pearson", 1.0), ("spearman", 1.06)):
-            of_ends = [tests.correlation_interval(end, n, level, variance) for end in printed_range(r)]
-            ends[name] = tuple(zip(*of_ends, strict=True))
-        return f"A correlation of {r.printed} in {n} pairs", ends, (r.claim_id, *ids)
-    estimate = beside(view, claim, *ESTIMATES)
-    if estimate is None:
-        return "", {}, ()
-    if estimate.statistic in ("odds_ratio", "risk_ratio") and len(claim.parts) == 2:
-        found, ids = tables(view, claim)
-        each = [
-            table[estimate.statistic][1]
-            for a, b in _two_rows(found)
-            for rows in ((a, b), (b, a))
-            if (table := tests.ratios(*rows[0], *rows[1], level))
-        ]
-        of = float(estimate.number.value)
-        near = [ends for ends in each if ends[0] <= of <= ends[1]]
-        if near:
-            ends = {"wald": tuple((end, end) for end in near[0])}
-            return f"The counts behind {estimate.printed}", ends, (estimate.claim_id, *ids)
-    se = beside(view, claim, "se")
-    if se and estimate.statistic not in RATIOS:
-        value, spread, z = printed_range(estimate), printed_range(se), float(tests.ndtri(0.5 + level / 2))
-        low = value[0] - z * spread[1], value[1] - z * spread[0]
-        high = value[0] + z * spread[0], value[1] + z * spread[1]
-        text = f"{estimate.printed} with a standard error of {se.printed}"
-        return text, {"wald": (low, high)}, (estimate.claim_id, se.claim_id)
+    estimate = beside(view, claim, "correlation", *WITH_INTERVALS)
+    sources = (_of_correlation, _of_counted, _of_rate, _of_groups_of, _of_error)
+    for source in () if estimate is None else sources:
+        found = source(view, claim, estimate, level)
+        if found:
+            return found
     return "", {}, ()
+
+
+Known = tuple[str, Mapping, tuple[str, ...]] | None
+
+
+def _exactly(ends: Mapping[str, Range], scale: float) -> dict[str, tuple[Range, Range]]:
+    """Return the ends of intervals as ranges of one value each."""
+    return {name: tuple((scale * end, scale * end) for end in pair) for name, pair in ends.items()}
+
+
+def _of_correlation(view: View, claim: Claim, estimate: Claim, level: float) -> Known:
+    n, ids = size(view, claim.group)
+    if estimate.statistic != "correlation" or not n or n < 4:
+        return None
+    ends, r = {}, [min(max(end, -1 + 1e-9), 1 - 1e-9) for end in printed_range(estimate)]
+    for name, variance in (("pearson", 1.0), ("spearman", 1.06)):
+        of_ends = [describe.fisher_interval(end, n, level, variance) for end in r]
+        ends[name] = tuple(zip(*of_ends, strict=True))
+    return f"A correlation of {estimate.printed} in {n} pairs", ends, (estimate.claim_id, *ids)
+
+
+def _of_counted(view: View, claim: Claim, estimate: Claim, level: float) -> Known:
+    """Return the ends that a table of counts gives around its printed ratio, difference or agreement."""
+    if estimate.statistic not in OF_TABLES or len(claim.parts) != 2 or estimate.test == "weighted":
+        return None
+    found, ids = tables(view, claim)
+    turned = [table[::-1] for table in found if estimate.statistic in TURNED]
+    scale = _scale(estimate)
+    for table in (*found, *turned):
+        value, ends = describe.of_counts(table, level).get(estimate.statistic, (None, {}))
+        if value is not None and overlap(printed_range(estimate), (scale * value, scale * value)):
+            text = f"The counts behind {estimate.printed}"
+            return text, _exactly(ends, scale), (estimate.claim_id, *ids)
+    return None
+
+
+def _of_rate(view: View, claim: Claim, estimate: Claim, level: float) -> Known:
+    events, time, ids = parts_of_rate(view, estimate)
+    if estimate.statistic != "rate" or events is None or not time or time[0] < time[1]:
+        return None
+    rate, of = float(events) / time[0], float(estimate.number.value)
+    scale = min(estimate.rate_scales, key=lambda each: abs(each * rate - of))
+    found = describe.rate_intervals(int(events), time[0], level)
+    return f"{rounding.decimal_text(events)} events", _exactly(found, scale), (estimate.claim_id, *ids)
+
+
+def _of_groups_of(view: View, claim: Claim, estimate: Claim, level: float) -> Known:
+    """Return the ends that means, SDs and sizes give around a difference of means, or one in SDs."""
+    groups = groups_of_means(view, estimate)
+    if estimate.statistic not in ("mean_difference", "standardised_mean_difference") or len(groups) != 2:
+        return None
+    n = [group.n for group in groups]
+    if estimate.statistic == "mean_difference":
+        ends = tests.difference_interval(printed_range(estimate), [group.sd for group in groups], n, level)
+        ids = tuple(name for group in groups for name in group.related[1:])
+        return f"{groups[0].shown} and {groups[1].shown}", ends, (estimate.claim_id, *ids)
+    each = [describe.standardised_interval(d, n, level) for d in printed_range(estimate)]
+    ids = tuple(name for group in groups for name in group.related)
+    text = f"{estimate.printed} of {n[0]} and {n[1]}"
+    return text, {"wald": tuple(zip(*each, strict=True))}, (estimate.claim_id, *ids)
+
+
+def _of_error(view: View, claim: Claim, estimate: Claim, level: float) -> Known:
+    se = beside(view, claim, "se")
+    if se is None or estimate.statistic in RATIOS:
+        return None
+    value, spread, z = printed_range(estimate), printed_range(se), float(tests.ndtri(0.5 + level / 2))
+    low = value[0] - z * spread[1], value[1] - z * spread[0]
+    high = value[0] + z * spread[0], value[1] + z * spread[1]
+    text = f"{estimate.printed} with a standard error of {se.printed}"
+    return text, {"wald": (low, high)}, (estimate.claim_id, se.claim_id)
 
 
 def _around(view: View, claim: Claim, is_upper: bool) -> Iterator[Finding]:
     """Say where an estimate lies in its interval: within, and for a ratio in the middle of the logarithms."""
     other = beside(view, claim, "ci_lower" if is_upper else "ci_upper")
-    estimate = beside(view, claim, *ESTIMATES)
-    if claim.is_of_values:
-        same = [c for c in view.of_values if c.of == claim.of and c.group == claim.group]
-        estimate = next((c for c in same if c.statistic == "mean"), None)
-        other = next((c for c in same if c.statistic in ("ci_lower", "ci_upper") and c is not claim), None)
+    estimate = beside(view, claim, *WITH_INTERVALS)
+    if claim.is_of_values and estimate is None:
+        end = "ci_lower" if is_upper else "ci_upper"
+        estimate, other = (view.value_claim(s, claim.of, claim.group) for s in ("mean", end))
     if estimate is None or other is None:
         return
     low, high = (printed_range(each) for each in ((other, claim) if is_upper else (claim, other)))
@@ -215,4 +292,13 @@ def _around(view: View, claim: Claim, is_upper: bool) -> Iterator[Finding]:
         yield Finding(claim.claim_id, outcome, reason, shown, related=related)
 
 
-CHECKS = (estimates, intervals)
+def kept(view: View) -> Iterator[Finding]:
+    """Say of what nothing printed can give that it is kept as it stands."""
+    for claim in view.claims:
+        is_weighted = claim.statistic == "kappa" and claim.test == "weighted"
+        if is_weighted or claim.statistic in (*KEPT, "hazard_ratio"):
+            reason = "Kept as printed: only the patients themselves decide it."
+            yield Finding(claim.claim_id, "stated", reason)
+
+
+CHECKS = (estimates, intervals, kept)

@@ -7,18 +7,25 @@ estimate with its standard error) is one `Evidence`.
 import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import islice, product
 
 from crmo_analysis.recompute import tests_of_difference as tests
-from crmo_analysis.recompute.granularity import grim_sums
+from crmo_analysis.recompute.counts import counts_text, printed_range, size, tables
 from crmo_analysis.recompute.quantities import View
 from crmo_analysis.recompute.tests_of_difference import Outcome, Range
-from crmo_analysis.study import Claim, entailment, expressions, rounding
+from crmo_analysis.study import Claim, entailment, expressions
 
-MOST_TABLES = 200  # of counts that printed percentages leave open
 LARGEST_DEVIATE = 8  # a larger statistic of ranks is a sum of ranks
-RATIOS = ("odds_ratio", "risk_ratio", "hazard_ratio")
-ESTIMATES = (*RATIOS, "coefficient", "mean_difference", "mean_change")
+RATIOS = (
+    *("odds_ratio", "risk_ratio", "hazard_ratio", "rate_ratio"),
+    *("positive_likelihood_ratio", "negative_likelihood_ratio", "rate"),
+)
+OF_TABLES = (*RATIOS[:2], *RATIOS[4:6], "risk_difference", "kappa")  # which a table of 2 x 2 counts gives
+ESTIMATES = (
+    *(*RATIOS[:4], "coefficient", "mean_difference", "mean_change"),
+    *("risk_difference", "standardised_mean_difference"),
+)
+KEPT = ("icc", "auc", "survival", "median_survival")  # which only the patients themselves give
+WITH_INTERVALS = (*ESTIMATES, *RATIOS[4:], "kappa", *KEPT)
 _BY_DISTRIBUTION = {
     "t": ("t", "welch", "paired t", "pearson", "spearman", "linear"),
     "chi2": ("chi2", "yates", "mcnemar", "kruskal-wallis", "log-rank", "logistic", "cox"),
@@ -38,15 +45,6 @@ class Evidence:
     outcomes: dict[str, Outcome]
     related: tuple[str, ...]
     confirmed: tuple[str, ...] = ()
-
-
-def printed_range(claim: Claim) -> Range:
-    """Return the open interval that a printed number leaves, by any rule; no P value is rounded up."""
-    low, high = (float(end) for end in rounding.interval(claim.number))
-    low += float(claim.number.place) / 2 if claim.statistic == "p_value" else 0
-    value, infinite = float(claim.number.value), math.inf
-    ends = {"<": (-infinite, value), "<=": (-infinite, high), ">": (value, infinite), ">=": (low, infinite)}
-    return ends.get(claim.number.relation, (low, high))
 
 
 def overlap(one: Range, other: Range) -> bool:
@@ -80,26 +78,6 @@ def beside(view: View, claim: Claim, *statistics: str) -> Claim | None:
     return min(found, key=distance, default=None)
 
 
-def size(view: View, tree: expressions.Expression) -> tuple[int | None, tuple[str, ...]]:
-    """Return how many patients are in an expression, and the claims that say so.
-
-    As it is printed, or as what is left of all patients, or of a larger group, without a printed part.
-    """
-    count = view.count_of(tree)
-    if count is not None:
-        return count.value, count.ids
-    parts = [count for count in view.counts if count.value is not None]
-    for part in parts:
-        if not view.meaning.excludes(part.patients, tree):
-            continue
-        for whole in parts:
-            rest = entailment.conjunction(whole.patients, expressions.Not(part.patients))
-            is_part = part.value <= whole.value and view.meaning.entails(part.patients, whole.patients)
-            if is_part and view.meaning.same(rest, tree):
-                return whole.value - part.value, (*whole.ids, *part.ids)
-    return None, ()
-
-
 def of_claim(view: View, claim: Claim) -> Iterator[Evidence]:
     """Yield everything printed that gives a test of what a claim is about."""
     yield from of_patients(view, claim)
@@ -127,59 +105,6 @@ def _of_correlation(view: View, claim: Claim) -> Iterator[Evidence]:
 # ---- counts ------------------------------------------------------------------------------------------------
 
 
-def tables(view: View, claim: Claim) -> tuple[list[list[list[int]]], tuple[str, ...]]:
-    """Return the tables of counts that the printed ones leave, outcome by exposure, and the claims they use.
-
-    Each row is a level of the second part of `of` (the exposure), each column one of the first. A cell that
-    is not printed follows from its row or from all; a printed percentage of a row leaves the counts that it
-    can stand for.
-    """
-    columns, rows = (claim.levels(place) for place in (0, 1))
-    if not rows or not columns or len(claim.parts) != 2:
-        return [], ()
-    ids: dict[str, None] = {}
-    totals = [_possible(view, [row, claim.group], ids) for row in rows]
-    all_rows, each = _possible(view, [claim.group], ids), {}
-    _fill(totals, all_rows)
-    for place, column in enumerate(columns):
-        wholes = _possible(view, [column, claim.group], ids)
-        cells = [_possible(view, [column, row, claim.group], ids) for row in rows]
-        _fill(cells, wholes)
-        each[place] = cells
-    found = []
-    for at in range(len(rows)):
-        cells = [each[place][at] for place in range(len(columns))]
-        _fill(cells, totals[at])
-        if not all(cells):
-            return [], ()
-        found.append([list(row) for row in product(*cells) if [sum(row)] == totals[at] or not totals[at]])
-    return [list(table) for table in islice(product(*found), MOST_TABLES)], tuple(ids)
-
-
-def _possible(view: View, trees: Sequence[expressions.Expression], ids: dict) -> list[int]:
-    """Return the numbers of patients that are in all expressions, as far as something printed tells."""
-    tree = entailment.conjunction(*trees)
-    number, related = size(view, tree)
-    if number is not None:
-        ids.update(dict.fromkeys(related))
-        return [number]
-    for other in view.claims:
-        if other.statistic == "percent" and other.number.relation == "=":
-            n, denominators = size(view, other.group)
-            if n and view.meaning.same(view.patients(other), tree):
-                ids.update(dict.fromkeys((other.claim_id, *denominators)))
-                return [k for k in grim_sums(other.number, n, 100) if 0 <= k <= n]
-    return []
-
-
-def _fill(parts: list[list[int]], whole: list[int]) -> None:
-    """Fill in the one part that is not known from a whole that is."""
-    empty = [place for place, part in enumerate(parts) if not part]
-    if len(empty) == 1 and len(whole) == 1 and all(len(part) == 1 for part in parts if part):
-        left = whole[0] - sum(part[0] for part in parts if part)
-        parts[empty[0]] = [left] if left >= 0 else []
-
-
 def _of_counts(view: View, claim: Claim) -> Iterator[Evidence]:
     if claim.test == "mcnemar":
         yield from _of_pairs_of_findings(view, claim)
@@ -188,13 +113,7 @@ def _of_counts(view: View, claim: Claim) -> Iterator[Evidence]:
     each = [outcomes for table in found if (outcomes := tests.table(table))]
     if not each:
         return
-    if len(found[0]) == len(found[0][0]) == 2:
-        shares = [
-            " or ".join(dict.fromkeys(f"{t[row][0]}/{sum(t[row])}" for t in found[:3])) for row in (0, 1)
-        ]
-        text = f"{shares[0]} against {shares[1]}"
-    else:
-        text = f"The table of {len(found[0])} x {len(found[0][0])} counts"
+    text = " or ".join(dict.fromkeys(counts_text(table) for table in found[:3]))
     outcomes = {name: _joined([outcome[name] for outcome in each]) for name in each[0]}
     yield Evidence(text, outcomes, ids)
 
@@ -209,6 +128,15 @@ def _of_pairs_of_findings(view: View, claim: Claim) -> Iterator[Evidence]:
         b, c = (number for number, _ in found)
         text = f"{b} pairs that changed one way and {c} the other"
         yield Evidence(text, tests.mcnemar(b, c), tuple(name for _, ids in found for name in ids))
+        return
+    found = [size(view, entailment.conjunction(tree, claim.group)) for tree in (first[0], second[0])]
+    (n, whole), (x, y) = size(view, claim.group), (number for number, _ in found)
+    if None not in (n, x, y) and max(x, y) <= n:
+        every = [tests.mcnemar(x - both, y - both) for both in range(max(0, x + y - n), min(x, y) + 1)]
+        outcomes = [each["mcnemar"] for each in every if each]
+        ids = (*(name for _, named in found for name in named), *whole)
+        if outcomes:
+            yield Evidence(f"{x} and {y} of the same {n}", {"mcnemar": _joined(outcomes)}, ids)
 
 
 def _joined(outcomes: Sequence[Outcome]) -> Outcome:
@@ -238,18 +166,7 @@ class Group:
 def mean_of(view: View, name: str, group: expressions.Expression) -> Group | None:
     """Return the mean, the SD (or that which a printed standard error gives) and the size of a group."""
     n, ids = size(view, group)
-    found = {
-        statistic: next(
-            (
-                c
-                for c in view.of_values
-                if c.statistic == statistic and c.of == name and view.meaning.same(c.group, group)
-            ),
-            None,
-        )
-        for statistic in ("mean", "sd", "se")
-    }
-    mean, sd, se = (found[name] for name in ("mean", "sd", "se"))
+    mean, sd, se = (view.value_claim(statistic, name, group) for statistic in ("mean", "sd", "se"))
     if mean is None or n is None or n < 2 or (sd is None and se is None):
         return None
     spread = sd or se
@@ -343,8 +260,9 @@ def _of_estimate(view: View, claim: Claim) -> Iterator[Evidence]:
     value, se = printed_range(estimate), beside(view, claim, "se")
     low, high = beside(view, claim, "ci_lower"), beside(view, claim, "ci_upper")
     name = estimate.statistic.replace("_", " ")
+    name = f"{'An' if name[0] in 'aeio' else 'A'} {name}"
     if se and not is_ratio:
-        text = f"A {name} of {estimate.printed} with a standard error of {se.printed}"
+        text = f"{name} of {estimate.printed} with a standard error of {se.printed}"
         outcomes = _by_error(view, claim, value, lambda _: printed_range(se))
         yield Evidence(text, outcomes, (estimate.claim_id, se.claim_id))
     if low and high and (not is_ratio or low.number.value > 0):
@@ -353,7 +271,7 @@ def _of_estimate(view: View, claim: Claim) -> Iterator[Evidence]:
             value, *ends = (tuple(math.log(max(end, 1e-6)) for end in each) for each in (value, *ends))
         level = (low if low.method else high).level
         outcomes = _by_error(view, claim, value, lambda df: tests.se_of_interval(*ends, level, df))
-        text = f"A {name} of {estimate.printed} from {low.printed} to {high.printed}"
+        text = f"{name} of {estimate.printed} from {low.printed} to {high.printed}"
         yield Evidence(text, outcomes, (estimate.claim_id, low.claim_id, high.claim_id))
 
 

@@ -42,7 +42,8 @@ def grim_sums(
 @lru_cache(maxsize=4096)  # an audit asks again under every reading
 def _sums(mean: rounding.Printed, n: int, step: Fraction, rules: tuple[str, ...]) -> tuple[int, ...]:
     low, high = rounding.interval(mean)
-    candidates = range(max(0, math.floor(low * n / step)), math.ceil(high * n / step) + 1)
+    least = math.floor(low * n / step) if mean.value < 0 else max(0, math.floor(low * n / step))
+    candidates = range(least, math.ceil(high * n / step) + 1)
     return tuple(s for s in candidates if set(rounding.rules_that_print(s * step / n, mean)) & set(rules))
 
 

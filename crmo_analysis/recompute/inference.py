@@ -4,15 +4,8 @@ from collections.abc import Iterator, Sequence
 from fractions import Fraction
 
 from crmo_analysis.recompute import tests_of_difference as tests
-from crmo_analysis.recompute.evidence import (
-    Evidence,
-    between,
-    of_claim,
-    of_patients,
-    overlap,
-    printed_range,
-    size,
-)
+from crmo_analysis.recompute.counts import printed_range, size
+from crmo_analysis.recompute.evidence import Evidence, between, of_claim, of_patients, overlap
 from crmo_analysis.recompute.quantities import Finding, View
 from crmo_analysis.recompute.tests_of_difference import Range
 from crmo_analysis.study import Claim, describe, entailment, rounding
@@ -43,15 +36,20 @@ def p_values(view: View) -> Iterator[Finding]:
             continue
         method = claim.test
         sources = [found for found in of_claim(view, claim) if not method or method in found.outcomes]
-        for found in sources:
-            yield from _judged(claim, found, method)
+        judged = [(found, [*_judged(claim, found, method)]) for found in sources]
+        # A P value beside an odds ratio with Wald's interval may be Fisher's, which its counts give.
+        holding = [found for found, said in judged if said[0].outcome != "differs"]
+        given = {name for found in holding for name in _giving(claim, found)}
+        for found, said in judged:
+            if method or said[0].outcome != "differs" or not given - {*found.outcomes}:
+                yield from said
         if not sources:
             yield from _least_p(view, claim, method)
 
 
 def _judged(claim: Claim, found: Evidence, method: str) -> Iterator[Finding]:
     printed = printed_range(claim)
-    giving = [name for name, outcome in found.outcomes.items() if overlap(printed, outcome.p)]
+    giving = _giving(claim, found)
     allowed = [method] if method else list(found.outcomes)
     matching = [name for name in allowed if name in giving]
     shown = _shown(found, matching or allowed)
@@ -88,6 +86,11 @@ def _judged(claim: Claim, found: Evidence, method: str) -> Iterator[Finding]:
         )
 
 
+def _giving(claim: Claim, found: Evidence) -> list[str]:
+    """Return the tests that give a P value."""
+    return [name for name, of in found.outcomes.items() if overlap(printed_range(claim), of.p)]
+
+
 def _shown(found: Evidence, names: Sequence[str]) -> str:
     """Say what P value each test gives, those that agree together."""
     by_text: dict[str, list[str]] = {}
@@ -110,7 +113,9 @@ def _least_p(view: View, claim: Claim, method: str) -> Iterator[Finding]:
             return
     p = float(claim.number.value)
     of_numbers = all(claim.codebook[part].is_numeric for part in claim.parts if part in claim.codebook)
-    if not levels and of_numbers and n and n > 3 and 0 < p < 1 and claim.number.relation in ("<", "<="):
+    is_correlation = of_numbers and method in ("", "pearson", "spearman") and "_at_" not in claim.of
+    is_limit = 0 < p < 1 and claim.number.relation in ("<", "<=")
+    if not levels and is_correlation and is_limit and n and n > 3:
         reason = (
             f"Derived, not printed: with {n} pairs a two-sided {claim.printed} needs |r| of at least "
             f"{_rounded_up(describe.smallest_pearson(p, n), 4)} (Pearson, or Spearman by t; without ties the "
@@ -118,9 +123,11 @@ def _least_p(view: View, claim: Claim, method: str) -> Iterator[Finding]:
         )
         yield Finding(claim.claim_id, "stated", reason, related=denominators)
     else:
-        kept = (
-            "only the patients themselves decide it" if method in _RANK_TESTS else "nothing printed gives it"
-        )
+        kept = "only the patients themselves decide it"
+        if method not in _RANK_TESTS:
+            kept = (
+                "nothing printed gives it" if method in ("", *NAMES) else f"{method} is not recomputed here"
+            )
         yield Finding(claim.claim_id, "stated", f"Kept as printed: {kept}.", related=denominators)
 
 

@@ -131,6 +131,11 @@ class View:
         """Return the printed number of all patients."""
         return self.count_of(expressions.Everyone())
 
+    def value_claim(self, statistic: str, name: str, group: expressions.Expression) -> Claim | None:
+        """Return the claim of a statistic of a variable's values in a group, if there is one."""
+        same = (c for c in self.of_values if c.statistic == statistic and c.of == name)
+        return next((c for c in same if self.meaning.same(c.group, group)), None)
+
     def size(self, claim: Claim) -> tuple[int | None, tuple[str, ...]]:
         """Return the size of a claim's group and the claims that print it, if they agree."""
         count = self.count_of(claim.group)

@@ -5,23 +5,12 @@ from collections.abc import Callable, Iterator
 from fractions import Fraction
 from itertools import permutations
 
-from crmo_analysis.recompute.evidence import overlap, printed_range, size
+from crmo_analysis.recompute.counts import number_of, printed_range, size
+from crmo_analysis.recompute.estimates import held
+from crmo_analysis.recompute.evidence import overlap
 from crmo_analysis.recompute.quantities import Finding, View, together
-from crmo_analysis.recompute.tests_of_difference import Range
-from crmo_analysis.study import Claim, entailment, rounding
-
-
-def _of_same(view: View, claim: Claim, statistic: str) -> Claim | None:
-    return next(
-        (
-            other
-            for other in view.of_values
-            if other.statistic == statistic
-            and other.of == claim.of
-            and view.meaning.same(other.group, claim.group)
-        ),
-        None,
-    )
+from crmo_analysis.recompute.shares import lone_share, section_rules
+from crmo_analysis.study import entailment, rounding
 
 
 def quantiles(view: View) -> Iterator[Finding]:
@@ -51,13 +40,15 @@ _WIDTHS = {"iqr": ("quartile_1", "quartile_3"), "range": ("min", "max")}
 def widths(view: View) -> Iterator[Finding]:
     """Hold an interquartile range, or a range, that is printed as one number against its two ends."""
     for claim in view.of_values:
-        ends = [_of_same(view, claim, name) for name in _WIDTHS.get(claim.statistic, ())]
+        names = _WIDTHS.get(claim.statistic, ())
+        ends = [view.value_claim(name, claim.of, claim.group) for name in names]
         if ends and all(ends):
             low, high = (printed_range(end) for end in ends)
             span = high[0] - low[1], high[1] - low[0]
             text = f"{ends[1].printed} - {ends[0].printed}"
             shown = rounding.decimal_text(ends[1].number.value - ends[0].number.value)
-            yield _held(claim, f"{text} = {shown}", span, shown, tuple(end.claim_id for end in ends))
+            ids = tuple(end.claim_id for end in ends)
+            yield held(claim, f"{text} = {shown}", [span], ids, shown)
 
 
 def standard_errors(view: View) -> Iterator[Finding]:
@@ -72,13 +63,13 @@ def standard_errors(view: View) -> Iterator[Finding]:
                 scale = 100 if claim.unit == "%" or claim.number.value > 1 else 1
                 error = scale * math.sqrt(x / n * (1 - x / n) / n)
                 text = f"{x} of {n} have a standard error of {error:.3g}"
-                yield _held(claim, text, (error, error), f"{error:.3g}", (*counted, *ids))
-        sd = _of_same(view, claim, "sd") if claim.is_of_values else None
+                yield held(claim, text, [(error, error)], (*counted, *ids), f"{error:.3g}")
+        sd = view.value_claim("sd", claim.of, claim.group) if claim.is_of_values else None
         if sd is not None and n:
             span = tuple(end / math.sqrt(n) for end in printed_range(sd))
             error = float(sd.number.value) / math.sqrt(n)
             text = f"An SD of {sd.printed} in {n} has a standard error of {error:.3g}"
-            yield _held(claim, text, span, f"{error:.3g}", (sd.claim_id, *ids))
+            yield held(claim, text, [span], (sd.claim_id, *ids), f"{error:.3g}")
 
 
 def ratios(view: View) -> Iterator[Finding]:
@@ -86,11 +77,11 @@ def ratios(view: View) -> Iterator[Finding]:
     for claim in view.claims:
         if claim.statistic not in ("ratio", "percent_of_total") or claim.number.relation not in ("=", "~"):
             continue
-        parts = [_number_of(view, claim, place) for place in (0, 1)]
+        parts = [number_of(view, claim, place) for place in (0, 1)]
         (first, one), (second, other) = parts
         scale = 100 if claim.statistic == "percent_of_total" else 1
         if second and first is None and claim.statistic == "percent_of_total":
-            yield from _grain(claim, second, other)
+            yield lone_share(claim, int(second), other, _plain(second), section_rules(view)[claim.section])
         if not second or first is None or claim.number.relation == "~":
             continue
         exact = Fraction(scale * first, second)
@@ -106,47 +97,8 @@ def ratios(view: View) -> Iterator[Finding]:
         yield Finding(claim.claim_id, outcome, f"{shown}{tail}.", shown, rule, (*one, *other), "x/n" * holds)
 
 
-def _grain(claim: Claim, n: Fraction, related: tuple[str, ...]) -> Iterator[Finding]:
-    """Say which whole numbers of n lesions a percentage can be."""
-    low, high = rounding.interval(claim.number)
-    found = [k for k in range(int(n) + 1) if low < Fraction(100 * k) / n < high]
-    if not found:
-        near, digits = int(claim.number.value * n / 100), claim.number.decimals + 2
-        tried = [f"{k}/{_plain(n)} = {_plain(Fraction(100 * k) / n, digits)} %" for k in (near, near + 1)]
-        shown = " or ".join(tried)
-        reason = f"No whole number gives {claim.printed} %: {shown}."
-        yield Finding(claim.claim_id, "differs", reason, shown, related=related)
-    elif len(found) == 1:
-        shown = f"{found[0]}/{_plain(n)}"
-        yield Finding(
-            claim.claim_id, "matches", f"{claim.printed} % is {shown}.", shown, "", related, "grain"
-        )
-
-
-def _number_of(view: View, claim: Claim, place: int) -> tuple[Fraction | None, tuple[str, ...]]:
-    """Return the number of patients, or the printed sum of a variable, that a part of a pair stands for."""
-    part = claim.parts[place]
-    if part in view.codebook and view.codebook[part].is_numeric:
-        for other in view.of_values:
-            if other.statistic == "sum" and other.of == part and view.meaning.same(other.group, claim.group):
-                return other.number.value, (other.claim_id,)
-        return None, ()
-    levels = claim.levels(place)
-    if not levels or len(levels) > 2:
-        return None, ()
-    number, ids = size(view, entailment.conjunction(levels[0], claim.group))
-    return (None if number is None else Fraction(number)), ids
-
-
 def _plain(number: Fraction, decimals: int = 2) -> str:
     return rounding.decimal_text(number, decimals)
-
-
-def _held(claim: Claim, text: str, span: Range, shown: str, related: tuple[str, ...]) -> Finding:
-    holds = overlap(printed_range(claim), span) or claim.number.relation != "="
-    tail = "." if holds else f"; {claim.printed} is printed."
-    outcome = "matches" if holds else "differs"
-    return Finding(claim.claim_id, outcome, f"{text}{tail}", shown, "", related, "other numbers" * holds)
 
 
 def times(view: View) -> Iterator[Finding]:

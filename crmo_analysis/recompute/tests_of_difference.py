@@ -14,8 +14,11 @@ from itertools import product
 import numpy as np
 from scipy.special import chdtrc, fdtrc, ndtr, ndtri, stdtr, stdtrit
 
+from crmo_analysis.study import describe
+
 Range = tuple[float, float]
 MOST_CORNERS = 6  # groups of an analysis of variance whose corners are all tried
+MOST_WAYS = 20_000  # tables with the same margins, of which Fisher's exact test looks at each
 EXACT_PAIRS = 2500  # of two groups, up to which the exact distribution of U is counted
 
 
@@ -77,24 +80,9 @@ def _joined(one: Range, other: Range) -> Range:
     return min(one[0], other[0]), max(one[1], other[1])
 
 
-def correlation_interval(r: float, n: int, level: float = 0.95, variance: float = 1.0) -> Range:
-    """Return the interval of a correlation by Fisher's z; a variance of 1.06 is Spearman's.
-
-    References
-    ----------
-    Fieller EC, Hartley HO, Pearson ES. Biometrika 1957;44:470-481.
-    """
-    half = ndtri(0.5 + level / 2) * math.sqrt(variance / (n - 3))
-    z = math.atanh(min(max(r, -1 + 1e-12), 1 - 1e-12))
-    return math.tanh(z - half), math.tanh(z + half)
-
-
 def correlation_of_p(p: Range, n: int) -> Range:
     """Return between which |r| a two-sided P value of n pairs leaves a correlation, by t."""
-    found = []
-    for end in p:
-        t = -float(stdtrit(n - 2, min(max(end, 1e-300), 1) / 2))
-        found.append(t / math.sqrt(n - 2 + t * t))
+    found = [describe.smallest_pearson(min(max(end, 1e-300), 1 - 1e-15), n) for end in p]
     return min(found), max(found)
 
 
@@ -115,14 +103,20 @@ def two_means(means: Sequence[Range], sds: Sequence[Range], n: Sequence[int]) ->
     corners = [(max(a, 1e-12), max(b, 1e-12)) for a, b in product(*sds)]
     ends = (*difference, 0.0) if difference[0] < 0 < difference[1] else difference
     found: dict[str, list[tuple[float, float, float]]] = {"t": [], "welch": []}
-    for (a, b), d in product(corners, ends):
-        pooled = ((n[0] - 1) * a * a + (n[1] - 1) * b * b) / (n[0] + n[1] - 2)
-        t, df = d / math.sqrt(pooled * (1 / n[0] + 1 / n[1])), n[0] + n[1] - 2
-        found["t"].append((t, df, p_of_t(t, df)))
-        va, vb = a * a / n[0], b * b / n[1]
-        t, df = d / math.sqrt(va + vb), (va + vb) ** 2 / (va**2 / (n[0] - 1) + vb**2 / (n[1] - 1))
-        found["welch"].append((t, df, p_of_t(t, df)))
+    for pair, d in product(corners, ends):
+        for name, (error, df) in _errors(pair, n).items():
+            found[name].append((d / error, df, p_of_t(d / error, df)))
     return {name: _gathered(rows) for name, rows in found.items()}
+
+
+def _errors(sds: Sequence[float], n: Sequence[int]) -> dict[str, tuple[float, float]]:
+    """Return the standard error of a difference of two means, and its degrees of freedom, by each test."""
+    df, (va, vb) = n[0] + n[1] - 2, (sd * sd / size for sd, size in zip(sds, n, strict=True))
+    pooled = ((n[0] - 1) * sds[0] ** 2 + (n[1] - 1) * sds[1] ** 2) / df
+    return {
+        "t": (math.sqrt(pooled * (1 / n[0] + 1 / n[1])), df),
+        "welch": (math.sqrt(va + vb), (va + vb) ** 2 / (va**2 / (n[0] - 1) + vb**2 / (n[1] - 1))),
+    }
 
 
 def _gathered(rows: Sequence[tuple[float, float, float]]) -> Outcome:
@@ -176,12 +170,13 @@ def table(counts: Sequence[Sequence[int]]) -> dict[str, Outcome]:
         return {}
     expected = np.outer(rows, columns) / seen.sum()
     df = (len(rows) - 1) * (len(columns) - 1)
-    found = {"chi2": _of_chi2(float(((seen - expected) ** 2 / expected).sum()), df)}
+    exact = fisher(seen.astype(int))
+    found = {"fisher": Outcome((exact, exact))} if exact is not None else {}
+    found |= {"chi2": _of_chi2(float(((seen - expected) ** 2 / expected).sum()), df)}
     if seen.shape == (2, 2):
         apart = np.abs(seen - expected)
         yates = float(((apart - np.minimum(0.5, apart)) ** 2 / expected).sum())
-        p = fisher(*(int(count) for count in seen.ravel()))
-        found |= {"yates": _of_chi2(yates, 1), "fisher": Outcome((p, p))}
+        found |= {"yates": _of_chi2(yates, 1)}
     return found
 
 
@@ -190,14 +185,26 @@ def _of_chi2(chi2: float, df: int) -> Outcome:
     return Outcome((p, p), (chi2, chi2), ((df, df),))
 
 
-def fisher(a: int, b: int, c: int, d: int) -> float:
-    """Return Fisher's exact P value of a 2x2 table: the tables that are no more likely than this one."""
-    row, column, total = a + b, a + c, a + b + c + d
-    ways = {
-        k: math.comb(column, k) * math.comb(total - column, row - k)
-        for k in range(max(0, row + column - total), min(row, column) + 1)
-    }
-    return sum(way for way in ways.values() if way <= ways[a]) / math.comb(total, row)
+def fisher(counts: np.ndarray) -> float | None:
+    """Return Fisher's exact P value of a table of two rows or columns: tables no more likely than this one.
+
+    None where there are too many tables with these margins.
+
+    References
+    ----------
+    Freeman GH, Halton JH. Biometrika 1951;38:141-149.
+    """
+    seen = counts if counts.shape[1] == 2 else counts.T
+    if seen.shape[1] != 2 or math.prod(int(row.sum()) + 1 for row in seen[1:]) > MOST_WAYS:
+        return None
+    sizes, total = [int(row.sum()) for row in seen], int(seen[:, 0].sum())
+    ways: list[int] = []
+    for rest in product(*(range(size + 1) for size in sizes[1:])):
+        first = total - sum(rest)
+        if 0 <= first <= sizes[0]:
+            ways.append(math.prod(map(math.comb, sizes, (first, *rest))))
+    own = math.prod(math.comb(size, int(row[0])) for size, row in zip(sizes, seen, strict=True))
+    return sum(way for way in ways if way <= own) / math.comb(sum(sizes), total)
 
 
 def mcnemar(b: int, c: int) -> dict[str, Outcome]:
@@ -214,27 +221,6 @@ def mcnemar(b: int, c: int) -> dict[str, Outcome]:
     plain, corrected = (b - c) ** 2 / n, max(abs(b - c) - 1, 0) ** 2 / n
     every = _joined(_joined(_of_chi2(plain, 1).p, _of_chi2(corrected, 1).p), (exact, exact))
     return {"mcnemar": Outcome(every, _joined((plain, plain), (corrected, corrected)), ((1, 1),))}
-
-
-def ratios(a: int, b: int, c: int, d: int, level: float = 0.95) -> dict[str, tuple[float, Range]]:
-    """Return the odds and the risk ratio of a 2x2 table, each with its interval on the logarithm.
-
-    Rows are the exposed and the others, columns those with the outcome and those without.
-
-    References
-    ----------
-    Woolf B. Ann Hum Genet 1955;19:251-253. Katz D et al. Biometrics 1978;34:469-474.
-    """
-    if 0 in (a, b, c, d):
-        return {}
-    z = float(ndtri(0.5 + level / 2))
-    found = {
-        "odds_ratio": (a * d / (b * c), math.sqrt(1 / a + 1 / b + 1 / c + 1 / d)),
-        "risk_ratio": (a / (a + b) / (c / (c + d)), math.sqrt(1 / a - 1 / (a + b) + 1 / c - 1 / (c + d))),
-    }
-    return {
-        k: (value, (value * math.exp(-z * se), value * math.exp(z * se))) for k, (value, se) in found.items()
-    }
 
 
 @lru_cache(maxsize=256)
@@ -299,20 +285,19 @@ def mean_interval(mean: Range, sd: Range, n: int, level: float = 0.95) -> dict[s
     return found
 
 
-def share_interval(x: int, n: int, level: float = 0.95) -> dict[str, Range]:
-    """Return the interval of x of n as shares: exact, Wilson's and Wald's.
-
-    References
-    ----------
-    Clopper CJ, Pearson ES. Biometrika 1934;26:404-413. Wilson EB. J Am Stat Assoc 1927;22:209-212.
-    """
-    from statsmodels.stats.proportion import proportion_confint
-
-    methods = {"exact": "beta", "wilson": "wilson", "wald": "normal"}
-    found = {
-        name: proportion_confint(x, n, alpha=1 - level, method=method) for name, method in methods.items()
+def difference_interval(
+    difference: Range, sds: Sequence[Range], n: Sequence[int], level: float = 0.95
+) -> dict[str, tuple[Range, Range]]:
+    """Return between what either end of the interval of a difference of means lies: Student's and Welch's."""
+    halves: dict[str, list[float]] = {"t": [], "welch": []}
+    for pair in product(*(tuple(max(end, 1e-12) for end in sd) for sd in sds)):
+        for name, (error, df) in _errors(pair, n).items():
+            halves[name].append(float(stdtrit(df, 0.5 + level / 2)) * error)
+    low, high = difference
+    return {
+        name: ((low - max(half), high - min(half)), (low + min(half), high + max(half)))
+        for name, half in halves.items()
     }
-    return {name: (float(low), float(high)) for name, (low, high) in found.items()}
 
 
 def of_statistic(statistic: Range, df: Sequence[int]) -> dict[str, Outcome]:

@@ -13,9 +13,10 @@ from crmo_analysis.files import InputError, read_yaml
 from crmo_analysis.study import vocabulary
 from crmo_analysis.study.codebook import Codebook, read_codebook, read_section, read_variables
 from crmo_analysis.study.expressions import Everyone, Expression, parse, variables
+from crmo_analysis.study.printed import is_fraction_in_words, without_note
 from crmo_analysis.study.records import Claim, Study
-from crmo_analysis.study.rounding import RANK_WORDS, RULES, Printed, parse_date, parse_printed
-from crmo_analysis.study.rows import read_rows, split
+from crmo_analysis.study.rounding import RANK_WORDS, RULES, Printed, parse_date, parse_printed, plain
+from crmo_analysis.study.rows import of_those_known, read_rows, split
 from crmo_analysis.study.times import with_times
 
 
@@ -42,7 +43,7 @@ def read_study(study: str, folder: Path = files.PUBLISHED, codebook_path: Path =
     facts = _read_facts(place / "study.yaml", place.name, problems)
     codebook = _own_variables(place / "study.yaml", facts, read_codebook(codebook_path), problems)
     rows = [part for placed in read_rows(place / "claims.csv", problems) for part in split(*placed, problems)]
-    codebook = with_times(rows, codebook, problems)
+    codebook = of_those_known(rows, with_times(rows, codebook, problems))
     rules = _read_rules(place / "study.yaml", facts, codebook, problems)
     units = read_section("conversions", codebook_path)
     found = [_read_claim(place.name, line, row, codebook, facts, units, problems) for line, row in rows]
@@ -124,6 +125,7 @@ def _read_facts(path: Path, study: str, problems: list[str]) -> dict:
         problems.append(f"{path}: study is '{facts['study']}', expected the folder's name '{study}'")
     for name, kind in (
         ("quoted", dict),
+        ("units", dict),
         ("readings", dict),
         ("rules", list),
         ("window", dict),
@@ -182,18 +184,23 @@ def _read_claim(study: str, place: str, row: dict, codebook: Codebook, facts: di
     def wrong(column: str, expected: object) -> None:
         problems.append(f"{place}, column {column}, value '{row[column]}': {expected}")
 
-    row = row | {"statistic": vocabulary.SYNONYMS.get(row["statistic"].casefold(), row["statistic"])}
     for column in ("claim_id", "where", "about", "statistic", "of", "printed"):
         if not row[column]:
             wrong(column, "must not be empty")
     if not vocabulary.is_statistic(row["statistic"]):
         wrong("statistic", vocabulary.expected(row["statistic"]))
-    if row["about"] != "own" and row["about"] not in (facts.get("quoted") or {}):
-        wrong("about", "expected 'own' or a cohort that study.yaml lists under 'quoted'")
+    if row["about"] not in ("own", *(facts.get("quoted") or {}), *(facts.get("units") or {})):
+        known = "a cohort under 'quoted' of study.yaml, or lesions and the like under 'units'"
+        wrong("about", f"expected 'own' or {known}")
     group_name, _, option = row["reading"].partition(":")
     if row["reading"] and option not in ((facts.get("readings") or {}).get(group_name) or {}):
         wrong("reading", "expected 'name:option' as study.yaml lists them under 'readings'")
     group, patients, number, scale = Everyone(), None, None, Fraction(1)
+    if row["statistic"] == "percent" and is_fraction_in_words(row["printed"]):
+        row["statistic"] = "fraction"
+    is_marked = "%" in row["printed"] or plain(row["printed"]) != without_note(row["printed"])
+    if row["statistic"] in vocabulary.PERCENTAGES and is_marked:
+        row["printed"] = without_note(row["printed"]).removesuffix("%").strip()
     readers = {
         "among": lambda: parse(row["among"], codebook),
         "of": lambda: _parse_of(row["statistic"], row["of"], codebook),
@@ -225,12 +232,13 @@ def _scale(row: dict, codebook: Codebook, units: Mapping) -> Fraction:
         return Fraction(1)  # of a share
     factors = units.get(variable.unit, {})
     names = {name.casefold(): Fraction(str(factor)) for name, factor in factors.items()}
-    if row["unit"] == variable.unit:
+    unit = re.sub(r"^(?:patient|person)s?[- ]", "", row["unit"].casefold())
+    if unit == variable.unit.casefold():
         return Fraction(1)
-    if not row["unit"] or row["unit"].casefold() not in names or variable.level != "patient":
+    if unit not in names or variable.level != "patient":
         others = f", or {', '.join(factors)}, which are converted" if factors else ""
         raise InputError(f"expected '{variable.unit}', the unit of {row['of']} in the codebook{others}")
-    return 1 / names[row["unit"].casefold()]
+    return 1 / names[unit]
 
 
 def _parse_of(statistic: str, text: str, codebook: Codebook) -> Expression | None:
@@ -283,6 +291,8 @@ def _parse_number(statistic: str, text: str) -> Printed | None:
         parse_date(text)
         return None
     number = parse_printed(text)
+    if statistic == "fraction" and number.relation == "=" and is_fraction_in_words(text):
+        number = replace(number, relation="~")  # 23 of 35 are two thirds
     if number.value is None:
         if statistic != "count":
             raise InputError(f"a {statistic} is a number; 'all' is a count")

@@ -2,12 +2,13 @@
 
 import math
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
 import numpy as np
 import pandas as pd
-from scipy.special import ndtri, stdtrit
+from scipy.special import chdtri, ndtri, stdtrit
 
 from crmo_analysis.study.rounding import round_by
 
@@ -34,6 +35,21 @@ class Proportion:
         return self.x / self.n
 
 
+def share_intervals(x: int, n: int, confidence: float = 0.95) -> dict[str, tuple[float, float]]:
+    """Return the interval of x of n as shares: exact (Clopper-Pearson), Wilson's and Wald's.
+
+    References
+    ----------
+    Clopper CJ, Pearson ES. Biometrika 1934;26:404-413. Wilson EB. J Am Stat Assoc 1927;22:209-212.
+    """
+    # Here, not at the top: the import takes longer than an audit, which needs no interval.
+    from statsmodels.stats.proportion import proportion_confint
+
+    methods = {"exact": "beta", "wilson": "wilson", "wald": "normal"}
+    ends = {name: proportion_confint(x, n, alpha=1 - confidence, method=m) for name, m in methods.items()}
+    return {name: (float(low), float(high)) for name, (low, high) in ends.items()}
+
+
 def proportion(x: int, n: int, confidence: float = 0.95) -> Proportion:
     """Describe x of n patients with an exact and a Wilson interval.
 
@@ -48,23 +64,15 @@ def proportion(x: int, n: int, confidence: float = 0.95) -> Proportion:
     ------
     ValueError
         If the numbers are no part and whole, or the confidence is not between 0 and 1.
-
-    References
-    ----------
-    Clopper CJ, Pearson ES. Biometrika 1934;26:404-413. Wilson EB. J Am Stat Assoc 1927;22:209-212.
     """
-    # Here, not at the top: the import takes longer than an audit, which needs no interval.
-    from statsmodels.stats.proportion import proportion_confint
-
     if int(x) != x or int(n) != n or not 0 <= x <= n or n < 1:
         raise ValueError(
             f"{x} of {n} is no part of a whole; expected whole numbers with 0 <= x <= n and n >= 1"
         )
     if not 0 < confidence < 1:
         raise ValueError(f"confidence is {confidence}, expected a number between 0 and 1")
-    exact = proportion_confint(x, n, alpha=1 - confidence, method="beta")
-    wilson = proportion_confint(x, n, alpha=1 - confidence, method="wilson")
-    ends = [round(float(end), DIGITS) for end in (*exact, *wilson)]
+    found = share_intervals(int(x), int(n), confidence)
+    ends = [round(end, DIGITS) for end in (*found["exact"], *found["wilson"])]
     return Proportion(int(x), int(n), *ends)
 
 
@@ -89,8 +97,105 @@ def interval_text(low: float, high: float, decimals: int = 1) -> str:
     return f"{percent_text(low, decimals)}–{percent_text(high, decimals)}"
 
 
-def fisher_interval(r: float, n: int, confidence: float = 0.95) -> tuple[float, float]:
-    """Return the interval of a Pearson correlation by Fisher's z.
+Measure = tuple[float, dict[str, tuple[float, float]]]  # a value, and its interval by each method
+
+
+def of_counts(table: Sequence[Sequence[int]], confidence: float = 0.95) -> dict[str, Measure]:
+    """Return what a table of counts gives: ratios and differences of two groups, agreement of two ratings.
+
+    Parameters
+    ----------
+    table : sequence of sequence of int
+        Rows are the levels of the exposure (or the reference), columns those of the outcome (or the test).
+
+    References
+    ----------
+    Woolf B. Ann Hum Genet 1955;19:251-253. Katz D et al. Biometrics 1978;34:469-474. Cohen J. Educ Psychol
+    Meas 1960;20:37-46. Fleiss JL, Cohen J, Everitt BS. Psychol Bull 1969;72:323-327.
+    """
+    seen = np.array(table, dtype=float)
+    found = {"kappa": _kappa(seen, confidence)} if len(seen) == len(seen[0]) else {}
+    if seen.shape != (2, 2) or not seen.sum(axis=1).all():
+        return {name: measure for name, measure in found.items() if measure}
+    from statsmodels.stats.proportion import confint_proportions_2indep
+
+    (a, b), (c, d) = seen
+    first, second = a + b, c + d
+    ends = {
+        method: confint_proportions_2indep(a, first, c, second, method=how, alpha=1 - confidence)
+        for method, how in (("wald", "wald"), ("newcombe", "newcomb"))
+    }
+    found["risk_difference"] = a / first - c / second, ends
+    if a and c:
+        found["risk_ratio"] = _on_logarithm(
+            a / first / (c / second), 1 / a - 1 / first + 1 / c - 1 / second, confidence
+        )
+        found["positive_likelihood_ratio"] = found["risk_ratio"]
+    if b and d:
+        variance = 1 / b - 1 / first + 1 / d - 1 / second
+        found["negative_likelihood_ratio"] = _on_logarithm(b / first / (d / second), variance, confidence)
+    if seen.all():
+        found["odds_ratio"] = _on_logarithm(a * d / (b * c), (1 / seen).sum(), confidence)
+    return {name: measure for name, measure in found.items() if measure}
+
+
+def _on_logarithm(ratio: float, variance: float, confidence: float) -> Measure:
+    half = float(ndtri(0.5 + confidence / 2)) * math.sqrt(variance)
+    return float(ratio), {"wald": (float(ratio) * math.exp(-half), float(ratio) * math.exp(half))}
+
+
+def _kappa(seen: np.ndarray, confidence: float) -> Measure | None:
+    share = seen / seen.sum()
+    agreed, expected = np.trace(share), share.sum(axis=1) @ share.sum(axis=0)
+    if expected == 1:
+        return None
+    from statsmodels.stats.inter_rater import cohens_kappa
+
+    value, z = (agreed - expected) / (1 - expected), float(ndtri(0.5 + confidence / 2))
+    simple = math.sqrt(agreed * (1 - agreed) / seen.sum()) / (1 - expected)
+    errors = {"wald": simple, "fleiss": float(cohens_kappa(seen).std_kappa)}
+    return float(value), {name: (value - z * error, value + z * error) for name, error in errors.items()}
+
+
+def standardised_difference(
+    means: Sequence[float], sds: Sequence[float], n: Sequence[int]
+) -> dict[str, float]:
+    """Return the difference of two means in SDs: Cohen's d, and Hedges' g.
+
+    References
+    ----------
+    Hedges LV, Olkin I. Statistical Methods for Meta-Analysis, 1985, 5.A and 5.E.
+    """
+    df = n[0] + n[1] - 2
+    pooled = math.sqrt(sum((m - 1) * sd**2 for m, sd in zip(n, sds, strict=True)) / df)
+    d = (means[0] - means[1]) / pooled
+    return {"cohen": d, "hedges": d * (1 - 3 / (4 * df - 1))}
+
+
+def standardised_interval(d: float, n: Sequence[int], confidence: float = 0.95) -> tuple[float, float]:
+    """Return the interval of a difference in SDs by its large-sample error (the same, 5.C)."""
+    error = math.sqrt(1 / n[0] + 1 / n[1] + d * d / (2 * (n[0] + n[1])))
+    half = float(ndtri(0.5 + confidence / 2)) * error
+    return d - half, d + half
+
+
+def rate_intervals(events: int, time: float, confidence: float = 0.95) -> dict[str, tuple[float, float]]:
+    """Return the interval of a rate: exactly by Poisson's distribution, and on the logarithm.
+
+    References
+    ----------
+    Garwood F. Biometrika 1936;28:437-442.
+    """
+    tail = (1 - confidence) / 2
+    low = float(chdtri(2 * events, 1 - tail)) / 2 if events else 0.0
+    found = {"exact": (low / time, float(chdtri(2 * events + 2, tail)) / 2 / time)}
+    if events:
+        found["wald"] = _on_logarithm(events / time, 1 / events, confidence)[1]["wald"]
+    return found
+
+
+def fisher_interval(r: float, n: int, confidence: float = 0.95, variance: float = 1.0) -> tuple[float, float]:
+    """Return the interval of a correlation by Fisher's z; a variance of 1.06 is Spearman's.
 
     Raises
     ------
@@ -99,11 +204,11 @@ def fisher_interval(r: float, n: int, confidence: float = 0.95) -> tuple[float, 
 
     References
     ----------
-    Fisher RA. Metron 1921;1:3-32.
+    Fisher RA. Metron 1921;1:3-32. Fieller EC, Hartley HO, Pearson ES. Biometrika 1957;44:470-481.
     """
     if not -1 < r < 1 or n < 4:
         raise ValueError(f"r is {r} and n is {n}; expected r between -1 and 1, and n of at least 4")
-    z, half = math.atanh(r), ndtri(0.5 + confidence / 2) / math.sqrt(n - 3)
+    z, half = math.atanh(r), ndtri(0.5 + confidence / 2) * math.sqrt(variance / (n - 3))
     return math.tanh(z - half), math.tanh(z + half)
 
 

@@ -6,6 +6,7 @@ It has no calls, attributes, arithmetic or text, so it can only say which patien
 """
 
 import difflib
+import operator
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -21,6 +22,10 @@ _TOKEN = re.compile(
     r"\s*(?:(?P<number>\d+(?:\.\d+)?(?![\w.]))|(?P<name>[A-Za-z]\w*)|(?P<sign>->|<=|>=|==|!=|[<>~&|()]))",
     re.ASCII,
 )
+_COMPARED = {
+    "<": operator.lt, "<=": operator.le, ">": operator.gt, ">=": operator.ge,
+    "==": operator.eq, "!=": operator.ne,
+}  # fmt: skip
 _MIRRORED = {"<": ">", "<=": ">=", ">": "<", ">=": "<=", "==": "==", "!=": "!="}
 
 
@@ -236,7 +241,7 @@ def evaluate(tree: Expression, columns: Mapping, everyone):
         case Is(name):
             return columns[name]
         case Compare(name, sign, value):
-            return _compared(columns[name], sign, value if isinstance(value, str) else float(value))
+            return _COMPARED[sign](columns[name], value if isinstance(value, str) else float(value))
         case Not(inner):
             return ~evaluate(inner, columns, everyone)
         case And(left, right):
@@ -244,21 +249,6 @@ def evaluate(tree: Expression, columns: Mapping, everyone):
         case Or(left, right):
             return evaluate(left, columns, everyone) | evaluate(right, columns, everyone)
     return everyone
-
-
-def _compared(column, sign, value):
-    match sign:
-        case "<":
-            return column < value
-        case "<=":
-            return column <= value
-        case ">":
-            return column > value
-        case ">=":
-            return column >= value
-        case "==":
-            return column == value
-    return column != value
 
 
 def in_words(tree: Expression, codebook: Codebook) -> str:

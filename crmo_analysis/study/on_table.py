@@ -11,11 +11,18 @@ from collections.abc import Callable
 import numpy as np
 import pandas as pd
 
+from crmo_analysis.study.describe import of_counts, share_intervals, standardised_difference
+from crmo_analysis.study.vocabulary import rate_scales
+
 QUANTILES = {
     "type 7": "linear", "type 6": "weibull", "type 2": "averaged_inverted_cdf", "hinges": "hinges",
     "type 1": "inverted_cdf", "type 3": "closest_observation", "type 4": "interpolated_inverted_cdf",
     "type 5": "hazen", "type 8": "median_unbiased", "type 9": "normal_unbiased",
 }  # fmt: skip
+OF_COUNTS = (
+    *("risk_ratio", "risk_difference", "kappa"),
+    *("positive_likelihood_ratio", "negative_likelihood_ratio"),
+)
 
 
 def of_values(claim, values: np.ndarray) -> dict[str, float]:
@@ -68,17 +75,14 @@ def quantiles(values: np.ndarray, share: float) -> dict[str, float]:
 
 def of_share(claim, counted: np.ndarray) -> dict[str, float]:
     """Return the standard error, or an end of the interval, of the share of a group that is counted."""
-    from crmo_analysis.study.describe import proportion
-
     x, n = int(counted.sum()), len(counted)
     if not n:
         return {}
     scale = 100 if claim.unit == "%" or claim.number.value > 1 else 1
     if claim.statistic == "se":
         return {"": scale * math.sqrt(x / n * (1 - x / n) / n)}
-    found = proportion(x, n, claim.level)
-    end = "low" if claim.statistic == "ci_lower" else "high"
-    return {name: scale * getattr(found, f"{name}_{end}") for name in ("exact", "wilson")}
+    found = share_intervals(x, n, claim.level)
+    return {name: scale * ends[claim.statistic == "ci_upper"] for name, ends in found.items()}
 
 
 def of_pair(claim, columns: list[pd.Series]) -> dict[str, float]:
@@ -99,7 +103,8 @@ def of_pair(claim, columns: list[pd.Series]) -> dict[str, float]:
     functions = {
         "percent_of_total": _ratio, "ratio": _ratio, "mean_change": _change, "sd_change": _change,
         "median_change": _change, "percent_change": _change, "coefficient": _linear, "r_squared": _linear,
-        "odds_ratio": _odds, "mean_difference": _difference, "risk_ratio": _risk,
+        "odds_ratio": _odds, "mean_difference": _difference, "rate": _ratio,
+        "standardised_mean_difference": _difference, **dict.fromkeys(OF_COUNTS, _of_counts),
     }  # fmt: skip
     function = functions.get(claim.statistic, _tested)
     if len(frame) < 3 or (len(columns) > 2 and function not in (_linear, _odds)):
@@ -116,8 +121,9 @@ def _ratio(claim, frame: pd.DataFrame) -> dict:
     if _is_text(frame[0]) or _is_text(frame[1]):
         return {}
     first, second = frame[0].astype(float).sum(), frame[1].astype(float).sum()
-    scale = 100 if claim.statistic == "percent_of_total" else 1
-    return {"": scale * first / second} if second else {}
+    scales = {"percent_of_total": (100,), "rate": rate_scales(claim.unit)}.get(claim.statistic, (1,))
+    of = float(claim.number.value)
+    return {"": min((s * first / second for s in scales), key=lambda v: abs(v - of))} if second else {}
 
 
 def _change(claim, frame: pd.DataFrame) -> dict:
@@ -150,27 +156,31 @@ def _is_text(column: pd.Series) -> bool:
 
 def _difference(claim, frame: pd.DataFrame) -> dict:
     groups = _groups(frame)
-    return {"": groups[0].mean() - groups[1].mean()} if len(groups) == 2 else {}
-
-
-def _two_by_two(frame: pd.DataFrame) -> list[int]:
-    if frame[0].dtype != bool or frame[1].dtype != bool:
-        return []
-    return [int(((frame[1] == e) & (frame[0] == o)).sum()) for e in (True, False) for o in (True, False)]
-
-
-def _risk(claim, frame: pd.DataFrame) -> dict:
-    cells = _two_by_two(frame)
-    if not cells or not all(cells):
+    if len(groups) != 2 or min(map(len, groups)) < 2:
         return {}
-    a, b, c, d = cells
-    return {"": a / (a + b) / (c / (c + d))}
+    means, sds = [group.mean() for group in groups], [group.std(ddof=1) for group in groups]
+    if claim.statistic == "mean_difference":
+        return {"": means[0] - means[1]}
+    return standardised_difference(means, sds, [len(group) for group in groups]) if any(sds) else {}
+
+
+def _of_counts(claim, frame: pd.DataFrame) -> dict:
+    """Return what the counts of two findings, or of two ratings, give."""
+    if not all(_is_level(frame[place]) for place in (0, 1)):
+        return {}
+    is_finding = frame[0].dtype == bool and frame[1].dtype == bool
+    levels = (True, False) if is_finding else sorted({*frame[0], *frame[1]}, key=str)
+    counts = [[int(((frame[1] == e) & (frame[0] == o)).sum()) for o in levels] for e in levels]
+    if not is_finding and claim.statistic != "kappa":
+        return {}
+    value, _ = of_counts(counts).get(claim.statistic, (None, {}))
+    percent = claim.statistic == "risk_difference" and (claim.unit == "%" or abs(claim.number.value) > 1)
+    return {} if value is None else {"": 100 * value if percent else value}
 
 
 def _odds(claim, frame: pd.DataFrame, api) -> dict:
-    cells = _two_by_two(frame) if len(frame.columns) == 2 else []
-    if cells:
-        return {"": cells[0] * cells[3] / (cells[1] * cells[2])} if all(cells) else {}
+    if len(frame.columns) == 2 and frame[0].dtype == bool == frame[1].dtype:
+        return _of_counts(claim, frame)
     if frame[0].dtype != bool or any(_is_text(frame[place]) for place in frame):
         return {}
     try:

@@ -16,6 +16,12 @@ _SIGNS = {
     "≥": ">=", "⩾": ">=", "≧": ">=", "⁄": "/", "∶": ":", "×": "x", "’": "'", "‘": "'", "“": '"', "”": '"',
 }  # fmt: skip
 _POINTS = re.compile(r"(?<=\d)[·∙•‧⋅](?=\d)")
+_RAISED = "⁰¹²³⁴⁵⁶⁷⁸⁹"
+_NOTES = re.compile(  # marks of footnotes; a raised digit is one unless it is the power of a ten
+    rf"(?<=[\d%)\]])\s?[†‡§¶‖ᵃᵇᶜᵈᵉᶠᵍ]+|(?<=[%)\]])\s?[{_RAISED}]+"
+    rf"|(?<![x×·]10)(?<![x×·] 10)(?<=\d)[{_RAISED}]+"
+)
+_LAST_NOTE = re.compile(r"(?<=[\d%)\]])\s?(?:\*+|[a-d]|#)$|(?<=\w)[†‡§¶‖]+$")
 _FRACTION_SIGN = re.compile(r"(\d)([½⅓⅔¼¾⅕⅖⅗⅘⅛⅜⅝⅞])")
 _THOUSANDS = re.compile(r"(?<![\d.,])(\d{1,3})((?:[ ']\d{3})+)(?![\d])")
 _SMALL = ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven"]
@@ -40,9 +46,9 @@ _OTHER_WORDS |= {word: value for value, word in enumerate(_ORDINALS, start=1)}
 _PARTS = {"half": 2, "halves": 2, "third": 3, "quarter": 4, "fourth": 4, "fifth": 5, "sixth": 6, "seventh": 7}
 _PARTS |= {"eighth": 8, "ninth": 9, "tenth": 10}
 _RELATIONS = {
-    "<": "<,less than,lower than,fewer than,smaller than,under,below,before,<<",
+    "<": "<,less than,lower than,fewer than,smaller than,under,below,before,<<,just under,just below",
     "<=": "<=,up to,at most,within,not more than,no more than,as many as,maximum,maximum of,until",
-    ">": ">,more than,higher than,greater than,larger than,above,over,exceeding,after,>>",
+    ">": ">,more than,higher than,greater than,larger than,above,over,exceeding,after,>>,just over",
     ">=": ">=,at least,no less than,not less than,no fewer than,minimum,minimum of,from",
     "~": "~,about,nearly,almost,approximately,approx.,approx,around,roughly,circa,ca.,ca,some,close to,+/-",
     "=": "=,exactly,only",
@@ -56,7 +62,7 @@ _ALL = re.compile(r"(all|every|both|each)( of (the|our|these) patients)?( (?:but
 _PLAIN = re.compile(r"(?P<sign>[+-]?)\s*(?P<digits>\d+(?:\.\d+)?|\.\d+)", re.ASCII)
 _GROUPED = re.compile(r"[+-]?(?!0,)\d{1,3}(?:,\d{3})+(?:\.\d+)?", re.ASCII)
 _GROUPED_BY_POINT = re.compile(r"[+-]?\d{1,3}(?:\.\d{3})+,\d+", re.ASCII)
-_POWER = re.compile(r"(?P<number>\d+(?:\.\d+)?|\.\d+)(?: ?x ?10\^?|e)-(?P<power>\d{1,2})", re.ASCII)
+_POWER = re.compile(r"(?P<number>\d+(?:\.\d+)?|\.\d+)(?: ?x ?10\^?|e(?=-))(?P<power>-?\d{1,2})", re.ASCII)
 _X_OF_N = re.compile(r"(\d{1,9})\s?(?:/|of|out of|in)\s?(\d{1,9})", re.ASCII)
 _RATIO = re.compile(r"(\d+(?:\.\d+)?|\.\d+)\s?(?::|to)\s?(\d+(?:\.\d+)?|\.\d+)", re.ASCII)
 _MONTHS = ["january", "february", "march", "april", "may", "june", "july", "august", "september"]
@@ -105,11 +111,16 @@ SHARE_WORDS = {
 
 def plain(text: str) -> str:
     """Write a text in small letters and plain signs: `−0·32` as `-0.32`, `12 345` as `12345`."""
-    text = _POINTS.sub(".", text)
+    text = _POINTS.sub(".", _NOTES.sub("", text))
     text = unicodedata.normalize("NFKC", _FRACTION_SIGN.sub(r"\1 \2", text))
     text = "".join(_SIGNS.get(sign, sign) for sign in text).casefold()
     text = " ".join(text.replace("+ -", "+/-").replace("±", "+/-").split())
     return _THOUSANDS.sub(lambda match: match[1] + re.sub(r"[ ']", "", match[2]), text)
+
+
+def without_note(text: str) -> str:
+    """Return a text in plain signs, without the mark of a footnote at its end: `34.7 %*`, `34.7a`."""
+    return _LAST_NOTE.sub("", plain(text))
 
 
 def parse_printed(text: str) -> Printed:
@@ -126,7 +137,7 @@ def parse_printed(text: str) -> Printed:
     InputError
         If the text says no number; the message says what it looks like, and what to write.
     """
-    words = plain(text)
+    words = without_note(text).removeprefix("n=").removeprefix("n =").strip()
     if words in SHARE_WORDS:
         return SHARE_WORDS[words]
     if words in _STARS:
@@ -190,8 +201,15 @@ def _number(words: str) -> tuple | None:
     if (match := _RATIO.fullmatch(words)) and Fraction(match[2]):
         return _ratio(match[1], match[2])
     if match := _POWER.fullmatch(words):
-        decimals = len(match["number"].partition(".")[2]) + int(match["power"])
-        return Fraction(match["number"]) / 10 ** int(match["power"]), decimals
+        decimals, scale = len(match["number"].partition(".")[2]), Fraction(10) ** int(match["power"])
+        return (
+            Fraction(match["number"]) * scale,
+            decimals - min(int(match["power"]), 0),
+            None,
+            max(scale, Fraction(1)),
+        )
+    if match := re.fullmatch(r"(\d{1,3}) (\d)/(\d)", words):
+        return int(match[1]) + Fraction(int(match[2]), int(match[3])), 1
     digits = _decimal(words)
     match = _PLAIN.fullmatch(digits)
     if not match or len(digits) > _LONGEST or not digits.isascii():
@@ -238,9 +256,25 @@ def _whole(words: str) -> int | None:
     return total + last if parts else None
 
 
+def whole_number(text: str) -> int | None:
+    """Return the whole number that a text says, "35" or "thirty-five", if it says one."""
+    return _whole(plain(text))
+
+
 def number_words(words: str) -> bool:
     """Say whether words are a whole number, "seventeen"."""
     return words not in ("no", "not", "without") and _whole(words) is not None
+
+
+def is_fraction_in_words(text: str) -> bool:
+    """Say whether a text is a share in words: "two thirds", "most", "about half"."""
+    if re.search(r"\d", text):
+        return False
+    try:
+        number = parse_printed(text)
+    except InputError:
+        return False
+    return number.value is not None and 0 < number.value < 1
 
 
 def _part(words: str) -> Fraction | None:
@@ -259,7 +293,7 @@ def _part(words: str) -> Fraction | None:
 
 def _looks_like(text: str) -> str:
     """Say what a text looks like that is no number, and what to write in place of it."""
-    words = plain(text)
+    words = without_note(text)
     shown = f"'{text}'"
     if re.fullmatch(rf"(?:\d{{1,4}}[-. /]{{1,2}}(?:{_MONTH})|(?:{_MONTH})[-. /]{{1,2}}\d{{1,4}})", words):
         return f"{text}: a spreadsheet made a date of {_undated(words)}; write that, in a cell of type text"
@@ -276,12 +310,10 @@ def _looks_like(text: str) -> str:
     if words in ("na", "n/a", "nan", "nr", "nd", "-", "--", "?", ".", "missing", "not reported"):
         return f"{shown}: nothing is printed; leave the row out"
     if words.count("%") == 1 and words.endswith("%") and _number(words[:-1].strip()):
-        return f"{text}: the unit is %; write {text.strip()[:-1].strip()}"
+        return f"{text}: the unit is %; write {words[:-1].strip()}"
     numbers = re.findall(r"[-+]?\d+(?:[.,]\d+)?", words)
     if len(numbers) > 1:
         return f"{shown}: {len(numbers)} numbers; {_cell_for(words)}"
-    if match := re.fullmatch(r"([<>=~+-]*\s?[\d.,]+)\s*([*†‡§#^]+|[a-d])", words):
-        return f"{text}: a mark of a footnote; write {match[1]}"
     if len(numbers) == 1 and (match := re.fullmatch(r"(.*?\d)\s+(.+)", words)):
         return f"{text}: '{match[2]}' belongs into column unit or among; write {match[1]}"
     return f"{shown} is not a number; expected as in '53.4', '7,800', 'one', 'all', '-0.3' or 'P<0.01'"

@@ -73,6 +73,11 @@ class Claim:
         return vocabulary.level_of(self.method)
 
     @property
+    def rate_scales(self) -> tuple[int, ...]:
+        """Per how many units of time a rate can be printed."""
+        return vocabulary.rate_scales(self.unit)
+
+    @property
     def percentile(self) -> int | None:
         """Which percentile of the values it is, if it is one."""
         return vocabulary.percentile(self.statistic) if self.is_of_values else None

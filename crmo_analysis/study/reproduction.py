@@ -19,17 +19,6 @@ EXACT = ("count", "percent", "fraction", "rank", "median", "mean", "sd", "sum", 
 LEFT_OUT = ("hazard_ratio", "df_2")  # of models that a table of patients is not fitted with here
 
 
-def members(tree, table: pd.DataFrame) -> pd.Series:
-    """Return for each patient whether an expression holds; missing values leave it open."""
-    columns = {name: table[name] for name in variables(tree)}
-    for name, column in columns.items():
-        if isinstance(
-            column.dtype, pd.StringDtype
-        ):  # whose comparisons know missing values only in this form
-            columns[name] = column.astype(pd.StringDtype("python"))
-    return evaluate(tree, columns, pd.Series(True, index=table.index, dtype="boolean"))
-
-
 @dataclass(frozen=True, eq=False)
 class _Known:
     """A column, or what holds of its rows, as plain arrays.
@@ -57,23 +46,9 @@ class _Known:
     def __or__(self, other):
         return _known_by(self.holds | other.holds, self.fails & other.fails)
 
-    def __lt__(self, value):
-        return _Known(self.values < value, self.missing)
 
-    def __le__(self, value):
-        return _Known(self.values <= value, self.missing)
-
-    def __gt__(self, value):
-        return _Known(self.values > value, self.missing)
-
-    def __ge__(self, value):
-        return _Known(self.values >= value, self.missing)
-
-    def __eq__(self, value):
-        return _Known(self.values == value, self.missing)
-
-    def __ne__(self, value):
-        return _Known(self.values != value, self.missing)
+for _sign in ("__lt__", "__le__", "__gt__", "__ge__", "__eq__", "__ne__"):
+    setattr(_Known, _sign, lambda a, b, sign=_sign: _Known(getattr(a.values, sign)(b), a.missing))
 
 
 def _known_by(holds: np.ndarray, fails: np.ndarray) -> _Known:
@@ -91,10 +66,20 @@ def _column(column: pd.Series) -> _Known:
     return _Known(filled.astype(bool) if is_yes_no else filled, missing)
 
 
+def _evaluated(tree, table: pd.DataFrame) -> _Known:
+    everyone = _Known(np.ones(len(table), dtype=bool), np.zeros(len(table), dtype=bool))
+    return evaluate(tree, {name: _column(table[name]) for name in variables(tree)}, everyone)
+
+
 def _holds(tree, table: pd.DataFrame) -> np.ndarray:
     """Say of which rows it is known that an expression holds."""
-    everyone = _Known(np.ones(len(table), dtype=bool), np.zeros(len(table), dtype=bool))
-    return evaluate(tree, {name: _column(table[name]) for name in variables(tree)}, everyone).holds
+    return _evaluated(tree, table).holds
+
+
+def members(tree, table: pd.DataFrame) -> pd.Series:
+    """Return for each patient whether an expression holds; missing values leave it open."""
+    found = _evaluated(tree, table)
+    return pd.Series(pd.arrays.BooleanArray(found.holds, found.missing), index=table.index)
 
 
 def value_of(quantity, table: pd.DataFrame) -> Fraction | None:
@@ -187,8 +172,8 @@ def _prints(value: Fraction, claim: Claim) -> bool:
     return low < value < high if is_open else low <= value <= high
 
 
-def _named(claim: Claim) -> frozenset[str]:
-    """Return the variables that stand in `of`."""
+def named(claim: Claim) -> frozenset[str]:
+    """Return the variables that stand in `of`, without those whom it is about."""
     levels = [tree for place in range(len(claim.parts)) for tree in claim.levels(place)]
     return frozenset(claim.parts) & claim.codebook.keys() | frozenset().union(*map(variables, levels))
 
@@ -203,7 +188,7 @@ def reproduce(claims: Iterable[Claim], table: pd.DataFrame, codebook: Codebook) 
     """
     rows = []
     for claim in claims:
-        names = variables(claim.group) | (variables(claim.patients) if claim.patients else _named(claim))
+        names = variables(claim.group) | (variables(claim.patients) if claim.patients else named(claim))
         if claim.statistic not in ("rank", "date", *LEFT_OUT) and names <= set(table.columns):
             value = value_of(claim, table)
             digits = (

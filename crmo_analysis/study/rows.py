@@ -8,9 +8,12 @@ import csv
 import difflib
 import io
 import re
+from decimal import Decimal
 from pathlib import Path
 
-from crmo_analysis.study.printed import number_words, plain
+from crmo_analysis.study.codebook import Codebook, Variable
+from crmo_analysis.study.printed import number_words, plain, whole_number
+from crmo_analysis.study.vocabulary import ACCURACY, SYNONYMS
 
 COLUMNS = ("claim_id", "where", "about", "statistic", "of", "among", "printed", "unit", "reading", "note")
 LATER = ("at", "method")  # columns that files may lack
@@ -20,7 +23,8 @@ _DELIMITERS = (",", ";", "\t")
 _UNITS = {"count": "patients", "n": "patients", "percent": "%"}
 _LABEL = re.compile(
     r"(?<![\w.])(?:\d\d(?:\.\d)? ?% ?)?"
-    r"(?:confidence interval|ci|iqr|q1|q3|range|sd|se|sem|mean|median|n|or|rr|hr)(?![\w.])\s?[:=]?"
+    r"(?:confidence interval|ci|iqr|q1|q3|range|sd|se|sem|mean|median|n|or|rr|hr|icc|auc)(?![\w.])"
+    r"(?:\s?\(\d, ?[\dk]\))?\s?[:=]?"
     r"|(?<![\w.])(?:chi|χ|x|r|η)-?\s?(?:2|square[d]?)(?=\s*[(=<>,])|(?<!\w)[a-zρ]{1,3}\s?(?==)"
 )
 _NUMBER = r"\d{1,3}(?:,\d{3})+(?:\.\d+)?(?!\d)|\d+[.,]\d+|\d+|\.\d+"
@@ -119,11 +123,19 @@ def _cell(text: str) -> str:
 def split(place: str, row: dict, problems: list[str]) -> list[tuple[str, dict]]:
     """Split a row whose cell prints several statistics into one for each, with ids that name them.
 
-    `n` among them is the size of the group, a count of those whom the row is among.
+    `n` among them is the size of the group, a count of those whom the row is among. Sensitivity and its like
+    are percentages, and what stands beside them is of the same patients.
     """
-    names = [name.strip() for name in row["statistic"].split(",")]
+    names = [name.strip().casefold() for name in row["statistic"].split(",")]
+    names = [SYNONYMS.get(name, name) if name != "n" else name for name in names]
+    row = _of_accuracy(row, names)
+    per = re.search(r"\bper \d.*", row["printed"]) if "rate" in names else None
+    if per:
+        row = row | {"printed": row["printed"][: per.start()], "unit": row["unit"] or per[0]}
     if len(names) == 1 and names[0] != "n":
-        return [(place, row)]
+        is_share = names[0] in ACCURACY
+        text = _hundredfold(row["printed"]) if is_share else row["printed"]
+        return [(place, row | {"statistic": "percent" if is_share else names[0], "printed": text})]
     texts = _numbers(row["printed"], names)
     if isinstance(texts, str):
         said = f"{texts}; column statistic lists {len(names)}: {', '.join(names)}"
@@ -131,12 +143,62 @@ def split(place: str, row: dict, problems: list[str]) -> list[tuple[str, dict]]:
         return []
     found = []
     for name, text in zip(names, texts, strict=True):
+        if not {*names}.isdisjoint(ACCURACY) and "%" not in row["printed"] and name not in ("count", "n"):
+            text = _hundredfold(text)
         part = row | {"claim_id": f"{row['claim_id']}.{name}", "statistic": name, "printed": text}
         part["unit"] = _UNITS.get(name, row["unit"])
+        if name in ACCURACY:
+            part |= {"statistic": "percent"}
         if name == "n":
             part |= {"statistic": "count", "of": row["among"] or "everyone", "among": ""}
         found.append((place, part))
     return found
+
+
+def _of_accuracy(row: dict, names: list[str]) -> dict:
+    """Return a row with the patients that a sensitivity, or the like, is a percentage of."""
+    name = next((name for name in names if name in ACCURACY), None)
+    parts = [part.strip() for part in row["of"].split(",")]
+    if name is None or len(parts) != 2:
+        return row
+    of, among = (text.format(*parts) for text in ACCURACY[name])
+    among = " & ".join(f"({text})" if text != among else text for text in (among, row["among"]) if text)
+    return row | {"of": of, "among": among, "unit": row["unit"] or "%"}
+
+
+def _hundredfold(text: str) -> str:
+    """Return a share, 0.904, as a percentage, 90.4; what is more than 1 is one already."""
+    number = re.fullmatch(r"[01](?:\.\d+)?|\.\d+", text)
+    return format(Decimal(text).scaleb(2), "f") if number and Decimal(text) <= 1 else text
+
+
+def of_those_known(rows: list[tuple[str, dict]], codebook: Codebook) -> Codebook:
+    """Read "19/33" in a group of 35 patients as of the 33 of whom it is known, and add that to the codebook.
+
+    A number of patients that is larger than the group is left to be found.
+    """
+    every = [
+        row for _, row in rows if row["statistic"] == "count" and not row["among"] and not row["reading"]
+    ]
+    sizes = {row["of"]: row["printed"] for row in every if not row["claim_id"].endswith(".n")}
+    added: dict[str, Variable] = {}
+    for n in every:
+        stem, _, last = n["claim_id"].rpartition(".")
+        size = whole_number(sizes.get(n["of"], ""))
+        cell = [row for _, row in rows if row["claim_id"].startswith(f"{stem}.") and row is not n]
+        cell = [row for row in cell if (row["among"] or "everyone") == n["of"]]
+        if last == "n" and cell and (whole_number(n["printed"]) or size or 0) < (size or 0):
+            name = f"{re.sub(r'[^0-9A-Za-z]+', '_', cell[0]['of']).strip('_')}_known"
+            label = codebook[cell[0]["of"]].label if cell[0]["of"] in codebook else cell[0]["of"]
+            added[name] = Variable(name, f"{label}: known", "boolean")
+            group = name if n["of"] == "everyone" else f"({n['of']}) & {name}"
+            n |= {
+                "of": group,
+                "note": "; ".join(filter(None, [n["note"], f"of {size}, those of whom it is known"])),
+            }
+            for row in cell:
+                row["among"] = group
+    return {**codebook, **added}
 
 
 def _numbers(cell: str, names: list[str]) -> list[str] | str:
@@ -145,6 +207,7 @@ def _numbers(cell: str, names: list[str]) -> list[str] | str:
     # "(3,17)" can be one number or two, and a star one of significance or of a footnote: only one way has as
     # many numbers as are listed.
     ways = (words, re.sub(r"(?<=\d),(?=\d)", ", ", words), words.replace("*", " "))
+    ways += (re.sub(r"\b[a-z]\s?\([\d, ]+\)", " ", words),)  # degrees of freedom that are not listed
     found = next((tokens for tokens in map(_tokens, ways) if len(tokens) == len(names)), None)
     if found is None:
         numbers = [text for text, _ in _tokens(words)]

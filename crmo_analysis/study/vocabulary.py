@@ -14,10 +14,27 @@ OF_VALUES = (  # `of` is one variable
 OF_PAIRS = (  # `of` is two, with a comma between them
     *("p_value", "correlation", "ratio", "test_statistic", "df", "df_2", "percent_of_total"),
     *("mean_difference", "mean_change", "sd_change", "median_change", "percent_change"),
-    *("coefficient", "odds_ratio", "risk_ratio", "hazard_ratio", "r_squared"),
+    *("coefficient", "odds_ratio", "risk_ratio", "hazard_ratio", "rate_ratio", "r_squared"),
+    *("risk_difference", "standardised_mean_difference", "rate", "median_survival"),
+    *("kappa", "icc", "auc", "positive_likelihood_ratio", "negative_likelihood_ratio"),
 )
-OF_ANY = ("se", "ci_lower", "ci_upper")  # of a mean, of a share, or of what is said of a pair
-OF_MODELS = ("coefficient", "odds_ratio", "hazard_ratio", "risk_ratio", "r_squared", "p_value", *OF_ANY)
+OF_ANY = ("se", "ci_lower", "ci_upper", "survival")  # of a mean, of a share, or of what is said of a pair
+ACCURACY = {  # of a test and a reference: a percentage of whom, among whom
+    "sensitivity": ("{0}", "{1}"), "specificity": ("~({0})", "~({1})"),
+    "ppv": ("{1}", "{0}"), "npv": ("~({1})", "~({0})"),
+    "accuracy": ("({0}) & ({1}) | ~({0}) & ~({1})", ""),
+}  # fmt: skip
+PERCENTAGES = ("percent", "percent_of_total", "percent_change", "risk_difference", *OF_ANY)
+OF_MODELS = (
+    "coefficient",
+    "odds_ratio",
+    "hazard_ratio",
+    "risk_ratio",
+    "rate_ratio",
+    "r_squared",
+    "p_value",
+    *OF_ANY,
+)
 OF_NUMBERS = (
     *("mean_change", "sd_change", "median_change", "percent_change", "percent_of_total"),
     *("correlation", "r_squared"),
@@ -28,12 +45,20 @@ SYNONYMS = {
     "q1": "quartile_1", "q3": "quartile_3", "percentile_25": "quartile_1", "percentile_75": "quartile_3",
     "percentile_50": "median", "p": "p_value", "percentage": "percent", "%": "percent", "minimum": "min",
     "maximum": "max", "average": "mean", "std": "sd", "sem": "se", "odds ratio": "odds_ratio",
-    "p value": "p_value", "p-value": "p_value",
+    "p value": "p_value", "p-value": "p_value", "or": "odds_ratio", "rr": "risk_ratio", "hr": "hazard_ratio",
+    "irr": "rate_ratio", "incidence_rate": "rate", "smd": "standardised_mean_difference",
+    "standardized_mean_difference": "standardised_mean_difference",
+    "cohens_d": "standardised_mean_difference", "hedges_g": "standardised_mean_difference",
+    "roc_auc": "auc", "cohens_kappa": "kappa", "beta": "coefficient",
+    "positive_predictive_value": "ppv", "negative_predictive_value": "npv", "n": "count", "r": "correlation",
+    "rho": "correlation", "lr+": "positive_likelihood_ratio", "lr-": "negative_likelihood_ratio",
+    "survival_percent": "survival", "lower": "ci_lower", "upper": "ci_upper", "r2": "r_squared",
 }  # fmt: skip
 LIMITS = {
     "count": (0, None), "percent": (0, 100), "fraction": (0, 1), "p_value": (0, 1), "correlation": (-1, 1),
-    "r_squared": (0, 1), **dict.fromkeys(("sd", "sd_change", "se", "iqr", "range", "df", "df_2"), (0, None)),
-    **dict.fromkeys(("odds_ratio", "risk_ratio", "hazard_ratio", "ratio"), (0, None)),
+    "r_squared": (0, 1), "kappa": (-1, 1), "icc": (-1, 1), "auc": (0, 1), "survival": (0, 100),
+    **dict.fromkeys(("sd", "sd_change", "se", "iqr", "range", "df", "df_2"), (0, None)),
+    **dict.fromkeys(("odds_ratio", "risk_ratio", "hazard_ratio", "rate_ratio", "ratio", "rate"), (0, None)),
 }  # fmt: skip
 METHODS = {
     "t": r"(?:student|unpaired|two sample|independent)?(?:'?s)? ?t(?: ?test)?",
@@ -50,9 +75,13 @@ METHODS = {
     "pearson": r"pearson(?:'?s)?(?: (?:r|correlation.*))?",
     "spearman": r"spearman(?:'?s)?(?: (?:r|rho|rank|correlation).*)?",
     "log-rank": r"log(?:-| )?rank.*",
-    "linear": r"linear(?: regression| model)?",
-    "logistic": r"logistic(?: regression)?",
-    "cox": r"cox.*",
+    "linear": r"(?:.* )?linear(?: regression| model)?",
+    "logistic": r"(?:.* )?logistic(?: regression| model)?",
+    "cox": r"(?:.* )?cox.*",
+    "weighted": r".*weighted.*",
+    "hedges": r"hedges.*",
+    "poisson": r".*poisson.*",
+    "kaplan-meier": r"kaplan.*|km",
     "exact": r"(?:clopper.*|exact)",
     "wilson": r"wilson.*",
     "wald": r"wald.*|normal.*",
@@ -97,21 +126,29 @@ def level_of(method: str) -> float:
 
 
 def method_of(method: str) -> str:
-    """Return the name of a method as `METHODS` has it, empty if none is given, whatever it is called."""
+    """Return the name of a method as `METHODS` has it, the words themselves if it is not there."""
     words = _LEVEL.sub("", plain(method)).replace(",", " ").strip()
-    return next((name for name, known in METHODS.items() if words and re.fullmatch(known, words)), "")
+    return next((name for name, known in METHODS.items() if words and re.fullmatch(known, words)), words)
 
 
 def check_method(method: str) -> None:
-    """Refuse a method that has no name here.
+    """Refuse a method that is nearly one that is known; of another, numbers are kept as printed.
 
     Raises
     ------
     InputError
-        Listing those that do.
+        Naming the one that is near.
     """
-    if _LEVEL.sub("", plain(method)).strip() and not method_of(method):
-        raise InputError(f"no method that is known; expected one of {', '.join(METHODS)}, or nothing")
+    name = method_of(method)
+    near = difflib.get_close_matches(name.removesuffix(" test"), METHODS, n=1, cutoff=0.8)
+    if name not in METHODS and near:
+        raise InputError(f"is '{near[0]}' meant? expected one of {', '.join(METHODS)}, or another name")
+
+
+def rate_scales(unit: str) -> tuple[int, ...]:
+    """Return per how many units of time a rate is printed, as its unit says, or the usual ones."""
+    found = re.search(r"per ([\d,]+)", unit)
+    return (int(found[1].replace(",", "")),) if found else (1, 100, 1000)
 
 
 def problems_of_figures(entries: list, claim_ids: set[str]) -> list[str]:

@@ -95,9 +95,58 @@ def test_what_a_draft_cannot_tell_is_asked_and_not_guessed(made):
     said = crmo("claims", "draft", "table.csv", "--study", "./m").output
     assert "row 2, column 'All (n = 40)': '12 (3-40)': which statistics?" in said
     assert "heading 'Responders (n=9)': the group is taken as 'responders' (made up)" in said
-    assert "swollen_joints: {label: Swollen joints, type: decimal}" in said
+    assert "swollen_joints: {label: Swollen joints, type: decimal, step: 0.1}" in said
     with (made / "claims_draft.csv").open(encoding="utf-8") as file:
         assert [row["statistic"] for row in csv.DictReader(file)][2] == "?"
+
+
+TRIAL = """\
+Characteristic,"Drug A, baseline (n = 21)","Drug A, 6 months (n = 21)",P†,"Drug B, baseline (n = 19)","Drug B, 6 months (n = 19)",P†
+"Raised ESR, n (%)",12 (57.1),5 (23.8),0.023‡,13 (68.4),4 (21.1),0.008‡
+Tibia,9 (42.9),NA,,7 (36.8)*,—,
+"Age at onset (y), range",3–17,,,4–16,,
+"""
+
+
+def test_visits_groups_and_marks_of_a_trial_are_read(made):
+    (made.parent / "table.csv").write_text(TRIAL, encoding="utf-8")
+    said = crmo("claims", "draft", "table.csv", "--study", "./m").output
+    assert "group: {label: Group, type: category, categories: [drug_a, drug_b]}" in said
+    assert "no heading has all patients: add a count of everyone (the groups add up to 40)" in said
+    with (made / "claims_draft.csv").open(encoding="utf-8") as file:
+        rows = [(r["statistic"], r["of"], r["among"], r["at"], r["printed"]) for r in csv.DictReader(file)]
+    assert ("count", "group == drug_b", "", "", "19") in rows
+    assert ("count, percent", "esr_elevated", "group == drug_a", "6 months", "5 (23.8)") in rows
+    assert ("p_value", "esr_elevated, esr_elevated_at_6_months", "group == drug_b", "", "0.008‡") in rows
+    assert ("count, percent", "tibia", "group == drug_b", "baseline", "7 (36.8)*") in rows
+    assert ("min, max", "age_onset", "group == drug_a", "baseline", "3–17") in rows
+    assert len(rows) == 2 + 6 + 2 + 2
+
+
+def test_sizes_and_sexes_in_rows_are_counts(made):
+    (made.parent / "table.csv").write_text(
+        "Variable,Group A,Group B,p value\nNumber of patients,21,19,\nSex (M/F),8/13,6/13,0.67\n"
+        '"Age at onset, y, mean (SD) [range]",10.6 (2.9) [3–17],9.9 (3.1) [2–16],\nTibia,9 (42.9),7 (36.8),\n',
+        encoding="utf-8",
+    )
+    assert crmo("claims", "draft", "table.csv", "--study", "./m").exit_code == 0
+    with (made / "claims_draft.csv").open(encoding="utf-8") as file:
+        rows = [(r["statistic"], r["of"], r["among"], r["printed"]) for r in csv.DictReader(file)]
+    assert rows[0] == ("count", "group == group_a", "", "21")
+    assert rows[3] == ("count", "~male", "group == group_a", "13")
+    assert ("p_value", "male, group", "", "0.67") in rows
+    assert ("mean, sd, min, max", "age_onset", "group == group_a", "10.6 (2.9) [3–17]") in rows
+    assert rows[-1] == ("count, percent", "tibia", "group == group_b", "7 (36.8)")
+
+
+def test_a_group_and_those_without_it_are_one_variable(made):
+    heading = "Characteristic,No second-line treatment (n=60),Second-line treatment (n=52),P-value\n"
+    (made.parent / "table.csv").write_text(heading + "Fever,14 (23.3%),18 (34.6%),0.19\n", encoding="utf-8")
+    assert crmo("claims", "draft", "table.csv", "--study", "./m").exit_code == 0
+    with (made / "claims_draft.csv").open(encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    assert [row["among"] for row in rows[2:4]] == ["~second_line_treatment", "second_line_treatment"]
+    assert rows[4]["of"] == "fever, second_line_treatment"
 
 
 def test_a_removed_study_leaves_nothing(tmp_path, monkeypatch):

@@ -524,6 +524,48 @@ def test_a_dumbbell_has_both_sides_and_leaves_out_what_is_withheld():
 # ---- the command
 
 
+def test_quartiles_correlations_ratios_and_group_means_stand_beside_a_cohort(write_study):
+    rng = np.random.default_rng(3)
+    n, male = 60, np.arange(60) % 2 == 0
+    esr = rng.integers(5, 80, n)
+    table = pd.DataFrame({
+        "patient": [str(i) for i in range(n)], "male": pd.array(male, "boolean"),
+        "esr": pd.array(esr, "Int64"), "n_lesions": pd.array(esr // 10 + rng.integers(0, 4, n), "Int64"),
+        "spine": pd.array(rng.random(n) < 0.4, "boolean"),
+        "fever": pd.array([None if i < 9 else i % 3 == 0 for i in range(n)], "boolean"),
+    })  # fmt: skip
+    folder = write_study(
+        claim_row("q", '"median, quartile_1, quartile_3"', "esr", "", "22 (12-40)", "mm/hour"),
+        claim_row("r", '"correlation, p_value"', '"esr, n_lesions"', "", "0.42 (p = 0.06)", ""),
+        claim_row("o", '"odds_ratio, ci_lower, ci_upper"', '"spine, male"', "", "2.1 (0.3-12.6)", ""),
+        claim_row("m", '"mean, se"', "esr", "male", "31.0 (5.0)", "mm/hour", "table 1"),
+        claim_row("b", "count", "male", "", "9"),
+        claim_row("k", '"count, n, percent"', "fever", "", "3/15 (20.0 %)"),
+    )
+    found = compare(table, [read_study("small", folder)], CODEBOOK, smallest=0)
+    rows = found.table.set_index(found.table["claim_ids"].str.split().str[0])
+    assert rows.loc["q.median", "published_quartile_3"] == 40
+    assert rows.loc["q.median", "cohort_quartile_3"] == np.quantile(esr, 0.75)
+    r = stats.spearmanr(esr, table["n_lesions"].astype(int)).statistic
+    assert rows.loc["r.correlation", "cohort"] == pytest.approx(r, abs=1e-6)
+    assert rows.loc["r.correlation", "difference"] == pytest.approx(r - 0.42, abs=1e-6)
+    ends = np.tanh(np.arctanh(0.42) + np.array([-1, 1]) * stats.norm.ppf(0.975) * math.sqrt(1.06 / 17))
+    assert rows.loc["r.correlation", ["published_low", "published_high"]].tolist() == pytest.approx(
+        ends, abs=1e-6
+    )
+    counts = pd.crosstab(table["male"], table["spine"]).to_numpy()
+    odds = counts[1, 1] * counts[0, 0] / (counts[1, 0] * counts[0, 1])
+    assert rows.loc["o.odds_ratio", "cohort"] == pytest.approx(odds, abs=1e-6)
+    assert rows.loc["o.odds_ratio", ["published_low", "published_high"]].tolist() == [0.3, 12.6]
+    assert pd.isna(rows.loc["o.odds_ratio", "difference"])  # of ratios there is none
+    assert rows.loc["m.mean", "published_sd"] == pytest.approx(15, abs=1e-6)  # 5.0 times the root of 9
+    assert rows.loc["m.mean", "cohort"] == pytest.approx(esr[male].mean(), abs=1e-6)
+    assert rows.loc["k.count", ["cohort_x", "cohort_n"]].tolist() == [17, 51]
+    assert set(found.not_compared["claim_id"]) == {"r.p_value", "n"}
+    hidden = compare(table.head(9), [read_study("small", folder)], CODEBOOK)
+    assert hidden.table.loc[hidden.table["statistic"] == "correlation", "cohort"].isna().all()
+
+
 @pytest.fixture
 def folder(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
@@ -580,7 +622,7 @@ def test_command_prints_csv_and_json_with_every_claim(own):
 def test_command_writes_the_same_files_again(own, folder):
     done = crmo("compare", own, "hospach_2010", "--out", "out")
     assert done.exit_code == 0, done.output
-    names = ["comparison.csv", "comparison.md"]
+    names = ["associations.csv", "comparison.csv", "comparison.md"]
     names += [f"dumbbell.{ending}" for ending in ("csv", "json", "pdf", "png", "svg")] + ["not_compared.csv"]
     assert sorted(path.name for path in (folder / "out").iterdir()) == names
     before = {path.name: path.read_bytes() for path in (folder / "out").iterdir()}

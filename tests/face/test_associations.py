@@ -1,8 +1,10 @@
 """What is published about lesions and severity: what follows from the digits, and what is only shown."""
 
 import matplotlib as mpl
+import numpy as np
 import pandas as pd
 import pytest
+from scipy.stats import norm, spearmanr
 
 import crmo_analysis as crmo
 from crmo_analysis import files
@@ -63,3 +65,16 @@ def test_a_row_that_cannot_be_read_is_named(tmp_path):
     (tmp_path / "rows.csv").write_text(text, encoding="utf-8")
     with pytest.raises(crmo.CrmoError, match=r"row 2: .*27-Jan"):
         associations(tmp_path / "rows.csv")
+
+
+def test_a_cohort_stands_beside_the_statements_about_variables_that_it_has():
+    rng = np.random.default_rng(2)
+    lesions = rng.integers(1, 20, 40)
+    table = pd.DataFrame({"n_lesions": lesions, "clinical_severity": lesions + rng.integers(0, 15, 40)})
+    rows = associations().beside(table).frame.set_index("row_id")
+    r = spearmanr(table["n_lesions"], table["clinical_severity"]).statistic
+    assert rows.loc["B01", ["own_n", "own_r", "least_r"]].tolist() == pytest.approx([40, r, 0.348], abs=1e-3)
+    ends = np.tanh(np.arctanh(r) + np.array([-1, 1]) * norm.ppf(0.975) * np.sqrt(1.06 / 37))
+    assert rows.loc["B01", ["own_low", "own_high"]].tolist() == pytest.approx(ends, abs=1e-3)
+    assert rows.loc["A01", "note"] == "the table has no column 'physician_global'"
+    assert pd.isna(rows.loc["A01", "own_r"])

@@ -35,7 +35,8 @@ def test_a_cohort_is_made_again_byte_for_byte(fitted):
 
 
 def test_a_shipped_cohort_gives_every_claim_that_it_keeps(fitted):
-    table = read_cohort(files.COHORTS / f"{fitted.view.study.study}.csv").patients
+    record = fitted.view.study
+    table = read_cohort(files.COHORTS / f"{record.study}.csv", codebook=record.codebook).patients
     assert len(table) == fitted.n
     kept = [(claim, statement.rivals) for statement in fitted.kept for claim in statement.claims]
     assert [claim.claim_id for claim, rivals in kept if not reproduction.agrees(claim, table, rivals)] == []
@@ -43,11 +44,12 @@ def test_a_shipped_cohort_gives_every_claim_that_it_keeps(fitted):
 
 def test_a_shipped_cohort_says_what_it_is(fitted):
     study = fitted.view.study.study
-    table = read_cohort(files.COHORTS / f"{study}.csv").patients
+    codebook = fitted.view.study.codebook
+    table = read_cohort(files.COHORTS / f"{study}.csv", codebook=codebook).patients
     assert table["reconstructed"].all()
     assert ("simulated" in table) == (study == "menashe_2022")
     columns = [name for name in table if name not in ("patient", "reconstructed", "simulated")]
-    assert columns == [name for name in read_codebook() if name in columns]
+    assert columns == [name for name in codebook if name in columns]
 
 
 def test_the_data_package_describes_every_cohort(fitted):

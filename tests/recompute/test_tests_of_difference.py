@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from crmo_analysis.recompute import tests_of_difference as tests
+from crmo_analysis.study import describe
 
 
 def at(value):
@@ -22,7 +23,7 @@ def test_correlation():
     assert tests.correlation(at(0.32), 76)["pearson"].p == near(0.00483290)
     assert tests.correlation(at(-0.32), 76)["pearson"].p == near(0.00483290)
     # R: tanh(atanh(.32) + c(-1, 1) * qnorm(.975) * sqrt(1.06 / 73))
-    assert tests.correlation_interval(0.32, 76, variance=1.06) == pytest.approx((0.09518003, 0.5137603))
+    assert describe.fisher_interval(0.32, 76, variance=1.06) == pytest.approx((0.09518003, 0.5137603))
     low, high = tests.correlation_of_p((0.0054, 0.0056), 76)
     assert low < 0.3155026 < high  # R: t <- qt(1 - .0055 / 2, 74); t / sqrt(74 + t^2)
 
@@ -35,8 +36,8 @@ def test_two_by_two():
     assert found["chi2"].statistic == near(10.71989)
     assert found["yates"].p == near(0.004837864)  # R: chisq.test(m)$p.value
     # R: exp(log(27) + c(-1, 1) * qnorm(.975) * sqrt(1 / 18 + 1 / 4 + 1 + 1 / 6))
-    odds, interval = tests.ratios(18, 1, 4, 6)["odds_ratio"]
-    assert (odds, *interval) == pytest.approx((27, 2.503554, 291.186), rel=1e-6)
+    odds, ends = describe.of_counts([[18, 1], [4, 6]])["odds_ratio"]
+    assert (odds, *ends["wald"]) == pytest.approx((27, 2.503554, 291.186), rel=1e-6)
     # R: mcnemar.test(matrix(c(10, 3, 12, 20), 2), correct=F)$p.value; binom.test(3, 15)$p.value; corrected
     assert tests.mcnemar(3, 12)["mcnemar"].p == pytest.approx((0.02013675, 0.0388671), rel=1e-5)
 

@@ -45,6 +45,14 @@ def problem(folder):
         ("df, df_2, test_statistic, p_value", "F(2, 45) = 3.3; P = 0.046", "2 45 3.3 0.046"),
         ("odds_ratio, ci_lower, ci_upper, p_value", "2.1 (95 % CI 1.2 to 3.4), p = 0.01*", "2.1 1.2 3.4 0.01"),
         ("mean_change, ci_lower, ci_upper", "-0.3 (-1.2--0.1)", "-0.3 -1.2 -0.1"),
+        ("count, percent", "24 (68·6%)*", "24 68.6"),
+        ("count, percent", "12² (34.3)ᵃ", "12 34.3"),
+        ("count, n, percent", "3/31 (9·7)‡", "3 31 9.7"),
+        ("mean, sd", "10.5±3.0 y", "10.5 3.0"),
+        ("kappa, ci_lower, ci_upper", "κ = 0.66 (95% CI 0.53 to 0.79)", "0.66 0.53 0.79"),
+        ("icc, ci_lower, ci_upper", "ICC(2,1) = 0.87 (0.80-0.92)", "0.87 0.80 0.92"),
+        ("rate, ci_lower, ci_upper", "8.4 (5.7–12.0) per 100 person-years", "8.4 5.7 12.0"),
+        ("test_statistic, p_value", "t(38) = 2.3, p=0.03", "2.3 0.03"),
     ],
 )  # fmt: skip
 def test_a_cell_is_split_as_its_statistics_are_listed(statistic, cell, texts):
@@ -82,7 +90,7 @@ def test_a_whole_cell_is_the_claims_that_it_prints(write_study):
         ),
         ('a,"t, 1",own,"mean, sd",spine,,10.5 ± 3.0,,,', "spine is of type boolean and has no mean"),
         ('a,"t, 1",own,count,spine,,7/15,,,', "x of n; write 'count, n' in column statistic"),
-        ('a,"t, 1",own,percent,spine,,40%,,,', "40%: the unit is %; write 40"),
+        ('a,"t, 1",own,mean,esr,,40%,mm/hour,,', "40%: the unit is %; write 40"),
         ('a,"t, 1",own,count,spine,,-3,,,', "a count is at least 0"),
         ('a,"t, 1",own,correlation,"esr, crp",,1.3,,,', "a correlation is at most 1"),
         ('a,"t, 1",own,quartile,esr,,3,mm/hour,,', "is 'quartile_3' meant?"),
@@ -92,6 +100,39 @@ def test_a_whole_cell_is_the_claims_that_it_prints(write_study):
 )  # fmt: skip
 def test_a_cell_that_cannot_be_read_says_why(write_study, row, said):
     assert said in problem(write_study(row))
+
+
+def test_a_sensitivity_is_a_percentage_of_those_with_the_reference(write_study):
+    folder = write_study(
+        'a,"t, 1",own,"count, n, sensitivity","spine, back_pain",,7/8 (87.5 %),,,',
+        'b,"t, 1",own,npv,"spine, back_pain",male,0.90,,,',
+    )
+    claims = by_id(folder)
+    assert [
+        (claims[f"a.{name}"].of, claims[f"a.{name}"].among) for name in ("count", "n", "sensitivity")
+    ] == [("spine", "back_pain"), ("back_pain", ""), ("spine", "back_pain")]
+    assert (claims["b"].statistic, claims["b"].printed, claims["b"].among) == (
+        *("percent", "90"),
+        "~(spine) & (male)",
+    )
+
+
+def test_fewer_than_the_group_are_those_of_whom_it_is_known_and_more_are_left_to_be_found(write_study):
+    folder = write_study(
+        'a,"t, 1",own,"count, n, percent",fever,,3/15 (20.0),,,',
+        'b,"t, 1",own,"count, n, percent",femur,,3/21 (14.3),,,',
+    )
+    claims = by_id(folder)
+    assert (claims["a.n"].of, claims["a.count"].among) == ("fever_known", "fever_known")
+    assert claims["a.n"].note == "of 20, those of whom it is known"
+    assert claims["b.n"].of == "everyone"
+
+
+def test_a_unit_of_analysis_is_read_as_a_cohort_of_its_own(write_study, study_text):
+    row = 'a,"t, 1",lesions,count,everyone,,187,lesions,,'
+    folder = write_study(row, study=study_text + "units: {lesions: all lesions}\n")
+    assert by_id(folder)["a"].about == "lesions"
+    assert "lesions and the like under 'units'" in problem(write_study(row))
 
 
 @pytest.mark.parametrize("delimiter", [",", ";", "\t"])
