@@ -35,6 +35,7 @@ BLUE, ORANGE, GREEN, VERMILLION, PURPLE, SKY = (
     "#AA4499",
     "#56B4E9",
 )
+SHADES = mpl.colors.LinearSegmentedColormap.from_list("share", ["#e3eef7", "#6aaed6", BLUE, "#00375a"])
 # A fill that is lighter than 3:1 against paper has an edge that is not.
 EDGE = {"edgecolor": MUTED, "linewidth": 0.5}
 VERDICT_COLOURS = {
@@ -85,6 +86,9 @@ FORMATS = {
     "pdf": {"CreationDate": None, "Creator": None, "Producer": None},
     "png": {"Software": None},
 }
+_P = re.compile(r"(?<![A-Za-z])P(?= ?[=<>≤≥])")
+_P_ZERO = re.compile(r"(?<=[Pp])( ?[=<>≤≥] ?)0\.(?=\d)")
+_DECIMAL = re.compile(r"(?<![\d.])(?<=\d)?\.(?=\d)")
 _MINUS = re.compile(r"(?<![\w)\]–-])-(?=\d)")
 
 
@@ -93,12 +97,21 @@ class Page:
     """Where figures will stand: `width` in millimetres, `dpi` of bitmaps, and whether titles are drawn.
 
     Journals want titles in the caption; without titles, a figure carries its own as its label, for the
-    caption.
+    caption. `decimal` is the journal's sign, `p` its "P" or "p", and `zero` whether P has a zero before it.
     """
 
     width: float = WIDTH
     dpi: int = STYLE["savefig.dpi"]
     titles: bool = True
+    decimal: str = "."
+    p: str = "P"
+    zero: bool = True
+
+    def signed(self, text: str) -> str:
+        """Write the numbers of a text with the signs of the page."""
+        text = _P.sub(self.p, true_minus(text))
+        text = text if self.zero else _P_ZERO.sub(r"\1.", text)
+        return _DECIMAL.sub(self.decimal, text)
 
 
 _pages = [Page()]
@@ -248,16 +261,30 @@ def true_minus(text: str) -> str:
 
 def _settle(figure: Figure, status: str) -> None:
     """Lay a figure out once, for all formats; and say inside its axes that what is shown was not observed."""
-    for text in figure.findobj(mpl.text.Text):
-        if true_minus(text.get_text()) != text.get_text():
-            text.set_text(true_minus(text.get_text()))
     FigureCanvasAgg(figure)
+    if page().signed("P 0.1") != Page().signed("P 0.1") or page().p != "P" or not page().zero:
+        figure.draw_without_rendering()
+        for axes in figure.axes:
+            _sign_ticks(axes)
+    for text in figure.findobj(mpl.text.Text):
+        if page().signed(text.get_text()) != text.get_text():
+            text.set_text(page().signed(text.get_text()))
     if status:
         figure.draw_without_rendering()
         for axes in figure.axes:
             _band(axes, status)
     figure.draw_without_rendering()
     figure.set_layout_engine("none")
+
+
+def _sign_ticks(axes: mpl.axes.Axes) -> None:
+    """Write what ticks say with the signs of the page; their places no longer change."""
+    for axis in (axes.xaxis, axes.yaxis):
+        places, texts = axis.get_majorticklocs(), [label.get_text() for label in axis.get_majorticklabels()]
+        ends = axis.get_view_interval()
+        if any(texts):
+            axis.set_ticks(places, [page().signed(text) for text in texts])
+            axis.set_view_interval(*ends, ignore=True)
 
 
 def _band(axes: mpl.axes.Axes, status: str) -> None:
@@ -293,7 +320,8 @@ def _check_fits(figure: Figure) -> None:
                 "what stands beside the axes leaves no room for them; shorten it or widen the figure"
             )
         for patch, text in getattr(axes, "boxed", ()):
-            if text.get_window_extent(renderer).width > patch.get_window_extent(renderer).width:
+            inside, box = text.get_window_extent(renderer), patch.get_window_extent(renderer)
+            if inside.width > box.width or inside.height > box.height:
                 raise UnfitError(
                     f"the text '{text.get_text()}' runs over its box; shorten it or widen the figure"
                 )

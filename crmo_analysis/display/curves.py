@@ -1,6 +1,4 @@
-"""Plots on two scales: curves, patients as points, the influence of each, and all specifications."""
-
-from collections.abc import Sequence
+"""Plots on two scales: curves, patients as points, and the influence of each."""
 
 import numpy as np
 import pandas as pd
@@ -10,7 +8,6 @@ from matplotlib.axes import Axes
 
 from crmo_analysis.display.canvas import (
     BLUE,
-    FAINT,
     GREEN,
     INK,
     MUTED,
@@ -24,13 +21,11 @@ from crmo_analysis.display.furniture import (
     BAND,
     INSIDE_TEXT,
     NOTE_TEXT,
-    Rows,
     add_legend,
     axes_level,
     beside_rows,
     grid,
     keys,
-    on_rows,
     scale_on_the_left,
     stage,
     width_of,
@@ -39,8 +34,6 @@ from crmo_analysis.display.furniture import (
 LINES = [BLUE, VERMILLION, GREEN, PURPLE]
 DASHES = ["", (5, 2), (1.5, 1.5), (6, 1.5, 1.5, 1.5)]
 APART = 0.055  # of the height of curves, from a label to the next
-CHOICES = {"model": "", "outcome": "", "adjusted_for": "adjusted for ", "left_out": "left out: "}
-QUANTILE = 1.96  # of the normal distribution, for 95 %
 POINT = 16  # square points, of one patient
 
 
@@ -55,6 +48,7 @@ def curves(
     subtitle: str = "",
     xlabel: str = "",
     ylabel: str = "",
+    ylim: tuple[float, float] | None = None,
     ax: Axes | None = None,
 ) -> Axes:
     """Draw one labelled line for each value of `by`; the label stands at the end of its line.
@@ -67,6 +61,8 @@ def curves(
         Columns: of the two scales, and of what the lines are called.
     xlabel, ylabel : str
         What to call the scales, other than as their columns.
+    ylim : pair of float, optional
+        Ends of the scale of y; the lines' own unless given.
     """
     axes = stage(ax, 85, (title, subtitle))
     lines = dict(list(frame.groupby(by, sort=False)))
@@ -78,12 +74,13 @@ def curves(
     for name, line in lines.items() if "low" in frame else ():
         axes.fill_between(line[x], line["low"], line["high"], color=inks[name], **BAND)
     names = dict(zip(lines, fitted_labels([*map(str, lines)], 0.24 * width_of(ax))[0], strict=True))
-    places = _ends(lines, y, names, APART * float(frame[y].max() - frame[y].min()))
+    low, high = ylim or (float(frame[y].min()), float(frame[y].max()))
+    places = _ends(lines, y, names, APART * (high - low))
     written = beside_rows(axes, [*places.values()], [names[name] for name in places], 7)
     for label, name in zip(written, places, strict=True):
         label.set_color(inks[name])
     axes.margins(x=0.01)
-    axes.set(xlabel=xlabel or x, ylabel=ylabel or y)
+    axes.set(xlabel=xlabel or x, ylabel=ylabel or y, ylim=ylim)
     scale_on_the_left(axes)
     grid(axes)
     return axes
@@ -157,9 +154,12 @@ def influence(
     title: str = "",
     subtitle: str = "",
     ylabel: str = "",
+    interval: tuple[float, float] | None = None,
     ax: Axes | None = None,
 ) -> Axes:
-    """Draw the estimate without each patient, ordered, beside the estimate with all; the scale has 0.
+    """Draw the estimate without each patient, ordered, beside the estimate with all.
+
+    The scale has 0 and the interval of all patients, beside which a single one counts much or little.
 
     Parameters
     ----------
@@ -169,19 +169,24 @@ def influence(
         The estimate with all patients.
     ylabel : str
         What is estimated.
+    interval : pair of float, optional
+        Of the estimate with all patients, drawn as a band.
     """
     axes = stage(ax, 75, (title, subtitle))
     ordered = frame.dropna(subset=["estimate"]).sort_values("estimate", kind="stable").reset_index(drop=True)
     axes.axhline(0, color=MUTED, lw=0.7)
+    if interval and np.isfinite(interval).all():
+        axes.axhspan(*interval, color=SKY, zorder=0, **BAND)
+        beside_rows(axes, interval, ["95 %", "95 %"], INSIDE_TEXT)
     axes.axhline(with_all, color=INK, lw=0.8)
     axes.vlines(ordered.index, with_all, ordered["estimate"], color=BLUE, lw=0.8)
     axes.plot(ordered.index, ordered["estimate"], "o", color=BLUE, ms=3)
     beside_rows(axes, [with_all], ["all"], INSIDE_TEXT)
     for place in {0, len(ordered) - 1} if len(ordered) else set():
-        row = ordered.iloc[place]
+        spot = place, ordered["estimate"].iloc[place]
         offset, side = ((0, -9), "left") if place == 0 else ((0, 6), "right")
         style = {"xytext": offset, "textcoords": "offset points", "ha": side, "fontsize": NOTE_TEXT}
-        axes.annotate(f"without {row.left_out}", (place, row.estimate), **style)
+        axes.annotate(f"without {ordered['left_out'].iloc[place]}", spot, **style)
     axes.margins(y=0.12)
     axes.set(xlabel="patients left out, one at a time", ylabel=ylabel, xticks=[], xlim=(-1, len(ordered)))
     scale_on_the_left(axes)
@@ -220,43 +225,3 @@ def residuals(frame: pd.DataFrame, *, title: str = "", subtitle: str = "", ax: A
     scale_on_the_left(axes)
     grid(axes)
     return axes
-
-
-@axes_level
-def specification_curve(
-    frame: pd.DataFrame, *, title: str = "", subtitle: str = "", ax: Axes | None = None
-) -> Axes:  # fmt: skip
-    """Draw all specifications of a question in the order of their score statistics, and what each one chose.
-
-    Parameters
-    ----------
-    frame : DataFrame
-        `z, model, outcome, adjusted_for, left_out`, from the lowest z to the highest.
-    """
-    found = {kind: list(dict.fromkeys(frame[kind])) for kind in CHOICES}
-    choices = [(kind, value) for kind, values in found.items() if len(values) > 1 for value in values]
-    names = [f"{CHOICES[kind]}{value}".replace("_", " ").replace(">=", "≥") for kind, value in choices]
-    low, high = min(frame["z"].min(), -QUANTILE), max(frame["z"].max(), QUANTILE)
-    scale = 9 / (high - low)  # the curve is as high as nine rows
-    ticks = [
-        tick for tick in ticker.MaxNLocator(5, integer=True).tick_values(low, high) if low <= tick <= high
-    ]
-    rows = scale * low - 1.5 - np.arange(len(choices))
-    named = [*(f"{tick:g}".replace("-", "−") for tick in ticks), *names]
-    axes = on_rows(ax, Rows([*(scale * np.array(ticks)), *rows], named, sizes=(6.5, 6.5)), (title, subtitle))
-    axes.axhspan(-scale * QUANTILE, scale * QUANTILE, color=FAINT, alpha=0.6, lw=0)
-    axes.axhline(0, color=MUTED, lw=0.7)
-    axes.scatter(np.arange(len(frame)), scale * frame["z"], c=BLUE, s=14, zorder=3, linewidths=0)
-    _draw_choices(axes, frame, choices, rows)
-    axes.text(-0.5, scale * high + 0.9, "score statistic z", va="center", color=INK, fontsize=7)
-    axes.set(xlim=(-0.7, len(frame) - 0.3), ylim=(min(rows, default=scale * low) - 0.8, scale * high + 1.6))
-    axes.set(xticks=[], xlabel="specifications, by their statistic")
-    return axes
-
-
-def _draw_choices(axes: Axes, frame: pd.DataFrame, choices: Sequence, rows: np.ndarray) -> None:
-    x = np.arange(len(frame))
-    for row, (kind, value) in zip(rows, choices, strict=True):
-        chosen = (frame[kind] == value).to_numpy()
-        axes.plot(x[~chosen], np.full((~chosen).sum(), row), "|", color=FAINT, ms=4)
-        axes.plot(x[chosen], np.full(chosen.sum(), row), "|", color=INK, ms=6, mew=1.1)

@@ -23,6 +23,7 @@ from crmo_analysis.display.canvas import BLUE, FAINT, INK, MILLIMETRE, STYLE, te
 
 HEADING_TEXT, BESIDE_TEXT, PAIR_TEXT, INSIDE_TEXT, NOTE_TEXT = 7.2, 6.8, 6.6, 6.5, 6.3  # points
 BAND = {"alpha": 0.25, "lw": 0}
+NUMBER_BOX = {"boxstyle": "round,pad=0.15", "fc": canvas.PAPER, "ec": "none", "alpha": 0.85}
 USUAL_SHARE = 0.775  # of what falls to Axes, that they take themselves; the rest is for labels
 # Of what falls to Axes, for labels left of them: where texts on the right are long, and where they are short.
 LABELS, WIDE_LABELS = 0.32, 0.42
@@ -93,6 +94,8 @@ class Rows:
         Of texts with several lines.
     pitch : float
         Millimetres of a page from y to y + 1; 0 for as many as the labels need.
+    above : float
+        Rows that are left free above.
     """
 
     y: Sequence[float]
@@ -103,6 +106,7 @@ class Rows:
     sizes: tuple[float, float] = (7, BESIDE_TEXT)
     align: str = "left"
     pitch: float = 0
+    above: float = 0
 
 
 def width_of(ax: Axes | None) -> float:
@@ -132,7 +136,7 @@ def on_rows(
         most = max([sum(each) / 2 for each in pairwise(lines)], default=lines[0] if lines else 1)
         pitch = rows.pitch or max(5.2, 1.5 + 3.0 * most)
         _, keys_high = canvas.legend_columns([key.get_label() for key in legend], wide) if legend else (0, 0)
-        span = max([*rows.y, *rows.heads], default=0) - min(rows.y, default=0) + 1.2
+        span = max([*rows.y, *rows.heads], default=0) - min(rows.y, default=0) + 1.2 + rows.above
         foot = 3.6 * keys_high + 6 * bool(legend)
         axes = canvas.blank(30 + foot + pitch * span, *titles, width)[1]
     else:
@@ -143,7 +147,7 @@ def on_rows(
         label.set(color=BLUE, fontsize=HEADING_TEXT)
     if len(rows.texts):
         beside_rows(axes, rows.y, rows.texts, rows.sizes[1], rows.align)
-    axes.set_ylim(min(rows.y, default=0) - 0.7, max(places, default=0) + 0.7)
+    axes.set_ylim(min(rows.y, default=0) - 0.7, max(places, default=0) + 0.7 + rows.above)
     axes.tick_params(axis="y", length=0)
     return axes
 

@@ -176,24 +176,6 @@ class Run:
         if path and any(map_ for map_ in map(files.is_of_project, (self._figures, self._tables))):
             raise InputError("data of your own need a folder of their own: use --out")
 
-    def boxes(self, *rows: tuple, **values) -> Result:
-        """Return the boxes of a flow of patients, to be drawn by `plot.flow`.
-
-        Parameters
-        ----------
-        *rows : tuple
-            `name, text, column, row, width, kind`; the text is a template.
-        **values
-            What the texts may name.
-        """
-        columns = ["name", "text", "column", "row", "width", "kind"]
-        boxes = pd.DataFrame(
-            [(name, filled(text, values), *rest) for name, text, *rest in rows], columns=columns
-        )
-        short = self.study.short if self.study else ""
-        subtitle = "{study}, published counts"
-        return Result(boxes, subtitle=subtitle, data=boxes[["name", "text"]], terms={"study": short})
-
     def say(self, *sentences: str, **values) -> None:
         """Show sentences as a list; with values, each is a template that they fill in."""
         said = [filled(text, values) if values else text for text in sentences]
