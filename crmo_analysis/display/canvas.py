@@ -8,7 +8,7 @@ import json
 import re
 import unicodedata
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from itertools import pairwise
@@ -86,9 +86,8 @@ FORMATS = {
     "pdf": {"CreationDate": None, "Creator": None, "Producer": None},
     "png": {"Software": None},
 }
-_P = re.compile(r"(?<![A-Za-z])P(?= ?[=<>≤≥])")
-_P_ZERO = re.compile(r"(?<=[Pp])( ?[=<>≤≥] ?)0\.(?=\d)")
-_DECIMAL = re.compile(r"(?<![\d.])(?<=\d)?\.(?=\d)")
+_P = re.compile(r"(?<![A-Za-z])P ?([=<>≤≥]) ?(\d)")
+_DECIMAL = re.compile(r"(?<![\d.])(\d+)\.(\d+)(?![\d.])")
 _MINUS = re.compile(r"(?<![\w)\]–-])-(?=\d)")
 
 
@@ -97,21 +96,17 @@ class Page:
     """Where figures will stand: `width` in millimetres, `dpi` of bitmaps, and whether titles are drawn.
 
     Journals want titles in the caption; without titles, a figure carries its own as its label, for the
-    caption. `decimal` is the journal's sign, `p` its "P" or "p", and `zero` whether P has a zero before it.
+    caption. With `signs`, numbers are written as `signed` writes them.
     """
 
     width: float = WIDTH
     dpi: int = STYLE["savefig.dpi"]
     titles: bool = True
-    decimal: str = "."
-    p: str = "P"
-    zero: bool = True
+    signs: Mapping[str, object] | None = None
 
     def signed(self, text: str) -> str:
         """Write the numbers of a text with the signs of the page."""
-        text = _P.sub(self.p, true_minus(text))
-        text = text if self.zero else _P_ZERO.sub(r"\1.", text)
-        return _DECIMAL.sub(self.decimal, text)
+        return true_minus(text) if self.signs is None else signed(text, **self.signs)
 
 
 _pages = [Page()]
@@ -254,6 +249,26 @@ def contrast(one: str, other: str) -> float:
     return (high + 0.05) / (low + 0.05)
 
 
+def signed(text: str, decimal: str = ".", p: str = "P", zero: bool = True, is_p: bool = False) -> str:
+    """Write the numbers of a text as a journal does.
+
+    Parameters
+    ----------
+    text : str
+    decimal, p : str
+        The decimal sign, and "P" or "p"; blanks stand around the sign after it.
+    zero : bool
+        Whether a P value has a zero before its decimal sign.
+    is_p : bool
+        Whether the text is a P value alone.
+    """
+    text = _P.sub(rf"{p} \1 \2", text)
+    if not zero:
+        text = re.sub(rf"(?<![A-Za-z]){p} ([=<>≤≥]) 0\.", rf"{p} \1 .", text)
+        text = re.sub(r"(?<!\d)0\.(?=\d)", ".", text) if is_p else text
+    return true_minus(_DECIMAL.sub(rf"\1{decimal}\2", text))
+
+
 def true_minus(text: str) -> str:
     """Write the sign of negative numbers as a minus."""
     return _MINUS.sub("−", text)
@@ -262,7 +277,7 @@ def true_minus(text: str) -> str:
 def _settle(figure: Figure, status: str) -> None:
     """Lay a figure out once, for all formats; and say inside its axes that what is shown was not observed."""
     FigureCanvasAgg(figure)
-    if page().signed("P 0.1") != Page().signed("P 0.1") or page().p != "P" or not page().zero:
+    if page().signs is not None:
         figure.draw_without_rendering()
         for axes in figure.axes:
             _sign_ticks(axes)
@@ -280,11 +295,14 @@ def _settle(figure: Figure, status: str) -> None:
 def _sign_ticks(axes: mpl.axes.Axes) -> None:
     """Write what ticks say with the signs of the page; their places no longer change."""
     for axis in (axes.xaxis, axes.yaxis):
-        places, texts = axis.get_majorticklocs(), [label.get_text() for label in axis.get_majorticklabels()]
-        ends = axis.get_view_interval()
-        if any(texts):
-            axis.set_ticks(places, [page().signed(text) for text in texts])
+        ends = axis.get_view_interval().copy()
+        ticks = [tick for tick in axis.get_major_ticks() if min(ends) <= tick.get_loc() <= max(ends)]
+        labels = [tick.label1.get_text() or tick.label2.get_text() for tick in ticks]
+        if any(labels):
+            axis.set_ticks([tick.get_loc() for tick in ticks], [page().signed(text) for text in labels])
             axis.set_view_interval(*ends, ignore=True)
+    for child in axes.child_axes:
+        _sign_ticks(child)
 
 
 def _band(axes: mpl.axes.Axes, status: str) -> None:

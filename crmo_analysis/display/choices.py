@@ -64,7 +64,11 @@ def _draw_scale(axes: Axes, name: str, rows: pd.DataFrame, x: np.ndarray) -> Non
     def height(value):
         return HIGH * (place(np.asarray(value, float)) - start) / (end - start)
 
-    ticks = [tick for tick in ticker.MaxNLocator(4).tick_values(low, high) if low <= tick <= high]
+    ticks = [
+        tick
+        for tick in ticker.MaxNLocator(4, steps=[1, 2, 5, 10]).tick_values(low, high)
+        if low <= tick <= high
+    ]
     axes.hlines(height(null), x[0] - 0.5, x[-1] + 0.5, color=MUTED, lw=0.7, zorder=1)
     axes.vlines(x, height(numbers["ci_low"]), height(numbers["ci_high"]), color=BLUE, lw=1.2, zorder=2)
     for column, estimate, z in zip(x, height(numbers["estimate"]), rows["z"], strict=True):

@@ -49,7 +49,13 @@ def bounds(frame: pd.DataFrame, *, title: str = "", subtitle: str = "", ax: Axes
     """
     y, most = -np.arange(len(frame), dtype=float), float(frame["n"].max())
     kinds = {"in every table": FORCED, "in some tables": OPEN, "in no table": EXCLUDED}
-    legend = [Patch(label=label, **style) for label, style in kinds.items()]
+    seen = [
+        (frame["lower"] > 0).any(),
+        (frame["upper"] > frame["lower"]).any(),
+        (frame["n"] > frame["upper"]).any(),
+    ]
+    named = zip(kinds.items(), seen, strict=True)
+    legend = [Patch(label=label, **style) for (label, style), is_seen in named if is_seen]
     pairs = [f"{row.first}\nand {row.second}" for row in frame.itertuples()]
     rows = Rows(y, pairs, [_bounds_text(row) for row in frame.itertuples()], sizes=(PAIR_TEXT, 7))
     axes = on_rows(ax, rows, (title, subtitle), legend)

@@ -79,10 +79,10 @@ def overlaps(count: Count, findings: Sequence[str], codebook) -> Result:
         frame,
         "How many patients have both of two findings",
         subtitle="{whose}; patients with both findings, from the fewest to the most",
-        caption="Patients with both of two findings: from the fewest to the most, over every table of patients "
-        "that keeps the numbers. In brackets, how many have the finding.",
-        alt="Heat map of {count} pairs of findings with the fewest and the most patients who have both; {open} "
-        "are left open.",
+        caption="Patients with both of two findings: from the fewest to the most, over every table of "
+        "patients that keeps the numbers. In brackets, how many have the finding.",
+        alt="Heat map of {count} pairs of findings with the fewest and the most patients who have both; "
+        "{open} are left open.",
         terms={"count": len(frame), "open": int((frame["lower"] < frame["upper"]).sum())},
     )
     return result.drawn(plot.overlaps, counts=counts)
@@ -166,8 +166,8 @@ def participants(table: pd.DataFrame, names: Sequence[str], who: str) -> Result:
         frame,
         "Participants",
         subtitle="{whose}; who is in the analysis",
-        caption="Flow of participants: patients in the table, and how many are analysed, as each variable has "
-        "to be known.",
+        caption="Flow of participants: patients in the table, and how many are analysed, as each variable "
+        "has to be known.",
         alt="Flow of participants: {first} in the table, {last} analysed.",
         terms={"first": len(table), "last": len(left)},
     )

@@ -143,7 +143,7 @@ class Plan:
             subtitle="Spearman; {cohorts} cohorts a point, band: 95 % Monte Carlo interval",
             alt="Power curves for {truths} truths over {sizes} sizes of cohort.",
             source=self.source,
-            draw=partial(_curves, lines, "power", ylim=(0, 1.02)),
+            draw=partial(_curves, lines, "power", ylim=(0, 1)),
             terms={**self._values, "enough": words},
         )
 
@@ -171,6 +171,7 @@ class Plan:
         lines = precise.assign(low=precise["width"] - half, high=precise["width"] + half)
         lines = lines[["truth", "n", "width", "width_error", "coverage", "low", "high"]].round(5)
         needed = self.needed(width).frame
+        named = {"ylabel": "width of the interval"}
         return Result(
             lines,
             "Mean width of the 95 % interval",
@@ -178,7 +179,7 @@ class Plan:
             subtitle="Mean width of the 95 % interval of Spearman's correlation; band: Monte Carlo interval",
             alt="Falling curves of the interval's width over {sizes} sizes of cohort.",
             source="simulated",
-            draw=partial(_curves, lines, "width", line=width, ylabel="width of the interval"),
+            draw=partial(_curves, lines, "width", line=width, ylim=(0, 1.05 * lines["high"].max()), **named),
             terms={
                 **self._values,
                 "width": width,
@@ -273,12 +274,9 @@ class Plan:
         return {**counts, "alpha": self.alpha}
 
 
-def _curves(lines, y, ylim=None, line=None, **options):
-    """Draw curves, by patients and truth unless options say otherwise; from 0 on where they have a line."""
+def _curves(lines, y, line=None, **options):
+    """Draw curves, by patients and truth unless options say otherwise, over a wanted value."""
     axes = plot.curves(lines, y=y, **{"x": "n", "by": "truth", "xlabel": "patients", **options})
-    if ylim is not None:
-        axes.set(ylim=ylim)
     if line is not None:
-        axes.set_ylim(bottom=0)
-        axes.axhline(line, color=plot.MUTED, lw=0.7)
+        axes.axhline(line, color=plot.MUTED, lw=0.7, zorder=1)
     return axes
