@@ -79,6 +79,7 @@ STYLE = {
 }
 STATUS = {"reconstructed": "RECONSTRUCTED", "simulated": "SIMULATED"}
 STATUS_BAND = 3.6  # millimetres
+LINE_HIGH = 3.2  # millimetres from a line of a title to the next
 PADDING = 2.0  # millimetres around axes and all that stands beside them
 SMALLEST_AXES = 14.0  # millimetres; in less, nothing can be read
 FORMATS = {
@@ -139,25 +140,36 @@ def blank(
     title, subtitle : str
         The finding, and what it rests on.
     """
-    head = 12 if subtitle else 8
-    if not page().titles:
-        height, head = height - head, 0
     width = width or page().width
+    texts = _headings(title, subtitle, width) if page().titles else []
+    usual = 12 if subtitle else 8
+    head = usual + sum(LINE_HIGH * text.count("\n") for text, *_ in texts) if page().titles else 0
+    height += head - usual
     with mpl.rc_context(STYLE):
         size = (width * MILLIMETRE, height * MILLIMETRE)
         figure = Figure(figsize=size, dpi=page().dpi, facecolor=PAPER, layout="constrained")
         pads = {"w_pad": PADDING * MILLIMETRE, "h_pad": PADDING * MILLIMETRE}
         figure.get_layout_engine().set(**pads, rect=(0, 0, 1, 1 - head / height))
         figure.set_label("\n".join(filter(None, (title, subtitle))))
-        texts = ((title, 9.2, 2.2, INK), (subtitle, 6.8, 7.2, MUTED))
-        for text, size, down, ink in texts if page().titles else ():
-            # A long title is set smaller, as far as it can still be read.
-            size = max(SMALLEST_TEXT, min(size, size * 0.965 * width / max(text_width(text, size), 1)))
-            text = fitted_labels([text], 0.965 * width, size)[0][0]
+        for text, size, down, ink in texts:
             figure.text(0.015, 1 - down / height, text, va="top", fontsize=size, color=ink)
         axes = figure.add_subplot()
         sns.despine(ax=axes, left=True)
     return figure, axes
+
+
+def _headings(title: str, subtitle: str, width: float) -> list[tuple[str, float, float, str]]:
+    """Return title and subtitle with their sizes, how far down they begin, and their inks.
+
+    A long one is set smaller, as far as it can still be read, and then broken into lines.
+    """
+    found, below = [], 0.0
+    for text, usual, down, ink in ((title, 9.2, 2.2, INK), (subtitle, 6.8, 7.2, MUTED)):
+        size = max(SMALLEST_TEXT, min(usual, usual * 0.965 * width / max(text_width(text, usual), 1)))
+        broken = fitted_labels([text], 0.965 * width, size)[0][0]
+        found.append((broken, size, down + below, ink))
+        below += LINE_HIGH * broken.count("\n")
+    return found
 
 
 def broken_labels(labels: Sequence[str], widest: float, size: float = 7) -> list[str]:

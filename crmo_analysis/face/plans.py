@@ -143,7 +143,7 @@ class Plan:
             subtitle="Spearman; {cohorts} cohorts a point, band: 95 % Monte Carlo interval",
             alt="Power curves for {truths} truths over {sizes} sizes of cohort.",
             source=self.source,
-            draw=partial(_curves, lines, "power", ylim=(0, 1)),
+            draw=partial(_curves, lines, "power", ylim=(0, 1.02)),
             terms={**self._values, "enough": words},
         )
 
@@ -246,7 +246,12 @@ class Plan:
             for name, side in sides.items()
         ]
         lines = pd.concat(lines).round(5)
-        labels = {"x": "observed", "by": "which", "xlabel": "observed Spearman correlation"}
+        labels = {
+            "x": "observed",
+            "by": "which",
+            "xlabel": "observed Spearman correlation",
+            "ylim": (0, 0.82),
+        }
         return Result(
             lines,
             f"{least}.",

@@ -610,3 +610,73 @@ def test_estimates_of_a_specification_curve_stand_on_scales_of_their_own():
     heights = [float(line.get_ydata()[0]) for line in marks]
     assert heights[1] == pytest.approx(9 * ratio[1] / ratio[2])
     assert [line.get_markerfacecolor() == canvas.PAPER for line in marks] == [False, False, True]
+
+
+def test_a_title_of_several_lines_pushes_the_subtitle_down_and_makes_the_page_higher():
+    long = "A finding that takes many words to be told of and still more of them to be limited " * 3
+    short, tall = drawn(), drawn(title=long, subtitle="what it rests on " * 12)
+    canvas.rendered(tall, "", "", "", "published")
+    title, subtitle = (text.get_window_extent() for text in tall.texts)
+    assert subtitle.y1 <= title.y0 + 1
+    assert tall.axes[0].get_tightbbox().y1 <= subtitle.y0 + 1
+    assert canvas.height_of(tall) > canvas.height_of(short)
+
+
+def test_numbers_of_a_figure_have_the_signs_of_a_journal():
+    signs = {"decimal": "·", "p": "p", "zero": True}
+    canvas.use_page(canvas.Page(width=120, dpi=72, titles=False, signs=signs))
+    try:
+        rows = EFFECTS.assign(text=["-0.40 (0.16 to 0.59)   P=0.004", "constant"])
+        figure = plot.forest(rows, xlabel="Spearman correlation").figure
+        canvas.rendered(figure, "", "", "", "simulated")
+        curves = made("curves").figure
+        canvas.rendered(curves, "", "", "", "published")
+    finally:
+        canvas.use_page()
+    texts = {text.get_text() for text in figure.findobj(mpl.text.Text)}
+    assert "−0·40 (0·16 to 0·59)   p = 0·004" in texts
+    assert {"0·2", "0·4"} <= texts
+    ticks = [label.get_text() for label in curves.axes[0].get_yticklabels()]
+    assert ticks
+    assert all(re.fullmatch(r"\d·\d+", text) for text in ticks)
+
+
+def test_signs_are_those_of_texts_and_leave_versions_and_names_alone():
+    assert (
+        canvas.signed("P=0.0475, r 0.40 (-0.1 to 0.9), 2008.11.3")
+        == "P = 0.0475, r 0.40 (−0.1 to 0.9), 2008.11.3"
+    )
+    assert canvas.signed("P<0.001 of 12.5 %", "·", "p") == "p < 0·001 of 12·5 %"
+    assert canvas.signed("P=0.04, share 0.40", zero=False) == "P = .04, share 0.40"
+    assert canvas.signed("0.04", zero=False, is_p=True) == ".04"
+
+
+def test_names_of_a_harvest_stand_apart_and_are_studies():
+    rows = pd.DataFrame({"n": [37, 40, 46, 46, 54, 70, 76], "p": 0.01, "kind": "coefficient"})
+    axes = plot.harvest(rows.assign(label=[f"Study {n}" for n in rows["n"]]))
+    canvas.rendered(axes.figure, "", "", "", "published")
+    labels = axes.child_axes[-1].get_yticklabels()
+    assert [label.get_text() for label in labels] == [f"Study {n}" for n in (76, 70, 54, 46, 40, 37)]
+    boxes = [label.get_window_extent() for label in labels]
+    assert all(above.y0 >= below.y1 - 0.5 for above, below in itertools.pairwise(boxes))
+
+
+def test_influence_shows_the_interval_of_all_beside_single_patients():
+    axes = plot.influence(LEFT_OUT, 0.4, interval=(0.1, 0.7))
+    band = next(patch for patch in axes.patches if isinstance(patch, mpl.patches.Rectangle))
+    assert (band.get_y(), band.get_y() + band.get_height()) == pytest.approx((0.1, 0.7))
+    low, high = axes.get_ylim()
+    assert low <= 0
+    assert high >= 0.7
+
+
+def test_pairs_are_written_from_the_fewest_to_the_most_in_the_ink_that_is_read():
+    pairs = pd.DataFrame(
+        [("A", "B", 2, 6, 8), ("A", "C", 3, 3, 3)], columns=["first", "second", "lower", "upper", "n"]
+    )
+    axes = plot.overlaps(pairs, {"A": "9", "B": "8", "C": "3"})
+    found = {text.get_text(): text for text in axes.texts if text.get_text()}
+    assert set(found) == {"2–6", "3"}
+    for share, text in ((2 / 8, found["2–6"]), (1.0, found["3"])):
+        fill = mpl.colors.to_hex(canvas.SHADES(share))
+        assert canvas.contrast(mpl.colors.to_hex(text.get_color()), fill) >= 4.5
