@@ -165,7 +165,8 @@ def _headings(title: str, subtitle: str, width: float) -> list[tuple[str, float,
     """
     found, below = [], 0.0
     for text, usual, down, ink in ((title, 9.2, 2.2, INK), (subtitle, 6.8, 7.2, MUTED)):
-        size = max(SMALLEST_TEXT, min(usual, usual * 0.965 * width / max(text_width(text, usual), 1)))
+        least = max(SMALLEST_TEXT, 0.8 * usual)
+        size = max(least, min(usual, usual * 0.965 * width / max(text_width(text, usual), 1)))
         broken = fitted_labels([text], 0.965 * width, size)[0][0]
         found.append((broken, size, down + below, ink))
         below += LINE_HIGH * broken.count("\n")

@@ -34,7 +34,7 @@ from crmo_analysis.display.furniture import (
     grid,
     keys,
     on_rows,
-    scale_on_the_left,
+    on_two_scales,
     stage,
     width_of,
 )
@@ -261,7 +261,6 @@ def paired_lines(
         axes.set_xticks(sorted(frame[x].unique()))
     axes.margins(x=0.06)
     axes.set_ylim(min(0, frame[y].min()), None)
-    scale_on_the_left(axes)
-    grid(axes, "y")
+    on_two_scales(axes, "y")
     add_legend(axes, legend, ax is None, 3)
     return axes

@@ -24,9 +24,8 @@ from crmo_analysis.display.furniture import (
     add_legend,
     axes_level,
     beside_rows,
-    grid,
     keys,
-    scale_on_the_left,
+    on_two_scales,
     stage,
     width_of,
 )
@@ -81,8 +80,7 @@ def curves(
         label.set_color(inks[name])
     axes.margins(x=0.01)
     axes.set(xlabel=xlabel or x, ylabel=ylabel or y, ylim=ylim)
-    scale_on_the_left(axes)
-    grid(axes)
+    on_two_scales(axes)
     return axes
 
 
@@ -136,8 +134,7 @@ def scatter(
     axes.set(xlabel=xlabel or x, ylabel=ylabel or y)
     for axis in (axes.xaxis, axes.yaxis):
         axis.set_major_locator(ticker.MaxNLocator(integer=True))
-    scale_on_the_left(axes)
-    grid(axes)
+    on_two_scales(axes)
     if most > 1:
         counts = sorted({1, (1 + most) // 2, most})
         named = [f"{count} patient" + "s" * (count > 1) for count in counts]
@@ -189,8 +186,7 @@ def influence(
         axes.annotate(f"without {ordered['left_out'].iloc[place]}", spot, **style)
     axes.margins(y=0.12)
     axes.set(xlabel="patients left out, one at a time", ylabel=ylabel, xticks=[], xlim=(-1, len(ordered)))
-    scale_on_the_left(axes)
-    grid(axes, "y")
+    on_two_scales(axes, "y")
     return axes
 
 
@@ -222,6 +218,5 @@ def residuals(frame: pd.DataFrame, *, title: str = "", subtitle: str = "", ax: A
         axes.annotate(", ".join(map(str, patients)), spot, **style)
     axes.margins(x=0.1, y=0.12)
     axes.set(xlabel="leverage", ylabel="studentised residual")
-    scale_on_the_left(axes)
-    grid(axes)
+    on_two_scales(axes)
     return axes

@@ -164,33 +164,21 @@ def proportions(audited: Sequence[Audited], claim_ids: Sequence[str]) -> pd.Data
         claim, x, n = by_id[claim_id].claim, by_id[claim_id].x, by_id[claim_id].n
         if claim.statistic != "count" or x is None or not n or x > n:
             raise ValueError(f"{claim_id} is no count of a group whose size is printed")
-        p = describe.proportion(x, n)
-        ends = [p.exact_low, p.exact_high, p.wilson_low, p.wilson_high]
-        named = [expressions.in_words(tree, claim.codebook) for tree in (claim.patients, claim.group)]
-        rows.append([*named, x, n, round(p.estimate, 6), *ends, by_id[claim_id].verdict, claim_id])
-    columns = ["label", "group", "x", "n", "share", "exact_low", "exact_high", "wilson_low", "wilson_high"]
-    return pd.DataFrame(rows, columns=[*columns, "verdict", "claim_id"])
+        label, group = (expressions.in_words(tree, claim.codebook) for tree in (claim.patients, claim.group))
+        rows.append((group, label, x, n))
+    found = shares(rows).rename(columns={"section": "group"})
+    found.insert(0, "label", found.pop("label"))
+    return found.assign(verdict=[by_id[claim_id].verdict for claim_id in claim_ids], claim_id=list(claim_ids))
 
 
 def shares(rows: Sequence[tuple[str, str, int, int]]) -> pd.DataFrame:
     """Return shares with intervals for rows of section, label, x and n, for a plot of intervals."""
-    columns = ["section", "label", "x", "n", "share", "exact_low", "exact_high", "wilson_low", "wilson_high"]
     found = []
     for section, name, x, n in rows:
         p = describe.proportion(x, n)
-        found.append(
-            [
-                section,
-                name,
-                x,
-                n,
-                round(p.estimate, 6),
-                p.exact_low,
-                p.exact_high,
-                p.wilson_low,
-                p.wilson_high,
-            ]
-        )
+        ends = [p.exact_low, p.exact_high, p.wilson_low, p.wilson_high]
+        found.append([section, name, x, n, round(p.estimate, 6), *ends])
+    columns = ["section", "label", "x", "n", "share", "exact_low", "exact_high", "wilson_low", "wilson_high"]
     return pd.DataFrame(found, columns=columns)
 
 

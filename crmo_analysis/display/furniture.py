@@ -243,7 +243,8 @@ def grid(axes: Axes, axis: str = "both") -> None:
     axes.grid(axis=axis, color=FAINT, lw=0.4)
 
 
-def scale_on_the_left(axes: Axes) -> None:
-    """Show the left spine and its ticks, of axes that are two scales."""
+def on_two_scales(axes: Axes, lines: str = "both") -> None:
+    """Show the left spine and its ticks, of axes that are two scales, and faint lines behind data."""
     axes.spines["left"].set_visible(True)
     axes.tick_params(axis="y", size=STYLE["xtick.major.size"])
+    grid(axes, lines)

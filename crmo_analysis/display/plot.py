@@ -6,7 +6,7 @@ leaves their figure as it is: what stands around them is labels of theirs and a 
 are not drawn. Figures with `layout="constrained"` keep room for all of it.
 """
 
-from crmo_analysis.display.canvas import FAINT, GREEN, INK, MUTED, ORANGE, PURPLE, SKY
+from crmo_analysis.display.canvas import INK, MUTED, SKY
 from crmo_analysis.display.choices import specification_curve, upset
 from crmo_analysis.display.cohorts import participants, patients
 from crmo_analysis.display.courses import paired_lines, swimmer, treatment_flow
@@ -20,12 +20,8 @@ from crmo_analysis.display.verdicts import rounding_differences, verdict_bars, v
 
 __all__ = [
     "DUMBBELL",
-    "FAINT",
-    "GREEN",
     "INK",
     "MUTED",
-    "ORANGE",
-    "PURPLE",
     "SKY",
     "bounds",
     "curves",

@@ -33,8 +33,8 @@ from crmo_analysis.display.furniture import (
     axes_level,
     cells,
     on_rows,
+    on_two_scales,
     room,
-    scale_on_the_left,
     stage,
     width_of,
 )
@@ -194,7 +194,7 @@ def rounding_differences(
     _name_points(axes, frame[~is_near])
     axes.set(xlim=(0, 100), xlabel="exact percentage", ylabel="printed − exact, percentage points")
     axes.margins(y=0.14)
-    scale_on_the_left(axes)
+    on_two_scales(axes, "x")
     add_legend(axes, axes.get_legend_handles_labels()[0], ax is None, 2, 2)
     return axes
 
