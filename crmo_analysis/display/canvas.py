@@ -359,7 +359,10 @@ def _check_fits(figure: Figure) -> None:
         for axis in (axes.xaxis, axes.yaxis):
             low, high = sorted(axis.get_view_interval())
             hidden |= {tick.label1 for tick in axis.get_major_ticks() if not low <= tick.get_loc() <= high}
-            _check_ticks(axis, hidden, renderer)
+            labels = [tick.label1 for tick in axis.get_major_ticks()]
+            _check_labels(labels, axis is axes.yaxis, hidden, renderer)
+        for child in axes.child_axes:
+            _check_labels(child.get_yticklabels(), True, hidden, renderer)
     for text in set(figure.findobj(mpl.text.Text)) - hidden:
         written = text.get_text()
         if not (text.get_visible() and written.strip()):
@@ -381,14 +384,12 @@ def _check_fits(figure: Figure) -> None:
             )
 
 
-def _check_ticks(axis: mpl.axis.Axis, hidden: set, renderer) -> None:
+def _check_labels(labels: Sequence[mpl.text.Text], is_upright: bool, hidden: set, renderer) -> None:
     """Refuse labels of ticks that run into each other."""
-    side = 1 if isinstance(axis, mpl.axis.YAxis) else 0
-    labels = [tick.label1 for tick in axis.get_major_ticks() if tick.label1.get_text().strip()]
     boxes = [
-        (label.get_window_extent(renderer).get_points()[:, side], label.get_text())
+        (label.get_window_extent(renderer).get_points()[:, int(is_upright)], label.get_text())
         for label in labels
-        if label.get_visible() and label not in hidden
+        if label.get_text().strip() and label.get_visible() and label not in hidden
     ]
     boxes.sort(key=lambda box: tuple(box[0]))
     for (one, text), (other, below) in pairwise(boxes):

@@ -87,12 +87,13 @@ def curves(
 def _ends(lines: dict, y: str, names: dict, apart: float) -> dict:
     """Return how high the labels of lines stand, from the highest to the lowest.
 
-    A label stands at its line's end, or below it as far as the labels above need.
+    The middle of a label stands at its line's end, or below it as far as the labels above need.
     """
-    top, heights = max(float(line[y].max()) for line in lines.values()), {}
+    top, heights = np.inf, {}
     for name in sorted(lines, key=lambda name: -float(lines[name][y].iloc[-1])):
-        heights[name] = min(float(lines[name][y].iloc[-1]), top)
-        top = heights[name] - apart * (names[name].count("\n") + 1)
+        half = apart * (names[name].count("\n") + 1) / 2
+        heights[name] = min(float(lines[name][y].iloc[-1]), top - half)
+        top = heights[name] - half
     return heights
 
 
