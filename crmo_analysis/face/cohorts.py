@@ -16,7 +16,7 @@ from crmo_analysis.face import pictures
 from crmo_analysis.face.comparisons import Compared, beside
 from crmo_analysis.face.results import Result
 from crmo_analysis.files import InputError, markdown
-from crmo_analysis.patients import account, disclosure, require_sound, scores
+from crmo_analysis.patients import account, require_sound, scores
 from crmo_analysis.patients import read_cohort as read_file
 from crmo_analysis.study import describe, read_codebook
 
@@ -257,24 +257,16 @@ class Cohort:
             If there is no table of lesions, or single patients are not to be shown.
         """
         self._require_single()
-        if self.lesions is None or "bone" not in self.lesions:
-            raise InputError(
-                "there is no table of lesions with a column bone beside this cohort; see lesions="
-            )
-        known = self.lesions[self.lesions["bone"].isin(plot.on_skeleton())]
-        frame = known.reindex(columns=["bone", "side"]).reset_index(drop=True)
-        result = Result(
-            frame,
-            "Where the lesions are",
-            subtitle="{whose}; a dot for each of {lesions} lesions, hollow where its side is not known",
-            caption="A dot for each of {lesions} lesions, in its bone; where in the bone is not known.",
-            alt="A drawn skeleton with a dot for each of {lesions} lesions.",
-            terms={"lesions": len(frame)},
-        )
-        return self._of_this(result.drawn(plot.sites))
+        return self._of_this(pictures.sites(self.lesions))
 
     def together(self, *findings: str) -> Result:
-        """Show which findings patients have exactly together (UpSet); rare combinations stay hidden."""
+        """Show which findings patients have exactly together (UpSet).
+
+        Raises
+        ------
+        InputError
+            If a finding is not there, or some combination is of so few patients that it stays hidden.
+        """
         self.require(findings)
         return self._of_this(pictures.combined(self.patients, findings, self.smallest))
 
@@ -294,10 +286,9 @@ class Cohort:
         self.require([*drugs, outcome])
         count = pictures.counted(self.patients, read_codebook())
         result = pictures.treatment_flow(count, drugs, outcome, read_codebook())
-        for source, ways in result.frame.groupby("source", sort=False) if self.hides else ():
-            if any(disclosure.hidden(ways["least"].tolist(), self.smallest)):
-                few = f"some way from {source} is of fewer than {self.smallest} patients, or gives such away"
-                raise InputError(f"{few}; leave out a drug, or take hide_below=0 to show single patients")
+        for source, ways in result.frame.groupby("source", sort=False):
+            is_open = bool((ways["least"] < ways["most"]).any())
+            pictures.require_large(ways["least"].tolist(), is_open, self.smallest, f"of ways from {source}")
         return self._of_this(result)
 
     def visits(self, name: str = "n_lesions") -> pd.DataFrame:

@@ -99,7 +99,11 @@ def counted(table: pd.DataFrame, codebook) -> Count:
 
 
 def combined(table: pd.DataFrame, findings: Sequence[str], smallest: int) -> Result:
-    """Count which findings patients have exactly together; small combinations are left out, and counted."""
+    """Count which findings patients have exactly together.
+
+    With the counts of a description, a rare combination follows from the others, and so do findings of the
+    few in whom another one is not known; so where small counts stay hidden, neither may be there.
+    """
     codebook = read_codebook()
     known = table[[*findings]].dropna().astype(bool)
     if known.empty:
@@ -107,10 +111,8 @@ def combined(table: pd.DataFrame, findings: Sequence[str], smallest: int) -> Res
     order = sorted(findings, key=lambda name: -known[name].sum())
     found = known.value_counts([*order]).rename("patients").reset_index()
     found = found.sort_values(["patients", *order], ascending=False, kind="stable", ignore_index=True)
-    is_hidden = disclosure.hidden(found["patients"].tolist(), smallest) if smallest else [False] * len(found)
-    if all(is_hidden):
-        raise InputError(f"no combination of {', '.join(findings)} is of {smallest} patients or more")
-    shown = found[[not each for each in is_hidden]].reset_index(drop=True).iloc[:MOST]
+    require_large(found["patients"].tolist(), len(known) < len(table), smallest, f"of {', '.join(findings)}")
+    shown = found.iloc[:MOST]
     left = int(found["patients"].sum() - shown["patients"].sum())
     result = Result(
         shown,
@@ -125,6 +127,31 @@ def combined(table: pd.DataFrame, findings: Sequence[str], smallest: int) -> Res
         },
     )  # fmt: skip
     return result.drawn(plot.upset, labels={name: codebook[name].label for name in order})
+
+
+def require_large(counts: Sequence[int], is_open: bool, smallest: int, where: str) -> None:
+    """Refuse counts of which some are small, or give small ones away.
+
+    Parameters
+    ----------
+    counts : sequence of int
+        Of the parts of a whole.
+    is_open : bool
+        Whether values are missing, so that other counts have another whole.
+    smallest : int
+        Counts from 1 below this are small; 0 shows all.
+    where : str
+        What they are of, for the message.
+
+    Raises
+    ------
+    InputError
+    """
+    if smallest and (is_open or any(disclosure.hidden(counts, smallest))):
+        few = f"is of fewer than {smallest} patients, or would give such a count away"
+        raise InputError(
+            f"some count {where} {few}; ask for less, or take hide_below=0 to show single patients"
+        )
 
 
 def bones(table: pd.DataFrame, smallest: int) -> Result:
@@ -150,6 +177,22 @@ def bones(table: pd.DataFrame, smallest: int) -> Result:
         terms={"count": len(frame)},
     )
     return result.drawn(plot.skeleton)
+
+
+def sites(lesions: pd.DataFrame | None) -> Result:
+    """Show where each lesion of a table is."""
+    if lesions is None or "bone" not in lesions:
+        raise InputError("there is no table of lesions with a column bone beside this cohort; see lesions=")
+    known = lesions[lesions["bone"].isin(plot.on_skeleton())]
+    result = Result(
+        known.reindex(columns=["bone", "side"]).reset_index(drop=True),
+        "Where the lesions are",
+        subtitle="{whose}; a dot for each of {lesions} lesions, hollow where its side is not known",
+        caption="A dot for each of {lesions} lesions, in its bone; where in the bone is not known.",
+        alt="A drawn skeleton with a dot for each of {lesions} lesions.",
+        terms={"lesions": len(known)},
+    )
+    return result.drawn(plot.sites)
 
 
 def participants(table: pd.DataFrame, names: Sequence[str], who: str) -> Result:

@@ -169,15 +169,7 @@ class Relation(Result):
         names = [self._asked.exposures[0], self._asked.outcome, *self._asked.adjustment]
         people = people_of(self.cohort.patients, self._asked)
         result = pictures.participants(people, names, "Patients in the table")
-        return self._result(
-            result.frame,
-            result.heading,
-            subtitle=result.subtitle,
-            caption=result.caption,
-            alt=result.alt,
-            draw=result.draw,
-            **result.terms,
-        )
+        return replace(result, source=self.cohort.source, terms={**self.terms, **result.terms})
 
     def counted(self) -> str:
         """Say how many patients have both values."""
