@@ -7,8 +7,9 @@ import pandas as pd
 from matplotlib import ticker
 from matplotlib.axes import Axes
 
-from crmo_analysis.display.canvas import BLUE, EDGE, FAINT, INK, MUTED, PAPER, SMALLEST_TEXT, true_minus
+from crmo_analysis.display.canvas import BLUE, EDGE, FAINT, INK, MUTED, PAPER
 from crmo_analysis.display.furniture import INSIDE_TEXT, Rows, add_legend, axes_level, keys, on_rows
+from crmo_analysis.display.lettering import SMALLEST_TEXT, true_minus
 
 CHOICES = {"model": "Model", "outcome": "Outcome", "adjusted_for": "Adjusted for", "left_out": "Left out"}
 HIGH = 9.0  # rows that what stands above a grid is high

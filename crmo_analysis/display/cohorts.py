@@ -9,17 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.colors import ListedColormap
 from matplotlib.patches import FancyArrowPatch, FancyBboxPatch, Patch
 
-from crmo_analysis.display.canvas import (
-    BLUE,
-    EDGE,
-    FAINT,
-    GREEN,
-    INK,
-    MUTED,
-    PAPER,
-    SMALLEST_TEXT,
-    broken_labels,
-)
+from crmo_analysis.display.canvas import BLUE, EDGE, FAINT, GREEN, INK, MUTED, PAPER
 from crmo_analysis.display.furniture import (
     BESIDE_TEXT,
     Rows,
@@ -30,6 +20,7 @@ from crmo_analysis.display.furniture import (
     stage,
     width_of,
 )
+from crmo_analysis.display.lettering import SMALLEST_TEXT, broken_labels
 
 KINDS = {"main": ("#eaf3f9", BLUE), "side": ("#f5f5f5", MUTED), "outcome": ("#e6f4ef", GREEN)}
 BOX, BOX_WIDTH = 0.62, 0.98  # of the way to the next row and column, how high and wide a box is

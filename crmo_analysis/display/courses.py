@@ -21,9 +21,7 @@ from crmo_analysis.display.canvas import (
     ORANGE,
     PAPER,
     PURPLE,
-    SMALLEST_TEXT,
     VERMILLION,
-    broken_labels,
 )
 from crmo_analysis.display.furniture import (
     BESIDE_TEXT,
@@ -38,6 +36,7 @@ from crmo_analysis.display.furniture import (
     stage,
     width_of,
 )
+from crmo_analysis.display.lettering import SMALLEST_TEXT, broken_labels
 
 TALL = 62.0  # millimetres of the tallest column of a treatment flow
 NODE = 0.16  # of the way from a column to the next, how wide a node is

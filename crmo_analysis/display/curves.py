@@ -6,17 +6,7 @@ import seaborn as sns
 from matplotlib import ticker
 from matplotlib.axes import Axes
 
-from crmo_analysis.display.canvas import (
-    BLUE,
-    GREEN,
-    INK,
-    MUTED,
-    PAPER,
-    PURPLE,
-    SKY,
-    VERMILLION,
-    fitted_labels,
-)
+from crmo_analysis.display.canvas import BLUE, GREEN, INK, MUTED, PAPER, PURPLE, SKY, VERMILLION
 from crmo_analysis.display.furniture import (
     BAND,
     INSIDE_TEXT,
@@ -29,6 +19,7 @@ from crmo_analysis.display.furniture import (
     stage,
     width_of,
 )
+from crmo_analysis.display.lettering import fitted_labels
 
 LINES = [BLUE, VERMILLION, GREEN, PURPLE]
 DASHES = ["", (5, 2), (1.5, 1.5), (6, 1.5, 1.5, 1.5)]

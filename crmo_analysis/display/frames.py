@@ -5,7 +5,7 @@ from fractions import Fraction
 
 import pandas as pd
 
-from crmo_analysis.display import canvas
+from crmo_analysis.display import lettering
 from crmo_analysis.models import MODELS, p_text
 from crmo_analysis.patients import disclosure
 from crmo_analysis.recompute import Audited
@@ -103,7 +103,7 @@ def effects_in_words(frame: pd.DataFrame, labels: Mapping[str, str]) -> pd.DataF
             number, p = row.method, ""
         else:
             ends = ["not determined" if pd.isna(end) else f"{end:.2f}" for end in (row.ci_low, row.ci_high)]
-            number = canvas.true_minus(f"{row.estimate:.2f} ({' to '.join(ends)})")
+            number = lettering.true_minus(f"{row.estimate:.2f} ({' to '.join(ends)})")
             p, holm = (p_text(value).removeprefix("P").removeprefix("=") for value in (row.p, row.p_holm))
             p += f" (Holm {holm})" if pd.notna(row.p_holm) and row.p_holm != row.p else ""
         outcome = in_words_of(row.outcome, labels)

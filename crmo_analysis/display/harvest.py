@@ -5,8 +5,9 @@ import pandas as pd
 from matplotlib.axes import Axes
 from scipy.special import stdtr
 
-from crmo_analysis.display.canvas import BLUE, FAINT, INK, MUTED, ORANGE, SMALLEST_TEXT, VERMILLION
+from crmo_analysis.display.canvas import BLUE, FAINT, INK, MUTED, ORANGE, VERMILLION
 from crmo_analysis.display.furniture import add_legend, axes_level, beside_rows, grid, keys, stage, width_of
+from crmo_analysis.display.lettering import SMALLEST_TEXT
 
 SIZES = (0.1, 0.2, 0.3, 0.5, 0.7)  # of correlations, whose contours are drawn
 LEAST_P, BESIDE = 1e-5, 3.0  # the least P value that is told; where rows stand that print none

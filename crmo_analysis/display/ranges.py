@@ -10,17 +10,7 @@ from matplotlib import ticker
 from matplotlib.axes import Axes
 from matplotlib.patches import Patch
 
-from crmo_analysis.display.canvas import (
-    BLUE,
-    EDGE,
-    MUTED,
-    ORANGE,
-    PAPER,
-    SHADES,
-    SMALLEST_TEXT,
-    broken_labels,
-    ink_on,
-)
+from crmo_analysis.display.canvas import BLUE, EDGE, MUTED, ORANGE, PAPER, SHADES, ink_on
 from crmo_analysis.display.furniture import (
     INSIDE_TEXT,
     PAIR_TEXT,
@@ -30,6 +20,7 @@ from crmo_analysis.display.furniture import (
     on_rows,
     width_of,
 )
+from crmo_analysis.display.lettering import SMALLEST_TEXT, broken_labels
 
 THICK = 0.34  # of a row
 FORCED = {"facecolor": BLUE, **EDGE}

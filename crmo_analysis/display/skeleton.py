@@ -10,8 +10,9 @@ from matplotlib.patches import PathPatch, Rectangle
 from matplotlib.path import Path
 
 from crmo_analysis import files
-from crmo_analysis.display.canvas import INK, MUTED, ORANGE, PAPER, SHADES, blank, page, text_width
+from crmo_analysis.display.canvas import INK, MUTED, ORANGE, PAPER, SHADES, blank, page
 from crmo_analysis.display.furniture import NOTE_TEXT, axes_level, room
+from crmo_analysis.display.lettering import text_width
 from crmo_analysis.files import InputError, read_yaml
 from crmo_analysis.study import read_section
 

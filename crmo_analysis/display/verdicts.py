@@ -16,14 +16,12 @@ from crmo_analysis.display.canvas import (
     MUTED,
     PAPER,
     PURPLE,
-    SMALLEST_TEXT,
     VERDICT_COLOURS,
     VERDICT_SIGNS,
     VERMILLION,
     WIDTH,
     ink_on,
     page,
-    text_width,
 )
 from crmo_analysis.display.furniture import (
     INSIDE_TEXT,
@@ -38,6 +36,7 @@ from crmo_analysis.display.furniture import (
     stage,
     width_of,
 )
+from crmo_analysis.display.lettering import SMALLEST_TEXT, text_width
 
 SQUARE = 2.7  # millimetres from a claim to the next
 BARS = 0.68  # of a page, how wide bars are
