@@ -170,7 +170,7 @@ class Associations(Result):
         rows = self._rows[~self._rows["kind"].isin(UNTESTED) & self._rows["patients"].notna()]
         frame = pd.DataFrame(
             {
-                "label": rows["study"] + " " + rows["year"],
+                "row_id": rows["row_id"], "label": rows["study"] + " " + rows["year"],
                 "n": rows["patients"].astype(float), "p": rows["p"].astype(float),
                 "kind": [_kind(row) for row in rows.to_dict("records")],
             }
@@ -178,7 +178,7 @@ class Associations(Result):
         if own:
             r, n = float(own.terms["r"]), int(own.terms["n"])
             p, _ = tests.correlation((r, r), n)["pearson"].p
-            frame.loc[len(frame)] = ["your cohort", float(n), p, "your cohort"]
+            frame.loc[len(frame)] = ["own", "your cohort", float(n), p, "your cohort"]
         result = Result(
             frame.reset_index(drop=True),
             f"{len(frame)} statements with a test and a printed number of patients",
