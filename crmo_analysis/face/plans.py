@@ -18,6 +18,7 @@ from crmo_analysis.models import planning, severity
 from crmo_analysis.study import describe
 
 BAND = 1.96  # Monte Carlo errors on each side of a curve
+ENOUGH = 0.8  # power that is usually wanted
 QUICK = 2_000  # cohorts where a number is searched for
 
 
@@ -132,19 +133,18 @@ class Plan:
         half = BAND * spearman["power_error"]
         low, high = (spearman["power"] - half).clip(0), (spearman["power"] + half).clip(upper=1)
         lines = spearman.assign(low=low, high=high).round(5)
-        enough = lines[lines["power"] >= 0.8].groupby("truth", sort=False)["n"].min()
+        enough = lines[lines["power"] >= ENOUGH].groupby("truth", sort=False)["n"].min()
         words = "; ".join(f"{name}: {n} patients" for name, n in enough.items()) or "none"
         return Result(
             lines,
             f"Share of {self.cohorts} studies with P below {self.alpha:g}",
             caption="Share of simulated cohorts with P below {alpha:g}. Smallest of these sizes with power "
-            "of 80 %: "
-            "{enough}.",
+            "of {wanted:g} %: {enough}.",
             subtitle="Spearman; {cohorts} cohorts a point, band: 95 % Monte Carlo interval",
             alt="Power curves for {truths} truths over {sizes} sizes of cohort.",
             source=self.source,
             draw=partial(_curves, lines, "power", ylim=(0, 1.02)),
-            terms={**self._values, "enough": words},
+            terms={**self._values, "enough": words, "wanted": 100 * ENOUGH},
         )
 
     def tests(self) -> Result:
