@@ -2,9 +2,10 @@
 
 A function takes plain tables and gives Axes or a table; nothing is computed here that a sentence would quote.
 `plot` names every plot; they stand in modules by what they show: `intervals` (shares, forests), `series`
-(pooled forests, dumbbells), `ranges`, `curves` (lines, points, influence), `cohorts` (patients, flows),
-`skeleton` (where lesions are, on the child of `data/skeleton.yaml`), `verdicts`; `furniture` is what they
-share: labels, rows, grids.
+(pooled forests, dumbbells), `ranges` (what numbers can be), `curves` (lines, points, influence), `choices`
+(specifications, UpSet), `cohorts` (patients, who took part), `courses` (drugs, visits), `skeleton` (where
+lesions are, on the child of `data/skeleton.yaml`), `harvest`, `verdicts`; `furniture` is what they share:
+labels, rows, grids, and `lettering` their texts.
 """
 
 import lazy_loader

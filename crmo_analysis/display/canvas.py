@@ -1,16 +1,14 @@
-"""The page that a figure is drawn on: size, style, text that fits, and files whose bytes do not change.
+"""The page that a figure is drawn on: size, style, and files whose bytes do not change.
 
 Colours are those of Okabe and Ito, and no distinction rests on colour alone.
 """
 
 import io
 import json
-import re
 import unicodedata
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
 from itertools import pairwise
 from pathlib import Path
 
@@ -19,13 +17,20 @@ import numpy as np
 import seaborn as sns
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
-from matplotlib.ft2font import FT2Font, LoadFlags
 
+from crmo_analysis.display.lettering import (
+    FONT,
+    LEGEND_TEXT,
+    MILLIMETRE,
+    SMALLEST_TEXT,
+    fitted_labels,
+    signed,
+    text_width,
+    true_minus,
+)
 from crmo_analysis.files import UnfitError, write_bytes_atomically
 
-MILLIMETRE = 1 / 25.4
 WIDTH = 140.0
-SMALLEST_TEXT = 6.0  # points
 INK, MUTED, FAINT, PAPER = "#111111", "#5f5f5f", "#d9d9d9", "#ffffff"
 BLUE, ORANGE, GREEN, VERMILLION, PURPLE, SKY = (
     "#0072B2",
@@ -35,6 +40,7 @@ BLUE, ORANGE, GREEN, VERMILLION, PURPLE, SKY = (
     "#AA4499",
     "#56B4E9",
 )
+SHADES = mpl.colors.LinearSegmentedColormap.from_list("share", ["#e3eef7", "#6aaed6", BLUE, "#00375a"])
 # A fill that is lighter than 3:1 against paper has an edge that is not.
 EDGE = {"edgecolor": MUTED, "linewidth": 0.5}
 VERDICT_COLOURS = {
@@ -48,9 +54,7 @@ VERDICT_COLOURS = {
 VERDICT_SIGNS = {"matches": "", "differs": "×", "conflicts": "!", "ambiguous": "?", "stated": ""}
 VERDICT_SIGNS |= {"unfinished": "~"}
 STYLE = {
-    # DejaVu ships with matplotlib, so every system draws the same. Embedding a font takes a PDF longer than
-    # drawing does: so one weight.
-    "font.family": "DejaVu Sans",
+    "font.family": FONT,
     "axes.unicode_minus": True,
     "text.parse_math": False,  # a dollar sign is one
     "font.size": 7,
@@ -67,7 +71,7 @@ STYLE = {
     "ytick.major.width": 0.6,
     "xtick.major.size": 2.5,
     "ytick.major.size": 0,
-    "legend.fontsize": 6.5,
+    "legend.fontsize": LEGEND_TEXT,
     "legend.frameon": False,
     "hatch.linewidth": 0.6,
     "pdf.fonttype": 42,
@@ -78,6 +82,7 @@ STYLE = {
 }
 STATUS = {"reconstructed": "RECONSTRUCTED", "simulated": "SIMULATED"}
 STATUS_BAND = 3.6  # millimetres
+LINE_HIGH = 3.2  # millimetres from a line of a title to the next
 PADDING = 2.0  # millimetres around axes and all that stands beside them
 SMALLEST_AXES = 14.0  # millimetres; in less, nothing can be read
 FORMATS = {
@@ -85,7 +90,6 @@ FORMATS = {
     "pdf": {"CreationDate": None, "Creator": None, "Producer": None},
     "png": {"Software": None},
 }
-_MINUS = re.compile(r"(?<![\w)\]–-])-(?=\d)")
 
 
 @dataclass(frozen=True)
@@ -93,12 +97,17 @@ class Page:
     """Where figures will stand: `width` in millimetres, `dpi` of bitmaps, and whether titles are drawn.
 
     Journals want titles in the caption; without titles, a figure carries its own as its label, for the
-    caption.
+    caption. With `signs`, numbers are written as `signed` writes them.
     """
 
     width: float = WIDTH
     dpi: int = STYLE["savefig.dpi"]
     titles: bool = True
+    signs: Mapping[str, object] | None = None
+
+    def signed(self, text: str) -> str:
+        """Write the numbers of a text with the signs of the page."""
+        return true_minus(text) if self.signs is None else signed(text, **self.signs)
 
 
 _pages = [Page()]
@@ -131,101 +140,37 @@ def blank(
     title, subtitle : str
         The finding, and what it rests on.
     """
-    head = 12 if subtitle else 8
-    if not page().titles:
-        height, head = height - head, 0
     width = width or page().width
+    texts = _headings(title, subtitle, width) if page().titles else []
+    usual = 12 if subtitle else 8
+    head = usual + sum(LINE_HIGH * text.count("\n") for text, *_ in texts) if page().titles else 0
+    height += head - usual
     with mpl.rc_context(STYLE):
         size = (width * MILLIMETRE, height * MILLIMETRE)
         figure = Figure(figsize=size, dpi=page().dpi, facecolor=PAPER, layout="constrained")
         pads = {"w_pad": PADDING * MILLIMETRE, "h_pad": PADDING * MILLIMETRE}
         figure.get_layout_engine().set(**pads, rect=(0, 0, 1, 1 - head / height))
         figure.set_label("\n".join(filter(None, (title, subtitle))))
-        texts = ((title, 9.2, 2.2, INK), (subtitle, 6.8, 7.2, MUTED))
-        for text, size, down, ink in texts if page().titles else ():
-            # A long title is set smaller, as far as it can still be read.
-            size = max(SMALLEST_TEXT, min(size, size * 0.965 * width / max(text_width(text, size), 1)))
-            text = fitted_labels([text], 0.965 * width, size)[0][0]
+        for text, size, down, ink in texts:
             figure.text(0.015, 1 - down / height, text, va="top", fontsize=size, color=ink)
         axes = figure.add_subplot()
         sns.despine(ax=axes, left=True)
     return figure, axes
 
 
-def broken_labels(labels: Sequence[str], widest: float, size: float = 7) -> list[str]:
-    """Break labels into lines of so many millimetres, or of the longest word; lines that they have stay."""
-    # A word that is too long is not cut: it runs over the edge, and the figure is refused.
-    words = [word for label in labels for word in str(label).split()]
-    room = max([widest, *(text_width(word, size) + 0.01 for word in words)])
-    return ["\n".join(fitted_labels(str(label).split("\n"), room, size)[0]) for label in labels]
+def _headings(title: str, subtitle: str, width: float) -> list[tuple[str, float, float, str]]:
+    """Return title and subtitle with their sizes, how far down they begin, and their inks.
 
-
-def legend_columns(
-    labels: Sequence[str], width: float, handle: float = 2, spacing: float = 2
-) -> tuple[int, int]:
-    """Return in how many columns, and rows, a legend fits into so many millimetres.
-
-    Parameters
-    ----------
-    labels : sequence of str
-    width : float
-    handle, spacing : float
-        `handlelength` and `columnspacing`.
+    A long one is set smaller, as far as it can still be read, and then broken into lines.
     """
-    size = STYLE["legend.fontsize"]
-    em = size / 72 / MILLIMETRE
-    for columns in range(len(labels), 0, -1):
-        parts = np.array_split(list(labels), columns)  # as matplotlib does
-        wide = sum(max((text_width(text, size) for text in part.tolist()), default=0) for part in parts)
-        if wide + columns * em * (handle + 0.8) + (columns - 1) * em * spacing <= width - 7:
-            return columns, -(-len(labels) // columns)
-    return 1, len(labels)
-
-
-@cache
-def text_width(text: str, size: float = 7) -> float:
-    """Return how wide a line of text is, in millimetres."""
-    font = _font(size)
-    with warnings.catch_warnings(action="ignore"):
-        font.set_text(text, 0, flags=LoadFlags.NO_HINTING)
-    return font.get_width_height()[0] / 64 / 720 / MILLIMETRE
-
-
-@cache
-def _font(size: float) -> FT2Font:
-    path = mpl.font_manager.findfont(STYLE["font.family"], fallback_to_default=False)
-    font = FT2Font(path)
-    font.set_size(size, 720)
-    return font
-
-
-def fitted_labels(labels: Sequence[str], widest: float = 52, size: float = 7) -> tuple[list[str], float]:
-    """Break labels into lines that are not too wide.
-
-    Parameters
-    ----------
-    labels : sequence of str
-    widest : float
-        Millimetres; a single longer word is cut.
-    size : float
-        Of the font, in points.
-
-    Returns
-    -------
-    tuple of list of str and float
-        The labels, and how wide the widest line is in millimetres.
-    """
-    broken = []
-    for label in labels:
-        lines = [""]
-        for word in str(label).split():
-            while text_width(word, size) > widest:
-                word = f"{word[: max(1, int(len(word) * 0.9) - 1)]}…"
-            longer = f"{lines[-1]} {word}".strip()
-            lines = [*lines[:-1], longer] if text_width(longer, size) <= widest else [*lines, word]
-        broken.append("\n".join(lines))
-    lines = [line for label in broken for line in label.split("\n")]
-    return broken, max(text_width(line, size) for line in lines) if lines else 0.0
+    found, below = [], 0.0
+    for text, usual, down, ink in ((title, 9.2, 2.2, INK), (subtitle, 6.8, 7.2, MUTED)):
+        least = max(SMALLEST_TEXT, 0.8 * usual)
+        size = max(least, min(usual, usual * 0.965 * width / max(text_width(text, usual), 1)))
+        broken = fitted_labels([text], 0.965 * width, size)[0][0]
+        found.append((broken, size, down + below, ink))
+        below += LINE_HIGH * broken.count("\n")
+    return found
 
 
 def ink_on(colour: str) -> str:
@@ -241,23 +186,35 @@ def contrast(one: str, other: str) -> float:
     return (high + 0.05) / (low + 0.05)
 
 
-def true_minus(text: str) -> str:
-    """Write the sign of negative numbers as a minus."""
-    return _MINUS.sub("−", text)
-
-
 def _settle(figure: Figure, status: str) -> None:
     """Lay a figure out once, for all formats; and say inside its axes that what is shown was not observed."""
-    for text in figure.findobj(mpl.text.Text):
-        if true_minus(text.get_text()) != text.get_text():
-            text.set_text(true_minus(text.get_text()))
     FigureCanvasAgg(figure)
+    if page().signs is not None:
+        figure.draw_without_rendering()
+        for axes in figure.axes:
+            _sign_ticks(axes)
+    for text in figure.findobj(mpl.text.Text):
+        if page().signed(text.get_text()) != text.get_text():
+            text.set_text(page().signed(text.get_text()))
     if status:
         figure.draw_without_rendering()
         for axes in figure.axes:
             _band(axes, status)
     figure.draw_without_rendering()
     figure.set_layout_engine("none")
+
+
+def _sign_ticks(axes: mpl.axes.Axes) -> None:
+    """Write what ticks say with the signs of the page; their places no longer change."""
+    for axis in (axes.xaxis, axes.yaxis):
+        ends = axis.get_view_interval().copy()
+        ticks = [tick for tick in axis.get_major_ticks() if min(ends) <= tick.get_loc() <= max(ends)]
+        labels = [tick.label1.get_text() or tick.label2.get_text() for tick in ticks]
+        if any(labels):
+            axis.set_ticks([tick.get_loc() for tick in ticks], [page().signed(text) for text in labels])
+            axis.set_view_interval(*ends, ignore=True)
+    for child in axes.child_axes:
+        _sign_ticks(child)
 
 
 def _band(axes: mpl.axes.Axes, status: str) -> None:
@@ -293,14 +250,18 @@ def _check_fits(figure: Figure) -> None:
                 "what stands beside the axes leaves no room for them; shorten it or widen the figure"
             )
         for patch, text in getattr(axes, "boxed", ()):
-            if text.get_window_extent(renderer).width > patch.get_window_extent(renderer).width:
+            inside, box = text.get_window_extent(renderer), patch.get_window_extent(renderer)
+            if inside.width > box.width or inside.height > box.height:
                 raise UnfitError(
                     f"the text '{text.get_text()}' runs over its box; shorten it or widen the figure"
                 )
         for axis in (axes.xaxis, axes.yaxis):
             low, high = sorted(axis.get_view_interval())
             hidden |= {tick.label1 for tick in axis.get_major_ticks() if not low <= tick.get_loc() <= high}
-            _check_ticks(axis, hidden, renderer)
+            labels = [tick.label1 for tick in axis.get_major_ticks()]
+            _check_labels(labels, axis is axes.yaxis, hidden, renderer)
+        for child in axes.child_axes:
+            _check_labels(child.get_yticklabels(), True, hidden, renderer)
     for text in set(figure.findobj(mpl.text.Text)) - hidden:
         written = text.get_text()
         if not (text.get_visible() and written.strip()):
@@ -322,14 +283,12 @@ def _check_fits(figure: Figure) -> None:
             )
 
 
-def _check_ticks(axis: mpl.axis.Axis, hidden: set, renderer) -> None:
+def _check_labels(labels: Sequence[mpl.text.Text], is_upright: bool, hidden: set, renderer) -> None:
     """Refuse labels of ticks that run into each other."""
-    side = 1 if isinstance(axis, mpl.axis.YAxis) else 0
-    labels = [tick.label1 for tick in axis.get_major_ticks() if tick.label1.get_text().strip()]
     boxes = [
-        (label.get_window_extent(renderer).get_points()[:, side], label.get_text())
+        (label.get_window_extent(renderer).get_points()[:, int(is_upright)], label.get_text())
         for label in labels
-        if label.get_visible() and label not in hidden
+        if label.get_text().strip() and label.get_visible() and label not in hidden
     ]
     boxes.sort(key=lambda box: tuple(box[0]))
     for (one, text), (other, below) in pairwise(boxes):

@@ -1,4 +1,4 @@
-"""Plots of patients: a flow, parts of a whole, and a small table with a column for each patient."""
+"""Plots of patients: how many took part, and a small table with a column for each."""
 
 from collections.abc import Mapping, Sequence
 
@@ -8,142 +8,70 @@ import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.colors import ListedColormap
 from matplotlib.patches import FancyArrowPatch, FancyBboxPatch, Patch
-from matplotlib.text import Text
 
-from crmo_analysis.display.canvas import (
-    BLUE,
-    EDGE,
-    FAINT,
-    GREEN,
-    INK,
-    MUTED,
-    PAPER,
-    SMALLEST_TEXT,
-    broken_labels,
-)
+from crmo_analysis.display.canvas import BLUE, EDGE, FAINT, GREEN, INK, MUTED, PAPER
 from crmo_analysis.display.furniture import (
     BESIDE_TEXT,
-    INSIDE_TEXT,
     Rows,
     add_legend,
     axes_level,
     keys,
-    name_x,
     on_rows,
     stage,
     width_of,
 )
+from crmo_analysis.display.lettering import SMALLEST_TEXT, broken_labels
 
 KINDS = {"main": ("#eaf3f9", BLUE), "side": ("#f5f5f5", MUTED), "outcome": ("#e6f4ef", GREEN)}
-BOX = 0.62  # of a row, how high a box is
-ROW = 15.5  # millimetres from a row of boxes to the next
-HATCHES = ("", "////", "....", "\\\\\\\\", "")
-NUMBER_BOX = {"boxstyle": "round,pad=0.15", "fc": PAPER, "ec": "none", "alpha": 0.85}
+BOX, BOX_WIDTH = 0.62, 0.98  # of the way to the next row and column, how high and wide a box is
+LINE_HIGH = 4.6  # millimetres of a line of text in a box
 
 
 @axes_level
-def flow(
-    boxes: pd.DataFrame,
-    arrows: Sequence[tuple[str, str]],
-    *,
-    title: str = "",
-    subtitle: str = "",
-    ax: Axes | None = None,
-) -> Axes:
-    """Draw a flow of patients.
+def participants(
+    frame: pd.DataFrame, *, title: str = "", subtitle: str = "", ax: Axes | None = None
+) -> Axes:  # fmt: skip
+    """Draw how many patients there were at each step, and beside it how many left before the next, and why.
 
-    Parameters
-    ----------
-    boxes : DataFrame
-        `name, text, column, row, width, kind`: columns and rows are places in a grid (0 at the left and top),
-        kind is "main", "side" or "outcome".
-    arrows : sequence of (str, str)
-        Names of the boxes that an arrow joins.
-    """
-    wide = boxes["column"].max() + boxes["width"].max() / 2 + 0.05
-    axes = stage(ax, 14 + ROW * (boxes["row"].max() + 1), (title, subtitle))
-    size = BESIDE_TEXT if ax is None else SMALLEST_TEXT
-    inside = boxes["width"] * width_of(ax) / wide - 4
-    texts = [broken_labels([text], each, size)[0] for text, each in zip(boxes["text"], inside, strict=True)]
-    axes.boxed = []  # texts in boxes, which a page is refused for when they do not fit
-    ends = {}
-    for box, text in zip(boxes.itertuples(), texts, strict=True):
-        axes.boxed.append(_draw_box(axes, box, text, size))
-        ends[box.name] = (box.column, -box.row, box.width)
-    style = {"arrowstyle": "-|>", "mutation_scale": 7, "lw": 0.8, "color": MUTED, "shrinkA": 1, "shrinkB": 1}
-    for start, end in arrows:
-        axes.add_patch(FancyArrowPatch(*_from_to(ends[start], ends[end]), **style))
-    axes.set(xlim=(0, wide), ylim=(-boxes["row"].max() - 0.5, 0.5))
-    axes.axis("off")
-    return axes
-
-
-def _draw_box(axes: Axes, box, text: str, size: float) -> tuple[FancyBboxPatch, Text]:
-    face, edge = KINDS[box.kind]
-    low_left = (box.column - box.width / 2, -box.row - BOX / 2)
-    style = {"boxstyle": "round,pad=0,rounding_size=0.05", "fc": face, "ec": edge, "lw": 0.8}
-    patch = axes.add_patch(FancyBboxPatch(low_left, box.width, BOX, **style))
-    style = {"ha": "center", "va": "center", "fontsize": size, "color": INK, "linespacing": 1.25}
-    return patch, axes.text(box.column, -box.row, text, **style)
-
-
-def _from_to(start: tuple[float, float, float], end: tuple[float, float, float]) -> tuple:
-    """Return where an arrow leaves a box and meets another: beside each other, or one below the other."""
-    (x0, y0, w0), (x1, y1, w1) = start, end
-    if y0 == y1:
-        return (x0 + np.sign(x1 - x0) * w0 / 2, y0), (x1 - np.sign(x1 - x0) * w1 / 2, y1)
-    return (x0, y0 - BOX / 2), (x1, y1 + BOX / 2)
-
-
-@axes_level
-def stacked_parts(
-    frame: pd.DataFrame,
-    parts: Mapping[str, str],
-    label: str,
-    *,
-    title: str = "",
-    subtitle: str = "",
-    xlabel: str = "",
-    marker: str = "",
-    ax: Axes | None = None,
-) -> Axes:
-    """Draw rows of exclusive parts side by side, each part's number written in it.
+    A flow diagram as STROBE asks for (von Elm E et al. Lancet 2007;370:1453-1457, item 13).
 
     Parameters
     ----------
     frame : DataFrame
-        One row a bar, top to bottom: the column `label` and one column for each of `parts`.
-    parts : mapping of str to str
-        Column to colour, in the order in which they are stacked.
-    label : str
-        The column of names of the bars.
-    xlabel : str
-        What is counted.
-    marker : str
-        A column of numbers to mark on the bars, named in the legend.
+        `step, n, left, why`, one row a step: what to call it, how many there were, and how many of them are
+        not in the next. Where `left` is missing, nobody is said to have left.
     """
-    y = -np.arange(len(frame), dtype=float) * (1.35 if marker else 1)
-    styles = [{"facecolor": c, "hatch": h, **EDGE} for c, h in zip(parts.values(), HATCHES, strict=False)]
-    legend = [Patch(label=part, **style) for part, style in zip(parts, styles, strict=True)]
-    mark = {"ls": "", "marker": "v", "ms": 5, "mew": 0, "color": INK}
-    legend = [*(keys([marker], [mark]) if marker else []), *legend]
-    axes = on_rows(ax, Rows(y, frame[label], share=0.3), (title, subtitle), legend)
-    ends = np.zeros(len(frame))
-    for part, style in zip(parts, styles, strict=True):
-        widths = frame[part].to_numpy(float)
-        axes.barh(y, widths, left=ends, height=0.7, **style)
-        number = {"ha": "center", "va": "center", "fontsize": INSIDE_TEXT, "color": INK, "bbox": NUMBER_BOX}
-        for place, start, width in zip(y, ends, widths, strict=True):
-            if width:
-                axes.text(start + width / 2, place, f"{width:.0f}", **number)
-        ends = ends + widths
-    if marker:
-        axes.plot(frame[marker], y + 0.47, zorder=5, **mark)
-        ends = np.maximum(ends, frame[marker].to_numpy(float))
-    axes.set_xlim(0, float(ends.max()) * 1.02)
-    name_x(axes, ax, xlabel)
-    add_legend(axes, legend, ax is None, 1.4, 1.4)
+    size = BESIDE_TEXT if ax is None else SMALLEST_TEXT
+    inside = width_of(ax) * BOX_WIDTH / 2.16 - 4
+    boxes = [(0, place, f"{row.step}\nn = {row.n}") for place, row in enumerate(frame.itertuples())]
+    gone = [(place, row) for place, row in enumerate(frame.itertuples()) if pd.notna(row.left)]
+    boxes += [(1, place + 0.5, f"{row.why}\nn = {row.left:g}") for place, row in gone]
+    texts = broken_labels([text for *_, text in boxes], inside, size)
+    lines = 1 + max(text.count("\n") for text in texts)
+    axes = stage(ax, 8 + LINE_HIGH * max(2, lines) / BOX * len(frame), (title, subtitle))
+    axes.boxed = []  # texts in boxes, which a page is refused for when they do not fit
+    for (column, down, _), text in zip(boxes, texts, strict=True):
+        kind = "side" if column else "outcome" if down == len(frame) - 1 else "main"
+        axes.boxed.append(_draw_box(axes, (column, -down), text, kind, size))
+    style = {"arrowstyle": "-|>", "mutation_scale": 7, "lw": 0.8, "color": MUTED, "shrinkA": 0, "shrinkB": 0}
+    for place in range(len(frame) - 1):
+        axes.add_patch(FancyArrowPatch((0, -place - BOX / 2), (0, BOX / 2 - place - 1), **style))
+    for place, _ in gone:
+        ends = (0, -place - 0.5), (1.08 - BOX_WIDTH / 2, -place - 0.5)
+        axes.add_patch(FancyArrowPatch(*ends, **style))
+    axes.set(xlim=(-0.52, 1.64), ylim=(-len(frame) + 1 - BOX / 2 - 0.05, BOX / 2 + 0.05))
+    axes.axis("off")
     return axes
+
+
+def _draw_box(axes: Axes, middle: tuple[float, float], text: str, kind: str, size: float) -> tuple:
+    """Draw a box and the text in it; those of the second column stand a little to the right."""
+    face, edge = KINDS[kind]
+    x, y = 1.08 * middle[0], middle[1]
+    style = {"boxstyle": "round,pad=0,rounding_size=0.04", "fc": face, "ec": edge, "lw": 0.8}
+    patch = axes.add_patch(FancyBboxPatch((x - BOX_WIDTH / 2, y - BOX / 2), BOX_WIDTH, BOX, **style))
+    style = {"ha": "center", "va": "center", "fontsize": size, "color": INK, "linespacing": 1.25}
+    return patch, axes.text(x, y, text, **style)
 
 
 @axes_level

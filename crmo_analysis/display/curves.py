@@ -1,6 +1,4 @@
-"""Plots on two scales: curves, patients as points, the influence of each, and all specifications."""
-
-from collections.abc import Sequence
+"""Plots on two scales: curves, patients as points, and the influence of each."""
 
 import numpy as np
 import pandas as pd
@@ -8,39 +6,24 @@ import seaborn as sns
 from matplotlib import ticker
 from matplotlib.axes import Axes
 
-from crmo_analysis.display.canvas import (
-    BLUE,
-    FAINT,
-    GREEN,
-    INK,
-    MUTED,
-    PAPER,
-    PURPLE,
-    SKY,
-    VERMILLION,
-    fitted_labels,
-)
+from crmo_analysis.display.canvas import BLUE, GREEN, INK, MUTED, PAPER, PURPLE, SKY, VERMILLION
 from crmo_analysis.display.furniture import (
     BAND,
     INSIDE_TEXT,
     NOTE_TEXT,
-    Rows,
     add_legend,
     axes_level,
     beside_rows,
-    grid,
     keys,
-    on_rows,
-    scale_on_the_left,
+    on_two_scales,
     stage,
     width_of,
 )
+from crmo_analysis.display.lettering import fitted_labels
 
 LINES = [BLUE, VERMILLION, GREEN, PURPLE]
 DASHES = ["", (5, 2), (1.5, 1.5), (6, 1.5, 1.5, 1.5)]
 APART = 0.055  # of the height of curves, from a label to the next
-CHOICES = {"model": "", "outcome": "", "adjusted_for": "adjusted for ", "left_out": "left out: "}
-QUANTILE = 1.96  # of the normal distribution, for 95 %
 POINT = 16  # square points, of one patient
 
 
@@ -55,6 +38,7 @@ def curves(
     subtitle: str = "",
     xlabel: str = "",
     ylabel: str = "",
+    ylim: tuple[float, float] | None = None,
     ax: Axes | None = None,
 ) -> Axes:
     """Draw one labelled line for each value of `by`; the label stands at the end of its line.
@@ -67,6 +51,8 @@ def curves(
         Columns: of the two scales, and of what the lines are called.
     xlabel, ylabel : str
         What to call the scales, other than as their columns.
+    ylim : pair of float, optional
+        Ends of the scale of y; the lines' own unless given.
     """
     axes = stage(ax, 85, (title, subtitle))
     lines = dict(list(frame.groupby(by, sort=False)))
@@ -78,26 +64,27 @@ def curves(
     for name, line in lines.items() if "low" in frame else ():
         axes.fill_between(line[x], line["low"], line["high"], color=inks[name], **BAND)
     names = dict(zip(lines, fitted_labels([*map(str, lines)], 0.24 * width_of(ax))[0], strict=True))
-    places = _ends(lines, y, names, APART * float(frame[y].max() - frame[y].min()))
+    low, high = ylim or (float(frame[y].min()), float(frame[y].max()))
+    places = _ends(lines, y, names, APART * (high - low))
     written = beside_rows(axes, [*places.values()], [names[name] for name in places], 7)
     for label, name in zip(written, places, strict=True):
         label.set_color(inks[name])
     axes.margins(x=0.01)
-    axes.set(xlabel=xlabel or x, ylabel=ylabel or y)
-    scale_on_the_left(axes)
-    grid(axes)
+    axes.set(xlabel=xlabel or x, ylabel=ylabel or y, ylim=ylim)
+    on_two_scales(axes)
     return axes
 
 
 def _ends(lines: dict, y: str, names: dict, apart: float) -> dict:
     """Return how high the labels of lines stand, from the highest to the lowest.
 
-    A label stands at its line's end, or below it as far as the labels above need.
+    The middle of a label stands at its line's end, or below it as far as the labels above need.
     """
-    top, heights = max(float(line[y].max()) for line in lines.values()), {}
+    top, heights = np.inf, {}
     for name in sorted(lines, key=lambda name: -float(lines[name][y].iloc[-1])):
-        heights[name] = min(float(lines[name][y].iloc[-1]), top)
-        top = heights[name] - apart * (names[name].count("\n") + 1)
+        half = apart * (names[name].count("\n") + 1) / 2
+        heights[name] = min(float(lines[name][y].iloc[-1]), top - half)
+        top = heights[name] - half
     return heights
 
 
@@ -139,8 +126,7 @@ def scatter(
     axes.set(xlabel=xlabel or x, ylabel=ylabel or y)
     for axis in (axes.xaxis, axes.yaxis):
         axis.set_major_locator(ticker.MaxNLocator(integer=True))
-    scale_on_the_left(axes)
-    grid(axes)
+    on_two_scales(axes)
     if most > 1:
         counts = sorted({1, (1 + most) // 2, most})
         named = [f"{count} patient" + "s" * (count > 1) for count in counts]
@@ -157,9 +143,12 @@ def influence(
     title: str = "",
     subtitle: str = "",
     ylabel: str = "",
+    interval: tuple[float, float] | None = None,
     ax: Axes | None = None,
 ) -> Axes:
-    """Draw the estimate without each patient, ordered, beside the estimate with all; the scale has 0.
+    """Draw the estimate without each patient, ordered, beside the estimate with all.
+
+    The scale has 0 and the interval of all patients, beside which a single one counts much or little.
 
     Parameters
     ----------
@@ -169,23 +158,27 @@ def influence(
         The estimate with all patients.
     ylabel : str
         What is estimated.
+    interval : pair of float, optional
+        Of the estimate with all patients, drawn as a band.
     """
     axes = stage(ax, 75, (title, subtitle))
     ordered = frame.dropna(subset=["estimate"]).sort_values("estimate", kind="stable").reset_index(drop=True)
     axes.axhline(0, color=MUTED, lw=0.7)
+    if interval and np.isfinite(interval).all():
+        axes.axhspan(*interval, color=SKY, zorder=0, **BAND)
+        beside_rows(axes, interval, ["95 %", "95 %"], INSIDE_TEXT)
     axes.axhline(with_all, color=INK, lw=0.8)
     axes.vlines(ordered.index, with_all, ordered["estimate"], color=BLUE, lw=0.8)
     axes.plot(ordered.index, ordered["estimate"], "o", color=BLUE, ms=3)
     beside_rows(axes, [with_all], ["all"], INSIDE_TEXT)
     for place in {0, len(ordered) - 1} if len(ordered) else set():
-        row = ordered.iloc[place]
+        spot = place, ordered["estimate"].iloc[place]
         offset, side = ((0, -9), "left") if place == 0 else ((0, 6), "right")
         style = {"xytext": offset, "textcoords": "offset points", "ha": side, "fontsize": NOTE_TEXT}
-        axes.annotate(f"without {row.left_out}", (place, row.estimate), **style)
+        axes.annotate(f"without {ordered['left_out'].iloc[place]}", spot, **style)
     axes.margins(y=0.12)
     axes.set(xlabel="patients left out, one at a time", ylabel=ylabel, xticks=[], xlim=(-1, len(ordered)))
-    scale_on_the_left(axes)
-    grid(axes, "y")
+    on_two_scales(axes, "y")
     return axes
 
 
@@ -217,46 +210,5 @@ def residuals(frame: pd.DataFrame, *, title: str = "", subtitle: str = "", ax: A
         axes.annotate(", ".join(map(str, patients)), spot, **style)
     axes.margins(x=0.1, y=0.12)
     axes.set(xlabel="leverage", ylabel="studentised residual")
-    scale_on_the_left(axes)
-    grid(axes)
+    on_two_scales(axes)
     return axes
-
-
-@axes_level
-def specification_curve(
-    frame: pd.DataFrame, *, title: str = "", subtitle: str = "", ax: Axes | None = None
-) -> Axes:  # fmt: skip
-    """Draw all specifications of a question in the order of their score statistics, and what each one chose.
-
-    Parameters
-    ----------
-    frame : DataFrame
-        `z, model, outcome, adjusted_for, left_out`, from the lowest z to the highest.
-    """
-    found = {kind: list(dict.fromkeys(frame[kind])) for kind in CHOICES}
-    choices = [(kind, value) for kind, values in found.items() if len(values) > 1 for value in values]
-    names = [f"{CHOICES[kind]}{value}".replace("_", " ").replace(">=", "≥") for kind, value in choices]
-    low, high = min(frame["z"].min(), -QUANTILE), max(frame["z"].max(), QUANTILE)
-    scale = 9 / (high - low)  # the curve is as high as nine rows
-    ticks = [
-        tick for tick in ticker.MaxNLocator(5, integer=True).tick_values(low, high) if low <= tick <= high
-    ]
-    rows = scale * low - 1.5 - np.arange(len(choices))
-    named = [*(f"{tick:g}".replace("-", "−") for tick in ticks), *names]
-    axes = on_rows(ax, Rows([*(scale * np.array(ticks)), *rows], named, sizes=(6.5, 6.5)), (title, subtitle))
-    axes.axhspan(-scale * QUANTILE, scale * QUANTILE, color=FAINT, alpha=0.6, lw=0)
-    axes.axhline(0, color=MUTED, lw=0.7)
-    axes.scatter(np.arange(len(frame)), scale * frame["z"], c=BLUE, s=14, zorder=3, linewidths=0)
-    _draw_choices(axes, frame, choices, rows)
-    axes.text(-0.5, scale * high + 0.9, "score statistic z", va="center", color=INK, fontsize=7)
-    axes.set(xlim=(-0.7, len(frame) - 0.3), ylim=(min(rows, default=scale * low) - 0.8, scale * high + 1.6))
-    axes.set(xticks=[], xlabel="specifications, by their statistic")
-    return axes
-
-
-def _draw_choices(axes: Axes, frame: pd.DataFrame, choices: Sequence, rows: np.ndarray) -> None:
-    x = np.arange(len(frame))
-    for row, (kind, value) in zip(rows, choices, strict=True):
-        chosen = (frame[kind] == value).to_numpy()
-        axes.plot(x[~chosen], np.full((~chosen).sum(), row), "|", color=FAINT, ms=4)
-        axes.plot(x[chosen], np.full(chosen.sum(), row), "|", color=INK, ms=6, mew=1.1)

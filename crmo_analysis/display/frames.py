@@ -1,14 +1,26 @@
 """Tables to be shown: a study's, and those of a table of patients."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from fractions import Fraction
 
 import pandas as pd
 
-from crmo_analysis.models import p_text
+from crmo_analysis.display import lettering
+from crmo_analysis.models import MODELS, p_text
 from crmo_analysis.patients import disclosure
 from crmo_analysis.recompute import Audited
 from crmo_analysis.study import Codebook, Variable, describe, expressions
+
+MODEL_NAMES = {
+    "spearman": "Spearman's rank correlation",
+    "kendall": "Kendall's rank correlation",
+    "pearson": "Pearson's correlation",
+    "linear": "linear model",
+    "poisson": "Poisson model",
+    "negative_binomial": "negative binomial model",
+    "ordinal": "proportional odds model",
+    "firth": "logistic model (Firth)",
+}
 
 
 def characteristics(table: pd.DataFrame, codebook: Codebook, smallest: int = 0) -> pd.DataFrame:
@@ -71,6 +83,42 @@ def effect_rows(frame: pd.DataFrame, codebook: Codebook) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["label", "n", "estimate", "ci_low", "ci_high", "text"])
 
 
+def effects_in_words(frame: pd.DataFrame, labels: Mapping[str, str]) -> pd.DataFrame:
+    """Return an analysis as a reader wants it: `exposure, model, adjusted for, estimate (interval), P, n`.
+
+    Parameters
+    ----------
+    frame : DataFrame
+        From `models.severity.analyse`; where a P value by Holm is another one, it stands beside.
+    labels : mapping of str to str
+        What to call variables.
+    """
+    rows = []
+    for row in frame.itertuples():
+        adjusted = ", ".join(
+            labels.get(name, name) for name in row.adjusted_for.split(", ") if name != "none"
+        )
+        model = MODEL_NAMES.get(row.model, row.model) + (f", {row.effect}" if row.model in MODELS else "")
+        if pd.isna(row.estimate):
+            number, p = row.method, ""
+        else:
+            ends = ["not determined" if pd.isna(end) else f"{end:.2f}" for end in (row.ci_low, row.ci_high)]
+            number = lettering.true_minus(f"{row.estimate:.2f} ({' to '.join(ends)})")
+            p, holm = (p_text(value).removeprefix("P").removeprefix("=") for value in (row.p, row.p_holm))
+            p += f" (Holm {holm})" if pd.notna(row.p_holm) and row.p_holm != row.p else ""
+        outcome = in_words_of(row.outcome, labels)
+        rows.append([labels.get(row.exposure, row.exposure), outcome, model, adjusted, number, p, row.n])
+    columns = ["exposure", "outcome", "model", "adjusted for", "estimate (95 % interval)", "P", "n"]
+    table = pd.DataFrame(rows, columns=columns)
+    return table if table["adjusted for"].any() else table.drop(columns="adjusted for")
+
+
+def in_words_of(outcome: str, labels: Mapping[str, str]) -> str:
+    """Write an outcome of an analysis in words: "clinical_severity >= 5" too."""
+    name, is_cut, cut = str(outcome).partition(" >= ")
+    return labels.get(name, name) + (f" of {cut} or more" if is_cut else "")
+
+
 def significant(frame: pd.DataFrame, columns: Sequence[str], digits: int = 4) -> pd.DataFrame:
     """Round columns to significant digits, so that a small P value does not become 0."""
     rounded = {
@@ -116,33 +164,21 @@ def proportions(audited: Sequence[Audited], claim_ids: Sequence[str]) -> pd.Data
         claim, x, n = by_id[claim_id].claim, by_id[claim_id].x, by_id[claim_id].n
         if claim.statistic != "count" or x is None or not n or x > n:
             raise ValueError(f"{claim_id} is no count of a group whose size is printed")
-        p = describe.proportion(x, n)
-        ends = [p.exact_low, p.exact_high, p.wilson_low, p.wilson_high]
-        named = [expressions.in_words(tree, claim.codebook) for tree in (claim.patients, claim.group)]
-        rows.append([*named, x, n, round(p.estimate, 6), *ends, by_id[claim_id].verdict, claim_id])
-    columns = ["label", "group", "x", "n", "share", "exact_low", "exact_high", "wilson_low", "wilson_high"]
-    return pd.DataFrame(rows, columns=[*columns, "verdict", "claim_id"])
+        label, group = (expressions.in_words(tree, claim.codebook) for tree in (claim.patients, claim.group))
+        rows.append((group, label, x, n))
+    found = shares(rows).rename(columns={"section": "group"})
+    found.insert(0, "label", found.pop("label"))
+    return found.assign(verdict=[by_id[claim_id].verdict for claim_id in claim_ids], claim_id=list(claim_ids))
 
 
 def shares(rows: Sequence[tuple[str, str, int, int]]) -> pd.DataFrame:
     """Return shares with intervals for rows of section, label, x and n, for a plot of intervals."""
-    columns = ["section", "label", "x", "n", "share", "exact_low", "exact_high", "wilson_low", "wilson_high"]
     found = []
     for section, name, x, n in rows:
         p = describe.proportion(x, n)
-        found.append(
-            [
-                section,
-                name,
-                x,
-                n,
-                round(p.estimate, 6),
-                p.exact_low,
-                p.exact_high,
-                p.wilson_low,
-                p.wilson_high,
-            ]
-        )
+        ends = [p.exact_low, p.exact_high, p.wilson_low, p.wilson_high]
+        found.append([section, name, x, n, round(p.estimate, 6), *ends])
+    columns = ["section", "label", "x", "n", "share", "exact_low", "exact_high", "wilson_low", "wilson_high"]
     return pd.DataFrame(found, columns=columns)
 
 

@@ -18,11 +18,13 @@ from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 from matplotlib.text import Text
 
-from crmo_analysis.display import canvas
-from crmo_analysis.display.canvas import BLUE, FAINT, INK, MILLIMETRE, STYLE, text_width
+from crmo_analysis.display import canvas, lettering
+from crmo_analysis.display.canvas import BLUE, FAINT, INK, STYLE
+from crmo_analysis.display.lettering import MILLIMETRE, text_width
 
 HEADING_TEXT, BESIDE_TEXT, PAIR_TEXT, INSIDE_TEXT, NOTE_TEXT = 7.2, 6.8, 6.6, 6.5, 6.3  # points
 BAND = {"alpha": 0.25, "lw": 0}
+NUMBER_BOX = {"boxstyle": "round,pad=0.15", "fc": canvas.PAPER, "ec": "none", "alpha": 0.85}
 USUAL_SHARE = 0.775  # of what falls to Axes, that they take themselves; the rest is for labels
 # Of what falls to Axes, for labels left of them: where texts on the right are long, and where they are short.
 LABELS, WIDE_LABELS = 0.32, 0.42
@@ -93,6 +95,8 @@ class Rows:
         Of texts with several lines.
     pitch : float
         Millimetres of a page from y to y + 1; 0 for as many as the labels need.
+    above : float
+        Rows that are left free above.
     """
 
     y: Sequence[float]
@@ -103,6 +107,7 @@ class Rows:
     sizes: tuple[float, float] = (7, BESIDE_TEXT)
     align: str = "left"
     pitch: float = 0
+    above: float = 0
 
 
 def width_of(ax: Axes | None) -> float:
@@ -112,7 +117,7 @@ def width_of(ax: Axes | None) -> float:
 
 def name_x(axes: Axes, ax: Axes | None, *lines: str, share: float = 0.54) -> None:
     """Write below rows what their scale is, in lines that are no wider than rows leave it."""
-    broken = canvas.broken_labels([*filter(None, lines)], share * width_of(ax), STYLE["axes.labelsize"])
+    broken = lettering.broken_labels([*filter(None, lines)], share * width_of(ax), STYLE["axes.labelsize"])
     axes.set_xlabel("\n".join(broken))
 
 
@@ -126,13 +131,15 @@ def on_rows(
 ) -> Axes:
     """Return Axes with rows, named on both sides; a page is as high as they and the legend need."""
     wide = (width or canvas.page().width) if ax is None else room(ax)[0]
-    labels = canvas.broken_labels(rows.labels, rows.share * wide, rows.sizes[0])
+    labels = lettering.broken_labels(rows.labels, rows.share * wide, rows.sizes[0])
     if ax is None:
         lines = [max(text.count("\n") for text in pair) + 1 for pair in _pairs(labels, rows.texts)]
         most = max([sum(each) / 2 for each in pairwise(lines)], default=lines[0] if lines else 1)
         pitch = rows.pitch or max(5.2, 1.5 + 3.0 * most)
-        _, keys_high = canvas.legend_columns([key.get_label() for key in legend], wide) if legend else (0, 0)
-        span = max([*rows.y, *rows.heads], default=0) - min(rows.y, default=0) + 1.2
+        _, keys_high = (
+            lettering.legend_columns([key.get_label() for key in legend], wide) if legend else (0, 0)
+        )
+        span = max([*rows.y, *rows.heads], default=0) - min(rows.y, default=0) + 1.2 + rows.above
         foot = 3.6 * keys_high + 6 * bool(legend)
         axes = canvas.blank(30 + foot + pitch * span, *titles, width)[1]
     else:
@@ -143,7 +150,7 @@ def on_rows(
         label.set(color=BLUE, fontsize=HEADING_TEXT)
     if len(rows.texts):
         beside_rows(axes, rows.y, rows.texts, rows.sizes[1], rows.align)
-    axes.set_ylim(min(rows.y, default=0) - 0.7, max(places, default=0) + 0.7)
+    axes.set_ylim(min(rows.y, default=0) - 0.7, max(places, default=0) + 0.7 + rows.above)
     axes.tick_params(axis="y", length=0)
     return axes
 
@@ -166,7 +173,7 @@ def beside_rows(
     """Write texts right of Axes as labels of ticks, which follow when the Axes are moved."""
     right = axes.secondary_yaxis("right")
     style = {"fontsize": size, "color": INK, "multialignment": align}
-    right.set_yticks(y, [canvas.true_minus(text) for text in texts], parse_math=False, **style)
+    right.set_yticks(y, [lettering.true_minus(text) for text in texts], parse_math=False, **style)
     right.tick_params(length=0, pad=5)
     right.spines[:].set_visible(False)
     return right.get_yticklabels()
@@ -196,7 +203,7 @@ def add_legend(
     """Give a page a legend at its foot, or somebody's Axes one below their labels, in their middle."""
     names, style = [key.get_label() for key in legend], {"handlelength": handle, "columnspacing": spacing}
     wide = axes.figure.get_figwidth() / MILLIMETRE if is_page else room(axes)[0]
-    ncols, _ = canvas.legend_columns(names, wide, handle, spacing)
+    ncols, _ = lettering.legend_columns(names, wide, handle, spacing)
     if is_page:
         axes.figure.legend(handles=legend, ncols=ncols, loc="outside lower left", **style)
         return
@@ -239,7 +246,8 @@ def grid(axes: Axes, axis: str = "both") -> None:
     axes.grid(axis=axis, color=FAINT, lw=0.4)
 
 
-def scale_on_the_left(axes: Axes) -> None:
-    """Show the left spine and its ticks, of axes that are two scales."""
+def on_two_scales(axes: Axes, lines: str = "both") -> None:
+    """Show the left spine and its ticks, of axes that are two scales, and faint lines behind data."""
     axes.spines["left"].set_visible(True)
     axes.tick_params(axis="y", size=STYLE["xtick.major.size"])
+    grid(axes, lines)

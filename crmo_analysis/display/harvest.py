@@ -6,10 +6,14 @@ from matplotlib.axes import Axes
 from scipy.special import stdtr
 
 from crmo_analysis.display.canvas import BLUE, FAINT, INK, MUTED, ORANGE, VERMILLION
-from crmo_analysis.display.furniture import add_legend, axes_level, grid, keys, stage
+from crmo_analysis.display.furniture import add_legend, axes_level, beside_rows, grid, keys, stage, width_of
+from crmo_analysis.display.lettering import SMALLEST_TEXT
 
 SIZES = (0.1, 0.2, 0.3, 0.5, 0.7)  # of correlations, whose contours are drawn
-LEAST_P, BESIDE = 1e-5, 3.0  # the end of the scale; where rows stand that print no P value
+LEAST_P, BESIDE = 1e-5, 3.0  # the least P value that is told; where rows stand that print none
+END = 0.25 * LEAST_P  # of the scale
+NARROW = 115.0  # millimetres, up to which every other P value is named
+APART = 0.042  # of the height, from a name to the next
 KINDS = {
     "coefficient": {"marker": "o", "color": BLUE},
     "P value only": {"marker": "^", "color": ORANGE, "mec": MUTED},
@@ -30,7 +34,7 @@ def harvest(frame: pd.DataFrame, *, title: str = "", subtitle: str = "", ax: Axe
     Parameters
     ----------
     frame : DataFrame
-        `label, n, p, kind`; p is missing where none is printed, kind one of `KINDS`.
+        `label, n, p, kind`: whose statement it is, p missing where none is printed, kind one of `KINDS`.
     """
     there = [kind for kind in KINDS if kind in set(frame["kind"])]
     styles = [{"ls": "", "ms": 4.5, **KINDS[kind]} for kind in there]
@@ -40,40 +44,37 @@ def harvest(frame: pd.DataFrame, *, title: str = "", subtitle: str = "", ax: Axe
     for kind, style in zip(there, styles, strict=True):
         rows = frame[frame["kind"] == kind]
         axes.plot(rows["p"].fillna(BESIDE).clip(lower=LEAST_P), rows["n"], zorder=3, clip_on=False, **style)
-    _name_marks(axes, frame)
     axes.axvline(1, color=MUTED, lw=0.6)
-    axes.set(xscale="log", yscale="log", xlim=(10, 0.5 * LEAST_P), ylim=(4, top))
+    axes.set(xscale="log", yscale="log", xlim=(10, END), ylim=(4, top))
     axes.set(xlabel="two-sided P value", ylabel="patients")
-    axes.set_xticks([1, 0.05, 0.01, 1e-3, 1e-4, 1e-5], ["1", "0.05", "0.01", "0.001", "0.0001", "10⁻⁵"])
+    ticks = {1: "1", 0.05: "0.05", 0.01: "0.01", 1e-3: "0.001", 1e-4: "0.0001", 1e-5: "10⁻⁵"}
+    ticks = (
+        ticks if width_of(ax) > NARROW else {p: text for p, text in ticks.items() if p not in (0.01, 1e-4)}
+    )
+    axes.set_xticks([*ticks], [*ticks.values()])
     axes.set_yticks([5, 10, 20, 50, 100, 200, 500], ["5", "10", "20", "50", "100", "200", "500"])
     axes.minorticks_off()
     axes.set_ylim(4, top)
+    _name_rows(axes, frame)
     axes.text(BESIDE, top, "no P value", ha="center", va="bottom", fontsize=6.3, color=MUTED)
-    grid(axes)
+    grid(axes, "x")
     add_legend(axes, keys(there, styles), ax is None)
     return axes
 
 
-def _name_marks(axes: Axes, frame: pd.DataFrame) -> None:
-    """Write the label of each mark above it, below where a neighbour has the place; without P, beside it."""
-    spots = frame.assign(p=frame["p"].fillna(BESIDE).clip(lower=LEAST_P))
-    labels = spots.groupby(["n", "p"])["label"].agg(", ".join).reset_index()
-    is_in_strip = labels["p"] == BESIDE
-    _write(axes, labels[is_in_strip], 1.0, ({"xytext": (4, -2)}, {"xytext": (-4, -2), "ha": "right"}))
-    sides = ({"xytext": (0, 4), "ha": "center"}, {"xytext": (0, -9), "ha": "center"})
-    _write(axes, labels[~is_in_strip], 2.0, sides)
-
-
-def _write(axes: Axes, labels: pd.DataFrame, reach: float, sides: tuple[dict, dict]) -> None:
-    """Write labels on their first side, and on the other next to one that is near."""
-    before, side = None, 0
-    for row in labels.itertuples():
-        is_near = before is not None and row.n < 1.16 * before.n and 1 / reach <= row.p / before.p <= reach
-        side = 1 - side if is_near else 0
-        axes.annotate(
-            row.label, (row.p, row.n), textcoords="offset points", fontsize=6, zorder=4, **sides[side]
-        )
-        before = row
+def _name_rows(axes: Axes, frame: pd.DataFrame) -> None:
+    """Write on the right whose marks stand in a row: names are moved apart, each with a line to its row."""
+    names = frame.groupby("n")["label"].agg(lambda labels: ", ".join(dict.fromkeys(labels))).iloc[::-1]
+    bottom, top = np.log(axes.get_ylim())
+    heights, highest = [], top
+    for n in names.index:
+        heights.append(min(np.log(n), highest))
+        highest = heights[-1] - APART * (top - bottom)
+    axes.hlines(names.index, BESIDE, 0.7 * LEAST_P, color=FAINT, lw=0.5, zorder=0)
+    for n, height in zip(names.index, np.exp(heights), strict=True):
+        axes.plot([0.7 * LEAST_P, 0.35 * LEAST_P, END], [n, height, height], color=MUTED, lw=0.5)
+    beside_rows(axes, np.exp(heights), names.tolist(), SMALLEST_TEXT)
+    axes.child_axes[-1].minorticks_off()
 
 
 def _draw_contours(axes: Axes, top: float) -> None:

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
-from crmo_analysis.display.canvas import BLUE, INK, MUTED, PAPER, fitted_labels, text_width
+from crmo_analysis.display.canvas import BLUE, INK, MUTED, PAPER
 from crmo_analysis.display.furniture import (
     LABELS,
     NOTE_TEXT,
@@ -18,6 +18,7 @@ from crmo_analysis.display.furniture import (
     sectioned,
     width_of,
 )
+from crmo_analysis.display.lettering import fitted_labels, text_width
 
 INTERVALS = {"exact": "exact 95 % interval (Clopper-Pearson)", "wilson": "Wilson 95 % interval"}
 LINE = {"color": BLUE, "lw": 1.4}

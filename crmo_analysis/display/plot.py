@@ -6,33 +6,33 @@ leaves their figure as it is: what stands around them is labels of theirs and a 
 are not drawn. Figures with `layout="constrained"` keep room for all of it.
 """
 
-from crmo_analysis.display.canvas import FAINT, GREEN, INK, MUTED, ORANGE, PURPLE, SKY
-from crmo_analysis.display.cohorts import flow, patients, stacked_parts
-from crmo_analysis.display.curves import curves, influence, residuals, scatter, specification_curve
+from crmo_analysis.display.canvas import INK, MUTED, SKY
+from crmo_analysis.display.choices import specification_curve, upset
+from crmo_analysis.display.cohorts import participants, patients
+from crmo_analysis.display.courses import paired_lines, swimmer, treatment_flow
+from crmo_analysis.display.curves import curves, influence, residuals, scatter
 from crmo_analysis.display.harvest import harvest
 from crmo_analysis.display.intervals import forest, proportion_intervals
-from crmo_analysis.display.ranges import bounds
+from crmo_analysis.display.ranges import bounds, overlaps
 from crmo_analysis.display.series import DUMBBELL, dumbbell, pooled_forest
 from crmo_analysis.display.skeleton import on_skeleton, sites, skeleton
 from crmo_analysis.display.verdicts import rounding_differences, verdict_bars, verdict_map
 
 __all__ = [
     "DUMBBELL",
-    "FAINT",
-    "GREEN",
     "INK",
     "MUTED",
-    "ORANGE",
-    "PURPLE",
     "SKY",
     "bounds",
     "curves",
     "dumbbell",
-    "flow",
     "forest",
     "harvest",
     "influence",
     "on_skeleton",
+    "overlaps",
+    "paired_lines",
+    "participants",
     "patients",
     "pooled_forest",
     "proportion_intervals",
@@ -42,7 +42,9 @@ __all__ = [
     "sites",
     "skeleton",
     "specification_curve",
-    "stacked_parts",
+    "swimmer",
+    "treatment_flow",
+    "upset",
     "verdict_bars",
     "verdict_map",
 ]

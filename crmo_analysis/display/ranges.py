@@ -1,13 +1,26 @@
-"""Plots of what numbers can be: how many patients can have two findings."""
+"""Plots of what numbers can be: how many patients can have two findings, pair by pair or all at once."""
 
+from collections.abc import Mapping
+
+import matplotlib as mpl
 import numpy as np
 import pandas as pd
+import seaborn as sns
 from matplotlib import ticker
 from matplotlib.axes import Axes
 from matplotlib.patches import Patch
 
-from crmo_analysis.display.canvas import BLUE, EDGE, MUTED, ORANGE
-from crmo_analysis.display.furniture import PAIR_TEXT, Rows, add_legend, axes_level, on_rows
+from crmo_analysis.display.canvas import BLUE, EDGE, MUTED, ORANGE, PAPER, SHADES, ink_on
+from crmo_analysis.display.furniture import (
+    INSIDE_TEXT,
+    PAIR_TEXT,
+    Rows,
+    add_legend,
+    axes_level,
+    on_rows,
+    width_of,
+)
+from crmo_analysis.display.lettering import SMALLEST_TEXT, broken_labels
 
 THICK = 0.34  # of a row
 FORCED = {"facecolor": BLUE, **EDGE}
@@ -27,7 +40,13 @@ def bounds(frame: pd.DataFrame, *, title: str = "", subtitle: str = "", ax: Axes
     """
     y, most = -np.arange(len(frame), dtype=float), float(frame["n"].max())
     kinds = {"in every table": FORCED, "in some tables": OPEN, "in no table": EXCLUDED}
-    legend = [Patch(label=label, **style) for label, style in kinds.items()]
+    seen = [
+        (frame["lower"] > 0).any(),
+        (frame["upper"] > frame["lower"]).any(),
+        (frame["n"] > frame["upper"]).any(),
+    ]
+    named = zip(kinds.items(), seen, strict=True)
+    legend = [Patch(label=label, **style) for (label, style), is_seen in named if is_seen]
     pairs = [f"{row.first}\nand {row.second}" for row in frame.itertuples()]
     rows = Rows(y, pairs, [_bounds_text(row) for row in frame.itertuples()], sizes=(PAIR_TEXT, 7))
     axes = on_rows(ax, rows, (title, subtitle), legend)
@@ -48,3 +67,65 @@ def bounds(frame: pd.DataFrame, *, title: str = "", subtitle: str = "", ax: Axes
 def _bounds_text(row) -> str:
     text = f"{row.lower:g}" if row.lower == row.upper else f"{row.lower:g} to {row.upper:g}"
     return f"{text} of {row.n:g}{'' if row.is_proved else ' (?)'}"
+
+
+@axes_level
+def overlaps(
+    frame: pd.DataFrame,
+    counts: Mapping[str, str],
+    *,
+    title: str = "",
+    subtitle: str = "",
+    ax: Axes | None = None,
+) -> Axes:
+    """Draw how many patients have both of every two findings, as a heat map: the fewest and the most.
+
+    The colour is how many of the rarer finding are sure to have the other one as well.
+
+    Parameters
+    ----------
+    frame : DataFrame
+        `first, second, lower, upper, n`, one row a pair; n is the size of the smaller group. Findings stand
+        in the order of `counts`. A pair that is not there stays empty.
+    counts : mapping of str to str
+        The findings, and how many have each.
+    """
+    names = list(counts)
+    share, texts = (
+        np.full((len(names), len(names)), np.nan),
+        np.full((len(names), len(names)), "", dtype=object),
+    )
+    for row in frame.itertuples():
+        down, across = sorted((names.index(row.first), names.index(row.second)), reverse=True)
+        share[down, across] = row.lower / row.n if row.n else 0
+        texts[down, across] = f"{row.lower:g}" if row.lower == row.upper else f"{row.lower:g}–{row.upper:g}"
+    y = -np.arange(1, len(names), dtype=float)
+    labels = [f"{name} ({counts[name]})" for name in names]
+    axes = on_rows(ax, Rows(y, labels[1:], pitch=8.0), (title, subtitle))
+    written = [tick.get_text() for tick in axes.get_yticklabels()]
+    few = {
+        "cbar": False,
+        "xticklabels": False,
+        "yticklabels": False,
+        "linewidths": 0.8,
+        "linecolor": PAPER,
+        "vmin": 0,
+        "vmax": 1,
+        "cmap": SHADES,
+    }
+    sns.heatmap(
+        share[1:, :-1], annot=texts[1:, :-1], fmt="", annot_kws={"fontsize": INSIDE_TEXT}, ax=axes, **few
+    )
+    for text in axes.texts:
+        x, place = (int(at) for at in text.get_position())
+        text.set_color(ink_on(mpl.colors.to_hex(SHADES(share[place + 1, x]))))
+    axes.set_yticks(np.arange(len(y)) + 0.5, written, rotation=0, fontsize=7)
+    size = {"fontsize": SMALLEST_TEXT, "rotation": 0, "ha": "center"}
+    wide = 0.55 * width_of(ax) / len(y)
+    axes.set_xticks(np.arange(len(y)) + 0.5, broken_labels(labels[:-1], wide, SMALLEST_TEXT), **size)
+    axes.tick_params(length=0)
+    axes.spines[:].set_visible(False)
+    shades = [Patch(label=f"{100 * at:g} %", facecolor=SHADES(at), **EDGE) for at in (0.0, 0.5, 1.0)]
+    shades[0].set_label("0 % of the rarer one surely have both")
+    add_legend(axes, shades, ax is None)
+    return axes

@@ -5,17 +5,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
-from crmo_analysis.display.canvas import (
-    BLUE,
-    FAINT,
-    INK,
-    MUTED,
-    PAPER,
-    VERMILLION,
-    WIDTH,
-    broken_labels,
-    page,
-)
+from crmo_analysis.display.canvas import BLUE, FAINT, INK, MUTED, PAPER, VERMILLION, WIDTH, page
 from crmo_analysis.display.furniture import (
     LABELS,
     NOTE_TEXT,
@@ -32,6 +22,7 @@ from crmo_analysis.display.furniture import (
     room,
     width_of,
 )
+from crmo_analysis.display.lettering import broken_labels
 
 QUARTERS = range(0, 101, 25)  # percent
 HEAD, PAIR_HEAD = 0.95, 0.45  # where headings of columns stand, above the first row

@@ -6,17 +6,16 @@ from functools import cache
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.patches import PathPatch, Rectangle
 from matplotlib.path import Path
 
 from crmo_analysis import files
-from crmo_analysis.display.canvas import BLUE, INK, MUTED, ORANGE, PAPER, blank, page, text_width
+from crmo_analysis.display.canvas import INK, MUTED, ORANGE, PAPER, SHADES, blank, page
 from crmo_analysis.display.furniture import NOTE_TEXT, axes_level, room
+from crmo_analysis.display.lettering import text_width
 from crmo_analysis.files import InputError, read_yaml
 from crmo_analysis.study import read_section
 
-SHADES = LinearSegmentedColormap.from_list("share", ["#e3eef7", "#6aaed6", BLUE, "#00375a"])
 UNKNOWN = "#f1f1f1"  # of bones that nothing is said of
 HALF, TOP, BOTTOM = 47, 183, -6  # of a drawing: half its width, and its ends
 TWO_VIEWS = 110  # millimetres, from which both views have room
@@ -325,7 +324,7 @@ def _key(axes: Axes) -> None:
     for place, share in enumerate((0.0, 0.25, 0.5, 0.75, 1.0)):
         fill = SHADES(share) if share else PAPER
         axes.add_patch(Rectangle((start + place * wide, low), wide, 4, fc=fill, ec=MUTED, lw=0.35))
-        text = f"{share * 100:g}" + " %" * (share == 1)
+        text = f"{share * 100:g}" + " %" * (share == 1) if share in (0, 0.5, 1) else ""
         axes.text(start + (place + 0.5) * wide, low - 1, text, **style)
     rest = start + 5.5 * wide
     axes.add_patch(Rectangle((rest, low), 6, 4, fc=UNKNOWN, ec=MUTED, lw=0.35))

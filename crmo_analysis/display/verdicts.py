@@ -16,14 +16,12 @@ from crmo_analysis.display.canvas import (
     MUTED,
     PAPER,
     PURPLE,
-    SMALLEST_TEXT,
     VERDICT_COLOURS,
     VERDICT_SIGNS,
     VERMILLION,
     WIDTH,
     ink_on,
     page,
-    text_width,
 )
 from crmo_analysis.display.furniture import (
     INSIDE_TEXT,
@@ -33,11 +31,12 @@ from crmo_analysis.display.furniture import (
     axes_level,
     cells,
     on_rows,
+    on_two_scales,
     room,
-    scale_on_the_left,
     stage,
     width_of,
 )
+from crmo_analysis.display.lettering import SMALLEST_TEXT, text_width
 
 SQUARE = 2.7  # millimetres from a claim to the next
 BARS = 0.68  # of a page, how wide bars are
@@ -194,7 +193,7 @@ def rounding_differences(
     _name_points(axes, frame[~is_near])
     axes.set(xlim=(0, 100), xlabel="exact percentage", ylabel="printed − exact, percentage points")
     axes.margins(y=0.14)
-    scale_on_the_left(axes)
+    on_two_scales(axes, "x")
     add_legend(axes, axes.get_legend_handles_labels()[0], ax is None, 2, 2)
     return axes
 

@@ -198,20 +198,21 @@ class Associations(Result):
         rows = self._rows[~self._rows["kind"].isin(UNTESTED) & self._rows["patients"].notna()]
         frame = pd.DataFrame(
             {
-                "label": rows["row_id"], "n": rows["patients"].astype(float), "p": rows["p"].astype(float),
+                "row_id": rows["row_id"], "label": rows["study"] + " " + rows["year"],
+                "n": rows["patients"].astype(float), "p": rows["p"].astype(float),
                 "kind": [_kind(row) for row in rows.to_dict("records")],
             }
         )  # fmt: skip
         if own:
             r, n = float(own.terms["r"]), int(own.terms["n"])
             p, _ = tests.correlation((r, r), n)["pearson"].p
-            frame.loc[len(frame)] = ["own", float(n), p, "your cohort"]
+            frame.loc[len(frame)] = ["own", "your cohort", float(n), p, "your cohort"]
         result = Result(
             frame.reset_index(drop=True),
             f"{len(frame)} statements with a test and a printed number of patients",
             caption="Published statements about lesions and severity: two-sided P value against patients. "
             "Grey curves: where a correlation of that size lies. P values printed as limits stand at the "
-            "limit. Codes are those of the table.",
+            "limit.",
             subtitle="published P values and numbers of patients; contours derived",
             alt="{count} statements of {studies} studies by P value and number of patients, with contours of "
             "the correlation; {nulls} nulls, most without a P value.",

@@ -4,6 +4,7 @@ One's own, of which little counts stay hidden, or a reconstructed one.
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -11,15 +12,17 @@ import pandas as pd
 
 from crmo_analysis import files
 from crmo_analysis.display import frames, plot
+from crmo_analysis.face import pictures
 from crmo_analysis.face.comparisons import Compared, beside
 from crmo_analysis.face.results import Result
 from crmo_analysis.files import InputError, markdown
 from crmo_analysis.patients import account, require_sound, scores
 from crmo_analysis.patients import read_cohort as read_file
-from crmo_analysis.study import read_codebook
+from crmo_analysis.study import describe, read_codebook
 
 OWN = "user data"
 SMALLEST = 5
+MONTH = 487 / 16  # days
 
 
 def read_cohort(path, map=None, lesions=None, hide_below: int = SMALLEST) -> "Cohort":
@@ -52,7 +55,8 @@ def read_cohort(path, map=None, lesions=None, hide_below: int = SMALLEST) -> "Co
         raise InputError(f"{Path(path).name} cannot be analysed: {count} errors, which crmo validate lists")
     require_sound(read)
     problems = (*read.warnings, *(account.thin(read) if is_own else ()))
-    return Cohort(read.patients, source, hide_below if is_own else 0, tuple(read.notes), problems)
+    few = hide_below if is_own else 0
+    return Cohort(read.patients, source, few, tuple(read.notes), problems, read.lesions, read.scans)
 
 
 def read_shipped(study: str) -> "Cohort":
@@ -103,11 +107,22 @@ class Cohort:
         Findings of fewer patients, and single patients, are not shown; 0 shows all.
     notes, problems : tuple
         What was converted or left out as the file was read, and what a person should look at.
+    lesions, scans : DataFrame or None
+        One row a lesion, and one row an MRI with a date: `patient, mri_date, n_lesions`.
     """
 
-    def __init__(self, patients: pd.DataFrame, source: str, smallest: int = 0, notes=(), problems=()):
+    def __init__(
+        self,
+        patients: pd.DataFrame,
+        source: str,
+        smallest: int = 0,
+        notes=(),
+        problems=(),
+        lesions=None,
+        scans=None,
+    ):
         self.patients, self.source, self.smallest = patients, source, smallest
-        self.notes, self.problems = tuple(notes), tuple(problems)
+        self.notes, self.problems, self.lesions, self.scans = tuple(notes), tuple(problems), lesions, scans
 
     @classmethod
     def of(cls, table, hide_below: int = SMALLEST) -> "Cohort":
@@ -193,7 +208,7 @@ class Cohort:
                 table = table if name in table else table.assign(**{name: score()})
             except ValueError as why:
                 notes.append(f"{name} is not made: {why}")
-        return Cohort(table, self.source, self.smallest, notes, self.problems)
+        return Cohort(table, self.source, self.smallest, notes, self.problems, self.lesions, self.scans)
 
     def grid(self, sections: Mapping[str, Sequence[str]] | None = None) -> Result:
         """Show who has what, one column a patient.
@@ -210,8 +225,7 @@ class Cohort:
         InputError
             If single patients are not to be shown.
         """
-        if self.hides:
-            raise InputError("single patients of this cohort are not shown; describe() gives what can be")
+        self._require_single()
         codebook = read_codebook()
         chosen = sections or {
             "Findings": [name for name in self._known() if codebook[name].type == "boolean"]
@@ -229,6 +243,119 @@ class Cohort:
     def plot(self, ax=None, **options):
         """Draw who has what; see `grid`."""
         return self.grid().plot(ax=ax, **options)
+
+    def skeleton(self) -> Result:
+        """Show on a drawn skeleton how many patients have each bone affected."""
+        return self._of_this(pictures.bones(self.patients, self.smallest))
+
+    def sites(self) -> Result:
+        """Show on a drawn skeleton a dot for each lesion.
+
+        Raises
+        ------
+        InputError
+            If there is no table of lesions, or single patients are not to be shown.
+        """
+        self._require_single()
+        return self._of_this(pictures.sites(self.lesions))
+
+    def together(self, *findings: str) -> Result:
+        """Show which findings patients have exactly together (UpSet).
+
+        Raises
+        ------
+        InputError
+            If a finding is not there, or some combination is of so few patients that it stays hidden.
+        """
+        self.require(findings)
+        return self._of_this(pictures.combined(self.patients, findings, self.smallest))
+
+    def participants(self, *names: str) -> Result:
+        """Show how many patients are left as each variable has to be known (STROBE, item 13)."""
+        self.require((), names)
+        return self._of_this(pictures.participants(self.patients, names, "Patients in the table"))
+
+    def treatment_flow(self, drugs: Sequence[str], outcome: str) -> Result:
+        """Show who moved from which drug to which, and what it led to; as `Study.treatment_flow`.
+
+        Raises
+        ------
+        InputError
+            If a drug is not there, or some way is of so few patients that it stays hidden.
+        """
+        self.require([*drugs, outcome])
+        count = pictures.counted(self.patients, read_codebook())
+        result = pictures.treatment_flow(count, drugs, outcome, read_codebook())
+        for source, ways in result.frame.groupby("source", sort=False):
+            is_open = bool((ways["least"] < ways["most"]).any())
+            pictures.require_large(ways["least"].tolist(), is_open, self.smallest, f"of ways from {source}")
+        return self._of_this(result)
+
+    def visits(self, name: str = "n_lesions") -> pd.DataFrame:
+        """Return a variable at every visit of patients who have two or more, with `patient, visit, months`.
+
+        Lesions are those of each MRI with a date, other variables those of the rows of a patient, in their
+        order; without dates, months are missing.
+
+        Raises
+        ------
+        InputError
+            If no patient has two visits, or single patients are not to be shown.
+        """
+        self._require_single()
+        table = self.patients
+        if name == "n_lesions" and self.scans is not None:
+            table = self.scans.sort_values(["patient", "mri_date"], kind="stable")
+        if name not in table:
+            raise InputError(f"the table has no column {name!r}")
+        table = table.dropna(subset=[name])
+        table = table[table.groupby("patient")["patient"].transform("size") > 1]
+        if table.empty:
+            raise InputError(f"no patient has {name} at two visits: dates of MRIs, or rows, of one patient")
+        of = table.groupby("patient", sort=False)
+        months = pd.Series(float("nan"), index=table.index)
+        if "mri_date" in table:
+            months = ((table["mri_date"] - of["mri_date"].transform("first")).dt.days / MONTH).round(1)
+        frame = pd.DataFrame({"patient": table["patient"], "visit": of.cumcount() + 1, "months": months})
+        return frame.assign(**{name: table[name]}).reset_index(drop=True)
+
+    def swimmer(self) -> Result:
+        """Show the MRIs of patients with two or more, a lane each, and how many lesions each shows."""
+        visits = self.visits()
+        frame = visits.rename(columns={"months": "time"}).assign(event="MRI, and lesions on it")
+        frame["text"] = frame.pop("n_lesions").astype(str)
+        return self._of_visits(
+            frame.drop(columns="visit"),
+            "MRIs over time, and lesions on each",
+            "A lane for each patient with two MRIs or more, from the first to the last, and how many lesions "
+            "each shows. An MRI without a lesion has no row in a table of lesions, and is not seen here.",
+        ).drawn(plot.swimmer, xlabel="months since the first MRI")
+
+    def paired(self, name: str = "n_lesions") -> Result:
+        """Show a variable over the visits of patients with two or more, a line each."""
+        visits = self.visits(name)
+        label = describe.in_sentence(read_codebook()[name].label)
+        result = self._of_visits(
+            visits, f"{label} over visits", f"A line for each patient: {label} over visits."
+        )
+        return result.drawn(plot.paired_lines, x="visit", y=name, by="patient", ylabel=label)
+
+    def _of_visits(self, frame: pd.DataFrame, heading: str, caption: str) -> Result:
+        said = {
+            "subtitle": "{whose}; {patients} of {all} patients have two visits or more",
+            "caption": caption,
+        }
+        terms = {"patients": frame["patient"].nunique(), "all": self.patients["patient"].nunique()}
+        return self._of_this(
+            Result(frame, heading, alt=f"{heading}, of {{patients}} patients.", terms=terms, **said)
+        )
+
+    def _of_this(self, result: Result) -> Result:
+        return replace(result, source=self.source, terms={**result.terms, "whose": self.named})
+
+    def _require_single(self) -> None:
+        if self.hides:
+            raise InputError("single patients of this cohort are not shown; describe() gives what can be")
 
     def beside(self, *studies, **options) -> Result:
         """Set this cohort beside what studies printed, all of them unless some are named; see `compare`."""

@@ -22,6 +22,7 @@ from crmo_analysis.joint import ledger
 
 SCREEN_DPI = 130  # larger than on paper, so that 7 pt can be read on a screen
 _FOLDER = re.compile(r"\w[\w-]{0,100}", re.ASCII)
+_SIGNS = {"decimal", "p", "zero"}
 _LIMITS = {"width": (30, 500), "dpi": (72, 1200)}
 
 
@@ -47,8 +48,8 @@ def start(
         Folder for figures and tables. Empty for the project's own in the published run, which `crmo
         reproduce` does, and for ``results/lab/<notebook>`` in a run by hand.
     page : mapping of str to float
-        `width` in millimetres and `dpi` of figures for a journal; they have no titles, and figures that are
-        not among the outputs are not drawn. Empty for the usual page.
+        `width` in millimetres, `dpi` and `signs` of figures for a journal; they have no titles, and figures
+        that are not among the outputs are not drawn. Empty for the usual page.
     folder : str
         Where a notebook about no single study leaves its files.
     about : str
@@ -90,8 +91,11 @@ def _set_apart(out: Path) -> list[str]:
     return said
 
 
-def _page(settings: Mapping[str, float]) -> canvas.Page:
-    for name, value in settings.items():
+def _page(settings: Mapping[str, object]) -> canvas.Page:
+    signs = settings.get("signs")
+    if signs is not None and not (isinstance(signs, Mapping) and set(signs) <= _SIGNS):
+        raise InputError(f"page has 'signs': {signs!r}, expected some of {', '.join(sorted(_SIGNS))}")
+    for name, value in ((name, value) for name, value in settings.items() if name != "signs"):
         low, high = _LIMITS.get(name, (0, 0))
         if not (isinstance(value, int | float) and low <= value <= high and high):
             expected = "; ".join(f"{key} from {ends[0]} to {ends[1]}" for key, ends in _LIMITS.items())
@@ -176,24 +180,6 @@ class Run:
         if path and any(map_ for map_ in map(files.is_of_project, (self._figures, self._tables))):
             raise InputError("data of your own need a folder of their own: use --out")
 
-    def boxes(self, *rows: tuple, **values) -> Result:
-        """Return the boxes of a flow of patients, to be drawn by `plot.flow`.
-
-        Parameters
-        ----------
-        *rows : tuple
-            `name, text, column, row, width, kind`; the text is a template.
-        **values
-            What the texts may name.
-        """
-        columns = ["name", "text", "column", "row", "width", "kind"]
-        boxes = pd.DataFrame(
-            [(name, filled(text, values), *rest) for name, text, *rest in rows], columns=columns
-        )
-        short = self.study.short if self.study else ""
-        subtitle = "{study}, published counts"
-        return Result(boxes, subtitle=subtitle, data=boxes[["name", "text"]], terms={"study": short})
-
     def say(self, *sentences: str, **values) -> None:
         """Show sentences as a list; with values, each is a template that they fill in."""
         said = [filled(text, values) if values else text for text in sentences]
@@ -228,7 +214,7 @@ class Run:
         self._files[self._tables / f"{name}.json"] = (
             json.dumps(notes, indent=2, ensure_ascii=False) + "\n"
         ).encode()
-        display(HTML(as_html(result.frame, caption)))
+        display(HTML(as_html(result._shown, caption)))
 
     def describe(self) -> None:
         """Show the study's counts, and its medians, means and ranges, as tables."""

@@ -18,6 +18,7 @@ from crmo_analysis.models import planning, severity
 from crmo_analysis.study import describe
 
 BAND = 1.96  # Monte Carlo errors on each side of a curve
+ENOUGH = 0.8  # power that is usually wanted
 QUICK = 2_000  # cohorts where a number is searched for
 
 
@@ -132,19 +133,18 @@ class Plan:
         half = BAND * spearman["power_error"]
         low, high = (spearman["power"] - half).clip(0), (spearman["power"] + half).clip(upper=1)
         lines = spearman.assign(low=low, high=high).round(5)
-        enough = lines[lines["power"] >= 0.8].groupby("truth", sort=False)["n"].min()
+        enough = lines[lines["power"] >= ENOUGH].groupby("truth", sort=False)["n"].min()
         words = "; ".join(f"{name}: {n} patients" for name, n in enough.items()) or "none"
         return Result(
             lines,
             f"Share of {self.cohorts} studies with P below {self.alpha:g}",
             caption="Share of simulated cohorts with P below {alpha:g}. Smallest of these sizes with power "
-            "of 80 %: "
-            "{enough}.",
+            "of {wanted:g} %: {enough}.",
             subtitle="Spearman; {cohorts} cohorts a point, band: 95 % Monte Carlo interval",
             alt="Power curves for {truths} truths over {sizes} sizes of cohort.",
             source=self.source,
             draw=partial(_curves, lines, "power", ylim=(0, 1.02)),
-            terms={**self._values, "enough": words},
+            terms={**self._values, "enough": words, "wanted": 100 * ENOUGH},
         )
 
     def tests(self) -> Result:
@@ -171,6 +171,7 @@ class Plan:
         lines = precise.assign(low=precise["width"] - half, high=precise["width"] + half)
         lines = lines[["truth", "n", "width", "width_error", "coverage", "low", "high"]].round(5)
         needed = self.needed(width).frame
+        named = {"ylabel": "width of the interval"}
         return Result(
             lines,
             "Mean width of the 95 % interval",
@@ -178,7 +179,7 @@ class Plan:
             subtitle="Mean width of the 95 % interval of Spearman's correlation; band: Monte Carlo interval",
             alt="Falling curves of the interval's width over {sizes} sizes of cohort.",
             source="simulated",
-            draw=partial(_curves, lines, "width", line=width, ylabel="width of the interval"),
+            draw=partial(_curves, lines, "width", line=width, ylim=(0, 1.05 * lines["high"].max()), **named),
             terms={
                 **self._values,
                 "width": width,
@@ -245,7 +246,12 @@ class Plan:
             for name, side in sides.items()
         ]
         lines = pd.concat(lines).round(5)
-        labels = {"x": "observed", "by": "which", "xlabel": "observed Spearman correlation"}
+        labels = {
+            "x": "observed",
+            "by": "which",
+            "xlabel": "observed Spearman correlation",
+            "ylim": (0, 0.82),
+        }
         return Result(
             lines,
             f"{least}.",
@@ -273,12 +279,9 @@ class Plan:
         return {**counts, "alpha": self.alpha}
 
 
-def _curves(lines, y, ylim=None, line=None, **options):
-    """Draw curves, by patients and truth unless options say otherwise; from 0 on where they have a line."""
+def _curves(lines, y, line=None, **options):
+    """Draw curves, by patients and truth unless options say otherwise, over a wanted value."""
     axes = plot.curves(lines, y=y, **{"x": "n", "by": "truth", "xlabel": "patients", **options})
-    if ylim is not None:
-        axes.set(ylim=ylim)
     if line is not None:
-        axes.set_ylim(bottom=0)
-        axes.axhline(line, color=plot.MUTED, lw=0.7)
+        axes.axhline(line, color=plot.MUTED, lw=0.7, zorder=1)
     return axes

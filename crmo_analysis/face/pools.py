@@ -166,6 +166,7 @@ class Pooled(Result):
         """Pool the same series by every method."""
         rows = evidence.method_rows(self._every)
         several = len(self._every) > 1
+        ends = {"lowest": rows["estimate"].min(), "highest": rows["estimate"].max()}
         agreement = pooling.disagreement(self._every) if several else "One series leaves nothing to pool."
         null = 100 * round(self.result.estimate, 6)
         return Result(
@@ -176,7 +177,7 @@ class Pooled(Result):
             alt="Forest of {methods} methods on the same {count} series.",
             source=self._derived,
             draw=partial(plot.forest, rows, xlabel="share of patients, %", null=null, xlim=(0, 100)),
-            terms={**self.terms, "agreement": agreement, "methods": len(rows)},
+            terms={**self.terms, "agreement": agreement, "methods": len(rows), **ends},
         )
 
     def without_each(self) -> Result:

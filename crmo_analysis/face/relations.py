@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from crmo_analysis.display import frames, plot
+from crmo_analysis.face import pictures
 from crmo_analysis.face.cohorts import Cohort
 from crmo_analysis.face.hiding import people_of, showable
 from crmo_analysis.face.results import Result
@@ -21,6 +22,7 @@ from crmo_analysis.patients import disclosure
 from crmo_analysis.study import describe, read_codebook
 
 PLOTS = ("forest", "scatter", "specifications", "influence", "diagnostics")
+LEVEL = 0.05  # of P values in a title
 SAID = ("spearman", "ordinal", "linear")  # models whose result is said in a sentence
 
 
@@ -149,6 +151,10 @@ class Relation(Result):
             raise InputError(f"there is no model {model!r}; there is {', '.join(MODELS)}")
         return severity.fitted(self._table, model, self._asked).results
 
+    @property
+    def _shown(self) -> pd.DataFrame:
+        return frames.effects_in_words(self._effect, self._labels)
+
     def __repr__(self):
         return "\n".join([*self.notes, *self.sentences()])
 
@@ -157,6 +163,13 @@ class Relation(Result):
         effect, main = self._effect, self._asked.exposures[0]
         rows = effect[(effect["exposure"] == main) & effect["model"].isin(models)]
         return [severity.sentence(row, self._labels) for row in rows.to_dict("records")]
+
+    def participants(self) -> Result:
+        """Show how many patients the models lose, and to what."""
+        names = [self._asked.exposures[0], self._asked.outcome, *self._asked.adjustment]
+        people = people_of(self.cohort.patients, self._asked)
+        result = pictures.participants(people, names, "Patients in the table")
+        return replace(result, source=self.cohort.source, terms={**self.terms, **result.terms})
 
     def counted(self) -> str:
         """Say how many patients have both values."""
@@ -182,6 +195,7 @@ class Relation(Result):
     def forest(self) -> Result:
         """Set the rank correlations of all exposures side by side."""
         rows = frames.effect_rows(self._effect[self._effect["model"] == "spearman"], read_codebook())
+        holm = self._effect.loc[self._effect["model"] == "spearman", "p_holm"]
         return self._result(
             rows.drop(columns="text"),
             "Rank correlation of each exposure",
@@ -192,6 +206,8 @@ class Relation(Result):
             alt="Forest of {count} rank correlations with severity, each with its interval and P values.",
             draw=partial(plot.forest, rows, xlabel="Spearman correlation"),
             count=len(rows),
+            level=LEVEL,
+            named=int((holm < LEVEL).sum()),
         )
 
     def scatter(self) -> Result:
@@ -249,6 +265,7 @@ class Relation(Result):
             "adjusted_for",
             "left_out",
             "n",
+            "effect",
             "estimate",
             "ci_low",
             "ci_high",
@@ -256,19 +273,31 @@ class Relation(Result):
             "z",
         ]
         rows = curve.table[columns].round(6)
-        share = f"{curve.share_significant:.0%} of {curve.estimable} specifications have |z| above 1.96"
+        share = (
+            f"{100 * curve.share_significant:.0f} % of {curve.estimable} specifications have |z| above 1.96"
+        )
         median = p_text(curve.p_median)
         return self._result(
             rows,
             f"{share}; joint permutation test of that share {p_text(curve.p_share)}, of the median z "
             f"{median}.",
-            subtitle="{whose}: each point is one regression; grey band: |z| below 1.96",
+            subtitle="{whose}: each point is one regression, on the scale of what it estimates",
             caption="{whose}. {share}. Joint permutation test of the median z: {median}.",
-            alt="Specification curve of {count} specifications, by their score statistic.",
-            draw=partial(plot.specification_curve, rows.dropna(subset=["z"])),
+            alt="Specification curve of {count} specifications, each with its interval and what it chose.",
+            draw=partial(plot.specification_curve, self._in_words(rows.dropna(subset=["z"]))),
             count=curve.estimable,
             share=share,
             median=median,
+        )
+
+    def _in_words(self, rows: pd.DataFrame) -> pd.DataFrame:
+        """Write what specifications chose in words."""
+        outcomes = [frames.in_words_of(name, self._labels) for name in rows["outcome"]]
+        adjusted = [
+            ", ".join(self._labels.get(n, n) for n in names.split(", ")) for names in rows["adjusted_for"]
+        ]
+        return rows.assign(
+            model=rows["model"].replace(frames.MODEL_NAMES), outcome=outcomes, adjusted_for=adjusted
         )
 
     def influence(self) -> Result:
@@ -288,7 +317,13 @@ class Relation(Result):
             subtitle="{whose}: Spearman, all {n} patients {r:.2f}",
             caption="{whose}. From {least:.2f} to {most:.2f} as one patient is left out{aside}.",
             alt="Points of the correlation without each patient, around the line of all.",
-            draw=partial(plot.influence, without, with_all=with_all, ylabel="Spearman correlation"),
+            draw=partial(
+                plot.influence,
+                without,
+                with_all=with_all,
+                ylabel="Spearman correlation",
+                interval=(self._rho.ci_low, self._rho.ci_high),
+            ),
             least=without["estimate"].min(),
             most=without["estimate"].max(),
             aside=", lowest and highest aside" if hides else "",

@@ -8,6 +8,7 @@ import pandas as pd
 
 from crmo_analysis import files
 from crmo_analysis.display import frames, plot
+from crmo_analysis.face import pictures
 from crmo_analysis.face.audits import Audit, audit_of
 from crmo_analysis.face.cohorts import Cohort, read_shipped
 from crmo_analysis.face.correlations import LeastCorrelation
@@ -189,35 +190,57 @@ class Study:
     def _in_words(self, tree) -> str:
         return describe.in_sentence(expressions.in_words(tree, self.record.codebook))
 
-    def course(self, prefix: str, rows: Mapping[str, tuple[str, str, str]]) -> Result:
-        """Set how many had each drug beside how many reached remission on it, or stayed active despite it.
+    def participants(self, *steps: tuple[str, str, str]) -> Result:
+        """Show how many patients there were at each step, and how many of them are not in the next.
 
         Parameters
         ----------
-        prefix : str
-            What all ids begin with.
-        rows : mapping of str to three str
-            What to call a drug, and the ids of three counts; an empty id where none is printed.
+        *steps : tuple of str
+            What to call a step, the id of the count of patients in it, and what to call those who are not in
+            the next; an empty text where they are not told of.
         """
-        counts = [[self.number(prefix + part) if part else 0 for part in ids] for ids in rows.values()]
-        names = ["treated, as printed", "remission on it", "active despite it"]
-        course = pd.DataFrame(counts, columns=names)
-        course.insert(0, "label", list(rows))
-        rest = course[names[0]] - course[names[1]] - course[names[2]]
-        course["other course, by difference"] = rest.clip(lower=0)
-        colours = (plot.GREEN, plot.ORANGE, plot.FAINT)
+        n = [self.number(claim_id) for _, claim_id, _ in steps]
+        left = [
+            now - later if why else None for now, later, (*_, why) in zip(n, [*n[1:], 0], steps, strict=True)
+        ]
+        frame = pd.DataFrame({"step": [step for step, _, _ in steps], "n": n, "left": left})
         return Result(
-            course,
-            "Course by drug",
-            subtitle="{study}, published counts; a child can stand in several rows",
-            terms={"study": self.short, "count": len(course)},
-        ).drawn(
-            plot.stacked_parts,
-            parts=dict(zip([*names[1:], "other course, by difference"], colours, strict=True)),
-            label="label",
-            xlabel="patients",
-            marker=names[0],
-        )
+            frame.assign(why=[why for *_, why in steps]),
+            "Participants",
+            caption="Flow of patients: printed counts, and beside them differences of these.",
+            subtitle="{study}, published counts",
+            alt="Flow of patients: {first} at first, {last} at last.",
+            terms={"study": self.short, "first": n[0], "last": n[-1]},
+        ).drawn(plot.participants)
+
+    def treatment_flow(self, drugs: Sequence[str], outcome: str) -> Result:
+        """Show who can have moved from which drug to which, and what it led to, over all tables that fit.
+
+        Parameters
+        ----------
+        drugs : sequence of str
+            Findings, such as ``nsaid``, in the order in which drugs are given.
+        outcome : str
+            A finding, such as ``remission``.
+        """
+        return self._bounded(pictures.treatment_flow(self._ends, drugs, outcome, self.record.codebook))
+
+    def overlaps(self, *findings: str) -> Result:
+        """Show how many patients can have both of every two findings, over all tables that fit."""
+        return self._bounded(pictures.overlaps(self._ends, findings, self.record.codebook))
+
+    def _ends(self, text: str) -> tuple[int, int]:
+        """Return the fewest and the most patients of whom an expression can hold."""
+        found = self.bounds(f"count({text})").frame.iloc[0]
+        return int(found["lower"]), int(found["upper"])
+
+    def _bounded(self, result: Result) -> Result:
+        terms = {
+            **result.terms,
+            "study": self.short,
+            "whose": f"{self.short}, derived from the printed numbers",
+        }
+        return replace(result, source=DERIVED, terms=terms)
 
     @property
     def figures(self) -> tuple:

@@ -5,7 +5,7 @@ of a patient than the one it is about.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pandas as pd
@@ -32,6 +32,8 @@ class Cohort:
         `reconstructed` or `simulated` where the file has them. Values in error are missing.
     lesions : DataFrame or None
         One row a lesion: `patient` and variables of the codebook's `lesions`.
+    scans : DataFrame or None
+        One row an MRI with a date, of which `lesions` has one a patient: `patient, mri_date, n_lesions`.
     problems : tuple of Problem
     notes : tuple of str
         What was renamed, converted, left out or derived.
@@ -56,6 +58,7 @@ class Cohort:
     lesion_kinds: pd.DataFrame
     is_reconstructed: bool = False
     columns: Mapping[tuple[str, str], str] = field(default_factory=dict)
+    scans: pd.DataFrame | None = None
 
     @property
     def errors(self) -> tuple[Problem, ...]:
@@ -114,8 +117,16 @@ def read_cohort(
             table.problems += beside.problems
     elif not maps[1].is_empty:
         table.notes.append(f"{maps[1].file}: lesions: there is no such table; give it with --lesions")
+    scans = None if other is None else _scans(other.frame)
     _check(table, other, books)
-    return _cohort(path, [table] if other is None else [table, other], codes)
+    return replace(_cohort(path, [table] if other is None else [table, other], codes), scans=scans)
+
+
+def _scans(lesions: pd.DataFrame) -> pd.DataFrame | None:
+    """Count the lesions of every MRI with a date, before one of each patient is chosen."""
+    if not {"patient", "mri_date"} <= set(lesions):
+        return None
+    return lesions.groupby(["patient", "mri_date"]).size().rename("n_lesions").reset_index()
 
 
 def _cohort(path: Path | str, tables: list[Table], codes: Mapping[str, str]) -> Cohort:

@@ -17,6 +17,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from crmo_analysis.display import canvas
 from crmo_analysis.files import InputError
 from crmo_analysis.publish.word_format import reference, without_times
 
@@ -28,8 +29,6 @@ NO_PANDOC = (
 )
 MISSING = "–"
 _NUMBER = re.compile(r"[<>≥≤−-]?[\d.,]+([ /(–%−-].*)?")
-_DECIMAL = re.compile(r"(?<![\d.])(\d+)\.(\d+)(?![\d.])")
-_P = re.compile(r"(?<![A-Za-z])P ?([=<>≤≥]) ?(\d)")
 _RIGHT_TO_LEFT = re.compile(r"[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufeff]")
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ufffe\uffff\ud800-\udfff]")
 _LONG_WORD = 24
@@ -81,18 +80,14 @@ class Signs:
     italic: bool = False
     zero: bool = True
 
-    def plain(self, text: str, is_p: bool = False) -> str:
-        """Write a text with the journal's signs; `is_p` for a cell that holds a P value alone."""
-        if not self.zero:
-            text = re.sub(rf"{self.p} ([=<>≤≥]) 0\.", rf"{self.p} \1 .", text)
-            text = re.sub(r"(?<!\d)0\.(?=\d)", ".", text) if is_p else text
-        sign = self.decimal
-        text = _DECIMAL.sub(rf"\1{sign}\2", text) if sign != "." else text
-        return re.sub(r"(?<![\d\w])-(?=\d)", "−", text)
+    @property
+    def of_texts(self) -> dict[str, object]:
+        """What `canvas.signed` takes: the signs that plain text can have, as in figures."""
+        return {"decimal": self.decimal, "p": self.p, "zero": self.zero}
 
     def inlines(self, text: str, is_p: bool = False) -> list[dict]:
-        """Write a text as pandoc's inline parts, with the journal's signs."""
-        text = self.plain(_P.sub(rf"{self.p} \1 \2", text), is_p)
+        """Write a text as pandoc's inline parts, with the signs; `is_p` for a cell of a P value alone."""
+        text = canvas.signed(text, **self.of_texts, is_p=is_p)
         if not self.italic:
             return inlines(text)
         parts = re.split(rf"(?<![A-Za-z]){self.p}(?= [=<>≤≥])", text)

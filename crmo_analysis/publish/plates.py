@@ -113,12 +113,16 @@ def sentence(text: str) -> str:
     return f"{text[:1].upper()}{text[1:]}{'' if text.endswith(('.', '?', '!')) else '.'}" if text else ""
 
 
+def _page(width: float, journal: Journal) -> dict[str, object]:
+    """Return what a notebook's parameter `page` says of a journal."""
+    return {"width": width, "dpi": journal.dpi, "signs": journal.signs.of_texts}
+
+
 def _run(items: Sequence[Item], width: float, journal: Journal, folder: Path) -> None:
     """Run a notebook for some figures of one width; say which width works where this one does not."""
     names = [item.output.rpartition("/")[2] for item in items]
-    page = {"width": width, "dpi": journal.dpi}
     try:
-        execute(items[0].notebook, {"page": page, "outputs": names}, out=folder)
+        execute(items[0].notebook, {"page": _page(width, journal), "outputs": names}, out=folder)
     except NotebookFailed as error:
         if error.kind != UnfitError.__name__:
             raise InputError(str(error)) from None
@@ -134,9 +138,9 @@ def _run(items: Sequence[Item], width: float, journal: Journal, folder: Path) ->
 
 
 def _fits(item: Item, width: float, journal: Journal, folder: Path) -> bool:
-    page = {"width": width, "dpi": journal.dpi}
+    asked = {"page": _page(width, journal), "outputs": [item.output.rpartition("/")[2]]}
     try:
-        execute(item.notebook, {"page": page, "outputs": [item.output.rpartition("/")[2]]}, out=folder)
+        execute(item.notebook, asked, out=folder)
     except NotebookFailed:
         return False
     return True

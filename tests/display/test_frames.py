@@ -1,5 +1,6 @@
 """Tables: the ledger, the scoreboard, and a study's descriptive tables."""
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -94,3 +95,59 @@ def test_an_empty_table_of_text_is_written():
         files.csv_text(pd.DataFrame({"a": pd.array([], "string"), "b": pd.Series([], dtype="str")}))
         == "a,b\n"
     )
+
+
+def test_effects_are_told_in_words_with_their_interval_p_and_n():
+    columns = ["model", "exposure", "outcome", "adjusted_for", "n", "estimate", "ci_low", "ci_high"]
+    rows = [
+        (
+            "ordinal",
+            "n_lesions",
+            "severity",
+            "age",
+            54,
+            2.104,
+            1.298,
+            np.nan,
+            0.00248,
+            0.0049,
+            "odds ratio per SD",
+            "",
+        ),
+        (
+            "firth",
+            "n_lesions",
+            "severity >= 5",
+            "none",
+            54,
+            0.5,
+            0.2,
+            0.9,
+            0.0002,
+            0.0002,
+            "odds ratio per SD",
+            "",
+        ),
+        (
+            "linear",
+            "crp",
+            "severity",
+            "none",
+            9,
+            np.nan,
+            np.nan,
+            np.nan,
+            np.nan,
+            np.nan,
+            "",
+            "not estimable: constant",
+        ),
+    ]
+    frame = pd.DataFrame(rows, columns=[*columns, "p", "p_holm", "effect", "method"])
+    found = frames.effects_in_words(frame, {"n_lesions": "lesions", "severity": "severity score"})
+    first, second, third = found.to_dict("records")
+    assert first["model"] == "proportional odds model, odds ratio per SD"
+    assert first["estimate (95 % interval)"] == "2.10 (1.30 to not determined)"
+    assert (first["P"], first["adjusted for"], first["n"]) == ("0.002 (Holm 0.005)", "age", 54)
+    assert (second["outcome"], second["P"]) == ("severity score of 5 or more", "<0.001")
+    assert (third["estimate (95 % interval)"], third["P"]) == ("not estimable: constant", "")

@@ -152,20 +152,27 @@ BOARD = pd.DataFrame(
         "conflicts": [8, 1],
     }
 ).assign(ambiguous=[5, 1], stated=[5, 1])
-PARTS = pd.DataFrame(
-    {"label": ["Pamidronate", "NSAIDs"], "one": [3, 4], "two": [2, 2], "three": [1, 0], "four": [2, 2]}
-)
-PART_COLOURS = dict(
-    zip(PARTS.columns[1:], (canvas.PURPLE, canvas.ORANGE, canvas.SKY, canvas.FAINT), strict=True)
-)
 ROUNDED = pd.DataFrame(
     {"x_of_n": ["1/3", "2/3", "1/8", "1/6"], "exact": [33.3, 66.7, 12.5, 16.7], "printed": [33, 67, 13, 9]}
 )
 ROUNDED = ROUNDED.assign(difference=[0.0, 0.1, -0.1, 0.2], rule=["half_up", "up", "down", ""])
-BOXES = pd.DataFrame(
-    [("one", "Some patients\n15", 2.0, 0, 2.6, "main"), ("two", "Two", 5.0, 0, 1.5, "side")],
-    columns=["name", "text", "column", "row", "width", "kind"],
+STEPS = pd.DataFrame(
+    [("Some patients", 15, 3, "No MRI"), ("Analysed", 12, None, "")], columns=["step", "n", "left", "why"]
 )
+WAYS = pd.DataFrame(
+    [
+        ("NSAIDs", "Methotrexate", 5, 7),
+        ("NSAIDs", "Pamidronate", 0, 1),
+        ("Methotrexate", "Pamidronate", 2, 2),
+        ("NSAIDs", "Remission", 1, 1),
+        ("Methotrexate", "Active", 0, 2),
+        ("Pamidronate", "Remission", 1, 3),
+    ],
+    columns=["source", "target", "least", "most"],
+)
+VISITS = pd.DataFrame({"patient": list("aabbcc"), "visit": [1, 2] * 3, "lesions": [3, 1, 3, 1, 2, 4]})
+EVENTS = VISITS.assign(time=[0, 6, 0, 12.5, 0, 3], event="MRI", text=VISITS["lesions"].astype(str))
+TOGETHER = pd.DataFrame({"spine": [True, True, False], "femur": [True, False, False], "patients": [7, 4, 1]})
 YES_OR_NO = {"spine": [True, False, True, None], "femur": [False, True, True, False]}
 TABLE = pd.DataFrame(YES_OR_NO, dtype="boolean")
 POINTS = pd.DataFrame({"lesions": [1, 1, 3, 8], "severity": [2, 2, 4, 9]})
@@ -188,7 +195,11 @@ PAIRED = pd.DataFrame({"section": "Bicêtre", "label": ["Fever", "Male sex\namon
 )
 PAIRED = PAIRED.assign(cohort_low=[0.2, np.nan], cohort_high=[0.8, np.nan], published_text=["4/10", "3/10"])
 PAIRED = PAIRED.assign(cohort_text=["5/10", "–"], difference_text=["10.0 (-28.3 to 44.1)", ""])
-SPECIFIED = pd.DataFrame({"z": [-2.0, 0.5, 2.5], "model": ["linear", "poisson", "ordinal"]})
+SPECIFIED = pd.DataFrame({"z": [-2.0, 0.5, 2.5], "model": ["linear", "Poisson", "proportional odds"]})
+SPECIFIED = SPECIFIED.assign(
+    effect=["difference per SD (2)", "rate ratio per SD (2)", "odds ratio per SD (2)"]
+)
+SPECIFIED = SPECIFIED.assign(estimate=[-1.2, 1.1, 1.9], ci_low=[-2.4, 0.8, 1.1], ci_high=[0.1, np.nan, 3.5])
 SPECIFIED = SPECIFIED.assign(
     outcome="severity", adjusted_for=["age", "nobody", "age"], left_out=["nobody", "nobody", "highest"]
 )
@@ -205,10 +216,18 @@ CALLS = {
     "bounds": ((PAIRS,), {}),
     "curves": ((CURVES, "n", "power", "truth"), {"xlabel": "patients"}),
     "dumbbell": ((PAIRED,), {}),
-    "flow": ((BOXES, [("one", "two")]), {}),
     "forest": ((EFFECTS,), {"xlabel": "Spearman correlation"}),
     "harvest": ((STATEMENTS,), {}),
     "influence": ((LEFT_OUT, 0.4), {"ylabel": "Spearman correlation"}),
+    "overlaps": (
+        (
+            PAIRS.iloc[:1],
+            {"Raised erythrocyte sedimentation rate (10)": "10", "Raised C-reactive protein (8)": "8"},
+        ),
+        {},
+    ),
+    "paired_lines": ((VISITS, "visit", "lesions", "patient"), {}),
+    "participants": ((STEPS,), {}),
     "patients": ((TABLE, {"Bones": ["spine", "femur"]}, {"spine": "Spine", "femur": "Femur"}), {}),
     "pooled_forest": ((SERIES, POOLED), {"below": "tau² 0.00, I² 0 %"}),
     "proportion_intervals": ((SHARES,), {}),
@@ -218,7 +237,9 @@ CALLS = {
     "skeleton": ((INVOLVED,), {}),
     "scatter": ((POINTS, "lesions", "severity"), {"line": LINE}),
     "specification_curve": ((SPECIFIED,), {}),
-    "stacked_parts": ((PARTS, PART_COLOURS, "label"), {"xlabel": "patients"}),
+    "swimmer": ((EVENTS,), {}),
+    "treatment_flow": ((WAYS,), {}),
+    "upset": ((TOGETHER, {"spine": "Spine", "femur": "Femur"}), {}),
     "verdict_bars": ((BOARD,), {}),
     "verdict_map": ((LEDGER, {"one": "One", "another": "Another"}), {}),
 }
@@ -396,13 +417,6 @@ def test_curves_differ_by_their_dashes_and_their_labels():
     assert min(_grey(*pair) for pair in itertools.combinations(colours, 2)) < 10  # why they need the dashes
 
 
-def test_parts_differ_by_their_hatching():
-    patches = [patch for patch in made("stacked_parts").patches if patch.get_width()]
-    kinds = {(mpl.colors.to_hex(patch.get_facecolor()), patch.get_hatch() or "") for patch in patches}
-    assert len({hatch for _, hatch in kinds}) == 4
-    assert min(_apart(*pair) for pair in itertools.combinations([colour for colour, _ in kinds], 2)) > 12
-
-
 def test_roundings_differ_by_their_marks():
     lines = [line for line in made("rounding_differences").lines if line.get_marker() != "None"]
     assert len({line.get_marker() for line in lines}) == 4
@@ -484,7 +498,7 @@ def test_signs_of_verdicts_are_read_on_their_colours():
         assert max(canvas.contrast(paint, canvas.PAPER) for paint in (colour, canvas.EDGE["edgecolor"])) >= 3
 
 
-@pytest.mark.parametrize("name", [name for name in CALLS if name != "flow"])
+@pytest.mark.parametrize("name", [name for name in CALLS if name != "participants"])
 def test_what_is_simulated_says_so_inside_the_frame_and_beside_the_data(name):
     axes = made(name)
     frame = axes.get_ylim()
@@ -539,3 +553,130 @@ def test_patients_with_the_same_values_are_one_larger_point():
 def test_influence_is_drawn_on_a_scale_with_zero():
     low, high = made("influence").get_ylim()
     assert low <= 0 < 0.5 < high
+
+
+def test_a_way_is_as_high_as_the_most_and_filled_as_far_as_the_fewest():
+    axes = made("treatment_flow")
+    bands = [patch for patch in axes.patches if isinstance(patch, mpl.patches.PathPatch)]
+    high = {}
+    for band in bands:
+        start = band.get_path().vertices
+        kind = "open" if band.get_hatch() else "sure"
+        high.setdefault(kind, []).append(round(float(start[0, 1] - start[len(start) // 2 * 2 - 1, 1]), 6))
+    assert sorted(high["sure"]) == [1, 1, 2, 5]
+    assert sorted(high["open"]) == [1, 2, 2, 2]
+    assert {"5–7", "0–1", "2", "1", "0–2", "1–3"} == {t.get_text() for t in axes.texts} - {
+        *WAYS["source"],
+        "Pamidronate",
+    }
+
+
+def test_a_way_that_leads_back_is_refused():
+    back = pd.concat([WAYS, pd.DataFrame([("Pamidronate", "NSAIDs", 1, 1)], columns=WAYS.columns)])
+    with pytest.raises(ValueError, match="some way leads back"):
+        plot.treatment_flow(back)
+
+
+def test_lines_of_patients_alike_are_one_as_thick_as_they_are_many():
+    axes = made("paired_lines")
+    lines = {tuple(line.get_ydata()): line.get_linewidth() for line in axes.lines}
+    assert lines == {(2, 4): 0.8, (3, 1): 1.5}
+    assert [text.get_text() for text in axes.figure.legends[0].get_texts()] == [
+        "rose (1)",
+        "the same (0)",
+        "fell (2)",
+    ]
+
+
+def test_lanes_run_from_the_first_event_to_the_last_the_longest_above():
+    axes = made("swimmer")
+    lanes = {-round(bar.get_y() + bar.get_height() / 2): bar.get_width() for bar in axes.patches}
+    assert lanes == {0: 12.5, 1: 6, 2: 3}
+    assert [label.get_text() for label in axes.get_yticklabels()] == list("bac")
+
+
+def test_bars_of_combinations_are_as_high_as_they_are_of_patients():
+    axes = made("upset")
+    heights = [bar.get_height() for bar in axes.patches]
+    assert heights == pytest.approx([9 * count / 7 for count in (7, 4, 1)])
+
+
+def test_estimates_of_a_specification_curve_stand_on_scales_of_their_own():
+    axes = made("specification_curve")
+    said = [text.get_text() for text in axes.texts]
+    assert {"difference", "odds ratio", "rate ratio"} <= set(said)
+    ratio = np.log([1.1, 1.9, 3.5])  # of odds, from no relation to the end of the interval
+    marks = [line for line in axes.lines if line.get_marker() == "o"]
+    heights = [float(line.get_ydata()[0]) for line in marks]
+    assert heights[1] == pytest.approx(9 * ratio[1] / ratio[2])
+    assert [line.get_markerfacecolor() == canvas.PAPER for line in marks] == [False, False, True]
+
+
+def test_a_title_of_several_lines_pushes_the_subtitle_down_and_makes_the_page_higher():
+    long = "A finding that takes many words to be told of and still more of them to be limited " * 3
+    short, tall = drawn(), drawn(title=long, subtitle="what it rests on " * 12)
+    canvas.rendered(tall, "", "", "", "published")
+    title, subtitle = (text.get_window_extent() for text in tall.texts)
+    assert subtitle.y1 <= title.y0 + 1
+    assert tall.axes[0].get_tightbbox().y1 <= subtitle.y0 + 1
+    assert canvas.height_of(tall) > canvas.height_of(short)
+
+
+def test_numbers_of_a_figure_have_the_signs_of_a_journal():
+    signs = {"decimal": "·", "p": "p", "zero": True}
+    canvas.use_page(canvas.Page(width=120, dpi=72, titles=False, signs=signs))
+    try:
+        rows = EFFECTS.assign(text=["-0.40 (0.16 to 0.59)   P=0.004", "constant"])
+        figure = plot.forest(rows, xlabel="Spearman correlation").figure
+        canvas.rendered(figure, "", "", "", "simulated")
+        curves = made("curves").figure
+        canvas.rendered(curves, "", "", "", "published")
+    finally:
+        canvas.use_page()
+    texts = {text.get_text() for text in figure.findobj(mpl.text.Text)}
+    assert "−0·40 (0·16 to 0·59)   p = 0·004" in texts
+    assert {"0·2", "0·4"} <= texts
+    ticks = [label.get_text() for label in curves.axes[0].get_yticklabels()]
+    assert ticks
+    assert all(re.fullmatch(r"\d·\d+", text) for text in ticks)
+
+
+def test_signs_are_those_of_texts_and_leave_versions_and_names_alone():
+    assert (
+        canvas.signed("P=0.0475, r 0.40 (-0.1 to 0.9), 2008.11.3")
+        == "P = 0.0475, r 0.40 (−0.1 to 0.9), 2008.11.3"
+    )
+    assert canvas.signed("P<0.001 of 12.5 %", "·", "p") == "p < 0·001 of 12·5 %"
+    assert canvas.signed("P=0.04, share 0.40", zero=False) == "P = .04, share 0.40"
+    assert canvas.signed("0.04", zero=False, is_p=True) == ".04"
+
+
+def test_names_of_a_harvest_stand_apart_and_are_studies():
+    rows = pd.DataFrame({"n": [37, 40, 46, 46, 54, 70, 76], "p": 0.01, "kind": "coefficient"})
+    axes = plot.harvest(rows.assign(label=[f"Study {n}" for n in rows["n"]]))
+    canvas.rendered(axes.figure, "", "", "", "published")
+    labels = axes.child_axes[-1].get_yticklabels()
+    assert [label.get_text() for label in labels] == [f"Study {n}" for n in (76, 70, 54, 46, 40, 37)]
+    boxes = [label.get_window_extent() for label in labels]
+    assert all(above.y0 >= below.y1 - 0.5 for above, below in itertools.pairwise(boxes))
+
+
+def test_influence_shows_the_interval_of_all_beside_single_patients():
+    axes = plot.influence(LEFT_OUT, 0.4, interval=(0.1, 0.7))
+    band = next(patch for patch in axes.patches if isinstance(patch, mpl.patches.Rectangle))
+    assert (band.get_y(), band.get_y() + band.get_height()) == pytest.approx((0.1, 0.7))
+    low, high = axes.get_ylim()
+    assert low <= 0
+    assert high >= 0.7
+
+
+def test_pairs_are_written_from_the_fewest_to_the_most_in_the_ink_that_is_read():
+    pairs = pd.DataFrame(
+        [("A", "B", 2, 6, 8), ("A", "C", 3, 3, 3)], columns=["first", "second", "lower", "upper", "n"]
+    )
+    axes = plot.overlaps(pairs, {"A": "9", "B": "8", "C": "3"})
+    found = {text.get_text(): text for text in axes.texts if text.get_text()}
+    assert set(found) == {"2–6", "3"}
+    for share, text in ((2 / 8, found["2–6"]), (1.0, found["3"])):
+        fill = mpl.colors.to_hex(canvas.SHADES(share))
+        assert canvas.contrast(mpl.colors.to_hex(text.get_color()), fill) >= 4.5

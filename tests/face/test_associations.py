@@ -47,7 +47,7 @@ def test_cohorts_that_share_no_patients_are_pooled(tmp_path):
 
 def test_nulls_and_unknown_directions_are_shown_as_such():
     harvest = associations().harvest()
-    kinds = harvest.frame.set_index("label")["kind"]
+    kinds = harvest.frame.set_index("row_id")["kind"]
     assert (kinds["A01"], kinds["B01"]) == ("coefficient", "direction not printed")
     assert (kinds["D01"], kinds["H01"]) == ("null, no P value printed", "positive, no P value printed")
     assert isinstance(harvest.plot(), mpl.axes.Axes)

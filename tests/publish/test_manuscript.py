@@ -45,10 +45,9 @@ run.table("shares", shares)
 shown = shares.drawn(crmo.plot.proportion_intervals)
 texts = {"subtitle": "and a subtitle", "caption": "What is <seen>.", "alt": "An alternative text."}
 run.show("shares", shown, "A <title> of $5", **texts)
-boxes = run.boxes(
-    ("one", "Pseudopseudohypoparathyroidism", 2.0, 0, 2.6, "main"), ("two", "Two", 5.0, 0, 1.5, "side")
-)
-flow = boxes.drawn(crmo.plot.flow, arrows=[("one", "two")])
+names = ["step", "n", "left", "why"]
+steps = pd.DataFrame([("Pseudopseudohypoparathyroidism", 15, 3, "Two"), ("One", 12, None, "")], columns=names)
+flow = crmo.Result(steps).drawn(crmo.plot.participants)
 run.show("wide", flow, "A flow", subtitle="of boxes", caption="A flow.", alt="Two boxes.")
 """,
     "run.finish()",
