@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from crmo_analysis.commands.messages import Stopped, Wrong, check_studies, counted, short
-from crmo_analysis.files import csv_text, is_of_project, study_names, write_text_atomically
+from crmo_analysis.files import csv_text, is_of_project, write_text_atomically
 
 _smallest = click.option(
     "--smallest",
@@ -140,10 +140,14 @@ def compare(cohort, studies, mapping, lesions, style, out, confidence, p_values,
     from crmo_analysis.comparison import compare as set_beside
     from crmo_analysis.comparison import words
     from crmo_analysis.patients import read_cohort, require_sound
-    from crmo_analysis.study import read_codebook, read_study
+    from crmo_analysis.study import read_codebook, read_studies, read_study
 
     read = require_sound(read_cohort(cohort, mapping, lesions=lesions))
-    chosen = [read_study(study) for study in dict.fromkeys(studies or study_names())]
+    chosen, problems = [read_study(study) for study in dict.fromkeys(studies)], {}
+    if not studies:
+        chosen, problems = read_studies()
+    for problem in problems.values():
+        click.echo(f"left out: {problem}", err=True)
     settings = {"confidence": confidence, "p_values": p_values, "smallest": 0 if show_small else smallest}
     found = set_beside(read.patients, chosen, read_codebook(), **settings)
     if found.table.empty:
