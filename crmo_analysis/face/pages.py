@@ -22,20 +22,20 @@ _INTERVALS = {
     "exact": "95 % exact",
     "wilson": "95 % Wilson",
 }
-STYLE = f"""<style>
-.crmo-table {{display: flex; flex-direction: column; align-items: flex-start; overflow-x: auto}}
-.crmo-table > details {{order: 2}}
-.crmo-table > details:not([open]) ~ table tr.more {{display: none}}
-@media print {{.crmo-table > details ~ table tr.more {{display: table-row}}}}
-.crmo-table table.crmo {{border-collapse: collapse; border: 0; margin: 0.3em 0; table-layout: auto}}
-.crmo-table table.crmo tr {{background: none}}
-.crmo-table table.crmo :is(td, th) {{text-align: left; vertical-align: top; max-width: 44em; border: 0;
-  padding: 0.25em 0.8em; white-space: normal}}
-.crmo-table table.crmo :is(td, th).number {{text-align: right; font-variant-numeric: tabular-nums}}
-.crmo-table table.crmo td.number {{white-space: nowrap}}
-.crmo-table table.crmo th.prose {{min-width: 12em}}
-.crmo-table table.crmo thead {{border-top: 2px solid; border-bottom: 1px solid}}
-.crmo-table table.crmo tbody {{border-bottom: 2px solid}}
+STYLE = """<style>
+.crmo-table {display: flex; flex-direction: column; align-items: flex-start; overflow-x: auto}
+.crmo-table > details {order: 2}
+.crmo-table > details:not([open]) ~ table tr.more {display: none}
+@media print {.crmo-table > details ~ table tr.more {display: table-row}}
+.crmo-table table.crmo {border-collapse: collapse; border: 0; margin: 0.3em 0; table-layout: auto}
+.crmo-table table.crmo tr {background: none}
+.crmo-table table.crmo :is(td, th) {text-align: left; vertical-align: top; max-width: 44em; border: 0;
+  padding: 0.25em 0.8em; white-space: normal}
+.crmo-table table.crmo :is(td, th).number {text-align: right; font-variant-numeric: tabular-nums}
+.crmo-table table.crmo td.number {white-space: nowrap}
+.crmo-table table.crmo th.prose {min-width: 12em}
+.crmo-table table.crmo thead {border-top: 2px solid; border-bottom: 1px solid}
+.crmo-table table.crmo tbody {border-bottom: 2px solid}
 </style>"""
 
 
@@ -103,7 +103,9 @@ def as_printed(frame: pd.DataFrame) -> tuple[pd.DataFrame, str]:
     columns = [(heading, texts) for heading, texts in columns if any(texts)]
     is_wide = len(columns) > _WIDE and len(frame) > 1
     same = [is_wide and len(set(texts)) == 1 for _, texts in columns]
-    said = [f"{heading} {texts[0]}" for (heading, texts), is_same in zip(columns, same, strict=True) if is_same]
+    said = [
+        f"{heading} {texts[0]}" for (heading, texts), is_same in zip(columns, same, strict=True) if is_same
+    ]
     kept = [column for column, is_same in zip(columns, same, strict=True) if not is_same]
     shown = pd.DataFrame(zip(*(texts for _, texts in kept), strict=True), columns=[head for head, _ in kept])
     return shown, f"In every row: {'; '.join(said)}." if said else ""

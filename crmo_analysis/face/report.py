@@ -6,9 +6,9 @@ import html
 from crmo_analysis import files
 from crmo_analysis.display import canvas
 from crmo_analysis.face.cohorts import Cohort, compare
+from crmo_analysis.face.pages import as_html
 from crmo_analysis.face.plans import plan
 from crmo_analysis.face.relations import Relation, relate
-from crmo_analysis.face.pages import as_html
 from crmo_analysis.face.results import Result, filled
 from crmo_analysis.files import CrmoError, UnfitError
 

@@ -112,7 +112,8 @@ def test_a_line_that_is_not_a_parameter_cannot_be_set_and_says_which(folder, lin
 
 
 @pytest.mark.parametrize(
-    "line", ["import os", "n = 3; import os", "%matplotlib inline", '"""What may be set."""', "!ls", "n.m = 3"]
+    "line",
+    ["import os", "n = 3; import os", "%matplotlib inline", '"""What may be set."""', "!ls", "n.m = 3"],
 )
 def test_other_lines_beside_parameters_do_no_harm(folder, line):
     notebook = write_notebook(folder / "a.ipynb", f"study = 'x'  # the study\n{line}\n")
