@@ -212,8 +212,8 @@ def main():
     parser.add_argument("--cells", nargs="*", type=Path, help=argparse.SUPPRESS)
     given = parser.parse_args()
     if given.cells:
-        return run_cells(given.cells)
-    repeats = given.repeats
+        run_cells(given.cells)
+        return
     for name in [name for name in METHODS if name.startswith(tuple(given.without or [" "]))]:
         del METHODS[name]
     notebooks = sorted((ROOT / "notebooks").glob("[0-9]*.ipynb"))
@@ -221,12 +221,19 @@ def main():
         raise SystemExit(f"There is no notebook in {ROOT / 'notebooks'}.")
     unchanged(notebooks, None)  # so that every method finds the figures made
     before = fingerprint(ROOT / "figures")
-    seconds = measure(notebooks, repeats)
+    report(measure(notebooks, given.repeats), f"{len(notebooks)} notebooks, median of {given.repeats}")
+    if fingerprint(ROOT / "figures") != before:
+        raise SystemExit("The figures have changed: a rerun must leave them as they are.")
+    print(f"The {len(before)} files in figures/ are unchanged.")
+
+
+def report(seconds, title):
+    """Print what every method took, the ratios and the floor."""
     medians = {
         name: [statistics.median(each) for each in zip(*values, strict=True)]
         for name, values in seconds.items()
     }
-    table = Table(title=f"{len(notebooks)} notebooks, median of {repeats}")
+    table = Table(title=title)
     for heading in ("method", "seconds", "range", "of the processors"):
         table.add_column(heading, justify="left" if heading == "method" else "right")
     for name, values in seconds.items():
@@ -242,9 +249,6 @@ def main():
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     say_floor(medians["crmo reproduce --fresh"], cores)
     print(f"Python {platform.python_version()}, {platform.system()} {platform.machine()}, {cores} cores")
-    if fingerprint(ROOT / "figures") != before:
-        raise SystemExit("The figures have changed: a rerun must leave them as they are.")
-    print(f"The {len(before)} files in figures/ are unchanged.")
 
 
 if __name__ == "__main__":
