@@ -32,7 +32,7 @@ _PLAIN = {kind.__name__ for kind in CrmoError.__subclasses__()}
 _PAPERMILL = threading.Lock()
 _COLOURS = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]")
 _PROCESS = re.compile(r"(?<![^\s\"'])[^\s\"']*/ipykernel_\d+/")  # from the start of a word: tried once each
-_GROUP = re.compile(r"^  \| (\w+): (.*)$", re.MULTILINE)
+_PRINTED = re.compile(r"^(?:  \| )?(\w*(?:Error|Exception|Group)): (.*)$", re.MULTILINE)
 _LONGEST_CAUSE = 5_000
 
 
@@ -311,9 +311,13 @@ def _has_error(cell):
 
 
 def _printed_error(executed):
-    """Find the name and the message of an error that was printed and not shown, as a group of errors is."""
-    texts = [output.get("text", "") for cell in executed.cells for output in cell.get("outputs", [])]
-    return (_GROUP.findall("".join(texts)) or [("", "an error without a message")])[-1]
+    """Find the name and the message of an error that IPython prints and does not show.
+
+    It does so with a group of errors, and with a magic command that is not there.
+    """
+    outputs = [output for cell in executed.cells for output in cell.get("outputs", [])]
+    printed = "".join(output["text"] for output in outputs if output.get("name") == "stderr")
+    return (_PRINTED.findall(printed) or [("", "an error without a message")])[-1]
 
 
 def _was_started(cell):

@@ -414,3 +414,21 @@ def test_cohorts_of_the_same_patients_but_for_one_are_not_swept_together(tmp_pat
     module.refuse_nearly_the_same(book, grid("2025", "2025"))
     module.refuse_nearly_the_same(book, grid("2025", "2027"))
     module.refuse_nearly_the_same(book, grid("2025", "missing"))
+
+
+def test_relative_paths_of_a_sweep_start_where_it_is_said(notebook, tmp_path):
+    content = json.loads(notebook.read_text())
+    content["cells"][-1]["source"] = "Path_of = open('beside.txt').read()\nprint(Path_of)"
+    notebook.write_text(json.dumps(content))
+    names = set()
+    for folder in ("one", "two"):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "beside.txt").write_text(folder)
+        how = {"cwd": Path(folder), "time_limit": 60, "plain": False}
+        grid = grid_of(notebook, "a: 1")
+        rows = dict(sweep(notebook, grid, tmp_path / "out", jobs=1, how=how))
+        [run] = rows_of(collect(notebook, grid, rows, tmp_path / "out", how)[0])
+        assert run["state"] == "done", run
+        assert f"--cwd {tmp_path / folder}" in run["command"]
+        names.add(run["run"])
+    assert len(names) == 2

@@ -355,7 +355,7 @@ def test_a_good_run_removes_what_a_failed_one_left(folder):
 
 
 @pytest.mark.parametrize(
-    ("how", "cause"), [("kill", "was stopped from outside by SIGKILL"), ("exit", "exit() was called")]
+    ("how", "cause"), [("kill", "was stopped by SIGKILL"), ("exit", "exit() was called")]
 )
 def test_a_notebook_that_ends_early_has_failed(folder, how, cause):
     with pytest.raises(NotebookFailed) as caught:
