@@ -24,7 +24,7 @@ import click
 from crmo_analysis import __version__
 from crmo_analysis.execution import NotebookFailed, check_values, execute, read_parameters, rerun_command
 from crmo_analysis.files import ROOT, InputError, absolute_file, is_file, read_yaml, write_text_atomically
-from crmo_analysis.store import code_behind, imported_names, notebook_source
+from crmo_analysis.store import code_behind, files_beside, notebook_source
 
 MOST_RUNS = 100_000
 
@@ -145,13 +145,12 @@ def fingerprint(notebook: Path, values: Mapping) -> dict[str, str]:
 
 @functools.cache
 def _code(notebook: Path) -> str:
-    """Hash the modules that a notebook can reach, those beside it, the published numbers and the cohorts."""
+    """Hash the modules that a notebook can reach, files that it names, published numbers and cohorts."""
     data = sorted(
         path for path in (ROOT / "data").rglob("*") if path.is_file() and "private" not in path.parts
     )
     source = notebook_source(notebook)
-    beside = sorted(notebook.parent / f"{name}.py" for name in imported_names(source))
-    files = [*code_behind(source), ROOT / "requirements.lock", *beside, *data]
+    files = [*code_behind(source), ROOT / "requirements.lock", *files_beside(source, notebook.parent), *data]
     return _hash(b"".join(_hash(path.read_bytes()).encode() for path in files if path.is_file()))
 
 

@@ -7,15 +7,17 @@ notebooks but imports neither papermill nor pandas.
 
 import ast
 import json
+import os
 from contextlib import suppress
 from functools import wraps
 from inspect import getsource
+from pathlib import Path
 
 from pytask import Mark, NodeInfo, PathNode, PythonNode, Task
 
 from crmo_analysis.execution import execute, output_files, output_folder, read_parameters
 from crmo_analysis.files import ROOT, CrmoError, InputError, is_file, study_names, write_text_atomically
-from crmo_analysis.store import code_behind, imported_names, notebook_source
+from crmo_analysis.store import code_behind, files_beside, notebook_source
 
 # Objects with `started(name)` and `ended(name, state)`; the command line shows its progress with one.
 listeners = []
@@ -128,7 +130,7 @@ def notebook_task(notebook, root=ROOT):
     Returns
     -------
     pytask.Task
-        It depends on the notebook, the modules beside it that it imports, files that its parameters name, the
+        It depends on the notebook, the modules beside it that it imports, files that its cells name, the
         codebook, the published numbers and the cohort of the notebook's study (of all studies if it names
         none), the modules that its cells can reach and the versions of the libraries. It produces the
         executed notebook, and the figures that the notebook's parameter `outputs` declares, and the tables
@@ -147,8 +149,7 @@ def notebook_task(notebook, root=ROOT):
     series = (root / "data" / "published").glob("*.csv") if study == "*" else ()
     inputs = [*_published(study, root), *cohorts, *series, root / "data" / "skeleton.yaml"]
     inputs += _code(source, root)
-    inputs += [notebook.parent / f"{name}.py" for name in imported_names(source)]
-    inputs += [notebook.parent / value for value in values.values() if isinstance(value, str) and value]
+    inputs += files_beside(source, notebook.parent)
     inputs += [root / "notebooks" / "study.ipynb"] if notebook.parent.name == "general" else []
     inputs = sorted({path for path in inputs if is_file(path)})
     outputs = [root / "results" / "notebooks" / notebook.name, *figures, *left]
@@ -349,7 +350,7 @@ def _listing(task_name, path, inputs, root):
 
     A file that was deleted is on no list of files to compare.
     """
-    value = "\n".join(item.relative_to(root).as_posix() for item in inputs)
+    value = "\n".join(Path(os.path.relpath(item, root)).as_posix() for item in inputs)
     # pytask remembers a value by this place, which must be the task's own.
     place = NodeInfo(arg_name="listing", path=(), task_path=path, task_name=task_name, value=value)
     return PythonNode(name=f"{task_name}::listing", value=value, hash=True, node_info=place)
