@@ -317,6 +317,9 @@ def test_a_killed_worker_loses_no_run(notebook, tmp_path, cluster, many):
     written = collect(notebook, grid, rows, out)
     assert sorted(int(row["a"]) for row in rows_of(written[1])) == values
     assert len(rows_of(written[0])) == len(grid) == len(list((out / "runs").iterdir())) == many
+    rows = dict(sweep(notebook, grid, tmp_path / "threads", jobs=2))
+    on_threads = collect(notebook, grid, rows, tmp_path / "threads")
+    assert on_threads[1].read_bytes() == written[1].read_bytes()
 
 
 def test_a_lost_scheduler_is_a_clear_error(notebook, tmp_path, cluster):
