@@ -133,7 +133,10 @@ def build(names, jobs, fresh, explain):
         tasks.listeners.remove(board)
         warm.stop()
     sound = [name for name, state in board.states.items() if state in ("done", "unchanged")]
-    manifest.write(ROOT, files, sound, why)
+    try:
+        manifest.write(ROOT, files, sound, why)
+    except OSError as error:  # what went wrong with the notebooks is said all the same
+        errors.append(f"{error.filename}: {error.strerror}; the next rerun looks at everything again")
     return summarise(errors)
 
 

@@ -218,6 +218,8 @@ def stop(at_once=False):
             for pid in started[1:]:
                 with contextlib.suppress(ProcessLookupError):
                     os.kill(pid, signal.SIGKILL)
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                each.process.wait(timeout=1)
             shutil.rmtree(each.parent.own_folder, ignore_errors=True)
     with _lock:
         if _server is not None:

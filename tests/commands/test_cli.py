@@ -197,6 +197,16 @@ def test_reproduce_runs_what_has_changed(project):
     assert "2  Skipped because unchanged" in plain.stdout.decode()
 
 
+def test_what_went_wrong_is_said_where_nothing_can_be_noted(project):
+    (project / "results/manifest.json").mkdir(parents=True)
+    notebook = project / "notebooks/20_beta.ipynb"
+    notebook.write_text(notebook.read_text().replace("divisor = 1", "divisor = 0"))
+    code, stdout, stderr = finish(start(project, "reproduce", "beta"))
+    assert (code, stderr) == (1, "")
+    assert "cause: ZeroDivisionError: division by zero" in stdout
+    assert "the next rerun looks at everything again" in stdout
+
+
 def test_that_nothing_has_changed_is_said_without_anything_heavy(project):
     assert finish(start(project, "reproduce"))[0] == 0
     code = "import sys\nfrom crmo_analysis.commands.cli import main\nmain(['reproduce'], standalone_mode=False)\n"
