@@ -41,15 +41,21 @@ STYLE = """<style>
 
 def as_html(frame: pd.DataFrame, heading: str) -> str:
     """Write a table with its heading as HTML; rows after the first `ROWS` are there on demand."""
+    table, note = parts(frame, heading)
+    return table + (f"<p><small>{html.escape(note)}</small></p>" if note else "")
+
+
+def parts(frame: pd.DataFrame, heading: str) -> tuple[str, str]:
+    """Write a table with its heading as HTML, and what is to be said below it as text."""
     head = f"<p><strong>{html.escape(heading)}</strong></p>" if heading else ""
     if frame.empty:
-        return f"{head}<p>None.</p>"
+        return f"{head}<p>None.</p>", ""
     shown, note = as_printed(frame)
-    note += f" … and {len(frame) - MOST_ROWS:,} more rows: .frame has all." if len(frame) > MOST_ROWS else ""
-    below = f"<p><small>{html.escape(note.strip())}</small></p>" if note else ""
+    left = len(frame) - MOST_ROWS
+    note += f" … and {left:,} more rows: .frame has all." if left > 0 else ""
     every = min(len(shown), MOST_ROWS)
     more = f"<details><summary>show all {every:,} rows</summary></details>" if every > ROWS else ""
-    return f'{STYLE}{head}<div class="crmo-table">{more}{_table(shown.iloc[:MOST_ROWS])}</div>{below}'
+    return f'{STYLE}{head}<div class="crmo-table">{more}{_table(shown.iloc[:MOST_ROWS])}</div>', note.strip()
 
 
 def _table(shown: pd.DataFrame) -> str:
