@@ -3,9 +3,11 @@
 ``import crmo_analysis as crmo`` and its doors are loaded when they are first used.
 """
 
+import sys
+
 import lazy_loader
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submod_attrs={
@@ -26,3 +28,40 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "files": ["CrmoError"],
     },
 )
+
+_MOVED = {  # modules of 0.1 that are no rooms, by where their work is done now; told once, in 0.2
+    "commands": "cli messages patient_commands progress study_commands sweep tasks",
+    "comparison": "compare comparison_report facts",
+    "display": "canvas effects evidence figures",
+    "execution": "kernel_server parameters run warm",
+    "face": "explore notebook",
+    "files": "paths report",
+    "joint": "audit bounds conflicts consistency datapackage fitting patterns reconstruct simulate "
+    "statements",
+    "models": "association intervals jackknife likelihood permutation planning random_effects regression "
+    "severity synthesis",
+    "patients": "cells checks cohort disclosure lesions mapping redcap responses scores spreadsheet",
+    "publish": "exhibits manuscript numbers outline tables webpages website",
+    "recompute": "arithmetic granularity quantities samples",
+    "study": "claims codebook describe entailment expressions printed reproduce",
+}
+
+
+class _Moved:
+    """Asked last for a module: says where those of 0.1 went."""
+
+    @staticmethod
+    def find_spec(name, path=None, target=None):
+        """Find nothing; raise an error that names the door if the module is one of 0.1."""
+        module = name.removeprefix(f"{__name__}.")
+        for room, moved in _MOVED.items():
+            if module != name and module in moved.split():
+                raise ModuleNotFoundError(
+                    f"{name} was a module of crmo_analysis 0.1. Its work is done in {__name__}.{room}: "
+                    f"dir({__name__}.{room}) lists the doors, and `import crmo_analysis as crmo` has those "
+                    "that notebooks need.",
+                    name=name,
+                )
+
+
+sys.meta_path.append(_Moved)

@@ -10,13 +10,17 @@ from pathlib import Path
 
 import yaml
 
-ROOT = Path(__file__).resolve().parent.parent
-PACKAGE = ROOT / "crmo_analysis"
+PACKAGE = Path(__file__).resolve().parent
+_SHIPPED = PACKAGE / "_project"
+IS_INSTALLED = _SHIPPED.is_dir()  # apart from its project: with a copy of data and notebooks inside
+ROOT = _SHIPPED if IS_INSTALLED else PACKAGE.parent
+# Where what is made is left; kernels, which run elsewhere, are told by the variable.
+_MADE = Path(os.environ.setdefault("CRMO_FOLDER", str(Path.cwd()))) if IS_INSTALLED else ROOT
 DATA = ROOT / "data"
 CODEBOOK = DATA / "codebook.yaml"
 PUBLISHED = DATA / "published"
-FIGURES = ROOT / "figures"
-RESULTS = ROOT / "results"
+FIGURES = _MADE / "figures"
+RESULTS = _MADE / "results"
 COHORTS = DATA / "cohorts"
 PUBLISHED_RUN = "CRMO_PUBLISHED_RUN"  # variable of a kernel that writes among the project's own files
 

@@ -11,7 +11,7 @@ import click
 
 from crmo_analysis import __version__
 from crmo_analysis.commands import paper_commands, patient_commands, progress, reader_commands, study_commands
-from crmo_analysis.commands.messages import Commands, Wrong, check_studies, short
+from crmo_analysis.commands.messages import Commands, Wrong, check_project, check_studies, short
 from crmo_analysis.execution import TIME_LIMIT, warm
 from crmo_analysis.files import RESULTS, ROOT, absolute_file, is_study_folder, study_names
 from crmo_analysis.store import manifest
@@ -24,6 +24,15 @@ _time_limit = click.option(
     show_default=True,
     help="The longest time a cell may take.",
 )
+
+
+def _found(context, parameter, path):
+    """Take a notebook of the collection by its name too, from any folder."""
+    own = ROOT / "notebooks" / path.with_suffix(".ipynb").name
+    return own if own.is_file() and not path.exists() and path.parent.name in ("", "notebooks") else path
+
+
+_notebook = click.argument("notebook", type=click.Path(path_type=Path), callback=_found)
 _cwd = click.option(
     "--cwd",
     type=click.Path(path_type=Path, file_okay=False),
@@ -58,6 +67,8 @@ def main(no_store):
 @click.option("--prune", is_flag=True, help="Remove files that nothing makes any more.")
 def reproduce(studies, jobs, fresh, explain, prune):
     """Run every notebook of which something has changed; with STUDY, only those about that study."""
+    if not (studies and all(is_study_folder(study) for study in studies)):
+        check_project()
     start = time.monotonic()
     if not fresh and (count := manifest.count_unchanged(ROOT, studies)):
         if explain:
@@ -110,13 +121,13 @@ def _reproduce_folder(folder):
     """Run the general notebook for a study that stands in a folder anywhere."""
     from crmo_analysis.execution import execute
 
-    out = ROOT / "results" / "studies" / folder.resolve().name
+    out = RESULTS / "studies" / folder.resolve().name
     done = execute(ROOT / "notebooks" / "study.ipynb", {"study": str(folder.resolve())}, out=out)
     click.echo(f"{folder}: done in {done.seconds:.1f} s, see {short(done.executed)}")
 
 
 @main.command()
-@click.argument("notebook", type=click.Path(path_type=Path))
+@_notebook
 @click.option(
     "-p", "values", nargs=2, multiple=True, metavar="NAME VALUE", help="Set a parameter; repeatable."
 )
@@ -146,7 +157,7 @@ def run(notebook, values, out, cwd, time_limit, plain):
 
 
 @main.command()
-@click.argument("notebook", type=click.Path(path_type=Path))
+@_notebook
 @click.argument("grid", type=click.Path(path_type=Path))
 @click.option(
     "--jobs", type=click.IntRange(min=1), help="Runs at the same time; by default, as many as cores."
@@ -166,7 +177,7 @@ def sweep(notebook, grid, jobs, cluster, out, **how):
 
     runs = read_grid(grid, notebook)
     refuse_nearly_the_same(notebook, runs)
-    out = out or ROOT / "results" / "sweeps" / notebook.stem
+    out = out or RESULTS / "sweeps" / notebook.stem
     raise SystemExit(progress.sweep(notebook, runs, out, jobs or progress.cores(), cluster, how))
 
 
@@ -176,6 +187,7 @@ def sweep(notebook, grid, jobs, cluster, out, **how):
 )
 def site(out):
     """Build web pages of all results: verdicts, notebooks, the ledger to search, conflicts and figures."""
+    check_project()
     from crmo_analysis.publish import website
 
     built = website.build(out or website.SITE)
@@ -204,6 +216,7 @@ def manuscript(journal, out, tiff, text_only):
 
     Figures have a journal's size; numbers, references and tables its style.
     """
+    check_project()
     from crmo_analysis.publish import read_outline
 
     outline = read_outline(ROOT, journal)

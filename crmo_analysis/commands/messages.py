@@ -5,7 +5,15 @@ from pathlib import Path
 
 import click
 
-from crmo_analysis.files import CrmoError, InputError, UnfinishedError, is_study_folder, study_names
+from crmo_analysis.commands.examples import examples
+from crmo_analysis.files import (
+    IS_INSTALLED,
+    CrmoError,
+    InputError,
+    UnfinishedError,
+    is_study_folder,
+    study_names,
+)
 
 
 class Stopped(click.ClickException):
@@ -29,7 +37,18 @@ class Unfinished(Stopped):
 
 
 class Commands(click.Group):
-    """Commands whose errors are messages, without the way through the program."""
+    """Commands whose help ends with lines to try, and whose errors are messages.
+
+    The way through the program is not shown.
+    """
+
+    def get_command(self, ctx, name):
+        """Find a command, with lines to try at the end of its help."""
+        command = super().get_command(ctx, name)
+        if command is not None and not isinstance(command, click.Group):
+            lines = examples(" ".join(["crmo", *ctx.command_path.split()[1:], name]))
+            command.epilog = "\b\n" + "\n".join(["Examples:", *(f"  {line}" for line in lines)])
+        return command
 
     def resolve_command(self, ctx, args):
         """Find the command that was typed, or suggest the one that was meant."""
@@ -66,6 +85,15 @@ def check_studies(studies, known=None):
             close = difflib.get_close_matches(study, known, n=1)
             hint = f" Did you mean {close[0]}?" if close else ""
             raise Wrong(f"there is no study {study!r}.{hint} The studies are: {', '.join(known) or 'none'}.")
+
+
+def check_project():
+    """Refuse a command that writes among the project's own files where they are not."""
+    if IS_INSTALLED:
+        raise Wrong(
+            "this command works on the files of the project, and here is the installed package alone: "
+            "clone the project, or unpack its archive, and run it there."
+        )
 
 
 def counted(number, noun):

@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from crmo_analysis import files
-from crmo_analysis.commands.messages import Wrong, counted, short
+from crmo_analysis.commands.messages import Commands, Wrong, check_project, check_studies, counted, short
 
 _STUDY = """\
 # What the study is. Lines that begin with # can go; `crmo audit {name}` says what is missing.
@@ -51,7 +51,7 @@ notes: []                        # what the reader should know
 _EXAMPLE = '{name}.n,"abstract, sentence 1",own,count,everyone,,,patients,,write what is printed,,\n'
 
 
-@click.group()
+@click.group(cls=Commands)
 def new():
     """Begin something new: a study."""
 
@@ -60,7 +60,10 @@ def new():
 @click.argument("name")
 def new_study(name):
     """Make a commented skeleton of a study: NAME in data/published, or the path of a folder anywhere."""
-    folder = Path(name) if Path(name).name != name else files.PUBLISHED / name
+    is_path = Path(name).name != name
+    if not is_path:
+        check_project()
+    folder = Path(name) if is_path else files.PUBLISHED / name
     if not folder.name.isidentifier():
         raise Wrong(f"{folder.name!r} is no name of a study; expected letters, digits and _, as in beck_2010")
     if folder.exists():
@@ -74,7 +77,7 @@ def new_study(name):
     click.echo(f"{short(folder)}: fill in study.yaml and claims.csv, then run: crmo audit {name}")
 
 
-@click.group()
+@click.group(cls=Commands)
 def remove():
     """Remove something with all that belongs to it: a study."""
 
@@ -84,7 +87,7 @@ def remove():
 @click.option("--yes", is_flag=True, help="Do not ask.")
 def remove_study(name, yes):
     """Remove the study NAME: its folder, notebook, figures and cohort."""
-    from crmo_analysis.commands.messages import check_studies
+    check_project()
     from crmo_analysis.commands.tasks import notebook_studies
 
     check_studies([name])
@@ -103,7 +106,7 @@ def remove_study(name, yes):
     click.echo(f"{name} is gone; `crmo reproduce` brings what is about all studies up to date")
 
 
-@click.group()
+@click.group(cls=Commands)
 def claims():
     """Work on the claims of a study."""
 

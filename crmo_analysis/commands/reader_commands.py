@@ -38,10 +38,7 @@ from crmo_analysis.files import RESULTS
     "--alpha", type=click.FloatRange(0, 1, min_open=True, max_open=True), default=0.05, show_default=True
 )
 def plan(correlations, sizes, width, alpha):
-    """Say how many children a study of lesions and severity needs.
-
-    Example: crmo plan --correlation 0.3 --patients 60 --width 0.5
-    """
+    """Say how many children a study of lesions and severity needs."""
     from crmo_analysis.face import plan as planned
 
     study = planned(sorted(set(correlations)), sorted(set(sizes)), alpha)
@@ -59,8 +56,6 @@ def diff(before, after):
     """Say what changed between two ledgers: claims, verdicts, reasons.
 
     AFTER is results/ledger.csv if it is left out.
-
-    Example: crmo diff ledger_of_the_version_i_cited.csv
     """
     from crmo_analysis.joint import ledger
 

@@ -86,7 +86,7 @@ def _set_apart(out: Path) -> list[str]:
     if differences:
         said = [f"This run is not the published one; it differs in: {', '.join(differences)}."]
     if out.is_relative_to(files.RESULTS):
-        said.append(f"Its figures and tables are left in `{out.relative_to(files.ROOT)}`.")
+        said.append(f"Its figures and tables are left in `{out.relative_to(files.RESULTS.parent)}`.")
     return said
 
 

@@ -215,6 +215,7 @@ def write_sources(read: Results, folder: Path) -> list[str]:
         for study, title in read.titles.items()
     ]
     pages.write("conflicts", "Conflicts", [("", show("minimal.html")), *sets])
+    pages.write("lesions", "Lesions and severity", _on_lesions(read))
     pages.write("figures", "Figures and tables", _galleries(read))
     examples = {
         verdict: next((row for row in rows if row["verdict"] == verdict), None) for verdict in VERDICTS
@@ -241,6 +242,7 @@ def _spaced(name: str) -> str:
 def _contents(read: Results) -> str:
     """List all pages for the sidebar, under short titles."""
     numbers = [
+        "Lesions and severity <lesions>",
         "Ledger <ledger>",
         "Conflicts <conflicts>",
         "Figures and tables <figures>",
@@ -284,6 +286,21 @@ def _galleries(read: Results) -> list[tuple[str, str]]:
         heading = read.titles.get(folder, _spaced(folder))
         shown.append((heading, show("figures.html", figures=figures, tables=tables)))
     return shown
+
+
+def _on_lesions(read: Results) -> list[tuple[str, str]]:
+    """Answer the collection's question: the parts of `lesions.yaml`, with the figures that are there."""
+    drawn = {f"{exhibit.folder}/{exhibit.name}": exhibit for exhibit in read.figures.values()}
+    parts = []
+    for part in files.read_yaml(FILES / "lesions.yaml"):
+        figures = [drawn[name] for name in part.get("figures", ()) if name in drawn]
+        folder = part.get("tables", "")
+        tables = [(name, f"files/tables/{folder}/{name}.csv") for name in read.tables.get(folder, ())]
+        page = part.get("notebook", "") if part.get("notebook") in read.notebooks else ""
+        if figures or not part.get("figures"):
+            shown = show("lesions.html", said=part["says"], page=page, figures=figures, tables=tables)
+            parts.append((part["heading"], shown))
+    return parts
 
 
 def _notebook(read: Results, name: str, notebook: dict, board: Mapping[str, dict[str, object]]) -> str:
