@@ -151,7 +151,7 @@ def run(notebook, values, out, cwd, time_limit, plain):
     given = {name: absolute_file(value) for name, value in given.items()}
     if out is None and not given.get("out") and not ("out" in known and known["out"].value):
         out = RESULTS / "lab" / notebook.stem
-    with progress.stopped_by_interrupt(lambda: click.echo("Stopped by Ctrl-C.")):
+    with progress.stopped_by_interrupt(lambda how: click.echo(f"Stopped by {how}.")):
         done = execute(notebook, given, out=out, cwd=cwd, time_limit=time_limit, plain=plain)
     click.echo(f"{notebook.name}: done in {done.seconds:.1f} s, see {short(done.executed)}")
 
@@ -166,20 +166,19 @@ def run(notebook, values, out, cwd, time_limit, plain):
 @click.option(
     "--out", type=click.Path(path_type=Path, file_okay=False), help="Folder for all that the runs leave."
 )
+@_cwd
 @_time_limit
 @click.option("--plain", is_flag=True, help="Start ordinary kernels instead of preloaded ones.")
-def sweep(notebook, grid, jobs, cluster, out, time_limit, plain):
+def sweep(notebook, grid, jobs, cluster, out, **how):
     """Run a NOTEBOOK with every combination of the values in GRID, a YAML file; what is done stays done."""
-    if not plain and not cluster:
+    if not how["plain"] and not cluster:
         warm.start()
     from crmo_analysis.commands.sweep import read_grid, refuse_nearly_the_same
 
     runs = read_grid(grid, notebook)
     refuse_nearly_the_same(notebook, runs)
     out = out or RESULTS / "sweeps" / notebook.stem
-    raise SystemExit(
-        progress.sweep(notebook, runs, out, jobs or progress.cores(), cluster, time_limit, plain)
-    )
+    raise SystemExit(progress.sweep(notebook, runs, out, jobs or progress.cores(), cluster, how))
 
 
 @main.command()

@@ -62,6 +62,9 @@ class Commands(click.Group):
         """Run the command that was typed."""
         try:
             return super().invoke(ctx)
+        except KeyboardInterrupt:  # before there is anything to be told of
+            click.echo("Stopped by Ctrl-C.", err=True)
+            raise SystemExit(130) from None
         except InputError as error:
             raise Wrong(str(error)) from None
         except UnfinishedError as error:

@@ -42,12 +42,12 @@ class Board:
         if not self.console.is_terminal:
             self.console.print(self.line(name))
 
-    def interrupted(self):
-        """Note that nothing goes on; return the message."""
+    def interrupted(self, how):
+        """Note that nothing goes on, and what has stopped it; return the message."""
         for name, state in self.states.items():
             if state == "running":
                 self.ends[name], self.states[name] = time.monotonic(), "stopped"
-        return ["Stopped by Ctrl-C. The same command goes on with what is not done."]
+        return [f"Stopped by {how}. The same command goes on with what is not done."]
 
     def line(self, name):
         """Write one line: name, state, seconds."""
@@ -119,9 +119,9 @@ def build(names, jobs, fresh, explain):
         console.print(f"{summary}; {time.monotonic() - start:.1f} s")
         return 1 if errors or counts["failed"] else 0
 
-    def stopped():
+    def stopped(how):
         live.stop()
-        summarise(board.interrupted())
+        summarise(board.interrupted(how))
 
     try:
         with Live(board, console=console, refresh_per_second=8, transient=not console.is_terminal) as live:
@@ -133,7 +133,10 @@ def build(names, jobs, fresh, explain):
         tasks.listeners.remove(board)
         warm.stop()
     sound = [name for name, state in board.states.items() if state in ("done", "unchanged")]
-    manifest.write(ROOT, files, sound, why)
+    try:
+        manifest.write(ROOT, files, sound, why)
+    except OSError as error:  # what went wrong with the notebooks is said all the same
+        errors.append(f"{error.filename}: {error.strerror}; the next rerun looks at everything again")
     return summarise(errors)
 
 
@@ -179,25 +182,32 @@ def _threads(jobs):
 
 @contextmanager
 def stopped_by_interrupt(say):
-    """End the program on Ctrl-C, after its kernels, and let `say` tell what was finished.
+    """End the program on Ctrl-C, or when it is told to end, after its kernels; `say` tells what was finished.
 
     Notebooks run in threads, which Ctrl-C does not reach, and which would go on to the next one. They wait
     while results are written, and are not let go on.
     """
 
     def stop(number, frame):
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        for each in before:
+            signal.signal(each, signal.SIG_IGN)
         warm.going_on.acquire()
         warm.stop(at_once=True)
-        say()
-        sys.stdout.flush()
-        os._exit(130)
+        with suppress(OSError):  # the terminal may be gone
+            say("Ctrl-C" if number == signal.SIGINT else signal.Signals(number).name)
+            sys.stdout.flush()
+        os._exit(128 + number)
 
-    before = signal.signal(signal.SIGINT, stop)
+    ends = [getattr(signal, name, None) for name in ("SIGINT", "SIGTERM", "SIGHUP")]
+    ends = [
+        each for each in ends if each == signal.SIGINT or (each and signal.getsignal(each) != signal.SIG_IGN)
+    ]
+    before = {each: signal.signal(each, stop) for each in ends}
     try:
         yield
     finally:
-        signal.signal(signal.SIGINT, before)
+        for each, handler in before.items():
+            signal.signal(each, handler)
 
 
 def _read_reports(session, board):
@@ -218,12 +228,12 @@ def _read_reports(session, board):
     return errors
 
 
-def sweep(notebook, grid, out, jobs, cluster, time_limit, plain):
+def sweep(notebook, grid, out, jobs, cluster, how):
     """Do all runs of a grid with a progress bar, collect their tables, and return the exit code.
 
     Parameters
     ----------
-    notebook, grid, out, jobs, cluster, time_limit, plain
+    notebook, grid, out, jobs, cluster, how
         As for `sweep.sweep`.
 
     Raises
@@ -247,16 +257,16 @@ def sweep(notebook, grid, out, jobs, cluster, time_limit, plain):
         console.print(f"{said}; {time.monotonic() - start:.1f} s{collected}", markup=False, soft_wrap=True)
         return 0 if set(states) == {"done"} else 1
 
-    def stopped():
+    def stopped(how):
         bar.stop()
-        console.print("Stopped by Ctrl-C. The same command goes on with what is not done.")
+        console.print(f"Stopped by {how}. The same command goes on with what is not done.")
         summarise([rows.get(place, {"state": "waiting"})["state"] for place in range(len(grid))])
 
     try:
         with _bar(console) as bar:
             whole = bar.add_task("runs", total=len(grid))
             with stopped_by_interrupt(stopped):
-                for place, row in runs.sweep(notebook, grid, out, jobs, cluster, time_limit, plain):
+                for place, row in runs.sweep(notebook, grid, out, jobs, cluster, how):
                     rows[place] = row
                     bar.advance(whole)
     except InputError as error:
@@ -265,7 +275,7 @@ def sweep(notebook, grid, out, jobs, cluster, time_limit, plain):
             raise
     finally:
         warm.stop()
-    written = runs.collect(notebook, grid, rows, out, time_limit, plain)
+    written = runs.collect(notebook, grid, rows, out, how)
     with written[0].open(encoding="utf-8", newline="") as file:
         collected = list(csv.DictReader(file))
     for row in collected:

@@ -22,16 +22,9 @@ from pathlib import Path
 import click
 
 from crmo_analysis import __version__
-from crmo_analysis.execution import (
-    TIME_LIMIT,
-    NotebookFailed,
-    check_values,
-    execute,
-    read_parameters,
-    rerun_command,
-)
+from crmo_analysis.execution import NotebookFailed, check_values, execute, read_parameters, rerun_command
 from crmo_analysis.files import ROOT, InputError, absolute_file, is_file, read_yaml, write_text_atomically
-from crmo_analysis.store import code_behind, notebook_source
+from crmo_analysis.store import code_behind, files_beside, notebook_source
 
 MOST_RUNS = 100_000
 
@@ -152,11 +145,12 @@ def fingerprint(notebook: Path, values: Mapping) -> dict[str, str]:
 
 @functools.cache
 def _code(notebook: Path) -> str:
-    """Hash the modules that a notebook can reach, the published numbers and the cohorts."""
+    """Hash the modules that a notebook can reach, files that it names, published numbers and cohorts."""
     data = sorted(
         path for path in (ROOT / "data").rglob("*") if path.is_file() and "private" not in path.parts
     )
-    files = [*code_behind(notebook_source(notebook)), ROOT / "requirements.lock", *data]
+    source = notebook_source(notebook)
+    files = [*code_behind(source), ROOT / "requirements.lock", *files_beside(source, notebook.parent), *data]
     return _hash(b"".join(_hash(path.read_bytes()).encode() for path in files if path.is_file()))
 
 
@@ -164,23 +158,25 @@ def _hash(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()
 
 
-def run_name(notebook: Path, values: Mapping, expected: Mapping) -> str:
+def _absolute(how: Mapping | None) -> dict:
+    """Return how a run is executed, with the full path of the folder that it is executed in."""
+    how = {name: value for name, value in (how or {}).items() if value is not None}
+    return how | ({"cwd": str(Path(how["cwd"]).absolute())} if "cwd" in how else {})
+
+
+def run_name(notebook: Path, values: Mapping, expected: Mapping, how: Mapping | None = None) -> str:
     """Return the name of a run's folder: the same for the same values, code and files, wherever they lie."""
     plain = {
         name: expected.get(value, value) if isinstance(value, str) else value
         for name, value in values.items()
     }
     hashes = [expected[name] for name in ("version", "code", "notebook")]
-    return _hash(json.dumps([notebook.name, plain, hashes], sort_keys=True).encode())[:16]
+    parts = [notebook.name, plain, hashes, *([how["cwd"]] if "cwd" in (how or {}) else [])]
+    return _hash(json.dumps(parts, sort_keys=True).encode())[:16]
 
 
 def run_one(
-    notebook: Path,
-    values: Mapping,
-    expected: Mapping,
-    folder: Path,
-    time_limit: int = TIME_LIMIT,
-    plain: bool = False,
+    notebook: Path, values: Mapping, expected: Mapping, folder: Path, how: Mapping | None = None
 ) -> dict:
     """Do one run, unless it is done, and return its row: `state` done, failed or refused, and `cause`.
 
@@ -194,7 +190,7 @@ def run_one(
     if lacking := _differences(notebook, values, expected):
         return _row("refused", f"this machine {lacking}")
     try:
-        execute(notebook, values, out=folder, time_limit=time_limit, plain=plain)
+        execute(notebook, values, out=folder, **(how or {}))
     except NotebookFailed as error:
         return _row("failed", f"{error.heading}: {error.cause}")
     except (InputError, OSError) as error:
@@ -220,8 +216,7 @@ def sweep(
     out: Path,
     jobs: int,
     cluster: str = "",
-    time_limit: int = TIME_LIMIT,
-    plain: bool = False,
+    how: Mapping | None = None,
 ) -> Iterator[tuple[int, dict]]:
     """Do all runs of a grid.
 
@@ -236,8 +231,8 @@ def sweep(
         Runs at the same time, without a cluster.
     cluster : str
         Address of a Dask scheduler.
-    time_limit, plain
-        As for `run.execute`.
+    how : mapping, optional
+        `time_limit`, `plain` and `cwd`, as for `execute`.
 
     Yields
     ------
@@ -249,12 +244,12 @@ def sweep(
     InputError
         If there is no such cluster any more, or no worker of it has what is needed.
     """
-    notebook, out = notebook.absolute(), out.absolute()
+    notebook, out, how = notebook.absolute(), out.absolute(), _absolute(how)
     plans = []
     for place, values in enumerate(grid):
         expected = fingerprint(notebook, values)
-        folder = out / "runs" / run_name(notebook, values, expected)
-        plans.append((place, folder, (notebook, dict(values), expected, folder, time_limit, plain)))
+        folder = out / "runs" / run_name(notebook, values, expected, how)
+        plans.append((place, folder, (notebook, dict(values), expected, folder, how)))
     if cluster:
         yield from _on_cluster(plans, cluster)
         return
@@ -333,14 +328,13 @@ def collect(
     grid: Sequence[Mapping],
     rows: Mapping[int, Mapping],
     out: Path,
-    time_limit: int = TIME_LIMIT,
-    plain: bool = False,
+    how: Mapping | None = None,
 ) -> list[Path]:
     """Write one table of all runs, and every table that they left as one, with what distinguishes the runs.
 
     Parameters
     ----------
-    notebook, grid, out, time_limit, plain
+    notebook, grid, out, how
         As for `sweep`.
     rows : mapping of int to mapping
         What it gave.
@@ -355,15 +349,15 @@ def collect(
 
     from crmo_analysis.files import csv_text
 
-    notebook, known = notebook.absolute(), read_parameters(notebook)
+    notebook, known, how = notebook.absolute(), read_parameters(notebook), _absolute(how)
     varying = [name for name in grid[0] if len({json.dumps(values[name]) for values in grid}) > 1]
     runs, tables = [], {}
     for place, values in enumerate(grid):
-        name = run_name(notebook, values, fingerprint(notebook, values))
+        name = run_name(notebook, values, fingerprint(notebook, values), how)
         row = rows.get(place, _row("waiting", ""))
         folder = out / "runs" / name
         own = {"run": name} | {key: str(values[key]) for key in varying}
-        command = rerun_command(notebook, known, dict(values), folder, time_limit, plain)
+        command = rerun_command(notebook, known, dict(values), folder, **how)
         runs.append(own | dict(row) | {"command": command})
         if row["state"] == "done":
             for path in sorted((folder / "tables").rglob("*.csv")):

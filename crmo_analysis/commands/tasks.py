@@ -7,14 +7,17 @@ notebooks but imports neither papermill nor pandas.
 
 import ast
 import json
-from contextlib import contextmanager, suppress
+import os
+from contextlib import suppress
+from functools import wraps
 from inspect import getsource
+from pathlib import Path
 
 from pytask import Mark, NodeInfo, PathNode, PythonNode, Task
 
 from crmo_analysis.execution import execute, output_files, output_folder, read_parameters
 from crmo_analysis.files import ROOT, CrmoError, InputError, is_file, study_names, write_text_atomically
-from crmo_analysis.store import code_behind, imported_names, notebook_source
+from crmo_analysis.store import code_behind, files_beside, notebook_source
 
 # Objects with `started(name)` and `ended(name, state)`; the command line shows its progress with one.
 listeners = []
@@ -127,7 +130,7 @@ def notebook_task(notebook, root=ROOT):
     Returns
     -------
     pytask.Task
-        It depends on the notebook, the modules beside it that it imports, files that its parameters name, the
+        It depends on the notebook, the modules beside it that it imports, files that its cells name, the
         codebook, the published numbers and the cohort of the notebook's study (of all studies if it names
         none), the modules that its cells can reach and the versions of the libraries. It produces the
         executed notebook, and the figures that the notebook's parameter `outputs` declares, and the tables
@@ -142,13 +145,11 @@ def notebook_task(notebook, root=ROOT):
     except (InputError, OSError) as error:
         return _refused_task(notebook, str(error), root)
     study = values.get("study") or "*"
-    published = (root / "data" / "published").glob(f"{study}/*")
     cohorts = (root / "data" / "cohorts").glob(f"{study}.csv")
     series = (root / "data" / "published").glob("*.csv") if study == "*" else ()
-    data = [root / "data" / name for name in ("codebook.yaml", "skeleton.yaml")]
-    inputs = [*published, *cohorts, *series, *data, *_code(source, root)]
-    inputs += [notebook.parent / f"{name}.py" for name in imported_names(source)]
-    inputs += [notebook.parent / value for value in values.values() if isinstance(value, str) and value]
+    inputs = [*_published(study, root), *cohorts, *series, root / "data" / "skeleton.yaml"]
+    inputs += _code(source, root)
+    inputs += files_beside(source, notebook.parent)
     inputs += [root / "notebooks" / "study.ipynb"] if notebook.parent.name == "general" else []
     inputs = sorted({path for path in inputs if is_file(path)})
     outputs = [root / "results" / "notebooks" / notebook.name, *figures, *left]
@@ -175,123 +176,77 @@ def _notebook_task(notebook, reason, files, root):
     return task
 
 
-def run_notebook(notebook, reason, inputs, listing, outputs):
-    """Execute a notebook with the values in its parameters cell.
-
-    Parameters
-    ----------
-    notebook : Path
-        The notebook, in the folder ``notebooks`` of a project.
-    reason : str
-        Why it cannot be run; empty if it can.
-    inputs : list of Path
-        What it depends on; for pytask.
-    listing : str
-        Their names; for pytask.
-    outputs : list of Path
-        What it leaves; for pytask.
-    """
+def run_notebook(notebook, reason, **_):
+    """Execute a notebook with the values in its parameters cell, or say why it cannot be run."""
     root = notebook.parents[2 if notebook.parent.name == "general" else 1]
-    with _announced(notebook.stem):
-        if reason:
-            raise InputError(reason)
-        execute(notebook, results=root / "results", figures=root / "figures")
+    if reason:
+        raise InputError(reason)
+    execute(notebook, results=root / "results", figures=root / "figures")
 
 
-def ledger_task(root=ROOT):
-    """Describe the ledger, the table of all claims and their verdicts, to pytask.
-
-    Parameters
-    ----------
-    root : Path
-        The project's folder.
-
-    Returns
-    -------
-    pytask.Task
-        It depends on all published numbers and on the package, and produces ``results/ledger.csv``.
-    """
-    inputs = [*(root / "data" / "published").glob("*/*"), root / "data" / "codebook.yaml"]
-    inputs += _code(getsource(write_ledger), root)
-    inputs = sorted(path for path in inputs if path.is_file())
-    path = root / "crmo_analysis" / "joint" / "ledger.py"
-    return _task(
-        "ledger", path, write_ledger, (inputs, [root / "results" / "ledger.csv", root / "README.md"]), root
-    )
+def _made_tasks(root):
+    """Describe what is made of the published numbers without a notebook: ledger, cohorts, data package."""
+    data, results = root / "data", root / "results"
+    studies = [study for study in _studies(root) if has_cohort(study, root)]
+    place = root / "crmo_analysis" / "joint" / "ledger.py"
+    left = [results / "ledger.csv", root / "README.md"]
+    yield _made_task("ledger", place, write_ledger, ([*_published("*", root)], left), root)
+    for study in studies:
+        left = [data / "cohorts" / f"{study}.csv", results / "cohorts" / f"{study}.json"]
+        place = data / "published" / study / "study.yaml"
+        yield _made_task(f"cohort_{study}", place, write_cohort, (_published(study, root), left), root)
+    described = [results / "cohorts" / f"{study}.json" for study in studies]
+    files = described, [data / "datapackage.json"]
+    yield _made_task("datapackage", data / "codebook.yaml", write_package, files, root)
 
 
-def write_ledger(inputs, listing, outputs):
-    """Write the ledger; the arguments are for pytask."""
-    from crmo_analysis.joint import ledger as ledgers
-
-    with _announced("ledger"):
-        ledgers.write_ledger()
-
-
-def cohort_task(study, root=ROOT):
-    """Describe a study's reconstructed cohort to pytask.
-
-    Parameters
-    ----------
-    study : str
-        The study's id.
-    root : Path
-        The project's folder.
-
-    Returns
-    -------
-    pytask.Task
-        It depends on the study's printed numbers and on the package, and produces its table of patients.
-    """
-    name = f"cohort_{study}"
-    inputs = [*(root / "data" / "published" / study).glob("*"), root / "data" / "codebook.yaml"]
-    inputs += _code(getsource(write_cohort), root)
-    inputs = sorted(path for path in inputs if path.is_file())
-    path = root / "data" / "published" / study / "study.yaml"
-    outputs = [root / "data" / "cohorts" / f"{study}.csv", root / "results" / "cohorts" / f"{study}.json"]
-    return _task(name, path, write_cohort, (inputs, outputs), root)
-
-
-def write_cohort(inputs, listing, outputs):
-    """Write a cohort; the arguments are for pytask."""
-    from crmo_analysis.joint import datapackage
-
-    study = outputs[0].stem
-    with _announced(f"cohort_{study}"):
-        datapackage.write_cohort(study)
-
-
-def package_task(studies, root=ROOT):
-    """Describe the data package of all cohorts to pytask."""
-    described = [root / "results" / "cohorts" / f"{study}.json" for study in studies]
-    path = root / "data" / "codebook.yaml"
-    return _task("datapackage", path, write_package, (described, [root / "data" / "datapackage.json"]), root)
-
-
-def write_package(inputs, listing, outputs):
-    """Write the data package; the arguments are for pytask."""
-    from crmo_analysis.joint import datapackage
-
-    with _announced("datapackage"):
-        datapackage.write_package()
-
-
-def numbers_task(root=ROOT):
-    """Describe the list of all numbers that a text may quote to pytask."""
-    sound = [task for task in notebook_tasks(root) if not task.depends_on["reason"].value]
+def _numbers_task(notebooks, root):
+    """Describe the list of all numbers that a text may quote."""
+    sound = [task for task in notebooks if not task.depends_on["reason"].value]
     left = [node.path for task in sound for node in task.produces["outputs"]]
     left = [path for path in left if path.suffix in (".csv", ".json", ".ipynb")]
-    path = root / "data" / "numbers.yaml"
-    inputs = [path, *left, root / "results" / "ledger.csv", *_code(getsource(write_numbers), root)]
-    return _task("numbers", path, write_numbers, (inputs, [root / "results" / "numbers.json"]), root)
+    path, results = root / "data" / "numbers.yaml", root / "results"
+    files = [path, *left, results / "ledger.csv"], [results / "numbers.json"]
+    return _made_task("numbers", path, write_numbers, files, root)
 
 
-def write_numbers(inputs, listing, outputs):
-    """Write the numbers; the arguments are for pytask."""
+def _published(study, root):
+    """List the codebook and the files of published numbers, of a study or of all ("*")."""
+    files = [*(root / "data" / "published").glob(f"{study}/*"), root / "data" / "codebook.yaml"]
+    return sorted(path for path in files if path.is_file())
+
+
+def _made_task(name, path, write, files, root):
+    inputs, outputs = files
+    return _task(name, path, write, ([*inputs, *_code(getsource(write), root)], outputs), root)
+
+
+def write_ledger(**_):
+    """Write the table of all claims and their verdicts."""
+    from crmo_analysis.joint import ledger
+
+    ledger.write_ledger()
+
+
+def write_cohort(outputs, **_):
+    """Write a study's reconstructed cohort."""
+    from crmo_analysis.joint import datapackage
+
+    datapackage.write_cohort(outputs[0].stem)
+
+
+def write_package(**_):
+    """Write the data package of all cohorts."""
+    from crmo_analysis.joint import datapackage
+
+    datapackage.write_package()
+
+
+def write_numbers(**_):
+    """Write the numbers that a text may quote."""
     from crmo_analysis.publish import numbers
 
-    with _announced("numbers"):
-        numbers.write()
+    numbers.write()
 
 
 def project_tasks(root=ROOT):
@@ -308,15 +263,10 @@ def project_tasks(root=ROOT):
         One for every notebook and every cohort, the ledger, the data package and the numbers.
     """
     tasks = notebook_tasks(root)
+    numbers = [_numbers_task(tasks, root)] if (root / "data" / "numbers.yaml").is_file() else []
     if (root / "crmo_analysis" / "joint" / "ledger.py").is_file():
-        studies = [study for study in _studies(root) if has_cohort(study, root)]
-        tasks += [
-            ledger_task(root),
-            *(cohort_task(study, root) for study in studies),
-            package_task(studies, root),
-        ]
-    if (root / "data" / "numbers.yaml").is_file():
-        tasks.append(numbers_task(root))
+        tasks += _made_tasks(root)
+    tasks += numbers
     # The work grows with the claims. The longest tasks go first, so that none is left to run alone at the
     # end.
     paths = [[node.path for node in task.depends_on["inputs"]] for task in tasks]
@@ -352,17 +302,22 @@ def files_of(tasks, root=ROOT):
     return found
 
 
-@contextmanager
-def _announced(name):
-    for listener in listeners:
-        listener.started(name)
-    state = "failed"
-    try:
-        yield
-        state = "done"
-    finally:
+def _announced(name, function):
+    """Let the listeners know when a task starts and how it ends."""
+
+    @wraps(function)
+    def announced(**files):
         for listener in listeners:
-            listener.ended(name, state)
+            listener.started(name)
+        state = "failed"
+        try:
+            function(**files)
+            state = "done"
+        finally:
+            for listener in listeners:
+                listener.ended(name, state)
+
+    return announced
 
 
 def _defaults(notebook):
@@ -375,7 +330,7 @@ def _task(name, path, function, files, root):
     return Task(
         base_name=name,
         path=path,
-        function=function,
+        function=_announced(name, function),
         depends_on={
             "inputs": [_node(each) for each in inputs],
             "listing": _listing(name, path, inputs, root),
@@ -386,7 +341,8 @@ def _task(name, path, function, files, root):
 
 def _code(source, root):
     """List the modules that a piece of code can reach, and the versions of the libraries."""
-    return [*code_behind(source, root / "crmo_analysis"), root / "requirements.lock"]
+    lock = root / "requirements.lock"
+    return [*code_behind(source, root / "crmo_analysis"), *[lock] * lock.is_file()]
 
 
 def _listing(task_name, path, inputs, root):
@@ -394,7 +350,7 @@ def _listing(task_name, path, inputs, root):
 
     A file that was deleted is on no list of files to compare.
     """
-    value = "\n".join(item.relative_to(root).as_posix() for item in inputs)
+    value = "\n".join(Path(os.path.relpath(item, root)).as_posix() for item in inputs)
     # pytask remembers a value by this place, which must be the task's own.
     place = NodeInfo(arg_name="listing", path=(), task_path=path, task_name=task_name, value=value)
     return PythonNode(name=f"{task_name}::listing", value=value, hash=True, node_info=place)

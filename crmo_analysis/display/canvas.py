@@ -201,7 +201,9 @@ def _settle(figure: Figure, status: str) -> None:
         for axes in figure.axes:
             _band(axes, status)
     figure.draw_without_rendering()
-    figure.set_layout_engine("none")
+    # Not "none", which leaves a placeholder: every format would lay the figure out again, to no effect.
+    with mpl.rc_context({"figure.constrained_layout.use": False, "figure.autolayout": False}):
+        figure.set_layout_engine(None)
 
 
 def _sign_ticks(axes: mpl.axes.Axes) -> None:

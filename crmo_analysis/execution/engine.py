@@ -126,4 +126,4 @@ def _how_it_ended(code, is_memory):
     except ValueError:
         name = f"signal {-code}"
     crashed = name in ("SIGSEGV", "SIGABRT", "SIGBUS", "SIGFPE", "SIGILL")
-    return f"{process} " + (f"crashed ({name})" if crashed else f"was stopped from outside by {name}")
+    return f"{process} " + (f"crashed ({name})" if crashed else f"was stopped by {name}")

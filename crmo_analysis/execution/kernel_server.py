@@ -124,7 +124,7 @@ def _serve(control, folder):
         connection.sendall(f"{pid}\n".encode())
     for pid in [*kernels, *left]:
         _kill_group(pid)
-    for pid in _children():
+    for pid in children_of(os.getpid()):
         _kill(pid)
     shutil.rmtree(folder, ignore_errors=True)
     return None
@@ -149,29 +149,31 @@ def _report_ended(kernels, left):
 
 def _stop_left(kernels, left):
     """Stop what ended kernels have left running, when its time is over."""
-    if not _children() - kernels.keys():
+    if not children_of(os.getpid()) - kernels.keys():
         left.clear()
     for pid in [pid for pid, end in left.items() if end <= time.monotonic()]:
         del left[pid]
         _kill_group(pid)
     if not kernels and not left:  # while one runs, an orphan may be its own
-        for pid in _children():
+        for pid in children_of(os.getpid()):
             _kill(pid)
 
 
-def _children():
-    try:
-        return {*map(int, Path(f"/proc/self/task/{os.getpid()}/children").read_text().split())}
-    except OSError:
-        return set()
+def children_of(pid):
+    """Return the processes that a process has started and that nobody has waited for."""
+    found = set()
+    for path in Path(f"/proc/{pid}/task").glob("*/children"):
+        with contextlib.suppress(OSError):
+            found |= {*map(int, path.read_text().split())}
+    return found
 
 
 def _kill(pid):
     """Stop a child and its own children, which become ours as it ends."""
-    before = _children()
+    before = children_of(os.getpid())
     os.kill(pid, signal.SIGKILL)
     os.waitpid(pid, 0)
-    for orphan in _children() - before:
+    for orphan in children_of(os.getpid()) - before:
         _kill(orphan)
 
 

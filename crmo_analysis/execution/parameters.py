@@ -29,7 +29,6 @@ _NAMES = re.compile(r"[A-Za-z]\w*(\s*,\s*[A-Za-z]\w*)*")
 # What an annotation may name, besides those above.
 _ANNOTATIONS = {kind.__name__: kind for kind in _KINDS} | {"List": list, "Dict": dict, "None": type(None)}
 _INJECTED = "injected-parameters"
-_LANGUAGES = (("kernelspec", "language"), ("language_info", "name"))
 
 
 @dataclass(frozen=True)
@@ -37,7 +36,8 @@ class Parameter:
     """One line of a notebook's parameters cell: its name, the value it has there, and its comment.
 
     `value` is what the notebook would run with: the default, or what an earlier run has injected, which
-    `is_injected` says. `kinds` are the types that a value may have.
+    `is_injected` says. `kinds` are the types that a value may have. `problem` says why it cannot be set;
+    a notebook that is run as it is may have lines of any kind.
     """
 
     name: str
@@ -46,6 +46,7 @@ class Parameter:
     kinds: frozenset
     value: object
     is_injected: bool = False
+    problem: str = ""
 
     @property
     def kind(self):
@@ -66,9 +67,10 @@ def read_parameters(notebook):
     Parameters
     ----------
     notebook : Path
-        A notebook with one code cell tagged ``parameters``, which holds nothing but lines of the form
+        A notebook with one code cell tagged ``parameters``, which holds lines of the form
         ``name = value  # what it is for``; a name may be annotated. A value is text, a number, True, False,
-        None, or a list or dictionary of these. What an earlier run has injected into the notebook counts.
+        None, or a list or dictionary of these. Of other lines nothing can be set. What an earlier run has
+        injected into the notebook counts.
 
     Returns
     -------
@@ -78,20 +80,23 @@ def read_parameters(notebook):
     Raises
     ------
     InputError
-        If the notebook cannot be read or run here, or its parameters cell holds anything else.
+        If the notebook cannot be read or run here, or its parameters cell is no Python.
     """
     notebook = Path(notebook)
     content = read_notebook(notebook)
     _check_kernel(notebook, content["metadata"].get("kernelspec", {}))
     cells = content["cells"]
-    tagged = [cell for cell in cells if "parameters" in cell["metadata"].get("tags", [])]
+    code = [cell for cell in cells if cell["cell_type"] == "code"]
+    tagged = [cell for cell in code if "parameters" in cell["metadata"].get("tags", [])]
     if len(tagged) > 1:
         raise InputError(f"{notebook}: {len(tagged)} cells are tagged “parameters”. Keep one.")
     parameters = _read_cell(notebook, source_of(tagged[0])) if tagged else {}
     injected = {}
-    for cell in cells:
+    for cell in code:
         if _INJECTED in cell["metadata"].get("tags", []):
             injected |= {name: each.default for name, each in _read_cell(notebook, source_of(cell)).items()}
+    if not tagged:  # a run has put its values where nothing says what may be set: these may
+        parameters = {name: Parameter(name, v, "", frozenset({type(v)}), v) for name, v in injected.items()}
     check_values(notebook, parameters, injected)
     return parameters | {
         name: replace(parameters[name], value=value, is_injected=True) for name, value in injected.items()
@@ -109,20 +114,35 @@ def _check_kernel(notebook, spec):
 
 
 def _read_cell(notebook, source):
+    source = re.sub(r"^[ \t]*[%!].*$", "", source, flags=re.MULTILINE)  # commands of IPython
     try:
         statements = ast.parse(source).body
     except (SyntaxError, ValueError, MemoryError, RecursionError) as error:  # the last two: nested too deeply
-        raise _not_a_parameter(notebook, getattr(error, "lineno", None), source) from None
+        raise InputError(_not_a_parameter(notebook, getattr(error, "lineno", None), source)) from None
     comments = _trailing_comments(source)
-    parameters = {}
+    parameters, others = {}, []
     for statement in statements:
-        name, value, kinds = _read_assignment(notebook, statement, source)
+        if (read := _read_assignment(statement)) is None:
+            others.append(statement)
+            continue
+        name, value, kinds = read
         if name in parameters:
             raise InputError(
                 f"{notebook}, parameters cell, line {statement.lineno}: {name} is given twice. Keep one line."
             )
         parameters[name] = Parameter(name, value, comments.get(statement.end_lineno, ""), kinds, value)
+    for statement in others:
+        problem = _not_a_parameter(notebook, statement.lineno, source)
+        for name in _names_in(statement, parameters):
+            parameter = parameters.get(name) or Parameter(name, None, "", frozenset(), None)
+            parameters[name] = replace(parameter, problem=parameter.problem or problem)
     return parameters
+
+
+def _names_in(statement, known):
+    """List the names that a statement gives a value, and those of parameters of which it takes the value."""
+    found = [node for node in ast.walk(statement) if isinstance(node, ast.Name)]
+    return [node.id for node in found if isinstance(node.ctx, ast.Store) or node.id in known]
 
 
 def parse_value(text, parameter):
@@ -147,6 +167,8 @@ def parse_value(text, parameter):
     InputError
         If the text is not a value of that kind.
     """
+    if parameter.problem:
+        _check_value(parameter, text)
     if parameter.is_text:
         return None if text == "null" and type(None) in parameter.kinds else text
     try:
@@ -200,21 +222,27 @@ def read_notebook(notebook):
     """
     try:
         content = json.loads(notebook.read_text(encoding="utf-8"))
-        cells, about = content["cells"], content.setdefault("metadata", {})
-        languages = [about.get(key, {}).get(name) for key, name in _LANGUAGES]
+        cells, language = content["cells"], _language(content.setdefault("metadata", {}))
+        is_known = isinstance(content["nbformat"], int)
     except FileNotFoundError:
         raise InputError(f"{notebook}: there is no such notebook.") from None
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
-        cells, languages = None, []
-    if not isinstance(cells, list) or not all(map(_is_cell, cells)):
+        cells, language, is_known = None, "", False
+    if not is_known or not isinstance(cells, list) or not all(map(_is_cell, cells)):
         raise InputError(
             f"{notebook} is not a notebook in the format of Jupyter 4 or newer. Open and save it in "
             f"JupyterLab."
         )
-    for language in languages:
-        if language and str(language).lower() not in ("python", "ipython"):
-            raise InputError(f"{notebook} is written in {language}. Only notebooks in Python are run.")
+    if language and str(language).lower() not in ("python", "ipython"):
+        raise InputError(f"{notebook} is written in {language}. Only notebooks in Python are run.")
     return content
+
+
+def _language(about):
+    """Return the language that a notebook says it is in; the kernel that it asks for counts first."""
+    spec = about.get("kernelspec", {})
+    python = "python" if spec.get("name") == "python3" else ""
+    return spec.get("language") or python or about.get("language_info", {}).get("name")
 
 
 def read_cells(notebook):
@@ -248,21 +276,19 @@ def _trailing_comments(source):
     }
 
 
-def _read_assignment(notebook, statement, source):
-    """Return name, value and kinds of one line."""
-    annotation = getattr(statement, "annotation", None)
-    targets = statement.targets if isinstance(statement, ast.Assign) else [getattr(statement, "target", None)]
+def _read_assignment(statement):
+    """Return name, value and kinds of one line; None if it is no parameter."""
     if not isinstance(statement, ast.Assign | ast.AnnAssign) or not statement.value:
-        raise _not_a_parameter(notebook, statement.lineno, source)
+        return None
+    targets = statement.targets if isinstance(statement, ast.Assign) else [statement.target]
     if len(targets) > 1 or not isinstance(targets[0], ast.Name):
-        raise _not_a_parameter(notebook, statement.lineno, source)
+        return None
     try:
         value = ast.literal_eval(statement.value)
     except (ValueError, TypeError, SyntaxError, MemoryError, RecursionError):
-        raise _not_a_parameter(notebook, statement.lineno, source) from None
-    if not _is_json(value):
-        raise _not_a_parameter(notebook, statement.lineno, source)
-    return targets[0].id, value, frozenset({type(value), *_annotated(annotation)})
+        return None
+    kinds = frozenset({type(value), *_annotated(getattr(statement, "annotation", None))})
+    return (targets[0].id, value, kinds) if _is_json(value) else None
 
 
 def _annotated(node):
@@ -287,7 +313,7 @@ def _annotated(node):
 def _not_a_parameter(notebook, line, source):
     lines = source.splitlines()
     text = lines[line - 1].strip() if line and line <= len(lines) else ""
-    return InputError(
+    return (
         f"{notebook}, parameters cell, line {line}: {text!r} is not a parameter. Expected: name = value"
         "  # what it is for, where the value is text, a number, True, False, None, or a list or dictionary"
         " of these. Move anything else to the next cell."
@@ -304,6 +330,8 @@ def _is_json(value):
 
 
 def _check_value(parameter, value):
+    if parameter.problem:
+        raise InputError(f"{parameter.name} cannot be set: {parameter.problem}")
     kinds = parameter.kinds
     fits = kinds == {type(None)} or type(value) in kinds or (float in kinds and type(value) is int)
     if not (fits and _is_json(value)):

@@ -31,7 +31,8 @@ TIME_LIMIT = 3600  # seconds a cell may take
 _PLAIN = {kind.__name__ for kind in CrmoError.__subclasses__()}
 _PAPERMILL = threading.Lock()
 _COLOURS = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]")
-_PROCESS = re.compile(r"\S*/ipykernel_\d+/")
+_PROCESS = re.compile(r"(?<![^\s\"'])[^\s\"']*/ipykernel_\d+/")  # from the start of a word: tried once each
+_PRINTED = re.compile(r"^(?:  \| )?(\w*(?:Error|Exception|Group)): (.*)$", re.MULTILINE)
 _LONGEST_CAUSE = 5_000
 
 
@@ -262,7 +263,7 @@ def _run_papermill(notebook, values, time_limit, kernel):
     if not kernel["plain"]:
         warm.start()
     papermill = _import_papermill()
-    from nbclient.exceptions import CellTimeoutError
+    from nbclient.exceptions import CellExecutionError, CellTimeoutError
 
     try:
         papermill.execute_notebook(
@@ -277,9 +278,11 @@ def _run_papermill(notebook, values, time_limit, kernel):
             kernel=kernel,
         )
     except papermill.PapermillExecutionError as error:
-        name = "" if error.ename in _PLAIN else error.ename
-        cause = _COLOURS.sub("", f"{name}: {error.evalue[:_LONGEST_CAUSE]}").strip(": ")
-        return _heading_above(kernel["executed"], _has_error), cause, error.ename
+        kind, said = error.ename, error.evalue
+        if kind == CellExecutionError.__name__ and not said:
+            kind, said = _printed_error(kernel["executed"])
+        cause = _COLOURS.sub("", f"{'' if kind in _PLAIN else kind}: {said[:_LONGEST_CAUSE]}").strip(": ")
+        return _heading_above(kernel["executed"], _has_error), cause, kind
     except CellTimeoutError:
         cause = f"a cell took longer than {time_limit:,} s and was stopped; give it more with --time-limit"
     except engine.ShowsTooMuchError:
@@ -303,7 +306,18 @@ def _run_papermill(notebook, values, time_limit, kernel):
 
 
 def _has_error(cell):
-    return any(output["output_type"] == "error" for output in cell.get("outputs", []))
+    is_noted = bool(cell["metadata"].get("papermill", {}).get("exception"))
+    return is_noted or any(output["output_type"] == "error" for output in cell.get("outputs", []))
+
+
+def _printed_error(executed):
+    """Find the name and the message of an error that IPython prints and does not show.
+
+    It does so with a group of errors, and with a magic command that is not there.
+    """
+    outputs = [output for cell in executed.cells for output in cell.get("outputs", [])]
+    printed = "".join(output["text"] for output in outputs if output.get("name") == "stderr")
+    return (_PRINTED.findall(printed) or [("", "an error without a message")])[-1]
 
 
 def _was_started(cell):

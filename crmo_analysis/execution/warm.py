@@ -25,7 +25,7 @@ import threading
 import weakref
 from pathlib import Path
 
-from crmo_analysis.execution.kernel_server import NO_MORE, PATIENCE, read_line
+from crmo_analysis.execution.kernel_server import NO_MORE, PATIENCE, children_of, read_line
 from crmo_analysis.files import PUBLISHED_RUN
 
 # A thread does not survive a fork, so neither linear algebra nor Arrow's memory may start any.
@@ -211,7 +211,15 @@ def stop(at_once=False):
     global _server
     for each in list(_ordinary) if at_once else ():
         if each.process and each.process.poll() is None:
+            started = [each.pid]
+            for pid in started:  # while it lives, what it has started can be found
+                started += children_of(pid)
             os.killpg(each.pgid, signal.SIGKILL)
+            for pid in started[1:]:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                each.process.wait(timeout=1)
             shutil.rmtree(each.parent.own_folder, ignore_errors=True)
     with _lock:
         if _server is not None:

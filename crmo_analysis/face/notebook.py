@@ -11,11 +11,11 @@ from IPython.display import HTML, Image, Markdown, display
 
 from crmo_analysis import files
 from crmo_analysis.display import canvas
-from crmo_analysis.face import playground
+from crmo_analysis.face import pages, playground
 from crmo_analysis.face.associations import Associations, associations
 from crmo_analysis.face.audits import Audit, audit_of
 from crmo_analysis.face.cohorts import SMALLEST, Cohort, read_cohort, read_shipped
-from crmo_analysis.face.results import Result, as_html, filled
+from crmo_analysis.face.results import Result, filled
 from crmo_analysis.face.studies import Study
 from crmo_analysis.files import InputError, UnfitError, study_names
 from crmo_analysis.joint import ledger
@@ -214,7 +214,10 @@ class Run:
         self._files[self._tables / f"{name}.json"] = (
             json.dumps(notes, indent=2, ensure_ascii=False) + "\n"
         ).encode()
-        display(HTML(as_html(result._shown, caption)))
+        table, note = pages.parts(result._shown, caption)
+        display(HTML(table))
+        if note:
+            display(Markdown(files.markdown(note)))
 
     def describe(self) -> None:
         """Show the study's counts, and its medians, means and ranges, as tables."""

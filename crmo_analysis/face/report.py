@@ -7,9 +7,10 @@ from crmo_analysis import files
 from crmo_analysis.display import canvas
 from crmo_analysis.face.associations import associations
 from crmo_analysis.face.cohorts import Cohort, compare
+from crmo_analysis.face.pages import as_html
 from crmo_analysis.face.plans import plan
 from crmo_analysis.face.relations import Relation, relate
-from crmo_analysis.face.results import Result, as_html, filled
+from crmo_analysis.face.results import Result, filled
 from crmo_analysis.files import CrmoError, UnfitError
 
 IMAGING = ("marrow_edema", "periosteal_reaction", "bone_expansion", "lytic_lesion")

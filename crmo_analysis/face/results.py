@@ -3,7 +3,6 @@
 A table that prints itself, says what was asked and of whom, and can be drawn.
 """
 
-import html
 import string
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -11,15 +10,11 @@ from functools import partial
 
 import pandas as pd
 
+from crmo_analysis.face.pages import as_html
 from crmo_analysis.files import InputError
 
 DERIVED = "derived from published numbers"  # what a result is, where it is no printed number itself
 ROWS = 12  # of a text
-ROWS_OF_A_PAGE = 40
-STYLE = (
-    "<style>table.crmo td, table.crmo th {text-align: left !important; vertical-align: top; max-width: "
-    "44em}</style>"
-)
 
 
 @dataclass(eq=False, repr=False)
@@ -61,7 +56,7 @@ class Result:
         return "\n".join(filter(None, (self.heading, _as_text(self._shown))))
 
     def _repr_html_(self):
-        return as_html(self._shown, self.heading, ROWS_OF_A_PAGE)
+        return as_html(self._shown, self.heading)
 
     def drawn(self, function: Callable, **options) -> "Result":
         """Return the same result with a picture of its frame.
@@ -128,24 +123,11 @@ def filled(template: str, values: Mapping[str, object]) -> str:
         raise InputError(f"{template!r} cannot be filled in ({error}); there is {known}") from None
 
 
-def as_html(frame: pd.DataFrame, heading: str, most: int | None = None) -> str:
-    """Write a table with its heading as HTML; rows after so many are counted, not shown."""
-    shown = frame if most is None else frame.iloc[:most]
-    table = shown.to_html(index=False, escape=True, border=0, na_rep="", classes="crmo")
-    body = "<p>None.</p>" if frame.empty else table
-    more = f"<p>{_more(frame, most)}</p>" if most is not None and len(frame) > most else ""
-    head = f"<p><strong>{html.escape(heading)}</strong></p>" if heading else ""
-    return f"{STYLE}{head}{body}{more}"
-
-
 def _as_text(frame: pd.DataFrame) -> str:
     if frame.empty:
         return "None."
     options = ("display.max_colwidth", 48, "display.width", 160, "display.max_columns", 12)
     with pd.option_context(*options, "display.max_rows", ROWS, "display.show_dimensions", False):
         text = frame.iloc[:ROWS].to_string(index=False, na_rep="", max_colwidth=48, line_width=160)
-    return text if len(frame) <= ROWS else f"{text}\n{_more(frame, ROWS)}"
-
-
-def _more(frame: pd.DataFrame, most: int) -> str:
-    return f"… and {len(frame) - most:,} more rows: .frame has all {len(frame):,}"
+    more = f"\n… and {len(frame) - ROWS:,} more rows: .frame has all {len(frame):,}"
+    return text + more * (len(frame) > ROWS)

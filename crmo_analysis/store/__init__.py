@@ -11,7 +11,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submodules=["manifest"],
     submod_attrs={
-        "code": ["code_behind", "imported_names", "names_in", "notebook_source"],
+        "code": ["code_behind", "files_beside", "names_in", "notebook_source"],
         "results": ["SWITCH", "kept", "key_of", "without_store"],
     },
 )

@@ -10,7 +10,7 @@ import re
 from functools import cache
 from pathlib import Path
 
-from crmo_analysis.files import PACKAGE
+from crmo_analysis.files import PACKAGE, is_file
 
 _NAME = PACKAGE.name
 
@@ -56,24 +56,48 @@ def notebook_source(notebook):
     return "\n".join(text for text in texts if _parses(text))
 
 
-def imported_names(source):
-    """Return the first names of the modules that a text of Python imports.
+def files_beside(source, folder):
+    """List the files that a piece of code names: modules beside it, and data by their paths from there.
 
     Parameters
     ----------
     source : str
+        Of a notebook; what modules beside it import and name counts as well.
+    folder : Path
+        Of the notebook.
 
     Returns
     -------
-    set of str
+    list of Path
+        Of those that are there.
     """
-    found = set()
-    for node in ast.walk(ast.parse(source)):
-        if isinstance(node, ast.Import):
-            found |= {alias.name.partition(".")[0] for alias in node.names}
-        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
-            found.add(node.module.partition(".")[0])
-    return found
+    found, texts = set(), [source]
+    for text in texts:
+        tree = ast.parse(text)
+        modules = _imported_names(tree)
+        names = {f"{name}.py" for name in modules}
+        names |= {node.value for node in ast.walk(tree) if _is_text(node)}
+        paths = [folder / name for name in names]
+        paths += [path for name in modules for path in (folder / name).rglob("*.py")]
+        new = {path for path in paths if is_file(path)} - found
+        found |= new
+        codes = [path.read_text(encoding="utf-8", errors="replace") for path in new if path.suffix == ".py"]
+        texts += filter(_parses, codes)
+    return sorted(found)
+
+
+def _is_text(node):
+    return isinstance(node, ast.Constant) and isinstance(node.value, str)
+
+
+def _imported_names(tree):
+    """Return the first names of the modules that a tree of Python imports."""
+    nodes = list(ast.walk(tree))
+    found = {alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names}
+    found |= {
+        node.module for node in nodes if isinstance(node, ast.ImportFrom) and node.module and not node.level
+    }
+    return {name.partition(".")[0] for name in found}
 
 
 def names_in(tree):

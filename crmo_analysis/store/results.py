@@ -9,7 +9,8 @@ import hashlib
 import json
 import os
 import platform
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
@@ -48,9 +49,30 @@ def kept(kind: str, inputs: object, source: str, make: Callable[[], object]) -> 
     path = folder / kind / f"{key}.json"
     found = _read(path, key)
     if found is None:
-        found = _text(make())
-        _write(path, key, found, folder)
+        with _in_turn(path):
+            found = _read(path, key)  # another process may have made it meanwhile
+            if found is None:
+                found = _text(make())
+                _write(path, key, found, folder)
     return json.loads(found)
+
+
+@contextmanager
+def _in_turn(path: Path) -> Iterator[None]:
+    """Let one process at a time make a result, where files can be locked; the others wait, and find it.
+
+    A lock ends with the process that holds it. Without one, a result may be made twice, which costs time
+    alone.
+    """
+    with ExitStack() as held:
+        with suppress(OSError, ImportError):
+            import fcntl
+
+            path.parent.mkdir(parents=True, exist_ok=True)
+            lock = held.enter_context(path.with_suffix(".lock").open("w"))
+            held.callback(path.with_suffix(".lock").unlink, missing_ok=True)
+            fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
 def key_of(kind: str, inputs: object, source: str, package: Path = files.PACKAGE) -> str:

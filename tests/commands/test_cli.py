@@ -197,6 +197,16 @@ def test_reproduce_runs_what_has_changed(project):
     assert "2  Skipped because unchanged" in plain.stdout.decode()
 
 
+def test_what_went_wrong_is_said_where_nothing_can_be_noted(project):
+    (project / "results/manifest.json").mkdir(parents=True)
+    notebook = project / "notebooks/20_beta.ipynb"
+    notebook.write_text(notebook.read_text().replace("divisor = 1", "divisor = 0"))
+    code, stdout, stderr = finish(start(project, "reproduce", "beta"))
+    assert (code, stderr) == (1, "")
+    assert "cause: ZeroDivisionError: division by zero" in stdout
+    assert "the next rerun looks at everything again" in stdout
+
+
 def test_that_nothing_has_changed_is_said_without_anything_heavy(project):
     assert finish(start(project, "reproduce"))[0] == 0
     code = "import sys\nfrom crmo_analysis.commands.cli import main\nmain(['reproduce'], standalone_mode=False)\n"
@@ -212,8 +222,16 @@ def test_that_nothing_has_changed_is_said_without_anything_heavy(project):
 
 
 @pytest.mark.skipif(not warm.available(), reason="kernels are not forked on this system")
-@pytest.mark.parametrize("words", [("reproduce", "beta"), ("run", "notebooks/20_beta.ipynb", "--plain")])
-def test_an_interrupt_stops_the_notebooks(project, words):
+@pytest.mark.parametrize(
+    ("words", "number", "named"),
+    [
+        (("reproduce", "beta"), signal.SIGINT, "Ctrl-C"),
+        (("reproduce", "beta"), signal.SIGHUP, "SIGHUP"),
+        (("run", "notebooks/20_beta.ipynb", "--plain"), signal.SIGINT, "Ctrl-C"),
+        (("run", "notebooks/20_beta.ipynb", "--plain"), signal.SIGTERM, "SIGTERM"),
+    ],
+)
+def test_an_interrupt_stops_the_notebooks(project, words, number, named):
     notebook = project / "notebooks/20_beta.ipynb"
     notebook.write_text(notebook.read_text().replace('how = \\"divide\\"', 'how = \\"wait\\"'))
     # As a program that a script starts in the background.
@@ -223,13 +241,12 @@ def test_an_interrupt_stops_the_notebooks(project, words):
         if waiting.is_file() and waiting.read_text():
             break
         time.sleep(0.05)
-    process.send_signal(signal.SIGINT)
+    process.send_signal(number)
     code, stdout, _ = finish(process)
-    assert code == 130
+    assert code == 128 + number
+    expected = f"Stopped by {named}."
     if words[0] == "reproduce":
-        expected = "Stopped by Ctrl-C. The same command goes on with what is not done.\n1 stopped; "
-    else:
-        expected = "Stopped by Ctrl-C.\n"
+        expected += " The same command goes on with what is not done.\n1 stopped; "
     assert expected in stdout
     kernel = int(waiting.read_text())
     stat = Path(f"/proc/{kernel}/stat")  # Z: it has ended, and nobody has asked for its exit code

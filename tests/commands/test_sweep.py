@@ -317,6 +317,9 @@ def test_a_killed_worker_loses_no_run(notebook, tmp_path, cluster, many):
     written = collect(notebook, grid, rows, out)
     assert sorted(int(row["a"]) for row in rows_of(written[1])) == values
     assert len(rows_of(written[0])) == len(grid) == len(list((out / "runs").iterdir())) == many
+    rows = dict(sweep(notebook, grid, tmp_path / "threads", jobs=2))
+    on_threads = collect(notebook, grid, rows, tmp_path / "threads")
+    assert on_threads[1].read_bytes() == written[1].read_bytes()
 
 
 def test_a_lost_scheduler_is_a_clear_error(notebook, tmp_path, cluster):
@@ -414,3 +417,21 @@ def test_cohorts_of_the_same_patients_but_for_one_are_not_swept_together(tmp_pat
     module.refuse_nearly_the_same(book, grid("2025", "2025"))
     module.refuse_nearly_the_same(book, grid("2025", "2027"))
     module.refuse_nearly_the_same(book, grid("2025", "missing"))
+
+
+def test_relative_paths_of_a_sweep_start_where_it_is_said(notebook, tmp_path):
+    content = json.loads(notebook.read_text())
+    content["cells"][-1]["source"] = "Path_of = open('beside.txt').read()\nprint(Path_of)"
+    notebook.write_text(json.dumps(content))
+    names = set()
+    for folder in ("one", "two"):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "beside.txt").write_text(folder)
+        how = {"cwd": Path(folder), "time_limit": 60, "plain": False}
+        grid = grid_of(notebook, "a: 1")
+        rows = dict(sweep(notebook, grid, tmp_path / "out", jobs=1, how=how))
+        [run] = rows_of(collect(notebook, grid, rows, tmp_path / "out", how)[0])
+        assert run["state"] == "done", run
+        assert f"--cwd {tmp_path / folder}" in run["command"]
+        names.add(run["run"])
+    assert len(names) == 2

@@ -155,9 +155,22 @@ def test_a_notebook_depends_on_what_lies_beside_it(project):
     (project / "data/private/own.csv").write_text("")
     notebook = project / "notebooks/20_beta.ipynb"
     text = notebook.read_text().replace('divide\\"  #', '../data/private/own.csv\\"  #')
-    notebook.write_text(text.replace("import time", "import helper"))
+    notebook.write_text(text.replace("import time", "import helper; open('lists/a.csv')"))
+    (project / "notebooks/lists").mkdir()
+    for name in ("lists/a.csv", "deeper.py", "read_by_helper.txt"):
+        (project / "notebooks" / name).write_text("")
+    (project / "notebooks/helper.py").write_text("import deeper\nopen('read_by_helper.txt')\n")
     inputs = names(tasks.notebook_task(notebook, project).depends_on["inputs"], project)
     assert {"notebooks/helper.py", "notebooks/../data/private/own.csv"} <= inputs
+    assert {"notebooks/lists/a.csv", "notebooks/deeper.py", "notebooks/read_by_helper.txt"} <= inputs
+
+
+def test_a_file_elsewhere_can_be_named(project, tmp_path_factory):
+    own = tmp_path_factory.mktemp("elsewhere") / "own.csv"
+    own.write_text("")
+    notebook = project / "notebooks/20_beta.ipynb"
+    notebook.write_text(notebook.read_text().replace('divide\\"  #', f'{own}\\"  #'))
+    assert own in {node.path for node in tasks.notebook_task(notebook, project).depends_on["inputs"]}
 
 
 def test_the_ledger_depends_on_all_claims(project):

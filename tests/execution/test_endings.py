@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from crmo_analysis.execution import engine, warm
+from crmo_analysis.execution import engine, running, warm
 from crmo_analysis.execution.running import NotebookFailed, execute
 from crmo_analysis.files import InputError
 
@@ -128,8 +128,8 @@ def test_a_process_that_outlives_its_kernel_has_time_to_end(tmp_path):
     [
         ("os._exit(3)", "ended itself with exit code 3"),
         ("os.kill(os.getpid(), 11)", r"crashed \(SIGSEGV\)"),
-        ("os.kill(os.getpid(), 15); time.sleep(5)", "was stopped from outside by SIGTERM"),
-        ("os.kill(os.getpid(), 9)", "was stopped from outside by SIGKILL"),
+        ("os.kill(os.getpid(), 15); time.sleep(5)", "was stopped by SIGTERM"),
+        ("os.kill(os.getpid(), 9)", "was stopped by SIGKILL"),
     ],
 )
 def test_a_kernel_that_dies_says_how(tmp_path, source, cause, plain):
@@ -316,3 +316,61 @@ def test_what_jupyter_cannot_run_is_named(tmp_path, change):
     notebook.write_text(json.dumps(content | change))
     with pytest.raises(InputError, match=r"odd\.ipynb: Jupyter cannot run it"):
         execute(notebook, out=tmp_path / "out")
+
+
+@pytest.mark.parametrize(
+    ("source", "cause"),
+    [
+        ("raise ExceptionGroup('several', [ValueError(1)])", r"ExceptionGroup: several \(1 sub-exception\)"),
+        ("%nothing", "UsageError: Line magic function `%nothing` not found"),
+    ],
+)
+def test_an_error_that_is_printed_and_not_shown_is_named(tmp_path, source, cause):
+    notebook = write_cells(tmp_path / "printed.ipynb", "1", source)
+    content = json.loads(notebook.read_text())
+    for place, title in ((1, "# Where it fails"), (3, "# Below")):
+        heading = {"cell_type": "markdown", "id": f"m{place}", "metadata": {}, "source": title}
+        content["cells"].insert(place, heading)
+    notebook.write_text(json.dumps(content))
+    with pytest.raises(NotebookFailed, match=cause) as caught:
+        execute(notebook, out=tmp_path / "out")
+    assert caught.value.heading == "Where it fails"
+
+
+def test_a_long_word_on_the_standard_error_does_not_hold_a_run_up():
+    text = "x" * 3_000_000 + ' File "/tmp/a b/ipykernel_12/3.py", /tmp/ipykernel_7/1.py:1 warns'
+    [left] = running._without_chance([{"output_type": "stream", "name": "stderr", "text": text}])
+    assert left["text"][0].endswith('x File "/tmp/a /ipykernel/3.py", /ipykernel/1.py:1 warns')
+
+
+def test_what_was_injected_without_a_parameters_cell_is_kept_and_can_be_changed(tmp_path):
+    notebook = write_cells(tmp_path / "injected.ipynb", "a = 7\nb = 1", "print(a, b)")
+    content = json.loads(notebook.read_text())
+    content["cells"][0]["metadata"]["tags"] = ["injected-parameters"]
+    notebook.write_text(json.dumps(content))
+    for values, printed in ((None, "7 1"), ({"b": 2}, "7 2")):
+        left = json.loads(execute(notebook, values, out=tmp_path / "out").executed.read_text())
+        assert left["cells"][-1]["outputs"][0]["text"] == [f"{printed}\n"]
+
+
+def test_the_kernel_that_is_asked_for_says_the_language(tmp_path):
+    notebook = write_cells(tmp_path / "said.ipynb", "1")
+    content = json.loads(notebook.read_text())
+    about = {"kernelspec": {"name": "python3", "display_name": "Python"}, "language_info": {"name": "R"}}
+    notebook.write_text(json.dumps(content | {"metadata": about}))
+    execute(notebook, out=tmp_path / "out")
+    about["kernelspec"]["language"] = "R"
+    notebook.write_text(json.dumps(content | {"metadata": about}))
+    with pytest.raises(InputError, match="is written in R"):
+        execute(notebook, out=tmp_path / "out")
+
+
+def test_lines_beside_parameters_are_run_as_papermill_runs_them(tmp_path):
+    notebook = write_cells(tmp_path / "mixed.ipynb", "import os\na = 1\nb = a + 1", "print(a, b, os.sep)")
+    content = json.loads(notebook.read_text())
+    content["cells"][0]["metadata"]["tags"] = ["parameters"]
+    notebook.write_text(json.dumps(content))
+    left = json.loads(execute(notebook, out=tmp_path / "out").executed.read_text())
+    assert left["cells"][-1]["outputs"][0]["text"] == ["1 2 /\n"]
+    with pytest.raises(InputError, match=r"a cannot be set: .*line 3: 'b = a \+ 1' is not a parameter"):
+        execute(notebook, {"a": 2}, out=tmp_path / "out")  # b would stay 2

@@ -314,7 +314,19 @@ def test_bounds_are_found_by_a_form(browser, laboratory):
     button = page.get_by_role("button", name="Find the bounds")
     button.wait_for(timeout=120_000)
     button.click()
-    page.get_by_text("is at least 7 (proved) and at most 14 (proved)").wait_for(timeout=60_000)
+    answer = page.get_by_text("at least 7 patients (proved) and at most 14 patients (proved)")
+    answer.wait_for(timeout=60_000)
+    question = page.locator(".jp-OutputArea input[type=text]").first
+    question.fill("count(ver")
+    answer.wait_for(state="detached", timeout=10_000)
+    page.wait_for_function(
+        "() => document.querySelector('datalist option')?.value === 'count(vertebral_deformity'",
+        timeout=10_000,
+    )
+    question.fill("count(spine)")
+    question.press("Enter")
+    page.get_by_text("exactly 27 patients (proved)").wait_for(timeout=60_000)
+    page.get_by_text('crmo.read_study("hospach_2010").bounds("count(spine)")').wait_for()
     page.close()
 
 

@@ -1,0 +1,187 @@
+"""Tables as a paper prints them, for a notebook and a page: numbers aligned, an interval in one column."""
+
+import html
+import math
+import re
+
+import pandas as pd
+
+from crmo_analysis.study import describe
+
+ROWS = 20  # before all are asked for
+MOST_ROWS = 500  # that a page holds
+_WIDE = 8  # columns, beyond which what is the same in every row is said below
+_DIGITS = 3  # significant, of the largest number of a column
+_LONG = 30  # letters of a text that needs a wide column
+_NUMBER = re.compile(r"[\s\d.,/%()<>=≤≥±–-]*\d(to|[\s\d.,/%()<>=≤≥±–-])*")
+_IS_P = re.compile(r"p|p_(holm|benjamini_hochberg|maximum)")
+_ENDS = (("low", "high"), ("lower", "upper"))
+_INTERVALS = {
+    "ci": "95 % interval",
+    "pi": "95 % prediction interval",
+    "exact": "95 % exact",
+    "wilson": "95 % Wilson",
+}
+STYLE = """<style>
+.crmo-table {display: flex; flex-direction: column; align-items: flex-start; overflow-x: auto}
+.crmo-table > details {order: 2}
+.crmo-table > details:not([open]) ~ table tr.more {display: none}
+@media print {.crmo-table > details ~ table tr.more {display: table-row}}
+.crmo-table table.crmo {border-collapse: collapse; border: 0; margin: 0.3em 0; table-layout: auto}
+.crmo-table table.crmo tr {background: none}
+.crmo-table table.crmo :is(td, th) {text-align: left; vertical-align: top; max-width: 44em; border: 0;
+  padding: 0.25em 0.8em; white-space: normal}
+.crmo-table table.crmo :is(td, th).number {text-align: right; font-variant-numeric: tabular-nums}
+.crmo-table table.crmo td.number {white-space: nowrap}
+.crmo-table table.crmo th.prose {min-width: 12em}
+.crmo-table table.crmo thead {border-top: 2px solid; border-bottom: 1px solid}
+.crmo-table table.crmo tbody {border-bottom: 2px solid}
+</style>"""
+
+
+def as_html(frame: pd.DataFrame, heading: str) -> str:
+    """Write a table with its heading as HTML; rows after the first `ROWS` are there on demand."""
+    table, note = parts(frame, heading)
+    return table + (f"<p><small>{html.escape(note)}</small></p>" if note else "")
+
+
+def parts(frame: pd.DataFrame, heading: str) -> tuple[str, str]:
+    """Write a table with its heading as HTML, and what is to be said below it as text."""
+    head = f"<p><strong>{html.escape(heading)}</strong></p>" if heading else ""
+    if frame.empty:
+        return f"{head}<p>None.</p>", ""
+    shown, note = as_printed(frame)
+    left = len(frame) - MOST_ROWS
+    note += f" … and {left:,} more rows: .frame has all." if left > 0 else ""
+    every = min(len(shown), MOST_ROWS)
+    more = f"<details><summary>show all {every:,} rows</summary></details>" if every > ROWS else ""
+    return f'{STYLE}{head}<div class="crmo-table">{more}{_table(shown.iloc[:MOST_ROWS])}</div>', note.strip()
+
+
+def _table(shown: pd.DataFrame) -> str:
+    """Write texts as a table; a column of numbers is aligned at the right."""
+    classes = [_class_of(shown.iloc[:, at]) for at in range(shown.shape[1])]
+    heads = "".join(f"<th{c}>{html.escape(str(h))}</th>" for c, h in zip(classes, shown, strict=True))
+    rows = []
+    for place, row in enumerate(shown.itertuples(index=False)):
+        cells = "".join(f"<td{c}>{html.escape(text)}</td>" for c, text in zip(classes, row, strict=True))
+        rows.append(f"<tr{' class=more' if place >= ROWS else ''}>{cells}</tr>")
+    body = "\n".join(rows)
+    return f'<table class="crmo"><thead><tr>{heads}</tr></thead>\n<tbody>{body}</tbody></table>'
+
+
+def _class_of(texts: pd.Series) -> str:
+    said = [text for text in texts if text]
+    if said and all(_NUMBER.fullmatch(text) for text in said):
+        return ' class="number"'
+    return ' class="prose"' if any(len(text) > _LONG for text in said) else ""
+
+
+def as_printed(frame: pd.DataFrame) -> tuple[pd.DataFrame, str]:
+    """Write every cell as a paper prints it.
+
+    Numbers of a column have as many decimals as its largest needs for three digits, a P value never is 0,
+    both ends of an interval are one cell, and what is true or false is yes or no. Empty columns are left
+    out.
+
+    Parameters
+    ----------
+    frame : DataFrame
+        It is not changed.
+
+    Returns
+    -------
+    tuple of DataFrame and str
+        Texts; and what is the same in every row of a table of many columns, in words.
+    """
+    columns, names, gone = [], [str(name) for name in frame.columns], set()
+    for place, name in enumerate(names):
+        values = frame.iloc[:, place]
+        if other := _other_end(name, names[place + 1 : place + 2]):
+            gone.add(other)
+            before = frame.iloc[:, place - 1] if place and names[place - 1] not in gone else values
+            ends = [values, frame.iloc[:, place + 1]]
+            decimals = _decimals(pd.concat([*ends, before if _is_float(before) else values]))
+            texts = [_as_interval(*pair, decimals) for pair in zip(*ends, strict=True)]
+            columns.append((_heading_of_interval(name), texts))
+        elif name not in gone:
+            columns.append((_heading(name), _texts(name, values, "statistic" in names)))
+    columns = [(heading, texts) for heading, texts in columns if any(texts)]
+    is_wide = len(columns) > _WIDE and len(frame) > 1
+    same = [is_wide and len(set(texts)) == 1 for _, texts in columns]
+    said = [
+        f"{heading} {texts[0]}" for (heading, texts), is_same in zip(columns, same, strict=True) if is_same
+    ]
+    kept = [column for column, is_same in zip(columns, same, strict=True) if not is_same]
+    shown = pd.DataFrame(zip(*(texts for _, texts in kept), strict=True), columns=[head for head, _ in kept])
+    return shown, f"In every row: {'; '.join(said)}." if said else ""
+
+
+def _other_end(name: str, following: list[str]) -> str:
+    """Return the name of an interval's upper end, if a name is that of the lower one and it follows."""
+    for low, high in _ENDS:
+        if re.search(rf"(^|[_ ]){low}$", name) and following == [name.removesuffix(low) + high]:
+            return following[0]
+    return ""
+
+
+def _heading(name: str) -> str:
+    return "P" if name == "p" else re.sub(r"^p ", "P, ", name.removeprefix("is_").replace("_", " "))
+
+
+def _heading_of_interval(name: str) -> str:
+    of = re.sub(r"[_ ]?(low|lower)$", "", name)
+    return _INTERVALS.get(of) or (f"interval of {_heading(of)}" if of else "lowest to highest")
+
+
+def _texts(name: str, values: pd.Series, of_many_kinds: bool) -> list[str]:
+    if _is_float(values) and not of_many_kinds:
+        if _IS_P.fullmatch(name):
+            return ["" if pd.isna(p) else _p_alone(float(p)) for p in values]
+        decimals = _decimals(values)
+        return [_number(value, decimals) for value in values]
+    return [_cell(value) for value in values]
+
+
+def _is_float(values: pd.Series) -> bool:
+    return pd.api.types.is_float_dtype(values.dtype)
+
+
+def _p_alone(p: float) -> str:
+    return "<0.001" if p < 0.001 else ">0.999" if p > 0.999 else describe.rounded_text(p, 3)
+
+
+def _decimals(values: pd.Series) -> int:
+    """Return how many decimals give the largest of some numbers its digits; none if all are whole."""
+    finite = [abs(float(v)) for v in values if pd.notna(v) and math.isfinite(v)]
+    if all(value == int(value) for value in finite):
+        return 0
+    largest = max(finite)
+    return max(_DIGITS - 1 - math.floor(math.log10(largest)), 1) if largest >= 1 else _DIGITS
+
+
+def _number(value: float, decimals: int) -> str:
+    if pd.isna(value):
+        return ""
+    if not math.isfinite(value):
+        return "∞" if value > 0 else "-∞"
+    text = describe.rounded_text(float(value), decimals)
+    return f"{value:.2g}" if value and not float(text) else text
+
+
+def _cell(value: object) -> str:
+    """Write a value of a column that has not only numbers."""
+    if isinstance(value, list | tuple | set | dict):
+        return str(value)
+    if pd.isna(value):
+        return ""
+    if isinstance(value, float):  # numpy's as well
+        return _number(value, _decimals(pd.Series([value])))
+    return ("no", "yes")[bool(value)] if str(value) in ("True", "False") else str(value)
+
+
+def _as_interval(low: object, high: object, decimals: int) -> str:
+    if pd.isna(low) and pd.isna(high):
+        return ""
+    texts = [_number(end, decimals) or "not determined" for end in (low, high)]
+    return " to ".join(texts)
