@@ -20,6 +20,7 @@ _UNCALCULATED = re.compile(
     rb'<c r="([A-Z]+)(\d+)"(?![^>]*t="str")[^>]*><f[^>]*?(?:/>|>[^<]*</f>)(?:<v\s*/>|<v></v>)?</c>'
 )
 _MERGED = re.compile(rb'<mergeCell ref="([A-Z]+)(\d+):([A-Z]+)(\d+)"')
+_HIDDEN_COLUMN = re.compile(rb'<col (?=[^>]*hidden="(?:1|true)")(?=[^>]*min="(\d+)")(?=[^>]*max="(\d+)")')
 _HIDDEN_ROW = re.compile(rb'<row r="(\d+)"[^>]*\shidden="(?:1|true)"')
 
 
@@ -49,7 +50,7 @@ def read_workbook(
                 [_cell_text(value) for value in record] for record in chosen.iter_rows(values_only=True)
             )
             found = layout.take(records, place, known, notes, fill=True)
-            return layout.replace(found, problems=(*found.problems, *_unseen(place, inside, found.rows)))
+            return layout.replace(found, problems=(*found.problems, *_unseen(place, inside, found)))
         finally:
             workbook.close()
     except InputError:
@@ -60,9 +61,9 @@ def read_workbook(
         ) from None
 
 
-def _unseen(place: str, inside: bytes, rows: np.ndarray) -> list[Problem]:
-    """Say what the cells alone do not: formulas without a value, merged cells, rows that are hidden."""
-    among, problems = set(rows.tolist()), []
+def _unseen(place: str, inside: bytes, found: layout.Sheet) -> list[Problem]:
+    """Say what the cells alone do not: formulas without a value, merged cells, what is hidden."""
+    among, width, problems = set(found.rows.tolist()), len(found.names), []
     formulas: dict[str, list[int]] = {}
     for match in _UNCALCULATED.finditer(inside):
         if int(match[2]) in among:
@@ -77,6 +78,15 @@ def _unseen(place: str, inside: bytes, rows: np.ndarray) -> list[Problem]:
             cells = f"{match[1].decode()}{first}:{match[3].decode()}{last}"
             expected = f"cells {cells} are merged, of which only the first has a value; unmerge and fill them"
             problems.append(Problem(place, first, match[1].decode(), "", expected))
+    columns = [
+        column
+        for match in _HIDDEN_COLUMN.finditer(inside)
+        for column in range(int(match[1]), min(int(match[2]), width) + 1)
+    ]
+    if columns:
+        letters = listed(layout.letter(column - 1) for column in columns)
+        expected = f"{counted(len(columns), 'column')} hidden in the sheet, but read: {letters}"
+        problems.append(warning(place, None, "", "", expected))
     hidden = [int(match[1]) for match in _HIDDEN_ROW.finditer(inside) if int(match[1]) in among]
     if hidden:
         expected = f"{counted(len(hidden), 'row')} hidden in the sheet, but read: {listed(hidden)}"
