@@ -18,7 +18,7 @@ _SAME_UNIT = {
     "months": ("mo", "mon", "month", "mths", "monat", "monate", "mois"),
     "weeks": ("wk", "week", "woche", "wochen"),
     "days": ("d", "day", "tag", "tage", "jours"),
-    "10^9/l": ("/nl", "g/l*", "10e9/l", "x10^9/l", "10^3/µl", "10^3/ul", "tsd/µl", "k/µl"),
+    "10^9/l": ("/nl", "g/l", "10e9/l", "x10^9/l", "10^3/µl", "10^3/ul", "tsd/µl", "k/µl"),
     "/mm3": ("/µl", "/ul", "/mm³"),
     "mm/hour": ("mm/h", "mm/std"),
 }
@@ -58,7 +58,8 @@ def other_unit(source: str, below: str, usual: Mapping) -> tuple[str, float]:
     last = re.split(r"[\s,_]+", source.strip())[-1]
     for stated in (below, in_brackets[1] if in_brackets else "", last if len(last) > 1 else ""):
         plain = stated.casefold().replace(" ", "")
-        unit = next((unit for unit, others in _SAME_UNIT.items() if plain in others), plain)
+        names = [unit for unit, others in _SAME_UNIT.items() if plain in others] or [plain]
+        unit = next((unit for unit in names if unit in usual["instead"]), plain)
         if unit in usual["instead"]:
             return unit, usual["instead"][unit]
     return "", 0.0

@@ -13,7 +13,7 @@ CODE = re.compile(r"-[1-9]\d*|9+|88+|77+|98|97|999?8|999?7|9+[.,]9+|\.[a-z]", re
 _A_NUMBER = re.compile(r"[-+]?[\d.,\s'’]+")
 _AGE = re.compile(r"(?:(\d{1,2}) ?(?:;|y\w*|j\w*|ans?|a)\W*)?(?:(\d{1,3}) ?(?:m\w*\.?)?)?")  # 5 y 3 m, 5;3
 NOT_ASSESSED = frozenset(
-    ("nd", "n.d.", "not done", "not assessed", "nicht untersucht", "nicht gemacht", "nu", "n.u.")
+    ("nd", "n.d", "not done", "not assessed", "nicht untersucht", "nicht gemacht", "nu", "n.u")
 )
 NOT_REPORTED = frozenset((
     *("-", "--", "?", ".", "na", "n/a", "n.a.", "nan", "null", "none", "k.a.", "k. a.", "ka"),
@@ -70,6 +70,7 @@ def meaning(word: str, variable: Variable) -> str:
         mapping is not what mends it: a number beyond the limits, a date.
     """
     small = word.casefold().strip()
+    small = small if small in NOT_REPORTED else small.rstrip(".") or small
     if not small or len(small) > 40 or variable.type in ("date", "text"):
         return ""
     if small in NOT_ASSESSED:

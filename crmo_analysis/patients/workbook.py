@@ -61,6 +61,19 @@ def read_workbook(
         ) from None
 
 
+def sheet_titles(path: Path) -> list[str]:
+    """Return the names of the visible sheets of a workbook; of another file none."""
+    import openpyxl
+
+    if path.suffix.lower() not in (".xlsx", ".xlsm"):
+        return []
+    workbook = openpyxl.load_workbook(path, read_only=True)
+    try:
+        return [sheet.title for sheet in workbook.worksheets if sheet.sheet_state == "visible"]
+    finally:
+        workbook.close()
+
+
 def _unseen(place: str, inside: bytes, found: layout.Sheet) -> list[Problem]:
     """Say what the cells alone do not: formulas without a value, merged cells, what is hidden."""
     among, width, problems = set(found.rows.tolist()), len(found.names), []
@@ -113,7 +126,9 @@ def _choose(
         return _of_lesions(path, sheets, known)
     others = [sheet for title, sheet in titles.items() if title not in ("patients", "lesions")] or [*sheets]
     visible = [sheet for sheet in others if sheet.sheet_state == "visible"] or others
-    with_names = [sheet for sheet in visible if _has_known(sheet, known)]
+    with_names = [sheet for sheet in visible if _n_known(sheet, known)]
+    several = [sheet for sheet in with_names if _n_known(sheet, known) > 1]  # and not the key alone
+    with_names = several if len(several) == 1 else with_names
     if len(with_names) > 1:
         expected = (
             f"sheets {listed(shown(one.title) for one in with_names)} have columns of the codebook; name"
@@ -124,7 +139,7 @@ def _choose(
     if with_names:
         [chosen] = with_names
         return chosen, _unread(path, sheets, chosen)
-    unseen = [sheet for sheet in others if sheet not in visible and _has_known(sheet, known)]
+    unseen = [sheet for sheet in others if sheet not in visible and _n_known(sheet, known)]
     if unseen:
         title = shown(unseen[0].title)
         expected = f"only the hidden sheet {title} has columns of the codebook; if it is meant, say so"
@@ -139,7 +154,7 @@ def _choose(
 
 def _of_lesions(path: Path, sheets: Sequence, known: Collection[str]) -> tuple[object, list[str]]:
     """Return the one visible sheet with columns of lesions, where none is called so; refuse two."""
-    found = [sheet for sheet in sheets if sheet.sheet_state == "visible" and _has_known(sheet, known)]
+    found = [sheet for sheet in sheets if sheet.sheet_state == "visible" and _n_known(sheet, known)]
     if len(found) > 1:
         expected = f"sheets {listed(shown(sheet.title) for sheet in found)} have columns of lesions"
         line = f"lesions: {{sheet: {shown(found[0].title)}}}"
@@ -160,13 +175,13 @@ def _unread(path: Path, sheets: Sequence, chosen) -> list[str]:
     )
 
 
-def _has_known(sheet, known: Collection[str]) -> bool:
-    """Say whether one of the first rows has names that are known, and not that of the patient alone."""
+def _n_known(sheet, known: Collection[str]) -> int:
+    """Return how many names that are known one of the first rows has, besides that of the patient."""
     records = [
         [str(cell or "") for cell in row] for row in islice(sheet.iter_rows(values_only=True), layout.HEAD)
     ]
     at = layout.find_header(records, known)
-    return at is not None and bool(layout.names_among(records[at], known) - {"patient"})
+    return 0 if at is None else len(layout.names_among(records[at], known) - {"patient"})
 
 
 def _cell_text(value: object) -> str:
