@@ -60,7 +60,9 @@ def saved(rows: list[dict], rng: random.Random) -> tuple[bytes, str]:
     yes, no = rng.choice(YES_NO)
     gone, mark = rng.choice(MISSING), rng.choice([".", ","])
     thousands = rng.choice(["", "", "", " ", "'", "\u00a0", "." if mark == "," else ","])
-    date = rng.choice(["%Y-%m-%d", "%Y/%m/%d", "%Y%m%d", "%d.%m.%Y", "%d/%m/%Y", "%m/%d/%Y", "%Y-%m-%d 14:20"])
+    date = rng.choice(
+        ["%Y-%m-%d", "%Y/%m/%d", "%Y%m%d", "%d.%m.%Y", "%d/%m/%Y", "%m/%d/%Y", "%Y-%m-%d 14:20"]
+    )
 
     def text(value) -> str:
         match value:
@@ -84,7 +86,9 @@ def saved(rows: list[dict], rng: random.Random) -> tuple[bytes, str]:
     if extras() < 0.1 and len(table) > 3:
         table.insert(1, ["Merkmal" for _ in names])  # a second header, of labels
     if extras() < 0.15:
-        table.append([rng.choice(["Summe", "Mittelwert", "Moyenne", "Toplam", "MW"]), *["" for _ in names[1:]]])
+        table.append(
+            [rng.choice(["Summe", "Mittelwert", "Moyenne", "Toplam", "MW"]), *["" for _ in names[1:]]]
+        )
     if extras() < 0.15:
         table.append(["* exported by the registry of a clinic", *["" for _ in names[1:]]])
     if extras() < 0.15:

@@ -296,7 +296,9 @@ def _withhold_moments(rows: Sequence[tuple[Fact, dict]], smallest: int, codebook
             row.pop("cohort_sd", None)
         if "cohort_sd" not in row and (
             fact.statistic == "sd"
-            or (fact.statistic == "mean" and disclosure.moments_tell(values, variable, smallest, spread=False))
+            or (
+                fact.statistic == "mean" and disclosure.moments_tell(values, variable, smallest, spread=False)
+            )
         ):
             row["withheld"] = f"would tell of fewer than {smallest} patients with some values"
             for name in (*OWN, "excluded", "values"):

@@ -81,9 +81,13 @@ def _introduced(cohort: Cohort) -> str:
 def _described(cohort: Cohort) -> str:
     """Describe who is in it, and what is missing, most first."""
     described = cohort.describe()
-    lacking = described.frame[described.frame["missing"] > 0].sort_values("missing", ascending=False, kind="stable")
+    lacking = described.frame[described.frame["missing"] > 0].sort_values(
+        "missing", ascending=False, kind="stable"
+    )
     said = [f"{row.variable}: {row.missing} of {len(cohort)} patients" for row in lacking.itertuples()]
-    missing = _listed(said) if said else "<p>Nothing: every variable of the table is known of every patient.</p>"
+    missing = (
+        _listed(said) if said else "<p>Nothing: every variable of the table is known of every patient.</p>"
+    )
     shown = described.frame.drop(columns="missing").drop_duplicates()
     return f"{as_html(shown, '')}<h3>What is missing</h3>{missing}"
 
@@ -102,7 +106,9 @@ def _relation(cohort: Cohort, outcome: str, exposure: str, resamples: int) -> st
 
 def _compared(cohort: Cohort) -> str:
     found = compare(cohort)
-    return _table(found) + _folded("Which published numbers are not compared, and why", _table(found.left_out()))
+    return _table(found) + _folded(
+        "Which published numbers are not compared, and why", _table(found.left_out())
+    )
 
 
 def _power(n: int) -> str:

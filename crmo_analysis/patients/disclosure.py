@@ -5,7 +5,7 @@ is not, nor what all patients but as few have. What a folder of tables tells is 
 """
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from itertools import combinations_with_replacement
 
@@ -167,7 +167,9 @@ def spiked(values: pd.Series | np.ndarray, smallest: int) -> bool:
     return bool(smallest and len(counts)) and int(counts.sum() - counts.max()) < smallest
 
 
-def moments_tell(values: pd.Series | np.ndarray, variable: Variable, smallest: int, spread: bool = True) -> bool:
+def moments_tell(
+    values: pd.Series | np.ndarray, variable: Variable, smallest: int, spread: bool = True
+) -> bool:
     """Say whether how many patients have a value, or more, or less, follows from mean, median and SD.
 
     Parameters
@@ -184,9 +186,9 @@ def moments_tell(values: pd.Series | np.ndarray, variable: Variable, smallest: i
     Returns
     -------
     bool
-        Whether 1 to `smallest` - 1 patients are known to have some values: by an integer programme no table of
-        as many patients with the same moments has none of them, and none has `smallest`. It happens with few
-        patients or few values: of 30 patients and more it was never seen.
+        Whether 1 to `smallest` - 1 patients are known to have some values: by an integer programme no table
+        of as many patients with the same moments has none of them, and none has `smallest`. It happens with
+        few patients or few values: of 30 patients and more it was never seen.
     """
     limits = variable.minimum, variable.maximum, variable.step
     if not smallest or not len(values) or len(values) > _MANY or None in limits:
@@ -199,20 +201,30 @@ def moments_tell(values: pd.Series | np.ndarray, variable: Variable, smallest: i
 @lru_cache(maxsize=1000)
 def _moments_tell(units: tuple[int, ...], ends: tuple[int, int], smallest: int, spread: bool) -> bool:
     given, grid, n = np.array(units), np.arange(ends[0], ends[1] + 1), len(units)
-    rows = [np.ones(len(grid)), grid, *([grid**2] if spread else [])]
-    sums = [n, given.sum(), *([(given**2).sum()] if spread else [])]
-    middle = np.median(given)
-    rows = np.array([*rows, grid <= middle, grid >= middle], dtype=float)
+    rows = np.array([np.ones(len(grid)), grid, *([grid**2] if spread else [])], dtype=float)
+    sums = rows[:, given - ends[0]].sum(axis=1)
     between = range(units[0] - 1, units[-1] + 2)
     cells = [cell for value in between for cell in (grid == value, grid < value, grid > value)]
     for cell in cells:
-        count = int(np.isin(given, grid[cell]).sum())
-        if 0 < count < smallest and not any(
-            _fits(np.vstack([rows, cell]), [*sums, n / 2, n / 2, least], [*sums, n, n, most])
+        if 0 < cell[given - ends[0]].sum() < smallest and not any(
+            _fits(np.vstack([rows, cell, sides]), [*sums, least, *low], [*sums, most, *high])
             for least, most in ((0, 0), (smallest, n))
+            for sides, low, high in _medians(grid, n, float(np.median(given)))
         ):
             return True
     return False
+
+
+def _medians(grid: np.ndarray, n: int, median: float) -> Iterator[tuple[np.ndarray, list, list]]:
+    """Yield each way in which n values can have a median: it is the value in the middle, or between two."""
+    fewer = (n - 1) // 2
+    if median % 1 == 0:
+        yield np.array([grid < median, grid > median], dtype=float), [0, 0], [fewer, fewer]
+    for below in grid[grid < median] if n % 2 == 0 else ():
+        above = 2 * median - below
+        if above <= grid[-1]:
+            sides = np.array([grid <= below, grid >= above, grid == below, grid == above], dtype=float)
+            yield sides, [n / 2, n / 2, 1, 1], [n / 2, n / 2, n, n]
 
 
 def _fits(rows: np.ndarray, low: Sequence[float], high: Sequence[float]) -> bool:

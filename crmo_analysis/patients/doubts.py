@@ -108,7 +108,9 @@ def _check_codes(table: Table, name: str) -> None:
     column = table.columns[name]
     counts = np.bincount(column.codes, minlength=len(column.words))
     is_code = pc.match_substring_regex(column.words, f"^({CODE.pattern})$").to_numpy(zero_copy_only=False)
-    is_code &= ~np.isin(column.words.to_numpy(zero_copy_only=False), list(table.mapped.meanings.get(name, {})))
+    is_code &= ~np.isin(
+        column.words.to_numpy(zero_copy_only=False), list(table.mapped.meanings.get(name, {}))
+    )
     if not is_code.any():
         return
     known = np.isfinite(column.numbers) & (column.errors == "")

@@ -32,8 +32,8 @@ _TOTAL = (
     r"gennemsnit|gemiddelde|totaal)( *[:=(±+].*)?$"
 )
 _PERHAPS_TOTAL = (
-    r"(?i)^(n|sd|std|stdev|standard deviation|standardabweichung|[ée]cart[- ]type|min|max|minimum|maximum|count|"
-    r"anzahl|mittel|range|q1|q3|iqr|%|ø)( *[:=(].*)?$"
+    r"(?i)^(n|sd|std|stdev|standard deviation|standardabweichung|[ée]cart[- ]type|min|max|minimum|maximum|"
+    r"count|anzahl|mittel|range|q1|q3|iqr|%|ø)( *[:=(].*)?$"
 )
 _NOTE = re.compile(r"[*†‡§#¹²³]|//|--|\S.*\s.*\S.*", re.DOTALL)
 _PAGE = re.compile(r"(page|seite|side|sayfa|blatt)\W*\d+.*", re.IGNORECASE)

@@ -242,7 +242,9 @@ def _of_one_scan(other: Table) -> pd.DataFrame:
 def _ask_about_counts(other: Table) -> None:
     """Ask about a column that seems to say how many lesions a row stands for."""
     for name, column in zip(other.sheet.names, other.sheet.columns, strict=True):
-        if name in other.unread and re.fullmatch(r"(n|count|number|anzahl|antal|nombre|quantity)([ _].*)?", name, re.I):
+        if name in other.unread and re.fullmatch(
+            r"(n|count|number|anzahl|antal|nombre|quantity)([ _].*)?", name, re.I
+        ):
             several = pc.match_substring_regex(column, r"^([2-9]|[1-9][0-9])$").to_numpy(zero_copy_only=False)
             if several.any():
                 expected = "is left out, so that each row is one lesion: write one row for each of several"

@@ -36,7 +36,9 @@ GIRL = frozenset((
     *("f", "w", "female", "weiblich", "frau", "mädchen", "maedchen", "girl", "feminin", "féminin", "fille"),
     *("femme", "pige", "kvinde", "kız", "kadın"),
 ))  # fmt: skip
-NO_LESION = frozenset(("none", "no", "nil", "0", "keine", "kein", "aucune", "aucun", "ingen", "yok", "no lesion"))
+NO_LESION = frozenset(
+    ("none", "no", "nil", "0", "keine", "kein", "aucune", "aucun", "ingen", "yok", "no lesion")
+)
 WORDS = {
     "left": ("l", "li", "links", "gauche"),
     "right": ("r", "re", "rechts", "droite", "droit"),

@@ -60,7 +60,7 @@ def mapping_skeleton(path: Path | str, lesions: Path | str | None = None) -> str
 
 
 def _sheet_of_lesions(path: Path, codebook: Codebook) -> str:
-    """Return the sheet of a workbook that is not recognised and of which two columns may be variables of lesions."""
+    """Return the sheet of a workbook of which two columns may be variables of lesions."""
     for title in sheet_titles(path):
         try:
             names = read_sheet(path, wanted=title).names

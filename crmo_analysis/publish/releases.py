@@ -56,7 +56,9 @@ def check(folders: Sequence[Path], smallest: int) -> tuple[int, pd.DataFrame]:
 
 def told_by_sweep(out: Path, smallest: int = 5) -> int:
     """Count what the tables of all runs together tell of a few patients of an own cohort."""
-    notes = (json.loads(path.read_text(encoding="utf-8")) for path in (out / "runs").rglob("tables/**/*.json"))
+    notes = (
+        json.loads(path.read_text(encoding="utf-8")) for path in (out / "runs").rglob("tables/**/*.json")
+    )
     is_own = any(isinstance(said, dict) and said.get("source") == "user data" for said in notes)
     return len([*_within([*_tables(out / "tables").items()], smallest)]) if is_own else 0
 
@@ -90,7 +92,7 @@ def _is_of_patients(path: Path) -> bool:
 
 
 def _within(tables: Sequence[tuple[str, pd.DataFrame]], smallest: int) -> Iterator[list[str]]:
-    """Yield small counts, findings that are nearly one another, and the same number of nearly the same patients."""
+    """Yield small counts, findings that are nearly one another, and numbers of nearly the same patients."""
     by_label = {variable.label: name for name, variable in read_codebook().items()}
     parts, seen = disclosure.implications(), {}
     for table, row, column, label, x, n in _shares(tables):
@@ -114,7 +116,7 @@ def _within(tables: Sequence[tuple[str, pd.DataFrame]], smallest: int) -> Iterat
 def _repeated(tables: Sequence[tuple[str, pd.DataFrame]], smallest: int) -> Iterator[list[str]]:
     """Yield numbers that stand there for two sets of patients who are the same but for a few."""
     first: dict[tuple, dict[tuple[int, str], str]] = {}  # of what, of how many, what: where it stands first
-    for table, row, column, label, x, n in _shares(tables):
+    for table, _, column, label, x, n in _shares(tables):
         if label:
             first.setdefault((label, "share"), {}).setdefault((n, str(x)), f"{table}, {column}")
     for table, frame in tables:
@@ -135,7 +137,9 @@ def _repeated(tables: Sequence[tuple[str, pd.DataFrame]], smallest: int) -> Iter
 def _key(row: dict[str, str]) -> tuple[str, ...]:
     """Return what a row is about, whatever its table; nothing where that is not said."""
     if row.get("model") and "exposure" in row:
-        return tuple(row.get(name, "") for name in ("model", "exposure", "outcome", "adjusted_for", "left_out"))
+        return tuple(
+            row.get(name, "") for name in ("model", "exposure", "outcome", "adjusted_for", "left_out")
+        )
     label = (row.get("label") or row.get("variable") or "").split(", ")[0]
     centre = row.get("statistic", "").split(" ")[0]
     return (label, row.get("among", ""), centre) if label and centre in ("median", "mean", "sd") else ()
@@ -179,7 +183,7 @@ def _fractions(table: pd.DataFrame) -> list[tuple[str, str]]:
                 both = table[(table[column] != "") & (table[whole] != "")]
                 x = both[column].astype(float) * both[whole].astype(int)
                 is_whole = (x - x.round()).abs() < 1e-6 * both[whole].astype(int) + 1e-9
-                if both[column].nunique() > 1 and is_whole.all():
+                if len(both[column].unique()) > 1 and is_whole.all():
                     found.append((column, whole))
     return found
 

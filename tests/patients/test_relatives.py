@@ -84,7 +84,10 @@ def said(found):
         (f"{TABLE}\nMoyenne,3.8,3.9,8,0.5\nÉcart-type,2,2,3,1", "value 'Écart-type': warning: is left out"),
         (f"{TABLE}\nMW,3.8,3.9,8,0.5\nStandardabweichung,2,2,3,1", "row 14, value 'MW': warning"),
         (f"{TABLE}\nToplam,47,47,99,6", "value 'Toplam': warning: is left out: it is a total"),
-        (csv(HEADER, ["ID", "Lesions", "Severity", "Age", "CRP in mg/dl"], *ROWS), "holds labels of the columns"),
+        (
+            csv(HEADER, ["ID", "Lesions", "Severity", "Age", "CRP in mg/dl"], *ROWS),
+            "holds labels of the columns",
+        ),
         (
             f"{csv(HEADER, *ROWS[:6])}\nPage 1 of 2,,,,\n{csv([*map(str.upper, HEADER)], *ROWS[6:])}",
             "row 8, value 'Page 1 of 2': warning: is left out: it numbers a page",
@@ -210,7 +213,12 @@ def test_a_column_without_a_name_can_be_mapped(answer):
         ("patient;n_lesions\na;-1\nb;999", "", "n_lesions", "values: {n_lesions: {'-1': NR, 999: NR}}"),
         ("patient;platelets;crp\na;250 000;0,5\nb;1\u202f310 500;1,5", "", "platelets", [250_000, 1_310_500]),
         ("patient;platelets;crp\na;250'000;0.5\nb;310’500;1.5", "", "platelets", [250_000, 310_500]),
-        ("patient;platelets\na;250 000", "", "platelets", "read with a blank or an apostrophe between thousands"),
+        (
+            "patient;platelets\na;250 000",
+            "",
+            "platelets",
+            "read with a blank or an apostrophe between thousands",
+        ),
         ("patient;platelets\na;25 00", "", "platelets", "value '25 00': expected a number"),
         ("patient;n_lesions\na;2-3\nb;>10", "", "n_lesions", "values: {n_lesions: {'2-3': …, '>10': …}}"),
         ("patient;n_lesions\na;5+\nb;4?", "", "n_lesions", "values: {n_lesions: {'5+': …, '4?': …}}"),
@@ -219,7 +227,12 @@ def test_a_column_without_a_name_can_be_mapped(answer):
         ("patient;age_onset\na;2010-01-01", "", "age_onset", "expected an age in years, not a date"),
         ("patient;biopsy_date\na;2019/03/31\nb;20200501", "", "biopsy_date", ["2019-03-31", "2020-05-01"]),
         ("patient;biopsy_date\na;2019-03-31 14:20", "", "biopsy_date", "the time of day is left out"),
-        ("patient;fever\na;1.0\nb;0.0", "", "fever", "in a mapping: values: {fever: {'1.0': yes, '0.0': no}}"),
+        (
+            "patient;fever\na;1.0\nb;0.0",
+            "",
+            "fever",
+            "in a mapping: values: {fever: {'1.0': yes, '0.0': no}}",
+        ),
         ("patient;fever\na;-1\nb;0", "", "fever", "in a mapping: values: {fever: {'-1': …}}"),
         ("patient;fever\na;evet\nb;hayır\nc;nej", "", "fever", "{evet: yes, hayır: no, nej: no}"),
         ("patient;n_lesions\na;3\nb;99\nc;2", "", "n_lesions", "values: {n_lesions: {99: NR}}"),
@@ -519,6 +532,19 @@ def test_a_mapping_file_is_made_to_be_filled_in(tmp_path):
     assert found.patients["male"].tolist() == [True, False]
     assert found.patients["crp"].tolist() == [1.2, 0.25]
     assert found.kinds["marrow_edema"].tolist()[1] == "not_reported"
+
+
+def test_a_workbook_of_a_clinic_is_read_with_the_suggestions_alone(tmp_path):
+    table = [["Pat.-Nr.", "Thrombozyten (G/l)", "HLA-B27"], *[[f"0{i}", 200 + i, "neg."] for i in range(12)]]
+    lesions = [["Pat.-Nr.", "Lokalisation", "Seite"], *[[f"0{i % 9}", "Klavikula", "re"] for i in range(12)]]
+    path, mapping = tmp_path / "c.xlsx", tmp_path / "map.yaml"
+    path.write_bytes(workbook(Register=table, MRT=lesions))
+    mapping.write_text(re.sub("(?m)^( +)# ", r"\1", mapping_skeleton(path)), encoding="utf-8")
+    found = read_cohort(path, mapping)
+    assert not found.errors
+    assert found.patients["n_lesions"].tolist() == [2, 2, 2, 1, 1, 1, 1, 1, 1, pd.NA, pd.NA, pd.NA]
+    assert found.patients["platelets"].tolist() == [200_000 + 1000 * i for i in range(12)]
+    assert found.patients["hla_b27"].tolist() == [False] * 12
 
 
 def test_nothing_is_to_be_filled_in_where_all_is_recognised(tmp_path):

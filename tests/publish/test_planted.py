@@ -11,7 +11,12 @@ from click.testing import CliRunner
 
 from crmo_analysis.commands import main
 
-PLANTED = ("Zx-0417", "17.37", "3917", "nineteen")  # a name, an age, a size of a lesion, a text of one patient
+PLANTED = (
+    "Zx-0417",
+    "17.37",
+    "3917",
+    "nineteen",
+)  # a name, an age, a size of a lesion, a text of one patient
 
 
 @pytest.fixture
@@ -27,7 +32,9 @@ def own(tmp_path):
     })  # fmt: skip
     table.loc[17, ["age_diagnosis", "size_sum"]] = [17.37, 3917]
     table.to_csv(tmp_path / "registry.csv", index=False)
-    table.astype({"age_diagnosis": object}).replace({17.37: "nineteen"}).to_csv(tmp_path / "bad.csv", index=False)
+    table.astype({"age_diagnosis": object}).replace({17.37: "nineteen"}).to_csv(
+        tmp_path / "bad.csv", index=False
+    )
     return tmp_path
 
 
@@ -76,7 +83,13 @@ def test_comparison_report_and_release_have_no_planted_value(own):
 
 def test_a_failed_notebook_has_no_planted_value(own):
     result = run(
-        "run", "notebooks/60_lesions_and_severity.ipynb", "-p", "cohort", own / "bad.csv", "--out", own / "out"
+        "run",
+        "notebooks/60_lesions_and_severity.ipynb",
+        "-p",
+        "cohort",
+        own / "bad.csv",
+        "--out",
+        own / "out",
     )
     assert result.exit_code == 1
     [failed] = (own / "out").glob("*.failed.ipynb")
