@@ -118,13 +118,14 @@ def moments_in(folder: Path, label: str) -> dict[str, float]:
 
 def values_narrowed(folder: Path, n: int, smallest: int = 5, most: int = 100) -> list[str]:
     """Return the numbers of lesions that 1 to `smallest` - 1 children are known to have, and fewer or more."""
-    known, grid = moments_in(folder, "Lesions"), np.arange(most + 1.0)
+    known = moments_in(folder, "Lesions")
     if "mean" not in known:
         return []
     total = round(known["mean"] * n)
-    rows, low, high = [np.ones(most + 1), grid], [n, total], [n, total]
+    squares = (n - 1) * known["sd"] ** 2 + n * (total / n) ** 2 if "sd" in known else total**2
+    grid = np.arange(min(most, int(squares**0.5 + 0.01)) + 1.0)  # nobody has more
+    rows, low, high = [np.ones(len(grid)), grid], [n, total], [n, total]
     if "sd" in known:
-        squares = (n - 1) * known["sd"] ** 2 + n * (total / n) ** 2
         rows, low, high = [*rows, grid**2], [*low, squares - 0.01], [*high, squares + 0.01]
     if "median" in known:
         sides = [grid <= known["median"], grid >= known["median"]]

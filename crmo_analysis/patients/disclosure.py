@@ -200,13 +200,16 @@ def moments_tell(
 
 @lru_cache(maxsize=1000)
 def _moments_tell(units: tuple[int, ...], ends: tuple[int, int], smallest: int, spread: bool) -> bool:
-    given, grid, n = np.array(units), np.arange(ends[0], ends[1] + 1), len(units)
+    given, n = np.array(units), len(units)
+    away = given.std() * (n - 1) ** 0.5 if spread else np.inf  # none can be further from the mean (Samuelson)
+    first, last = max(ends[0], given.mean() - away), min(ends[1], given.mean() + away)
+    grid = np.arange(int(np.ceil(first - 1e-6)), int(np.floor(last + 1e-6)) + 1)
     rows = np.array([np.ones(len(grid)), grid, *([grid**2] if spread else [])], dtype=float)
-    sums = rows[:, given - ends[0]].sum(axis=1)
+    sums = rows[:, given - grid[0]].sum(axis=1)
     between = range(units[0] - 1, units[-1] + 2)
     cells = [cell for value in between for cell in (grid == value, grid < value, grid > value)]
     for cell in cells:
-        if 0 < cell[given - ends[0]].sum() < smallest and not any(
+        if 0 < cell[given - grid[0]].sum() < smallest and not any(
             _fits(np.vstack([rows, cell, sides]), [*sums, least, *low], [*sums, most, *high])
             for least, most in ((0, 0), (smallest, n))
             for sides, low, high in _medians(grid, n, float(np.median(given)))
