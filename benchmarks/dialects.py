@@ -58,8 +58,11 @@ def saved(rows: list[dict], rng: random.Random) -> tuple[bytes, str]:
     """Save a table in one of the ways; return the file and the mapping that belongs to it."""
     names = ["patient", *rng.sample(NAMES, rng.randint(1, len(NAMES)))]
     yes, no = rng.choice(YES_NO)
-    gone, mark, thousands = rng.choice(MISSING), rng.choice([".", ","]), rng.choice(["", "", "", "group"])
-    date = rng.choice(["%Y-%m-%d", "%d.%m.%Y", "%d/%m/%Y", "%m/%d/%Y"])
+    gone, mark = rng.choice(MISSING), rng.choice([".", ","])
+    thousands = rng.choice(["", "", "", " ", "'", "\u00a0", "." if mark == "," else ","])
+    date = rng.choice(
+        ["%Y-%m-%d", "%Y/%m/%d", "%Y%m%d", "%d.%m.%Y", "%d/%m/%Y", "%m/%d/%Y", "%Y-%m-%d 14:20"]
+    )
 
     def text(value) -> str:
         match value:
@@ -72,7 +75,7 @@ def saved(rows: list[dict], rng: random.Random) -> tuple[bytes, str]:
             case float():
                 return f"{value:g}".replace(".", mark)
             case int() if value >= 1000 and thousands:
-                return f"{value:,}".replace(",", "." if mark == "," else ",")
+                return f"{value:,}".replace(",", thousands)
         return str(value)
 
     table = [names, *([text(row[name]) for name in names] for row in rows)]
@@ -80,8 +83,12 @@ def saved(rows: list[dict], rng: random.Random) -> tuple[bytes, str]:
     extras = rng.random
     if extras() < 0.15:
         table.insert(1, [""] * (width - 1) + ["(years)"])
+    if extras() < 0.1 and len(table) > 3:
+        table.insert(1, ["Merkmal" for _ in names])  # a second header, of labels
     if extras() < 0.15:
-        table.append(["Summe", *["" for _ in names[1:]]])
+        table.append(
+            [rng.choice(["Summe", "Mittelwert", "Moyenne", "Toplam", "MW"]), *["" for _ in names[1:]]]
+        )
     if extras() < 0.15:
         table.append(["* exported by the registry of a clinic", *["" for _ in names[1:]]])
     if extras() < 0.15:

@@ -282,6 +282,11 @@ def sweep(notebook, grid, out, jobs, cluster, how):
         if row["state"] == "odd":
             console.print(f"run {row['run']}: {row['cause']}", markup=False, soft_wrap=True)
     code = summarise([row["state"] for row in collected], f"; see {written[0]}")
+    from crmo_analysis.publish import releases  # late: it loads what plain sweeps do without
+
+    if told := releases.told_by_sweep(out):
+        said = f"warning: {told} findings of what the runs tell together of few patients; not to be shown"
+        console.print(f"{said}: crmo disclosure {out / 'tables'}", markup=False, soft_wrap=True)
     if lost:
         raise lost
     return code

@@ -134,6 +134,7 @@ def compare(
             [c.claim_id, c.study, c.about, c.printed, refused[c.claim_id]] for c in reversed(claims.values())
         ]
     _withhold(rows, smallest, disclosure.shown_groups(cohort_table, codebook, smallest))
+    _withhold_moments(rows, smallest, codebook)
     for fact, row in rows:
         if fact.statistic == "share":
             _compare_shares(row, confidence, p_values)
@@ -312,7 +313,7 @@ def _withhold(rows: Sequence[tuple[Fact, dict]], smallest: int, described: Seque
     for fact, row in rows:
         if fact.statistic == "range" and smallest:
             row["withheld"] = row["withheld"] or "extremes are not shown"
-        if fact.statistic not in ("share", "mean", "sd", "range") and row["cohort_n"] < 2 * smallest:
+        if fact.statistic != "share" and row["cohort_n"] < 2 * smallest:
             row["withheld"] = row["withheld"] or f"fewer than {smallest} patients on each side of the median"
         hidden = ("cohort_min", "cohort_max") * bool(smallest)
         if row.get("cohort_n", 0) < 4 * smallest:
@@ -320,6 +321,25 @@ def _withhold(rows: Sequence[tuple[Fact, dict]], smallest: int, described: Seque
         gone = (*OWN, "excluded", "values") if row["withheld"] else hidden
         for name in gone:
             row.pop(name, None)
+
+
+def _withhold_moments(rows: Sequence[tuple[Fact, dict]], smallest: int, codebook: Codebook) -> None:
+    """Take a standard deviation, and a mean, from which follows how many few patients have a value."""
+    for fact, row in rows if smallest else ():
+        values, variable = row.get("values", ()), codebook.get(fact.claim.of)
+        if row["withheld"] or variable is None or not len(values):
+            continue
+        if fact.statistic not in ("mean", "sd") or disclosure.moments_tell(values, variable, smallest):
+            row.pop("cohort_sd", None)
+        if "cohort_sd" not in row and (
+            fact.statistic == "sd"
+            or (
+                fact.statistic == "mean" and disclosure.moments_tell(values, variable, smallest, spread=False)
+            )
+        ):
+            row["withheld"] = f"would tell of fewer than {smallest} patients with some values"
+            for name in (*OWN, "excluded", "values"):
+                row.pop(name, None)
 
 
 def _withhold_beside(rows: Sequence[tuple[Fact, dict]], smallest: int) -> None:

@@ -181,7 +181,8 @@ def execute(
         raise InputError(
             f"{notebook}: the executed notebook would replace it. Choose another folder with --out."
         )
-    outputs, study = output_files(everything, figures), everything.get("study") or ""
+    outputs = output_files(everything, figures)
+    study = "" if everything.get("cohort") else everything.get("study") or ""
     kernel = {"plain": plain, "cwd": str(Path(cwd or notebook.parent).absolute())}
     kernel["environment"] = {PUBLISHED_RUN: "yes"} if out is None else {}
     path, failure = _run_into(folder, notebook, (values, outputs), time_limit, kernel)

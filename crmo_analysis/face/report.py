@@ -16,9 +16,12 @@ from crmo_analysis.files import CrmoError, UnfitError
 IMAGING = ("marrow_edema", "periosteal_reaction", "bone_expansion", "lytic_lesion")
 TRUTHS = (0.3, 0.5, 0.7)  # latent correlations for which power is given
 _STYLE = (
-    "body{font-family:sans-serif;max-width:60em;margin:2em auto;padding:0 1em;line-height:1.5}"
-    "table{border-collapse:collapse}td,th{padding:.2em .6em;border-bottom:1px solid #ccc}"
-    "img{max-width:100%}figcaption{color:#444}"
+    "body{font-family:system-ui,sans-serif;max-width:58em;margin:2em auto;padding:0 1em;line-height:1.5;"
+    "color:#222}h1{margin-bottom:.2em}h2{margin-top:2em;border-bottom:2px solid #2a6592;color:#2a6592}"
+    "table{border-collapse:collapse;width:100%;font-size:.9em}th{text-align:left;background:#eef3f7}"
+    "td,th{padding:.25em .6em;border-bottom:1px solid #ddd;vertical-align:top}"
+    "tr:hover{background:#f7f7f2}figure{margin:1.5em 0}img{max-width:100%}figcaption,details{color:#555}"
+    "summary{cursor:pointer;margin:1em 0}@media print{details{display:none}tr,figure{break-inside:avoid}}"
 )
 
 
@@ -41,8 +44,8 @@ def report(
         HTML that needs no other file. A part that cannot be made says why.
     """
     parts = [
-        ("Participants", lambda: _listed(cohort.introduced())),
-        ("Description", lambda: _table(cohort.describe())),
+        ("Participants", lambda: _introduced(cohort)),
+        ("Description", lambda: _described(cohort)),
         ("Lesions and severity", lambda: _relation(cohort, outcome, exposure, resamples)),
         ("Beside published numbers", lambda: _compared(cohort)),
         ("What a study of this size finds", lambda: _power(len(cohort))),
@@ -64,6 +67,33 @@ def _listed(sentences) -> str:
     return f"<ul>{''.join(f'<li>{html.escape(sentence)}</li>' for sentence in sentences)}</ul>"
 
 
+def _folded(summary: str, content: str) -> str:
+    """Write what few readers ask for, to be opened; it is not printed."""
+    return f"<details><summary>{html.escape(summary)}</summary>{content}</details>"
+
+
+def _introduced(cohort: Cohort) -> str:
+    """Say whose patients these are; how the file was read is for who sent it."""
+    notes = {files.markdown(note) for note in cohort.notes}
+    said = [sentence for sentence in cohort.introduced() if sentence not in notes]
+    plain = [sentence.replace("**", "") for sentence in said]
+    return _listed(plain) + (_folded("How the file was read", _listed(cohort.notes)) if notes else "")
+
+
+def _described(cohort: Cohort) -> str:
+    """Describe who is in it, and what is missing, most first."""
+    described = cohort.describe()
+    lacking = described.frame[described.frame["missing"] > 0].sort_values(
+        "missing", ascending=False, kind="stable"
+    )
+    said = [f"{row.variable}: {row.missing} of {len(cohort)} patients" for row in lacking.itertuples()]
+    missing = (
+        _listed(said) if said else "<p>Nothing: every variable of the table is known of every patient.</p>"
+    )
+    shown = described.frame.drop(columns="missing").drop_duplicates()
+    return f"{as_html(shown, '')}<h3>What is missing</h3>{missing}"
+
+
 def _table(result: Result, heading: str = "") -> str:
     return as_html(result.frame, heading or result.heading)
 
@@ -78,7 +108,9 @@ def _relation(cohort: Cohort, outcome: str, exposure: str, resamples: int) -> st
 
 def _compared(cohort: Cohort) -> str:
     found = compare(cohort)
-    return _table(found) + _table(found.left_out())
+    return _table(found) + _folded(
+        "Which published numbers are not compared, and why", _table(found.left_out())
+    )
 
 
 def _power(n: int) -> str:

@@ -36,11 +36,17 @@ _OTHER_MARK = {
 }
 _NO_NUMBER = "expected a number; a mapping file can say what another text means"
 MONTHS = "jan|feb|mar|mär|mrz|apr|may|mai|jun|jul|aug|sep|o[ck]t|nov|de[cz]"
-_LIKE_A_DATE = (
+LIKE_A_DATE = (
     r"(?i)^(\d{4}-\d\d-\d\d.*|\d{1,2}\.\d{1,2}\.(\d{2,4})?|"
     rf"(\d{{1,2}}[-. ]+)?({MONTHS})[a-z]*\.?([- ]\d{{2,4}})?)$"
 )
-_ISO = re.compile(r"(?P<year>\d{4})-(?P<month>\d\d)-(?P<day>\d\d)(?:[T ]00:00(?::00(?:\.0+)?)?)?", re.ASCII)
+_A_DAY = r"^(\d{4}-\d\d-\d\d|\d{1,2}[./]\d{1,2}[./]\d{4}).*$"
+_SPACED = r"^[+-]?[1-9][0-9]{0,2}([ '’][0-9]{3})+([.,][0-9]+)?$"  # thousands, which no mark else can mean
+_ISO = re.compile(
+    r"(?P<year>\d{4})(?P<mark>[-./]?)(?P<month>\d\d)(?P=mark)(?P<day>\d\d)"
+    r"(?:[T ](?P<time>\d\d:\d\d(?::\d\d(?:\.\d+)?)?)Z?)?",
+    re.ASCII,
+)
 _DOTTED = re.compile(r"(?P<day>\d{1,2})\.(?P<month>\d{1,2})\.(?P<year>\d{4})", re.ASCII)
 _SLASHED = re.compile(r"(?P<first>\d{1,2})/(?P<second>\d{1,2})/(?P<year>\d{4})", re.ASCII)
 _ISO_EXPECTED = "expected a date as in 2020-12-31"
@@ -136,7 +142,7 @@ def read_column(
     read = {
         "boolean": _booleans,
         "category": _categories,
-        "date": partial(_dates, first=how.dates),
+        "date": partial(_dates, first=how.dates, notes=notes),
         "text": _texts,
     }.get(variable.type)
     numbers, codes = np.empty(0), encoded.indices.to_numpy()
@@ -175,7 +181,8 @@ def _categories(words, asked, variable, errors):
     place = pc.fill_null(
         pc.index_in(plain, pa.array([name.casefold() for name in variable.categories])), -1
     ).to_numpy()
-    errors[asked & (place < 0)] = f"expected one of {', '.join(variable.categories)}"
+    both = "; a lesion on both sides is two, each in a row of its own" if variable.name == "side" else ""
+    errors[asked & (place < 0)] = f"expected one of {', '.join(variable.categories)}{both}"
     return pd.array(np.array([*variable.categories, None], dtype=object)[place], dtype="string")
 
 
@@ -202,6 +209,10 @@ def _numbers(words, asked, counts, variable, how, report):
     Numbers that the mapping file gives (the second of `asked`) are as YAML writes them.
     """
     (asked, told), (errors, doubts, notes) = asked, report
+    spaced = asked & _mask(pc.match_substring_regex(words, _SPACED))
+    if spaced.any():
+        words = pc.if_else(pa.array(spaced), pc.replace_substring_regex(words, "[ '’]", ""), words)
+        notes.append("read with a blank or an apostrophe between thousands")
     read = {mark: _under(words, asked, mark) * how.factor for mark in ("point", "comma")}
     is_number = np.isfinite(read["point"]) | np.isfinite(read["comma"])
     yaml = told & np.isfinite(read["point"])
@@ -225,10 +236,13 @@ def _numbers(words, asked, counts, variable, how, report):
         if grouped.any() and not is_open:
             notes.append(f"read with a {'comma' if mark == 'point' else 'point'} between thousands")
     errors[asked & ~is_number] = _NO_NUMBER
-    dates = asked & ~is_number & _mask(pc.match_substring_regex(words, _LIKE_A_DATE))
+    dates = asked & ~is_number & _mask(pc.match_substring_regex(words, LIKE_A_DATE))
     errors[dates] = (
         "expected a number, not a date, which Excel makes of a text such as 3-5; enter it again as text"
     )
+    if variable.unit == "years":
+        days = dates & _mask(pc.match_substring_regex(words, _A_DAY))
+        errors[days] = "expected an age in years, not a date; work it out from the dates of birth and event"
     if how.factor != 1:  # 12 times 0.1 is 1.2, not 1.2000000000000002
         small = np.abs(values) < _EXACT
         values = values.copy()
@@ -331,7 +345,7 @@ def _limits(variable: Variable) -> str:
 # ---- dates -------------------------------------------------------------------------------------------------
 
 
-def _dates(words, asked, variable, errors, first=""):
+def _dates(words, asked, variable, errors, first, notes):
     """Read dates.
 
     A column is in one form, and whether the day or the month stands first is decided for all of it.
@@ -375,6 +389,8 @@ def _dates(words, asked, variable, errors, first=""):
             errors[place] = f"is no day of 1900 to 2100; {_ISO_EXPECTED}"
         else:
             values[place] = np.datetime64(found, "s")
+    if any((match["time"] or "").strip("0:.") for match in forms["iso"].values()):
+        notes.append("the time of day is left out")
     return pd.array(values, dtype="datetime64[s]")
 
 

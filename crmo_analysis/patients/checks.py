@@ -16,20 +16,23 @@ MANY = 5  # rows above of which one that adds them up can be told
 
 
 def check_last_row(table: Table) -> None:
-    """Report a last row in which every number is the sum, or the mean, of those above: it is no patient."""
-    sums, means = [], []
-    for column in table.columns.values():
-        values = column.numbers[column.codes] if len(column.numbers) else np.empty(0)
-        above, last = values[:-1][np.isfinite(values[:-1])], values[-1] if len(values) else np.nan
-        if np.isfinite(last) and len(above) >= MANY:
-            decimals = len(re.split("[.,]", f"{column.words[column.codes[-1]].as_py()}.")[1])
-            sums.append(abs(last - above.sum()) < 1e-6 and last > above.max())
-            means.append(abs(last - above.mean()) <= 0.5 * 10.0**-decimals + 1e-9)
-    what = "sum" if sums and all(sums) else "mean" if len(means) > 1 and all(means) else ""
-    if what:
-        row = int(table.sheet.rows[-1])
-        expected = f"every number is the {what} of the rows above, so that it is no patient; delete the row"
-        table.problems.append(Problem(table.sheet.file, row, "", "", expected))
+    """Report one of the last rows in which every number is the sum, or the mean, of those above."""
+    for place in range(-1, max(-4, -len(table.frame)) - 1, -1):
+        sums, means = [], []
+        for column in table.columns.values():
+            values = (
+                column.numbers[column.codes] if len(column.numbers) else np.full(len(table.frame), np.nan)
+            )
+            above, last = values[:place][np.isfinite(values[:place])], values[place]
+            if np.isfinite(last) and len(above) >= MANY:
+                decimals = len(re.split("[.,]", f"{column.words[column.codes[place]].as_py()}.")[1])
+                sums.append(abs(last - above.sum()) < 1e-6 and last > above.max())
+                means.append(abs(last - above.mean()) <= 0.5 * 10.0**-decimals + 1e-9)
+        what = "sum" if sums and all(sums) else "mean" if len(means) > 1 and all(means) else ""
+        if what:
+            row = int(table.sheet.rows[place])
+            expected = f"every number is the {what} of the rows above: it is no patient; delete the row"
+            table.problems.append(Problem(table.sheet.file, row, "", "", expected))
 
 
 def check_times(table: Table, codebook: Codebook) -> None:

@@ -156,7 +156,7 @@ def sheets_of(path, lesions, books, maps, codes) -> tuple[Sheet, Sheet | None]:
     known = {name.casefold() for name in ("patient", *lesion_codebook)} | maps[1].names
     wanted = maps[1].settings.get("sheet", "")
     beside = None if lesions is None else read_sheet(lesions, known, "lesions", wanted)
-    if beside is None and str(path).lower().endswith(".xlsx"):
+    if beside is None and str(path).lower().endswith((".xlsx", ".xlsm")):
         beside = read_sheet(path, known, "lesions", wanted, optional=True)
     if redcap_export.is_export(sheet):
         sheet, exported = redcap_export.split_export(sheet, books, maps, codes)

@@ -4,6 +4,7 @@ import re
 from collections.abc import Mapping
 
 import numpy as np
+import pyarrow.compute as pc
 
 from crmo_analysis.patients.meanings import CODE, quoted
 from crmo_analysis.patients.table import Table
@@ -17,7 +18,7 @@ _SAME_UNIT = {
     "months": ("mo", "mon", "month", "mths", "monat", "monate", "mois"),
     "weeks": ("wk", "week", "woche", "wochen"),
     "days": ("d", "day", "tag", "tage", "jours"),
-    "10^9/l": ("/nl", "g/l*", "10e9/l", "x10^9/l", "10^3/µl", "10^3/ul", "tsd/µl", "k/µl"),
+    "10^9/l": ("/nl", "g/l", "10e9/l", "x10^9/l", "10^3/µl", "10^3/ul", "tsd/µl", "k/µl"),
     "/mm3": ("/µl", "/ul", "/mm³"),
     "mm/hour": ("mm/h", "mm/std"),
 }
@@ -57,7 +58,8 @@ def other_unit(source: str, below: str, usual: Mapping) -> tuple[str, float]:
     last = re.split(r"[\s,_]+", source.strip())[-1]
     for stated in (below, in_brackets[1] if in_brackets else "", last if len(last) > 1 else ""):
         plain = stated.casefold().replace(" ", "")
-        unit = next((unit for unit, others in _SAME_UNIT.items() if plain in others), plain)
+        names = [unit for unit, others in _SAME_UNIT.items() if plain in others] or [plain]
+        unit = next((unit for unit in names if unit in usual["instead"]), plain)
         if unit in usual["instead"]:
             return unit, usual["instead"][unit]
     return "", 0.0
@@ -71,15 +73,20 @@ def _check_unit(table: Table, name: str, unit: str, usual: Mapping) -> None:
     if len(values) < ENOUGH:
         return
     median, (low, high) = float(np.median(values)), usual["median"]
-    is_converted = name in table.mapped.units
+    is_converted, source = name in table.mapped.units, quoted(table.sources[name])
+    if table.mapped.units.get(name) == 1:  # the mapping file says that this is the unit
+        return
     if not low <= median <= high:
         explained = [
             f"{other} (times {by:g})" for other, by in usual["instead"].items() if low <= median * by <= high
         ]
         how = f"; as in {' or '.join(explained)}" if explained and not is_converted else ""
+        within = int(((low <= values) & (values <= high)).sum())
+        how += f" ({within} are within: are there two units in the column?)" if within >= 3 else ""
         usual_range = f"{low:,.12g} to {high:,.12g} {unit}"
         expected = f"the median of {len(values)} values is {median:.4g}, expected {usual_range}{how}. "
-        expected += "Check the unit; a mapping file can convert it"
+        factor = next((f"{by:g}" for by in usual["instead"].values() if low <= median * by <= high), "…")
+        expected += f"Check the unit; in a mapping: units: {{{source}: {factor}}} (or 1)"
         table.problems.append(table.problem(None, name, "", expected, is_error=False))
         return
     for other, by in () if is_converted else usual["instead"].items():
@@ -92,7 +99,7 @@ def _check_unit(table: Table, name: str, unit: str, usual: Mapping) -> None:
             expected = (
                 f"{some}, as in {other} (times {by:g}): are there two units in the column? If not, say in a "
             )
-            expected += f"mapping: units: {{{quoted(table.sources[name])}: 1}}"
+            expected += f"mapping: units: {{{source}: 1}}"
             table.problems.append(table.problem(None, name, "", expected, is_error=False))
 
 
@@ -100,21 +107,24 @@ def _check_codes(table: Table, name: str) -> None:
     """Ask whether a number such as 99 is a code, where it stands apart or is by far the most frequent."""
     column = table.columns[name]
     counts = np.bincount(column.codes, minlength=len(column.words))
-    words = column.words.to_pylist() if len(column.words) < 5000 else []
-    meanings = table.mapped.meanings.get(name, {})
-    is_code = np.array([bool(CODE.fullmatch(word)) and word not in meanings for word in words], dtype=bool)
+    is_code = pc.match_substring_regex(column.words, f"^({CODE.pattern})$").to_numpy(zero_copy_only=False)
+    is_code &= ~np.isin(
+        column.words.to_numpy(zero_copy_only=False), list(table.mapped.meanings.get(name, {}))
+    )
     if not is_code.any():
         return
     known = np.isfinite(column.numbers) & (column.errors == "")
     others, weight = column.numbers[known & ~is_code], counts[known & ~is_code]
-    if weight.sum() < ENOUGH:
+    if weight.sum() < 2:
         return
+    is_small = weight.sum() < ENOUGH
     top, middle = others.max(), float(np.median(np.repeat(others, weight)))
     for place in np.flatnonzero(is_code & known):
-        value, count = column.numbers[place], int(counts[place])
+        word, value, count = column.words[place].as_py(), column.numbers[place], int(counts[place])
         gap = value - top
-        is_apart = gap > top - middle and (gap >= 3 and (len(words[place]) > 1 or count > 1))
-        is_frequent = len(words[place]) > 1 and count >= max(4, 4 * weight.max())
+        is_apart = gap >= 3 and gap > (top if is_small else top - middle)
+        is_apart &= len(word) > 1 or (count > 1 and not is_small)
+        is_frequent = len(word) > 1 and count >= max(4, 4 * weight.max())
         if is_apart or is_frequent:
             how_often = f"{count} time{'s' if count > 1 else ''}"
             how = (
@@ -122,13 +132,13 @@ def _check_codes(table: Table, name: str) -> None:
                 if is_apart
                 else "far more often than any other value"
             )
-            line = table.line(name, {words[place]: "NR"})
+            line = table.line(name, {word: "NR"})
             expected = (
                 f"stands there {how_often}, {how}: is it a code for a missing value? In a mapping: {line}; "
             )
-            expected += f"if it is a number: {{{words[place]}: {words[place]}}}"
+            expected += f"if it is a number: {{{word}: {word}}}"
             row = int(table.sheet.rows[np.flatnonzero(column.codes == place)[0]])
-            table.problems.append(table.problem(row, name, words[place], expected, is_error=False))
+            table.problems.append(table.problem(row, name, word, expected, is_error=False))
 
 
 def _check_yes_alone(table: Table, name: str) -> None:

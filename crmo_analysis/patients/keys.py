@@ -8,6 +8,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from crmo_analysis.patients.cells import MONTHS
+from crmo_analysis.patients.meanings import NOT_REPORTED
 from crmo_analysis.patients.problems import Problem
 from crmo_analysis.patients.table import MADE, Table
 
@@ -41,6 +42,9 @@ def check_keys(table: Table, other: Table | None, hint: str = "") -> None:
         else:
             absent = (column.kinds > 0)[column.codes]
             one.report("patient", absent, "expected the patient's number or pseudonym")
+            gone = pc.is_in(pc.utf8_lower(column.words), pa.array(NOT_REPORTED - {"ka"})).to_numpy(False)
+            expected = "is a word for a missing value: is it a patient? If not, delete the row"
+            one.report("patient", (gone & (column.kinds == 0))[column.codes], expected, is_error=False)
             _check_excel(one)
         keys[one.title] = one.frame["patient"]
     if "patient" in table.columns:

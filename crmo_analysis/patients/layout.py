@@ -24,15 +24,19 @@ _INVISIBLE = r"[\x{00AD}\x{200B}-\x{200F}\x{202A}-\x{202E}\x{2060}\x{FEFF}]"
 _SEEN = re.compile("[\u00ad\u200b-\u200f\u202a-\u202e\u2060\ufeff]")
 _WRONG_LETTERS = "has letters that seem to have been written otherwise (Mac, DOS, UTF-8); save it as UTF-8"
 _BLANK = r"[\x{00A0}\x{2007}\x{202F}]"
+_NUMERIC = r"^-?[0-9][0-9.,]*$|^$"
 _INDEX = r"^(0|[1-9][0-9]{0,8})$"
 _TOTAL = (
     r"(?i)^(grand total|totals?|subtotal|sums?|summen?|zwischensumme|gesamt\w*|insgesamt|total g\w+|means?|"
-    r"average|mittelwert|durchschnitt|median)( *[:=(±+].*)?$"
+    r"average|mittelwert|mw|durchschnitt|median|somme|moyenne|suma|soma|promedio|media|toplam|ortalama|i alt|"
+    r"gennemsnit|gemiddelde|totaal)( *[:=(±+].*)?$"
 )
 _PERHAPS_TOTAL = (
-    r"(?i)^(n|sd|std|stdev|min|max|minimum|maximum|count|anzahl|mittel|range|q1|q3|iqr|%|ø)( *[:=(].*)?$"
+    r"(?i)^(n|sd|std|stdev|standard deviation|standardabweichung|[ée]cart[- ]type|min|max|minimum|maximum|"
+    r"count|anzahl|mittel|range|q1|q3|iqr|%|ø)( *[:=(].*)?$"
 )
 _NOTE = re.compile(r"[*†‡§#¹²³]|//|--|\S.*\s.*\S.*", re.DOTALL)
+_PAGE = re.compile(r"(page|seite|side|sayfa|blatt)\W*\d+.*", re.IGNORECASE)
 _UNIT = re.compile(
     r"\(?\[?(m?g/d?l|mmol/l|/?mm³?3?|/µl|/ul|10\^?\d/l|mm/(h|hour|std)|y|yrs?|years?|jahre?|months?|monate?|days?|"
     r"tage?|weeks?|wochen?|cm|%|points?|punkte|yes/no|ja/nein|j/n|y/n|0/1|1/0|date|datum|text)\]?\)?",
@@ -234,7 +238,7 @@ def framed(place, names, cells, known=(), said=((), ())) -> Sheet:
         raise refuse(place, "has a header and no row; expected one row a patient")
     cleaned = [_clean(column) for column in columns]
     changed = [
-        name or _letter(at) for at, (name, (_, how)) in enumerate(zip(names, cleaned, strict=True)) if how
+        name or letter(at) for at, (name, (_, how)) in enumerate(zip(names, cleaned, strict=True)) if how
     ]
     if changed:
         notes.append(
@@ -242,7 +246,7 @@ def framed(place, names, cells, known=(), said=((), ())) -> Sheet:
         )
     named = []
     for at, (name, (column, _)) in enumerate(zip(names, cleaned, strict=True)):
-        called = name or f"column {_letter(at)}"
+        called = name or f"column {letter(at)}"
         if name or called.casefold() in known:
             named.append((called, column))
         elif (pc.max(pc.binary_length(column)).as_py() or 0) > 0:
@@ -277,7 +281,7 @@ def _clean(column: pa.ChunkedArray) -> tuple[pa.ChunkedArray, bool]:
     return column, bool(changed)
 
 
-def _letter(at: int) -> str:
+def letter(at: int) -> str:
     """Return what a spreadsheet calls a column."""
     letters = ""
     at += 1
@@ -298,6 +302,8 @@ def _without_others(sheet: Sheet) -> Sheet:
     said: dict[int, str] = {}
     for place in np.flatnonzero(_all_equal(sheet)):
         said[int(place)] = "is left out: the header stands here again"
+    if _has_labels(sheet):
+        said[0] = "is left out: it holds labels of the columns"
     first, filled = _first_cells(sheet)
     said |= {int(place): "is left out: it is empty" for place in np.flatnonzero(filled == 0)}
     texts = pa.array(first)
@@ -343,8 +349,17 @@ def _all_equal(sheet: Sheet) -> np.ndarray:
     for name, column in zip(sheet.names, sheet.columns, strict=True):
         if not same.any():
             break
-        same &= pc.equal(column, name).to_numpy()
+        same &= pc.equal(pc.utf8_lower(column), name.lower()).to_numpy()
     return same
+
+
+def _has_labels(sheet: Sheet) -> bool:
+    """Say whether the first row is a second header: words, in columns that else hold numbers alone."""
+    words = [column[0].as_py() for column in sheet.columns]
+    if len(sheet.rows) < 3 or not all(words) or any(re.search(r"\d", word) for word in words):
+        return False
+    rest = [column.slice(1).unique() for column in sheet.columns]
+    return sum(bool(pc.all(pc.match_substring_regex(texts, _NUMERIC)).as_py()) for texts in rest) >= 2
 
 
 def _first_cells(sheet: Sheet) -> tuple[np.ndarray, np.ndarray]:
@@ -371,12 +386,13 @@ def _units(sheet: Sheet) -> dict[str, str]:
 def _headings(first: np.ndarray, filled: np.ndarray, said: Mapping[int, str]) -> dict[int, str]:
     """Find rows that hold one word without a number, where every key has one: headings of a part."""
     alone = [int(place) for place in np.flatnonzero(filled == 1) if place not in said]
+    pages = {place: "is left out: it numbers a page" for place in alone if _PAGE.fullmatch(first[place])}
     is_full = filled > 1
     is_full[list(said)] = False
     if not alone or not is_full.any() or not _matches(pa.array(first[is_full], pa.string()), "[0-9]").all():
-        return {}
+        return pages
     heading = "is left out: it is a heading, no patient"
-    return {place: heading for place in alone if not re.search(r"\d", first[place])}
+    return pages | {place: heading for place in alone if not re.search(r"\d", first[place])}
 
 
 def _footnotes(first: np.ndarray, filled: np.ndarray, said: Mapping[int, str]) -> dict[int, str]:

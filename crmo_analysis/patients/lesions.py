@@ -1,5 +1,6 @@
 """What a table of lesions says of each patient."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
@@ -152,6 +153,7 @@ def add_lesions(table: Table, other: Table, codebook: Codebook) -> None:
         or table.frame["patient"].duplicated().any()
     ):
         return
+    _ask_about_counts(other)
     other.frame = _of_one_scan(other)
     derived = derive(other.frame, table.frame["patient"], codebook, read_section("bones"))
     filled = []
@@ -189,8 +191,9 @@ def without_empty(sheet: Sheet, codebook: Codebook, mapped: Mapped) -> Sheet:
     filled, known = np.zeros(len(sheet.rows), dtype=bool), False
     for (_, name), column in zip(names_of(sheet, codebook, mapped), sheet.columns, strict=True):
         if name in codebook and name != "mri_date":
+            nothing = ["", *(text for text, meant in mapped.meanings.get(name, {}).items() if not meant)]
             known = True
-            filled |= pc.not_equal(column, "").to_numpy()
+            filled |= ~pc.is_in(column, pa.array(nothing)).to_numpy(zero_copy_only=False)
     if not known or filled.all():
         return sheet
     empty = sheet.rows[~filled]
@@ -234,6 +237,19 @@ def _of_one_scan(other: Table) -> pd.DataFrame:
         )
     _report_repeated(other, kept)
     return kept
+
+
+def _ask_about_counts(other: Table) -> None:
+    """Ask about a column that seems to say how many lesions a row stands for."""
+    for name, column in zip(other.sheet.names, other.sheet.columns, strict=True):
+        if name in other.unread and re.fullmatch(
+            r"(n|count|number|anzahl|antal|nombre|quantity)([ _].*)?", name, re.I
+        ):
+            several = pc.match_substring_regex(column, r"^([2-9]|[1-9][0-9])$").to_numpy(zero_copy_only=False)
+            if several.any():
+                expected = "is left out, so that each row is one lesion: write one row for each of several"
+                row = int(other.sheet.rows[np.flatnonzero(several)[0]])
+                other.problems.append(warning(other.sheet.file, row, name, "", expected))
 
 
 def _report_repeated(other: Table, frame: pd.DataFrame) -> None:

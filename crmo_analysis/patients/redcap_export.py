@@ -17,6 +17,7 @@ import pyarrow.compute as pc
 from crmo_analysis.files import InputError
 from crmo_analysis.patients.layout import Sheet
 from crmo_analysis.patients.mapping import Mapped
+from crmo_analysis.patients.meanings import CODE, NOT_ASSESSED, NOT_REPORTED
 from crmo_analysis.patients.problems import Problem, counted, listed, refuse, shown, warning
 from crmo_analysis.patients.redcap import COLUMNS, choice_label, field_label
 from crmo_analysis.study import Codebook
@@ -129,7 +130,9 @@ def _opened(sheet, codebook, maps, fields, missing) -> _Export:
     labels |= {variable.label: name for name, variable in codebook.items() if variable.label not in labels}
     by_map = {**maps[1].columns, **maps[0].columns}
     small = {name.casefold(): name for name in codebook}
-    notes = [*sheet.notes, f"{sheet.file}: an export of REDCap"]
+    its_own = [name for name in sheet.names if name in OWN or name in _statuses(sheet)]
+    said = f"; its own columns are left out: {listed(map(shown, dict.fromkeys(its_own)))}" if its_own else ""
+    notes = [*sheet.notes, f"{sheet.file}: an export of REDCap{said}"]
     columns, targets, problems, statuses = {}, {}, [], _statuses(sheet)
     for source, column in zip(sheet.names, sheet.columns, strict=True):
         name = source
@@ -269,9 +272,8 @@ def _tick_boxes(export, patients, mapped, fields, codes, rows) -> None:
             choices = fields[match["field"]].choices if match["field"] in fields else {}
             code = choices.get(match["code"], match["code"])
             meant = mapped.columns.get(name) or _variable(code, patients)
-            boxes.setdefault(match["field"], {})[name] = (
-                match["code"].upper() if match["code"].upper() in codes else meant
-            )
+            gone = match["code"].upper() if match["code"].upper() in codes else _missing(code)
+            boxes.setdefault(match["field"], {})[name] = meant or gone
     for name, ticks in boxes.items():
         _tick_field(export, name, ticks, codes, rows)
         unknown = [box for box, meant in ticks.items() if not meant]
@@ -293,6 +295,14 @@ def _tick_boxes(export, patients, mapped, fields, codes, rows) -> None:
     export.columns = {renamed.get(name, name): column for name, column in export.columns.items()}
     for box, meant in renamed.items():
         export.targets[meant] = export.targets.pop(box)
+
+
+def _missing(code: str) -> str:
+    """Return the code for a missing value that the code or label of a box, such as 99, stands for."""
+    small = code.casefold().replace("_", "-", 1)
+    if small in NOT_ASSESSED:
+        return "NA"
+    return "NR" if small in NOT_REPORTED or (len(small) > 1 and CODE.fullmatch(small)) else ""
 
 
 def _tick_field(export, name: str, ticks: Mapping[str, str], codes: set[str], rows: np.ndarray) -> None:
@@ -318,6 +328,7 @@ def _tick_field(export, name: str, ticks: Mapping[str, str], codes: set[str], ro
         export.columns[box], export.targets[box] = column, meant
         read.append(f"{shown(box)} → {meant}")
     if read:
+        read += [f"{shown(box)} → {code}" for box, code in ticks.items() if code in codes]
         export.notes.append(f"{export.sheet.file}: boxes of {shown(name)}: {', '.join(read)}")
         n_open = int((~said.to_numpy() & rows).sum())
         if n_open:

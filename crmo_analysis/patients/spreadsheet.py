@@ -14,7 +14,14 @@ from crmo_analysis.patients.problems import refuse
 from crmo_analysis.patients.workbook import read_parquet, read_workbook
 
 MAXIMUM_BYTES = 500_000_000
-SUFFIXES = {".csv": "csv", ".tsv": "csv", ".txt": "csv", ".xlsx": "xlsx", ".parquet": "parquet"}
+SUFFIXES = {
+    ".csv": "csv",
+    ".tsv": "csv",
+    ".txt": "csv",
+    ".xlsx": "xlsx",
+    ".xlsm": "xlsx",
+    ".parquet": "parquet",
+}
 _ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:/")
 _SIGNATURES = {
     b"PK\x03\x04": "an Excel workbook or another zip file",

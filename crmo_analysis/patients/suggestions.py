@@ -3,13 +3,16 @@
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+from crmo_analysis.files import InputError
 from crmo_analysis.patients.cells import How, read_column
 from crmo_analysis.patients.cohort import sheets_of
 from crmo_analysis.patients.doubts import other_unit
 from crmo_analysis.patients.layout import Sheet
 from crmo_analysis.patients.mapping import Mapped, near
 from crmo_analysis.patients.meanings import OPEN, meaning, quoted
+from crmo_analysis.patients.spreadsheet import read_sheet
 from crmo_analysis.patients.table import names_of
+from crmo_analysis.patients.workbook import sheet_titles
 from crmo_analysis.study import Codebook, Variable, read_codebook, read_section
 
 MOST_WORDS = 12  # different texts of a column that are listed to be given a meaning
@@ -40,6 +43,9 @@ def mapping_skeleton(path: Path | str, lesions: Path | str | None = None) -> str
     patients = {name: variable for name, variable in read_codebook().items() if variable.level == "patient"}
     books = patients, read_codebook(section="lesions")
     sheets = sheets_of(path, lesions, books, (Mapped(), Mapped()), codes)
+    title = "" if sheets[1] or lesions else _sheet_of_lesions(Path(path), books[1])
+    if title:
+        sheets = sheets[0], read_sheet(path, wanted=title)
     parts = [_part(sheet, book, codes) for sheet, book in zip(sheets, books, strict=True) if sheet]
     if not any(any(part.values()) for part in parts):
         return ""
@@ -49,8 +55,20 @@ def mapping_skeleton(path: Path | str, lesions: Path | str | None = None) -> str
         *_written(parts[0], ""),
     ]
     if len(parts) > 1 and any(parts[1].values()):
-        lines += ["lesions:", *_written(parts[1], "  ")]
+        lines += ["lesions:", *([f"  # sheet: {quoted(title)}"] if title else []), *_written(parts[1], "  ")]
     return "\n".join(lines) + "\n"
+
+
+def _sheet_of_lesions(path: Path, codebook: Codebook) -> str:
+    """Return the sheet of a workbook of which two columns may be variables of lesions."""
+    for title in sheet_titles(path):
+        try:
+            names = read_sheet(path, wanted=title).names
+        except InputError:
+            continue
+        if len({near(name, codebook) for name in names} & {"bone", "side", "signal", "size", "mri_date"}) > 1:
+            return title
+    return ""
 
 
 def _written(part: Mapping[str, list[str]], indent: str) -> Iterator[str]:

@@ -20,6 +20,7 @@ _UNCALCULATED = re.compile(
     rb'<c r="([A-Z]+)(\d+)"(?![^>]*t="str")[^>]*><f[^>]*?(?:/>|>[^<]*</f>)(?:<v\s*/>|<v></v>)?</c>'
 )
 _MERGED = re.compile(rb'<mergeCell ref="([A-Z]+)(\d+):([A-Z]+)(\d+)"')
+_HIDDEN_COLUMN = re.compile(rb'<col (?=[^>]*hidden="(?:1|true)")(?=[^>]*min="(\d+)")(?=[^>]*max="(\d+)")')
 _HIDDEN_ROW = re.compile(rb'<row r="(\d+)"[^>]*\shidden="(?:1|true)"')
 
 
@@ -49,7 +50,7 @@ def read_workbook(
                 [_cell_text(value) for value in record] for record in chosen.iter_rows(values_only=True)
             )
             found = layout.take(records, place, known, notes, fill=True)
-            return layout.replace(found, problems=(*found.problems, *_unseen(place, inside, found.rows)))
+            return layout.replace(found, problems=(*found.problems, *_unseen(place, inside, found)))
         finally:
             workbook.close()
     except InputError:
@@ -60,9 +61,22 @@ def read_workbook(
         ) from None
 
 
-def _unseen(place: str, inside: bytes, rows: np.ndarray) -> list[Problem]:
-    """Say what the cells alone do not: formulas without a value, merged cells, rows that are hidden."""
-    among, problems = set(rows.tolist()), []
+def sheet_titles(path: Path) -> list[str]:
+    """Return the names of the visible sheets of a workbook; of another file none."""
+    import openpyxl
+
+    if path.suffix.lower() not in (".xlsx", ".xlsm"):
+        return []
+    workbook = openpyxl.load_workbook(path, read_only=True)
+    try:
+        return [sheet.title for sheet in workbook.worksheets if sheet.sheet_state == "visible"]
+    finally:
+        workbook.close()
+
+
+def _unseen(place: str, inside: bytes, found: layout.Sheet) -> list[Problem]:
+    """Say what the cells alone do not: formulas without a value, merged cells, what is hidden."""
+    among, width, problems = set(found.rows.tolist()), len(found.names), []
     formulas: dict[str, list[int]] = {}
     for match in _UNCALCULATED.finditer(inside):
         if int(match[2]) in among:
@@ -77,6 +91,15 @@ def _unseen(place: str, inside: bytes, rows: np.ndarray) -> list[Problem]:
             cells = f"{match[1].decode()}{first}:{match[3].decode()}{last}"
             expected = f"cells {cells} are merged, of which only the first has a value; unmerge and fill them"
             problems.append(Problem(place, first, match[1].decode(), "", expected))
+    columns = [
+        column
+        for match in _HIDDEN_COLUMN.finditer(inside)
+        for column in range(int(match[1]), min(int(match[2]), width) + 1)
+    ]
+    if columns:
+        letters = listed(layout.letter(column - 1) for column in columns)
+        expected = f"{counted(len(columns), 'column')} hidden in the sheet, but read: {letters}"
+        problems.append(warning(place, None, "", "", expected))
     hidden = [int(match[1]) for match in _HIDDEN_ROW.finditer(inside) if int(match[1]) in among]
     if hidden:
         expected = f"{counted(len(hidden), 'row')} hidden in the sheet, but read: {listed(hidden)}"
@@ -103,7 +126,9 @@ def _choose(
         return _of_lesions(path, sheets, known)
     others = [sheet for title, sheet in titles.items() if title not in ("patients", "lesions")] or [*sheets]
     visible = [sheet for sheet in others if sheet.sheet_state == "visible"] or others
-    with_names = [sheet for sheet in visible if _has_known(sheet, known)]
+    with_names = [sheet for sheet in visible if _n_known(sheet, known)]
+    several = [sheet for sheet in with_names if _n_known(sheet, known) > 1]  # and not the key alone
+    with_names = several if len(several) == 1 else with_names
     if len(with_names) > 1:
         expected = (
             f"sheets {listed(shown(one.title) for one in with_names)} have columns of the codebook; name"
@@ -114,7 +139,7 @@ def _choose(
     if with_names:
         [chosen] = with_names
         return chosen, _unread(path, sheets, chosen)
-    unseen = [sheet for sheet in others if sheet not in visible and _has_known(sheet, known)]
+    unseen = [sheet for sheet in others if sheet not in visible and _n_known(sheet, known)]
     if unseen:
         title = shown(unseen[0].title)
         expected = f"only the hidden sheet {title} has columns of the codebook; if it is meant, say so"
@@ -129,7 +154,7 @@ def _choose(
 
 def _of_lesions(path: Path, sheets: Sequence, known: Collection[str]) -> tuple[object, list[str]]:
     """Return the one visible sheet with columns of lesions, where none is called so; refuse two."""
-    found = [sheet for sheet in sheets if sheet.sheet_state == "visible" and _has_known(sheet, known)]
+    found = [sheet for sheet in sheets if sheet.sheet_state == "visible" and _n_known(sheet, known)]
     if len(found) > 1:
         expected = f"sheets {listed(shown(sheet.title) for sheet in found)} have columns of lesions"
         line = f"lesions: {{sheet: {shown(found[0].title)}}}"
@@ -150,13 +175,13 @@ def _unread(path: Path, sheets: Sequence, chosen) -> list[str]:
     )
 
 
-def _has_known(sheet, known: Collection[str]) -> bool:
-    """Say whether one of the first rows has names that are known, and not that of the patient alone."""
+def _n_known(sheet, known: Collection[str]) -> int:
+    """Return how many names that are known one of the first rows has, besides that of the patient."""
     records = [
         [str(cell or "") for cell in row] for row in islice(sheet.iter_rows(values_only=True), layout.HEAD)
     ]
     at = layout.find_header(records, known)
-    return at is not None and bool(layout.names_among(records[at], known) - {"patient"})
+    return 0 if at is None else len(layout.names_among(records[at], known) - {"patient"})
 
 
 def _cell_text(value: object) -> str:

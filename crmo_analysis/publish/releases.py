@@ -23,6 +23,7 @@ _SHARE = re.compile(r"(\d+)/(\d+)( .*)?", re.DOTALL)
 _NUMBER = re.compile(r"[-+]?\d*\.?\d+(e[-+]?\d+)?", re.IGNORECASE)
 _MEASURED = re.compile(r"[-+]?\d*\.\d+.*|\d+/\d+.*|[-+]?\d+(\.\d*)?e.*", re.DOTALL)  # or counted
 _COUNTS = re.compile(r"(\w+_)?(n|x|count|events|excluded|patients|missing)")  # columns of counts
+_CENTRES = ("value", "cohort", "mean", "median", "estimate")  # columns of what a row is about
 _PUBLISHED = ("published", "printed")  # columns of what a study says
 _BY_CHANCE = re.compile(
     r"(p|p_\w+|z|\w*_low|\w*_high|ci_\w+|seed)"
@@ -47,10 +48,19 @@ def check(folders: Sequence[Path], smallest: int) -> tuple[int, pd.DataFrame]:
         If a file cannot be read.
     """
     tables = [_tables(folder) for folder in folders]
-    found = [_within(several, smallest) for several in tables]
+    found = [_within([pair for several in tables for pair in several.items()], smallest)]
     found += [_between(earlier, later, smallest) for earlier, later in combinations(tables, 2)]
     rows = [row for part in found for row in part]
     return sum(map(len, tables)), pd.DataFrame(rows, columns=COLUMNS).drop_duplicates(ignore_index=True)
+
+
+def told_by_sweep(out: Path, smallest: int = 5) -> int:
+    """Count what the tables of all runs together tell of a few patients of an own cohort."""
+    notes = (
+        json.loads(path.read_text(encoding="utf-8")) for path in (out / "runs").rglob("tables/**/*.json")
+    )
+    is_own = any(isinstance(said, dict) and said.get("source") == "user data" for said in notes)
+    return len([*_within([*_tables(out / "tables").items()], smallest)]) if is_own else 0
 
 
 def _tables(folder: Path) -> dict[str, pd.DataFrame]:
@@ -78,11 +88,11 @@ def _is_of_patients(path: Path) -> bool:
     return not isinstance(said, dict) or said.get("source") in (None, "user data")
 
 
-# ---- within a release --------------------------------------------------------------------------------------
+# ---- all that is shown, whichever table it is in -----------------------------------------------------------
 
 
-def _within(tables: dict[str, pd.DataFrame], smallest: int) -> Iterator[list[str]]:
-    """Yield small counts, and findings of which the one is part of the other but for a few patients."""
+def _within(tables: Sequence[tuple[str, pd.DataFrame]], smallest: int) -> Iterator[list[str]]:
+    """Yield small counts, findings that are nearly one another, and numbers of nearly the same patients."""
     by_label = {variable.label: name for name, variable in read_codebook().items()}
     parts, seen = disclosure.implications(), {}
     for table, row, column, label, x, n in _shares(tables):
@@ -100,11 +110,51 @@ def _within(tables: dict[str, pd.DataFrame], smallest: int) -> Iterator[list[str
                     labels = codebook[whole].label, codebook[one].label
                     derived = f"{y} - {x} = {y - x} of {n} have '{labels[0]}' without '{labels[1]}'"
                     yield [place, labels[1], "", f"{x}/{n}, and {y}/{n} in {elsewhere}", derived]
+    yield from _repeated(tables, smallest)
 
 
-def _shares(tables: dict[str, pd.DataFrame]) -> Iterator[tuple[str, str, str, str, int, int]]:
+def _repeated(tables: Sequence[tuple[str, pd.DataFrame]], smallest: int) -> Iterator[list[str]]:
+    """Yield numbers that stand there for two sets of patients who are the same but for a few."""
+    first: dict[tuple, dict[tuple[int, str], str]] = {}  # of what, of how many, what: where it stands first
+    for table, _, column, label, x, n in _shares(tables):
+        if label:
+            first.setdefault((label, "share"), {}).setdefault((n, str(x)), f"{table}, {column}")
+    for table, frame in tables:
+        for row in frame.to_dict("records"):
+            key, n, shown = _key(row), _size(row), next((row[c] for c in _CENTRES if row.get(c)), "")
+            if key and n and _NUMBER.fullmatch(shown):
+                first.setdefault(key, {}).setdefault((n, shown), table)
+    for key, found in first.items():
+        for ((n, one), place), ((size, other), elsewhere) in combinations(found.items(), 2):
+            few, is_share = abs(n - size), key[-1] == "share"
+            gap = abs(int(one) - int(other)) if is_share else few
+            if few < smallest and gap < smallest and (few or is_share or _differ(one, other)):
+                how = f"{max(few, gap)} patients by subtraction" if few or gap else "values of few may follow"
+                shown = f"{one} of {n}, and {other} of {size} in {elsewhere}"
+                yield [place, ", ".join(filter(None, key)), "", shown, how]
+
+
+def _key(row: dict[str, str]) -> tuple[str, ...]:
+    """Return what a row is about, whatever its table; nothing where that is not said."""
+    if row.get("model") and "exposure" in row:
+        return tuple(
+            row.get(name, "") for name in ("model", "exposure", "outcome", "adjusted_for", "left_out")
+        )
+    label = (row.get("label") or row.get("variable") or "").split(", ")[0]
+    centre = row.get("statistic", "").split(" ")[0]
+    return (label, row.get("among", ""), centre) if label and centre in ("median", "mean", "sd") else ()
+
+
+def _differ(one: str, other: str) -> bool:
+    """Say whether two numbers are not the same one, rounded otherwise."""
+    decimals = min(len(text.partition(".")[2]) for text in (one, other))
+    return abs(float(one) - float(other)) > 0.5 * 10.0**-decimals + 1e-9
+
+
+def _shares(tables: Sequence[tuple[str, pd.DataFrame]]) -> Iterator[tuple[str, str, str, str, int, int]]:
     """Yield every x of n that tables of the cohort show: table, row, column, label, x and n."""
-    for name, table in tables.items():
+    for name, table in tables:
+        fractions = _fractions(table)
         for row in table.to_dict("records"):
             texts = [text for text in row.values() if text and not _MEASURED.fullmatch(text)]
             label = row.get("label") or row.get("variable") or (texts[0] if texts else "")
@@ -116,6 +166,26 @@ def _shares(tables: dict[str, pd.DataFrame]) -> Iterator[tuple[str, str, str, st
             x, n = row.get("cohort_x", ""), row.get("cohort_n", "")
             if x.isdecimal() and n.isdecimal():
                 yield name, label, "cohort_x", label if is_of_all else "", int(x), int(n)
+            for column, whole in fractions:
+                if row[column] and row[whole]:
+                    x, n = round(float(row[column]) * int(row[whole])), int(row[whole])
+                    yield name, label, column, label if is_of_all else "", x, n
+
+
+def _fractions(table: pd.DataFrame) -> list[tuple[str, str]]:
+    """Return columns that hold x/n as a decimal, whatever they are called, each with that of its n."""
+    named = [column for column in table if not column.startswith(_PUBLISHED)]
+    wholes = [column for column in named if table[column].str.fullmatch(r"[1-9]\d*|").all()]
+    found = []
+    for column in named:
+        if len(table) > 1 and table[column].str.fullmatch(r"(0?\.\d+|[01](\.0*)?|)").all():
+            for whole in wholes:
+                both = table[(table[column] != "") & (table[whole] != "")]
+                x = both[column].astype(float) * both[whole].astype(int)
+                is_whole = (x - x.round()).abs() < 1e-6 * both[whole].astype(int) + 1e-9
+                if len(both[column].unique()) > 1 and is_whole.all():
+                    found.append((column, whole))
+    return found
 
 
 # ---- between two releases ----------------------------------------------------------------------------------
@@ -124,7 +194,7 @@ def _shares(tables: dict[str, pd.DataFrame]) -> Iterator[tuple[str, str, str, st
 def _between(
     earlier: dict[str, pd.DataFrame], later: dict[str, pd.DataFrame], smallest: int
 ) -> Iterator[list[str]]:
-    sizes = [max((n for *_, n in _shares(tables)), default=0) for tables in (earlier, later)]
+    sizes = [max((n for *_, n in _shares([*tables.items()])), default=0) for tables in (earlier, later)]
     nearly = all(sizes) and abs(sizes[0] - sizes[1]) < smallest
     for name in sorted(set(earlier) & set(later)):
         for row in differences(earlier[name], later[name], smallest, nearly):

@@ -27,6 +27,7 @@ def test_a_page_has_all_parts_and_hides_what_the_cohort_hides(own_file):
         "Lesions and severity",
         "published numbers",
         "study of this size",
+        "What is missing",
     ):
         assert f"{heading}" in page
     assert len(drawn) == 2

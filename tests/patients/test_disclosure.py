@@ -1,6 +1,7 @@
 """What is hidden of an own cohort cannot be worked out from what is shown."""
 
-from itertools import product
+from fractions import Fraction
+from itertools import combinations_with_replacement, product
 
 import numpy as np
 import pandas as pd
@@ -13,12 +14,13 @@ from crmo_analysis.patients.disclosure import (
     implications,
     inner_share,
     lack_only,
+    moments_tell,
     nearly_the_same,
     spiked,
     too_few,
     too_few_together,
 )
-from crmo_analysis.study import read_codebook
+from crmo_analysis.study import Variable, read_codebook
 
 
 @pytest.mark.parametrize(
@@ -137,6 +139,29 @@ def test_what_is_part_of_what_follows_from_the_codebook():
 def test_a_mean_of_one_value_and_a_few_others_is_told(values, expected):
     assert spiked(pd.array(values, "Float64"), 5) == expected
     assert not spiked(pd.array(values, "Float64"), 0)
+
+
+def by_hand(values, low, high, smallest):
+    """Say by trying all tables of as many patients whether mean, median and SD tell of few of them."""
+
+    def moments(table):
+        return sum(table), sum(value * value for value in table), np.median(table)
+
+    fits = [table for table in combinations_with_replacement(range(low, high + 1), len(values))
+            if moments(table) == moments(values)]  # fmt: skip
+    cells = [cell for at in range(low - 1, high + 2)
+             for cell in (lambda v, at=at: v == at, lambda v, at=at: v < at, lambda v, at=at: v > at)]  # fmt: skip
+    counts = [[sum(map(cell, table)) for table in fits] for cell in cells]
+    return any(min(found) > 0 and max(found) < smallest for found in counts)
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_moments_tell_what_all_tables_of_as_many_patients_say(seed):
+    rng = np.random.default_rng(seed)
+    values = rng.integers(0, 6, int(rng.integers(5, 9)))
+    scale = Variable("score", "Score", "integer", step=Fraction(1), minimum=Fraction(0), maximum=Fraction(5))
+    assert moments_tell(values, scale, 3) == by_hand(values.tolist(), 0, 5, 3)
+    assert not moments_tell(values, scale, 0)
 
 
 def test_tables_of_the_same_patients_but_for_a_few_are_told():

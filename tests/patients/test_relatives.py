@@ -5,6 +5,7 @@ import io
 import re
 
 import openpyxl
+import pandas as pd
 import pytest
 
 from crmo_analysis.files import InputError
@@ -80,6 +81,17 @@ def said(found):
             "a total",
         ),
         (f"Klinik,Klinik,MRT,,\n{TABLE}", "row 1, value 'Klinik, Klinik, …': warning"),
+        (f"{TABLE}\nMoyenne,3.8,3.9,8,0.5\nÉcart-type,2,2,3,1", "value 'Écart-type': warning: is left out"),
+        (f"{TABLE}\nMW,3.8,3.9,8,0.5\nStandardabweichung,2,2,3,1", "row 14, value 'MW': warning"),
+        (f"{TABLE}\nToplam,47,47,99,6", "value 'Toplam': warning: is left out: it is a total"),
+        (
+            csv(HEADER, ["ID", "Lesions", "Severity", "Age", "CRP in mg/dl"], *ROWS),
+            "holds labels of the columns",
+        ),
+        (
+            f"{csv(HEADER, *ROWS[:6])}\nPage 1 of 2,,,,\n{csv([*map(str.upper, HEADER)], *ROWS[6:])}",
+            "row 8, value 'Page 1 of 2': warning: is left out: it numbers a page",
+        ),
     ],
 )
 def test_what_is_no_patient_is_left_out_and_said(answer, text, expected):
@@ -199,6 +211,32 @@ def test_a_column_without_a_name_can_be_mapped(answer):
         ("patient;fever\na;x\nb;", "values: {fever: {x: yes, '': no}}", "fever", [True, False]),
         ("patient;crp\na;k.A.\nb;1", "", "crp", "in a mapping: values: {crp: {'k.A.': NR}}"),
         ("patient;n_lesions\na;-1\nb;999", "", "n_lesions", "values: {n_lesions: {'-1': NR, 999: NR}}"),
+        ("patient;platelets;crp\na;250 000;0,5\nb;1\u202f310 500;1,5", "", "platelets", [250_000, 1_310_500]),
+        ("patient;platelets;crp\na;250'000;0.5\nb;310’500;1.5", "", "platelets", [250_000, 310_500]),
+        (
+            "patient;platelets\na;250 000",
+            "",
+            "platelets",
+            "read with a blank or an apostrophe between thousands",
+        ),
+        ("patient;platelets\na;25 00", "", "platelets", "value '25 00': expected a number"),
+        ("patient;n_lesions\na;2-3\nb;>10", "", "n_lesions", "values: {n_lesions: {'2-3': …, '>10': …}}"),
+        ("patient;n_lesions\na;5+\nb;4?", "", "n_lesions", "values: {n_lesions: {'5+': …, '4?': …}}"),
+        ("patient,age_onset\na,5 y 3 m\nb,5;3\nc,7 Jahre", "", "age_onset", "{'5 y 3 m': 5.25, '5;3': 5.25"),
+        ("patient,age_onset\na,63 Monate", "", "age_onset", "{'63 Monate': 5.25}"),
+        ("patient;age_onset\na;2010-01-01", "", "age_onset", "expected an age in years, not a date"),
+        ("patient;biopsy_date\na;2019/03/31\nb;20200501", "", "biopsy_date", ["2019-03-31", "2020-05-01"]),
+        ("patient;biopsy_date\na;2019-03-31 14:20", "", "biopsy_date", "the time of day is left out"),
+        (
+            "patient;fever\na;1.0\nb;0.0",
+            "",
+            "fever",
+            "in a mapping: values: {fever: {'1.0': yes, '0.0': no}}",
+        ),
+        ("patient;fever\na;-1\nb;0", "", "fever", "in a mapping: values: {fever: {'-1': …}}"),
+        ("patient;fever\na;evet\nb;hayır\nc;nej", "", "fever", "{evet: yes, hayır: no, nej: no}"),
+        ("patient;n_lesions\na;3\nb;99\nc;2", "", "n_lesions", "values: {n_lesions: {99: NR}}"),
+        ("patient;n_lesions\na;.a\nb;#N/A", "", "n_lesions", "values: {n_lesions: {'.a': NR, '#N/A': NR}}"),
     ],
 )
 def test_a_number_is_what_the_file_says_or_asked_about(answer, text, mapping, name, expected):
@@ -206,7 +244,7 @@ def test_a_number_is_what_the_file_says_or_asked_about(answer, text, mapping, na
     if isinstance(expected, str):
         assert expected in said(found)
     else:
-        values = found.patients[name].astype(object)
+        values = found.patients[name].astype(str if name.endswith("date") else object)
         assert [
             None if value is None or value != value else value for value in values.where(values.notna(), None)
         ] == expected
@@ -230,6 +268,9 @@ def test_a_number_is_what_the_file_says_or_asked_about(answer, text, mapping, na
         ("physician_global", [1, 2, 3, 2, 1, 0, 4, 9, 9], "values: {physician_global: {9: NR}}"),
         ("esr", [10, 20, 30, 12, 15, 99, 99, 40], "values: {esr: {99: NR}}"),
         ("esr", [10, 20, 80, 12, 15, 99, 85, 90], ""),
+        ("esr", [60, 70, 98], ""),
+        ("crp", [0.1, 0.3, 0.5, 0.4, 62, 70, 85, 90], "4 are within: are there two units in the column?"),
+        ("age_diagnosis", [90, 120, 144, 60, 72], "in a mapping: units: {age_diagnosis: 0.083333} (or 1)"),
         ("crp", [0.1, 0.3, 0.5, 11, 0.2, 2, 4, 0.6, 0.8, 1, 0.4], ""),
     ],
 )
@@ -263,6 +304,7 @@ def test_a_delay_in_years_is_told_by_the_ages(answer):
         ),
         (("1.2E+11", "1.3E+11"), (), "looks like a long number that Excel shortened"),
         (("2024-03-05", "2"), (), "looks like a date that Excel made"),
+        (("nan", "2"), (), "value 'nan': warning: is a word for a missing value"),
     ],
 )
 def test_keys_that_are_nearly_alike_are_said(answer, patients, lesions, expected):
@@ -306,6 +348,9 @@ def test_what_cannot_be_seen_in_a_key_is_taken_off(answer, key):
         ("A,femur,both,\nB,rib,L,", "", "{both: …, L: left}"),
         ("A,,,\nB,rib,left,", "", "1 row without a value of a lesion, left out: 2"),
         ("A,femur,left,\nTotal,,,", "", "'Total': warning: is left out"),
+        ("A,femur,bilateral,", "", "a lesion on both sides is two, each in a row of its own"),
+        ("A,none,,\nB,rib,,", "", "lesions: {values: {bone: {none: ''}}}"),
+        ("A,none,,\nB,rib,,", "lesions: {values: {bone: {none: ''}}}", None),
     ],
 )
 def test_a_lesion_is_counted_once_or_asked_about(answer, rows, mapping, expected):
@@ -313,7 +358,14 @@ def test_a_lesion_is_counted_once_or_asked_about(answer, rows, mapping, expected
     if isinstance(expected, str):
         assert expected in said(found)
     else:
-        assert found.patients["n_lesions"][0] == expected
+        n = found.patients["n_lesions"][0]
+        assert n is pd.NA if expected is None else n == expected
+
+
+def test_a_column_of_counts_beside_lesions_is_asked_about(answer):
+    found = answer(PATIENTS, lesions="patient,bone,count\nA,rib,3\nB,rib,1")
+    assert "column count: warning: is left out, so that each row is one lesion" in said(found)
+    assert "is left out, so" not in said(answer(PATIENTS, lesions="patient,bone,count\nA,rib,1\nB,rib,1"))
 
 
 def test_rows_that_differ_in_what_is_not_read_are_asked_about(answer):
@@ -380,6 +432,10 @@ def hide(title):
             "1 row hidden",
         ),
         (
+            workbook(lambda w: setattr(w["A"].column_dimensions["B"], "hidden", True), A=[HEADER, *ROWS]),
+            "1 column hidden in the sheet, but read: B",
+        ),
+        (
             workbook(A=[HEADER, ["x", datetime.datetime(2024, 5, 3), 3, 7, 1]]),
             "not a date, which Excel makes",
         ),
@@ -440,6 +496,13 @@ def test_a_data_dictionary_decides_what_boxes_codes_and_fields_mean(answer, tmp_
     assert "cannot be read as a data dictionary" in answer(text, "dictionary: other.csv")
 
 
+def test_a_box_for_not_known_is_missing_not_no(answer):
+    text = "record_id,mf___lytic_lesion,mf___99,mri_complete\n1,1,0,2\n2,0,1,2\n3,0,0,2\n"
+    found = answer(text)
+    assert found.patients["lytic_lesion"].isna().tolist() == [False, True, False]
+    assert "mf___99 → NR" in said(found)
+
+
 def test_two_fields_of_boxes_for_one_variable_are_refused(answer):
     found = answer("record_id,a___femur,pain___femur,c_complete\n1,1,0,2\n")
     assert "ignore one of the two in a mapping, as in ignore: ['pain___femur']" in said(found)
@@ -469,6 +532,19 @@ def test_a_mapping_file_is_made_to_be_filled_in(tmp_path):
     assert found.patients["male"].tolist() == [True, False]
     assert found.patients["crp"].tolist() == [1.2, 0.25]
     assert found.kinds["marrow_edema"].tolist()[1] == "not_reported"
+
+
+def test_a_workbook_of_a_clinic_is_read_with_the_suggestions_alone(tmp_path):
+    table = [["Pat.-Nr.", "Thrombozyten (G/l)", "HLA-B27"], *[[f"0{i}", 200 + i, "neg."] for i in range(12)]]
+    lesions = [["Pat.-Nr.", "Lokalisation", "Seite"], *[[f"0{i % 9}", "Klavikula", "re"] for i in range(12)]]
+    path, mapping = tmp_path / "c.xlsx", tmp_path / "map.yaml"
+    path.write_bytes(workbook(Register=table, MRT=lesions))
+    mapping.write_text(re.sub("(?m)^( +)# ", r"\1", mapping_skeleton(path)), encoding="utf-8")
+    found = read_cohort(path, mapping)
+    assert not found.errors
+    assert found.patients["n_lesions"].tolist() == [2, 2, 2, 1, 1, 1, 1, 1, 1, pd.NA, pd.NA, pd.NA]
+    assert found.patients["platelets"].tolist() == [200_000 + 1000 * i for i in range(12)]
+    assert found.patients["hla_b27"].tolist() == [False] * 12
 
 
 def test_nothing_is_to_be_filled_in_where_all_is_recognised(tmp_path):

@@ -14,7 +14,7 @@ from click.testing import CliRunner
 from crmo_analysis import files
 from crmo_analysis.commands import main
 from crmo_analysis.files import InputError
-from crmo_analysis.publish.releases import STATEMENT, check, differences, release
+from crmo_analysis.publish.releases import STATEMENT, check, differences, release, told_by_sweep
 
 SPEC = importlib.util.spec_from_file_location("disclosing", files.ROOT / "benchmarks" / "disclosure.py")
 attacker = importlib.util.module_from_spec(SPEC)
@@ -31,7 +31,7 @@ def test_no_hidden_count_can_be_narrowed_by_somebody_who_has_the_table_alone(tmp
     shown = attacker.released(table, 0, tmp_path / "open")
     assert not attacker.narrowed(protected, len(table))
     compared, found = check([protected], 5)
-    assert compared == 1
+    assert compared == 2
     assert found.empty
     assert bool(attacker.narrowed(shown, len(table))) == (not check([shown], 5)[1].empty)
 
@@ -156,3 +156,72 @@ def test_tables_that_are_not_of_user_data_are_left_aside(tmp_path):
     (tmp_path / "t.csv").write_text("variable,value\nFever,3/40 (7.5 %)\n", encoding="utf-8")
     (tmp_path / "t.json").write_text(json.dumps({"source": "simulated"}), encoding="utf-8")
     assert check([tmp_path], 5)[0] == 0
+
+
+# ---- all tables together, whichever folder they are in -----------------------------------------------------
+
+TWO = [
+    (
+        "variable,value\nSpinal involvement,9/40 (22.5 %)",
+        "variable,value\nLesion of a thoracic vertebra,7/40 (17.5 %)",
+    ),
+    ("variable,value\nSpinal involvement,9/40 (22.5 %)", "label,cohort_x,cohort_n\nSpinal involvement,10,41"),
+    (
+        'variable,statistic,value,n\n"Lesions, per patient",median,4,40',
+        "label,statistic,cohort,cohort_n\nLesions,median,5,41",
+    ),
+    (
+        "label,statistic,cohort,cohort_n\nLesions,mean,4.45,40",
+        "label,statistic,cohort,cohort_n\nLesions,mean,4.625,40",
+    ),
+    (
+        "model,exposure,outcome,adjusted_for,n,estimate\nspearman,crp,esr,none,40,0.2",
+        "model,exposure,outcome,adjusted_for,n,estimate\nspearman,crp,esr,none,37,0.25",
+    ),
+]
+
+
+@pytest.mark.parametrize("together", [False, True])
+@pytest.mark.parametrize(("one", "other"), TWO)
+def test_tables_of_other_names_and_folders_are_looked_at_together(tmp_path, one, other, together):
+    folders = [tmp_path / "a", tmp_path / ("a" if together else "b")]
+    for folder, name, text in zip(folders, ("t.csv", "u.csv"), (one, other), strict=True):
+        folder.mkdir(exist_ok=True)
+        (folder / name).write_text(text + "\n", encoding="utf-8")
+    assert len(check(dict.fromkeys(folders), 5)[1])
+    (folders[1] / "u.csv").write_text(one + "\n", encoding="utf-8")
+    assert check(dict.fromkeys(folders), 5)[1].empty
+
+
+def test_counts_written_as_decimals_under_other_names_are_found(tmp_path):
+    (tmp_path / "g.csv").write_text("a,b,c\nSpinal involvement,0.225,40\nFever,0.075,40\n", encoding="utf-8")
+    assert check([tmp_path], 5)[1]["derived"].tolist() == ["3 of 40 patients"]
+    (tmp_path / "g.csv").write_text("a,b,c\nLesions,0.203012,40\nFever,0.075,40\n", encoding="utf-8")
+    assert check([tmp_path], 5)[1].empty  # correlations
+
+
+def test_runs_of_a_sweep_that_tell_of_few_patients_together_are_said(tmp_path):
+    effects = (
+        "run,adjustment,model,exposure,outcome,adjusted_for,n,estimate\na,[],spearman,crp,esr,none,40,0.2\n"
+    )
+    notes = tmp_path / "runs" / "a" / "tables" / "t.json"
+    for path, text in ((tmp_path / "tables" / "t.csv", effects), (notes, '{"source": "user data"}')):
+        path.parent.mkdir(parents=True)
+        path.write_text(text, encoding="utf-8")
+    assert told_by_sweep(tmp_path) == 0
+    (tmp_path / "tables" / "t.csv").write_text(
+        f"{effects}b,[x],spearman,crp,esr,none,37,0.3\n", encoding="utf-8"
+    )
+    assert told_by_sweep(tmp_path) == 1
+    notes.write_text('{"source": "simulated"}', encoding="utf-8")
+    assert told_by_sweep(tmp_path) == 0
+
+
+def test_no_number_of_lesions_follows_from_mean_median_and_sd_of_few(tmp_path):
+    opened, protected = 0, []
+    for seed in range(5):
+        table = attacker.planted(seed, 12)
+        opened += bool(attacker.values_narrowed(attacker.released(table, 0, tmp_path / f"open{seed}"), 12))
+        protected += attacker.values_narrowed(attacker.released(table, 5, tmp_path / f"kept{seed}"), 12)
+    assert opened >= 2
+    assert not protected
