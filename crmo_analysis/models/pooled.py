@@ -8,6 +8,7 @@ import scipy
 from scipy.special import expit, ndtri, stdtrit
 from scipy.stats import chi2
 
+from crmo_analysis.files import InputError
 from crmo_analysis.models.random_effects import Fit, typical_variance
 
 INVERSE_VARIANCE = ("reml", "paule_mandel", "dersimonian_laird", "ml")
@@ -30,23 +31,23 @@ class How:
     prediction: str = "k-2"
 
     def check(self, methods: tuple[str, ...], k: int, single: str) -> None:
-        """Raise a ValueError where it is not to be had of k studies; `single` serves one of them."""
+        """Raise an InputError where it is not to be had of k studies; `single` serves one of them."""
         choices = {"method": methods, "interval": INTERVALS, "prediction": PREDICTIONS}
         for name, known in choices.items():
             if getattr(self, name) not in known:
-                raise ValueError(f"{name} is {getattr(self, name)!r}, expected one of {', '.join(known)}")
+                raise InputError(f"{name} is {getattr(self, name)!r}, expected one of {', '.join(known)}")
         method = self.method
         if not 0 < self.confidence < 1:
-            raise ValueError(f"confidence is {self.confidence}, expected a number between 0 and 1")
+            raise InputError(f"confidence is {self.confidence}, expected a number between 0 and 1")
         of_weights = (*INVERSE_VARIANCE, "beta_binomial_grid", "exact")
         if self.interval == "hartung_knapp" and method not in of_weights:
-            raise ValueError(f"hartung_knapp is for weights by inverse variance; use 't' with {method}")
+            raise InputError(f"hartung_knapp is for weights by inverse variance; use 't' with {method}")
         if method == "exact" and k != 1:
-            raise ValueError(
+            raise InputError(
                 f"'exact' is for a single series, and there are {k}; adding them up would hide their spread"
             )
         if method != "exact" and k < 2:
-            raise ValueError(f"there are {k} studies, expected at least 2; for a single one use {single}")
+            raise InputError(f"there are {k} studies, expected at least 2; for a single one use {single}")
 
 
 @dataclass(frozen=True)

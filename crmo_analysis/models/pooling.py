@@ -15,7 +15,7 @@ import pandas as pd
 from scipy.optimize import brentq
 from scipy.special import betainc, logit, polygamma
 
-from crmo_analysis.files import NotEstimableError
+from crmo_analysis.files import InputError, NotEstimableError
 from crmo_analysis.models.permutation import as_numbers
 from crmo_analysis.models.pooled import (
     INTERVALS,
@@ -84,7 +84,7 @@ def pool_proportions(
 
     Raises
     ------
-    ValueError
+    InputError
         If a count is no whole number, or events are more than a total; if there is one series, unless exact.
     NotEstimableError
         If there is no maximum of the likelihood: all series are 0/n or n/n, and not all the same.
@@ -152,16 +152,16 @@ def pool_correlations(
     """
     r, n = as_numbers(r, "a correlation"), as_numbers(n, "a number of pairs")
     if len(r) != len(n):
-        raise ValueError(
+        raise InputError(
             f"there are {len(r)} correlations and {len(n)} numbers of pairs, expected one of each a study"
         )
     for place, (value, of) in enumerate(zip(r, n, strict=True), start=1):
         if not (-1 < value < 1 and of >= 4 and of % 1 == 0):
-            raise ValueError(
+            raise InputError(
                 f"study {place} has r = {value:g} of n = {of:g}, expected r between -1 and 1, and n from 4"
             )
     if statistic not in ("pearson", "spearman"):
-        raise ValueError(f"statistic is {statistic!r}, expected 'pearson' or 'spearman'")
+        raise InputError(f"statistic is {statistic!r}, expected 'pearson' or 'spearman'")
     how = How(method, confidence, interval, prediction)
     how.check(INVERSE_VARIANCE, len(r), "describe.fisher_interval")
     v = (1.06 if statistic == "spearman" else 1.0) / (n - 3)
@@ -187,7 +187,7 @@ def leave_one_out(events: Sequence[int], totals: Sequence[int], **options: objec
     """
     labels, (x, n) = pd.Series(events).index, _counts(events, totals)
     if len(x) < 3:
-        raise ValueError(f"there are {len(x)} series, expected at least 3 to leave one out")
+        raise InputError(f"there are {len(x)} series, expected at least 3 to leave one out")
     everything, rows = pool_proportions(x, n, **options).estimate, []
     for place, label in enumerate(labels):
         try:
@@ -218,13 +218,13 @@ def pooled_range(
 
     Raises
     ------
-    ValueError
+    InputError
         If there are more than `MOST_SETS` combinations, or none of them can be pooled.
     """
     sets = [_possible(each) for each in events_sets]
     combinations = math.prod(len(each) for each in sets)
     if not 0 < combinations <= MOST_SETS:
-        raise ValueError(f"there are {combinations:,} combinations of counts, expected 1 to {MOST_SETS:,}")
+        raise InputError(f"there are {combinations:,} combinations of counts, expected 1 to {MOST_SETS:,}")
     found = {}
     for counts in product(*sets):
         try:
@@ -268,7 +268,7 @@ def disagreement(results: Sequence[PooledProportion], tolerance: float = 0.05) -
         Estimates, lower ends and upper ends that are no further apart agree.
     """
     if len(results) < 2 or len({(each.k, each.confidence) for each in results}) > 1:
-        raise ValueError(
+        raise InputError(
             "expected at least two results, of the same number of series and the same confidence"
         )
     parts, apart = [], 0.0
@@ -306,12 +306,12 @@ def _name(result: Pooled) -> str:
 def _counts(events: Sequence[int], totals: Sequence[int]) -> tuple[np.ndarray, np.ndarray]:
     x, n = as_numbers(events, "a count of events"), as_numbers(totals, "a total")
     if len(x) != len(n) or not len(x):
-        raise ValueError(
+        raise InputError(
             f"there are {len(x)} counts of events and {len(n)} totals, expected one of each a series"
         )
     for place, (yes, of) in enumerate(zip(x, n, strict=True), start=1):
         if not (0 <= yes <= of and of >= 1 and yes % 1 == 0 and of % 1 == 0):
-            raise ValueError(
+            raise InputError(
                 f"series {place} has {yes:g} of {of:g}, expected whole numbers, 0 <= events <= total, and a "
                 f"total of 1"
                 " or more"
@@ -349,7 +349,7 @@ def _pool_counts(x: np.ndarray, n: np.ndarray, how: How) -> PooledProportion:
 def _pool_on_grid(x: np.ndarray, n: np.ndarray, how: How, prior: tuple) -> PooledProportion:
     """Summarise a posterior: medians, and intervals that leave as much on either side."""
     if len(prior) != 4 or not all(0 < each < math.inf for each in prior):
-        raise ValueError(f"prior is {prior}, expected four numbers above 0")
+        raise InputError(f"prior is {prior}, expected four numbers above 0")
     tails = np.array([0.5, 0.5 - how.confidence / 2, 0.5 + how.confidence / 2])
     posterior = beta_binomial_grid(x, n, prior, tails)
     estimate, low, high = posterior.quantiles.tolist()
@@ -391,7 +391,7 @@ def _exact(x: np.ndarray, n: np.ndarray, how: How, notes: tuple[str, ...]) -> Po
 def _possible(counts: int | Collection[int]) -> list[int]:
     if isinstance(counts, tuple):
         if len(counts) != 2 or counts[0] > counts[1]:
-            raise ValueError(
+            raise InputError(
                 f"{counts} is no lowest and highest count; list several counts in a list or a set"
             )
         return list(range(counts[0], counts[1] + 1))

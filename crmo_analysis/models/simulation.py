@@ -14,6 +14,8 @@ import numpy as np
 from scipy.special import ndtr, ndtri
 from scipy.stats import nbinom
 
+from crmo_analysis.files import InputError
+
 _VALUES = 2_000_000  # drawn at a time, so that memory stays small
 TESTS = ("spearman", "ordinal", "negative_binomial")
 
@@ -62,7 +64,7 @@ def simulated_correlations(
 
     Raises
     ------
-    ValueError
+    InputError
         If a number is out of its range, severity shares do not add up to 1, or a table is no table of
         numbers.
 
@@ -74,7 +76,7 @@ def simulated_correlations(
     given = simulation or Simulation()
     cohorts = given.cohorts
     if test not in TESTS or n < 4 or cohorts < 1:
-        raise ValueError(
+        raise InputError(
             f"test is {test!r}, n {n} and cohorts {cohorts}; expected one of {', '.join(TESTS)}, at least 4 "
             f"and 1"
         )
@@ -106,7 +108,7 @@ def _of_normals(correlation: float, design: Design) -> Callable:
     """Return a function that draws lesion counts less 1, and levels of severity, of some cohorts."""
     cuts = _cuts(design)
     if not -1 <= correlation <= 1:
-        raise ValueError(f"correlation is {correlation}, expected -1 to 1")
+        raise InputError(f"correlation is {correlation}, expected -1 to 1")
 
     def draw(rng: np.random.Generator, count: int, n: int) -> tuple[np.ndarray, np.ndarray]:
         first, other = rng.standard_normal((2, count, n))
@@ -127,13 +129,13 @@ def _of_tables(tables: Sequence[np.ndarray]) -> Callable:
             or not (row == np.floor(row)).all()
             or row[:, 0].min() < 1
         ):
-            raise ValueError(
+            raise InputError(
                 "expected tables of two columns: lesion counts of 1 or more, and whole severity scores"
             )
     starts = np.cumsum([0, *map(len, rows)])
     lesions, severity = np.concatenate(rows).astype(int).T if rows else np.zeros((2, 0), int)
     if not rows:
-        raise ValueError("there is no table to draw from")
+        raise InputError("there is no table to draw from")
 
     def draw(rng: np.random.Generator, count: int, n: int) -> tuple[np.ndarray, np.ndarray]:
         table = rng.integers(len(rows), size=(count, 1))
@@ -161,7 +163,7 @@ def _cuts(design: Design) -> tuple[np.ndarray, np.ndarray]:
         or (shares <= 0).any()
         or not math.isclose(shares.sum(), 1)
     ):
-        raise ValueError(
+        raise InputError(
             f"{design} is no design: expected a mean above 1, a dispersion above 0, and shares that add up "
             f"to 1"
         )
