@@ -169,12 +169,13 @@ class Pooled(Result):
         agreement = pooling.disagreement(self._every) if several else "One series leaves nothing to pool."
         null = 100 * round(self.result.estimate, 6)
         return Result(
-            rows.drop(columns="text"),
+            rows.drop(columns="text").assign(library=self.result.library),
             "Every method on the same series, shares in percent",
             caption="{agreement}",
             subtitle="{drug}: {outcome}, {time_frame}; line: {name}",
             alt="Forest of {methods} methods on the same {count} series.",
             source=self._derived,
+            data=rows.drop(columns="text"),
             draw=partial(plot.forest, rows, xlabel="share of patients, %", null=null, xlim=(0, 100)),
             terms={**self.terms, "agreement": agreement, "methods": len(rows)},
         )

@@ -350,7 +350,7 @@ def maximum_statistic(
 
 
 def codes_of(groups: Sequence) -> np.ndarray:
-    """Return the number of each one's group, in the order of their labels as text; nan where there is none."""
+    """Return the number of each one's group, labels sorted as text; nan where there is none."""
     labels = pd.Series(groups).reset_index(drop=True)
     codes = pd.factorize(labels.map(str, na_action="ignore"), sort=True)[0]
     return np.where(codes < 0, np.nan, codes)

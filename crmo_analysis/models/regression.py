@@ -212,8 +212,8 @@ def regress(
     chapter 8. McCullagh P. J R Stat Soc B 1980;42:109-142. Heinze G, Schemper M. Stat Med 2002;21:2409-2419.
     Liang KY, Zeger SL. Biometrika 1986;73:13-22, equation 2. Pepe MS, Anderson GL. Commun Stat Simul Comput
     1994;23:939-951 (why rows count as independent in the estimate: with any other working correlation it is
-    biased where a predictor, such as the lesion count, changes from visit to visit). Cameron AC, Miller DL. J Hum Resour
-    2015;50:317-372, equation 11 (small-sample factor).
+    biased where a predictor, such as the lesion count, changes from visit to visit). Cameron AC, Miller DL. J
+    Hum Resour 2015;50:317-372, equation 11 (small-sample factor).
     """
     if model not in MODELS:
         raise InputError(f"model is {model!r}, expected one of {', '.join(MODELS)}")

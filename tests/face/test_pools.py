@@ -65,6 +65,8 @@ def test_a_pool_says_itself_and_draws_itself():
     assert pooled.plot(title="A title") is not None
     assert len(pooled.without_each().frame) == 4
     assert set(pooled.methods().frame) >= {"label", "estimate", "ci_low", "ci_high"}
+    assert set(pooled.methods().frame["library"]) == {pooled.result.library}
+    assert "library" not in pooled.methods().data
 
 
 def test_plain_counts_are_pooled_as_series_are():
