@@ -9,6 +9,7 @@ from crmo_analysis.display import plot
 from crmo_analysis.face import evidence
 from crmo_analysis.face.cohorts import OWN
 from crmo_analysis.face.results import DERIVED, Result
+from crmo_analysis.files import InputError
 from crmo_analysis.models import pooling
 from crmo_analysis.patients import responses
 
@@ -106,6 +107,9 @@ def pool(
         If these series do not determine a pooled share by that method.
     """
     if not isinstance(events, Chosen):
+        if len(events) != len(totals):
+            words = f"there are {len(events)} counts of events and {len(totals)} totals"
+            raise InputError(f"{words}, expected one of each a series")
         rows = pd.DataFrame({"series": [f"series {i + 1}" for i in range(len(events))]})
         rows = rows.assign(
             n_responded=list(events), n_treated=list(totals), fewest=list(events), most=list(events)

@@ -230,6 +230,8 @@ def evidence_of_significance(
     seeds = [replace(given, seed=given.seed + i) for i in range(len(latent))]
     rho = [simulated_correlations(each, n, seeded) for each, seeded in zip(latent, seeds, strict=True)]
     significant = np.array(rho) > least
+    if any(not part.any() for part in np.array_split(significant, batches, axis=1)):
+        raise NotEstimableError(f"P below {alpha:g} in {n} patients is too rare to be simulated")
 
     def quantiles(share: np.ndarray) -> np.ndarray:
         cumulated = np.concatenate([[0], np.cumsum((share[1:] + share[:-1]) * np.diff(latent))])

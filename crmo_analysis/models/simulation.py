@@ -15,6 +15,7 @@ from scipy.special import ndtr, ndtri
 from scipy.stats import nbinom
 
 from crmo_analysis.files import InputError
+from crmo_analysis.models.designs import LARGEST_COUNT
 
 _VALUES = 2_000_000  # drawn at a time, so that memory stays small
 TESTS = ("spearman", "ordinal", "negative_binomial")
@@ -151,26 +152,20 @@ def _centred(values: np.ndarray) -> np.ndarray:
 
 def _cuts(design: Design) -> tuple[np.ndarray, np.ndarray]:
     """Return where the two normal variables are cut."""
-    mean, dispersion, shares = (
-        design.lesions_mean,
-        design.lesions_dispersion,
-        np.array(design.severity_shares),
-    )
-    if (
-        mean <= 1
-        or dispersion <= 0
-        or len(shares) < 2
-        or (shares <= 0).any()
-        or not math.isclose(shares.sum(), 1)
-    ):
+    mean, dispersion = design.lesions_mean, design.lesions_dispersion
+    shares = np.array(design.severity_shares)
+    is_count = 1 < mean < math.inf and 0 < dispersion < math.inf
+    if not is_count or len(shares) < 2 or (shares <= 0).any() or not math.isclose(shares.sum(), 1):
         raise InputError(
             f"{design} is no design: expected a mean above 1, a dispersion above 0, and shares that add up "
             f"to 1"
         )
     size = 1 / dispersion
     probability = size / (size + mean - 1)
-    last = int(nbinom.ppf(1 - 1e-9, size, probability))
-    return ndtri(nbinom.cdf(np.arange(last), size, probability)), ndtri(np.cumsum(shares)[:-1])
+    last = nbinom.ppf(1 - 1e-9, size, probability)
+    if not last <= LARGEST_COUNT:
+        raise InputError(f"{design} gives lesion counts beyond {LARGEST_COUNT:,}")
+    return ndtri(nbinom.cdf(np.arange(int(last)), size, probability)), ndtri(np.cumsum(shares)[:-1])
 
 
 def _midranks(levels: np.ndarray) -> np.ndarray:
