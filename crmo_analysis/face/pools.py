@@ -163,7 +163,7 @@ class Pooled(Result):
         )
 
     @cached_property
-    def _every(self) -> list[pooling.PooledProportion]:
+    def _every(self) -> list[pooling.Pooled]:
         return evidence.every_method(self._events, self._totals, self._how["confidence"])
 
     def methods(self) -> Result:

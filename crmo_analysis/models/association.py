@@ -15,7 +15,7 @@ from scipy.special import ndtr, ndtri
 
 from crmo_analysis.files import InputError, NotEstimableError
 from crmo_analysis.models.designs import said_of_groups
-from crmo_analysis.models.jackknife import without_each
+from crmo_analysis.models.jackknife import centred, counted, midranks, without_each
 from crmo_analysis.models.permutation import MANY, as_numbers, pairs, permutation_test
 
 LEAST_GROUPS = 5  # whose sums an interval rests on
@@ -207,9 +207,9 @@ def _correlations(x: np.ndarray, y: np.ndarray, rows: np.ndarray, statistic: str
     """
     n = rows.shape[1]
     if statistic == "pearson":
-        first, second = (_centred(values[rows]) for values in (x, y))
+        first, second = (centred(values[rows]) for values in (x, y))
     elif statistic == "spearman":
-        first, second = (_midranks(values, rows) for values in (x, y))
+        first, second = (midranks(*_drawn(values, rows)) for values in (x, y))
     else:
         spreads = [
             n * n - (count * count).sum(axis=1) for count in (_drawn(values, rows)[0] for values in (x, y))
@@ -224,26 +224,10 @@ def _correlations(x: np.ndarray, y: np.ndarray, rows: np.ndarray, statistic: str
     return np.clip(np.divide(covariance, scale, out=np.full(len(scale), np.nan), where=scale > 0), -1, 1)
 
 
-def _centred(values: np.ndarray) -> np.ndarray:
-    centred = values - values.mean(axis=1, keepdims=True)
-    # A constant resample leaves rounding errors, which must not pass for a spread.
-    centred[(values == values[:, :1]).all(axis=1)] = 0
-    return centred
-
-
 def _drawn(values: np.ndarray, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return how often each value is in each row, and where in that table every entry of a row is."""
     different, codes = np.unique(values, return_inverse=True)
-    places = codes[rows] + len(different) * np.arange(len(rows))[:, None]
-    counts = np.bincount(places.ravel(), minlength=len(rows) * len(different))
-    return counts.reshape(len(rows), -1), places
-
-
-def _midranks(values: np.ndarray, rows: np.ndarray) -> np.ndarray:
-    """Return twice the midranks in each row, centred."""
-    counts, places = _drawn(values, rows)
-    ranks = 2 * np.cumsum(counts, axis=1) - counts - rows.shape[1]
-    return ranks.ravel().astype(float)[places]
+    return counted(codes[rows], len(different))
 
 
 def bca_interval(

@@ -1,6 +1,7 @@
 """What pooling gives, and how: by which method, with which intervals."""
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -72,6 +73,8 @@ class Pooled:
         Share of each study in the estimate; approximate for methods of counts.
     notes : tuple of str
         What a reader must know of these data and this method.
+    centre, centre_se, centre_low, centre_high : float
+        The estimate on the scale of the analysis: the logit of a share, Fisher's z of a correlation.
     """
 
     estimate: float
@@ -94,31 +97,15 @@ class Pooled:
     k: int
     weights: tuple[float, ...]
     notes: tuple[str, ...]
+    centre: float
+    centre_se: float
+    centre_low: float
+    centre_high: float
 
     @property
     def library(self) -> str:
         """What computed it: this package, on numpy and scipy."""
         return f"numpy {np.__version__}, scipy {scipy.__version__}"
-
-
-@dataclass(frozen=True)
-class PooledProportion(Pooled):
-    """A pooled share, also on the logit scale."""
-
-    logit: float
-    logit_se: float
-    logit_low: float
-    logit_high: float
-
-
-@dataclass(frozen=True)
-class PooledCorrelation(Pooled):
-    """A pooled correlation, also as Fisher's z."""
-
-    z: float
-    z_se: float
-    z_low: float
-    z_high: float
 
 
 @dataclass(frozen=True)
@@ -140,10 +127,9 @@ class PooledRange:
     skipped: int
 
 
-def summarise(kind: type, fit: Fit, v: np.ndarray, how: How) -> PooledProportion | PooledCorrelation:
+def summarise(fit: Fit, v: np.ndarray, how: How, inverse: Callable = expit) -> Pooled:
     """Add intervals to a fit, and bring them back from the scale of the analysis."""
     k, notes, se, upper = len(v), fit.notes, fit.se, 0.5 + how.confidence / 2
-    back = math.tanh if kind is PooledCorrelation else lambda value: float(expit(value))
     if how.interval == "hartung_knapp":
         se *= math.sqrt(max(fit.factor, 1))
         if fit.factor < 1:
@@ -157,7 +143,11 @@ def summarise(kind: type, fit: Fit, v: np.ndarray, how: How) -> PooledProportion
     notes = notes if k >= 3 else (*notes, NO_PREDICTION)
     beyond = float(stdtrit(k - fewer, upper)) * math.sqrt(fit.tau2 + se**2) if k >= 3 else math.nan
     typical, variances = typical_variance(v), (fit.tau2, fit.tau2_low, fit.tau2_high)
-    return kind(  # in the order of the fields
+
+    def back(value: float) -> float:
+        return float(inverse(value))
+
+    return Pooled(  # in the order of the fields
         *map(back, (fit.centre, low, high)),
         *variances,
         *(1.0 if tau2 == math.inf else tau2 / (tau2 + typical) for tau2 in variances),

@@ -24,8 +24,6 @@ from crmo_analysis.models.pooled import (
     NO_PREDICTION,
     How,
     Pooled,
-    PooledCorrelation,
-    PooledProportion,
     PooledRange,
     summarise,
 )
@@ -56,7 +54,7 @@ def pool_proportions(
     interval: str = "t",
     prediction: str = "k-2",
     prior: tuple[float, float, float, float] = PRIORS[0],
-) -> PooledProportion:
+) -> Pooled:
     """Pool shares of patients.
 
     Parameters
@@ -134,7 +132,7 @@ def pool_correlations(
     interval: str = "t",
     prediction: str = "k-2",
     statistic: str = "pearson",
-) -> PooledCorrelation:
+) -> Pooled:
     """Pool correlations by Fisher's z, weighted by inverse variance.
 
     Parameters
@@ -166,7 +164,7 @@ def pool_correlations(
     how.check(INVERSE_VARIANCE, len(r), "describe.fisher_interval")
     v = (1.06 if statistic == "spearman" else 1.0) / (n - 3)
     fit = inverse_variance(np.arctanh(r), v, method, confidence)
-    return summarise(PooledCorrelation, fit, v, how)
+    return summarise(fit, v, how, math.tanh)
 
 
 def leave_one_out(events: Sequence[int], totals: Sequence[int], **options: object) -> pd.DataFrame:
@@ -257,12 +255,12 @@ def prior_sensitivity(
     return pd.DataFrame(rows, columns=["prior", *columns])
 
 
-def disagreement(results: Sequence[PooledProportion], tolerance: float = 0.05) -> str:
+def disagreement(results: Sequence[Pooled], tolerance: float = 0.05) -> str:
     """Say in a sentence how far methods differ on the same series.
 
     Parameters
     ----------
-    results : sequence of PooledProportion
+    results : sequence of Pooled
         At least two, of the same number of series and with the same confidence.
     tolerance : float
         Estimates, lower ends and upper ends that are no further apart agree.
@@ -319,16 +317,16 @@ def _counts(events: Sequence[int], totals: Sequence[int]) -> tuple[np.ndarray, n
     return x, n
 
 
-def _pool_logits(x: np.ndarray, n: np.ndarray, how: How) -> PooledProportion:
+def _pool_logits(x: np.ndarray, n: np.ndarray, how: How) -> Pooled:
     y, v = corrected_logits(x, n)
     fit, corrected = inverse_variance(y, v, how.method, how.confidence), int(((x == 0) | (x == n)).sum())
     if corrected:
         words = f"0.5 was added to both cells of {corrected} of {len(x)} series, which had one of 0"
         fit = replace(fit, notes=(*fit.notes, words))
-    return summarise(PooledProportion, fit, v, how)
+    return summarise(fit, v, how)
 
 
-def _pool_counts(x: np.ndarray, n: np.ndarray, how: How) -> PooledProportion:
+def _pool_counts(x: np.ndarray, n: np.ndarray, how: How) -> Pooled:
     """Pool by maximum likelihood.
 
     I² needs variances within series, which are those of the corrected logits.
@@ -336,17 +334,17 @@ def _pool_counts(x: np.ndarray, n: np.ndarray, how: How) -> PooledProportion:
     variances = corrected_logits(x, n)[1]
     if how.method == "glmm":
         fit = binomial_normal(x, n, how.confidence)
-        return summarise(PooledProportion, fit, variances, how)
+        return summarise(fit, variances, how)
     fit = beta_binomial(x, n)
     fit = replace(fit, notes=(*fit.notes, MEAN_SHARE))
-    result = summarise(PooledProportion, fit, variances, how)
+    result = summarise(fit, variances, how)
     rule = (
         "no prediction interval: the fitted beta distribution without its uncertainty would be far too narrow"
     )
     return replace(result, pi_low=math.nan, pi_high=math.nan, prediction_rule=rule)
 
 
-def _pool_on_grid(x: np.ndarray, n: np.ndarray, how: How, prior: tuple) -> PooledProportion:
+def _pool_on_grid(x: np.ndarray, n: np.ndarray, how: How, prior: tuple) -> Pooled:
     """Summarise a posterior: medians, and intervals that leave as much on either side."""
     if len(prior) != 4 or not all(0 < each < math.inf for each in prior):
         raise InputError(f"prior is {prior}, expected four numbers above 0")
@@ -367,8 +365,13 @@ def _pool_on_grid(x: np.ndarray, n: np.ndarray, how: How, prior: tuple) -> Poole
         *(weights / weights.sum(), likelihood_ratio(x, n), (own, MEAN_SHARE)),
     )
     how = How("beta_binomial_grid", how.confidence)
-    result = summarise(PooledProportion, fit, corrected_logits(x, n)[1], how)
-    ends = {"ci_low": low, "ci_high": high, "logit_low": float(logit(low)), "logit_high": float(logit(high))}
+    result = summarise(fit, corrected_logits(x, n)[1], how)
+    ends = {
+        "ci_low": low,
+        "ci_high": high,
+        "centre_low": float(logit(low)),
+        "centre_high": float(logit(high)),
+    }
     result = replace(result, interval="credible", **ends)
     if len(x) < 3:
         return result
@@ -378,14 +381,14 @@ def _pool_on_grid(x: np.ndarray, n: np.ndarray, how: How, prior: tuple) -> Poole
     return replace(result, pi_low=beyond[0], pi_high=beyond[1], prediction_rule="posterior predictive")
 
 
-def _exact(x: np.ndarray, n: np.ndarray, how: How, notes: tuple[str, ...]) -> PooledProportion:
+def _exact(x: np.ndarray, n: np.ndarray, how: How, notes: tuple[str, ...]) -> Pooled:
     found = describe.proportion(int(x.sum()), int(n.sum()), how.confidence)
     ends = (found.estimate, found.exact_low, found.exact_high)
     none = (math.nan,) * 8  # variance between series, its share, and a test of it
     scale = (float(logit(found.estimate)), math.nan, *map(float, logit(ends[1:])))
     weights = tuple((n / n.sum()).tolist())
     about = (how.method, "clopper_pearson", how.confidence, len(x), weights, notes)
-    return PooledProportion(*ends, *none, math.nan, math.nan, NO_PREDICTION, *about, *scale)
+    return Pooled(*ends, *none, math.nan, math.nan, NO_PREDICTION, *about, *scale)
 
 
 def _possible(counts: int | Collection[int]) -> list[int]:

@@ -16,6 +16,7 @@ from scipy.stats import nbinom
 
 from crmo_analysis.files import InputError
 from crmo_analysis.models.designs import LARGEST_COUNT
+from crmo_analysis.models.jackknife import centred, counted, midranks
 
 _VALUES = 2_000_000  # drawn at a time, so that memory stays small
 TESTS = ("spearman", "ordinal", "negative_binomial")
@@ -81,12 +82,16 @@ def simulated_correlations(
             f"test is {test!r}, n {n} and cohorts {cohorts}; expected one of {', '.join(TESTS)}, at least 4 "
             f"and 1"
         )
+
+    def ranked(levels: np.ndarray) -> np.ndarray:
+        return midranks(*counted(levels, int(levels.max()) + 1))
+
     draw = drawing(truth, given.design)
     rng, size, found = np.random.default_rng(given.seed), max(1, _VALUES // n), []
     for start in range(0, cohorts, size):
         lesions, severity = draw(rng, min(size, cohorts - start), n)
-        first = _midranks(lesions) if test == "spearman" else _centred(lesions)
-        second = _centred(severity) if test == "negative_binomial" else _midranks(severity)
+        first = ranked(lesions) if test == "spearman" else centred(lesions)
+        second = centred(severity) if test == "negative_binomial" else ranked(severity)
         products = [
             np.einsum("ij,ij->i", a, b) for a, b in ((first, second), (first, first), (second, second))
         ]
@@ -146,10 +151,6 @@ def _of_tables(tables: Sequence[np.ndarray]) -> Callable:
     return draw
 
 
-def _centred(values: np.ndarray) -> np.ndarray:
-    return values - values.mean(axis=1, keepdims=True)
-
-
 def _cuts(design: Design) -> tuple[np.ndarray, np.ndarray]:
     """Return where the two normal variables are cut."""
     mean, dispersion = design.lesions_mean, design.lesions_dispersion
@@ -166,14 +167,6 @@ def _cuts(design: Design) -> tuple[np.ndarray, np.ndarray]:
     if not last <= LARGEST_COUNT:
         raise InputError(f"{design} gives lesion counts beyond {LARGEST_COUNT:,}")
     return ndtri(nbinom.cdf(np.arange(int(last)), size, probability)), ndtri(np.cumsum(shares)[:-1])
-
-
-def _midranks(levels: np.ndarray) -> np.ndarray:
-    """Return twice the midranks in each row, centred; a constant row gives zeros."""
-    rows, width = np.arange(len(levels))[:, None], int(levels.max()) + 1
-    places = levels + width * rows
-    counts = np.bincount(places.ravel(), minlength=len(levels) * width).reshape(len(levels), width)
-    return (2 * np.cumsum(counts, axis=1) - counts - levels.shape[1]).ravel().astype(float)[places]
 
 
 def population_spearman(correlation: float, design: Design | None = None) -> float:
