@@ -58,6 +58,7 @@ def diagnose(table: pd.DataFrame, question: Question) -> Diagnosis:
     1992;87:178-183 (variance inflation). Self SG, Liang KY. J Am Stat Assoc 1987;82:605-610, case 5 (at the
     boundary). Peterson B, Harrell FE. Appl Stat 1990;39:205-217.
     """
+    question.check(table)
     question = replace(question, patient="", cluster="", imputations=0)
     rows, points, known = [], pd.DataFrame(), {}
     checks = {"poisson": _of_counts, "ordinal": _of_scores}

@@ -38,9 +38,9 @@ def as_numbers(values: Sequence, name: str = "the variable") -> np.ndarray:
     series = pd.Series(values).reset_index(drop=True)
     if isinstance(series.dtype, pd.CategoricalDtype) and series.cat.ordered:
         return np.where(series.isna(), np.nan, series.cat.codes)
-    if series.dtype.kind == "c":
-        series = series.astype(str)
     numbers = series if series.dtype.kind in "fi" else pd.to_numeric(series.astype(object), errors="coerce")
+    if numbers.dtype.kind == "c":
+        numbers = pd.to_numeric(series.astype(str), errors="coerce")
     numbers = numbers.to_numpy(dtype=float, na_value=np.nan)
     sizes = np.abs(numbers)
     beyond = (sizes > LARGEST) | ((sizes > 0) & (sizes < 1 / LARGEST))

@@ -116,7 +116,7 @@ def models_for(outcome: Sequence, cut: float | None = None) -> tuple[str, ...]:
     Yes or no has the penalised logistic model only; whole numbers the ordinal one as well, and from 0 up
     those for counts; the logistic one is added where a cut says what counts as yes.
     """
-    y = as_numbers(outcome, "the outcome")
+    y = as_numbers(outcome, getattr(outcome, "name", None) or "the outcome")
     y = y[~np.isnan(y)]
     if np.isin(y, (0, 1)).all():
         return *STATISTICS, "firth"
@@ -132,7 +132,7 @@ def numeric(table: pd.DataFrame, names: Sequence[str]) -> list[pd.Series]:
     for name in names:
         values = table[name]
         plain = isinstance(values.dtype, pd.CategoricalDtype) and not values.cat.ordered
-        if plain or values.dropna().map(type).eq(str).any():
+        if plain or values.dropna().map(lambda value: isinstance(value, str)).astype(bool).any():
             known, kinds = values.notna(), sorted(values.dropna().unique(), key=str)
             # Of one kind, or none, a column that is constant or missing, so that the fit says so.
             shown = kinds[1:] or [*kinds, ""]

@@ -14,7 +14,7 @@ import pytest
 from crmo_analysis.files import CrmoError
 from crmo_analysis.models.diagnostics import diagnose
 from crmo_analysis.models.question import Effort, Question
-from crmo_analysis.models.severity import analyse
+from crmo_analysis.models.severity import analyse, sentence
 from crmo_analysis.models.specifications import specification_curve
 
 EFFORT = Effort(49, 49)
@@ -59,6 +59,30 @@ CASES = {
     "imputed beside a constant": (TABLE.assign(x=LACKING, age=3.0), {"imputations": 2}),
     "imputed beside what determines it": (TABLE.assign(x=LACKING, age=2 * LACKING), {"imputations": 2}),
 }  # fmt: skip
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_any_table_ends_in_a_number_or_in_words(name, capfd):
+    table, terms = CASES[name]
+    question = Question("y", ["x"], **{"adjustment": ["age", "centre"], "cut": 5} | terms)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        rows = analyse(table, question, effort=EFFORT)
+        assert diagnose(table, question).frame["says"].str.len().gt(0).all()
+        try:
+            specification_curve(table, [question], effort=EFFORT)
+        except CrmoError as why:
+            assert "specifications can be estimated; the first: not estimable: " in str(why)
+    assert capfd.readouterr() == ("", "")
+    for row in rows.to_dict("records"):
+        assert "nan" not in sentence(row)
+        if row["method"].startswith("not estimable"):
+            assert math.isnan(row["estimate"])
+            continue
+        assert math.isfinite(row["estimate"])
+        assert not row["ci_low"] > row["estimate"] + 1e-12
+        assert not row["ci_high"] < row["estimate"] - 1e-12
+        assert 0 <= row["p"] <= 1 or "P not estimable" in row["method"]
 
 
 @pytest.mark.parametrize(("column", "value", "said"), [
