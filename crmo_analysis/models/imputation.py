@@ -127,7 +127,7 @@ def regress(
             f"{int((~lacking).sum())} patients have all values, too few to impute others'"
         )
     unit, words = unit_of(frame.iloc[:, 0].dropna().to_numpy(), question.per)
-    terms = question.terms | {"wald": True, "per": unit}  # of those known, the same in every table
+    terms = question.terms | {"wald": True, "per": unit or 1.0}  # of those known, the same in every table
     fits = []
     for table in tables(frame[stays], question.imputations):
         exposure, outcome, *others = (table[name] for name in table)

@@ -188,7 +188,7 @@ def influence(table: pd.DataFrame, model: str, question: Question) -> pd.DataFra
     columns += [column.to_numpy() for column in numeric(table, question.adjustment)]
     known = ~np.isnan(np.column_stack(columns)).any(axis=1)
     y, x, *others = (column[known] for column in columns)
-    is_sd = question.per == "sd" and len(x) > 1
+    is_sd = question.per == "sd" and len(x) > 1 and np.ptp(x) > 0
     settings = question.terms | {"wald": True} | ({"per": float(np.std(x, ddof=1))} if is_sd else {})
     with_all = regress(model, y, x, others, **settings).estimate
     rows = []

@@ -57,6 +57,7 @@ CASES = {
     "clusters not known": (TABLE.assign(centre=["a", None, *"bcdefg"] * 5), {"cluster": "centre", "adjustment": ["age"]}),
     "imputed": (TABLE.assign(x=LACKING), {"imputations": 2}),
     "imputed beside a constant": (TABLE.assign(x=LACKING, age=3.0), {"imputations": 2}),
+    "imputed and constant": (TABLE.assign(x=LACKING * 0 + 3), {"imputations": 2}),
     "imputed beside what determines it": (TABLE.assign(x=LACKING, age=2 * LACKING), {"imputations": 2}),
 }  # fmt: skip
 
