@@ -14,7 +14,7 @@ from scipy import stats
 from scipy.special import ndtr, ndtri
 
 from crmo_analysis.files import InputError, NotEstimableError
-from crmo_analysis.models.designs import said_of_groups
+from crmo_analysis.models.groups import said_of_groups
 from crmo_analysis.models.jackknife import centred, counted, midranks, without_each
 from crmo_analysis.models.permutation import MANY, as_numbers, pairs, permutation_test
 

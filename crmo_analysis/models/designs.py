@@ -12,7 +12,6 @@ from crmo_analysis.models.permutation import as_numbers
 
 LEAST_LEFT = 3  # patients, or groups of them, beyond the number of coefficients
 LARGEST_COUNT = 10_000
-FEW_GROUPS = 40  # below, errors of groups come out too small (Cameron and Miller 2015, section VI)
 FARTHEST = 1e5  # SDs of a predictor from 0; farther off, squares leave too few digits
 
 
@@ -44,12 +43,6 @@ def unit_of(x: np.ndarray, per: str | float) -> tuple[float, str]:
         return 1.0, ", yes against no"
     unit = 1.0 if per == "unit" else x.std(ddof=1) if per == "sd" else float(per)
     return unit, {"sd": f" per SD ({unit:.3g})", "unit": " per unit"}.get(per, f" per {unit:g}")
-
-
-def said_of_groups(count: int) -> str:
-    """Say how errors of groups are made."""
-    few = ", too small with so few" if count < FEW_GROUPS else ""
-    return f"standard error by {count} groups{few}, t with {count - 1} df"
 
 
 def is_amount(value: object) -> bool:

@@ -14,6 +14,7 @@ import pandas as pd
 from scipy.stats import rankdata
 
 from crmo_analysis.files import InputError, NotEstimableError
+from crmo_analysis.models.groups import codes_of, limit_of_permutations, without_means
 
 STATISTICS = ("spearman", "kendall", "pearson")
 LEAST_PAIRS = 4
@@ -347,27 +348,6 @@ def maximum_statistic(
     where = "" if groups is None else " in each group"
     rows["method"] = np.where(np.isnan(result[:, 0]), f"not estimable: all values are equal{where}", words)
     return rows
-
-
-def codes_of(groups: Sequence) -> np.ndarray:
-    """Return the number of each one's group, labels sorted as text; nan where there is none."""
-    labels = pd.Series(groups).reset_index(drop=True)
-    codes = pd.factorize(labels.map(str, na_action="ignore"), sort=True)[0]
-    return np.where(codes < 0, np.nan, codes)
-
-
-def without_means(rows: np.ndarray, groups: np.ndarray) -> np.ndarray:
-    """Return each row without the means of its groups."""
-    means = [np.bincount(groups, row) / np.maximum(np.bincount(groups), 1) for row in rows]
-    return rows - np.array(means)[:, groups]
-
-
-def limit_of_permutations(rows: np.ndarray, moved: np.ndarray, groups: np.ndarray) -> np.ndarray:
-    """Return the covariances of sums of products of rows with what is permuted within groups."""
-    sizes, left = np.bincount(groups), without_means(moved[None], groups)[0]
-    spreads = np.bincount(groups, left**2) / np.maximum(sizes - 1, 1)
-    apart = without_means(rows, groups)
-    return (apart * spreads[groups]) @ apart.T
 
 
 def _stepped_down(

@@ -311,8 +311,7 @@ def _counts(events: Sequence[int], totals: Sequence[int]) -> tuple[np.ndarray, n
         if not (0 <= yes <= of and of >= 1 and yes % 1 == 0 and of % 1 == 0):
             raise InputError(
                 f"series {place} has {yes:g} of {of:g}, expected whole numbers, 0 <= events <= total, and a "
-                f"total of 1"
-                " or more"
+                f"total of 1 or more"
             )
     return x, n
 

@@ -16,14 +16,8 @@ import statsmodels
 from scipy.stats import chi2
 
 from crmo_analysis.files import InputError, NotEstimableError
-from crmo_analysis.models.designs import (
-    complete,
-    is_amount,
-    outcome_for,
-    said_of_groups,
-    standardised,
-    unit_of,
-)
+from crmo_analysis.models.designs import complete, is_amount, outcome_for, standardised, unit_of
+from crmo_analysis.models.groups import said_of_groups
 from crmo_analysis.models.likelihood import (
     LIKELIHOODS,
     Peak,

@@ -9,18 +9,9 @@ import pandas as pd
 
 from crmo_analysis.files import InputError
 from crmo_analysis.models.designs import outcome_for, standardised
+from crmo_analysis.models.groups import codes_of, limit_of_permutations, without_means
 from crmo_analysis.models.likelihood import score_spreads, score_statistics, without_exposure
-from crmo_analysis.models.permutation import (
-    MANY,
-    ROUNDING,
-    STATISTICS,
-    as_numbers,
-    beyond_chance,
-    codes_of,
-    limit_of_permutations,
-    shuffled,
-    without_means,
-)
+from crmo_analysis.models.permutation import MANY, ROUNDING, STATISTICS, as_numbers, beyond_chance, shuffled
 from crmo_analysis.models.question import Effort, Question, models_for, numeric
 from crmo_analysis.models.severity import COLUMNS, row_of
 
