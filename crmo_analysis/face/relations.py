@@ -235,7 +235,7 @@ class Relation(Result):
 
     @cached_property
     def _curve(self) -> specifications.SpecificationCurve:
-        table, asked = self._once, replace(self._asked, patient="", imputations=0)
+        table, asked = self._once, replace(self._first, patient="", imputations=0)
         exposure = asked.exposures[0]
         left_out = {"nobody": [False] * len(table)}
         if not self.cohort.hides:
@@ -282,8 +282,8 @@ class Relation(Result):
 
     def influence(self) -> Result:
         """Estimate the rank correlation without each patient, or how far that goes where they stay hidden."""
-        asked, hides = self._asked, self.cohort.hides
-        without = severity.influence(self._once, "spearman", replace(asked, adjustment=[])).round(6)
+        hides = self.cohort.hides
+        without = severity.influence(self._once, "spearman", replace(self._first, adjustment=[])).round(6)
         without["left_out"] = without["left_out"].map(self._once["patient"])
         if hides:
             inner = np.linspace(0.5 - self._middle / 2, 0.5 + self._middle / 2, 5).round(3)
@@ -310,8 +310,7 @@ class Relation(Result):
         patients stay hidden there is none, and no row that is one patient's.
         """
         asked, hides = self._asked, self.cohort.hides
-        one = replace(asked, exposures=asked.exposures[:1])
-        found = diagnostics.diagnose(severity.once(self._table, one), one)
+        found = diagnostics.diagnose(self._once, self._first)
         rows, points = found.frame, found.points
         rows = rows[~rows["check"].str.startswith("largest")] if hides else rows
         draw = None
@@ -330,10 +329,8 @@ class Relation(Result):
 
     def over(self, cohorts: Sequence[Cohort], models: Sequence[str] = ("spearman", "linear")) -> Result:
         """Ask the same of other cohorts, quickly: the spread of the estimates, one row a model."""
-        asked = self._asked
         quick = severity.Effort(200, 200, self._effort.seed)
-        one = replace(asked, exposures=asked.exposures[:1])
-        found = [severity.analyse(each.patients, one, models, quick) for each in cohorts]
+        found = [severity.analyse(each.patients, self._first, models, quick) for each in cohorts]
         spread = pd.concat(found) if found else pd.DataFrame(columns=["model", "estimate"])
         summary = (
             spread.groupby("model")["estimate"].agg(["count", "min", "median", "max"]).round(3).reset_index()
@@ -362,8 +359,12 @@ class Relation(Result):
     @cached_property
     def _once(self) -> pd.DataFrame:
         """The table with each patient once."""
-        one = replace(self._asked, exposures=self._asked.exposures[:1])
-        return severity.once(self._table, one)
+        return severity.once(self._table, self._first)
+
+    @property
+    def _first(self) -> severity.Question:
+        """What is asked of the first exposure alone."""
+        return replace(self._asked, exposures=self._asked.exposures[:1])
 
     def _used(self) -> pd.DataFrame:
         return self._once[[self._asked.exposures[0], self._asked.outcome]].dropna().astype(float)

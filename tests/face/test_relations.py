@@ -94,6 +94,12 @@ def visits(cohort):
 
 
 def test_visits_of_a_patient_are_not_counted_as_patients(visits, relation):
+    centres = visits.assign(centre=visits.index // 5)
+    several = crmo.relate(
+        centres, "clinical_severity", "n_lesions", ["marrow_edema"], cluster="centre", **EFFORT
+    )
+    for question in (several.specifications, several.influence, several.diagnostics, several.together):
+        assert len(question().frame)  # of exposures beside the first, too
     found = crmo.relate(visits, "clinical_severity", "n_lesions", **EFFORT)
     assert found.counted().startswith("54 of 54 have both")
     spearman, linear = (found.frame.set_index("model").loc[name] for name in ("spearman", "linear"))
