@@ -67,7 +67,7 @@ def study_limits(pool: responses.Pool, seconds: float = 60) -> list[tuple[str, i
 
 def every_method(
     events: Sequence[int], totals: Sequence[int], confidence: float = 0.95
-) -> list[pooling.PooledProportion]:
+) -> list[pooling.Pooled]:
     """Pool by every method, with the intervals in use for it; a method that has no estimate is left out.
 
     Parameters
@@ -93,12 +93,12 @@ def every_method(
     return results
 
 
-def name(result: pooling.PooledProportion) -> str:
+def name(result: pooling.Pooled) -> str:
     """Return what to call a result's method."""
     return f"{METHOD_NAMES[result.method]}; {INTERVAL_NAMES[result.interval]}"
 
 
-def series_rows(pool: responses.Pool, result: pooling.PooledProportion) -> pd.DataFrame:
+def series_rows(pool: responses.Pool, result: pooling.Pooled) -> pd.DataFrame:
     """Return the series of a pool for a forest.
 
     Returns
@@ -120,7 +120,7 @@ def series_rows(pool: responses.Pool, result: pooling.PooledProportion) -> pd.Da
     return pd.DataFrame(rows, columns=["label", "x", "n", "share", "low", "high", "most", "weight", "text"])
 
 
-def method_rows(results: Sequence[pooling.PooledProportion]) -> pd.DataFrame:
+def method_rows(results: Sequence[pooling.Pooled]) -> pd.DataFrame:
     """Return methods side by side for a table or a forest, in percent.
 
     Returns
@@ -136,17 +136,17 @@ def method_rows(results: Sequence[pooling.PooledProportion]) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=columns).round(4)
 
 
-def _shares(result: pooling.PooledProportion) -> tuple[float, ...]:
+def _shares(result: pooling.Pooled) -> tuple[float, ...]:
     return result.estimate, result.ci_low, result.ci_high, result.pi_low, result.pi_high
 
 
-def share_text(result: pooling.PooledProportion, decimals: int = 0) -> str:
+def share_text(result: pooling.Pooled, decimals: int = 0) -> str:
     """Write a pooled share and its interval in percent."""
     interval = describe.interval_text(result.ci_low, result.ci_high, decimals)
     return f"{describe.percent_text(result.estimate, decimals)} ({interval})"
 
 
-def heterogeneity(result: pooling.PooledProportion) -> str:
+def heterogeneity(result: pooling.Pooled) -> str:
     """Write a line on the spread between series."""
     if math.isnan(result.tau2):
         return "spread between series: not estimable"
@@ -157,7 +157,7 @@ def heterogeneity(result: pooling.PooledProportion) -> str:
     return f"{tau2}, {share}; test of no spread: Q {result.q:.2f}, {p_text(result.q_p)}"
 
 
-def pooled_sentence(result: pooling.PooledProportion, outcome: str, patients: int) -> str:
+def pooled_sentence(result: pooling.Pooled, outcome: str, patients: int) -> str:
     """Say a pooled share in words."""
     whose = "on average over series" if result.method.startswith("beta") else "in a typical series"
     said = (

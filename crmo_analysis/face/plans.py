@@ -4,8 +4,9 @@ How often it would find an association, how narrow its intervals would be, what 
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from functools import cached_property, partial
+from numbers import Real
 
 import numpy as np
 import pandas as pd
@@ -14,11 +15,13 @@ from crmo_analysis.display import plot
 from crmo_analysis.face.cohorts import OWN, Cohort
 from crmo_analysis.face.hiding import showable
 from crmo_analysis.face.results import DERIVED, Result
+from crmo_analysis.files import InputError
 from crmo_analysis.models import planning, severity
-from crmo_analysis.study import describe
 
 BAND = 1.96  # Monte Carlo errors on each side of a curve
 ENOUGH = 0.8  # power that is usually wanted
+LEAST, MOST = 4, 100_000  # patients of a study
+SMALLEST_ALPHA = 1e-9
 QUICK = 2_000  # cohorts where a number is searched for
 
 
@@ -70,8 +73,20 @@ def plan(
     Raises
     ------
     InputError
-        If a cohort lacks a variable, or drawing from it would tell of a few patients.
+        If a number is not one that can be simulated, a cohort lacks a variable, or drawing from it would
+        tell of a few patients.
     """
+    truths, sizes = (tuple(dict.fromkeys(np.atleast_1d(each).tolist())) for each in (correlations, sizes))
+    if not sizes or not (truths or also):
+        raise InputError("expected one correlation or cohort at least, and one size")
+    for each in truths:
+        _require("a correlation", each, -1, 1)
+    for each in sizes:
+        _require("a size", each, LEAST, MOST, is_whole=True)
+    _require("alpha", alpha, SMALLEST_ALPHA, 1 - SMALLEST_ALPHA)
+    _require("cohorts", cohorts, 2, 1_000_000, is_whole=True)
+    if isinstance(lesions, dict) and (unknown := set(lesions) - {each.name for each in fields(Lesions)}):
+        raise InputError(f"lesions has {', '.join(sorted(unknown))}; expected mean, dispersion and levels")
     lesions = lesions if isinstance(lesions, Lesions) else Lesions(**(lesions or {}))
     drawn = {
         name: [_pairs(each, outcome, exposure) for each in found] for name, found in (also or {}).items()
@@ -79,7 +94,23 @@ def plan(
     source = (
         OWN if any(each.source == OWN for found in (also or {}).values() for each in found) else "simulated"
     )
-    return Plan(tuple(correlations), tuple(sizes), alpha, cohorts, lesions.design(), drawn, source)
+    for name in ("mean", "dispersion"):
+        _require(f"{name} of lesions", getattr(lesions, name), 0, 10_000)
+    _require("levels of lesions", lesions.levels, 2, 1_000, is_whole=True)
+    return Plan(truths, tuple(map(int, sizes)), alpha, cohorts, lesions.design(), drawn, source)
+
+
+def _require(name: str, value: object, low: float, high: float, is_whole: bool = False) -> None:
+    """Raise an InputError if a value is no number between two others, or no whole one where it has to be."""
+    if not (isinstance(value, Real) and low <= value <= high and not (is_whole and value % 1)):
+        whole = "whole " if is_whole else ""
+        raise InputError(f"{name} is {value!r}, expected a {whole}number from {low:g} to {high:,}")
+
+
+def _published(n: int, alpha: float) -> None:
+    """Raise an InputError where no study has so many patients, or no such level."""
+    _require("n", n, LEAST, MOST, is_whole=True)
+    _require("alpha", alpha, SMALLEST_ALPHA, 1 - SMALLEST_ALPHA)
 
 
 def _pairs(cohort: Cohort, outcome: str, exposure: str) -> np.ndarray:
@@ -118,7 +149,14 @@ class Plan:
 
     @cached_property
     def _truths(self) -> dict[str, object]:
-        return {f"ρ = {self._rho[each]:.2f}": each for each in self.correlations} | self.also
+        return {self._named(each): each for each in self.correlations} | self.also
+
+    def _named(self, correlation: float) -> str:
+        """Name a truth by its rank correlation, with as many decimals as tell it from all others."""
+        for decimals in range(2, 12):
+            if len({f"{rho:.{decimals}f}" for rho in self._rho.values()}) == len(self._rho):
+                break
+        return f"ρ = {self._rho[correlation]:.{decimals}f}"
 
     @cached_property
     def _power(self) -> pd.DataFrame:
@@ -166,7 +204,7 @@ class Plan:
         precise = planning.power_and_precision(
             list(self.correlations), list(self.sizes), self.alpha, self._simulation
         )
-        precise["truth"] = precise["rho"].map("ρ = {:.2f}".format)
+        precise["truth"] = precise["correlation"].map(self._named)
         half = BAND * precise["width_error"]
         lines = precise.assign(low=precise["width"] - half, high=precise["width"] + half)
         lines = lines[["truth", "n", "width", "width_error", "coverage", "low", "high"]].round(5)
@@ -190,10 +228,11 @@ class Plan:
 
     def needed(self, width: float = 0.4) -> Result:
         """Give the patients that an interval so wide takes on average."""
+        _require("width", width, 0, 2)
         simulation = planning.Simulation(QUICK, self.design)
         found = [planning.needed_patients(width, each, simulation=simulation) for each in self.correlations]
         rows = [
-            (f"ρ = {self._rho[each]:.2f}", one.n, one.n_low, one.n_high)
+            (self._named(each), one.n, one.n_low, one.n_high)
             for each, one in zip(self.correlations, found, strict=True)
         ]
         frame = pd.DataFrame(rows, columns=["truth", "patients", "lower limit", "upper limit"])
@@ -209,10 +248,14 @@ class Plan:
         fitted : int
             Cohorts to which it is fitted, for each size.
         """
-        what = {
+        known = {
             "ordinal": "odds ratio per SD of lesions",
             "negative_binomial": "ratio of lesions per SD of severity",
-        }[model]
+        }
+        if model not in known or not self.correlations:
+            raise InputError(f"model is {model!r}, expected {' or '.join(known)}, of a latent correlation")
+        _require("fitted", fitted, 1, 100_000, is_whole=True)
+        what = known[model]
         middle = self.correlations[len(self.correlations) // 2]
         some = sorted({self.sizes[0], self.sizes[len(self.sizes) // 2], self.sizes[-1]})
         table = planning.model_precision(model, middle, some, planning.Simulation(fitted, self.design))
@@ -220,7 +263,7 @@ class Plan:
             "Factor from the lower to the upper end of the 95 % interval (Wald's; by profile likelihood "
         )
         heading += "up to a tenth larger with 15 patients, a fiftieth with 54): "
-        heading += f"{what}, ρ = {self._rho[middle]:.2f}"
+        heading += f"{what}, {self._named(middle)}"
         return Result(table.round(3), heading, source="simulated")
 
     def selection(self, n: int, alpha: float) -> Result:
@@ -233,12 +276,15 @@ class Plan:
         alpha : float
             Its P was below this.
         """
+        _published(n, alpha)
         found = planning.evidence_of_significance(n, alpha, planning.Simulation(QUICK, self.design))
         least = f"P<{alpha:g} in {n} patients takes an observed correlation above {found.smallest:.2f}"
         text = (
             f"Spearman's correlation in everybody: {found.median:.2f} ({found.low:.2f} to {found.high:.2f})"
         )
-        observed = np.linspace(describe.smallest_pearson(alpha, n) + 0.002, 0.8, 40)
+        smallest = found.smallest
+        ends = (smallest + 0.002, 0.8) if smallest < 0.75 else np.interp([0.05, 0.95], [0, 1], [smallest, 1])
+        observed = np.linspace(*ends, 40)
         shrunk = [planning.conditional_estimate(each, n, alpha) for each in observed]
         sides = {"as observed": observed, "given that P was small": shrunk}
         lines = [
@@ -265,6 +311,7 @@ class Plan:
 
     def exaggeration(self, n: int, alpha: float) -> Result:
         """Say how much too large correlations are that such studies report with so small a P."""
+        _published(n, alpha)
         found = planning.power_and_precision(list(self.correlations), [n], alpha, self._simulation)
         columns = ["rho", "power", "exaggeration", "exaggeration_error", "wrong_sign"]
         return Result(

@@ -9,6 +9,7 @@ from crmo_analysis.display import plot
 from crmo_analysis.face import evidence
 from crmo_analysis.face.cohorts import OWN
 from crmo_analysis.face.results import DERIVED, Result
+from crmo_analysis.files import InputError
 from crmo_analysis.models import pooling
 from crmo_analysis.patients import responses
 
@@ -106,6 +107,9 @@ def pool(
         If these series do not determine a pooled share by that method.
     """
     if not isinstance(events, Chosen):
+        if len(events) != len(totals):
+            words = f"there are {len(events)} counts of events and {len(totals)} totals"
+            raise InputError(f"{words}, expected one of each a series")
         rows = pd.DataFrame({"series": [f"series {i + 1}" for i in range(len(events))]})
         rows = rows.assign(
             n_responded=list(events), n_treated=list(totals), fewest=list(events), most=list(events)
@@ -159,7 +163,7 @@ class Pooled(Result):
         )
 
     @cached_property
-    def _every(self) -> list[pooling.PooledProportion]:
+    def _every(self) -> list[pooling.Pooled]:
         return evidence.every_method(self._events, self._totals, self._how["confidence"])
 
     def methods(self) -> Result:
@@ -170,12 +174,13 @@ class Pooled(Result):
         agreement = pooling.disagreement(self._every) if several else "One series leaves nothing to pool."
         null = 100 * round(self.result.estimate, 6)
         return Result(
-            rows.drop(columns="text"),
+            rows.drop(columns="text").assign(library=self.result.library),
             "Every method on the same series, shares in percent",
             caption="{agreement}",
             subtitle="{drug}: {outcome}, {time_frame}; line: {name}",
             alt="Forest of {methods} methods on the same {count} series.",
             source=self._derived,
+            data=rows.drop(columns="text"),
             draw=partial(plot.forest, rows, xlabel="share of patients, %", null=null, xlim=(0, 100)),
             terms={**self.terms, "agreement": agreement, "methods": len(rows), **ends},
         )

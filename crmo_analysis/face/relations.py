@@ -16,7 +16,7 @@ from crmo_analysis.face.cohorts import Cohort
 from crmo_analysis.face.hiding import people_of, showable
 from crmo_analysis.face.results import Result
 from crmo_analysis.face.studies import Study
-from crmo_analysis.files import InputError
+from crmo_analysis.files import InputError, NotEstimableError
 from crmo_analysis.models import MODELS, diagnostics, maximum_statistic, p_text, severity, specifications
 from crmo_analysis.patients import disclosure
 from crmo_analysis.study import describe, read_codebook
@@ -55,7 +55,8 @@ def relate(
     cut : float, optional
         From where on the outcome counts as yes, for the penalised logistic model.
     cluster : str
-        A column of groups whose patients are alike, such as `centre`: errors of models allow for it.
+        A column of groups whose patients are alike, such as `centre`: errors of models, and of correlations,
+        are by its groups, and joint tests permute within them.
     imputations : int
         Of how many tables with imputed values models are combined; 0 leaves out who lacks a value.
     **effort
@@ -239,12 +240,18 @@ class Relation(Result):
         table = severity.once(self._table, replace(asked, adjustment=[]))
         family, scores = table[asked.exposures].astype(float), table[asked.outcome].astype(float)
         settings = {"permutations": self._effort.permutations, "seed": self._effort.seed}
-        joint = maximum_statistic(family, scores, **settings)
-        return self._result(frames.significant(joint, joint.select_dtypes("float")), heading)
+        if asked.cluster:
+            settings["groups"], heading = table[asked.cluster], f"{heading} within {asked.cluster}"
+        try:
+            joint = maximum_statistic(family, scores, **settings)
+        except NotEstimableError as why:
+            return self._result(pd.DataFrame({"not estimable": [str(why)]}), heading + self._complete)
+        joint = frames.significant(joint, joint.select_dtypes("float"))
+        return self._result(joint.assign(library=self._rho.library), heading + self._complete)
 
     @cached_property
     def _curve(self) -> specifications.SpecificationCurve:
-        table, asked = self._once, replace(self._asked, patient="", imputations=0)
+        table, asked = self._once, replace(self._first, patient="", imputations=0)
         exposure = asked.exposures[0]
         left_out = {"nobody": [False] * len(table)}
         if not self.cohort.hides:
@@ -273,14 +280,16 @@ class Relation(Result):
             "z",
         ]
         rows = curve.table[columns].round(6)
+        said = f" ({curve.method}; z takes patients for independent)" if self._asked.cluster else ""
         share = (
             f"{100 * curve.share_significant:.0f} % of {curve.estimable} specifications have |z| above 1.96"
         )
         median = p_text(curve.p_median)
         return self._result(
-            rows,
+            rows.assign(library=curve.table["library"]),
             f"{share}; joint permutation test of that share {p_text(curve.p_share)}, of the median z "
-            f"{median}.",
+            f"{median}{said}{self._complete}.",
+            data=rows,
             subtitle="{whose}: each point is one regression, on the scale of what it estimates",
             caption="{whose}. {share}. Joint permutation test of the median z: {median}.",
             alt="Specification curve of {count} specifications, each with its interval and what it chose.",
@@ -302,8 +311,8 @@ class Relation(Result):
 
     def influence(self) -> Result:
         """Estimate the rank correlation without each patient, or how far that goes where they stay hidden."""
-        asked, hides = self._asked, self.cohort.hides
-        without = severity.influence(self._once, "spearman", replace(asked, adjustment=[])).round(6)
+        hides = self.cohort.hides
+        without = severity.influence(self._once, "spearman", replace(self._first, adjustment=[])).round(6)
         without["left_out"] = without["left_out"].map(self._once["patient"])
         if hides:
             inner = np.linspace(0.5 - self._middle / 2, 0.5 + self._middle / 2, 5).round(3)
@@ -313,7 +322,7 @@ class Relation(Result):
         with_all = round(self._rho.estimate, 6)
         return self._result(
             without[["left_out", "estimate"]],
-            "The correlation without each patient in turn",
+            f"The correlation without each patient in turn{self._complete}",
             subtitle="{whose}: Spearman, all {n} patients {r:.2f}",
             caption="{whose}. From {least:.2f} to {most:.2f} as one patient is left out{aside}.",
             alt="Points of the correlation without each patient, around the line of all.",
@@ -336,17 +345,17 @@ class Relation(Result):
         patients stay hidden there is none, and no row that is one patient's.
         """
         asked, hides = self._asked, self.cohort.hides
-        one = replace(asked, exposures=asked.exposures[:1])
-        found = diagnostics.diagnose(severity.once(self._table, one), one)
+        found = diagnostics.diagnose(self._once, self._first)
         rows, points = found.frame, found.points
         rows = rows[~rows["check"].str.startswith("largest")] if hides else rows
         draw = None
         if not (hides or points.empty):
             points = points.assign(patient=self._once["patient"].loc[points["patient"]].to_numpy())
             draw = partial(plot.residuals, points.round(6))
+        said = f", patients of one {asked.cluster} taken for independent" if asked.cluster else ""
         return self._result(
             frames.significant(rows, ["value", "p"]),
-            "What the models rest on",
+            f"What the models rest on{said}{self._complete}",
             subtitle="{whose}: linear model of {outcome}; the size of a point is Cook's distance",
             caption="{whose}. Residuals and leverage of the linear model, with all adjustment.",
             alt="Studentised residuals over leverage, one point for each of {n} patients.",
@@ -355,10 +364,8 @@ class Relation(Result):
 
     def over(self, cohorts: Sequence[Cohort], models: Sequence[str] = ("spearman", "linear")) -> Result:
         """Ask the same of other cohorts, quickly: the spread of the estimates, one row a model."""
-        asked = self._asked
         quick = severity.Effort(200, 200, self._effort.seed)
-        one = replace(asked, exposures=asked.exposures[:1])
-        found = [severity.analyse(each.patients, one, models, quick) for each in cohorts]
+        found = [severity.analyse(each.patients, self._first, models, quick) for each in cohorts]
         spread = pd.concat(found) if found else pd.DataFrame(columns=["model", "estimate"])
         summary = (
             spread.groupby("model")["estimate"].agg(["count", "min", "median", "max"]).round(3).reset_index()
@@ -375,6 +382,11 @@ class Relation(Result):
         found = f"in this table, {self.cohort.who.lower()}, it is {p_text(self._rho.p)}"
         return f"{study.short} {printed} for these two; {found} (Spearman; {self._rho.method})."
 
+    @property
+    def _complete(self) -> str:
+        """Say that values are not imputed, where the models' table has imputed ones."""
+        return ", of patients with all values" if self._asked.imputations else ""
+
     @cached_property
     def _middle(self) -> float:
         return disclosure.inner_share(len(self._used()), self.cohort.smallest) if self.cohort.hides else 1
@@ -382,14 +394,20 @@ class Relation(Result):
     @cached_property
     def _once(self) -> pd.DataFrame:
         """The table with each patient once."""
-        one = replace(self._asked, exposures=self._asked.exposures[:1])
-        return severity.once(self._table, one)
+        return severity.once(self._table, self._first)
+
+    @property
+    def _first(self) -> severity.Question:
+        """What is asked of the first exposure alone."""
+        return replace(self._asked, exposures=self._asked.exposures[:1])
 
     def _used(self) -> pd.DataFrame:
         return self._once[[self._asked.exposures[0], self._asked.outcome]].dropna().astype(float)
 
     def _result(self, frame: pd.DataFrame, heading: str, **words) -> Result:
         """Make a result of this relation; words that are no field of it are values for its templates."""
-        fields = {name: words.pop(name) for name in ("subtitle", "caption", "alt", "draw") if name in words}
+        fields = {
+            name: words.pop(name) for name in ("subtitle", "caption", "alt", "draw", "data") if name in words
+        }
         values: Mapping = {**self.terms, **words}
         return Result(frame, heading, source=self.cohort.source, terms=values, **fields)

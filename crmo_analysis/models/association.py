@@ -13,10 +13,12 @@ import scipy
 from scipy import stats
 from scipy.special import ndtr, ndtri
 
-from crmo_analysis.files import NotEstimableError
-from crmo_analysis.models.jackknife import without_each
+from crmo_analysis.files import InputError, NotEstimableError
+from crmo_analysis.models.groups import said_of_groups
+from crmo_analysis.models.jackknife import centred, counted, midranks, without_each
 from crmo_analysis.models.permutation import MANY, as_numbers, pairs, permutation_test
 
+LEAST_GROUPS = 5  # whose sums an interval rests on
 MOST_DEGENERATE = 0.05  # share of resamples in which a variable may be constant
 _ELEMENTS = 50_000  # drawn at a time; more would not fit the processor's cache
 _PRODUCTS = (
@@ -44,7 +46,8 @@ class Correlation:
     """A correlation with its interval and P value; `excluded` patients lacked one of the two values.
 
     The interval is nan where there is none to be had; `method` then says why. `p_error` is the Monte Carlo
-    error of a P value from random permutations, 0 of an exact one and nan of an approximate one.
+    error of a P value from random permutations, 0 of an exact one and nan of an approximate one; `groups` how
+    many groups interval and P allow for, where there are any.
     """
 
     statistic: str
@@ -56,6 +59,7 @@ class Correlation:
     p: float
     method: str
     p_error: float = math.nan
+    groups: int | None = None
     library: str = f"numpy {np.__version__}, scipy {scipy.__version__}"
 
 
@@ -97,10 +101,13 @@ def correlate(
     Fisher RA. Metron 1921;1:3-32. Efron B, Stein C. Ann Stat 1981;9:586-596.
     """
     if test not in ("permutation", "approximate"):
-        raise ValueError(f"test is {test!r}, expected 'permutation' or 'approximate'")
+        raise InputError(f"test is {test!r}, expected 'permutation' or 'approximate'")
     x, y, excluded = pairs(x, y, statistic)
     if len(x) > MANY:
-        return _correlate_many(x, y, excluded, statistic, confidence)
+        estimate, error = _jackknife(x, y, statistic)
+        p, method = _approximate(x, y, statistic, estimate)
+        low, high, _, words = _by_z(estimate, error, confidence)
+        return Correlation(statistic, len(x), excluded, estimate, low, high, p, f"{method}; {words}")
     estimate = float(_correlations(x, y, np.arange(len(x))[None], statistic)[0])
     if test == "permutation":
         p, error, method = permutation_test(x, y, statistic, permutations, seed)
@@ -115,18 +122,72 @@ def correlate(
     return Correlation(statistic, len(x), excluded, estimate, low, high, p, f"{method}; {words}", error)
 
 
-def _correlate_many(
-    x: np.ndarray, y: np.ndarray, excluded: int, statistic: str, confidence: float
+def correlate_groups(
+    x: Sequence, y: Sequence, groups: Sequence, statistic: str = "spearman", confidence: float = 0.95
 ) -> Correlation:
+    """Correlate two variables of patients who belong together, such as those of a centre.
+
+    The correlation is that of all patients. Its interval and P are those of Fisher's z with the jackknife's
+    standard error, patients' parts added up in each group before they are squared, and t with one degree of
+    freedom less than there are groups: what `regression.regress` does with groups.
+
+    Parameters
+    ----------
+    x, y, statistic, confidence
+        As for `correlate`.
+    groups : sequence
+        A label a patient; who has none is excluded.
+
+    Raises
+    ------
+    NotEstimableError
+        As for `correlate`.
+
+    References
+    ----------
+    Fisher RA. Metron 1921;1:3-32. Efron B, Stein C. Ann Stat 1981;9:586-596. Liang KY, Zeger SL. Biometrika
+    1986;73:13-22 (sums over groups).
+    """
+    labels = pd.Series(groups).reset_index(drop=True)
+    table = np.column_stack([as_numbers(x, "the first variable"), as_numbers(y, "the second variable")])
+    known = ~np.isnan(table).any(axis=1) & labels.notna().to_numpy()
+    first, second = table[known].T
+    pairs(first, second, statistic)
+    codes, kinds = pd.factorize(labels[known])
+    estimate, error = _jackknife(first, second, statistic, codes)
+    count, ends = len(kinds), (math.nan,) * 3
+    if count < LEAST_GROUPS:
+        words = f"interval and P not estimable: {count} groups, expected at least {LEAST_GROUPS}"
+    else:
+        *ends, words = _by_z(estimate, error, confidence, count)
+    return Correlation(statistic, len(first), int((~known).sum()), estimate, *ends, words, groups=count)
+
+
+def _jackknife(
+    x: np.ndarray, y: np.ndarray, statistic: str, groups: np.ndarray | None = None
+) -> tuple[float, float]:
+    """Return a correlation and its standard error; with groups, from sums over them."""
     estimate, without = without_each(x, y, statistic)
-    p, method = _approximate(x, y, statistic, estimate)
-    error = math.sqrt((len(x) - 1) * without.var()) / max(1 - estimate**2, 1e-300)
-    low, high, words = math.nan, math.nan, "interval not estimable: one patient makes the correlation"
-    if abs(estimate) < 1 and not np.isnan(error):
-        half = ndtri(0.5 + confidence / 2) * error
-        low, high = (math.tanh(math.atanh(estimate) + side * half) for side in (-1, 1))
-        words = "interval of Fisher's z with the jackknife's standard error"
-    return Correlation(statistic, len(x), excluded, estimate, low, high, p, f"{method}; {words}")
+    parts = without - without.mean()
+    parts = parts if groups is None else np.bincount(groups, parts)
+    count, n = len(parts), len(x)
+    return estimate, (n - 1) / n * math.sqrt(count / max(count - 1, 1) * (parts @ parts))
+
+
+def _by_z(
+    estimate: float, error: float, confidence: float, groups: int | None = None
+) -> tuple[float, float, float, str]:
+    """Return interval and P by Fisher's z, and how; t's with groups, the normal's without."""
+    whose = "patient" if groups is None else "group"
+    if abs(estimate) > 1 - 1e-12 or not error > 0:
+        return *(math.nan,) * 3, f"interval not estimable: one {whose} makes the correlation"
+    z, error = math.atanh(estimate), error / (1 - estimate**2)
+    spread, words = stats.norm, "interval of Fisher's z with the jackknife's standard error"
+    if groups is not None:
+        spread, words = stats.t(groups - 1), f"Fisher's z, jackknife's {said_of_groups(groups)}"
+    half = float(spread.ppf(0.5 + confidence / 2)) * error
+    p = float(2 * spread.sf(abs(z) / error))
+    return math.tanh(z - half), math.tanh(z + half), p, words
 
 
 def _approximate(x: np.ndarray, y: np.ndarray, statistic: str, estimate: float) -> tuple[float, str]:
@@ -146,9 +207,9 @@ def _correlations(x: np.ndarray, y: np.ndarray, rows: np.ndarray, statistic: str
     """
     n = rows.shape[1]
     if statistic == "pearson":
-        first, second = (_centred(values[rows]) for values in (x, y))
+        first, second = (centred(values[rows]) for values in (x, y))
     elif statistic == "spearman":
-        first, second = (_midranks(values, rows) for values in (x, y))
+        first, second = (midranks(*_drawn(values, rows)) for values in (x, y))
     else:
         spreads = [
             n * n - (count * count).sum(axis=1) for count in (_drawn(values, rows)[0] for values in (x, y))
@@ -163,26 +224,10 @@ def _correlations(x: np.ndarray, y: np.ndarray, rows: np.ndarray, statistic: str
     return np.clip(np.divide(covariance, scale, out=np.full(len(scale), np.nan), where=scale > 0), -1, 1)
 
 
-def _centred(values: np.ndarray) -> np.ndarray:
-    centred = values - values.mean(axis=1, keepdims=True)
-    # A constant resample leaves rounding errors, which must not pass for a spread.
-    centred[(values == values[:, :1]).all(axis=1)] = 0
-    return centred
-
-
 def _drawn(values: np.ndarray, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return how often each value is in each row, and where in that table every entry of a row is."""
     different, codes = np.unique(values, return_inverse=True)
-    places = codes[rows] + len(different) * np.arange(len(rows))[:, None]
-    counts = np.bincount(places.ravel(), minlength=len(rows) * len(different))
-    return counts.reshape(len(rows), -1), places
-
-
-def _midranks(values: np.ndarray, rows: np.ndarray) -> np.ndarray:
-    """Return twice the midranks in each row, centred."""
-    counts, places = _drawn(values, rows)
-    ranks = 2 * np.cumsum(counts, axis=1) - counts - rows.shape[1]
-    return ranks.ravel().astype(float)[places]
+    return counted(codes[rows], len(different))
 
 
 def bca_interval(
@@ -214,7 +259,7 @@ def bca_interval(
     Efron B. J Am Stat Assoc 1987;82:171-185, equations 2.3 and 7.1 to 7.4.
     """
     if not 0 < confidence < 1 or resamples < 1:
-        raise ValueError(
+        raise InputError(
             f"confidence is {confidence} and resamples {resamples}; expected 0 to 1, and at least 1"
         )
     x, y, _ = pairs(x, y, statistic)

@@ -1,16 +1,18 @@
 """Outcome and predictors of those who have all values, as a regression takes them."""
 
 import math
+import numbers
 from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
 
-from crmo_analysis.files import NotEstimableError
+from crmo_analysis.files import InputError, NotEstimableError
 from crmo_analysis.models.permutation import as_numbers
 
 LEAST_LEFT = 3  # patients, or groups of them, beyond the number of coefficients
 LARGEST_COUNT = 10_000
+FARTHEST = 1e5  # SDs of a predictor from 0; farther off, squares leave too few digits
 
 
 def complete(columns: Sequence[Sequence], cluster) -> tuple[pd.DataFrame, int, np.ndarray | None]:
@@ -22,7 +24,7 @@ def complete(columns: Sequence[Sequence], cluster) -> tuple[pd.DataFrame, int, n
     table = [as_numbers(column, kind) for column, kind in zip(columns, kinds, strict=True)]
     if len({len(column) for column in (*table, *([] if cluster is None else [cluster]))}) > 1:
         reason = "outcome, exposure and adjustment differ in length, expected one value of each a patient"
-        raise ValueError(reason)
+        raise InputError(reason)
     names = [*(f"adjustment {k}" for k in range(1, len(columns) - 1)), "exposure", "outcome"]
     names = [str(getattr(c, "name", None) or name) for c, name in zip(columns, names, strict=True)]
     frame = pd.DataFrame(np.column_stack(table), columns=names, index=pd.Series(columns[-1]).index)
@@ -41,6 +43,11 @@ def unit_of(x: np.ndarray, per: str | float) -> tuple[float, str]:
         return 1.0, ", yes against no"
     unit = 1.0 if per == "unit" else x.std(ddof=1) if per == "sd" else float(per)
     return unit, {"sd": f" per SD ({unit:.3g})", "unit": " per unit"}.get(per, f" per {unit:g}")
+
+
+def is_amount(value: object) -> bool:
+    """Return whether something is a finite number above 0."""
+    return isinstance(value, numbers.Real) and 0 < value < math.inf
 
 
 def standardised(predictors: np.ndarray, groups: int | None = None) -> np.ndarray:
@@ -62,8 +69,12 @@ def standardised(predictors: np.ndarray, groups: int | None = None) -> np.ndarra
         raise NotEstimableError(f"all {n} values of the exposure are {predictors[0, -1]:g}")
     if constant.any():
         raise NotEstimableError(f"all {n} values of an adjustment are {predictors[0, constant.argmax()]:g}")
-    centred = predictors - predictors.mean(axis=0)
-    design = np.column_stack([np.ones(n), centred / predictors.std(axis=0, ddof=1)])
+    mean, sd = predictors.mean(axis=0), predictors.std(axis=0, ddof=1)
+    if (np.abs(mean) > FARTHEST * sd).any():
+        raise NotEstimableError(
+            "values of the exposure or an adjustment differ too little for their size; count them from nearer"
+        )
+    design = np.column_stack([np.ones(n), (predictors - mean) / sd])
     if np.linalg.matrix_rank(design, tol=1e-8 * math.sqrt(n)) < count + 1:
         raise NotEstimableError("exposure and adjustment determine each other")
     return design

@@ -10,6 +10,7 @@ from scipy import stats
 from statsmodels.regression.linear_model import OLS
 
 from crmo_analysis.files import NotEstimableError
+from crmo_analysis.models.designs import standardised
 from crmo_analysis.models.permutation import STATISTICS
 from crmo_analysis.models.question import Question, models_for
 from crmo_analysis.models.regression import Regression
@@ -47,6 +48,7 @@ def diagnose(table: pd.DataFrame, question: Question) -> Diagnosis:
     Returns
     -------
     Diagnosis
+        Of the rows that have all values, as if they were independent: no check allows for clusters.
 
     References
     ----------
@@ -56,6 +58,7 @@ def diagnose(table: pd.DataFrame, question: Question) -> Diagnosis:
     1992;87:178-183 (variance inflation). Self SG, Liang KY. J Am Stat Assoc 1987;82:605-610, case 5 (at the
     boundary). Peterson B, Harrell FE. Appl Stat 1990;39:205-217.
     """
+    question.check(table)
     question = replace(question, patient="", cluster="", imputations=0)
     rows, points, known = [], pd.DataFrame(), {}
     checks = {"poisson": _of_counts, "ordinal": _of_scores}
@@ -92,8 +95,10 @@ def _points(fit: Regression) -> pd.DataFrame:
 def _of_line(fit: Regression, points: pd.DataFrame) -> list[tuple]:
     from statsmodels.stats.diagnostic import het_breuschpagan, linear_reset
 
-    results = OLS(fit.results.model.endog, fit.results.model.exog).fit()
-    n, count = results.model.exog.shape
+    y, exog = fit.results.model.endog, fit.results.model.exog
+    # In these units the tests are the same, and keep their digits.
+    results = OLS((y - y.mean()) / y.std(), standardised(exog[:, 1:])).fit()
+    n, count = exog.shape
     largest = float(points["residual"].abs().max())
     outlier = min(1.0, n * 2 * float(stats.t.sf(largest, n - count - 1)))
     statistic, p, *_ = het_breuschpagan(results.resid, results.model.exog)
@@ -170,11 +175,12 @@ def linear_fit(
     """
     known = (x.notna() & y.notna()).to_numpy()
     x, y = x[known].to_numpy(dtype=float), y[known].to_numpy(dtype=float)
+    middle = x.mean() if len(x) else 0.0
     if len(x) < 4 or np.ptp(x) == 0:
         return pd.DataFrame(columns=["x", "fit", "low", "high"])
-    found = OLS(y, np.column_stack([np.ones_like(x), x])).fit(cov_type="HC3", use_t=True)
+    found = OLS(y, np.column_stack([np.ones_like(x), x - middle])).fit(cov_type="HC3", use_t=True)
     at = np.linspace(*np.quantile(x, [0.5 - share / 2, 0.5 + share / 2]), points)
-    band = found.get_prediction(np.column_stack([np.ones(points), at])).summary_frame(1 - confidence)
+    band = found.get_prediction(np.column_stack([np.ones(points), at - middle])).summary_frame(1 - confidence)
     band = band[["mean", "mean_ci_lower", "mean_ci_upper"]].set_axis(["fit", "low", "high"], axis=1)
     band.insert(0, "x", at)
     if found.get_influence().hat_matrix_diag.max() > 1 - 1e-9:

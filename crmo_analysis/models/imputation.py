@@ -1,6 +1,7 @@
 """Regressions of patients of whom some values are missing, by tables in which these are imputed."""
 
 import math
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -54,9 +55,12 @@ def tables(frame: pd.DataFrame, count: int, seed: int = SEED) -> list[pd.DataFra
 
     plain = frame.set_axis([f"v{place}" for place in range(frame.shape[1])], axis=1).reset_index(drop=True)
     chain, made = MICEData(plain, rng=np.random.default_rng(seed)), []
-    for place in range(count):
-        chain.update_all(BURN_IN if place == 0 else BETWEEN)
-        made.append(chain.data.set_axis(frame.columns, axis=1).set_axis(frame.index))
+    with warnings.catch_warnings():
+        # Columns that determine each other predict as well as any; the regression says what they leave open.
+        warnings.simplefilter("ignore")
+        for place in range(count):
+            chain.update_all(BURN_IN if place == 0 else BETWEEN)
+            made.append(chain.data.set_axis(frame.columns, axis=1).set_axis(frame.index))
     return made
 
 
@@ -123,7 +127,7 @@ def regress(
             f"{int((~lacking).sum())} patients have all values, too few to impute others'"
         )
     unit, words = unit_of(frame.iloc[:, 0].dropna().to_numpy(), question.per)
-    terms = question.terms | {"wald": True, "per": unit}  # of those known, the same in every table
+    terms = question.terms | {"wald": True, "per": unit or 1.0}  # of those known, the same in every table
     fits = []
     for table in tables(frame[stays], question.imputations):
         exposure, outcome, *others = (table[name] for name in table)

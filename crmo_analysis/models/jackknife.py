@@ -1,4 +1,4 @@
-"""The correlation without each patient in turn, for any number of patients.
+"""Ranks of many samples at once, and the correlation without each patient in turn, for any number of them.
 
 Without patient i every midrank moves by the sign of its distance from that of i, so that no ranks are taken
 again.
@@ -7,6 +7,25 @@ again.
 import numpy as np
 
 _MOST_CELLS = 5_000_000  # of a table of all values of the one by all of the other
+
+
+def centred(values: np.ndarray) -> np.ndarray:
+    """Return each row less its mean; where all is the same, zeros, not what rounding leaves."""
+    left = values - values.mean(axis=1, keepdims=True)
+    left[(values == values[:, :1]).all(axis=1)] = 0
+    return left
+
+
+def counted(codes: np.ndarray, width: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return how often each code below the width is in each row, and where in that table every entry is."""
+    places = codes + width * np.arange(len(codes))[:, None]
+    counts = np.bincount(places.ravel(), minlength=len(codes) * width)
+    return counts.reshape(len(codes), width), places
+
+
+def midranks(counts: np.ndarray, places: np.ndarray) -> np.ndarray:
+    """Return twice the midranks in each row, centred, of what was counted; a constant row gives zeros."""
+    return (2 * np.cumsum(counts, axis=1) - counts - places.shape[1]).ravel().astype(float)[places]
 
 
 def without_each(x: np.ndarray, y: np.ndarray, statistic: str) -> tuple[float, np.ndarray]:

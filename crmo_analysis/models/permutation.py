@@ -13,7 +13,8 @@ import numpy as np
 import pandas as pd
 from scipy.stats import rankdata
 
-from crmo_analysis.files import NotEstimableError
+from crmo_analysis.files import InputError, NotEstimableError
+from crmo_analysis.models.groups import codes_of, limit_of_permutations, without_means
 
 STATISTICS = ("spearman", "kendall", "pearson")
 LEAST_PAIRS = 4
@@ -22,6 +23,8 @@ EXACT_STATES, EXACT_STEPS = 5_000, 30_000  # 12 patients without ties, or many m
 LEVELS = (0.05, 0.01, 0.001)  # at which P values are usually read
 CLEAR = 3  # Monte Carlo errors from a level
 MOST_DRAWN = 100_000  # permutations, where a P value is close to a level
+ROUNDING = 1e-9  # scores that differ by less are equal
+LARGEST = 1e100  # of a value's size, and one over it the smallest; the squares of others leave floats
 _ELEMENTS = 200_000  # random numbers held at a time; more would not fit the processor's cache
 
 
@@ -30,17 +33,21 @@ def as_numbers(values: Sequence, name: str = "the variable") -> np.ndarray:
 
     Raises
     ------
-    ValueError
-        If a value is no finite number.
+    InputError
+        If a value is no finite number, or so large or small that its square is none.
     """
     series = pd.Series(values).reset_index(drop=True)
     if isinstance(series.dtype, pd.CategoricalDtype) and series.cat.ordered:
         return np.where(series.isna(), np.nan, series.cat.codes)
     numbers = series if series.dtype.kind in "fi" else pd.to_numeric(series.astype(object), errors="coerce")
+    if numbers.dtype.kind == "c":
+        numbers = pd.to_numeric(series.astype(str), errors="coerce")
     numbers = numbers.to_numpy(dtype=float, na_value=np.nan)
-    wrong = np.flatnonzero((np.isnan(numbers) & series.notna().to_numpy()) | np.isinf(numbers))
+    sizes = np.abs(numbers)
+    beyond = (sizes > LARGEST) | ((sizes > 0) & (sizes < 1 / LARGEST))
+    wrong = np.flatnonzero((np.isnan(numbers) & series.notna().to_numpy()) | beyond)
     if len(wrong):
-        raise ValueError(f"{name} is '{series[wrong[0]]}' in row {wrong[0] + 1}; expected finite numbers")
+        raise InputError(f"{name} is '{series[wrong[0]]}' in row {wrong[0] + 1}; expected finite numbers")
     return numbers
 
 
@@ -53,10 +60,10 @@ def pairs(x: Sequence, y: Sequence, statistic: str) -> tuple[np.ndarray, np.ndar
         If there are fewer than four pairs or all values of a variable are equal.
     """
     if statistic not in STATISTICS:
-        raise ValueError(f"statistic is {statistic!r}, expected one of {', '.join(STATISTICS)}")
+        raise InputError(f"statistic is {statistic!r}, expected one of {', '.join(STATISTICS)}")
     first, second = as_numbers(x, "the first variable"), as_numbers(y, "the second variable")
     if len(first) != len(second):
-        raise ValueError(
+        raise InputError(
             f"the variables have {len(first)} and {len(second)} values, expected one of each a patient"
         )
     known = ~np.isnan(first) & ~np.isnan(second)
@@ -140,7 +147,8 @@ def permutation_test(
     rng = np.random.default_rng(seed)
 
     def beyond(count: int) -> int:
-        parts = (_numerators(first, part, statistic) for part in shuffled(rng, second, count))
+        everybody = np.zeros(len(second), dtype=int)
+        parts = (_numerators(first, part, statistic) for part in shuffled(rng, second, count, everybody))
         return sum(int((np.abs(part) >= least).sum()) for part in parts)
 
     found, drawn = beyond_chance(beyond, permutations)
@@ -169,11 +177,18 @@ def _numerators(first: np.ndarray, many: np.ndarray, statistic: str) -> np.ndarr
     )
 
 
-def shuffled(rng: np.random.Generator, scores: np.ndarray, count: int) -> Iterator[np.ndarray]:
-    """Give scores in random order, so many rows of them, as many at a time as fit the processor's cache."""
-    rows = max(1, _ELEMENTS // len(scores))
+def shuffled(
+    rng: np.random.Generator, scores: np.ndarray, count: int, groups: np.ndarray
+) -> Iterator[np.ndarray]:
+    """Give scores in random order within groups, as many rows at a time as fit the processor's cache."""
+    rows, places = max(1, _ELEMENTS // len(scores)), [slice(None)]
+    if groups.any():
+        places = np.split(np.argsort(groups, kind="stable"), np.cumsum(np.bincount(groups))[:-1])
     for start in range(0, count, rows):
-        yield rng.permuted(np.tile(scores, (min(rows, count - start), 1)), axis=1)
+        many = np.tile(scores, (min(rows, count - start), 1))
+        for place in places:
+            many[:, place] = rng.permuted(many[:, place], axis=1)
+        yield many
 
 
 def _network(first: np.ndarray, second: np.ndarray, statistic: str) -> float | None:
@@ -251,7 +266,7 @@ def adjust(p: Sequence[float], method: str = "holm") -> np.ndarray:
 
     methods = {"holm": "holm", "benjamini_hochberg": "fdr_bh"}
     if method not in methods:
-        raise ValueError(f"method is {method!r}, expected 'holm' or 'benjamini_hochberg'")
+        raise InputError(f"method is {method!r}, expected 'holm' or 'benjamini_hochberg'")
     p = np.array(p, dtype=float)
     known = ~np.isnan(p)  # statsmodels would count the others
     if known.any():
@@ -265,6 +280,7 @@ def maximum_statistic(
     statistic: str = "spearman",
     permutations: int = 10_000,
     seed: int = 1,
+    groups: Sequence | None = None,
 ) -> pd.DataFrame:
     """Test several exposures against one outcome together, by the largest correlation under permutation.
 
@@ -282,6 +298,10 @@ def maximum_statistic(
     statistic, permutations, seed
         As for `permutation_test`, more being drawn where a decision is open; never exact, and Kendall's for
         at most `MANY` patients.
+    groups : sequence
+        A label a row, where patients of a group are alike: outcomes are permuted within groups alone, and
+        correlations are those of what is left of ranks or values without the means of groups. A centre that
+        differs from others in both then makes no correlation. Not for Kendall's.
 
     Returns
     -------
@@ -292,35 +312,51 @@ def maximum_statistic(
     Raises
     ------
     NotEstimableError
-        If there are fewer than four patients, too many for Kendall's, or all values of the outcome are equal.
+        If there are fewer than four patients, too many or groups for Kendall's, or all values of the outcome
+        are equal, or those of each group.
 
     References
     ----------
     Westfall PH, Young SS. Resampling-based multiple testing. Wiley 1993, algorithm 4.1, with correlations in
-    the place of P values. Hájek J, Šidák Z, Sen PK. Theory of rank tests. Academic Press 1999, section 6.1
+    the place of P values. Winkler AM, Webster MA, Vidaurre D, et al. Neuroimage 2015;123:253-268 (within
+    groups). Hájek J, Šidák Z, Sen PK. Theory of rank tests. Academic Press 1999, section 6.1
     (the limit).
     """
     columns = [as_numbers(outcome, "the outcome"), *(as_numbers(exposures[name], name) for name in exposures)]
-    table = np.column_stack(columns)
+    labels = np.zeros(len(columns[0])) if groups is None else codes_of(groups)
+    table = np.column_stack([*columns, labels])
     known = table[~np.isnan(table).any(axis=1)]
     pairs(known[:, 0], known[:, 0], statistic)
     if len(known) > MANY and statistic == "kendall":
         raise NotEstimableError(f"Kendall's correlation is not permuted with more than {MANY:,} patients")
-    scores = np.array([_scores(column, statistic) for column in known[np.lexsort(known.T)].T])
-    usable = np.flatnonzero(np.ptp(scores[1:], axis=1) > 0)
+    if groups is not None and statistic == "kendall":
+        raise NotEstimableError("Kendall's correlation is not permuted within groups")
+    *columns, labels = known[np.lexsort(known.T)].T
+    labels, scores = labels.astype(int), np.array([_scores(column, statistic) for column in columns])
+    scores = scores if groups is None else without_means(scores, labels)
+    if np.ptp(scores[0]) < ROUNDING:
+        raise NotEstimableError("the outcome is the same in all patients of each group")
+    usable = np.flatnonzero(np.ptp(scores[1:], axis=1) > ROUNDING)
     rows = pd.DataFrame(
         {"exposure": list(exposures.columns), "n": len(known), "excluded": len(table) - len(known)}
     )
-    result, words = np.full((len(rows), 5), np.nan), "not estimable: all values are equal"
+    result, words = np.full((len(rows), 5), np.nan), ""
     if len(usable):
-        result[usable], words = _stepped_down(scores[0], scores[usable + 1], statistic, permutations, seed)
+        how = {"statistic": statistic, "permutations": permutations, "seed": seed}
+        result[usable], words = _stepped_down(scores[0], scores[usable + 1], labels, **how)
     rows[["estimate", "p", "p_error", "p_maximum", "p_maximum_error"]] = result
-    rows["method"] = np.where(np.isnan(result[:, 0]), "not estimable: all values are equal", words)
+    where = "" if groups is None else " in each group"
+    rows["method"] = np.where(np.isnan(result[:, 0]), f"not estimable: all values are equal{where}", words)
     return rows
 
 
 def _stepped_down(
-    outcome: np.ndarray, exposures: np.ndarray, statistic: str, permutations: int, seed: int
+    outcome: np.ndarray,
+    exposures: np.ndarray,
+    groups: np.ndarray,
+    statistic: str,
+    permutations: int,
+    seed: int,
 ) -> tuple[np.ndarray, str]:
     """Return correlation, P, adjusted P and their errors, of each exposure's scores; and the method."""
     spreads = [_numerators(each, each[None], statistic)[0] for each in (outcome, *exposures)]
@@ -334,9 +370,10 @@ def _stepped_down(
     least, is_large = np.abs(observed[order])[:, None] - 1e-12, len(outcome) > MANY
 
     def beyond(count: int) -> np.ndarray:
-        parts = map(correlations, shuffled(rng, outcome, count))
+        parts = map(correlations, shuffled(rng, outcome, count, groups))
         if is_large:
-            limit = np.atleast_2d(np.corrcoef(exposures)) / (len(outcome) - 1)
+            scaled = exposures / np.sqrt(spreads[0] * np.array(spreads[1:]))[:, None]
+            limit = limit_of_permutations(scaled, outcome, groups)
             parts = [rng.multivariate_normal(np.zeros(len(exposures)), limit, count, method="eigh").T]
         found = np.zeros((2, len(exposures)))
         for part in parts:
@@ -351,4 +388,6 @@ def _stepped_down(
     result = np.empty((len(exposures), 5))
     result[order] = np.column_stack([observed[order], p[0], errors[0], p[1], errors[1]])
     kind = "draws from the limit of permutations" if is_large else "random permutations"
-    return result, f"step-down maximum of {len(exposures)} {statistic} correlations, {drawn:,} {kind}"
+    within = f" within {groups.max() + 1} groups" if groups.any() else ""
+    words = f"step-down maximum of {len(exposures)} {statistic} correlations{within}, {drawn:,} {kind}"
+    return result, words

@@ -10,7 +10,7 @@ import pandas as pd
 from scipy.optimize import minimize_scalar
 from scipy.special import log_ndtr, ndtri
 
-from crmo_analysis.files import NotEstimableError
+from crmo_analysis.files import InputError, NotEstimableError
 from crmo_analysis.models.regression import regress
 from crmo_analysis.models.simulation import (
     TESTS,
@@ -189,7 +189,7 @@ def needed_patients(
 
     Raises
     ------
-    ValueError
+    InputError
         If it takes fewer than `LEAST` or more than `MOST` patients.
     """
     given, known = simulation or Simulation(2_000), {}
@@ -210,7 +210,7 @@ def needed_patients(
 
     if not mean_width(MOST)[0] < width < mean_width(LEAST)[0]:
         ends = " to ".join(f"{mean_width(n)[0]:.3f}" for n in (MOST, LEAST))
-        raise ValueError(f"width is {width}; expected {ends}, as {MOST:,} and {LEAST} patients give")
+        raise InputError(f"width is {width}; expected {ends}, as {MOST:,} and {LEAST} patients give")
     n = smallest(0)
     return NeededPatients(n, smallest(-2), smallest(2), *mean_width(n))
 
@@ -230,6 +230,8 @@ def evidence_of_significance(
     seeds = [replace(given, seed=given.seed + i) for i in range(len(latent))]
     rho = [simulated_correlations(each, n, seeded) for each, seeded in zip(latent, seeds, strict=True)]
     significant = np.array(rho) > least
+    if any(not part.any() for part in np.array_split(significant, batches, axis=1)):
+        raise NotEstimableError(f"P below {alpha:g} in {n} patients is too rare to be simulated")
 
     def quantiles(share: np.ndarray) -> np.ndarray:
         cumulated = np.concatenate([[0], np.cumsum((share[1:] + share[:-1]) * np.diff(latent))])
@@ -248,7 +250,7 @@ def conditional_estimate(rho: float, n: int, alpha: float) -> float:
 
     Raises
     ------
-    ValueError
+    InputError
         If rho is not significant.
 
     References
@@ -258,7 +260,7 @@ def conditional_estimate(rho: float, n: int, alpha: float) -> float:
     """
     least = describe.smallest_pearson(alpha, n)
     if not least < abs(rho) < 1:
-        raise ValueError(
+        raise InputError(
             f"rho is {rho}, which is not between {least:.3f} and 1: P is not below {alpha} with n = {n}"
         )
     sd = math.sqrt(1.06 / (n - 3))

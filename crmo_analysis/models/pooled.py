@@ -1,6 +1,7 @@
 """What pooling gives, and how: by which method, with which intervals."""
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -8,6 +9,7 @@ import scipy
 from scipy.special import expit, ndtri, stdtrit
 from scipy.stats import chi2
 
+from crmo_analysis.files import InputError
 from crmo_analysis.models.random_effects import Fit, typical_variance
 
 INVERSE_VARIANCE = ("reml", "paule_mandel", "dersimonian_laird", "ml")
@@ -30,23 +32,23 @@ class How:
     prediction: str = "k-2"
 
     def check(self, methods: tuple[str, ...], k: int, single: str) -> None:
-        """Raise a ValueError where it is not to be had of k studies; `single` serves one of them."""
+        """Raise an InputError where it is not to be had of k studies; `single` serves one of them."""
         choices = {"method": methods, "interval": INTERVALS, "prediction": PREDICTIONS}
         for name, known in choices.items():
             if getattr(self, name) not in known:
-                raise ValueError(f"{name} is {getattr(self, name)!r}, expected one of {', '.join(known)}")
+                raise InputError(f"{name} is {getattr(self, name)!r}, expected one of {', '.join(known)}")
         method = self.method
         if not 0 < self.confidence < 1:
-            raise ValueError(f"confidence is {self.confidence}, expected a number between 0 and 1")
+            raise InputError(f"confidence is {self.confidence}, expected a number between 0 and 1")
         of_weights = (*INVERSE_VARIANCE, "beta_binomial_grid", "exact")
         if self.interval == "hartung_knapp" and method not in of_weights:
-            raise ValueError(f"hartung_knapp is for weights by inverse variance; use 't' with {method}")
+            raise InputError(f"hartung_knapp is for weights by inverse variance; use 't' with {method}")
         if method == "exact" and k != 1:
-            raise ValueError(
+            raise InputError(
                 f"'exact' is for a single series, and there are {k}; adding them up would hide their spread"
             )
         if method != "exact" and k < 2:
-            raise ValueError(f"there are {k} studies, expected at least 2; for a single one use {single}")
+            raise InputError(f"there are {k} studies, expected at least 2; for a single one use {single}")
 
 
 @dataclass(frozen=True)
@@ -71,6 +73,8 @@ class Pooled:
         Share of each study in the estimate; approximate for methods of counts.
     notes : tuple of str
         What a reader must know of these data and this method.
+    centre, centre_se, centre_low, centre_high : float
+        The estimate on the scale of the analysis: the logit of a share, Fisher's z of a correlation.
     """
 
     estimate: float
@@ -93,31 +97,15 @@ class Pooled:
     k: int
     weights: tuple[float, ...]
     notes: tuple[str, ...]
+    centre: float
+    centre_se: float
+    centre_low: float
+    centre_high: float
 
     @property
     def library(self) -> str:
         """What computed it: this package, on numpy and scipy."""
         return f"numpy {np.__version__}, scipy {scipy.__version__}"
-
-
-@dataclass(frozen=True)
-class PooledProportion(Pooled):
-    """A pooled share, also on the logit scale."""
-
-    logit: float
-    logit_se: float
-    logit_low: float
-    logit_high: float
-
-
-@dataclass(frozen=True)
-class PooledCorrelation(Pooled):
-    """A pooled correlation, also as Fisher's z."""
-
-    z: float
-    z_se: float
-    z_low: float
-    z_high: float
 
 
 @dataclass(frozen=True)
@@ -139,10 +127,9 @@ class PooledRange:
     skipped: int
 
 
-def summarise(kind: type, fit: Fit, v: np.ndarray, how: How) -> PooledProportion | PooledCorrelation:
+def summarise(fit: Fit, v: np.ndarray, how: How, inverse: Callable = expit) -> Pooled:
     """Add intervals to a fit, and bring them back from the scale of the analysis."""
     k, notes, se, upper = len(v), fit.notes, fit.se, 0.5 + how.confidence / 2
-    back = math.tanh if kind is PooledCorrelation else lambda value: float(expit(value))
     if how.interval == "hartung_knapp":
         se *= math.sqrt(max(fit.factor, 1))
         if fit.factor < 1:
@@ -156,7 +143,11 @@ def summarise(kind: type, fit: Fit, v: np.ndarray, how: How) -> PooledProportion
     notes = notes if k >= 3 else (*notes, NO_PREDICTION)
     beyond = float(stdtrit(k - fewer, upper)) * math.sqrt(fit.tau2 + se**2) if k >= 3 else math.nan
     typical, variances = typical_variance(v), (fit.tau2, fit.tau2_low, fit.tau2_high)
-    return kind(  # in the order of the fields
+
+    def back(value: float) -> float:
+        return float(inverse(value))
+
+    return Pooled(  # in the order of the fields
         *map(back, (fit.centre, low, high)),
         *variances,
         *(1.0 if tau2 == math.inf else tau2 / (tau2 + typical) for tau2 in variances),

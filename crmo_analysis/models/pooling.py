@@ -15,7 +15,7 @@ import pandas as pd
 from scipy.optimize import brentq
 from scipy.special import betainc, logit, polygamma
 
-from crmo_analysis.files import NotEstimableError
+from crmo_analysis.files import InputError, NotEstimableError
 from crmo_analysis.models.permutation import as_numbers
 from crmo_analysis.models.pooled import (
     INTERVALS,
@@ -24,8 +24,6 @@ from crmo_analysis.models.pooled import (
     NO_PREDICTION,
     How,
     Pooled,
-    PooledCorrelation,
-    PooledProportion,
     PooledRange,
     summarise,
 )
@@ -56,7 +54,7 @@ def pool_proportions(
     interval: str = "t",
     prediction: str = "k-2",
     prior: tuple[float, float, float, float] = PRIORS[0],
-) -> PooledProportion:
+) -> Pooled:
     """Pool shares of patients.
 
     Parameters
@@ -84,7 +82,7 @@ def pool_proportions(
 
     Raises
     ------
-    ValueError
+    InputError
         If a count is no whole number, or events are more than a total; if there is one series, unless exact.
     NotEstimableError
         If there is no maximum of the likelihood: all series are 0/n or n/n, and not all the same.
@@ -134,7 +132,7 @@ def pool_correlations(
     interval: str = "t",
     prediction: str = "k-2",
     statistic: str = "pearson",
-) -> PooledCorrelation:
+) -> Pooled:
     """Pool correlations by Fisher's z, weighted by inverse variance.
 
     Parameters
@@ -152,21 +150,21 @@ def pool_correlations(
     """
     r, n = as_numbers(r, "a correlation"), as_numbers(n, "a number of pairs")
     if len(r) != len(n):
-        raise ValueError(
+        raise InputError(
             f"there are {len(r)} correlations and {len(n)} numbers of pairs, expected one of each a study"
         )
     for place, (value, of) in enumerate(zip(r, n, strict=True), start=1):
         if not (-1 < value < 1 and of >= 4 and of % 1 == 0):
-            raise ValueError(
+            raise InputError(
                 f"study {place} has r = {value:g} of n = {of:g}, expected r between -1 and 1, and n from 4"
             )
     if statistic not in ("pearson", "spearman"):
-        raise ValueError(f"statistic is {statistic!r}, expected 'pearson' or 'spearman'")
+        raise InputError(f"statistic is {statistic!r}, expected 'pearson' or 'spearman'")
     how = How(method, confidence, interval, prediction)
     how.check(INVERSE_VARIANCE, len(r), "describe.fisher_interval")
     v = (1.06 if statistic == "spearman" else 1.0) / (n - 3)
     fit = inverse_variance(np.arctanh(r), v, method, confidence)
-    return summarise(PooledCorrelation, fit, v, how)
+    return summarise(fit, v, how, math.tanh)
 
 
 def leave_one_out(events: Sequence[int], totals: Sequence[int], **options: object) -> pd.DataFrame:
@@ -187,7 +185,7 @@ def leave_one_out(events: Sequence[int], totals: Sequence[int], **options: objec
     """
     labels, (x, n) = pd.Series(events).index, _counts(events, totals)
     if len(x) < 3:
-        raise ValueError(f"there are {len(x)} series, expected at least 3 to leave one out")
+        raise InputError(f"there are {len(x)} series, expected at least 3 to leave one out")
     everything, rows = pool_proportions(x, n, **options).estimate, []
     for place, label in enumerate(labels):
         try:
@@ -218,13 +216,13 @@ def pooled_range(
 
     Raises
     ------
-    ValueError
+    InputError
         If there are more than `MOST_SETS` combinations, or none of them can be pooled.
     """
     sets = [_possible(each) for each in events_sets]
     combinations = math.prod(len(each) for each in sets)
     if not 0 < combinations <= MOST_SETS:
-        raise ValueError(f"there are {combinations:,} combinations of counts, expected 1 to {MOST_SETS:,}")
+        raise InputError(f"there are {combinations:,} combinations of counts, expected 1 to {MOST_SETS:,}")
     found = {}
     for counts in product(*sets):
         try:
@@ -257,18 +255,18 @@ def prior_sensitivity(
     return pd.DataFrame(rows, columns=["prior", *columns])
 
 
-def disagreement(results: Sequence[PooledProportion], tolerance: float = 0.05) -> str:
+def disagreement(results: Sequence[Pooled], tolerance: float = 0.05) -> str:
     """Say in a sentence how far methods differ on the same series.
 
     Parameters
     ----------
-    results : sequence of PooledProportion
+    results : sequence of Pooled
         At least two, of the same number of series and with the same confidence.
     tolerance : float
         Estimates, lower ends and upper ends that are no further apart agree.
     """
     if len(results) < 2 or len({(each.k, each.confidence) for each in results}) > 1:
-        raise ValueError(
+        raise InputError(
             "expected at least two results, of the same number of series and the same confidence"
         )
     parts, apart = [], 0.0
@@ -306,29 +304,28 @@ def _name(result: Pooled) -> str:
 def _counts(events: Sequence[int], totals: Sequence[int]) -> tuple[np.ndarray, np.ndarray]:
     x, n = as_numbers(events, "a count of events"), as_numbers(totals, "a total")
     if len(x) != len(n) or not len(x):
-        raise ValueError(
+        raise InputError(
             f"there are {len(x)} counts of events and {len(n)} totals, expected one of each a series"
         )
     for place, (yes, of) in enumerate(zip(x, n, strict=True), start=1):
         if not (0 <= yes <= of and of >= 1 and yes % 1 == 0 and of % 1 == 0):
-            raise ValueError(
+            raise InputError(
                 f"series {place} has {yes:g} of {of:g}, expected whole numbers, 0 <= events <= total, and a "
-                f"total of 1"
-                " or more"
+                f"total of 1 or more"
             )
     return x, n
 
 
-def _pool_logits(x: np.ndarray, n: np.ndarray, how: How) -> PooledProportion:
+def _pool_logits(x: np.ndarray, n: np.ndarray, how: How) -> Pooled:
     y, v = corrected_logits(x, n)
     fit, corrected = inverse_variance(y, v, how.method, how.confidence), int(((x == 0) | (x == n)).sum())
     if corrected:
         words = f"0.5 was added to both cells of {corrected} of {len(x)} series, which had one of 0"
         fit = replace(fit, notes=(*fit.notes, words))
-    return summarise(PooledProportion, fit, v, how)
+    return summarise(fit, v, how)
 
 
-def _pool_counts(x: np.ndarray, n: np.ndarray, how: How) -> PooledProportion:
+def _pool_counts(x: np.ndarray, n: np.ndarray, how: How) -> Pooled:
     """Pool by maximum likelihood.
 
     I² needs variances within series, which are those of the corrected logits.
@@ -336,20 +333,20 @@ def _pool_counts(x: np.ndarray, n: np.ndarray, how: How) -> PooledProportion:
     variances = corrected_logits(x, n)[1]
     if how.method == "glmm":
         fit = binomial_normal(x, n, how.confidence)
-        return summarise(PooledProportion, fit, variances, how)
+        return summarise(fit, variances, how)
     fit = beta_binomial(x, n)
     fit = replace(fit, notes=(*fit.notes, MEAN_SHARE))
-    result = summarise(PooledProportion, fit, variances, how)
+    result = summarise(fit, variances, how)
     rule = (
         "no prediction interval: the fitted beta distribution without its uncertainty would be far too narrow"
     )
     return replace(result, pi_low=math.nan, pi_high=math.nan, prediction_rule=rule)
 
 
-def _pool_on_grid(x: np.ndarray, n: np.ndarray, how: How, prior: tuple) -> PooledProportion:
+def _pool_on_grid(x: np.ndarray, n: np.ndarray, how: How, prior: tuple) -> Pooled:
     """Summarise a posterior: medians, and intervals that leave as much on either side."""
     if len(prior) != 4 or not all(0 < each < math.inf for each in prior):
-        raise ValueError(f"prior is {prior}, expected four numbers above 0")
+        raise InputError(f"prior is {prior}, expected four numbers above 0")
     tails = np.array([0.5, 0.5 - how.confidence / 2, 0.5 + how.confidence / 2])
     posterior = beta_binomial_grid(x, n, prior, tails)
     estimate, low, high = posterior.quantiles.tolist()
@@ -367,8 +364,13 @@ def _pool_on_grid(x: np.ndarray, n: np.ndarray, how: How, prior: tuple) -> Poole
         *(weights / weights.sum(), likelihood_ratio(x, n), (own, MEAN_SHARE)),
     )
     how = How("beta_binomial_grid", how.confidence)
-    result = summarise(PooledProportion, fit, corrected_logits(x, n)[1], how)
-    ends = {"ci_low": low, "ci_high": high, "logit_low": float(logit(low)), "logit_high": float(logit(high))}
+    result = summarise(fit, corrected_logits(x, n)[1], how)
+    ends = {
+        "ci_low": low,
+        "ci_high": high,
+        "centre_low": float(logit(low)),
+        "centre_high": float(logit(high)),
+    }
     result = replace(result, interval="credible", **ends)
     if len(x) < 3:
         return result
@@ -378,20 +380,20 @@ def _pool_on_grid(x: np.ndarray, n: np.ndarray, how: How, prior: tuple) -> Poole
     return replace(result, pi_low=beyond[0], pi_high=beyond[1], prediction_rule="posterior predictive")
 
 
-def _exact(x: np.ndarray, n: np.ndarray, how: How, notes: tuple[str, ...]) -> PooledProportion:
+def _exact(x: np.ndarray, n: np.ndarray, how: How, notes: tuple[str, ...]) -> Pooled:
     found = describe.proportion(int(x.sum()), int(n.sum()), how.confidence)
     ends = (found.estimate, found.exact_low, found.exact_high)
     none = (math.nan,) * 8  # variance between series, its share, and a test of it
     scale = (float(logit(found.estimate)), math.nan, *map(float, logit(ends[1:])))
     weights = tuple((n / n.sum()).tolist())
     about = (how.method, "clopper_pearson", how.confidence, len(x), weights, notes)
-    return PooledProportion(*ends, *none, math.nan, math.nan, NO_PREDICTION, *about, *scale)
+    return Pooled(*ends, *none, math.nan, math.nan, NO_PREDICTION, *about, *scale)
 
 
 def _possible(counts: int | Collection[int]) -> list[int]:
     if isinstance(counts, tuple):
         if len(counts) != 2 or counts[0] > counts[1]:
-            raise ValueError(
+            raise InputError(
                 f"{counts} is no lowest and highest count; list several counts in a list or a set"
             )
         return list(range(counts[0], counts[1] + 1))

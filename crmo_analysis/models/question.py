@@ -10,7 +10,9 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from crmo_analysis.files import InputError
 from crmo_analysis.models.permutation import STATISTICS, as_numbers
+from crmo_analysis.models.regression import Terms
 
 
 @dataclass(frozen=True)
@@ -54,19 +56,22 @@ class Question:
         return {"cut": self.cut, "per": self.per, "confidence": self.confidence}
 
     def check(self, table: pd.DataFrame) -> None:
-        """Raise a ValueError if a column is not there, or is named twice, or nothing is left to ask."""
+        """Raise an InputError if a column or a term is not as it must be, or nothing is left to ask."""
+        Terms(**self.terms)
+        if self.imputations < 0 or self.imputations == 1:
+            raise InputError(f"imputations is {self.imputations}, expected 0, or 2 tables or more")
         grouping = [name for name in (self.patient, self.cluster) if name]
         for name in [*self.names, *grouping]:
             if name not in table.columns:
                 near = difflib.get_close_matches(str(name), map(str, table.columns), 1)
                 meant = f"; is {near[0]!r} meant?" if near else ""
-                raise ValueError(f"the table has no column {name!r}{meant}")
+                raise InputError(f"the table has no column {name!r}{meant}")
             if self.names.count(name) > 1:
-                raise ValueError(f"{name!r} is named twice among outcome, exposures and adjustment")
+                raise InputError(f"{name!r} is named twice among outcome, exposures and adjustment")
         if not self.exposures:
-            raise ValueError("no exposure is named")
+            raise InputError("no exposure is named")
         if table[self.outcome].isna().all():
-            raise ValueError(f"none of {len(table)} patients has a value of {self.outcome}")
+            raise InputError(f"none of {len(table)} patients has a value of {self.outcome}")
 
     def groups(self, table: pd.DataFrame) -> pd.Series | None:
         """Return whose errors go together: those of a cluster, else of a patient; None where none do.
@@ -82,7 +87,7 @@ class Question:
             inside = table.groupby(self.patient)[self.cluster].nunique()
             if (inside > 1).any():
                 patient = inside.index[inside > 1][0]
-                raise ValueError(
+                raise InputError(
                     f"{self.patient} {patient} is in several of {self.cluster}; expected one for all of a "
                     f"patient's rows, or another cluster"
                 )
@@ -100,6 +105,10 @@ class Effort:
     permutations: int = 10_000
     seed: int = 1
 
+    def __post_init__(self):
+        if self.resamples < 1 or self.permutations < 1 or self.seed < 0:
+            raise InputError(f"{self} is no effort: expected 1 or more of each, and a seed from 0")
+
 
 def models_for(outcome: Sequence, cut: float | None = None) -> tuple[str, ...]:
     """Return the correlations and models that suit an outcome.
@@ -107,7 +116,7 @@ def models_for(outcome: Sequence, cut: float | None = None) -> tuple[str, ...]:
     Yes or no has the penalised logistic model only; whole numbers the ordinal one as well, and from 0 up
     those for counts; the logistic one is added where a cut says what counts as yes.
     """
-    y = as_numbers(outcome, "the outcome")
+    y = as_numbers(outcome, getattr(outcome, "name", None) or "the outcome")
     y = y[~np.isnan(y)]
     if np.isin(y, (0, 1)).all():
         return *STATISTICS, "firth"
@@ -123,7 +132,7 @@ def numeric(table: pd.DataFrame, names: Sequence[str]) -> list[pd.Series]:
     for name in names:
         values = table[name]
         plain = isinstance(values.dtype, pd.CategoricalDtype) and not values.cat.ordered
-        if plain or values.dropna().map(type).eq(str).any():
+        if plain or values.dropna().map(lambda value: isinstance(value, str)).astype(bool).any():
             known, kinds = values.notna(), sorted(values.dropna().unique(), key=str)
             # Of one kind, or none, a column that is constant or missing, so that the fit says so.
             shown = kinds[1:] or [*kinds, ""]
@@ -150,7 +159,7 @@ def once(table: pd.DataFrame, question: Question) -> pd.DataFrame:
 
     Raises
     ------
-    ValueError
+    InputError
         If a category changes from visit to visit.
 
     References
@@ -159,7 +168,8 @@ def once(table: pd.DataFrame, question: Question) -> pd.DataFrame:
     """
     if not question.patient:
         return table
-    known = table[[question.patient, *question.names]].dropna()
+    columns = [question.patient, *question.names]
+    known = table[[*columns, *filter(None, [question.cluster])]].dropna(subset=columns)
     visits = known.groupby(question.patient, sort=True)
     rows = visits.first()
     for name in question.names:
@@ -169,7 +179,7 @@ def once(table: pd.DataFrame, question: Question) -> pd.DataFrame:
         try:
             values = pd.Series(as_numbers(known[name], name), known.index)
         except ValueError:
-            raise ValueError(
+            raise InputError(
                 f"{name} of {question.patient} {rows.index[changing][0]} differs between visits, and has no "
                 f"mean; expected one value a patient"
             ) from None

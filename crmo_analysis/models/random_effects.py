@@ -90,10 +90,8 @@ def inverse_variance(y: np.ndarray, v: np.ndarray, method: str, confidence: floa
             tau2 = max(0.0, (q - df) / df * typical_variance(v))
         case "paule_mandel":
             tau2 = _where_q_is(df, y, v)
-        case "ml" | "reml":
-            tau2 = _likeliest(y, v, method == "reml")
         case _:
-            raise ValueError(f"{method!r} is no method of inverse variance")
+            tau2 = _likeliest(y, v, method == "reml")
     low, high = (_where_q_is(chi2.ppf(0.5 + side * confidence / 2, df), y, v) for side in (1, -1))
     if tau2 == 0:
         notes = (

@@ -15,8 +15,9 @@ import pandas as pd
 import statsmodels
 from scipy.stats import chi2
 
-from crmo_analysis.files import NotEstimableError
-from crmo_analysis.models.designs import complete, outcome_for, standardised, unit_of
+from crmo_analysis.files import InputError, NotEstimableError
+from crmo_analysis.models.designs import complete, is_amount, outcome_for, standardised, unit_of
+from crmo_analysis.models.groups import said_of_groups
 from crmo_analysis.models.likelihood import (
     LIKELIHOODS,
     Peak,
@@ -33,9 +34,6 @@ MODELS = ("linear", *LIKELIHOODS)
 _RATIOS = ("rate ratio", "rate ratio", "odds ratio", "odds ratio")
 EFFECTS = {"linear": "difference"} | dict(zip(LIKELIHOODS, _RATIOS, strict=True))
 LOOSE = 1_000  # from the lower to the upper end of an interval of ratios
-FEW_GROUPS = (
-    40  # below, errors of groups are known to come out too small (Cameron and Miller 2015, section VI)
-)
 
 
 @dataclass(frozen=True)
@@ -59,6 +57,14 @@ class Terms:
     cut: float | None = None
     confidence: float = 0.95
     wald: bool = False
+
+    def __post_init__(self):
+        if self.per not in ("sd", "unit") and not is_amount(self.per):
+            raise InputError(f"per is {self.per!r}, expected 'sd', 'unit' or a number above 0")
+        if not (is_amount(self.confidence) and self.confidence < 1):
+            raise InputError(f"confidence is {self.confidence!r}, expected a number between 0 and 1")
+        if self.cut is not None and not is_amount(abs(self.cut) + 1):
+            raise InputError(f"cut is {self.cut!r}, expected a number, or None")
 
 
 @dataclass(frozen=True)
@@ -191,22 +197,25 @@ def regress(
     ------
     NotEstimableError
         If the data do not determine the model.
-    ValueError
+    InputError
         If the input is of the wrong kind.
 
     References
     ----------
     Long JS, Ervin LH. Am Stat 2000;54:217-224 (HC3). Hilbe JM. Negative binomial regression. Cambridge 2011,
     chapter 8. McCullagh P. J R Stat Soc B 1980;42:109-142. Heinze G, Schemper M. Stat Med 2002;21:2409-2419.
-    Liang KY, Zeger SL. Biometrika 1986;73:13-22, equation 2. Cameron AC, Miller DL. J Hum Resour
-    2015;50:317-372, equation 11 (small-sample factor).
+    Liang KY, Zeger SL. Biometrika 1986;73:13-22, equation 2. Pepe MS, Anderson GL. Commun Stat Simul Comput
+    1994;23:939-951 (why rows count as independent in the estimate: with any other working correlation it is
+    biased where a predictor, such as the lesion count, changes from visit to visit). Cameron AC, Miller DL. J
+    Hum Resour 2015;50:317-372, equation 11 (small-sample factor).
     """
     if model not in MODELS:
-        raise ValueError(f"model is {model!r}, expected one of {', '.join(MODELS)}")
+        raise InputError(f"model is {model!r}, expected one of {', '.join(MODELS)}")
     asked = Terms(**terms)
     known, excluded, groups = complete([*adjustment, exposure, outcome], cluster)
     predictors, scores = known.iloc[:, :-1], known.iloc[:, -1].to_numpy()
-    design = standardised(predictors.to_numpy(), None if groups is None else groups.max() + 1)
+    count = None if groups is None else int(groups.max(initial=-1)) + 1
+    design = standardised(predictors.to_numpy(), count)
     y = known.iloc[:, -1].copy()
     y[:] = outcome_for(model, scores, asked.cut)
     unit, words = unit_of(predictors.iloc[:, -1].to_numpy(), asked.per)
@@ -217,7 +226,8 @@ def regress(
     else:
         whole = model == "ordinal" and (y % 1 == 0).all()
         found = _likely(model, y.astype(int) if whole else y, own, asked, groups)
-    fit = Regression(model, EFFECTS[model] + words, len(known), excluded, asked.confidence, **found)
+    about = {"confidence": asked.confidence, "groups": count}
+    fit = Regression(model, EFFECTS[model] + words, len(known), excluded, **about, **found)
     if not math.isfinite(fit.estimate):
         raise NotEstimableError(f"the {fit.effect} is too large for a number; the exposure may be too small")
     return replace(fit, method=fit.method + _remarks(fit, scores))
@@ -235,17 +245,9 @@ def _linear(y: pd.Series, own: pd.DataFrame, design: np.ndarray, groups: np.ndar
     results = OLS(y, own).fit(method="qr", use_t=True, **errors)
     if np.abs(results.resid).max() <= 1e-10 * np.abs(y).max():
         raise NotEstimableError("the line fits every patient exactly, so there is no standard error")
-    how, more = _grouped(groups) or (f"HC3 standard error, t with {results.df_resid:.0f} df", {})
-    return {"results": results, "profile": None, "p_ratio": None, "method": f"least squares, {how}"} | more
-
-
-def _grouped(groups: np.ndarray | None) -> tuple[str, dict]:
-    """Say how errors of groups are made; nothing where there are none."""
-    if groups is None:
-        return ()
-    count = int(groups.max()) + 1
-    few = ", too small with so few" if count < FEW_GROUPS else ""
-    return f"standard error by {count} groups{few}, t with {count - 1} df", {"groups": count}
+    how = f"HC3 standard error, t with {results.df_resid:.0f} df"
+    how = how if groups is None else said_of_groups(groups.max() + 1)
+    return {"results": results, "profile": None, "p_ratio": None, "method": f"least squares, {how}"}
 
 
 def _likely(kind: str, y: pd.Series, own: pd.DataFrame, asked: Terms, groups: np.ndarray | None) -> dict:
@@ -261,7 +263,7 @@ def _likely(kind: str, y: pd.Series, own: pd.DataFrame, asked: Terms, groups: np
         constant = candidates(kind, y.iloc[rows], own.iloc[rows, :1], times)
         found["results"].set_null_options(llnull=peak(constant).height)
     why = f", as there are more than {MANY:,} patients" if n > MANY else ""
-    how, more = _grouped(groups) or (f"Wald interval and P{why}", {})
+    how = f"Wald interval and P{why}" if groups is None else said_of_groups(groups.max() + 1)
     if groups is None and (infinite or not (asked.wald or n > MANY)):
         how = f"profile {'penalised ' if kind == 'firth' else ''}likelihood"
         null = peak(models, 0.0)
@@ -269,7 +271,7 @@ def _likely(kind: str, y: pd.Series, own: pd.DataFrame, asked: Terms, groups: np
         found["profile"] = profile(partial(peak, models), top, asked.confidence)
     said, extra = _notes(kind, top, how, groups is None)
     said += "; separation, the estimate without a penalty would be infinite" if infinite else ""
-    return found | {"method": said} | extra | more
+    return found | {"method": said} | extra
 
 
 def _notes(kind: str, top: Peak, how: str, independent: bool) -> tuple[str, dict]:
@@ -313,4 +315,6 @@ def _remarks(fit: Regression, outcome: np.ndarray) -> str:
 
 def p_text(p: float) -> str:
     """Write a P value: never as 0 or 1."""
+    if math.isnan(p):
+        return "P not determined"
     return "P<0.001" if p < 0.001 else "P>0.999" if p > 0.999 else f"P={p:.3f}"

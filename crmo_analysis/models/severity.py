@@ -12,7 +12,7 @@ import pandas as pd
 
 from crmo_analysis.files import NotEstimableError
 from crmo_analysis.models import imputation
-from crmo_analysis.models.association import correlate, leave_one_out
+from crmo_analysis.models.association import correlate, correlate_groups, leave_one_out
 from crmo_analysis.models.permutation import STATISTICS, adjust, as_numbers
 from crmo_analysis.models.question import Effort, Question, models_for, numeric, once
 from crmo_analysis.models.regression import Regression, p_text, regress
@@ -52,7 +52,7 @@ def analyse(
 
     Raises
     ------
-    ValueError
+    InputError
         If a column is not there, is named twice, or holds no numbers, or no patient has the outcome.
     """
     question.check(table)
@@ -100,15 +100,18 @@ def row_of(table: pd.DataFrame, model: str, question: Question, effort: Effort) 
 
 def _correlated(table: pd.DataFrame, statistic: str, question: Question, effort: Effort):
     """Correlate outcome and exposure, each patient once."""
+    question.groups(table)  # says so where a patient is in several
     rows = once(table, question)
     x, y = (as_numbers(rows[name], name) for name in (*question.exposures, question.outcome))
     settings = {"confidence": question.confidence, **vars(effort)}
-    fit = correlate(x, y, statistic, **settings)
-    said = f"; not allowing for {question.cluster}" if question.cluster else ""
+    if question.cluster:
+        fit = correlate_groups(x, y, rows[question.cluster], statistic, question.confidence)
+    else:
+        fit = correlate(x, y, statistic, **settings)
     if question.patient:
-        said += f"; means of the visits of each {question.patient}"
-        fit = replace(fit, excluded=table[question.patient].nunique() - fit.n)
-    return replace(fit, method=fit.method + said)
+        words = f"{fit.method}; means of the visits of each {question.patient}"
+        fit = replace(fit, excluded=table[question.patient].nunique() - fit.n, method=words)
+    return fit
 
 
 def _fit(table: pd.DataFrame, model: str, question: Question):
@@ -141,7 +144,7 @@ def fitted(table: pd.DataFrame, model: str, question: Question) -> Regression:
 
     Raises
     ------
-    ValueError
+    InputError
         If a column is not there, or there is no such model.
     NotEstimableError
         If the data do not determine the model.
@@ -185,7 +188,7 @@ def influence(table: pd.DataFrame, model: str, question: Question) -> pd.DataFra
     columns += [column.to_numpy() for column in numeric(table, question.adjustment)]
     known = ~np.isnan(np.column_stack(columns)).any(axis=1)
     y, x, *others = (column[known] for column in columns)
-    is_sd = question.per == "sd" and len(x) > 1
+    is_sd = question.per == "sd" and len(x) > 1 and np.ptp(x) > 0
     settings = question.terms | {"wald": True} | ({"per": float(np.std(x, ddof=1))} if is_sd else {})
     with_all = regress(model, y, x, others, **settings).estimate
     rows = []

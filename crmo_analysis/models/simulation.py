@@ -14,6 +14,10 @@ import numpy as np
 from scipy.special import ndtr, ndtri
 from scipy.stats import nbinom
 
+from crmo_analysis.files import InputError
+from crmo_analysis.models.designs import LARGEST_COUNT
+from crmo_analysis.models.jackknife import centred, counted, midranks
+
 _VALUES = 2_000_000  # drawn at a time, so that memory stays small
 TESTS = ("spearman", "ordinal", "negative_binomial")
 
@@ -62,7 +66,7 @@ def simulated_correlations(
 
     Raises
     ------
-    ValueError
+    InputError
         If a number is out of its range, severity shares do not add up to 1, or a table is no table of
         numbers.
 
@@ -74,16 +78,20 @@ def simulated_correlations(
     given = simulation or Simulation()
     cohorts = given.cohorts
     if test not in TESTS or n < 4 or cohorts < 1:
-        raise ValueError(
+        raise InputError(
             f"test is {test!r}, n {n} and cohorts {cohorts}; expected one of {', '.join(TESTS)}, at least 4 "
             f"and 1"
         )
+
+    def ranked(levels: np.ndarray) -> np.ndarray:
+        return midranks(*counted(levels, int(levels.max()) + 1))
+
     draw = drawing(truth, given.design)
     rng, size, found = np.random.default_rng(given.seed), max(1, _VALUES // n), []
     for start in range(0, cohorts, size):
         lesions, severity = draw(rng, min(size, cohorts - start), n)
-        first = _midranks(lesions) if test == "spearman" else _centred(lesions)
-        second = _centred(severity) if test == "negative_binomial" else _midranks(severity)
+        first = ranked(lesions) if test == "spearman" else centred(lesions)
+        second = centred(severity) if test == "negative_binomial" else ranked(severity)
         products = [
             np.einsum("ij,ij->i", a, b) for a, b in ((first, second), (first, first), (second, second))
         ]
@@ -106,7 +114,7 @@ def _of_normals(correlation: float, design: Design) -> Callable:
     """Return a function that draws lesion counts less 1, and levels of severity, of some cohorts."""
     cuts = _cuts(design)
     if not -1 <= correlation <= 1:
-        raise ValueError(f"correlation is {correlation}, expected -1 to 1")
+        raise InputError(f"correlation is {correlation}, expected -1 to 1")
 
     def draw(rng: np.random.Generator, count: int, n: int) -> tuple[np.ndarray, np.ndarray]:
         first, other = rng.standard_normal((2, count, n))
@@ -127,13 +135,13 @@ def _of_tables(tables: Sequence[np.ndarray]) -> Callable:
             or not (row == np.floor(row)).all()
             or row[:, 0].min() < 1
         ):
-            raise ValueError(
+            raise InputError(
                 "expected tables of two columns: lesion counts of 1 or more, and whole severity scores"
             )
     starts = np.cumsum([0, *map(len, rows)])
     lesions, severity = np.concatenate(rows).astype(int).T if rows else np.zeros((2, 0), int)
     if not rows:
-        raise ValueError("there is no table to draw from")
+        raise InputError("there is no table to draw from")
 
     def draw(rng: np.random.Generator, count: int, n: int) -> tuple[np.ndarray, np.ndarray]:
         table = rng.integers(len(rows), size=(count, 1))
@@ -143,40 +151,22 @@ def _of_tables(tables: Sequence[np.ndarray]) -> Callable:
     return draw
 
 
-def _centred(values: np.ndarray) -> np.ndarray:
-    return values - values.mean(axis=1, keepdims=True)
-
-
 def _cuts(design: Design) -> tuple[np.ndarray, np.ndarray]:
     """Return where the two normal variables are cut."""
-    mean, dispersion, shares = (
-        design.lesions_mean,
-        design.lesions_dispersion,
-        np.array(design.severity_shares),
-    )
-    if (
-        mean <= 1
-        or dispersion <= 0
-        or len(shares) < 2
-        or (shares <= 0).any()
-        or not math.isclose(shares.sum(), 1)
-    ):
-        raise ValueError(
+    mean, dispersion = design.lesions_mean, design.lesions_dispersion
+    shares = np.array(design.severity_shares)
+    is_count = 1 < mean < math.inf and 0 < dispersion < math.inf
+    if not is_count or len(shares) < 2 or (shares <= 0).any() or not math.isclose(shares.sum(), 1):
+        raise InputError(
             f"{design} is no design: expected a mean above 1, a dispersion above 0, and shares that add up "
             f"to 1"
         )
     size = 1 / dispersion
     probability = size / (size + mean - 1)
-    last = int(nbinom.ppf(1 - 1e-9, size, probability))
-    return ndtri(nbinom.cdf(np.arange(last), size, probability)), ndtri(np.cumsum(shares)[:-1])
-
-
-def _midranks(levels: np.ndarray) -> np.ndarray:
-    """Return twice the midranks in each row, centred; a constant row gives zeros."""
-    rows, width = np.arange(len(levels))[:, None], int(levels.max()) + 1
-    places = levels + width * rows
-    counts = np.bincount(places.ravel(), minlength=len(levels) * width).reshape(len(levels), width)
-    return (2 * np.cumsum(counts, axis=1) - counts - levels.shape[1]).ravel().astype(float)[places]
+    last = nbinom.ppf(1 - 1e-9, size, probability)
+    if not last <= LARGEST_COUNT:
+        raise InputError(f"{design} gives lesion counts beyond {LARGEST_COUNT:,}")
+    return ndtri(nbinom.cdf(np.arange(int(last)), size, probability)), ndtri(np.cumsum(shares)[:-1])
 
 
 def population_spearman(correlation: float, design: Design | None = None) -> float:

@@ -7,9 +7,11 @@ from itertools import product
 import numpy as np
 import pandas as pd
 
+from crmo_analysis.files import InputError
 from crmo_analysis.models.designs import outcome_for, standardised
+from crmo_analysis.models.groups import codes_of, limit_of_permutations, without_means
 from crmo_analysis.models.likelihood import score_spreads, score_statistics, without_exposure
-from crmo_analysis.models.permutation import MANY, STATISTICS, as_numbers, beyond_chance, shuffled
+from crmo_analysis.models.permutation import MANY, ROUNDING, STATISTICS, as_numbers, beyond_chance, shuffled
 from crmo_analysis.models.question import Effort, Question, models_for, numeric
 from crmo_analysis.models.severity import COLUMNS, row_of
 
@@ -37,6 +39,8 @@ class SpecificationCurve:
         How often permuted exposures gave as much.
     p_error : float
         The largest Monte Carlo error of these.
+    method : str
+        Among whom exposures were permuted, or why they could not be, and there are no P values.
     """
 
     table: pd.DataFrame
@@ -51,6 +55,7 @@ class SpecificationCurve:
     p_mean: float
     p_share: float
     p_error: float
+    method: str = "permuted"
 
 
 def specification_curve(
@@ -66,7 +71,8 @@ def specification_curve(
     alone. The joint test permutes what is left of the exposure after a linear regression on all adjustments,
     so that its relation to them stays; with none it permutes the exposure. Each specification is then summed
     up by its score statistic, whose model without the exposure is the same for all permutations. With more
-    than `MANY` patients the statistics under permutation are drawn from their normal limit.
+    than `MANY` patients the statistics under permutation are drawn from their normal limit. Where questions
+    name a cluster, what is left of the exposure without the means of clusters is permuted within them.
 
     Parameters
     ----------
@@ -83,7 +89,7 @@ def specification_curve(
 
     Raises
     ------
-    ValueError
+    InputError
         If a column is not there, or no specification can be estimated.
 
     References
@@ -97,13 +103,15 @@ def specification_curve(
     left_out = dict(left_out or {"nobody": np.zeros(len(table), bool)})
     union = list(dict.fromkeys(name for question in questions for name in question.adjustment))
     x, others = as_numbers(table[exposure], exposure), numeric(table, union)
-    known = ~np.isnan(np.column_stack([x, *others])).any(axis=1)
+    cluster = questions[0].cluster
+    labels = codes_of(table[cluster]) if cluster else np.zeros(len(table))
+    known = ~np.isnan(np.column_stack([x, *others, labels])).any(axis=1)
     masks = {name: np.asarray(mask, bool)[known] for name, mask in left_out.items()}
     outcomes = list(dict.fromkeys(question.outcome for question in questions))
     scores = [as_numbers(table[name], name)[known] for name in outcomes]
     # Sorted, so that a table in another order gives the same permutations.
     order = np.lexsort([*masks.values(), *scores, *(column[known] for column in others), x[known]])
-    patients, x = table[known].iloc[order], x[known][order]
+    patients, x, groups = table[known].iloc[order], x[known][order], labels[known][order].astype(int)
     rows, made = [], []
     for (name, mask), question in product(masks.items(), questions):
         stay = ~mask[order] & patients[question.outcome].notna().to_numpy()
@@ -118,17 +126,27 @@ def specification_curve(
                 rows.append(row | {"left_out": name, "z": z})
     if not made:
         reason = rows[0]["method"] if rows else "there is none"
-        raise ValueError(f"none of {len(rows)} specifications can be estimated; the first: {reason}")
+        raise InputError(f"none of {len(rows)} specifications can be estimated; the first: {reason}")
     columns = [name for name in COLUMNS if name not in _OVER_EXPOSURES] + ["left_out", "z"]
     curve = pd.DataFrame(rows).reindex(columns=columns).sort_values("z", kind="stable", ignore_index=True)
-    design = np.column_stack([np.ones(len(x)), *numeric(patients, union)])
-    expected = design @ np.linalg.lstsq(design, x)[0]
-    sizes, beyond, permutations = _joint(made, x, expected, effort)
-    p = (beyond + 1) / (permutations + 1)
-    error = float(np.sqrt(p * (1 - p) / permutations).max())
-    return SpecificationCurve(
-        curve, len(rows), len(made), int((~known).sum()), permutations, *sizes.tolist(), *p.tolist(), error
-    )
+    residual = _left_over(x, numeric(patients, union), groups)
+    words = f"permuted within {groups.max() + 1} groups of {cluster}" if cluster else "permuted"
+    if is_same := np.abs(residual).max() < ROUNDING * np.abs(x).max():
+        words = f"not permuted: nothing of {exposure} differs within groups of {cluster}"
+    observed = _summaries(np.array([each.statistics(x[None]) for each in made]))
+    p, permutations = np.full(3, np.nan), 0
+    if not is_same:
+        beyond, permutations = _joint(made, x, residual, groups, effort)
+        p = (beyond + 1) / (permutations + 1)
+    error = float(np.sqrt(p * (1 - p) / max(permutations, 1)).max())
+    counts = len(rows), len(made), int((~known).sum()), permutations
+    return SpecificationCurve(curve, *counts, *observed[:, 0].tolist(), *p.tolist(), error, words)
+
+
+def _left_over(x: np.ndarray, others: Sequence, groups: np.ndarray) -> np.ndarray:
+    """Return what is left of an exposure after a linear regression on adjustments and groups."""
+    apart = without_means(np.array([x, np.ones(len(x)), *others]), groups)
+    return apart[0] - apart[1:].T @ np.linalg.lstsq(apart[1:].T, apart[0])[0]
 
 
 class _Specification:
@@ -157,13 +175,13 @@ class _Specification:
 
 
 def _joint(
-    made: Sequence[_Specification], x: np.ndarray, expected: np.ndarray, effort: Effort
-) -> tuple[np.ndarray, np.ndarray, int]:
-    """Return median, mean and share of the statistics, how often chance gave as much, and of how many."""
-    rng, residuals = np.random.default_rng(effort.seed), x - expected
+    made: Sequence[_Specification], x: np.ndarray, residuals: np.ndarray, groups: np.ndarray, effort: Effort
+) -> tuple[np.ndarray, int]:
+    """Return how often chance gave as much as median, mean and share of the statistics, and of how many."""
+    rng, expected = np.random.default_rng(effort.seed), x - residuals
 
     def permuted(count: int) -> np.ndarray:
-        parts = (expected + part for part in shuffled(rng, residuals, count))
+        parts = (expected + part for part in shuffled(rng, residuals, count, groups))
         return np.hstack([np.array([each.statistics(part) for each in made]) for part in parts])
 
     def drawn(count: int) -> np.ndarray:
@@ -171,14 +189,14 @@ def _joint(
 
     if len(x) > MANY:
         parts = np.array([each.parts(x) for each in made])
-        limit = parts @ expected, parts @ parts.T * residuals.var(ddof=1)
+        limit = parts @ expected, limit_of_permutations(parts, residuals, groups)
     observed = _summaries(np.array([each.statistics(x[None]) for each in made]))
     least, statistics = np.abs(observed) - 1e-12, drawn if len(x) > MANY else permuted
 
     def beyond(count: int) -> np.ndarray:
         return (np.abs(_summaries(statistics(count))) >= least).sum(axis=1)
 
-    return observed[:, 0], *beyond_chance(beyond, effort.permutations)
+    return beyond_chance(beyond, effort.permutations)
 
 
 def _summaries(z: np.ndarray) -> np.ndarray:

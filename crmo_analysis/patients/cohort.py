@@ -13,7 +13,7 @@ import pandas as pd
 from crmo_analysis.files import InputError
 from crmo_analysis.patients import checks, doubts, keys, redcap_export
 from crmo_analysis.patients import lesions as of_lesions
-from crmo_analysis.patients.mapping import OWN, Mapped, read_mapping
+from crmo_analysis.patients.mapping import Mapped, read_mapping
 from crmo_analysis.patients.problems import Problem
 from crmo_analysis.patients.spreadsheet import Sheet, read_sheet
 from crmo_analysis.patients.table import MADE, Table, count_missing, kinds_of, read_table
@@ -151,7 +151,7 @@ def _cohort(path: Path | str, tables: list[Table], codes: Mapping[str, str]) -> 
 def sheets_of(path, lesions, books, maps, codes) -> tuple[Sheet, Sheet | None]:
     """Read the table of patients as text, and that of lesions where there is one."""
     codebook, lesion_codebook = books
-    known = {name.casefold() for name in (*OWN, *codebook)} | maps[0].names
+    known = {name.casefold() for name in (*codebook, "patient", *MADE)} | maps[0].names
     sheet = read_sheet(path, known, "patients", maps[0].settings.get("sheet", ""))
     known = {name.casefold() for name in ("patient", *lesion_codebook)} | maps[1].names
     wanted = maps[1].settings.get("sheet", "")

@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 from crmo_analysis.patients.layout import Sheet
 from crmo_analysis.patients.mapping import Mapped
 from crmo_analysis.patients.problems import Problem, counted, listed, shown, warning
-from crmo_analysis.patients.table import MADE, Table, names_of
+from crmo_analysis.patients.table import MADE, WHOSE, Table, names_of
 from crmo_analysis.study import Codebook, read_section
 
 PERIPHERAL = ("n_upper_extremity_lesions", "n_lower_extremity_lesions")
@@ -175,7 +175,7 @@ def add_lesions(table: Table, other: Table, codebook: Codebook) -> None:
             table.frame[name] = given.where(~empty, found)
             filled.append(name)
     without = int((~table.frame["patient"].isin(other.frame["patient"])).sum())
-    table.frame = table.frame[["patient", *(name for name in (*codebook, *MADE) if name in table.frame)]]
+    table.frame = table.frame[[name for name in (*WHOSE, *codebook, *MADE) if name in table.frame]]
     if filled:
         table.notes.append(
             f"{other.sheet.file}: derived from the lesions where not given: {', '.join(filled)}"

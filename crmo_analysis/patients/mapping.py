@@ -28,7 +28,7 @@ SECTIONS = ("columns", "values", "units", "ignore")
 CHOICES = {"decimal": ("comma", "point"), "dates": ("day", "month"), "scan": ("first", "last")}
 OF_PATIENTS = ("decimal", "dates", "sheet", "event", "dictionary")
 OF_LESIONS = ("decimal", "dates", "sheet", "event", "scan")
-OWN = ("patient", "reconstructed", "simulated")  # columns that every table may have
+OWN = ("patient", "centre", "reconstructed", "simulated")  # columns that every table may have
 CLOSE = 0.75  # how alike, of 1, a name has to be to be suggested
 
 

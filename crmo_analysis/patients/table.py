@@ -17,6 +17,7 @@ from crmo_analysis.patients.meanings import line, meaning
 from crmo_analysis.patients.problems import LISTED, Problem, listed, more, shown
 from crmo_analysis.study import Codebook, Variable
 
+WHOSE = ("patient", "centre")  # names, not numbers: whose row it is, and where the patient is seen
 MADE = {
     name: Variable(name, "Not observed in a patient", "boolean") for name in ("reconstructed", "simulated")
 }
@@ -89,7 +90,7 @@ def read_table(
     if not len(sheet.rows):
         raise InputError(*(sheet.problems or [Problem(sheet.file, None, "", "", f"has no row of {title}")]))
     columns = _named(table, codebook)
-    variables = {"patient": Variable("patient", "Patient", "text"), **codebook, **MADE}
+    variables = {name: Variable(name, name.capitalize(), "text") for name in WHOSE} | {**codebook, **MADE}
     numeric = [column for name, column in columns.items() if variables[name].is_numeric]
     beside = set().union(*(cells.marks(pa.array(column.unique())) for column in numeric))
     values, read_so = {}, {}

@@ -40,7 +40,7 @@ def test_every_method_stands_side_by_side_and_disagreement_is_said():
     assert "So few series hardly show how far they spread" in pooling.disagreement(results)
     # R: rma.glmm(measure="PLO", xi=c(7,4,12,9), ni=c(7,5,13,9)): 2.7726, z interval of the model without a
     # spread
-    assert results[0].logit == pytest.approx(2.7726, abs=1e-4)
+    assert results[0].centre == pytest.approx(2.7726, abs=1e-4)
 
 
 @pytest.mark.parametrize(
@@ -65,6 +65,8 @@ def test_a_pool_says_itself_and_draws_itself():
     assert pooled.plot(title="A title") is not None
     assert len(pooled.without_each().frame) == 4
     assert set(pooled.methods().frame) >= {"label", "estimate", "ci_low", "ci_high"}
+    assert set(pooled.methods().frame["library"]) == {pooled.result.library}
+    assert "library" not in pooled.methods().data
 
 
 def test_plain_counts_are_pooled_as_series_are():

@@ -94,6 +94,12 @@ def visits(cohort):
 
 
 def test_visits_of_a_patient_are_not_counted_as_patients(visits, relation):
+    centres = visits.assign(centre=visits.index // 5)
+    several = crmo.relate(
+        centres, "clinical_severity", "n_lesions", ["marrow_edema"], cluster="centre", **EFFORT
+    )
+    for question in (several.specifications, several.influence, several.diagnostics, several.together):
+        assert len(question().frame)  # of exposures beside the first, too
     found = crmo.relate(visits, "clinical_severity", "n_lesions", **EFFORT)
     assert found.counted().startswith("54 of 54 have both")
     spearman, linear = (found.frame.set_index("model").loc[name] for name in ("spearman", "linear"))
@@ -116,6 +122,14 @@ def test_centres_are_adjusted_for_or_make_the_errors(visits):
     table = one.assign(centre=np.arange(54) // 5)
     clustered = crmo.relate(table, "clinical_severity", "n_lesions", cluster="centre", **EFFORT)
     assert clustered.frame.set_index("model").loc["linear", "groups"] == 11
+    assert clustered.together().heading.endswith("largest correlation by permutation within centre")
+    assert "spearman correlations within 11 groups" in clustered.together().frame["method"].iloc[0]
+    assert "(permuted within 11 groups of centre; z takes" in clustered.specifications().heading
+    assert "patients of one centre taken for independent" in clustered.diagnostics().heading
+    assert "jackknife's standard error by 11 groups" in clustered.sentences()[0]
+    alike = crmo.relate(table.assign(centre=1), "clinical_severity", "n_lesions", cluster="centre", **EFFORT)
+    assert "1 groups, expected at least 5" in alike.sentences()[0]
+    assert alike.plot("forest") is not None
     with pytest.raises(crmo.CrmoError, match="no column 'site', by whose groups"):
         crmo.relate(one, "clinical_severity", "n_lesions", cluster="site", **EFFORT)
 
@@ -130,6 +144,8 @@ def test_missing_values_are_counted_beside_the_estimate_or_imputed(visits):
     linear = imputed.frame.set_index("model").loc["linear"]
     assert (linear["n"], linear["excluded"], linear["imputed"]) == (54, 0, 9)
     assert "(9 with imputed values)" in imputed.sentences()[1]
+    for result in (imputed.specifications(), imputed.influence(), imputed.diagnostics(), imputed.together()):
+        assert "of patients with all values" in result.heading
 
 
 def test_adjusted_p_is_that_of_the_exposures_that_are_shown(own):
@@ -159,3 +175,5 @@ def test_every_estimate_names_library_and_version(relation):
     libraries = relation.frame.set_index("model")["library"]
     assert libraries["spearman"].iloc[0].startswith("numpy ")
     assert libraries["ordinal"].iloc[0] == f"statsmodels {statsmodels.__version__}, OrderedModel"
+    for result in (relation.together(), relation.specifications()):
+        assert result.frame["library"].str.match("(numpy|statsmodels) [0-9.]+, ").all()

@@ -5,6 +5,7 @@ test_severity, and `g <- rep(1:12, each = 2)`.
 """
 
 import math
+from itertools import permutations
 
 import numpy as np
 import pandas as pd
@@ -14,10 +15,13 @@ from scipy import stats
 from test_severity import COHORT
 
 from crmo_analysis.files import NotEstimableError
-from crmo_analysis.models import imputation
+from crmo_analysis.models import imputation, permutation, specifications
+from crmo_analysis.models.association import correlate_groups, leave_one_out
+from crmo_analysis.models.permutation import maximum_statistic
 from crmo_analysis.models.question import Effort, Question, numeric, once
 from crmo_analysis.models.regression import MODELS, regress
 from crmo_analysis.models.severity import analyse, sentence
+from crmo_analysis.models.specifications import specification_curve
 
 GROUPS = np.repeat(range(12), 2)
 OUTCOMES = {"linear": "severity", "poisson": "crises", "negative_binomial": "crises", "ordinal": "severity",
@@ -156,8 +160,8 @@ def test_a_category_that_changes_between_visits_has_no_mean(visits):
 def test_groups_are_those_of_centres_where_these_are_named(visits):
     table = visits.assign(centre=np.repeat(range(8), 3))
     rows = analyse(table, Question("severity", ["lesions"], cluster="centre"), ["pearson", "linear"], FEW)
-    assert list(rows["groups"].fillna(0)) == [0, 8]
-    assert rows["method"].iloc[0].endswith("; not allowing for centre")
+    assert list(rows["groups"]) == [8, 8]
+    assert rows["method"].iloc[0].startswith("Fisher's z, jackknife's standard error by 8 groups, too small")
 
 
 def test_categories_are_named_by_their_values(visits):
@@ -232,3 +236,118 @@ def test_too_few_complete_patients_to_impute_say_so():
     table = COHORT.assign(lesions=COHORT["lesions"].astype(float).where(COHORT.index < 5))
     row = analyse(table, Question("severity", ["lesions"], imputations=5), ["linear"], FEW).iloc[0]
     assert row["method"] == "not estimable: 5 patients have all values, too few to impute others'"
+
+
+# ---- correlations and joint tests of groups
+
+
+def clustered(rng, groups=30, size=5, relation=0.0):
+    """Draw patients of centres that differ in both variables."""
+    labels = np.repeat(range(groups), size)
+    x, y = rng.normal(size=(2, groups))[:, labels] + rng.normal(size=(2, groups * size))
+    return labels, x, y + relation * x
+
+
+@pytest.mark.parametrize("statistic", ["spearman", "kendall", "pearson"])
+def test_interval_of_a_correlation_by_groups_of_one_is_that_of_the_jackknife(statistic):
+    _, x, y = clustered(np.random.default_rng(1), 8, 5)
+    found = correlate_groups(x, y, range(40), statistic)
+    without = leave_one_out(x, y, statistic)["estimate"]
+    error = math.sqrt(39 / 40 * ((without - without.mean()) ** 2).sum()) / (1 - found.estimate**2)
+    half = stats.t.ppf(0.975, 39) * error
+    z = math.atanh(found.estimate)
+    assert (found.ci_low, found.ci_high) == pytest.approx((math.tanh(z - half), math.tanh(z + half)))
+    assert found.p == pytest.approx(2 * stats.t.sf(abs(z) / error, 39))
+    assert found.groups == 40
+
+
+def test_interval_of_pearsons_correlation_by_groups_is_close_to_that_of_groups_left_out():
+    labels, x, y = clustered(np.random.default_rng(2), 60, 3, 0.5)
+    found = correlate_groups(x, y, labels, "pearson")
+    left = [np.corrcoef(x[labels != g], y[labels != g])[0, 1] for g in range(60)]
+    error = math.sqrt(59 / 60 * np.sum((left - np.mean(left)) ** 2)) / (1 - found.estimate**2)
+    z = math.atanh(found.estimate)
+    assert math.atanh(found.ci_high) - z == pytest.approx(stats.t.ppf(0.975, 59) * error, rel=0.05)
+
+
+@pytest.mark.parametrize("statistic", ["spearman", "kendall", "pearson"])
+def test_correlations_by_groups_hold_their_level_and_others_do_not(statistic):
+    rng, held = np.random.default_rng(6), np.zeros(2)
+    for _ in range(400):
+        labels, x, y = clustered(rng)
+        one = correlate_groups(x, y, labels, statistic)
+        other = correlate_groups(x, y, range(len(x)), statistic)
+        held += one.ci_low < 0 < one.ci_high, other.ci_low < 0 < other.ci_high
+    assert 0.90 < held[0] / 400 < 0.98
+    assert held[1] / 400 < 0.90
+
+
+def test_groups_that_are_too_few_leave_the_correlation_alone():
+    labels, x, y = clustered(np.random.default_rng(3), 4, 10)
+    for groups, count in ((labels, 4), (np.zeros(40), 1)):
+        found = correlate_groups(x, y, groups)
+        assert found.estimate == pytest.approx(stats.spearmanr(x, y).statistic)
+        assert math.isnan(found.p)
+        assert found.method == f"interval and P not estimable: {count} groups, expected at least 5"
+    table = pd.DataFrame({"x": x, "y": y, "centre": labels})
+    row = analyse(table, Question("y", ["x"], cluster="centre"), ["spearman"], FEW).iloc[0]
+    assert "P not determined; interval and P not estimable: 4 groups" in sentence(row)
+
+
+def test_joint_test_within_groups_against_every_arrangement():
+    groups, y = [0, 0, 0, 1, 1, 1, 2], np.array([1, 4, 2, 7, 9, 9, 3.0])
+    exposures = pd.DataFrame(
+        {"a": [2, 5, 1, 8, 9, 9, 1], "b": [0, 1, 1, 0, 0, 1, 1], "c": [1, 1, 1, 2, 2, 2, 5]}
+    )
+
+    def apart(values):
+        ranks = pd.Series(stats.rankdata(values))
+        return (ranks - ranks.groupby(groups).transform("mean")).to_numpy()
+
+    scores = [apart(exposures[name]) for name in "ab"]
+    every = [np.r_[[y[i] for i in first], [y[3 + i] for i in second], y[6]]
+             for first in permutations(range(3)) for second in permutations(range(3))]  # fmt: skip
+    r = np.abs([[np.corrcoef(score, apart(one))[0, 1] for score in scores] for one in every])
+    order = np.argsort(-r[0])
+    steps = [np.mean(r[:, order[k:]].max(axis=1) >= r[0, order[k]] - 1e-9) for k in range(2)]
+    found = maximum_statistic(exposures, y, permutations=40_000, groups=groups)
+    np.testing.assert_allclose(found["p"][:2], (r >= r[0] - 1e-9).mean(axis=0), atol=0.012)
+    np.testing.assert_allclose(
+        found["p_maximum"][:2], np.maximum.accumulate(steps)[np.argsort(order)], atol=0.012
+    )
+    np.testing.assert_allclose(found["estimate"][:2].abs(), r[0], atol=1e-12)
+    assert found.loc[2, "method"] == "not estimable: all values are equal in each group"
+    assert "correlations within 3 groups, " in found.loc[0, "method"]
+
+
+def test_joint_tests_within_groups_find_no_centres_and_keep_their_limit(monkeypatch):
+    labels, x, y = clustered(np.random.default_rng(9), 40, 10)
+    exposures = pd.DataFrame({"x": x, "other": x + np.random.default_rng(1).normal(size=400)})
+    y = y + 3 * x[labels * 10]  # of the first patient of each centre, so that centres make a correlation
+    inside = maximum_statistic(exposures, y, permutations=20_000, groups=labels)
+    assert maximum_statistic(exposures, y, permutations=999)["p"].max() < 0.005
+    assert inside["p_maximum"].min() > 0.05
+    table = exposures.assign(y=y, centre=labels)
+    questions = [Question("y", ["x"], cluster="centre"), Question("y", ["x"], ["other"], cluster="centre")]
+    curve = specification_curve(table, questions, effort=Effort(permutations=8_000))
+    alone = specification_curve(table, [Question("y", ["x"])], effort=Effort(permutations=999))
+    assert alone.p_median < 0.005 < 0.05 < curve.p_median
+    assert curve.method == "permuted within 40 groups of centre"
+    for module in (permutation, specifications):
+        monkeypatch.setattr(module, "MANY", 300)
+    limit = maximum_statistic(exposures, y, permutations=20_000, groups=labels)
+    np.testing.assert_allclose(limit["p_maximum"], inside["p_maximum"], atol=0.015)
+    drawn = specification_curve(table, questions, effort=Effort(permutations=8_000))
+    assert drawn.p_mean == pytest.approx(curve.p_mean, abs=0.025)
+
+
+def test_an_exposure_of_centres_is_not_permuted_within_them():
+    labels, x, y = clustered(np.random.default_rng(4), 20, 3)
+    table = pd.DataFrame({"y": y, "x": x[labels * 3], "centre": labels})
+    curve = specification_curve(table, [Question("y", ["x"], cluster="centre")], effort=FEW)
+    assert curve.method == "not permuted: nothing of x differs within groups of centre"
+    assert math.isnan(curve.p_median)
+    with pytest.raises(NotEstimableError, match="the same in all patients of each group"):
+        maximum_statistic(table[["y"]], table["x"], groups=labels)
+    with pytest.raises(NotEstimableError, match="not permuted within groups"):
+        maximum_statistic(table[["y"]], table["x"], "kendall", groups=labels)

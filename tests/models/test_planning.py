@@ -7,6 +7,7 @@ import pytest
 from scipy.stats import multivariate_normal, norm, spearmanr
 
 from crmo_analysis.models import planning, simulation
+from crmo_analysis.models.jackknife import counted, midranks
 from crmo_analysis.models.likelihood import score_statistics, without_exposure
 from crmo_analysis.models.planning import (
     Design,
@@ -28,7 +29,7 @@ EVEN = Design(severity_shares=(0.5, 0.5))
 def test_correlations_are_spearmans_with_midranks():
     rng = np.random.default_rng(4)
     first, second = rng.integers(0, 6, (20, 30)), rng.integers(0, 3, (20, 30))
-    ranks = [simulation._midranks(part) for part in (first, second)]
+    ranks = [midranks(*counted(part, 6)) for part in (first, second)]
     found = [a @ b / math.sqrt(a @ a * (b @ b)) for a, b in zip(*ranks, strict=True)]
     assert found == pytest.approx([spearmanr(a, b).statistic for a, b in zip(first, second, strict=True)])
 

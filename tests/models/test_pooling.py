@@ -21,7 +21,7 @@ from crmo_analysis.models.pooling import (
     INVERSE_VARIANCE,
     METHODS,
     PRIORS,
-    PooledProportion,
+    Pooled,
     disagreement,
     leave_one_out,
     pool_correlations,
@@ -177,7 +177,7 @@ GRID = {
 
 
 def scale(result):
-    return result.logit, result.logit_se, result.tau2
+    return result.centre, result.centre_se, result.tau2
 
 
 @pytest.mark.parametrize("name", GLMM)
@@ -196,7 +196,7 @@ def test_glmm_against_an_integrated_likelihood(name):
 def test_glmm_interval_by_t_against_metafor():
     # R: g <- rma.glmm(measure="PLO", xi=xi, ni=ni, nAGQ=25, test="t"); c(g$ci.lb, g$ci.ub)
     found = pool_proportions(*SETS["pritz1997"], "glmm", interval="t")
-    assert (found.logit_low, found.logit_high) == pytest.approx((0.753586083, 1.99958896), abs=5e-5)
+    assert (found.centre_low, found.centre_high) == pytest.approx((0.753586083, 1.99958896), abs=5e-5)
     assert (found.ci_low, found.ci_high) == pytest.approx(expit([0.753586083, 1.99958896]), abs=5e-5)
 
 
@@ -223,7 +223,7 @@ def test_intervals_against_metafor(name, method, interval):
         pool_proportions(*SETS[name], method, interval=interval, prediction=rule) for rule in ("k-2", "k-1")
     )
     expected = INTERVALS[name, method, interval]
-    assert (first.logit_low, first.logit_high) == pytest.approx(expected[:2], abs=1e-6)
+    assert (first.centre_low, first.centre_high) == pytest.approx(expected[:2], abs=1e-6)
     found = first.pi_low, first.pi_high, second.pi_low, second.pi_high
     assert found == pytest.approx(expit(expected[2:]), abs=1e-6)
     assert "k - 2" in first.prediction_rule
@@ -269,10 +269,10 @@ def test_molloy2014_correlations_against_metafor():
     expected += [0.216293366, -0.0555608161, 0.341202106, 38.1595154]
     found = pool_correlations(r, n, "reml", interval="hartung_knapp")
     values = [
-        found.z,
-        found.z_se,
-        found.z_low,
-        found.z_high,
+        found.centre,
+        found.centre_se,
+        found.centre_low,
+        found.centre_high,
         found.tau2,
         found.estimate,
         found.ci_low,
@@ -281,7 +281,7 @@ def test_molloy2014_correlations_against_metafor():
     assert [*values, found.pi_low, found.pi_high, found.q] == pytest.approx(expected, abs=1e-6)
     # R: r <- rma(yi, 1.06 * vi, data=d, method="DL"); c(r$beta, r$se, r$tau2)
     found = pool_correlations(r, n, "dersimonian_laird", interval="z", statistic="spearman")
-    assert (found.z, found.z_se, found.tau2) == pytest.approx(
+    assert (found.centre, found.centre_se, found.tau2) == pytest.approx(
         (0.14886487, 0.0311991309, 0.00746088448), abs=1e-6
     )
 
@@ -357,7 +357,7 @@ def test_a_single_series_is_exact():
     )
     assert math.isnan(found.tau2)
     assert found.weights == (1.0,)
-    assert pool_proportions([5], [5], "exact").logit_high == math.inf
+    assert pool_proportions([5], [5], "exact").centre_high == math.inf
 
 
 def test_marginal_likelihood_gradient_and_hessian_by_differences():
@@ -397,7 +397,7 @@ def test_the_order_of_series_and_what_is_counted_do_not_matter(counts, method, o
     found = pool_proportions(events, totals, method)
     places = order.sample(range(len(counts)), len(counts))
     again = pool_proportions([events[i] for i in places], [totals[i] for i in places], method)
-    for field in fields(PooledProportion):
+    for field in fields(Pooled):
         first, second = getattr(found, field.name), getattr(again, field.name)
         if field.name == "weights":
             assert [first[i] for i in places] == list(second)
@@ -438,7 +438,7 @@ def test_twice_the_same_series_narrow_the_interval(method):
         "beta_binomial",
     ):  # maximum likelihood counts every series twice, and that is all
         assert twice.estimate == pytest.approx(once.estimate, abs=1e-6)
-        assert twice.logit_se == pytest.approx(once.logit_se / math.sqrt(2), abs=1e-5)
+        assert twice.centre_se == pytest.approx(once.centre_se / math.sqrt(2), abs=1e-5)
         assert twice.tau2 == pytest.approx(once.tau2, abs=1e-5)
 
 
