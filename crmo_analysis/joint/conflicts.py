@@ -15,7 +15,7 @@ from ortools.sat.python import cp_model
 
 from crmo_analysis.files import InputError, UnfinishedError
 from crmo_analysis.joint.auditing import Court
-from crmo_analysis.joint.choices import can_stand, shrunk
+from crmo_analysis.joint.blocks import Blocks
 from crmo_analysis.joint.fitting import fit
 from crmo_analysis.joint.model import Effort, Tables, is_possible, solve
 from crmo_analysis.joint.numbers import allows, exact_number, of_everyone
@@ -143,11 +143,11 @@ def _others(court: Court) -> Iterator[tuple[Statement, ...]]:
             yield from ((number, s) for s in cohort.numbers if not allows(s, exact_number(number)))
         for part in cohort.as_printed():
             members = [s for s in part.plan.statements if cohort.judgement(s).verdict != "differs"]
-            for found in _minimal(part.tables, members, court.effort) if part.options[0] else ():
+            for found in _minimal(part.blocks, members, court.effort) if part.options[0] else ():
                 yield part.with_number(found, court.effort)
 
 
-def _minimal(tables: Tables, members: Sequence[Statement], effort: Effort) -> Iterator[tuple[Statement, ...]]:
+def _minimal(blocks: Blocks, members: Sequence[Statement], effort: Effort) -> Iterator[tuple[Statement, ...]]:
     """Yield every minimal set of these statements that cannot stand together."""
     chart = cp_model.CpModel()
     on = {statement: chart.new_bool_var("") for statement in members}
@@ -159,14 +159,14 @@ def _minimal(tables: Tables, members: Sequence[Statement], effort: Effort) -> It
         if status not in (cp_model.OPTIMAL, cp_model.FEASIBLE):
             raise UnfinishedError("not all conflicts were listed within the effort allowed")
         largest = [s for s in members if solved.value(on[s])]
-        if can_stand(tables, set(largest), effort):
-            if len(largest) == len(members):
-                return
-            chart.add_bool_or([on[s] for s in members if s not in largest])
-        else:
-            smallest = shrunk(tables, largest, (), effort)
+        smallest = blocks.smallest(largest, effort)
+        if smallest is not None:
             chart.add_bool_or([on[s].negated() for s in smallest])
             yield smallest
+        elif len(largest) == len(members):
+            return
+        else:
+            chart.add_bool_or([on[s] for s in members if s not in largest])
 
 
 # ---- saying why --------------------------------------------------------------------------------------------

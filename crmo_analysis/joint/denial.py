@@ -96,11 +96,5 @@ def free_number(tables: Tables, statement: Statement, number: int) -> None:
     """Let a statement of how many patients there are be kept or denied."""
     tables.kept[statement] = tables.model.new_bool_var("")
     tables.demand(tables.n, number, number, tables.kept[statement])
-    tables.denied[statement] = deny_size(tables, tables.n, number)
-
-
-def deny_size(tables: Tables, size, number: int):
-    """Return the literal that demands another number of patients."""
-    no = tables.model.new_bool_var("")
-    _either(tables, no, [(size, None, number - 1), (size, number + 1, None)])
-    return no
+    no = tables.denied[statement] = tables.model.new_bool_var("")
+    _either(tables, no, [(tables.n, None, number - 1), (tables.n, number + 1, None)])
