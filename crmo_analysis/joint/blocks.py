@@ -218,10 +218,7 @@ class Blocks:
         if block is None:
             return None
         if block != self.every:
-            tables = self.tables(block)
-            own = [s for s in members if s in tables.kept]
-            members = shrunk(lambda some: can_stand(tables, some, effort, denied, once=True), own, fixed)
-            members = members[len(fixed) :]
+            members = [s for s in members if s in self.tables(block).kept]
         return shrunk(lambda some: self.can_stand(some, effort, denied, once=True), members, fixed)
 
     def within(self, chosen: Sequence[Statement], effort: Effort) -> list[tuple[Statement, ...]]:
@@ -252,9 +249,13 @@ class Blocks:
         for block in blocks:
             is_here = denied and (denied is self.number or self.block_of(denied) == block)
             own = denied if is_here else None
-            found = base and self._beside(base, block, chosen, effort, own)
-            if not found and not can_stand(self._tables_with(block, own), chosen, effort, own, once):
+            tables = self._tables_with(block, own)
+            is_all = own is denied and chosen <= tables.kept.keys() and not self.plan.times
+            found = base and not is_all and self._beside(base, block, chosen, effort, own)
+            if not found and not can_stand(tables, chosen, effort, own, once):
                 return block
+            if is_all:  # every pattern can be completed by patterns of the other bags
+                return None
             base = found
         if base:
             self._remember(base, chosen)
