@@ -13,14 +13,14 @@ import numpy as np
 from ortools.sat.python import cp_model
 
 from crmo_analysis.files import UnfinishedError
-from crmo_analysis.joint.denial import deny, free_number
+from crmo_analysis.joint.denial import deny
 from crmo_analysis.joint.model import Effort, Tables, is_possible, solve
-from crmo_analysis.joint.numbers import exact_number
 from crmo_analysis.joint.patterns import Part, codes, shared
 from crmo_analysis.joint.statements import SUMMED, Plan, Statement, scopes_of
 from crmo_analysis.study import Claim, Codebook, expressions
 
 FOUND = (cp_model.OPTIMAL, cp_model.FEASIBLE)
+MANY = 2  # statements that are given up: tables are made anew without them
 MOST_FOUND = 20  # tables that are remembered
 Block = tuple[int, ...]  # the places of some bags in the list of their part
 
@@ -57,12 +57,7 @@ def can_stand(
     `once` leaves it at one proof that they cannot, the one that makes nothing of symmetry.
     """
     _hold(tables, chosen, denied)
-    if not once:
-        return is_possible(tables, effort)
-    status, _ = solve(tables.model, effort, plain=True)
-    if status == cp_model.UNKNOWN:
-        raise UnfinishedError("not decided within the effort allowed")
-    return status != cp_model.INFEASIBLE
+    return is_possible(tables, effort, once)
 
 
 def shrunk(stands, members: Sequence[Statement], fixed: Sequence[Statement] = ()) -> tuple[Statement, ...]:
@@ -115,6 +110,8 @@ class Blocks:
         self, plan: Plan, n: int | tuple[int, int], codebook: Codebook, number: Statement | None = None
     ):
         self.plan, self.n, self.codebook, self.number = plan, n, codebook, number
+        if number:
+            self.plan = replace(plan, statements=(*plan.statements, number))
         self.every = tuple(range(len(plan.part.bags)))
         self._tied = self._ties()
         self.blocks = list(dict.fromkeys(self._tied.values()))
@@ -179,10 +176,7 @@ class Blocks:
             times = tuple(t for t in plan.times if is_within({t.name, t.start, t.end}))
             part = Part(part.axes, bags, part.times)
             plan = replace(plan, part=part, statements=own, asked=(), added_up=added_up, times=times)
-        tables = soft_tables(plan, self.n)
-        if self.number:
-            free_number(tables, self.number, exact_number(self.number))
-        return tables
+        return soft_tables(plan, self.n)
 
     def _sizes_shared(self, block: Block) -> list[tuple]:
         """Return, for every kind of patients that a block shares with other bags, a bag, its rows, a size."""
@@ -251,6 +245,8 @@ class Blocks:
             own = denied if is_here else None
             tables = self._tables_with(block, own)
             is_all = own is denied and chosen <= tables.kept.keys() and not self.plan.times
+            if is_all and len(chosen) + MANY < len(tables.kept):
+                tables = self._lean(block, chosen, own)
             found = base and not is_all and self._beside(base, block, chosen, effort, own)
             if not found and not can_stand(tables, chosen, effort, own, once):
                 return block
@@ -308,6 +304,15 @@ class Blocks:
         tables = self.tables(block)
         if denied is not None and denied not in tables.denied:
             tables.denied[denied] = deny(tables, denied)
+        return tables
+
+    def _lean(self, block: Block, chosen: Iterable[Statement], denied: Statement | None) -> Tables:
+        """Return the tables of a block in which statements hold, and nothing is said of the others."""
+        tables = Tables(self.tables(block).plan, self.n)
+        for statement in chosen:
+            tables.require(statement)
+        if denied is not None:
+            tables.model.add_bool_or([deny(tables, denied)])
         return tables
 
     def _remember(self, table: _Table, holds: frozenset[Statement]) -> None:

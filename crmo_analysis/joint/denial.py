@@ -90,11 +90,3 @@ def _other_median(tables: Tables, no, claim: Claim) -> None:
         if after or not len(fits):
             tables.model.add_bool_or([lower[cell].negated(), *after, over.negated()])
     tables.model.add_bool_or([under, over, no.negated()])
-
-
-def free_number(tables: Tables, statement: Statement, number: int) -> None:
-    """Let a statement of how many patients there are be kept or denied."""
-    tables.kept[statement] = tables.model.new_bool_var("")
-    tables.demand(tables.n, number, number, tables.kept[statement])
-    no = tables.denied[statement] = tables.model.new_bool_var("")
-    _either(tables, no, [(tables.n, None, number - 1), (tables.n, number + 1, None)])
