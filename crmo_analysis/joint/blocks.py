@@ -207,13 +207,19 @@ class Blocks:
     def smallest(
         self, members: Sequence[Statement], effort: Effort, fixed=(), denied: Statement | None = None
     ) -> tuple[Statement, ...] | None:
-        """Return a smallest set of statements that cannot stand together; None if all can."""
-        block = self._failing(frozenset([*members, *fixed]), effort, denied)
+        """Return a smallest set of statements that cannot stand together; None if all can.
+
+        Of the sets on the way one proof is enough: the smallest is proved again.
+        """
+        block = self._failing(frozenset([*members, *fixed]), effort, denied, once=True)
         if block is None:
             return None
         if block != self.every:
             members = [s for s in members if s in self.tables(block).kept]
-        return shrunk(lambda some: self.can_stand(some, effort, denied, once=True), members, fixed)
+        found = shrunk(lambda some: self.can_stand(some, effort, denied, once=True), members, fixed)
+        if self.can_stand(found, effort, denied):
+            raise UnfinishedError("two proofs of what cannot stand together disagree")
+        return found
 
     def within(self, chosen: Sequence[Statement], effort: Effort) -> list[tuple[Statement, ...]]:
         """Return smallest sets that cannot stand, each within a block; no two share a statement."""

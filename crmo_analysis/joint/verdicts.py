@@ -24,7 +24,7 @@ from crmo_analysis.joint.numbers import (
     of_everyone,
 )
 from crmo_analysis.joint.patterns import Part
-from crmo_analysis.joint.statements import Plan, Statement, divide, names_in, statements
+from crmo_analysis.joint.statements import SUMMED, Plan, Statement, divide, names_in, statements
 from crmo_analysis.recompute import View
 from crmo_analysis.study import Claim, expressions, rounding
 
@@ -282,7 +282,7 @@ class _Inquiry:
     ) -> tuple[Statement, ...] | None:
         """Return a smallest set that a statement, or its denial, cannot stand beside; None if there is none.
 
-        Sets of the same variables come first, for they are the easiest to read.
+        Sets of the same variables come first, for they are the easiest to read, then those without averages.
         """
         fixed = () if denied else (s,)
         if blocks.can_stand({*pool, *fixed}, effort, denied, once=True):
@@ -290,7 +290,9 @@ class _Inquiry:
         names = self.names(s)
         order = sorted(pool, key=lambda each: (-len(self.names(each) - names), cost(each)))
         near_by = [each for each in order if self.names(each) & names]
-        for tier in ([each for each in near_by if self.names(each) <= names], near_by, order):
+        same = [each for each in near_by if self.names(each) <= names]
+        easy = [each for each in near_by if not {c.statistic for c in each.claims} & {*SUMMED, "median"}]
+        for tier in (same, easy, near_by, order):
             found = blocks.smallest(tier, effort, fixed, denied)
             if found and not denied:  # a conflict deserves a second try: the fewer numbers the better
                 found = min(found, blocks.smallest(tier[::-1], effort, fixed), key=len)
