@@ -94,6 +94,17 @@ class Court:
         sets = [(other,) for other in others] if is_again else [tuple(others)]
         return [(s or Statement(own), *members) for members in sets]
 
+    def stands(self, claim: Claim, scenario: Scenario) -> bool:
+        """Say whether a claim is not accused, where that is known without its verdict."""
+        cohort = self._cohort(claim, scenario)
+        s, alone = cohort.of_claim.get(claim.claim_id), self._alone(claim, scenario)
+        if not all(finding.outcome in _STANDING for finding in alone):
+            return False
+        if s is None or (claim.statistic == "percent" and not cohort.view.size(claim)[0]):
+            return s is None
+        part = cohort.part_of(s)
+        return part is not None and part.stands(s)
+
     def scenario(self, name: str = "", option: str = "") -> Scenario:
         """Return the base reading, but for one option."""
         return tuple({**self.base, **({name: option} if name else {})}.items())

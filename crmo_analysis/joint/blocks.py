@@ -21,6 +21,7 @@ from crmo_analysis.study import Claim, Codebook, expressions
 
 FOUND = (cp_model.OPTIMAL, cp_model.FEASIBLE)
 MANY = 2  # statements that are given up: tables are made anew without them
+FEW_BLOCKS = 6  # that are looked through for one that says all
 MOST_FOUND = 20  # tables that are remembered
 Block = tuple[int, ...]  # the places of some bags in the list of their part
 
@@ -232,7 +233,7 @@ class Blocks:
                 if own in self._standing or can_stand(tables, own, effort):
                     self._standing.append(own)
                     break
-                found.append(self.smallest(own, effort))
+                found.append(self.smallest(own, effort) or ())
                 left -= set(found[-1])
         return found
 
@@ -242,27 +243,40 @@ class Blocks:
         """Return the first block in which statements cannot stand, or all bags; None if they can."""
         base = max(self._found, key=lambda table: len(chosen & table.holds), default=None)
         new = {*chosen.difference(base.holds if base else ()), *filter(None, [denied])}
+        if not chosen and denied is None and all(bag.size for bag in self.plan.part.bags):
+            return None
         blocks = self.blocks if self.number in new else sorted({self.block_of(s) for s in new})
-        if blocks == [self.every] or (base is None and denied is None):
-            return None if self._whole_stands(chosen, effort, denied, once) else self.every
         base = None if self.number in new else base
-        for block in blocks:
-            is_here = denied and (denied is self.number or self.block_of(denied) == block)
-            own = denied if is_here else None
-            tables = self._tables_with(block, own)
-            is_all = own is denied and chosen <= tables.kept.keys() and not self.plan.times
-            if is_all and len(chosen) + MANY < len(tables.kept):
-                tables = self._lean(block, chosen, own)
+        is_asked = blocks != [self.every] and (base or denied or len(blocks) <= FEW_BLOCKS)
+        for block in blocks if is_asked else ():
+            own = self._denied_in(block, denied)
+            is_all = own is denied and self._says_all(block, chosen)
             found = base and not is_all and self._beside(base, block, chosen, effort, own)
-            if not found and not can_stand(tables, chosen, effort, own, once):
+            if not found and not self._stands_in(block, chosen, effort, own, once):
                 return block
-            if is_all:  # every pattern can be completed by patterns of the other bags
+            if is_all:
                 return None
             base = found
-        if base:
+        if base and is_asked:
             self._remember(base, chosen)
             return None
         return None if self._whole_stands(chosen, effort, denied, once) else self.every
+
+    def _denied_in(self, block: Block, denied: Statement | None) -> Statement | None:
+        is_here = denied and (denied is self.number or self.block_of(denied) == block)
+        return denied if is_here else None
+
+    def _says_all(self, block: Block, chosen: frozenset[Statement]) -> bool:
+        """Say whether nothing is chosen but what a block says: its patterns can always be completed."""
+        return block != self.every and not self.plan.times and chosen <= self.tables(block).kept.keys()
+
+    def _stands_in(self, block: Block, chosen, effort: Effort, denied, once: bool) -> bool:
+        """Say whether what is said of a block alone can stand; where much is given up, without it."""
+        tables = self._tables_with(block, denied)
+        own = chosen & tables.kept.keys()
+        if len(own) + MANY < len(tables.kept):
+            return is_possible(self._lean(block, own, denied), effort, once)
+        return can_stand(tables, own, effort, denied, once)
 
     def size(self, group: expressions.Expression, chosen: Iterable[Statement], effort: Effort) -> int | None:
         """Return how many of a group there are in some table in which statements hold; None if in none."""

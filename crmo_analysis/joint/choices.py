@@ -102,7 +102,7 @@ class Choices:
         """
         found = [members for members in self.known if self.given_up.keys() >= set(members)]
         if not found:
-            if self.blocks.can_stand(self.plan.statements, effort):
+            if self.blocks.can_stand(self.plan.statements, effort, once=True):
                 return []
             found = self.blocks.within(self.plan.statements, effort)
             self.known += found
@@ -158,7 +158,7 @@ class Choices:
                 )
             chosen = [s for s, given_up in self.given_up.items() if solved.value(given_up)]
             rest = [s for s in self.plan.statements if s not in chosen]
-            if self.blocks.can_stand(rest, effort):
+            if self.blocks.can_stand(rest, effort, once=True):
                 return chosen
             found = self.blocks.within(rest, effort)
             if not found:

@@ -10,6 +10,7 @@ otherwise it is made minimal.
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import product
 
 from ortools.sat.python import cp_model
 
@@ -95,6 +96,8 @@ def find_conflicts(
     found: dict[frozenset[str], Conflict] = {}
     is_complete = True
     for claim, scenario in _asked(court, other_readings):
+        if court.stands(claim, scenario):
+            continue
         audited = court.settled(claim, scenario)
         is_complete &= audited.verdict != "unfinished"
         try:
@@ -136,19 +139,32 @@ def _asked(court: Court, other_readings: bool) -> Iterator[tuple[Claim, tuple[tu
 
 
 def _others(court: Court) -> Iterator[tuple[Statement, ...]]:
-    """Yield every minimal set at the base; of what differs from its parts, the set that says so is enough."""
+    """Yield every minimal set at the base; of what differs from its parts, the set that says so is enough.
+
+    Of a number that every best choice gives up, sets are enough that have no other number in common.
+    """
     for cohort in court.cohorts():
         exact = [s for s in cohort.numbers if exact_number(s) is not None]
         for number in exact:
             yield from ((number, s) for s in cohort.numbers if not allows(s, exact_number(number)))
         for part in cohort.as_printed():
-            members = [s for s in part.plan.statements if cohort.judgement(s).verdict != "differs"]
-            for found in _minimal(part.blocks, members, court.effort) if part.options[0] else ():
+            members = [
+                s
+                for s in part.plan.statements
+                if part.stands(s) or cohort.judgement(s).verdict != "differs"
+            ]
+            odd = set(part.options[0]).intersection(*part.options)
+            for found in _minimal(part.blocks, members, odd, court.effort) if part.options[0] else ():
                 yield part.with_number(found, court.effort)
 
 
-def _minimal(blocks: Blocks, members: Sequence[Statement], effort: Effort) -> Iterator[tuple[Statement, ...]]:
-    """Yield every minimal set of these statements that cannot stand together."""
+def _minimal(
+    blocks: Blocks, members: Sequence[Statement], odd: set[Statement], effort: Effort
+) -> Iterator[tuple[Statement, ...]]:
+    """Yield every minimal set of these statements that cannot stand together.
+
+    Two sets that share an odd one share nothing else.
+    """
     chart = cp_model.CpModel()
     on = {statement: chart.new_bool_var("") for statement in members}
     chart.maximize(sum(on.values()))
@@ -162,6 +178,8 @@ def _minimal(blocks: Blocks, members: Sequence[Statement], effort: Effort) -> It
         smallest = blocks.smallest(largest, effort)
         if smallest is not None:
             chart.add_bool_or([on[s].negated() for s in smallest])
+            for one, other in product(odd.intersection(smallest), set(smallest) - odd):
+                chart.add_bool_or([on[one].negated(), on[other].negated()])
             yield smallest
         elif len(largest) == len(members):
             return

@@ -218,6 +218,11 @@ class _Inquiry:
         """What is lost."""
         return sum(map(cost, self.options[0]))
 
+    def stands(self, s: Statement) -> bool:
+        """Say whether no best choice gives a statement up."""
+        is_decided = self._judged.get(s, Judgement("stated")).verdict != "unfinished"
+        return is_decided and not any(s in option for option in self.options)
+
     def judgement(self, s: Statement) -> Judgement:
         """Return the judgement of a statement."""
         if s not in self._judged:
