@@ -281,7 +281,8 @@ class Blocks:
     def size(self, group: expressions.Expression, chosen: Iterable[Statement], effort: Effort) -> int | None:
         """Return how many of a group there are in some table in which statements hold; None if in none."""
         chosen = frozenset(chosen)
-        if not self.can_stand(chosen, effort):
+        known = any(chosen <= table.holds for table in self._found)
+        if not known and not self._whole_stands(chosen, effort, None, once=True):
             return None
         table = next(table for table in self._found if chosen <= table.holds)
         bag = self.plan.part.bag_of(expressions.variables(group))

@@ -149,9 +149,7 @@ def _others(court: Court) -> Iterator[tuple[Statement, ...]]:
             yield from ((number, s) for s in cohort.numbers if not allows(s, exact_number(number)))
         for part in cohort.as_printed():
             members = [
-                s
-                for s in part.plan.statements
-                if part.stands(s) or cohort.judgement(s).verdict != "differs"
+                s for s in part.plan.statements if part.stands(s) or cohort.judgement(s).verdict != "differs"
             ]
             odd = set(part.options[0]).intersection(*part.options)
             for found in _minimal(part.blocks, members, odd, court.effort) if part.options[0] else ():

@@ -39,7 +39,7 @@ def deny(tables: Tables, statement: Statement):
         case _:
             _other_end(tables, no, claim)
     if claim.statistic not in ("count", "sum", "rank"):  # of nobody there is no mean, nor another
-        tables.demand(tables.size(claim.group), 1, None, no)
+        tables.demand(tables.size(claim.group), 2 if claim.statistic == "sd" else 1, None, no)
     return no
 
 

@@ -283,7 +283,12 @@ class _Inquiry:
         return (*members, self.number) if is_possible(tables, effort) else members
 
     def smallest(
-        self, s: Statement, pool: Sequence[Statement], denied: Statement | None, blocks: Blocks, effort: Effort
+        self,
+        s: Statement,
+        pool: Sequence[Statement],
+        denied: Statement | None,
+        blocks: Blocks,
+        effort: Effort,
     ) -> tuple[Statement, ...] | None:
         """Return a smallest set that a statement, or its denial, cannot stand beside; None if there is none.
 
