@@ -10,8 +10,8 @@ from dataclasses import replace
 from functools import cache, cached_property
 
 from crmo_analysis.files import InputError
-from crmo_analysis.joint.model import Effort
 from crmo_analysis.joint.sentences import against, forced, listed, said
+from crmo_analysis.joint.solving import Effort
 from crmo_analysis.joint.statements import Statement
 from crmo_analysis.joint.sums import counted
 from crmo_analysis.joint.verdicts import Bench, Cohort, Judgement

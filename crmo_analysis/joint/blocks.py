@@ -14,12 +14,12 @@ from ortools.sat.python import cp_model
 
 from crmo_analysis.files import UnfinishedError
 from crmo_analysis.joint.denial import deny
-from crmo_analysis.joint.model import Effort, Tables, is_possible, solve
+from crmo_analysis.joint.model import Tables
 from crmo_analysis.joint.patterns import Part, codes, shared
+from crmo_analysis.joint.solving import FOUND, Effort, is_possible, solve
 from crmo_analysis.joint.statements import SUMMED, Plan, Statement, scopes_of
 from crmo_analysis.study import Claim, Codebook, expressions
 
-FOUND = (cp_model.OPTIMAL, cp_model.FEASIBLE)
 MANY = 2  # statements that are given up: tables are made anew without them
 FEW_BLOCKS = 6  # that are looked through for one that says all
 MOST_FOUND = 20  # tables that are remembered
@@ -58,7 +58,7 @@ def can_stand(
     `once` leaves it at one proof that they cannot, the one that makes nothing of symmetry.
     """
     _hold(tables, chosen, denied)
-    return is_possible(tables, effort, once)
+    return is_possible(tables.model, effort, once)
 
 
 def shrunk(stands, members: Sequence[Statement], fixed: Sequence[Statement] = ()) -> tuple[Statement, ...]:
@@ -275,7 +275,7 @@ class Blocks:
         tables = self._tables_with(block, denied)
         own = chosen & tables.kept.keys()
         if len(own) + MANY < len(tables.kept):
-            return is_possible(self._lean(block, own, denied), effort, once)
+            return is_possible(self._lean(block, own, denied).model, effort, once)
         return can_stand(tables, own, effort, denied, once)
 
     def size(self, group: expressions.Expression, chosen: Iterable[Statement], effort: Effort) -> int | None:

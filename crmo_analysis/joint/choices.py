@@ -15,7 +15,8 @@ from ortools.sat.python import cp_model
 
 from crmo_analysis.files import UnfinishedError
 from crmo_analysis.joint.blocks import Blocks, can_stand, soft_tables
-from crmo_analysis.joint.model import Effort, Tables, solve
+from crmo_analysis.joint.model import Tables
+from crmo_analysis.joint.solving import Effort, solve
 from crmo_analysis.joint.statements import Plan, Statement
 from crmo_analysis.study import Codebook
 

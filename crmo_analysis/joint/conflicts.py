@@ -18,9 +18,10 @@ from crmo_analysis.files import InputError, UnfinishedError
 from crmo_analysis.joint.auditing import Court
 from crmo_analysis.joint.blocks import Blocks
 from crmo_analysis.joint.fitting import fit
-from crmo_analysis.joint.model import Effort, Tables, is_possible, solve
+from crmo_analysis.joint.model import Tables
 from crmo_analysis.joint.numbers import allows, exact_number, of_everyone
 from crmo_analysis.joint.sentences import against, number_of
+from crmo_analysis.joint.solving import Effort, is_possible, solve
 from crmo_analysis.joint.statements import Statement, divide, statements
 from crmo_analysis.recompute import Readings
 from crmo_analysis.study import Claim, Codebook, Study
@@ -220,6 +221,6 @@ def _resolves(members: Sequence[Statement], court: Court, scenario: Mapping[str,
         tables = Tables(plan, n)
         for statement in plan.statements:
             tables.require(statement)
-        if not is_possible(tables, court.effort):
+        if not is_possible(tables.model, court.effort):
             return False
     return True

@@ -11,10 +11,10 @@ from dataclasses import dataclass, replace
 from functools import cache, partial
 
 from crmo_analysis.files import UnfinishedError
-from crmo_analysis.joint.blocks import FOUND, Blocks
+from crmo_analysis.joint.blocks import Blocks
 from crmo_analysis.joint.choices import Choices, cost
 from crmo_analysis.joint.denial import deny
-from crmo_analysis.joint.model import Effort, Tables, is_possible, solve
+from crmo_analysis.joint.model import Tables
 from crmo_analysis.joint.numbers import (
     MORE_PATIENTS,
     allows,
@@ -24,6 +24,7 @@ from crmo_analysis.joint.numbers import (
     of_everyone,
 )
 from crmo_analysis.joint.patterns import Part
+from crmo_analysis.joint.solving import FOUND, Effort, is_possible, solve
 from crmo_analysis.joint.statements import SUMMED, Plan, Statement, divide, names_in, statements
 from crmo_analysis.recompute import View
 from crmo_analysis.study import Claim, expressions, rounding
@@ -280,7 +281,7 @@ class _Inquiry:
                 tables.model.add_bool_or([deny(tables, statement)])
             else:
                 tables.require(statement)
-        return (*members, self.number) if is_possible(tables, effort) else members
+        return (*members, self.number) if is_possible(tables.model, effort) else members
 
     def smallest(
         self,
