@@ -109,7 +109,7 @@ def find_conflicts(
         except UnfinishedError:
             is_complete = False
     try:
-        for members in _others(court):
+        for members in _others(court, [conflict.statements for conflict in found.values()]):
             ids = frozenset(claim_id for s in members for claim_id in s.claim_ids)
             if ids not in found:
                 found[ids] = _explained(members, court, court.scenario())
@@ -139,10 +139,11 @@ def _asked(court: Court, other_readings: bool) -> Iterator[tuple[Claim, tuple[tu
             yield claim, court.scenario(name, option)
 
 
-def _others(court: Court) -> Iterator[tuple[Statement, ...]]:
+def _others(court: Court, named: Sequence[tuple[Statement, ...]]) -> Iterator[tuple[Statement, ...]]:
     """Yield every minimal set at the base; of what differs from its parts, the set that says so is enough.
 
-    Of a number that every best choice gives up, sets are enough that have no other number in common.
+    Of a number that every best choice gives up, sets are enough that have no other number in common, also
+    with those that are `named` already.
     """
     for cohort in court.cohorts():
         exact = [s for s in cohort.numbers if exact_number(s) is not None]
@@ -153,12 +154,12 @@ def _others(court: Court) -> Iterator[tuple[Statement, ...]]:
                 s for s in part.plan.statements if part.stands(s) or cohort.judgement(s).verdict != "differs"
             ]
             odd = set(part.options[0]).intersection(*part.options)
-            for found in _minimal(part.blocks, members, odd, court.effort) if part.options[0] else ():
+            for found in _minimal(part.blocks, members, odd, court.effort, named) if part.options[0] else ():
                 yield part.with_number(found, court.effort)
 
 
 def _minimal(
-    blocks: Blocks, members: Sequence[Statement], odd: set[Statement], effort: Effort
+    blocks: Blocks, members: Sequence[Statement], odd: set[Statement], effort: Effort, named=()
 ) -> Iterator[tuple[Statement, ...]]:
     """Yield every minimal set of these statements that cannot stand together.
 
@@ -167,6 +168,14 @@ def _minimal(
     chart = cp_model.CpModel()
     on = {statement: chart.new_bool_var("") for statement in members}
     chart.maximize(sum(on.values()))
+
+    def part_from(found: Sequence[Statement]) -> None:
+        for one, other in product(odd.intersection(found), on.keys() & set(found) - odd):
+            if one in on:
+                chart.add_bool_or([on[one].negated(), on[other].negated()])
+
+    for known in named:
+        part_from(known)
     while True:
         status, solved = solve(chart, effort)
         if status == cp_model.INFEASIBLE:
@@ -177,8 +186,7 @@ def _minimal(
         smallest = blocks.smallest(largest, effort)
         if smallest is not None:
             chart.add_bool_or([on[s].negated() for s in smallest])
-            for one, other in product(odd.intersection(smallest), set(smallest) - odd):
-                chart.add_bool_or([on[one].negated(), on[other].negated()])
+            part_from(smallest)
             yield smallest
         elif len(largest) == len(members):
             return
