@@ -26,6 +26,7 @@ from crmo_analysis.joint.statements import Statement, divide, statements
 from crmo_analysis.recompute import Readings
 from crmo_analysis.study import Claim, Codebook, Study
 
+ALL_OF = 100  # statements of a part of which every minimal set is listed
 _ACCUSED = ("differs", "conflicts")
 
 
@@ -142,8 +143,8 @@ def _asked(court: Court, other_readings: bool) -> Iterator[tuple[Claim, tuple[tu
 def _others(court: Court, named: Sequence[tuple[Statement, ...]]) -> Iterator[tuple[Statement, ...]]:
     """Yield every minimal set at the base; of what differs from its parts, the set that says so is enough.
 
-    Of a number that every best choice gives up, sets are enough that have no other number in common, also
-    with those that are `named` already.
+    Of a number that every best choice gives up, in a part with very many statements, sets are enough that
+    have no other number in common, also with those that are `named` already.
     """
     for cohort in court.cohorts():
         exact = [s for s in cohort.numbers if exact_number(s) is not None]
@@ -153,7 +154,8 @@ def _others(court: Court, named: Sequence[tuple[Statement, ...]]) -> Iterator[tu
             members = [
                 s for s in part.plan.statements if part.stands(s) or cohort.judgement(s).verdict != "differs"
             ]
-            odd = set(part.options[0]).intersection(*part.options)
+            is_large = len(part.plan.statements) > ALL_OF
+            odd = set(part.options[0]).intersection(*part.options) if is_large else set()
             for found in _minimal(part.blocks, members, odd, court.effort, named) if part.options[0] else ():
                 yield part.with_number(found, court.effort)
 
