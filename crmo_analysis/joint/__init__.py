@@ -14,8 +14,8 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submodules=["datapackage", "ledger", "words"],
     submod_attrs={
-        "bounds": ["parse_question"],
         "kept": ["find_bounds", "find_conflicts", "fit", "reading_of", "reconstruct"],
+        "questions": ["parse_question"],
         "simulation": ["Assumptions", "simulate"],
         "uniqueness": ["is_only_table"],
     },

@@ -10,8 +10,8 @@ from dataclasses import replace
 from functools import cache, cached_property
 
 from crmo_analysis.files import InputError
-from crmo_analysis.joint.model import Effort
 from crmo_analysis.joint.sentences import against, forced, listed, said
+from crmo_analysis.joint.solving import Effort
 from crmo_analysis.joint.statements import Statement
 from crmo_analysis.joint.sums import counted
 from crmo_analysis.joint.verdicts import Bench, Cohort, Judgement
@@ -93,6 +93,17 @@ class Court:
         is_again = any(finding.by == _AGAIN for finding in self._alone(claim, scenario))
         sets = [(other,) for other in others] if is_again else [tuple(others)]
         return [(s or Statement(own), *members) for members in sets]
+
+    def stands(self, claim: Claim, scenario: Scenario) -> bool:
+        """Say whether a claim is not accused, where that is known without its verdict."""
+        cohort = self._cohort(claim, scenario)
+        s, alone = cohort.of_claim.get(claim.claim_id), self._alone(claim, scenario)
+        if not all(finding.outcome in _STANDING for finding in alone):
+            return False
+        if s is None or (claim.statistic == "percent" and not cohort.view.size(claim)[0]):
+            return s is None
+        part = cohort.part_of(s)
+        return part is not None and part.stands(s)
 
     def scenario(self, name: str = "", option: str = "") -> Scenario:
         """Return the base reading, but for one option."""

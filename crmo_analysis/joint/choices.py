@@ -10,16 +10,14 @@ there is: every set has to lose one.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
-from functools import cache
 
 from ortools.sat.python import cp_model
 
 from crmo_analysis.files import UnfinishedError
-from crmo_analysis.joint.axes import TOTALS
-from crmo_analysis.joint.model import Effort, Tables, is_possible, solve
-from crmo_analysis.joint.patterns import Bag, Part
-from crmo_analysis.joint.statements import Plan, Statement, names_in
+from crmo_analysis.joint.blocks import Blocks, can_stand, soft_tables
+from crmo_analysis.joint.model import Tables
+from crmo_analysis.joint.solving import Effort, solve
+from crmo_analysis.joint.statements import Plan, Statement
 from crmo_analysis.study import Codebook
 
 COUNTED = 12
@@ -34,52 +32,6 @@ def cost(statement: Statement) -> int:
     return max(COSTS.get(claim.statistic, COUNTED) for claim in statement.claims)
 
 
-def soft_tables(plan: Plan, n: int | tuple[int, int]) -> Tables:
-    """Return the tables of a part, with every statement free to be given up."""
-    tables = Tables(plan, n)
-    for statement in plan.statements:
-        tables.require(statement, soft=True)
-    return tables
-
-
-def can_stand(
-    tables: Tables, chosen, effort: Effort, denied: Statement | None = None, once: bool = False
-) -> bool:
-    """Say whether some of the statements can stand together, the others given up, and one perhaps denied.
-
-    `once` leaves it at one proof that they cannot, the one that makes nothing of symmetry.
-    """
-    literals = [(kept, statement in chosen) for statement, kept in tables.kept.items()]
-    literals += [(no, statement is denied) for statement, no in tables.denied.items()]
-    for literal, holds in literals:
-        domain = tables.model.proto.variables[literal.index].domain
-        domain[0] = domain[1] = int(holds)
-    if once:
-        status, _ = solve(tables.model, effort, plain=True)
-        if status == cp_model.UNKNOWN:
-            raise UnfinishedError("not decided within the effort allowed")
-        return status != cp_model.INFEASIBLE
-    return is_possible(tables, effort)
-
-
-def shrunk(
-    tables: Tables, members: Sequence[Statement], fixed, effort: Effort, denied: Statement | None = None
-) -> tuple[Statement, ...]:
-    """Drop statements, many at a time and then one by one, as long as the rest cannot stand together."""
-    left, size = list(members), max(1, len(members) // 2)
-    while True:
-        place = 0
-        while place < len(left):
-            tried = left[:place] + left[place + size :]
-            if can_stand(tables, {*tried, *fixed}, effort, denied, once=True):
-                place += size
-            else:
-                left = tried
-        if size == 1:
-            return (*fixed, *left)
-        size = max(1, size // 2)
-
-
 def _suspected(tables: Tables, members: Sequence[Statement], effort: Effort) -> list[Statement]:
     """Return those of some statements that the solver needs to see that they cannot stand together."""
     given_up = [kept.negated() for s, kept in tables.kept.items() if s not in members]
@@ -90,7 +42,7 @@ def _suspected(tables: Tables, members: Sequence[Statement], effort: Effort) -> 
         set(solved.sufficient_assumptions_for_infeasibility()) if status == cp_model.INFEASIBLE else set()
     )
     fewer = [s for s in members if tables.kept[s].index in needed]
-    return fewer if fewer and not can_stand(tables, set(fewer), effort) else list(members)
+    return fewer if fewer and not can_stand(tables, fewer, effort) else list(members)
 
 
 class Choices:
@@ -113,8 +65,7 @@ class Choices:
         self.plan, self.n, self.place, self.codebook, self.known = plan, n, place, codebook, known
         self.clauses: list[list[tuple[Statement, bool]]] = []  # of each, one is given up, or kept
         self.most: int | None = None  # may be lost
-        self.tables = cache(self._tables)
-        self.standing: dict[Bag, set[Statement]] = {}
+        self.blocks = Blocks(plan, n, codebook)
         self.knows_tables = False
         self._draw(cp_model.CpModel())
 
@@ -142,10 +93,6 @@ class Choices:
             tables = soft_tables(self.plan, self.n)
             self._draw(tables.model, {s: kept.negated() for s, kept in tables.kept.items()})
 
-    def _tables(self, bag: Bag | None) -> Tables:
-        """Return the tables of one bag, or of the whole part."""
-        return soft_tables(self.plan if bag is None else self._block(bag), self.n)
-
     def first(self, effort: Effort) -> list[Statement]:
         """Return the fewest statements without which the others can stand together.
 
@@ -156,12 +103,9 @@ class Choices:
         """
         found = [members for members in self.known if self.given_up.keys() >= set(members)]
         if not found:
-            tables = Tables(self.plan, self.n)
-            for statement in self.plan.statements:
-                tables.require(statement)
-            if is_possible(tables, effort):
+            if self.blocks.can_stand(self.plan.statements, effort, once=True):
                 return []
-            found = self._within_bags(self.plan.statements, effort)
+            found = self.blocks.within(self.plan.statements, effort)
             self.known += found
         for members in found:
             self._demand([(s, True) for s in members])
@@ -215,44 +159,12 @@ class Choices:
                 )
             chosen = [s for s, given_up in self.given_up.items() if solved.value(given_up)]
             rest = [s for s in self.plan.statements if s not in chosen]
-            if can_stand(self.tables(None), set(rest), effort):
+            if self.blocks.can_stand(rest, effort, once=True):
                 return chosen
-            found = self._within_bags(rest, effort)
+            found = self.blocks.within(rest, effort)
             if not found:
-                suspected = _suspected(self.tables(None), rest, effort)
-                found = [shrunk(self.tables(None), suspected, (), effort)]
+                tables = self.blocks.tables(self.blocks.every)
+                found = [self.blocks.smallest(_suspected(tables, rest, effort), effort)]
             self.known += found
             for members in found:
                 self._demand([(s, True) for s in members])
-
-    def _within_bags(self, rest: Sequence[Statement], effort: Effort) -> list[tuple[Statement, ...]]:
-        """Return minimal sets that cannot stand, each within a bag; no two share a statement."""
-        found: list[tuple[Statement, ...]] = []
-        left = set(rest)
-        for bag in self.plan.part.bags:
-            own = [s for s in self.tables(bag).kept if s in left]
-            while not self.standing.get(bag, set()).issuperset(own):
-                if can_stand(self.tables(bag), set(own), effort):
-                    self.standing[bag] = set(own)
-                    break
-                found.append(shrunk(self.tables(bag), own, (), effort))
-                left -= set(found[-1])
-                own = [s for s in own if s in left]
-        return found
-
-    def _block(self, bag: Bag) -> Plan:
-        """Return a bag as a part of its own, with what is said of its variables alone.
-
-        Less than of the whole.
-        """
-        names = set(bag.names)
-        part = Part(self.plan.part.axes, (replace(bag, parent=None),), self.plan.part.times)
-        added_up = {name: among for name, among in self.plan.added_up.items() if among <= names}
-        apart = self.plan.added_up.keys() - added_up.keys()
-        own = tuple(
-            s
-            for s in self.plan.statements
-            if names_in(s, self.codebook) <= names
-            and not any(c.of in apart and c.statistic in TOTALS for c in s.claims)
-        )
-        return replace(self.plan, part=part, statements=own, asked=(), added_up=added_up, times=())

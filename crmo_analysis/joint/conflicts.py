@@ -10,20 +10,23 @@ otherwise it is made minimal.
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import product
 
 from ortools.sat.python import cp_model
 
 from crmo_analysis.files import InputError, UnfinishedError
 from crmo_analysis.joint.auditing import Court
-from crmo_analysis.joint.choices import can_stand, shrunk
+from crmo_analysis.joint.blocks import Blocks
 from crmo_analysis.joint.fitting import fit
-from crmo_analysis.joint.model import Effort, Tables, is_possible, solve
+from crmo_analysis.joint.model import Tables
 from crmo_analysis.joint.numbers import allows, exact_number, of_everyone
 from crmo_analysis.joint.sentences import against, number_of
+from crmo_analysis.joint.solving import Effort, is_possible, solve
 from crmo_analysis.joint.statements import Statement, divide, statements
 from crmo_analysis.recompute import Readings
 from crmo_analysis.study import Claim, Codebook, Study
 
+ALL_OF = 100  # statements of a part of which every minimal set is listed
 _ACCUSED = ("differs", "conflicts")
 
 
@@ -95,6 +98,8 @@ def find_conflicts(
     found: dict[frozenset[str], Conflict] = {}
     is_complete = True
     for claim, scenario in _asked(court, other_readings):
+        if court.stands(claim, scenario):
+            continue
         audited = court.settled(claim, scenario)
         is_complete &= audited.verdict != "unfinished"
         try:
@@ -105,7 +110,7 @@ def find_conflicts(
         except UnfinishedError:
             is_complete = False
     try:
-        for members in _others(court):
+        for members in _others(court, [conflict.statements for conflict in found.values()]):
             ids = frozenset(claim_id for s in members for claim_id in s.claim_ids)
             if ids not in found:
                 found[ids] = _explained(members, court, court.scenario())
@@ -135,23 +140,44 @@ def _asked(court: Court, other_readings: bool) -> Iterator[tuple[Claim, tuple[tu
             yield claim, court.scenario(name, option)
 
 
-def _others(court: Court) -> Iterator[tuple[Statement, ...]]:
-    """Yield every minimal set at the base; of what differs from its parts, the set that says so is enough."""
+def _others(court: Court, named: Sequence[tuple[Statement, ...]]) -> Iterator[tuple[Statement, ...]]:
+    """Yield every minimal set at the base; of what differs from its parts, the set that says so is enough.
+
+    Of a number that every best choice gives up, in a part with very many statements, sets are enough that
+    have no other number in common, also with those that are `named` already.
+    """
     for cohort in court.cohorts():
         exact = [s for s in cohort.numbers if exact_number(s) is not None]
         for number in exact:
             yield from ((number, s) for s in cohort.numbers if not allows(s, exact_number(number)))
         for part in cohort.as_printed():
-            members = [s for s in part.plan.statements if cohort.judgement(s).verdict != "differs"]
-            for found in _minimal(part.tables, members, court.effort) if part.options[0] else ():
+            members = [
+                s for s in part.plan.statements if part.stands(s) or cohort.judgement(s).verdict != "differs"
+            ]
+            is_large = len(part.plan.statements) > ALL_OF
+            odd = set(part.options[0]).intersection(*part.options) if is_large else set()
+            for found in _minimal(part.blocks, members, odd, court.effort, named) if part.options[0] else ():
                 yield part.with_number(found, court.effort)
 
 
-def _minimal(tables: Tables, members: Sequence[Statement], effort: Effort) -> Iterator[tuple[Statement, ...]]:
-    """Yield every minimal set of these statements that cannot stand together."""
+def _minimal(
+    blocks: Blocks, members: Sequence[Statement], odd: set[Statement], effort: Effort, named=()
+) -> Iterator[tuple[Statement, ...]]:
+    """Yield every minimal set of these statements that cannot stand together.
+
+    Two sets that share an odd one share nothing else.
+    """
     chart = cp_model.CpModel()
     on = {statement: chart.new_bool_var("") for statement in members}
     chart.maximize(sum(on.values()))
+
+    def part_from(found: Sequence[Statement]) -> None:
+        for one, other in product(odd.intersection(found), on.keys() & set(found) - odd):
+            if one in on:
+                chart.add_bool_or([on[one].negated(), on[other].negated()])
+
+    for known in named:
+        part_from(known)
     while True:
         status, solved = solve(chart, effort)
         if status == cp_model.INFEASIBLE:
@@ -159,14 +185,15 @@ def _minimal(tables: Tables, members: Sequence[Statement], effort: Effort) -> It
         if status not in (cp_model.OPTIMAL, cp_model.FEASIBLE):
             raise UnfinishedError("not all conflicts were listed within the effort allowed")
         largest = [s for s in members if solved.value(on[s])]
-        if can_stand(tables, set(largest), effort):
-            if len(largest) == len(members):
-                return
-            chart.add_bool_or([on[s] for s in members if s not in largest])
-        else:
-            smallest = shrunk(tables, largest, (), effort)
+        smallest = blocks.smallest(largest, effort)
+        if smallest is not None:
             chart.add_bool_or([on[s].negated() for s in smallest])
+            part_from(smallest)
             yield smallest
+        elif len(largest) == len(members):
+            return
+        else:
+            chart.add_bool_or([on[s] for s in members if s not in largest])
 
 
 # ---- saying why --------------------------------------------------------------------------------------------
@@ -204,6 +231,6 @@ def _resolves(members: Sequence[Statement], court: Court, scenario: Mapping[str,
         tables = Tables(plan, n)
         for statement in plan.statements:
             tables.require(statement)
-        if not is_possible(tables, court.effort):
+        if not is_possible(tables.model, court.effort):
             return False
     return True

@@ -39,7 +39,7 @@ def deny(tables: Tables, statement: Statement):
         case _:
             _other_end(tables, no, claim)
     if claim.statistic not in ("count", "sum", "rank"):  # of nobody there is no mean, nor another
-        tables.demand(tables.size(claim.group), 1, None, no)
+        tables.demand(tables.size(claim.group), 2 if claim.statistic == "sd" else 1, None, no)
     return no
 
 
@@ -90,17 +90,3 @@ def _other_median(tables: Tables, no, claim: Claim) -> None:
         if after or not len(fits):
             tables.model.add_bool_or([lower[cell].negated(), *after, over.negated()])
     tables.model.add_bool_or([under, over, no.negated()])
-
-
-def free_number(tables: Tables, statement: Statement, number: int) -> None:
-    """Let a statement of how many patients there are be kept or denied."""
-    tables.kept[statement] = tables.model.new_bool_var("")
-    tables.demand(tables.n, number, number, tables.kept[statement])
-    tables.denied[statement] = deny_size(tables, tables.n, number)
-
-
-def deny_size(tables: Tables, size, number: int):
-    """Return the literal that demands another number of patients."""
-    no = tables.model.new_bool_var("")
-    _either(tables, no, [(size, None, number - 1), (size, number + 1, None)])
-    return no

@@ -11,8 +11,9 @@ from ortools.sat.python import cp_model
 
 from crmo_analysis.files import UnfinishedError
 from crmo_analysis.joint.axes import TOTALS, window
-from crmo_analysis.joint.model import Effort, Tables, solve
+from crmo_analysis.joint.model import Tables
 from crmo_analysis.joint.patterns import Bag, codes, shared
+from crmo_analysis.joint.solving import Effort, solve
 from crmo_analysis.joint.statements import ENDS, Plan
 from crmo_analysis.study import Claim, expressions
 

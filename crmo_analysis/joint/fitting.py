@@ -8,8 +8,8 @@ from dataclasses import dataclass, replace
 from itertools import islice
 
 from crmo_analysis.joint.choices import OTHER_CHOICES, Choices
-from crmo_analysis.joint.model import Effort
 from crmo_analysis.joint.numbers import allows, number_of_patients, of_everyone
+from crmo_analysis.joint.solving import Effort
 from crmo_analysis.joint.statements import Statement, divide, statements
 from crmo_analysis.recompute import Readings, View
 from crmo_analysis.study import Claim, Codebook, Study

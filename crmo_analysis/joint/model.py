@@ -12,16 +12,13 @@ from functools import cache, partial
 import numpy as np
 from ortools.sat.python import cp_model
 
-from crmo_analysis.files import UnfinishedError
 from crmo_analysis.joint.axes import UNLIMITED, sharper, window
 from crmo_analysis.joint.patterns import codes, shared
 from crmo_analysis.joint.spreads import spread
 from crmo_analysis.joint.statements import Plan, Quantity, Statement
 from crmo_analysis.study import Claim, entailment, expressions, rounding
 
-WORK_PER_SECOND = 0.15  # of the solver's own unit, where a model is large and a core shared; often it is more
 APART = 30  # tenths of a digit: what a value that is not as printed counts for
-WORK_TO_BEGIN = 0.001  # each time it is called
 
 
 class Tables:
@@ -346,83 +343,3 @@ def _require_median(tables: Tables, claim: Claim, kept) -> None:
 
 def _clause(tables: Tables, literals: Sequence, kept) -> None:
     tables.model.add_bool_or([*literals, *([kept.negated()] if kept is not None else [])])
-
-
-# ---- solving -----------------------------------------------------------------------------------------------
-
-
-class Effort:
-    """What may still be spent on a question, in the solver's own unit of work.
-
-    Unlike time it ends in the same place on every machine, whatever else that machine does.
-
-    Parameters
-    ----------
-    seconds : float
-        About so long on one core of an ordinary machine.
-    """
-
-    def __init__(self, seconds: float):
-        self.left = seconds * WORK_PER_SECOND
-
-    def or_more(self, seconds: float) -> "Effort":
-        """Return this, or so much if less is left."""
-        return self if self.left >= seconds * WORK_PER_SECOND else Effort(seconds)
-
-    def or_less(self, seconds: float) -> "Effort":
-        """Return a part of what is left, at most so much."""
-        return Effort(min(self.left / WORK_PER_SECOND, seconds))
-
-
-def solve(
-    model: cp_model.CpModel, effort: Effort, plain: bool = False, most: float | None = None
-) -> tuple[int, cp_model.CpSolver]:
-    """Solve a model; the same model gives the same answer every time.
-
-    Parameters
-    ----------
-    model : CpModel
-    effort : Effort
-        What may be spent; what is spent is taken from it.
-    plain : bool
-        Whether to search another way, without what the solver does about symmetry, for a second proof.
-    most : float, optional
-        The most work to spend here, in the solver's own unit.
-
-    Returns
-    -------
-    status
-        OPTIMAL, FEASIBLE, INFEASIBLE or, if the effort was spent before anything was known, UNKNOWN.
-    CpSolver
-        With the values of a solution.
-    """
-    made = cp_model.CpSolver()
-    if effort.left <= 0:
-        return cp_model.UNKNOWN, made
-    made.parameters.num_workers = 1
-    made.parameters.catch_sigint_signal = False  # it would take Ctrl-C from the program for good
-    made.parameters.max_deterministic_time = effort.left if most is None else min(most, effort.left)
-    if plain:
-        made.parameters.symmetry_level = 0
-        made.parameters.linearization_level = 2
-        made.parameters.random_seed = 1
-    status = made.solve(model)
-    effort.left -= made.response_proto.deterministic_time + WORK_TO_BEGIN
-    return status, made
-
-
-def is_possible(tables: Tables, effort: Effort) -> bool:
-    """Say whether there is any such table; that there is none is proved twice.
-
-    Raises
-    ------
-    UnfinishedError
-        If the effort is spent before.
-    """
-    for plain in (False, True):
-        status, _ = solve(tables.model, effort, plain)
-        if status in (cp_model.OPTIMAL, cp_model.FEASIBLE):
-            return True
-        if status != cp_model.INFEASIBLE:
-            raise UnfinishedError("not decided within the effort allowed")
-    return False

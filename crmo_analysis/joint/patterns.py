@@ -8,7 +8,7 @@ whatever the number of patients. A numeric variable is cut into the ranges that 
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import pairwise
 
@@ -195,7 +195,20 @@ def make_part(
         {*scopes, *(frozenset(names) for names, _ in conditions), *map(_tied, ties), *together}, axes
     )
     bags = [Bag(names, _patterns(names, axes, conditions, ties, counts), parent) for names, parent in tree]
-    return Part(axes, tuple(bags), tuple(ties))
+    return Part(axes, tuple(_supported(bags, axes)), tuple(ties))
+
+
+def _supported(bags: list[Bag], axes: Mapping[str, Axis]) -> list[Bag]:
+    """Drop patterns that no pattern of a neighbouring bag goes with, so that every one can be completed."""
+    bags = list(bags)
+    edges = [(child, bag.parent) for child, bag in enumerate(bags) if bag.parent is not None]
+    upward = sorted(edges, reverse=True)  # a parent is an earlier bag
+    for child, parent in (*upward, *((parent, child) for child, parent in upward[::-1])):
+        names = shared(bags, max(child, parent))
+        here, there = (codes(bags[place], names, axes) for place in (parent, child))
+        bag = bags[parent]
+        bags[parent] = replace(bag, places=bag.places[:, np.isin(here, there)])
+    return bags
 
 
 def _tied(variable: Variable) -> frozenset[str]:

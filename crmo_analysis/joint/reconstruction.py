@@ -9,8 +9,8 @@ import pandas as pd
 from crmo_analysis.files import NoTableError
 from crmo_analysis.joint.drawing import near
 from crmo_analysis.joint.fitting import Fit
-from crmo_analysis.joint.model import Effort
 from crmo_analysis.joint.numbers import of_everyone
+from crmo_analysis.joint.solving import Effort
 from crmo_analysis.joint.statements import Plan, divide
 from crmo_analysis.joint.writing import write_out
 from crmo_analysis.study import expressions, reproduction

@@ -10,8 +10,9 @@ from dataclasses import replace
 from fractions import Fraction
 
 from crmo_analysis.joint.bounds import extreme
-from crmo_analysis.joint.model import Effort, Tables, is_possible
+from crmo_analysis.joint.model import Tables
 from crmo_analysis.joint.numbers import any_number, exact_number, of_everyone
+from crmo_analysis.joint.solving import Effort, is_possible
 from crmo_analysis.joint.statements import Quantity, Statement, divide, names_in
 from crmo_analysis.joint.sums import Sum, counted, sums
 from crmo_analysis.recompute import View
@@ -212,7 +213,7 @@ def _reasons(members: Sequence[Statement], view: View, effort: Effort) -> list[s
             tables.append(Tables(plan, n))
             for statement in plan.statements:
                 tables[-1].require(statement)
-        return all(is_possible(table, effort) for table in tables)
+        return all(is_possible(table.model, effort) for table in tables)
 
     # Rules about what the members do not mention go first, so that the shortest way from one to the other is
     # left.

@@ -210,14 +210,7 @@ def divide(
     for quantity in quantities:
         if quantity.statistic in SUMMED and quantity.of not in counted:
             added_up[quantity.of] = added_up.get(quantity.of, frozenset()) | names_of(quantity, codebook)
-    scopes = {
-        item: [scope for quantity in found for scope in _scopes(quantity, codebook, counted)]
-        + [expressions.variables(rival) for rival in rivals]
-        for item, found, rivals in [
-            *((s, s.claims, s.rivals) for s in stated),
-            *((q, (q,), ()) for q in asked),
-        ]
-    }
+    scopes = {item: scopes_of(item, codebook, counted) for item in (*stated, *asked)}
     every = [*(scope for found in scopes.values() for scope in found), *added_up.values()]
     mentioned = _reached(frozenset().union(*every), [expressions.variables(rule) for rule in rules])
     every += [expressions.variables(rule) for rule in rules if expressions.variables(rule) & mentioned]
@@ -278,10 +271,17 @@ def _counted(quantities, codebook: Codebook) -> dict[str, tuple[str, ...]]:
     }
 
 
-def _scopes(quantity, codebook: Codebook, counted) -> list[frozenset[str]]:
-    if quantity.of in counted:
-        return [expressions.variables(quantity.group) | {member} for member in counted[quantity.of]]
-    return [names_of(quantity, codebook), expressions.variables(quantity.group)]
+def scopes_of(
+    item: Statement | Quantity | Claim, codebook: Codebook, counted: Mapping[str, tuple[str, ...]]
+) -> list[frozenset[str]]:
+    """Return the sets of variables that have to be looked at together for a statement or a quantity."""
+    if isinstance(item, Statement):
+        scopes = [scope for claim in item.claims for scope in scopes_of(claim, codebook, counted)]
+        return scopes + [expressions.variables(rival) for rival in item.rivals]
+    group = expressions.variables(item.group)
+    if item.of in counted:
+        return [group, *(group | {member} for member in counted[item.of])]
+    return [names_of(item, codebook), group]
 
 
 def _connect(scopes: Iterable[frozenset[str]]) -> list[frozenset[str]]:

@@ -8,9 +8,10 @@ from ortools.sat.python import cp_model
 from crmo_analysis.files import UnfinishedError
 from crmo_analysis.joint.drawing import Solved, read_off
 from crmo_analysis.joint.fitting import Fit
-from crmo_analysis.joint.model import Effort, Tables, is_possible, solve
+from crmo_analysis.joint.model import Tables
 from crmo_analysis.joint.patterns import codes, shared
 from crmo_analysis.joint.reconstruction import plans_of
+from crmo_analysis.joint.solving import Effort, is_possible, solve
 from crmo_analysis.joint.statements import Plan, reported
 from crmo_analysis.study import expressions
 
@@ -96,4 +97,4 @@ def _has_another(tables: Tables, solved: Solved, shown: Sequence[list[tuple]], e
                 tables.model.add(size <= other - 1 if less else size >= other + 1).only_enforce_if(literal)
                 others.append(literal)
     tables.model.add_bool_or(others)
-    return is_possible(tables, effort)
+    return is_possible(tables.model, effort)

@@ -8,14 +8,13 @@ forces it.
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import cache, cached_property
-
-from ortools.sat.python import cp_model
+from functools import cache, partial
 
 from crmo_analysis.files import UnfinishedError
-from crmo_analysis.joint.choices import Choices, can_stand, cost, shrunk, soft_tables
-from crmo_analysis.joint.denial import deny, deny_size, free_number
-from crmo_analysis.joint.model import Effort, Tables, is_possible, solve
+from crmo_analysis.joint.blocks import Blocks
+from crmo_analysis.joint.choices import Choices, cost
+from crmo_analysis.joint.denial import deny
+from crmo_analysis.joint.model import Tables
 from crmo_analysis.joint.numbers import (
     MORE_PATIENTS,
     allows,
@@ -25,13 +24,13 @@ from crmo_analysis.joint.numbers import (
     of_everyone,
 )
 from crmo_analysis.joint.patterns import Part
-from crmo_analysis.joint.statements import Plan, Statement, divide, names_in, statements
+from crmo_analysis.joint.solving import FOUND, Effort, is_possible, solve
+from crmo_analysis.joint.statements import SUMMED, Plan, Statement, divide, names_in, statements
 from crmo_analysis.recompute import View
-from crmo_analysis.study import expressions
+from crmo_analysis.study import Claim, expressions, rounding
 
 SECONDS_A_CLAIM = 2
 SECONDS_OF_SPREADS = 5
-_FOUND = (cp_model.OPTIMAL, cp_model.FEASIBLE)
 
 
 @dataclass(frozen=True)
@@ -156,7 +155,7 @@ class Cohort:
             for statement in plan.statements:
                 tables.require(statement)
         status, solved = solve(tables.model, self.effort.or_less(SECONDS_A_CLAIM))
-        return {int(solved.value(tables.n))} if status in _FOUND else set()
+        return {int(solved.value(tables.n))} if status in FOUND else set()
 
     def _against(self, number: Statement) -> tuple[Statement, ...]:
         """Return a smallest set of statements that a number of patients cannot stand beside."""
@@ -194,6 +193,8 @@ class _Inquiry:
         self.plan, self.n, self.number, self.view, self.effort = plan, n, number, view, effort
         self.options: list[list[Statement]] = [[]]
         self._judged: dict[Statement, Judgement] = {}
+        self.names = cache(partial(names_in, codebook=view.codebook))
+        self.free = cache(self._free)
 
     def choose(self, place, sets: list) -> None:
         """Find out what to give up, in every choice that keeps the most.
@@ -205,6 +206,7 @@ class _Inquiry:
             choices = Choices(self.plan, self.n, place, self.view.codebook, sets)
             try:
                 self.options = choices.covering(choices.first(effort), effort) or [[]]
+                self.blocks = choices.blocks
                 return
             except UnfinishedError:
                 rest = tuple(s for s in self.plan.statements if s not in spreads)
@@ -216,6 +218,11 @@ class _Inquiry:
     def cost(self) -> int:
         """What is lost."""
         return sum(map(cost, self.options[0]))
+
+    def stands(self, s: Statement) -> bool:
+        """Say whether no best choice gives a statement up."""
+        is_decided = self._judged.get(s, Judgement("stated")).verdict != "unfinished"
+        return is_decided and not any(s in option for option in self.options)
 
     def judgement(self, s: Statement) -> Judgement:
         """Return the judgement of a statement."""
@@ -233,14 +240,11 @@ class _Inquiry:
 
     def derived_size(self, s: Statement, group: expressions.Expression) -> tuple[int, tuple[Statement, ...]]:
         """Return how many patients are in a group if the others leave one number only, else 0; and those."""
-        effort, tables, others = self.effort.or_less(SECONDS_A_CLAIM), self._tables(self.n), self.others(s)
-        size = tables.size(group)
+        effort, others = self.effort.or_less(SECONDS_A_CLAIM), self.others(s)
         try:
-            can_stand(tables, set(others), effort)
-            status, solved = solve(tables.model, effort)
-            n = int(solved.value(size)) if status in _FOUND else 0
-            tables.denied["size"] = deny_size(tables, size, n)
-            members = self.smallest(None, others, "size", tables, effort, expressions.variables(group))
+            n = self.blocks.size(group, others, effort) or 0
+            size = _count_of(group, n, s.claims[0])
+            members = self.smallest(size, others, size, self.blocks, effort)
         except UnfinishedError:
             return 0, ()
         number = [self.number] if self.number else []
@@ -250,37 +254,21 @@ class _Inquiry:
         losing = [option for option in self.options if s in option]
         if losing:
             rest = [each for each in self.plan.statements if each not in losing[0]]
-            members = self.smallest(s, rest, None, self.tables, effort) or ()
+            members = self.smallest(s, rest, None, self.blocks, effort) or ()
             depends = len(losing) < len(self.options)
             members = self.with_number(members, effort, claimed=s)
             differs = not depends and _differs(s, members)
             return Judgement("differs" if differs else "conflicts", members, depends)
         if len(s.claims) > 1:
             return Judgement("matches")
-        members = self.smallest(s, self.others(s), s, self.tables, effort)
+        members = self.smallest(s, self.others(s), s, self.blocks, effort)
         members = None if members is None else self.with_number(members, effort, denied=s)
         return Judgement("matches", members) if members else Judgement("stated")  # it may hold by definition
 
-    @cached_property
-    def tables(self) -> Tables:
-        """The tables of the part, with every statement free to be kept, given up or denied."""
-        return self._tables(self.n)
-
-    def _tables(self, n) -> Tables:
-        tables = soft_tables(self.plan, n)
-        tables.denied |= {s: deny(tables, s) for s in self.plan.statements}
-        for counts in tables.counts:  # follows from the tree of bags, but is proved sooner if said
-            tables.model.add(sum(counts) == tables.n)
-        return tables
-
-    def free(self, number: Statement) -> Tables:
-        """Return the tables of any number of patients, and let one be kept or denied."""
-        if "_free" not in vars(self):
-            most = self.n[1] if isinstance(self.n, tuple) else MORE_PATIENTS * self.n
-            self._free = self._tables((1, most))
-        if number not in self._free.kept:
-            free_number(self._free, number, exact_number(number))
-        return self._free
+    def _free(self, number: Statement) -> Blocks:
+        """Return what can stand with any number of patients, where one that is printed is kept or denied."""
+        most = self.n[1] if isinstance(self.n, tuple) else MORE_PATIENTS * self.n
+        return Blocks(self.plan, (1, most), self.view.codebook, number)
 
     def with_number(self, members, effort: Effort, claimed=None, denied=None) -> tuple[Statement, ...]:
         """Add the number of patients, if the members alone do not suffice."""
@@ -293,29 +281,42 @@ class _Inquiry:
                 tables.model.add_bool_or([deny(tables, statement)])
             else:
                 tables.require(statement)
-        return (*members, self.number) if is_possible(tables, effort) else members
+        return (*members, self.number) if is_possible(tables.model, effort) else members
 
-    def smallest(self, s: Statement | None, pool, denied, tables: Tables, effort: Effort, names=None):
-        """Return a smallest set that a statement, or what is denied, cannot stand beside; None if none is.
+    def smallest(
+        self,
+        s: Statement,
+        pool: Sequence[Statement],
+        denied: Statement | None,
+        blocks: Blocks,
+        effort: Effort,
+    ) -> tuple[Statement, ...] | None:
+        """Return a smallest set that a statement, or its denial, cannot stand beside; None if there is none.
 
-        Sets of the same variables come first, for they are the easiest to read.
+        Sets of the same variables come first, for they are the easiest to read, then those without averages.
         """
-        names = names_in(s, self.view.codebook) if names is None else names
-        far = {each: names_in(each, self.view.codebook) for each in pool}
-        order = sorted(pool, key=lambda each: (-len(far[each] - names), cost(each)))
-        tiers = [
-            [each for each in order if far[each] <= names],
-            [each for each in order if far[each] & names],
-            order,
-        ]
         fixed = () if denied else (s,)
-        for tier in tiers:
-            if not can_stand(tables, {*tier, *fixed}, effort, denied):
-                found = [shrunk(tables, tier, fixed, effort, denied)]
-                if not denied:  # a conflict deserves a second try: the fewer numbers the better
-                    found.append(shrunk(tables, tier[::-1], fixed, effort))
-                return tuple(each for each in min(found, key=len) if each is not s)
+        if blocks.can_stand({*pool, *fixed}, effort, denied, once=True):
+            return None
+        names = self.names(s)
+        order = sorted(pool, key=lambda each: (-len(self.names(each) - names), cost(each)))
+        near_by = [each for each in order if self.names(each) & names]
+        same = [each for each in near_by if self.names(each) <= names]
+        easy = [each for each in near_by if not {c.statistic for c in each.claims} & {*SUMMED, "median"}]
+        for tier in (same, easy, near_by, order):
+            found = blocks.smallest(tier, effort, fixed, denied)
+            if found and not denied:  # a conflict deserves a second try: the fewer numbers the better
+                found = min(found, blocks.smallest(tier[::-1], effort, fixed), key=len)
+            if found is not None:
+                return tuple(each for each in found if each is not s)
         return None
+
+
+def _count_of(group: expressions.Expression, n: int, claim: Claim) -> Statement:
+    """Return the statement that there are so many patients of a group."""
+    number, everyone = rounding.parse_printed(str(n)), expressions.Everyone()
+    counted = replace(claim, statistic="count", patients=group, group=everyone, printed=str(n), number=number)
+    return Statement((counted,))
 
 
 def _differs(s: Statement, members: Sequence[Statement]) -> bool:

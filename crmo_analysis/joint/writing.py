@@ -11,8 +11,8 @@ from ortools.sat.python import cp_model
 from crmo_analysis.joint.axes import TOTALS
 from crmo_analysis.joint.drawing import EFFORT, Solved, printed_values
 from crmo_analysis.joint.fitting import Fit
-from crmo_analysis.joint.model import Effort, solve
 from crmo_analysis.joint.patterns import Part, codes, shared
+from crmo_analysis.joint.solving import Effort, solve
 from crmo_analysis.joint.statements import SUMMED, reported
 from crmo_analysis.study import Codebook, Variable, expressions, reproduction, rounding
 

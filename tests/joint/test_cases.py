@@ -4,6 +4,7 @@ import pytest
 
 from crmo_analysis.joint import ledger
 from crmo_analysis.joint.bounds import find_bounds
+from crmo_analysis.joint.conflicts import find_conflicts
 from crmo_analysis.joint.fitting import fit
 from crmo_analysis.joint.reconstruction import broken, reconstruct
 
@@ -23,6 +24,13 @@ def test_the_one_wrong_number_of_four_hundred_is_named_alone(read_case):
     wrong = [("sign5,male,30,", "sign5,male,33,")]
     fitted = fit(*read_case("scale_400_claims", wrong), seconds=20)
     assert (fitted.given_up_ids, fitted.is_only) == (("sign5.male",), True)
+
+
+def test_conflicts_of_four_hundred_claims_have_the_wrong_one_in_common_alone(read_case):
+    study, codebook = read_case("scale_400_claims", [("sign5,male,30,", "sign5,male,33,")])
+    found = find_conflicts(study, codebook=codebook)
+    members = [set(conflict.claim_ids) for conflict in found.found]
+    assert (found.is_complete, set.intersection(*members)) == (True, {"sign5.male"})
 
 
 @pytest.mark.parametrize("name", ["toy_rai", "toy_rinbo"])

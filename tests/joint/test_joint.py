@@ -15,14 +15,14 @@ from ortools.sat.python import cp_model
 
 from crmo_analysis.files import InputError, UnfinishedError, study_names
 from crmo_analysis.joint import words
+from crmo_analysis.joint.blocks import soft_tables
 from crmo_analysis.joint.bounds import find_bounds, told_of_some
-from crmo_analysis.joint.choices import soft_tables
 from crmo_analysis.joint.conflicts import find_conflicts
 from crmo_analysis.joint.fitting import fit
-from crmo_analysis.joint.model import Effort, solve
 from crmo_analysis.joint.numbers import of_everyone
 from crmo_analysis.joint.reconstruction import reconstruct
 from crmo_analysis.joint.simulation import needs_simulation
+from crmo_analysis.joint.solving import Effort, solve
 from crmo_analysis.joint.statements import divide, statements
 from crmo_analysis.recompute import Readings
 from crmo_analysis.study import Claim, Study, Variable, expressions, read_study, reproduction, rounding

@@ -20,3 +20,10 @@ def test_answers_about_small_studies_are_those_of_all_tables(part):
         rng = random.Random(f"3 {place}")
         toy = toys.a_toy(rng, 0.5)
         assert toys.judged(toy, rng) == [], toys.told(toy)
+
+
+@pytest.mark.parametrize("place", [44, 185])
+def test_an_sd_that_others_leave_no_choice_matches(place):
+    rng = random.Random(f"77 {place}")
+    toy = toys.a_toy(rng, 0.5)
+    assert toys.wrong_verdicts(toy, toys.audit_jointly(toy.study(), toys.CODEBOOK)) == []
