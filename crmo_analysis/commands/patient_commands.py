@@ -138,14 +138,14 @@ def compare(cohort, studies, mapping, lesions, style, out, confidence, p_values,
             f"--out {out} is a folder of the project's own results; choose another, such as results/mine."
         )
     from crmo_analysis.comparison import compare as set_beside
-    from crmo_analysis.comparison import words
+    from crmo_analysis.comparison import readable_studies, words
     from crmo_analysis.patients import read_cohort, require_sound
-    from crmo_analysis.study import read_codebook, read_studies, read_study
+    from crmo_analysis.study import read_codebook, read_study
 
     read = require_sound(read_cohort(cohort, mapping, lesions=lesions))
     chosen, problems = [read_study(study) for study in dict.fromkeys(studies)], {}
     if not studies:
-        chosen, problems = read_studies()
+        chosen, problems = readable_studies()
     for problem in problems.values():
         click.echo(f"left out: {problem}", err=True)
     settings = {"confidence": confidence, "p_values": p_values, "smallest": 0 if show_small else smallest}

@@ -15,7 +15,7 @@ from crmo_analysis.joint.ledger import audit_jointly
 from crmo_analysis.models import severity
 from crmo_analysis.publish.tables import MISSING, fill, latex, rounding
 from crmo_analysis.recompute import Audited
-from crmo_analysis.study import describe, expressions, read_codebook, read_studies
+from crmo_analysis.study import describe, expressions, read_codebook, read_study
 
 NUMBERS = files.RESULTS / "numbers.json"
 _KEYS = {"from", "id", "values", "text", "unit", "model", "sentence", "only"}
@@ -70,14 +70,16 @@ def _claims(root: Path) -> list[dict]:
     if not path.is_file():
         raise InputError("results/ledger.csv is not there; run crmo reproduce first")
     verdicts = pd.read_csv(path, dtype=str, keep_default_na=False).set_index("claim_id")["verdict"]
-    studies, _ = read_studies(root / "data" / "published")  # the others have no row in the ledger
-    audited = [each for study in studies for each in audit_jointly(study)]
+    listed = pd.read_csv(path, dtype=str, usecols=["study"])["study"].unique()  # those that can be read
+    audited = [
+        each for study in listed for each in audit_jointly(read_study(study, root / "data" / "published"))
+    ]
     for each in audited:
         if verdicts.get(each.claim.claim_id) != each.verdict:
             raise InputError(
                 f"results/ledger.csv is older than {each.claim.claim_id}; run crmo reproduce again"
             )
-    counted = [_number_of_studies(len(studies))] if audited else []
+    counted = [_number_of_studies(len(listed))] if audited else []
     return [*counted, *(_claim(each) for each in audited)]
 
 

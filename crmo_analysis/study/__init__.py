@@ -15,7 +15,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submodules=["describe", "entailment", "expressions", "reproduction", "rounding"],
     submod_attrs={
-        "claims": ["read_studies", "read_study"],
+        "claims": ["read_study"],
         "records": ["Claim", "Study"],
         "codebook": ["Codebook", "Variable", "read_codebook", "read_section"],
     },

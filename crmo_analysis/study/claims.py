@@ -59,17 +59,6 @@ def read_study(study: str, folder: Path = files.PUBLISHED, codebook_path: Path =
     return Study(place.name, facts, rules, facts.get("readings") or {}, tuple(found), codebook)
 
 
-def read_studies(folder: Path = files.PUBLISHED) -> tuple[list[Study], dict[str, str]]:
-    """Read all studies of a folder; return them, and what is wrong with those that cannot be read."""
-    read, problems = [], {}
-    for name in files.study_names(folder):
-        try:
-            read.append(read_study(name, folder))
-        except InputError as error:
-            problems[name] = str(error)
-    return read, problems
-
-
 def _own_variables(path: Path, facts: dict, codebook: Codebook, problems: list[str]) -> Codebook:
     """Return the codebook with the variables that only this study has."""
     wrong: list[str] = []
