@@ -161,37 +161,34 @@ def _alike(claims: Sequence[Claim]) -> dict[tuple, list[Claim]]:
 
 def _facts_of(claims: Sequence[Claim], view: View, refused: dict[str, str]) -> Iterator[Fact]:
     ends = [claim for claim in claims if claim.statistic in ENDS]
-    others = [
-        c for c in claims if c not in ends and c.statistic not in (*CENTRES, *SPREADS, "count", "percent")
-    ]
+    plain = (*ENDS, *CENTRES, *SPREADS, "count", "percent")
+    others = [claim for claim in claims if claim.statistic not in plain]
     for claim in others:
         limits = {end.statistic.replace("ci_lower", "low").replace("ci_upper", "high"): end for end in ends}
         shown = {claim.statistic: claim.number.value, **{k: end.number.value for k, end in limits.items()}}
         yield Fact((claim, *ends), claim.statistic, shown, view.size(claim)[0])
     claims = [claim for claim in claims if claim not in (*ends, *others)]
     if ends and not others:
-        reason = (
-            "an interval, which is computed on either side"
-            if claims
-            else "an interval of what is not printed"
+        computed, alone = (
+            "an interval, which is computed on either side",
+            "an interval of what is not printed",
         )
-        refused.update({claim.claim_id: reason for claim in ends})
-    if not claims:
-        return
-    if claims[0].patients is None:
+        refused.update({claim.claim_id: computed if claims else alone for claim in ends})
+    if claims and claims[0].patients is None:
         n, _ = view.size(claims[0])
         for together in _side_by_side(claims):
             yield from _values(together, n, claims.index)
-        return
+    elif claims:
+        yield from _shares(claims, view, refused)
+
+
+def _shares(claims: Sequence[Claim], view: View, refused: dict[str, str]) -> Iterator[Fact]:
+    """Gather counts and percentages of the same patients by the number of patients that they mean."""
     count = view.count_of(claims[0].group)
     if count is None or not count.value:
-        reason = "size of the group is not printed"
-        if count is not None:
-            reason = (
-                "sizes of the group are printed that disagree"
-                if count.value is None
-                else "the group is nobody"
-            )
+        reason = "size of the group is not printed" if count is None else "the group is nobody"
+        if count is not None and count.value is None:
+            reason = "sizes of the group are printed that disagree"
         refused.update({claim.claim_id: reason for claim in claims})
         return
     by_number: dict[int, list[Claim]] = {}
@@ -201,9 +198,8 @@ def _facts_of(claims: Sequence[Claim], view: View, refused: dict[str, str]) -> I
         if known or len(possible) == 1:
             by_number.setdefault((known or possible)[0], []).append(claim)
         else:
-            refused[claim.claim_id] = (
-                f"{'several numbers' if possible else 'no number'} of the group can be printed so"
-            )
+            several = "several numbers" if possible else "no number"
+            refused[claim.claim_id] = f"{several} of the group can be printed so"
     for x, same in by_number.items():
         note = "" if any(claim.statistic == "count" for claim in same) else "x from the printed percentage"
         yield Fact(tuple(sorted(same, key=claims.index)), "share", {"x": Fraction(x)}, count.value, note)

@@ -296,21 +296,11 @@ def _withhold(rows: Sequence[tuple[Fact, dict]], smallest: int, described: Seque
         elif len(values) and disclosure.spiked(values, smallest):
             row["withheld"] = f"all but fewer than {smallest} have the same value"
     _withhold_beside(rows, smallest)
-    told: dict[object, list] = {"": [(row, group) for _, row in rows for group in row.pop("groups")]}
-    told[""] += [({"withheld": ""}, group) for group in described]
-    for fact, row in rows:  # of whom a value is known matters beside another group with the same value
-        known = row.pop("known").to_numpy(dtype=bool)
-        told.setdefault((fact.claim.of, fact.claim.patients), []).append((row, (known, ~known)))
-    for groups in told.values() if smallest else ():
-        shown = [(row, group) for row, group in groups if not row["withheld"]]
-        pairs = disclosure.nearly_the_same([group for _, group in shown], smallest)
-        # First the pairs of which one is described already, so that no more rows than need be are taken.
-        for smaller, larger in sorted(pairs, key=lambda pair: all("cohort_n" in shown[at][0] for at in pair)):
-            if not shown[smaller][0]["withheld"] and not shown[larger][0]["withheld"]:
-                row = shown[smaller if "cohort_n" in shown[smaller][0] else larger][0]  # not the described
-                row["withheld"] = f"fewer than {smallest} less than in another row"
-    _withhold_beside(rows, smallest)
+    if smallest:
+        _withhold_nearly_the_same(rows, smallest, described)
+        _withhold_beside(rows, smallest)
     for fact, row in rows:
+        row.pop("groups"), row.pop("known")
         if fact.statistic == "range" and smallest:
             row["withheld"] = row["withheld"] or "extremes are not shown"
         if fact.statistic != "share" and row["cohort_n"] < 2 * smallest:
@@ -318,9 +308,27 @@ def _withhold(rows: Sequence[tuple[Fact, dict]], smallest: int, described: Seque
         hidden = ("cohort_min", "cohort_max") * bool(smallest)
         if row.get("cohort_n", 0) < 4 * smallest:
             hidden += tuple(f"cohort_{name}" for name in _QUARTILES)
-        gone = (*OWN, "excluded", "values") if row["withheld"] else hidden
-        for name in gone:
+        for name in (*OWN, "excluded", "values") if row["withheld"] else hidden:
             row.pop(name, None)
+
+
+def _withhold_nearly_the_same(
+    rows: Sequence[tuple[Fact, dict]], smallest: int, described: Sequence[tuple]
+) -> None:
+    """Take one of two rows whose patients, or those of whom a value is known, differ by a few."""
+    told: dict[object, list] = {"": [(row, group) for _, row in rows for group in row["groups"]]}
+    told[""] += [({"withheld": ""}, group) for group in described]
+    for fact, row in rows:  # of whom a value is known matters beside another group with the same value
+        known = row["known"].to_numpy(dtype=bool)
+        told.setdefault((fact.claim.of, fact.claim.patients), []).append((row, (known, ~known)))
+    for groups in told.values():
+        shown = [(row, group) for row, group in groups if not row["withheld"]]
+        pairs = disclosure.nearly_the_same([group for _, group in shown], smallest)
+        # First the pairs of which one is described already, so that no more rows than need be are taken.
+        for smaller, larger in sorted(pairs, key=lambda pair: all("cohort_n" in shown[at][0] for at in pair)):
+            if not shown[smaller][0]["withheld"] and not shown[larger][0]["withheld"]:
+                row = shown[smaller if "cohort_n" in shown[smaller][0] else larger][0]  # not the described
+                row["withheld"] = f"fewer than {smallest} less than in another row"
 
 
 def _withhold_moments(rows: Sequence[tuple[Fact, dict]], smallest: int, codebook: Codebook) -> None:

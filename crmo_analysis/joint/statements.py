@@ -214,39 +214,58 @@ def divide(
     every = [*(scope for found in scopes.values() for scope in found), *added_up.values()]
     mentioned = _reached(frozenset().union(*every), [expressions.variables(rule) for rule in rules])
     every += [expressions.variables(rule) for rule in rules if expressions.variables(rule) & mentioned]
-    times = []
-    for (
-        variable
-    ) in codebook.values():  # a time and the ages around it are tied where two of the three are mentioned
-        around = frozenset([variable.name, variable.start, variable.end])
-        if variable.start and len(around & mentioned) > 1:
-            every.append(around)
-            if len(around & added_up.keys()) > 1:
-                times.append(variable)
-                added_up |= dict.fromkeys(around, around.union(*(added_up.get(name, ()) for name in around)))
-                every.append(added_up[variable.name])
+    around, times = _tied_times(codebook, mentioned, added_up)
+    every += around
     every += [frozenset([name, *counted_by(name, mentioned, codebook)]) for name in mentioned]
     groups = _connect([*every, *(frozenset().union(*found) for found in scopes.values())])
-    names = frozenset().union(*groups)
-    coarse = cut_axes(quantities, trees, codebook, names, None)
-    try:
-        axes = cut_axes(quantities, trees, codebook, names, fine)
-    except TooLargeError:
-        if fine or asked:
-            raise
-        axes = coarse
+    make = _maker(quantities, trees, codebook, frozenset().union(*groups), fine, bool(asked))
     plans = []
     for group in groups or [frozenset()]:
-        within = [scope for scope in every if scope <= group]
-        try:
-            part = make_part(within, {name: axes[name] for name in sorted(group)}, rules, codebook)
-        except TooLargeError:
-            part = make_part(within, {name: coarse[name] for name in sorted(group)}, rules, codebook)
+        part = make(group, [scope for scope in every if scope <= group], rules)
         inside = [item for item, found in scopes.items() if frozenset().union(*found) <= group]
         kinds = ([item for item in inside if isinstance(item, kind)] for kind in (Statement, Quantity))
         tied = tuple(time for time in times if time.name in group)
         plans.append(Plan(part, *map(tuple, kinds), added_up, counted, tied))
     return plans
+
+
+def _tied_times(
+    codebook: Codebook, mentioned: frozenset[str], added_up: dict[str, frozenset[str]]
+) -> tuple[list[frozenset[str]], list[Variable]]:
+    """Find times that are tied to the ages around them: where two of the three are mentioned.
+
+    Where two are added up, so are all three, in `added_up`.
+    """
+    every, times = [], []
+    for variable in codebook.values():
+        around = frozenset([variable.name, variable.start, variable.end])
+        if variable.start and len(around & mentioned) > 1:
+            every.append(around)
+            if len(around & added_up.keys()) > 1:
+                times.append(variable)
+                together = around.union(*(added_up.get(name, ()) for name in around))
+                added_up.update(dict.fromkeys(around, together))
+                every.append(together)
+    return every, times
+
+
+def _maker(quantities, trees, codebook: Codebook, names: frozenset[str], fine: bool | None, is_asked: bool):
+    """Return a function that makes a part: of fine cells, or of coarse ones where those are too many."""
+    coarse = cut_axes(quantities, trees, codebook, names, None)
+    try:
+        axes = cut_axes(quantities, trees, codebook, names, fine)
+    except TooLargeError:
+        if fine or is_asked:
+            raise
+        axes = coarse
+
+    def make(group, within, rules):
+        try:
+            return make_part(within, {name: axes[name] for name in sorted(group)}, rules, codebook)
+        except TooLargeError:
+            return make_part(within, {name: coarse[name] for name in sorted(group)}, rules, codebook)
+
+    return make
 
 
 def _reached(names: frozenset[str], scopes: Sequence[frozenset[str]]) -> frozenset[str]:
