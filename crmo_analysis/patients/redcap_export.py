@@ -135,14 +135,10 @@ def _opened(sheet, codebook, maps, fields, missing) -> _Export:
     notes = [*sheet.notes, f"{sheet.file}: an export of REDCap{said}"]
     columns, targets, problems, statuses = {}, {}, [], _statuses(sheet)
     for source, column in zip(sheet.names, sheet.columns, strict=True):
-        name = source
-        if source not in by_map and source.casefold() not in small:
-            label = fields[source].label if source in fields else source
-            name = labels.get(label, source)
-            if name != source and name in sheet.names:
-                name = source
-            elif name != source and source in fields:
-                notes.append(f"{sheet.file}: by the data dictionary, {shown(source)} is read as {name}")
+        is_free = source not in by_map and source.casefold() not in small
+        name = _by_label(source, sheet, labels, fields) if is_free else source
+        if name != source and source in fields:
+            notes.append(f"{sheet.file}: by the data dictionary, {shown(source)} is read as {name}")
         if name in columns:
             if name not in statuses:
                 problems.append(Problem(sheet.file, 1, name, "", "stands twice in the header"))
@@ -162,6 +158,12 @@ def _opened(sheet, codebook, maps, fields, missing) -> _Export:
         columns = {("patient" if name == first else name): column for name, column in columns.items()}
         targets["patient"] = "patient"
     return _Export(sheet, columns, targets, statuses, problems, notes)
+
+
+def _by_label(source: str, sheet: Sheet, labels: Mapping[str, str], fields) -> str:
+    """Return the variable whose label a column, or its field of the dictionary, has; else its name."""
+    name = labels.get(fields[source].label if source in fields else source, source)
+    return source if name in sheet.names else name
 
 
 def _labelled(column: pa.ChunkedArray, choices: Mapping[str, str]) -> pa.ChunkedArray:
