@@ -330,8 +330,8 @@ class Blocks:
     def _lean(self, block: Block, chosen: Iterable[Statement], denied: Statement | None) -> Tables:
         """Return the tables of a block in which statements hold, and nothing is said of the others."""
         tables = Tables(self.tables(block).plan, self.n)
-        for statement in chosen:
-            tables.require(statement)
+        for statement in (each for each in self.tables(block).kept if each in chosen):
+            tables.require(statement)  # in the order of the study: a set has one of its own in every run
         if denied is not None:
             tables.model.add_bool_or([deny(tables, denied)])
         return tables

@@ -216,7 +216,7 @@ def divide(
     every += [expressions.variables(rule) for rule in rules if expressions.variables(rule) & mentioned]
     around, times = _tied_times(codebook, mentioned, added_up)
     every += around
-    every += [frozenset([name, *counted_by(name, mentioned, codebook)]) for name in mentioned]
+    every += [frozenset([name, *counted_by(name, mentioned, codebook)]) for name in sorted(mentioned)]
     groups = _connect([*every, *(frozenset().union(*found) for found in scopes.values())])
     make = _maker(quantities, trees, codebook, frozenset().union(*groups), fine, bool(asked))
     plans = []
