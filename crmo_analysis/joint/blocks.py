@@ -2,18 +2,20 @@
 
 What cannot stand among the statements of a few bags cannot stand at all. What can, together with as many
 patients of every kind that these bags share with others as a known table of the rest has, can be put in the
-place of that table's bags. Only where neither is so is the whole part asked.
+place of that table's bags. Only where neither is so is the whole part asked. Of a small part with an SD all
+tables are listed (`listing`), and nothing of that is needed.
 """
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from functools import cache
+from functools import cache, cached_property
 
 import numpy as np
 from ortools.sat.python import cp_model
 
 from crmo_analysis.files import UnfinishedError
 from crmo_analysis.joint.denial import deny
+from crmo_analysis.joint.listing import Listing, listing
 from crmo_analysis.joint.model import Tables
 from crmo_analysis.joint.patterns import Part, codes, shared
 from crmo_analysis.joint.solving import FOUND, Effort, is_possible, solve
@@ -121,6 +123,16 @@ class Blocks:
         self._found: list[_Table] = []
         self._standing: list[list[Statement]] = []
 
+    @cached_property
+    def listing(self) -> Listing | None:
+        """The tables themselves, if they are few."""
+        return listing(self.plan, self.n)
+
+    @property
+    def is_listed(self) -> bool:
+        """Whether all tables are listed, so that nothing is left to a solver."""
+        return self.listing is not None and self.listing.is_all
+
     # ---- which bags a statement needs -------------------------------------------------------------
 
     def _ties(self) -> dict[int, Block]:
@@ -226,7 +238,7 @@ class Blocks:
         """Return smallest sets that cannot stand, each within a block; no two share a statement."""
         found: list[tuple[Statement, ...]] = []
         left = set(chosen)
-        for block in self.blocks if len(self.blocks) > 1 else ():
+        for block in self.blocks if len(self.blocks) > 1 and not self.is_listed else ():
             tables = self.tables(block)
             while True:
                 own = [s for s in tables.kept if s in left]
@@ -245,6 +257,8 @@ class Blocks:
         new = {*chosen.difference(base.holds if base else ()), *filter(None, [denied])}
         if not chosen and denied is None and all(bag.size for bag in self.plan.part.bags):
             return None
+        if self.listing and (self.listing.can_stand(chosen, denied) or self.is_listed):
+            return None if self.listing.can_stand(chosen, denied) else self.every
         blocks = self.blocks if self.number in new else sorted({self.block_of(s) for s in new})
         base = None if self.number in new else base
         is_asked = blocks != [self.every] and (base or denied or len(blocks) <= FEW_BLOCKS)
@@ -281,6 +295,9 @@ class Blocks:
     def size(self, group: expressions.Expression, chosen: Iterable[Statement], effort: Effort) -> int | None:
         """Return how many of a group there are in some table in which statements hold; None if in none."""
         chosen = frozenset(chosen)
+        if self.is_listed:
+            sizes = self.listing.size(group)[self.listing.where(chosen)]
+            return int(sizes[0]) if len(sizes) else None
         known = any(chosen <= table.holds for table in self._found)
         if not known and not self._whole_stands(chosen, effort, None, once=True):
             return None

@@ -163,8 +163,9 @@ class Choices:
                 return chosen
             found = self.blocks.within(rest, effort)
             if not found:
-                tables = self.blocks.tables(self.blocks.every)
-                found = [self.blocks.smallest(_suspected(tables, rest, effort), effort)]
+                if not self.blocks.is_listed:
+                    rest = _suspected(self.blocks.tables(self.blocks.every), rest, effort)
+                found = [self.blocks.smallest(rest, effort)]
             self.known += found
             for members in found:
                 self._demand([(s, True) for s in members])

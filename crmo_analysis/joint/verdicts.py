@@ -14,6 +14,7 @@ from crmo_analysis.files import UnfinishedError
 from crmo_analysis.joint.blocks import Blocks
 from crmo_analysis.joint.choices import Choices, cost
 from crmo_analysis.joint.denial import deny
+from crmo_analysis.joint.listing import listing
 from crmo_analysis.joint.model import Tables
 from crmo_analysis.joint.numbers import (
     MORE_PATIENTS,
@@ -271,17 +272,31 @@ class _Inquiry:
         return Blocks(self.plan, (1, most), self.view.codebook, number)
 
     def with_number(self, members, effort: Effort, claimed=None, denied=None) -> tuple[Statement, ...]:
-        """Add the number of patients, if the members alone do not suffice."""
+        """Add the number of patients, if the members alone do not suffice.
+
+        It is added too where an SD is among them and that is not decided within the effort allowed.
+        """
         if self.number is None:
             return members
         concerned = [*members, *filter(None, [claimed or denied])]
-        tables = Tables(_merged(divide(concerned, self.view)), (1, MORE_PATIENTS * self.n))
+        plan, ends = _merged(divide(concerned, self.view)), (1, MORE_PATIENTS * self.n)
+        few = listing(plan, ends)
+        if few and few.can_stand([s for s in concerned if s is not denied], denied):
+            return (*members, self.number)
+        tables = Tables(plan, ends)
         for statement in concerned:
             if statement is denied:
                 tables.model.add_bool_or([deny(tables, statement)])
             else:
                 tables.require(statement)
-        return (*members, self.number) if is_possible(tables.model, effort) else members
+        has_spread = any(claim.statistic == "sd" for s in concerned for claim in s.claims)
+        try:
+            effort = effort.or_less(SECONDS_A_CLAIM) if has_spread else effort
+            return (*members, self.number) if is_possible(tables.model, effort) else members
+        except UnfinishedError:
+            if not has_spread:
+                raise
+            return (*members, self.number)
 
     def smallest(
         self,
