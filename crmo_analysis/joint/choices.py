@@ -163,7 +163,7 @@ class Choices:
                 return chosen
             found = self.blocks.within(rest, effort)
             if not found:
-                if not self.blocks.is_listed:
+                if not self.blocks.listing:
                     rest = _suspected(self.blocks.tables(self.blocks.every), rest, effort)
                 found = [self.blocks.smallest(rest, effort)]
             self.known += found

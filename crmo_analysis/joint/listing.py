@@ -40,7 +40,7 @@ def listing(plan: Plan, n: int | tuple[int, int]) -> "Listing | None":
     end, kinds = low, len(patterns[1]) + (low < high)  # a seat may be empty
     while end <= high and math.comb(kinds + end - 1, end) <= MOST_LISTED:
         end += 1
-    return Listing(plan, *patterns, (low, end - 1), end > high) if end > low else None
+    return Listing(plan, *patterns, (low, end - 1), high) if end > low else None
 
 
 def _patterns(plan: Plan, n: int) -> tuple[Bag, np.ndarray] | None:
@@ -95,12 +95,18 @@ class Listing:
         In steps.
     ends : (int, int)
         Between how many patients.
-    is_all : bool
-        Whether no table with another number of patients is asked about.
+    most : int
+        Up to how many patients are asked about.
+
+    Attributes
+    ----------
+    others : (int, int) or None
+        Between how many patients there are in tables that are asked about and not listed.
     """
 
-    def __init__(self, plan: Plan, bag: Bag, values: np.ndarray, ends: tuple[int, int], is_all: bool):
-        self.part, self.bag, self.is_all, self._values = Part(plan.part.axes, (bag,)), bag, is_all, values
+    def __init__(self, plan: Plan, bag: Bag, values: np.ndarray, ends: tuple[int, int], most: int):
+        self.part, self.bag, self._values = Part(plan.part.axes, (bag,)), bag, values
+        self.others = (ends[1] + 1, most) if ends[1] < most else None
         self.seats = _seats(bag.size, *ends)
         self.size, self.holds, self.denies = cache(self._size), cache(self._holds), cache(self._denies)
 

@@ -39,12 +39,26 @@ def spread(tables, claim: Claim) -> tuple:
     added = sum(sums[i] for i in inside)
     tables.model.add(total == added - shift * size)
     tables.model.add(square == sum(squares[i] for i in inside) - 2 * shift * added + shift**2 * size)
+    tables.moments[claim] = size, total, square, centre
     usual = max(1, math.ceil(most * claim.number.place / step))
     above = _product(tables, size, square, (reach * most) ** 2)
     above -= _square(tables, total, reach * most, usual, mean is not None)
     below = _product(tables, size, size, most**2) - size
     low, high = (end / step for end in rounding.interval(claim.number))
     return above, below, low**2 if low >= 0 else None, high**2, True
+
+
+def keep_apart(tables, claim: Claim, kept) -> None:
+    """Let values lie as far from any number as from their mean: what a solver sees sooner of a large SD.
+
+    Of n values the squares from any number add up to (n - 1) SD² at least.
+    """
+    size, total, square, centre = tables.moments[claim]
+    axis = tables.part.axes[claim.of]
+    low = max(rounding.interval(claim.number)[0] / axis.variable.step, 0) ** 2
+    for place in np.unique(np.linspace(axis.lows[0], axis.highs[-1], CHORDS).astype(int)).tolist():
+        apart = square - 2 * (place - centre) * total + (place - centre) ** 2 * size
+        tables.demand(low.denominator * apart - low.numerator * (size - 1), 0, None, kept)
 
 
 def _located(tables, name: str) -> list[Claim]:

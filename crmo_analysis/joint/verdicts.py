@@ -32,6 +32,7 @@ from crmo_analysis.study import Claim, expressions, rounding
 
 SECONDS_A_CLAIM = 2
 SECONDS_OF_SPREADS = 5
+SECONDS_OF_SMALL_PARTS = 20  # for what is asked of them with more patients than are printed
 
 
 @dataclass(frozen=True)
@@ -350,7 +351,9 @@ def _of_number(s: Statement, parts: Sequence[_Inquiry], effort: Effort) -> Judge
         return Judgement("matches")
     for part in parts:
         try:
-            members = part.smallest(s, part.others(s), s, part.free(s), effort.or_less(SECONDS_A_CLAIM))
+            free = part.free(s)
+            own = effort.or_less(SECONDS_OF_SMALL_PARTS if free.listing else SECONDS_A_CLAIM)
+            members = part.smallest(s, part.others(s), s, free, own)
         except UnfinishedError:
             return Judgement("unfinished")
         if members is not None:
