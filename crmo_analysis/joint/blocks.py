@@ -2,8 +2,7 @@
 
 What cannot stand among the statements of a few bags cannot stand at all. What can, together with as many
 patients of every kind that these bags share with others as a known table of the rest has, can be put in the
-place of that table's bags. Only where neither is so is the whole part asked. Of a small part with an SD all
-tables are listed (`listing`), and nothing of that is needed.
+place of that table's bags. Only where neither is so is the whole part asked.
 """
 
 from collections.abc import Iterable, Sequence
@@ -15,7 +14,6 @@ from ortools.sat.python import cp_model
 
 from crmo_analysis.files import UnfinishedError
 from crmo_analysis.joint.denial import deny
-from crmo_analysis.joint.listing import listing
 from crmo_analysis.joint.model import Tables
 from crmo_analysis.joint.patterns import Part, codes, shared
 from crmo_analysis.joint.solving import FOUND, Effort, is_possible, solve
@@ -112,11 +110,9 @@ class Blocks:
     def __init__(
         self, plan: Plan, n: int | tuple[int, int], codebook: Codebook, number: Statement | None = None
     ):
-        self.plan, self.codebook, self.number = plan, codebook, number
+        self.plan, self.n, self.codebook, self.number = plan, n, codebook, number
         if number:
             self.plan = replace(plan, statements=(*plan.statements, number))
-        self.listing = listing(self.plan, n)
-        self.n = self.listing.others if self.listing else n  # so many a solver is left to ask about
         self.every = tuple(range(len(plan.part.bags)))
         self._tied = self._ties()
         self.blocks = list(dict.fromkeys(self._tied.values()))
@@ -230,7 +226,7 @@ class Blocks:
         """Return smallest sets that cannot stand, each within a block; no two share a statement."""
         found: list[tuple[Statement, ...]] = []
         left = set(chosen)
-        for block in self.blocks if len(self.blocks) > 1 and not self.listing else ():
+        for block in self.blocks if len(self.blocks) > 1 else ():
             tables = self.tables(block)
             while True:
                 own = [s for s in tables.kept if s in left]
@@ -249,9 +245,6 @@ class Blocks:
         new = {*chosen.difference(base.holds if base else ()), *filter(None, [denied])}
         if not chosen and denied is None and all(bag.size for bag in self.plan.part.bags):
             return None
-        if self.listing:
-            stands = self.listing.can_stand(chosen, denied)
-            return None if stands or self._whole_stands(chosen, effort, denied, once) else self.every
         blocks = self.blocks if self.number in new else sorted({self.block_of(s) for s in new})
         base = None if self.number in new else base
         is_asked = blocks != [self.every] and (base or denied or len(blocks) <= FEW_BLOCKS)
@@ -288,9 +281,6 @@ class Blocks:
     def size(self, group: expressions.Expression, chosen: Iterable[Statement], effort: Effort) -> int | None:
         """Return how many of a group there are in some table in which statements hold; None if in none."""
         chosen = frozenset(chosen)
-        sizes = self.listing.size(group)[self.listing.where(chosen)] if self.listing else ()
-        if len(sizes):
-            return int(sizes[0])
         known = any(chosen <= table.holds for table in self._found)
         if not known and not self._whole_stands(chosen, effort, None, once=True):
             return None
@@ -299,13 +289,8 @@ class Blocks:
         return int(table.counts[bag][self.plan.part.mask(group, bag)].sum())
 
     def _whole_stands(self, chosen, effort: Effort, denied: Statement | None, once: bool) -> bool:
-        if self.n is None:
-            return False
-        if self.listing:
-            tables = self._lean(self.every, chosen, denied)
-        else:
-            tables = self._tables_with(self.every, denied)
-            _hold(tables, chosen, denied)
+        tables = self._tables_with(self.every, denied)
+        _hold(tables, chosen, denied)
         for plain in (True,) if once else (False, True):
             status, solved = solve(tables.model, effort, plain)
             if status in FOUND:
@@ -344,7 +329,7 @@ class Blocks:
 
     def _lean(self, block: Block, chosen: Iterable[Statement], denied: Statement | None) -> Tables:
         """Return the tables of a block in which statements hold, and nothing is said of the others."""
-        tables = Tables(self.plan if block == self.every else self.tables(block).plan, self.n)
+        tables = Tables(self.tables(block).plan, self.n)
         for statement in chosen:
             tables.require(statement)
         if denied is not None:

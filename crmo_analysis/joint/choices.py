@@ -163,9 +163,8 @@ class Choices:
                 return chosen
             found = self.blocks.within(rest, effort)
             if not found:
-                if not self.blocks.listing:
-                    rest = _suspected(self.blocks.tables(self.blocks.every), rest, effort)
-                found = [self.blocks.smallest(rest, effort)]
+                tables = self.blocks.tables(self.blocks.every)
+                found = [self.blocks.smallest(_suspected(tables, rest, effort), effort)]
             self.known += found
             for members in found:
                 self._demand([(s, True) for s in members])
