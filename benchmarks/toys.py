@@ -9,7 +9,7 @@ plain arrays; nothing of that uses the joint model. Counted are wrong answers of
 - a fit that gives up more claims, or fewer, than have to be,
 - a conflict whose claims can stand together, or could without one of them,
 - claims that no conflict names and that cannot stand together,
-- a claim that is accused although all can stand together,
+- a claim that is accused although all can stand together, a contradiction of which nobody is accused,
 - a bound that is said to be proved and is another, or a bound of nobody,
 - a reconstructed table that does not give what it is said to keep, or no table where there is one,
 
@@ -295,8 +295,12 @@ def wrong_verdicts(toy: Toy, audited) -> list[str]:
     accused = {place for place, a in places.items() if a.verdict in ("differs", "conflicts")}
     every = set(range(len(toy.said)))
     if every and not toy.stands(every):
-        innocent = accused - set().union(*minimal_sets(toy))
-        return wrong + ["audit: an innocent is accused"] * bool(innocent)
+        sets = minimal_sets(toy)
+        wrong += ["audit: an innocent is accused"] * bool(accused - set().union(*sets))
+        spoken = {place for place, a in places.items() if a.verdict not in ("matches", "stated")}
+        is_odd = any(a.verdict not in ("matches", "stated") for a in audited if a.claim.claim_id == "c0")
+        is_left = any(not own & spoken for own in sets) and not is_odd
+        return wrong + ["audit: nobody is accused of a contradiction"] * is_left
     wrong += ["audit: an innocent is accused"] * bool(accused)
     for place, a in places.items():
         others = [toy.gives[other] for other in every - {place}]

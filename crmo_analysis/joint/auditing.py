@@ -224,8 +224,8 @@ class Court:
         elif verdict == "matches":
             reason, shown, by, members = forced(s, judgement.members, view)
             audited = Audited(claim, verdict, shown, "", _ids(members), reason, by)
-        elif verdict == "differs" and (derived := self._of_derived_size(claim, scenario)):
-            audited = _settle(claim, [derived])
+        elif derived := [f for f in [self._of_derived_size(claim, scenario)] if f and f.outcome == verdict]:
+            audited = _settle(claim, derived)
         else:
             reason = against((s, *judgement.members), view, self.effort)
             audited = Audited(claim, verdict, "", "", _ids(judgement.members), reason)

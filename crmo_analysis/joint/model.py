@@ -14,7 +14,7 @@ from ortools.sat.python import cp_model
 
 from crmo_analysis.joint.axes import UNLIMITED, sharper, window
 from crmo_analysis.joint.patterns import codes, shared
-from crmo_analysis.joint.spreads import spread
+from crmo_analysis.joint.spreads import keep_apart, moments, spread, squares
 from crmo_analysis.joint.statements import Plan, Quantity, Statement
 from crmo_analysis.study import Claim, entailment, expressions, rounding
 
@@ -46,8 +46,8 @@ class Tables:
         self.n = self.model.new_int_var(low, high, "")
         self.counts = [[self.number(high) for _ in range(bag.size)] for bag in self.part.bags]
         self.size, self.below, self.sums = cache(self._size), cache(self._below), cache(self._sums)
-        self.squares: dict[str, tuple] = {}  # see `spreads`
-        self.spread = cache(partial(spread, self))
+        self.squares, self.moments = cache(partial(squares, self)), cache(partial(moments, self))
+        self.spread = partial(spread, self)
         self.kept: dict[Statement, cp_model.IntVar] = {}
         self.denied: dict[Statement, cp_model.IntVar] = {}
         self.medians: dict[
@@ -195,6 +195,7 @@ class Tables:
                 case "sd":
                     self.demand(self.size(claim.group), 2, None, kept)
                     demand_ratio(self, *self.spread(claim), kept)
+                    keep_apart(self, claim, kept)
                 case "median":
                     _require_median(self, claim, kept)
                 case _:

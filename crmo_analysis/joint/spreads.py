@@ -10,7 +10,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from crmo_analysis.study import Claim, rounding
+from crmo_analysis.study import Claim, expressions, rounding
 
 MULTIPLIED = 2000  # a sum up to which its square is always multiplied out
 CHORDS = 9  # from which the squares of a cell's values are bounded below
@@ -25,26 +25,45 @@ def spread(tables, claim: Claim) -> tuple:
     claim : Claim
         With statistic sd.
     """
-    step, most = tables.part.axes[claim.of].variable.step, tables.most
-    if claim.of not in tables.squares:
-        tables.squares[claim.of] = _squares(tables, claim.of)
-    bag, middle, sums, squares = tables.squares[claim.of]
-    inside = np.flatnonzero(tables.part.mask(claim.group, bag))
-    mean = next((c for c in _located(tables, claim.of) if c.group == claim.group), None)
+    above, below, *_ = tables.moments(claim.of, claim.group)
+    step = tables.part.axes[claim.of].variable.step
+    low, high = (end / step for end in rounding.interval(claim.number))
+    return above, below, low**2 if low >= 0 else None, high**2, True
+
+
+def moments(tables, of: str, group: expressions.Expression) -> tuple:
+    """Return n Q - S², n (n - 1), n, S and Q of a group, the last two from a centre, and the centre."""
+    step, most = tables.part.axes[of].variable.step, tables.most
+    bag, middle, sums, squares = tables.squares(of)
+    inside = np.flatnonzero(tables.part.mask(group, bag))
+    mean = next((c for c in _located(tables, of) if c.group == group), None)
     centre = middle if mean is None else round(mean.number.value / step)
-    reach = int(np.abs(np.array(tables.part.ends(claim.of, bag)) - centre).max())
+    reach = int(np.abs(np.array(tables.part.ends(of, bag)) - centre).max())
     size, total = tables.number(most), tables.number(reach * most, -reach * most)
     square, shift = tables.number(reach**2 * most), centre - middle
-    tables.model.add(size == tables.size(claim.group))
+    tables.model.add(size == tables.size(group))
     added = sum(sums[i] for i in inside)
     tables.model.add(total == added - shift * size)
     tables.model.add(square == sum(squares[i] for i in inside) - 2 * shift * added + shift**2 * size)
-    usual = max(1, math.ceil(most * claim.number.place / step))
+    claims = [claim for s in tables.plan.statements for claim in s.claims]
+    place = min(c.number.place for c in claims if (c.statistic, c.of, c.group) == ("sd", of, group))
     above = _product(tables, size, square, (reach * most) ** 2)
-    above -= _square(tables, total, reach * most, usual, mean is not None)
+    above -= _square(tables, total, reach * most, max(1, math.ceil(most * place / step)), mean is not None)
     below = _product(tables, size, size, most**2) - size
-    low, high = (end / step for end in rounding.interval(claim.number))
-    return above, below, low**2 if low >= 0 else None, high**2, True
+    return above, below, size, total, square, centre
+
+
+def keep_apart(tables, claim: Claim, kept) -> None:
+    """Let values lie as far from any number as from their mean: what a solver sees sooner of a large SD.
+
+    Of n values the squares from any number add up to (n - 1) SD² at least.
+    """
+    *_, size, total, square, centre = tables.moments(claim.of, claim.group)
+    axis = tables.part.axes[claim.of]
+    low = max(rounding.interval(claim.number)[0] / axis.variable.step, 0) ** 2
+    for place in np.unique(np.linspace(axis.lows[0], axis.highs[-1], CHORDS).astype(int)).tolist():
+        apart = square - 2 * (place - centre) * total + (place - centre) ** 2 * size
+        tables.demand(low.denominator * apart - low.numerator * (size - 1), 0, None, kept)
 
 
 def _located(tables, name: str) -> list[Claim]:
@@ -53,7 +72,7 @@ def _located(tables, name: str) -> list[Claim]:
     return [c for kind in ("mean", "median") for c in claims if c.statistic == kind]
 
 
-def _squares(tables, name: str) -> tuple[int, int, list, list]:
+def squares(tables, name: str) -> tuple[int, int, list, list]:
     """Return the bag of a variable's sums, a value in the middle, and each pattern's sum and squares from it.
 
     In a cell of several values the squares lie between what its sum allows (chords of neighbouring values
@@ -65,18 +84,18 @@ def _squares(tables, name: str) -> tuple[int, int, list, list]:
     centre = int(axis.lows[0] + axis.highs[-1]) // 2
     centre = round(located[0].number.value / axis.variable.step) if located else centre
     cells = zip((lows - centre).tolist(), (highs - centre).tolist(), strict=True)
-    centred, squares = [], []
+    centred, found = [], []
     for count, total, (low, high) in zip(tables.counts[bag], sums, cells, strict=True):
         centred.append(total - centre * count)
         if low >= high:
-            squares.append(low**2 * count)
+            found.append(low**2 * count)
             continue
         square = tables.number(max(low**2, high**2) * tables.most)
         for value in np.unique(np.linspace(low, high - 1, CHORDS).astype(int)).tolist():
             tables.model.add(square >= (2 * value + 1) * centred[-1] - value * (value + 1) * count)
         tables.model.add(square <= (low + high) * centred[-1] - low * high * count)
-        squares.append(square)
-    return bag, centre, centred, squares
+        found.append(square)
+    return bag, centre, centred, found
 
 
 def _product(tables, one, other, high: int):

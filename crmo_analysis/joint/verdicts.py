@@ -31,6 +31,8 @@ from crmo_analysis.study import Claim, expressions, rounding
 
 SECONDS_A_CLAIM = 2
 SECONDS_OF_SPREADS = 5
+FEW_PATIENTS = 8  # of so few at most nothing is left open that a longer search decides
+SECONDS_OF_FEW = 30
 
 
 @dataclass(frozen=True)
@@ -193,6 +195,8 @@ class _Inquiry:
         self.plan, self.n, self.number, self.view, self.effort = plan, n, number, view, effort
         self.options: list[list[Statement]] = [[]]
         self._judged: dict[Statement, Judgement] = {}
+        most = n[1] if isinstance(n, tuple) else n
+        self.seconds = SECONDS_OF_FEW if most <= FEW_PATIENTS else SECONDS_A_CLAIM
         self.names = cache(partial(names_in, codebook=view.codebook))
         self.free = cache(self._free)
 
@@ -202,7 +206,8 @@ class _Inquiry:
         Standard deviations are left to arithmetic where it takes long to decide on them.
         """
         spreads = [s for s in self.plan.statements if s.claims[0].statistic == "sd"]
-        for effort in (self.effort.or_less(SECONDS_OF_SPREADS), self.effort) if spreads else (self.effort,):
+        first = self.effort.or_less(max(self.seconds, SECONDS_OF_SPREADS))
+        for effort in (first, self.effort) if spreads else (self.effort,):
             choices = Choices(self.plan, self.n, place, self.view.codebook, sets)
             try:
                 self.options = choices.covering(choices.first(effort), effort) or [[]]
@@ -228,7 +233,7 @@ class _Inquiry:
         """Return the judgement of a statement."""
         if s not in self._judged:
             try:
-                self._judged[s] = self._judge(s, self.effort.or_less(SECONDS_A_CLAIM))
+                self._judged[s] = self._judge(s, self.effort.or_less(self.seconds))
             except UnfinishedError:
                 self._judged[s] = Judgement("unfinished")
         return self._judged[s]
@@ -240,7 +245,7 @@ class _Inquiry:
 
     def derived_size(self, s: Statement, group: expressions.Expression) -> tuple[int, tuple[Statement, ...]]:
         """Return how many patients are in a group if the others leave one number only, else 0; and those."""
-        effort, others = self.effort.or_less(SECONDS_A_CLAIM), self.others(s)
+        effort, others = self.effort.or_less(self.seconds), self.others(s)
         try:
             n = self.blocks.size(group, others, effort) or 0
             size = _count_of(group, n, s.claims[0])
@@ -271,7 +276,11 @@ class _Inquiry:
         return Blocks(self.plan, (1, most), self.view.codebook, number)
 
     def with_number(self, members, effort: Effort, claimed=None, denied=None) -> tuple[Statement, ...]:
-        """Add the number of patients, if the members alone do not suffice."""
+        """Add the number of patients, if the members alone do not suffice.
+
+        It is added too where that is not decided within the effort allowed, for it is there in what was
+        proved.
+        """
         if self.number is None:
             return members
         concerned = [*members, *filter(None, [claimed or denied])]
@@ -281,7 +290,11 @@ class _Inquiry:
                 tables.model.add_bool_or([deny(tables, statement)])
             else:
                 tables.require(statement)
-        return (*members, self.number) if is_possible(tables.model, effort) else members
+        try:
+            is_needed = is_possible(tables.model, effort.or_less(SECONDS_A_CLAIM))
+        except UnfinishedError:
+            is_needed = True
+        return (*members, self.number) if is_needed else members
 
     def smallest(
         self,
@@ -335,7 +348,7 @@ def _of_number(s: Statement, parts: Sequence[_Inquiry], effort: Effort) -> Judge
         return Judgement("matches")
     for part in parts:
         try:
-            members = part.smallest(s, part.others(s), s, part.free(s), effort.or_less(SECONDS_A_CLAIM))
+            members = part.smallest(s, part.others(s), s, part.free(s), effort.or_less(part.seconds))
         except UnfinishedError:
             return Judgement("unfinished")
         if members is not None:

@@ -27,3 +27,49 @@ def test_an_sd_that_others_leave_no_choice_matches(place):
     rng = random.Random(f"77 {place}")
     toy = toys.a_toy(rng, 0.5)
     assert toys.wrong_verdicts(toy, toys.audit_jointly(toy.study(), toys.CODEBOOK)) == []
+
+
+def _toy(n, *claims):
+    """Return a toy of n patients that prints these claims: a statistic, of what, among whom, a number."""
+    said = tuple((statistic, of, toys.Group(among, None), None) for statistic, of, among, _ in claims)
+    return toys.Toy((), n, said, tuple(claim[-1] for claim in claims), ()).study()
+
+
+@pytest.mark.parametrize(
+    "claims",
+    [
+        (("percent", "~b", "kind != blue", "0"), ("count", "kind != red | b", "", "0")),
+        (("percent", "~b", "kind != blue", "100"), ("count", "kind != blue", "", "0")),
+        (("percent", "a", "b", "0"), ("count", "a", "b", "0"), ("count", "~b", "", "3")),
+        (("mean", "x", "b", "0.0"), ("sum", "x", "b", "0.0"), ("count", "~b", "", "3")),
+        (("sd", "x", "b", "0.0"), ("count", "~b", "", "2")),
+    ],
+)
+def test_a_group_that_others_leave_empty_has_no_percentage_mean_or_sd(claims):
+    study = _toy(3, *claims)
+    verdicts = {a.claim.claim_id: a.verdict for a in toys.audit_jointly(study, toys.CODEBOOK)}
+    assert verdicts["c1"] in ("differs", "conflicts")
+    found = toys.find_conflicts(study, codebook=toys.CODEBOOK)
+    assert found.is_complete
+    assert all("c1" in conflict.claim_ids for conflict in found.found) and found.found
+
+
+@pytest.mark.parametrize(
+    ("n", "claims", "verdicts"),
+    [
+        # 39, 0 and 52 have an SD of 26.99; beside 52 and 0, four with at most 39 have at most 26.7
+        (
+            3,
+            (("min", "v", "", "0.0"), ("sd", "v", "", "27.06"), ("sum", "v", "v >= 40", "52.0")),
+            ["matches", "matches", "stated", "stated"],
+        ),
+        # 5, 11 and 44 alone
+        (3, (("mean", "v", "", "20.00"), ("min", "v", "", "5.0"), ("median", "v", "", "11.0"), ("sd", "v", "", "21.00")),
+         ["stated", "stated", "matches", "matches", "matches"]),
+        # two that lie 13 apart have an SD of 9.19, two that lie 35 apart one of 24.75
+        (2, (("sd", "v", "", "24.7"), ("max", "v", "", "41.0"), ("sd", "v", "", "9.2")),
+         ["stated", "conflicts", "stated", "conflicts"]),
+    ],
+)  # fmt: skip
+def test_nothing_is_left_open_of_a_few_patients_with_an_sd(n, claims, verdicts):
+    assert [a.verdict for a in toys.audit_jointly(_toy(n, *claims), toys.CODEBOOK)] == verdicts
