@@ -199,7 +199,10 @@ def report(cohort, mapping, lesions, out, outcome, exposure, smallest):
     from crmo_analysis.files import write_text_atomically
 
     read = read_cohort(cohort, mapping, lesions, smallest)
-    write_text_atomically(out / "report.html", page.report(read, outcome, exposure))
+    made = page.report(read, outcome, exposure)
+    write_text_atomically(out / "report.html", made.html)
+    for name, table in made.tables.items():  # what the page shows, for `crmo release` to look at
+        write_text_atomically(out / "report" / f"{name}.csv", csv_text(table))
     click.echo(f"{short(out / 'report.html')}: open it in a browser")
 
 

@@ -2,6 +2,9 @@
 
 import base64
 import html
+from dataclasses import dataclass
+
+import pandas as pd
 
 from crmo_analysis import files
 from crmo_analysis.display import canvas
@@ -25,9 +28,17 @@ _STYLE = (
 )
 
 
+@dataclass(frozen=True)
+class Page:
+    """HTML that needs no other file, and by name the tables that it shows, to look at what they tell."""
+
+    html: str
+    tables: dict[str, pd.DataFrame]
+
+
 def report(
     cohort: Cohort, outcome: str = "clinical_severity", exposure: str = "n_lesions", resamples: int = 10_000
-) -> str:
+) -> Page:
     """Write a page about a cohort, in which what the cohort hides stays hidden.
 
     Parameters
@@ -40,20 +51,22 @@ def report(
 
     Returns
     -------
-    str
-        HTML that needs no other file. A part that cannot be made says why.
+    Page
+        A part that cannot be made says why.
     """
+    tables: dict[str, pd.DataFrame] = {}
     parts = [
         ("Participants", lambda: _introduced(cohort)),
-        ("Description", lambda: _described(cohort)),
-        ("Lesions and severity", lambda: _relation(cohort, outcome, exposure, resamples)),
-        ("Beside published numbers", lambda: _compared(cohort)),
+        ("Description", lambda: _described(cohort, tables)),
+        ("Lesions and severity", lambda: _relation(cohort, outcome, exposure, resamples, tables)),
+        ("Beside published numbers", lambda: _compared(cohort, tables)),
         ("What a study of this size finds", lambda: _power(len(cohort))),
     ]
     body = "".join(f"<h2>{title}</h2>{_made(make)}" for title, make in parts)
     title = html.escape(cohort.named)
     head = f'<meta charset="utf-8"><title>{title}</title><style>{_STYLE}</style>'
-    return f'<!DOCTYPE html><html lang="en"><head>{head}</head><body><h1>{title}</h1>{body}</body></html>\n'
+    text = f'<!DOCTYPE html><html lang="en"><head>{head}</head><body><h1>{title}</h1>{body}</body></html>\n'
+    return Page(text, tables)
 
 
 def _made(make) -> str:
@@ -80,9 +93,10 @@ def _introduced(cohort: Cohort) -> str:
     return _listed(plain) + (_folded("How the file was read", _listed(cohort.notes)) if notes else "")
 
 
-def _described(cohort: Cohort) -> str:
+def _described(cohort: Cohort, tables: dict) -> str:
     """Describe who is in it, and what is missing, most first."""
     described = cohort.describe()
+    tables["description"] = described.frame
     lacking = described.frame[described.frame["missing"] > 0].sort_values(
         "missing", ascending=False, kind="stable"
     )
@@ -98,16 +112,18 @@ def _table(result: Result, heading: str = "") -> str:
     return as_html(result.frame, heading or result.heading)
 
 
-def _relation(cohort: Cohort, outcome: str, exposure: str, resamples: int) -> str:
+def _relation(cohort: Cohort, outcome: str, exposure: str, resamples: int, tables: dict) -> str:
     also = [name for name in IMAGING if name in cohort.patients and name != exposure]
     relation: Relation = relate(cohort, outcome, exposure, also, resamples=resamples)
+    tables["estimates"] = relation.frame
     said = _listed([relation.counted(), *relation.notes, *relation.sentences()])
     figures = _figure(relation.scatter(), "{exposure} and {outcome}: Spearman {r:.2f}")
     return said + figures + _figure(relation.forest(), "Which imaging parameter goes with severity?")
 
 
-def _compared(cohort: Cohort) -> str:
+def _compared(cohort: Cohort, tables: dict) -> str:
     found = compare(cohort)
+    tables["comparison"] = found.found.table
     return _table(found) + _folded(
         "Which published numbers are not compared, and why", _table(found.left_out())
     )

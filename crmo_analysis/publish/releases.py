@@ -339,6 +339,11 @@ def release(folder: Path, out: Path, smallest: int, beside: Sequence[Path] = ())
         return compared, found
     paths = [path for path in sorted(folder.rglob("*")) if path.is_file() and path.suffix in _TAKEN]
     for path in paths:
+        if path.suffix == ".html" and not any(path.with_suffix("").glob("*.csv")):
+            raise InputError(
+                f"{path}: its tables are not beside it, so what it tells is not known; make it again"
+            )
+    for path in paths:
         write_bytes_atomically(out / path.relative_to(folder), path.read_bytes())
     said = _statement(_tables(folder), smallest, [path.name for path in beside])
     write_text_atomically(out / STATEMENT, said)

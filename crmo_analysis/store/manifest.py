@@ -40,8 +40,8 @@ def write(root, tasks, done, why):
     tasks : dict of str to tuple
         Of every task of the project: the study it is about, paths of its inputs and of its products.
     done : collection of str
-        Names of those that are as they should be; what was noted of others is kept if they were not `why`, and
-        have the inputs that they had.
+        Names of those that are as they should be; what was noted of others is kept if they were not `why`,
+        and have the inputs that they had.
     why : dict of str to list of str
         Reasons of those that had to run.
     """

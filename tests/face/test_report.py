@@ -12,7 +12,7 @@ PLANTED = ("P-0417", "P-0001", "17.37")
 
 
 def page_of(cohort):
-    page = report.report(cohort, resamples=200)
+    page = report.report(cohort, resamples=200).html
     pictures = re.findall(r"base64,([^\"]+)", page)
     drawn = [base64.b64decode(picture).decode() for picture in pictures]
     return re.sub(r"base64,[^\"]+", "", page), drawn
