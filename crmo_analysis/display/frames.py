@@ -6,6 +6,7 @@ from fractions import Fraction
 import pandas as pd
 
 from crmo_analysis.display import lettering
+from crmo_analysis.files import InputError
 from crmo_analysis.models import MODELS, p_text
 from crmo_analysis.patients import disclosure
 from crmo_analysis.recompute import Audited
@@ -155,7 +156,7 @@ def proportions(audited: Sequence[Audited], claim_ids: Sequence[str]) -> pd.Data
 
     Raises
     ------
-    ValueError
+    InputError
         If a claim is no count of a group whose size is printed.
     """
     by_id = {a.claim.claim_id: a for a in audited}
@@ -163,7 +164,10 @@ def proportions(audited: Sequence[Audited], claim_ids: Sequence[str]) -> pd.Data
     for claim_id in claim_ids:
         claim, x, n = by_id[claim_id].claim, by_id[claim_id].x, by_id[claim_id].n
         if claim.statistic != "count" or x is None or not n or x > n:
-            raise ValueError(f"{claim_id} is no count of a group whose size is printed")
+            raise InputError(
+                f"{claim_id} cannot be drawn as a share: it is no count of a group whose size is printed, in "
+                "one way; leave it out of the figure"
+            )
         label, group = (expressions.in_words(tree, claim.codebook) for tree in (claim.patients, claim.group))
         rows.append((group, label, x, n))
     found = shares(rows).rename(columns={"section": "group"})

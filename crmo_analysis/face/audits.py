@@ -61,6 +61,9 @@ class Audit(Result):
         return Result(
             rounded,
             f"{off} of {len(rounded)} percentages are not rounded to the nearest",
+            caption="Printed minus exact percentage, for every count that is printed with one.",
+            alt="Points by section: {off} of {count} percentages are not rounded to the nearest; farthest is "
+            "{worst}.",
             subtitle="{study}; printed minus exact percentage, points may coincide; grey: rounded to the "
             "nearest",
             source=DERIVED,

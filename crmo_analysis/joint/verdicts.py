@@ -309,7 +309,11 @@ class _Inquiry:
         Sets of the same variables come first, for they are the easiest to read, then those without averages.
         """
         fixed = () if denied else (s,)
-        if blocks.can_stand({*pool, *fixed}, effort, denied, once=True):
+        # What cannot stand without standard deviations cannot beside them, and that is decided far sooner.
+        plain = [each for each in pool if all(claim.statistic != "sd" for claim in each.claims)]
+        if len(plain) < len(pool) and not blocks.can_stand({*plain, *fixed}, effort, denied, once=True):
+            pool = plain
+        elif blocks.can_stand({*pool, *fixed}, effort, denied, once=True):
             return None
         names = self.names(s)
         order = sorted(pool, key=lambda each: (-len(self.names(each) - names), cost(each)))

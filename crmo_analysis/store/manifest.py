@@ -40,17 +40,19 @@ def write(root, tasks, done, why):
     tasks : dict of str to tuple
         Of every task of the project: the study it is about, paths of its inputs and of its products.
     done : collection of str
-        Names of those that are as they should be; what was noted of others is kept if they were not `why`.
+        Names of those that are as they should be; what was noted of others is kept if they were not `why`, and
+        have the inputs that they had.
     why : dict of str to list of str
         Reasons of those that had to run.
     """
     before, hashes = read(root).get("tasks", {}), {}
     noted = {}
     for name, (study, *files) in tasks.items():
+        names = [[_name(root, path) for path in each] for each in files]
+        is_as_noted = name in before and {*(before[name]["inputs"] or ())} == {*names[0]}
         if name in done:
-            names = ([_name(root, path) for path in each] for each in files)
             inputs, products = ({name: _hash(root, name, hashes) for name in each} for each in names)
-        elif name in before and name not in why:
+        elif is_as_noted and name not in why:  # a file that came meanwhile has not been seen by it
             inputs, products = before[name]["inputs"], before[name]["products"]
         else:
             inputs, products = None, {_name(root, path): None for path in files[1]}

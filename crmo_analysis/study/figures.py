@@ -59,7 +59,11 @@ def _figure(entry: dict) -> Figure:
 def _drawable(study) -> list:
     """Return counts of a group whose size is printed, each finding once."""
     own = [claim for claim in study.claims if claim.about == "own" and not claim.reading]
-    sizes = {c.patients: c.number.value for c in own if _is_number(c) and _is_all(c.group)}
+    printed = [c for c in own if _is_number(c) and _is_all(c.group)]
+    sizes = {c.patients: c.number.value for c in printed}
+    for claim in printed:  # of a group whose size is printed in two ways, no share is drawn
+        if claim.number.value != sizes.get(claim.patients):
+            sizes[claim.patients] = None
     found: dict = {}
     for claim in own:
         whole = sizes.get(claim.group)

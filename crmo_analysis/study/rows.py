@@ -146,6 +146,7 @@ def split(place: str, row: dict, problems: list[str]) -> list[tuple[str, dict]]:
         if not {*names}.isdisjoint(ACCURACY) and "%" not in row["printed"] and name not in ("count", "n"):
             text = _hundredfold(text)
         part = row | {"claim_id": f"{row['claim_id']}.{name}", "statistic": name, "printed": text}
+        part["cell"] = row["claim_id"]
         part["unit"] = _UNITS.get(name, row["unit"])
         if name in ACCURACY:
             part |= {"statistic": "percent"}
@@ -180,14 +181,14 @@ def of_those_known(rows: list[tuple[str, dict]], codebook: Codebook) -> Codebook
     every = [
         row for _, row in rows if row["statistic"] == "count" and not row["among"] and not row["reading"]
     ]
-    sizes = {row["of"]: row["printed"] for row in every if not row["claim_id"].endswith(".n")}
+    is_n = {id(row): "cell" in row and row["claim_id"] == f"{row['cell']}.n" for row in every}
+    sizes = {row["of"]: row["printed"] for row in every if not is_n[id(row)]}
     added: dict[str, Variable] = {}
-    for n in every:
-        stem, _, last = n["claim_id"].rpartition(".")
+    for n in (row for row in every if is_n[id(row)]):
         size = whole_number(sizes.get(n["of"], ""))
-        cell = [row for _, row in rows if row["claim_id"].startswith(f"{stem}.") and row is not n]
+        cell = [row for _, row in rows if row.get("cell") == n["cell"] and row is not n]
         cell = [row for row in cell if (row["among"] or "everyone") == n["of"]]
-        if last == "n" and cell and (whole_number(n["printed"]) or size or 0) < (size or 0):
+        if cell and (whole_number(n["printed"]) or size or 0) < (size or 0):
             name = f"{re.sub(r'[^0-9A-Za-z]+', '_', cell[0]['of']).strip('_')}_known"
             label = codebook[cell[0]["of"]].label if cell[0]["of"] in codebook else cell[0]["of"]
             added[name] = Variable(name, f"{label}: known", "boolean")
@@ -198,6 +199,8 @@ def of_those_known(rows: list[tuple[str, dict]], codebook: Codebook) -> Codebook
             }
             for row in cell:
                 row["among"] = group
+    for _, row in rows:
+        row.pop("cell", None)
     return {**codebook, **added}
 
 

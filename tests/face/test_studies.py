@@ -4,6 +4,7 @@ import pandas as pd
 import pytest
 
 import crmo_analysis as crmo
+from crmo_analysis.files import study_names
 from crmo_analysis.study import read_study
 
 
@@ -80,3 +81,12 @@ def test_a_template_that_names_nothing_known_is_an_error():
     with pytest.raises(crmo.CrmoError, match="no picture"):
         Result(pd.DataFrame({"a": [1]})).plot()
     assert repr(Result(pd.DataFrame())) == "None."
+
+
+@pytest.mark.parametrize("name", study_names())
+def test_every_figure_that_a_study_wants_says_what_it_shows(name):
+    study = crmo.read_study(name)
+    kinds = {figure.kind: figure for figure in study.figures}
+    for figure in kinds.values():
+        shown, title = study.picture(figure)
+        assert all((title, shown.caption, shown.alt, shown.source)), figure

@@ -96,3 +96,15 @@ def test_a_manifest_that_cannot_be_read_is_none(project, text):
     assert manifest.count_unchanged(root) == 0
     assert manifest.orphans(root) == []
     assert set(manifest.reasons(root, tasks)) == {"10_a", "numbers"}
+
+
+def test_a_study_that_came_and_was_run_alone_is_not_seen_by_what_is_about_all(project):
+    root, tasks = project
+    new = root / "data/published/b/claims.csv"
+    new.parent.mkdir(parents=True)
+    new.write_text("claims")
+    tasks["numbers"][1].append(new)
+    tasks["90_b"] = ("b", [new], [])
+    manifest.write(root, tasks, ["90_b"], {"90_b": ["it has not been run, or failed"]})
+    assert manifest.count_unchanged(root) == 0
+    assert [*manifest.reasons(root, tasks)] == ["numbers"]
