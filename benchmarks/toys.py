@@ -13,7 +13,11 @@ plain arrays; nothing of that uses the joint model. Counted are wrong answers of
 - a bound that is said to be proved and is another, or a bound of nobody,
 - a reconstructed table that does not give what it is said to keep, or no table where there is one,
 
-and answers that were not finished.
+and answers that were not finished. `docs/tried.md` has what came of it.
+
+A group may be empty. Nobody has a percentage, a mean, a median, an extreme or an SD (which takes two), so a study
+that prints one says that somebody is there; a count or a sum of nobody is 0. The joint model goes by the same
+rule (`joint/model.py`), and so does the denial of a number: it is another one, not none.
 """
 
 import argparse

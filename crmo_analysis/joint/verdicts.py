@@ -31,7 +31,7 @@ from crmo_analysis.study import Claim, expressions, rounding
 
 SECONDS_A_CLAIM = 2
 SECONDS_OF_SPREADS = 5
-FEW_PATIENTS = 8  # of so few at most nothing is left open that a longer search decides
+FEW_PATIENTS = 8  # at most: then a claim is searched longer
 SECONDS_OF_FEW = 30
 
 
