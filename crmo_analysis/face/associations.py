@@ -213,10 +213,11 @@ class Associations(Result):
             caption="Published statements about lesions and severity: two-sided P value against patients. "
             "Grey curves: where a correlation of that size lies. P values printed as limits stand at the "
             "limit.",
-            subtitle="published P values and numbers of patients; contours derived",
+            subtitle="the {drawn} with a test and a printed number of patients, some at one place; contours "
+            "derived",
             alt="{count} statements of {studies} studies by P value and number of patients, with contours of "
             "the correlation; {nulls} nulls, most without a P value.",
-            terms=self.terms,
+            terms={**self.terms, "drawn": len(rows)},
         )
         return replace(result, draw=partial(plot.harvest, result.frame))
 

@@ -24,7 +24,7 @@ from crmo_analysis.patients.account import missing_lines, thin
 from crmo_analysis.patients.cohort import Cohort, read_cohort, require_sound
 from crmo_analysis.patients.mapping import near
 from crmo_analysis.patients.package import write_cohort
-from crmo_analysis.study import expressions, read_codebook, read_section
+from crmo_analysis.study import expressions, read_codebook, read_section, read_study
 
 PATIENTS = read_codebook()
 LESIONS = read_codebook(section="lesions")
@@ -996,7 +996,7 @@ def test_a_table_is_made_up_altogether_or_not_at_all(write):
 
 @pytest.mark.parametrize("path", sorted(files.COHORTS.glob("*.csv")), ids=lambda path: path.stem)
 def test_the_projects_reconstructed_cohorts_are_recognised(path, tmp_path):
-    cohort = read_cohort(path)
+    cohort = read_cohort(path, codebook=read_study(path.stem).codebook)
     assert isinstance(cohort, Cohort)
     assert cohort.is_reconstructed
     assert not cohort.notes

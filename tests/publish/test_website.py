@@ -68,6 +68,7 @@ def test_every_page_is_there_and_sphinx_had_no_remarks(site):
     assert set(site.pages) == {
         "index",
         "ledger",
+        "lesions",
         "conflicts",
         "figures",
         "verdicts",
@@ -286,7 +287,7 @@ def test_the_command_says_what_to_do_without_results_and_what_it_made(made, tmp_
     monkeypatch.setattr(website.build, "__defaults__", (tmp_path / "site", *made))
     done = CliRunner().invoke(main, ["site", "--out", str(tmp_path / "mine")])
     assert done.exit_code == 0, done.output
-    assert "7 pages, 2 figures" in done.output
+    assert "8 pages, 2 figures" in done.output
     assert (tmp_path / "mine" / MARK).is_file()
     shutil.rmtree(made[0])
     done = CliRunner().invoke(main, ["site"])
