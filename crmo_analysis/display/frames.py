@@ -54,7 +54,7 @@ def characteristics(table: pd.DataFrame, codebook: Codebook, smallest: int = 0) 
             }
         counts = [int(holds.sum()) for holds in counted.values()]
         for suffix, x, is_hidden in zip(counted, counts, gone.get(name, ()), strict=False):
-            text = f"fewer than {smallest}, or with such a count" if is_hidden else f"{x}/{n}"
+            text = f"fewer than {smallest}, or hidden beside such a count" if is_hidden else f"{x}/{n}"
             text += f" ({describe.percent_text(Fraction(x, n))} %)" if n and not is_hidden else ""
             rows.append([variable.label + suffix, "x/n (%)", text, n, lacking])
         if variable.is_numeric and n:

@@ -164,12 +164,18 @@ def _settings(content: dict, place: _Place, wrong: Callable[[str, str], None]) -
     return found
 
 
+def _variable(given: str, columns: Mapping[str, str], place: _Place) -> str:
+    """Return the variable that a column stands for: as it is mapped, or recognised whatever its capitals."""
+    small = {name.casefold(): name for name in (*OWN, *place.codebook)}
+    return columns.get(given) or small.get(given.casefold(), given)
+
+
 def _meanings(
     values: dict, columns: Mapping[str, str], place: _Place, wrong: Callable[[str, str], None]
 ) -> dict[str, dict[str, str]]:
     found = {}
     for given, meanings in _by_text(values, f"{place.name}values", wrong):
-        name, where = columns.get(given, given), f"{place.name}values, {given}"
+        name, where = _variable(given, columns, place), f"{place.name}values, {given}"
         if name not in (*OWN, *place.codebook):
             wrong(where, place.unknown(name))
         elif not isinstance(meanings, dict):
@@ -188,7 +194,7 @@ def _factors(
 ) -> dict[str, float]:
     found = {}
     for given, factor in _by_text(units, f"{place.name}units", wrong):
-        name, where = columns.get(given, given), f"{place.name}units, {given}"
+        name, where = _variable(given, columns, place), f"{place.name}units, {given}"
         if name not in (*OWN, *place.codebook):
             wrong(where, place.unknown(name))
         elif name in OWN or not place.codebook[name].is_numeric:

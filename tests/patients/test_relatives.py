@@ -557,3 +557,17 @@ def test_a_mapping_says_what_stands_first_in_a_date(answer, first, expected):
     found = answer("patient,biopsy_date\na,01/02/2020\nb,03/04/2020", f"dates: {first}")
     assert str(found.patients["biopsy_date"][0].date()) == expected
     assert not found.errors
+
+
+def test_a_skeleton_with_every_line_taken_up_reads_columns_in_capitals(tmp_path):
+    place = tmp_path / "clinic.csv"
+    lines = [
+        "Patient;N_Lesions;Clinical_Severity;Remission",
+        *(f"P{i};{i % 4};{i % 6};{'jein'[i % 2 * 2 :]}" for i in range(8)),
+    ]
+    place.write_text("\n".join(lines).replace("jein", "ja").replace(";in", ";nein") + "\n", encoding="utf-8")
+    mapped = tmp_path / "map.yaml"
+    mapped.write_text("values: {Remission: {ja: yes, nein: no}}\n", encoding="utf-8")
+    cohort = read_cohort(place, mapped)
+    assert not cohort.errors
+    assert cohort.patients["remission"].sum() == 4
