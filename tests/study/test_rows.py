@@ -219,3 +219,16 @@ def test_a_study_can_stand_in_any_folder(write_study):
     assert read_study.__wrapped__(str(folder / "small")).study == "small"
     with pytest.raises(InputError, match=r"study\.yaml is missing; `crmo new study NAME` makes one"):
         read_study.__wrapped__(str(folder))
+
+
+def test_fewer_than_all_are_those_of_whom_it_is_known_whatever_the_id_of_the_number_of_patients(write_study):
+    folder = write_study(
+        'm.n,"abstract, sentence 1",own,count,everyone,,23,patients,,',
+        'm.girls,"abstract, sentence 1",own,"count, percent",~male,,14 (60.9 %),patients,,',
+        'm.crp,"abstract, sentence 1",own,"count, n, percent",crp_elevated,,9/22 (40.9 %),patients,,',
+        base=False,
+    )
+    found = by_id(folder)
+    assert [found[name].among for name in ("m.crp.count", "m.crp.percent")] == ["crp_elevated_known"] * 2
+    assert found["m.crp.n"].of == "crp_elevated_known"
+    assert [found[name].among for name in ("m.n", "m.girls.count", "m.girls.percent")] == [""] * 3
