@@ -222,6 +222,11 @@ def _of_counted(view: View, claim: Claim, estimate: Claim, level: float) -> Know
         if value is not None and overlap(printed_range(estimate), (scale * value, scale * value)):
             text = f"The counts behind {estimate.printed}"
             return text, _exactly(ends, scale), (estimate.claim_id, *ids)
+    for table in (*found, *turned):  # none gives the estimate: an end that the counts give is not the odd one
+        _, ends = describe.of_counts(table, level).get(estimate.statistic, (None, {}))
+        given = _exactly(ends, scale)
+        if any(overlap(printed_range(claim), pair[claim.statistic == "ci_upper"]) for pair in given.values()):
+            return f"The counts, which do not give {estimate.printed}", given, ids
     return None
 
 

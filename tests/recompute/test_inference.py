@@ -188,3 +188,13 @@ def test_few_patients_cannot_have_a_small_p_value_by_ranks(audit):
     rows = ["n,t,count,everyone,,6,patients,,", 'b,t,"count, n",male,,3/6,,,']
     found = audit(*rows, 'p,t,p_value,"esr, male",,P<0.01,,Mann-Whitney,')
     assert found["p"][0] == "differs"
+
+
+def test_a_wrong_odds_ratio_does_not_accuse_the_limits_that_the_counts_give(audit):
+    # R: exp(log(14 * 14 / (4 * 8)) + c(-1, 1) * qnorm(.975) * sqrt(1/14 + 1/4 + 1/8 + 1/14)) is 1.49 25.10
+    found = audit(N, *TABLE, 'o,t,"odds_ratio, ci_lower, ci_upper","spine, male",,8.1 (1.49 to 25.10),,,')
+    assert {name: found[name][0] for name in ("o.odds_ratio", "o.ci_lower", "o.ci_upper")} == {
+        "o.odds_ratio": "differs",
+        "o.ci_lower": "matches",
+        "o.ci_upper": "matches",
+    }
