@@ -242,7 +242,7 @@ def _spaced(name: str) -> str:
 def _contents(read: Results) -> str:
     """List all pages for the sidebar, under short titles."""
     numbers = [
-        "Lesions and severity <lesions>",
+        "The question <lesions>",
         "Ledger <ledger>",
         "Conflicts <conflicts>",
         "Figures and tables <figures>",
