@@ -1,7 +1,7 @@
 """Put every committed figure on one page at its final size: `python tools/contact_sheet.py`.
 
-Below each stands what a reader to whom it was new read off it without its caption, from
-`docs/contact_sheet.yaml`. A sentence is of the figure that was looked at: when what is plotted has changed,
+Below each stands what can be read off it without its caption, from `docs/contact_sheet.yaml`, held against
+what a reader saw to whom the figures were new. A sentence is of the figure that was looked at: when what is plotted has changed,
 look again, then run this with `--looked`.
 """
 
@@ -21,7 +21,9 @@ body {font: 10pt/1.4 sans-serif; margin: 8mm} figure {margin: 0 0 8mm; break-ins
 figcaption {margin-top: 1mm} code {color: #5f5f5f}
 </style></head><body>
 <h1>All figures at final size</h1>
-<p>Below each: what was read off it without its caption by a reader to whom the figures were new.</p>
+<p>Below each: what can be read off it without its caption. A reader to whom the figures were new held these
+sentences against what they saw; where the two differed, and of the curve of specifications, which they could
+not read, those who drew it wrote the sentence again.</p>
 """
 
 
