@@ -1,8 +1,8 @@
 """Put every committed figure on one page at its final size: `python tools/contact_sheet.py`.
 
 Below each stands what can be read off it without its caption, from `docs/contact_sheet.yaml`, held against
-what a reader saw to whom the figures were new. A sentence is of the figure that was looked at: when what is plotted has changed,
-look again, then run this with `--looked`.
+what a reader saw to whom the figures were new. A sentence is of the figure that was looked at: when what is
+plotted has changed, look again, then run this with `--looked`.
 """
 
 import hashlib
