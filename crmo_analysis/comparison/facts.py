@@ -16,6 +16,8 @@ from crmo_analysis.joint import reading_of
 from crmo_analysis.recompute import Readings, View, granularity
 from crmo_analysis.study import Claim, Codebook, Study, describe, expressions, read_study, reproduction
 
+QUARTILES = {"quartile_1": 0.25, "quartile_3": 0.75}
+PARTS = ("", "_low", "_high", "_x", "_n", "_sd", "_quartile_1", "_quartile_3", "_min", "_max")  # of a row
 CENTRES = ("median", "mean")
 SPREADS = ("sd", "se", "quartile_1", "quartile_3", "min", "max")
 ENDS = ("ci_lower", "ci_upper")  # which stand beside what they are of

@@ -14,15 +14,13 @@ import numpy as np
 import pandas as pd
 from scipy.stats import fisher_exact
 
-from crmo_analysis.comparison.facts import CENTRES, Fact, facts
+from crmo_analysis.comparison.facts import CENTRES, PARTS, QUARTILES, Fact, facts
+from crmo_analysis.comparison.withholding import OWN, withhold
 from crmo_analysis.models import adjust, intervals
 from crmo_analysis.patients import MADE, disclosure
 from crmo_analysis.study import Claim, Codebook, Study, describe, expressions, reproduction
 
-_QUARTILES = {"quartile_1": 0.25, "quartile_3": 0.75}
-_PARTS = ("", "_low", "_high", "_x", "_n", "_sd", "_quartile_1", "_quartile_3", "_min", "_max")
-PUBLISHED = tuple(f"published{part}" for part in _PARTS)
-OWN = tuple(f"cohort{part}" for part in _PARTS)
+PUBLISHED = tuple(f"published{part}" for part in PARTS)
 DIFFERENCE = ("difference", "difference_low", "difference_high")
 P_VALUES = ("p", "p_holm")
 SAID = ("study", "short", "label", "group", "statistic", "unit", "of", "among", "reading", "printed", "where")
@@ -133,8 +131,7 @@ def compare(
         left += [
             [c.claim_id, c.study, c.about, c.printed, refused[c.claim_id]] for c in reversed(claims.values())
         ]
-    _withhold(rows, smallest, disclosure.shown_groups(cohort_table, codebook, smallest))
-    _withhold_moments(rows, smallest, codebook)
+    withhold(rows, smallest, disclosure.shown_groups(cohort_table, codebook, smallest), codebook)
     for fact, row in rows:
         if fact.statistic == "share":
             _compare_shares(row, confidence, p_values)
@@ -251,7 +248,7 @@ def _own(fact: Fact, table: pd.DataFrame) -> dict:
     if n and fact.statistic in CENTRES:
         row["cohort"] = float(describe.statistic(fact.statistic, known))
     if n:
-        quantiles = {name: share for name, share in _QUARTILES.items() if name in fact.printed}
+        quantiles = {name: share for name, share in QUARTILES.items() if name in fact.printed}
         row |= {f"cohort_{name}": float(np.quantile(values, share)) for name, share in quantiles.items()}
     if n and fact.statistic not in (*CENTRES, "sd", "range"):
         row["cohort"] = _value(fact.claim, table)
@@ -281,86 +278,6 @@ def _own_pair(fact: Fact, table: pd.DataFrame, group: pd.Series) -> dict:
 def _sides(group: pd.Series) -> tuple[np.ndarray, np.ndarray]:
     """Return who is known to be in a group, and who is known not to be."""
     return group.fillna(False).to_numpy(dtype=bool), (~group.fillna(True)).to_numpy(dtype=bool)
-
-
-def _withhold(rows: Sequence[tuple[Fact, dict]], smallest: int, described: Sequence[tuple]) -> None:
-    """Take from rows what tells of few patients, itself or by subtraction from other rows.
-
-    `described` are the groups that a description of the cohort shows, beside which the rows may stand.
-    """
-    for fact, row in rows:
-        cells, values = row.pop("cells"), row.get("values", ())
-        is_everyone = fact.statistic == "share" and row["cohort_x"] in (0, row["cohort_n"])
-        if any(0 < cell < smallest for cell in cells) or (smallest and is_everyone):
-            row["withheld"] = f"fewer than {smallest}, or all but as few"
-        elif len(values) and disclosure.spiked(values, smallest):
-            row["withheld"] = f"all but fewer than {smallest} have the same value"
-    _withhold_beside(rows, smallest)
-    if smallest:
-        _withhold_nearly_the_same(rows, smallest, described)
-        _withhold_beside(rows, smallest)
-    for fact, row in rows:
-        row.pop("groups"), row.pop("known")
-        if fact.statistic == "range" and smallest:
-            row["withheld"] = row["withheld"] or "extremes are not shown"
-        if fact.statistic != "share" and row["cohort_n"] < 2 * smallest:
-            row["withheld"] = row["withheld"] or f"fewer than {smallest} patients on each side of the median"
-        hidden = ("cohort_min", "cohort_max") * bool(smallest)
-        if row.get("cohort_n", 0) < 4 * smallest:
-            hidden += tuple(f"cohort_{name}" for name in _QUARTILES)
-        for name in (*OWN, "excluded", "values") if row["withheld"] else hidden:
-            row.pop(name, None)
-
-
-def _withhold_nearly_the_same(
-    rows: Sequence[tuple[Fact, dict]], smallest: int, described: Sequence[tuple]
-) -> None:
-    """Take one of two rows whose patients, or those of whom a value is known, differ by a few."""
-    told: dict[object, list] = {"": [(row, group) for _, row in rows for group in row["groups"]]}
-    told[""] += [({"withheld": ""}, group) for group in described]
-    for fact, row in rows:  # of whom a value is known matters beside another group with the same value
-        known = row["known"].to_numpy(dtype=bool)
-        told.setdefault((fact.claim.of, fact.claim.patients), []).append((row, (known, ~known)))
-    for groups in told.values():
-        shown = [(row, group) for row, group in groups if not row["withheld"]]
-        pairs = disclosure.nearly_the_same([group for _, group in shown], smallest)
-        # First the pairs of which one is described already, so that no more rows than need be are taken.
-        for smaller, larger in sorted(pairs, key=lambda pair: all("cohort_n" in shown[at][0] for at in pair)):
-            if not shown[smaller][0]["withheld"] and not shown[larger][0]["withheld"]:
-                row = shown[smaller if "cohort_n" in shown[smaller][0] else larger][0]  # not the described
-                row["withheld"] = f"fewer than {smallest} less than in another row"
-
-
-def _withhold_moments(rows: Sequence[tuple[Fact, dict]], smallest: int, codebook: Codebook) -> None:
-    """Take a standard deviation, and a mean, from which follows how many few patients have a value."""
-    for fact, row in rows if smallest else ():
-        values, variable = row.get("values", ()), codebook.get(fact.claim.of)
-        if row["withheld"] or variable is None or not len(values):
-            continue
-        if fact.statistic not in ("mean", "sd") or disclosure.moments_tell(values, variable, smallest):
-            row.pop("cohort_sd", None)
-        if "cohort_sd" not in row and (
-            fact.statistic == "sd"
-            or (
-                fact.statistic == "mean" and disclosure.moments_tell(values, variable, smallest, spread=False)
-            )
-        ):
-            row["withheld"] = f"would tell of fewer than {smallest} patients with some values"
-            for name in (*OWN, "excluded", "values"):
-                row.pop(name, None)
-
-
-def _withhold_beside(rows: Sequence[tuple[Fact, dict]], smallest: int) -> None:
-    """Take with a share those beside it, of which it may be what is left."""
-    shares = [(_neighbours(fact), row) for fact, row in rows if fact.statistic == "share"]
-    beside = {place for place, row in shares if row["withheld"]}
-    for place, row in shares:
-        if place in beside:
-            row["withheld"] = row["withheld"] or f"beside counts of fewer than {smallest}"
-
-
-def _neighbours(fact: Fact) -> tuple:
-    return expressions.variables(fact.claim.patients), fact.claim.group
 
 
 def _compare_shares(row: dict, confidence: float, p_values: bool) -> None:

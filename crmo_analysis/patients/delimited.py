@@ -14,6 +14,7 @@ import pyarrow.csv
 
 from crmo_analysis.patients import layout
 from crmo_analysis.patients.problems import refuse
+from crmo_analysis.patients.sheet import Sheet
 
 DELIMITERS = (",", ";", "\t", "|")
 _PLAIN_FROM = 1_000_000  # bytes from which the fast reader is worth its trouble
@@ -21,7 +22,7 @@ _HEAD = 100_000  # characters in which the first records stand
 _CONTROL = re.compile(rb"[\x00-\x08\x0e-\x1f]")
 
 
-def read_delimited(path: Path, known: Collection[str]) -> layout.Sheet:
+def read_delimited(path: Path, known: Collection[str]) -> Sheet:
     """Read a file of text as a sheet."""
     data = path.read_bytes()
     encoding = _encoding(data, path)

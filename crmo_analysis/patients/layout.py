@@ -1,4 +1,4 @@
-"""Where in a file the table stands, and which of its rows are no patients.
+"""Where in a file the table stands, and what its columns are called.
 
 Clinics write titles above the header, units below it, totals and footnotes at the end, and running numbers
 beside it. What is left out here is said with its row; nothing is left out without a word.
@@ -6,8 +6,7 @@ beside it. What is left out here is said with its row; nothing is left out witho
 
 import csv
 import re
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from itertools import chain, islice
 from pathlib import Path
 
@@ -15,7 +14,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from crmo_analysis.patients.other_rows import INDEX, NOTE, without_others
 from crmo_analysis.patients.problems import LISTED, Problem, counted, listed, more, refuse, warning
+from crmo_analysis.patients.sheet import Sheet
 
 MAXIMUM_CELLS = 200_000_000
 HEAD = 30  # records among which the header is looked for
@@ -24,52 +25,6 @@ _INVISIBLE = r"[\x{00AD}\x{200B}-\x{200F}\x{202A}-\x{202E}\x{2060}\x{FEFF}]"
 _SEEN = re.compile("[\u00ad\u200b-\u200f\u202a-\u202e\u2060\ufeff]")
 _WRONG_LETTERS = "has letters that seem to have been written otherwise (Mac, DOS, UTF-8); save it as UTF-8"
 _BLANK = r"[\x{00A0}\x{2007}\x{202F}]"
-_NUMERIC = r"^-?[0-9][0-9.,]*$|^$"
-_INDEX = r"^(0|[1-9][0-9]{0,8})$"
-_TOTAL = (
-    r"(?i)^(grand total|totals?|subtotal|sums?|summen?|zwischensumme|gesamt\w*|insgesamt|total g\w+|means?|"
-    r"average|mittelwert|mw|durchschnitt|median|somme|moyenne|suma|soma|promedio|media|toplam|ortalama|i alt|"
-    r"gennemsnit|gemiddelde|totaal)( *[:=(±+].*)?$"
-)
-_PERHAPS_TOTAL = (
-    r"(?i)^(n|sd|std|stdev|standard deviation|standardabweichung|[ée]cart[- ]type|min|max|minimum|maximum|"
-    r"count|anzahl|mittel|range|q1|q3|iqr|%|ø)( *[:=(].*)?$"
-)
-_NOTE = re.compile(r"[*†‡§#¹²³]|//|--|\S.*\s.*\S.*", re.DOTALL)
-_PAGE = re.compile(r"(page|seite|side|sayfa|blatt)\W*\d+.*", re.IGNORECASE)
-_UNIT = re.compile(
-    r"\(?\[?(m?g/d?l|mmol/l|/?mm³?3?|/µl|/ul|10\^?\d/l|mm/(h|hour|std)|y|yrs?|years?|jahre?|months?|monate?|days?|"
-    r"tage?|weeks?|wochen?|cm|%|points?|punkte|yes/no|ja/nein|j/n|y/n|0/1|1/0|date|datum|text)\]?\)?",
-    re.IGNORECASE,
-)
-
-
-@dataclass(frozen=True, eq=False)
-class Sheet:
-    """A table as text.
-
-    Attributes
-    ----------
-    file : str
-    names : tuple of str
-        As in the header, possibly twice; a column without a name is called by its letter.
-    columns : tuple of pyarrow.ChunkedArray
-        Text without space around it; an empty cell is empty text.
-    rows : ndarray of int
-        Where each row stands in the file, as a spreadsheet counts.
-    problems : tuple of Problem
-    notes : tuple of str
-    units : mapping of str to str
-        What a row of units below the header says of a column.
-    """
-
-    file: str
-    names: tuple[str, ...]
-    columns: tuple[pa.ChunkedArray, ...]
-    rows: np.ndarray
-    problems: tuple[Problem, ...] = ()
-    notes: tuple[str, ...] = ()
-    units: Mapping[str, str] = field(default_factory=dict)
 
 
 def plain_name(name: str) -> str:
@@ -195,7 +150,7 @@ def _filled_rows(numbered, width: int, place: Path | str, fill: bool):
                 blank.append(number)
                 continue
             if len(record) != width:
-                is_note = sum(map(bool, record)) == 1 and _NOTE.match(record[0])
+                is_note = sum(map(bool, record)) == 1 and NOTE.match(record[0])
                 if any(record[width:]) or (len(record) < width and not fill and not is_note):
                     ragged.append((number, len(record)))
                     continue
@@ -263,7 +218,7 @@ def framed(place, names, cells, known=(), said=((), ())) -> Sheet:
     sheet = Sheet(
         place, tuple(n for n, _ in named), tuple(c for _, c in named), rows, tuple(problems), tuple(notes)
     )
-    return _without_others(sheet) if named and len(rows) else sheet
+    return without_others(sheet) if named and len(rows) else sheet
 
 
 def _clean(column: pa.ChunkedArray) -> tuple[pa.ChunkedArray, bool]:
@@ -292,119 +247,6 @@ def letter(at: int) -> str:
 
 
 def _is_running(column: pa.ChunkedArray) -> bool:
-    if not pc.all(pc.match_substring_regex(column, _INDEX)).as_py():
+    if not pc.all(pc.match_substring_regex(column, INDEX)).as_py():
         return False
     return bool((np.diff(column.to_numpy().astype(np.int64)) > 0).all())
-
-
-def _without_others(sheet: Sheet) -> Sheet:
-    """Leave out header lines that stand again, a row of units, totals, and footnotes; warn of each."""
-    said: dict[int, str] = {}
-    for place in np.flatnonzero(_all_equal(sheet)):
-        said[int(place)] = "is left out: the header stands here again"
-    if _has_labels(sheet):
-        said[0] = "is left out: it holds labels of the columns"
-    first, filled = _first_cells(sheet)
-    said |= {int(place): "is left out: it is empty" for place in np.flatnonzero(filled == 0)}
-    texts = pa.array(first)
-    total = _matches(texts, _TOTAL)
-    for column in sheet.columns[1:3]:  # the patient may stand beside a running number
-        total |= _matches(column, _TOTAL) & _matches(texts, _INDEX)
-    if (perhaps := _matches(texts, _PERHAPS_TOTAL)).any():
-        digits = _matches(texts, r"[0-9]") | (first == "") | total
-        total |= perhaps & bool(digits[~perhaps].all() and not perhaps.all())
-    for place in np.flatnonzero(total):
-        said.setdefault(int(place), "is left out: it is a total or an average, no patient")
-    units = _units(sheet)
-    if units:
-        said.setdefault(0, "is left out: it holds units")
-    said |= _footnotes(first, filled, said) | _headings(first, filled, said)
-    problems = [
-        warning(sheet.file, int(sheet.rows[place]), "", first[place], text)
-        for place, text in sorted(said.items())
-    ]
-    kept = np.ones(len(sheet.rows), dtype=bool)
-    kept[list(said)] = False
-    if not kept.any():
-        raise refuse(sheet.file, "has a header and no row of a patient; expected one row a patient")
-    alone = np.flatnonzero(kept & (filled == 1)) if len(sheet.names) > 2 else ()
-    problems += [
-        warning(sheet.file, int(sheet.rows[place]), "", first[place], "is all that the row holds")
-        for place in alone[:LISTED]
-    ]
-    columns = (
-        sheet.columns if kept.all() else tuple(column.filter(pa.array(kept)) for column in sheet.columns)
-    )
-    return replace(
-        sheet, columns=columns, rows=sheet.rows[kept], problems=(*sheet.problems, *problems), units=units
-    )
-
-
-def _matches(texts: pa.Array, pattern: str) -> np.ndarray:
-    return pc.match_substring_regex(texts, pattern).to_numpy(zero_copy_only=False).astype(bool)
-
-
-def _all_equal(sheet: Sheet) -> np.ndarray:
-    same = np.ones(len(sheet.rows), dtype=bool)
-    for name, column in zip(sheet.names, sheet.columns, strict=True):
-        if not same.any():
-            break
-        same &= pc.equal(pc.utf8_lower(column), name.lower()).to_numpy()
-    return same
-
-
-def _has_labels(sheet: Sheet) -> bool:
-    """Say whether the first row is a second header: words, in columns that else hold numbers alone."""
-    words = [column[0].as_py() for column in sheet.columns]
-    if len(sheet.rows) < 3 or not all(words) or any(re.search(r"\d", word) for word in words):
-        return False
-    rest = [column.slice(1).unique() for column in sheet.columns]
-    return sum(bool(pc.all(pc.match_substring_regex(texts, _NUMERIC)).as_py()) for texts in rest) >= 2
-
-
-def _first_cells(sheet: Sheet) -> tuple[np.ndarray, np.ndarray]:
-    """Return the first text of each row, and how many cells have one."""
-    first, filled = pa.chunked_array([pa.repeat("", len(sheet.rows))]), np.zeros(len(sheet.rows), dtype=int)
-    for column in sheet.columns:
-        first = pc.if_else(pc.equal(first, ""), column, first)
-        filled += pc.not_equal(column, "").to_numpy()
-    return first.to_numpy(), filled
-
-
-def _units(sheet: Sheet) -> dict[str, str]:
-    """Return the units that the first row holds, if it holds nothing else but words."""
-    cells = {name: column[0].as_py() for name, column in zip(sheet.names, sheet.columns, strict=True)}
-    found = {name: cell.strip("()[] ") for name, cell in cells.items() if _UNIT.fullmatch(cell)}
-    others = [cell for name, cell in cells.items() if cell and name not in found]
-    measured = [unit for unit in found.values() if unit not in ("0/1", "1/0", "%")]
-    is_row = (
-        measured and len(others) <= max(1, len(found)) and not any(re.search(r"\d", cell) for cell in others)
-    )
-    return found if is_row and len(sheet.rows) > 1 else {}
-
-
-def _headings(first: np.ndarray, filled: np.ndarray, said: Mapping[int, str]) -> dict[int, str]:
-    """Find rows that hold one word without a number, where every key has one: headings of a part."""
-    alone = [int(place) for place in np.flatnonzero(filled == 1) if place not in said]
-    pages = {place: "is left out: it numbers a page" for place in alone if _PAGE.fullmatch(first[place])}
-    is_full = filled > 1
-    is_full[list(said)] = False
-    if not alone or not is_full.any() or not _matches(pa.array(first[is_full], pa.string()), "[0-9]").all():
-        return pages
-    heading = "is left out: it is a heading, no patient"
-    return pages | {place: heading for place in alone if not re.search(r"\d", first[place])}
-
-
-def _footnotes(first: np.ndarray, filled: np.ndarray, said: Mapping[int, str]) -> dict[int, str]:
-    """Find the last rows that have one cell only, in which no name of a patient can stand."""
-    found, place = {}, len(first) - 1
-    others = [text for text in first[filled > 1][:1000] if text]
-    longest, starts = max(map(len, others), default=0), {text[:1] for text in first[:1000][:place]}
-    while place > 0 and (filled[place] == 1 or place in said):
-        text = first[place]
-        is_long = 0 < 1.5 * longest < len(text)
-        is_odd = is_long or not (text[:1].isalnum() or text[:1] in starts)
-        if place not in said and _NOTE.match(text) and is_odd:
-            found[place] = "is left out: it is a line of text below the table"
-        place -= 1
-    return found

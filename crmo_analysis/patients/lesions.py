@@ -9,9 +9,9 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from crmo_analysis.patients.layout import Sheet
 from crmo_analysis.patients.mapping import Mapped
 from crmo_analysis.patients.problems import Problem, counted, listed, shown, warning
+from crmo_analysis.patients.sheet import Sheet
 from crmo_analysis.patients.table import MADE, WHOSE, Table, names_of
 from crmo_analysis.study import Codebook, read_section
 

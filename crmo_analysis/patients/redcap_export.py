@@ -15,11 +15,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from crmo_analysis.files import InputError
-from crmo_analysis.patients.layout import Sheet
 from crmo_analysis.patients.mapping import Mapped
 from crmo_analysis.patients.meanings import CODE, NOT_ASSESSED, NOT_REPORTED
 from crmo_analysis.patients.problems import Problem, counted, listed, refuse, shown, warning
 from crmo_analysis.patients.redcap import COLUMNS, choice_label, field_label
+from crmo_analysis.patients.sheet import Sheet
 from crmo_analysis.study import Codebook
 
 INSTRUMENT = ("redcap_repeat_instrument", "Repeat Instrument")  # with raw headers, and with labels

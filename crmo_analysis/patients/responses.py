@@ -12,8 +12,8 @@ import pandas as pd
 
 from crmo_analysis import files
 from crmo_analysis.files import InputError
-from crmo_analysis.patients.layout import Sheet
 from crmo_analysis.patients.problems import Problem
+from crmo_analysis.patients.sheet import Sheet
 from crmo_analysis.patients.spreadsheet import read_sheet
 
 FILE = files.PUBLISHED / "bisphosphonate_response.csv"

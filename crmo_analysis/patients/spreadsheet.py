@@ -9,8 +9,8 @@ from collections.abc import Collection
 from pathlib import Path
 
 from crmo_analysis.patients.delimited import read_delimited
-from crmo_analysis.patients.layout import Sheet
 from crmo_analysis.patients.problems import refuse
+from crmo_analysis.patients.sheet import Sheet
 from crmo_analysis.patients.workbook import read_parquet, read_workbook
 
 MAXIMUM_BYTES = 500_000_000

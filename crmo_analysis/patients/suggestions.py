@@ -7,9 +7,9 @@ from crmo_analysis.files import InputError
 from crmo_analysis.patients.cells import How, read_column
 from crmo_analysis.patients.cohort import sheets_of
 from crmo_analysis.patients.doubts import other_unit
-from crmo_analysis.patients.layout import Sheet
 from crmo_analysis.patients.mapping import Mapped, near
 from crmo_analysis.patients.meanings import OPEN, meaning, quoted
+from crmo_analysis.patients.sheet import Sheet
 from crmo_analysis.patients.spreadsheet import read_sheet
 from crmo_analysis.patients.table import names_of
 from crmo_analysis.patients.workbook import sheet_titles

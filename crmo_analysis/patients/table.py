@@ -11,10 +11,10 @@ import pyarrow as pa
 
 from crmo_analysis.files import InputError
 from crmo_analysis.patients import cells
-from crmo_analysis.patients.layout import Sheet
 from crmo_analysis.patients.mapping import OWN, Mapped, hint, near
 from crmo_analysis.patients.meanings import line, meaning
 from crmo_analysis.patients.problems import LISTED, Problem, listed, more, shown
+from crmo_analysis.patients.sheet import Sheet
 from crmo_analysis.study import Codebook, Variable
 
 WHOSE = ("patient", "centre")  # names, not numbers: whose row it is, and where the patient is seen

@@ -3,6 +3,7 @@
 import re
 import zipfile
 from collections.abc import Collection, Sequence
+from dataclasses import replace
 from datetime import date, datetime
 from itertools import islice
 from pathlib import Path
@@ -15,6 +16,7 @@ import pyarrow.parquet as pq
 from crmo_analysis.files import InputError
 from crmo_analysis.patients import layout
 from crmo_analysis.patients.problems import Problem, counted, listed, refuse, shown, warning
+from crmo_analysis.patients.sheet import Sheet
 
 _UNCALCULATED = re.compile(
     rb'<c r="([A-Z]+)(\d+)"(?![^>]*t="str")[^>]*><f[^>]*?(?:/>|>[^<]*</f>)(?:<v\s*/>|<v></v>)?</c>'
@@ -26,7 +28,7 @@ _HIDDEN_ROW = re.compile(rb'<row r="(\d+)"[^>]*\shidden="(?:1|true)"')
 
 def read_workbook(
     path: Path, known: Collection[str], name: str, wanted: str, optional: bool, most: int
-) -> layout.Sheet | None:
+) -> Sheet | None:
     """Read a sheet of an Excel workbook; the parameters are those of `read_sheet`, `most` in bytes."""
     import openpyxl  # here, not at the top: most tables are CSV and the import takes long
 
@@ -50,7 +52,7 @@ def read_workbook(
                 [_cell_text(value) for value in record] for record in chosen.iter_rows(values_only=True)
             )
             found = layout.take(records, place, known, notes, fill=True)
-            return layout.replace(found, problems=(*found.problems, *_unseen(place, inside, found)))
+            return replace(found, problems=(*found.problems, *_unseen(place, inside, found)))
         finally:
             workbook.close()
     except InputError:
@@ -74,7 +76,7 @@ def sheet_titles(path: Path) -> list[str]:
         workbook.close()
 
 
-def _unseen(place: str, inside: bytes, found: layout.Sheet) -> list[Problem]:
+def _unseen(place: str, inside: bytes, found: Sheet) -> list[Problem]:
     """Say what the cells alone do not: formulas without a value, merged cells, what is hidden."""
     among, width, problems = set(found.rows.tolist()), len(found.names), []
     formulas: dict[str, list[int]] = {}
@@ -201,7 +203,7 @@ def _cell_text(value: object) -> str:
     return str(value)
 
 
-def read_parquet(path: Path, known: Collection[str]) -> layout.Sheet:
+def read_parquet(path: Path, known: Collection[str]) -> Sheet:
     """Read a Parquet file as a sheet."""
     try:
         file = pq.ParquetFile(path)

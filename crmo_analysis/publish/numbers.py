@@ -69,8 +69,8 @@ def _claims(root: Path) -> list[dict]:
     path = root / "results" / "ledger.csv"
     if not path.is_file():
         raise InputError("results/ledger.csv is not there; run crmo reproduce first")
-    verdicts = pd.read_csv(path, dtype=str, keep_default_na=False).set_index("claim_id")["verdict"]
-    listed = pd.read_csv(path, dtype=str, usecols=["study"])["study"].unique()  # those that can be read
+    ledger = pd.read_csv(path, dtype=str, keep_default_na=False).set_index("claim_id")
+    verdicts, listed = ledger["verdict"], ledger["study"].unique()  # of the studies that can be read
     audited = [
         each for study in listed for each in audit_jointly(read_study(study, root / "data" / "published"))
     ]
