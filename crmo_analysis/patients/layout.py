@@ -176,7 +176,7 @@ def _ragged(place: str, width: int, n_sound: int, ragged: Sequence[tuple[int, in
     problems = [
         Problem(place, row, "", "", f"has {cells} cells, {expected}") for row, cells in ragged[:LISTED]
     ]
-    return problems + more(problems[0], len(ragged))
+    return problems + more(problems[0], len(ragged) - LISTED)
 
 
 # ---- the table as a whole ----------------------------------------------------------------------------------

@@ -212,10 +212,10 @@ def _of_one_scan(other: Table) -> pd.DataFrame:
         if (alike != firsts).any(axis=None):
             expected = f"several scans of {counted(n, 'patient')} differ; say in a mapping which one counts: "
             expected += "lesions: {scan: last} (or first)"
-            other.problems.append(other.problem(None, "mri_date", "", expected))
+            other.say("mri_date", expected, is_error=True)
         else:
             expected = f"several scans of {counted(n, 'patient')} show the same; a lesion counts once"
-            other.problems.append(other.problem(None, "mri_date", "", expected, is_error=False))
+            other.say("mri_date", expected)
     elif several.any():
         other.notes.append(
             f"{other.sheet.file}: of several scans the {which} counts, as the mapping file says"
@@ -248,4 +248,4 @@ def _report_repeated(other: Table, frame: pd.DataFrame) -> None:
     scans = "; if they are scans of one lesion, map the date of the scan: mri_date" if other.unread else ""
     expected = f"{counted(len(again), 'row')} like an earlier one in all that is read{unread}: "
     expected += f"is a lesion counted twice{scans}?"
-    other.problems.append(other.problem(int(other.sheet.rows[again[0]]), "", "", expected, is_error=False))
+    other.say("", expected, row=int(other.sheet.rows[again[0]]))

@@ -11,10 +11,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from crmo_analysis.patients.problems import LISTED, refuse, warning
+from crmo_analysis.patients.problems import LISTED, matches, refuse, warning
 from crmo_analysis.patients.sheet import Sheet
 
-INDEX = r"^(0|[1-9][0-9]{0,8})$"
 _NUMERIC = r"^-?[0-9][0-9.,]*$|^$"
 INDEX = r"^(0|[1-9][0-9]{0,8})$"
 _TOTAL = (
@@ -45,11 +44,11 @@ def without_others(sheet: Sheet) -> Sheet:
     first, filled = _first_cells(sheet)
     said |= {int(place): "is left out: it is empty" for place in np.flatnonzero(filled == 0)}
     texts = pa.array(first)
-    total = _matches(texts, _TOTAL)
+    total = matches(texts, _TOTAL)
     for column in sheet.columns[1:3]:  # the patient may stand beside a running number
-        total |= _matches(column, _TOTAL) & _matches(texts, INDEX)
-    if (perhaps := _matches(texts, _PERHAPS_TOTAL)).any():
-        digits = _matches(texts, r"[0-9]") | (first == "") | total
+        total |= matches(column, _TOTAL) & matches(texts, INDEX)
+    if (perhaps := matches(texts, _PERHAPS_TOTAL)).any():
+        digits = matches(texts, r"[0-9]") | (first == "") | total
         total |= perhaps & bool(digits[~perhaps].all() and not perhaps.all())
     for place in np.flatnonzero(total):
         said.setdefault(int(place), "is left out: it is a total or an average, no patient")
@@ -76,10 +75,6 @@ def without_others(sheet: Sheet) -> Sheet:
     return replace(
         sheet, columns=columns, rows=sheet.rows[kept], problems=(*sheet.problems, *problems), units=units
     )
-
-
-def _matches(texts: pa.Array, pattern: str) -> np.ndarray:
-    return pc.match_substring_regex(texts, pattern).to_numpy(zero_copy_only=False).astype(bool)
 
 
 def _all_equal(sheet: Sheet) -> np.ndarray:
@@ -127,7 +122,7 @@ def _headings(first: np.ndarray, filled: np.ndarray, said: Mapping[int, str]) ->
     pages = {place: "is left out: it numbers a page" for place in alone if _PAGE.fullmatch(first[place])}
     is_full = filled > 1
     is_full[list(said)] = False
-    if not alone or not is_full.any() or not _matches(pa.array(first[is_full], pa.string()), "[0-9]").all():
+    if not alone or not is_full.any() or not matches(pa.array(first[is_full], pa.string()), "[0-9]").all():
         return pages
     heading = "is left out: it is a heading, no patient"
     return pages | {place: heading for place in alone if not re.search(r"\d", first[place])}

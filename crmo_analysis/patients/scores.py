@@ -1,12 +1,11 @@
-"""Diagnostic scores of which the points are known. Of any other instrument a table holds the finished total."""
+"""Diagnostic scores of which the points are known; of other instruments a table holds the finished total."""
 
 import pandas as pd
 
 from crmo_analysis.study import expressions, read_codebook
 
-# Points of each item, an expression of the codebook. Jansson AF et al. Arthritis Rheum 2009;60(4):1152-9, with
-# CRP in mg/dl, of which a raised one adds points; and Front Pediatr 2023, article 1067206, with band neutrophils
-# per mm3.
+# Points of items, expressions of the codebook: Jansson AF et al. Arthritis Rheum 2009;60(4):1152-9, where
+# a raised CRP (mg/dl) adds points, and Front Pediatr 2023, article 1067206 (band neutrophils per mm3).
 POINTS = {
     "jansson_score": {
         "normal_blood_count": 13, "symmetric_lesions": 10, "marginal_sclerosis": 10, "normal_temperature": 9,

@@ -19,9 +19,12 @@ FINDINGS = (
 
 
 def patients(**columns):
-    yes = dict.fromkeys([*FINDINGS, "vertebra", "femur"], [True]) | {"clavicle": [False], "sternum": [False]}
+    yes = {name: [True] for name in (*FINDINGS, "vertebra", "femur")} | {
+        "clavicle": [False],
+        "sternum": [False],
+    }
     table = pd.DataFrame(yes | {"crp": [1.0], "band_neutrophils": [0]} | columns)
-    numbers = {name: "Float64" for name in ("crp", "band_neutrophils")}
+    numbers = {"crp": "Float64", "band_neutrophils": "Float64"}
     return table.astype({name: numbers.get(name, "boolean") for name in table})
 
 
