@@ -56,25 +56,21 @@ def without_others(sheet: Sheet) -> Sheet:
     if units:
         said.setdefault(0, "is left out: it holds units")
     said |= _footnotes(first, filled, said) | _headings(first, filled, said)
-    problems = [
-        warning(sheet.file, int(sheet.rows[place]), "", first[place], text)
-        for place, text in sorted(said.items())
-    ]
     kept = np.ones(len(sheet.rows), dtype=bool)
     kept[list(said)] = False
     if not kept.any():
         raise refuse(sheet.file, "has a header and no row of a patient; expected one row a patient")
     alone = np.flatnonzero(kept & (filled == 1)) if len(sheet.names) > 2 else ()
-    problems += [
-        warning(sheet.file, int(sheet.rows[place]), "", first[place], "is all that the row holds")
-        for place in alone[:LISTED]
+    problems = [
+        warning(sheet.file, int(sheet.rows[place]), "", first[place], text)
+        for place, text in (
+            *sorted(said.items()),
+            *((at, "is all that the row holds") for at in alone[:LISTED]),
+        )
     ]
-    columns = (
-        sheet.columns if kept.all() else tuple(column.filter(pa.array(kept)) for column in sheet.columns)
-    )
-    return replace(
-        sheet, columns=columns, rows=sheet.rows[kept], problems=(*sheet.problems, *problems), units=units
-    )
+    columns = sheet.columns if kept.all() else tuple(c.filter(pa.array(kept)) for c in sheet.columns)
+    problems = (*sheet.problems, *problems)
+    return replace(sheet, columns=columns, rows=sheet.rows[kept], problems=problems, units=units)
 
 
 def _all_equal(sheet: Sheet) -> np.ndarray:
@@ -110,9 +106,7 @@ def _units(sheet: Sheet) -> dict[str, str]:
     found = {name: cell.strip("()[] ") for name, cell in cells.items() if _UNIT.fullmatch(cell)}
     others = [cell for name, cell in cells.items() if cell and name not in found]
     measured = [unit for unit in found.values() if unit not in ("0/1", "1/0", "%")]
-    is_row = (
-        measured and len(others) <= max(1, len(found)) and not any(re.search(r"\d", cell) for cell in others)
-    )
+    is_row = measured and len(others) <= max(1, len(found)) and not re.search(r"\d", "".join(others))
     return found if is_row and len(sheet.rows) > 1 else {}
 
 

@@ -213,16 +213,6 @@ def _with_hints(unknown: list[str], codebook: Codebook) -> str:
     return listed(texts, 20) + (f" and {len(unknown) - 20} more" if len(unknown) > 20 else "")
 
 
-def count_missing(table: Table, codes: Mapping[str, str]) -> list[dict]:
-    """Count, for each column, the cells that are empty and those that hold each code for a missing value."""
-    names, rows = ("empty", *codes), []
-    for name, column in table.columns.items():
-        counts = np.bincount(column.kinds[column.codes], minlength=len(names) + 1)
-        found = dict(zip(names, counts[1:].tolist(), strict=True))
-        rows.append({"table": table.title, "variable": name, "n": len(column.codes), **found})
-    return rows
-
-
 def kinds_of(table: Table, codes: Mapping[str, str]) -> pd.DataFrame:
     """Say for each cell of a column that has codes for missing values which one it holds."""
     coded = {
