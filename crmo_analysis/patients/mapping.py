@@ -225,7 +225,12 @@ def near(name: str, codebook: Codebook) -> str:
     }
     known |= {_plain(label): name for name, variable in codebook.items() for label in (variable.label, name)}
     known |= {_plain(own): own for own in OWN}
-    close = difflib.get_close_matches(_plain(name[:60]), known, n=1, cutoff=CLOSE)
+    plain = _plain(name[:60])
+    if re.search(r"l[eä]sion \d|l[eä]sion\d", plain):  # lesions side by side are no variable of a patient
+        return ""
+    without_visit = re.sub(r" (v|t|visit|visite|time|month|monat|fu)? ?\d+$", "", plain)
+    close = [text for text in (plain, without_visit) if text in known]
+    close += difflib.get_close_matches(plain, known, n=1, cutoff=CLOSE)
     return known[close[0]] if close else ""
 
 

@@ -29,6 +29,8 @@ OWN = {  # columns that REDCap adds, by their names in an export with labels
     "Survey Timestamp": "redcap_survey_timestamp",
 }  # fmt: skip
 _STATUS = frozenset(("", "0", "1", "2", "Incomplete", "Unverified", "Complete"))
+_KEEP_ONE = "; keep one instrument with lesions in the export"
+_NAME_COLUMNS = "; if it holds lesions, name its columns below lesions: in a mapping"
 _RAW_BOX = re.compile(r"(?P<field>\w+?)___(?P<code>\w+)", re.ASCII)
 _LABELLED_BOX = re.compile(r"(?P<field>.+) \(choice=(?P<code>.+)\)")
 
@@ -191,7 +193,7 @@ def _forms(export: _Export, lesions: Codebook) -> np.ndarray:
         expected = (
             f"is no instrument of patients or lesions; {len(rows)} rows are left out, the first is row "
         )
-        expected += f"{rows[0]}{'; keep one instrument with lesions in the export' if is_error else ''}"
+        expected += f"{rows[0]}{_KEEP_ONE if is_error else _NAME_COLUMNS}"
         export.problems.append(Problem(export.sheet.file, None, INSTRUMENT, other, expected, is_error))
     return form
 
