@@ -50,19 +50,9 @@ def has_wrong_letters(name: str) -> bool:
 
 
 def find_header(records: Sequence[Sequence[str]], known: Collection[str]) -> int | None:
-    """Return which of the first records is the header.
+    """Return which of the first records is the header: that with most known names, if that is clear.
 
-    Parameters
-    ----------
-    records : sequence of sequence of str
-    known : collection of str
-        Names to expect, in small letters.
-
-    Returns
-    -------
-    int or None
-        The record with most known names, if that is clear; else the first that is no title, which stands in
-        a single cell. None where all are empty.
+    Else the first that is no title, which stands in a single cell; None where all are empty.
     """
     filled = [place for place, record in enumerate(records) if any(map(str.strip, record))]
     if not filled:

@@ -34,29 +34,16 @@ CLOSE = 0.75  # how alike, of 1, a name has to be to be suggested
 
 @dataclass(frozen=True)
 class Mapped:
-    """What a mapping file says of one table.
-
-    Attributes
-    ----------
-    file : str
-    columns : mapping of str to str
-        Name in the table's file to name in the codebook.
-    meanings : mapping of str to mapping of str to str
-        Name in the codebook to what its texts mean.
-    units : mapping of str to float
-        Name in the codebook to a factor.
-    ignore : frozenset of str
-        Names in the table's file.
-    settings : mapping of str to str
-        What else the file settles: decimal, dates, sheet, event, dictionary, scan.
-    """
+    """What a mapping file says of one table."""
 
     file: str = ""
-    columns: Mapping[str, str] = field(default_factory=dict)
-    meanings: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
-    units: Mapping[str, float] = field(default_factory=dict)
-    ignore: frozenset[str] = frozenset()
-    settings: Mapping[str, str] = field(default_factory=dict)
+    columns: Mapping[str, str] = field(default_factory=dict)  # name in the table's file: in the codebook
+    meanings: Mapping[str, Mapping[str, str]] = field(default_factory=dict)  # by name in the codebook
+    units: Mapping[str, float] = field(default_factory=dict)  # name in the codebook: factor
+    ignore: frozenset[str] = frozenset()  # names in the table's file
+    settings: Mapping[str, str] = field(
+        default_factory=dict
+    )  # decimal, dates, sheet, event, dictionary, scan
 
     @property
     def is_empty(self) -> bool:

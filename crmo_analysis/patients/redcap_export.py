@@ -81,22 +81,10 @@ def split_export(
     maps: tuple[Mapped, Mapped],
     missing: Mapping[str, str],
 ) -> tuple[Sheet, Sheet | None]:
-    """Turn an export, raw or with labels, into a table of patients and one of lesions.
+    """Turn an export, raw or with labels, into a table of patients and one of lesions, if there are some.
 
-    Parameters
-    ----------
-    sheet : Sheet
-    codebooks : pair of mapping of str to Variable
-        Of patients, and of lesions.
-    maps : pair of Mapped
-        What the mapping file says of either.
-    missing : mapping of str to str
-        Kind of missing value to its code; labels such as "Not assessed" become the code.
-
-    Returns
-    -------
-    tuple of Sheet, Sheet or None
-        In which choices stand as they were exported; no lesions where there is no row of them.
+    `codebooks` and `maps` are of patients and of lesions; labels such as "Not assessed" become the code of
+    `missing`.
     """
     patients, lesions = codebooks
     fields = _fields(maps[0])

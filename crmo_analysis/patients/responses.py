@@ -49,19 +49,10 @@ OPTIONAL = ("population", "outcome_definition", "time_point", "study", "bounds",
 
 @dataclass(frozen=True)
 class Pool:
-    """Rows that can be pooled, and the others.
+    """Rows that can be pooled, and the others."""
 
-    Attributes
-    ----------
-    rows : DataFrame
-        The chosen rows, with `fewest` and `most` who can have had the outcome: a count of a stricter outcome
-        is a smallest one.
-    left_out : DataFrame
-        `outcome_id, series, x_of_n, reason`.
-    """
-
-    rows: pd.DataFrame
-    left_out: pd.DataFrame
+    rows: pd.DataFrame  # with `fewest` and `most` who can have had the outcome: of a stricter one fewer have
+    left_out: pd.DataFrame  # `outcome_id, series, x_of_n, reason`
 
 
 def read_responses(path: Path | str = FILE) -> pd.DataFrame:

@@ -43,33 +43,17 @@ def read_sheet(
     wanted: str = "",
     optional: bool = False,
 ) -> Sheet | None:
-    """Read a table as text.
+    """Read a table as text; `None` where an optional sheet is not there.
 
-    Parameters
-    ----------
-    path : Path or str
-        A file .csv, .tsv, .txt (cells separated by comma, semicolon, tab or bar; UTF-8, UTF-16 or Windows'
-        Latin letters), .xlsx, .parquet, .dta or .sav.
-    known : collection of str
-        Column names to expect, in small letters; they help to tell what separates the cells, where the header
-        is, and which sheet holds the table.
-    name : str
-        The sheet of a workbook; where none has this name, the only visible one with columns that are known.
-    wanted : str
-        The sheet that a mapping file names.
-    optional : bool
-        Read the sheet of a workbook only if one has this name and more than a header.
-
-    Returns
-    -------
-    Sheet or None
-        None where an optional sheet is not there.
+    `known` are names of columns to expect, in small letters: they help to tell what separates the cells,
+    where the header is, and which sheet holds the table. Of a workbook it is the one called `name`, else the
+    only visible one with known columns, or the one `wanted` by a mapping file; an `optional` one is read only
+    if it has more than a header.
 
     Raises
     ------
     InputError
-        If there is no table to read: a missing, empty, too large, binary or wrongly named file, or a workbook
-        that leaves open which sheet is meant.
+        If there is no table to read, or a workbook leaves open which sheet is meant.
     """
     if _ADDRESS.match(str(path)):
         raise refuse(path, "is an address; download the file and give its path")

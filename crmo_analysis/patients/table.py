@@ -27,30 +27,14 @@ MADE = {
 
 @dataclass(eq=False)
 class Table:
-    """A table while it is read.
-
-    Attributes
-    ----------
-    sheet : Sheet
-    title : str
-        "patients" or "lesions".
-    mapped : Mapped
-    columns : dict of str to Column
-        By the name in the codebook.
-    sources : dict of str to str
-        The name in the file of each.
-    unread : list of str
-        Columns of the file that are not in the codebook.
-    frame : DataFrame
-    problems, notes : list
-    """
+    """A table while it is read."""
 
     sheet: Sheet
-    title: str
+    title: str  # "patients" or "lesions"
     mapped: Mapped
-    columns: dict[str, cells.Column] = field(default_factory=dict)
-    sources: dict[str, str] = field(default_factory=dict)
-    unread: list[str] = field(default_factory=list)
+    columns: dict[str, cells.Column] = field(default_factory=dict)  # by the name in the codebook
+    sources: dict[str, str] = field(default_factory=dict)  # the name in the file of each
+    unread: list[str] = field(default_factory=list)  # columns of the file that are not in the codebook
     frame: pd.DataFrame = field(default_factory=pd.DataFrame)
     problems: list[Problem] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
