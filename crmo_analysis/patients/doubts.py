@@ -86,15 +86,21 @@ def _check_unit(table: Table, name: str, unit: str, usual: Mapping) -> None:
             is_error=bool(explained and beyond),
         )
         return
+    _ask_about_two_units(table, name, values, others, (low, high, unit))
+
+
+def _ask_about_two_units(table: Table, name: str, values: np.ndarray, others: Mapping, usual: tuple) -> None:
+    """Ask about a part of a column's values that are where a cohort's are in another unit."""
+    low, high, unit = usual
     for other, by in others.items():
         stretch = min(2.5, max(by, 1 / by) ** 0.4)
         odd = values > high * stretch if by < 1 else values < low
         odd &= (values * by >= low) & (values * by <= high * stretch)
         if odd.sum() >= max(3, _SHARE * len(values)):
             ends = f"{values[odd].min():g} to {values[odd].max():g} {unit}"
-            ask = "are there two units in the column? If not, say in a mapping"
             some = f"{odd.sum()} of {len(values)} values are {ends}, as in {other} (times {by:g})"
-            table.say(name, f"{some}: {ask}: units: {{{source}: 1}}")
+            line = f"units: {{{quoted(table.sources[name])}: 1}}"
+            table.say(name, f"{some}: are there two units in the column? If not, say in a mapping: {line}")
 
 
 def _check_codes(table: Table, name: str) -> None:

@@ -146,39 +146,49 @@ def _choose(
         raise refuse(
             path, f"has no sheet '{shown(wanted)}'; it has {listed(sheet.title for sheet in sheets)}"
         )
-    if wanted:
-        return titles[wanted.casefold()], []
-    if name in titles:
-        is_empty = len(list(islice(filter(any, titles[name].values), 2))) < 2
-        return (None, []) if optional and is_empty else (titles[name], _unread(path, sheets, titles[name]))
+    if chosen := titles.get((wanted or name).casefold()):
+        is_empty = optional and not wanted and len(list(islice(filter(any, chosen.values), 2))) < 2
+        return (None if is_empty else chosen), [] if wanted or is_empty else _unread(path, sheets, chosen)
     others = [sheet for title, sheet in titles.items() if title not in ("patients", "lesions")] or [*sheets]
-    n_known = {sheet.title: _n_known(sheet, known) for sheet in others}
     visible = [sheet for sheet in others if sheet.sheet_state == "visible"]
-    visible = visible if visible or optional else others
-    found = [sheet for sheet in visible if n_known[sheet.title]]
-    several = [sheet for sheet in found if n_known[sheet.title] > 1]  # and not the key alone
-    found = several if len(several) == 1 and not optional else found
-    say = "lesions: {{sheet: {}}}" if optional else "sheet: {}"
-    if len(found) > 1:
-        of = "lesions" if optional else "the codebook"
-        titles = listed(shown(sheet.title) for sheet in found)
-        expected = f"sheets {titles} have columns of {of}; name the one to read"
-        raise refuse(path, f"{expected} in a mapping file, as in {say.format(shown(found[0].title))}")
     if optional:
-        [chosen] = found or [None]
-        return chosen, [f"{path}: sheet {shown(chosen.title)} is read as lesions"] if found else []
-    if found:
+        [chosen] = _with_columns(path, visible, known, "lesions") or [None]
+        return chosen, [f"{path}: sheet {shown(chosen.title)} is read as lesions"] if chosen else []
+    return _of_patients(path, others, visible, known)
+
+
+def _of_patients(
+    path: Path, sheets: Sequence, visible: Sequence, known: Collection[str]
+) -> tuple[object, list[str]]:
+    """Choose the sheet of patients: that with columns of the codebook, or the first."""
+    if found := _with_columns(path, visible or sheets, known, "the codebook"):
         return found[0], _unread(path, sheets, found[0])
-    if unseen := [sheet for sheet in others if n_known[sheet.title]]:
-        title = shown(unseen[0].title)
+    hidden = [sheet for sheet in sheets if sheet not in visible]
+    if title := next((shown(sheet.title) for sheet in hidden if _n_known(sheet, known)), ""):
         expected = f"only the hidden sheet {title} has columns of the codebook; if it is meant, say so"
         raise refuse(path, f"{expected} in a mapping file, as in sheet: {title}")
-    first = visible[0]
+    first = (visible or sheets)[0]
     if not any(map(any, first.values)):
         expected = f"the first sheet, {shown(first.title)}, is empty; name the one to read in a mapping file"
         raise refuse(path, f"{expected}, as in sheet: patients")
-    how = f"; to choose another, say so in a mapping file, as in sheet: {name}" if len(visible) > 1 else ""
+    how = "; to choose another, say so in a mapping file, as in sheet: patients" if len(visible) > 1 else ""
     return first, [note + how for note in _unread(path, sheets, first)]
+
+
+def _with_columns(path: Path, sheets: Sequence, known: Collection[str], of: str) -> list:
+    """Return the sheet that has known columns, if one has; refuse several."""
+    n_known = {sheet.title: _n_known(sheet, known) for sheet in sheets}
+    found = [sheet for sheet in sheets if n_known[sheet.title]]
+    several = [sheet for sheet in found if n_known[sheet.title] > 1]  # and not the key alone
+    found = several if len(several) == 1 and of != "lesions" else found
+    if len(found) > 1:
+        line = "lesions: {{sheet: {}}}" if of == "lesions" else "sheet: {}"
+        expected = (
+            f"sheets {listed(shown(sheet.title) for sheet in found)} have columns of {of}; name the one"
+        )
+        line = line.format(shown(found[0].title))
+        raise refuse(path, f"{expected} to read in a mapping file, as in {line}")
+    return found
 
 
 def _unread(path: Path, sheets: Sequence, chosen) -> list[str]:
