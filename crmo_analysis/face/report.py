@@ -105,7 +105,13 @@ def _described(cohort: Cohort, tables: dict) -> str:
         _listed(said) if said else "<p>Nothing: every variable of the table is known of every patient.</p>"
     )
     shown = described.frame.drop(columns="missing").drop_duplicates()
-    return f"{as_html(shown, '')}<h3>What is missing</h3>{missing}"
+    few = cohort.smallest
+    why = (
+        "<p>Of numbers the median alone is shown: the smallest and the largest value are one patient's each, "
+        f"and beyond a quartile are few. Beside published quartiles those of {4 * few} patients and more are "
+        "shown.</p>"
+    )
+    return f"{as_html(shown, '')}{why if few else ''}<h3>What is missing</h3>{missing}"
 
 
 def _table(result: Result, heading: str = "") -> str:
