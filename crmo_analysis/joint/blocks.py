@@ -13,7 +13,7 @@ import numpy as np
 from ortools.sat.python import cp_model
 
 from crmo_analysis.files import UnfinishedError
-from crmo_analysis.joint.denial import deny
+from crmo_analysis.joint.denial import deny, tables_without
 from crmo_analysis.joint.model import Tables
 from crmo_analysis.joint.patterns import Part, codes, shared
 from crmo_analysis.joint.solving import FOUND, Effort, is_possible, solve
@@ -275,7 +275,8 @@ class Blocks:
         tables = self._tables_with(block, denied)
         own = chosen & tables.kept.keys()
         if len(own) + MANY < len(tables.kept):
-            return is_possible(self._lean(block, own, denied).model, effort, once)
+            lean = tables_without(self.tables(block).plan, self.n, own, denied)
+            return is_possible(lean.model, effort, once)
         return can_stand(tables, own, effort, denied, once)
 
     def size(self, group: expressions.Expression, chosen: Iterable[Statement], effort: Effort) -> int | None:
@@ -325,15 +326,6 @@ class Blocks:
         tables = self.tables(block)
         if denied is not None and denied not in tables.denied:
             tables.denied[denied] = deny(tables, denied)
-        return tables
-
-    def _lean(self, block: Block, chosen: Iterable[Statement], denied: Statement | None) -> Tables:
-        """Return the tables of a block in which statements hold, and nothing is said of the others."""
-        tables = Tables(self.tables(block).plan, self.n)
-        for statement in (each for each in self.tables(block).kept if each in chosen):
-            tables.require(statement)  # in the order of the study: a set has one of its own in every run
-        if denied is not None:
-            tables.model.add_bool_or([deny(tables, denied)])
         return tables
 
     def _remember(self, table: _Table, holds: frozenset[Statement]) -> None:

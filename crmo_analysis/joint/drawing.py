@@ -11,7 +11,7 @@ from ortools.sat.python import cp_model
 
 from crmo_analysis.files import UnfinishedError
 from crmo_analysis.joint.axes import TOTALS, window
-from crmo_analysis.joint.model import Tables
+from crmo_analysis.joint.model import Tables, fitting_tables
 from crmo_analysis.joint.patterns import Bag, codes, shared
 from crmo_analysis.joint.solving import Effort, solve
 from crmo_analysis.joint.statements import ENDS, Plan
@@ -42,9 +42,7 @@ def near(
     near_by = [claim for claim in given_up if _is_wished(claim) and _is_held(claim, plan)]
     # All as printed and near those drawn; all as printed; as much as can be so, near those drawn; any table.
     for is_printed, is_near in ((True, True), (True, False), (False, True), (False, False)):
-        tables = Tables(plan, n, split=fine, exact=True)
-        for statement in plan.statements:
-            tables.require(statement)
+        tables = fitting_tables(plan, n, split=fine, exact=True)
         for claim in printed if is_printed else ():
             is_rounded = claim.statistic in ("mean", "percent")
             half_a_digit = 5 * tables.size(claim.group) - 1 if is_rounded else 0

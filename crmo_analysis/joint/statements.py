@@ -4,7 +4,7 @@ Claims that say the same together, and what has to be looked at together.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 
 from crmo_analysis.files import TooLargeError
@@ -227,6 +227,22 @@ def divide(
         tied = tuple(time for time in times if time.name in group)
         plans.append(Plan(part, *map(tuple, kinds), added_up, counted, tied))
     return plans
+
+
+def merged(plans: Sequence[Plan]) -> Plan:
+    """Return parts that share no variable as one, so that they share the number of patients."""
+    bags, axes = [], {}
+    for plan in plans:
+        shift = len(bags)
+        bags += [replace(b, parent=None if b.parent is None else b.parent + shift) for b in plan.part.bags]
+        axes |= plan.part.axes
+    times = tuple(tie for plan in plans for tie in plan.part.times)
+    return replace(
+        plans[0],
+        part=Part(axes, tuple(bags), times),
+        statements=tuple(s for plan in plans for s in plan.statements),
+        times=tuple(tie for plan in plans for tie in plan.times),
+    )
 
 
 def _tied_times(

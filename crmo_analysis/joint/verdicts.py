@@ -13,8 +13,8 @@ from functools import cache, partial
 from crmo_analysis.files import UnfinishedError
 from crmo_analysis.joint.blocks import Blocks
 from crmo_analysis.joint.choices import Choices, cost
-from crmo_analysis.joint.denial import deny
-from crmo_analysis.joint.model import Tables
+from crmo_analysis.joint.denial import tables_without
+from crmo_analysis.joint.model import fitting_tables
 from crmo_analysis.joint.numbers import (
     MORE_PATIENTS,
     allows,
@@ -23,9 +23,8 @@ from crmo_analysis.joint.numbers import (
     number_of_patients,
     of_everyone,
 )
-from crmo_analysis.joint.patterns import Part
 from crmo_analysis.joint.solving import FOUND, Effort, is_possible, solve
-from crmo_analysis.joint.statements import SUMMED, Plan, Statement, divide, names_in, statements
+from crmo_analysis.joint.statements import SUMMED, Plan, Statement, divide, merged, names_in, statements
 from crmo_analysis.recompute import View
 from crmo_analysis.study import Claim, expressions, rounding
 
@@ -152,10 +151,7 @@ class Cohort:
 
     def _unprinted(self, n: int) -> set[int]:
         """Return a number of patients, if there is one, with which all else can stand."""
-        tables = Tables(_merged(self.plans), (1, MORE_PATIENTS * n))
-        for plan in self.plans:
-            for statement in plan.statements:
-                tables.require(statement)
+        tables = fitting_tables(merged(self.plans), (1, MORE_PATIENTS * n))
         status, solved = solve(tables.model, self.effort.or_less(SECONDS_A_CLAIM))
         return {int(solved.value(tables.n))} if status in FOUND else set()
 
@@ -170,22 +166,6 @@ class Cohort:
             if members is not None:
                 return members
         return ()
-
-
-def _merged(plans: Sequence[Plan]) -> Plan:
-    """Return parts that share no variable as one, so that they share the number of patients."""
-    bags, axes = [], {}
-    for plan in plans:
-        shift = len(bags)
-        bags += [replace(b, parent=None if b.parent is None else b.parent + shift) for b in plan.part.bags]
-        axes |= plan.part.axes
-    times = tuple(tie for plan in plans for tie in plan.part.times)
-    return replace(
-        plans[0],
-        part=Part(axes, tuple(bags), times),
-        statements=tuple(s for plan in plans for s in plan.statements),
-        times=tuple(tie for plan in plans for tie in plan.times),
-    )
 
 
 class _Inquiry:
@@ -284,12 +264,8 @@ class _Inquiry:
         if self.number is None:
             return members
         concerned = [*members, *filter(None, [claimed or denied])]
-        tables = Tables(_merged(divide(concerned, self.view)), (1, MORE_PATIENTS * self.n))
-        for statement in concerned:
-            if statement is denied:
-                tables.model.add_bool_or([deny(tables, statement)])
-            else:
-                tables.require(statement)
+        plan = merged(divide(concerned, self.view))
+        tables = tables_without(plan, (1, MORE_PATIENTS * self.n), set(concerned) - {denied}, denied)
         try:
             is_needed = is_possible(tables.model, effort.or_less(SECONDS_A_CLAIM))
         except UnfinishedError:
