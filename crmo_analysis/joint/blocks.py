@@ -15,7 +15,7 @@ from ortools.sat.python import cp_model
 from crmo_analysis.files import UnfinishedError
 from crmo_analysis.joint.denial import deny, tables_without
 from crmo_analysis.joint.model import Tables
-from crmo_analysis.joint.patterns import Part, codes, shared
+from crmo_analysis.joint.patterns import Part
 from crmo_analysis.joint.solving import FOUND, Effort, is_possible, solve
 from crmo_analysis.joint.statements import SUMMED, Plan, Statement, scopes_of
 from crmo_analysis.study import Claim, Codebook, expressions
@@ -181,15 +181,14 @@ class Blocks:
 
     def _sizes_shared(self, block: Block) -> list[tuple]:
         """Return, for every kind of patients that a block shares with other bags, a bag, its rows, a size."""
-        tables, bags, found = self.tables(block), self.plan.part.bags, []
-        for child, bag in enumerate(bags):
+        tables, found = self.tables(block), []
+        for child, bag in enumerate(self.plan.part.bags):
             if bag.parent is None or (child in block) == (bag.parent in block):
                 continue
             inside = child if child in block else bag.parent
-            kinds = codes(bags[inside], shared(bags, child), self.plan.part.axes)
-            for kind in np.unique(kinds):
-                rows, size = np.flatnonzero(kinds == kind), tables.number(tables.most)
-                counts = tables.counts[block.index(inside)]
+            counts = tables.counts[block.index(inside)]
+            for here, there in self.plan.part.agreements(child):
+                rows, size = here if inside == child else there, tables.number(tables.most)
                 tables.model.add(sum(counts[row] for row in rows) == size)
                 found.append((inside, rows, size))
         return found

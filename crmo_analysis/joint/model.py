@@ -13,7 +13,6 @@ import numpy as np
 from ortools.sat.python import cp_model
 
 from crmo_analysis.joint.axes import TOTALS, UNLIMITED, sharper, window
-from crmo_analysis.joint.patterns import codes, shared
 from crmo_analysis.joint.spreads import keep_apart, moments, spread, squares
 from crmo_analysis.joint.statements import ENDS, Plan, Quantity, Statement, divide, merged
 from crmo_analysis.recompute import View
@@ -55,7 +54,12 @@ class Tables:
             tuple, list
         ] = {}  # for each variable and group, what its median lies between, if kept
         for place, bag in enumerate(self.part.bags):
-            self._tie(place, bag.parent)
+            if bag.parent is None:
+                self.model.add(sum(self.counts[place]) == self.n)
+                continue
+            for here, there in self.part.agreements(place):
+                one, other = self.counts[place], self.counts[bag.parent]
+                self.model.add(sum(one[i] for i in here) == sum(other[i] for i in there))
         for tie in plan.times:
             time, end, start = (self.part.axes[name].variable for name in (tie.name, tie.end, tie.start))
             self.keep_times(tie.name, tie.start, tie.end, *reversed(time.between(end, start)))
@@ -63,19 +67,6 @@ class Tables:
     def number(self, high: int, low: int = 0) -> cp_model.IntVar:
         """Return a new whole number between two ends."""
         return self.model.new_int_var(low, high, "")
-
-    def _tie(self, child: int, parent: int | None) -> None:
-        """Let a bag agree with its parent on how many patients there are of each kind."""
-        if parent is None:
-            self.model.add(sum(self.counts[child]) == self.n)
-            return
-        names = shared(self.part.bags, child)
-        sides = [
-            (self.counts[bag], codes(self.part.bags[bag], names, self.part.axes)) for bag in (child, parent)
-        ]
-        for code in np.union1d(sides[0][1], sides[1][1]):
-            here, there = (sum(counts[i] for i in np.flatnonzero(side == code)) for counts, side in sides)
-            self.model.add(here == there)
 
     # ---- numbers of a table -----------------------------------------------------------------------
 

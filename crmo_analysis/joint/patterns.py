@@ -7,7 +7,7 @@ whatever the number of patients. A numeric variable is cut into the ranges that 
 """
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import pairwise
@@ -129,6 +129,17 @@ class Part:
         return min(
             (b for b, bag in enumerate(self.bags) if names <= set(bag.names)), key=lambda b: self.bags[b].size
         )
+
+    def agreements(self, child: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        """Yield the patterns of a bag, and of its parent, that have the same cells of what the two share.
+
+        Of a bag without a parent, all its patterns and all of the first bag.
+        """
+        parent = self.bags[child].parent
+        names = () if parent is None else shared(self.bags, child)
+        here, there = (codes(self.bags[place], names, self.axes) for place in (child, parent or 0))
+        for code in np.union1d(here, there):
+            yield np.flatnonzero(here == code), np.flatnonzero(there == code)
 
     def mask(self, tree: expressions.Expression, bag: int) -> np.ndarray:
         """Say of each pattern of a bag whether its patients are in an expression."""

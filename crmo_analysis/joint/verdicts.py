@@ -53,29 +53,6 @@ class Judgement:
     depends: bool = False
 
 
-class Bench:
-    """Judges the statements of a study's cohorts, under one reading after another.
-
-    Parameters
-    ----------
-    effort : Effort
-        For all of them.
-    """
-
-    def __init__(self, effort: Effort):
-        self._effort = effort
-        self._known: dict = {}
-        self._numbers: dict[str, tuple] = {}
-        self.cohort = cache(self._cohort)
-
-    def _cohort(self, view: View) -> "Cohort":
-        """Return a cohort, with the number of patients that the reading asked of first leaves best."""
-        about = view.claims[0].about
-        cohort = Cohort(view, self._known, self._effort, self._numbers.get(about))
-        self._numbers.setdefault(about, (cohort.n, cohort.contested))
-        return cohort
-
-
 class Cohort:
     """The statements of a cohort under one reading, in parts, with so many patients as suit them best."""
 
@@ -90,7 +67,7 @@ class Cohort:
         self.steps = tuple((v.step, v.minimum, v.maximum) for v in view.codebook.values())
         self.n, self.contested = number or self._best_numbers()
         self.parts = self._inquiries(self.n)
-        self._part_of = {
+        self.part_of = {  # of a number of patients there is none
             s: part for plan, part in zip(self.plans, self.parts, strict=True) for s in plan.statements
         }
         self.judgement = cache(self._judgement)
@@ -100,18 +77,10 @@ class Cohort:
         is_printed = any(exact_number(s) is not None for s in self.numbers)
         return self._inquiries(number_of_patients(self.view)) if is_printed else self.parts
 
-    def part_of(self, s: Statement) -> "_Inquiry | None":
-        """Return the inquiry into the part that a statement is of; None for a number of patients."""
-        return self._part_of.get(s)
-
-    def derived_size(self, s: Statement, group: expressions.Expression) -> tuple[int, tuple[Statement, ...]]:
-        """Return how many patients are in a group if the other numbers leave one only, else 0; and those."""
-        return self.part_of(s).derived_size(s, group)
-
     def _judgement(self, s: Statement) -> Judgement:
         """Return the judgement of a statement."""
         if s not in self.numbers:
-            return self.part_of(s).judgement(s)
+            return self.part_of[s].judgement(s)
         fallen = [m for m in (self.n, *self.contested) if isinstance(m, int) and not allows(s, m)]
         if fallen:
             return Judgement("conflicts", self._against(s), len(fallen) <= len(self.contested))
