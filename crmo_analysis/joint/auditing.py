@@ -29,26 +29,10 @@ _WEIGHT = ("conflicts", "differs", "unfinished", "matches", "stated")
 def audit_study(
     study: Study, codebook: Codebook, base: Mapping[str, str] | None = None, seconds: float = 60
 ) -> tuple[Audited, ...]:
-    """Give every claim of a study a verdict.
+    """Give every claim of a study a verdict, in the order of its file.
 
-    Parameters
-    ----------
-    study : Study
-    codebook : mapping of str to Variable
-    base : mapping of str to str, optional
-        The reading under which most can stand; the first options if left out.
-    seconds : float
-        Effort allowed, as long as that takes on an ordinary machine.
-
-    Returns
-    -------
-    tuple of Audited
-        One for each claim id, in the order of the study's file.
-
-    Raises
-    ------
-    InputError
-        If the study's rules contradict each other, or tie too many variables together.
+    `base` is the reading under which most can stand; the first options if left out. An InputError says that
+    the study's rules contradict each other, or tie too many variables together.
     """
     rows: dict[str, list[Claim]] = {}
     for claim in study.claims:

@@ -64,12 +64,7 @@ def can_stand(
 def shrunk(stands, members: Sequence[Statement], fixed: Sequence[Statement] = ()) -> tuple[Statement, ...]:
     """Drop statements, many at a time and then one by one, as long as the rest cannot stand together.
 
-    Parameters
-    ----------
-    stands : callable
-        Says of a set of statements whether they can.
-    members, fixed : sequence of Statement
-        Those that may be dropped, and those that stay.
+    `stands` says of a set of statements whether they can; those that are `fixed` stay.
     """
     left, size = list(members), max(1, len(members) // 2)
     while True:
@@ -97,14 +92,8 @@ class _Table:
 class Blocks:
     """The statements of a part, and what of them can stand together.
 
-    Parameters
-    ----------
-    plan : Plan
-    n : int or (int, int)
-        How many patients, or between how many.
-    codebook : mapping of str to Variable
-    number : Statement, optional
-        Of how many patients there are, if it may be given up or denied.
+    `n` is the number of patients, or between what it lies; `number` the statement of it, if that may be given
+    up or denied.
     """
 
     def __init__(

@@ -197,7 +197,7 @@ def _end(
 
 
 def _has_sd(plan: Plan) -> bool:
-    return any(claim.statistic == "sd" for statement in plan.statements for claim in statement.claims)
+    return any(claim.statistic == "sd" for claim in plan.claims)
 
 
 def _attaining(plan: Plan, n: int, quantities: Sequence[Quantity], value: Fraction, effort: Effort):
@@ -277,14 +277,8 @@ def extreme(
 ) -> tuple[Fraction | None, bool, Solved | None]:
     """Find the largest (`sign` 1) or smallest (-1) weighted sum of quantities over the tables of one part.
 
-    Returns
-    -------
-    Fraction or None
-        None if no table was found in time, or nobody is meant in any.
-    bool
-        Whether it is proved that no table goes beyond.
-    Solved or None
-        A table that attains it.
+    Return it, whether it is proved that no table goes beyond, and a table that attains it; None and None if
+    no table was found in time, or nobody is meant in any.
     """
     tables = fitting_tables(plan, n)
     terms = [(weight, *_term(tables, quantity, sign * weight)) for quantity, weight in weights.items()]

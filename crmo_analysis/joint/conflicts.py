@@ -35,15 +35,8 @@ _ACCUSED = ("differs", "conflicts")
 class Conflict:
     """A minimal set of statements that cannot stand together: without any one of them, the others can.
 
-    Attributes
-    ----------
-    statements : tuple of Statement
-    reading : tuple of (str, str)
-        The readings, by name and option, under which its claims were read.
-    sentence : str
-        The numbers, and why they cannot hold together.
-    resolved_by : tuple of (str, str)
-        Readings under which the same claims can hold together.
+    `reading` are the readings, by name and option, under which its claims were read, and `resolved_by` those
+    under which the same claims can hold together.
     """
 
     statements: tuple[Statement, ...]

@@ -21,12 +21,9 @@ _ANSWERS = (UnfinishedError, NoTableError)  # errors that are found out by searc
 
 
 def remembered(kind: str) -> Callable:
-    """Let a function find what it found before, of the same study and under the same code.
+    """Let a function of a study, or of a fit of one, find what it found before under the same code.
 
-    Parameters
-    ----------
-    kind : str
-        Of result. The function takes a study, or a fit of one, and what else it depends on.
+    What it gives is kept under its `kind` and by all its arguments.
     """
 
     def remembering(make: Callable) -> Callable:
@@ -49,17 +46,7 @@ def remembered(kind: str) -> Callable:
 def recall(kind: str, study: Study, given: Sequence, module: str, make: Callable[[], object]) -> object:
     """Return what is found about a study, from the store if it was found before.
 
-    Parameters
-    ----------
-    kind : str
-        Of result.
-    study : Study
-    given : sequence
-        What it depends on besides the study.
-    module : str
-        The module whose code finds it.
-    make : callable
-        Finds it.
+    It depends on the study, on what else is `given`, and on the code behind a `module`.
     """
     place = {claim: number for number, claim in enumerate(study.claims)}
 

@@ -45,18 +45,8 @@ class Axis:
 def make_axis(variable: Variable, starts: Iterable[int] = (), every: tuple[int, int] | None = None) -> Axis:
     """Cut a variable into cells.
 
-    Parameters
-    ----------
-    variable : Variable
-    starts : iterable of int
-        Values, in steps, at which a cell has to begin.
-    every : (int, int), optional
-        Steps between which every value is a cell of its own.
-
-    Raises
-    ------
-    TooLargeError
-        If too many values are cells of their own.
+    A cell begins at each of `starts`, and between the two ends of `every` all values are cells of their own;
+    a TooLargeError says that those are too many. All are in steps of the variable.
     """
     if not variable.is_numeric:
         values = np.array(variable.categories if variable.type == "category" else [False, True])
@@ -176,21 +166,8 @@ def make_part(
 ) -> Part:
     """List the patterns of variables that are tied to each other.
 
-    Parameters
-    ----------
-    scopes : iterable of sets of str
-        Variables that are mentioned together.
-    axes : mapping of str to Axis
-        Of the variables in the scopes.
-    rules : sequence of Expression
-        Each holds for every patient.
-    codebook : mapping of str to Variable
-        For times that lie between two ages.
-
-    Raises
-    ------
-    TooLargeError
-        If too many variables are mentioned together.
+    `scopes` are sets of variables that are mentioned together, `rules` hold for every patient, and the
+    codebook says which times lie between two ages. A TooLargeError says that too many are mentioned together.
     """
     conditions = [
         (expressions.variables(rule), rule) for rule in rules if expressions.variables(rule) <= axes.keys()

@@ -22,26 +22,16 @@ from crmo_analysis.study import expressions, rounding
 _ONE = {"crises": "crisis", "vertebrae": "vertebra", "bones": "bone"}
 
 
-def against(
-    members: Sequence[Statement], view: View, effort: Effort, accused: Statement | None = None
-) -> str:
-    """Say why some statements cannot stand together, with the rules that are needed.
+def against(members: Sequence[Statement], view: View, effort: Effort) -> str:
+    """Say why the statements of a smallest set cannot stand together, with the rules that are needed.
 
-    Parameters
-    ----------
-    members : sequence of Statement
-        A smallest set.
-    view : View
-    effort : Effort
-    accused : Statement, optional
-        The one to hold against the others; else a count, of these the one printed least often, then the
-        largest.
+    Held against the others is a count; of these the one printed least often, then the largest.
     """
     rest = [s for s in members if not of_everyone(s)]
     if not rest or (len(rest) > 1 and len({_target(s, view) for s in members}) == 1):
         return _printed_twice(members, view)
     counts = [s for s in rest if s.claims[0].statistic == "count"]
-    odd = accused or min(counts or rest, key=lambda s: (len(s.claims), -_printed_number(s)))
+    odd = min(counts or rest, key=lambda s: (len(s.claims), -_printed_number(s)))
     others = [s for s in members if s is not odd]
     why = _reasons(members, view, effort)
     because = f" Because {'; '.join(why)}." if why else ""

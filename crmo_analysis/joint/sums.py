@@ -22,14 +22,7 @@ MOST_DIGITS = 6  # of a multiplier's denominator
 
 @dataclass(frozen=True)
 class Sum:
-    """An end of what can be counted, and what adds up to it.
-
-    Attributes
-    ----------
-    value : int
-    terms : tuple of (Fraction, int, Statement)
-        How often each number enters, the number, and what prints it.
-    """
+    """An end of what can be counted, and its terms: how often each number, the number, what prints it."""
 
     value: int
     terms: tuple[tuple[Fraction, int, Statement], ...]
@@ -62,19 +55,9 @@ def counted(statement: Statement, view: View) -> tuple[expressions.Expression, i
 
 
 def sums(target: Statement, members: Sequence[Statement], view: View) -> tuple[Sum | None, Sum | None]:
-    """Return the sums that give the least and the most that a statement can count beside others.
+    """Return the sums that give the least and the most that a count can be beside others.
 
-    Parameters
-    ----------
-    target : Statement
-        Of a count.
-    members : sequence of Statement
-    view : View
-
-    Returns
-    -------
-    tuple of Sum or None
-        None for an end that no sum of counts gives.
+    None for an end that no sum of counts gives.
     """
     asked, given = counted(target, view), [counted(s, view) for s in members]
     if asked is None or None in given:
