@@ -12,6 +12,7 @@ from crmo_analysis.patients import disclosure
 from crmo_analysis.recompute import Audited
 from crmo_analysis.study import Codebook, Variable, describe, expressions
 
+TABLE = "application/vnd.crmo.table+json"  # a table in a notebook: caption, columns, rows and note, as texts
 MODEL_NAMES = {
     "spearman": "Spearman's rank correlation",
     "kendall": "Kendall's rank correlation",

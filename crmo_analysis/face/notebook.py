@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import pandas as pd
-from IPython.display import HTML, Image, Markdown, display
+from IPython.display import Image, Markdown, display
 
 from crmo_analysis import files
 from crmo_analysis.display import canvas
@@ -214,10 +214,7 @@ class Run:
         self._files[self._tables / f"{name}.json"] = (
             json.dumps(notes, indent=2, ensure_ascii=False) + "\n"
         ).encode()
-        table, note = pages.parts(result._shown, caption)
-        display(HTML(table))
-        if note:
-            display(Markdown(files.markdown(note)))
+        display(pages.as_bundle(result._shown, caption), raw=True)
 
     def describe(self) -> None:
         """Show the study's counts, and its medians, means and ranges, as tables."""
