@@ -87,12 +87,15 @@ def _searched(fitted: Fit, text: str, seconds: float, witnesses: bool) -> Bounds
     lower, upper = (_end(near_by, asked, sign, effort, others) for sign in (-1, 1))
     if lower.value is None and upper.value is None and lower.is_proved and upper.is_proved:
         raise InputError(f"in no table that fits is there anybody of whom '{text}' is asked")
-    depends = False
+    stated, instead = (*near_by.kept, *near_by.given_up), []
     for given_up in fitted.others:
-        if set(given_up) ^ set(fitted.given_up) <= {*near_by.kept, *near_by.given_up}:
-            kept = tuple(s for s in (*near_by.kept, *near_by.given_up) if s not in given_up)
-            ends = [_end(replace(near_by, kept=kept), asked, sign, effort) for sign in (-1, 1)]
-            depends |= [end.value for end in ends] != [lower.value, upper.value]
+        if set(given_up) ^ set(fitted.given_up) <= set(stated):
+            instead.append(replace(near_by, kept=tuple(s for s in stated if s not in given_up)))
+    depends = any(
+        _end(other, asked, sign, effort).value != end.value
+        for other in instead
+        for sign, end in ((-1, lower), (1, upper))
+    )
     return Bounds(text, lower, upper, fitted, depends)
 
 
@@ -191,8 +194,9 @@ def _end(
                 _check_limits(fitted, plans, toward, table)
                 again, is_proved_again, _ = _best(plans, fitted.n, asked, sign, effort, plain=True)
                 is_proved &= is_proved_again and again == value
-                whole = write_out(fitted, [*solved, *others], np.random.default_rng(0), names, toward)
-                return End(value, is_proved, whole if others else table)
+                if others:
+                    table = write_out(fitted, [*solved, *others], np.random.default_rng(0), names, toward)
+                return End(value, is_proved, table)
     return End(outer, False, None)
 
 
