@@ -190,8 +190,8 @@ def shares(rows: Sequence[tuple[str, str, int, int]]) -> pd.DataFrame:
 def rounding(audited: Sequence[Audited]) -> pd.DataFrame:
     """Return how far each printed percentage of the study's own counts lies from the exact one.
 
-    `section, x_of_n, exact, printed, place, difference, is_nearest, rule`, in percentage points; place is what
-    one unit of the last printed digit is worth, and rule, the section's, is empty where none gives it.
+    `section, x_of_n, exact, printed, place, difference, is_nearest, rule`, in percentage points; place is
+    what one unit of the last printed digit is worth; rule, the section's, is empty where none gives it.
     """
     rows = []
     for a in audited:
