@@ -326,7 +326,11 @@ def read_yaml(path: Path) -> object:
     except (OSError, UnicodeDecodeError, yaml.YAMLError, RecursionError, ValueError) as error:
         if isinstance(error, InputError):
             raise
-        said = " ".join(str(error).split())
+        said, mark = " ".join(str(error).split()), getattr(error, "problem_mark", None)
+        if mark:
+            said = f"line {mark.line + 1}: {error.problem}"
+        if "mapping values are not allowed" in said:
+            said += "; a value with a colon in it stands in quotes, as title: 'Pain: a cohort'"
         raise InputError(f"{path}: cannot be read as YAML in UTF-8 ({said[:200]})") from None
 
 
