@@ -41,18 +41,8 @@ def report(
 ) -> Page:
     """Write a page about a cohort, in which what the cohort hides stays hidden.
 
-    Parameters
-    ----------
-    cohort : Cohort
-    outcome, exposure : str
-        Variables of the codebook whose relation the page is about, beside other imaging parameters.
-    resamples : int
-        Of the bootstrap.
-
-    Returns
-    -------
-    Page
-        A part that cannot be made says why.
+    It is about the relation of `outcome` and `exposure`, variables of the codebook, beside other imaging
+    parameters, with so many `resamples` of the bootstrap. A part that cannot be made says why.
     """
     tables: dict[str, pd.DataFrame] = {}
     parts = [

@@ -57,12 +57,9 @@ class Mapped:
 
 
 def read_mapping(path: Path | str, patients: Codebook, lesions: Codebook) -> tuple[Mapped, Mapped]:
-    """Read a mapping file; return what it says of the patients' table and of the table of lesions.
+    """Read a mapping file; return what it says of the table of patients and of that of lesions.
 
-    Raises
-    ------
-    InputError
-        With every error of the file.
+    InputError has every error of the file.
     """
     content = read_yaml(path)
     problems: list[Problem] = []
