@@ -745,8 +745,8 @@ lesions: {columns: {Id: patient, where: bone}, values: {bone: {OS: femur}}}
         "read as: Pat ID → patient, CRP (mg/l) → crp, sex → male",
         "left out, as the mapping file says: address",
         "column sex has no value 'x', which the mapping file changes",
-        "patients without a row, for whom nothing is derived: 3",
         "read as: Id → patient, where → bone",
+        "patients without a row, for whom nothing is derived: 3",
     ]
 
 
