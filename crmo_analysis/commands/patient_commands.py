@@ -53,8 +53,6 @@ def validate(cohort, mapping, lesions, out, skeleton, strict):
     doubts = account.thin(read)
     for problem in (*read.problems, *doubts):
         click.echo(f"{'error' if problem.is_error else 'warning'}: {problem.place}: {problem.expected}")
-    for line in account.missing_lines(read):
-        click.echo(line)
     _print_understood(read)
     if not mapping:
         _write_skeleton(cohort, lesions, skeleton or cohort.with_name(f"{cohort.stem}_map.yaml"))
