@@ -7,7 +7,7 @@ from functools import partial
 
 import pandas as pd
 
-from crmo_analysis.face.pages import as_html
+from crmo_analysis.face.pages import as_bundle, as_html
 from crmo_analysis.files import InputError
 
 DERIVED = "derived from published numbers"  # what a result is, where it is no printed number itself
@@ -51,6 +51,9 @@ class Result:
 
     def __repr__(self):
         return "\n".join(filter(None, (self.heading, _as_text(self._shown))))
+
+    def _repr_mimebundle_(self, **kinds):
+        return {"text/plain": repr(self), **as_bundle(self._shown, self.heading)}
 
     def _repr_html_(self):
         return as_html(self._shown, self.heading)

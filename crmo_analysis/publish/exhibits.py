@@ -5,13 +5,11 @@ The ledger, conflicts, figures with their descriptions and executed notebooks, a
 
 import csv
 import hashlib
-import html
 import json
 import re
 import struct
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from html.parser import HTMLParser
 from pathlib import Path
 
 from crmo_analysis import files
@@ -255,11 +253,12 @@ def joined(text: str | list[str]) -> str:
 
 @dataclass(frozen=True)
 class Table:
-    """A table of text: its caption, its columns and its rows."""
+    """A table of texts: its caption, its columns, its rows, and what stands below."""
 
     caption: str
-    columns: tuple[str, ...]
-    rows: tuple[tuple[str, ...], ...]
+    columns: Sequence[str]
+    rows: Sequence[Sequence[str]]
+    note: str = ""
 
     @property
     def numeric(self) -> tuple[bool, ...]:
@@ -274,51 +273,3 @@ class Table:
             len(cell) > LONG_CELL for row in self.rows for cell in row
         )
         return " ".join(["crmo"] + ["cards"] * wide + ["long"] * (len(self.rows) > LONG_TABLE))
-
-
-class _Reader(HTMLParser):
-    """Read the text of a table, whatever its tags are."""
-
-    def __init__(self):
-        super().__init__()
-        self.caption, self.rows, self.is_plain = "", [], True
-        self._cell = None
-
-    def handle_starttag(self, tag, attrs):
-        if tag in ("td", "th", "tr", "table"):
-            self.handle_endtag(tag)  # HTML may leave out the end of a cell
-        self.is_plain &= not {"rowspan", "colspan"} & dict(attrs).keys()
-        if tag == "tr":
-            self.rows.append([])
-        elif tag in ("td", "th") or (tag == "strong" and not self.rows):
-            self._cell = []
-
-    def handle_data(self, data):
-        if self._cell is not None:
-            self._cell.append(data)
-
-    def handle_endtag(self, tag):
-        if self._cell is None or tag not in ("td", "th", "tr", "table", "strong"):
-            return
-        cell, self._cell = "".join(self._cell).strip(), None
-        if self.rows:
-            self.rows[-1].append(cell)
-        else:
-            self.caption = cell
-
-
-def read_table(text: str) -> Table | None:
-    """Read the table that a notebook showed as HTML; None if there is none whose rows are all as long."""
-    reader = _Reader()
-    reader.feed(text)
-    reader.close()
-    rows = [tuple(row) for row in reader.rows if row]
-    if rows and reader.is_plain and len({len(row) for row in rows}) == 1:
-        return Table(reader.caption, rows[0], tuple(rows[1:]))
-    return Table(reader.caption, (), ()) if reader.caption and not rows else None
-
-
-def plain_text(text: str) -> str:
-    """Return the text of any HTML, without its tags, scripts and styles."""
-    text = re.sub(r"(?is)<(script|style)\b.*?</\1\s*>", " ", text)
-    return html.unescape(re.sub(r"(?s)<[^>]*>", " ", text)).strip()
