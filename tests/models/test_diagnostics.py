@@ -26,6 +26,8 @@ def test_the_line_against_r():
     )
     # max(hatvalues(f)); max(cooks.distance(f))
     assert line.loc["largest leverage", "value"] == pytest.approx(0.378331022593, rel=1e-9)
+    # sum(hatvalues(f) > 2 * 4 / 24); 4 / 24
+    assert line.loc["largest leverage", "says"] == "of 24 patients; 2 above twice the mean of 0.17"
     assert line.loc["largest Cook's distance", "value"] == pytest.approx(0.726283685257, rel=1e-9)
     # bptest(f); resettest(f, power = 2, type = "fitted")
     assert tuple(line.loc["equal spread", ["value", "p"]]) == pytest.approx((1.200691817258, 0.752838390082))
