@@ -22,7 +22,6 @@ from crmo_analysis.patients import disclosure
 from crmo_analysis.study import describe, read_codebook
 
 PLOTS = ("forest", "scatter", "specifications", "influence", "diagnostics")
-LEVEL = 0.05  # of P values in a title
 SAID = ("spearman", "ordinal", "linear")  # models whose result is said in a sentence
 
 
@@ -196,7 +195,6 @@ class Relation(Result):
     def forest(self) -> Result:
         """Set the rank correlations of all exposures side by side."""
         rows = frames.effect_rows(self._effect[self._effect["model"] == "spearman"], read_codebook())
-        holm = self._effect.loc[self._effect["model"] == "spearman", "p_holm"]
         return self._result(
             rows.drop(columns="text"),
             "Rank correlation of each exposure",
@@ -207,8 +205,8 @@ class Relation(Result):
             alt="Forest of {count} rank correlations with severity, each with its interval and P values.",
             draw=partial(plot.forest, rows, xlabel="Spearman correlation"),
             count=len(rows),
-            level=LEVEL,
-            named=int((holm < LEVEL).sum()),
+            strongest=describe.in_sentence(rows.loc[rows["estimate"].abs().idxmax(), "label"]),
+            largest=rows.loc[rows["estimate"].abs().idxmax(), "estimate"],
         )
 
     def scatter(self) -> Result:
@@ -281,9 +279,12 @@ class Relation(Result):
         ]
         rows = curve.table[columns].round(6)
         said = f" ({curve.method}; z takes patients for independent)" if self._asked.cluster else ""
-        share = (
-            f"{100 * curve.share_significant:.0f} % of {curve.estimable} specifications have |z| above 1.96"
-        )
+        far = round(curve.share_significant * curve.estimable)
+        ends = {
+            0: f"None of {curve.estimable} specifications has",
+            curve.estimable: f"All {far} specifications have",
+        }
+        share = ends.get(far, f"{far} of {curve.estimable} specifications have") + " |z| above 1.96"
         median = p_text(curve.p_median)
         return self._result(
             rows.assign(library=curve.table["library"]),
@@ -306,7 +307,10 @@ class Relation(Result):
             ", ".join(self._labels.get(n, n) for n in names.split(", ")) for names in rows["adjusted_for"]
         ]
         return rows.assign(
-            model=rows["model"].replace(frames.MODEL_NAMES), outcome=outcomes, adjusted_for=adjusted
+            model=rows["model"].replace(frames.MODEL_NAMES),
+            outcome=outcomes,
+            adjusted_for=adjusted,
+            left_out=rows["left_out"].str.replace("highest: ", "highest in "),
         )
 
     def influence(self) -> Result:
