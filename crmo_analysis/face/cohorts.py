@@ -199,13 +199,9 @@ class Cohort:
         that the table has stays as it is; of one whose items it lacks, the notes say which.
         """
         table, notes = self.patients.copy(), list(self.notes)
-        made = {
-            "jansson_score": lambda: scores.jansson_score(scores.jansson_items(table)),
-            "nbo_score": lambda: scores.nbo_score(scores.nbo_items(table)),
-        }
-        for name, score in made.items():
+        for name in scores.POINTS:
             try:
-                table = table if name in table else table.assign(**{name: score()})
+                table = table if name in table else table.assign(**{name: scores.score(table, name)})
             except ValueError as why:
                 notes.append(f"{name} is not made: {why}")
         return Cohort(table, self.source, self.smallest, notes, self.problems, self.lesions, self.scans)

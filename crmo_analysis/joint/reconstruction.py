@@ -9,6 +9,7 @@ import pandas as pd
 from crmo_analysis.files import NoTableError
 from crmo_analysis.joint.drawing import near
 from crmo_analysis.joint.fitting import Fit
+from crmo_analysis.joint.kept import remembered
 from crmo_analysis.joint.numbers import of_everyone
 from crmo_analysis.joint.solving import Effort
 from crmo_analysis.joint.statements import Plan, divide
@@ -19,6 +20,7 @@ ATTEMPTS = 8  # random starts from which a table is sought
 CANDIDATES = 3  # tables made for each one that is chosen, where tables are to be unlike each other
 
 
+@remembered("cohorts")
 def reconstruct(fitted: Fit, count: int = 1, seed: int = 0, seconds: float = 60) -> list[pd.DataFrame]:
     """Make tables of patients that fit.
 

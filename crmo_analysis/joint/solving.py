@@ -12,12 +12,8 @@ FOUND = (cp_model.OPTIMAL, cp_model.FEASIBLE)
 class Effort:
     """What may still be spent on a question, in the solver's own unit of work.
 
-    Unlike time it ends in the same place on every machine, whatever else that machine does.
-
-    Parameters
-    ----------
-    seconds : float
-        About so long on one core of an ordinary machine.
+    Unlike time it ends in the same place on every machine, whatever else that machine does. `seconds` is what
+    it takes about on one core of an ordinary one.
     """
 
     def __init__(self, seconds: float):
@@ -37,22 +33,9 @@ def solve(
 ) -> tuple[int, cp_model.CpSolver]:
     """Solve a model; the same model gives the same answer every time.
 
-    Parameters
-    ----------
-    model : CpModel
-    effort : Effort
-        What may be spent; what is spent is taken from it.
-    plain : bool
-        Whether to search another way, without what the solver does about symmetry, for a second proof.
-    most : float, optional
-        The most work to spend here, in the solver's own unit.
-
-    Returns
-    -------
-    status
-        OPTIMAL, FEASIBLE, INFEASIBLE or, if the effort was spent before anything was known, UNKNOWN.
-    CpSolver
-        With the values of a solution.
+    What is spent is taken from the effort, `most` at most. For a second proof, `plain` searches another way,
+    without what the solver does about symmetry. The status is OPTIMAL, FEASIBLE, INFEASIBLE or, if the effort
+    was spent before anything was known, UNKNOWN; the solver has the values of a solution.
     """
     made = cp_model.CpSolver()
     if effort.left <= 0:
@@ -72,12 +55,8 @@ def solve(
 def is_possible(model: cp_model.CpModel, effort: Effort, once: bool = False) -> bool:
     """Say whether a model has a solution; that it has none is proved twice.
 
-    `once` leaves it at one proof, the one that makes nothing of symmetry.
-
-    Raises
-    ------
-    UnfinishedError
-        If the effort is spent before.
+    `once` leaves it at one proof, the one that makes nothing of symmetry. An UnfinishedError says that the
+    effort was spent before.
     """
     for plain in (True,) if once else (False, True):
         status, _ = solve(model, effort, plain)

@@ -10,10 +10,9 @@ from fractions import Fraction
 
 import pandas as pd
 
-from crmo_analysis.joint.bounds import Bounds, told_of_some
+from crmo_analysis.joint.bounds import Bounds, find_bounds, told_of_some
 from crmo_analysis.joint.conflicts import Conflicts
 from crmo_analysis.joint.fitting import Fit
-from crmo_analysis.joint.kept import find_bounds
 from crmo_analysis.joint.questions import ASKS
 from crmo_analysis.recompute import Audited
 from crmo_analysis.study import Study, expressions, reproduction
@@ -47,10 +46,8 @@ def implied(fitted: Fit, questions: Sequence[str], seconds: float = 60) -> pd.Da
         in words with how many have it, and the fewest and most with both, of the n who can have the rarer
         one; of another question no words, and all patients as n.
     """
-    rows = [
-        _pair(fitted, text, seconds) if _is_pair(text) else _other(fitted, text, seconds)
-        for text in questions
-    ]
+    alone = replace(fitted, others=())  # the table does not say which ends hang on what is given up
+    rows = [(_pair if _is_pair(text) else _other)(alone, text, seconds) for text in questions]
     return pd.DataFrame(rows, columns=["expression", "first", "second", "lower", "upper", "n", "is_proved"])
 
 
@@ -61,10 +58,10 @@ def _is_pair(text: str) -> bool:
 def _pair(fitted: Fit, pair: str, seconds: float) -> list:
     codebook = fitted.view.codebook
     both = find_bounds(fitted, f"count({pair})", seconds, witnesses=False)
-    alone = replace(fitted, others=())  # what else could be given up is asked of pairs only
     findings, among, group = pair.partition(" among ")
     each = [
-        find_bounds(alone, f"count({t}{among}{group})", seconds, witnesses=False) for t in findings.split("&")
+        find_bounds(fitted, f"count({t}{among}{group})", seconds, witnesses=False)
+        for t in findings.split("&")
     ]
     names = [
         expressions.in_words(expressions.parse(text, codebook), codebook) for text in findings.split("&")

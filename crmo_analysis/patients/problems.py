@@ -2,9 +2,12 @@
 
 from dataclasses import dataclass
 
+import numpy as np
+import pyarrow.compute as pc
+
 from crmo_analysis.files import InputError
 
-LISTED = 100  # problems of one kind that are listed one by one
+LISTED = 10  # texts of one kind that are listed one by one
 
 
 @dataclass(frozen=True)
@@ -66,9 +69,14 @@ def counted(number: int, noun: str) -> str:
 
 
 def more(like: Problem, count: int) -> list[Problem]:
-    """Return the problem that stands for those of a kind that are not listed one by one, if there are any."""
-    expected = f"{count - LISTED:,} more rows like these"
-    return [Problem(like.file, None, like.column, "", expected, like.is_error)] if count > LISTED else []
+    """Return the problem that stands for rows of a kind that are not listed, if there are any."""
+    expected = f"{counted(count, 'more row')} like these"
+    return [Problem(like.file, None, like.column, "", expected, like.is_error)] if count > 0 else []
+
+
+def matches(texts, pattern: str) -> np.ndarray:
+    """Say which of pyarrow's texts a pattern is found in."""
+    return pc.match_substring_regex(texts, pattern).to_numpy(zero_copy_only=False).astype(bool)
 
 
 def refuse(path: object, expected: str, row: int | None = None) -> InputError:

@@ -84,28 +84,27 @@ def _unseen(place: str, inside: bytes, found: Sheet) -> list[Problem]:
         if int(match[2]) in among:
             formulas.setdefault(match[1].decode(), []).append(int(match[2]))
     for letter, at in formulas.items():
-        expected = f"{counted(len(at), 'cell')} with a formula without a value; open the file in a "
-        expected += "spreadsheet program and save it"
+        cells = counted(len(at), "cell")
+        expected = (
+            f"{cells} with a formula without a value; open the file in a spreadsheet program and save it"
+        )
         problems.append(Problem(place, at[0], letter, "", expected))
     for match in _MERGED.finditer(inside):
         first, last = int(match[2]), int(match[4])
-        if any(row in among for row in range(first, last + 1)):
+        if not among.isdisjoint(range(first, last + 1)):
             cells = f"{match[1].decode()}{first}:{match[3].decode()}{last}"
             expected = f"cells {cells} are merged, of which only the first has a value; unmerge and fill them"
             problems.append(Problem(place, first, match[1].decode(), "", expected))
     columns = [
-        column
+        layout.letter(column - 1)
         for match in _HIDDEN_COLUMN.finditer(inside)
         for column in range(int(match[1]), min(int(match[2]), width) + 1)
     ]
-    if columns:
-        letters = listed(layout.letter(column - 1) for column in columns)
-        expected = f"{counted(len(columns), 'column')} hidden in the sheet, but read: {letters}"
-        problems.append(warning(place, None, "", "", expected))
-    hidden = [int(match[1]) for match in _HIDDEN_ROW.finditer(inside) if int(match[1]) in among]
-    if hidden:
-        expected = f"{counted(len(hidden), 'row')} hidden in the sheet, but read: {listed(hidden)}"
-        problems.append(warning(place, hidden[0], "", "", expected))
+    rows = [int(match[1]) for match in _HIDDEN_ROW.finditer(inside) if int(match[1]) in among]
+    for what, hidden in (("column", columns), ("row", rows)):
+        if hidden:
+            expected = f"{counted(len(hidden), what)} hidden in the sheet, but read: {listed(hidden)}"
+            problems.append(warning(place, hidden[0] if what == "row" else None, "", "", expected))
     return problems
 
 
@@ -114,54 +113,43 @@ def _choose(
 ) -> tuple[object, list[str]]:
     """Choose the sheet to read; a workbook may begin with a cover, and hide what is old."""
     titles = {sheet.title.casefold(): sheet for sheet in sheets}
+    if wanted and wanted.casefold() not in titles:
+        raise refuse(
+            path, f"has no sheet '{shown(wanted)}'; it has {listed(sheet.title for sheet in sheets)}"
+        )
     if wanted:
-        if wanted.casefold() not in titles:
-            raise refuse(
-                path, f"has no sheet '{shown(wanted)}'; it has {listed(sheet.title for sheet in sheets)}"
-            )
         return titles[wanted.casefold()], []
     if name in titles:
-        chosen = titles[name]
-        is_empty = len(list(islice(filter(any, chosen.values), 2))) < 2
-        return (None, []) if optional and is_empty else (chosen, _unread(path, sheets, chosen))
-    if optional:
-        return _of_lesions(path, sheets, known)
+        is_empty = len(list(islice(filter(any, titles[name].values), 2))) < 2
+        return (None, []) if optional and is_empty else (titles[name], _unread(path, sheets, titles[name]))
     others = [sheet for title, sheet in titles.items() if title not in ("patients", "lesions")] or [*sheets]
-    visible = [sheet for sheet in others if sheet.sheet_state == "visible"] or others
-    with_names = [sheet for sheet in visible if _n_known(sheet, known)]
-    several = [sheet for sheet in with_names if _n_known(sheet, known) > 1]  # and not the key alone
-    with_names = several if len(several) == 1 else with_names
-    if len(with_names) > 1:
-        expected = (
-            f"sheets {listed(shown(one.title) for one in with_names)} have columns of the codebook; name"
-        )
-        raise refuse(
-            path, f"{expected} the one to read in a mapping file, as in sheet: {shown(with_names[0].title)}"
-        )
-    if with_names:
-        [chosen] = with_names
-        return chosen, _unread(path, sheets, chosen)
-    unseen = [sheet for sheet in others if sheet not in visible and _n_known(sheet, known)]
-    if unseen:
+    n_known = {sheet.title: _n_known(sheet, known) for sheet in others}
+    visible = [sheet for sheet in others if sheet.sheet_state == "visible"]
+    visible = visible if visible or optional else others
+    found = [sheet for sheet in visible if n_known[sheet.title]]
+    several = [sheet for sheet in found if n_known[sheet.title] > 1]  # and not the key alone
+    found = several if len(several) == 1 and not optional else found
+    say = "lesions: {{sheet: {}}}" if optional else "sheet: {}"
+    if len(found) > 1:
+        of = "lesions" if optional else "the codebook"
+        titles = listed(shown(sheet.title) for sheet in found)
+        expected = f"sheets {titles} have columns of {of}; name the one to read"
+        raise refuse(path, f"{expected} in a mapping file, as in {say.format(shown(found[0].title))}")
+    if optional:
+        [chosen] = found or [None]
+        return chosen, [f"{path}: sheet {shown(chosen.title)} is read as lesions"] if found else []
+    if found:
+        return found[0], _unread(path, sheets, found[0])
+    if unseen := [sheet for sheet in others if n_known[sheet.title]]:
         title = shown(unseen[0].title)
         expected = f"only the hidden sheet {title} has columns of the codebook; if it is meant, say so"
         raise refuse(path, f"{expected} in a mapping file, as in sheet: {title}")
     first = visible[0]
     if not any(map(any, first.values)):
-        expected = f"the first sheet, {shown(first.title)}, is empty"
-        raise refuse(path, f"{expected}; name the one to read in a mapping file, as in sheet: patients")
+        expected = f"the first sheet, {shown(first.title)}, is empty; name the one to read in a mapping file"
+        raise refuse(path, f"{expected}, as in sheet: patients")
     how = f"; to choose another, say so in a mapping file, as in sheet: {name}" if len(visible) > 1 else ""
     return first, [note + how for note in _unread(path, sheets, first)]
-
-
-def _of_lesions(path: Path, sheets: Sequence, known: Collection[str]) -> tuple[object, list[str]]:
-    """Return the one visible sheet with columns of lesions, where none is called so; refuse two."""
-    found = [sheet for sheet in sheets if sheet.sheet_state == "visible" and _n_known(sheet, known)]
-    if len(found) > 1:
-        expected = f"sheets {listed(shown(sheet.title) for sheet in found)} have columns of lesions"
-        line = f"lesions: {{sheet: {shown(found[0].title)}}}"
-        raise refuse(path, f"{expected}; name the one to read in a mapping file, as in {line}")
-    return (found[0], [f"{path}: sheet {shown(found[0].title)} is read as lesions"]) if found else (None, [])
 
 
 def _unread(path: Path, sheets: Sequence, chosen) -> list[str]:
@@ -170,11 +158,8 @@ def _unread(path: Path, sheets: Sequence, chosen) -> list[str]:
         for sheet in sheets
         if sheet is not chosen and sheet.title.casefold() not in ("patients", "lesions")
     ]
-    return (
-        [f"{path}: sheet {shown(chosen.title)} is read; sheets that are not read: {listed(left)}"]
-        if left
-        else []
-    )
+    said = f"{path}: sheet {shown(chosen.title)} is read; sheets that are not read: {listed(left)}"
+    return [said] if left else []
 
 
 def _n_known(sheet, known: Collection[str]) -> int:
