@@ -324,6 +324,7 @@ class Study:
             "one value.",
             source=DERIVED,
             draw=partial(plot.bounds, pairs) if len(pairs) else None,
+            columns=tuple(implied)[1:] if len(pairs) == len(implied) else (),
             terms={
                 "study": self.short,
                 "count": len(implied),
@@ -369,7 +370,10 @@ class Study:
             return Result(pd.DataFrame(), "How many patients there are is not printed, so none are made")
         table = self.patients().patients
         heading = f"Printed beside one reconstructed table of {self._fitted.n} patients"
-        return Result(words.reproduced(self._fitted, table), heading, source="reconstructed")
+        frame = words.reproduced(self._fitted, table)
+        for name in ("of", "among"):
+            frame[name] = [frames.words_of(text, self.record.codebook) for text in frame[name]]
+        return Result(frame, heading, source="reconstructed")
 
 
 def _ends(shares: pd.DataFrame) -> dict[str, object]:
