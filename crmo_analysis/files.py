@@ -291,6 +291,12 @@ class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):
             first[value] = key
 
 
+def not_there(path: Path) -> str:
+    """Say that there is no such file, and of a path that begins nowhere, from which folder it was sought."""
+    seen_from = "" if Path(path).is_absolute() else f", seen from the folder '{Path.cwd().name}'"
+    return f"there is no such file{seen_from}"
+
+
 def read_yaml(path: Path) -> object:
     """Read a YAML file of plain values, with the fast parser where there is one; it makes no objects.
 
@@ -302,7 +308,7 @@ def read_yaml(path: Path) -> object:
     """
     path = Path(path)
     if not path.is_file():
-        raise InputError(f"{path}: there is no such file")
+        raise InputError(f"{path}: {not_there(path)}")
     try:
         if path.stat().st_size > MOST_YAML:
             raise InputError(
@@ -320,7 +326,11 @@ def read_yaml(path: Path) -> object:
     except (OSError, UnicodeDecodeError, yaml.YAMLError, RecursionError, ValueError) as error:
         if isinstance(error, InputError):
             raise
-        said = " ".join(str(error).split())
+        said, mark = " ".join(str(error).split()), getattr(error, "problem_mark", None)
+        if mark:
+            said = f"line {mark.line + 1}: {error.problem}"
+        if "mapping values are not allowed" in said:
+            said += "; a value with a colon in it stands in quotes, as title: 'Pain: a cohort'"
         raise InputError(f"{path}: cannot be read as YAML in UTF-8 ({said[:200]})") from None
 
 

@@ -190,16 +190,19 @@ def shares(rows: Sequence[tuple[str, str, int, int]]) -> pd.DataFrame:
 def rounding(audited: Sequence[Audited]) -> pd.DataFrame:
     """Return how far each printed percentage of the study's own counts lies from the exact one.
 
-    `section, x_of_n, exact, printed, difference, rule`, in percentage points; rule is empty where none gives
-    it.
+    `section, x_of_n, exact, printed, place, difference, is_nearest, rule`, in percentage points; place is
+    what one unit of the last printed digit is worth; rule, the section's, is empty where none gives it.
     """
     rows = []
     for a in audited:
         if a.claim.statistic == "percent" and a.claim.about == "own" and a.x is not None and a.n:
             exact, printed = Fraction(100 * a.x, a.n), a.claim.number.value
-            numbers = [round(float(value), 4) for value in (exact, printed, printed - exact)]
-            rows.append([a.claim.section, f"{a.x}/{a.n}", *numbers, a.rule])
-    return pd.DataFrame(rows, columns=["section", "x_of_n", "exact", "printed", "difference", "rule"])
+            place, difference = a.claim.number.place, printed - exact
+            numbers = [round(float(value), 4) for value in (exact, printed, place, difference)]
+            is_nearest = bool(abs(difference) <= place / 2)
+            rows.append([a.claim.section, f"{a.x}/{a.n}", *numbers, is_nearest, a.rule])
+    columns = ["section", "x_of_n", "exact", "printed", "place", "difference", "is_nearest", "rule"]
+    return pd.DataFrame(rows, columns=columns)
 
 
 def description(audited: Sequence[Audited]) -> pd.DataFrame:

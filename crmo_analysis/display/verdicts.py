@@ -41,7 +41,6 @@ from crmo_analysis.display.lettering import SMALLEST_TEXT, text_width
 SQUARE = 2.7  # millimetres from a claim to the next
 BARS = 0.68  # of a page, how wide bars are
 GAP = 0.9  # rows between studies
-NEAREST = 0.05  # percentage points that rounding to the nearest may take
 RULES = {
     "half_up": ("nearest (half up)", GREEN, "o"),
     "up": ("rounded up", PURPLE, "^"),
@@ -182,10 +181,11 @@ def rounding_differences(
         As from `frames.rounding`.
     """
     axes = stage(ax, 92, (title, subtitle))
-    axes.axhspan(-NEAREST, NEAREST, color="#f0f0f0", lw=0, zorder=0)
+    nearest = frame["place"].min() / 2
+    axes.axhspan(-nearest, nearest, color="#f0f0f0", lw=0, zorder=0)
     axes.axhline(0, color=MUTED, lw=0.6)
-    is_near = frame["difference"].abs() <= NEAREST
-    kinds = frame["rule"].where(~is_near | (frame["rule"] == ""), "half_up")
+    is_near = frame["is_nearest"]
+    kinds = frame["rule"].mask(is_near, "half_up").where(is_near | (frame["rule"] != "half_up"), "")
     for kind, (name, colour, mark) in RULES.items():
         points = frame[kinds == kind]
         style = {"ls": "", "marker": mark, "ms": 5, "color": colour, "mec": PAPER, "mew": 0.4}

@@ -54,7 +54,7 @@ class Audit(Result):
         """Show how far printed percentages lie from exact ones, in some sections or in all."""
         rounded = frames.rounding(self.audited)
         rounded = rounded[rounded["section"].isin(sections) | (not sections)].reset_index(drop=True)
-        off = int((rounded["difference"].abs() > 0.05).sum())
+        off = int((~rounded["is_nearest"].astype(bool)).sum())
         titles = self.terms["titles"]
         far = rounded.loc[rounded["difference"].abs().idxmax()] if len(rounded) else None
         worst = "" if far is None else f"{far.x_of_n.replace('/', ' of ')} printed as {far.printed:g}"

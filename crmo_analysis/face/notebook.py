@@ -234,7 +234,8 @@ class Run:
         Parameters
         ----------
         name : str
-            One of the outputs that the notebook declares.
+            One of the outputs that the notebook declares; another is shown and not kept, and not drawn at all
+            for a journal's page.
         result : Result
             It gives the figure, the data and, unless given here, the texts.
         title : str
@@ -245,15 +246,12 @@ class Run:
         Raises
         ------
         InputError
-            If the figure is not declared, or a template names what is not there.
+            If a template names what is not there.
         UnfitError
             If it cannot be drawn so that it can be read.
         """
-        if name not in self._outputs:
-            if self._is_for_page:
-                return
-            declared = ", ".join(self._outputs)
-            raise InputError(f"figure '{name}' is not declared; the parameter outputs lists {declared}")
+        if name not in self._outputs and self._is_for_page:
+            return
         texts = {key: str(words.pop(key, getattr(result, key))) for key in ("subtitle", "caption", "alt")}
         values = {**result.terms, **words}
         title = filled(title, values)
@@ -269,7 +267,10 @@ class Run:
         except UnfitError as error:
             raise UnfitError(f"figure '{name}': {error}") from None
         stem = self._figures / name
-        self._files.update({stem.with_suffix(ending): content for ending, content in drawn.items()})
+        if name in self._outputs:
+            self._files.update({stem.with_suffix(ending): content for ending, content in drawn.items()})
+        else:
+            caption = f"{caption} Not kept: `{name}` is not among the outputs."
         width = round(figure.get_figwidth() * SCREEN_DPI)
         display(Image(data=drawn[".png"], width=width, alt=html.escape(alt, quote=True)))
         display(Markdown(f"*{caption}*"))

@@ -381,7 +381,7 @@ class Relation(Result):
     def beside(self, study: "Study") -> str:
         """Say which P value a study prints for these two variables, and what this table gives."""
         pair = {self._asked.outcome, self._asked.exposures[0]}
-        tests = [c for c in study.record.claims if c.statistic == "p_value" and set(c.of.split(", ")) == pair]
+        tests = [c for c in study.record.claims if c.statistic == "p_value" and set(c.parts) == pair]
         printed = f"prints {tests[0].printed}" if tests else "prints no P value"
         found = f"in this table, {self.cohort.who.lower()}, it is {p_text(self._rho.p)}"
         return f"{study.short} {printed} for these two; {found} (Spearman; {self._rho.method})."

@@ -8,6 +8,7 @@ import re
 from collections.abc import Collection
 from pathlib import Path
 
+from crmo_analysis.files import not_there
 from crmo_analysis.patients.delimited import read_delimited
 from crmo_analysis.patients.problems import refuse
 from crmo_analysis.patients.sheet import Sheet
@@ -71,7 +72,7 @@ def read_sheet(
         raise refuse(path, "is an address; download the file and give its path")
     path = Path(path)
     if not path.is_file():
-        raise refuse(path, "is a folder, expected a file" if path.is_dir() else "there is no such file")
+        raise refuse(path, "is a folder, expected a file" if path.is_dir() else not_there(path))
     kind = SUFFIXES.get(path.suffix.lower())
     if kind is None:
         raise refuse(path, f"has an unknown ending; expected one of {', '.join(SUFFIXES)}")

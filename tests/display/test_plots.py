@@ -156,6 +156,7 @@ ROUNDED = pd.DataFrame(
     {"x_of_n": ["1/3", "2/3", "1/8", "1/6"], "exact": [33.3, 66.7, 12.5, 16.7], "printed": [33, 67, 13, 9]}
 )
 ROUNDED = ROUNDED.assign(difference=[0.0, 0.1, -0.1, 0.2], rule=["half_up", "up", "down", ""])
+ROUNDED = ROUNDED.assign(place=0.1, is_nearest=[True, False, False, False])
 STEPS = pd.DataFrame(
     [("Some patients", 15, 3, "No MRI"), ("Analysed", 12, None, "")], columns=["step", "n", "left", "why"]
 )
