@@ -18,7 +18,7 @@ class Figure:
     name : str
         Of its files.
     kind : str
-        `counts`, `verdicts`, `rounding` or `implied`.
+        `counts`, `verdicts`, `rounding`, `implied` or `correlations`.
     claims : tuple of str
         Ids of the counts that are drawn.
     pairs : tuple of str
@@ -47,6 +47,8 @@ def figures_of(study) -> tuple[Figure, ...]:
     pairs, among = _pairs(counts)
     found += [Figure("implied", "implied", pairs=pairs, among=among)] if pairs and study.has_size else []
     found += [Figure("rounding", "rounding")] if _has_rounding(study, counts) else []
+    if any(claim.statistic == "correlation" and claim.about == "own" for claim in study.claims):
+        found.append(Figure("correlations", "correlations"))
     return (*found, Figure("verdicts", "verdicts"))
 
 

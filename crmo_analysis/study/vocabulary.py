@@ -88,7 +88,7 @@ METHODS = {
     **{f"type {number}": rf"(?:r|type) ?{number}" for number in range(1, 10)},
     "hinges": r"(?:tukey'?s? )?hinges",
 }
-FIGURES = ("counts", "verdicts", "rounding", "implied")  # kinds of figures of a study
+FIGURES = ("counts", "verdicts", "rounding", "implied", "correlations")  # kinds of figures of a study
 _LEVEL = re.compile(r"(\d\d(?:\.\d+)?) ?%(?: ci)?")
 
 
