@@ -96,5 +96,6 @@ def audit_of(audited: Sequence[Audited], titles: Mapping[str, str] | None = None
             "count": len(frame),
             "studies": len(titles),
             "marked": int(marked),
+            "said": said,
         },
     )

@@ -259,7 +259,7 @@ class Study:
                 shown = self.bounds(*figure.pairs, among=figure.among)
                 title = "{open} of {count} overlaps of two findings are left open"
             case _:
-                shown, title = self.audit(), "{count} printed numbers, of which {marked} do not simply hold"
+                shown, title = self.audit(), "{count} printed numbers: {said}"
         return shown, figure.title or title
 
     def groups(self) -> Result:

@@ -178,3 +178,16 @@ def test_a_refusal_says_what_to_write(tmp_path, row, said):
         verdicts(tmp_path, row)
     assert said in str(error.value)
     assert len(str(error.value).splitlines()) == 1
+
+
+def test_lesions_are_not_called_patients(tmp_path):
+    rows = "n;t;count;everyone;;12;;;\np;t;percent;spine;;41.7;%;;"
+    assert "12 patients" in verdicts(tmp_path, rows)["p"].reason
+    claims = (
+        (tmp_path / "claims.csv").read_text().replace(";t;", ";t;lesions;").replace("where;", "where;about;")
+    )
+    (tmp_path / "claims.csv").write_text(claims)
+    with (tmp_path / "study.yaml").open("a") as facts:
+        facts.write("units: {lesions: all lesions}\n")
+    found = {a.claim.claim_id: a for a in audit_jointly(read_study.__wrapped__(str(tmp_path)))}
+    assert "12 lesions" in found["p"].reason and "patients" not in found["p"].reason
