@@ -11,7 +11,7 @@ from pathlib import Path
 import pandas as pd
 
 from crmo_analysis import files
-from crmo_analysis.files import InputError
+from crmo_analysis.files import InputError, meant
 from crmo_analysis.patients.problems import Problem
 from crmo_analysis.patients.spreadsheet import read_sheet
 
@@ -135,7 +135,7 @@ def choose(table: pd.DataFrame, drug: str, outcome: str, time_frame: str, strict
         ("time_frame", time_frame, TIME_FRAMES),
     ):
         if value not in known:
-            raise ValueError(f"{name} is {value!r}, expected one of {', '.join(known)}")
+            raise InputError(f"{name} is {value!r}, expected one of {', '.join(known)}{meant(value, known)}")
     fits = [outcome, *(first for first, second in STRICTER.items() if second == outcome and stricter)]
     reasons = pd.Series("", index=table.index)
     reasons[table["time_frame"] != time_frame] = "time frame: " + table["time_frame"]
