@@ -36,7 +36,7 @@ _lesions = click.option("--lesions", type=_path, help="A table with one row a le
 )
 @click.option("--strict", is_flag=True, help="Let a warning count as an error: exit code 1.")
 def validate(cohort, mapping, lesions, out, skeleton, strict):
-    """Check a table of patients (CSV, Excel, Parquet, REDCap export) against the codebook.
+    """Check a table of patients (CSV, Excel, Stata, Parquet, REDCap export) against the codebook.
 
     List all problems, then what was understood, variable by variable. Without --map, write a mapping file to
     fill in where a column or a text is not recognised.

@@ -59,7 +59,8 @@ def find_header(records: Sequence[Sequence[str]], known: Collection[str]) -> int
         return None
     count = {place: len(names_among(records[place], known)) for place in filled}
     first, best = filled[0], max(filled, key=lambda place: count[place])
-    if "patient" in names_among(records[first], known):
+    n_filled = [sum(map(bool, map(str.strip, records[place]))) for place in (first, best)]
+    if "patient" in names_among(records[first], known) and n_filled[0] >= n_filled[1]:
         return first  # below may stand names of bones, of which some are known
     rivals = [p for p in filled if count[p] == count[best] and records[p] != records[best]]
     if count[best] > max(count[first], 1) and not rivals:
