@@ -62,7 +62,7 @@ def axes_level(draw: Callable[..., Axes]) -> Callable[..., Axes]:
             return styled(*given, **options)
         except KeyError as error:
             name = error.args[0] if error.args else None
-            if not isinstance(table, pd.DataFrame) or name in table or not isinstance(name, str):
+            if not isinstance(table, pd.DataFrame) or not isinstance(name, str) or name in table:
                 raise
             has = ", ".join(map(str, table))
             raise InputError(f"the table has no column {name!r}; it has {has}{meant(name, table)}") from None

@@ -685,7 +685,7 @@ def test_pairs_are_written_from_the_fewest_to_the_most_in_the_ink_that_is_read()
 
 
 def test_a_table_that_cannot_be_drawn_is_told_what_it_lacks():
-    table = pd.DataFrame({"n_lesions": [1, 2], "clinical_severity": [3, 4]})
+    table = pd.DataFrame({"n_lesions": [1, 2, 3], "clinical_severity": [3, 4, 4]})
     with pytest.raises(InputError, match="no column 'lesions'; it has n_lesions, clinical_severity"):
         plot.scatter(table, "lesions", "clinical_severity")
     with pytest.raises(InputError, match="no column 'x'; it has n_lesions"):
