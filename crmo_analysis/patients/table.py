@@ -15,7 +15,7 @@ from crmo_analysis.files import InputError
 from crmo_analysis.patients import cells
 from crmo_analysis.patients.mapping import OWN, Mapped, hint, near
 from crmo_analysis.patients.meanings import OPEN, line, meaning
-from crmo_analysis.patients.problems import LISTED, Problem, counted, listed, more, shown
+from crmo_analysis.patients.problems import FEW, LISTED, Problem, counted, listed, more, shown
 from crmo_analysis.patients.sheet import Sheet
 from crmo_analysis.study import Codebook, Variable
 
@@ -46,7 +46,7 @@ class Table:
         column, said = self.columns[name], f"; in a mapping: {line}" if line else ""
         by_text = pd.Series(self.sheet.rows[wrong]).groupby(column.codes[wrong], sort=False)
         listed_rows = 0
-        for code, rows in islice(by_text, LISTED):
+        for code, rows in islice(by_text, LISTED if is_error else FEW):
             again = f"; the same in {counted(len(rows) - 1, 'more row')}: {listed(rows[1:], 5)}"
             text = f"{expected}{again if len(rows) > 1 else ''}{said}"
             self.say(name, text, column.words[code].as_py(), int(rows.iloc[0]), is_error)
