@@ -82,6 +82,12 @@ class UnfitError(CrmoError, ValueError):
     """A figure cannot be drawn on its page so that it can be read; the message says what does not fit."""
 
 
+def meant(word, known):
+    """Ask, as the end of a message, whether the nearest of some known words is meant, if one is near."""
+    near = difflib.get_close_matches(str(word), [str(each) for each in known], 1)
+    return f"; is '{near[0]}' meant?" if near else ""
+
+
 def study_names(published=PUBLISHED):
     """List the studies in a folder of published numbers: the folders with a `study.yaml`, by name."""
     return sorted(path.parent.name for path in Path(published).glob("*/study.yaml"))
@@ -105,9 +111,8 @@ def study_folder(study, published=PUBLISHED):
         return published / study
     place = next((p for p in (Path(study), published / study) if study and p.is_dir()), None)
     if place is None:
-        close = difflib.get_close_matches(str(study), known, n=1)
-        hint = f"; is '{close[0]}' meant?" if close else ""
-        raise InputError(f"there is no study '{study}' in {published}; there are {', '.join(known)}{hint}")
+        there = f"there are {', '.join(known)}{meant(study, known)}"
+        raise InputError(f"there is no study '{study}' in {published}; {there}")
     if not (place / "study.yaml").is_file():
         raise InputError(f"{place}: study.yaml is missing; `crmo new study NAME` makes one to fill in")
     return place.resolve()

@@ -24,11 +24,8 @@ class Audit(Result):
         shown = board.iloc[:-1] if len(board) > 2 else board.head(1)
         total = board.iloc[-1]
         names = [*VERDICTS, "claims"]
-        said = [
-            f"{row['study']} {row['matches']} match, {row['differs']} differ, {row['conflicts']} conflict, "
-            f"{row['ambiguous']} ambiguous, {row['stated']} stated"
-            for row in shown.to_dict("records")
-        ]
+        text = "{study} {matches} match, {differs} differ, {conflicts} conflict, {ambiguous} ambiguous"
+        said = [f"{text}, {{stated}} stated".format(**row) for row in shown.to_dict("records")]
         return Result(
             board if len(shown) > 1 else shown,
             "Claims by study and verdict" if len(shown) > 1 else "Claims by verdict",
@@ -79,6 +76,12 @@ def audit_of(audited: Sequence[Audited], titles: Mapping[str, str] | None = None
     counts = frame["verdict"].value_counts()
     said = ", ".join(f"{counts[name]} {name}" for name in VERDICTS if name in counts)
     odd = int(counts.get("differs", 0) + counts.get("conflicts", 0))
+    said_of = {
+        "count": len(frame),
+        "studies": len(titles),
+        "matches": int(counts.get("matches", 0)),
+        "odd": f"{odd or 'none'} {'differs or conflicts' if odd < 2 else 'differ or conflict'}",
+    }
     return Audit(
         frame,
         f"{len(frame)} printed numbers of {', '.join(titles.values())}: {said}",
@@ -90,12 +93,5 @@ def audit_of(audited: Sequence[Audited], titles: Mapping[str, str] | None = None
         draw=partial(plot.verdict_map, frame, titles=titles),
         data=frame[["study", "claim_id", "where", "printed", "verdict"]],
         columns=("claim_id", "printed", "recomputed", "verdict"),
-        terms={
-            "audited": audited,
-            "titles": titles,
-            "count": len(frame),
-            "studies": len(titles),
-            "matches": int(counts.get("matches", 0)),
-            "odd": f"{odd or 'none'} {'differs or conflicts' if odd < 2 else 'differ or conflict'}",
-        },
+        terms={"audited": audited, "titles": titles, **said_of},
     )

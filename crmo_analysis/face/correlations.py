@@ -72,10 +72,8 @@ class LeastCorrelation:
         return describe.smallest_pearson(self.p, self.n)
 
     def __repr__(self):
-        return (
-            f"{self.study}: P<{self.p:g} in {self.n} patients needs a correlation of {self.least:.2f} or "
-            f"more in size"
-        )
+        needs = f"needs a correlation of {self.least:.2f} or more in size"
+        return f"{self.study}: P<{self.p:g} in {self.n} patients {needs}"
 
     def over_sizes(self, limits: Sequence[float], sizes: Sequence[int]) -> Result:
         """Show the smallest correlation that reaches some limits of P, over the number of patients."""
@@ -90,10 +88,8 @@ class LeastCorrelation:
             curves,
             repr(self),
             caption="The smallest correlation whose two-sided P value reaches {levels} limits, over the "
-            "number of "
-            "patients. At n = {n} and P = {p:g} it is {least:.5f}; without ties, the smallest attainable "
-            "Spearman "
-            "coefficient beyond it is {spearman:.5f}.",
+            "number of patients. At n = {n} and P = {p:g} it is {least:.5f}; without ties, the smallest "
+            "attainable Spearman coefficient beyond it is {spearman:.5f}.",
             subtitle="derived from the printed P value and n of {study}; the coefficient itself is not "
             "printed",
             alt="{Levels} falling curves of the smallest correlation over n; a dot at n = {n} marks "
@@ -120,7 +116,7 @@ class LeastCorrelation:
 
     def intervals(self) -> Result:
         """Show the 95 % interval of the correlation in everybody (Fisher's z), for all that P allows."""
-        observed = [round(0.01 * step, 2) for step in range(int(100 * self.least) + 1, LARGEST + 1)]
+        observed = [step / 100 for step in range(int(100 * self.least) + 1, LARGEST + 1)]
         rows = [(r, *[round(end, 6) for end in describe.fisher_interval(r, self.n)]) for r in observed]
         bands = pd.DataFrame(rows, columns=["r", "low", "high"])
         low, high = describe.fisher_interval(self.least, self.n)
@@ -128,12 +124,10 @@ class LeastCorrelation:
             bands,
             f"At the limit of P<{self.p:g} the 95 % interval runs from {low:.2f} to {high:.2f}",
             caption="For each correlation in the sample that P<{p:g} allows, the 95 % interval of the "
-            "correlation in the "
-            "population (n = {n}).",
+            "correlation in the population (n = {n}).",
             subtitle="derived for n = {n} by Fisher's z; correlations that P<{p:g} leaves possible",
             alt="A band that narrows as the sample correlation rises from {least:.2f} to {largest:g}; at the "
-            "left end it "
-            "runs from {low:.2f} to {high:.2f}.",
+            "left end it runs from {low:.2f} to {high:.2f}.",
             source=DERIVED,
             draw=partial(self._draw_intervals, bands),
             terms={**self._terms, "low": low, "high": high, "largest": LARGEST / 100},

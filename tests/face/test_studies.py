@@ -40,7 +40,7 @@ def test_bounds_are_those_of_the_joint_model(hospach):
 
 def test_numbers_have_names_of_ones_own(hospach):
     assert hospach.numbers("hospach.", n="n", silent="asymptomatic.n") == {"n": 102, "silent": 8}
-    with pytest.raises(KeyError, match="has no claim"):
+    with pytest.raises(crmo.CrmoError, match="has no claim"):
         hospach.number("hospach.none")
 
 
