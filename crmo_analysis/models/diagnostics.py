@@ -88,7 +88,12 @@ def _of_line(fit: Regression) -> list[tuple]:
     largest = float(points["residual"].abs().max())
     outlier = min(1.0, n * 2 * float(stats.t.sf(largest, n - count - 1)))
     statistic, p, *_ = het_breuschpagan(results.resid, results.model.exog)
-    bent = linear_reset(results, power=2, use_f=True)
+    bent, curved = (np.nan, np.nan), "Ramsey's RESET, squares of fitted values"
+    if np.linalg.matrix_rank(np.column_stack([results.model.exog, results.fittedvalues**2])) > count:
+        tested = linear_reset(results, power=2, use_f=True)
+        bent = float(tested.fvalue), float(tested.pvalue)
+    else:  # as for an exposure that is yes or no
+        curved = "a line through two groups cannot be bent"
     high = int((points["leverage"] > 2 * count / n).sum())
     several = f"of {n} patients; {high} above twice the mean of {count / n:.2f}"
     return [
@@ -96,7 +101,7 @@ def _of_line(fit: Regression) -> list[tuple]:
         ("largest leverage", float(points["leverage"].max()), np.nan, several),
         ("largest Cook's distance", float(points["cook"].max()), np.nan, "above 1, one moves the line"),
         ("equal spread", float(statistic), float(p), "Breusch and Pagan's test; HC3 errors do without"),
-        ("straight line", float(bent.fvalue), float(bent.pvalue), "Ramsey's RESET, squares of fitted values"),
+        ("straight line", *bent, curved),
     ]
 
 
