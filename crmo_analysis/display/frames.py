@@ -278,13 +278,32 @@ def values(audited: Sequence[Audited]) -> pd.DataFrame:
     return frame.loc[:, [name for name in columns if name in columns[:3] or frame[name].any()]]
 
 
+def words_of(text: str, codebook: Codebook) -> str:
+    """Say variables and conditions, such as ``male, spine & fever``, in the codebook's labels."""
+    found = []
+    for part in filter(None, map(str.strip, text.split(","))):
+        try:
+            found.append(expressions.in_words(expressions.parse(part, codebook), codebook))
+        except InputError:
+            found.append(codebook[part].label if part in codebook else part)
+    return " and ".join(found)
+
+
 def checks(audited: Sequence[Audited]) -> pd.DataFrame:
     """Return the claims that differ, conflict or are ambiguous, with the reason.
 
     Of several studies, named.
     """
     rows = [
-        [a.claim.study, a.claim.where, a.claim.of, a.claim.statistic, a.claim.printed, a.verdict, a.reason]
+        [
+            a.claim.study,
+            a.claim.where,
+            words_of(a.claim.of, a.claim.codebook),
+            a.claim.statistic,
+            a.claim.printed,
+            a.verdict,
+            a.reason,
+        ]
         for verdict in ("differs", "conflicts", "ambiguous")
         for a in audited
         if a.verdict == verdict
@@ -298,8 +317,8 @@ def compared(audited: Sequence[Audited]) -> pd.DataFrame:
     rows = [
         [
             a.claim.where,
-            a.claim.of,
-            a.claim.among,
+            words_of(a.claim.of, a.claim.codebook),
+            words_of(a.claim.among, a.claim.codebook),
             a.claim.statistic,
             a.claim.printed,
             a.recomputed,

@@ -94,13 +94,13 @@ def verdict_map(
 
 
 def _signed(counts: Mapping[str, int], are_told: bool = True) -> list[Patch]:
-    """Return what a legend shows of verdicts: colour, sign, name, number; of unfinished ones if there are."""
+    """Return what a legend shows of the verdicts that there are: colour, sign, name, number."""
     legend = []
     for verdict, colour in VERDICT_COLOURS.items():
-        if verdict == "unfinished" and not counts.get(verdict, 0):
+        if not counts.get(verdict, 0):
             continue
         sign = f"({VERDICT_SIGNS[verdict]})" if VERDICT_SIGNS[verdict] else ""
-        parts = verdict, sign, f"{counts.get(verdict, 0)}" if are_told else ""
+        parts = verdict, sign, f"{counts[verdict]}" if are_told else ""
         legend.append(Patch(label=" ".join(filter(None, parts)), facecolor=colour, **EDGE))
     return legend
 

@@ -75,18 +75,24 @@ def audit_of(audited: Sequence[Audited], titles: Mapping[str, str] | None = None
     titles = titles or {name: read_record(name).facts["short"] for name in frame["study"].unique()}
     counts = frame["verdict"].value_counts()
     said = ", ".join(f"{counts[name]} {name}" for name in VERDICTS if name in counts)
-    marked = len(frame) - counts.get("matches", 0) - counts.get("stated", 0)
-    said_of = {"count": len(frame), "studies": len(titles)}
+    odd = int(counts.get("differs", 0) + counts.get("conflicts", 0))
+    said_of = {
+        "count": len(frame),
+        "studies": len(titles),
+        "titles_in_words": ", ".join(titles.values()) if len(titles) < 3 else f"{len(titles)} studies",
+        "matches": int(counts.get("matches", 0)),
+        "odd": f"{odd or 'none'} {'differs or conflicts' if odd < 2 else 'differ or conflict'}",
+    }
     return Audit(
         frame,
         f"{len(frame)} printed numbers of {', '.join(titles.values())}: {said}",
         caption="Every claim in the order in which the text prints it, by verdict. Squares in a row share a "
         "study.",
-        subtitle="in the order of the texts; × differs, ! conflicts, ? ambiguous",
+        subtitle="{titles_in_words}; one square a number, in the order of the text",
         alt="A map of {count} squares, one a claim, in rows by study; marked squares differ, conflict or are "
         "ambiguous.",
         draw=partial(plot.verdict_map, frame, titles=titles),
         data=frame[["study", "claim_id", "where", "printed", "verdict"]],
         columns=("claim_id", "printed", "recomputed", "verdict"),
-        terms={"audited": audited, "titles": titles, **said_of, "marked": int(marked)},
+        terms={"audited": audited, "titles": titles, **said_of},
     )

@@ -250,9 +250,16 @@ class Cohort:
         """Draw who has what; see `grid`."""
         return self.grid().plot(ax=ax, **options)
 
-    def skeleton(self) -> Result:
-        """Show on a drawn skeleton how many patients have each bone affected."""
-        return self._of_this(pictures.bones(self.patients, self.smallest))
+    def skeleton(self, beside: Result | None = None) -> Result:
+        """Show on a drawn skeleton how many patients have each bone affected.
+
+        Parameters
+        ----------
+        beside : Result, optional
+            The `skeleton` of a study or of another cohort, to stand on the right.
+        """
+        own = self._of_this(pictures.bones(self.patients, self.smallest))
+        return own if beside is None else pictures.side_by_side(own, beside)
 
     def sites(self) -> Result:
         """Show on a drawn skeleton a dot for each lesion.

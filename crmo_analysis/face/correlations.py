@@ -10,7 +10,48 @@ from crmo_analysis.display import plot
 from crmo_analysis.face.results import DERIVED, Result
 from crmo_analysis.study import describe
 
+SPEARMAN = 1.06  # times 1/(n - 3), the variance of Fisher's z (Fieller EC et al. Biometrika 1957;44:470-481)
 LARGEST = 90  # hundredths; correlations up to here are gone through
+
+
+def printed_correlations(claims: Sequence, study: str) -> Result:
+    """Give the correlations that a study prints their 95 % intervals, by Fisher's z.
+
+    Those among patients whose number is not printed are left out.
+    """
+    own = [claim for claim in claims if claim.about == "own"]
+    counts = [c for c in own if c.statistic == "count" and c.number.relation == "=" and c.number.value]
+    sizes = {claim.patients: int(claim.number.value) for claim in counts}
+    p_values = {c.claim_id.rpartition(".")[0]: c.printed for c in own if c.statistic == "p_value"}
+    rows = []
+    for claim in own:
+        if claim.statistic == "correlation" and claim.group in sizes:
+            labels = [claim.codebook[name.strip()].label for name in claim.of.split(",")]
+            pair = " and ".join(describe.in_sentence(each.removesuffix(f" at {claim.at}")) for each in labels)
+            pair = f"{pair[:1].upper()}{pair[1:]}" + f", {claim.at}" * bool(claim.at)
+            r, n = float(claim.number.value), sizes[claim.group]
+            low, high = describe.fisher_interval(r, n, variance=SPEARMAN if claim.method == "Spearman" else 1)
+            p = p_values.get(claim.claim_id.rpartition(".")[0], "")
+            text = f"{claim.printed} ({low:.2f} to {high:.2f})" + f"   P={p}" * bool(p)
+            rows.append((f"{pair}, n = {n}", n, r, round(low, 6), round(high, 6), p, text))
+    columns = ["label", "n", "estimate", "ci_low", "ci_high", "p_printed", "text"]
+    frame = pd.DataFrame(rows, columns=columns).drop_duplicates(ignore_index=True)
+    return Result(
+        frame.drop(columns="text"),
+        f"Correlations that {study} prints, with 95 % intervals",
+        caption="Correlations and P values as they are printed, with 95 % intervals recomputed from the "
+        "coefficient and the number of patients (Fisher's z).",
+        subtitle="{study}, as printed; 95 % intervals recomputed",
+        alt="Forest of {count} printed correlations, from {least:g} to {most:g}, each with its interval.",
+        source=DERIVED,
+        draw=partial(plot.forest, frame, xlabel="correlation", xlim=(-0.1, 1)),
+        terms={
+            "study": study,
+            "count": len(frame),
+            "least": frame["estimate"].min(),
+            "most": frame["estimate"].max(),
+        },
+    )
 
 
 @dataclass(frozen=True)
@@ -67,9 +108,9 @@ class LeastCorrelation:
         named["ylabel"] = "smallest |r| with that P value"
         axes = plot.curves(curves, **named, title=title, subtitle=subtitle, ax=ax)
         axes.plot(self.n, self.least, "o", color=plot.INK, ms=5, zorder=5)
-        text, spot = f"n = {self.n}\n|r| ≈ {self.least:.3f}", (self.n, self.least)
-        line = {"arrowstyle": "-", "lw": 0.6}
-        axes.annotate(text, spot, xytext=(30, 62), textcoords="offset points", fontsize=7, arrowprops=line)
+        axes.vlines(self.n, 0, self.least, color=plot.INK, lw=0.6, ls=":")
+        style = {"xytext": (4, 6), "textcoords": "offset points", "fontsize": 7}
+        axes.annotate(f"n = {self.n}, |r| ≈ {self.least:.3f}", (self.n, 0), **style)
         axes.set(xlim=(min(curves["n"]) - 2, max(curves["n"])), ylim=(0, 1))
         return axes
 

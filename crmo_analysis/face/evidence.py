@@ -104,7 +104,7 @@ def heterogeneity(result: pooling.Pooled) -> str:
     """Write a line on the spread between series."""
     if math.isnan(result.tau2):
         return "spread between series: not estimable"
-    tau2, share = f"tau² {result.tau2:.2f}", f"I² {describe.percent_text(result.i2, 0)} %"
+    tau2, share = f"τ² {result.tau2:.2f}", f"I² {describe.percent_text(result.i2, 0)} %"
     if not math.isnan(result.tau2_low + result.tau2_high + result.i2_low + result.i2_high):
         tau2 += f" ({result.tau2_low:.2f} to {result.tau2_high:.2f})"
         share += f" ({describe.interval_text(result.i2_low, result.i2_high, 0)})"

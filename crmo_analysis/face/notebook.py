@@ -181,10 +181,10 @@ class Run:
             raise InputError("data of your own need a folder of their own: use --out")
 
     def say(self, *sentences: str, **values) -> None:
-        """Show sentences as a list; with values, each is a template that they fill in."""
+        """Show a sentence, or several as a list; with values, each is a template that they fill in."""
         said = [filled(text, values) if values else text for text in sentences]
         if said:
-            display(Markdown("\n".join(f"- {text}" for text in said)))
+            display(Markdown(said[0] if len(said) == 1 else "\n".join(f"- {text}" for text in said)))
 
     def table(self, name: str, result: "Result | pd.DataFrame", caption: str = "", **values) -> None:
         """Show a table, and keep it as CSV, with its caption and source.

@@ -5,6 +5,7 @@ is left open.
 """
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from itertools import combinations
 
 import pandas as pd
@@ -171,6 +172,18 @@ def bones(table: pd.DataFrame, smallest: int) -> Result:
         terms={"count": len(frame)},
     )
     return result.drawn(plot.skeleton)
+
+
+def side_by_side(one: Result, other: Result) -> Result:
+    """Set two skeletons side by side."""
+    names = [each.terms.get("whose") or each.terms["study"] for each in (one, other)]
+    if len(set(names)) < 2:
+        names = [f"{name}, {side}" for name, side in zip(names, ("left", "right"), strict=True)]
+    frames = [each.frame.assign(cohort=name) for each, name in zip((one, other), names, strict=True)]
+    columns = ["cohort", "name", "label", "x", "n"]
+    terms = {**one.terms, "whose": " beside ".join(names)}
+    both = replace(one, frame=pd.concat(frames, ignore_index=True)[columns], terms=terms)
+    return both.drawn(plot.skeleton)
 
 
 def sites(lesions: pd.DataFrame | None) -> Result:

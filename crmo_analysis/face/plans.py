@@ -151,12 +151,13 @@ class Plan:
         low, high = (spearman["power"] - half).clip(0), (spearman["power"] + half).clip(upper=1)
         lines = spearman.assign(low=low, high=high).round(5)
         enough = lines[lines["power"] >= ENOUGH].groupby("truth", sort=False)["n"].min()
-        words = "; ".join(f"{name}: {n} patients" for name, n in enough.items()) or "none"
+        named = [f"{n} {name if name.startswith('as ') else f'at {name}'}" for name, n in enough.items()]
+        words = f"{', '.join(named)}" if named else "more patients than were tried"
         return Result(
             lines,
             f"Share of {self.cohorts} studies with P below {self.alpha:g}",
-            caption="Share of simulated cohorts with P below {alpha:g}. Smallest of these sizes with power "
-            "of {wanted:g} %: {enough}.",
+            caption="Share of simulated cohorts with P below {alpha:g}, by number of patients. The sizes "
+            "named for {wanted:g} % are the smallest that were tried.",
             subtitle="Spearman; {cohorts} cohorts a point, band: 95 % Monte Carlo interval",
             alt="Power curves for {truths} truths over {sizes} sizes of cohort.",
             source=self.source,

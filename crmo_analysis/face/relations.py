@@ -29,7 +29,6 @@ from crmo_analysis.study import describe, read_codebook
 
 PLOTS = ("forest", "scatter", "specifications", "influence", "diagnostics")
 EFFORT = {"resamples": 10_000, "permutations": 2_000, "seed": 1}
-LEVEL = 0.05  # of P values in a title
 NUMBERS = ["estimate", "ci_low", "ci_high", "p"]
 SAID = ("spearman", "ordinal", "linear")  # models whose result is said in a sentence
 
@@ -209,8 +208,8 @@ class Relation(Result):
             alt="Forest of {count} rank correlations with severity, each with its interval and P values.",
             draw=partial(plot.forest, rows, xlabel="Spearman correlation"),
             count=len(rows),
-            level=LEVEL,
-            named=int((spearman["p_holm"] < LEVEL).sum()),
+            strongest=describe.in_sentence(rows.loc[rows["estimate"].abs().idxmax(), "label"]),
+            largest=rows.loc[rows["estimate"].abs().idxmax(), "estimate"],
         )
 
     def scatter(self) -> Result:
@@ -261,8 +260,10 @@ class Relation(Result):
         chosen = ["model", "outcome", "adjusted_for", "left_out"]
         rows = curve.table[[*chosen, "n", "effect", *NUMBERS, "z"]].round(6)
         said = f" ({curve.method}; z takes patients for independent)" if asked.cluster else ""
-        share, median = f"{100 * curve.share_significant:.0f} % of {curve.estimable}", p_text(curve.p_median)
-        share = f"{share} specifications have |z| above 1.96"
+        count, far = curve.estimable, round(curve.share_significant * curve.estimable)
+        ends = {0: f"None of {count} specifications has", count: f"All {far} specifications have"}
+        share = ends.get(far, f"{far} of {count} specifications have") + " |z| above 1.96"
+        median = p_text(curve.p_median)
         return self._result(
             rows.assign(library=curve.table["library"]),
             f"{share}; joint permutation test of that share {p_text(curve.p_share)}, "
@@ -284,6 +285,7 @@ class Relation(Result):
             model=rows["model"].replace(frames.MODEL_NAMES),
             outcome=[frames.in_words_of(name, labels) for name in rows["outcome"]],
             adjusted_for=[", ".join(labels.get(name, name) for name in names) for names in others],
+            left_out=rows["left_out"].str.replace("highest: ", "highest in "),
         )
 
     def influence(self) -> Result:

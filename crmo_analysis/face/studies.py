@@ -11,7 +11,7 @@ from crmo_analysis.display import frames, plot
 from crmo_analysis.face import pictures
 from crmo_analysis.face.audits import Audit, audit_of
 from crmo_analysis.face.cohorts import Cohort, read_shipped
-from crmo_analysis.face.correlations import LeastCorrelation
+from crmo_analysis.face.correlations import LeastCorrelation, printed_correlations
 from crmo_analysis.face.results import DERIVED, Result
 from crmo_analysis.files import InputError, meant, study_names
 from crmo_analysis.joint import Assumptions, datapackage, find_conflicts, fit, ledger, simulate, words
@@ -245,11 +245,14 @@ class Study:
             case "rounding":
                 shown = self.audit().rounding()
                 title = "{off} of {count} percentages are not rounded to the nearest"
+            case "correlations":
+                shown = printed_correlations(self.record.claims, self.short)
+                title = "{count} printed correlations, from {least:g} to {most:g}"
             case "implied":
                 shown = self.bounds(*figure.pairs, among=figure.among)
                 title = "{open} of {count} overlaps of two findings are left open"
             case _:
-                shown, title = self.audit(), "{count} printed numbers, of which {marked} do not simply hold"
+                shown, title = self.audit(), "{matches} of {count} printed numbers follow from others; {odd}"
         return shown, figure.title or title
 
     def groups(self) -> Result:
@@ -303,12 +306,12 @@ class Study:
             f"How many patients can have both{who}" if len(pairs) else "Between what the number lies",
             caption="Patients with both findings: from the fewest to the most, over every table of patients "
             "that keeps the printed numbers.",
-            subtitle=f"{{study}}; numbers of patients with both{who}, over all tables that fit the printed "
-            "numbers, derived",
+            subtitle=f"{{study}}; patients with both{who}, over all tables that fit the printed numbers",
             alt="Bars for {count} pairs of findings; for {open} of them the printed numbers leave more than "
             "one value.",
             source=DERIVED,
             draw=partial(plot.bounds, pairs) if len(pairs) else None,
+            columns=tuple(implied)[1:] if len(pairs) == len(implied) else (),
             terms={"study": self.short, "count": len(implied), "open": int(is_open.sum())},
         )
 
@@ -356,7 +359,10 @@ class Study:
             return Result(pd.DataFrame(), "How many patients there are is not printed, so none are made")
         table = self.patients().patients
         heading = f"Printed beside one reconstructed table of {self._fitted.n} patients"
-        return Result(words.reproduced(self._fitted, table), heading, source="reconstructed")
+        frame = words.reproduced(self._fitted, table)
+        for name in ("of", "among"):
+            frame[name] = [frames.words_of(text, self.record.codebook) for text in frame[name]]
+        return Result(frame, heading, source="reconstructed")
 
 
 def _ends(shares: pd.DataFrame) -> dict[str, object]:

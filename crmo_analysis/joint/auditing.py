@@ -237,7 +237,7 @@ class Court:
         n, members = cohort.part_of[s].derived_size(s, claim.group)
         if not n:
             return None
-        of = f"{patients(n)} (from {listed([said(m, view) for m in members])})"
+        of = f"{patients(n, view.unit)} (from {listed([said(m, view) for m in members])})"
         count = view.count_of(view.patients(claim))
         ids = (*(count.ids if count else ()), *_ids(members))
         rules = section_rules(view)[claim.section]
@@ -260,7 +260,7 @@ def _again(claim: Claim, s: Statement, view: View) -> Audited:
         return Audited(claim, "matches", number, "", related, f"Printed again as {number}: {places}.", _AGAIN)
     n, ids = view.size(others[0])
     number = str(counted(s, view)[1])
-    of = "the patients" if n is None else patients(n)
+    of = f"the {view.unit}" if n is None else patients(n, view.unit)
     reason = f"{others[0].printed} % of {of} is {number}."
     return Audited(claim, "matches", number, "", (*related, *ids), reason, "x/n")
 

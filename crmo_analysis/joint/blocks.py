@@ -23,6 +23,7 @@ from crmo_analysis.study import Claim, Codebook, expressions
 MANY = 2  # statements that are given up: tables are made anew without them
 FEW_BLOCKS = 6  # that are looked through for one that says all
 MOST_FOUND = 20  # tables that are remembered
+SECONDS_TO_SPARE = 3  # to see whether a number is forced without one of those that force it
 Block = tuple[int, ...]  # the places of some bags in the list of their part
 
 
@@ -198,14 +199,25 @@ class Blocks:
     ) -> tuple[Statement, ...] | None:
         """Return a smallest set of statements that cannot stand together; None if all can.
 
-        Of the sets on the way one proof is enough: the smallest is proved again.
+        Of the sets on the way one proof is enough: the smallest is proved again. What forces a number keeps
+        a statement of which it takes long to see whether it is needed.
         """
         block = self._failing(frozenset([*members, *fixed]), effort, denied, once=True)
         if block is None:
             return None
         if block != self.every:
             members = [s for s in members if s in self.tables(block).kept]
-        found = shrunk(lambda some: self.can_stand(some, effort, denied, once=True), members, fixed)
+
+        def stands(some: Iterable[Statement]) -> bool:
+            try:
+                tried = effort.or_less(SECONDS_TO_SPARE) if denied else effort
+                return self.can_stand(some, tried, denied, once=True)
+            except UnfinishedError:
+                if denied is None:
+                    raise
+                return True
+
+        found = shrunk(stands, members, fixed)
         if self.can_stand(found, effort, denied):
             raise UnfinishedError("two proofs of what cannot stand together disagree")
         return found

@@ -11,6 +11,7 @@ from ortools.sat.python import cp_model
 
 from crmo_analysis.files import UnfinishedError
 from crmo_analysis.joint.axes import TOTALS, window
+from crmo_analysis.joint.fitting import Fit
 from crmo_analysis.joint.model import Tables, fitting_tables
 from crmo_analysis.joint.patterns import Bag, codes, shared
 from crmo_analysis.joint.solving import Effort, solve
@@ -31,18 +32,26 @@ class Solved:
 
 
 def near(
-    plan: Plan, n: int, rng: np.random.Generator, effort: Effort, fine: bool, given_up: Sequence[Claim] = ()
+    fitted: Fit, plan: Plan, rng: np.random.Generator, effort: Effort, fine: bool, unprinted: set[Plan]
 ) -> Solved | None:
     """Return counts that satisfy all statements of a part, near those of patients drawn at random.
 
-    What they give is as near as can be to what is printed, also for claims that are given up.
+    What they give is as near as can be to what is printed, also for claims that are given up. Parts of which
+    no table rounds to all that is printed are remembered among the `unprinted`.
     """
-    drawn = _draw(plan, n, rng)
+    drawn = _draw(plan, fitted.n, rng)
     printed = [claim for claim in plan.claims if _is_wished(claim)]
-    near_by = [claim for claim in given_up if _is_wished(claim) and _is_held(claim, plan)]
+    near_by = [
+        claim
+        for statement in fitted.given_up
+        for claim in statement.claims
+        if _is_wished(claim) and _is_held(claim, plan)
+    ]
     # All as printed and near those drawn; all as printed; as much as can be so, near those drawn; any table.
     for is_printed, is_near in ((True, True), (True, False), (False, True), (False, False)):
-        tables = fitting_tables(plan, n, split=fine, exact=True)
+        if is_printed and plan in unprinted:
+            continue
+        tables = fitting_tables(plan, fitted.n, split=fine, exact=True)
         for claim in printed if is_printed else ():
             is_rounded = claim.statistic in ("mean", "percent")
             half_a_digit = 5 * tables.size(claim.group) - 1 if is_rounded else 0
@@ -57,6 +66,8 @@ def near(
             return read_off(tables, solved)
         if status == cp_model.INFEASIBLE and not is_printed:
             return None
+        if status == cp_model.INFEASIBLE:
+            unprinted.add(plan)
     raise UnfinishedError("no table of patients was found within the effort allowed")
 
 

@@ -111,7 +111,7 @@ def _target(s: Statement, view: View) -> tuple:
 def _printed_twice(members: Sequence[Statement], view: View) -> str:
     """Say that one number is printed in two ways, and what to do if two are meant."""
     shown = listed([f"{s.claims[0].printed} ({s.claims[0].where})" for s in members])
-    of = "all patients" if of_everyone(members[0]) else named(members[0], view)
+    of = f"all {view.unit}" if of_everyone(members[0]) else named(members[0], view)
     is_count = not of_everyone(members[0]) and members[0].claims[0].patients is not None
     hint = " Two points in time, or two groups, need a variable each." if is_count else ""
     return f"Printed are {shown} for {of}.{hint}"
@@ -128,7 +128,7 @@ def said(statement: Statement, view: View) -> str:
     """Say a statement in a few words, its number first."""
     claim = statement.claims[0]
     if of_everyone(statement):
-        return amount(claim.printed, "patients")
+        return amount(claim.printed, view.unit)
     if claim.statistic == "percent":
         return f"{claim.printed} % {named(statement, view)}"
     if claim.patients is not None:

@@ -6,6 +6,7 @@ from crmo_analysis.files import UnfinishedError
 
 WORK_PER_SECOND = 0.15  # of the solver's own unit, where a model is large and a core shared; often it is more
 WORK_TO_BEGIN = 0.001  # each time it is called
+WORK_ON_SUMS = 0.5  # to go through sums one by one, where a model says of which (`spreads`)
 FOUND = (cp_model.OPTIMAL, cp_model.FEASIBLE)
 
 
@@ -42,13 +43,18 @@ def solve(
         return cp_model.UNKNOWN, made
     made.parameters.num_workers = 1
     made.parameters.catch_sigint_signal = False  # it would take Ctrl-C from the program for good
-    made.parameters.max_deterministic_time = effort.left if most is None else min(most, effort.left)
     if plain:
         made.parameters.symmetry_level = 0
         made.parameters.linearization_level = 2
         made.parameters.random_seed = 1
-    status = made.solve(model)
-    effort.left -= made.response_proto.deterministic_time + WORK_TO_BEGIN
+    most = effort.left if most is None else min(most, effort.left)
+    ways = [(cp_model.PARTIAL_FIXED_SEARCH, min(most, WORK_ON_SUMS))] if model.proto.search_strategy else []
+    for way, work in (*ways, (cp_model.AUTOMATIC_SEARCH, most)):
+        made.parameters.search_branching, made.parameters.max_deterministic_time = way, work
+        status = made.solve(model)
+        effort.left -= made.response_proto.deterministic_time + WORK_TO_BEGIN
+        if status in (cp_model.OPTIMAL, cp_model.INFEASIBLE):
+            break
     return status, made
 
 

@@ -9,6 +9,7 @@ from fractions import Fraction
 from itertools import pairwise
 
 import numpy as np
+from ortools.sat.python import cp_model
 
 from crmo_analysis.study import Claim, expressions, rounding
 
@@ -34,6 +35,9 @@ def moments(tables, of: str, group: expressions.Expression) -> tuple:
     reach = int(np.abs(np.array(tables.part.ends(of, bag)) - centre).max())
     size, total = tables.number(most), tables.number(reach * most, -reach * most)
     square, shift = tables.number(reach**2 * most), centre - middle
+    if tables.exact or reach * most <= MULTIPLIED:
+        chosen = [size, total, square]  # gone through first: what they leave of the rest is soon seen
+        tables.model.add_decision_strategy(chosen, cp_model.CHOOSE_FIRST, cp_model.SELECT_MIN_VALUE)
     tables.model.add(size == tables.size(group))
     added = sum(sums[i] for i in inside)
     tables.model.add(total == added - shift * size)

@@ -13,13 +13,7 @@ EXAMPLES = 3
 
 
 def thin(cohort: Cohort) -> tuple[Problem, ...]:
-    """Warn of what is sound and still cannot be analysed: empty and constant columns, very few patients.
-
-    Returns
-    -------
-    tuple of Problem
-        None of them an error or one of `cohort.problems`: what cannot be analysed can still be described.
-    """
+    """Warn of what is sound and cannot be analysed: empty and constant columns, very few patients."""
     n, said = len(cohort.patients), []
     constant = []
     for one, title, table in (
@@ -69,11 +63,8 @@ def _is_constant(values: pd.Series, n_missing: int) -> bool:
 def understood(cohort: Cohort) -> pd.DataFrame:
     """Describe what was read, variable by variable, for those who own the file: it repeats values.
 
-    Returns
-    -------
-    DataFrame
-        `table, variable, column` (in the file; "derived" if it has none), `n, missing`, `range` (of numbers,
-        dates; of others how many have which value) and `examples`: the first three different values.
+    With the `column` in the file ("derived" if it has none), the `range` of numbers and dates, of others how
+    many have which value, and the first three different values.
     """
     rows = []
     for title, table in (("patients", cohort.patients), ("lesions", cohort.lesions)):

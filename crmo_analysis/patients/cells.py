@@ -51,27 +51,13 @@ _EXACT = 2**53  # up to here a number of a spreadsheet is a whole one
 
 @dataclass(frozen=True)
 class How:
-    """How the texts of a column are to be read.
+    """How the texts of a column are to be read."""
 
-    Attributes
-    ----------
-    recode : mapping of str to str
-        Texts and what to read instead.
-    factor : float
-        By which numbers are multiplied to come into the codebook's unit.
-    decimal : str
-        The decimal mark that the mapping file says, "comma" or "point"; empty where it says none.
-    dates : str
-        What stands first in a date such as 01/02/2020 by the mapping file, "day" or "month"; or empty.
-    beside : str
-        The decimal mark of the file's other columns, where they have one.
-    """
-
-    recode: Mapping[str, str] = field(default_factory=dict)
-    factor: float = 1.0
-    decimal: str = ""
-    dates: str = ""
-    beside: str = ""
+    recode: Mapping[str, str] = field(default_factory=dict)  # texts and what to read instead
+    factor: float = 1.0  # by which numbers are multiplied to come into the codebook's unit
+    decimal: str = ""  # mark that the mapping file says, "comma" or "point"
+    dates: str = ""  # what stands first in 01/02/2020 by the mapping file, "day" or "month"
+    beside: str = ""  # the decimal mark of the file's other columns, where they have one
 
 
 AS_IT_IS = How()
@@ -79,50 +65,26 @@ AS_IT_IS = How()
 
 @dataclass(frozen=True, eq=False)
 class Column:
-    """A column of a table, each different text once.
+    """A column of a table, each different text once."""
 
-    Attributes
-    ----------
-    words : list of str
-        As in the file.
-    codes : ndarray of int
-        The place among `words` of each row's text.
-    parsed : pandas extension array
-        What each word means; missing where it is none or wrong.
-    kinds : ndarray of int
-        0 for a value, 1 for an empty cell, 2 and more for the codes for missing values in the codebook's
-        order.
-    numbers : ndarray of float
-        The numbers that words are, sound or not, in the codebook's unit; empty for other types.
-    errors, doubts : ndarray of str
-        What is expected instead of a word, empty where it is sound; after a doubt the value is kept.
-    notes : tuple of str
-    """
-
-    words: pa.Array
-    codes: np.ndarray
-    parsed: pd.api.extensions.ExtensionArray
-    kinds: np.ndarray
-    numbers: np.ndarray
-    errors: np.ndarray
-    doubts: np.ndarray
+    words: pa.Array  # as in the file
+    codes: np.ndarray  # the place among `words` of each row's text
+    parsed: pd.api.extensions.ExtensionArray  # what each word means; missing where it is none or wrong
+    kinds: (
+        np.ndarray
+    )  # 0 a value, 1 an empty cell, 2 and more the codes for missing values, as in the codebook
+    numbers: np.ndarray  # that words are, sound or not, in the codebook's unit; empty for other types
+    errors: np.ndarray  # what is expected instead of a word, empty where it is sound
+    doubts: np.ndarray  # the same, where the value is kept
     notes: tuple[str, ...]
 
 
 def read_column(
     column: pa.ChunkedArray, variable: Variable, missing: Mapping[str, str] = NO_MISSING, how: How = AS_IT_IS
 ) -> Column:
-    """Read a column of text as a variable.
+    """Read a column of text as a variable; the type "text", beside those of the codebook, takes any text.
 
-    Parameters
-    ----------
-    column : pyarrow.ChunkedArray of str
-    variable : Variable
-        Its type, limits and categories; the type "text", beside those of the codebook, takes any text.
-    missing : mapping of str to str
-        Kind of missing value to the code that stands for it in a cell.
-    how : How
-        What texts mean, the unit, the decimal mark.
+    `missing` has the code in a cell for each kind of missing value.
     """
     encoded = column.combine_chunks().dictionary_encode()
     words = encoded.dictionary

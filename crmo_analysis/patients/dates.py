@@ -24,17 +24,7 @@ def read_dates(words, asked, variable, errors, first, notes):
 
     A column is in one form, and whether the day or the month stands first is decided for all of it.
     """
-    found: dict[int, dict[str, str]] = {}  # of each text the parts of its date
-    for place in np.flatnonzero(asked):
-        text = words[place].as_py()
-        match = next(filter(None, (form.fullmatch(text) for form in _FORMS)), None)
-        if match:
-            found[place] = match.groupdict()
-            continue
-        errors[place] = _ISO_EXPECTED
-        if _SERIAL.fullmatch(text):
-            day = date(1899, 12, 30) + timedelta(days=int(text))
-            errors[place] += f"; as a number of Excel it is {day.isoformat()}, format the column as a date"
+    found = _matched(words, asked, errors)
     slashed = {place: parts for place, parts in found.items() if "first" in parts}
     order = {
         "day": any(int(parts["first"]) > 12 >= int(parts["second"]) for parts in slashed.values()),
@@ -43,12 +33,8 @@ def read_dates(words, asked, variable, errors, first, notes):
     day_first = first == "day" or (first != "month" and order["day"])
     values = np.full(len(words), np.datetime64("NaT", "s"))
     for place, parts in found.items():
-        if place in slashed:
-            parts["day"], parts["month"] = (
-                parts[name] for name in (("first", "second") if day_first else ("second", "first"))
-            )
         try:
-            day = date(int(parts["year"]), int(parts["month"]), int(parts["day"]))
+            day = _day(parts, day_first)
         except ValueError:
             day = date.min
         if 1900 <= day.year <= 2100:
@@ -67,3 +53,25 @@ def read_dates(words, asked, variable, errors, first, notes):
     if any((parts.get("time") or "").strip("0:.") for parts in found.values()):
         notes.append("the time of day is left out")
     return pd.array(values, dtype="datetime64[s]")
+
+
+def _matched(words, asked, errors) -> dict[int, dict[str, str]]:
+    """Return the parts of the date that each text is; one that is none is an error."""
+    found = {}
+    for place in np.flatnonzero(asked):
+        text = words[place].as_py()
+        if match := next(filter(None, (form.fullmatch(text) for form in _FORMS)), None):
+            found[place] = match.groupdict()
+            continue
+        errors[place] = _ISO_EXPECTED
+        if _SERIAL.fullmatch(text):
+            day = date(1899, 12, 30) + timedelta(days=int(text))
+            errors[place] += f"; as a number of Excel it is {day.isoformat()}, format the column as a date"
+    return found
+
+
+def _day(parts: dict[str, str], day_first: bool) -> date:
+    day, month = ("first", "second") if day_first else ("second", "first")
+    return date(
+        int(parts["year"]), int(parts.get("month") or parts[month]), int(parts.get("day") or parts[day])
+    )

@@ -5,23 +5,15 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from crmo_analysis.patients.meanings import CODE, OPEN, quoted
+from crmo_analysis.patients.meanings import CODE, OPEN, plain_unit, quoted
 from crmo_analysis.patients.problems import counted, matches
 from crmo_analysis.patients.table import Table
 from crmo_analysis.study import Codebook, read_section
 
 ENOUGH = 5  # values from which a column says something
 _SHARE = 0.1  # of values in another unit that is worth a question
+_BEYOND = re.compile("expected a (whole )?number of|[0-9,]+ more rows? like")
 _NO_DAY = ("1900-01-01", "1901-01-01", "1904-01-01", "1970-01-01", "1899-12-31", "1899-12-30")
-_SAME_UNIT = {
-    "years": ("y", "yr", "yrs", "year", "jahr", "jahre", "j", "ans"),
-    "months": ("mo", "mon", "month", "mths", "monat", "monate", "mois"),
-    "weeks": ("wk", "week", "woche", "wochen"),
-    "days": ("d", "day", "tag", "tage", "jours"),
-    "10^9/l": ("/nl", "g/l", "10e9/l", "x10^9/l", "10^3/µl", "10^3/ul", "tsd/µl", "k/µl"),
-    "/mm3": ("/µl", "/ul", "/mm³"),
-    "mm/hour": ("mm/h", "mm/std"),
-}
 
 
 def check_columns(table: Table, codebook: Codebook) -> None:
@@ -55,9 +47,7 @@ def other_unit(source: str, below: str, usual: Mapping) -> tuple[str, float]:
     in_brackets = re.search(r"[(\[](.*?)[)\]]", source)
     last = re.split(r"[\s,_]+", source.strip())[-1]
     for stated in (below, in_brackets[1] if in_brackets else "", last if len(last) > 1 else ""):
-        plain = stated.casefold().replace(" ", "")
-        names = [unit for unit, others in _SAME_UNIT.items() if plain in others] or [plain]
-        unit = next((unit for unit in names if unit in usual["instead"]), plain)
+        unit = plain_unit(stated, usual["instead"])
         if unit in usual["instead"]:
             return unit, usual["instead"][unit]
     return "", 0.0
@@ -79,25 +69,38 @@ def _check_unit(table: Table, name: str, unit: str, usual: Mapping) -> None:
         explained = {other: by for other, by in others.items() if low <= median * by <= high}
         how = " or ".join(f"{other} (times {by:g})" for other, by in explained.items())
         factor = next((f"{by:g}" for by in explained.values()), OPEN)
+        beyond = [
+            problem
+            for problem in table.problems
+            if problem.column == table.sources[name] and problem.is_error and _BEYOND.match(problem.expected)
+        ]
+        if explained:  # one line on the column in place of one on every value
+            table.problems = [problem for problem in table.problems if problem not in beyond]
         within = int(((low <= values) & (values <= high)).sum())
         table.say(
             name,
             f"the median of {len(values)} values is {median:.4g}, expected {low:,.12g} to {high:,.12g} {unit}"
             f"{'; as in ' if how else ''}{how}"
             f"{f' ({within} are within: are there two units in the column?)' if within >= 3 else ''}. Check "
-            f"the unit; in a mapping: units: {{{source}: {factor}}}"
-            " (or 1)",
+            f"the unit; in a mapping: units: {{{source}: {factor}}} (or 1)",
+            is_error=bool(explained and beyond),
         )
         return
+    _ask_about_two_units(table, name, values, others, (low, high, unit))
+
+
+def _ask_about_two_units(table: Table, name: str, values: np.ndarray, others: Mapping, usual: tuple) -> None:
+    """Ask about a part of a column's values that are where a cohort's are in another unit."""
+    low, high, unit = usual
     for other, by in others.items():
         stretch = min(2.5, max(by, 1 / by) ** 0.4)
         odd = values > high * stretch if by < 1 else values < low
         odd &= (values * by >= low) & (values * by <= high * stretch)
         if odd.sum() >= max(3, _SHARE * len(values)):
             ends = f"{values[odd].min():g} to {values[odd].max():g} {unit}"
-            ask = "are there two units in the column? If not, say in a mapping"
             some = f"{odd.sum()} of {len(values)} values are {ends}, as in {other} (times {by:g})"
-            table.say(name, f"{some}: {ask}: units: {{{source}: 1}}")
+            line = f"units: {{{quoted(table.sources[name])}: 1}}"
+            table.say(name, f"{some}: are there two units in the column? If not, say in a mapping: {line}")
 
 
 def _check_codes(table: Table, name: str) -> None:

@@ -9,7 +9,7 @@ import pyarrow.compute as pc
 
 from crmo_analysis.patients.cells import MONTHS
 from crmo_analysis.patients.meanings import NOT_REPORTED
-from crmo_analysis.patients.problems import Problem, matches
+from crmo_analysis.patients.problems import Problem, matches, shown
 from crmo_analysis.patients.table import MADE, Table
 
 BY_CHANCE = 0.05  # pairs of patients who are alike, expected if variables were independent
@@ -66,7 +66,10 @@ def check_keys(table: Table, other: Table | None, hint: str = "") -> None:
 
 def _check_twice(table: Table, patients: pd.Series) -> None:
     again = (patients.duplicated() & patients.notna()).to_numpy()
-    table.report("patient", again, "stands in an earlier row as well; expected one row a patient")
+    visits = [name for name in table.unread if re.search("visit|event|time|date|datum|besuch", name, re.I)]
+    expected = "stands in an earlier row as well; expected one row a patient"
+    expected += f": keep those of one {shown(visits[0])}" if visits else ""
+    table.report("patient", again, expected)
     if matches(table.columns["patient"].words, _NUMBERED).all():
         return  # plain numbers are alike only if they are the same
     plain = patients.map(_plain, na_action="ignore")

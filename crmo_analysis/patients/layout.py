@@ -50,25 +50,19 @@ def has_wrong_letters(name: str) -> bool:
 
 
 def find_header(records: Sequence[Sequence[str]], known: Collection[str]) -> int | None:
-    """Return which of the first records is the header.
+    """Return which of the first records is the header: that with most known names, if that is clear.
 
-    Parameters
-    ----------
-    records : sequence of sequence of str
-    known : collection of str
-        Names to expect, in small letters.
-
-    Returns
-    -------
-    int or None
-        The record with most known names, if that is clear; else the first that is no title, which stands in
-        a single cell. None where all are empty.
+    Else the first that is no title, which stands in a single cell; None where all are empty.
     """
     filled = [place for place, record in enumerate(records) if any(map(str.strip, record))]
     if not filled:
         return None
     count = {place: len(names_among(records[place], known)) for place in filled}
     first, best = filled[0], max(filled, key=lambda place: count[place])
+    if "patient" in names_among(
+        records[first], known
+    ):  # below may stand names of bones, of which some are known
+        return first
     rivals = [p for p in filled if count[p] == count[best] and records[p] != records[best]]
     if count[best] > max(count[first], 1) and not rivals:
         return best
@@ -97,6 +91,7 @@ def take(
     at = find_header([record for _, record in head], known)
     if at is None:
         raise refuse(place, "is empty; expected a header and one row a patient")
+    _refuse_shape([record for _, record in head], at, place, known)
     expected = "is left out: it stands above the header"
     problems = [
         warning(str(place), row, "", listed(filter(None, record), 2), expected)
@@ -124,6 +119,22 @@ def take(
         left_out = "is left out, row" if len(blank) == 1 else "are left out, rows"
         notes = (*notes, f"{place}: {counted(len(blank), 'empty row')} {left_out} {listed(blank)}")
     return framed(place, header, (columns, rows), known, (problems, notes))
+
+
+def _refuse_shape(
+    records: Sequence[Sequence[str]], at: int, place: Path | str, known: Collection[str]
+) -> None:
+    """Refuse a table of which patients are columns, and a header in two lines."""
+    header, rest = records[at], records[at + 1 :]
+    in_rows = names_among([row[0] for row in rest if row], set(known) - {"patient"})
+    if len(in_rows) > max(1, len(names_among(header, set(known) - {"patient"}))):
+        expected = f"variables stand in rows ({listed(sorted(in_rows), 3)}), expected one row a patient"
+        raise refuse(place, f"{expected}; turn the table (copy it, Paste special, Transpose)", at + 1)
+    below = rest[0] if rest else []
+    both = zip(header, below, strict=False)
+    n_filled = sum(bool(cell.strip() and not name.strip()) for name, cell in both)
+    if n_filled > 1 and not any(re.match(r"\W*\d", cell) for cell in below):
+        raise refuse(place, "the header stands in two lines; write the name of each column into one", at + 1)
 
 
 def _numbered(records: Iterable[Sequence[str]], path: Path | str) -> Iterator[tuple[int, Sequence[str]]]:

@@ -26,27 +26,11 @@ OF_ANY = {
 def derive(
     lesions: pd.DataFrame, patients: pd.Series, codebook: Codebook, bones: Mapping[str, Mapping]
 ) -> pd.DataFrame:
-    """Count and sum up lesions of each patient.
+    """Count and sum up the lesions of each patient: one row a patient, variables of the codebook.
 
     A patient without a row in the table has missing values, not zeros: nobody says that lesions were looked
-    for. A count of a region is missing as well where the bone of one of the patient's lesions is.
-
-    Parameters
-    ----------
-    lesions : DataFrame
-        One row a lesion: `patient` and variables of the codebook's `lesions`, any but `patient` may be
-        absent.
-    patients : Series
-        The patients, each once; lesions of others are left out.
-    codebook : mapping of str to Variable
-        The patients' variables; nothing else is derived.
-    bones : mapping of str to mapping
-        For each bone `counted_in` and `involves`, from the codebook.
-
-    Returns
-    -------
-    DataFrame
-        One row a patient in the order of `patients`, with pandas' nullable types.
+    for. A count of a region is missing as well where the bone of one of the patient's lesions is. `bones` has
+    for each bone `counted_in` and `involves`, from the codebook.
     """
     row = pd.Index(patients).get_indexer(lesions["patient"])
     lesions, row, n = lesions[row >= 0], row[row >= 0], len(patients)

@@ -34,29 +34,16 @@ CLOSE = 0.75  # how alike, of 1, a name has to be to be suggested
 
 @dataclass(frozen=True)
 class Mapped:
-    """What a mapping file says of one table.
-
-    Attributes
-    ----------
-    file : str
-    columns : mapping of str to str
-        Name in the table's file to name in the codebook.
-    meanings : mapping of str to mapping of str to str
-        Name in the codebook to what its texts mean.
-    units : mapping of str to float
-        Name in the codebook to a factor.
-    ignore : frozenset of str
-        Names in the table's file.
-    settings : mapping of str to str
-        What else the file settles: decimal, dates, sheet, event, dictionary, scan.
-    """
+    """What a mapping file says of one table."""
 
     file: str = ""
-    columns: Mapping[str, str] = field(default_factory=dict)
-    meanings: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
-    units: Mapping[str, float] = field(default_factory=dict)
-    ignore: frozenset[str] = frozenset()
-    settings: Mapping[str, str] = field(default_factory=dict)
+    columns: Mapping[str, str] = field(default_factory=dict)  # name in the table's file: in the codebook
+    meanings: Mapping[str, Mapping[str, str]] = field(default_factory=dict)  # by name in the codebook
+    units: Mapping[str, float] = field(default_factory=dict)  # name in the codebook: factor
+    ignore: frozenset[str] = frozenset()  # names in the table's file
+    settings: Mapping[str, str] = field(
+        default_factory=dict
+    )  # decimal, dates, sheet, event, dictionary, scan
 
     @property
     def is_empty(self) -> bool:
@@ -70,12 +57,9 @@ class Mapped:
 
 
 def read_mapping(path: Path | str, patients: Codebook, lesions: Codebook) -> tuple[Mapped, Mapped]:
-    """Read a mapping file; return what it says of the patients' table and of the table of lesions.
+    """Read a mapping file; return what it says of the table of patients and of that of lesions.
 
-    Raises
-    ------
-    InputError
-        With every error of the file.
+    InputError has every error of the file.
     """
     content = read_yaml(path)
     problems: list[Problem] = []
@@ -225,7 +209,12 @@ def near(name: str, codebook: Codebook) -> str:
     }
     known |= {_plain(label): name for name, variable in codebook.items() for label in (variable.label, name)}
     known |= {_plain(own): own for own in OWN}
-    close = difflib.get_close_matches(_plain(name[:60]), known, n=1, cutoff=CLOSE)
+    plain = _plain(name[:60])
+    if re.search(r"l[eä]sion \d|l[eä]sion\d", plain):  # lesions side by side are no variable of a patient
+        return ""
+    without_visit = re.sub(r" (v|t|visit|visite|time|month|monat|fu)? ?\d+$", "", plain)
+    close = [text for text in (plain, without_visit) if text in known]
+    close += difflib.get_close_matches(plain, known, n=1, cutoff=CLOSE)
     return known[close[0]] if close else ""
 
 

@@ -49,7 +49,12 @@ def without_others(sheet: Sheet) -> Sheet:
         total |= matches(column, _TOTAL) & matches(texts, INDEX)
     if (perhaps := matches(texts, _PERHAPS_TOTAL)).any():
         digits = matches(texts, r"[0-9]") | (first == "") | total
-        total |= perhaps & bool(digits[~perhaps].all() and not perhaps.all())
+        start = len(first)  # of the last rows, all of which may be totals; an empty row or a total tells
+        while start and (perhaps | total)[start - 1]:
+            start -= 1
+        is_apart = 0 < start < len(first) and sheet.rows[start] - sheet.rows[start - 1] > 1
+        is_last = (np.arange(len(first)) >= start) & bool(start and (is_apart or total[start:].any()))
+        total |= perhaps & (is_last | bool(digits[~perhaps].all() and not perhaps.all()))
     for place in np.flatnonzero(total):
         said.setdefault(int(place), "is left out: it is a total or an average, no patient")
     units = _units(sheet)

@@ -12,26 +12,14 @@ LISTED = 10  # texts of one kind that are listed one by one
 
 @dataclass(frozen=True)
 class Problem:
-    """What is wrong with a cell, a column or a file, and what is expected.
-
-    Attributes
-    ----------
-    file : str
-    row : int or None
-        As a spreadsheet counts, its first line is row 1; None where no single row is meant.
-    column, value : str
-        As they stand in the file; empty where none is meant.
-    expected : str
-    is_error : bool
-        False for a warning: the value is kept.
-    """
+    """What is wrong with a cell, a column or a file, and what is expected."""
 
     file: str
-    row: int | None
-    column: str
+    row: int | None  # as a spreadsheet counts, from 1; None where no single row is meant
+    column: str  # as in the file, and empty where none is meant
     value: str
     expected: str
-    is_error: bool = True
+    is_error: bool = True  # else a warning: the value is kept
 
     def __str__(self):
         return f"{self.place}: {'' if self.is_error else 'warning: '}{self.expected}"

@@ -29,6 +29,8 @@ OWN = {  # columns that REDCap adds, by their names in an export with labels
     "Survey Timestamp": "redcap_survey_timestamp",
 }  # fmt: skip
 _STATUS = frozenset(("", "0", "1", "2", "Incomplete", "Unverified", "Complete"))
+_KEEP_ONE = "; keep one instrument with lesions in the export"
+_NAME_COLUMNS = "; if it holds lesions, name its columns below lesions: in a mapping"
 _RAW_BOX = re.compile(r"(?P<field>\w+?)___(?P<code>\w+)", re.ASCII)
 _LABELLED_BOX = re.compile(r"(?P<field>.+) \(choice=(?P<code>.+)\)")
 
@@ -79,22 +81,10 @@ def split_export(
     maps: tuple[Mapped, Mapped],
     missing: Mapping[str, str],
 ) -> tuple[Sheet, Sheet | None]:
-    """Turn an export, raw or with labels, into a table of patients and one of lesions.
+    """Turn an export, raw or with labels, into a table of patients and one of lesions, if there are some.
 
-    Parameters
-    ----------
-    sheet : Sheet
-    codebooks : pair of mapping of str to Variable
-        Of patients, and of lesions.
-    maps : pair of Mapped
-        What the mapping file says of either.
-    missing : mapping of str to str
-        Kind of missing value to its code; labels such as "Not assessed" become the code.
-
-    Returns
-    -------
-    tuple of Sheet, Sheet or None
-        In which choices stand as they were exported; no lesions where there is no row of them.
+    `codebooks` and `maps` are of patients and of lesions; labels such as "Not assessed" become the code of
+    `missing`.
     """
     patients, lesions = codebooks
     fields = _fields(maps[0])
@@ -131,11 +121,9 @@ def _opened(sheet, codebook, maps, fields, missing) -> _Export:
     labels = {variable.label: name for name, variable in codebook.items()} | {"Patient": "patient"} | OWN
     labels |= {field_label(variable): name for name, variable in codebook.items()}
     by_map, small = {**maps[1].columns, **maps[0].columns}, {name.casefold(): name for name in codebook}
-    statuses = _statuses(sheet)
-    its_own = dict.fromkeys(name for name in sheet.names if name in (*OWN, *OWN.values(), *statuses))
-    said = f"; its own columns are left out: {listed(map(shown, its_own))}" if its_own else ""
-    export = _Export(sheet, {}, {}, statuses, notes=list(sheet.notes))
-    export.note(f"an export of REDCap{said}")
+    gone = {choice_label(kind): code for kind, code in missing.items()}
+    export = _Export(sheet, {}, {}, _statuses(sheet), notes=list(sheet.notes))
+    _note_own(export)
     for source, column in zip(sheet.names, sheet.columns, strict=True):
         is_free = source not in by_map and source.casefold() not in small
         label, choices = fields.get(source, (source, {}))
@@ -143,30 +131,34 @@ def _opened(sheet, codebook, maps, fields, missing) -> _Export:
         if name != source and source in fields:
             export.note(f"by the data dictionary, {shown(source)} is read as {name}")
         if name in export.columns:
-            if name not in statuses:
-                export.problems.append(Problem(sheet.file, 1, name, "", "stands twice in the header"))
+            twice = Problem(sheet.file, 1, name, "", "stands twice in the header")
+            export.problems += [] if name in export.statuses else [twice]
             continue
         target = by_map.get(source) or small.get(name.casefold()) or ("patient" if name == "patient" else "")
-        meant = {choice_label(kind): code for kind, code in missing.items()}
-        if target in codebook and codebook[target].type in ("category", "boolean"):
-            meant = choices | meant
-        for text, meaning in meant.items():
+        is_choice = target in codebook and codebook[target].type in ("category", "boolean")
+        for text, meaning in ((choices if is_choice else {}) | gone).items():
             column = pc.if_else(pc.equal(column, text), meaning, column)
         export.columns[name] = column
         if target:
             export.targets[name] = target
+    _take_record_id(export)
+    return export
+
+
+def _note_own(export: _Export) -> None:
+    own = (*OWN, *OWN.values(), *export.statuses)
+    names = listed(dict.fromkeys(shown(name) for name in export.sheet.names if name in own))
+    export.note(f"an export of REDCap{'; its own columns are left out: ' if names else ''}{names}")
+
+
+def _take_record_id(export: _Export) -> None:
+    """Read the first field of a project, its record ID, as the patient, where nothing else is."""
     first = next(iter(export.columns), "")
-    own = (*export.targets, *OWN.values(), *statuses)
-    if (
-        first
-        and "patient" not in export.targets.values()
-        and first not in own
-        and not _RAW_BOX.fullmatch(first)
-    ):
-        export.note(f"column {first} is read as patient")  # the first field of a project is its record ID
+    is_known = first in (*export.targets, *OWN.values(), *export.statuses) or _RAW_BOX.fullmatch(first)
+    if first and not is_known and "patient" not in export.targets.values():
+        export.note(f"column {first} is read as patient")
         export.columns = {("patient" if name == first else name): c for name, c in export.columns.items()}
         export.targets["patient"] = "patient"
-    return export
 
 
 # ---- rows --------------------------------------------------------------------------------------------------
@@ -191,7 +183,7 @@ def _forms(export: _Export, lesions: Codebook) -> np.ndarray:
         expected = (
             f"is no instrument of patients or lesions; {len(rows)} rows are left out, the first is row "
         )
-        expected += f"{rows[0]}{'; keep one instrument with lesions in the export' if is_error else ''}"
+        expected += f"{rows[0]}{_KEEP_ONE if is_error else _NAME_COLUMNS}"
         export.problems.append(Problem(export.sheet.file, None, INSTRUMENT, other, expected, is_error))
     return form
 
@@ -235,19 +227,7 @@ def _report_stray(export: _Export, lesions: Codebook, of_patients: np.ndarray) -
 
 def _tick_boxes(export, patients, mapped, fields, codes, rows) -> None:
     """Turn boxes into yes and no; with no box ticked on a form that is not complete, nothing is said."""
-    yes_no = (variable for variable in patients.values() if variable.type == "boolean")
-    known = {
-        label.casefold(): variable.name for variable in yes_no for label in (variable.label, variable.name)
-    }
-    boxes: dict[str, dict[str, str]] = {}  # of each field, its columns and what they stand for
-    for name in export.columns:
-        match = _RAW_BOX.fullmatch(name) or _LABELLED_BOX.fullmatch(name)
-        if match and name not in mapped.ignore:
-            field_name, code = match["field"], match["code"]
-            label = fields.get(field_name, ("", {}))[1].get(code, code)
-            gone = code.upper() if code.upper() in codes else _missing(label)
-            meant = mapped.columns.get(name) or known.get(label.casefold()) or gone
-            boxes.setdefault(field_name, {})[name] = meant
+    boxes = _boxes(export, patients, mapped, fields, codes)
     renamed = {}
     for name, ticks in boxes.items():
         _tick_field(export, name, ticks, codes, rows)
@@ -265,6 +245,23 @@ def _tick_boxes(export, patients, mapped, fields, codes, rows) -> None:
                 renamed[box] = meant
                 export.targets[meant] = export.targets.pop(box)
     export.columns = {renamed.get(name, name): column for name, column in export.columns.items()}
+
+
+def _boxes(export, patients, mapped, fields, codes) -> dict[str, dict[str, str]]:
+    """Return the boxes of each field, and which variable or code each stands for, or nothing."""
+    yes_no = [variable for variable in patients.values() if variable.type == "boolean"]
+    known = {
+        text.casefold(): variable.name for variable in yes_no for text in (variable.label, variable.name)
+    }
+    boxes = {}
+    for name in export.columns:
+        match = _RAW_BOX.fullmatch(name) or _LABELLED_BOX.fullmatch(name)
+        if match and name not in mapped.ignore:
+            label = fields.get(match["field"], ("", {}))[1].get(match["code"], match["code"])
+            gone = match["code"].upper() if match["code"].upper() in codes else _missing(label)
+            meant = mapped.columns.get(name) or known.get(label.casefold()) or gone
+            boxes.setdefault(match["field"], {})[name] = meant
+    return boxes
 
 
 def _missing(code: str) -> str:

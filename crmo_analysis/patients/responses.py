@@ -49,34 +49,16 @@ OPTIONAL = ("population", "outcome_definition", "time_point", "study", "bounds",
 
 @dataclass(frozen=True)
 class Pool:
-    """Rows that can be pooled, and the others.
+    """Rows that can be pooled, and the others."""
 
-    Attributes
-    ----------
-    rows : DataFrame
-        The chosen rows, with `fewest` and `most` who can have had the outcome: a count of a stricter outcome
-        is a smallest one.
-    left_out : DataFrame
-        `outcome_id, series, x_of_n, reason`.
-    """
-
-    rows: pd.DataFrame
-    left_out: pd.DataFrame
+    rows: pd.DataFrame  # with `fewest` and `most` who can have had the outcome: of a stricter one fewer have
+    left_out: pd.DataFrame  # `outcome_id, series, x_of_n, reason`
 
 
 def read_responses(path: Path | str = FILE) -> pd.DataFrame:
-    """Read and check a table of responses.
+    """Read and check a table of responses: CSV, Excel or Parquet, one row an outcome of a series.
 
-    Parameters
-    ----------
-    path : Path or str
-        CSV, Excel or Parquet with the columns `NEEDED`, and any of `OPTIONAL`; one row an outcome of a
-        series.
-
-    Returns
-    -------
-    DataFrame
-        Those columns; `n_treated` and `n_responded` as whole numbers, missing text as "".
+    It needs the columns `NEEDED` and may have those of `OPTIONAL`, whose missing text is "".
 
     Raises
     ------
@@ -138,24 +120,14 @@ def _wrong_rows(table: pd.DataFrame) -> Iterator[tuple[int, str, str, str]]:
 def choose(table: pd.DataFrame, drug: str, outcome: str, time_frame: str, stricter: bool = True) -> Pool:
     """Choose the rows of one drug, outcome and time frame, one for every group of series that share patients.
 
-    Parameters
-    ----------
-    table : DataFrame
-        From `read_responses`.
-    drug, outcome, time_frame : str
-        As in the table.
-    stricter : bool
-        Whether a series that counted only a stricter outcome is taken, as a smallest count.
+    Where `stricter`, a series that counted only a stricter outcome is taken, as a smallest count. Of rows
+    that share patients, one that counts the outcome itself goes before one that counts a stricter outcome,
+    then the larger number of patients, then the larger count, then the order of the file.
 
     Raises
     ------
     ValueError
         If the table has no such drug, outcome or time frame.
-
-    Notes
-    -----
-    Of rows that share patients, one that counts the outcome itself goes before one that counts a stricter
-    outcome, then the larger number of patients, then the larger count, then the order of the file.
     """
     for name, value, known in (
         ("drug", drug, sorted(set(table["drug"]))),
@@ -189,13 +161,7 @@ def choose(table: pd.DataFrame, drug: str, outcome: str, time_frame: str, strict
 
 
 def pools(table: pd.DataFrame, stricter: bool = False) -> pd.DataFrame:
-    """List every choice that leaves at least two series.
-
-    Returns
-    -------
-    DataFrame
-        `drug, outcome, time_frame, series` (their names), `events` and `totals` (tuples).
-    """
+    """List every choice of two series or more: `drug, outcome, time_frame, series, events, totals`."""
     found = []
     for drug in dict.fromkeys(table["drug"]):
         for outcome in OUTCOMES:
@@ -208,18 +174,12 @@ def pools(table: pd.DataFrame, stricter: bool = False) -> pd.DataFrame:
 
 
 def with_bounds(pool: Pool, limits: Sequence[tuple[str, int, int]]) -> Pool:
-    """Take the limits of counts that a study's own numbers leave.
-
-    Parameters
-    ----------
-    pool : Pool
-    limits : sequence of (outcome_id, fewest, most)
-        As proved over all tables of patients that fit; rows of the pool that count the outcome itself.
+    """Take the limits of counts that a study's own numbers leave, as proved over all tables that fit.
 
     Raises
     ------
     ValueError
-        If a printed count lies outside its limits.
+        If a printed count lies outside its limits, each an outcome_id, the fewest and the most.
     """
     rows = pool.rows.set_index("outcome_id", drop=False)
     for name, fewest, most in limits:

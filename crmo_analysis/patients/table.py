@@ -1,6 +1,7 @@
 """One table while it is read: its columns under the codebook's names, and what is wrong with them."""
 
 import difflib
+import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -13,7 +14,7 @@ import pyarrow as pa
 from crmo_analysis.files import InputError
 from crmo_analysis.patients import cells
 from crmo_analysis.patients.mapping import OWN, Mapped, hint, near
-from crmo_analysis.patients.meanings import line, meaning
+from crmo_analysis.patients.meanings import OPEN, line, meaning
 from crmo_analysis.patients.problems import LISTED, Problem, counted, listed, more, shown
 from crmo_analysis.patients.sheet import Sheet
 from crmo_analysis.study import Codebook, Variable
@@ -26,30 +27,14 @@ MADE = {
 
 @dataclass(eq=False)
 class Table:
-    """A table while it is read.
-
-    Attributes
-    ----------
-    sheet : Sheet
-    title : str
-        "patients" or "lesions".
-    mapped : Mapped
-    columns : dict of str to Column
-        By the name in the codebook.
-    sources : dict of str to str
-        The name in the file of each.
-    unread : list of str
-        Columns of the file that are not in the codebook.
-    frame : DataFrame
-    problems, notes : list
-    """
+    """A table while it is read."""
 
     sheet: Sheet
-    title: str
+    title: str  # "patients" or "lesions"
     mapped: Mapped
-    columns: dict[str, cells.Column] = field(default_factory=dict)
-    sources: dict[str, str] = field(default_factory=dict)
-    unread: list[str] = field(default_factory=list)
+    columns: dict[str, cells.Column] = field(default_factory=dict)  # by the name in the codebook
+    sources: dict[str, str] = field(default_factory=dict)  # the name in the file of each
+    unread: list[str] = field(default_factory=list)  # columns of the file that are not in the codebook
     frame: pd.DataFrame = field(default_factory=pd.DataFrame)
     problems: list[Problem] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
@@ -130,6 +115,8 @@ def _report_cells(table: Table, name: str, variable: Variable, column: cells.Col
             here = (messages == message) & ~recoded
             odd = [words[place] for place in np.flatnonzero(here)] if is_error else []
             guessed = {word: meant for word in odd[:12] if (meant := meaning(word, variable))}
+            if table.mapped.units.get(name, 1) != 1:  # it would be converted once more
+                guessed = {word: OPEN if meant[0].isdigit() else meant for word, meant in guessed.items()}
             line = table.line(name, guessed) if guessed else ""
             table.report(name, here[column.codes], message, is_error, line)
         for place in np.flatnonzero((messages != "") & recoded):
@@ -208,8 +195,9 @@ def _nothing_known(table: Table) -> str:
 def _with_hints(unknown: list[str], codebook: Codebook) -> str:
     texts = []
     for name in unknown[:20]:
-        close = near(name, codebook)
-        texts.append(f"{shown(name)} (is {close} meant?)" if close else shown(name))
+        asked = f" (is {close} meant?)" if (close := near(name, codebook)) else ""
+        is_lesion = not asked and re.search(r"l[eä]sion\W?\d", name, re.IGNORECASE)
+        texts.append(shown(name) + (" (a lesion is a row of a table of its own)" if is_lesion else asked))
     return listed(texts, 20) + (f" and {len(unknown) - 20} more" if len(unknown) > 20 else "")
 
 

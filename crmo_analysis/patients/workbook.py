@@ -1,4 +1,4 @@
-"""A table in an Excel workbook or a Parquet file."""
+"""A table in an Excel workbook, or in a file of Parquet, Stata or SPSS."""
 
 import re
 import zipfile
@@ -9,6 +9,7 @@ from itertools import islice
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
@@ -23,6 +24,7 @@ _UNCALCULATED = re.compile(
 )
 _MERGED = re.compile(rb'<mergeCell ref="([A-Z]+)(\d+):([A-Z]+)(\d+)"')
 _HIDDEN_COLUMN = re.compile(rb'<col (?=[^>]*hidden="(?:1|true)")(?=[^>]*min="(\d+)")(?=[^>]*max="(\d+)")')
+_STYLED = re.compile(rb'<c r="([A-Z]+)(\d+)" s="(\d+)"')
 _HIDDEN_ROW = re.compile(rb'<row r="(\d+)"[^>]*\shidden="(?:1|true)"')
 
 
@@ -52,7 +54,14 @@ def read_workbook(
                 [_cell_text(value) for value in record] for record in chosen.iter_rows(values_only=True)
             )
             found = layout.take(records, place, known, notes, fill=True)
-            return replace(found, problems=(*found.problems, *_unseen(place, inside, found)))
+            return replace(
+                found,
+                problems=(
+                    *found.problems,
+                    *_unseen(place, inside, found),
+                    *_marked(place, inside, found, workbook),
+                ),
+            )
         finally:
             workbook.close()
     except InputError:
@@ -108,6 +117,26 @@ def _unseen(place: str, inside: bytes, found: Sheet) -> list[Problem]:
     return problems
 
 
+def _marked(place: str, inside: bytes, found: Sheet, workbook) -> list[Problem]:
+    """Say which cells are marked in a way that is not read: by a colour, a line through them, comments."""
+    marked = {
+        number
+        for number, style in enumerate(workbook._cell_styles)
+        if workbook._fills[style.fillId].fill_type == "solid" or workbook._fonts[style.fontId].strike
+    }
+    rows, columns = set(found.rows.tolist()), {}
+    for match in _STYLED.finditer(inside) if marked else ():
+        if int(match[3]) in marked and int(match[2]) in rows:
+            columns.setdefault(match[1], []).append((match[1] + match[2]).decode())
+    some = [
+        cell for cells in columns.values() if len(cells) < 0.4 * len(rows) for cell in cells
+    ]  # no pattern
+    said = [f"{counted(len(some), 'cell')} coloured or struck out: {listed(some)}"] if some else []
+    said += ["comments on cells"] if b"<legacyDrawing" in inside else []
+    ask = "which is not read; if it says something of a value, write it into the table"
+    return [warning(place, None, "", "", f"has {what}, {ask}") for what in said]
+
+
 def _choose(
     path: Path, sheets: Sequence, known: Collection[str], name: str, wanted: str, optional: bool
 ) -> tuple[object, list[str]]:
@@ -117,39 +146,49 @@ def _choose(
         raise refuse(
             path, f"has no sheet '{shown(wanted)}'; it has {listed(sheet.title for sheet in sheets)}"
         )
-    if wanted:
-        return titles[wanted.casefold()], []
-    if name in titles:
-        is_empty = len(list(islice(filter(any, titles[name].values), 2))) < 2
-        return (None, []) if optional and is_empty else (titles[name], _unread(path, sheets, titles[name]))
+    if chosen := titles.get((wanted or name).casefold()):
+        is_empty = optional and not wanted and len(list(islice(filter(any, chosen.values), 2))) < 2
+        return (None if is_empty else chosen), [] if wanted or is_empty else _unread(path, sheets, chosen)
     others = [sheet for title, sheet in titles.items() if title not in ("patients", "lesions")] or [*sheets]
-    n_known = {sheet.title: _n_known(sheet, known) for sheet in others}
     visible = [sheet for sheet in others if sheet.sheet_state == "visible"]
-    visible = visible if visible or optional else others
-    found = [sheet for sheet in visible if n_known[sheet.title]]
-    several = [sheet for sheet in found if n_known[sheet.title] > 1]  # and not the key alone
-    found = several if len(several) == 1 and not optional else found
-    say = "lesions: {{sheet: {}}}" if optional else "sheet: {}"
-    if len(found) > 1:
-        of = "lesions" if optional else "the codebook"
-        titles = listed(shown(sheet.title) for sheet in found)
-        expected = f"sheets {titles} have columns of {of}; name the one to read"
-        raise refuse(path, f"{expected} in a mapping file, as in {say.format(shown(found[0].title))}")
     if optional:
-        [chosen] = found or [None]
-        return chosen, [f"{path}: sheet {shown(chosen.title)} is read as lesions"] if found else []
-    if found:
+        [chosen] = _with_columns(path, visible, known, "lesions") or [None]
+        return chosen, [f"{path}: sheet {shown(chosen.title)} is read as lesions"] if chosen else []
+    return _of_patients(path, others, visible, known)
+
+
+def _of_patients(
+    path: Path, sheets: Sequence, visible: Sequence, known: Collection[str]
+) -> tuple[object, list[str]]:
+    """Choose the sheet of patients: that with columns of the codebook, or the first."""
+    if found := _with_columns(path, visible or sheets, known, "the codebook"):
         return found[0], _unread(path, sheets, found[0])
-    if unseen := [sheet for sheet in others if n_known[sheet.title]]:
-        title = shown(unseen[0].title)
+    hidden = [sheet for sheet in sheets if sheet not in visible]
+    if title := next((shown(sheet.title) for sheet in hidden if _n_known(sheet, known)), ""):
         expected = f"only the hidden sheet {title} has columns of the codebook; if it is meant, say so"
         raise refuse(path, f"{expected} in a mapping file, as in sheet: {title}")
-    first = visible[0]
+    first = (visible or sheets)[0]
     if not any(map(any, first.values)):
         expected = f"the first sheet, {shown(first.title)}, is empty; name the one to read in a mapping file"
         raise refuse(path, f"{expected}, as in sheet: patients")
-    how = f"; to choose another, say so in a mapping file, as in sheet: {name}" if len(visible) > 1 else ""
+    how = "; to choose another, say so in a mapping file, as in sheet: patients" if len(visible) > 1 else ""
     return first, [note + how for note in _unread(path, sheets, first)]
+
+
+def _with_columns(path: Path, sheets: Sequence, known: Collection[str], of: str) -> list:
+    """Return the sheet that has known columns, if one has; refuse several."""
+    n_known = {sheet.title: _n_known(sheet, known) for sheet in sheets}
+    found = [sheet for sheet in sheets if n_known[sheet.title]]
+    several = [sheet for sheet in found if n_known[sheet.title] > 1]  # and not the key alone
+    found = several if len(several) == 1 and of != "lesions" else found
+    if len(found) > 1:
+        line = "lesions: {{sheet: {}}}" if of == "lesions" else "sheet: {}"
+        expected = (
+            f"sheets {listed(shown(sheet.title) for sheet in found)} have columns of {of}; name the one"
+        )
+        line = line.format(shown(found[0].title))
+        raise refuse(path, f"{expected} to read in a mapping file, as in {line}")
+    return found
 
 
 def _unread(path: Path, sheets: Sequence, chosen) -> list[str]:
@@ -188,24 +227,29 @@ def _cell_text(value: object) -> str:
     return str(value)
 
 
-def read_parquet(path: Path, known: Collection[str]) -> Sheet:
-    """Read a Parquet file as a sheet."""
+def read_table_of(kind: str, path: Path, known: Collection[str]) -> Sheet:
+    """Read a file of another program, with its labels of values, as a sheet: Parquet, Stata or SPSS."""
+    readers = {"Parquet": pq.read_table, "Stata": pd.read_stata, "SPSS": pd.read_spss}
     try:
-        file = pq.ParquetFile(path)
-        if file.metadata.num_rows * file.metadata.num_columns > layout.MAXIMUM_CELLS:
-            raise refuse(path, f"has more than {layout.MAXIMUM_CELLS:,} cells")
-        table = file.read()
-        names = [layout.plain_name(name) for name in table.column_names]
-        problems, columns = [], []
-        for name, column in zip(names, table.columns, strict=True):
-            try:
-                columns.append(_column_text(column))
-            except pa.ArrowException:
-                expected = f"has values of type {column.type}; expected text, numbers, yes and no, or dates"
-                problems.append(Problem(str(path), None, name, "", expected))
-                columns.append(pa.chunked_array([pa.repeat("", len(column))]))
-    except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
-        raise refuse(path, f"is not a readable Parquet file ({shown(str(error))})") from None
+        table = readers[kind](path)
+        if isinstance(table, pd.DataFrame):
+            table = pa.Table.from_pandas(table, preserve_index=False)
+    except ImportError:
+        how = "save it in SPSS as CSV with labels of values, or install pyreadstat"
+        raise refuse(path, f"is a file of SPSS, which is not read without pyreadstat; {how}") from None
+    except Exception as error:  # a damaged file raises any
+        raise refuse(path, f"is not a readable {kind} file ({shown(str(error))})") from None
+    if table.num_rows * table.num_columns > layout.MAXIMUM_CELLS:
+        raise refuse(path, f"has more than {layout.MAXIMUM_CELLS:,} cells")
+    names = [layout.plain_name(name) for name in table.column_names]
+    problems, columns = [], []
+    for name, column in zip(names, table.columns, strict=True):
+        try:
+            columns.append(_column_text(column))
+        except pa.ArrowException:
+            expected = f"has values of type {column.type}; expected text, numbers, yes and no, or dates"
+            problems.append(Problem(str(path), None, name, "", expected))
+            columns.append(pa.chunked_array([pa.repeat("", len(column))]))
     return layout.framed(path, names, (columns, np.arange(len(table)) + 2), known, (problems, ()))
 
 

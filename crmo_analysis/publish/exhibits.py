@@ -13,11 +13,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from crmo_analysis import files
+from crmo_analysis.display import frames
 from crmo_analysis.files import InputError
 from crmo_analysis.joint import ledger
 from crmo_analysis.recompute import VERDICTS
 from crmo_analysis.store import manifest
-from crmo_analysis.study import Codebook, expressions, read_codebook, read_study, rounding
+from crmo_analysis.study import read_codebook, read_study, rounding
 
 ENDINGS = ("svg", "pdf", "png", "csv")
 AGAIN = "Run: crmo reproduce --fresh"
@@ -140,18 +141,8 @@ def _says(row: Mapping[str, str]) -> dict[str, str]:
     """Say a claim in words: which statistic, of what, among whom."""
     statistic = _STATISTICS.get(row["statistic"], row["statistic"])
     codebook = read_study(row["study"]).codebook if _is_known(row["study"]) else read_codebook()
-    among = _in_words(row["among"], codebook) if row["among"] else ""
-    of = " and ".join(_in_words(part.strip(), codebook) for part in row["of"].split(","))
-    return {"what": f"{statistic[:1].upper()}{statistic[1:]}", "of": of, "among": among}
-
-
-def _in_words(expression: str, codebook: Codebook) -> str:
-    if expression in codebook:
-        return codebook[expression].label
-    try:
-        return expressions.in_words(expressions.parse(expression, codebook), codebook)
-    except InputError:
-        return expression
+    said = {name: frames.words_of(row[name], codebook) for name in ("of", "among")}
+    return {"what": f"{statistic[:1].upper()}{statistic[1:]}", **said}
 
 
 def read_conflicts(read: Results, study: str) -> list[dict[str, object]] | None:

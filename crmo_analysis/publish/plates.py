@@ -68,7 +68,8 @@ def draw(outline: Outline, folder: Path, tiff: bool) -> dict[str, bytes]:
 def described(item: Item, facts: Mapping) -> bytes:
     """Write what a figure is: its number, title and caption here, beside those it was drawn with."""
     drawn = facts["drawn"]
-    title = " ".join(sentence(line) for line in drawn.get("title", "").split("\n"))
+    # A caption of the outline is the whole legend: what a figure shows, and not what the text finds in it.
+    title = "" if item.caption else " ".join(sentence(line) for line in drawn.get("title", "").split("\n"))
     caption = " ".join(filter(None, (item.caption or drawn["caption"], KINDS[drawn["source"]])))
     named = {"number": item.number, "output": item.output, "width": item.width, "title": title}
     facts = {**named, "caption": caption, **facts}

@@ -58,6 +58,13 @@ def made(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "table.csv").write_text(TABLE, encoding="utf-8")
     assert crmo("new", "study", "./m").exit_code == 0
+    read_study.cache_clear()
+    assert "study.yaml: 'citation' is missing" in crmo("audit", "./m").output
+    head = (tmp_path / "m/study.yaml").read_text(encoding="utf-8")
+    for name in ("title", "citation", "design", "question"):
+        head = head.replace(f'{name}: ""', f"{name}: made up")
+    (tmp_path / "m/study.yaml").write_text(head, encoding="utf-8")
+    read_study.cache_clear()
     return tmp_path / "m"
 
 

@@ -154,6 +154,15 @@ def test_bones_of_a_registry_are_drawn_and_small_counts_of_an_own_one_hidden():
     assert few["x"].isna().any()
 
 
+def test_a_cohort_stands_beside_a_study_on_the_skeleton():
+    study = crmo.read_study("sag_2019")
+    found = study.patients().skeleton(study.skeleton("Table II"))
+    counts = found.frame.pivot_table(index="name", columns="cohort", values="x")
+    assert list(counts.columns) == ["A reconstructed cohort", "Sağ 2019"]
+    assert counts.loc["femur", "Sağ 2019"] == 10
+    assert len(found.plot().texts) > 2 * len(counts)
+
+
 def test_participants_are_left_step_by_step():
     patients = registry().patients
     found = registry().participants("n_lesions", "clinical_severity", "marrow_edema").frame

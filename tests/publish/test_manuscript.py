@@ -387,8 +387,8 @@ def test_shipped_outline_text_and_tables_are_sound(journal):
     )
     assert not remarks
     assert len(made["strobe.csv"].splitlines()) == 23
-    simulated = manuscript._table(read, next(item for item in read.tables if item.number == "Table 3"))[1]
-    assert "Simulated" in simulated
+    results = said.partition("# Results")[2].partition("## Planning")[0]
+    assert "simulated" not in results.lower(), "what was made up is no result on patients"
     shares = made["tables/Table_2.csv"].decode().splitlines()[0].split(",")
     assert shares.index("x/n") < min(place for place, name in enumerate(shares) if "%" in name)
 
@@ -402,7 +402,9 @@ def test_text_alone_takes_the_figures_that_are_there(project, monkeypatch):
     done = manuscript.assemble(read, project / "package", text_only=True, say=lambda line: None)
     after = contents(project / "package")
     assert after["figures/Figure_2.pdf"] == before["figures/Figure_2.pdf"]
-    assert json.loads(after["figures/Figure_2.json"])["caption"].startswith("Another caption.")
+    legend = json.loads(after["figures/Figure_2.json"])
+    assert legend["caption"].startswith("Another caption.")
+    assert legend["title"] == "", "a legend of the outline is the whole one"
     assert "One sentence more" in after["manuscript.html"].decode()
     assert [each for each in done.remarks if each.startswith("typed by hand")] == [
         "typed by hand: 17 (manuscript_text.md, line 11); quote a number by its key, or write {typed …}"
