@@ -88,13 +88,14 @@ def _of_line(fit: Regression) -> list[tuple]:
     largest = float(points["residual"].abs().max())
     outlier = min(1.0, n * 2 * float(stats.t.sf(largest, n - count - 1)))
     statistic, p, *_ = het_breuschpagan(results.resid, results.model.exog)
+    farthest, moved = float(points["cook"].max()), "above 1, one patient moves the line"
     bent = linear_reset(results, power=2, use_f=True)
     high = int((points["leverage"] > 2 * count / n).sum())
     several = f"of {n} patients; {high} above twice the mean of {count / n:.2f}"
     return [
         ("largest studentised residual", largest, outlier, f"of {n} patients; P by Bonferroni"),
         ("largest leverage", float(points["leverage"].max()), np.nan, several),
-        ("largest Cook's distance", float(points["cook"].max()), np.nan, "above 1, one moves the line"),
+        ("largest Cook's distance", farthest, np.nan, moved),
         ("equal spread", float(statistic), float(p), "Breusch and Pagan's test; HC3 errors do without"),
         ("straight line", float(bent.fvalue), float(bent.pvalue), "Ramsey's RESET, squares of fitted values"),
     ]
