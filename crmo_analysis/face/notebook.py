@@ -71,6 +71,7 @@ def start(
         raise InputError(f"folder is {name!r}, expected a name of letters, digits, - and _")
     is_by_hand = not playground.is_published()
     out = out or (str(playground.lab_folder(name)) if is_by_hand else "")
+    outputs = [outputs] if isinstance(outputs, str) else outputs
     run = Run(study, name, (outputs, tables), out, bool(page))
     if is_by_hand and not page:
         run.say(*_set_apart(Path(out)))
@@ -92,6 +93,9 @@ def _set_apart(out: Path) -> list[str]:
 
 
 def _page(settings: Mapping[str, object]) -> canvas.Page:
+    if not isinstance(settings, Mapping):
+        expected = "expected names and numbers; papermill takes them by -y 'page: {width: 120}'"
+        raise InputError(f"page is {settings!r}, {expected}")
     signs = settings.get("signs")
     if signs is not None and not (isinstance(signs, Mapping) and set(signs) <= _SIGNS):
         raise InputError(f"page has 'signs': {signs!r}, expected some of {', '.join(sorted(_SIGNS))}")

@@ -89,7 +89,12 @@ def _of_line(fit: Regression) -> list[tuple]:
     outlier = min(1.0, n * 2 * float(stats.t.sf(largest, n - count - 1)))
     statistic, p, *_ = het_breuschpagan(results.resid, results.model.exog)
     farthest, moved = float(points["cook"].max()), "above 1, one patient moves the line"
-    bent = linear_reset(results, power=2, use_f=True)
+    bent, curved = (np.nan, np.nan), "Ramsey's RESET, squares of fitted values"
+    if np.linalg.matrix_rank(np.column_stack([results.model.exog, results.fittedvalues**2])) > count:
+        tested = linear_reset(results, power=2, use_f=True)
+        bent = float(tested.fvalue), float(tested.pvalue)
+    else:  # as for an exposure that is yes or no
+        curved = "a line through two groups cannot be bent"
     high = int((points["leverage"] > 2 * count / n).sum())
     several = f"of {n} patients; {high} above twice the mean of {count / n:.2f}"
     return [
@@ -97,7 +102,7 @@ def _of_line(fit: Regression) -> list[tuple]:
         ("largest leverage", float(points["leverage"].max()), np.nan, several),
         ("largest Cook's distance", farthest, np.nan, moved),
         ("equal spread", float(statistic), float(p), "Breusch and Pagan's test; HC3 errors do without"),
-        ("straight line", float(bent.fvalue), float(bent.pvalue), "Ramsey's RESET, squares of fitted values"),
+        ("straight line", *bent, curved),
     ]
 
 

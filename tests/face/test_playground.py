@@ -81,3 +81,8 @@ def test_a_figure_that_is_not_among_the_outputs_is_shown_and_not_kept(tmp_path):
         run.show(name, counts, "Spine")
     run.finish()
     assert {path.stem for path in tmp_path.rglob("*.svg")} == {"kept"}
+
+
+def test_a_page_that_is_text_is_refused_with_how_papermill_takes_it():
+    with pytest.raises(files.InputError, match="papermill takes them by -y"):
+        crmo.start("hospach_2010", page='{"width": 120}')

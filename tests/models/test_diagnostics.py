@@ -96,3 +96,11 @@ def test_checks_find_what_is_not_so():
         }
     )
     assert checks("y", scores, ())[1].loc[("ordinal", "proportional odds"), "p"] < 0.001
+
+
+@pytest.mark.filterwarnings("error")
+def test_a_line_through_two_groups_has_no_bend_to_test():
+    table = COHORT.assign(lesions=(COHORT["lesions"] > COHORT["lesions"].median()).astype(float))
+    row = checks("severity", table, adjustment=())[1].loc[("linear", "straight line")]
+    assert np.isnan(row["value"]) and np.isnan(row["p"])
+    assert "cannot be bent" in row["says"]
