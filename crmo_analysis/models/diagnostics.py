@@ -88,6 +88,7 @@ def _of_line(fit: Regression) -> list[tuple]:
     largest = float(points["residual"].abs().max())
     outlier = min(1.0, n * 2 * float(stats.t.sf(largest, n - count - 1)))
     statistic, p, *_ = het_breuschpagan(results.resid, results.model.exog)
+    farthest, moved = float(points["cook"].max()), "above 1, one patient moves the line"
     bent, curved = (np.nan, np.nan), "Ramsey's RESET, squares of fitted values"
     if np.linalg.matrix_rank(np.column_stack([results.model.exog, results.fittedvalues**2])) > count:
         tested = linear_reset(results, power=2, use_f=True)
@@ -99,7 +100,7 @@ def _of_line(fit: Regression) -> list[tuple]:
     return [
         ("largest studentised residual", largest, outlier, f"of {n} patients; P by Bonferroni"),
         ("largest leverage", float(points["leverage"].max()), np.nan, several),
-        ("largest Cook's distance", float(points["cook"].max()), np.nan, "above 1, one moves the line"),
+        ("largest Cook's distance", farthest, np.nan, moved),
         ("equal spread", float(statistic), float(p), "Breusch and Pagan's test; HC3 errors do without"),
         ("straight line", *bent, curved),
     ]

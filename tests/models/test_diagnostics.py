@@ -55,6 +55,21 @@ def test_dispersion_and_inflation_against_r():
     assert rows.loc[("all", "variance inflation"), "value"] == pytest.approx(1.006055156855, rel=1e-9)
 
 
+def test_hardly_any_dispersion_is_no_evidence_against_r():
+    # l <- 2 * (logLik(glm.nb(y ~ x)) - logLik(glm(y ~ x, poisson))); 1 / theta; pchisq(l, 1, lower = FALSE) / 2
+    table = pd.DataFrame({"lesions": range(12), "y": [1, 1, 2, 1, 5, 1, 4, 0, 3, 1, 5, 3]})
+    _, rows = checks("y", table, ())
+    beyond = rows.loc[("negative_binomial", "dispersion beyond Poisson's")]
+    assert tuple(beyond[["value", "p"]]) == pytest.approx((0.02067970, 0.45773596), rel=1e-5)
+    less = table.assign(
+        y=[2, 3, 2, 3, 2, 3, 3, 2, 4, 3, 4, 3]
+    )  # less than Poisson's, and nobody far from the line
+    _, rows = checks("y", less, (), cut=3)
+    assert tuple(rows.loc[("negative_binomial", "dispersion beyond Poisson's"), ["value", "p"]]) == (0, 1)
+    assert rows.loc[("linear", "largest studentised residual"), "p"] == 1
+    assert set(rows.index.get_level_values("model")) == {"linear", "poisson", "negative_binomial", "ordinal"}
+
+
 def test_what_cannot_be_fitted_or_checked_says_so():
     _, rows = checks("severity", COHORT[:3])
     assert (
