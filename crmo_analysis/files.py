@@ -82,9 +82,20 @@ class UnfitError(CrmoError, ValueError):
     """A figure cannot be drawn on its page so that it can be read; the message says what does not fit."""
 
 
+def meant(word, known):
+    """Suggest in a sentence which of the known words a wrong one was meant to be; nothing if none is near."""
+    return "".join(f" Did you mean {near}?" for near in difflib.get_close_matches(word, known, n=1))
+
+
 def study_names(published=PUBLISHED):
     """List the studies in a folder of published numbers: the folders with a `study.yaml`, by name."""
     return sorted(path.parent.name for path in Path(published).glob("*/study.yaml"))
+
+
+def no_study(study, known):
+    """Make the error of a study that is neither known nor the path of a folder."""
+    listed = f"The studies are: {', '.join(known) or 'none'}."
+    return InputError(f"there is no study {str(study)!r}.{meant(str(study), known)} {listed}")
 
 
 def is_study_folder(study):
@@ -105,9 +116,7 @@ def study_folder(study, published=PUBLISHED):
         return published / study
     place = next((p for p in (Path(study), published / study) if study and p.is_dir()), None)
     if place is None:
-        close = difflib.get_close_matches(str(study), known, n=1)
-        hint = f"; is '{close[0]}' meant?" if close else ""
-        raise InputError(f"there is no study '{study}' in {published}; there are {', '.join(known)}{hint}")
+        raise no_study(study, known)
     if not (place / "study.yaml").is_file():
         raise InputError(f"{place}: study.yaml is missing; `crmo new study NAME` makes one to fill in")
     return place.resolve()
@@ -116,37 +125,14 @@ def study_folder(study, published=PUBLISHED):
 def is_of_project(folder):
     """Say whether a folder is one, or in one, in which the project keeps its own data and results.
 
-    Parameters
-    ----------
-    folder : Path
-        It need not be there; links on the way to it are followed.
-
-    Returns
-    -------
-    bool
+    It need not be there; links on the way to it are followed.
     """
-    own = (
-        FIGURES,
-        DATA / "published",
-        DATA / "cohorts",
-        *(RESULTS / name for name in ("tables", "notebooks", "cohorts")),
-    )
+    own = (FIGURES, PUBLISHED, COHORTS, *(RESULTS / name for name in ("tables", "notebooks", "cohorts")))
     return any(Path(folder).resolve().is_relative_to(place.resolve()) for place in own)
 
 
 def is_file(text):
-    """Say whether a text is the path of a file.
-
-    Parameters
-    ----------
-    text : object
-        Anything; only a text can be one.
-
-    Returns
-    -------
-    bool
-        False as well for what no path can be: too long, or with a NUL.
-    """
+    """Say whether something is the path of a file; also of what no path can be, too long or with a NUL."""
     try:
         return isinstance(text, str | Path) and bool(str(text)) and Path(text).is_file()
     except (OSError, ValueError):
@@ -166,15 +152,7 @@ def absolute_file(value):
 def short_name(name, most=200):
     """Return a name that a file can have with an ending added: a long one is cut, and told apart by a hash.
 
-    Parameters
-    ----------
-    name : str
-    most : int
-        Bytes that it may have; a file's name has 255 at most.
-
-    Returns
-    -------
-    str
+    It has `most` bytes; a file's name has 255 at most.
     """
     if len(name.encode()) <= most:
         return name
@@ -215,20 +193,7 @@ def write_bytes_atomically(path, data):
 
 
 def write_text_atomically(path, text):
-    """Write a text file (UTF-8, line ends as given) as `write_bytes_atomically` does.
-
-    Parameters
-    ----------
-    path : Path
-        The file to write; missing folders above it are made.
-    text : str
-        Its whole content.
-
-    Returns
-    -------
-    bool
-        True if the file was written, False if it already held this text.
-    """
+    """Write a text file (UTF-8, line ends as given) as `write_bytes_atomically` does."""
     return write_bytes_atomically(path, text.encode("utf-8"))
 
 
@@ -250,10 +215,6 @@ def swap_folder(new, out, old):
         if old.exists() and not out.exists():
             old.rename(out)
         raise
-
-
-class RepeatedKeyError(yaml.YAMLError):
-    """A mapping of a YAML file has a key twice, of which YAML would drop one without a word."""
 
 
 class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):
@@ -280,14 +241,11 @@ class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):
                 continue
             value = self.construct_object(key)
             if value in first:
-                line, before = key.start_mark.line + 1, first[value].start_mark.line + 1
+                other, before = first[value].value, first[value].start_mark.line + 1
                 expected = f"stands in line {before} already; keep one of the two"
-                if key.value != first[value].value:  # as 1 and yes: to Python, 1 is true
-                    expected = (
-                        f"is the same as '{first[value].value}' in line {before}; put one of the two "
-                        f"in quotes"
-                    )
-                raise RepeatedKeyError(f"line {line}: the key '{key.value}' {expected}")
+                if key.value != other:  # as 1 and yes: to Python, 1 is true
+                    expected = f"is the same as '{other}' in line {before}; put one of the two in quotes"
+                raise InputError(f"line {key.start_mark.line + 1}: the key '{key.value}' {expected}")
             first[value] = key
 
 
@@ -305,9 +263,7 @@ def read_yaml(path: Path) -> object:
         raise InputError(f"{path}: there is no such file")
     try:
         if path.stat().st_size > MOST_YAML:
-            raise InputError(
-                f"{path}: is larger than {MOST_YAML:,} bytes, expected a file that a person wrote"
-            )
+            raise InputError(f"is larger than {MOST_YAML:,} bytes, expected a file that a person wrote")
         text = path.read_text(encoding="utf-8")
         _refuse_growth(text)
         loader = _Loader(text)
@@ -315,11 +271,9 @@ def read_yaml(path: Path) -> object:
             return loader.get_single_data()
         finally:
             loader.dispose()
-    except RepeatedKeyError as error:
+    except InputError as error:
         raise InputError(f"{path}: {error}") from None
     except (OSError, UnicodeDecodeError, yaml.YAMLError, RecursionError, ValueError) as error:
-        if isinstance(error, InputError):
-            raise
         said = " ".join(str(error).split())
         raise InputError(f"{path}: cannot be read as YAML in UTF-8 ({said[:200]})") from None
 
