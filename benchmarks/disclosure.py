@@ -162,6 +162,28 @@ def narrowed(folder: Path, n: int, smallest: int = 5) -> list[str]:
     return told + (values_narrowed(folder, n, smallest) if n <= 20 else [])  # of more, none was ever narrowed
 
 
+def child_between(known: dict[str, float], later: dict[str, float], n: int) -> list[tuple[int, int]]:
+    """Return which numbers of lesions and scores the one child can have who was added to n others.
+
+    `known` are mean and SD of both and the slope of n children, `later` slope and standard error of n + 1.
+    """
+    found = []
+    sxx, syy = ((n - 1) * known[f"sd_{name}"] ** 2 for name in "xy")
+    for x, y in itertools.product(range(101), range(11)):
+        away = (x - known["mean_x"]), (y - known["mean_y"])
+        share = n / (n + 1)  # of what a new value adds to sums of squares about the mean
+        new = [
+            sxx + share * away[0] ** 2,
+            known["slope"] * sxx + share * away[0] * away[1],
+            syy + share * away[1] ** 2,
+        ]
+        slope = new[1] / new[0]
+        error = ((new[2] - slope * new[1]) / (n - 1) / new[0]) ** 0.5
+        if abs(slope - later["slope"]) < 1e-5 and abs(error - later["error"]) < 1e-5:
+            found.append((x, y))
+    return found
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter

@@ -83,8 +83,9 @@ class UnfitError(CrmoError, ValueError):
 
 
 def meant(word, known):
-    """Suggest in a sentence which of the known words a wrong one was meant to be; nothing if none is near."""
-    return "".join(f" Did you mean {near}?" for near in difflib.get_close_matches(word, known, n=1))
+    """Ask, as the end of a message, whether the nearest of some known words is meant, if one is near."""
+    near = difflib.get_close_matches(str(word), [str(each) for each in known], 1)
+    return f"; is '{near[0]}' meant?" if near else ""
 
 
 def study_names(published=PUBLISHED):
@@ -95,7 +96,7 @@ def study_names(published=PUBLISHED):
 def no_study(study, known):
     """Make the error of a study that is neither known nor the path of a folder."""
     listed = f"The studies are: {', '.join(known) or 'none'}."
-    return InputError(f"there is no study {str(study)!r}.{meant(str(study), known)} {listed}")
+    return InputError(f"there is no study {str(study)!r}{meant(study, known) or '.'} {listed}")
 
 
 def is_study_folder(study):
@@ -249,6 +250,12 @@ class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):
             first[value] = key
 
 
+def not_there(path: Path) -> str:
+    """Say that there is no such file, and of a path that begins nowhere, from which folder it was sought."""
+    seen_from = "" if Path(path).is_absolute() else f", seen from the folder '{Path.cwd().name}'"
+    return f"there is no such file{seen_from}"
+
+
 def read_yaml(path: Path) -> object:
     """Read a YAML file of plain values, with the fast parser where there is one; it makes no objects.
 
@@ -260,7 +267,7 @@ def read_yaml(path: Path) -> object:
     """
     path = Path(path)
     if not path.is_file():
-        raise InputError(f"{path}: there is no such file")
+        raise InputError(f"{path}: {not_there(path)}")
     try:
         if path.stat().st_size > MOST_YAML:
             raise InputError(f"is larger than {MOST_YAML:,} bytes, expected a file that a person wrote")
@@ -274,7 +281,11 @@ def read_yaml(path: Path) -> object:
     except InputError as error:
         raise InputError(f"{path}: {error}") from None
     except (OSError, UnicodeDecodeError, yaml.YAMLError, RecursionError, ValueError) as error:
-        said = " ".join(str(error).split())
+        said, mark = " ".join(str(error).split()), getattr(error, "problem_mark", None)
+        if mark:
+            said = f"line {mark.line + 1}: {error.problem}"
+        if "mapping values are not allowed" in said:
+            said += "; a value with a colon in it stands in quotes, as title: 'Pain: a cohort'"
         raise InputError(f"{path}: cannot be read as YAML in UTF-8 ({said[:200]})") from None
 
 

@@ -7,6 +7,7 @@ import struct
 import zlib
 from pathlib import Path
 
+from crmo_analysis.face import Result
 from crmo_analysis.joint import ledger
 
 NASTY = (
@@ -81,15 +82,12 @@ def notebook(path: Path, title: str, *outputs: dict) -> None:
     path.write_text(text, encoding="utf-8")
 
 
-def html_table(caption: str, columns: list[str], *rows: list[str]) -> str:
-    """Write a table as a notebook shows it."""
+def table(caption: str, columns: list[str], *rows: list[str]) -> dict:
+    """Return an output that is a table, as a notebook shows it."""
     import pandas as pd
 
-    table = pd.DataFrame(list(rows), columns=columns).to_html(
-        index=False, escape=True, border=0, classes="crmo"
-    )
-    caption = caption.replace("&", "&amp;").replace("<", "&lt;")
-    return f"<style>table.crmo td {{color: red}}</style><p><strong>{caption}</strong></p>{table}"
+    data = Result(pd.DataFrame(list(rows), columns=columns), caption)._repr_mimebundle_()
+    return {"output_type": "display_data", "metadata": {}, "data": data}
 
 
 def write(folder: Path) -> tuple[Path, Path]:
@@ -122,9 +120,9 @@ def write(folder: Path) -> tuple[Path, Path]:
     outputs = [
         shown(image_png=second, text_plain="<Image>"), shown(text_markdown=f"*Caption {NASTY}*"),
         shown(text_markdown=f"- {NASTY}\n- {LONG}"),
-        shown(text_html=html_table(NASTY, ["where", "n & <b>", "verdict"], *([t, "5", "differs"] for t in TEXTS.values()))),
-        shown(text_html=html_table("Many rows", ["n", "claims", "verdict", "of"], *many)),
-        shown(text_html="<p><strong>Nothing</strong></p><p>None.</p>"),
+        table(NASTY, ["where", "n & <b>", "verdict"], *([t, "5", "differs"] for t in TEXTS.values())),
+        table("Many rows", ["n", "claims", "verdict", "of"], *many),
+        table("Nothing", ["n"]),
         shown(text_html=f"<div onclick='hurt()'>some {NASTY} <script>window.hurt = "
                         f"3</script></div>", text_plain="x"),
         shown(image_png=base64.b64encode(png(200)).decode()),

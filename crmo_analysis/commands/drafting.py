@@ -57,6 +57,13 @@ _UNIT_WORDS = {
     **dict.fromkeys(("wk", "wks"), "weeks"), "d": "days",
 }  # fmt: skip
 _UNITS = r"/|years|months|weeks|days|points|mm|mg|%"
+_THRESHOLD = re.compile(
+    r"(>=|<=|>|<|at least|at most|more than|less than|fewer than|up to)\s*(\d[\d,.]*\d|\d)|(\d+) or (more)"
+)
+_SIGNS = {
+    "at least": ">=", "more": ">=", "at most": "<=", "up to": "<=", "more than": ">", "less than": "<",
+    "fewer than": "<",
+}  # fmt: skip
 _NEGATIONS = re.compile(r"(?:non[- ]?|no |not |without )(.+)")
 _FULL = {
     "esr": "erythrocyte sedimentation rate", "crp": "c reactive protein", "wbc": "white blood cells",
@@ -295,8 +302,10 @@ def _values(cell: str, labels: tuple[str, str], name: str, where: tuple, known: 
     is_of_patients = set(statistic.split(", ")) <= _OF_PATIENTS
     variable = codebook.get(name)
     if variable and variable.is_numeric and is_of_patients and statistic != UNKNOWN:
-        name = f"{name} >= 1"
-        found.questions.append(f"{row}: {statistic} of patients: taken as those with '{name}'")
+        name, asked = (
+            (f"{name} >= 1", "") if name.startswith("n_") else (f"{name} {UNKNOWN}", "; from which value on?")
+        )
+        found.questions.append(f"{row}: {statistic} of patients: taken as those with '{name}'{asked}")
     elif variable and statistic != UNKNOWN and not variable.is_numeric and not is_of_patients:
         found.questions.append(f"{row}: {statistic} of {name}, which is {variable.type}: is it meant?")
     unit = "patients" if is_of_patients else _unit(labels[0])
@@ -326,12 +335,17 @@ def _add(found: Draft, prefix: str, name: str, where: str, said: dict) -> None:
 
 def _variable(label: str, heading: str, codebook: Codebook, found: Draft) -> tuple[str, str]:
     """Return the variable, or the finding, that a label means, and what to note about it."""
-    words = _bare(label)
+    words, limit = _parted(label)
     name, how = _expression(words, codebook, found)
     if not name and heading:
         name, how = _expression(f"{_bare(heading)} {words}", codebook, found)
+    if name in codebook and limit and codebook[name].is_numeric:
+        unit = codebook[name].unit
+        found.questions.append(f"'{label}': taken as those with '{name} {limit}', which is in {unit}")
+        return f"{name} {limit}", f"of '{label}', by {how}"
     if name:
         return name, f"of '{label}', by {how}"
+    words = _bare(label)
     name = _made_up(words, found)
     found.questions.append(
         f"'{label}': no variable of the codebook is near; called '{name}', to be described"
@@ -377,6 +391,17 @@ def _bare(label: str) -> str:
         words = re.sub(pattern, " ", words)
     words = re.sub(r"[(\[][^)\]]*[)\]]?", " ", words)
     return " ".join(words.partition(",")[0].strip(" :;-*").split())
+
+
+def _parted(label: str) -> tuple[str, str]:
+    """Part a label from the threshold in it: "ESR ≥ 40 mm/h, n (%)" is "esr" and ">= 40"."""
+    words = _NOTE.sub("", rounding.plain(label))
+    match = _THRESHOLD.search(words)
+    if match is None:
+        return _bare(label), ""
+    sign, number = match[1] or match[4], match[2] or match[3]
+    rest = f"{words[: match.start()]} {words[match.end() :] if sign in _SIGNS else ''}"
+    return _bare(rest), f"{_SIGNS.get(sign, sign)} {number.replace(',', '')}"
 
 
 def _statistic(label: str) -> str:

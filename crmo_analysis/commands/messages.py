@@ -54,7 +54,8 @@ class Commands(click.Group):
     def resolve_command(self, ctx, args):
         """Find the command that was typed, or suggest the one that was meant."""
         if args and args[0] not in self.commands and not args[0].startswith("-"):
-            raise Wrong(f"there is no command {args[0]!r}.{meant(args[0], self.commands)} See crmo --help.")
+            near = meant(args[0], self.commands) or "."
+            raise Wrong(f"there is no command {args[0]!r}{near} See crmo --help.")
         return super().resolve_command(ctx, args)
 
     def invoke(self, ctx):

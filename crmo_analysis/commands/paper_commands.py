@@ -13,13 +13,13 @@ from crmo_analysis.commands.messages import Commands, Wrong, check_project, chec
 _STUDY = """\
 # What the study is. Lines that begin with # can go; `crmo audit {name}` says what is missing.
 study: {name}
-title: "Title of the paper"
+title: ""                        # of the paper
 short: "{short}"                 # as a sentence cites it
-citation: "Authors. Title. Journal year;volume:pages."
+citation: ""                     # Authors. Journal year;volume:pages. A reference of the manuscript
 # doi: 10.1000/xyz
-design: "Series of … children with CRMO at …"
+design: ""                       # Series of … children with CRMO at …
 available: abstract              # what was read: abstract, or full text
-question: "What does the study ask?"
+question: ""                     # What does the study ask?
 
 # Who typed the numbers, who checked them against the paper, when; corrections and retractions of it.
 read_by: ""

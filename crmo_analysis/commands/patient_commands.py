@@ -16,17 +16,18 @@ _smallest = click.option(
     help="So many patients are enough to be shown.",
 )
 
+_path = click.Path(path_type=Path)
+_cohort = click.argument("cohort", type=_path)
+_mapping = click.option("--map", "mapping", type=_path, help="File that renames and recodes columns.")
+_lesions = click.option("--lesions", type=_path, help="A table with one row a lesion.")
+
 
 @click.command()
-@click.argument("cohort", type=click.Path(path_type=Path))
+@_cohort
+@_mapping
+@_lesions
 @click.option(
-    "--map", "mapping", type=click.Path(path_type=Path), help="File that renames and recodes columns."
-)
-@click.option("--lesions", type=click.Path(path_type=Path), help="A table with one row a lesion.")
-@click.option(
-    "--out",
-    type=click.Path(path_type=Path),
-    help="Write what was understood: a .csv file, or a folder with lesions and codebook.",
+    "--out", type=_path, help="Write what was understood: a .csv file, or a folder with lesions and codebook."
 )
 @click.option(
     "--skeleton",
@@ -58,13 +59,8 @@ def validate(cohort, mapping, lesions, out, skeleton, strict):
     if not mapping:
         _write_skeleton(cohort, lesions, skeleton or cohort.with_name(f"{cohort.stem}_map.yaml"))
     if out and not read.errors:
-        is_file = out.suffix.lower() == ".csv"
-        paths = (
-            [package.write_cohort(read.patients, out, read.kinds)]
-            if is_file
-            else package.write_package(read, out)
-        )
-        for path in paths:
+        paths = package.write_package(read, out) if out.suffix.lower() != ".csv" else ()
+        for path in paths or [package.write_cohort(read.patients, out, read.kinds)]:
             click.echo(f"{short(path)}: written")
     known = [name for name in read.patients if name not in ("patient", "reconstructed", "simulated")]
     patients, columns = counted(len(read.patients), "patient"), counted(len(known), "variable")
@@ -86,16 +82,13 @@ def _print_understood(read):
     for title, rows in table.groupby("table", sort=False):
         click.echo(f"read as {title}:")
         rows = rows.drop(columns="table").astype(str)
-        cells = [list(rows), *rows.to_numpy().tolist()]
-        widths = [min(max(map(len, column)), 40) for column in zip(*cells, strict=True)]
-        for row in cells:
-            padded = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))
-            click.echo(f"  {'  '.join(padded)}".rstrip())
+        widths = [min(max(map(len, (name, *rows[name]))), 40) for name in rows]
+        for row in (list(rows), *rows.to_numpy()):
+            click.echo("  " + "  ".join(map(str.ljust, row, widths)).rstrip())
 
 
 def _write_skeleton(cohort, lesions, path):
     """Write a mapping file to fill in, if anything is left open; never over a file that is there."""
-    from crmo_analysis.files import write_text_atomically
     from crmo_analysis.patients import mapping_skeleton
 
     text = mapping_skeleton(cohort, lesions)
@@ -114,12 +107,10 @@ def _write_skeleton(cohort, lesions, path):
 
 
 @click.command()
-@click.argument("cohort", type=click.Path(path_type=Path))
+@_cohort
 @click.argument("studies", metavar="[STUDY]…", nargs=-1)
-@click.option(
-    "--map", "mapping", type=click.Path(path_type=Path), help="File that renames and recodes columns."
-)
-@click.option("--lesions", type=click.Path(path_type=Path), help="A table with one row a lesion.")
+@_mapping
+@_lesions
 @click.option("--format", "style", type=click.Choice(["table", "csv", "json"]), help="How to print it.")
 @click.option(
     "--out", type=click.Path(path_type=Path, file_okay=False), help="Folder for tables, text and figure."
@@ -178,11 +169,9 @@ def compare(cohort, studies, mapping, lesions, style, out, confidence, p_values,
 
 
 @click.command()
-@click.argument("cohort", type=click.Path(path_type=Path))
-@click.option(
-    "--map", "mapping", type=click.Path(path_type=Path), help="File that renames and recodes columns."
-)
-@click.option("--lesions", type=click.Path(path_type=Path), help="A table with one row a lesion.")
+@_cohort
+@_mapping
+@_lesions
 @click.option("--out", required=True, type=click.Path(path_type=Path, file_okay=False), help="Folder for it.")
 @click.option("--outcome", default="clinical_severity", show_default=True, help="A variable of the codebook.")
 @click.option("--exposure", default="n_lesions", show_default=True, help="A variable of the codebook.")
@@ -196,7 +185,6 @@ def report(cohort, mapping, lesions, out, outcome, exposure, smallest):
         raise Wrong(f"--out {out} is a folder of the project's own results; choose another.")
     from crmo_analysis.face import read_cohort
     from crmo_analysis.face import report as page
-    from crmo_analysis.files import write_text_atomically
 
     read = read_cohort(cohort, mapping, lesions, smallest)
     made = page.report(read, outcome, exposure)
@@ -284,7 +272,6 @@ def _print_comparison(found):
 )
 def redcap(dictionary):
     """Write the codebook as a data dictionary that REDCap imports to build a registry's forms."""
-    from crmo_analysis.files import write_text_atomically
     from crmo_analysis.patients import redcap
     from crmo_analysis.study import read_codebook
 

@@ -49,7 +49,7 @@ def _print_ledger(ledger):
 
     from crmo_analysis.recompute import VERDICTS
 
-    names = ["claim_id", "printed", "recomputed", "verdict", "reason", "related"]
+    names = ["claim_id", "printed", "recomputed", "verdict", "reason"]  # `--why` names the others
     table = Table(box=None, pad_edge=False)
     for name in names:
         # An identifier that is cut short cannot be looked up.
@@ -62,6 +62,9 @@ def _print_ledger(ledger):
     console.print(table)
     counts = ledger["verdict"].value_counts()
     console.print(f"{len(ledger)} claims: " + ", ".join(f"{counts.get(name, 0)} {name}" for name in VERDICTS))
+    for name in VERDICTS:
+        if name not in ("matches", "stated") and counts.get(name, 0):
+            console.print(f"{name}: {', '.join(ledger.loc[ledger['verdict'] == name, 'claim_id'])}")
 
 
 @click.command()

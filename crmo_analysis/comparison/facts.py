@@ -22,6 +22,7 @@ CENTRES = ("median", "mean")
 SPREADS = ("sd", "se", "quartile_1", "quartile_3", "min", "max")
 ENDS = ("ci_lower", "ci_upper")  # which stand beside what they are of
 _NO_FACT = {
+    **dict.fromkeys(reproduction.LEFT_OUT, "not computed of a table of patients here"),
     "date": "a date",
     "rank": "a rank among findings; no number is printed",
     "p_value": "a P value",
@@ -30,10 +31,6 @@ _NO_FACT = {
     "value": "a value of single patients, no statistic of a group",
     **dict.fromkeys(
         ("test_statistic", "df", "df_2"), "a test of the study's own patients, which grows with their number"
-    ),
-    **dict.fromkeys(
-        ("hazard_ratio", "survival", "median_survival", "icc", "auc", "rate_ratio"),
-        "not computed of a table of patients here",
     ),
 }
 

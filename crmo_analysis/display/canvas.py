@@ -84,6 +84,7 @@ STATUS = {"reconstructed": "RECONSTRUCTED", "simulated": "SIMULATED"}
 STATUS_BAND = 3.6  # millimetres
 LINE_HIGH = 3.2  # millimetres from a line of a title to the next
 PADDING = 2.0  # millimetres around axes and all that stands beside them
+ADVICE = "shorten it or widen the figure"
 SMALLEST_AXES = 14.0  # millimetres; in less, nothing can be read
 FORMATS = {
     "svg": {"Date": None, "Creator": None},
@@ -244,60 +245,43 @@ def _band(axes: mpl.axes.Axes, status: str) -> None:
 def _check_fits(figure: Figure) -> None:
     """Refuse a figure that cannot be read: nobody may be looking when it is made."""
     renderer = FigureCanvasAgg(figure).get_renderer()
-    edge = figure.bbox.padded(1)
     hidden = set()  # labels of ticks beyond the ends of an axis exist, but are not drawn
     for axes in figure.axes:
         if axes.bbox.width < SMALLEST_AXES * MILLIMETRE * figure.dpi:
-            raise UnfitError(
-                "what stands beside the axes leaves no room for them; shorten it or widen the figure"
-            )
+            raise UnfitError(f"what stands beside the axes leaves no room for them; {ADVICE}")
         for patch, text in getattr(axes, "boxed", ()):
             inside, box = text.get_window_extent(renderer), patch.get_window_extent(renderer)
             if inside.width > box.width or inside.height > box.height:
-                raise UnfitError(
-                    f"the text '{text.get_text()}' runs over its box; shorten it or widen the figure"
-                )
-        for axis in (axes.xaxis, axes.yaxis):
+                raise UnfitError(f"the text '{text.get_text()}' runs over its box; {ADVICE}")
+        for axis in [axis for each in (axes, *axes.child_axes) for axis in (each.xaxis, each.yaxis)]:
             low, high = sorted(axis.get_view_interval())
-            hidden |= {tick.label1 for tick in axis.get_major_ticks() if not low <= tick.get_loc() <= high}
-            labels = [tick.label1 for tick in axis.get_major_ticks()]
-            _check_labels(labels, axis is axes.yaxis, hidden, renderer)
-        for child in axes.child_axes:
-            _check_labels(child.get_yticklabels(), True, hidden, renderer)
+            ticks = axis.get_major_ticks()
+            hidden |= {tick.label1 for tick in ticks if not low <= tick.get_loc() <= high}
+            labels = [tick.label1 for tick in ticks if tick.label1 not in hidden]
+            _check_apart(labels, axis.axis_name == "y", renderer)
+    edge = figure.bbox.padded(1)
     for text in set(figure.findobj(mpl.text.Text)) - hidden:
-        written = text.get_text()
+        written, box = text.get_text(), text.get_window_extent(renderer)
         if not (text.get_visible() and written.strip()):
             continue
-        box = text.get_window_extent(renderer)
         if not (edge.x0 <= box.x0 and box.x1 <= edge.x1 and edge.y0 <= box.y0 and box.y1 <= edge.y1):
-            raise UnfitError(
-                f"the text '{written}' runs over the edge of the figure; shorten it or widen the figure"
-            )
+            raise UnfitError(f"the text '{written}' runs over the edge of the figure; {ADVICE}")
         if written.endswith("…") and not page().titles:
-            raise UnfitError(f"the text '{written}' had to be cut; shorten it or widen the figure")
-        if text.get_fontsize() < SMALLEST_TEXT:
-            raise UnfitError(
-                f"the text '{written}' is set in {text.get_fontsize():g} pt, expected {SMALLEST_TEXT:g}"
-            )
+            raise UnfitError(f"the text '{written}' had to be cut; {ADVICE}")
         if any(unicodedata.bidirectional(letter) in ("R", "AL", "AN") for letter in written):
-            raise UnfitError(
-                f"the text '{written}' runs from right to left, which figures cannot draw; use Latin letters"
-            )
+            more = "which figures cannot draw; use Latin letters"
+            raise UnfitError(f"the text '{written}' runs from right to left, {more}")
 
 
-def _check_labels(labels: Sequence[mpl.text.Text], is_upright: bool, hidden: set, renderer) -> None:
+def _check_apart(labels: Sequence[mpl.text.Text], is_upright: bool, renderer) -> None:
     """Refuse labels of ticks that run into each other."""
-    boxes = [
-        (label.get_window_extent(renderer).get_points()[:, int(is_upright)], label.get_text())
-        for label in labels
-        if label.get_text().strip() and label.get_visible() and label not in hidden
-    ]
-    boxes.sort(key=lambda box: tuple(box[0]))
-    for (one, text), (other, below) in pairwise(boxes):
-        if other[0] < one[1] - 0.5:
-            raise UnfitError(
-                f"the labels '{text}' and '{below}' run into each other; shorten them or widen the figure"
-            )
+    shown = [label for label in labels if label.get_text().strip() and label.get_visible()]
+    boxes = [label.get_window_extent(renderer).get_points()[:, int(is_upright)] for label in shown]
+    order = sorted(range(len(shown)), key=lambda place: tuple(boxes[place]))
+    for one, other in pairwise(order):
+        if boxes[other][0] < boxes[one][1] - 0.5:
+            both = f"'{shown[one].get_text()}' and '{shown[other].get_text()}'"
+            raise UnfitError(f"the labels {both} run into each other; {ADVICE}")
 
 
 def rendered(figure: Figure, data_csv: str, caption: str, alt: str, source: str) -> dict[str, bytes]:

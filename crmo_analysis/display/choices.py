@@ -7,7 +7,7 @@ import pandas as pd
 from matplotlib import ticker
 from matplotlib.axes import Axes
 
-from crmo_analysis.display.canvas import BLUE, EDGE, FAINT, INK, MUTED, PAPER
+from crmo_analysis.display.canvas import BLUE, EDGE, FAINT, INK, MUTED, PAPER, VERMILLION
 from crmo_analysis.display.furniture import INSIDE_TEXT, Rows, add_legend, axes_level, keys, on_rows
 from crmo_analysis.display.lettering import SMALLEST_TEXT, true_minus
 
@@ -15,6 +15,8 @@ CHOICES = {"model": "Model", "outcome": "Outcome", "adjusted_for": "Adjusted for
 HIGH = 9.0  # rows that what stands above a grid is high
 PITCH = 4.2  # millimetres of a row
 APART = 1.2  # columns between specifications on one scale and those on the next
+NULL = {"color": VERMILLION, "lw": 1.1, "ls": (0, (4, 2))}
+BELOW = 0.12  # of the height of a scale, that is left beyond the line of no relation
 ESTIMATE = {"color": BLUE, "marker": "o", "ms": 3.5, "mew": 0.9}
 
 
@@ -25,13 +27,14 @@ def specification_curve(
     """Draw the estimate of every specification on the scale of its own, and below what each one chose.
 
     Estimates on one scale stand together, from the least to the largest. Ratios are drawn on a logarithmic
-    scale, and the line is where there is no relation. Points are filled where |z| is above 1.96.
+    scale, and the dashed line is where there is no relation. Points are filled where |z| is above 1.96.
 
     Parameters
     ----------
     frame : DataFrame
         `estimate, ci_low, ci_high, effect, z, model, outcome, adjusted_for, left_out`; what is estimated
-        is the part of `effect` before "per" or a comma. What the choices are called is what they hold.
+        is the part of `effect` before "per" or a comma, for how much more is the rest. What the choices are
+        called is what they hold.
     """
     scale = frame["effect"].str.split(r",| per ", n=1, regex=True).str[0]
     frame = frame.assign(scale=scale).sort_values(["scale", "estimate"], kind="stable", ignore_index=True)
@@ -43,14 +46,16 @@ def specification_curve(
     for name, rows in frame.groupby("scale", sort=False):
         _draw_scale(axes, name, rows, x[rows.index])
     _draw_choices(axes, x, {row: (frame[c] == v).to_numpy() for row, (c, v) in zip(y, choices, strict=True)})
-    axes.set(xlim=(-0.7 - APART, x[-1] + 0.6), xticks=[], xlabel="specifications")
+    axes.set(xlim=(-0.7 - APART, x[-1] + 0.6), xticks=[], xlabel="specifications, one a column")
+    axes.spines["bottom"].set_visible(False)
     return axes
 
 
 def _keys(frame: pd.DataFrame) -> list:
-    named = {"estimate, 95 % interval": BLUE, "|z| below 1.96": PAPER}
-    found = [*named][: 1 + bool((frame["z"].abs() < 1.96).any())]
-    return keys(found, [{**ESTIMATE, "mfc": named[name], "lw": 1.2} for name in found])
+    named = {"estimate, 95 % interval": {**ESTIMATE, "lw": 1.2}, "no relation": NULL}
+    if (frame["z"].abs() < 1.96).any():
+        named["|z| below 1.96"] = {**ESTIMATE, "lw": 1.2, "mfc": PAPER}
+    return keys(named, named.values())
 
 
 def _draw_scale(axes: Axes, name: str, rows: pd.DataFrame, x: np.ndarray) -> None:
@@ -61,6 +66,9 @@ def _draw_scale(axes: Axes, name: str, rows: pd.DataFrame, x: np.ndarray) -> Non
     numbers = numbers.T.fillna(numbers["estimate"]).T  # an end that is not determined
     low, high = min(null, numbers.min(axis=None)), max(null, numbers.max(axis=None))
     start, end = (float(place(value)) for value in (low, high))
+    start, end = (
+        start - BELOW * (end - start) * (low == null), end + BELOW * (end - start) * (high == null)
+    )  # fmt: skip
 
     def height(value):
         return HIGH * (place(np.asarray(value, float)) - start) / (end - start)
@@ -70,7 +78,7 @@ def _draw_scale(axes: Axes, name: str, rows: pd.DataFrame, x: np.ndarray) -> Non
         for tick in ticker.MaxNLocator(4, steps=[1, 2, 5, 10]).tick_values(low, high)
         if low <= tick <= high
     ]
-    axes.hlines(height(null), x[0] - 0.5, x[-1] + 0.5, color=MUTED, lw=0.7, zorder=1)
+    axes.hlines(height(null), x[0] - 0.55, x[-1] + 0.5, zorder=1, **NULL)
     axes.vlines(x, height(numbers["ci_low"]), height(numbers["ci_high"]), color=BLUE, lw=1.2, zorder=2)
     for column, estimate, z in zip(x, height(numbers["estimate"]), rows["z"], strict=True):
         axes.plot(column, estimate, zorder=3, **{**ESTIMATE, "mfc": PAPER if abs(z) < 1.96 else BLUE})
@@ -80,7 +88,10 @@ def _draw_scale(axes: Axes, name: str, rows: pd.DataFrame, x: np.ndarray) -> Non
     for tick in ticks:
         axes.hlines(height(tick), edge - 0.1, edge, color=MUTED, lw=0.6)
         axes.text(edge - 0.18, height(tick), true_minus(f"{tick:g}"), ha="right", va="center", **style)
-    axes.text(edge, HIGH + 0.7, name, ha="left", va="bottom", **style)
+    more = (
+        rows["effect"].str.removeprefix(name).str.replace(r" \(.*\)", "", regex=True).str.strip(", ").unique()
+    )
+    axes.text(edge, HIGH + 0.5, "\n".join([name, *more[: len(more) == 1]]), ha="left", va="bottom", **style)
 
 
 @axes_level
@@ -131,9 +142,9 @@ def _over_choices(
             named[at] = heads[kind]
         at -= 1
         y.append(at)
-    sizes = {"sizes": (SMALLEST_TEXT, SMALLEST_TEXT), "share": 0.34, "pitch": PITCH, "above": HIGH + 1.9}
+    sizes = {"sizes": (SMALLEST_TEXT, SMALLEST_TEXT), "share": 0.34, "pitch": PITCH, "above": HIGH + 2.6}
     axes = on_rows(ax, Rows(y, [str(value) for _, value in choices], heads=named, **sizes), titles, legend)
-    axes.set_ylim(min(y, default=-1) - 0.8, HIGH + 1.9)
+    axes.set_ylim(min(y, default=-1) - 0.8, HIGH + 2.6)
     if legend:
         add_legend(axes, legend, ax is None)
     return axes, np.array(y)

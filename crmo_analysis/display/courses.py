@@ -44,7 +44,11 @@ LEFT_OPEN = {"facecolor": PAPER, "hatch": "////", **EDGE}
 TINT = 0.22  # of its colour, what is left open
 ENDS = (GREEN, ORANGE, PURPLE)  # of outcomes, in their order
 MARKS = {"marker": ["o", "s", "^", "D", "v", "P"], "color": [BLUE, VERMILLION, GREEN, PURPLE, INK, MUTED]}
-DIRECTIONS = {"rose": VERMILLION, "the same": MUTED, "fell": BLUE}
+DIRECTIONS = {
+    "rose": {"color": VERMILLION, "ls": (0, (5, 1.5))},
+    "the same": {"color": MUTED, "ls": (0, (1, 1))},
+    "fell": {"color": BLUE, "ls": "-"},
+}
 
 
 @axes_level
@@ -237,23 +241,15 @@ def paired_lines(
         What to call the scales, other than as their columns.
     """
     lines = [each.sort_values(x, kind="stable") for _, each in frame.groupby(by, sort=False)]
-    lines = pd.DataFrame({"x": [tuple(each[x]) for each in lines], "y": [tuple(each[y]) for each in lines]})
-    lines["change"] = [int(np.sign(values[-1] - values[0])) for values in lines["y"]]
-    axes = stage(ax, 90, (title, subtitle))
-    counts, legend = lines["change"].value_counts(), []
-    dashes = {"rose": (0, (5, 1.5)), "the same": (0, (1, 1)), "fell": "-"}
-    for change, name in zip((1, 0, -1), DIRECTIONS, strict=True):
-        style = {
-            "color": DIRECTIONS[name],
-            "ls": dashes[name],
-            "marker": "o",
-            "ms": 3.5,
-            "mec": PAPER,
-            "mew": 0.4,
-        }
-        for (when, values), alike in lines[lines["change"] == change].groupby(["x", "y"]):
-            axes.plot(when, values, lw=0.8 + 0.7 * (len(alike) - 1), zorder=3, clip_on=False, **style)
-        legend += keys([f"{name} ({counts.get(change, 0)})"], [style])
+    lines = pd.Series([(tuple(each[x]), tuple(each[y])) for each in lines]).value_counts(sort=False)
+    change = np.array([int(np.sign(values[-1] - values[0])) for _, values in lines.index], dtype=int)
+    axes, legend = stage(ax, 90, (title, subtitle)), []
+    for sign, (name, style) in zip((1, 0, -1), DIRECTIONS.items(), strict=True):
+        style = {**style, "marker": "o", "ms": 3.5, "mec": PAPER, "mew": 0.4}
+        alike = lines[change == sign]
+        for (when, values), count in alike.items():
+            axes.plot(when, values, lw=0.8 + 0.7 * (count - 1), zorder=3, clip_on=False, **style)
+        legend += keys([f"{name} ({alike.sum()})"], [style])
     axes.set(xlabel=xlabel or x, ylabel=ylabel or y)
     axes.yaxis.set_major_locator(MaxNLocator(integer=True))
     if pd.api.types.is_integer_dtype(frame[x]):

@@ -12,6 +12,7 @@ from crmo_analysis.patients import disclosure
 from crmo_analysis.recompute import Audited
 from crmo_analysis.study import Codebook, Variable, describe, expressions
 
+TABLE = "application/vnd.crmo.table+json"  # a table in a notebook: caption, columns, rows and note, as texts
 MODEL_NAMES = {
     "spearman": "Spearman's rank correlation",
     "kendall": "Kendall's rank correlation",
@@ -189,16 +190,19 @@ def shares(rows: Sequence[tuple[str, str, int, int]]) -> pd.DataFrame:
 def rounding(audited: Sequence[Audited]) -> pd.DataFrame:
     """Return how far each printed percentage of the study's own counts lies from the exact one.
 
-    `section, x_of_n, exact, printed, difference, rule`, in percentage points; rule is empty where none gives
-    it.
+    `section, x_of_n, exact, printed, place, difference, is_nearest, rule`, in percentage points; place is
+    what one unit of the last printed digit is worth; rule, the section's, is empty where none gives it.
     """
     rows = []
     for a in audited:
         if a.claim.statistic == "percent" and a.claim.about == "own" and a.x is not None and a.n:
             exact, printed = Fraction(100 * a.x, a.n), a.claim.number.value
-            numbers = [round(float(value), 4) for value in (exact, printed, printed - exact)]
-            rows.append([a.claim.section, f"{a.x}/{a.n}", *numbers, a.rule])
-    return pd.DataFrame(rows, columns=["section", "x_of_n", "exact", "printed", "difference", "rule"])
+            place, difference = a.claim.number.place, printed - exact
+            numbers = [round(float(value), 4) for value in (exact, printed, place, difference)]
+            is_nearest = bool(abs(difference) <= place / 2)
+            rows.append([a.claim.section, f"{a.x}/{a.n}", *numbers, is_nearest, a.rule])
+    columns = ["section", "x_of_n", "exact", "printed", "place", "difference", "is_nearest", "rule"]
+    return pd.DataFrame(rows, columns=columns)
 
 
 def description(audited: Sequence[Audited]) -> pd.DataFrame:
@@ -274,13 +278,32 @@ def values(audited: Sequence[Audited]) -> pd.DataFrame:
     return frame.loc[:, [name for name in columns if name in columns[:3] or frame[name].any()]]
 
 
+def words_of(text: str, codebook: Codebook) -> str:
+    """Say variables and conditions, such as ``male, spine & fever``, in the codebook's labels."""
+    found = []
+    for part in filter(None, map(str.strip, text.split(","))):
+        try:
+            found.append(expressions.in_words(expressions.parse(part, codebook), codebook))
+        except InputError:
+            found.append(codebook[part].label if part in codebook else part)
+    return " and ".join(found)
+
+
 def checks(audited: Sequence[Audited]) -> pd.DataFrame:
     """Return the claims that differ, conflict or are ambiguous, with the reason.
 
     Of several studies, named.
     """
     rows = [
-        [a.claim.study, a.claim.where, a.claim.of, a.claim.statistic, a.claim.printed, a.verdict, a.reason]
+        [
+            a.claim.study,
+            a.claim.where,
+            words_of(a.claim.of, a.claim.codebook),
+            a.claim.statistic,
+            a.claim.printed,
+            a.verdict,
+            a.reason,
+        ]
         for verdict in ("differs", "conflicts", "ambiguous")
         for a in audited
         if a.verdict == verdict
@@ -294,8 +317,8 @@ def compared(audited: Sequence[Audited]) -> pd.DataFrame:
     rows = [
         [
             a.claim.where,
-            a.claim.of,
-            a.claim.among,
+            words_of(a.claim.of, a.claim.codebook),
+            words_of(a.claim.among, a.claim.codebook),
             a.claim.statistic,
             a.claim.printed,
             a.recomputed,

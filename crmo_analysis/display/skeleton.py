@@ -1,6 +1,6 @@
 """Where the lesions are: bones of a drawn child, coloured by how many have one there, or a dot a lesion."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from functools import cache
 
 import numpy as np
@@ -19,7 +19,7 @@ from crmo_analysis.study import read_section
 UNKNOWN = "#f1f1f1"  # of bones that nothing is said of
 HALF, TOP, BOTTOM = 47, 183, -6  # of a drawing: half its width, and its ends
 TWO_VIEWS = 110  # millimetres, from which both views have room
-LABEL = 7.4  # units from a label to the next, on a usual page
+LINE = 2.9  # millimetres from a label to the next
 
 
 @axes_level
@@ -31,22 +31,34 @@ def skeleton(frame: pd.DataFrame, *, title: str = "", subtitle: str = "", ax: Ax
     frame : DataFrame
         `name` (a bone, or a finding of patients that the codebook ties to bones), `label`, `x` and `n`
         (patients); `side` ("left" or "right" of the patient) where it is known, as two rows. A bone that
-        several rows name takes the colour of the narrowest. Where `x` is missing, the count is hidden.
+        several rows name takes the colour of the narrowest. Where `x` is missing, the count is hidden. With
+        a column `cohort`, of two names, both stand side by side, seen from the front.
     """
-    rows = [(row, _parts_of(row["name"])) for row in frame.to_dict("records")]
-    colours: dict[tuple[int, int], str] = {}
+    named = dict(list(frame.groupby("cohort", sort=False))) if "cohort" in frame else {"": frame}
+    rows = [[(row, _parts_of(row["name"])) for row in own.to_dict("records")] for own in named.values()]
+    views = _views(page().width if ax is None else room(ax)[0])
+    if len(rows) == 2:
+        views = [("front", middle, name) for middle, name in zip((-HALF, HALF), named, strict=True)]
+        sides = [(_labels(own, {"front"}), view[1]) for own, view in zip(rows, views, strict=True)]
+    else:
+        sides = _columns(_labels(rows[0], {view for view, *_ in views}), views)
+    axes = _page(views, sides, (title, subtitle)) if ax is None else ax
+    _draw(axes, views, [_colours(own) for own in rows] * (len(views) // len(rows)))
+    _write(axes, len(views), sides, LINE * (TOP - BOTTOM + 20) / _high(ax, sides, len(views)))
+    _key(axes)
+    return axes
+
+
+def _colours(rows: Sequence) -> dict[tuple[int, int], str]:
+    """Return the colour of each part and side that rows are about."""
+    colours = {}
     for row, places in sorted(rows, key=lambda pair: -len(pair[1])):
         colour = UNKNOWN if pd.isna(row["x"]) else SHADES(row["x"] / row["n"]) if row["x"] else PAPER
         for place in places:
-            for side in _sides(_drawing()[place], row.get("side", "")):
-                colours[place, side] = colour
-    views = _views(page().width if ax is None else room(ax)[0])
-    labels = _labels(rows, views)
-    axes = _page(views, labels, (title, subtitle)) if ax is None else ax
-    _draw(axes, views, lambda place, side: colours.get((place, side), UNKNOWN))
-    _write(axes, views, labels)
-    _key(axes)
-    return axes
+            colours |= dict.fromkeys(
+                [(place, side) for side in _sides(_drawing()[place], row.get("side", ""))], colour
+            )
+    return colours
 
 
 @axes_level
@@ -61,16 +73,18 @@ def sites(frame: pd.DataFrame, *, title: str = "", subtitle: str = "", ax: Axes 
     """
     views = _views(page().width if ax is None else room(ax)[0])
     axes = _page(views, [], (title, subtitle)) if ax is None else ax
-    _draw(axes, views, lambda place, side: PAPER)
+    middles = {view: middle for view, middle, _ in views}
+    parts = {(n, side): PAPER for n, part in enumerate(_drawing()) for side in _sides(part)}
+    _draw(axes, views, [parts] * len(views))
     for (bone, side), lesions in frame.assign(side=frame["side"].fillna("")).groupby(
         ["bone", "side"], sort=True
     ):
-        seen = [place for place in _parts_of(bone) if _drawing()[place]["view"] in (*views, "both")]
+        seen = [place for place in _parts_of(bone) if _drawing()[place]["view"] in (*middles, "both")]
         place = next((place for place in seen if "anchor" in _drawing()[place]), seen[0])
         x, y = _inside(place, 1 if side == "left" else -1, len(lesions))
         view = _drawing()[place]["anchor"] if len(views) > 1 else "front"
         fill = "none" if side == "" and not _drawing()[place].get("middle") else ORANGE
-        x = x * (-1 if view == "back" else 1) + views[view]
+        x = x * (-1 if view == "back" else 1) + middles[view]
         axes.scatter(x, y, s=9, color=fill, edgecolors=INK, linewidths=0.5, zorder=5)
     return axes
 
@@ -122,12 +136,7 @@ def _sides(part: Mapping, side: str = "") -> tuple[int, ...]:
 @cache
 def _paths(place: int) -> tuple[Path, ...]:
     """Return the shapes of a part, on the side where x is above 0."""
-    part = _drawing()[place]
-    if "outline" in part:
-        return (_smooth(part["outline"]),)
-    if "long" in part:
-        return (_long_bone(*part["long"]),)
-    return tuple(_vertebrae(**part["stack"]) if "stack" in part else _ribs(**part["arcs"]))
+    return tuple(map(_smooth, _drawing()[place]["outlines"]))
 
 
 def _smooth(points: Sequence) -> Path:
@@ -140,85 +149,37 @@ def _smooth(points: Sequence) -> Path:
     return Path(vertices, [Path.MOVETO, *[Path.CURVE4] * 3 * len(points), Path.CLOSEPOLY])
 
 
-def _long_bone(start: Sequence, end: Sequence, first: float, middle: float, last: float) -> Path:
-    """Return a shaft with a wider end at either side."""
-    start, end = np.asarray(start, dtype=float), np.asarray(end, dtype=float)
-    length = np.hypot(*(end - start))
-    along = (end - start) / length
-    across = np.array([-along[1], along[0]])
-    head, foot = first * 0.55, last * 0.55
-    outline = np.array(
-        [
-            *[(0, first * 0.28), (head * 0.5, first * 0.5), (head * 1.4, first * 0.36)],
-            *[
-                (head * 2.6 + 1, middle / 2),
-                (length / 2, middle * 0.47),
-                (length - foot * 2.6 - 1, middle / 2),
-            ],
-            *[(length - foot * 1.4, last * 0.38), (length - foot * 0.5, last * 0.5), (length, last * 0.28)],
-        ]
-    )
-    sides = [start + outline[:, :1] * along + sign * outline[:, 1:] * across for sign in (1, -1)]
-    return _smooth(np.concatenate([sides[0], sides[1][::-1]]))
+def _views(width: float) -> list[tuple[str, float, str]]:
+    """Return the views that so many millimetres have room for: whence, their middles and names."""
+    both = [("front", -HALF, "from the front"), ("back", HALF, "from the back")]
+    return both if width >= TWO_VIEWS else [("front", 0.0, "")]
 
 
-def _vertebrae(count: int, top: float, bottom: float, widths: Sequence[float]) -> Iterator[Path]:
-    edges = np.linspace(top, bottom, count + 1)
-    for high, low, width in zip(edges[:-1], edges[1:], np.linspace(*widths, count), strict=True):
-        gap, half = (high - low) / 10, width / 2
-        right = [
-            (half / 2, high - gap),
-            (half, high - gap),
-            (half * 0.82, (high + low) / 2),
-            (half, low + gap),
-        ]
-        right.append((half / 2, low + gap))
-        yield _smooth([*right, *[(-x, y) for x, y in right[::-1]]])
-
-
-def _ribs(
-    count: int, top: float, bottom: float, inner: float, widest: float, drop: float, width: float
-) -> Iterator[Path]:
-    """Yield ribs, that leave the spine, go round and, but for the last, come back to the sternum."""
-    for number, height in enumerate(np.linspace(top, bottom, count)):
-        bulge = widest * (0.62 + 0.38 * np.sin(np.pi * (0.12 + 0.62 * number / (count - 1))))
-        is_short = number >= count - 3
-        turn = np.linspace(0, 1 - 0.16 * (number - count + 4) if is_short else 1, 16)
-        x = inner + (bulge - inner) * np.maximum(np.cos(np.pi * (0.5 - turn)), 0)
-        y = height - drop * (1 - np.cos(np.pi * turn)) / 2
-        y += 0 if is_short else 2.2 * np.clip(turn - 0.72, 0, 1) / 0.28
-        yield _smooth(np.concatenate([np.c_[x, y + width / 2], np.c_[x, y - width / 2][::-1]]))
-
-
-def _views(width: float) -> dict[str, float]:
-    """Return where the middle of each view stands, on so many millimetres."""
-    return {"front": -HALF, "back": HALF} if width >= TWO_VIEWS else {"front": 0.0}
-
-
-def _draw(axes: Axes, views: Mapping[str, float], colour) -> None:
-    """Draw all parts; `colour` gives that of a part's place and side."""
+def _draw(axes: Axes, views: Sequence, colours: Sequence[Mapping[tuple[int, int], str]]) -> None:
+    """Draw all parts, in each view in its colours by part and side."""
     for place, part in enumerate(_drawing()):
-        for view, middle in views.items():
+        for (view, middle, _), of in zip(views, colours, strict=True):
             if part["view"] not in (view, "both"):
                 continue
             for side in _sides(part):
-                if "finding" in part and colour(place, side) == UNKNOWN:
+                colour = of.get((place, side), UNKNOWN)
+                if "finding" in part and colour == UNKNOWN:
                     continue
                 # From behind, the patient's left is on the left.
                 flip = (side or 1) * (-1 if view == "back" else 1)
                 for path in _paths(place):
                     shape = Path(path.vertices * [flip, 1] + [middle, 0], path.codes)
-                    fill = PAPER if part.get("hole") else colour(place, side)
+                    fill = PAPER if part.get("hole") else colour
                     axes.add_patch(PathPatch(shape, fc=fill, ec=MUTED, lw=0.35))
     span = HALF * len(views)
     axes.set(xlim=(-span, span), ylim=(BOTTOM - 14, TOP + 6), aspect="equal")
     axes.axis("off")
-    for view, middle in views.items() if len(views) > 1 else ():
+    for _, middle, name in views:
         style = {"ha": "center", "va": "bottom", "fontsize": NOTE_TEXT, "color": MUTED}
-        axes.text(middle, TOP - 1, f"from the {view}", **style)
+        axes.text(middle, TOP - 1, name, **style)
 
 
-def _labels(rows: Sequence, views: Mapping[str, float]) -> list[tuple[str, str, float, float]]:
+def _labels(rows: Sequence, views: Collection[str]) -> list[tuple[str, str, float, float]]:
     """Return for each finding its text, and in which view and where its line ends; one for both sides."""
     found: dict[str, list] = {}
     for row, places in rows:
@@ -264,29 +225,31 @@ def _count_text(sides: Mapping[str, Mapping]) -> str:
     return said(sides[""])
 
 
-def _columns(labels: Sequence, views: Mapping[str, float]) -> tuple[list, list]:
-    """Share labels among the two edges: by view, and where there is one view by turns."""
+def _columns(labels: Sequence, views: Sequence) -> list[tuple[list, float]]:
+    """Share labels among the two edges, by view or by turns; and where the middle of their view is."""
     if len(views) > 1:
-        return [each for each in labels if each[1] == "front"], [each for each in labels if each[1] == "back"]
-    return list(labels[::2]), list(labels[1::2])
+        return [([each for each in labels if each[1] == view], middle) for view, middle, _ in views]
+    return [(labels[::2], 0.0), (labels[1::2], 0.0)]
 
 
-def _page(views: Mapping[str, float], labels: Sequence, titles: tuple[str, str]) -> Axes:
+def _page(views: Sequence, sides: Sequence, titles: tuple[str, str]) -> Axes:
     """Make a page on which the drawing is as large as its labels allow."""
-    width = page().width
-    columns = _columns(labels, views)
-    left, right = (max((text_width(each[0], NOTE_TEXT) for each in side), default=0) + 5 for side in columns)
-    high = min(112, (width - left - right) * (TOP - BOTTOM + 20) / (2 * HALF * len(views)))
-    return blank(high + 16, *titles)[1]
+    return blank(_high(None, sides, len(views)) + 16, *titles)[1]
 
 
-def _write(axes: Axes, views: Mapping[str, float], labels: Sequence) -> None:
-    """Write labels at the edges, apart from each other, each with a line to its bone."""
-    span = HALF * len(views)
-    for sign, side in zip((-1, 1), _columns(labels, views), strict=True):
-        heights = _apart([each[3] for each in side])
-        for (text, view, x, y), height in zip(side, heights, strict=True):
-            middle = views.get(view, 0.0)
+def _high(ax: Axes | None, sides: Sequence, views: int) -> float:
+    """Return how many millimetres the drawing is high, beside its labels."""
+    wide, most = (page().width, 112) if ax is None else room(ax)
+    beside = sum(max((text_width(each[0], NOTE_TEXT) for each in side), default=0) + 5 for side, _ in sides)
+    return min(most, (wide - beside) * (TOP - BOTTOM + 20) / (2 * HALF * views))
+
+
+def _write(axes: Axes, views: int, sides: Sequence, apart: float) -> None:
+    """Write labels at the edges, so far apart from each other, each with a line to its bone."""
+    span = HALF * views
+    for sign, (labels, middle) in zip((-1, 1), sides, strict=True):
+        heights = _apart([each[3] for each in labels], apart)
+        for (text, _, x, y), height in zip(labels, heights, strict=True):
             end = (middle + sign * x, y)
             axes.annotate(
                 text,
@@ -302,17 +265,17 @@ def _write(axes: Axes, views: Mapping[str, float], labels: Sequence) -> None:
             axes.plot(*end, ".", color=INK, ms=2, zorder=6)
 
 
-def _apart(heights: Sequence[float]) -> list[float]:
-    """Move labels, from the top, as little as keeps each one line from the next and all on the page."""
+def _apart(heights: Sequence[float], line: float) -> list[float]:
+    """Move labels, from the top, as little as keeps each a line from the next and all on the page."""
     placed: list[float] = []
     for height in heights:
-        placed.append(min(height, placed[-1] - LABEL) if placed else height)
+        placed.append(min(height, placed[-1] - line) if placed else height)
     over = max(0.0, BOTTOM - placed[-1]) if placed else 0.0
     for number in range(len(placed) - 1, -1, -1):
         if over <= 0:
             break
         placed[number] += over
-        room_above = placed[number - 1] - placed[number] - LABEL if number else 0
+        room_above = placed[number - 1] - placed[number] - line if number else 0
         over = max(0.0, -room_above)
     return placed
 

@@ -41,7 +41,6 @@ from crmo_analysis.display.lettering import SMALLEST_TEXT, text_width
 SQUARE = 2.7  # millimetres from a claim to the next
 BARS = 0.68  # of a page, how wide bars are
 GAP = 0.9  # rows between studies
-NEAREST = 0.05  # percentage points that rounding to the nearest may take
 RULES = {
     "half_up": ("nearest (half up)", GREEN, "o"),
     "up": ("rounded up", PURPLE, "^"),
@@ -95,13 +94,13 @@ def verdict_map(
 
 
 def _signed(counts: Mapping[str, int], are_told: bool = True) -> list[Patch]:
-    """Return what a legend shows of verdicts: colour, sign, name, number; of unfinished ones if there are."""
+    """Return what a legend shows of the verdicts that there are: colour, sign, name, number."""
     legend = []
     for verdict, colour in VERDICT_COLOURS.items():
-        if verdict == "unfinished" and not counts.get(verdict, 0):
+        if not counts.get(verdict, 0):
             continue
         sign = f"({VERDICT_SIGNS[verdict]})" if VERDICT_SIGNS[verdict] else ""
-        parts = verdict, sign, f"{counts.get(verdict, 0)}" if are_told else ""
+        parts = verdict, sign, f"{counts[verdict]}" if are_told else ""
         legend.append(Patch(label=" ".join(filter(None, parts)), facecolor=colour, **EDGE))
     return legend
 
@@ -182,10 +181,11 @@ def rounding_differences(
         As from `frames.rounding`.
     """
     axes = stage(ax, 92, (title, subtitle))
-    axes.axhspan(-NEAREST, NEAREST, color="#f0f0f0", lw=0, zorder=0)
+    nearest = frame["place"].min() / 2
+    axes.axhspan(-nearest, nearest, color="#f0f0f0", lw=0, zorder=0)
     axes.axhline(0, color=MUTED, lw=0.6)
-    is_near = frame["difference"].abs() <= NEAREST
-    kinds = frame["rule"].where(~is_near | (frame["rule"] == ""), "half_up")
+    is_near = frame["is_nearest"]
+    kinds = frame["rule"].mask(is_near, "half_up").where(is_near | (frame["rule"] != "half_up"), "")
     for kind, (name, colour, mark) in RULES.items():
         points = frame[kinds == kind]
         style = {"ls": "", "marker": mark, "ms": 5, "color": colour, "mec": PAPER, "mew": 0.4}

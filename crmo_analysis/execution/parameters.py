@@ -190,7 +190,7 @@ def check_values(notebook, known, values):
         if name not in known:
             names = ", ".join(known) or "none: it has no cell tagged “parameters”"
             raise InputError(
-                f"{Path(notebook).name} has no parameter {name!r}.{meant(name, known)} "
+                f"{Path(notebook).name} has no parameter {name!r}{meant(name, known) or '.'} "
                 f"Its parameters are: {names}."
             )
         _check_value(known[name], value)

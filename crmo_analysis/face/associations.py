@@ -26,6 +26,7 @@ BESIDE = (
     *("r", "r_low", "r_high", "least_r", "most_r"),
 )
 VARIANCE = 1.06  # of Fisher's z of a rank correlation, times n - 3
+BY_Z = "Intervals by Fisher's z with a variance of 1.06/(n - 3)"
 
 
 def associations(path: Path = PUBLISHED) -> "Associations":
@@ -92,9 +93,8 @@ class Associations(Result):
 
     def by_design(self) -> Result:
         """Count the statements by kind and direction."""
-        counts = (
-            pd.crosstab(self._rows["kind"], self._rows["direction"]).reset_index().rename_axis(None, axis=1)
-        )
+        counts = pd.crosstab(self._rows["kind"], self._rows["direction"])
+        counts = counts.reset_index().rename_axis(None, axis=1)
         return Result(counts, "Statements by kind and direction", terms=self.terms)
 
     def overlaps(self) -> Result:
@@ -108,25 +108,14 @@ class Associations(Result):
         names = ["row_id", "study", "patients", "time_point", "r", "r_low", "r_high", "p_printed"]
         names += ["p_low", "p_high", "agrees", "overlap_group"]
         rows = self._rows[self._rows["r"].notna()][names].round(4).reset_index(drop=True)
-        caption = (
-            "Intervals by Fisher's z with a variance of 1.06/(n - 3); P from r and n by t and by the normal."
-        )
+        caption = f"{BY_Z}; P from r and n by t and by the normal."
         return Result(rows, "Printed rank correlations", caption=caption, source=DERIVED, terms=self.terms)
 
     def allowed(self) -> Result:
         """Return the size of correlation that each printed P value allows; the least, if P is a limit."""
         rows = self._rows[self._rows["least_r"].notna() & self._rows["r"].isna()]
-        names = [
-            "row_id",
-            "study",
-            "patients",
-            "exposure",
-            "outcome",
-            "kind",
-            "p_printed",
-            "least_r",
-            "most_r",
-        ]
+        names = ["row_id", "study", "patients", "exposure", "outcome", "kind"]
+        names += ["p_printed", "least_r", "most_r"]
         heading = "The size of correlation that a printed P value stands for, in that many patients"
         return Result(rows[names].round(3).reset_index(drop=True), heading, source=DERIVED)
 
@@ -148,17 +137,16 @@ class Associations(Result):
         columns = [*BESIDE, "own_n", "own_r", "own_low", "own_high", "note"]
         frame = pd.DataFrame(rows, columns=columns).round(3)
         heading = "The rank correlation of this cohort beside what is published of the same variables"
-        caption = "Intervals by Fisher's z with a variance of 1.06/(n - 3)."
+        caption = f"{BY_Z}."
         return Result(frame, heading, caption=caption, source=getattr(cohort, "source", OWN))
 
     def pooled(self) -> str:
         """Say what can be pooled: coefficients of one kind from cohorts that share no patients."""
         cohorts = self.terms["cohorts"]
         if cohorts < 2:
-            return (
-                f"No pooled estimate can be given: {self.terms['coefficients']} coefficients are printed, of "
-                f"{cohorts} cohort. Nulls without a number and P values without a coefficient are not pooled."
-            )
+            printed = f"{self.terms['coefficients']} coefficients are printed, of {cohorts} cohort"
+            others = "Nulls without a number and P values without a coefficient are not pooled."
+            return f"No pooled estimate can be given: {printed}. {others}"
         # Of cohorts that share patients, the largest number at one time.
         largest = self._rows[self._rows["r"].notna()].sort_values("patients", kind="stable")
         largest = largest.groupby("overlap_group").tail(1)

@@ -24,11 +24,8 @@ class Audit(Result):
         shown = board.iloc[:-1] if len(board) > 2 else board.head(1)
         total = board.iloc[-1]
         names = [*VERDICTS, "claims"]
-        said = [
-            f"{row['study']} {row['matches']} match, {row['differs']} differ, {row['conflicts']} conflict, "
-            f"{row['ambiguous']} ambiguous, {row['stated']} stated"
-            for row in shown.to_dict("records")
-        ]
+        text = "{study} {matches} match, {differs} differ, {conflicts} conflict, {ambiguous} ambiguous"
+        said = [f"{text}, {{stated}} stated".format(**row) for row in shown.to_dict("records")]
         return Result(
             board if len(shown) > 1 else shown,
             "Claims by study and verdict" if len(shown) > 1 else "Claims by verdict",
@@ -54,7 +51,7 @@ class Audit(Result):
         """Show how far printed percentages lie from exact ones, in some sections or in all."""
         rounded = frames.rounding(self.audited)
         rounded = rounded[rounded["section"].isin(sections) | (not sections)].reset_index(drop=True)
-        off = int((rounded["difference"].abs() > 0.05).sum())
+        off = int((~rounded["is_nearest"].astype(bool)).sum())
         titles = self.terms["titles"]
         far = rounded.loc[rounded["difference"].abs().idxmax()] if len(rounded) else None
         worst = "" if far is None else f"{far.x_of_n.replace('/', ' of ')} printed as {far.printed:g}"
@@ -78,23 +75,24 @@ def audit_of(audited: Sequence[Audited], titles: Mapping[str, str] | None = None
     titles = titles or {name: read_record(name).facts["short"] for name in frame["study"].unique()}
     counts = frame["verdict"].value_counts()
     said = ", ".join(f"{counts[name]} {name}" for name in VERDICTS if name in counts)
-    marked = len(frame) - counts.get("matches", 0) - counts.get("stated", 0)
+    odd = int(counts.get("differs", 0) + counts.get("conflicts", 0))
+    said_of = {
+        "count": len(frame),
+        "studies": len(titles),
+        "titles_in_words": ", ".join(titles.values()) if len(titles) < 3 else f"{len(titles)} studies",
+        "matches": int(counts.get("matches", 0)),
+        "odd": f"{odd or 'none'} {'differs or conflicts' if odd < 2 else 'differ or conflict'}",
+    }
     return Audit(
         frame,
         f"{len(frame)} printed numbers of {', '.join(titles.values())}: {said}",
         caption="Every claim in the order in which the text prints it, by verdict. Squares in a row share a "
         "study.",
-        subtitle="in the order of the texts; × differs, ! conflicts, ? ambiguous",
+        subtitle="{titles_in_words}; one square a number, in the order of the text",
         alt="A map of {count} squares, one a claim, in rows by study; marked squares differ, conflict or are "
         "ambiguous.",
         draw=partial(plot.verdict_map, frame, titles=titles),
         data=frame[["study", "claim_id", "where", "printed", "verdict"]],
         columns=("claim_id", "printed", "recomputed", "verdict"),
-        terms={
-            "audited": audited,
-            "titles": titles,
-            "count": len(frame),
-            "studies": len(titles),
-            "marked": int(marked),
-        },
+        terms={"audited": audited, "titles": titles, **said_of},
     )

@@ -1,8 +1,6 @@
-"""A table of patients as a person asks it.
+"""A table of patients as a person asks it: one's own, which hides small counts, or a reconstructed one."""
 
-One's own, of which little counts stay hidden, or a reconstructed one.
-"""
-
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
@@ -11,14 +9,16 @@ from pathlib import Path
 import pandas as pd
 
 from crmo_analysis import files
+from crmo_analysis.comparison import compare as set_beside
+from crmo_analysis.comparison import readable_studies
 from crmo_analysis.display import frames, plot
 from crmo_analysis.face import pictures
-from crmo_analysis.face.comparisons import Compared, beside
+from crmo_analysis.face.comparisons import Compared
 from crmo_analysis.face.results import Result
-from crmo_analysis.files import InputError, markdown
-from crmo_analysis.patients import account, require_sound, scores
+from crmo_analysis.files import InputError, markdown, meant
+from crmo_analysis.patients import account, disclosure, require_sound, scores
 from crmo_analysis.patients import read_cohort as read_file
-from crmo_analysis.study import describe, read_codebook
+from crmo_analysis.study import describe, read_codebook, read_study
 
 OWN = "user data"
 SMALLEST = 5
@@ -45,6 +45,8 @@ def read_cohort(path, map=None, lesions=None, hide_below: int = SMALLEST) -> "Co
     InputError
         If the file has errors. With hiding on they are counted, not listed, as they repeat values.
     """
+    if isinstance(path, pd.DataFrame):
+        raise InputError("a table needs no reading: relate, compare and others take it as it is")
     if hide_below and hide_below < 2:
         raise InputError(f"hide_below is {hide_below}, expected 2 or more, or 0 to show single patients")
     read = read_file(path, map or None, lesions=lesions or None)
@@ -64,11 +66,16 @@ def read_shipped(study: str) -> "Cohort":
     return read_cohort(files.COHORTS / f"{study}.csv")
 
 
+def _no_numbers(values: pd.Series) -> int:
+    """Count the values that are no numbers, nor of an ordered category."""
+    if isinstance(values.dtype, pd.CategoricalDtype) and values.cat.ordered:
+        return 0
+    return int((pd.to_numeric(values.astype(object), errors="coerce").isna() & values.notna()).sum())
+
+
 def _source(table: pd.DataFrame) -> str:
-    made = [
-        name for name in ("simulated", "reconstructed") if name in table and table[name].fillna(False).all()
-    ]
-    return made[0] if made else OWN
+    made = (name for name in ("simulated", "reconstructed") if name in table)
+    return next((name for name in made if table[name].fillna(False).all()), OWN)
 
 
 def compare(
@@ -86,12 +93,15 @@ def compare(
         Coverage of every interval.
     p_values : bool
         Whether to test each difference (Fisher, Welch; Holm over all).
-
-    Returns
-    -------
-    Compared
     """
-    return beside(Cohort.of(cohort), studies, confidence, p_values)
+    cohort = Cohort.of(cohort)
+    records = [read_study(each) if isinstance(each, str) else each.record for each in studies]
+    if not studies:
+        records, problems = readable_studies()
+        for problem in problems.values():
+            warnings.warn(f"left out: {problem}", stacklevel=2)
+    settings = {"confidence": confidence, "p_values": p_values, "smallest": cohort.smallest}
+    return Compared(cohort, set_beside(cohort.patients, records, read_codebook(), **settings))
 
 
 class Cohort:
@@ -126,13 +136,24 @@ class Cohort:
 
     @classmethod
     def of(cls, table, hide_below: int = SMALLEST) -> "Cohort":
-        """Take a plain table of patients for a cohort.
+        """Take a plain table of patients for a cohort; one marked as made from numbers is shown whole.
 
-        One that is marked as made from numbers is shown whole.
+        Without a column `patient`, the index names patients, or, where it repeats itself, their place.
         """
         if isinstance(table, cls):
             return table
-        source = _source(table)
+        if not isinstance(table, pd.DataFrame):
+            wanted = "a DataFrame, or a cohort: read_cohort reads a file, .patients() of a study gives one"
+            raise InputError(f"{type(table).__name__} is no table of patients; expected {wanted}")
+        if not table.columns.is_unique:
+            twice = ", ".join(map(str, table.columns[table.columns.duplicated()].unique()))
+            raise InputError(f"the table has more than one column {twice}; drop or rename all but one")
+        names = (
+            table.index if table.index.is_unique and table.index.nlevels == 1 else range(1, len(table) + 1)
+        )
+        if "patient" not in table:
+            table = table.assign(patient=names)
+        table, source = table.reset_index(drop=True), _source(table)
         return cls(table, source, hide_below if source == OWN else 0)
 
     @property
@@ -158,33 +179,23 @@ class Cohort:
         said = f"{self.who}: {len(self)} patients, {len(known)} variables"
         if self.source != OWN:
             return f"{said}; no row was observed in a patient"
-        shown = (
-            f"findings of fewer than {self.smallest} are hidden"
-            if self.hides
-            else "single patients are shown"
-        )
-        count = len(self.problems)
+        shown = f"findings of fewer than {self.smallest} are hidden" if self.hides else ""
+        shown, count = shown or "single patients are shown", len(self.problems)
         warned = f"; {count} warning{'' if count == 1 else 's'} about the file: .problems" if count else ""
         return f"{said}; {shown}{warned}"
 
     def introduced(self) -> list[str]:
         """Say what the table is and how it was read, a sentence each, for Markdown."""
-        is_own = self.source == OWN
+        is_own, few = self.source == OWN, self.smallest
         made = f"a **{self.source}** table, of which no row was observed in a patient"
         said = [f"{len(self)} patients: {'your cohort' if is_own else made}.", *map(markdown, self.notes)]
         if self.hides:
-            said += [f"Warnings about the file: {len(self.problems)}; crmo validate lists them."] * bool(
-                self.problems
-            )
-            said.append(
-                f"Single patients, and findings of fewer than {self.smallest} patients, are not shown."
-            )
-            return said
+            if self.problems:
+                said.append(f"Warnings about the file: {len(self.problems)}; crmo validate lists them.")
+            return [*said, f"Single patients, and findings of fewer than {few} patients, are not shown."]
         if is_own:
-            said.append(
-                "By choice, single patients and small counts are shown: results of this run identify "
-                "patients."
-            )
+            chosen = "By choice, single patients and small counts are shown"
+            said.append(f"{chosen}: results of this run identify patients.")
         return [*said, *(markdown(str(problem)) for problem in self.problems)]
 
     def describe(self) -> Result:
@@ -199,13 +210,9 @@ class Cohort:
         that the table has stays as it is; of one whose items it lacks, the notes say which.
         """
         table, notes = self.patients.copy(), list(self.notes)
-        made = {
-            "jansson_score": lambda: scores.jansson_score(scores.jansson_items(table)),
-            "nbo_score": lambda: scores.nbo_score(scores.nbo_items(table)),
-        }
-        for name, score in made.items():
+        for name in scores.POINTS:
             try:
-                table = table if name in table else table.assign(**{name: score()})
+                table = table if name in table else table.assign(**{name: scores.score(table, name)})
             except ValueError as why:
                 notes.append(f"{name} is not made: {why}")
         return Cohort(table, self.source, self.smallest, notes, self.problems, self.lesions, self.scans)
@@ -227,9 +234,8 @@ class Cohort:
         """
         self._require_single()
         codebook = read_codebook()
-        chosen = sections or {
-            "Findings": [name for name in self._known() if codebook[name].type == "boolean"]
-        }
+        findings = [name for name in self._known() if codebook[name].type == "boolean"]
+        chosen = sections or {"Findings": findings}
         names = [name for group in chosen.values() for name in group]
         labels = {name: codebook[name].label for name in names}
         return Result(
@@ -244,9 +250,16 @@ class Cohort:
         """Draw who has what; see `grid`."""
         return self.grid().plot(ax=ax, **options)
 
-    def skeleton(self) -> Result:
-        """Show on a drawn skeleton how many patients have each bone affected."""
-        return self._of_this(pictures.bones(self.patients, self.smallest))
+    def skeleton(self, beside: Result | None = None) -> Result:
+        """Show on a drawn skeleton how many patients have each bone affected.
+
+        Parameters
+        ----------
+        beside : Result, optional
+            The `skeleton` of a study or of another cohort, to stand on the right.
+        """
+        own = self._of_this(pictures.bones(self.patients, self.smallest))
+        return own if beside is None else pictures.side_by_side(own, beside)
 
     def sites(self) -> Result:
         """Show on a drawn skeleton a dot for each lesion.
@@ -286,9 +299,12 @@ class Cohort:
         self.require([*drugs, outcome])
         count = pictures.counted(self.patients, read_codebook())
         result = pictures.treatment_flow(count, drugs, outcome, read_codebook())
-        for source, ways in result.frame.groupby("source", sort=False):
-            is_open = bool((ways["least"] < ways["most"]).any())
-            pictures.require_large(ways["least"].tolist(), is_open, self.smallest, f"of ways from {source}")
+        for source, ways in result.frame.groupby("source", sort=False) if self.hides else ():
+            few = any(disclosure.hidden(ways["least"].tolist(), self.smallest))
+            if few or (ways["least"] < ways["most"]).any():
+                why = f"is of fewer than {self.smallest} patients, or gives such a count away"
+                how = "leave a drug out, or read the cohort with hide_below=0 to show single patients"
+                raise InputError(f"some way from {source} {why}; {how}")
         return self._of_this(result)
 
     def visits(self, name: str = "n_lesions") -> pd.DataFrame:
@@ -321,8 +337,7 @@ class Cohort:
 
     def swimmer(self) -> Result:
         """Show the MRIs of patients with two or more, a lane each, and how many lesions each shows."""
-        visits = self.visits()
-        frame = visits.rename(columns={"months": "time"}).assign(event="MRI, and lesions on it")
+        frame = self.visits().rename(columns={"months": "time"}).assign(event="MRI, and lesions on it")
         frame["text"] = frame.pop("n_lesions").astype(str)
         return self._of_visits(
             frame.drop(columns="visit"),
@@ -333,22 +348,16 @@ class Cohort:
 
     def paired(self, name: str = "n_lesions") -> Result:
         """Show a variable over the visits of patients with two or more, a line each."""
-        visits = self.visits(name)
-        label = describe.in_sentence(read_codebook()[name].label)
-        result = self._of_visits(
-            visits, f"{label} over visits", f"A line for each patient: {label} over visits."
-        )
+        visits, label = self.visits(name), describe.in_sentence(read_codebook()[name].label)
+        heading = f"{label} over visits"
+        result = self._of_visits(visits, heading, f"A line for each patient: {heading}.")
         return result.drawn(plot.paired_lines, x="visit", y=name, by="patient", ylabel=label)
 
     def _of_visits(self, frame: pd.DataFrame, heading: str, caption: str) -> Result:
-        said = {
-            "subtitle": "{whose}; {patients} of {all} patients have two visits or more",
-            "caption": caption,
-        }
+        subtitle = "{whose}; {patients} of {all} patients have two visits or more"
         terms = {"patients": frame["patient"].nunique(), "all": self.patients["patient"].nunique()}
-        return self._of_this(
-            Result(frame, heading, alt=f"{heading}, of {{patients}} patients.", terms=terms, **said)
-        )
+        alt = f"{heading}, of {{patients}} patients."
+        return self._of_this(Result(frame, heading, caption, subtitle, alt, terms=terms))
 
     def _of_this(self, result: Result) -> Result:
         return replace(result, source=self.source, terms={**result.terms, "whose": self.named})
@@ -362,9 +371,8 @@ class Cohort:
         return compare(self, *studies, **options)
 
     def _known(self) -> list[str]:
-        return [
-            name for name in read_codebook() if name in self.patients and self.patients[name].notna().any()
-        ]
+        named = (name for name in read_codebook() if name in self.patients)
+        return [name for name in named if self.patients[name].notna().any()]
 
     def require(self, names, codes=()) -> None:
         """Check that the table has variables: numbers, yes or no (`names`), or categories too (`codes`).
@@ -374,14 +382,19 @@ class Cohort:
         InputError
             Naming each variable that is not there, and those that are.
         """
+        if not len(self):
+            raise InputError("the table has no patients")
         codebook, known = read_codebook(), self._known()
         numbers = [name for name in known if codebook[name].is_numeric or codebook[name].type == "boolean"]
         for name, fit in [*((name, numbers) for name in names), *((name, known) for name in codes)]:
+            choose = f"choose from: {', '.join(fit)}{meant(name, fit)}"
             if name not in codebook:
-                raise InputError(f"{name!r} is no variable of the codebook; the table has {', '.join(fit)}")
+                raise InputError(f"{name!r} is no variable of the codebook; {choose}")
             if name not in known:
                 have = "has no value of" if name in self.patients else "has no column"
-                message = f"the table {have} {name!r}; map a column to it, or choose from: {', '.join(fit)}"
-                raise InputError(message)
+                raise InputError(f"the table {have} {name!r}; map a column to it, or {choose}")
             if name not in fit:
-                raise InputError(f"{name!r} is neither a number nor yes or no; choose from: {', '.join(fit)}")
+                raise InputError(f"{name!r} is neither a number nor yes or no; {choose}")
+            if name in names and (wrong := _no_numbers(self.patients[name])):
+                how = "read the file with a map, or recode the column"
+                raise InputError(f"{wrong} of {len(self)} values of {name!r} are no numbers; {how}")

@@ -1,24 +1,10 @@
 """A cohort beside published numbers."""
 
-import warnings
 from functools import partial
 
-from crmo_analysis.comparison import compare as set_beside
-from crmo_analysis.comparison import readable_studies, words
+from crmo_analysis.comparison import words
 from crmo_analysis.display import plot
 from crmo_analysis.face.results import Result
-from crmo_analysis.study import read_codebook, read_study
-
-
-def beside(cohort, studies, confidence: float, p_values: bool) -> "Compared":
-    """Set a cohort beside studies: names, or what `read_study` opens; all readable ones if there is none."""
-    records = [read_study(each) if isinstance(each, str) else each.record for each in studies]
-    if not studies:
-        records, problems = readable_studies()
-        for problem in problems.values():
-            warnings.warn(f"left out: {problem}", stacklevel=2)
-    settings = {"confidence": confidence, "p_values": p_values, "smallest": cohort.smallest}
-    return Compared(cohort, set_beside(cohort.patients, records, read_codebook(), **settings))
 
 
 class Compared(Result):
@@ -32,8 +18,7 @@ class Compared(Result):
             words.in_columns(found),
             f"{cohort.named} beside {studies} published series",
             caption="Shares of patients in the cohort ({n} patients; filled) and as published (open), each "
-            "with its "
-            "exact interval, x/n of either, and the difference in percentage points.",
+            "with its exact interval, x/n of either, and the difference in percentage points.",
             subtitle="{whose}, {n} patients; x/n with exact intervals, difference in percentage points",
             alt="Dumbbell plot of {count} shares.",
             source=cohort.source,

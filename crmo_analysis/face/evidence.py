@@ -1,15 +1,13 @@
-"""Pooled evidence as rows and words.
-
-Series with their intervals, every method side by side, what is left open.
-"""
+"""Pooled evidence as rows and words: series with their intervals, every method, what is left open."""
 
 import math
 from collections.abc import Sequence
+from contextlib import suppress
 from itertools import product
 
 import pandas as pd
 
-from crmo_analysis.files import NotEstimableError
+from crmo_analysis.files import InputError, NotEstimableError
 from crmo_analysis.joint import find_bounds, fit
 from crmo_analysis.models import p_text, pooling
 from crmo_analysis.patients import responses
@@ -34,33 +32,17 @@ INTERVAL_NAMES = {
 }
 
 
-def study_limits(pool: responses.Pool, seconds: float = 60) -> list[tuple[str, int, int]]:
-    """Bound the counts of a pool by all numbers that their own studies print.
+def study_limits(pool: responses.Pool) -> list[tuple[str, int, int]]:
+    """Return `outcome_id`, fewest and most of the counts of a pool, by all that their own studies print.
 
-    Parameters
-    ----------
-    pool : Pool
-        Rows with `study` and `bounds`, a question as `crmo bounds` takes it, are looked at.
-    seconds : float
-        For each.
-
-    Returns
-    -------
-    list of (outcome_id, fewest, most)
-
-    Raises
-    ------
-    UnfinishedError
-        If the limits could not be found in time.
-    ValueError
-        If the pool is empty.
+    Rows with `study` and `bounds`, a question as `crmo bounds` takes it, are looked at.
     """
     if pool.rows.empty:
-        raise ValueError("no series counted this outcome of this drug in this time frame; choose another")
+        raise InputError("no series counted this outcome of this drug in this time frame; choose another")
     found = []
     for row in pool.rows.itertuples():
         if row.study and row.bounds:
-            limits = find_bounds(fit(read_study(row.study), seconds=seconds), row.bounds, seconds)
+            limits = find_bounds(fit(read_study(row.study)), row.bounds)
             found.append((row.outcome_id, int(limits.lower.value), int(limits.upper.value)))
     return found
 
@@ -68,28 +50,16 @@ def study_limits(pool: responses.Pool, seconds: float = 60) -> list[tuple[str, i
 def every_method(
     events: Sequence[int], totals: Sequence[int], confidence: float = 0.95
 ) -> list[pooling.Pooled]:
-    """Pool by every method, with the intervals in use for it; a method that has no estimate is left out.
-
-    Parameters
-    ----------
-    events, totals, confidence
-        As for `synthesis.pool_proportions`.
-    """
+    """Pool by every method, with the intervals in use for it; a method that has no estimate is left out."""
     if len(events) == 1:
         return [pooling.pool_proportions(events, totals, "exact", confidence)]
-    ways = [
-        ("glmm", "z"),
-        ("glmm", "t"),
-        ("dersimonian_laird", "z"),
-        *product(pooling.INVERSE_VARIANCE, ["hartung_knapp"]),
-    ]
+    ways = [("glmm", "z"), ("glmm", "t"), ("dersimonian_laird", "z")]
+    ways += product(pooling.INVERSE_VARIANCE, ["hartung_knapp"])
     ways += [("beta_binomial", "t"), ("beta_binomial_grid", "t")]
     results = []
     for method, interval in ways:
-        try:
+        with suppress(NotEstimableError):
             results.append(pooling.pool_proportions(events, totals, method, confidence, interval))
-        except NotEstimableError:
-            continue
     return results
 
 
@@ -99,45 +69,29 @@ def name(result: pooling.Pooled) -> str:
 
 
 def series_rows(pool: responses.Pool, result: pooling.Pooled) -> pd.DataFrame:
-    """Return the series of a pool for a forest.
+    """Return the series of a pool for a forest: shares with exact intervals.
 
-    Returns
-    -------
-    DataFrame
-        `label, x, n, share, low, high` (exact interval), `most` (share, where the count is a smallest one),
-        `weight`, `text`.
+    `most` is the share where the count is a smallest one.
     """
     rows = []
     for row, weight in zip(pool.rows.itertuples(), result.weights, strict=True):
         found = describe.proportion(row.n_responded, row.n_treated, result.confidence)
         at_least = "≥ " if row.most > row.n_responded else ""
-        text = (
-            f"{at_least}{describe.percent_text(found.estimate, 0)} "
-            f"({describe.interval_text(found.exact_low, found.exact_high, 0)})"
-        )
+        interval = describe.interval_text(found.exact_low, found.exact_high, 0)
+        text = f"{at_least}{describe.percent_text(found.estimate, 0)} ({interval})"
         ends = found.estimate, found.exact_low, found.exact_high, row.most / row.n_treated
         rows.append((row.series, row.n_responded, row.n_treated, *ends, round(weight, 6), text))
     return pd.DataFrame(rows, columns=["label", "x", "n", "share", "low", "high", "most", "weight", "text"])
 
 
 def method_rows(results: Sequence[pooling.Pooled]) -> pd.DataFrame:
-    """Return methods side by side for a table or a forest, in percent.
-
-    Returns
-    -------
-    DataFrame
-        `label, n` (series), `estimate, ci_low, ci_high, pi_low, pi_high, tau2, text`.
-    """
+    """Return methods side by side for a table or a forest, in percent; `n` is of series."""
+    shares = ["estimate", "ci_low", "ci_high", "pi_low", "pi_high"]
     rows = [
-        (name(each), each.k, *(100 * value for value in _shares(each)), each.tau2, share_text(each))
+        (name(each), each.k, *(100 * getattr(each, share) for share in shares), each.tau2, share_text(each))
         for each in results
     ]
-    columns = ["label", "n", "estimate", "ci_low", "ci_high", "pi_low", "pi_high", "tau2", "text"]
-    return pd.DataFrame(rows, columns=columns).round(4)
-
-
-def _shares(result: pooling.Pooled) -> tuple[float, ...]:
-    return result.estimate, result.ci_low, result.ci_high, result.pi_low, result.pi_high
+    return pd.DataFrame(rows, columns=["label", "n", *shares, "tau2", "text"]).round(4)
 
 
 def share_text(result: pooling.Pooled, decimals: int = 0) -> str:
@@ -150,7 +104,7 @@ def heterogeneity(result: pooling.Pooled) -> str:
     """Write a line on the spread between series."""
     if math.isnan(result.tau2):
         return "spread between series: not estimable"
-    tau2, share = f"tau² {result.tau2:.2f}", f"I² {describe.percent_text(result.i2, 0)} %"
+    tau2, share = f"τ² {result.tau2:.2f}", f"I² {describe.percent_text(result.i2, 0)} %"
     if not math.isnan(result.tau2_low + result.tau2_high + result.i2_low + result.i2_high):
         tau2 += f" ({result.tau2_low:.2f} to {result.tau2_high:.2f})"
         share += f" ({describe.interval_text(result.i2_low, result.i2_high, 0)})"
@@ -160,20 +114,17 @@ def heterogeneity(result: pooling.Pooled) -> str:
 def pooled_sentence(result: pooling.Pooled, outcome: str, patients: int) -> str:
     """Say a pooled share in words."""
     whose = "on average over series" if result.method.startswith("beta") else "in a typical series"
+    share, ends = (
+        describe.percent_text(result.estimate),
+        describe.interval_text(result.ci_low, result.ci_high),
+    )
     said = (
-        f"In {result.k} series of {patients} patients, the share with {outcome} {whose} is "
-        f"{describe.percent_text(result.estimate)} % ({100 * result.confidence:g} % interval "
-        f"{describe.interval_text(result.ci_low, result.ci_high)} %; {name(result)} interval)."
+        f"In {result.k} series of {patients} patients, the share with {outcome} {whose} is {share} % "
+        f"({100 * result.confidence:g} % interval {ends} %; {name(result)} interval)."
     )
     if result.k == 1:
-        ends = describe.interval_text(result.ci_low, result.ci_high)
-        said = (
-            f"One series of {patients} patients: {describe.percent_text(result.estimate)} % had "
-            f"{outcome} "
-            f"(exact interval {ends} %)."
-        )
+        said = f"One series of {patients} patients: {share} % had {outcome} (exact interval {ends} %)."
     if not math.isnan(result.pi_low):
         within = describe.interval_text(result.pi_low, result.pi_high)
-        said += f" In another such series it would lie within {within} %"
-        said += f" ({result.prediction_rule})."
+        said += f" In another such series it would lie within {within} % ({result.prediction_rule})."
     return " ".join([said, *(f"{note[0].upper()}{note[1:]}." for note in result.notes)])

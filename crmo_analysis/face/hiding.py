@@ -12,19 +12,11 @@ from crmo_analysis.patients import disclosure
 
 
 def showable(cohort: Cohort, asked: severity.Question) -> tuple[pd.DataFrame, severity.Question, list[str]]:
-    """Leave out of a question what would tell of a few patients of an own cohort.
+    """Leave out of a question what would tell of a few patients of an own cohort; InputError if all does.
 
-    Returns
-    -------
-    DataFrame, Question, list of str
-        The patients to analyse: without the few who are known but for the adjustment, as a model with and one
-        without them would show their values. The question as far as it can be shown. What was left out, a
-        sentence each.
-
-    Raises
-    ------
-    InputError
-        If nothing is left.
+    Returned are the patients to analyse (without the few who are known but for the adjustment, as a model
+    with and one without them would show their values), the question as far as it can be shown, and what was
+    left out, a sentence each.
     """
     table, few, said = cohort.patients, cohort.smallest, []
     if not few:

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import pandas as pd
-from IPython.display import HTML, Image, Markdown, display
+from IPython.display import Image, Markdown, display
 
 from crmo_analysis import files
 from crmo_analysis.display import canvas
@@ -181,10 +181,10 @@ class Run:
             raise InputError("data of your own need a folder of their own: use --out")
 
     def say(self, *sentences: str, **values) -> None:
-        """Show sentences as a list; with values, each is a template that they fill in."""
+        """Show a sentence, or several as a list; with values, each is a template that they fill in."""
         said = [filled(text, values) if values else text for text in sentences]
         if said:
-            display(Markdown("\n".join(f"- {text}" for text in said)))
+            display(Markdown(said[0] if len(said) == 1 else "\n".join(f"- {text}" for text in said)))
 
     def table(self, name: str, result: "Result | pd.DataFrame", caption: str = "", **values) -> None:
         """Show a table, and keep it as CSV, with its caption and source.
@@ -214,10 +214,7 @@ class Run:
         self._files[self._tables / f"{name}.json"] = (
             json.dumps(notes, indent=2, ensure_ascii=False) + "\n"
         ).encode()
-        table, note = pages.parts(result._shown, caption)
-        display(HTML(table))
-        if note:
-            display(Markdown(files.markdown(note)))
+        display(pages.as_bundle(result._shown, caption), raw=True)
 
     def describe(self) -> None:
         """Show the study's counts, and its medians, means and ranges, as tables."""
@@ -237,7 +234,8 @@ class Run:
         Parameters
         ----------
         name : str
-            One of the outputs that the notebook declares.
+            One of the outputs that the notebook declares; another is shown and not kept, and not drawn at all
+            for a journal's page.
         result : Result
             It gives the figure, the data and, unless given here, the texts.
         title : str
@@ -248,15 +246,12 @@ class Run:
         Raises
         ------
         InputError
-            If the figure is not declared, or a template names what is not there.
+            If a template names what is not there.
         UnfitError
             If it cannot be drawn so that it can be read.
         """
-        if name not in self._outputs:
-            if self._is_for_page:
-                return
-            declared = ", ".join(self._outputs)
-            raise InputError(f"figure '{name}' is not declared; the parameter outputs lists {declared}")
+        if name not in self._outputs and self._is_for_page:
+            return
         texts = {key: str(words.pop(key, getattr(result, key))) for key in ("subtitle", "caption", "alt")}
         values = {**result.terms, **words}
         title = filled(title, values)
@@ -272,7 +267,10 @@ class Run:
         except UnfitError as error:
             raise UnfitError(f"figure '{name}': {error}") from None
         stem = self._figures / name
-        self._files.update({stem.with_suffix(ending): content for ending, content in drawn.items()})
+        if name in self._outputs:
+            self._files.update({stem.with_suffix(ending): content for ending, content in drawn.items()})
+        else:
+            caption = f"{caption} Not kept: `{name}` is not among the outputs."
         width = round(figure.get_figwidth() * SCREEN_DPI)
         display(Image(data=drawn[".png"], width=width, alt=html.escape(alt, quote=True)))
         display(Markdown(f"*{caption}*"))

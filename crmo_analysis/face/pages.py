@@ -6,6 +6,7 @@ import re
 
 import pandas as pd
 
+from crmo_analysis.display import frames
 from crmo_analysis.study import describe
 
 ROWS = 20  # before all are asked for
@@ -39,27 +40,29 @@ STYLE = """<style>
 </style>"""
 
 
-def as_html(frame: pd.DataFrame, heading: str) -> str:
-    """Write a table with its heading as HTML; rows after the first `ROWS` are there on demand."""
-    table, note = parts(frame, heading)
-    return table + (f"<p><small>{html.escape(note)}</small></p>" if note else "")
-
-
-def parts(frame: pd.DataFrame, heading: str) -> tuple[str, str]:
-    """Write a table with its heading as HTML, and what is to be said below it as text."""
-    head = f"<p><strong>{html.escape(heading)}</strong></p>" if heading else ""
-    if frame.empty:
-        return f"{head}<p>None.</p>", ""
+def as_bundle(frame: pd.DataFrame, heading: str) -> dict:
+    """Write a table with its heading for a notebook: as HTML, and as texts for whoever sets it anew."""
     shown, note = as_printed(frame)
     left = len(frame) - MOST_ROWS
-    note += f" … and {left:,} more rows: .frame has all." if left > 0 else ""
-    every = min(len(shown), MOST_ROWS)
-    more = f"<details><summary>show all {every:,} rows</summary></details>" if every > ROWS else ""
-    return f'{STYLE}{head}<div class="crmo-table">{more}{_table(shown.iloc[:MOST_ROWS])}</div>', note.strip()
+    note = f"{note} … and {left:,} more rows: .frame has all.".strip() if left > 0 else note
+    head = f"<p><strong>{html.escape(heading)}</strong></p>" if heading else ""
+    foot = f"<p><small>{html.escape(note)}</small></p>" if note else ""
+    page = f"{STYLE}{head}{_table(shown.iloc[:MOST_ROWS])}{foot}"
+    rows = shown.iloc[:MOST_ROWS].to_numpy().tolist()
+    texts = {"caption": heading, "columns": [*map(str, shown)], "rows": rows, "note": note}
+    return {"text/html": page, frames.TABLE: texts}
+
+
+def as_html(frame: pd.DataFrame, heading: str) -> str:
+    """Write a table with its heading as HTML."""
+    return as_bundle(frame, heading)["text/html"]
 
 
 def _table(shown: pd.DataFrame) -> str:
-    """Write texts as a table; a column of numbers is aligned at the right."""
+    """Write texts as a table; a column of numbers is right-aligned, and rows after `ROWS` are on demand."""
+    if shown.empty:
+        return "<p>None.</p>"
+    every = f"<details><summary>show all {len(shown):,} rows</summary></details>"
     classes = [_class_of(shown.iloc[:, at]) for at in range(shown.shape[1])]
     heads = "".join(f"<th{c}>{html.escape(str(h))}</th>" for c, h in zip(classes, shown, strict=True))
     rows = []
@@ -67,7 +70,8 @@ def _table(shown: pd.DataFrame) -> str:
         cells = "".join(f"<td{c}>{html.escape(text)}</td>" for c, text in zip(classes, row, strict=True))
         rows.append(f"<tr{' class=more' if place >= ROWS else ''}>{cells}</tr>")
     body = "\n".join(rows)
-    return f'<table class="crmo"><thead><tr>{heads}</tr></thead>\n<tbody>{body}</tbody></table>'
+    table = f'<table class="crmo"><thead><tr>{heads}</tr></thead>\n<tbody>{body}</tbody></table>'
+    return f'<div class="crmo-table">{every * (len(shown) > ROWS)}{table}</div>'
 
 
 def _class_of(texts: pd.Series) -> str:

@@ -5,6 +5,7 @@ is left open.
 """
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from itertools import combinations
 
 import pandas as pd
@@ -15,6 +16,7 @@ from crmo_analysis.files import InputError
 from crmo_analysis.patients import disclosure
 from crmo_analysis.study import describe, expressions, read_codebook, reproduction
 
+OF_BONES = "Patients with each bone affected; one patient can have several. A bone without a number is grey."
 MOST = 30  # combinations of findings that are drawn
 Count = Callable[[str], tuple[int, int]]  # of an expression, the fewest and the most patients
 
@@ -25,7 +27,8 @@ def treatment_flow(count: Count, drugs: Sequence[str], outcome: str, codebook) -
     Drugs are taken in the order given: of two drugs that a patient had, the one named first is taken to have
     come first.
     """
-    names = {text: _named(text, count, codebook) for text in (*drugs, f"({outcome})", f"~({outcome})")}
+    ends = (*drugs, f"({outcome})", f"~({outcome})")
+    names = {text: f"{_words(text, codebook)} ({_span(count(text))})" for text in ends}
     rows = [(names[source], names[target], *count(asked)) for source, target, asked in _ways(drugs, outcome)]
     frame = pd.DataFrame(rows, columns=["source", "target", "least", "most"])
     said = describe.in_sentence(_words(outcome, codebook))
@@ -59,9 +62,8 @@ def _words(text: str, codebook) -> str:
     return expressions.in_words(expressions.parse(text, codebook), codebook)
 
 
-def _named(text: str, count: Count, codebook) -> str:
-    least, most = count(text)
-    return f"{_words(text, codebook)} ({least}{f'–{most}' if most > least else ''})"
+def _span(ends: tuple[int, int]) -> str:
+    return "–".join(map(str, dict.fromkeys(ends)))
 
 
 def overlaps(count: Count, findings: Sequence[str], codebook) -> Result:
@@ -74,7 +76,7 @@ def overlaps(count: Count, findings: Sequence[str], codebook) -> Result:
         rows.append((words[first], words[second], least, most, min(ends[first][1], ends[second][1])))
     frame = pd.DataFrame(rows, columns=["first", "second", "lower", "upper", "n"])
     order = sorted(findings, key=lambda text: -ends[text][0])
-    counts = {words[text]: "–".join(map(str, dict.fromkeys(ends[text]))) for text in order}
+    counts = {words[text]: _span(ends[text]) for text in order}
     result = Result(
         frame,
         "How many patients have both of two findings",
@@ -99,19 +101,27 @@ def counted(table: pd.DataFrame, codebook) -> Count:
 
 
 def combined(table: pd.DataFrame, findings: Sequence[str], smallest: int) -> Result:
-    """Count which findings patients have exactly together.
+    """Count which findings patients have exactly together; where small counts stay hidden, none may be small.
 
     With the counts of a description, a rare combination follows from the others, and so do findings of the
-    few in whom another one is not known; so where small counts stay hidden, neither may be there.
+    few in whom another one is not known.
     """
-    codebook = read_codebook()
+    codebook, named = read_codebook(), ", ".join(findings)
+    wrong = [name for name in findings if codebook[name].type != "boolean"]
+    if wrong or not findings:
+        raise InputError(f"expected findings, yes or no; {', '.join(wrong) or 'nothing'} is none")
     known = table[[*findings]].dropna().astype(bool)
     if known.empty:
-        raise InputError(f"no patient has a value of all of {', '.join(findings)}; choose fewer")
+        raise InputError(f"no patient has a value of all of {named}; choose fewer")
+    if smallest and (why := _why_hidden(table, findings, smallest)):
+        rests = [[each for each in findings if each != name] for name in findings]
+        shown = [", ".join(rest) for rest in rests if rest[1:] and not _why_hidden(table, rest, smallest)]
+        instead = f"choose {' or '.join(shown)}" if shown else "describe() shows each alone"
+        why = f"{why}; {instead}, or read the cohort with hide_below=0 to show single patients"
+        raise InputError(f"{named} are not shown together: {why}")
     order = sorted(findings, key=lambda name: -known[name].sum())
     found = known.value_counts([*order]).rename("patients").reset_index()
     found = found.sort_values(["patients", *order], ascending=False, kind="stable", ignore_index=True)
-    require_large(found["patients"].tolist(), len(known) < len(table), smallest, f"of {', '.join(findings)}")
     shown = found.iloc[:MOST]
     left = int(found["patients"].sum() - shown["patients"].sum())
     result = Result(
@@ -129,29 +139,14 @@ def combined(table: pd.DataFrame, findings: Sequence[str], smallest: int) -> Res
     return result.drawn(plot.upset, labels={name: codebook[name].label for name in order})
 
 
-def require_large(counts: Sequence[int], is_open: bool, smallest: int, where: str) -> None:
-    """Refuse counts of which some are small, or give small ones away.
-
-    Parameters
-    ----------
-    counts : sequence of int
-        Of the parts of a whole.
-    is_open : bool
-        Whether values are missing, so that other counts have another whole.
-    smallest : int
-        Counts from 1 below this are small; 0 shows all.
-    where : str
-        What they are of, for the message.
-
-    Raises
-    ------
-    InputError
-    """
-    if smallest and (is_open or any(disclosure.hidden(counts, smallest))):
-        few = f"is of fewer than {smallest} patients, or would give such a count away"
-        raise InputError(
-            f"some count {where} {few}; ask for less, or take hide_below=0 to show single patients"
-        )
+def _why_hidden(table: pd.DataFrame, findings: Sequence[str], smallest: int) -> str:
+    """Say why combinations of findings would tell of a few patients; nothing where they do not."""
+    if lacking := [name for name in findings if table[name].isna().any()]:
+        whose = "not known of some patients, whose other findings would follow from describe()"
+        return f"{', '.join(lacking)} {'is' if len(lacking) == 1 else 'are'} {whose}"
+    if any(disclosure.hidden(table[[*findings]].value_counts().tolist(), smallest)):
+        return f"some combination is of fewer than {smallest} patients, or gives such a count away"
+    return ""
 
 
 def bones(table: pd.DataFrame, smallest: int) -> Result:
@@ -172,11 +167,23 @@ def bones(table: pd.DataFrame, smallest: int) -> Result:
         frame,
         "Patients with each bone affected",
         subtitle="{whose}; patients with each bone affected",
-        caption="Patients with each bone affected; one can have several. A bone without a number is grey.",
+        caption=OF_BONES,
         alt="A drawn skeleton, coloured by the share of patients with each of {count} bones affected.",
         terms={"count": len(frame)},
     )
     return result.drawn(plot.skeleton)
+
+
+def side_by_side(one: Result, other: Result) -> Result:
+    """Set two skeletons side by side."""
+    names = [each.terms.get("whose") or each.terms["study"] for each in (one, other)]
+    if len(set(names)) < 2:
+        names = [f"{name}, {side}" for name, side in zip(names, ("left", "right"), strict=True)]
+    frames = [each.frame.assign(cohort=name) for each, name in zip((one, other), names, strict=True)]
+    columns = ["cohort", "name", "label", "x", "n"]
+    terms = {**one.terms, "whose": " beside ".join(names)}
+    both = replace(one, frame=pd.concat(frames, ignore_index=True)[columns], terms=terms)
+    return both.drawn(plot.skeleton)
 
 
 def sites(lesions: pd.DataFrame | None) -> Result:

@@ -1,10 +1,7 @@
-"""A study to come.
+"""A study to come: how often it would find an association, how narrow its intervals would be."""
 
-How often it would find an association, how narrow its intervals would be, what P<0.01 says.
-"""
-
-from collections.abc import Sequence
-from dataclasses import dataclass, field, fields
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import cached_property, partial
 from numbers import Real
 
@@ -17,7 +14,9 @@ from crmo_analysis.face.hiding import showable
 from crmo_analysis.face.results import DERIVED, Result
 from crmo_analysis.files import InputError
 from crmo_analysis.models import planning, severity
+from crmo_analysis.study import describe
 
+LESIONS = {"mean": 6.0, "dispersion": 0.6, "levels": 11}
 BAND = 1.96  # Monte Carlo errors on each side of a curve
 ENOUGH = 0.8  # power that is usually wanted
 LEAST, MOST = 4, 100_000  # patients of a study
@@ -25,28 +24,12 @@ SMALLEST_ALPHA = 1e-9
 QUICK = 2_000  # cohorts where a number is searched for
 
 
-@dataclass(frozen=True)
-class Lesions:
-    """What lesion counts and scores are like.
-
-    Negative binomial counts, a score of equally frequent levels.
-    """
-
-    mean: float = 6.0
-    dispersion: float = 0.6
-    levels: int = 11
-
-    def design(self) -> planning.Design:
-        """Return it as `models.planning` takes it."""
-        return planning.Design(self.mean, self.dispersion, (1 / self.levels,) * self.levels)
-
-
 def plan(
     correlations: Sequence[float],
     sizes: Sequence[int],
     alpha: float = 0.05,
     cohorts: int = 4000,
-    lesions: "Lesions | dict | None" = None,
+    lesions: Mapping[str, float] | None = None,
     also: "dict[str, Sequence[Cohort]] | None" = None,
     outcome: str = "clinical_severity",
     exposure: str = "n_lesions",
@@ -63,10 +46,11 @@ def plan(
         Two-sided level of its test.
     cohorts : int
         Simulated for each point.
-    lesions : Lesions or mapping, optional
-        `mean` and `dispersion` of the count, `levels` of the score.
-    also : mapping of str to sequence of Cohort, optional
-        More truths by name: cohorts to draw patients from.
+    lesions : mapping of str to number, optional
+        `mean` and `dispersion` of the count, which is negative binomial, and `levels` of the score, which are
+        equally frequent; of those that are not given, as `LESIONS` has them.
+    also : mapping of str to Cohort, or sequence of Cohort, optional
+        More truths by name: cohorts, or tables, to draw patients from.
     outcome, exposure : str
         What is drawn from those cohorts: variables of the codebook, the exposure a count.
 
@@ -85,19 +69,19 @@ def plan(
         _require("a size", each, LEAST, MOST, is_whole=True)
     _require("alpha", alpha, SMALLEST_ALPHA, 1 - SMALLEST_ALPHA)
     _require("cohorts", cohorts, 2, 1_000_000, is_whole=True)
-    if isinstance(lesions, dict) and (unknown := set(lesions) - {each.name for each in fields(Lesions)}):
-        raise InputError(f"lesions has {', '.join(sorted(unknown))}; expected mean, dispersion and levels")
-    lesions = lesions if isinstance(lesions, Lesions) else Lesions(**(lesions or {}))
-    drawn = {
-        name: [_pairs(each, outcome, exposure) for each in found] for name, found in (also or {}).items()
-    }
-    source = (
-        OWN if any(each.source == OWN for found in (also or {}).values() for each in found) else "simulated"
-    )
-    for name in ("mean", "dispersion"):
-        _require(f"{name} of lesions", getattr(lesions, name), 0, 10_000)
-    _require("levels of lesions", lesions.levels, 2, 1_000, is_whole=True)
-    return Plan(truths, tuple(map(int, sizes)), alpha, cohorts, lesions.design(), drawn, source)
+    if unknown := set(lesions or {}) - set(LESIONS):
+        raise InputError(f"lesions has {', '.join(sorted(unknown))}; expected {', '.join(LESIONS)}")
+    mean, dispersion, levels = (LESIONS | dict(lesions or {})).values()
+    _require("mean of lesions", mean, 0, 10_000)
+    _require("dispersion of lesions", dispersion, 0, 10_000)
+    _require("levels of lesions", levels, 2, 1_000, is_whole=True)
+    one = Cohort | pd.DataFrame
+    design = planning.Design(mean, dispersion, (1 / levels,) * levels)
+    several = {name: [each] if isinstance(each, one) else each for name, each in (also or {}).items()}
+    named = {name: [Cohort.of(each) for each in found] for name, found in several.items()}
+    drawn = {name: [_pairs(each, outcome, exposure) for each in found] for name, found in named.items()}
+    is_own = any(each.source == OWN for found in named.values() for each in found)
+    return Plan(truths, tuple(map(int, sizes)), alpha, cohorts, design, drawn, OWN if is_own else "simulated")
 
 
 def _require(name: str, value: object, low: float, high: float, is_whole: bool = False) -> None:
@@ -132,12 +116,8 @@ class Plan:
     source: str = "simulated"
 
     def __repr__(self):
-        sizes = f"{min(self.sizes)} to {max(self.sizes)}"
-        truths = ", ".join(self._truths)
-        return (
-            f"Studies of {sizes} patients, level {self.alpha:g}; truths: {truths}\nask .power(), "
-            f".precision(), .needed()"
-        )
+        said = f"Studies of {min(self.sizes)} to {max(self.sizes)} patients, level {self.alpha:g}"
+        return f"{said}; truths: {', '.join(self._truths)}\nask .power(), .precision(), .needed()"
 
     @property
     def _simulation(self) -> planning.Simulation:
@@ -160,9 +140,8 @@ class Plan:
 
     @cached_property
     def _power(self) -> pd.DataFrame:
-        found = planning.power(
-            list(self._truths.values()), list(self.sizes), alpha=self.alpha, simulation=self._simulation
-        )
+        truths = list(self._truths.values())
+        found = planning.power(truths, self.sizes, alpha=self.alpha, simulation=self._simulation)
         return found.assign(truth=found["truth"].map(dict(enumerate(self._truths))))
 
     def power(self) -> Result:
@@ -172,12 +151,13 @@ class Plan:
         low, high = (spearman["power"] - half).clip(0), (spearman["power"] + half).clip(upper=1)
         lines = spearman.assign(low=low, high=high).round(5)
         enough = lines[lines["power"] >= ENOUGH].groupby("truth", sort=False)["n"].min()
-        words = "; ".join(f"{name}: {n} patients" for name, n in enough.items()) or "none"
+        named = [f"{n} {name if name.startswith('as ') else f'at {name}'}" for name, n in enough.items()]
+        words = f"{', '.join(named)}" if named else "more patients than were tried"
         return Result(
             lines,
             f"Share of {self.cohorts} studies with P below {self.alpha:g}",
-            caption="Share of simulated cohorts with P below {alpha:g}. Smallest of these sizes with power "
-            "of {wanted:g} %: {enough}.",
+            caption="Share of simulated cohorts with P below {alpha:g}, by number of patients. The sizes "
+            "named for {wanted:g} % are the smallest that were tried.",
             subtitle="Spearman; {cohorts} cohorts a point, band: 95 % Monte Carlo interval",
             alt="Power curves for {truths} truths over {sizes} sizes of cohort.",
             source=self.source,
@@ -187,11 +167,9 @@ class Plan:
 
     def tests(self) -> Result:
         """Set the power of every test side by side, one row a truth and size."""
-        wide = self._power.pivot_table(
-            index=["truth", "n"], columns="test", values="power", sort=False
-        ).reset_index()
+        wide = self._power.pivot_table(index=["truth", "n"], columns="test", values="power", sort=False)
         heading = f"Share of {self.cohorts} cohorts with P below {self.alpha:g}"
-        return Result(wide.round(3), heading, source=self.source)
+        return Result(wide.reset_index().round(3), heading, source=self.source)
 
     def precision(self, width: float = 0.4) -> Result:
         """Show how wide the 95 % interval of Spearman's correlation is on average.
@@ -201,15 +179,14 @@ class Plan:
         width : float
             The wanted width, drawn as a line.
         """
-        precise = planning.power_and_precision(
-            list(self.correlations), list(self.sizes), self.alpha, self._simulation
+        lines = planning.power_and_precision(self.correlations, self.sizes, self.alpha, self._simulation)
+        half = BAND * lines["width_error"]
+        lines = lines.assign(
+            truth=lines["correlation"].map(self._named), low=lines["width"] - half, high=lines["width"] + half
         )
-        precise["truth"] = precise["correlation"].map(self._named)
-        half = BAND * precise["width_error"]
-        lines = precise.assign(low=precise["width"] - half, high=precise["width"] + half)
         lines = lines[["truth", "n", "width", "width_error", "coverage", "low", "high"]].round(5)
-        needed = self.needed(width).frame
-        named = {"ylabel": "width of the interval"}
+        needed = self.needed(width).frame["patients"]
+        named = {"ylabel": "width of the interval", "ylim": (0, 1.05 * lines["high"].max())}
         return Result(
             lines,
             "Mean width of the 95 % interval",
@@ -217,13 +194,8 @@ class Plan:
             subtitle="Mean width of the 95 % interval of Spearman's correlation; band: Monte Carlo interval",
             alt="Falling curves of the interval's width over {sizes} sizes of cohort.",
             source="simulated",
-            draw=partial(_curves, lines, "width", line=width, ylim=(0, 1.05 * lines["high"].max()), **named),
-            terms={
-                **self._values,
-                "width": width,
-                "least": int(needed["patients"].min()),
-                "most": int(needed["patients"].max()),
-            },
+            draw=partial(_curves, lines, "width", line=width, **named),
+            terms={**self._values, "width": width, "least": int(needed.min()), "most": int(needed.max())},
         )
 
     def needed(self, width: float = 0.4) -> Result:
@@ -231,10 +203,7 @@ class Plan:
         _require("width", width, 0, 2)
         simulation = planning.Simulation(QUICK, self.design)
         found = [planning.needed_patients(width, each, simulation=simulation) for each in self.correlations]
-        rows = [
-            (self._named(each), one.n, one.n_low, one.n_high)
-            for each, one in zip(self.correlations, found, strict=True)
-        ]
+        rows = [(self._named(each), *one) for each, one in zip(self.correlations, found, strict=True)]
         frame = pd.DataFrame(rows, columns=["truth", "patients", "lower limit", "upper limit"])
         heading = f"Patients for an interval {width:g} wide on average; limits: two Monte Carlo errors"
         return Result(frame, heading, source="simulated")
@@ -255,15 +224,13 @@ class Plan:
         if model not in known or not self.correlations:
             raise InputError(f"model is {model!r}, expected {' or '.join(known)}, of a latent correlation")
         _require("fitted", fitted, 1, 100_000, is_whole=True)
-        what = known[model]
         middle = self.correlations[len(self.correlations) // 2]
         some = sorted({self.sizes[0], self.sizes[len(self.sizes) // 2], self.sizes[-1]})
         table = planning.model_precision(model, middle, some, planning.Simulation(fitted, self.design))
         heading = (
-            "Factor from the lower to the upper end of the 95 % interval (Wald's; by profile likelihood "
+            "Factor from the lower to the upper end of the 95 % interval (Wald's; by profile likelihood up "
+            f"to a tenth larger with 15 patients, a fiftieth with 54): {known[model]}, {self._named(middle)}"
         )
-        heading += "up to a tenth larger with 15 patients, a fiftieth with 54): "
-        heading += f"{what}, {self._named(middle)}"
         return Result(table.round(3), heading, source="simulated")
 
     def selection(self, n: int, alpha: float) -> Result:
@@ -277,27 +244,18 @@ class Plan:
             Its P was below this.
         """
         _published(n, alpha)
-        found = planning.evidence_of_significance(n, alpha, planning.Simulation(QUICK, self.design))
-        least = f"P<{alpha:g} in {n} patients takes an observed correlation above {found.smallest:.2f}"
-        text = (
-            f"Spearman's correlation in everybody: {found.median:.2f} ({found.low:.2f} to {found.high:.2f})"
-        )
-        smallest = found.smallest
+        given = planning.Simulation(QUICK, self.design)
+        median, low, high = planning.evidence_of_significance(n, alpha, given)
+        smallest = describe.smallest_pearson(alpha, n)
+        least = f"P<{alpha:g} in {n} patients takes an observed correlation above {smallest:.2f}"
+        text = f"Spearman's correlation in everybody: {median:.2f} ({low:.2f} to {high:.2f})"
         ends = (smallest + 0.002, 0.8) if smallest < 0.75 else np.interp([0.05, 0.95], [0, 1], [smallest, 1])
         observed = np.linspace(*ends, 40)
         shrunk = [planning.conditional_estimate(each, n, alpha) for each in observed]
-        sides = {"as observed": observed, "given that P was small": shrunk}
-        lines = [
-            pd.DataFrame({"observed": observed, "estimate": side, "which": name})
-            for name, side in sides.items()
-        ]
-        lines = pd.concat(lines).round(5)
-        labels = {
-            "x": "observed",
-            "by": "which",
-            "xlabel": "observed Spearman correlation",
-            "ylim": (0, 0.82),
-        }
+        sides = {"observed": observed, "as observed": observed, "given that P was small": shrunk}
+        lines = pd.DataFrame(sides).melt("observed", var_name="which", value_name="estimate").round(5)
+        lines = lines[["observed", "estimate", "which"]]
+        named = {"x": "observed", "by": "which", "xlabel": "observed Spearman correlation"}
         return Result(
             lines,
             f"{least}.",
@@ -305,20 +263,17 @@ class Plan:
             subtitle="Estimate of the correlation, given that it was reported because P<{alpha:g}",
             alt="Two lines: the observed correlation, and a smaller estimate that allows for selection.",
             source=DERIVED,
-            draw=partial(_curves, lines, "estimate", **labels),
+            draw=partial(_curves, lines, "estimate", ylim=(0, 0.82), **named),
             terms={**self._values, "n": n, "alpha": alpha, "least": least, "text": text},
         )
 
     def exaggeration(self, n: int, alpha: float) -> Result:
         """Say how much too large correlations are that such studies report with so small a P."""
         _published(n, alpha)
-        found = planning.power_and_precision(list(self.correlations), [n], alpha, self._simulation)
+        found = planning.power_and_precision(self.correlations, [n], alpha, self._simulation)
         columns = ["rho", "power", "exaggeration", "exaggeration_error", "wrong_sign"]
-        return Result(
-            found[columns].round(3),
-            f"Cohorts of {n} with P<{alpha:g}: how much too large",
-            source="simulated",
-        )
+        heading = f"Cohorts of {n} with P<{alpha:g}: how much too large"
+        return Result(found[columns].round(3), heading, source="simulated")
 
     @property
     def _values(self) -> dict[str, object]:

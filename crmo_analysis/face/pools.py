@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from functools import cached_property, partial
 
+import numpy as np
 import pandas as pd
 
 from crmo_analysis.display import plot
@@ -36,13 +37,11 @@ class Responders(Result):
     """Every outcome of every series, one row each."""
 
     def __init__(self, table: pd.DataFrame, source: str):
-        whose = (
-            "your table" if source == OWN else "read from abstracts and summaries, as the column source says"
-        )
-        most = table.groupby("overlap_group")["n_treated"].max().sum()
-        groups = table["overlap_group"].nunique()
-        heading = f"{len(table)} outcomes of {groups} groups of patients, at most {most} patients; {whose}."
-        super().__init__(table, heading, source=source)
+        whose = "read from abstracts and summaries, as the column source says"
+        treated = table.groupby("overlap_group")["n_treated"].max()
+        patients = f"{len(treated)} groups of patients, at most {treated.sum()} patients"
+        whose = "your table" if source == OWN else whose
+        super().__init__(table, f"{len(table)} outcomes of {patients}; {whose}.", source=source)
 
     def choose(self, drug: str, outcome: str, time_frame: str, stricter: bool = True) -> "Chosen":
         """Take the series that counted one outcome of one drug within one time frame, each patient once.
@@ -55,7 +54,7 @@ class Responders(Result):
 
         Raises
         ------
-        ValueError
+        InputError
             If there is none.
         """
         pool = responses.choose(self.frame, drug, outcome, time_frame, stricter)
@@ -107,48 +106,39 @@ def pool(
         If these series do not determine a pooled share by that method.
     """
     if not isinstance(events, Chosen):
+        events, totals = np.atleast_1d(events), np.atleast_1d(totals)
         if len(events) != len(totals):
             words = f"there are {len(events)} counts of events and {len(totals)} totals"
             raise InputError(f"{words}, expected one of each a series")
-        rows = pd.DataFrame({"series": [f"series {i + 1}" for i in range(len(events))]})
-        rows = rows.assign(
-            n_responded=list(events), n_treated=list(totals), fewest=list(events), most=list(events)
+        rows = pd.DataFrame({"n_responded": events, "n_treated": totals}).assign(
+            series=[f"series {i + 1}" for i in range(len(events))],
+            fewest=lambda rows: rows["n_responded"],
+            most=lambda rows: rows["n_responded"],
         )
         said = {"drug": "", "outcome": "a response", "time_frame": ""}
-        events = Chosen(
-            responses.Pool(rows.reindex(columns=[*dict.fromkeys([*rows, *SHOWN])]), rows.iloc[:0]), said, OWN
-        )
+        events = Chosen(responses.Pool(rows.reindex(columns=SHOWN), rows.iloc[:0]), said, OWN)
     return Pooled(events, {"method": method, "interval": interval, "confidence": confidence})
 
 
 class Pooled(Result):
-    """A pooled share; `frame` has one row a series, `values` the estimate and its words."""
+    """A pooled share: `frame` has one row a series, `result` every number, `sentence` says it."""
 
     def __init__(self, chosen: Chosen, how: dict):
-        rows = chosen.pool.rows
-        self._chosen, self._events, self._totals = (
-            chosen,
-            rows.set_index("series")["n_responded"],
-            rows["n_treated"],
-        )
+        self._chosen, rows = chosen, chosen.pool.rows
+        self._events, self._totals = rows.set_index("series")["n_responded"], rows["n_treated"]
         self._how = how | {"method": how["method"] if len(rows) > 1 else "exact"}
         self.result = pooling.pool_proportions(self._events, self._totals, **self._how)
         series = evidence.series_rows(chosen.pool, self.result)
-        pooled = evidence.method_rows([self.result])
-        pooled["label"] = "Pooled"
-        self._patients = int(self._totals.sum())
-        self.sentence = evidence.pooled_sentence(self.result, chosen.terms["outcome"], self._patients)
+        pooled = evidence.method_rows([self.result]).assign(label="Pooled")
+        below, patients = evidence.heterogeneity(self.result), int(self._totals.sum())
+        outcome = chosen.terms["outcome"]
+        self.sentence = evidence.pooled_sentence(self.result, outcome, patients)
         values = {
-            **chosen.terms,
-            "Outcome": chosen.terms["outcome"].capitalize(),
-            "events": int(self._events.sum()),
-            "patients": self._patients,
-            "count": len(rows),
-            "name": evidence.name(self.result),
-            "cover": 100 * how["confidence"],
-            "sentence": self.sentence,
+            **chosen.terms, "Outcome": outcome.capitalize(), "sentence": self.sentence,
+            "events": int(self._events.sum()), "patients": patients, "count": len(rows),
+            "name": evidence.name(self.result), "cover": 100 * how["confidence"],
             "estimate": pooled["text"][0],
-        }
+        }  # fmt: skip
         super().__init__(
             series.drop(columns="text").round(6),
             self.sentence,
@@ -156,9 +146,7 @@ class Pooled(Result):
             subtitle="{drug}; {name} interval; intervals cover {cover:g} %",
             alt="Forest of {count} series; pooled share {estimate} percent.",
             source=chosen.source,
-            draw=partial(
-                plot.pooled_forest, series, pooled=pooled, below=evidence.heterogeneity(self.result)
-            ),
+            draw=partial(plot.pooled_forest, series, pooled=pooled, below=below),
             terms=values,
         )
 
@@ -187,34 +175,27 @@ class Pooled(Result):
 
     def without_each(self) -> Result:
         """Pool again without each series in turn; two series or fewer leave nothing to pool."""
-        few = len(self._events) <= 2
-        frame = (
-            pd.DataFrame() if few else pooling.leave_one_out(self._events, self._totals, **self._how).round(4)
-        )
+        frame = pd.DataFrame()
+        if len(self._events) > 2:
+            frame = pooling.leave_one_out(self._events, self._totals, **self._how).round(4)
         return Result(frame, "Without each series in turn", source=self._derived)
 
     def priors(self) -> Result:
         """Set the beta-binomial posterior under several priors side by side."""
-        settings = {"confidence": self._how["confidence"]}
-        few = len(self._events) < 2
-        frame = (
-            pd.DataFrame()
-            if few
-            else pooling.prior_sensitivity(self._events, self._totals, **settings).round(4)
-        )
+        frame, cover = pd.DataFrame(), self._how["confidence"]
+        if len(self._events) > 1:
+            frame = pooling.prior_sensitivity(self._events, self._totals, confidence=cover).round(4)
         return Result(frame, "Beta-binomial posterior under several priors", source=self._derived)
 
     def open_counts(self) -> str:
         """Say how far the pooled share goes over all counts that are known only within limits."""
         rows = self._chosen.pool.rows
-        sets = list(zip(rows["fewest"].astype(int), rows["most"].astype(int), strict=True))
-        found = pooling.pooled_range(sets, self._totals, **self._how)
-        is_open = sum(fewest < most for fewest, most in sets)
+        found = pooling.pooled_range(rows["fewest"], rows["most"], self._totals, **self._how)
+        is_open = int((rows["fewest"] < rows["most"]).sum())
         between = f"from {found.low:.1%} to {found.high:.1%} over {found.combinations} combinations"
         return (
-            f"{is_open} of {len(sets)} counts are known only within limits: the pooled estimate goes "
-            f"{between}, "
-            f"the intervals from {found.ci_low:.1%} to {found.ci_high:.1%}."
+            f"{is_open} of {len(rows)} counts are known only within limits: the pooled estimate goes "
+            f"{between}, the intervals from {found.ci_low:.1%} to {found.ci_high:.1%}."
         )
 
     @property

@@ -1,9 +1,7 @@
-"""How an outcome goes with exposures in a table of patients.
+"""How an outcome goes with exposures in a table of patients: every correlation and model, side by side."""
 
-Every correlation and model, and what hangs on the choice.
-"""
-
-from collections.abc import Mapping, Sequence
+import html
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import cached_property, partial
 
@@ -16,13 +14,22 @@ from crmo_analysis.face.cohorts import Cohort
 from crmo_analysis.face.hiding import people_of, showable
 from crmo_analysis.face.results import Result
 from crmo_analysis.face.studies import Study
-from crmo_analysis.files import InputError, NotEstimableError
-from crmo_analysis.models import MODELS, diagnostics, maximum_statistic, p_text, severity, specifications
+from crmo_analysis.files import InputError, NotEstimableError, meant
+from crmo_analysis.models import (
+    MODELS,
+    association,
+    diagnostics,
+    maximum_statistic,
+    p_text,
+    severity,
+    specifications,
+)
 from crmo_analysis.patients import disclosure
 from crmo_analysis.study import describe, read_codebook
 
 PLOTS = ("forest", "scatter", "specifications", "influence", "diagnostics")
-LEVEL = 0.05  # of P values in a title
+EFFORT = {"resamples": 10_000, "permutations": 2_000, "seed": 1}
+NUMBERS = ["estimate", "ci_low", "ci_high", "p"]
 SAID = ("spearman", "ordinal", "linear")  # models whose result is said in a sentence
 
 
@@ -49,7 +56,7 @@ def relate(
     outcome, exposure : str
         Variables of the codebook: numbers, or yes or no.
     also : sequence of str
-        Other exposures that are looked at beside it; those that the table lacks are left out.
+        Other exposures that are looked at beside it; those that the table lacks are left out, and noted.
     adjust : sequence of str
         Variables to adjust for, all at once; a category, such as `centre`, by one step for each.
     cut : float, optional
@@ -62,25 +69,29 @@ def relate(
     **effort
         `resamples`, `permutations`, `seed`.
 
-    Returns
-    -------
-    Relation
-
     Raises
     ------
     InputError
         If a variable is not there, or what is asked for would tell of a few patients.
     """
     cohort, codebook = Cohort.of(cohort), read_codebook()
+    also, adjust = ([each] if isinstance(each, str) else list(each) for each in (also, adjust))
     known = [name for name in adjust if name in codebook or name not in cohort.patients]
-    cohort.require([outcome, exposure], known)
+    cohort.require([outcome, exposure, *(name for name in also if name not in codebook)], known)
+    if wrong := [name for name in effort if name not in EFFORT]:
+        raise InputError(f"relate has no option {wrong[0]!r}{meant(wrong[0], EFFORT)}")
     if cluster and cluster not in cohort.patients:
-        raise InputError(f"the table has no column {cluster!r}, by whose groups errors are wanted")
+        near = meant(cluster, cohort.patients)
+        raise InputError(f"the table has no column {cluster!r}, by whose groups errors are wanted{near}")
     exposures = [exposure, *[name for name in also if name in cohort.patients]]
     visits = "patient" in cohort.patients and cohort.patients["patient"].duplicated().any()
-    asked = severity.Question(outcome, exposures, list(adjust), cut, patient="patient" if visits else "")
-    table, asked, said = showable(cohort, replace(asked, cluster=cluster, imputations=imputations))
-    return Relation(cohort, table, asked, said, severity.Effort(**{"permutations": 2_000, **effort}))
+    grouping = {"patient": "patient" if visits else "", "cluster": cluster, "imputations": imputations}
+    asked = severity.Question(outcome, exposures, list(adjust), cut=cut, **grouping)
+    table, asked, said = showable(cohort, asked)
+    said += [
+        f"{name} is not analysed: the table has no such column." for name in also if name not in exposures
+    ]
+    return Relation(cohort, table, asked, said, severity.Effort(**(EFFORT | effort)))
 
 
 class Relation(Result):
@@ -101,36 +112,23 @@ class Relation(Result):
         notes: list[str],
         effort: severity.Effort,
     ):
-        self.cohort, self.notes, self._table, self._asked, self._effort = cohort, notes, table, asked, effort
+        self.cohort, self.notes = cohort, notes
+        self._table, self._asked, self._effort = table, asked, effort
         codebook = read_codebook()
-        names = [asked.outcome, *asked.exposures, *asked.adjustment]
-        self._labels = {
-            name: describe.in_sentence(codebook[name].label) for name in names if name in codebook
-        }
-        effect = severity.analyse(table, asked, effort=effort)
+        labels = {name: codebook[name].label for name in asked.names if name in codebook}
+        self._labels = {name: describe.in_sentence(label) for name, label in labels.items()}
+        self._effect = effect = severity.analyse(table, asked, effort=effort)
         if cohort.hides:
             effect["method"] = effect["method"].str.partition("; ")[0]
-        self._effect = effect
-        rho = effect[(effect["model"] == "spearman") & (effect["exposure"] == asked.exposures[0])].iloc[0]
-        self._rho = rho
+        self._rho = rho = effect[effect["model"] == "spearman"].iloc[0]  # of the first exposure
         values = {
-            "who": cohort.who,
-            "whose": cohort.named,
-            "exposure": codebook[asked.exposures[0]].label,
-            "outcome": self._labels[asked.outcome],
-            "r": rho.estimate,
-            "n": rho.n,
-            "p": p_text(rho.p),
-            "method": rho.method,
-            "sentence": severity.sentence(rho.to_dict(), self._labels),
-        }
-        shown = frames.significant(
-            effect, ["estimate", "ci_low", "ci_high", "p", "p_error", "p_holm", "p_benjamini_hochberg"]
-        )
-        hidden = ["events"] if cohort.hides else []
-        shown = shown.drop(
-            columns=[*hidden, *(name for name in ("groups", "imputed") if shown[name].isna().all())]
-        )
+            "who": cohort.who, "whose": cohort.named, "exposure": labels[asked.exposures[0]],
+            "outcome": self._labels[asked.outcome], "r": rho.estimate, "n": rho.n, "p": p_text(rho.p),
+            "method": rho.method, "sentence": severity.sentence(rho.to_dict(), self._labels),
+        }  # fmt: skip
+        shown = frames.significant(effect, [*NUMBERS, "p_error", "p_holm", "p_benjamini_hochberg"])
+        empty = [name for name in ("groups", "imputed") if shown[name].isna().all()]
+        shown = shown.drop(columns=[*empty, *["events"] * cohort.hides])
         super().__init__(shown, "Every exposure in every model", source=cohort.source, terms=values)
 
     def __getitem__(self, model: str):
@@ -149,7 +147,9 @@ class Relation(Result):
         if self.cohort.hides:
             raise InputError("a fitted model holds single patients, which are not shown of this cohort")
         if model not in MODELS:
-            raise InputError(f"there is no model {model!r}; there is {', '.join(MODELS)}")
+            raise InputError(
+                f"there is no model {model!r}; there is {', '.join(MODELS)}{meant(model, MODELS)}"
+            )
         return severity.fitted(self._table, model, self._asked).results
 
     @property
@@ -158,6 +158,10 @@ class Relation(Result):
 
     def __repr__(self):
         return "\n".join([*self.notes, *self.sentences()])
+
+    def _repr_html_(self):
+        said = "".join(f"<li>{html.escape(text)}</li>" for text in [*self.notes, *self.sentences()])
+        return f"<ul>{said}</ul>{super()._repr_html_()}"
 
     def sentences(self, models: Sequence[str] = SAID) -> list[str]:
         """Say what the first exposure's models give, a sentence each."""
@@ -174,12 +178,10 @@ class Relation(Result):
 
     def counted(self) -> str:
         """Say how many patients have both values."""
-        codebook, outcome, exposure = read_codebook(), self._asked.outcome, self._asked.exposures[0]
-        used = people_of(self.cohort.patients, self._asked)[[exposure, outcome]].notna().all(axis=1)
-        return (
-            f"{int(used.sum())} of {len(used)} have both {codebook[exposure].label} and "
-            f"{codebook[outcome].label}."
-        )
+        names = [self._asked.exposures[0], self._asked.outcome]
+        used = people_of(self.cohort.patients, self._asked)[names].notna().all(axis=1)
+        both = " and ".join(read_codebook()[name].label for name in names)
+        return f"{int(used.sum())} of {len(used)} have both {both}."
 
     def plot(self, kind: str = "forest", ax=None, **options):
         """Draw a "forest", a "scatter", the "specifications", the "influence" of patients or "diagnostics".
@@ -190,25 +192,24 @@ class Relation(Result):
             If there is no such picture.
         """
         if kind not in PLOTS:
-            raise InputError(f"there is no picture {kind!r}; there is {', '.join(PLOTS)}")
+            raise InputError(f"there is no picture {kind!r}; there is {', '.join(PLOTS)}{meant(kind, PLOTS)}")
         return getattr(self, kind)().plot(ax=ax, **options)
 
     def forest(self) -> Result:
         """Set the rank correlations of all exposures side by side."""
-        rows = frames.effect_rows(self._effect[self._effect["model"] == "spearman"], read_codebook())
-        holm = self._effect.loc[self._effect["model"] == "spearman", "p_holm"]
+        spearman = self._effect[self._effect["model"] == "spearman"]
+        rows = frames.effect_rows(spearman, read_codebook())
         return self._result(
             rows.drop(columns="text"),
-            "Rank correlation of each exposure",
+            f"Rank correlation of each exposure with {self.terms['outcome']}: {self.cohort.named}",
             subtitle="{whose}: Spearman correlations with {outcome}, 95 % BCa intervals",
             caption="{whose}. Correlation of each imaging parameter with the outcome; P by permutation, then "
-            "by Holm "
-            "over all.",
+            "by Holm over all.",
             alt="Forest of {count} rank correlations with severity, each with its interval and P values.",
             draw=partial(plot.forest, rows, xlabel="Spearman correlation"),
             count=len(rows),
-            level=LEVEL,
-            named=int((holm < LEVEL).sum()),
+            strongest=describe.in_sentence(rows.loc[rows["estimate"].abs().idxmax(), "label"]),
+            largest=rows.loc[rows["estimate"].abs().idxmax(), "estimate"],
         )
 
     def scatter(self) -> Result:
@@ -217,17 +218,15 @@ class Relation(Result):
         used = self._used()
         line = diagnostics.linear_fit(used[exposure], used[outcome], share=self._middle).round(6)
         points = used.iloc[:0] if self.cohort.hides else used
-        codebook = read_codebook()
-        xlabel, ylabel = (frames.axis_label(codebook[name]) for name in (exposure, outcome))
+        xlabel, ylabel = (frames.axis_label(read_codebook()[name]) for name in (exposure, outcome))
+        named = {"x": exposure, "y": outcome, "xlabel": xlabel, "ylabel": ylabel}
         return self._result(
             line if self.cohort.hides else points,
-            "Patients, and the line of least squares",
+            f"Patients, and the line of least squares: {self.cohort.named}",
             subtitle="{who}, n = {n}; line: least squares with its 95 % interval (HC3)",
             caption="{whose}. {sentence}",
             alt="Scatter of {n} patients with a fitted line; rank correlation {r:.2f}.",
-            draw=partial(
-                plot.scatter, points, x=exposure, y=outcome, xlabel=xlabel, ylabel=ylabel, line=line
-            ),
+            draw=partial(plot.scatter, points, **named, line=line),
         )
 
     def together(self) -> Result:
@@ -249,46 +248,26 @@ class Relation(Result):
         joint = frames.significant(joint, joint.select_dtypes("float"))
         return self._result(joint.assign(library=self._rho.library), heading + self._complete)
 
-    @cached_property
-    def _curve(self) -> specifications.SpecificationCurve:
+    def specifications(self) -> Result:
+        """Ask in every defensible way (models, adjustment, who is left out), and test all ways together."""
         table, asked = self._once, replace(self._first, patient="", imputations=0)
-        exposure = asked.exposures[0]
-        left_out = {"nobody": [False] * len(table)}
+        exposure, left_out = asked.exposures[0], {"nobody": [False] * len(table)}
         if not self.cohort.hides:
             highest = table[exposure] == table[exposure].max()
             left_out[f"highest: {self._labels[exposure]}"] = highest.fillna(False)
         questions = [replace(asked, adjustment=[]), *([asked] if asked.adjustment else [])]
-        return specifications.specification_curve(table, questions, left_out=left_out, effort=self._effort)
-
-    def specifications(self) -> Result:
-        """Ask in every defensible way at once: models, adjustment, who is left out.
-
-        And test all ways together.
-        """
-        curve = self._curve
-        columns = [
-            "model",
-            "outcome",
-            "adjusted_for",
-            "left_out",
-            "n",
-            "effect",
-            "estimate",
-            "ci_low",
-            "ci_high",
-            "p",
-            "z",
-        ]
-        rows = curve.table[columns].round(6)
-        said = f" ({curve.method}; z takes patients for independent)" if self._asked.cluster else ""
-        share = (
-            f"{100 * curve.share_significant:.0f} % of {curve.estimable} specifications have |z| above 1.96"
-        )
+        curve = specifications.specification_curve(table, questions, left_out=left_out, effort=self._effort)
+        chosen = ["model", "outcome", "adjusted_for", "left_out"]
+        rows = curve.table[[*chosen, "n", "effect", *NUMBERS, "z"]].round(6)
+        said = f" ({curve.method}; z takes patients for independent)" if asked.cluster else ""
+        count, far = curve.estimable, round(curve.share_significant * curve.estimable)
+        ends = {0: f"None of {count} specifications has", count: f"All {far} specifications have"}
+        share = ends.get(far, f"{far} of {count} specifications have") + " |z| above 1.96"
         median = p_text(curve.p_median)
         return self._result(
             rows.assign(library=curve.table["library"]),
-            f"{share}; joint permutation test of that share {p_text(curve.p_share)}, of the median z "
-            f"{median}{said}{self._complete}.",
+            f"{share}; joint permutation test of that share {p_text(curve.p_share)}, "
+            f"of the median z {median}{said}{self._complete}.",
             data=rows,
             subtitle="{whose}: each point is one regression, on the scale of what it estimates",
             caption="{whose}. {share}. Joint permutation test of the median z: {median}.",
@@ -301,38 +280,34 @@ class Relation(Result):
 
     def _in_words(self, rows: pd.DataFrame) -> pd.DataFrame:
         """Write what specifications chose in words."""
-        outcomes = [frames.in_words_of(name, self._labels) for name in rows["outcome"]]
-        adjusted = [
-            ", ".join(self._labels.get(n, n) for n in names.split(", ")) for names in rows["adjusted_for"]
-        ]
+        labels, others = self._labels, rows["adjusted_for"].str.split(", ")
         return rows.assign(
-            model=rows["model"].replace(frames.MODEL_NAMES), outcome=outcomes, adjusted_for=adjusted
+            model=rows["model"].replace(frames.MODEL_NAMES),
+            outcome=[frames.in_words_of(name, labels) for name in rows["outcome"]],
+            adjusted_for=[", ".join(labels.get(name, name) for name in names) for names in others],
+            left_out=rows["left_out"].str.replace("highest: ", "highest in "),
         )
 
     def influence(self) -> Result:
         """Estimate the rank correlation without each patient, or how far that goes where they stay hidden."""
         hides = self.cohort.hides
-        without = severity.influence(self._once, "spearman", replace(self._first, adjustment=[])).round(6)
+        exposure, outcome = self._asked.exposures[0], self._asked.outcome
+        without = association.leave_one_out(self._once[exposure], self._once[outcome]).round(6)
         without["left_out"] = without["left_out"].map(self._once["patient"])
         if hides:
             inner = np.linspace(0.5 - self._middle / 2, 0.5 + self._middle / 2, 5).round(3)
             inside = without["estimate"].quantile(inner).round(6)
             named = [f"one: {place:.0%} point" for place in inside.index]
             without = pd.DataFrame({"left_out": named, "estimate": inside})
-        with_all = round(self._rho.estimate, 6)
+        interval = self._rho.ci_low, self._rho.ci_high
+        drawn = {"with_all": round(self._rho.estimate, 6), "ylabel": "Spearman correlation"}
         return self._result(
             without[["left_out", "estimate"]],
             f"The correlation without each patient in turn{self._complete}",
             subtitle="{whose}: Spearman, all {n} patients {r:.2f}",
             caption="{whose}. From {least:.2f} to {most:.2f} as one patient is left out{aside}.",
             alt="Points of the correlation without each patient, around the line of all.",
-            draw=partial(
-                plot.influence,
-                without,
-                with_all=with_all,
-                ylabel="Spearman correlation",
-                interval=(self._rho.ci_low, self._rho.ci_high),
-            ),
+            draw=partial(plot.influence, without, **drawn, interval=interval),
             least=without["estimate"].min(),
             most=without["estimate"].max(),
             aside=", lowest and highest aside" if hides else "",
@@ -345,8 +320,7 @@ class Relation(Result):
         patients stay hidden there is none, and no row that is one patient's.
         """
         asked, hides = self._asked, self.cohort.hides
-        found = diagnostics.diagnose(self._once, self._first)
-        rows, points = found.frame, found.points
+        rows, points = diagnostics.diagnose(self._once, self._first)
         rows = rows[~rows["check"].str.startswith("largest")] if hides else rows
         draw = None
         if not (hides or points.empty):
@@ -367,17 +341,14 @@ class Relation(Result):
         quick = severity.Effort(200, 200, self._effort.seed)
         found = [severity.analyse(each.patients, self._first, models, quick) for each in cohorts]
         spread = pd.concat(found) if found else pd.DataFrame(columns=["model", "estimate"])
-        summary = (
-            spread.groupby("model")["estimate"].agg(["count", "min", "median", "max"]).round(3).reset_index()
-        )
-        return self._result(
-            summary, "Estimates over the ensemble" if found else "No ensemble: no other cohorts"
-        )
+        spread = spread.groupby("model")["estimate"].agg(["count", "min", "median", "max"])
+        heading = "Estimates over the ensemble" if found else "No ensemble: no other cohorts"
+        return self._result(spread.round(3).reset_index(), heading)
 
     def beside(self, study: "Study") -> str:
         """Say which P value a study prints for these two variables, and what this table gives."""
         pair = {self._asked.outcome, self._asked.exposures[0]}
-        tests = [c for c in study.record.claims if c.statistic == "p_value" and set(c.of.split(", ")) == pair]
+        tests = [c for c in study.record.claims if c.statistic == "p_value" and set(c.parts) == pair]
         printed = f"prints {tests[0].printed}" if tests else "prints no P value"
         found = f"in this table, {self.cohort.who.lower()}, it is {p_text(self._rho.p)}"
         return f"{study.short} {printed} for these two; {found} (Spearman; {self._rho.method})."
@@ -406,8 +377,6 @@ class Relation(Result):
 
     def _result(self, frame: pd.DataFrame, heading: str, **words) -> Result:
         """Make a result of this relation; words that are no field of it are values for its templates."""
-        fields = {
-            name: words.pop(name) for name in ("subtitle", "caption", "alt", "draw", "data") if name in words
-        }
-        values: Mapping = {**self.terms, **words}
-        return Result(frame, heading, source=self.cohort.source, terms=values, **fields)
+        names = words.keys() & {"subtitle", "caption", "alt", "draw", "data"}
+        fields = {name: words.pop(name) for name in names}
+        return Result(frame, heading, source=self.cohort.source, terms={**self.terms, **words}, **fields)

@@ -41,18 +41,8 @@ def report(
 ) -> Page:
     """Write a page about a cohort, in which what the cohort hides stays hidden.
 
-    Parameters
-    ----------
-    cohort : Cohort
-    outcome, exposure : str
-        Variables of the codebook whose relation the page is about, beside other imaging parameters.
-    resamples : int
-        Of the bootstrap.
-
-    Returns
-    -------
-    Page
-        A part that cannot be made says why.
+    It is about the relation of `outcome` and `exposure`, variables of the codebook, beside other imaging
+    parameters, with so many `resamples` of the bootstrap. A part that cannot be made says why.
     """
     tables: dict[str, pd.DataFrame] = {}
     parts = [
@@ -105,7 +95,13 @@ def _described(cohort: Cohort, tables: dict) -> str:
         _listed(said) if said else "<p>Nothing: every variable of the table is known of every patient.</p>"
     )
     shown = described.frame.drop(columns="missing").drop_duplicates()
-    return f"{as_html(shown, '')}<h3>What is missing</h3>{missing}"
+    few = cohort.smallest
+    why = (
+        "<p>Of numbers the median alone is shown: the smallest and the largest value are one patient's each, "
+        f"and beyond a quartile are few. Beside published quartiles those of {4 * few} patients and more are "
+        "shown.</p>"
+    )
+    return f"{as_html(shown, '')}{why if few else ''}<h3>What is missing</h3>{missing}"
 
 
 def _table(result: Result, heading: str = "") -> str:

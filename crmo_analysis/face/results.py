@@ -1,7 +1,4 @@
-"""The one base of all results.
-
-A table that prints itself, says what was asked and of whom, and can be drawn.
-"""
+"""The one base of all results: a table that prints itself, says what was asked and of whom, and is drawn."""
 
 import string
 from collections.abc import Callable, Mapping, Sequence
@@ -10,7 +7,7 @@ from functools import partial
 
 import pandas as pd
 
-from crmo_analysis.face.pages import as_html
+from crmo_analysis.face.pages import as_bundle, as_html
 from crmo_analysis.files import InputError
 
 DERIVED = "derived from published numbers"  # what a result is, where it is no printed number itself
@@ -55,18 +52,17 @@ class Result:
     def __repr__(self):
         return "\n".join(filter(None, (self.heading, _as_text(self._shown))))
 
+    def _repr_mimebundle_(self, **kinds):
+        return {"text/plain": repr(self), **as_bundle(self._shown, self.heading)}
+
     def _repr_html_(self):
         return as_html(self._shown, self.heading)
 
     def drawn(self, function: Callable, **options) -> "Result":
         """Return the same result with a picture of its frame.
 
-        Parameters
-        ----------
-        function : callable
-            One of `plot`, or one's own in seaborn's manner: takes the frame, `title`, `subtitle` and `ax`.
-        **options
-            Of the function.
+        The function is one of `plot`, or one's own in seaborn's manner: it takes the frame, `title`,
+        `subtitle`, `ax` and the options.
         """
         return replace(self, draw=partial(function, self.frame, **options))
 
@@ -84,10 +80,6 @@ class Result:
         **options
             Of the drawing function, such as `title`.
 
-        Returns
-        -------
-        matplotlib Axes
-
         Raises
         ------
         InputError
@@ -99,17 +91,7 @@ class Result:
 
 
 def filled(template: str, values: Mapping[str, object]) -> str:
-    """Fill in a template.
-
-    Parameters
-    ----------
-    template : str
-        Text with names in braces, and formats as Python's: ``{r:.2f}``.
-    values : mapping of str to object
-
-    Returns
-    -------
-    str
+    """Fill in a template: text with names in braces, and formats as Python's, ``{r:.2f}``.
 
     Raises
     ------

@@ -1,7 +1,7 @@
 """A study as a person asks it: what it prints, whether that holds, what it implies, and patients that fit."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import fields, replace
 from functools import cached_property, partial
 
 import pandas as pd
@@ -11,9 +11,9 @@ from crmo_analysis.display import frames, plot
 from crmo_analysis.face import pictures
 from crmo_analysis.face.audits import Audit, audit_of
 from crmo_analysis.face.cohorts import Cohort, read_shipped
-from crmo_analysis.face.correlations import LeastCorrelation
+from crmo_analysis.face.correlations import LeastCorrelation, printed_correlations
 from crmo_analysis.face.results import DERIVED, Result
-from crmo_analysis.files import study_names
+from crmo_analysis.files import InputError, meant, study_names
 from crmo_analysis.joint import Assumptions, datapackage, find_conflicts, fit, ledger, simulate, words
 from crmo_analysis.recompute import Audited
 from crmo_analysis.study import describe, expressions
@@ -54,30 +54,16 @@ class Study:
 
     def __repr__(self):
         own = sum(each.claim.about == "own" for each in self._audited)
-        count = len(self._audited)
-        return (
-            f"{self.facts['title']}\n{self.facts['design']}\n{count} printed numbers, {own} of its own "
-            f"patients"
-        )
+        counts = f"{len(self._audited)} printed numbers, {own} of its own patients"
+        return f"{self.facts['title']}\n{self.facts['design']}\n{counts}"
 
     @property
     def claims(self) -> pd.DataFrame:
         """Every printed number as it stands, one row a reading."""
-        names = [
-            "claim_id",
-            "where",
-            "about",
-            "statistic",
-            "of",
-            "among",
-            "printed",
-            "unit",
-            "reading",
-            "note",
-        ]
-        return pd.DataFrame(
-            [[getattr(claim, name) for name in names] for claim in self.record.claims], columns=names
-        )
+        names = ["claim_id", "where", "about", "statistic", "of", "among"]
+        names += ["printed", "unit", "reading", "note"]
+        rows = [[getattr(claim, name) for name in names] for claim in self.record.claims]
+        return pd.DataFrame(rows, columns=names)
 
     @cached_property
     def _audited(self) -> tuple[Audited, ...]:
@@ -92,15 +78,22 @@ class Study:
 
         Raises
         ------
-        KeyError, ValueError
+        InputError
             If the study has no such claim, or it prints no number.
         """
-        claim = self.record.claim(claim_id)
+        self._require([claim_id])
         audited = next(each for each in self._audited if each.claim.claim_id == claim_id)
+        claim = audited.claim
         value = audited.x if claim.statistic == "count" else claim.number and claim.number.value
         if value is None:
-            raise ValueError(f"{claim_id} prints no number ('{claim.printed}')")
+            raise InputError(f"{claim_id} prints no number ('{claim.printed}')")
         return int(value) if value == int(value) else float(value)
+
+    def _require(self, claim_ids: Sequence[str]) -> None:
+        known = {claim.claim_id for claim in self.record.claims}
+        for claim_id in claim_ids:
+            if claim_id not in known:
+                raise InputError(f"{self.name} has no claim '{claim_id}'{meant(claim_id, known)}")
 
     def numbers(self, prefix: str = "", **claim_ids: str) -> dict[str, int | float]:
         """Return printed numbers by names of one's own, to be named in titles and captions.
@@ -132,14 +125,15 @@ class Study:
             Headings for groups of patients, under which counts are drawn.
         """
         heading = "Counts as printed, with 95 % intervals"
-        of_table = [
-            c.claim_id
-            for c in self.record.claims
-            if section and c.section == section and c.statistic == "count"
-        ]
+        counts = [claim for claim in self.record.claims if claim.statistic == "count"]
+        tables = dict.fromkeys(claim.section for claim in counts)
+        if section and section not in tables:
+            raise InputError(f"no count is printed in {section!r}; there are {', '.join(tables)}")
+        of_table = [claim.claim_id for claim in counts if section and claim.section == section]
         chosen = [*claim_ids, *dict.fromkeys(of_table)]
         if not chosen:
             return Result(frames.description(self._audited), heading)
+        self._require(chosen)
         shares = frames.proportions(self._audited, chosen)
         if section:
             shares = shares.sort_values("x", ascending=False, kind="stable").reset_index(drop=True)
@@ -162,8 +156,7 @@ class Study:
         result = replace(
             counts,
             frame=frame,
-            caption="Patients with each bone affected; one patient can have several. A bone without a number "
-            "is grey.",
+            caption=pictures.OF_BONES,
             subtitle="{study}, published counts",
             alt="A drawn skeleton, coloured by the share of patients with each bone affected: from {first_x} "
             "of {first_n} ({first}) to {last_x} of {last_n} ({last}).",
@@ -200,12 +193,13 @@ class Study:
             the next; an empty text where they are not told of.
         """
         n = [self.number(claim_id) for _, claim_id, _ in steps]
-        left = [
-            now - later if why else None for now, later, (*_, why) in zip(n, [*n[1:], 0], steps, strict=True)
+        steps = [(name, why) for name, _, why in steps]
+        rows = [
+            (name, now, now - later if why else None, why)
+            for (name, why), now, later in zip(steps, n, [*n[1:], 0], strict=True)
         ]
-        frame = pd.DataFrame({"step": [step for step, _, _ in steps], "n": n, "left": left})
         return Result(
-            frame.assign(why=[why for *_, why in steps]),
+            pd.DataFrame(rows, columns=["step", "n", "left", "why"]),
             "Participants",
             caption="Flow of patients: printed counts, and beside them differences of these.",
             subtitle="{study}, published counts",
@@ -235,12 +229,8 @@ class Study:
         return int(found["lower"]), int(found["upper"])
 
     def _bounded(self, result: Result) -> Result:
-        terms = {
-            **result.terms,
-            "study": self.short,
-            "whose": f"{self.short}, derived from the printed numbers",
-        }
-        return replace(result, source=DERIVED, terms=terms)
+        whose = f"{self.short}, derived from the printed numbers"
+        return replace(result, source=DERIVED, terms={**result.terms, "study": self.short, "whose": whose})
 
     @property
     def figures(self) -> tuple:
@@ -255,22 +245,22 @@ class Study:
             case "rounding":
                 shown = self.audit().rounding()
                 title = "{off} of {count} percentages are not rounded to the nearest"
+            case "correlations":
+                shown = printed_correlations(self.record.claims, self.short)
+                title = "{count} printed correlations, from {least:g} to {most:g}"
             case "implied":
                 shown = self.bounds(*figure.pairs, among=figure.among)
                 title = "{open} of {count} overlaps of two findings are left open"
             case _:
-                shown, title = self.audit(), "{count} printed numbers, of which {marked} do not simply hold"
+                shown, title = self.audit(), "{matches} of {count} printed numbers follow from others; {odd}"
         return shown, figure.title or title
 
     def groups(self) -> Result:
         """List the groups of patients whose size is printed."""
         own = [c for c in self.record.claims if c.about == "own" and c.statistic == "count"]
         asked = {c.group for c in self.record.claims if c.about == "own"}
-        rows = [
-            [expressions.in_words(c.patients, c.codebook), c.printed, c.where]
-            for c in own
-            if c.patients in asked
-        ]
+        sized = (c for c in own if c.patients in asked)
+        rows = [[expressions.in_words(c.patients, c.codebook), c.printed, c.where] for c in sized]
         frame = pd.DataFrame(rows, columns=["patients", "printed", "where"]).drop_duplicates()
         return Result(frame, "Groups of patients whose size is printed")
 
@@ -307,7 +297,7 @@ class Study:
         asked = [f"{text} among {among}" if among else text for text in questions]
         implied = words.implied(self._fitted, asked)
         pairs = implied[implied["first"] != ""]
-        who = ""
+        is_open, who = pairs["lower"] < pairs["upper"], ""
         if among:
             codebook = self.record.codebook
             who = f" among those with {self._in_words(expressions.parse(among, codebook))}"
@@ -316,17 +306,13 @@ class Study:
             f"How many patients can have both{who}" if len(pairs) else "Between what the number lies",
             caption="Patients with both findings: from the fewest to the most, over every table of patients "
             "that keeps the printed numbers.",
-            subtitle=f"{{study}}; numbers of patients with both{who}, over all tables that fit the printed "
-            "numbers, derived",
+            subtitle=f"{{study}}; patients with both{who}, over all tables that fit the printed numbers",
             alt="Bars for {count} pairs of findings; for {open} of them the printed numbers leave more than "
             "one value.",
             source=DERIVED,
             draw=partial(plot.bounds, pairs) if len(pairs) else None,
-            terms={
-                "study": self.short,
-                "count": len(implied),
-                "open": int((pairs["lower"] < pairs["upper"]).sum()),
-            },
+            columns=tuple(implied)[1:] if len(pairs) == len(implied) else (),
+            terms={"study": self.short, "count": len(implied), "open": int(is_open.sum())},
         )
 
     def correlation(self, p: str) -> "LeastCorrelation":
@@ -337,6 +323,8 @@ class Study:
         p : str
             The id of a claim that prints a P value, of all patients.
         """
+        if self.record.claim(p).statistic != "p_value":
+            raise InputError(f"{p} prints no P value")
         return LeastCorrelation(self.number(p), self._fitted.n, self.short)
 
     def patients(self, count: int = 1, seed: int = 0, **assumptions) -> "Cohort | list[Cohort]":
@@ -351,6 +339,10 @@ class Study:
         **assumptions
             Of a simulation, for a study that prints a P value and hardly a count; as for `joint.Assumptions`.
         """
+        if count < 1:
+            raise InputError(f"count is {count}, expected 1 or more")
+        if wrong := assumptions.keys() - {each.name for each in fields(Assumptions)}:
+            raise InputError(f"there is no assumption {', '.join(sorted(wrong))}; see joint.Assumptions")
         if count == 1 and seed == 0 and not assumptions and (files.COHORTS / f"{self.name}.csv").is_file():
             return read_shipped(self.name)
         if assumptions:
@@ -367,7 +359,10 @@ class Study:
             return Result(pd.DataFrame(), "How many patients there are is not printed, so none are made")
         table = self.patients().patients
         heading = f"Printed beside one reconstructed table of {self._fitted.n} patients"
-        return Result(words.reproduced(self._fitted, table), heading, source="reconstructed")
+        frame = words.reproduced(self._fitted, table)
+        for name in ("of", "among"):
+            frame[name] = [frames.words_of(text, self.record.codebook) for text in frame[name]]
+        return Result(frame, heading, source="reconstructed")
 
 
 def _ends(shares: pd.DataFrame) -> dict[str, object]:

@@ -14,8 +14,11 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submodules=["datapackage", "ledger", "words"],
     submod_attrs={
-        "kept": ["find_bounds", "find_conflicts", "fit", "reading_of", "reconstruct"],
+        "bounds": ["find_bounds"],
+        "conflicts": ["find_conflicts", "reading_of"],
+        "fitting": ["fit"],
         "questions": ["parse_question"],
+        "reconstruction": ["reconstruct"],
         "simulation": ["Assumptions", "simulate"],
         "uniqueness": ["is_only_table"],
     },

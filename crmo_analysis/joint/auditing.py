@@ -14,7 +14,7 @@ from crmo_analysis.joint.sentences import against, forced, listed, said
 from crmo_analysis.joint.solving import Effort
 from crmo_analysis.joint.statements import Statement
 from crmo_analysis.joint.sums import counted
-from crmo_analysis.joint.verdicts import Bench, Cohort, Judgement
+from crmo_analysis.joint.verdicts import Cohort, Judgement
 from crmo_analysis.recompute import Audited, Finding, Readings, View, lone_share, patients, section_rules
 from crmo_analysis.study import Claim, Codebook, Study
 
@@ -29,26 +29,10 @@ _WEIGHT = ("conflicts", "differs", "unfinished", "matches", "stated")
 def audit_study(
     study: Study, codebook: Codebook, base: Mapping[str, str] | None = None, seconds: float = 60
 ) -> tuple[Audited, ...]:
-    """Give every claim of a study a verdict.
+    """Give every claim of a study a verdict, in the order of its file.
 
-    Parameters
-    ----------
-    study : Study
-    codebook : mapping of str to Variable
-    base : mapping of str to str, optional
-        The reading under which most can stand; the first options if left out.
-    seconds : float
-        Effort allowed, as long as that takes on an ordinary machine.
-
-    Returns
-    -------
-    tuple of Audited
-        One for each claim id, in the order of the study's file.
-
-    Raises
-    ------
-    InputError
-        If the study's rules contradict each other, or tie too many variables together.
+    `base` is the reading under which most can stand; the first options if left out. An InputError says that
+    the study's rules contradict each other, or tie too many variables together.
     """
     rows: dict[str, list[Claim]] = {}
     for claim in study.claims:
@@ -68,12 +52,13 @@ class Court:
         self.study, self.effort = study, Effort(seconds)
         self.read = Readings(study, codebook)
         self.base = dict(base or self.read.first)
-        self.bench = Bench(self.effort)
-        self.settled = cache(self._settled)
+        self._known: dict = {}
+        self._numbers: dict[str, tuple] = {}
+        self.settled, self.cohort = cache(self._settled), cache(self._made)
 
     def cohorts(self) -> list[Cohort]:
         """Return the cohorts at the base."""
-        return [self.bench.cohort(view) for view in self.read.views(self.base).values()]
+        return [self.cohort(view) for view in self.read.views(self.base).values()]
 
     def sets(self, claim: Claim, scenario: Scenario) -> list[tuple[Statement, ...]]:
         """Return the smallest sets that accuse a claim under a reading."""
@@ -102,7 +87,7 @@ class Court:
             return False
         if s is None or (claim.statistic == "percent" and not cohort.view.size(claim)[0]):
             return s is None
-        part = cohort.part_of(s)
+        part = cohort.part_of.get(s)
         return part is not None and part.stands(s)
 
     def scenario(self, name: str = "", option: str = "") -> Scenario:
@@ -145,7 +130,7 @@ class Court:
         here, there = (cohort.of_claim.get(claim.claim_id) for cohort in cohorts)
         if here != there:
             return False
-        if here is None or cohorts[0].part_of(here) is cohorts[1].part_of(here):
+        if here is None or cohorts[0].part_of.get(here) is cohorts[1].part_of.get(here):
             return here is not None or self._alone(claim, base) == self._alone(claim, other)
         judgement = cohorts[0].judgement(here)
         return judgement.verdict == "matches" and {*judgement.members} <= {*cohorts[1].statements}
@@ -190,7 +175,14 @@ class Court:
     # ---- one reading ------------------------------------------------------------------------------
 
     def _cohort(self, claim: Claim, scenario: Scenario) -> Cohort:
-        return self.bench.cohort(self.read.views(dict(scenario))[claim.about])
+        return self.cohort(self.read.views(dict(scenario))[claim.about])
+
+    def _made(self, view: View) -> Cohort:
+        """Return a cohort, with the number of patients that the reading asked of first leaves best."""
+        about = view.claims[0].about
+        cohort = Cohort(view, self._known, self.effort, self._numbers.get(about))
+        self._numbers.setdefault(about, (cohort.n, cohort.contested))
+        return cohort
 
     def _alone(self, claim: Claim, scenario: Scenario) -> list[Finding]:
         """Return what arithmetic finds of a claim that the tables do not say better."""
@@ -239,13 +231,13 @@ class Court:
     def _of_derived_size(self, claim: Claim, scenario: Scenario) -> Finding | None:
         """Hold a percentage against a number of patients that is not printed but follows."""
         cohort = self._cohort(claim, scenario)
-        view = cohort.view
+        view, s = cohort.view, cohort.of_claim[claim.claim_id]
         if claim.statistic != "percent" or claim.number.relation != "=" or view.size(claim)[0]:
             return None
-        n, members = cohort.derived_size(cohort.of_claim[claim.claim_id], claim.group)
+        n, members = cohort.part_of[s].derived_size(s, claim.group)
         if not n:
             return None
-        of = f"{patients(n)} (from {listed([said(m, view) for m in members])})"
+        of = f"{patients(n, view.unit)} (from {listed([said(m, view) for m in members])})"
         count = view.count_of(view.patients(claim))
         ids = (*(count.ids if count else ()), *_ids(members))
         rules = section_rules(view)[claim.section]
@@ -268,7 +260,7 @@ def _again(claim: Claim, s: Statement, view: View) -> Audited:
         return Audited(claim, "matches", number, "", related, f"Printed again as {number}: {places}.", _AGAIN)
     n, ids = view.size(others[0])
     number = str(counted(s, view)[1])
-    of = "the patients" if n is None else patients(n)
+    of = f"the {view.unit}" if n is None else patients(n, view.unit)
     reason = f"{others[0].printed} % of {of} is {number}."
     return Audited(claim, "matches", number, "", (*related, *ids), reason, "x/n")
 

@@ -13,9 +13,9 @@ import numpy as np
 from ortools.sat.python import cp_model
 
 from crmo_analysis.files import UnfinishedError
-from crmo_analysis.joint.denial import deny
+from crmo_analysis.joint.denial import deny, tables_without
 from crmo_analysis.joint.model import Tables
-from crmo_analysis.joint.patterns import Part, codes, shared
+from crmo_analysis.joint.patterns import Part
 from crmo_analysis.joint.solving import FOUND, Effort, is_possible, solve
 from crmo_analysis.joint.statements import SUMMED, Plan, Statement, scopes_of
 from crmo_analysis.study import Claim, Codebook, expressions
@@ -23,6 +23,7 @@ from crmo_analysis.study import Claim, Codebook, expressions
 MANY = 2  # statements that are given up: tables are made anew without them
 FEW_BLOCKS = 6  # that are looked through for one that says all
 MOST_FOUND = 20  # tables that are remembered
+SECONDS_TO_SPARE = 3  # to see whether a number is forced without one of those that force it
 Block = tuple[int, ...]  # the places of some bags in the list of their part
 
 
@@ -64,12 +65,7 @@ def can_stand(
 def shrunk(stands, members: Sequence[Statement], fixed: Sequence[Statement] = ()) -> tuple[Statement, ...]:
     """Drop statements, many at a time and then one by one, as long as the rest cannot stand together.
 
-    Parameters
-    ----------
-    stands : callable
-        Says of a set of statements whether they can.
-    members, fixed : sequence of Statement
-        Those that may be dropped, and those that stay.
+    `stands` says of a set of statements whether they can; those that are `fixed` stay.
     """
     left, size = list(members), max(1, len(members) // 2)
     while True:
@@ -97,14 +93,8 @@ class _Table:
 class Blocks:
     """The statements of a part, and what of them can stand together.
 
-    Parameters
-    ----------
-    plan : Plan
-    n : int or (int, int)
-        How many patients, or between how many.
-    codebook : mapping of str to Variable
-    number : Statement, optional
-        Of how many patients there are, if it may be given up or denied.
+    `n` is the number of patients, or between what it lies; `number` the statement of it, if that may be given
+    up or denied.
     """
 
     def __init__(
@@ -181,15 +171,14 @@ class Blocks:
 
     def _sizes_shared(self, block: Block) -> list[tuple]:
         """Return, for every kind of patients that a block shares with other bags, a bag, its rows, a size."""
-        tables, bags, found = self.tables(block), self.plan.part.bags, []
-        for child, bag in enumerate(bags):
+        tables, found = self.tables(block), []
+        for child, bag in enumerate(self.plan.part.bags):
             if bag.parent is None or (child in block) == (bag.parent in block):
                 continue
             inside = child if child in block else bag.parent
-            kinds = codes(bags[inside], shared(bags, child), self.plan.part.axes)
-            for kind in np.unique(kinds):
-                rows, size = np.flatnonzero(kinds == kind), tables.number(tables.most)
-                counts = tables.counts[block.index(inside)]
+            counts = tables.counts[block.index(inside)]
+            for here, there in self.plan.part.agreements(child):
+                rows, size = here if inside == child else there, tables.number(tables.most)
                 tables.model.add(sum(counts[row] for row in rows) == size)
                 found.append((inside, rows, size))
         return found
@@ -210,14 +199,25 @@ class Blocks:
     ) -> tuple[Statement, ...] | None:
         """Return a smallest set of statements that cannot stand together; None if all can.
 
-        Of the sets on the way one proof is enough: the smallest is proved again.
+        Of the sets on the way one proof is enough: the smallest is proved again. What forces a number keeps
+        a statement of which it takes long to see whether it is needed.
         """
         block = self._failing(frozenset([*members, *fixed]), effort, denied, once=True)
         if block is None:
             return None
         if block != self.every:
             members = [s for s in members if s in self.tables(block).kept]
-        found = shrunk(lambda some: self.can_stand(some, effort, denied, once=True), members, fixed)
+
+        def stands(some: Iterable[Statement]) -> bool:
+            try:
+                tried = effort.or_less(SECONDS_TO_SPARE) if denied else effort
+                return self.can_stand(some, tried, denied, once=True)
+            except UnfinishedError:
+                if denied is None:
+                    raise
+                return True
+
+        found = shrunk(stands, members, fixed)
         if self.can_stand(found, effort, denied):
             raise UnfinishedError("two proofs of what cannot stand together disagree")
         return found
@@ -275,7 +275,8 @@ class Blocks:
         tables = self._tables_with(block, denied)
         own = chosen & tables.kept.keys()
         if len(own) + MANY < len(tables.kept):
-            return is_possible(self._lean(block, own, denied).model, effort, once)
+            lean = tables_without(self.tables(block).plan, self.n, own, denied)
+            return is_possible(lean.model, effort, once)
         return can_stand(tables, own, effort, denied, once)
 
     def size(self, group: expressions.Expression, chosen: Iterable[Statement], effort: Effort) -> int | None:
@@ -325,15 +326,6 @@ class Blocks:
         tables = self.tables(block)
         if denied is not None and denied not in tables.denied:
             tables.denied[denied] = deny(tables, denied)
-        return tables
-
-    def _lean(self, block: Block, chosen: Iterable[Statement], denied: Statement | None) -> Tables:
-        """Return the tables of a block in which statements hold, and nothing is said of the others."""
-        tables = Tables(self.tables(block).plan, self.n)
-        for statement in (each for each in self.tables(block).kept if each in chosen):
-            tables.require(statement)  # in the order of the study: a set has one of its own in every run
-        if denied is not None:
-            tables.model.add_bool_or([deny(tables, denied)])
         return tables
 
     def _remember(self, table: _Table, holds: frozenset[Statement]) -> None:

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from functools import reduce
 from itertools import product
@@ -15,7 +15,8 @@ from crmo_analysis.files import InputError, TooLargeError, UnfinishedError
 from crmo_analysis.joint.axes import TOTALS
 from crmo_analysis.joint.drawing import Solved, read_off
 from crmo_analysis.joint.fitting import Fit
-from crmo_analysis.joint.model import Tables
+from crmo_analysis.joint.kept import remembered
+from crmo_analysis.joint.model import Tables, fitting_tables
 from crmo_analysis.joint.numbers import of_everyone
 from crmo_analysis.joint.questions import parse_question
 from crmo_analysis.joint.reconstruction import broken, plans_of
@@ -44,7 +45,7 @@ class Bounds:
     expression: str
     lower: End
     upper: End
-    fitted: Fit
+    fitted: Fit = field(compare=False)
     depends: bool
 
     @property
@@ -74,6 +75,11 @@ def find_bounds(fitted: Fit, text: str, seconds: float = 60, witnesses: bool = T
     InputError
         If the text is no question, or about patients of whom there are none in any table that fits.
     """
+    return replace(_searched(fitted, text, seconds, witnesses), fitted=fitted)
+
+
+@remembered("bounds")
+def _searched(fitted: Fit, text: str, seconds: float, witnesses: bool) -> Bounds:
     effort = Effort(seconds)
     asked = parse_question(text, fitted.view.codebook)
     near_by = _near_by(fitted, asked)
@@ -142,9 +148,7 @@ def _narrowed(fitted: Fit, quantity: Quantity, effort: Effort) -> Quantity:
         return quantity
     coarse = replace(quantity, statistic="value", within=None)
     [plan] = [plan for plan in plans_of(fitted, [coarse]) if plan.asked]
-    tables, cells = Tables(plan, fitted.n), []
-    for statement in plan.statements:
-        tables.require(statement)
+    tables, cells = fitting_tables(plan, fitted.n), []
     axis, below = plan.part.axes[quantity.of], tables.below(quantity.of, quantity.group)
     for place, (low, high) in enumerate(zip(axis.lows.tolist(), axis.highs.tolist(), strict=True)):
         tables.model.maximize(below[place] - (below[place - 1] if place else 0))
@@ -197,7 +201,7 @@ def _end(
 
 
 def _has_sd(plan: Plan) -> bool:
-    return any(claim.statistic == "sd" for statement in plan.statements for claim in statement.claims)
+    return any(claim.statistic == "sd" for claim in plan.claims)
 
 
 def _attaining(plan: Plan, n: int, quantities: Sequence[Quantity], value: Fraction, effort: Effort):
@@ -207,9 +211,7 @@ def _attaining(plan: Plan, n: int, quantities: Sequence[Quantity], value: Fracti
     """
     if len(quantities) > 1:
         return None
-    tables = Tables(plan, n, exact=True)
-    for statement in plan.statements:
-        tables.require(statement)
+    tables = fitting_tables(plan, n, exact=True)
     above, scale, size = _term(tables, quantities[0], 1)
     wanted = value / scale
     tables.demand(wanted.denominator * above - wanted.numerator * (1 if size is None else size), 0, 0)
@@ -235,9 +237,7 @@ def _check_limits(fitted: Fit, plans: Sequence[Plan], toward, table: pd.DataFram
 
 def _any(plan: Plan, n: int, effort: Effort, fine: bool) -> Solved | None:
     """Return some table of a part; None if there is none, or it was not found in time."""
-    tables = Tables(plan, n, split=fine, exact=True)
-    for statement in plan.statements:
-        tables.require(statement)
+    tables = fitting_tables(plan, n, split=fine, exact=True)
     status, solved = solve(tables.model, effort.or_more(10))
     return read_off(tables, solved) if status in (cp_model.OPTIMAL, cp_model.FEASIBLE) else None
 
@@ -281,18 +281,10 @@ def extreme(
 ) -> tuple[Fraction | None, bool, Solved | None]:
     """Find the largest (`sign` 1) or smallest (-1) weighted sum of quantities over the tables of one part.
 
-    Returns
-    -------
-    Fraction or None
-        None if no table was found in time, or nobody is meant in any.
-    bool
-        Whether it is proved that no table goes beyond.
-    Solved or None
-        A table that attains it.
+    Return it, whether it is proved that no table goes beyond, and a table that attains it; None and None if
+    no table was found in time, or nobody is meant in any.
     """
-    tables = Tables(plan, n)
-    for statement in plan.statements:
-        tables.require(statement)
+    tables = fitting_tables(plan, n)
     terms = [(weight, *_term(tables, quantity, sign * weight)) for quantity, weight in weights.items()]
     if len(terms) == 1 and terms[0][3] is not None:
         return _ratio(tables, terms[0], sign, effort, plain)

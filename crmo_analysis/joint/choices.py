@@ -48,17 +48,9 @@ def _suspected(tables: Tables, members: Sequence[Statement], effort: Effort) -> 
 class Choices:
     """What can be given up of a part so that the rest can stand together, the cheapest first.
 
-    Parameters
-    ----------
-    plan : Plan
-    n : int
-        The number of patients.
-    place : mapping of Statement to int
-        Where statements stand in the study: of as many, those with fewer claims, then those printed earlier,
-        are given up.
-    codebook : mapping of str to Variable
-    known : list of tuples of Statement
-        Sets that cannot stand together under this codebook; those that are found are added.
+    `place` is where statements stand in the study: of as many, those with fewer claims, then those printed
+    earlier, are given up. `known` are sets that cannot stand together under this codebook; what is found is
+    added.
     """
 
     def __init__(self, plan: Plan, n: int, place: Mapping[Statement, int], codebook: Codebook, known: list):
@@ -96,10 +88,7 @@ class Choices:
     def first(self, effort: Effort) -> list[Statement]:
         """Return the fewest statements without which the others can stand together.
 
-        Raises
-        ------
-        UnfinishedError
-            If the effort is spent before that is proved.
+        An UnfinishedError says that the effort was spent before that was proved.
         """
         found = [members for members in self.known if self.given_up.keys() >= set(members)]
         if not found:

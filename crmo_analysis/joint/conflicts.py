@@ -18,11 +18,12 @@ from crmo_analysis.files import InputError, UnfinishedError
 from crmo_analysis.joint.auditing import Court
 from crmo_analysis.joint.blocks import Blocks
 from crmo_analysis.joint.fitting import fit
-from crmo_analysis.joint.model import Tables
+from crmo_analysis.joint.kept import remembered
+from crmo_analysis.joint.model import tables_of
 from crmo_analysis.joint.numbers import allows, exact_number, of_everyone
 from crmo_analysis.joint.sentences import against, number_of
 from crmo_analysis.joint.solving import Effort, is_possible, solve
-from crmo_analysis.joint.statements import Statement, divide, statements
+from crmo_analysis.joint.statements import Statement, statements
 from crmo_analysis.recompute import Readings
 from crmo_analysis.study import Claim, Codebook, Study
 
@@ -34,15 +35,8 @@ _ACCUSED = ("differs", "conflicts")
 class Conflict:
     """A minimal set of statements that cannot stand together: without any one of them, the others can.
 
-    Attributes
-    ----------
-    statements : tuple of Statement
-    reading : tuple of (str, str)
-        The readings, by name and option, under which its claims were read.
-    sentence : str
-        The numbers, and why they cannot hold together.
-    resolved_by : tuple of (str, str)
-        Readings under which the same claims can hold together.
+    `reading` are the readings, by name and option, under which its claims were read, and `resolved_by` those
+    under which the same claims can hold together.
     """
 
     statements: tuple[Statement, ...]
@@ -64,6 +58,7 @@ class Conflicts:
     is_complete: bool
 
 
+@remembered("conflicts")
 def find_conflicts(
     study: Study,
     reading: Mapping[str, str] | None = None,
@@ -94,7 +89,7 @@ def find_conflicts(
         If the study's rules contradict each other, or tie too many variables together.
     """
     codebook = study.codebook if codebook is None else codebook
-    court = Court(study, codebook, {**base_of(study, codebook, seconds), **(reading or {})}, seconds)
+    court = Court(study, codebook, {**reading_of(study, codebook, seconds), **(reading or {})}, seconds)
     found: dict[frozenset[str], Conflict] = {}
     is_complete = True
     for claim, scenario in _asked(court, other_readings):
@@ -119,7 +114,7 @@ def find_conflicts(
     return Conflicts(tuple(found.values()), is_complete)
 
 
-def base_of(study: Study, codebook: Codebook, seconds: float = 60) -> Mapping[str, str]:
+def reading_of(study: Study, codebook: Codebook | None = None, seconds: float = 60) -> Mapping[str, str]:
     """Return the reading under which the most can stand; the first options if that cannot be found."""
     try:
         return fit(study, codebook, seconds).scenario
@@ -227,10 +222,5 @@ def _resolves(members: Sequence[Statement], court: Court, scenario: Mapping[str,
     ids = {claim_id for statement in members for claim_id in statement.claim_ids}
     stated = [s for s in statements(view)[0] if set(s.claim_ids) & ids]
     n = number_of([s for s in stated if of_everyone(s)], view)
-    for plan in divide([s for s in stated if not of_everyone(s)], view):
-        tables = Tables(plan, n)
-        for statement in plan.statements:
-            tables.require(statement)
-        if not is_possible(tables.model, court.effort):
-            return False
-    return True
+    stated = [s for s in stated if not of_everyone(s)]
+    return is_possible(tables_of(stated, view, n).model, court.effort)

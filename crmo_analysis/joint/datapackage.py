@@ -10,8 +10,8 @@ import pandas as pd
 from crmo_analysis import files
 from crmo_analysis.files import study_names
 from crmo_analysis.joint.bounds import Bounds
-from crmo_analysis.joint.fitting import Fit
-from crmo_analysis.joint.kept import fit, reconstruct
+from crmo_analysis.joint.fitting import Fit, fit
+from crmo_analysis.joint.reconstruction import reconstruct
 from crmo_analysis.joint.simulation import needs_simulation, simulate
 from crmo_analysis.study import Codebook, read_study
 

@@ -1,14 +1,13 @@
 """The denial of a printed number: the tables of patients in which it is another than printed."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Collection
 
 import numpy as np
 
-from crmo_analysis.joint.axes import TOTALS, UNLIMITED, window
-from crmo_analysis.joint.model import Tables, share, total
-from crmo_analysis.joint.statements import Statement
-from crmo_analysis.study import Claim, entailment, rounding
+from crmo_analysis.joint.model import Tables, fewest
+from crmo_analysis.joint.statements import Plan, Statement
+from crmo_analysis.study import Claim, rounding
 
 
 def deny(tables: Tables, statement: Statement):
@@ -16,62 +15,36 @@ def deny(tables: Tables, statement: Statement):
 
     Claims of one statement say the same, so one of them is denied, a count if there is one. Where the cells
     of a variable are coarse, more tables than there are deny its median.
-
-    Parameters
-    ----------
-    tables : Tables
-    statement : Statement
     """
     claim = min(statement.claims, key=lambda claim: claim.statistic != "count")
     no = tables.model.new_bool_var("")
-    match claim.statistic:
-        case "rank":
-            own = tables.size(entailment.conjunction(claim.patients, claim.group))
-            _either(tables, no, [(tables.size(rival) - own, 1, None) for rival in statement.rivals])
-        case "count" | "percent" | "fraction":
-            _outside(tables, no, share(tables, claim))
-        case statistic if statistic in TOTALS:
-            _outside(tables, no, total(tables, claim))
-        case "sd":
-            _outside(tables, no, tables.spread(claim))
-        case "median":
-            _other_median(tables, no, claim)
-        case _:
-            _other_end(tables, no, claim)
-    if claim.statistic not in ("count", "sum", "rank"):  # of nobody there is no mean, nor another
-        tables.demand(tables.size(claim.group), 2 if claim.statistic == "sd" else 1, None, no)
+    if claim.statistic == "median":
+        _other_median(tables, no, claim)
+    else:
+        ways = []
+        for expression, low, high in tables.conditions(claim, statement.rivals):
+            ways += [(expression, None, low - 1)] if low is not None else []
+            ways += [(expression, high + 1, None)] if high is not None else []
+        chosen = [tables.model.new_bool_var("") for _ in ways]
+        for literal, way in zip(chosen, ways, strict=True):
+            tables.demand(*way, literal)
+        tables.model.add_bool_or([*chosen, no.negated()])
+    if fewest(claim):
+        tables.demand(tables.size(claim.group), fewest(claim), None, no)
     return no
 
 
-def _either(tables: Tables, no, ways: Sequence[tuple]) -> None:
-    """Let one of some expressions lie between its ends."""
-    chosen = [tables.model.new_bool_var("") for _ in ways]
-    for literal, (expression, low, high) in zip(chosen, ways, strict=True):
-        tables.demand(expression, low, high, literal)
-    tables.model.add_bool_or([*chosen, no.negated()])
-
-
-def _outside(tables: Tables, no, between: tuple) -> None:
-    above, below, low, high, is_open = between
-    ways = []
-    if low is not None:
-        ways.append((low.denominator * above - low.numerator * below, None, int(is_open) - 1))
-    if high is not None:
-        ways.append((high.denominator * above - high.numerator * below, 1 - int(is_open), None))
-    _either(tables, no, ways)
-
-
-def _other_end(tables: Tables, no, claim: Claim) -> None:
-    """Let somebody be beyond a smallest, largest or common value, or nobody there."""
-    low, high = window(claim, tables.part.axes[claim.of].variable.step)
-    size, inside = tables.size(claim.group), tables.between(claim.of, claim.group, low, high)
-    below = tables.between(claim.of, claim.group, -UNLIMITED, low - 1)
-    ways = [(inside, 0, 0)]
-    if claim.statistic in ("min", "value"):
-        ways.append((below, 1, None))
-    if claim.statistic in ("max", "value"):
-        ways.append((size - below - inside, 1, None))
-    _either(tables, no, ways)
+def tables_without(
+    plan: Plan, n: int | tuple[int, int], chosen: Collection[Statement], denied: Statement | None
+) -> Tables:
+    """Return the tables of a part in which some statements hold and one may be denied; others are free."""
+    tables = Tables(plan, n)
+    for statement in plan.statements:  # in the order of the study: a set has one of its own in every run
+        if statement in chosen:
+            tables.require(statement)
+    if denied is not None:
+        tables.model.add_bool_or([deny(tables, denied)])
+    return tables
 
 
 def _other_median(tables: Tables, no, claim: Claim) -> None:

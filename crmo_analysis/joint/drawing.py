@@ -11,7 +11,8 @@ from ortools.sat.python import cp_model
 
 from crmo_analysis.files import UnfinishedError
 from crmo_analysis.joint.axes import TOTALS, window
-from crmo_analysis.joint.model import Tables
+from crmo_analysis.joint.fitting import Fit
+from crmo_analysis.joint.model import Tables, fitting_tables
 from crmo_analysis.joint.patterns import Bag, codes, shared
 from crmo_analysis.joint.solving import Effort, solve
 from crmo_analysis.joint.statements import ENDS, Plan
@@ -31,20 +32,26 @@ class Solved:
 
 
 def near(
-    plan: Plan, n: int, rng: np.random.Generator, effort: Effort, fine: bool, given_up: Sequence[Claim] = ()
+    fitted: Fit, plan: Plan, rng: np.random.Generator, effort: Effort, fine: bool, unprinted: set[Plan]
 ) -> Solved | None:
     """Return counts that satisfy all statements of a part, near those of patients drawn at random.
 
-    What they give is as near as can be to what is printed, also for claims that are given up.
+    What they give is as near as can be to what is printed, also for claims that are given up. Parts of which
+    no table rounds to all that is printed are remembered among the `unprinted`.
     """
-    drawn = _draw(plan, n, rng)
-    printed = [claim for statement in plan.statements for claim in statement.claims if _is_wished(claim)]
-    near_by = [claim for claim in given_up if _is_wished(claim) and _is_held(claim, plan)]
+    drawn = _draw(plan, fitted.n, rng)
+    printed = [claim for claim in plan.claims if _is_wished(claim)]
+    near_by = [
+        claim
+        for statement in fitted.given_up
+        for claim in statement.claims
+        if _is_wished(claim) and _is_held(claim, plan)
+    ]
     # All as printed and near those drawn; all as printed; as much as can be so, near those drawn; any table.
     for is_printed, is_near in ((True, True), (True, False), (False, True), (False, False)):
-        tables = Tables(plan, n, split=fine, exact=True)
-        for statement in plan.statements:
-            tables.require(statement)
+        if is_printed and plan in unprinted:
+            continue
+        tables = fitting_tables(plan, fitted.n, split=fine, exact=True)
         for claim in printed if is_printed else ():
             is_rounded = claim.statistic in ("mean", "percent")
             half_a_digit = 5 * tables.size(claim.group) - 1 if is_rounded else 0
@@ -59,6 +66,8 @@ def near(
             return read_off(tables, solved)
         if status == cp_model.INFEASIBLE and not is_printed:
             return None
+        if status == cp_model.INFEASIBLE:
+            unprinted.add(plan)
     raise UnfinishedError("no table of patients was found within the effort allowed")
 
 
@@ -134,7 +143,7 @@ def _out_of_range(plan: Plan, place: int) -> np.ndarray:
     """Say of each pattern of a bag whether a printed range excludes it."""
     part, bag = plan.part, plan.part.bags[place]
     found = np.zeros(bag.size, dtype=bool)
-    for claim in (claim for statement in plan.statements for claim in statement.claims):
+    for claim in plan.claims:
         if claim.statistic in ENDS and {claim.of, *expressions.variables(claim.group)} <= set(bag.names):
             axis, cell = part.axes[claim.of], bag.place(claim.of)
             low, high = window(claim, axis.variable.step)
@@ -147,7 +156,7 @@ def _out_of_range(plan: Plan, place: int) -> np.ndarray:
 def printed_values(plan: Plan) -> dict[str, dict[tuple[int, int], int]]:
     """Return, for each variable with printed values, the value to take in the cell of a printed one."""
     found: dict[str, dict[tuple[int, int], int]] = {}
-    for claim in (claim for statement in plan.statements for claim in statement.claims):
+    for claim in plan.claims:
         if claim.patients is None and claim.of in plan.part.axes:
             step = plan.part.axes[claim.of].variable.step
             value, ends = round(claim.number.value / step), window(claim, step)

@@ -4,10 +4,11 @@ The reading that a table of patients is made under, and what it gives up.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import islice
 
 from crmo_analysis.joint.choices import OTHER_CHOICES, Choices
+from crmo_analysis.joint.kept import remembered
 from crmo_analysis.joint.numbers import allows, number_of_patients, of_everyone
 from crmo_analysis.joint.solving import Effort
 from crmo_analysis.joint.statements import Statement, divide, statements
@@ -36,7 +37,7 @@ class Fit:
         Other choices of what is given up that keep as many claims: within one part, at most `OTHER_CHOICES`.
     """
 
-    view: View
+    view: View = field(compare=False)  # follows from the others
     scenario: Mapping[str, str]
     n: int
     kept: tuple[Statement, ...]
@@ -73,6 +74,12 @@ def fit(study: Study, codebook: Codebook | None = None, seconds: float = 60) -> 
     UnfinishedError
         If the effort is spent before an answer is proved.
     """
+    found = _searched(study, codebook, seconds)
+    return replace(found, view=Readings(study, codebook).views(found.scenario)["own"])
+
+
+@remembered("fit")
+def _searched(study: Study, codebook: Codebook | None, seconds: float) -> Fit:
     effort = Effort(seconds)
     read = Readings(study, codebook)
     known: dict = {}

@@ -8,7 +8,8 @@ import pandas as pd
 from crmo_analysis import files
 from crmo_analysis.files import CrmoError, InputError, csv_text
 from crmo_analysis.joint.auditing import audit_study
-from crmo_analysis.joint.kept import reading_of, recall
+from crmo_analysis.joint.conflicts import reading_of
+from crmo_analysis.joint.kept import remembered
 from crmo_analysis.recompute import VERDICTS, Audited, Readings
 from crmo_analysis.study import Codebook, Study, read_study
 
@@ -60,14 +61,11 @@ def audit_each(names: Sequence[str] = ()) -> tuple[tuple[Audited, ...], dict[str
     return tuple(audited), problems
 
 
+@remembered("verdicts")
 def audit_jointly(study: Study, codebook: Codebook | None = None) -> tuple[Audited, ...]:
     """Give every claim of a study a verdict, alone and beside the others; see `auditing.audit_study`."""
     book = study.codebook if codebook is None else codebook
-    return recall("verdicts", study, [book], __name__, lambda: _audit(study, book))
-
-
-def _audit(study: Study, codebook: Codebook) -> tuple[Audited, ...]:
-    return audit_study(study, codebook, reading_of(study, codebook))
+    return audit_study(study, book, reading_of(study, book))
 
 
 def assumptions(names: Sequence[str] = ()) -> list[str]:

@@ -12,10 +12,10 @@ from functools import cache, partial
 import numpy as np
 from ortools.sat.python import cp_model
 
-from crmo_analysis.joint.axes import UNLIMITED, sharper, window
-from crmo_analysis.joint.patterns import codes, shared
+from crmo_analysis.joint.axes import TOTALS, UNLIMITED, sharper, window
 from crmo_analysis.joint.spreads import keep_apart, moments, spread, squares
-from crmo_analysis.joint.statements import Plan, Quantity, Statement
+from crmo_analysis.joint.statements import ENDS, Plan, Quantity, Statement, divide, merged
+from crmo_analysis.recompute import View
 from crmo_analysis.study import Claim, entailment, expressions, rounding
 
 APART = 30  # tenths of a digit: what a value that is not as printed counts for
@@ -54,7 +54,12 @@ class Tables:
             tuple, list
         ] = {}  # for each variable and group, what its median lies between, if kept
         for place, bag in enumerate(self.part.bags):
-            self._tie(place, bag.parent)
+            if bag.parent is None:
+                self.model.add(sum(self.counts[place]) == self.n)
+                continue
+            for here, there in self.part.agreements(place):
+                one, other = self.counts[place], self.counts[bag.parent]
+                self.model.add(sum(one[i] for i in here) == sum(other[i] for i in there))
         for tie in plan.times:
             time, end, start = (self.part.axes[name].variable for name in (tie.name, tie.end, tie.start))
             self.keep_times(tie.name, tie.start, tie.end, *reversed(time.between(end, start)))
@@ -62,19 +67,6 @@ class Tables:
     def number(self, high: int, low: int = 0) -> cp_model.IntVar:
         """Return a new whole number between two ends."""
         return self.model.new_int_var(low, high, "")
-
-    def _tie(self, child: int, parent: int | None) -> None:
-        """Let a bag agree with its parent on how many patients there are of each kind."""
-        if parent is None:
-            self.model.add(sum(self.counts[child]) == self.n)
-            return
-        names = shared(self.part.bags, child)
-        sides = [
-            (self.counts[bag], codes(self.part.bags[bag], names, self.part.axes)) for bag in (child, parent)
-        ]
-        for code in np.union1d(sides[0][1], sides[1][1]):
-            here, there = (sum(counts[i] for i in np.flatnonzero(side == code)) for counts, side in sides)
-            self.model.add(here == there)
 
     # ---- numbers of a table -----------------------------------------------------------------------
 
@@ -179,27 +171,35 @@ class Tables:
         if soft:
             kept = self.kept[statement] = self.model.new_bool_var("")
         for claim in statement.claims:
-            match claim.statistic:
-                case "rank":
-                    for rival in statement.rivals:
-                        self.demand(
-                            self.size(entailment.conjunction(claim.patients, claim.group)) - self.size(rival),
-                            0,
-                            None,
-                            kept,
-                        )
-                case "count" | "percent" | "fraction":
-                    _require_share(self, claim, kept)
-                case "mean" | "sum":
-                    _require_total(self, claim, kept)
-                case "sd":
-                    self.demand(self.size(claim.group), 2, None, kept)
-                    demand_ratio(self, *self.spread(claim), kept)
-                    keep_apart(self, claim, kept)
-                case "median":
-                    _require_median(self, claim, kept)
-                case _:
-                    _require_ends(self, claim, kept)
+            if fewest(claim) and claim.statistic not in ENDS:
+                self.demand(self.size(claim.group), fewest(claim), None, kept)
+            if claim.statistic == "median":
+                _require_median(self, claim, kept)
+                continue
+            for expression, low, high in self.conditions(claim, statement.rivals):
+                self.demand(expression, low, high, kept)
+            if claim.statistic == "sd":
+                keep_apart(self, claim, kept)
+
+    def conditions(self, claim: Claim, rivals: Sequence[expressions.Expression] = ()) -> list[tuple]:
+        """Return what a claim demands, unless of a median: expressions, and between which ends each lies."""
+        if claim.statistic == "rank":
+            own = self.size(entailment.conjunction(claim.patients, claim.group))
+            return [(own - self.size(rival), 0, None) for rival in rivals]
+        if claim.statistic not in ENDS:
+            return _between(*self.ratio(claim))
+        # Of smallest, largest and common values: nobody beyond, and somebody there.
+        low, high = window(claim, self.part.axes[claim.of].variable.step)
+        size, inside = self.size(claim.group), self.between(claim.of, claim.group, low, high)
+        below = self.between(claim.of, claim.group, -UNLIMITED, low - 1)
+        beyond = {"min": [below], "max": [size - below - inside], "value": [below, size - below - inside]}
+        return [*((outside, 0, 0) for outside in beyond[claim.statistic]), (inside, 1, None)]
+
+    def ratio(self, claim: Claim) -> tuple:
+        """Return what a claim's number divides by what, between what it lies, and whether ends are out."""
+        if claim.statistic == "sd":
+            return self.spread(claim)
+        return _total(self, claim) if claim.statistic in TOTALS else _share(self, claim)
 
     def prefer(self, claim: Claim) -> tuple[int, object]:
         """Return a weight, and a number that is smaller the nearer a table comes to what a claim prints.
@@ -214,11 +214,14 @@ class Tables:
             above, below, *_ = self.spread(claim)
             half, step = claim.number.place / 2, self.part.axes[claim.of].variable.step
             low, high = ((claim.number.value + side) / step for side in (-half, half))
-            demand_ratio(self, above, below, max(low, 0) ** 2, high**2, False, as_printed)
+            conditions = _between(above, below, max(low, 0) ** 2, high**2, False)
         elif claim.statistic == "median":
             _require_median(self, sharper(claim), as_printed)
+            conditions = []
         else:
-            _require_ends(self, sharper(claim), as_printed)
+            conditions = self.conditions(sharper(claim))
+        for expression, low, high in conditions:
+            self.demand(expression, low, high, as_printed)
         return APART, as_printed.negated()
 
     def _distance(self, claim: Claim):
@@ -240,14 +243,25 @@ class Tables:
         return distance
 
 
-def _require_share(tables: Tables, claim: Claim, kept) -> None:
-    if claim.statistic != "count":
-        tables.demand(tables.size(claim.group), 1, None, kept)
-    demand_ratio(tables, *share(tables, claim), kept)
+def fitting_tables(plan: Plan, n: int | tuple[int, int], **kind: bool) -> Tables:
+    """Return the tables of a part in which all its statements hold."""
+    tables = Tables(plan, n, **kind)
+    for statement in plan.statements:
+        tables.require(statement)
+    return tables
 
 
-def share(tables: Tables, claim: Claim) -> tuple:
-    """Return what a count or a share divides by what, between what it lies, and whether ends are out."""
+def tables_of(stated: Sequence[Statement], view: View, n: int | tuple[int, int]) -> Tables:
+    """Return the tables, of so many patients, in which some statements hold."""
+    return fitting_tables(merged(divide(stated, view)), n)
+
+
+def fewest(claim: Claim) -> int:
+    """Return of how many patients a claim's number is at least: of nobody there is no mean, nor another."""
+    return {"count": 0, "sum": 0, "rank": 0, "sd": 2}.get(claim.statistic, 1)
+
+
+def _share(tables: Tables, claim: Claim) -> tuple:
     counted = tables.size(entailment.conjunction(claim.patients, claim.group))
     group, number = tables.size(claim.group), claim.number
     if claim.statistic == "count" and number.value is None:
@@ -262,40 +276,23 @@ def share(tables: Tables, claim: Claim) -> tuple:
     return times * counted, group, *ends[number.relation], number.relation in ("<", ">") or is_open
 
 
-def demand_ratio(tables: Tables, above, below, low, high, is_open: bool, kept) -> None:
-    """Let above / below lie between two fractions."""
+def _between(above, below, low: Fraction | None, high: Fraction | None, is_open: bool) -> list[tuple]:
+    """Return the conditions that above / below lies between two fractions."""
+    conditions = []
     if low is not None:
-        tables.demand(low.denominator * above - low.numerator * below, int(is_open), None, kept)
+        conditions.append((low.denominator * above - low.numerator * below, int(is_open), None))
     if high is not None:
-        tables.demand(high.denominator * above - high.numerator * below, None, -int(is_open), kept)
+        conditions.append((high.denominator * above - high.numerator * below, None, -int(is_open)))
+    return conditions
 
 
-def _require_total(tables: Tables, claim: Claim, kept) -> None:
-    if claim.statistic == "mean":
-        tables.demand(tables.size(claim.group), 1, None, kept)
-    demand_ratio(tables, *total(tables, claim), kept)
-
-
-def total(tables: Tables, claim: Claim) -> tuple:
-    """Return a sum and what it is divided by, between what it lies, and whether ends are out."""
+def _total(tables: Tables, claim: Claim) -> tuple:
     variable = tables.part.axes[claim.of].variable if claim.of in tables.part.axes else None
     step = variable.step if variable is not None else Fraction(1)
     if claim.statistic == "sum":
         return tables.total(claim), 1, claim.number.value / step, claim.number.value / step, False
     low, high = (end / step for end in rounding.interval(claim.number))
     return tables.total(claim), tables.size(claim.group), low, high, True
-
-
-def _require_ends(tables: Tables, claim: Claim, kept) -> None:
-    """Smallest, largest and common values: nobody beyond, and somebody there."""
-    low, high = window(claim, tables.part.axes[claim.of].variable.step)
-    size, inside = tables.size(claim.group), tables.between(claim.of, claim.group, low, high)
-    below = tables.between(claim.of, claim.group, -UNLIMITED, low - 1)
-    if claim.statistic in ("min", "value"):
-        tables.demand(below, 0, 0, kept)
-    if claim.statistic in ("max", "value"):
-        tables.demand(size - below - inside, 0, 0, kept)
-    tables.demand(inside, 1, None, kept)
 
 
 def _require_median(tables: Tables, claim: Claim, kept) -> None:

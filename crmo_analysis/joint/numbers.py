@@ -11,10 +11,7 @@ MORE_PATIENTS = 10  # times those printed, where their number is given up
 def number_of_patients(view: View) -> int:
     """Return the number of patients that is printed; the one printed most if several are.
 
-    Raises
-    ------
-    InputError
-        If none is printed.
+    An InputError says that none is.
     """
     count = view.everyone if view is not None else None
     printed = count.printed if count else ()

@@ -7,7 +7,7 @@ whatever the number of patients. A numeric variable is cut into the ranges that 
 """
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import pairwise
@@ -45,18 +45,8 @@ class Axis:
 def make_axis(variable: Variable, starts: Iterable[int] = (), every: tuple[int, int] | None = None) -> Axis:
     """Cut a variable into cells.
 
-    Parameters
-    ----------
-    variable : Variable
-    starts : iterable of int
-        Values, in steps, at which a cell has to begin.
-    every : (int, int), optional
-        Steps between which every value is a cell of its own.
-
-    Raises
-    ------
-    TooLargeError
-        If too many values are cells of their own.
+    A cell begins at each of `starts`, and between the two ends of `every` all values are cells of their own;
+    a TooLargeError says that those are too many. All are in steps of the variable.
     """
     if not variable.is_numeric:
         values = np.array(variable.categories if variable.type == "category" else [False, True])
@@ -130,6 +120,17 @@ class Part:
             (b for b, bag in enumerate(self.bags) if names <= set(bag.names)), key=lambda b: self.bags[b].size
         )
 
+    def agreements(self, child: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        """Yield the patterns of a bag, and of its parent, that have the same cells of what the two share.
+
+        Of a bag without a parent, all its patterns and all of the first bag.
+        """
+        parent = self.bags[child].parent
+        names = () if parent is None else shared(self.bags, child)
+        here, there = (codes(self.bags[place], names, self.axes) for place in (child, parent or 0))
+        for code in np.union1d(here, there):
+            yield np.flatnonzero(here == code), np.flatnonzero(there == code)
+
     def mask(self, tree: expressions.Expression, bag: int) -> np.ndarray:
         """Say of each pattern of a bag whether its patients are in an expression."""
         return _evaluate(tree, self.bags[bag].names, self.bags[bag].places, self.axes)
@@ -165,21 +166,8 @@ def make_part(
 ) -> Part:
     """List the patterns of variables that are tied to each other.
 
-    Parameters
-    ----------
-    scopes : iterable of sets of str
-        Variables that are mentioned together.
-    axes : mapping of str to Axis
-        Of the variables in the scopes.
-    rules : sequence of Expression
-        Each holds for every patient.
-    codebook : mapping of str to Variable
-        For times that lie between two ages.
-
-    Raises
-    ------
-    TooLargeError
-        If too many variables are mentioned together.
+    `scopes` are sets of variables that are mentioned together, `rules` hold for every patient, and the
+    codebook says which times lie between two ages. A TooLargeError says that too many are mentioned together.
     """
     conditions = [
         (expressions.variables(rule), rule) for rule in rules if expressions.variables(rule) <= axes.keys()

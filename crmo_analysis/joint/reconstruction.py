@@ -6,9 +6,10 @@ from itertools import combinations
 import numpy as np
 import pandas as pd
 
-from crmo_analysis.files import NoTableError
+from crmo_analysis.files import NoTableError, UnfinishedError
 from crmo_analysis.joint.drawing import near
 from crmo_analysis.joint.fitting import Fit
+from crmo_analysis.joint.kept import remembered
 from crmo_analysis.joint.numbers import of_everyone
 from crmo_analysis.joint.solving import Effort
 from crmo_analysis.joint.statements import Plan, divide
@@ -19,6 +20,7 @@ ATTEMPTS = 8  # random starts from which a table is sought
 CANDIDATES = 3  # tables made for each one that is chosen, where tables are to be unlike each other
 
 
+@remembered("cohorts")
 def reconstruct(fitted: Fit, count: int = 1, seed: int = 0, seconds: float = 60) -> list[pd.DataFrame]:
     """Make tables of patients that fit.
 
@@ -45,9 +47,14 @@ def reconstruct(fitted: Fit, count: int = 1, seed: int = 0, seconds: float = 60)
         If no table that was found satisfies every statement when it is checked again.
     """
     effort = Effort(seconds)
-    plans = plans_of(fitted)
-    made = CANDIDATES * count if count > 1 else 1
-    tables = [_table(fitted, plans, np.random.default_rng([seed, number]), effort) for number in range(made)]
+    plans, unprinted, tables = plans_of(fitted), set(), []
+    for number in range(CANDIDATES * count if count > 1 else 1):
+        try:
+            tables.append(_table(fitted, plans, np.random.default_rng([seed, number]), effort, unprinted))
+        except UnfinishedError:
+            if len(tables) < count:
+                raise
+            break
     return unlike(tables, count)
 
 
@@ -56,16 +63,17 @@ def plans_of(fitted: Fit, asked: Sequence = (), fine: bool | None = False) -> li
     return divide([s for s in fitted.kept if not of_everyone(s)], fitted.view, asked, fine)
 
 
-def _table(fitted: Fit, plans: Sequence[Plan], rng: np.random.Generator, effort: Effort) -> pd.DataFrame:
+def _table(
+    fitted: Fit, plans: Sequence[Plan], rng: np.random.Generator, effort: Effort, unprinted: set[Plan]
+) -> pd.DataFrame:
     """Solve every part near a random table, and write the patients out."""
     seed, missed = int(rng.integers(1 << 30)), []
-    given_up = [claim for statement in fitted.given_up for claim in statement.claims]
     for attempt in range(ATTEMPTS):
         # Where no table keeps the two middle values of an even group together, every value is told apart.
         fine = attempt > 1
         tried = plans_of(fitted, fine=True) if fine else plans
         solved = [
-            near(plan, fitted.n, np.random.default_rng([seed, attempt]), effort, fine, given_up)
+            near(fitted, plan, np.random.default_rng([seed, attempt]), effort, fine, unprinted)
             for plan in tried
         ]
         if None not in solved:

@@ -9,8 +9,9 @@ from copy import copy
 from dataclasses import replace
 from fractions import Fraction
 
+from crmo_analysis.joint.blocks import shrunk
 from crmo_analysis.joint.bounds import extreme
-from crmo_analysis.joint.model import Tables
+from crmo_analysis.joint.model import tables_of
 from crmo_analysis.joint.numbers import any_number, exact_number, of_everyone
 from crmo_analysis.joint.solving import Effort, is_possible
 from crmo_analysis.joint.statements import Quantity, Statement, divide, names_in
@@ -21,26 +22,16 @@ from crmo_analysis.study import expressions, rounding
 _ONE = {"crises": "crisis", "vertebrae": "vertebra", "bones": "bone"}
 
 
-def against(
-    members: Sequence[Statement], view: View, effort: Effort, accused: Statement | None = None
-) -> str:
-    """Say why some statements cannot stand together, with the rules that are needed.
+def against(members: Sequence[Statement], view: View, effort: Effort) -> str:
+    """Say why the statements of a smallest set cannot stand together, with the rules that are needed.
 
-    Parameters
-    ----------
-    members : sequence of Statement
-        A smallest set.
-    view : View
-    effort : Effort
-    accused : Statement, optional
-        The one to hold against the others; else a count, of these the one printed least often, then the
-        largest.
+    Held against the others is a count; of these the one printed least often, then the largest.
     """
     rest = [s for s in members if not of_everyone(s)]
     if not rest or (len(rest) > 1 and len({_target(s, view) for s in members}) == 1):
         return _printed_twice(members, view)
     counts = [s for s in rest if s.claims[0].statistic == "count"]
-    odd = accused or min(counts or rest, key=lambda s: (len(s.claims), -_printed_number(s)))
+    odd = min(counts or rest, key=lambda s: (len(s.claims), -_printed_number(s)))
     others = [s for s in members if s is not odd]
     why = _reasons(members, view, effort)
     because = f" Because {'; '.join(why)}." if why else ""
@@ -120,7 +111,7 @@ def _target(s: Statement, view: View) -> tuple:
 def _printed_twice(members: Sequence[Statement], view: View) -> str:
     """Say that one number is printed in two ways, and what to do if two are meant."""
     shown = listed([f"{s.claims[0].printed} ({s.claims[0].where})" for s in members])
-    of = "all patients" if of_everyone(members[0]) else named(members[0], view)
+    of = f"all {view.unit}" if of_everyone(members[0]) else named(members[0], view)
     is_count = not of_everyone(members[0]) and members[0].claims[0].patients is not None
     hint = " Two points in time, or two groups, need a variable each." if is_count else ""
     return f"Printed are {shown} for {of}.{hint}"
@@ -137,7 +128,7 @@ def said(statement: Statement, view: View) -> str:
     """Say a statement in a few words, its number first."""
     claim = statement.claims[0]
     if of_everyone(statement):
-        return amount(claim.printed, "patients")
+        return amount(claim.printed, view.unit)
     if claim.statistic == "percent":
         return f"{claim.printed} % {named(statement, view)}"
     if claim.patients is not None:
@@ -206,28 +197,14 @@ def _reasons(members: Sequence[Statement], view: View, effort: Effort) -> list[s
     named = frozenset().union(*(names_in(s, view.codebook) for s in stated))
 
     def stands(rules) -> bool:
-        tables = []
         narrowed = copy(view)  # with the counts that it has found already
-        narrowed.study = replace(view.study, rules=tuple(rules))
-        for plan in divide(stated, narrowed):
-            tables.append(Tables(plan, n))
-            for statement in plan.statements:
-                tables[-1].require(statement)
-        return all(is_possible(table.model, effort) for table in tables)
+        narrowed.study = replace(view.study, rules=tuple(rule for rule in view.study.rules if rule in rules))
+        return is_possible(tables_of(stated, narrowed, n).model, effort)
 
     # Rules about what the members do not mention go first, so that the shortest way from one to the other is
     # left.
     names = frozenset().union(*(plan.part.names for plan in divide(stated, view)))
     needed = [rule for rule in view.study.rules if expressions.variables(rule[0]) & names]
     needed.sort(key=lambda rule: -len(expressions.variables(rule[0]) - named))
-    size = len(needed)
-    while size:
-        place = 0
-        while place < len(needed):
-            rest = needed[:place] + needed[place + size :]
-            if stands(rest):
-                place += size
-            else:
-                needed = rest
-        size //= 2
+    needed = shrunk(stands, needed) if needed else ()
     return list(dict.fromkeys(why for _, why in needed))

@@ -70,8 +70,8 @@ def needs_simulation(fitted: Fit) -> bool:
 
 
 def _is_of_numbers(claim: Claim, codebook: Codebook) -> bool:
-    pair = [name.strip() for name in claim.of.split(",")]
-    return claim.statistic == "p_value" and len({*pair}) == 2 and all(codebook[n].is_numeric for n in pair)
+    are_numbers = all(part in codebook and codebook[part].is_numeric for part in claim.parts)
+    return claim.statistic == "p_value" and len({*claim.parts}) == 2 and are_numbers
 
 
 def simulate(fitted: Fit, seed: int = 0, assumptions: Assumptions | None = None) -> pd.DataFrame:
@@ -100,7 +100,7 @@ def simulate(fitted: Fit, seed: int = 0, assumptions: Assumptions | None = None)
     assumed = assumptions or Assumptions()
     _check(assumed)
     [claim, *_] = [claim for claim in fitted.left_out if _is_of_numbers(claim, fitted.view.codebook)]
-    pair = [name.strip() for name in claim.of.split(",")]
+    pair = claim.parts
     common = [
         c.patients.variable
         for c in fitted.view.claims

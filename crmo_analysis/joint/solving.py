@@ -6,18 +6,15 @@ from crmo_analysis.files import UnfinishedError
 
 WORK_PER_SECOND = 0.15  # of the solver's own unit, where a model is large and a core shared; often it is more
 WORK_TO_BEGIN = 0.001  # each time it is called
+WORK_ON_SUMS = 0.5  # to go through sums one by one, where a model says of which (`spreads`)
 FOUND = (cp_model.OPTIMAL, cp_model.FEASIBLE)
 
 
 class Effort:
     """What may still be spent on a question, in the solver's own unit of work.
 
-    Unlike time it ends in the same place on every machine, whatever else that machine does.
-
-    Parameters
-    ----------
-    seconds : float
-        About so long on one core of an ordinary machine.
+    Unlike time it ends in the same place on every machine, whatever else that machine does. `seconds` is what
+    it takes about on one core of an ordinary one.
     """
 
     def __init__(self, seconds: float):
@@ -37,47 +34,35 @@ def solve(
 ) -> tuple[int, cp_model.CpSolver]:
     """Solve a model; the same model gives the same answer every time.
 
-    Parameters
-    ----------
-    model : CpModel
-    effort : Effort
-        What may be spent; what is spent is taken from it.
-    plain : bool
-        Whether to search another way, without what the solver does about symmetry, for a second proof.
-    most : float, optional
-        The most work to spend here, in the solver's own unit.
-
-    Returns
-    -------
-    status
-        OPTIMAL, FEASIBLE, INFEASIBLE or, if the effort was spent before anything was known, UNKNOWN.
-    CpSolver
-        With the values of a solution.
+    What is spent is taken from the effort, `most` at most. For a second proof, `plain` searches another way,
+    without what the solver does about symmetry. The status is OPTIMAL, FEASIBLE, INFEASIBLE or, if the effort
+    was spent before anything was known, UNKNOWN; the solver has the values of a solution.
     """
     made = cp_model.CpSolver()
     if effort.left <= 0:
         return cp_model.UNKNOWN, made
     made.parameters.num_workers = 1
     made.parameters.catch_sigint_signal = False  # it would take Ctrl-C from the program for good
-    made.parameters.max_deterministic_time = effort.left if most is None else min(most, effort.left)
     if plain:
         made.parameters.symmetry_level = 0
         made.parameters.linearization_level = 2
         made.parameters.random_seed = 1
-    status = made.solve(model)
-    effort.left -= made.response_proto.deterministic_time + WORK_TO_BEGIN
+    most = effort.left if most is None else min(most, effort.left)
+    ways = [(cp_model.PARTIAL_FIXED_SEARCH, min(most, WORK_ON_SUMS))] if model.proto.search_strategy else []
+    for way, work in (*ways, (cp_model.AUTOMATIC_SEARCH, most)):
+        made.parameters.search_branching, made.parameters.max_deterministic_time = way, work
+        status = made.solve(model)
+        effort.left -= made.response_proto.deterministic_time + WORK_TO_BEGIN
+        if status in (cp_model.OPTIMAL, cp_model.INFEASIBLE):
+            break
     return status, made
 
 
 def is_possible(model: cp_model.CpModel, effort: Effort, once: bool = False) -> bool:
     """Say whether a model has a solution; that it has none is proved twice.
 
-    `once` leaves it at one proof, the one that makes nothing of symmetry.
-
-    Raises
-    ------
-    UnfinishedError
-        If the effort is spent before.
+    `once` leaves it at one proof, the one that makes nothing of symmetry. An UnfinishedError says that the
+    effort was spent before.
     """
     for plain in (True,) if once else (False, True):
         status, _ = solve(model, effort, plain)

@@ -9,6 +9,7 @@ from fractions import Fraction
 from itertools import pairwise
 
 import numpy as np
+from ortools.sat.python import cp_model
 
 from crmo_analysis.study import Claim, expressions, rounding
 
@@ -17,14 +18,7 @@ CHORDS = 9  # from which the squares of a cell's values are bounded below
 
 
 def spread(tables, claim: Claim) -> tuple:
-    """Return what a squared SD divides by what, between what it lies, and that the ends are out.
-
-    Parameters
-    ----------
-    tables : Tables
-    claim : Claim
-        With statistic sd.
-    """
+    """Return what a squared SD divides by what, between what it lies, and that the ends are out."""
     above, below, *_ = tables.moments(claim.of, claim.group)
     step = tables.part.axes[claim.of].variable.step
     low, high = (end / step for end in rounding.interval(claim.number))
@@ -41,12 +35,15 @@ def moments(tables, of: str, group: expressions.Expression) -> tuple:
     reach = int(np.abs(np.array(tables.part.ends(of, bag)) - centre).max())
     size, total = tables.number(most), tables.number(reach * most, -reach * most)
     square, shift = tables.number(reach**2 * most), centre - middle
+    if tables.exact or reach * most <= MULTIPLIED:
+        chosen = [size, total, square]  # gone through first: what they leave of the rest is soon seen
+        tables.model.add_decision_strategy(chosen, cp_model.CHOOSE_FIRST, cp_model.SELECT_MIN_VALUE)
     tables.model.add(size == tables.size(group))
     added = sum(sums[i] for i in inside)
     tables.model.add(total == added - shift * size)
     tables.model.add(square == sum(squares[i] for i in inside) - 2 * shift * added + shift**2 * size)
-    claims = [claim for s in tables.plan.statements for claim in s.claims]
-    place = min(c.number.place for c in claims if (c.statistic, c.of, c.group) == ("sd", of, group))
+    asked = [c for c in tables.plan.claims if (c.statistic, c.of, c.group) == ("sd", of, group)]
+    place = min(claim.number.place for claim in asked)
     above = _product(tables, size, square, (reach * most) ** 2)
     above -= _square(tables, total, reach * most, max(1, math.ceil(most * place / step)), mean is not None)
     below = _product(tables, size, size, most**2) - size
@@ -68,7 +65,7 @@ def keep_apart(tables, claim: Claim, kept) -> None:
 
 def _located(tables, name: str) -> list[Claim]:
     """Return the claims that say where values of a variable lie, means first."""
-    claims = [c for s in tables.plan.statements for c in s.claims if c.of == name and c.patients is None]
+    claims = [c for c in tables.plan.claims if c.of == name and c.patients is None]
     return [c for kind in ("mean", "median") for c in claims if c.statistic == kind]
 
 

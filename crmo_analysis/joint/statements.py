@@ -4,7 +4,7 @@ Claims that say the same together, and what has to be looked at together.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 
 from crmo_analysis.files import TooLargeError
@@ -58,12 +58,8 @@ class Statement:
 def statements(view: View) -> tuple[list[Statement], list[Claim]]:
     """Gather the claims of one cohort by what they say.
 
-    Returns
-    -------
-    list of Statement
-    list of Claim
-        Those about patients that the joint model cannot hold: correlations, dates, ranges of words, spreads
-        of a number of findings.
+    Beside them come those about patients that the joint model cannot hold: correlations, dates, ranges of
+    words, spreads of a number of findings.
     """
     groups: dict[tuple, list[Claim]] = {}
     left_out = []
@@ -178,27 +174,28 @@ class Plan:
     counted: Mapping[str, tuple[str, ...]]
     times: tuple[Variable, ...] = ()
 
+    @property
+    def claims(self) -> list[Claim]:
+        """The claims of its statements."""
+        return [claim for statement in self.statements for claim in statement.claims]
+
 
 def divide(
     stated: Sequence[Statement], view: View, asked: Sequence[Quantity] = (), fine: bool | None = False
 ) -> list[Plan]:
     """Split a study into parts that share no variable, so that rows can be matched between them at will.
 
+    Statements of no variable ("15 patients") belong to every part.
+
     Parameters
     ----------
     stated : sequence of Statement
     view : View
-        The study's own claims under one reading.
     asked : sequence of Quantity
         What else has to be said of the tables.
     fine : bool or None
         Whether to tell every value of a variable with a printed median apart: always, only beside sums
         (False), or not at all (None). Where not, tables are kept that no values give, and bounds are outer.
-
-    Returns
-    -------
-    list of Plan
-        Statements of no variable ("15 patients") belong to every part.
     """
     rules = [rule for rule, _ in view.study.rules]
     quantities = [*(claim for statement in stated for claim in statement.claims), *asked]
@@ -227,6 +224,22 @@ def divide(
         tied = tuple(time for time in times if time.name in group)
         plans.append(Plan(part, *map(tuple, kinds), added_up, counted, tied))
     return plans
+
+
+def merged(plans: Sequence[Plan]) -> Plan:
+    """Return parts that share no variable as one, so that they share the number of patients."""
+    bags, axes = [], {}
+    for plan in plans:
+        shift = len(bags)
+        bags += [replace(b, parent=None if b.parent is None else b.parent + shift) for b in plan.part.bags]
+        axes |= plan.part.axes
+    times = tuple(tie for plan in plans for tie in plan.part.times)
+    return replace(
+        plans[0],
+        part=Part(axes, tuple(bags), times),
+        statements=tuple(s for plan in plans for s in plan.statements),
+        times=tuple(tie for plan in plans for tie in plan.times),
+    )
 
 
 def _tied_times(

@@ -13,7 +13,6 @@ import numpy as np
 from scipy.optimize import linprog
 
 from crmo_analysis.joint.numbers import exact_number, of_everyone
-from crmo_analysis.joint.patterns import codes, shared
 from crmo_analysis.joint.statements import Plan, Quantity, Statement, divide
 from crmo_analysis.recompute import View
 from crmo_analysis.study import expressions, rounding
@@ -23,14 +22,7 @@ MOST_DIGITS = 6  # of a multiplier's denominator
 
 @dataclass(frozen=True)
 class Sum:
-    """An end of what can be counted, and what adds up to it.
-
-    Attributes
-    ----------
-    value : int
-    terms : tuple of (Fraction, int, Statement)
-        How often each number enters, the number, and what prints it.
-    """
+    """An end of what can be counted, and its terms: how often each number, the number, what prints it."""
 
     value: int
     terms: tuple[tuple[Fraction, int, Statement], ...]
@@ -63,19 +55,9 @@ def counted(statement: Statement, view: View) -> tuple[expressions.Expression, i
 
 
 def sums(target: Statement, members: Sequence[Statement], view: View) -> tuple[Sum | None, Sum | None]:
-    """Return the sums that give the least and the most that a statement can count beside others.
+    """Return the sums that give the least and the most that a count can be beside others.
 
-    Parameters
-    ----------
-    target : Statement
-        Of a count.
-    members : sequence of Statement
-    view : View
-
-    Returns
-    -------
-    tuple of Sum or None
-        None for an end that no sum of counts gives.
+    None for an end that no sum of counts gives.
     """
     asked, given = counted(target, view), [counted(s, view) for s in members]
     if asked is None or None in given:
@@ -96,18 +78,13 @@ def sums(target: Statement, members: Sequence[Statement], view: View) -> tuple[S
 
 def _ties(plan: Plan) -> list[np.ndarray]:
     """Return the rows by which bags agree on how many patients there are of each kind."""
-    bags = plan.part.bags
+    bags, rows = plan.part.bags, []
     starts = np.cumsum([0, *(bag.size for bag in bags)])
-    rows = []
-    for child, bag in enumerate(bags):
-        parent = 0 if bag.parent is None else bag.parent
-        names = () if bag.parent is None else shared(bags, child)
-        here, there = codes(bag, names, plan.part.axes), codes(bags[parent], names, plan.part.axes)
-        for code in np.union1d(here, there) if child else ():
-            row = np.zeros(starts[-1])
-            row[starts[child] : starts[child + 1]] += here == code
-            row[starts[parent] : starts[parent + 1]] -= there == code
-            rows.append(row)
+    for child in range(1, len(bags)):
+        for here, there in plan.part.agreements(child):
+            rows.append(np.zeros(starts[-1]))
+            rows[-1][starts[child] + here] += 1
+            rows[-1][starts[bags[child].parent or 0] + there] -= 1
     return rows
 
 

@@ -8,7 +8,7 @@ from ortools.sat.python import cp_model
 from crmo_analysis.files import UnfinishedError
 from crmo_analysis.joint.drawing import Solved, read_off
 from crmo_analysis.joint.fitting import Fit
-from crmo_analysis.joint.model import Tables
+from crmo_analysis.joint.model import Tables, fitting_tables
 from crmo_analysis.joint.patterns import codes, shared
 from crmo_analysis.joint.reconstruction import plans_of
 from crmo_analysis.joint.solving import Effort, is_possible, solve
@@ -30,9 +30,7 @@ def is_only_table(fitted: Fit, seconds: float = 60) -> bool:
     if not any(plan.part.bags for plan in plans):
         return False  # nothing is printed of single patients
     for plan in plans:
-        tables = Tables(plan, fitted.n)
-        for statement in plan.statements:
-            tables.require(statement)
+        tables = fitting_tables(plan, fitted.n)
         shown = [_shown(plan, place, reported(fitted.view)) for place in range(len(plan.part.bags))]
         status, first = solve(tables.model, effort)
         if status not in (cp_model.OPTIMAL, cp_model.FEASIBLE):

@@ -13,8 +13,8 @@ from functools import cache, partial
 from crmo_analysis.files import UnfinishedError
 from crmo_analysis.joint.blocks import Blocks
 from crmo_analysis.joint.choices import Choices, cost
-from crmo_analysis.joint.denial import deny
-from crmo_analysis.joint.model import Tables
+from crmo_analysis.joint.denial import tables_without
+from crmo_analysis.joint.model import fitting_tables
 from crmo_analysis.joint.numbers import (
     MORE_PATIENTS,
     allows,
@@ -23,9 +23,8 @@ from crmo_analysis.joint.numbers import (
     number_of_patients,
     of_everyone,
 )
-from crmo_analysis.joint.patterns import Part
 from crmo_analysis.joint.solving import FOUND, Effort, is_possible, solve
-from crmo_analysis.joint.statements import SUMMED, Plan, Statement, divide, names_in, statements
+from crmo_analysis.joint.statements import SUMMED, Plan, Statement, divide, merged, names_in, statements
 from crmo_analysis.recompute import View
 from crmo_analysis.study import Claim, expressions, rounding
 
@@ -54,29 +53,6 @@ class Judgement:
     depends: bool = False
 
 
-class Bench:
-    """Judges the statements of a study's cohorts, under one reading after another.
-
-    Parameters
-    ----------
-    effort : Effort
-        For all of them.
-    """
-
-    def __init__(self, effort: Effort):
-        self._effort = effort
-        self._known: dict = {}
-        self._numbers: dict[str, tuple] = {}
-        self.cohort = cache(self._cohort)
-
-    def _cohort(self, view: View) -> "Cohort":
-        """Return a cohort, with the number of patients that the reading asked of first leaves best."""
-        about = view.claims[0].about
-        cohort = Cohort(view, self._known, self._effort, self._numbers.get(about))
-        self._numbers.setdefault(about, (cohort.n, cohort.contested))
-        return cohort
-
-
 class Cohort:
     """The statements of a cohort under one reading, in parts, with so many patients as suit them best."""
 
@@ -91,7 +67,7 @@ class Cohort:
         self.steps = tuple((v.step, v.minimum, v.maximum) for v in view.codebook.values())
         self.n, self.contested = number or self._best_numbers()
         self.parts = self._inquiries(self.n)
-        self._part_of = {
+        self.part_of = {  # of a number of patients there is none
             s: part for plan, part in zip(self.plans, self.parts, strict=True) for s in plan.statements
         }
         self.judgement = cache(self._judgement)
@@ -101,18 +77,10 @@ class Cohort:
         is_printed = any(exact_number(s) is not None for s in self.numbers)
         return self._inquiries(number_of_patients(self.view)) if is_printed else self.parts
 
-    def part_of(self, s: Statement) -> "_Inquiry | None":
-        """Return the inquiry into the part that a statement is of; None for a number of patients."""
-        return self._part_of.get(s)
-
-    def derived_size(self, s: Statement, group: expressions.Expression) -> tuple[int, tuple[Statement, ...]]:
-        """Return how many patients are in a group if the other numbers leave one only, else 0; and those."""
-        return self.part_of(s).derived_size(s, group)
-
     def _judgement(self, s: Statement) -> Judgement:
         """Return the judgement of a statement."""
         if s not in self.numbers:
-            return self.part_of(s).judgement(s)
+            return self.part_of[s].judgement(s)
         fallen = [m for m in (self.n, *self.contested) if isinstance(m, int) and not allows(s, m)]
         if fallen:
             return Judgement("conflicts", self._against(s), len(fallen) <= len(self.contested))
@@ -152,10 +120,7 @@ class Cohort:
 
     def _unprinted(self, n: int) -> set[int]:
         """Return a number of patients, if there is one, with which all else can stand."""
-        tables = Tables(_merged(self.plans), (1, MORE_PATIENTS * n))
-        for plan in self.plans:
-            for statement in plan.statements:
-                tables.require(statement)
+        tables = fitting_tables(merged(self.plans), (1, MORE_PATIENTS * n))
         status, solved = solve(tables.model, self.effort.or_less(SECONDS_A_CLAIM))
         return {int(solved.value(tables.n))} if status in FOUND else set()
 
@@ -170,22 +135,6 @@ class Cohort:
             if members is not None:
                 return members
         return ()
-
-
-def _merged(plans: Sequence[Plan]) -> Plan:
-    """Return parts that share no variable as one, so that they share the number of patients."""
-    bags, axes = [], {}
-    for plan in plans:
-        shift = len(bags)
-        bags += [replace(b, parent=None if b.parent is None else b.parent + shift) for b in plan.part.bags]
-        axes |= plan.part.axes
-    times = tuple(tie for plan in plans for tie in plan.part.times)
-    return replace(
-        plans[0],
-        part=Part(axes, tuple(bags), times),
-        statements=tuple(s for plan in plans for s in plan.statements),
-        times=tuple(tie for plan in plans for tie in plan.times),
-    )
 
 
 class _Inquiry:
@@ -284,12 +233,8 @@ class _Inquiry:
         if self.number is None:
             return members
         concerned = [*members, *filter(None, [claimed or denied])]
-        tables = Tables(_merged(divide(concerned, self.view)), (1, MORE_PATIENTS * self.n))
-        for statement in concerned:
-            if statement is denied:
-                tables.model.add_bool_or([deny(tables, statement)])
-            else:
-                tables.require(statement)
+        plan = merged(divide(concerned, self.view))
+        tables = tables_without(plan, (1, MORE_PATIENTS * self.n), set(concerned) - {denied}, denied)
         try:
             is_needed = is_possible(tables.model, effort.or_less(SECONDS_A_CLAIM))
         except UnfinishedError:

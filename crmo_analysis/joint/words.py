@@ -10,10 +10,9 @@ from fractions import Fraction
 
 import pandas as pd
 
-from crmo_analysis.joint.bounds import Bounds, told_of_some
+from crmo_analysis.joint.bounds import Bounds, find_bounds, told_of_some
 from crmo_analysis.joint.conflicts import Conflicts
 from crmo_analysis.joint.fitting import Fit
-from crmo_analysis.joint.kept import find_bounds
 from crmo_analysis.joint.questions import ASKS
 from crmo_analysis.recompute import Audited
 from crmo_analysis.study import Study, expressions, reproduction

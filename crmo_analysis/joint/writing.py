@@ -8,7 +8,6 @@ import numpy as np
 import pandas as pd
 from ortools.sat.python import cp_model
 
-from crmo_analysis.joint.axes import TOTALS
 from crmo_analysis.joint.drawing import EFFORT, Solved, printed_values
 from crmo_analysis.joint.fitting import Fit
 from crmo_analysis.joint.patterns import Part, codes, shared
@@ -92,42 +91,38 @@ def _values(
         bag = part.bag_of([name])
         cell = part.bags[bag].place(name)[patterns[bag]]
         values[name] = rng.integers(axis.lows[cell], axis.highs[cell] + 1)
-        for place, ends in enumerate(zip(axis.lows.tolist(), axis.highs.tolist(), strict=True)):
-            if (
-                name not in printed
-            ):  # nothing is printed of its values but that they are on one side of a limit
-                values[name][cell == place] = ends[0]
-            elif ends in printed[name]:
-                values[name][cell == place] = printed[name][ends]
+        if name not in printed:  # nothing is said of its values but that they are on one side of a limit
+            values[name] = axis.lows[cell]
+        for (low, high), value in printed.get(name, {}).items():
+            values[name][(axis.lows[cell] == low) & (axis.highs[cell] == high)] = value
     for quantity, sign in toward:
         if quantity.patients is None and quantity.of in values:
             _push(quantity, sign, solved, patterns, values[quantity.of])
-    for claim in (claim for statement in solved.plan.statements for claim in statement.claims):
+    for claim in solved.plan.claims:
         if claim.statistic == "median" and claim.of not in solved.sums:
             _meet(claim, solved, patterns, values[claim.of])
-    for name, (bag, sums) in solved.sums.items():
-        least_in, most_in = part.ends(name, bag)
-        others = (
-            [c for c in table if codebook[c].group == codebook[name].at_least]
-            if codebook[name].at_least
-            else []
-        )
-        least = (
-            table[others].astype("Int64").sum(axis=1).to_numpy(dtype=int)
-            if others
-            else np.zeros(len(table), int)
-        )
-        for pattern in np.flatnonzero(solved.counts[bag]):
-            rows = np.flatnonzero(patterns[bag] == pattern)
-            low, high = least_in[pattern], most_in[pattern]
-            lows = np.clip(least[rows], low, high)
-            lows = lows if lows.sum() <= sums[pattern] else np.full(len(rows), low)
-            values[name][rows] = lows + _adding_up(sums[pattern] - lows.sum(), high - lows, rng)
-        _spread_out(name, solved, patterns[bag], values[name], rng)
+    for name in solved.sums:
+        _add_up(name, solved, patterns, values[name], codebook, table, rng)
+        _spread_out(name, solved, patterns, values[name], rng)
     for variable in codebook.values():
         if variable.start and {variable.name, variable.start, variable.end} <= part.axes.keys():
             _keep_times(variable, part, patterns, values, solved.sums, rng)
     return values
+
+
+def _add_up(name: str, solved: Solved, patterns, values: np.ndarray, codebook: Codebook, table, rng) -> None:
+    """Give the patients of each pattern values with its sum, and none fewer than are counted of it."""
+    bag, sums = solved.sums[name]
+    of = codebook[name].at_least
+    counted = [column for column in table if of and codebook[column].group == of]
+    least = table[counted].astype("Int64").sum(axis=1).to_numpy(dtype=int)
+    ends = solved.plan.part.ends(name, bag)
+    for pattern in np.flatnonzero(solved.counts[bag]):
+        rows = np.flatnonzero(patterns[bag] == pattern)
+        low, high = (end[pattern] for end in ends)
+        lows = np.clip(least[rows], low, high)
+        lows = lows if lows.sum() <= sums[pattern] else np.full(len(rows), low)
+        values[rows] = lows + _adding_up(sums[pattern] - lows.sum(), high - lows, rng)
 
 
 def _cells_of(solved: Solved, patterns: Sequence[np.ndarray], quantity) -> tuple[np.ndarray, np.ndarray]:
@@ -181,53 +176,40 @@ def _adding_up(total: int, most: np.ndarray, rng: np.random.Generator) -> np.nda
     return values
 
 
-def _spread_out(name: str, solved: Solved, patterns: np.ndarray, values: np.ndarray, rng) -> None:
+def _spread_out(name: str, solved: Solved, patterns, values: np.ndarray, rng: np.random.Generator) -> None:
     """Move values between rows that are counted alike, within their cells, until the SDs are as printed.
 
-    Sums stay what they are where a mean or a sum is printed.
+    Sums stay what they are where a mean or a sum is printed; of others the sum may change too.
     """
-    part, [bag] = solved.plan.part, {solved.sums[name][0]}
-    claims = [c for s in solved.plan.statements for c in s.claims if c.of == name and c.statistic in SUMMED]
-    masks = np.array([part.mask(claim.group, bag)[patterns] for claim in claims])
-    spreads = [(claim, mask) for claim, mask in zip(claims, masks, strict=True) if claim.statistic == "sd"]
-    lows, highs = (ends[patterns] for ends in part.ends(name, bag))
-    if not spreads or (lows == highs).all():
+    part, bag = solved.plan.part, solved.sums[name][0]
+    claims = [claim for claim in solved.plan.claims if claim.of == name and claim.statistic in SUMMED]
+    masks = np.array([part.mask(claim.group, bag)[patterns[bag]] for claim in claims])
+    is_sd = np.array([claim.statistic == "sd" for claim in claims])
+    lows, highs = (ends[patterns[bag]] for ends in part.ends(name, bag))
+    if not is_sd.any() or (lows == highs).all():
         return
+    printed = [claim.number.value / part.axes[name].variable.step for claim in claims]
+    inside = masks[is_sd].astype(float)
+    sizes = inside.sum(axis=1)
+    wanted = sizes * (sizes - 1) * np.array(printed, dtype=float)[is_sd] ** 2
+
+    def apart(found: np.ndarray) -> float:
+        squares = sizes * (inside @ found**2.0) - (inside @ found) ** 2
+        return float((np.abs(squares - wanted) / (1 + wanted)).sum())
+
+    best = apart(values)
     alike = np.unique(masks, axis=1, return_inverse=True)[1].ravel()
-    step = part.axes[name].variable.step
-    sizes = [int(mask.sum()) for _, mask in spreads]
-    wanted = [
-        size * (size - 1) * float(claim.number.value / step) ** 2
-        for (claim, _), size in zip(spreads, sizes, strict=True)
-    ]
-    off = [
-        size * int((values[mask] ** 2).sum()) - int(values[mask].sum()) ** 2 - square
-        for (_, mask), size, square in zip(spreads, sizes, wanted, strict=True)
-    ]
-
-    def apart(found) -> float:
-        return sum(abs(each) / (1 + square) for each, square in zip(found, wanted, strict=True))
-
-    held = np.array([claim.statistic in TOTALS for claim in claims])
-    is_free = ~masks[held].any(axis=0)  # of those of whom no mean is printed the sum may change too
+    is_free = ~masks[~is_sd].any(axis=0)
     for one, other in rng.integers(len(values), size=(TRANSFERS, 2)):
-        is_alone = is_free[one]
-        room = highs[one] - values[one]
-        room = room if is_alone else min(room, values[other] - lows[other])
-        least = lows[one] - values[one] if is_alone else 1
-        if (not is_alone and (alike[one] != alike[other] or one == other)) or room < least:
-            continue
-        moved = int(rng.integers(least, room + 1))
-        changed = []
-        for each, size, (_, mask) in zip(off, sizes, spreads, strict=True):
-            more = size * 2 * moved * int(values[one] - values[other] + moved)
-            if is_alone:
-                more = moved * (size * int(2 * values[one] + moved) - 2 * int(values[mask].sum()) - moved)
-            changed.append(each + more * int(mask[one]))
-        if apart(changed) < apart(off):
-            off = changed
-            values[one] += moved
-            values[other] -= 0 if is_alone else moved
+        tried = values.copy()
+        if is_free[one]:
+            tried[one] = rng.integers(lows[one], highs[one] + 1)
+        elif alike[one] == alike[other]:
+            moved = rng.integers(0, min(highs[one] - values[one], values[other] - lows[other]) + 1)
+            tried[one] += moved
+            tried[other] -= moved
+        if (now := apart(tried)) < best:
+            best, values[:] = now, tried
 
 
 def _keep_times(time: Variable, part: Part, patterns, values: dict, fixed: Mapping, rng) -> None:

@@ -21,24 +21,17 @@ from crmo_analysis.models.permutation import MANY, as_numbers, pairs, permutatio
 LEAST_GROUPS = 5  # whose sums an interval rests on
 MOST_DEGENERATE = 0.05  # share of resamples in which a variable may be constant
 _ELEMENTS = 50_000  # drawn at a time; more would not fit the processor's cache
-_PRODUCTS = (
-    500_000  # a matrix product up to here stays on one thread, and need not wait where there is other work
-)
+_PRODUCTS = 500_000  # a matrix product up to here stays on one thread, and waits for no other work
 
 
 @dataclass(frozen=True)
 class BootstrapInterval:
-    """A BCa interval, and how it came about.
-
-    Resamples used, and those dropped because a variable was constant.
-    """
+    """A BCa interval, and the resamples used and those dropped because a variable was constant."""
 
     low: float
     high: float
     resamples: int
     degenerate: int
-    bias: float
-    acceleration: float
 
 
 @dataclass(frozen=True)
@@ -67,13 +60,15 @@ def correlate(
     x: Sequence,
     y: Sequence,
     statistic: str = "spearman",
-    test: str = "permutation",
     confidence: float = 0.95,
     resamples: int = 10_000,
     permutations: int = 10_000,
     seed: int = 1,
 ) -> Correlation:
-    """Correlate two variables.
+    """Correlate two variables: P by permutation (see `permutation_test`), BCa interval (see `bca_interval`).
+
+    With more than `MANY` patients P is by t with n - 2 degrees of freedom, for Kendall by the normal with the
+    variance for ties, and the interval is Fisher's, with a jackknife standard error.
 
     Parameters
     ----------
@@ -81,15 +76,10 @@ def correlate(
         One value a patient; pairs with a missing value are excluded and counted.
     statistic : str
         "spearman" (with midranks), "kendall" (tau-b) or "pearson".
-    test : str
-        "permutation" (see `permutation_test`), or "approximate": t with n - 2 degrees of freedom, for Kendall
-        the normal with the variance for ties.
     confidence : float
-        Coverage of the BCa interval (see `bca_interval`).
+        Coverage of the interval.
     resamples, permutations, seed : int
-        Bootstrap samples, random permutations where there are too many to count, and the seed of both. With
-        more than `MANY` patients the P value is the approximate one and the interval Fisher's, with a
-        jackknife standard error.
+        Bootstrap samples, random permutations where there are too many to count, and the seed of both.
 
     Raises
     ------
@@ -100,8 +90,6 @@ def correlate(
     ----------
     Fisher RA. Metron 1921;1:3-32. Efron B, Stein C. Ann Stat 1981;9:586-596.
     """
-    if test not in ("permutation", "approximate"):
-        raise InputError(f"test is {test!r}, expected 'permutation' or 'approximate'")
     x, y, excluded = pairs(x, y, statistic)
     if len(x) > MANY:
         estimate, error = _jackknife(x, y, statistic)
@@ -109,10 +97,7 @@ def correlate(
         low, high, _, words = _by_z(estimate, error, confidence)
         return Correlation(statistic, len(x), excluded, estimate, low, high, p, f"{method}; {words}")
     estimate = float(_correlations(x, y, np.arange(len(x))[None], statistic)[0])
-    if test == "permutation":
-        p, error, method = permutation_test(x, y, statistic, permutations, seed)
-    else:
-        (p, method), error = _approximate(x, y, statistic, estimate), math.nan
+    p, error, method = permutation_test(x, y, statistic, permutations, seed)
     try:
         interval = bca_interval(x, y, statistic, confidence, resamples, seed)
         low, high, words = interval.low, interval.high, f"BCa interval from {interval.resamples} resamples"
@@ -134,14 +119,9 @@ def correlate_groups(
     Parameters
     ----------
     x, y, statistic, confidence
-        As for `correlate`.
+        As for `correlate`, and so are errors.
     groups : sequence
         A label a patient; who has none is excluded.
-
-    Raises
-    ------
-    NotEstimableError
-        As for `correlate`.
 
     References
     ----------
@@ -211,9 +191,8 @@ def _correlations(x: np.ndarray, y: np.ndarray, rows: np.ndarray, statistic: str
     elif statistic == "spearman":
         first, second = (midranks(*_drawn(values, rows)) for values in (x, y))
     else:
-        spreads = [
-            n * n - (count * count).sum(axis=1) for count in (_drawn(values, rows)[0] for values in (x, y))
-        ]
+        counts = [_drawn(values, rows)[0] for values in (x, y)]
+        spreads = [n * n - (count * count).sum(axis=1) for count in counts]
         signs = np.sign(x[:, None] - x) * np.sign(y[:, None] - y)
         weights = _drawn(np.arange(len(x)), rows)[0].astype(float)
         covariance = np.einsum("ij,ij->i", weights @ signs, weights)
@@ -244,11 +223,6 @@ def bca_interval(
     no interval where they are more than `MOST_DEGENERATE` of all. Resamples equal to the estimate count half
     towards the bias correction; the acceleration is the jackknife's.
 
-    Parameters
-    ----------
-    x, y, statistic, confidence, resamples, seed
-        As for `correlate`.
-
     Raises
     ------
     NotEstimableError
@@ -259,18 +233,16 @@ def bca_interval(
     Efron B. J Am Stat Assoc 1987;82:171-185, equations 2.3 and 7.1 to 7.4.
     """
     if not 0 < confidence < 1 or resamples < 1:
-        raise InputError(
-            f"confidence is {confidence} and resamples {resamples}; expected 0 to 1, and at least 1"
-        )
+        given = f"confidence is {confidence} and resamples {resamples}"
+        raise InputError(f"{given}; expected 0 to 1, and at least 1")
     x, y, _ = pairs(x, y, statistic)
     n, rng = len(x), np.random.default_rng(seed)
     size = max(1, _ELEMENTS // n)
     if statistic == "kendall":
         size = _PRODUCTS // n**2 if n <= 100 else 2_000
     sizes = [min(size, resamples - start) for start in range(0, resamples, size)]
-    values = np.concatenate(
-        [_correlations(x, y, rng.integers(n, size=(rows, n)), statistic) for rows in sizes]
-    )
+    drawn = (rng.integers(n, size=(rows, n)) for rows in sizes)
+    values = np.concatenate([_correlations(x, y, rows, statistic) for rows in drawn])
     values = values[~np.isnan(values)]
     degenerate = resamples - len(values)
     if degenerate > MOST_DEGENERATE * resamples:
@@ -287,9 +259,7 @@ def bca_interval(
     if not np.isfinite(bias) or (acceleration * z >= 1).any():
         raise NotEstimableError("the estimate is at the edge of its bootstrap distribution")
     low, high = np.quantile(values, ndtr(bias + z / (1 - acceleration * z)))
-    return BootstrapInterval(
-        float(low), float(high), len(values), degenerate, float(bias), float(acceleration)
-    )
+    return BootstrapInterval(float(low), float(high), len(values), degenerate)
 
 
 def leave_one_out(x: Sequence, y: Sequence, statistic: str = "spearman") -> pd.DataFrame:
@@ -300,16 +270,9 @@ def leave_one_out(x: Sequence, y: Sequence, statistic: str = "spearman") -> pd.D
     DataFrame
         `left_out` (the label of the row where x is a Series, else its number), `n`, `estimate` (nan where a
         variable is then constant) and `change` against all patients, in the order of the rows.
-
-    Raises
-    ------
-    NotEstimableError
-        As for `correlate`.
     """
-    labels, (_, _, excluded) = pd.Series(x).index, pairs(x, y, statistic)
-    first, second = as_numbers(x), as_numbers(y)
-    known = ~np.isnan(first) & ~np.isnan(second)
-    n, first, second = len(labels) - excluded, first[known], second[known]
-    with_all, without = without_each(first, second, statistic)
-    columns = {"left_out": labels[known], "n": n - 1, "estimate": without, "change": without - with_all}
-    return pd.DataFrame(columns)
+    pairs(x, y, statistic)  # says so where there are too few
+    known = pd.DataFrame({"x": as_numbers(x), "y": as_numbers(y)}, pd.Series(x).index).dropna()
+    with_all, without = without_each(known["x"].to_numpy(), known["y"].to_numpy(), statistic)
+    columns = {"left_out": known.index, "n": len(known) - 1, "estimate": without}
+    return pd.DataFrame(columns | {"change": without - with_all})

@@ -22,7 +22,7 @@ def complete(columns: Sequence[Sequence], cluster) -> tuple[pd.DataFrame, int, n
     """
     kinds = [*(["an adjustment"] * (len(columns) - 2)), "the exposure", "the outcome"]
     table = [as_numbers(column, kind) for column, kind in zip(columns, kinds, strict=True)]
-    if len({len(column) for column in (*table, *([] if cluster is None else [cluster]))}) > 1:
+    if len({*map(len, table)} | ({len(cluster)} if cluster is not None else set())) > 1:
         reason = "outcome, exposure and adjustment differ in length, expected one value of each a patient"
         raise InputError(reason)
     names = [*(f"adjustment {k}" for k in range(1, len(columns) - 1)), "exposure", "outcome"]
@@ -59,11 +59,11 @@ def standardised(predictors: np.ndarray, groups: int | None = None) -> np.ndarra
         If there are too few patients, or groups of them, or the predictors do not differ from each other.
     """
     n, count = predictors.shape
+    least = count + 1 + LEAST_LEFT
     for found, what in ((n, "patients"), (groups, "groups")):
-        if found is not None and found < count + 1 + LEAST_LEFT:
-            raise NotEstimableError(
-                f"{found} {what} for {count + 1} coefficients, expected at least {count + 1 + LEAST_LEFT}"
-            )
+        if found is not None and found < least:
+            reason = f"{found} {what} for {count + 1} coefficients, expected at least {least}"
+            raise NotEstimableError(reason)
     constant = (predictors == predictors[0]).all(axis=0)
     if constant[-1]:
         raise NotEstimableError(f"all {n} values of the exposure are {predictors[0, -1]:g}")
@@ -71,9 +71,8 @@ def standardised(predictors: np.ndarray, groups: int | None = None) -> np.ndarra
         raise NotEstimableError(f"all {n} values of an adjustment are {predictors[0, constant.argmax()]:g}")
     mean, sd = predictors.mean(axis=0), predictors.std(axis=0, ddof=1)
     if (np.abs(mean) > FARTHEST * sd).any():
-        raise NotEstimableError(
-            "values of the exposure or an adjustment differ too little for their size; count them from nearer"
-        )
+        reason = "values of the exposure or an adjustment differ too little for their size"
+        raise NotEstimableError(f"{reason}; count them from nearer")
     design = np.column_stack([np.ones(n), (predictors - mean) / sd])
     if np.linalg.matrix_rank(design, tol=1e-8 * math.sqrt(n)) < count + 1:
         raise NotEstimableError("exposure and adjustment determine each other")
@@ -101,7 +100,6 @@ def outcome_for(model: str, y: np.ndarray, cut: float | None = None) -> np.ndarr
             raise NotEstimableError("the outcome is not 0 and 1, and no cut says what counts as yes")
         y = (y >= cut).astype(float)
         if (y == y[0]).all():
-            raise NotEstimableError(
-                f"the outcome is {'at least' if y[0] else 'below'} {cut:g} in all {len(y)} patients"
-            )
+            where = f"{'at least' if y[0] else 'below'} {cut:g}"
+            raise NotEstimableError(f"the outcome is {where} in all {len(y)} patients")
     return y

@@ -1,8 +1,6 @@
 """What a model rests on: residuals, leverage, dispersion, proportional odds, how adjustment overlaps."""
 
-from collections.abc import Callable
-from dataclasses import dataclass, replace
-from functools import partial
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -16,27 +14,11 @@ from crmo_analysis.models.question import Question, models_for
 from crmo_analysis.models.regression import Regression
 from crmo_analysis.models.severity import fitted
 
-
-@dataclass(frozen=True)
-class Diagnosis:
-    """Checks of the models of one question.
-
-    Attributes
-    ----------
-    frame : DataFrame
-        One row a check: `model, check, value, p, says`; `p` is missing where the check is no test, and `says`
-        what the value is, or why there is none.
-    points : DataFrame
-        Of the linear model, one row a patient: `patient` (the row's label), `fitted`, `residual` (externally
-        studentised), `leverage` and `cook` (Cook's distance); empty where it cannot be fitted.
-    """
-
-    frame: pd.DataFrame
-    points: pd.DataFrame
+POINTS = 50  # of a line
 
 
-def diagnose(table: pd.DataFrame, question: Question) -> Diagnosis:
-    """Check what the models of a question rest on.
+def diagnose(table: pd.DataFrame, question: Question) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Check what the models of a question rest on, as if rows were independent.
 
     Parameters
     ----------
@@ -47,8 +29,13 @@ def diagnose(table: pd.DataFrame, question: Question) -> Diagnosis:
 
     Returns
     -------
-    Diagnosis
-        Of the rows that have all values, as if they were independent: no check allows for clusters.
+    DataFrame
+        One row a check: `model, check, value, p, says`; `p` is missing where the check is no test, and `says`
+        what the value is, or why there is none.
+    DataFrame
+        Of the linear model, one row a patient who has all values: `patient` (the row's label), `fitted`,
+        `residual` (externally studentised), `leverage` and `cook` (Cook's distance); empty where it cannot be
+        fitted.
 
     References
     ----------
@@ -61,7 +48,7 @@ def diagnose(table: pd.DataFrame, question: Question) -> Diagnosis:
     question.check(table)
     question = replace(question, patient="", cluster="", imputations=0)
     rows, points, known = [], pd.DataFrame(), {}
-    checks = {"poisson": _of_counts, "ordinal": _of_scores}
+    checks = {"linear": _of_line, "poisson": _of_counts, "ordinal": _of_scores}
     for model in models_for(table[question.outcome], question.cut):
         if model in STATISTICS:
             continue
@@ -70,16 +57,15 @@ def diagnose(table: pd.DataFrame, question: Question) -> Diagnosis:
         except NotEstimableError as why:
             rows.append((model, "fit", np.nan, np.nan, f"not estimable: {why}"))
             continue
-        check: Callable = checks.get(model, lambda _: [])
-        if model == "negative_binomial" and "poisson" in known:
-            check = partial(_beyond_poisson, known["poisson"])
-        if model == "linear":
-            points = _points(fit)
-            check = partial(_of_line, points=points)
-        rows += [(model, *row) for row in check(fit)]
+        if model in checks:
+            rows += [(model, *row) for row in checks[model](fit)]
+        elif model == "negative_binomial" and "poisson" in known:
+            rows.append((model, *_beyond_poisson(known["poisson"], fit)))
+    if "linear" in known:
+        points = _points(known["linear"])
     if known and question.adjustment:
         rows.append(("all", *_inflation(next(iter(known.values())))))
-    return Diagnosis(pd.DataFrame(rows, columns=["model", "check", "value", "p", "says"]), points)
+    return pd.DataFrame(rows, columns=["model", "check", "value", "p", "says"]), points
 
 
 def _points(fit: Regression) -> pd.DataFrame:
@@ -92,10 +78,10 @@ def _points(fit: Regression) -> pd.DataFrame:
     return pd.DataFrame(columns | {"cook": influence.cooks_distance[0]})
 
 
-def _of_line(fit: Regression, points: pd.DataFrame) -> list[tuple]:
+def _of_line(fit: Regression) -> list[tuple]:
     from statsmodels.stats.diagnostic import het_breuschpagan, linear_reset
 
-    y, exog = fit.results.model.endog, fit.results.model.exog
+    points, y, exog = _points(fit), fit.results.model.endog, fit.results.model.exog
     # In these units the tests are the same, and keep their digits.
     results = OLS((y - y.mean()) / y.std(), standardised(exog[:, 1:])).fit()
     n, count = exog.shape
@@ -108,12 +94,7 @@ def _of_line(fit: Regression, points: pd.DataFrame) -> list[tuple]:
     return [
         ("largest studentised residual", largest, outlier, f"of {n} patients; P by Bonferroni"),
         ("largest leverage", float(points["leverage"].max()), np.nan, several),
-        (
-            "largest Cook's distance",
-            float(points["cook"].max()),
-            np.nan,
-            "above 1, one patient moves the line",
-        ),
+        ("largest Cook's distance", float(points["cook"].max()), np.nan, "above 1, one moves the line"),
         ("equal spread", float(statistic), float(p), "Breusch and Pagan's test; HC3 errors do without"),
         ("straight line", float(bent.fvalue), float(bent.pvalue), "Ramsey's RESET, squares of fitted values"),
     ]
@@ -125,10 +106,10 @@ def _of_counts(fit: Regression) -> list[tuple]:
     return [("dispersion", fit.dispersion, p, "Pearson's, 1 where counts are Poisson's; large: too sure")]
 
 
-def _beyond_poisson(poisson: Regression, fit: Regression) -> list[tuple]:
+def _beyond_poisson(poisson: Regression, fit: Regression) -> tuple:
     ratio = max(2 * (fit.results.llf - poisson.results.llf), 0.0)
     p = float(stats.chi2.sf(ratio, 1) / 2) if fit.dispersion else 1.0
-    return [("dispersion beyond Poisson's", fit.dispersion, p, "alpha; likelihood ratio at the boundary")]
+    return "dispersion beyond Poisson's", fit.dispersion, p, "alpha; likelihood ratio at the boundary"
 
 
 def _of_scores(fit: Regression) -> list[tuple]:
@@ -147,18 +128,13 @@ def _inflation(fit: Regression) -> tuple:
     return "variance inflation", factor, np.nan, "of the exposure, by adjustment; 1 where they are unrelated"
 
 
-def linear_fit(
-    x: pd.Series, y: pd.Series, confidence: float = 0.95, points: int = 50, share: float = 1
-) -> pd.DataFrame:
-    """Fit a straight line by least squares, with a pointwise interval of its mean (HC3, t quantiles).
+def linear_fit(x: pd.Series, y: pd.Series, share: float = 1) -> pd.DataFrame:
+    """Fit a straight line by least squares, with a pointwise 95 % interval of its mean (HC3, t quantiles).
 
     Parameters
     ----------
     x, y : Series of numbers
         Rows where either is missing are left out.
-    confidence : float
-    points : int
-        So many values of x, from the smallest to the largest.
     share : float
         Of patients, between whose values of x the line is drawn: below 1, it ends at no single patient's
         value.
@@ -166,8 +142,8 @@ def linear_fit(
     Returns
     -------
     DataFrame
-        `x, fit, low, high`; empty where fewer than four patients or one value of x leave nothing to fit;
-        without an interval where one patient alone has another x than all others.
+        `x, fit, low, high`, `POINTS` rows; empty where fewer than four patients or one value of x leave
+        nothing to fit; without an interval where one patient alone has another x than all others.
 
     References
     ----------
@@ -179,8 +155,8 @@ def linear_fit(
     if len(x) < 4 or np.ptp(x) == 0:
         return pd.DataFrame(columns=["x", "fit", "low", "high"])
     found = OLS(y, np.column_stack([np.ones_like(x), x - middle])).fit(cov_type="HC3", use_t=True)
-    at = np.linspace(*np.quantile(x, [0.5 - share / 2, 0.5 + share / 2]), points)
-    band = found.get_prediction(np.column_stack([np.ones(points), at - middle])).summary_frame(1 - confidence)
+    at = np.linspace(*np.quantile(x, [0.5 - share / 2, 0.5 + share / 2]), POINTS)
+    band = found.get_prediction(np.column_stack([np.ones_like(at), at - middle])).summary_frame()
     band = band[["mean", "mean_ci_lower", "mean_ci_upper"]].set_axis(["fit", "low", "high"], axis=1)
     band.insert(0, "x", at)
     if found.get_influence().hat_matrix_diag.max() > 1 - 1e-9:

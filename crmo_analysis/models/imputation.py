@@ -21,10 +21,7 @@ SEED = 1
 
 @dataclass(frozen=True)
 class Combined:
-    """What regressions of several imputed tables say together of one exposure; as `regression.Regression`.
-
-    `imputed` is the number of patients with an imputed value.
-    """
+    """What regressions of several imputed tables say of one exposure; `imputed` patients had to be."""
 
     model: str
     effect: str
@@ -67,12 +64,7 @@ def tables(frame: pd.DataFrame, count: int, seed: int = SEED) -> list[pd.DataFra
 def combine(estimates: Sequence[float], variances: Sequence[float], df: float) -> tuple[float, float, float]:
     """Return the estimate of several imputed tables, its standard error and its degrees of freedom.
 
-    Parameters
-    ----------
-    estimates, variances : sequence of float
-        Of each table.
-    df : float
-        Degrees of freedom if nothing were missing.
+    `df` are the degrees of freedom if nothing were missing.
 
     References
     ----------
@@ -96,18 +88,8 @@ def regress(
 ) -> regression.Regression | Combined:
     """Regress an outcome on an exposure in tables whose missing values are imputed, and combine these.
 
-    Parameters
-    ----------
-    model : str
-        Of `regression.MODELS`.
-    columns : sequence of Series
-        Exposure, outcome and adjustment; from each other they are imputed.
-    groups : Series, optional
-        As `cluster` of `regression.regress`; imputing takes rows for independent.
-    question : Question
-        How many tables, and the terms of the regression.
-    plain : sequence of str
-        Names of columns that are imputed; rows that lack another are left out.
+    Exposure, outcome and adjustment, in that order, are imputed from each other, as if rows were independent;
+    rows that lack a column that is not plain are left out.
 
     Raises
     ------
@@ -122,10 +104,9 @@ def regress(
     if not lacking.any():
         exposure, outcome, *others = columns
         return regression.regress(model, outcome, exposure, others, groups, **question.terms)
-    if (~lacking).sum() < 2 * frame.shape[1] + 3:
-        raise NotEstimableError(
-            f"{int((~lacking).sum())} patients have all values, too few to impute others'"
-        )
+    complete = int((~lacking).sum())
+    if complete < 2 * frame.shape[1] + 3:
+        raise NotEstimableError(f"{complete} patients have all values, too few to impute others'")
     unit, words = unit_of(frame.iloc[:, 0].dropna().to_numpy(), question.per)
     terms = question.terms | {"wald": True, "per": unit or 1.0}  # of those known, the same in every table
     fits = []
@@ -146,10 +127,8 @@ def _combined(fits: Sequence[regression.Regression], confidence: float, imputed:
     slope, error, df = combine(slopes, variances, df)
     half = float(stats.t.ppf(0.5 + confidence / 2, df)) * error
     shown = [first.shown(value) for value in (slope, slope - half, slope + half)]
-    words = (
-        f"{count} tables with imputed values (chained equations, predictive mean matching), Rubin's rules, "
-    )
-    words += f"t with {df:.0f} df"
+    words = f"{count} tables with imputed values (chained equations, predictive mean matching)"
+    words += f", Rubin's rules, t with {df:.0f} df"
     library = f"statsmodels {statsmodels.__version__}, MICEData and {first.library.rpartition(', ')[2]}"
     p = float(2 * stats.t.sf(abs(slope) / error, df))
     about = first.model, first.effect, first.n, first.excluded, imputed

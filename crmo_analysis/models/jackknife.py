@@ -1,8 +1,10 @@
-"""Ranks of many samples at once, and the correlation without each patient in turn, for any number of them.
+"""Ranks of many samples at once, and the correlation without each patient in turn.
 
 Without patient i every midrank moves by the sign of its distance from that of i, so that no ranks are taken
 again.
 """
+
+from itertools import product
 
 import numpy as np
 
@@ -29,27 +31,15 @@ def midranks(counts: np.ndarray, places: np.ndarray) -> np.ndarray:
 
 
 def without_each(x: np.ndarray, y: np.ndarray, statistic: str) -> tuple[float, np.ndarray]:
-    """Return the correlation of all patients, and that without each of them.
+    """Return the correlation of all patients, none missing, and that without each of them.
 
-    Parameters
-    ----------
-    x, y : array of float
-        One value a patient, none missing.
-    statistic : str
-        "spearman" (with midranks), "kendall" (tau-b) or "pearson".
-
-    Returns
-    -------
-    float, array of float
-        nan where a variable is constant.
+    It is nan where a variable is constant.
     """
     n = len(x)
     if statistic == "pearson":
         first, second = x - x.mean(), y - y.mean()
-        products = [
-            (a @ b, a * b * (n / (n - 1))) for a, b in ((first, second), (first, first), (second, second))
-        ]
-        return _ratio(*((whole, whole - part) for whole, part in products))
+        ways = (first, second), (first, first), (second, second)
+        return _ratio(*((a @ b, a @ b - a * b * (n / (n - 1))) for a, b in ways))
     rows, columns = (np.unique(values, return_inverse=True)[1] for values in (x, y))
     signs = sums_of_signs(rows, columns).astype(float)
     sizes = [np.bincount(codes) for codes in (rows, columns)]
@@ -58,11 +48,10 @@ def without_each(x: np.ndarray, y: np.ndarray, statistic: str) -> tuple[float, n
         wholes = [float(n * n - size @ size) for size in sizes]
         spreads = [(whole, whole - 2 * n + 2 * tied) for whole, tied in zip(wholes, ties, strict=True)]
         return _ratio((signs.sum(), signs.sum() - 2 * signs), *spreads)
-    ranks = [
+    a, b = ranks = [
         (2 * np.cumsum(size) - size - n)[codes].astype(float)
         for size, codes in zip(sizes, (rows, columns), strict=True)
     ]
-    a, b = ranks
     moved = _below_less_above(rows, b) + _below_less_above(columns, a) + signs
     spreads = []
     for codes, rank, tied in zip((rows, columns), ranks, ties, strict=True):
@@ -88,52 +77,29 @@ def _below_less_above(codes: np.ndarray, values: np.ndarray) -> np.ndarray:
 def sums_of_signs(rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
     """Return for each patient i the sum over all j of sign(x_i - x_j) sign(y_i - y_j).
 
-    Parameters
-    ----------
-    rows, columns : array of int
-        Places of the values of two variables among their different values.
+    Rows and columns are the places of the values of x and y among their different values.
     """
     height, width = rows.max() + 1, columns.max() + 1
     if height * width > _MOST_CELLS:
-        return _sums_of_signs_sorted(rows, columns)
+        ways = product((1, -1), repeat=2)
+        return sum(up * right * _below_both(up * rows, right * columns) for up, right in ways)
     table = np.bincount(rows * width + columns, minlength=height * width).reshape(height, width)
     for axis in (0, 1):
         table = 2 * np.cumsum(table, axis) - table - table.sum(axis, keepdims=True)
     return table[rows, columns]
 
 
-def _sums_of_signs_sorted(rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
-    """Do the same where a table of all pairs of values would be too large, by counting in sorted order."""
-    n, order = len(rows), np.argsort(rows, kind="stable")
-    ends = np.cumsum(np.bincount(rows))
-    first, last = (ends - np.bincount(rows))[rows], ends[rows]  # those of smaller rows are before first
-    smaller = (np.cumsum(np.bincount(columns)) - np.bincount(columns))[columns]
-    larger = n - np.cumsum(np.bincount(columns))[columns]
-    counted = _smaller_before(
-        columns[order], np.concatenate([first, first, last, last]), [columns, columns + 1] * 2
-    )
-    below, below_or_tied, up_to, up_to_tied = counted.reshape(4, n)
-    return below + below_or_tied - first - (smaller - up_to) + (larger - last + up_to_tied)
+def _below_both(rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
+    """Count for each patient those of both a smaller row and a smaller column.
 
-
-def _smaller_before(sequence: np.ndarray, places: np.ndarray, values: list[np.ndarray]) -> np.ndarray:
-    """Count for each place and value how many codes before that place are smaller than the value.
-
-    References
-    ----------
-    Claude F, Navarro G, Ordóñez A. Information Systems 2015;47:15-32 (the wavelet matrix).
+    Patients are taken in the order of their rows, those of one row from the largest column down. In blocks of
+    1, 2, 4 and so on, those of a first half are counted who are smaller than one of the second.
     """
-    values, found = np.concatenate(values), np.zeros(len(places), dtype=np.int64)
-    start, end = np.zeros_like(places), places
-    for bit in reversed(range(int(values.max()).bit_length())):
-        ones = (sequence >> bit & 1).astype(bool)
-        zeros_before = np.concatenate([[0], np.cumsum(~ones)])
-        is_one = (values >> bit & 1).astype(bool)
-        between = zeros_before[end] - zeros_before[start]
-        found += np.where(is_one, between, 0)
-        start, end = (
-            np.where(is_one, zeros_before[-1] + place - zeros_before[place], zeros_before[place])
-            for place in (start, end)
-        )
-        sequence = np.concatenate([sequence[~ones], sequence[ones]])
-    return found
+    order, places = np.lexsort((-columns, rows)), np.arange(len(rows))
+    column, found = columns[order] - columns.min(), np.zeros(len(rows), dtype=int)
+    for bit in range((len(rows) - 1).bit_length()):
+        is_first = 1 - (places >> bit & 1)
+        by_column = np.argsort(((places >> bit + 1) * (column.max() + 1) + column) * 2 + is_first)
+        before = np.cumsum(is_first[by_column]) - (places[by_column] >> bit + 1 << bit)
+        found[by_column] += before * (1 - is_first[by_column])
+    return found[np.argsort(order)]

@@ -42,8 +42,8 @@ class Peak:
 class Score(NamedTuple):
     """What the score statistic of any exposure needs from the model without one.
 
-    First and negative second derivative of each patient's log likelihood by the linear predictor; negative
-    derivatives by it and each of the q other parameters; the information about those.
+    First and negative second derivative of each patient's log likelihood by the linear predictor, negative
+    derivatives by it and each other parameter, and the information about those.
     """
 
     residual: np.ndarray
@@ -55,16 +55,8 @@ class Score(NamedTuple):
 def candidates(kind: str, y: np.ndarray, design: np.ndarray, times: np.ndarray | float = 1.0) -> list:
     """Return models, of which that with the higher peak is taken: for NB2 the Poisson model, and itself.
 
-    Parameters
-    ----------
-    kind : str
-        One of `LIKELIHOODS`.
-    y : array or Series of shape (n,)
-        Counts; positions 0, 1, … of ordered scores, each taken by somebody; or 0 and 1.
-    design : array or DataFrame of shape (n, p)
-        Constant and predictors; the last column is the exposure's.
-    times : array of shape (n,)
-        How many patients are like this one.
+    The design is a constant and predictors; `times` says how many patients are like each row. An outcome is
+    of counts, of positions 0, 1, … of ordered scores, each taken by somebody, or of 0 and 1.
     """
     # Here, not at the top: a P value is written in words where no model is fitted.
     from crmo_analysis.models import estimators
@@ -92,21 +84,12 @@ def different(y: np.ndarray, design: np.ndarray) -> tuple[np.ndarray, np.ndarray
 
 
 def peak(models: Sequence, fixed: float | None = None, near: Peak | None = None) -> Peak:
-    """Find the highest point of a likelihood.
-
-    Parameters
-    ----------
-    models : sequence
-        Of `candidates`.
-    fixed : float
-        The exposure's coefficient, where it is not to be estimated.
-    near : Peak
-        Where to start from.
+    """Find the highest point of a likelihood, with the exposure's coefficient fixed where one is given.
 
     Raises
     ------
     NotEstimableError
-        If the search does not end.
+        If the search, from a peak near by if one is given, does not end.
 
     Notes
     -----
@@ -135,13 +118,7 @@ def peak(models: Sequence, fixed: float | None = None, near: Peak | None = None)
 
 
 def climb(model: object, start: np.ndarray, fixed: float | None = None) -> Peak:
-    """Climb a model's likelihood by Newton steps, each halved until it leads upwards.
-
-    Raises
-    ------
-    NotEstimableError
-        If the search does not end.
-    """
+    """Climb a model's likelihood by Newton steps, each halved until it leads upwards."""
     here, free = np.array(start, dtype=float), slice(None)
     if fixed is not None:
         here = model.with_slope(here, fixed)
@@ -212,20 +189,9 @@ def fitted(top: Peak, groups: np.ndarray | None = None):
 def profile(find: Callable[[float, Peak], Peak], top: Peak, confidence: float = 0.95) -> tuple[float, float]:
     """Return the interval of the exposure's coefficient that a likelihood-ratio test does not reject.
 
-    Parameters
-    ----------
-    find : function
-        The peak with the coefficient fixed, given a peak to start from.
-    top : Peak
-        With the coefficient estimated.
-    confidence : float
-        Coverage.
-
-    Returns
-    -------
-    tuple of float
-        An end is nan where it is not determined: the search does not end, the likelihood does not fall
-        steadily, or another search finds a higher peak there.
+    `find` gives the peak with the coefficient fixed, from a peak to start at. An end is nan where it is not
+    determined: the search does not end, the likelihood does not fall steadily, or another search finds a
+    higher peak there.
 
     References
     ----------
@@ -271,16 +237,11 @@ def _end(find: Callable[[float, Peak], Peak], top: Peak, limit: float, step: flo
 
 
 def proportional(top: Peak) -> float | None:
-    """Test by likelihood ratio whether the exposure has one odds ratio for all cut points.
+    """Return P of one odds ratio for all cut points, by likelihood ratio; None where that has no peak.
 
     The alternative is a log odds ratio that rises or falls steadily from cut point to cut point: one more
     parameter. One of its own for every cut point, as in Brant's test, asks too much of few patients: with 11
     scores and 54 patients that test rejects 7 of 10 true models.
-
-    Returns
-    -------
-    float or None
-        P with one degree of freedom; None where the larger model has no peak.
 
     References
     ----------
@@ -300,12 +261,7 @@ def proportional(top: Peak) -> float | None:
 def without_exposure(kind: str, y: np.ndarray, design: np.ndarray) -> Score:
     """Fit the model without an exposure, and return what the score statistic of any exposure needs.
 
-    Parameters
-    ----------
-    kind : str
-        "linear" or one of `LIKELIHOODS`.
-    y, design : array
-        As for `candidates`; the design ends with the adjustment here.
+    Outcome and design are as for `candidates`, but the design ends with the adjustment.
 
     References
     ----------

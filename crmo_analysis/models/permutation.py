@@ -1,6 +1,4 @@
-"""Permutation tests of correlations.
-
-Exact with ties where that is feasible, and of several exposures together.
+"""Permutation tests of correlations: exact with ties where feasible, and of several exposures together.
 
 Pairs are sorted before anything random is drawn, so that a table in another order gives the same numbers.
 """
@@ -63,9 +61,8 @@ def pairs(x: Sequence, y: Sequence, statistic: str) -> tuple[np.ndarray, np.ndar
         raise InputError(f"statistic is {statistic!r}, expected one of {', '.join(STATISTICS)}")
     first, second = as_numbers(x, "the first variable"), as_numbers(y, "the second variable")
     if len(first) != len(second):
-        raise InputError(
-            f"the variables have {len(first)} and {len(second)} values, expected one of each a patient"
-        )
+        given = f"{len(first)} and {len(second)} values"
+        raise InputError(f"the variables have {given}, expected one of each a patient")
     known = ~np.isnan(first) & ~np.isnan(second)
     first, second = first[known], second[known]
     if len(first) < LEAST_PAIRS:
@@ -78,20 +75,11 @@ def pairs(x: Sequence, y: Sequence, statistic: str) -> tuple[np.ndarray, np.ndar
 
 
 def beyond_chance(beyond: Callable[[int], np.ndarray], count: int) -> tuple[np.ndarray, int]:
-    """Count how often chance gives as much, drawing on where a decision at a usual level is open.
+    """Count how often chance gives as much, and of how many draws.
 
-    Parameters
-    ----------
-    beyond : function
-        Given how many to draw next, how many of these were beyond what was observed, of each test.
-    count : int
-        To draw first; then as many again, up to `MOST_DRAWN`, until every P value is `CLEAR` errors from each
-        of `LEVELS`.
-
-    Returns
-    -------
-    array of int, int
-        How many were beyond, and of how many.
+    `beyond` draws so many more, and says how many of these were beyond what was observed, of each test. So
+    many are drawn first; then as many again, up to `MOST_DRAWN`, until every P value is `CLEAR` errors from
+    each of `LEVELS`.
 
     References
     ----------
@@ -110,26 +98,13 @@ def beyond_chance(beyond: Callable[[int], np.ndarray], count: int) -> tuple[np.n
 def permutation_test(
     x: Sequence, y: Sequence, statistic: str = "spearman", permutations: int = 10_000, seed: int = 1
 ) -> tuple[float, float, str]:
-    """Test whether two variables are unrelated, by how often a rearrangement has a correlation as far from 0.
+    """Return the two-sided P value of a correlation by permutation, its Monte Carlo error, and the method.
 
     All rearrangements are counted, ties included, where that is feasible: the patients of each value of one
     variable take their share of the other's values in turn, and arrangements that leave the same values over
     are counted together (a network, as Mehta and Patel's). Otherwise random permutations give (b + 1) / (m +
-    1), and more are drawn where that leaves a decision open (see `beyond_chance`).
-
-    Parameters
-    ----------
-    x, y : sequence of numbers
-        One value a patient; pairs with a missing value are excluded.
-    statistic : str
-        "spearman", "kendall" or "pearson" (exact for up to 8 patients).
-    permutations, seed : int
-        How many where there are too many to count, and the seed.
-
-    Returns
-    -------
-    tuple of float, float, str
-        The two-sided P value, its Monte Carlo error, and the method.
+    1), and more are drawn where that leaves a decision open (see `beyond_chance`). Pearson's is exact for up
+    to 8 patients.
 
     References
     ----------
@@ -158,10 +133,7 @@ def permutation_test(
 
 
 def _scores(values: np.ndarray, statistic: str) -> np.ndarray:
-    """Return what a permutation moves about: centred values.
-
-    For ranks, whole numbers, so that ties stay ties.
-    """
+    """Return centred values to be permuted; whole numbers for ranks, so that ties stay ties."""
     if statistic == "kendall":
         return rankdata(values, "dense").astype(float)
     return 2 * rankdata(values) - len(values) - 1 if statistic == "spearman" else values - values.mean()
@@ -327,10 +299,9 @@ def maximum_statistic(
     table = np.column_stack([*columns, labels])
     known = table[~np.isnan(table).any(axis=1)]
     pairs(known[:, 0], known[:, 0], statistic)
-    if len(known) > MANY and statistic == "kendall":
-        raise NotEstimableError(f"Kendall's correlation is not permuted with more than {MANY:,} patients")
-    if groups is not None and statistic == "kendall":
-        raise NotEstimableError("Kendall's correlation is not permuted within groups")
+    if statistic == "kendall" and (len(known) > MANY or groups is not None):
+        where = "within groups" if groups is not None else f"with more than {MANY:,} patients"
+        raise NotEstimableError(f"Kendall's correlation is not permuted {where}")
     *columns, labels = known[np.lexsort(known.T)].T
     labels, scores = labels.astype(int), np.array([_scores(column, statistic) for column in columns])
     scores = scores if groups is None else without_means(scores, labels)
@@ -342,8 +313,8 @@ def maximum_statistic(
     )
     result, words = np.full((len(rows), 5), np.nan), ""
     if len(usable):
-        how = {"statistic": statistic, "permutations": permutations, "seed": seed}
-        result[usable], words = _stepped_down(scores[0], scores[usable + 1], labels, **how)
+        rng, family = np.random.default_rng(seed), scores[usable + 1]
+        result[usable], words = _stepped_down(scores[0], family, labels, statistic, permutations, rng)
     rows[["estimate", "p", "p_error", "p_maximum", "p_maximum_error"]] = result
     where = "" if groups is None else " in each group"
     rows["method"] = np.where(np.isnan(result[:, 0]), f"not estimable: all values are equal{where}", words)
@@ -356,24 +327,23 @@ def _stepped_down(
     groups: np.ndarray,
     statistic: str,
     permutations: int,
-    seed: int,
+    rng: np.random.Generator,
 ) -> tuple[np.ndarray, str]:
     """Return correlation, P, adjusted P and their errors, of each exposure's scores; and the method."""
-    spreads = [_numerators(each, each[None], statistic)[0] for each in (outcome, *exposures)]
+    spread, *others = (_numerators(each, each[None], statistic)[0] for each in (outcome, *exposures))
+    scale = np.sqrt(spread * np.array(others))[:, None]
 
     def correlations(many: np.ndarray) -> np.ndarray:
-        found = [_numerators(each, many, statistic) for each in exposures]
-        return np.array(found) / np.sqrt(spreads[0] * np.array(spreads[1:]))[:, None]
+        return np.array([_numerators(each, many, statistic) for each in exposures]) / scale
 
-    observed, rng = correlations(outcome[None])[:, 0], np.random.default_rng(seed)
+    observed = correlations(outcome[None])[:, 0]
     order = np.argsort(-np.abs(observed), kind="stable")
     least, is_large = np.abs(observed[order])[:, None] - 1e-12, len(outcome) > MANY
 
     def beyond(count: int) -> np.ndarray:
         parts = map(correlations, shuffled(rng, outcome, count, groups))
         if is_large:
-            scaled = exposures / np.sqrt(spreads[0] * np.array(spreads[1:]))[:, None]
-            limit = limit_of_permutations(scaled, outcome, groups)
+            limit = limit_of_permutations(exposures / scale, outcome, groups)
             parts = [rng.multivariate_normal(np.zeros(len(exposures)), limit, count, method="eigh").T]
         found = np.zeros((2, len(exposures)))
         for part in parts:

@@ -1,9 +1,12 @@
 """What a study of so many patients can say of lesions and severity, by simulated cohorts."""
 
 import math
+from bisect import bisect_left
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from functools import cache
+from itertools import product
 
 import numpy as np
 import pandas as pd
@@ -24,41 +27,12 @@ from crmo_analysis.models.simulation import Design as Design
 from crmo_analysis.study import describe
 
 LEAST, MOST = 10, 5_000  # patients among whom a number is looked for
-
-
-@dataclass(frozen=True)
-class NeededPatients:
-    """The fewest patients whose intervals are as narrow as wanted, with limits of two Monte Carlo errors."""
-
-    n: int
-    n_low: int
-    n_high: int
-    width: float
-    width_error: float
-
-
-@dataclass(frozen=True)
-class Evidence:
-    """The population's Spearman correlation given "P < alpha" alone, with Monte Carlo errors.
-
-    `smallest` is the least observed |rho| that is significant.
-    """
-
-    n: int
-    alpha: float
-    smallest: float
-    median: float
-    low: float
-    high: float
-    median_error: float
-    low_error: float
-    high_error: float
+LEAST_SIGNIFICANT = 100  # simulated cohorts, of which an estimate given significance is made
 
 
 def power(
     truths: Sequence[float] | Sequence[Sequence[np.ndarray]],
     sizes: Sequence[int],
-    tests: Sequence[str] = TESTS,
     alpha: float = 0.05,
     simulation: Simulation | None = None,
 ) -> pd.DataFrame:
@@ -68,27 +42,23 @@ def power(
     ----------
     truths, simulation
         As for `simulated_correlations`, each truth in turn; cohorts are simulated for each row of the result.
-    sizes, tests : sequence
-        Patients a cohort, and tests of `TESTS`.
+    sizes : sequence of int
+        Patients a cohort.
     alpha : float
         Two-sided.
 
     Returns
     -------
     DataFrame
-        `test, truth` (its place among `truths`), `n, power, power_error` (Monte Carlo).
+        `test` (each of `TESTS`), `truth` (its place among `truths`), `n, power, power_error` (Monte Carlo).
     """
     rows = []
-    for test in tests:
-        for place, truth in enumerate(truths):
-            for n in sizes:
-                found = abs(simulated_correlations(truth, n, simulation, test))
-                by_rank = test == "spearman"
-                critical = (
-                    describe.smallest_pearson(alpha, n) if by_rank else ndtri(1 - alpha / 2) / math.sqrt(n)
-                )
-                count = int((found > critical).sum())
-                rows.append({"test": test, "truth": place, "n": n, **_mean("power", count, len(found))})
+    for test, (place, truth), n in product(TESTS, enumerate(truths), sizes):
+        found = abs(simulated_correlations(truth, n, simulation, test))
+        critical = ndtri(1 - alpha / 2) / math.sqrt(n)
+        critical = describe.smallest_pearson(alpha, n) if test == "spearman" else critical
+        count = int((found > critical).sum())
+        rows.append({"test": test, "truth": place, "n": n, **_mean("power", count, len(found))})
     return pd.DataFrame(rows)
 
 
@@ -128,14 +98,11 @@ def model_precision(
                 if found.ci_low > 0 and found.ci_high < math.inf:
                     estimates.append(found.estimate)
                     factors.append(math.log(found.ci_high / found.ci_low))
-        count = len(factors)
-        row = {"n": n, "estimate": math.nan, "factor": math.nan, "factor_error": math.nan}
-        if count:
-            factor = math.exp(np.mean(factors))
-            row |= {"estimate": float(np.median(estimates)), "factor": factor}
-            row["factor_error"] = factor * float(np.std(factors)) / math.sqrt(count)
-        rows.append(row | {"estimable": count})
-    return pd.DataFrame(rows)
+        count, some = len(factors), factors or [math.nan]
+        factor = math.exp(np.mean(some))
+        error = factor * float(np.std(some)) / math.sqrt(len(some))
+        rows.append((n, float(np.median(estimates or [math.nan])), factor, error, count))
+    return pd.DataFrame(rows, columns=["n", "estimate", "factor", "factor_error", "estimable"])
 
 
 def power_and_precision(
@@ -183,63 +150,67 @@ def _mean(name: str, count: float, of: int) -> dict[str, float]:
 
 
 def needed_patients(
-    width: float, correlation: float, confidence: float = 0.95, simulation: Simulation | None = None
-) -> NeededPatients:
-    """Find how many patients give an interval (see `spearman_interval`) of a wanted mean width.
+    width: float, correlation: float, simulation: Simulation | None = None
+) -> tuple[int, int, int]:
+    """Find how many patients give a 95 % interval (see `spearman_interval`) of a wanted mean width.
+
+    Returns
+    -------
+    tuple of int
+        The fewest patients, and limits of two Monte Carlo errors.
 
     Raises
     ------
     InputError
         If it takes fewer than `LEAST` or more than `MOST` patients.
     """
-    given, known = simulation or Simulation(2_000), {}
+    given = simulation or Simulation(2_000)
 
+    @cache
     def mean_width(n: int) -> tuple[float, float]:
-        if n not in known:
-            low, high = spearman_interval(simulated_correlations(correlation, n, given), n, confidence)
-            known[n] = float((high - low).mean()), float((high - low).std() / math.sqrt(given.cohorts))
-        return known[n]
+        low, high = spearman_interval(simulated_correlations(correlation, n, given), n)
+        return float((high - low).mean()), float((high - low).std() / math.sqrt(given.cohorts))
 
-    def smallest(errors: float) -> int:
-        low, high = LEAST, MOST
-        while low < high:
-            middle = (low + high) // 2
-            found, error = mean_width(middle)
-            low, high = (low, middle) if found + errors * error <= width else (middle + 1, high)
-        return low
+    def is_narrow(n: int, errors: float) -> bool:
+        found, error = mean_width(n)
+        return found + errors * error <= width
 
     if not mean_width(MOST)[0] < width < mean_width(LEAST)[0]:
         ends = " to ".join(f"{mean_width(n)[0]:.3f}" for n in (MOST, LEAST))
         raise InputError(f"width is {width}; expected {ends}, as {MOST:,} and {LEAST} patients give")
-    n = smallest(0)
-    return NeededPatients(n, smallest(-2), smallest(2), *mean_width(n))
+    sizes = range(LEAST, MOST)
+    return tuple(
+        LEAST + bisect_left(sizes, True, key=lambda n, errors=errors: is_narrow(n, errors))
+        for errors in (0, -2, 2)
+    )
 
 
 def evidence_of_significance(
     n: int = 54, alpha: float = 0.01, simulation: Simulation | None = None
-) -> Evidence:
+) -> tuple[float, float, float]:
     """Weigh latent correlations by how often they are significant in the published direction.
 
     Latent correlations from -0.95 to 0.95 are as likely beforehand; nothing is known but that P was below
     alpha.
+
+    Returns
+    -------
+    tuple of float
+        Median, and 2.5 % and 97.5 % points, of Spearman's correlation in everybody.
     """
     latent = np.linspace(-0.95, 0.95, 39)
     given = simulation or Simulation(2_000)
     truths = np.array([population_spearman(each, given.design) for each in latent])
-    least, batches = describe.smallest_pearson(alpha, n), 10
+    least = describe.smallest_pearson(alpha, n)
     seeds = [replace(given, seed=given.seed + i) for i in range(len(latent))]
     rho = [simulated_correlations(each, n, seeded) for each, seeded in zip(latent, seeds, strict=True)]
     significant = np.array(rho) > least
-    if any(not part.any() for part in np.array_split(significant, batches, axis=1)):
+    if significant.sum() < LEAST_SIGNIFICANT:
         raise NotEstimableError(f"P below {alpha:g} in {n} patients is too rare to be simulated")
-
-    def quantiles(share: np.ndarray) -> np.ndarray:
-        cumulated = np.concatenate([[0], np.cumsum((share[1:] + share[:-1]) * np.diff(latent))])
-        return np.interp(np.interp([0.5, 0.025, 0.975], cumulated / cumulated[-1], latent), latent, truths)
-
-    parts = [quantiles(part.mean(axis=1)) for part in np.array_split(significant, batches, axis=1)]
-    errors = np.std(parts, axis=0, ddof=1) / math.sqrt(batches)
-    return Evidence(n, alpha, least, *quantiles(significant.mean(axis=1)).tolist(), *errors.tolist())
+    share = significant.mean(axis=1)
+    cumulated = np.concatenate([[0], np.cumsum((share[1:] + share[:-1]) * np.diff(latent))])
+    inside = np.interp([0.5, 0.025, 0.975], cumulated / cumulated[-1], latent)
+    return tuple(np.interp(inside, latent, truths).tolist())
 
 
 def conditional_estimate(rho: float, n: int, alpha: float) -> float:
@@ -260,9 +231,8 @@ def conditional_estimate(rho: float, n: int, alpha: float) -> float:
     """
     least = describe.smallest_pearson(alpha, n)
     if not least < abs(rho) < 1:
-        raise InputError(
-            f"rho is {rho}, which is not between {least:.3f} and 1: P is not below {alpha} with n = {n}"
-        )
+        reason = f"P is not below {alpha} with n = {n}"
+        raise InputError(f"rho is {rho}, which is not between {least:.3f} and 1: {reason}")
     sd = math.sqrt(1.06 / (n - 3))
     z, cut = math.atanh(abs(rho)) / sd, math.atanh(least) / sd
 

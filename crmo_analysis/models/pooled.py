@@ -15,10 +15,7 @@ from crmo_analysis.models.random_effects import Fit, typical_variance
 INVERSE_VARIANCE = ("reml", "paule_mandel", "dersimonian_laird", "ml")
 METHODS = ("glmm", *INVERSE_VARIANCE, "beta_binomial", "beta_binomial_grid", "exact")
 INTERVALS = ("z", "t", "hartung_knapp")
-PREDICTIONS = {
-    "k-2": (2, "t with k - 2 degrees of freedom (Higgins, Thompson and Spiegelhalter 2009, equation 12)"),
-    "k-1": (1, "t with k - 1 degrees of freedom (IntHout et al. 2016)"),
-}
+PREDICTION = "t with k - 2 degrees of freedom (Higgins, Thompson and Spiegelhalter 2009, equation 12)"
 NO_PREDICTION = "no prediction interval: it takes three series to tell a spread from chance"
 
 
@@ -29,24 +26,21 @@ class How:
     method: str
     confidence: float = 0.95
     interval: str = "t"
-    prediction: str = "k-2"
 
     def check(self, methods: tuple[str, ...], k: int, single: str) -> None:
         """Raise an InputError where it is not to be had of k studies; `single` serves one of them."""
-        choices = {"method": methods, "interval": INTERVALS, "prediction": PREDICTIONS}
-        for name, known in choices.items():
+        method = self.method
+        for name, known in (("method", methods), ("interval", INTERVALS)):
             if getattr(self, name) not in known:
                 raise InputError(f"{name} is {getattr(self, name)!r}, expected one of {', '.join(known)}")
-        method = self.method
         if not 0 < self.confidence < 1:
             raise InputError(f"confidence is {self.confidence}, expected a number between 0 and 1")
         of_weights = (*INVERSE_VARIANCE, "beta_binomial_grid", "exact")
         if self.interval == "hartung_knapp" and method not in of_weights:
             raise InputError(f"hartung_knapp is for weights by inverse variance; use 't' with {method}")
         if method == "exact" and k != 1:
-            raise InputError(
-                f"'exact' is for a single series, and there are {k}; adding them up would hide their spread"
-            )
+            why = "adding them up would hide their spread"
+            raise InputError(f"'exact' is for a single series, and there are {k}; {why}")
         if method != "exact" and k < 2:
             raise InputError(f"there are {k} studies, expected at least 2; for a single one use {single}")
 
@@ -110,17 +104,13 @@ class Pooled:
 
 @dataclass(frozen=True)
 class PooledRange:
-    """Pooled estimates of all counts that are possible.
+    """The smallest and the largest pooled estimate of all possible counts, and the outermost interval ends.
 
-    The smallest and the largest, and counts that attain them.
-
-    `ci_low` and `ci_high` are the outermost ends of all intervals; `skipped` combinations had no estimate.
+    Of so many combinations of counts, `skipped` had no estimate.
     """
 
     low: float
     high: float
-    low_counts: tuple[int, ...]
-    high_counts: tuple[int, ...]
     ci_low: float
     ci_high: float
     combinations: int
@@ -133,15 +123,15 @@ def summarise(fit: Fit, v: np.ndarray, how: How, inverse: Callable = expit) -> P
     if how.interval == "hartung_knapp":
         se *= math.sqrt(max(fit.factor, 1))
         if fit.factor < 1:
-            floor = (
-                f"the Hartung-Knapp factor of {fit.factor:.3f} is taken as 1, so that it narrows no interval"
-            )
-            notes = (*notes, floor)
+            floor = f"the Hartung-Knapp factor of {fit.factor:.3f} is taken as 1"
+            notes = (*notes, f"{floor}, so that it narrows no interval")
     half = se * float(ndtri(upper) if how.interval == "z" else stdtrit(k - 1, upper))
     low, high = fit.centre - half, fit.centre + half
-    fewer, rule = PREDICTIONS[how.prediction] if k >= 3 else (0, NO_PREDICTION)
-    notes = notes if k >= 3 else (*notes, NO_PREDICTION)
-    beyond = float(stdtrit(k - fewer, upper)) * math.sqrt(fit.tau2 + se**2) if k >= 3 else math.nan
+    rule, beyond = PREDICTION, math.nan
+    if k >= 3:
+        beyond = float(stdtrit(k - 2, upper)) * math.sqrt(fit.tau2 + se**2)
+    else:
+        rule, notes = NO_PREDICTION, (*notes, NO_PREDICTION)
     typical, variances = typical_variance(v), (fit.tau2, fit.tau2_low, fit.tau2_high)
 
     def back(value: float) -> float:

@@ -1,23 +1,19 @@
-"""What is asked of a table of patients, and its columns as numbers.
+"""What is asked of a table of patients, and its columns as numbers."""
 
-A question names an outcome, exposures and adjustment; every analysis takes one.
-"""
-
-import difflib
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
-from crmo_analysis.files import InputError
+from crmo_analysis.files import InputError, meant
 from crmo_analysis.models.permutation import STATISTICS, as_numbers
 from crmo_analysis.models.regression import Terms
 
 
 @dataclass(frozen=True)
-class Question:
-    """An outcome, exposures and what is adjusted for.
+class Question(Terms):
+    """An outcome, exposures and what is adjusted for, on the terms of `regression.Terms`.
 
     Attributes
     ----------
@@ -25,8 +21,6 @@ class Question:
         The column of the outcome.
     exposures, adjustment : sequence of str
         Columns, each exposure alone with all of the adjustment.
-    cut, per, confidence
-        As for `regression.regress`.
     patient : str
         A column that says whose row it is, where patients have several; empty where each has one.
     cluster : str
@@ -38,12 +32,14 @@ class Question:
     outcome: str
     exposures: Sequence[str]
     adjustment: Sequence[str] = ()
-    cut: float | None = None
-    per: str | float = "sd"
-    confidence: float = 0.95
     patient: str = ""
     cluster: str = ""
     imputations: int = 0
+
+    def __post_init__(self):
+        super().__post_init__()
+        if self.imputations < 0 or self.imputations == 1:
+            raise InputError(f"imputations is {self.imputations}, expected 0, or 2 tables or more")
 
     @property
     def names(self) -> list[str]:
@@ -56,16 +52,11 @@ class Question:
         return {"cut": self.cut, "per": self.per, "confidence": self.confidence}
 
     def check(self, table: pd.DataFrame) -> None:
-        """Raise an InputError if a column or a term is not as it must be, or nothing is left to ask."""
-        Terms(**self.terms)
-        if self.imputations < 0 or self.imputations == 1:
-            raise InputError(f"imputations is {self.imputations}, expected 0, or 2 tables or more")
+        """Raise an InputError if a column is not as it must be, or nothing is left to ask."""
         grouping = [name for name in (self.patient, self.cluster) if name]
         for name in [*self.names, *grouping]:
             if name not in table.columns:
-                near = difflib.get_close_matches(str(name), map(str, table.columns), 1)
-                meant = f"; is {near[0]!r} meant?" if near else ""
-                raise InputError(f"the table has no column {name!r}{meant}")
+                raise InputError(f"the table has no column {name!r}{meant(name, table.columns)}")
             if self.names.count(name) > 1:
                 raise InputError(f"{name!r} is named twice among outcome, exposures and adjustment")
         if not self.exposures:
@@ -78,7 +69,7 @@ class Question:
 
         Raises
         ------
-        ValueError
+        InputError
             If a patient is in two clusters.
         """
         if not (self.cluster or self.patient):
@@ -86,20 +77,14 @@ class Question:
         if self.cluster and self.patient:
             inside = table.groupby(self.patient)[self.cluster].nunique()
             if (inside > 1).any():
-                patient = inside.index[inside > 1][0]
-                raise InputError(
-                    f"{self.patient} {patient} is in several of {self.cluster}; expected one for all of a "
-                    f"patient's rows, or another cluster"
-                )
+                who = f"{self.patient} {inside.index[inside > 1][0]} is in several of {self.cluster}"
+                raise InputError(f"{who}; expected one for all rows of a patient, or another cluster")
         return table[self.cluster or self.patient]
 
 
 @dataclass(frozen=True)
 class Effort:
-    """How much chance is drawn.
-
-    Resamples of the bootstrap, permutations of every test, and the seed of both.
-    """
+    """Resamples of the bootstrap, permutations of every test, and the seed of both."""
 
     resamples: int = 10_000
     permutations: int = 10_000
@@ -136,9 +121,7 @@ def numeric(table: pd.DataFrame, names: Sequence[str]) -> list[pd.Series]:
             known, kinds = values.notna(), sorted(values.dropna().unique(), key=str)
             # Of one kind, or none, a column that is constant or missing, so that the fit says so.
             shown = kinds[1:] or [*kinds, ""]
-            made = {
-                f"{name}: {kind}": np.where(known, values == kind, np.nan).astype(float) for kind in shown
-            }
+            made = {f"{name}: {kind}": (values == kind).astype(float).where(known) for kind in shown}
         else:
             made = {name: as_numbers(values, name)}
         columns += [pd.Series(column, table.index, name=label) for label, column in made.items()]
@@ -148,14 +131,7 @@ def numeric(table: pd.DataFrame, names: Sequence[str]) -> list[pd.Series]:
 def once(table: pd.DataFrame, question: Question) -> pd.DataFrame:
     """Return one row a patient, with the mean over those visits that have all values.
 
-    What stays the same in a patient stays as it is.
-
-    Parameters
-    ----------
-    table : DataFrame
-        One row a visit.
-    question : Question
-        Its `patient` says whose; without one, the table is returned as it is.
+    What stays the same in a patient stays as it is, and so does a table of a question without `patient`.
 
     Raises
     ------
@@ -179,9 +155,7 @@ def once(table: pd.DataFrame, question: Question) -> pd.DataFrame:
         try:
             values = pd.Series(as_numbers(known[name], name), known.index)
         except ValueError:
-            raise InputError(
-                f"{name} of {question.patient} {rows.index[changing][0]} differs between visits, and has no "
-                f"mean; expected one value a patient"
-            ) from None
+            where = f"{name} of {question.patient} {rows.index[changing][0]} differs between visits"
+            raise InputError(f"{where}, and has no mean; expected one value a patient") from None
         rows[name] = values.groupby(known[question.patient]).mean()
     return rows.reset_index()

@@ -6,11 +6,13 @@ from dataclasses import dataclass
 
 import numpy as np
 from scipy.interpolate import CubicSpline
-from scipy.optimize import brentq, minimize_scalar
+from scipy.optimize import brentq, minimize, minimize_scalar
 from scipy.special import betaincinv, betaln, expit, logit, logsumexp, polygamma, xlogy
 from scipy.stats import chi2
+from statsmodels.tools.numdiff import approx_fprime
 
 LARGEST_SD = 10.0  # on the logit scale, where nearly every share is all but 0 or 1
+_FAR = 30.0  # a logit beyond which no share lies
 NO_SPREAD = "no variance between series is found, which few series cannot rule out"
 _NODES, _NODE_WEIGHTS = np.polynomial.hermite.hermgauss(61)
 _CELLS, _ZOOMS = 80, 4  # of the grid: cells a side, and how often it closes in on the posterior
@@ -18,9 +20,7 @@ _CELLS, _ZOOMS = 80, 4  # of the grid: cells a side, and how often it closes in 
 
 @dataclass(frozen=True)
 class Fit:
-    """A fitted model.
-
-    Its centre, variance between series with the ends of an interval, weights, and test of Q.
+    """Centre, variance between series with the ends of an interval, weights and test of Q of a fitted model.
 
     `factor` is Hartung and Knapp's, by which the variance of the centre may be multiplied.
     """
@@ -36,21 +36,8 @@ class Fit:
     factor: float = math.nan
 
 
-@dataclass(frozen=True)
-class Posterior:
-    """Quantiles of the mean share; a grid of it and of a + b, and the probability of every cell."""
-
-    quantiles: np.ndarray
-    mean: np.ndarray
-    size: np.ndarray
-    probability: np.ndarray
-
-
 def corrected_logits(x: np.ndarray, n: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return logits and their variances.
-
-    Where a cell is 0, and only there, both cells are taken half larger.
-    """
+    """Return logits and their variances; where a cell is 0, and only there, both are taken half larger."""
     more = np.where((x == 0) | (x == n), 0.5, 0.0)
     yes, no = x + more, n - x + more
     return np.log(yes / no), 1 / yes + 1 / no
@@ -68,20 +55,12 @@ def typical_variance(v: np.ndarray) -> float:
 
 
 def inverse_variance(y: np.ndarray, v: np.ndarray, method: str, confidence: float) -> Fit:
-    """Fit a normal spread of estimates y with known variances v.
-
-    Parameters
-    ----------
-    y, v : array
-    method : str
-        "reml", "ml", "paule_mandel" or "dersimonian_laird".
-    confidence : float
-        Of the Q-profile interval.
+    """Fit a normal spread of estimates y with known variances v; tau² has its Q-profile interval.
 
     References
     ----------
     DerSimonian R, Laird N. Control Clin Trials 1986;7:177-188. Paule RC, Mandel J. J Res Natl Bur Stand
-    1982;87:377- 385. Viechtbauer W. J Educ Behav Stat 2005;30:261-293 (ML and REML); Stat Med 2007;26:37-52
+    1982;87:377-385. Viechtbauer W. J Educ Behav Stat 2005;30:261-293 (ML and REML); Stat Med 2007;26:37-52
     (Q-profile).
     """
     df, q, notes = len(y) - 1, _q(0.0, y, v), ()
@@ -94,11 +73,8 @@ def inverse_variance(y: np.ndarray, v: np.ndarray, method: str, confidence: floa
             tau2 = _likeliest(y, v, method == "reml")
     low, high = (_where_q_is(chi2.ppf(0.5 + side * confidence / 2, df), y, v) for side in (1, -1))
     if tau2 == 0:
-        notes = (
-            (NO_SPREAD,)
-            if high
-            else (NO_SPREAD, "the series differ less than by chance, so tau² has no interval")
-        )
+        less = "the series differ less than by chance, so tau² has no interval"
+        notes = (NO_SPREAD,) if high else (NO_SPREAD, less)
     w = 1 / (v + tau2)
     centre, se, factor = float(w @ y / w.sum()), float(w.sum() ** -0.5), _q(tau2, y, v) / df
     return Fit(centre, se, tau2, low, high, w / w.sum(), q, notes, factor)
@@ -133,10 +109,8 @@ def _likeliest(y: np.ndarray, v: np.ndarray, restricted: bool) -> float:
     if best == 0:
         return 0.0
     ends = grid[best - 1], grid[min(best + 1, len(grid) - 1)]
-    found = minimize_scalar(
-        lambda t: float(minus_twice(t)[0]), bounds=ends, method="bounded", options={"xatol": 1e-10}
-    )
-    return float(found.x)
+    settings = {"bounds": ends, "method": "bounded", "options": {"xatol": 1e-10}}
+    return float(minimize_scalar(lambda tau2: float(minus_twice(tau2)[0]), **settings).x)
 
 
 def likelihood_ratio(x: np.ndarray, n: np.ndarray) -> float:
@@ -157,58 +131,49 @@ def binomial_normal(x: np.ndarray, n: np.ndarray, confidence: float) -> Fit:
     Stijnen T, Hamza TH, Ozdemir P. Stat Med 2010;29:3046-3067. Pinheiro JC, Bates DM. J Comput Graph Stat
     1995;4:12-35 (adaptive Gauss-Hermite quadrature).
     """
-    pooled, limits, notes = float(logit(x.sum() / n.sum())), (30.0, LARGEST_SD), ()
-    tops = [_climb(lambda mean, sd: marginal(mean, sd, x, n), (pooled, sd), limits) for sd in (0.3, 1.5)]
-    (mean, sd), value = max(tops, key=lambda top: top[1])
-    if marginal(pooled, 0.0, x, n)[0] >= value - 1e-9:
-        mean, sd, notes = pooled, 0.0, (NO_SPREAD,)
-    elif sd == LARGEST_SD:
+
+    def likelihood(mean: float, sd: float) -> tuple[float, np.ndarray]:
+        return marginal(mean, sd, x, n)
+
+    mean, sd, height, se = _highest(likelihood, logit(x.sum() / n.sum()), (0.3, 1.5), LARGEST_SD)
+    notes = () if sd else (NO_SPREAD,)
+    if sd == LARGEST_SD:
         notes = (f"the likelihood still rises where the standard deviation of logits is {LARGEST_SD:g}",)
-    top, _, curvature = marginal(mean, sd, x, n)
-    inside = 0 < sd < LARGEST_SD
-    variance = np.linalg.inv(-curvature)[0, 0] if inside else -1 / curvature[0, 0]
-    low, high = _profile_ends(x, n, mean, sd, top - chi2.ppf(confidence, 1) / 2)
+    low, high = _profile_ends(likelihood, sd, height - chi2.ppf(confidence, 1) / 2)
     if high == math.inf:
         notes = (*notes, f"the interval of tau² has no upper end up to {LARGEST_SD**2:g}")
     share = expit(mean)
     w = 1 / (sd**2 + 1 / (n * share * (1 - share)))
-    return Fit(mean, math.sqrt(variance), sd**2, low**2, high**2, w / w.sum(), likelihood_ratio(x, n), notes)
+    return Fit(mean, se, sd**2, low**2, high**2, w / w.sum(), likelihood_ratio(x, n), notes)
 
 
-def _climb(terms: Callable, start: tuple[float, float], limits: tuple[float, float]) -> tuple[tuple, float]:
-    """Find a peak by Newton's steps, shortened until they rise.
+def _highest(
+    likelihood: Callable, pooled: float, starts: tuple[float, ...], most: float
+) -> tuple[float, float, float, float]:
+    """Return centre and spread where a likelihood is highest, its height, and the centre's standard error.
 
-    The second parameter may be of either sign.
+    The likelihood is given with its gradient, and is the same for a spread of either sign. Without spread, it
+    is highest at the pooled centre.
     """
-    at, (value, slope, curvature) = np.array(start), terms(*start)
-    for _ in range(200):
-        lengths, ways = np.linalg.eigh(curvature)
-        step = ways @ ((ways.T @ slope) / np.maximum(abs(lengths), 1e-6))  # upwards from a saddle, too
-        if slope @ step < 1e-13:
-            break
-        step *= min(1.0, 2 / np.hypot(*step))
-        while True:
-            there = np.clip(at + step, -np.array(limits), limits)
-            found = terms(*there)
-            if found[0] > value or abs(step).max() < 1e-9:
-                break
-            step = step / 4
-        if found[0] <= value:
-            break
-        at, (value, slope, curvature) = there, found
-    return (float(at[0]), abs(float(at[1]))), value
+    settings = {"jac": True, "method": "L-BFGS-B", "bounds": [(-_FAR, _FAR), (-most, most)]}
+    settings["options"] = {"ftol": 1e-15, "gtol": 1e-9}
+    tops = [
+        minimize(lambda at: tuple(-part for part in likelihood(*at)), (pooled, start), **settings)
+        for start in starts
+    ]
+    top = min(tops, key=lambda found: found.fun)
+    at, height = np.abs(top.x) * (np.sign(top.x[0]), 1), -float(top.fun)
+    if likelihood(pooled, 0.0)[0] >= height - 1e-9:
+        at, height = np.array([pooled, 0.0]), float(likelihood(pooled, 0.0)[0])
+    free = 2 if 0 < at[1] < most else 1
+    information = -approx_fprime(at, lambda there: likelihood(*there)[1], centered=True)[:free, :free]
+    return float(at[0]), float(at[1]), height, math.sqrt(np.linalg.inv(information)[0, 0])
 
 
-def marginal(mean: float, sd: float, x: np.ndarray, n: np.ndarray) -> tuple[float, np.ndarray, np.ndarray]:
-    """Return the log likelihood of a binomial-normal model, without constants, its gradient and its Hessian.
+def marginal(mean: float, sd: float, x: np.ndarray, n: np.ndarray) -> tuple[float, np.ndarray]:
+    """Return the log likelihood of a binomial-normal model, without constants, and its gradient.
 
-    The logit of a series is mean + sd * z; z is integrated out around its likeliest value. By Louis (1982)
-    the Hessian is the mean of the complete data's Hessian plus the variance of their gradient, given the
-    counts.
-
-    References
-    ----------
-    Louis TA. J R Stat Soc B 1982;44:226-233, equation 3.2'.
+    The logit of a series is mean + sd * z; z is integrated out around its likeliest value.
     """
     y, v = corrected_logits(x, n)
     mode = sd * (y - mean) / (v + sd**2)
@@ -222,37 +187,28 @@ def marginal(mean: float, sd: float, x: np.ndarray, n: np.ndarray) -> tuple[floa
     log = np.log(_NODE_WEIGHTS * np.exp(_NODES**2) / math.sqrt(2 * math.pi))[:, None] + np.log(scale)
     log = log - z**2 / 2 + x * line - n * np.logaddexp(0, line)
     each = logsumexp(log, axis=0)
-    share, p = np.exp(log - each), expit(line)
-    score, weight = x - n * p, n * p * (1 - p)
-    slope = np.array([(share * score).sum(axis=0), (share * score * z).sum(axis=0)])
-    powers = [(share * (score**2 - weight) * z**power).sum() for power in (0, 1, 2)]
-    return float(each.sum()), slope.sum(axis=1), np.array([powers[:2], powers[1:]]) - slope @ slope.T
+    score = np.exp(log - each) * (x - n * expit(line))
+    return float(each.sum()), np.array([score.sum(), (score * z).sum()])
 
 
-def _profile_ends(x: np.ndarray, n: np.ndarray, mean: float, sd: float, cut: float) -> tuple[float, float]:
+def _profile_ends(likelihood: Callable, sd: float, cut: float) -> tuple[float, float]:
     """Return between which standard deviations the likelihood, largest over the mean, stays above the cut."""
 
     def above(spread: float) -> float:
-        centre = mean
-        for _ in range(30):
-            value, slope, curvature = marginal(centre, spread, x, n)
-            step = np.clip(-slope[0] / curvature[0, 0], -1, 1)
-            centre += step
-            if abs(step) < 1e-7:
-                break
-        return value - cut
+        centre = brentq(lambda mean: likelihood(mean, spread)[1][0], -_FAR, _FAR)
+        return likelihood(centre, spread)[0] - cut
 
     low = 0.0 if above(0.0) >= 0 else brentq(above, 0, sd, xtol=1e-8)
-    if above(LARGEST_SD) >= 0:
-        return low, math.inf
-    return low, brentq(above, sd, LARGEST_SD, xtol=1e-8)
+    return low, math.inf if above(LARGEST_SD) >= 0 else brentq(above, sd, LARGEST_SD, xtol=1e-8)
 
 
 def beta_binomial(x: np.ndarray, n: np.ndarray) -> Fit:
     """Fit binomial counts whose shares have a beta distribution, by maximum likelihood.
 
     The centre is the logit of the mean share, tau² the variance of the logit of a beta variable; its interval
-    is nan.
+    is nan. The spread is the root of 1 / (a + b), which has no singularity where it vanishes: with it, the
+    likelihood is a product of mean + j spread², 1 - mean + j spread² and 1 + j spread², each as often as a
+    count goes beyond j.
 
     References
     ----------
@@ -260,60 +216,31 @@ def beta_binomial(x: np.ndarray, n: np.ndarray) -> Fit:
     """
     j = np.arange(n.max())
     beyond = [(part[:, None] > j).sum(axis=0) for part in (x, n - x, n)]
-    pooled, notes = float(logit(x.sum() / n.sum())), ()
 
-    def terms(centre: float, root: float) -> tuple[float, np.ndarray, np.ndarray]:
-        return _beta_binomial_terms(centre, root, j, beyond)
+    def likelihood(centre: float, root: float) -> tuple[float, np.ndarray]:
+        mean, value, slope = expit(centre), 0.0, np.zeros(2)
+        signs = zip((1, 1, -1), (1, -1, 0), (mean, 1 - mean, 1), beyond, strict=True)
+        for sign, direction, start, count in signs:
+            factor = start + j * root**2
+            value += sign * (count * np.log(factor)).sum()
+            slope += sign * np.array([direction * (count / factor).sum(), (j * count / factor).sum()])
+        return float(value), slope * (mean * (1 - mean), 2 * root)
 
-    tops = [_climb(terms, (pooled, root), (30.0, 100.0)) for root in (0.15, 0.7)]
-    (centre, root), value = max(tops, key=lambda top: top[1])
-    if terms(pooled, 0.0)[0] >= value - 1e-9:
-        centre, root, notes = pooled, 0.0, (NO_SPREAD,)
-    curvature, mean, spread = terms(centre, root)[2], expit(centre), root**2
-    variance = np.linalg.inv(-curvature)[0, 0] if root else -1 / curvature[0, 0]
-    tau2 = float(polygamma(1, mean / spread) + polygamma(1, (1 - mean) / spread)) if spread else 0.0
-    w = n * (1 + spread) / (1 + n * spread)
-    se = math.sqrt(variance)
-    return Fit(centre, se, tau2, math.nan, math.nan, w / w.sum(), likelihood_ratio(x, n), notes)
-
-
-def _beta_binomial_terms(
-    centre: float, root: float, j: np.ndarray, beyond: list[np.ndarray]
-) -> tuple[float, np.ndarray, np.ndarray]:
-    """Return the log likelihood of a beta-binomial model, without constants, its gradient and its Hessian.
-
-    root² is 1 / (a + b), which has no singularity where the spread vanishes: with it, the likelihood is a
-    product of mean + j root², 1 - mean + j root² and 1 + j root², each as often as a count goes beyond j.
-    """
+    centre, root, _, se = _highest(likelihood, logit(x.sum() / n.sum()), (0.15, 0.7), 100.0)
     mean, spread = expit(centre), root**2
-    value, slope, curvature = 0.0, np.zeros(2), np.zeros((2, 2))
-    for sign, direction, start, count in zip(
-        (1, 1, -1), (1, -1, 0), (mean, 1 - mean, 1), beyond, strict=True
-    ):
-        factor = start + j * spread
-        first, second = count / factor, count / factor**2
-        cross = direction * (j * second).sum()
-        value += sign * (count * np.log(factor)).sum()
-        slope += sign * np.array([direction * first.sum(), (j * first).sum()])
-        curvature -= sign * np.array([[direction**2 * second.sum(), cross], [cross, (j**2 * second).sum()]])
-    inner = np.array([mean * (1 - mean), 2 * root])  # of mean and spread, by centre and root
-    own = np.diag([slope[0] * mean * (1 - mean) * (1 - 2 * mean), 2 * slope[1]])
-    return float(value), slope * inner, curvature * np.outer(inner, inner) + own
+    tau2 = float(polygamma(1, mean / spread) + polygamma(1, (1 - mean) / spread)) if spread else 0.0
+    w, notes = n * (1 + spread) / (1 + n * spread), () if spread else (NO_SPREAD,)
+    return Fit(centre, se, tau2, math.nan, math.nan, w / w.sum(), likelihood_ratio(x, n), notes)
 
 
 def beta_binomial_grid(
     x: np.ndarray, n: np.ndarray, prior: tuple[float, float, float, float], tails: np.ndarray
-) -> Posterior:
-    """Compute the posterior of a beta-binomial model on a grid, which closes in on where the posterior is.
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Return quantiles of a beta-binomial's mean share, a grid of it and of a + b, and its probabilities.
 
-    Parameters
-    ----------
-    x, n : array
-    prior : tuple of four floats
-        Parameters of the beta distributions of the mean share and of the correlation within series,
-        1 / (a + b + 1).
-    tails : array
-        Of the quantiles.
+    The grid closes in on where the posterior is.
+    The prior has the parameters of the beta distributions of the mean share and of the correlation within
+    series, 1 / (a + b + 1).
     """
     box = np.array([[-16.0, 16.0], [-16.0, 16.0]])  # logits of the prior's distribution functions
     for _ in range(_ZOOMS):
@@ -323,11 +250,8 @@ def beta_binomial_grid(
         mean, within = np.ix_(*(betaincinv(*prior[i : i + 2], expit(middles[i // 2])) for i in (0, 2)))
         size = (1 - within) / within
         a, b = mean * size, (1 - mean) * size
-        log = (
-            flat
-            + sum(betaln(a + yes, b + no) for yes, no in zip(x, n - x, strict=True))
-            - len(x) * betaln(a, b)
-        )
+        log = flat - len(x) * betaln(a, b)
+        log = log + sum(betaln(a + yes, b + no) for yes, no in zip(x, n - x, strict=True))
         share = np.exp(log - logsumexp(log))
         for side in (0, 1):
             kept = np.flatnonzero(share.sum(axis=1 - side) > 1e-9)
@@ -336,4 +260,4 @@ def beta_binomial_grid(
     fine = np.linspace(*middles[0][[0, -1]], 5001)
     cumulated = density.antiderivative()(fine)
     quantiles = np.interp(tails * cumulated[-1], cumulated, fine)
-    return Posterior(betaincinv(*prior[:2], expit(quantiles)), mean[:, 0], size[0], share)
+    return betaincinv(*prior[:2], expit(quantiles)), mean[:, 0], size[0], share

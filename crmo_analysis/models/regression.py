@@ -6,6 +6,7 @@ of a likelihood model holds exactly the values that its likelihood-ratio test do
 """
 
 import math
+import numbers
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -16,18 +17,10 @@ import statsmodels
 from scipy.stats import chi2
 
 from crmo_analysis.files import InputError, NotEstimableError
+from crmo_analysis.models import likelihood
 from crmo_analysis.models.designs import complete, is_amount, outcome_for, standardised, unit_of
 from crmo_analysis.models.groups import said_of_groups
-from crmo_analysis.models.likelihood import (
-    LIKELIHOODS,
-    Peak,
-    candidates,
-    different,
-    fitted,
-    peak,
-    profile,
-    proportional,
-)
+from crmo_analysis.models.likelihood import LIKELIHOODS, Peak
 from crmo_analysis.models.permutation import MANY
 
 MODELS = ("linear", *LIKELIHOODS)
@@ -36,7 +29,7 @@ EFFECTS = {"linear": "difference"} | dict(zip(LIKELIHOODS, _RATIOS, strict=True)
 LOOSE = 1_000  # from the lower to the upper end of an interval of ratios
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Terms:
     """On what terms an exposure is looked at.
 
@@ -63,7 +56,7 @@ class Terms:
             raise InputError(f"per is {self.per!r}, expected 'sd', 'unit' or a number above 0")
         if not (is_amount(self.confidence) and self.confidence < 1):
             raise InputError(f"confidence is {self.confidence!r}, expected a number between 0 and 1")
-        if self.cut is not None and not is_amount(abs(self.cut) + 1):
+        if self.cut is not None and not (isinstance(self.cut, numbers.Real) and math.isfinite(self.cut)):
             raise InputError(f"cut is {self.cut!r}, expected a number, or None")
 
 
@@ -118,10 +111,9 @@ class Regression:
     @property
     def library(self) -> str:
         """Library, version and class that the results come from."""
-        kinds = [
-            kind for kind in type(self.results.model).__mro__ if kind.__module__.startswith("statsmodels")
-        ]
-        return f"statsmodels {statsmodels.__version__}, {kinds[0].__name__}"
+        kinds = type(self.results.model).__mro__
+        first = next(kind for kind in kinds if kind.__module__.startswith("statsmodels"))
+        return f"statsmodels {statsmodels.__version__}, {first.__name__}"
 
     @property
     def place(self) -> int:
@@ -134,10 +126,8 @@ class Regression:
             return float(value if self.model == "linear" else np.exp(value))
 
     def _ends(self) -> tuple[float, float]:
-        if self.profile is None:
-            wald = np.asarray(self.results.conf_int(1 - self.confidence))[self.place]
-            return tuple(map(self.shown, wald))
-        return tuple(map(self.shown, self.profile))
+        wald = np.asarray(self.results.conf_int(1 - self.confidence))[self.place]
+        return tuple(map(self.shown, wald if self.profile is None else self.profile))
 
     @property
     def estimate(self) -> float:
@@ -158,12 +148,6 @@ class Regression:
     def p(self) -> float:
         """Two-sided P value of no relation."""
         return float(np.asarray(self.results.pvalues)[self.place]) if self.p_ratio is None else self.p_ratio
-
-    @property
-    def cut_points(self) -> tuple[float, ...]:
-        """Of the ordinal model: logits of a score at or below each but the highest, predictors being 0."""
-        cuts = np.asarray(self.results.params)[self.place + 1 :]
-        return tuple(cuts.tolist()) if self.model == "ordinal" else ()
 
 
 def regress(
@@ -239,9 +223,9 @@ def _linear(y: pd.Series, own: pd.DataFrame, design: np.ndarray, groups: np.ndar
     if (np.linalg.qr(design)[0] ** 2).sum(axis=1).max() > 1 - 1e-9:
         reason = "one patient alone determines a coefficient (leverage 1), so HC3 is not defined"
         raise NotEstimableError(reason)
-    errors = (
-        {"cov_type": "HC3"} if groups is None else {"cov_type": "cluster", "cov_kwds": {"groups": groups}}
-    )
+    errors = {"cov_type": "HC3"}
+    if groups is not None:
+        errors = {"cov_type": "cluster", "cov_kwds": {"groups": groups}}
     results = OLS(y, own).fit(method="qr", use_t=True, **errors)
     if np.abs(results.resid).max() <= 1e-10 * np.abs(y).max():
         raise NotEstimableError("the line fits every patient exactly, so there is no standard error")
@@ -253,22 +237,22 @@ def _linear(y: pd.Series, own: pd.DataFrame, design: np.ndarray, groups: np.ndar
 def _likely(kind: str, y: pd.Series, own: pd.DataFrame, asked: Terms, groups: np.ndarray | None) -> dict:
     n, rows, times = len(y), slice(None), 1.0
     if n > MANY and groups is None:
-        rows, times = different(y, own)
-    models = candidates(kind, y.iloc[rows], own.iloc[rows], times)
+        rows, times = likelihood.different(y, own)
+    models = likelihood.candidates(kind, y.iloc[rows], own.iloc[rows], times)
     if (infinite := models[0].separated()) and kind != "firth":
         raise NotEstimableError("perfect separation, the estimate would be infinite")
-    top = peak(models)
-    found = {"results": fitted(top, groups), "profile": None, "p_ratio": None}
+    top = likelihood.peak(models)
+    found = {"results": likelihood.fitted(top, groups), "profile": None, "p_ratio": None}
     if kind in ("poisson", "negative_binomial"):
-        constant = candidates(kind, y.iloc[rows], own.iloc[rows, :1], times)
-        found["results"].set_null_options(llnull=peak(constant).height)
+        constant = likelihood.candidates(kind, y.iloc[rows], own.iloc[rows, :1], times)
+        found["results"].set_null_options(llnull=likelihood.peak(constant).height)
     why = f", as there are more than {MANY:,} patients" if n > MANY else ""
     how = f"Wald interval and P{why}" if groups is None else said_of_groups(groups.max() + 1)
     if groups is None and (infinite or not (asked.wald or n > MANY)):
         how = f"profile {'penalised ' if kind == 'firth' else ''}likelihood"
-        null = peak(models, 0.0)
+        null = likelihood.peak(models, 0.0)
         found["p_ratio"] = float(chi2.sf(max(2 * (top.height - null.height), 0), 1))
-        found["profile"] = profile(partial(peak, models), top, asked.confidence)
+        found["profile"] = likelihood.profile(partial(likelihood.peak, models), top, asked.confidence)
     said, extra = _notes(kind, top, how, groups is None)
     said += "; separation, the estimate without a penalty would be infinite" if infinite else ""
     return found | {"method": said} | extra
@@ -291,7 +275,7 @@ def _notes(kind: str, top: Peak, how: str, independent: bool) -> tuple[str, dict
         return f"negative binomial regression, {how}; dispersion {words}", {"dispersion": alpha}
     if kind == "firth":
         return f"Firth's penalised logistic regression, {how}", {"events": int(times @ y)}
-    scores, p = top.model.k_levels, proportional(top) if independent else None
+    scores, p = top.model.k_levels, likelihood.proportional(top) if independent else None
     words = f"proportional odds, {how}; {scores} categories"
     if not independent:
         return words, {}

@@ -78,10 +78,8 @@ def simulated_correlations(
     given = simulation or Simulation()
     cohorts = given.cohorts
     if test not in TESTS or n < 4 or cohorts < 1:
-        raise InputError(
-            f"test is {test!r}, n {n} and cohorts {cohorts}; expected one of {', '.join(TESTS)}, at least 4 "
-            f"and 1"
-        )
+        expected = f"one of {', '.join(TESTS)}, at least 4 and 1"
+        raise InputError(f"test is {test!r}, n {n} and cohorts {cohorts}; expected {expected}")
 
     def ranked(levels: np.ndarray) -> np.ndarray:
         return midranks(*counted(levels, int(levels.max()) + 1))
@@ -127,21 +125,15 @@ def _of_normals(correlation: float, design: Design) -> Callable:
 def _of_tables(tables: Sequence[np.ndarray]) -> Callable:
     """Return a function that draws cohorts from tables of lesion count and severity."""
     rows = [np.asarray(table, dtype=float) for table in tables]
-    for row in rows:
-        if (
-            row.ndim != 2
-            or row.shape[1] != 2
-            or not len(row)
-            or not (row == np.floor(row)).all()
-            or row[:, 0].min() < 1
-        ):
-            raise InputError(
-                "expected tables of two columns: lesion counts of 1 or more, and whole severity scores"
-            )
-    starts = np.cumsum([0, *map(len, rows)])
-    lesions, severity = np.concatenate(rows).astype(int).T if rows else np.zeros((2, 0), int)
     if not rows:
         raise InputError("there is no table to draw from")
+    for row in rows:
+        is_table = row.ndim == 2 and row.shape[1] == 2 and len(row)
+        if not (is_table and (row == np.floor(row)).all() and row[:, 0].min() >= 1):
+            what = "lesion counts of 1 or more, and whole severity scores"
+            raise InputError(f"expected tables of two columns: {what}")
+    starts = np.cumsum([0, *map(len, rows)])
+    lesions, severity = np.concatenate(rows).astype(int).T
 
     def draw(rng: np.random.Generator, count: int, n: int) -> tuple[np.ndarray, np.ndarray]:
         table = rng.integers(len(rows), size=(count, 1))
@@ -157,10 +149,8 @@ def _cuts(design: Design) -> tuple[np.ndarray, np.ndarray]:
     shares = np.array(design.severity_shares)
     is_count = 1 < mean < math.inf and 0 < dispersion < math.inf
     if not is_count or len(shares) < 2 or (shares <= 0).any() or not math.isclose(shares.sum(), 1):
-        raise InputError(
-            f"{design} is no design: expected a mean above 1, a dispersion above 0, and shares that add up "
-            f"to 1"
-        )
+        expected = "a mean above 1, a dispersion above 0, and shares that add up to 1"
+        raise InputError(f"{design} is no design: expected {expected}")
     size = 1 / dispersion
     probability = size / (size + mean - 1)
     last = nbinom.ppf(1 - 1e-9, size, probability)

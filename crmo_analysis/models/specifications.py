@@ -99,31 +99,17 @@ def specification_curve(
     """
     for question in questions:
         question.check(table)
-    exposure, effort = questions[0].exposures[0], effort or Effort()
-    left_out = dict(left_out or {"nobody": np.zeros(len(table), bool)})
+    first, effort = questions[0], effort or Effort()
+    exposure, cluster = first.exposures[0], first.cluster
     union = list(dict.fromkeys(name for question in questions for name in question.adjustment))
-    x, others = as_numbers(table[exposure], exposure), numeric(table, union)
-    cluster = questions[0].cluster
-    labels = codes_of(table[cluster]) if cluster else np.zeros(len(table))
-    known = ~np.isnan(np.column_stack([x, *others, labels])).any(axis=1)
-    masks = {name: np.asarray(mask, bool)[known] for name, mask in left_out.items()}
     outcomes = list(dict.fromkeys(question.outcome for question in questions))
-    scores = [as_numbers(table[name], name)[known] for name in outcomes]
-    # Sorted, so that a table in another order gives the same permutations.
-    order = np.lexsort([*masks.values(), *scores, *(column[known] for column in others), x[known]])
-    patients, x, groups = table[known].iloc[order], x[known][order], labels[known][order].astype(int)
-    rows, made = [], []
-    for (name, mask), question in product(masks.items(), questions):
-        stay = ~mask[order] & patients[question.outcome].notna().to_numpy()
-        for model in models or models_for(table[question.outcome], question.cut):
-            if model not in STATISTICS:
-                one = replace(question, exposures=[exposure], adjustment=list(question.adjustment))
-                row = row_of(patients[stay], model, one, effort)
-                z = np.nan
-                if not row["method"].startswith("not estimable"):
-                    made.append(_Specification(patients, x, stay, model, one))
-                    z = float(made[-1].statistics(x[None])[0])
-                rows.append(row | {"left_out": name, "z": z})
+    everybody = {"nobody": np.zeros(len(table), bool)}
+    masks = pd.DataFrame({name: np.asarray(mask, bool) for name, mask in (left_out or everybody).items()})
+    order = _order(table, [exposure, *union], outcomes, cluster, masks)
+    patients, x, masks = table.iloc[order], as_numbers(table[exposure])[order], masks.iloc[order]
+    groups = codes_of(patients[cluster]).astype(int) if cluster else np.zeros(len(patients), int)
+    asked = [(each, models or models_for(table[each.outcome], each.cut)) for each in questions]
+    rows, made = _specified(patients, x, masks, asked, effort)
     if not made:
         reason = rows[0]["method"] if rows else "there is none"
         raise InputError(f"none of {len(rows)} specifications can be estimated; the first: {reason}")
@@ -131,16 +117,49 @@ def specification_curve(
     curve = pd.DataFrame(rows).reindex(columns=columns).sort_values("z", kind="stable", ignore_index=True)
     residual = _left_over(x, numeric(patients, union), groups)
     words = f"permuted within {groups.max() + 1} groups of {cluster}" if cluster else "permuted"
-    if is_same := np.abs(residual).max() < ROUNDING * np.abs(x).max():
-        words = f"not permuted: nothing of {exposure} differs within groups of {cluster}"
     observed = _summaries(np.array([each.statistics(x[None]) for each in made]))
     p, permutations = np.full(3, np.nan), 0
-    if not is_same:
-        beyond, permutations = _joint(made, x, residual, groups, effort)
+    if np.abs(residual).max() < ROUNDING * np.abs(x).max():
+        words = f"not permuted: nothing of {exposure} differs within groups of {cluster}"
+    else:
+        beyond, permutations = _joint(made, x, residual, groups, observed, effort)
         p = (beyond + 1) / (permutations + 1)
     error = float(np.sqrt(p * (1 - p) / max(permutations, 1)).max())
-    counts = len(rows), len(made), int((~known).sum()), permutations
+    counts = len(rows), len(made), len(table) - len(patients), permutations
     return SpecificationCurve(curve, *counts, *observed[:, 0].tolist(), *p.tolist(), error, words)
+
+
+def _order(
+    table: pd.DataFrame, names: Sequence[str], outcomes: Sequence[str], cluster: str, masks: pd.DataFrame
+) -> np.ndarray:
+    """Return where the patients are who have exposure, every adjustment, and a cluster if one is named.
+
+    Sorted, so that a table in another order gives the same permutations.
+    """
+    exposure, *others = names
+    x, others = as_numbers(table[exposure], exposure), numeric(table, others)
+    known = ~np.isnan(np.column_stack([x, *others])).any(axis=1)
+    known &= table[cluster].notna().to_numpy() if cluster else True
+    scores = [as_numbers(table[name], name) for name in outcomes]
+    order = np.lexsort([*masks.to_numpy().T, *scores, *others, x])
+    return order[known[order]]
+
+
+def _specified(
+    patients: pd.DataFrame, x: np.ndarray, masks: pd.DataFrame, asked: Sequence[tuple], effort: Effort
+) -> tuple[list[dict], list["_Specification"]]:
+    """Fit every model of every question to every choice of patients: rows, and what could be fitted."""
+    rows, made = [], []
+    for name, (question, models) in product(masks, asked):
+        stay = ~masks[name].to_numpy() & patients[question.outcome].notna().to_numpy()
+        one = replace(question, exposures=question.exposures[:1], adjustment=list(question.adjustment))
+        for model in (model for model in models if model not in STATISTICS):
+            row = row_of(patients[stay], model, one, effort) | {"left_out": name, "z": np.nan}
+            if not row["method"].startswith("not estimable"):
+                made.append(_Specification(patients, x, stay, model, one))
+                row["z"] = float(made[-1].statistics(x[None])[0])
+            rows.append(row)
+    return rows, made
 
 
 def _left_over(x: np.ndarray, others: Sequence, groups: np.ndarray) -> np.ndarray:
@@ -175,7 +194,12 @@ class _Specification:
 
 
 def _joint(
-    made: Sequence[_Specification], x: np.ndarray, residuals: np.ndarray, groups: np.ndarray, effort: Effort
+    made: Sequence[_Specification],
+    x: np.ndarray,
+    residuals: np.ndarray,
+    groups: np.ndarray,
+    observed: np.ndarray,
+    effort: Effort,
 ) -> tuple[np.ndarray, int]:
     """Return how often chance gave as much as median, mean and share of the statistics, and of how many."""
     rng, expected = np.random.default_rng(effort.seed), x - residuals
@@ -190,7 +214,6 @@ def _joint(
     if len(x) > MANY:
         parts = np.array([each.parts(x) for each in made])
         limit = parts @ expected, limit_of_permutations(parts, residuals, groups)
-    observed = _summaries(np.array([each.statistics(x[None]) for each in made]))
     least, statistics = np.abs(observed) - 1e-12, drawn if len(x) > MANY else permuted
 
     def beyond(count: int) -> np.ndarray:

@@ -13,30 +13,24 @@ EXAMPLES = 3
 
 
 def thin(cohort: Cohort) -> tuple[Problem, ...]:
-    """Warn of what is sound and still cannot be analysed: empty and constant columns, very few patients.
-
-    Returns
-    -------
-    tuple of Problem
-        None of them an error or one of `cohort.problems`: what cannot be analysed can still be described.
-    """
+    """Warn of what is sound and cannot be analysed: empty and constant columns, very few patients."""
     n, said = len(cohort.patients), []
+    constant = []
     for one, title, table in (
         ("patient", "patients", cohort.patients),
         ("lesion", "lesions", cohort.lesions),
     ):
-        counts = _missing_cells(cohort, title)
-        empty = [name for name, count in counts.items() if count == len(table) == table[name].isna().sum()]
+        lacking = {
+            name: n for (where, name), n in cohort.missing.items() if where == title and name not in OWN
+        }
+        empty = [name for name, n in lacking.items() if n == len(table)]
         said += [f"no {one} has a value of {', '.join(empty)}"] if empty else []
-    constant = [
-        name
-        for name, count in _missing_cells(cohort, "patients").items()
-        if _is_constant(cohort.patients[name], count)
-    ]
+        constant += [
+            name for name, n in lacking.items() if title == "patients" and _is_constant(table[name], n)
+        ]
     if constant:
-        said.append(
-            f"all patients with a value have the same one: {', '.join(constant)}; nothing can go with it"
-        )
+        names = ", ".join(constant)
+        said.append(f"all patients with a value have the same one: {names}; nothing can go with it")
     if n < FEW:
         patients = "1 patient is" if n == 1 else f"{n} patients are"
         said.append(f"{patients} too few for a regression of an outcome; a description is what they allow")
@@ -60,28 +54,17 @@ def missing_lines(cohort: Cohort) -> list[str]:
     return lines
 
 
-def _missing_cells(cohort: Cohort, title: str) -> dict[str, int]:
-    """Return how many cells of a file's columns are empty or hold a code for a missing value."""
-    rows = cohort.missing[cohort.missing["table"] == title].set_index("variable")
-    counts = rows.drop(columns=["table", "n"]).sum(axis=1)
-    return {name: int(count) for name, count in counts.items() if name not in OWN}
-
-
 def _is_constant(values: pd.Series, n_missing: int) -> bool:
     """Say whether two values or more are all the same, in a column without errors."""
     given = values.dropna()
-    has_errors = len(values) - len(given) > n_missing
-    return len(given) >= 2 and not has_errors and bool((given == given.iloc[0]).all())
+    return len(values) - n_missing == len(given) >= 2 and bool((given == given.iloc[0]).all())
 
 
 def understood(cohort: Cohort) -> pd.DataFrame:
     """Describe what was read, variable by variable, for those who own the file: it repeats values.
 
-    Returns
-    -------
-    DataFrame
-        `table, variable, column` (in the file; "derived" if it has none), `n, missing`, `range` (of numbers,
-        dates; of others how many have which value) and `examples`: the first three different values.
+    With the `column` in the file ("derived" if it has none), the `range` of numbers and dates, of others how
+    many have which value, and the first three different values.
     """
     rows = []
     for title, table in (("patients", cohort.patients), ("lesions", cohort.lesions)):
@@ -89,16 +72,8 @@ def understood(cohort: Cohort) -> pd.DataFrame:
             values = table[name].dropna()
             column = cohort.columns.get((title, name), "derived")
             examples = ", ".join(shown(_text(value), 20) for value in values.unique()[:EXAMPLES])
-            row = [
-                title,
-                name,
-                shown(column),
-                len(values),
-                len(table) - len(values),
-                _range(values, name),
-                examples,
-            ]
-            rows.append(row)
+            sizes = len(values), len(table) - len(values)
+            rows.append([title, name, shown(column), *sizes, _range(values, name), examples])
     return pd.DataFrame(rows, columns=["table", "variable", "column", "n", "missing", "range", "examples"])
 
 

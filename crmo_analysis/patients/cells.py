@@ -13,17 +13,21 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from crmo_analysis.patients.dates import read_dates
+from crmo_analysis.patients.problems import matches
 from crmo_analysis.study import Variable
 
 BOOLEANS = {"yes": True, "true": True, "1": True, "no": False, "false": False, "0": False}
 NO_MISSING: Mapping[str, str] = {}
-_NUMBER = r"^[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]{1,3})?$"
-_COMMA_NUMBER = r"^[+-]?[0-9]+(,[0-9]+)?$"
-_DECIMAL_COMMA = r"^[+-]?[0-9]+,[0-9]+$"
-_DECIMAL_POINT = r"^[+-]?[0-9]*\.[0-9]+$"
-_GROUPED = r"^[+-]?[1-9][0-9]{0,2}(,[0-9]{3})+(\.[0-9]+)?$"
-_POINTED = r"^[+-]?[1-9][0-9]{0,2}(\.[0-9]{3})+(,[0-9]+)?$"
-_GROUPS = {"point": _GROUPED, "comma": _POINTED}
+_NUMBER = {
+    "point": r"^[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]{1,3})?$",
+    "comma": r"^[+-]?[0-9]+(,[0-9]+)?$",
+}
+_DECIMAL = {"point": r"^[+-]?[0-9]*\.[0-9]+$", "comma": r"^[+-]?[0-9]+,[0-9]+$"}
+_GROUPED = {
+    "point": r"^[+-]?[1-9][0-9]{0,2}(,[0-9]{3})+(\.[0-9]+)?$",
+    "comma": r"^[+-]?[1-9][0-9]{0,2}(\.[0-9]{3})+(,[0-9]+)?$",
+}
+_BETWEEN = {"point": "comma", "comma": "point"}  # thousands, by the decimal mark
 _IN_MAPPING = "say so in a mapping file, as in decimal:"
 _OPEN = (
     "the mark can be a decimal one or stand between thousands; write the column without it, or "
@@ -33,6 +37,7 @@ _OTHER_MARK = {
     "comma": "expected a decimal comma, as in the rest of the column",
     "point": "expected a decimal point, or a decimal comma in the whole column",
 }
+_NO_DATE = "expected a number, not a date, which Excel makes of a text such as 3-5; enter it again as text"
 _NO_NUMBER = "expected a number; a mapping file can say what another text means"
 MONTHS = "jan|feb|mar|mär|mrz|apr|may|mai|jun|jul|aug|sep|o[ck]t|nov|de[cz]"
 LIKE_A_DATE = (
@@ -46,27 +51,13 @@ _EXACT = 2**53  # up to here a number of a spreadsheet is a whole one
 
 @dataclass(frozen=True)
 class How:
-    """How the texts of a column are to be read.
+    """How the texts of a column are to be read."""
 
-    Attributes
-    ----------
-    recode : mapping of str to str
-        Texts and what to read instead.
-    factor : float
-        By which numbers are multiplied to come into the codebook's unit.
-    decimal : str
-        The decimal mark that the mapping file says, "comma" or "point"; empty where it says none.
-    dates : str
-        What stands first in a date such as 01/02/2020 by the mapping file, "day" or "month"; or empty.
-    beside : str
-        The decimal mark of the file's other columns, where they have one.
-    """
-
-    recode: Mapping[str, str] = field(default_factory=dict)
-    factor: float = 1.0
-    decimal: str = ""
-    dates: str = ""
-    beside: str = ""
+    recode: Mapping[str, str] = field(default_factory=dict)  # texts and what to read instead
+    factor: float = 1.0  # by which numbers are multiplied to come into the codebook's unit
+    decimal: str = ""  # mark that the mapping file says, "comma" or "point"
+    dates: str = ""  # what stands first in 01/02/2020 by the mapping file, "day" or "month"
+    beside: str = ""  # the decimal mark of the file's other columns, where they have one
 
 
 AS_IT_IS = How()
@@ -74,50 +65,26 @@ AS_IT_IS = How()
 
 @dataclass(frozen=True, eq=False)
 class Column:
-    """A column of a table, each different text once.
+    """A column of a table, each different text once."""
 
-    Attributes
-    ----------
-    words : list of str
-        As in the file.
-    codes : ndarray of int
-        The place among `words` of each row's text.
-    parsed : pandas extension array
-        What each word means; missing where it is none or wrong.
-    kinds : ndarray of int
-        0 for a value, 1 for an empty cell, 2 and more for the codes for missing values in the codebook's
-        order.
-    numbers : ndarray of float
-        The numbers that words are, sound or not, in the codebook's unit; empty for other types.
-    errors, doubts : ndarray of str
-        What is expected instead of a word, empty where it is sound; after a doubt the value is kept.
-    notes : tuple of str
-    """
-
-    words: pa.Array
-    codes: np.ndarray
-    parsed: pd.api.extensions.ExtensionArray
-    kinds: np.ndarray
-    numbers: np.ndarray
-    errors: np.ndarray
-    doubts: np.ndarray
+    words: pa.Array  # as in the file
+    codes: np.ndarray  # the place among `words` of each row's text
+    parsed: pd.api.extensions.ExtensionArray  # what each word means; missing where it is none or wrong
+    kinds: (
+        np.ndarray
+    )  # 0 a value, 1 an empty cell, 2 and more the codes for missing values, as in the codebook
+    numbers: np.ndarray  # that words are, sound or not, in the codebook's unit; empty for other types
+    errors: np.ndarray  # what is expected instead of a word, empty where it is sound
+    doubts: np.ndarray  # the same, where the value is kept
     notes: tuple[str, ...]
 
 
 def read_column(
     column: pa.ChunkedArray, variable: Variable, missing: Mapping[str, str] = NO_MISSING, how: How = AS_IT_IS
 ) -> Column:
-    """Read a column of text as a variable.
+    """Read a column of text as a variable; the type "text", beside those of the codebook, takes any text.
 
-    Parameters
-    ----------
-    column : pyarrow.ChunkedArray of str
-    variable : Variable
-        Its type, limits and categories; the type "text", beside those of the codebook, takes any text.
-    missing : mapping of str to str
-        Kind of missing value to the code that stands for it in a cell.
-    how : How
-        What texts mean, the unit, the decimal mark.
+    `missing` has the code in a cell for each kind of missing value.
     """
     encoded = column.combine_chunks().dictionary_encode()
     words = encoded.dictionary
@@ -185,12 +152,11 @@ def _texts(words, asked, variable, errors):
 
 def marks(words: pa.Array) -> set[str]:
     """Return which decimal marks texts have beyond doubt: "comma", "point"."""
-    found = set()
-    for mark, number, grouped in (("comma", _DECIMAL_COMMA, _GROUPED), ("point", _DECIMAL_POINT, _POINTED)):
-        is_open = _mask(pc.match_substring_regex(words, grouped))
-        if (_mask(pc.match_substring_regex(words, number)) & ~is_open).any():
-            found.add(mark)
-    return found
+    return {
+        mark
+        for mark, number in _DECIMAL.items()
+        if (matches(words, number) & ~matches(words, _GROUPED[_BETWEEN[mark]])).any()
+    }
 
 
 def _numbers(words, asked, counts, variable, how, report):
@@ -199,7 +165,7 @@ def _numbers(words, asked, counts, variable, how, report):
     Numbers that the mapping file gives (the second of `asked`) are as YAML writes them.
     """
     (asked, told), (errors, doubts, notes) = asked, report
-    spaced = asked & _mask(pc.match_substring_regex(words, _SPACED))
+    spaced = asked & matches(words, _SPACED)
     if spaced.any():
         words = pc.if_else(pa.array(spaced), pc.replace_substring_regex(words, "[ '’]", ""), words)
         notes.append("read with a blank or an apostrophe between thousands")
@@ -207,48 +173,37 @@ def _numbers(words, asked, counts, variable, how, report):
     is_number = np.isfinite(read["point"]) | np.isfinite(read["comma"])
     yaml = told & np.isfinite(read["point"])
     read["comma"][yaml] = read["point"][yaml]
-    marked = asked & is_number & ~yaml & _mask(pc.match_substring_regex(words, "[.,]"))
+    marked = asked & is_number & ~yaml & matches(words, "[.,]")
     mark, is_open = _mark(words, read, marked, counts, variable, how)
-    values = read[mark]
-    grouped = marked & np.isfinite(values) & _mask(pc.match_substring_regex(words, _GROUPS[mark]))
-    if is_open == "error":
-        values = np.where(marked, np.nan, values)
-        errors[marked] = _OPEN
-    else:
-        other = (
-            _OTHER_MARK[mark] if not how.decimal else f"expected a decimal {mark}, as the mapping file says"
-        )
-        errors[marked & np.isnan(values)] = other
-        if is_open == "doubt":
-            doubts[marked] = f"read with a decimal point; if it stands between thousands, {_IN_MAPPING} comma"
-        elif mark == "comma" and (marked & ~grouped & np.isfinite(values)).any():
-            notes.append("read with a decimal comma")
-        if grouped.any() and not is_open:
-            notes.append(f"read with a {'comma' if mark == 'point' else 'point'} between thousands")
-    errors[asked & ~is_number] = _NO_NUMBER
-    dates = asked & ~is_number & _mask(pc.match_substring_regex(words, LIKE_A_DATE))
-    errors[dates] = (
-        "expected a number, not a date, which Excel makes of a text such as 3-5; enter it again as text"
-    )
-    if variable.unit == "years":
-        days = dates & _mask(pc.match_substring_regex(words, _A_DAY))
-        errors[days] = "expected an age in years, not a date; work it out from the dates of birth and event"
+    values = np.where(marked & (is_open == "error"), np.nan, read[mark])
+    dates = asked & ~is_number & matches(words, LIKE_A_DATE)
+    days = dates & (variable.unit == "years") & matches(words, _A_DAY)
+    other = f"expected a decimal {mark}, as the mapping file says" if how.decimal else _OTHER_MARK[mark]
+    for rows, text in (
+        (marked & np.isnan(values), _OPEN if is_open == "error" else other),
+        (asked & ~is_number, _NO_NUMBER),
+        (dates, _NO_DATE),
+        (days, "expected an age in years, not a date; work it out from the dates of birth and event"),
+    ):
+        errors[rows] = text
+    has_mark = marked & np.isfinite(values)
+    grouped = has_mark & matches(words, _GROUPED[mark])
+    if is_open == "doubt":
+        doubts[marked] = f"read with a decimal point; if it stands between thousands, {_IN_MAPPING} comma"
+    elif mark == "comma" and (has_mark & ~grouped).any():
+        notes.append("read with a decimal comma")
+    if grouped.any() and not is_open:
+        notes.append(f"read with a {_BETWEEN[mark]} between thousands")
     if how.factor != 1:  # 12 times 0.1 is 1.2, not 1.2000000000000002
-        small = np.abs(values) < _EXACT
-        values = values.copy()
-        values[small] = np.round(values[small], 9)
+        values = np.where(np.abs(values) < _EXACT, np.round(values, 9), values)
     return values
 
 
 def _under(words: pa.Array, asked: np.ndarray, mark: str) -> np.ndarray:
     """Read texts as numbers with a decimal point, or a decimal comma; nan where one is no such number."""
-    number, grouped = (_NUMBER, _GROUPED) if mark == "point" else (_COMMA_NUMBER, _POINTED)
-    between = "," if mark == "point" else "."
-    fits = asked & (
-        _mask(pc.match_substring_regex(words, number)) | _mask(pc.match_substring_regex(words, grouped))
-    )
+    fits = asked & (matches(words, _NUMBER[mark]) | matches(words, _GROUPED[mark]))
     values = np.full(len(words), np.nan)
-    texts = pc.replace_substring(words.filter(pa.array(fits)), between, "")
+    texts = pc.replace_substring(words.filter(pa.array(fits)), "," if mark == "point" else ".", "")
     values[fits] = pc.replace_substring(texts, ",", ".").to_numpy(zero_copy_only=False).astype(float)
     return values
 
@@ -264,19 +219,17 @@ def _mark(words, read, marked, counts, variable, how) -> tuple[str, str]:
     sound = {mark: np.isfinite(values) & ~_wrong(values, variable) for mark, values in read.items()}
     fits = [mark for mark in read if np.isfinite(read[mark])[marked].all()]
     fit_and_sound = [mark for mark in fits if sound[mark][marked].all()]
-    has_comma = bool(_mask(pc.match_substring(words, ","))[marked].any())
+    has_comma = matches(words, ",")[marked].any()
     if len(fits) == 2 and how.beside:
         return (how.beside, "") if how.beside in fit_and_sound or not fit_and_sound else ("point", "error")
     if len(fit_and_sound) == 2:
         return "point", "error" if has_comma else "doubt"
-    if len(fit_and_sound) == 1:
-        # A point is taken for a decimal point where nothing else in the file speaks against it.
-        by_limits_alone = len(fits) == 2 and fit_and_sound == ["comma"] and not has_comma
-        return ("point" if by_limits_alone else fit_and_sound[0]), ""
-    weight = {
-        mark: (counts[marked & sound[mark]].sum(), (np.isfinite(read[mark]) & marked).sum()) for mark in read
-    }
-    return ("comma" if weight["comma"] > weight["point"] else "point"), ""
+    if len(fits) == 2 and fit_and_sound == ["comma"] and not has_comma:
+        return "point", ""  # taken for a decimal point where nothing else in the file speaks against it
+    if fit_and_sound:
+        return fit_and_sound[0], ""
+    numbers = {mark: np.isfinite(values) & marked for mark, values in read.items()}
+    return max(read, key=lambda mark: (counts[marked & sound[mark]].sum(), numbers[mark].sum())), ""
 
 
 def _in_limits(values, variable, factor, errors, doubts):
@@ -300,9 +253,8 @@ def _ask_about_points(words, variable, factor, errors):
     """Add to an error that a point may separate thousands, where the number without it would be sound."""
     pointed = errors != ""
     if pointed.any():
-        pointed &= _mask(pc.match_substring_regex(words, _POINTED))
-        whole = _under(words, pointed, "comma")[pointed] * factor
-        pointed[pointed] = ~_wrong(whole, variable)
+        pointed &= matches(words, _GROUPED["comma"])
+        pointed[pointed] = ~_wrong(_under(words, pointed, "comma")[pointed] * factor, variable)
         errors[pointed] += (
             f"; if the point stands between thousands, write the number without it, or {_IN_MAPPING} comma"
         )

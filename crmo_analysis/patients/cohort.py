@@ -16,7 +16,7 @@ from crmo_analysis.patients import lesions as of_lesions
 from crmo_analysis.patients.mapping import Mapped, read_mapping
 from crmo_analysis.patients.problems import Problem
 from crmo_analysis.patients.spreadsheet import Sheet, read_sheet
-from crmo_analysis.patients.table import MADE, Table, count_missing, kinds_of, read_table
+from crmo_analysis.patients.table import MADE, Table, kinds_of, read_table
 from crmo_analysis.study import Codebook, read_codebook, read_section
 
 
@@ -37,9 +37,8 @@ class Cohort:
     problems : tuple of Problem
     notes : tuple of str
         What was renamed, converted, left out or derived.
-    missing : DataFrame
-        One row a column of a file: `table, variable, n`, how many cells are `empty`, and how many hold each
-        code for a missing value.
+    missing : mapping of (str, str) to int
+        How many cells are empty or hold a code for a missing value, by table and variable.
     kinds, lesion_kinds : DataFrame
         For columns with such codes, which one a cell holds.
     is_reconstructed : bool
@@ -53,7 +52,7 @@ class Cohort:
     lesions: pd.DataFrame | None
     problems: tuple[Problem, ...]
     notes: tuple[str, ...]
-    missing: pd.DataFrame
+    missing: Mapping[tuple[str, str], int]
     kinds: pd.DataFrame
     lesion_kinds: pd.DataFrame
     is_reconstructed: bool = False
@@ -133,14 +132,17 @@ def _cohort(path: Path | str, tables: list[Table], codes: Mapping[str, str]) -> 
     table, other = tables[0], tables[1] if len(tables) > 1 else None
     made = [table.frame[name].fillna(False).any() for name in MADE if name in table.frame]
     of_lesion = pd.DataFrame() if other is None else kinds_of(other, codes).loc[other.frame.index]
-    missing = [row for one in tables for row in count_missing(one, codes)]
     return Cohort(
         file=str(path),
         patients=table.frame,
         lesions=None if other is None else other.frame.reset_index(drop=True),
         problems=tuple(problem for one in tables for problem in one.problems),
         notes=tuple(note for one in tables for note in one.notes),
-        missing=pd.DataFrame(missing, columns=["table", "variable", "n", "empty", *codes]),
+        missing={
+            (one.title, name): int((column.kinds > 0)[column.codes].sum())
+            for one in tables
+            for name, column in one.columns.items()
+        },
         kinds=kinds_of(table, codes),
         lesion_kinds=of_lesion.reset_index(drop=True),
         is_reconstructed=any(made),

@@ -21,22 +21,12 @@ _MANY, _STEPS = 200, 110  # patients, and steps of a variable, beyond which mome
 
 
 def hidden(counts: Sequence[int], smallest: int) -> list[bool]:
-    """Say which parts of a whole to hide.
+    """Say which parts of a whole, which is shown, to hide by their counts; 0 as `smallest` hides none.
 
-    Parameters
-    ----------
-    counts : sequence of int
-        Patients in every part; the whole is shown.
-    smallest : int
-        Counts from 1 below this are hidden; 0 hides none.
-
-    Returns
-    -------
-    list of bool
-        With those counts, so many of the next larger ones that the hidden are two parts or more and
-        `smallest` patients or more together: a single one would follow by subtraction. Parts without patients
-        are shown, unless the whole is so small, or all patients are in one part, which would tell of each of
-        them: then none is.
+    With counts from 1 below `smallest`, so many of the next larger ones that the hidden are two parts or more
+    and `smallest` patients or more together: a single one would follow by subtraction. Parts without patients
+    are shown, unless the whole is so small, or all patients are in one part, which would tell of each of
+    them: then none is.
 
     References
     ----------
@@ -59,21 +49,9 @@ def hidden(counts: Sequence[int], smallest: int) -> list[bool]:
 def withheld(table: pd.DataFrame, codebook: Codebook, smallest: int) -> dict[str, list[bool]]:
     """Say which counts of a description to hide so that none of fewer than `smallest` patients follows.
 
-    Parameters
-    ----------
-    table : DataFrame
-        One row a patient, columns of the codebook.
-    codebook : mapping of str to Variable
-    smallest : int
-        Counts from 1 below this are hidden; 0 hides none.
-
-    Returns
-    -------
-    dict of str to list of bool
-        For every variable that is yes or no, or a category: its parts as `parts` gives them. Hidden are small
-        counts and what gives them away in the same variable (`hidden`), and of two variables of which the one
-        is part of the other but for a few patients, one: as few variables as do, those of fewer patients
-        first, by an integer programme (a weighted vertex cover).
+    By variable that is yes or no, or a category, for each of its `parts`: small counts and what gives them
+    away in the same variable (`hidden`), and of two variables of which the one is part of the other but for a
+    few patients, one: as few variables as do, those of fewer patients first (a weighted vertex cover).
 
     References
     ----------
@@ -172,23 +150,10 @@ def moments_tell(
 ) -> bool:
     """Say whether how many patients have a value, or more, or less, follows from mean, median and SD.
 
-    Parameters
-    ----------
-    values : array of float
-        Of all patients who have one.
-    variable : Variable
-        Its limits and its step, which a reader knows; one without them, or with many steps, tells nothing.
-    smallest : int
-        So many patients are enough to be shown.
-    spread : bool
-        Whether the standard deviation is shown beside mean and median.
-
-    Returns
-    -------
-    bool
-        Whether 1 to `smallest` - 1 patients are known to have some values: by an integer programme no table
-        of as many patients with the same moments has none of them, and none has `smallest`. It happens with
-        few patients or few values: of 30 patients and more it was never seen.
+    By an integer programme: no table of as many patients with the same moments has none of them, and none has
+    `smallest`. It happens with few patients or few values: of 30 patients and more it was never seen.
+    `spread` says whether the SD is shown; a reader knows the limits and the step of the variable, and one
+    without them, or with many steps, tells nothing.
     """
     limits = variable.minimum, variable.maximum, variable.step
     if not smallest or not len(values) or len(values) > _MANY or None in limits:
@@ -242,18 +207,9 @@ def _fits(rows: np.ndarray, low: Sequence[float], high: Sequence[float]) -> bool
 def nearly_the_same(groups: Sequence[tuple[np.ndarray, np.ndarray]], smallest: int) -> list[tuple[int, int]]:
     """Find groups of patients of which one is the other and a few more, who are told of by subtraction.
 
-    Parameters
-    ----------
-    groups : sequence of pairs of arrays of bool
-        Who is known to be in a group, and who is known not to be.
-    smallest : int
-        So many more are enough to be shown.
-
-    Returns
-    -------
-    list of pairs of int
-        Places of the smaller and the larger group, where nobody of the smaller is known not to be in the
-        larger, and from 1 to `smallest` - 1 patients of the larger are known not to be in the smaller.
+    A group is who is known to be in it, and who is known not to be. Returned are the places of a smaller and
+    a larger one, where nobody of the smaller is known not to be in the larger, and 1 to `smallest` - 1 of the
+    larger are known not to be in the smaller.
     """
     if not groups:
         return []
@@ -267,23 +223,10 @@ def nearly_the_same(groups: Sequence[tuple[np.ndarray, np.ndarray]], smallest: i
 
 
 def too_few(table: pd.DataFrame, names: Sequence[str], smallest: int) -> str:
-    """Say why a model of some variables would tell of few patients.
+    """Say why a model of some variables would tell of few patients; empty if nothing speaks against it.
 
-    Parameters
-    ----------
-    table : DataFrame
-        One row a patient.
-    names : sequence of str
-        Columns that the model needs; patients without one of them are not in it.
-    smallest : int
-        Fewer patients who share a value, or values of two columns, but some, are too few, where columns are
-        yes or no or categories: from an estimate and the totals their number could be worked out. 0 for no
-        limit.
-
-    Returns
-    -------
-    str
-        The reason; empty if there is none.
+    Patients without one of the columns are not in it. From an estimate and the totals the number of those who
+    share a value, or values of two columns, that are yes or no or categories could be worked out.
 
     References
     ----------
@@ -332,20 +275,10 @@ def inner_share(n: int, smallest: int) -> float:
 
 
 def changed_variables(earlier: pd.DataFrame, later: pd.DataFrame, smallest: int) -> list[str]:
-    """Return the variables of which results on two tables would tell of a few patients.
+    """Return the variables of which results on two tables of patients would tell of a few.
 
-    Parameters
-    ----------
-    earlier, later : DataFrame
-        One row a patient, columns of the codebook. The patients may have other keys and another order.
-    smallest : int
-        So many patients between the tables are enough.
-
-    Returns
-    -------
-    list of str
-        Those with other values, or values at all, in 1 to `smallest` - 1 patients; none where fewer than half
-        of the patients have a like one in the other table: then the tables are of other patients.
+    Those with other values, or values at all, in 1 to `smallest` - 1 patients, whatever their keys and order;
+    none where fewer than half of the patients have a like one in the other table: they are other patients.
     """
     shared = [name for name in earlier if name in later and name != "patient"]
     if not shared:

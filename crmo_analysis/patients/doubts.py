@@ -4,24 +4,16 @@ import re
 from collections.abc import Mapping
 
 import numpy as np
-import pyarrow.compute as pc
 
-from crmo_analysis.patients.meanings import CODE, quoted
+from crmo_analysis.patients.meanings import CODE, OPEN, plain_unit, quoted
+from crmo_analysis.patients.problems import counted, matches
 from crmo_analysis.patients.table import Table
 from crmo_analysis.study import Codebook, read_section
 
 ENOUGH = 5  # values from which a column says something
 _SHARE = 0.1  # of values in another unit that is worth a question
+_BEYOND = re.compile("expected a (whole )?number of|[0-9,]+ more rows? like")
 _NO_DAY = ("1900-01-01", "1901-01-01", "1904-01-01", "1970-01-01", "1899-12-31", "1899-12-30")
-_SAME_UNIT = {
-    "years": ("y", "yr", "yrs", "year", "jahr", "jahre", "j", "ans"),
-    "months": ("mo", "mon", "month", "mths", "monat", "monate", "mois"),
-    "weeks": ("wk", "week", "woche", "wochen"),
-    "days": ("d", "day", "tag", "tage", "jours"),
-    "10^9/l": ("/nl", "g/l", "10e9/l", "x10^9/l", "10^3/µl", "10^3/ul", "tsd/µl", "k/µl"),
-    "/mm3": ("/µl", "/ul", "/mm³"),
-    "mm/hour": ("mm/h", "mm/std"),
-}
 
 
 def check_columns(table: Table, codebook: Codebook) -> None:
@@ -46,10 +38,8 @@ def _check_stated_unit(table: Table, name: str, unit: str, usual: Mapping) -> No
     source = table.sources[name]
     stated, factor = other_unit(source, table.sheet.units.get(source, ""), usual)
     if factor and name not in table.mapped.units:
-        expected = (
-            f"says {stated}, the codebook {unit}; in a mapping: units: {{{quoted(source)}: {factor:g}}}"
-        )
-        table.problems.append(table.problem(None, name, "", f"{expected} (or 1 if it is in {unit})"))
+        line = f"units: {{{quoted(source)}: {factor:g}}} (or 1 if it is in {unit})"
+        table.say(name, f"says {stated}, the codebook {unit}; in a mapping: {line}", is_error=True)
 
 
 def other_unit(source: str, below: str, usual: Mapping) -> tuple[str, float]:
@@ -57,9 +47,7 @@ def other_unit(source: str, below: str, usual: Mapping) -> tuple[str, float]:
     in_brackets = re.search(r"[(\[](.*?)[)\]]", source)
     last = re.split(r"[\s,_]+", source.strip())[-1]
     for stated in (below, in_brackets[1] if in_brackets else "", last if len(last) > 1 else ""):
-        plain = stated.casefold().replace(" ", "")
-        names = [unit for unit, others in _SAME_UNIT.items() if plain in others] or [plain]
-        unit = next((unit for unit in names if unit in usual["instead"]), plain)
+        unit = plain_unit(stated, usual["instead"])
         if unit in usual["instead"]:
             return unit, usual["instead"][unit]
     return "", 0.0
@@ -76,69 +64,75 @@ def _check_unit(table: Table, name: str, unit: str, usual: Mapping) -> None:
     is_converted, source = name in table.mapped.units, quoted(table.sources[name])
     if table.mapped.units.get(name) == 1:  # the mapping file says that this is the unit
         return
+    others = {} if is_converted else usual["instead"]
     if not low <= median <= high:
-        explained = [
-            f"{other} (times {by:g})" for other, by in usual["instead"].items() if low <= median * by <= high
+        explained = {other: by for other, by in others.items() if low <= median * by <= high}
+        how = " or ".join(f"{other} (times {by:g})" for other, by in explained.items())
+        factor = next((f"{by:g}" for by in explained.values()), OPEN)
+        beyond = [
+            problem
+            for problem in table.problems
+            if problem.column == table.sources[name] and problem.is_error and _BEYOND.match(problem.expected)
         ]
-        how = f"; as in {' or '.join(explained)}" if explained and not is_converted else ""
+        if explained:  # one line on the column in place of one on every value
+            table.problems = [problem for problem in table.problems if problem not in beyond]
         within = int(((low <= values) & (values <= high)).sum())
-        how += f" ({within} are within: are there two units in the column?)" if within >= 3 else ""
-        usual_range = f"{low:,.12g} to {high:,.12g} {unit}"
-        expected = f"the median of {len(values)} values is {median:.4g}, expected {usual_range}{how}. "
-        factor = next((f"{by:g}" for by in usual["instead"].values() if low <= median * by <= high), "…")
-        expected += f"Check the unit; in a mapping: units: {{{source}: {factor}}} (or 1)"
-        table.problems.append(table.problem(None, name, "", expected, is_error=False))
+        table.say(
+            name,
+            f"the median of {len(values)} values is {median:.4g}, expected {low:,.12g} to {high:,.12g} {unit}"
+            f"{'; as in ' if how else ''}{how}"
+            f"{f' ({within} are within: are there two units in the column?)' if within >= 3 else ''}. Check "
+            f"the unit; in a mapping: units: {{{source}: {factor}}} (or 1)",
+            is_error=bool(explained and beyond),
+        )
         return
-    for other, by in () if is_converted else usual["instead"].items():
+    _ask_about_two_units(table, name, values, others, (low, high, unit))
+
+
+def _ask_about_two_units(table: Table, name: str, values: np.ndarray, others: Mapping, usual: tuple) -> None:
+    """Ask about a part of a column's values that are where a cohort's are in another unit."""
+    low, high, unit = usual
+    for other, by in others.items():
         stretch = min(2.5, max(by, 1 / by) ** 0.4)
         odd = values > high * stretch if by < 1 else values < low
         odd &= (values * by >= low) & (values * by <= high * stretch)
         if odd.sum() >= max(3, _SHARE * len(values)):
             ends = f"{values[odd].min():g} to {values[odd].max():g} {unit}"
-            some = f"{odd.sum()} of {len(values)} values are {ends}"
-            expected = (
-                f"{some}, as in {other} (times {by:g}): are there two units in the column? If not, say in a "
-            )
-            expected += f"mapping: units: {{{source}: 1}}"
-            table.problems.append(table.problem(None, name, "", expected, is_error=False))
+            some = f"{odd.sum()} of {len(values)} values are {ends}, as in {other} (times {by:g})"
+            line = f"units: {{{quoted(table.sources[name])}: 1}}"
+            table.say(name, f"{some}: are there two units in the column? If not, say in a mapping: {line}")
 
 
 def _check_codes(table: Table, name: str) -> None:
     """Ask whether a number such as 99 is a code, where it stands apart or is by far the most frequent."""
     column = table.columns[name]
     counts = np.bincount(column.codes, minlength=len(column.words))
-    is_code = pc.match_substring_regex(column.words, f"^({CODE.pattern})$").to_numpy(zero_copy_only=False)
-    is_code &= ~np.isin(
+    is_code = matches(column.words, f"^({CODE.pattern})$") & ~np.isin(
         column.words.to_numpy(zero_copy_only=False), list(table.mapped.meanings.get(name, {}))
     )
-    if not is_code.any():
-        return
     known = np.isfinite(column.numbers) & (column.errors == "")
     others, weight = column.numbers[known & ~is_code], counts[known & ~is_code]
-    if weight.sum() < 2:
+    if not is_code.any() or weight.sum() < 2:
         return
     is_small = weight.sum() < ENOUGH
     top, middle = others.max(), float(np.median(np.repeat(others, weight)))
     for place in np.flatnonzero(is_code & known):
-        word, value, count = column.words[place].as_py(), column.numbers[place], int(counts[place])
-        gap = value - top
+        word, count = column.words[place].as_py(), int(counts[place])
+        gap = column.numbers[place] - top
         is_apart = gap >= 3 and gap > (top if is_small else top - middle)
         is_apart &= len(word) > 1 or (count > 1 and not is_small)
-        is_frequent = len(word) > 1 and count >= max(4, 4 * weight.max())
-        if is_apart or is_frequent:
-            how_often = f"{count} time{'s' if count > 1 else ''}"
+        if is_apart or (len(word) > 1 and count >= max(4, 4 * weight.max())):
             how = (
                 f"while the other values end at {top:g}"
                 if is_apart
                 else "far more often than any other value"
             )
-            line = table.line(name, {word: "NR"})
             expected = (
-                f"stands there {how_often}, {how}: is it a code for a missing value? In a mapping: {line}; "
+                f"stands there {counted(count, 'time')}, {how}: is it a code for a "
+                f"missing value? In a mapping: {table.line(name, {word: 'NR'})}; if it is a number: "
+                f"{{{word}: {word}}}"
             )
-            expected += f"if it is a number: {{{word}: {word}}}"
-            row = int(table.sheet.rows[np.flatnonzero(column.codes == place)[0]])
-            table.problems.append(table.problem(row, name, word, expected, is_error=False))
+            table.say(name, expected, word, int(table.sheet.rows[np.argmax(column.codes == place)]))
 
 
 def _check_yes_alone(table: Table, name: str) -> None:
@@ -146,11 +140,8 @@ def _check_yes_alone(table: Table, name: str) -> None:
     column = table.columns[name]
     values, n_empty = column.parsed.take(column.codes).dropna(), int((column.kinds == 1)[column.codes].sum())
     if len(values) and n_empty and values.all() and len(values) + n_empty >= ENOUGH:
-        expected = (
-            f"has yes and {n_empty} empty cells only: does an empty cell mean no? It is read as missing. "
-        )
-        expected += f"In that case, in a mapping: {table.line(name, {'': 'no'})}"
-        table.problems.append(table.problem(None, name, "", expected, is_error=False))
+        asked = f"has yes and {n_empty} empty cells only: does an empty cell mean no? It is read as missing."
+        table.say(name, f"{asked} In that case, in a mapping: {table.line(name, {'': 'no'})}")
 
 
 def _check_sex(table: Table) -> None:
@@ -158,8 +149,7 @@ def _check_sex(table: Table) -> None:
     source, words = table.sources["male"], {"1", "0"} & set(table.columns["male"].words.to_pylist())
     if words and "male" not in source.casefold() and not words & set(table.mapped.meanings.get("male", {})):
         line = table.line("male", {"1": "yes", "0": "no"})
-        expected = f"1 is read as male, 0 as female; say in a mapping what they mean: {line}"
-        table.problems.append(table.problem(None, "male", "", expected, is_error=False))
+        table.say("male", f"1 is read as male, 0 as female; say in a mapping what they mean: {line}")
 
 
 def _check_days(table: Table, name: str, words: list[str]) -> None:

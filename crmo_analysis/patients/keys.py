@@ -9,13 +9,14 @@ import pyarrow.compute as pc
 
 from crmo_analysis.patients.cells import MONTHS
 from crmo_analysis.patients.meanings import NOT_REPORTED
-from crmo_analysis.patients.problems import Problem
+from crmo_analysis.patients.problems import Problem, matches, shown
 from crmo_analysis.patients.table import MADE, Table
 
 BY_CHANCE = 0.05  # pairs of patients who are alike, expected if variables were independent
 _NUMBERED = r"^(0|[1-9][0-9]{0,17})$"
 _SHORTENED = r"^[0-9](\.[0-9]+)?[eE]\+[0-9]+$"
 _DATE = rf"(?i)^(\d{{4}}-\d\d-\d\d|\d{{1,2}}[-. ]+({MONTHS})[a-z]*\.?)$"
+_AGAIN = "enter it again as text"
 _LIKENESS = (
     ("capital letters", str.casefold),
     ("a '.0' at the end", lambda text: re.sub(r"[.,]0+$", "", text)),
@@ -43,50 +44,42 @@ def check_keys(table: Table, other: Table | None, hint: str = "") -> None:
             absent = (column.kinds > 0)[column.codes]
             one.report("patient", absent, "expected the patient's number or pseudonym")
             gone = pc.is_in(pc.utf8_lower(column.words), pa.array(NOT_REPORTED - {"ka"})).to_numpy(False)
-            expected = "is a word for a missing value: is it a patient? If not, delete the row"
-            one.report("patient", (gone & (column.kinds == 0))[column.codes], expected, is_error=False)
-            _check_excel(one)
+            for odd, expected in (
+                (gone, "is a word for a missing value: is it a patient? If not, delete the row"),
+                (
+                    matches(column.words, _SHORTENED),
+                    "looks like a long number that Excel shortened; " + _AGAIN,
+                ),
+                (matches(column.words, _DATE), "looks like a date that Excel made; " + _AGAIN),
+            ):
+                one.report("patient", (odd & (column.kinds == 0))[column.codes], expected, is_error=False)
         keys[one.title] = one.frame["patient"]
     if "patient" in table.columns:
         _check_twice(table, keys["patients"])
         if other is not None and "patient" in other.columns:
             _check_strays(table, other)
-    numbered = all(
-        not key.isna().any() and bool(pc.all(pc.match_substring_regex(pa.array(key), _NUMBERED)).as_py())
-        for key in keys.values()
-    )
+    numbered = all(not key.isna().any() and matches(pa.array(key), _NUMBERED).all() for key in keys.values())
     for one in both:
         key = one.frame.pop("patient")
         one.frame.insert(0, "patient", key.astype("int64") if numbered else key)
 
 
-def _check_excel(table: Table) -> None:
-    """Warn of keys that a spreadsheet program has changed: shortened numbers, dates."""
-    column = table.columns["patient"]
-    for pattern, what in (
-        (_SHORTENED, "a long number that Excel shortened"),
-        (_DATE, "a date that Excel made"),
-    ):
-        odd = pc.match_substring_regex(column.words, pattern).to_numpy(zero_copy_only=False).astype(bool)
-        if odd.any():
-            table.report("patient", odd[column.codes], f"looks like {what}; enter it again as text", False)
-
-
 def _check_twice(table: Table, patients: pd.Series) -> None:
     again = (patients.duplicated() & patients.notna()).to_numpy()
-    table.report("patient", again, "stands in an earlier row as well; expected one row a patient")
-    if pc.all(pc.match_substring_regex(table.columns["patient"].words, _NUMBERED)).as_py():
+    visits = [name for name in table.unread if re.search("visit|event|time|date|datum|besuch", name, re.I)]
+    expected = "stands in an earlier row as well; expected one row a patient"
+    expected += f": keep those of one {shown(visits[0])}" if visits else ""
+    table.report("patient", again, expected)
+    if matches(table.columns["patient"].words, _NUMBERED).all():
         return  # plain numbers are alike only if they are the same
     plain = patients.map(_plain, na_action="ignore")
-    alike = (plain.duplicated() & patients.notna() & ~patients.duplicated()).to_numpy(dtype=bool)
     firsts = dict(zip(plain[~plain.duplicated()], patients[~plain.duplicated()], strict=True))
-    for how in dict.fromkeys(_difference(patients[at], firsts[plain[at]]) for at in np.flatnonzero(alike)):
-        here = np.array([
-            bool(is_alike) and _difference(text, firsts[same]) == how
-            for is_alike, text, same in zip(alike, patients, plain, strict=True)
-        ])  # fmt: skip
-        expected = f"differs from an earlier patient in {how} only; is it the same one?"
-        table.report("patient", here, expected, is_error=False)
+    how = np.full(len(patients), "", dtype=object)
+    for at in np.flatnonzero(plain.duplicated() & patients.notna() & ~patients.duplicated()):
+        how[at] = _difference(patients[at], firsts[plain[at]])
+    for one in dict.fromkeys(how[how != ""]):
+        expected = f"differs from an earlier patient in {one} only; is it the same one?"
+        table.report("patient", how == one, expected, is_error=False)
 
 
 def check_alike(table: Table) -> None:
@@ -105,22 +98,18 @@ def check_alike(table: Table) -> None:
 
 def _check_strays(table: Table, other: Table) -> None:
     """Report lesions of nobody, and how the key differs from that of a patient, where it nearly is one."""
-    patients, keys = table.frame["patient"], other.frame["patient"]
-    column = other.columns["patient"]  # each different key is looked up once
+    patients, column = table.frame["patient"], other.columns["patient"]
     is_known = pc.is_in(column.words, pa.array(patients)).to_numpy(zero_copy_only=False) | (column.kinds > 0)
-    stray = ~is_known[column.codes]
-    if not stray.any():
-        return
-    known = {_plain(text): text for text in patients.dropna()}
-    said = np.full(len(keys), "", dtype=object)
-    for at in np.flatnonzero(stray):
-        same = known.get(_plain(keys[at]))
-        expected = f"is no patient of {table.sheet.file}"
+    known = {} if is_known.all() else {_plain(text): text for text in patients.dropna()}
+    said = np.full(len(is_known), "", dtype=object)
+    for at in np.flatnonzero(~is_known):  # each different key is looked up once
+        key = column.words[at].as_py()
+        same = known.get(_plain(key))
+        said[at] = f"is no patient of {table.sheet.file}"
         if same is not None:
-            expected += f"; one there differs in {_difference(keys[at], same)} only, write it alike in both"
-        said[at] = expected
-    for expected in dict.fromkeys(said[stray]):
-        other.report("patient", said == expected, expected)
+            said[at] += f"; one there differs in {_difference(key, same)} only, write it alike in both"
+    for expected in dict.fromkeys(said[said != ""]):
+        other.report("patient", (said == expected)[column.codes], expected)
 
 
 def _plain(text: str, leave: str = "") -> str:

@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from crmo_analysis.patients.other_rows import INDEX, NOTE, without_others
-from crmo_analysis.patients.problems import LISTED, Problem, counted, listed, more, refuse, warning
+from crmo_analysis.patients.problems import LISTED, Problem, counted, listed, matches, more, refuse, warning
 from crmo_analysis.patients.sheet import Sheet
 
 MAXIMUM_CELLS = 200_000_000
@@ -50,25 +50,19 @@ def has_wrong_letters(name: str) -> bool:
 
 
 def find_header(records: Sequence[Sequence[str]], known: Collection[str]) -> int | None:
-    """Return which of the first records is the header.
+    """Return which of the first records is the header: that with most known names, if that is clear.
 
-    Parameters
-    ----------
-    records : sequence of sequence of str
-    known : collection of str
-        Names to expect, in small letters.
-
-    Returns
-    -------
-    int or None
-        The record with most known names, if that is clear; else the first that is no title, which stands in
-        a single cell. None where all are empty.
+    Else the first that is no title, which stands in a single cell; None where all are empty.
     """
     filled = [place for place, record in enumerate(records) if any(map(str.strip, record))]
     if not filled:
         return None
     count = {place: len(names_among(records[place], known)) for place in filled}
     first, best = filled[0], max(filled, key=lambda place: count[place])
+    if "patient" in names_among(
+        records[first], known
+    ):  # below may stand names of bones, of which some are known
+        return first
     rivals = [p for p in filled if count[p] == count[best] and records[p] != records[best]]
     if count[best] > max(count[first], 1) and not rivals:
         return best
@@ -97,12 +91,12 @@ def take(
     at = find_header([record for _, record in head], known)
     if at is None:
         raise refuse(place, "is empty; expected a header and one row a patient")
-    above = [(number, record) for number, record in head[:at] if any(record)]
+    _refuse_shape([record for _, record in head], at, place, known)
+    expected = "is left out: it stands above the header"
     problems = [
-        warning(
-            str(place), row, "", listed(filter(None, record), 2), "is left out: it stands above the header"
-        )
-        for row, record in above
+        warning(str(place), row, "", listed(filter(None, record), 2), expected)
+        for row, record in head[:at]
+        if any(record)
     ]
     header = [plain_name(name) for name in head[at][1]]
     changed = [
@@ -125,6 +119,22 @@ def take(
         left_out = "is left out, row" if len(blank) == 1 else "are left out, rows"
         notes = (*notes, f"{place}: {counted(len(blank), 'empty row')} {left_out} {listed(blank)}")
     return framed(place, header, (columns, rows), known, (problems, notes))
+
+
+def _refuse_shape(
+    records: Sequence[Sequence[str]], at: int, place: Path | str, known: Collection[str]
+) -> None:
+    """Refuse a table of which patients are columns, and a header in two lines."""
+    header, rest = records[at], records[at + 1 :]
+    in_rows = names_among([row[0] for row in rest if row], set(known) - {"patient"})
+    if len(in_rows) > max(1, len(names_among(header, set(known) - {"patient"}))):
+        expected = f"variables stand in rows ({listed(sorted(in_rows), 3)}), expected one row a patient"
+        raise refuse(place, f"{expected}; turn the table (copy it, Paste special, Transpose)", at + 1)
+    below = rest[0] if rest else []
+    both = zip(header, below, strict=False)
+    n_filled = sum(bool(cell.strip() and not name.strip()) for name, cell in both)
+    if n_filled > 1 and not any(re.match(r"\W*\d", cell) for cell in below):
+        raise refuse(place, "the header stands in two lines; write the name of each column into one", at + 1)
 
 
 def _numbered(records: Iterable[Sequence[str]], path: Path | str) -> Iterator[tuple[int, Sequence[str]]]:
@@ -167,16 +177,14 @@ def _filled_rows(numbered, width: int, place: Path | str, fill: bool):
 
 def _ragged(place: str, width: int, n_sound: int, ragged: Sequence[tuple[int, int]]) -> list[Problem]:
     if not n_sound and {cells for _, cells in ragged} == {width + 1}:
-        expected = "every row has one cell more than the header: commas in numbers of a table with commas "
-        expected += (
-            "between cells (save it with semicolons), or row names of R's write.table (use row.names = FALSE)"
-        )
-        return [Problem(place, 1, "", "", expected)]
+        how = "commas in numbers of a table with commas between cells (save it with semicolons), or row names"
+        expected = f"every row has one cell more than the header: {how} of R's write.table"
+        return [Problem(place, 1, "", "", f"{expected} (use row.names = FALSE)")]
     expected = f"expected {width} as in the header; quote a cell that has the separator"
     problems = [
         Problem(place, row, "", "", f"has {cells} cells, {expected}") for row, cells in ragged[:LISTED]
     ]
-    return problems + more(problems[0], len(ragged))
+    return problems + more(problems[0], len(ragged) - LISTED)
 
 
 # ---- the table as a whole ----------------------------------------------------------------------------------
@@ -191,40 +199,33 @@ def framed(place, names, cells, known=(), said=((), ())) -> Sheet:
     rows, place = np.asarray(rows, dtype=np.int64), str(place)
     if not len(rows) and not any(problem.is_error for problem in problems):
         raise refuse(place, "has a header and no row; expected one row a patient")
-    cleaned = [_clean(column) for column in columns]
-    changed = [
-        name or letter(at) for at, (name, (_, how)) in enumerate(zip(names, cleaned, strict=True)) if how
-    ]
-    if changed:
-        notes.append(
-            f'{place}: characters that cannot be seen, or ="…" around a text, taken off: {listed(changed)}'
-        )
-    named = []
-    for at, (name, (column, _)) in enumerate(zip(names, cleaned, strict=True)):
+    named, changed = [], []
+    for at, (name, raw) in enumerate(zip(names, columns, strict=True)):
+        column, is_changed = _clean(raw)
         called = name or f"column {letter(at)}"
+        changed += [called] if is_changed else []
         if name or called.casefold() in known:
             named.append((called, column))
-        elif (pc.max(pc.binary_length(column)).as_py() or 0) > 0:
-            if at == 0 and _is_running(column):
-                notes.append(f"{place}: {called} has no name and numbers the rows; it is left out")
-            else:
-                expected = (
-                    f"a column with values has no name; name or delete it, or call it '{called}' in a mapping"
-                )
-                problems.append(
-                    Problem(place, 1, "", "", f"{expected}, as in columns: {{{called}: patient}}")
-                )
+        elif at == 0 and matches(column, INDEX).all() and (np.diff(pc.cast(column, pa.int64())) > 0).all():
+            notes.append(f"{place}: {called} has no name and numbers the rows; it is left out")
+        elif pc.any(pc.not_equal(column, "")).as_py():
+            expected = (
+                f"a column with values has no name; name or delete it, or call it '{called}' in a mapping"
+            )
+            problems.append(Problem(place, 1, "", "", f"{expected}, as in columns: {{{called}: patient}}"))
+    if changed:
+        taken = 'characters that cannot be seen, or ="…" around a text, taken off'
+        notes.append(f"{place}: {taken}: {listed(changed)}")
     problems += [warning(place, 1, name, "", _WRONG_LETTERS) for name, _ in named if has_wrong_letters(name)]
-    sheet = Sheet(
-        place, tuple(n for n, _ in named), tuple(c for _, c in named), rows, tuple(problems), tuple(notes)
-    )
+    names, columns = zip(*named, strict=True) if named else ((), ())
+    sheet = Sheet(place, names, columns, rows, tuple(problems), tuple(notes))
     return without_others(sheet) if named and len(rows) else sheet
 
 
 def _clean(column: pa.ChunkedArray) -> tuple[pa.ChunkedArray, bool]:
     """Trim cells, and take off what a person cannot see; say whether that changed one."""
     column, changed = pc.utf8_trim_whitespace(column), False
-    if not (pc.all(pc.string_is_ascii(pc.if_else(pc.equal(column, ""), "a", column))).as_py() is not False):
+    if not pc.all(pc.or_kleene(pc.string_is_ascii(column), pc.equal(column, ""))).as_py():
         spaced = pc.replace_substring_regex(column, _BLANK, " ")
         seen = pc.utf8_trim_whitespace(pc.replace_substring_regex(spaced, _INVISIBLE, ""))
         changed = pc.any(pc.not_equal(seen, pc.utf8_trim_whitespace(spaced))).as_py()
@@ -238,15 +239,6 @@ def _clean(column: pa.ChunkedArray) -> tuple[pa.ChunkedArray, bool]:
 
 def letter(at: int) -> str:
     """Return what a spreadsheet calls a column."""
-    letters = ""
-    at += 1
-    while at:
-        at, rest = divmod(at - 1, 26)
-        letters = chr(65 + rest) + letters
-    return letters
+    from openpyxl.utils import get_column_letter  # here, as the import takes long
 
-
-def _is_running(column: pa.ChunkedArray) -> bool:
-    if not pc.all(pc.match_substring_regex(column, INDEX)).as_py():
-        return False
-    return bool((np.diff(column.to_numpy().astype(np.int64)) > 0).all())
+    return get_column_letter(at + 1)

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -26,97 +26,77 @@ OF_ANY = {
 def derive(
     lesions: pd.DataFrame, patients: pd.Series, codebook: Codebook, bones: Mapping[str, Mapping]
 ) -> pd.DataFrame:
-    """Count and sum up lesions of each patient.
+    """Count and sum up the lesions of each patient: one row a patient, variables of the codebook.
 
     A patient without a row in the table has missing values, not zeros: nobody says that lesions were looked
-    for. A count of a region is missing as well where the bone of one of the patient's lesions is.
-
-    Parameters
-    ----------
-    lesions : DataFrame
-        One row a lesion: `patient` and variables of the codebook's `lesions`, any but `patient` may be
-        absent.
-    patients : Series
-        The patients, each once; lesions of others are left out.
-    codebook : mapping of str to Variable
-        The patients' variables; nothing else is derived.
-    bones : mapping of str to mapping
-        For each bone `counted_in` and `involves`, from the codebook.
-
-    Returns
-    -------
-    DataFrame
-        One row a patient in the order of `patients`, with pandas' nullable types.
+    for. A count of a region is missing as well where the bone of one of the patient's lesions is. `bones` has
+    for each bone `counted_in` and `involves`, from the codebook.
     """
     row = pd.Index(patients).get_indexer(lesions["patient"])
-    lesions, row = lesions[row >= 0], row[row >= 0]
-    at = _Rows(row, len(patients))
-    total = at.count(np.ones(len(row), dtype=bool))
-    derived = {"n_lesions": at.number(total), "multifocal": at.holds(total > 1)}
-    bone = None
+    lesions, row, n = lesions[row >= 0], row[row >= 0], len(patients)
+    size = np.bincount(row, minlength=n)
+    found = {"n_lesions": (size, False), "multifocal": (size > 1, False)}  # with for whom it is left open
+    place = np.full(len(row), -1)
     if "bone" in lesions:
-        bone = pd.Index(list(bones)).get_indexer(lesions["bone"])  # its place; -1 where it is missing
-        derived |= _of_bones(bone, at, bones)
-        if "side" in lesions:
-            side = pd.Index(["left", "right", "midline"]).get_indexer(lesions["side"])
-            derived["symmetric_lesions"] = at.holds(*_symmetric(row, bone, side, at))
-    if "signal" in lesions:
-        derived["signal_sum"] = at.number(*_sum(lesions["signal"], at))
-    if "size" in lesions:
-        values, unknown = _sum(lesions["size"], at)
-        largest = np.zeros(at.n)
-        np.maximum.at(largest, row, lesions["size"].fillna(0).to_numpy(dtype=float))
-        derived["size_sum"] = at.number(values, unknown, "Float64")
-        derived["largest_lesion"] = at.number(largest, unknown, "Float64")
+        place = pd.Index(list(bones)).get_indexer(lesions["bone"])  # -1 where it is missing
+        found |= _of_bones(lesions, row, place, n, bones)
+    for name, total in (("signal", "signal_sum"), ("size", "size_sum")):
+        if name in lesions:
+            values, left_open = lesions[name], np.bincount(row[lesions[name].isna()], minlength=n) > 0
+            sums = np.bincount(row, weights=values.fillna(0).to_numpy(dtype=float), minlength=n)
+            found[total] = np.round(sums, 6), left_open
+            if name == "size":
+                found["largest_lesion"] = values.groupby(row).max().reindex(range(n)).to_numpy(), left_open
     for name, of_patient in OF_ANY.items():
         if name in lesions:
-            left_open = lesions[name].isna().to_numpy()
-            if name == "collapse" and bone is not None:  # only a vertebra can collapse
-                left_open = left_open & ((bone < 0) | np.isin(bone, _bones_by(bones, "involves")["vertebra"]))
-            has = lesions[name].fillna(False).to_numpy(dtype=bool)
-            derived[of_patient] = at.holds(at.count(has) > 0, at.count(left_open) > 0)
-    table = {name: derived[name].set_axis(patients.index) for name in codebook if name in derived}
-    return pd.DataFrame(table, index=patients.index)
+            can_have = np.full(len(row), True)
+            if name == "collapse":  # only a vertebra can collapse
+                can_have = (place < 0) | np.isin(place, _bones_by(bones, "involves")["vertebra"])
+            has, is_missing = (
+                lesions[name].fillna(False).to_numpy(dtype=bool),
+                lesions[name].isna().to_numpy(),
+            )
+            of_any = (np.bincount(row[rows], minlength=n) > 0 for rows in (has, is_missing & can_have))
+            found[of_patient] = tuple(of_any)
+    dtypes = {"boolean": "boolean", "integer": "Int64", "decimal": "Float64"}
+    derived = {}
+    for name in (name for name in codebook if name in found):
+        values, left_open = found[name]
+        if codebook[name].type == "boolean":  # what one lesion shows holds whatever others lack
+            left_open = left_open & ~values
+        column = pd.Series(values, index=patients.index).astype(dtypes[codebook[name].type])
+        derived[name] = column.mask(left_open | (size == 0))
+    return pd.DataFrame(derived, index=patients.index)
 
 
-@dataclass(frozen=True)
-class _Rows:
-    """To which of n patients each lesion belongs."""
+def _of_bones(lesions: pd.DataFrame, row: np.ndarray, place: np.ndarray, n: int, bones) -> dict[str, tuple]:
+    """Return what each patient's bones say, each with for whom it is left open."""
 
-    row: np.ndarray
-    n: int
+    def counted(rows=slice(None)) -> np.ndarray:
+        """Count lesions by patient and bone; those whose bone is missing come last."""
+        width = len(bones) + 1
+        cells = row[rows] * width + place[rows] % width
+        return np.bincount(cells, minlength=n * width).reshape(n, width)
 
-    def count(self, which: np.ndarray) -> np.ndarray:
-        """Count each patient's lesions that are meant."""
-        return np.bincount(self.row[which], minlength=self.n)
-
-    def number(self, values: np.ndarray, unknown=False, dtype: str = "Int64") -> pd.Series:
-        """Return a number for each patient with a lesion of whom it is known."""
-        has_rows = np.bincount(self.row, minlength=self.n) > 0
-        return pd.Series(values).astype(dtype).mask(unknown | ~has_rows)
-
-    def holds(self, values: np.ndarray, unknown=False) -> pd.Series:
-        """Return yes or no for each patient with a lesion; what one shows holds whatever others lack."""
-        has_rows = np.bincount(self.row, minlength=self.n) > 0
-        return pd.Series(values).astype("boolean").mask((unknown & ~values) | ~has_rows)
-
-
-def _of_bones(bone: np.ndarray, at: _Rows, bones: Mapping[str, Mapping]) -> dict[str, pd.Series]:
-    unknown = at.count(bone < 0) > 0
-    by_region = _bones_by(bones, "counted_in")
-    regions = {name: at.count(np.isin(bone, among)) for name, among in by_region.items()}
-    derived = {name: at.number(found, unknown) for name, found in regions.items()}
-    derived["n_regions"] = at.number(sum((found > 0).astype(int) for found in regions.values()), unknown)
-    derived["n_peripheral_lesions"] = at.number(sum(regions[name] for name in PERIPHERAL), unknown)
-    for name, among in _bones_by(bones, "involves").items():
-        derived[name] = at.holds(at.count(np.isin(bone, among)) > 0, unknown)
-    return derived
-
-
-def _sum(values: pd.Series, at: _Rows) -> tuple[np.ndarray, np.ndarray]:
-    """Add up over each patient's lesions; return for whom a value is missing, too."""
-    added = np.bincount(at.row, weights=values.fillna(0).to_numpy(dtype=float), minlength=at.n)
-    return np.round(added, 6), at.count(values.isna().to_numpy()) > 0
+    lesions_of = counted()
+    unknown = lesions_of[:, -1] > 0
+    regions = {
+        name: lesions_of[:, among].sum(axis=1) for name, among in _bones_by(bones, "counted_in").items()
+    }
+    found = regions | {
+        "n_regions": sum((count > 0).astype(int) for count in regions.values()),
+        "n_peripheral_lesions": sum(regions[name] for name in PERIPHERAL),
+    }
+    found |= {name: lesions_of[:, among].any(axis=1) for name, among in _bones_by(bones, "involves").items()}
+    found = {name: (values, unknown) for name, values in found.items()}
+    if "side" in lesions:
+        left, right = (
+            counted((lesions["side"] == side).fillna(False).to_numpy(dtype=bool))[:, :-1] > 0
+            for side in ("left", "right")
+        )
+        without_side = np.bincount(row[lesions["side"].isna()], minlength=n) > 0
+        found["symmetric_lesions"] = (left & right).any(axis=1), unknown | without_side
+    return found
 
 
 def _bones_by(bones: Mapping[str, Mapping], field: str) -> dict[str, list[int]]:
@@ -127,17 +107,6 @@ def _bones_by(bones: Mapping[str, Mapping], field: str) -> dict[str, list[int]]:
         for name in [names] if isinstance(names, str) else names:
             found.setdefault(name, []).append(place)
     return found
-
-
-def _symmetric(
-    row: np.ndarray, bone: np.ndarray, side: np.ndarray, at: _Rows
-) -> tuple[np.ndarray, np.ndarray]:
-    """Say who has a lesion of the same bone on both sides, and for whom a bone or a side is missing."""
-    known = (bone >= 0) & (side >= 0)
-    found = pd.DataFrame({"row": row, "bone": bone, "side": side})[known & (side <= 1)]
-    sides = found.drop_duplicates().groupby(["row", "bone"]).size()
-    both = sides[sides == 2].index.get_level_values("row").to_numpy(dtype=int)
-    return np.bincount(both, minlength=at.n) > 0, at.count(~known) > 0
 
 
 # ---- the two tables together -------------------------------------------------------------------------------
@@ -227,10 +196,10 @@ def _of_one_scan(other: Table) -> pd.DataFrame:
         if (alike != firsts).any(axis=None):
             expected = f"several scans of {counted(n, 'patient')} differ; say in a mapping which one counts: "
             expected += "lesions: {scan: last} (or first)"
-            other.problems.append(other.problem(None, "mri_date", "", expected))
+            other.say("mri_date", expected, is_error=True)
         else:
             expected = f"several scans of {counted(n, 'patient')} show the same; a lesion counts once"
-            other.problems.append(other.problem(None, "mri_date", "", expected, is_error=False))
+            other.say("mri_date", expected)
     elif several.any():
         other.notes.append(
             f"{other.sheet.file}: of several scans the {which} counts, as the mapping file says"
@@ -263,4 +232,4 @@ def _report_repeated(other: Table, frame: pd.DataFrame) -> None:
     scans = "; if they are scans of one lesion, map the date of the scan: mri_date" if other.unread else ""
     expected = f"{counted(len(again), 'row')} like an earlier one in all that is read{unread}: "
     expected += f"is a lesion counted twice{scans}?"
-    other.problems.append(other.problem(int(other.sheet.rows[again[0]]), "", "", expected, is_error=False))
+    other.say("", expected, row=int(other.sheet.rows[again[0]]))

@@ -34,29 +34,16 @@ CLOSE = 0.75  # how alike, of 1, a name has to be to be suggested
 
 @dataclass(frozen=True)
 class Mapped:
-    """What a mapping file says of one table.
-
-    Attributes
-    ----------
-    file : str
-    columns : mapping of str to str
-        Name in the table's file to name in the codebook.
-    meanings : mapping of str to mapping of str to str
-        Name in the codebook to what its texts mean.
-    units : mapping of str to float
-        Name in the codebook to a factor.
-    ignore : frozenset of str
-        Names in the table's file.
-    settings : mapping of str to str
-        What else the file settles: decimal, dates, sheet, event, dictionary, scan.
-    """
+    """What a mapping file says of one table."""
 
     file: str = ""
-    columns: Mapping[str, str] = field(default_factory=dict)
-    meanings: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
-    units: Mapping[str, float] = field(default_factory=dict)
-    ignore: frozenset[str] = frozenset()
-    settings: Mapping[str, str] = field(default_factory=dict)
+    columns: Mapping[str, str] = field(default_factory=dict)  # name in the table's file: in the codebook
+    meanings: Mapping[str, Mapping[str, str]] = field(default_factory=dict)  # by name in the codebook
+    units: Mapping[str, float] = field(default_factory=dict)  # name in the codebook: factor
+    ignore: frozenset[str] = frozenset()  # names in the table's file
+    settings: Mapping[str, str] = field(
+        default_factory=dict
+    )  # decimal, dates, sheet, event, dictionary, scan
 
     @property
     def is_empty(self) -> bool:
@@ -70,12 +57,9 @@ class Mapped:
 
 
 def read_mapping(path: Path | str, patients: Codebook, lesions: Codebook) -> tuple[Mapped, Mapped]:
-    """Read a mapping file; return what it says of the patients' table and of the table of lesions.
+    """Read a mapping file; return what it says of the table of patients and of that of lesions.
 
-    Raises
-    ------
-    InputError
-        With every error of the file.
+    InputError has every error of the file.
     """
     content = read_yaml(path)
     problems: list[Problem] = []
@@ -83,22 +67,19 @@ def read_mapping(path: Path | str, patients: Codebook, lesions: Codebook) -> tup
     def wrong(place: str, expected: str) -> None:
         problems.append(Problem(str(path), None, "", "", f"{shown(place, 100)}: {expected}"))
 
+    found = other = Mapped(str(path))
     content = {} if content is None else content
-    found = Mapped(str(path))
-    other = Mapped(str(path))
     if not isinstance(content, dict):
         wrong("the file", f"expected a mapping with {', '.join((*SECTIONS, *OF_PATIENTS))} or lesions")
     else:
-        inner = content.pop("lesions", None)
-        found = _mapped(
-            path, content, _Place("", patients, lesions, (*SECTIONS, *OF_PATIENTS, "lesions")), wrong
-        )
+        inner = content.pop("lesions", {}) or {}
+        of_patients = _Place("", patients, lesions, (*SECTIONS, *OF_PATIENTS, "lesions"))
+        of_lesions = _Place("lesions, ", lesions, patients, (*SECTIONS, *OF_LESIONS))
+        found = _mapped(path, content, of_patients, wrong)
         if isinstance(inner, dict):
-            other = _mapped(
-                path, inner, _Place("lesions, ", lesions, patients, (*SECTIONS, *OF_LESIONS)), wrong
-            )
-        elif inner is not None:
-            wrong("lesions", f"expected a mapping with {', '.join((*SECTIONS, *OF_LESIONS))}")
+            other = _mapped(path, inner, of_lesions, wrong)
+        else:
+            wrong("lesions", f"expected a mapping with {', '.join(of_lesions.sections)}")
     if problems:
         raise InputError(*problems)
     return found, other
@@ -128,25 +109,26 @@ def _mapped(path: Path, content: dict, place: _Place, wrong: Callable[[str, str]
             wrong(f"{place.name}{name}", f"is not known; expected one of {', '.join(place.sections)}")
     parts = {}
     for name in SECTIONS:
-        kind = list if name == "ignore" else dict
+        kind, what = (list, "list") if name == "ignore" else (dict, "mapping")
         parts[name] = kind() if content.get(name) is None else content[name]
         if not isinstance(parts[name], kind):
-            wrong(f"{place.name}{name}", f"expected a {'list' if kind is list else 'mapping'}")
+            wrong(f"{place.name}{name}", f"expected a {what}")
             parts[name] = kind()
-    columns = {
-        name: _text(target) for name, target in _by_text(parts["columns"], f"{place.name}columns", wrong)
-    }
-    ignore = frozenset(_text(name) for name in parts["ignore"])
+    targets = _by_text(parts["columns"], f"{place.name}columns", wrong)
+    columns = {name: _text(target) for name, target in targets}
+    ignore = frozenset(map(_text, parts["ignore"]))
     for name, target in columns.items():
+        where = f"{place.name}columns, {name}"
         if target not in (*OWN, *place.codebook):
-            wrong(f"{place.name}columns, {name}", place.unknown(target))
+            wrong(where, place.unknown(target))
         elif list(columns.values()).count(target) > 1:
-            wrong(f"{place.name}columns, {name}", f"another column becomes {target} as well")
+            wrong(where, f"another column becomes {target} as well")
         if name in ignore:
             wrong(f"{place.name}ignore, {name}", "the column is renamed and ignored at once")
-    meanings = _meanings(parts["values"], columns, place, wrong)
-    factors, settings = _factors(parts["units"], columns, place, wrong), _settings(content, place, wrong)
-    return Mapped(str(path), columns, meanings, factors, ignore, settings)
+    meanings, factors = (
+        _by_variable(name, parts[name], columns, place, wrong) for name in ("values", "units")
+    )
+    return Mapped(str(path), columns, meanings, factors, ignore, _settings(content, place, wrong))
 
 
 def _settings(content: dict, place: _Place, wrong: Callable[[str, str], None]) -> dict[str, str]:
@@ -164,45 +146,30 @@ def _settings(content: dict, place: _Place, wrong: Callable[[str, str], None]) -
     return found
 
 
-def _variable(given: str, columns: Mapping[str, str], place: _Place) -> str:
-    """Return the variable that a column stands for: as it is mapped, or recognised whatever its capitals."""
+def _by_variable(section: str, given: dict, columns: Mapping[str, str], place: _Place, wrong) -> dict:
+    """Return what a section says, values or units, by the variable for which a name of it stands."""
     small = {name.casefold(): name for name in (*OWN, *place.codebook)}
-    return columns.get(given) or small.get(given.casefold(), given)
-
-
-def _meanings(
-    values: dict, columns: Mapping[str, str], place: _Place, wrong: Callable[[str, str], None]
-) -> dict[str, dict[str, str]]:
     found = {}
-    for given, meanings in _by_text(values, f"{place.name}values", wrong):
-        name, where = _variable(given, columns, place), f"{place.name}values, {given}"
+    for column, said in _by_text(given, f"{place.name}{section}", wrong):
+        name = columns.get(column) or small.get(column.casefold(), column)
+        where = f"{place.name}{section}, {column}"
         if name not in (*OWN, *place.codebook):
             wrong(where, place.unknown(name))
-        elif not isinstance(meanings, dict):
+        elif section == "units":
+            is_factor = isinstance(said, int | float) and not isinstance(said, bool) and 0 < said < math.inf
+            if name in OWN or not place.codebook[name].is_numeric:
+                wrong(where, "is no number of the codebook")
+            elif not is_factor:
+                wrong(where, f"the factor is {shown(_text(said))}, expected a number above 0, such as 0.1")
+            else:
+                found[name] = float(said)
+        elif not isinstance(said, dict):
             wrong(where, "expected a mapping of a text in the file to its meaning")
         elif name in found:
-            wrong(
-                where, f"the values of {name} stand there twice, by the name in the file and in the codebook"
-            )
+            twice = "by the name in the file and in the codebook"
+            wrong(where, f"the values of {name} stand there twice, {twice}")
         else:
-            found[name] = {text: _text(meaning) for text, meaning in _by_text(meanings, where, wrong)}
-    return found
-
-
-def _factors(
-    units: dict, columns: Mapping[str, str], place: _Place, wrong: Callable[[str, str], None]
-) -> dict[str, float]:
-    found = {}
-    for given, factor in _by_text(units, f"{place.name}units", wrong):
-        name, where = _variable(given, columns, place), f"{place.name}units, {given}"
-        if name not in (*OWN, *place.codebook):
-            wrong(where, place.unknown(name))
-        elif name in OWN or not place.codebook[name].is_numeric:
-            wrong(where, "is no number of the codebook")
-        elif isinstance(factor, bool) or not isinstance(factor, int | float) or not 0 < factor < math.inf:
-            wrong(where, f"the factor is {shown(_text(factor))}, expected a number above 0, such as 0.1")
-        else:
-            found[name] = float(factor)
+            found[name] = {text: _text(meaning) for text, meaning in _by_text(said, where, wrong)}
     return found
 
 
@@ -242,7 +209,12 @@ def near(name: str, codebook: Codebook) -> str:
     }
     known |= {_plain(label): name for name, variable in codebook.items() for label in (variable.label, name)}
     known |= {_plain(own): own for own in OWN}
-    close = difflib.get_close_matches(_plain(name[:60]), known, n=1, cutoff=CLOSE)
+    plain = _plain(name[:60])
+    if re.search(r"l[eä]sion \d|l[eä]sion\d", plain):  # lesions side by side are no variable of a patient
+        return ""
+    without_visit = re.sub(r" (v|t|visit|visite|time|month|monat|fu)? ?\d+$", "", plain)
+    close = [text for text in (plain, without_visit) if text in known]
+    close += difflib.get_close_matches(plain, known, n=1, cutoff=CLOSE)
     return known[close[0]] if close else ""
 
 

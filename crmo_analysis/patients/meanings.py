@@ -2,11 +2,11 @@
 
 import difflib
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 from crmo_analysis.patients.cells import LIKE_A_DATE
 from crmo_analysis.patients.problems import shown
-from crmo_analysis.study import Variable
+from crmo_analysis.study import Variable, read_section
 
 OPEN = "…"  # stands in a line for what a person has to fill in
 CODE = re.compile(r"-[1-9]\d*|9+|88+|77+|98|97|999?8|999?7|9+[.,]9+|\.[a-z]", re.ASCII)
@@ -39,6 +39,15 @@ GIRL = frozenset((
 NO_LESION = frozenset(
     ("none", "no", "nil", "0", "keine", "kein", "aucune", "aucun", "ingen", "yok", "no lesion")
 )
+_SAME_UNIT = {
+    "years": ("y", "yr", "yrs", "year", "jahr", "jahre", "j", "ans"),
+    "months": ("mo", "mon", "month", "mths", "monat", "monate", "mois"),
+    "weeks": ("wk", "week", "woche", "wochen"),
+    "days": ("d", "day", "tag", "tage", "jours"),
+    "10^9/l": ("/nl", "g/l", "10e9/l", "x10^9/l", "10^3/µl", "10^3/ul", "tsd/µl", "k/µl"),
+    "/mm3": ("/µl", "/ul", "/mm³"),
+    "mm/hour": ("mm/h", "mm/std"),
+}
 WORDS = {
     "left": ("l", "li", "links", "gauche"),
     "right": ("r", "re", "rechts", "droite", "droit"),
@@ -71,34 +80,47 @@ def meaning(word: str, variable: Variable) -> str:
         A value, a code for a missing value, `OPEN` for a text of which nothing is known, or empty where a
         mapping is not what mends it: a number beyond the limits, a date.
     """
-    small = word.casefold().strip()
+    small = word.casefold().strip().translate({ord(dash): "-" for dash in "−–—"})
     small = small if small in NOT_REPORTED else small.rstrip(".") or small
-    if not small or len(small) > 40 or variable.type in ("date", "text"):
-        return ""
-    if small in NOT_ASSESSED:
-        return "NA"
-    if variable.name == "bone" and small in NO_LESION:
-        return "''"
-    if variable.type == "boolean" and small in ("1", "2", "-1"):  # -1 is yes in Access
-        return OPEN
-    if small in NOT_REPORTED or CODE.fullmatch(small):
-        return "NR"
-    if variable.type == "boolean":
-        is_sex = variable.name == "male"
-        if small in (BOY if is_sex else YES):
-            return "yes"
-        return "no" if small in (GIRL if is_sex else NO) else OPEN
-    if variable.type == "category":
-        for category in variable.categories:
-            if small in WORDS.get(category, ()):
-                return category
-        close = difflib.get_close_matches(small, variable.categories, n=1, cutoff=0.75)
-        return close[0] if close else OPEN
-    if _A_NUMBER.fullmatch(small) or re.search(LIKE_A_DATE, small):
-        return ""
+    yes, no = (BOY, GIRL) if variable.name == "male" else (YES, NO)
+    is_boolean, is_category = variable.type == "boolean", variable.type == "category"
+    rules = (  # the first that holds
+        (not small or len(small) > 40 or variable.type in ("date", "text"), ""),
+        (small in NOT_ASSESSED, "NA"),
+        (variable.name == "bone" and small in NO_LESION, "''"),
+        (is_boolean and small in ("1", "2", "-1", "-"), OPEN),  # -1 is yes in Access, and - no beside +
+        (small in NOT_REPORTED or CODE.fullmatch(small), "NR"),
+        (is_boolean and small in yes, "yes"),
+        (is_boolean and small in no, "no"),
+        (is_category, _category(small, variable)),
+        (is_boolean, OPEN),
+        (_A_NUMBER.fullmatch(small) or re.search(LIKE_A_DATE, small), ""),
+    )
+    meant = next((meant for holds, meant in rules if holds), None)
+    return _number(small, variable) if meant is None else meant
+
+
+def _category(small: str, variable: Variable) -> str:
+    named = [category for category in variable.categories if small in WORDS.get(category, ())]
+    return next(iter(named or difflib.get_close_matches(small, variable.categories, n=1, cutoff=0.75)), OPEN)
+
+
+def _number(small: str, variable: Variable) -> str:
+    """Return the number that an age in words, or a number with its unit, is in the codebook's unit."""
     if variable.unit == "years" and (age := _AGE.fullmatch(small)):
         return f"{int(age[1] or 0) + int(age[2] or 0) / 12:.5g}"
+    factors = {variable.unit: 1.0, **read_section("units").get(variable.name, {}).get("instead", {})}
+    measured = re.fullmatch(r"(\d+(?:[.,]\d\d?)?) ?(\D.*)", small)
+    if measured and (factor := factors.get(plain_unit(measured[2], factors))):
+        return f"{float(measured[1].replace(',', '.')) * factor:.5g}"
     return OPEN
+
+
+def plain_unit(text: str, known: Collection[str]) -> str:
+    """Return the unit that a text names in one of its usual ways."""
+    plain = text.casefold().replace(" ", "")
+    names = [unit for unit, others in _SAME_UNIT.items() if plain in others]
+    return next((unit for unit in names if unit in known), plain)
 
 
 def line(column: str, meanings: Mapping[str, str], title: str = "patients") -> str:

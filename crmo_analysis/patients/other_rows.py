@@ -11,10 +11,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from crmo_analysis.patients.problems import LISTED, refuse, warning
+from crmo_analysis.patients.problems import LISTED, matches, refuse, warning
 from crmo_analysis.patients.sheet import Sheet
 
-INDEX = r"^(0|[1-9][0-9]{0,8})$"
 _NUMERIC = r"^-?[0-9][0-9.,]*$|^$"
 INDEX = r"^(0|[1-9][0-9]{0,8})$"
 _TOTAL = (
@@ -45,41 +44,38 @@ def without_others(sheet: Sheet) -> Sheet:
     first, filled = _first_cells(sheet)
     said |= {int(place): "is left out: it is empty" for place in np.flatnonzero(filled == 0)}
     texts = pa.array(first)
-    total = _matches(texts, _TOTAL)
+    total = matches(texts, _TOTAL)
     for column in sheet.columns[1:3]:  # the patient may stand beside a running number
-        total |= _matches(column, _TOTAL) & _matches(texts, INDEX)
-    if (perhaps := _matches(texts, _PERHAPS_TOTAL)).any():
-        digits = _matches(texts, r"[0-9]") | (first == "") | total
-        total |= perhaps & bool(digits[~perhaps].all() and not perhaps.all())
+        total |= matches(column, _TOTAL) & matches(texts, INDEX)
+    if (perhaps := matches(texts, _PERHAPS_TOTAL)).any():
+        digits = matches(texts, r"[0-9]") | (first == "") | total
+        start = len(first)  # of the last rows, all of which may be totals; an empty row or a total tells
+        while start and (perhaps | total)[start - 1]:
+            start -= 1
+        is_apart = 0 < start < len(first) and sheet.rows[start] - sheet.rows[start - 1] > 1
+        is_last = (np.arange(len(first)) >= start) & bool(start and (is_apart or total[start:].any()))
+        total |= perhaps & (is_last | bool(digits[~perhaps].all() and not perhaps.all()))
     for place in np.flatnonzero(total):
         said.setdefault(int(place), "is left out: it is a total or an average, no patient")
     units = _units(sheet)
     if units:
         said.setdefault(0, "is left out: it holds units")
     said |= _footnotes(first, filled, said) | _headings(first, filled, said)
-    problems = [
-        warning(sheet.file, int(sheet.rows[place]), "", first[place], text)
-        for place, text in sorted(said.items())
-    ]
     kept = np.ones(len(sheet.rows), dtype=bool)
     kept[list(said)] = False
     if not kept.any():
         raise refuse(sheet.file, "has a header and no row of a patient; expected one row a patient")
     alone = np.flatnonzero(kept & (filled == 1)) if len(sheet.names) > 2 else ()
-    problems += [
-        warning(sheet.file, int(sheet.rows[place]), "", first[place], "is all that the row holds")
-        for place in alone[:LISTED]
+    problems = [
+        warning(sheet.file, int(sheet.rows[place]), "", first[place], text)
+        for place, text in (
+            *sorted(said.items()),
+            *((at, "is all that the row holds") for at in alone[:LISTED]),
+        )
     ]
-    columns = (
-        sheet.columns if kept.all() else tuple(column.filter(pa.array(kept)) for column in sheet.columns)
-    )
-    return replace(
-        sheet, columns=columns, rows=sheet.rows[kept], problems=(*sheet.problems, *problems), units=units
-    )
-
-
-def _matches(texts: pa.Array, pattern: str) -> np.ndarray:
-    return pc.match_substring_regex(texts, pattern).to_numpy(zero_copy_only=False).astype(bool)
+    columns = sheet.columns if kept.all() else tuple(c.filter(pa.array(kept)) for c in sheet.columns)
+    problems = (*sheet.problems, *problems)
+    return replace(sheet, columns=columns, rows=sheet.rows[kept], problems=problems, units=units)
 
 
 def _all_equal(sheet: Sheet) -> np.ndarray:
@@ -115,9 +111,7 @@ def _units(sheet: Sheet) -> dict[str, str]:
     found = {name: cell.strip("()[] ") for name, cell in cells.items() if _UNIT.fullmatch(cell)}
     others = [cell for name, cell in cells.items() if cell and name not in found]
     measured = [unit for unit in found.values() if unit not in ("0/1", "1/0", "%")]
-    is_row = (
-        measured and len(others) <= max(1, len(found)) and not any(re.search(r"\d", cell) for cell in others)
-    )
+    is_row = measured and len(others) <= max(1, len(found)) and not re.search(r"\d", "".join(others))
     return found if is_row and len(sheet.rows) > 1 else {}
 
 
@@ -127,7 +121,7 @@ def _headings(first: np.ndarray, filled: np.ndarray, said: Mapping[int, str]) ->
     pages = {place: "is left out: it numbers a page" for place in alone if _PAGE.fullmatch(first[place])}
     is_full = filled > 1
     is_full[list(said)] = False
-    if not alone or not is_full.any() or not _matches(pa.array(first[is_full], pa.string()), "[0-9]").all():
+    if not alone or not is_full.any() or not matches(pa.array(first[is_full], pa.string()), "[0-9]").all():
         return pages
     heading = "is left out: it is a heading, no patient"
     return pages | {place: heading for place in alone if not re.search(r"\d", first[place])}

@@ -23,19 +23,8 @@ TYPES = {
 def write_cohort(table: pd.DataFrame, path: Path | str, kinds: pd.DataFrame | None = None) -> Path:
     """Write a table of patients, or of lesions, as `read_cohort` reads it.
 
-    Parameters
-    ----------
-    table : DataFrame
-        As in a `Cohort`, or reconstructed.
-    path : Path or str
-        A .csv file; UTF-8, cells separated by commas, yes and no, missing cells empty.
-    kinds : DataFrame, optional
-        Which code for a missing value a cell holds, as in a `Cohort`.
-
-    Returns
-    -------
-    Path
-        Of the file.
+    UTF-8, cells separated by commas, yes and no, missing cells empty, or with the code for a missing value
+    that `kinds` has of them, as in a `Cohort`. InputError if the path does not end in .csv.
     """
     path = Path(path)
     if path.suffix.lower() != ".csv":
@@ -58,18 +47,7 @@ def write_cohort(table: pd.DataFrame, path: Path | str, kinds: pd.DataFrame | No
 
 
 def write_package(cohort: Cohort, folder: Path | str) -> list[Path]:
-    """Write the tables of a cohort and a description of every column by the codebook.
-
-    Parameters
-    ----------
-    cohort : Cohort
-    folder : Path or str
-        Gets `patients.csv`, `lesions.csv` if there are some, and `datapackage.json`.
-
-    Returns
-    -------
-    list of Path
-        Of the files.
+    """Write `patients.csv`, `lesions.csv` and, by the codebook, `datapackage.json`; return their paths.
 
     References
     ----------

@@ -2,33 +2,24 @@
 
 from dataclasses import dataclass
 
+import numpy as np
+import pyarrow.compute as pc
+
 from crmo_analysis.files import InputError
 
-LISTED = 100  # problems of one kind that are listed one by one
+LISTED = 10  # texts of one kind that are listed one by one
 
 
 @dataclass(frozen=True)
 class Problem:
-    """What is wrong with a cell, a column or a file, and what is expected.
-
-    Attributes
-    ----------
-    file : str
-    row : int or None
-        As a spreadsheet counts, its first line is row 1; None where no single row is meant.
-    column, value : str
-        As they stand in the file; empty where none is meant.
-    expected : str
-    is_error : bool
-        False for a warning: the value is kept.
-    """
+    """What is wrong with a cell, a column or a file, and what is expected."""
 
     file: str
-    row: int | None
-    column: str
+    row: int | None  # as a spreadsheet counts, from 1; None where no single row is meant
+    column: str  # as in the file, and empty where none is meant
     value: str
     expected: str
-    is_error: bool = True
+    is_error: bool = True  # else a warning: the value is kept
 
     def __str__(self):
         return f"{self.place}: {'' if self.is_error else 'warning: '}{self.expected}"
@@ -66,9 +57,14 @@ def counted(number: int, noun: str) -> str:
 
 
 def more(like: Problem, count: int) -> list[Problem]:
-    """Return the problem that stands for those of a kind that are not listed one by one, if there are any."""
-    expected = f"{count - LISTED:,} more rows like these"
-    return [Problem(like.file, None, like.column, "", expected, like.is_error)] if count > LISTED else []
+    """Return the problem that stands for rows of a kind that are not listed, if there are any."""
+    expected = f"{counted(count, 'more row')} like these"
+    return [Problem(like.file, None, like.column, "", expected, like.is_error)] if count > 0 else []
+
+
+def matches(texts, pattern: str) -> np.ndarray:
+    """Say which of pyarrow's texts a pattern is found in."""
+    return pc.match_substring_regex(texts, pattern).to_numpy(zero_copy_only=False).astype(bool)
 
 
 def refuse(path: object, expected: str, row: int | None = None) -> InputError:

@@ -23,17 +23,9 @@ _VALIDATION = {"integer": "integer", "decimal": "number", "date": "date_ymd"}
 
 
 def dictionary(patients: Codebook, lesions: Codebook) -> str:
-    """Write the data dictionary of a registry as CSV, to be uploaded to a REDCap project.
+    """Write the data dictionary of a registry as CSV, to be uploaded to a REDCap project, one row a field.
 
-    Parameters
-    ----------
-    patients, lesions : mapping of str to Variable
-        Variables of a patient (those of a study are left out) and of a lesion.
-
-    Returns
-    -------
-    str
-        Columns in REDCap's order, one row a field; raw values of a choice are the codebook's categories.
+    Variables of a study are left out; raw values of a choice are the codebook's categories.
     """
     buffer = io.StringIO(newline="")
     writer = csv.DictWriter(buffer, COLUMNS, restval="", lineterminator="\n")

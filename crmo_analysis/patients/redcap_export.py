@@ -4,13 +4,13 @@ A box that is not ticked says "no" only where the form it is on was completed. W
 label, by the mapping file or by the project's data dictionary, never by its number.
 """
 
-import csv
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -22,23 +22,17 @@ from crmo_analysis.patients.redcap import COLUMNS, choice_label, field_label
 from crmo_analysis.patients.sheet import Sheet
 from crmo_analysis.study import Codebook
 
-INSTRUMENT = ("redcap_repeat_instrument", "Repeat Instrument")  # with raw headers, and with labels
-EVENT = ("redcap_event_name", "Event Name")
-OWN = (
-    *(*INSTRUMENT, *EVENT, "redcap_repeat_instance", "Repeat Instance", "redcap_survey_identifier"),
-    *("Survey Identifier", "redcap_data_access_group", "Data Access Group", "redcap_survey_timestamp"),
-)  # columns that REDCap adds
+INSTRUMENT, EVENT = "redcap_repeat_instrument", "redcap_event_name"
+OWN = {  # columns that REDCap adds, by their names in an export with labels
+    "Repeat Instrument": INSTRUMENT, "Event Name": EVENT, "Repeat Instance": "redcap_repeat_instance",
+    "Survey Identifier": "redcap_survey_identifier", "Data Access Group": "redcap_data_access_group",
+    "Survey Timestamp": "redcap_survey_timestamp",
+}  # fmt: skip
 _STATUS = frozenset(("", "0", "1", "2", "Incomplete", "Unverified", "Complete"))
+_KEEP_ONE = "; keep one instrument with lesions in the export"
+_NAME_COLUMNS = "; if it holds lesions, name its columns below lesions: in a mapping"
 _RAW_BOX = re.compile(r"(?P<field>\w+?)___(?P<code>\w+)", re.ASCII)
 _LABELLED_BOX = re.compile(r"(?P<field>.+) \(choice=(?P<code>.+)\)")
-
-
-@dataclass(frozen=True)
-class _Field:
-    """A field of a data dictionary: its label, and the labels of its choices."""
-
-    label: str
-    choices: Mapping[str, str]
 
 
 @dataclass
@@ -52,12 +46,24 @@ class _Export:
     problems: list[Problem] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
+    def note(self, text: str) -> None:
+        """Say what was done with the export."""
+        self.notes.append(f"{self.sheet.file}: {text}")
+
+    def name_of(self, target: str) -> str:
+        """Return the column that is a variable; nothing if none is."""
+        return next((name for name, found in self.targets.items() if found == target), "")
+
+    def filled(self, name: str) -> np.ndarray:
+        """Say in which rows a column has a value."""
+        return pc.not_equal(self.columns[name], "").to_numpy()
+
 
 def is_export(sheet: Sheet) -> bool:
     """Say whether a table is an export of REDCap, by its columns."""
-    marks = {*INSTRUMENT, *EVENT}
+    has_own = {"Repeat Instrument", "Event Name", INSTRUMENT, EVENT} & set(sheet.names)
     has_box = any(_RAW_BOX.fullmatch(name) or "(choice=" in name for name in sheet.names)
-    return not marks.isdisjoint(sheet.names) or has_box or bool(_statuses(sheet))
+    return bool(has_own) or has_box or bool(_statuses(sheet))
 
 
 def _statuses(sheet: Sheet) -> list[str]:
@@ -75,22 +81,10 @@ def split_export(
     maps: tuple[Mapped, Mapped],
     missing: Mapping[str, str],
 ) -> tuple[Sheet, Sheet | None]:
-    """Turn an export, raw or with labels, into a table of patients and one of lesions.
+    """Turn an export, raw or with labels, into a table of patients and one of lesions, if there are some.
 
-    Parameters
-    ----------
-    sheet : Sheet
-    codebooks : pair of mapping of str to Variable
-        Of patients, and of lesions.
-    maps : pair of Mapped
-        What the mapping file says of either.
-    missing : mapping of str to str
-        Kind of missing value to its code; labels such as "Not assessed" become the code.
-
-    Returns
-    -------
-    tuple of Sheet, Sheet or None
-        In which choices stand as they were exported; no lesions where there is no row of them.
+    `codebooks` and `maps` are of patients and of lesions; labels such as "Not assessed" become the code of
+    `missing`.
     """
     patients, lesions = codebooks
     fields = _fields(maps[0])
@@ -100,87 +94,71 @@ def split_export(
     _tick_boxes(export, patients, maps[0], fields, set(missing.values()), of_patients)
     _report_stray(export, lesions, of_patients)
     is_lesion = _of_one_event(export, form == "lesions", maps[1], "lesions")
-    key = _name_of(export, "patient")
-    if key and is_lesion.any():
-        _fill_key(export, key, of_patients)
-    own = {*OWN, *export.statuses}
-    names = [name for name in export.columns if name not in own]
-    is_of_lesion = {name for name in names if export.targets.get(name) in lesions}
-    found = _part(sheet, export.columns, [name for name in names if name not in is_of_lesion], of_patients)
+    key = export.name_of("patient")
+    names = [name for name in export.columns if name not in (*OWN.values(), *export.statuses)]
+    of_lesion = [name for name in names if export.targets.get(name) in lesions]
+    found = _part(export, [name for name in names if name not in of_lesion], of_patients)
     found = replace(found, problems=(*sheet.problems, *export.problems), notes=tuple(export.notes))
     if not is_lesion.any():
         return found, None
-    columns = {"patient": export.columns[key], **export.columns} if key else export.columns
-    chosen = [*(["patient"] if key else []), *(name for name in names if name in is_of_lesion)]
-    return found, _part(sheet, columns, chosen, is_lesion)
+    if key:  # it stands in the patient's row, and in those of lesions the record ID alone
+        record, keys = (
+            column.to_pylist() for column in (next(iter(export.columns.values())), export.columns[key])
+        )
+        known = {record[at]: keys[at] for at in np.flatnonzero(of_patients)}
+        filled = [own or known.get(id_, "") for own, id_ in zip(keys, record, strict=True)]
+        export.columns["patient"] = pa.chunked_array([pa.array(filled, pa.string())])
+    return found, _part(export, [*(["patient"] if key else []), *of_lesion], is_lesion)
 
 
-def _part(
-    sheet: Sheet, columns: Mapping[str, pa.ChunkedArray], names: Sequence[str], rows: np.ndarray
-) -> Sheet:
-    chosen = pa.array(rows)
-    return Sheet(
-        sheet.file, tuple(names), tuple(columns[name].filter(chosen) for name in names), sheet.rows[rows]
-    )
+def _part(export: _Export, names: Sequence[str], rows: np.ndarray) -> Sheet:
+    columns = tuple(export.columns[name].filter(pa.array(rows)) for name in names)
+    return Sheet(export.sheet.file, tuple(names), columns, export.sheet.rows[rows])
 
 
 def _opened(sheet, codebook, maps, fields, missing) -> _Export:
     """Give columns their names: by the mapping file, the labels of the codebook, the data dictionary."""
-    labels = {field_label(variable): name for name, variable in codebook.items()} | {"Patient": "patient"}
-    labels |= {variable.label: name for name, variable in codebook.items() if variable.label not in labels}
-    by_map = {**maps[1].columns, **maps[0].columns}
-    small = {name.casefold(): name for name in codebook}
-    its_own = [name for name in sheet.names if name in OWN or name in _statuses(sheet)]
-    said = f"; its own columns are left out: {listed(map(shown, dict.fromkeys(its_own)))}" if its_own else ""
-    notes = [*sheet.notes, f"{sheet.file}: an export of REDCap{said}"]
-    columns, targets, problems, statuses = {}, {}, [], _statuses(sheet)
+    labels = {variable.label: name for name, variable in codebook.items()} | {"Patient": "patient"} | OWN
+    labels |= {field_label(variable): name for name, variable in codebook.items()}
+    by_map, small = {**maps[1].columns, **maps[0].columns}, {name.casefold(): name for name in codebook}
+    gone = {choice_label(kind): code for kind, code in missing.items()}
+    export = _Export(sheet, {}, {}, _statuses(sheet), notes=list(sheet.notes))
+    _note_own(export)
     for source, column in zip(sheet.names, sheet.columns, strict=True):
         is_free = source not in by_map and source.casefold() not in small
-        name = _by_label(source, sheet, labels, fields) if is_free else source
+        label, choices = fields.get(source, (source, {}))
+        name = labels.get(label, source) if is_free and labels.get(label) not in sheet.names else source
         if name != source and source in fields:
-            notes.append(f"{sheet.file}: by the data dictionary, {shown(source)} is read as {name}")
-        if name in columns:
-            if name not in statuses:
-                problems.append(Problem(sheet.file, 1, name, "", "stands twice in the header"))
+            export.note(f"by the data dictionary, {shown(source)} is read as {name}")
+        if name in export.columns:
+            twice = Problem(sheet.file, 1, name, "", "stands twice in the header")
+            export.problems += [] if name in export.statuses else [twice]
             continue
         target = by_map.get(source) or small.get(name.casefold()) or ("patient" if name == "patient" else "")
-        for kind, code in missing.items():
-            column = pc.if_else(pc.equal(column, choice_label(kind)), code, column)
-        if source in fields and target in codebook and codebook[target].type in ("category", "boolean"):
-            column = _labelled(column, fields[source].choices)
-        columns[name] = column
+        is_choice = target in codebook and codebook[target].type in ("category", "boolean")
+        for text, meaning in ((choices if is_choice else {}) | gone).items():
+            column = pc.if_else(pc.equal(column, text), meaning, column)
+        export.columns[name] = column
         if target:
-            targets[name] = target
-    first = next(iter(columns), "")
-    is_key = first and "patient" not in targets.values() and first not in (*targets, *OWN, *statuses)
-    if is_key and not _RAW_BOX.fullmatch(first):  # the first field of a project is its record ID
-        notes.append(f"{sheet.file}: column {first} is read as patient")
-        columns = {("patient" if name == first else name): column for name, column in columns.items()}
-        targets["patient"] = "patient"
-    return _Export(sheet, columns, targets, statuses, problems, notes)
+            export.targets[name] = target
+    _take_record_id(export)
+    return export
 
 
-def _by_label(source: str, sheet: Sheet, labels: Mapping[str, str], fields) -> str:
-    """Return the variable whose label a column, or its field of the dictionary, has; else its name."""
-    name = labels.get(fields[source].label if source in fields else source, source)
-    return source if name in sheet.names else name
+def _note_own(export: _Export) -> None:
+    own = (*OWN, *OWN.values(), *export.statuses)
+    names = listed(dict.fromkeys(shown(name) for name in export.sheet.names if name in own))
+    export.note(f"an export of REDCap{'; its own columns are left out: ' if names else ''}{names}")
 
 
-def _labelled(column: pa.ChunkedArray, choices: Mapping[str, str]) -> pa.ChunkedArray:
-    """Write the label of a choice for its code."""
-    for code, label in choices.items():
-        column = pc.if_else(pc.equal(column, code), label, column)
-    return column
-
-
-def _record(export: _Export) -> str:
-    """Return the column of the record ID, which stands in every row: the first, or that of the patient."""
+def _take_record_id(export: _Export) -> None:
+    """Read the first field of a project, its record ID, as the patient, where nothing else is."""
     first = next(iter(export.columns), "")
-    return first if first not in OWN else _name_of(export, "patient")
-
-
-def _name_of(export: _Export, target: str) -> str:
-    return next((name for name, found in export.targets.items() if found == target), "")
+    is_known = first in (*export.targets, *OWN.values(), *export.statuses) or _RAW_BOX.fullmatch(first)
+    if first and not is_known and "patient" not in export.targets.values():
+        export.note(f"column {first} is read as patient")
+        export.columns = {("patient" if name == first else name): c for name, c in export.columns.items()}
+        export.targets["patient"] = "patient"
 
 
 # ---- rows --------------------------------------------------------------------------------------------------
@@ -188,32 +166,26 @@ def _name_of(export: _Export, target: str) -> str:
 
 def _forms(export: _Export, lesions: Codebook) -> np.ndarray:
     """Return the repeating instrument of each row: empty for a patient's own, "lesions" for a lesion's."""
-    columns = [export.columns[name] for name in INSTRUMENT if name in export.columns]
-    if not columns:
+    if INSTRUMENT not in export.columns:
         return np.full(len(export.sheet.rows), "", dtype=object)
-    form = np.array(pc.utf8_lower(columns[0]).to_pylist(), dtype=object)
+    form = np.array(pc.utf8_lower(export.columns[INSTRUMENT]).to_pylist(), dtype=object)
+    of_lesions = [export.filled(name) for name, target in export.targets.items() if target in lesions]
     repeated = sorted({*form} - {"", "lesions"})
-    with_lesions = [other for other in repeated if _has_values(export, lesions, form == other)]
+    with_lesions = [
+        other for other in repeated if any((form[is_filled] == other).any() for is_filled in of_lesions)
+    ]
     if len(with_lesions) == 1 and "lesions" not in form:
-        export.notes.append(
-            f"{export.sheet.file}: the instrument {shown(with_lesions[0])} is read as the lesions"
-        )
+        export.note(f"the instrument {shown(with_lesions[0])} is read as the lesions")
         repeated.remove(with_lesions[0])
         form[form == with_lesions[0]] = "lesions"
     for other in repeated:
-        rows = export.sheet.rows[form == other]
-        expected = f"is no instrument of patients or lesions; {len(rows)} rows are left out, the first is row"
-        is_error = other in with_lesions
-        expected = f"{expected} {rows[0]}" + (
-            "; keep one instrument with lesions in the export" if is_error else ""
+        rows, is_error = export.sheet.rows[form == other], other in with_lesions
+        expected = (
+            f"is no instrument of patients or lesions; {len(rows)} rows are left out, the first is row "
         )
-        export.problems.append(Problem(export.sheet.file, None, INSTRUMENT[0], other, expected, is_error))
+        expected += f"{rows[0]}{_KEEP_ONE if is_error else _NAME_COLUMNS}"
+        export.problems.append(Problem(export.sheet.file, None, INSTRUMENT, other, expected, is_error))
     return form
-
-
-def _has_values(export: _Export, lesions: Codebook, rows: np.ndarray) -> bool:
-    names = [name for name, target in export.targets.items() if target in lesions]
-    return any((pc.not_equal(export.columns[name], "").to_numpy() & rows).any() for name in names)
 
 
 def _of_one_event(export: _Export, rows: np.ndarray, mapped: Mapped, what: str) -> np.ndarray:
@@ -221,11 +193,11 @@ def _of_one_event(export: _Export, rows: np.ndarray, mapped: Mapped, what: str) 
 
     `what` the rows are of: "patients" or "lesions".
     """
-    key, wanted = _record(export), mapped.settings.get("event", "")
-    column = next((export.columns[name] for name in EVENT if name in export.columns), None)
-    if column is None or not rows.any():
+    if EVENT not in export.columns or not rows.any():
         return rows
-    events = np.array(column.to_pylist(), dtype=object)
+    wanted, first = mapped.settings.get("event", ""), next(iter(export.columns))
+    key = export.name_of("patient") if first in OWN.values() else first  # the record ID stands in every row
+    events = np.array(export.columns[EVENT].to_pylist(), dtype=object)
     names = list(dict.fromkeys(events[rows]))
     if wanted:
         if wanted not in names:
@@ -238,28 +210,16 @@ def _of_one_event(export: _Export, rows: np.ndarray, mapped: Mapped, what: str) 
         line = f"lesions: {{event: {names[0]}}}" if what == "lesions" else f"event: {names[0]}"
         raise refuse(export.sheet.file, f"{expected} in a mapping file, as in {line}")
     if len(names) > 1:
-        said = f"each patient is in one of the events {listed(names)}; all are read"
-        export.notes.append(f"{export.sheet.file}: {said}")
+        export.note(f"each patient is in one of the events {listed(names)}; all are read")
     return rows
 
 
 def _report_stray(export: _Export, lesions: Codebook, of_patients: np.ndarray) -> None:
-    for name, target in export.targets.items():
-        if target not in lesions:
-            continue
-        stray = export.sheet.rows[pc.not_equal(export.columns[name], "").to_numpy() & of_patients]
+    for name in (name for name, target in export.targets.items() if target in lesions):
+        stray = export.sheet.rows[export.filled(name) & of_patients]
         if len(stray):
             expected = "has a value in the row of a patient; enable lesions as a repeating instrument"
             export.problems.append(Problem(export.sheet.file, int(stray[0]), name, "", expected))
-
-
-def _fill_key(export: _Export, key: str, of_patients: np.ndarray) -> None:
-    """Give the rows of lesions the patient's key, which stands in the patient's row, by the record ID."""
-    record = next(iter(export.columns.values())).to_pylist()
-    keys = export.columns[key].to_pylist()
-    known = {record[at]: keys[at] for at in np.flatnonzero(of_patients)}
-    filled = [own or known.get(id_, "") for own, id_ in zip(keys, record, strict=True)]
-    export.columns[key] = pa.chunked_array([pa.array(filled, pa.string())])
 
 
 # ---- boxes -------------------------------------------------------------------------------------------------
@@ -267,36 +227,41 @@ def _fill_key(export: _Export, key: str, of_patients: np.ndarray) -> None:
 
 def _tick_boxes(export, patients, mapped, fields, codes, rows) -> None:
     """Turn boxes into yes and no; with no box ticked on a form that is not complete, nothing is said."""
-    boxes: dict[str, dict[str, str]] = {}  # of each field, its columns and what they stand for
+    boxes = _boxes(export, patients, mapped, fields, codes)
+    renamed = {}
+    for name, ticks in boxes.items():
+        _tick_field(export, name, ticks, codes, rows)
+        if unknown := [box for box, meant in ticks.items() if not meant]:
+            expected = (
+                f"boxes {listed(map(shown, unknown))} have no label that is a variable and are left out; "
+                f"name them in a mapping, as in columns: {{{unknown[0]}: marrow_edema}}, or give the "
+                "project's data dictionary, as in dictionary: dictionary.csv"
+            )
+            export.problems.append(warning(export.sheet.file, 1, "", "", expected))
+        for box, meant in ticks.items():
+            if meant in codes:
+                del export.columns[box]
+            elif meant and box not in mapped.columns and export.targets.get(box) == meant:
+                renamed[box] = meant
+                export.targets[meant] = export.targets.pop(box)
+    export.columns = {renamed.get(name, name): column for name, column in export.columns.items()}
+
+
+def _boxes(export, patients, mapped, fields, codes) -> dict[str, dict[str, str]]:
+    """Return the boxes of each field, and which variable or code each stands for, or nothing."""
+    yes_no = [variable for variable in patients.values() if variable.type == "boolean"]
+    known = {
+        text.casefold(): variable.name for variable in yes_no for text in (variable.label, variable.name)
+    }
+    boxes = {}
     for name in export.columns:
         match = _RAW_BOX.fullmatch(name) or _LABELLED_BOX.fullmatch(name)
         if match and name not in mapped.ignore:
-            choices = fields[match["field"]].choices if match["field"] in fields else {}
-            code = choices.get(match["code"], match["code"])
-            meant = mapped.columns.get(name) or _variable(code, patients)
-            gone = match["code"].upper() if match["code"].upper() in codes else _missing(code)
-            boxes.setdefault(match["field"], {})[name] = meant or gone
-    for name, ticks in boxes.items():
-        _tick_field(export, name, ticks, codes, rows)
-        unknown = [box for box, meant in ticks.items() if not meant]
-        if unknown:
-            expected = (
-                f"boxes {listed(map(shown, unknown))} have no label that is a variable and are left out; "
-            )
-            expected += f"name them in a mapping, as in columns: {{{unknown[0]}: marrow_edema}}, or give the "
-            expected += "project's data dictionary, as in dictionary: dictionary.csv"
-            export.problems.append(warning(export.sheet.file, 1, "", "", expected))
-    for name in [name for ticks in boxes.values() for name, meant in ticks.items() if meant in codes]:
-        del export.columns[name]
-    renamed = {
-        box: meant
-        for ticks in boxes.values()
-        for box, meant in ticks.items()
-        if meant and meant not in codes and box not in mapped.columns and export.targets.get(box) == meant
-    }
-    export.columns = {renamed.get(name, name): column for name, column in export.columns.items()}
-    for box, meant in renamed.items():
-        export.targets[meant] = export.targets.pop(box)
+            label = fields.get(match["field"], ("", {}))[1].get(match["code"], match["code"])
+            gone = match["code"].upper() if match["code"].upper() in codes else _missing(label)
+            meant = mapped.columns.get(name) or known.get(label.casefold()) or gone
+            boxes.setdefault(match["field"], {})[name] = meant
+    return boxes
 
 
 def _missing(code: str) -> str:
@@ -312,32 +277,24 @@ def _tick_field(export, name: str, ticks: Mapping[str, str], codes: set[str], ro
     said = _complete(export, next(iter(ticks)))
     for tick in ticked.values():
         said = pc.or_(said, tick)
-    read = []
-    for box, meant in ticks.items():
-        if not meant or meant in codes:
-            continue
-        taken = [known for known, target in export.targets.items() if target == meant and known != box]
-        if taken:
+    of_codes, read = {box: code for box, code in ticks.items() if code in codes}, {}
+    for box, meant in ((box, meant) for box, meant in ticks.items() if meant and meant not in codes):
+        if taken := [known for known, target in export.targets.items() if target == meant and known != box]:
             expected = (
-                f"stands for {meant} as {shown(taken[0])} does; ignore one of the two in a mapping, as "
+                f"stands for {meant} as {shown(taken[0])} does; ignore one of the two in a mapping, as in "
             )
-            export.problems.append(Problem(export.sheet.file, 1, box, "", f"{expected}in ignore: ['{box}']"))
+            export.problems.append(Problem(export.sheet.file, 1, box, "", f"{expected}ignore: ['{box}']"))
             continue
         column = pc.if_else(said, pc.if_else(ticked[box], "yes", "no"), "")
-        for other, code in ticks.items():  # a code for missing values has a box of its own
-            if code in codes:
-                column = pc.if_else(ticked[other], code, column)
-        export.columns[box], export.targets[box] = column, meant
-        read.append(f"{shown(box)} → {meant}")
+        for other, code in of_codes.items():  # a code for missing values has a box of its own
+            column = pc.if_else(ticked[other], code, column)
+        export.columns[box], export.targets[box], read[box] = column, meant, meant
     if read:
-        read += [f"{shown(box)} → {code}" for box, code in ticks.items() if code in codes]
-        export.notes.append(f"{export.sheet.file}: boxes of {shown(name)}: {', '.join(read)}")
-        n_open = int((~said.to_numpy() & rows).sum())
-        if n_open:
-            expected = (
-                f"none is ticked for {counted(n_open, 'patient')} whose form is not complete: missing, not no"
-            )
-            export.notes.append(f"{export.sheet.file}: boxes of {shown(name)}: {expected}")
+        became = ", ".join(f"{shown(box)} → {meant}" for box, meant in (read | of_codes).items())
+        export.note(f"boxes of {shown(name)}: {became}")
+        if n_open := int((~said.to_numpy() & rows).sum()):
+            gone = f"none is ticked for {counted(n_open, 'patient')} whose form is not complete"
+            export.note(f"boxes of {shown(name)}: {gone}: missing, not no")
 
 
 def _complete(export: _Export, box: str) -> pa.ChunkedArray:
@@ -346,40 +303,28 @@ def _complete(export: _Export, box: str) -> pa.ChunkedArray:
     after = names[names.index(box) :] if box in names else []
     status = next((name for name in after if name in export.statuses), "")
     if not status or status not in export.columns:
-        return pa.chunked_array([pa.array([False] * len(export.sheet.rows))])
+        return pa.chunked_array([pa.repeat(False, len(export.sheet.rows))])
     return pc.is_in(export.columns[status], pa.array(["2", "Complete"]))
-
-
-def _variable(code: str, patients: Codebook) -> str:
-    """Return the variable that is yes or no and that the code or label of a box names."""
-    for variable in patients.values():
-        if variable.type == "boolean" and code.casefold() in (variable.name, variable.label.casefold()):
-            return variable.name
-    return ""
 
 
 # ---- the project's data dictionary -------------------------------------------------------------------------
 
 
-def _fields(mapped: Mapped) -> dict[str, _Field]:
-    """Read the data dictionary that the mapping file names, by the names of the fields."""
+def _fields(mapped: Mapped) -> dict[str, tuple[str, dict[str, str]]]:
+    """Read the data dictionary that the mapping file names: of every field its label, and its choices'."""
     if "dictionary" not in mapped.settings:
         return {}
     path = Path(mapped.file).parent / mapped.settings["dictionary"]
     try:
-        rows = list(
-            csv.DictReader(path.read_text(encoding="utf-8-sig").splitlines(keepends=True), strict=True)
-        )
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        table = pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8-sig")
+    except (OSError, ValueError) as error:
         raise refuse(path, f"cannot be read as a data dictionary of REDCap ({shown(str(error))})") from None
-    name, label, choices = COLUMNS[0], "Field Label", "Choices, Calculations, OR Slider Labels"
-    if not rows or not {name, label, choices} <= set(rows[0]):
-        raise InputError(Problem(str(path), 1, "", "", f"expected the columns {name}, {label}, {choices}"))
-    return {
-        row[name]: _Field(" ".join((row[label] or "").split()), _choices(row[choices] or "")) for row in rows
-    }
-
-
-def _choices(text: str) -> dict[str, str]:
-    pairs = (choice.partition(",") for choice in text.split("|"))
-    return {code.strip(): label.strip() for code, comma, label in pairs if comma}
+    needed = [COLUMNS[0], "Field Label", "Choices, Calculations, OR Slider Labels"]
+    if not set(needed) <= set(table) or table.empty:
+        raise InputError(Problem(str(path), 1, "", "", f"expected the columns {', '.join(needed)}"))
+    found = {}
+    for name, label, choices in table[needed].itertuples(index=False):
+        pairs = (choice.partition(",") for choice in choices.split("|"))
+        meant = {code.strip(): text.strip() for code, comma, text in pairs if comma}
+        found[name] = (" ".join(label.split()), meant)
+    return found

@@ -4,16 +4,15 @@ Rows are pooled only within one drug, one outcome and one time frame, and one ro
 that share patients.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
 
 from crmo_analysis import files
-from crmo_analysis.files import InputError
+from crmo_analysis.files import InputError, meant
 from crmo_analysis.patients.problems import Problem
-from crmo_analysis.patients.sheet import Sheet
 from crmo_analysis.patients.spreadsheet import read_sheet
 
 FILE = files.PUBLISHED / "bisphosphonate_response.csv"
@@ -50,34 +49,16 @@ OPTIONAL = ("population", "outcome_definition", "time_point", "study", "bounds",
 
 @dataclass(frozen=True)
 class Pool:
-    """Rows that can be pooled, and the others.
+    """Rows that can be pooled, and the others."""
 
-    Attributes
-    ----------
-    rows : DataFrame
-        The chosen rows, with `fewest` and `most` who can have had the outcome: a count of a stricter outcome
-        is a smallest one.
-    left_out : DataFrame
-        `outcome_id, series, x_of_n, reason`.
-    """
-
-    rows: pd.DataFrame
-    left_out: pd.DataFrame
+    rows: pd.DataFrame  # with `fewest` and `most` who can have had the outcome: of a stricter one fewer have
+    left_out: pd.DataFrame  # `outcome_id, series, x_of_n, reason`
 
 
 def read_responses(path: Path | str = FILE) -> pd.DataFrame:
-    """Read and check a table of responses.
+    """Read and check a table of responses: CSV, Excel or Parquet, one row an outcome of a series.
 
-    Parameters
-    ----------
-    path : Path or str
-        CSV, Excel or Parquet with the columns `NEEDED`, and any of `OPTIONAL`; one row an outcome of a
-        series.
-
-    Returns
-    -------
-    DataFrame
-        Those columns; `n_treated` and `n_responded` as whole numbers, missing text as "".
+    It needs the columns `NEEDED` and may have those of `OPTIONAL`, whose missing text is "".
 
     Raises
     ------
@@ -87,88 +68,66 @@ def read_responses(path: Path | str = FILE) -> pd.DataFrame:
         patients.
     """
     sheet = read_sheet(path, (*NEEDED, *OPTIONAL), "responses")
-    problems = [
-        Problem(sheet.file, 1, name, "", "this column is missing")
-        for name in NEEDED
-        if name not in sheet.names
-    ]
-    problems += [
-        Problem(sheet.file, 1, name, "", "this column stands twice")
-        for name in NEEDED
-        if sheet.names.count(name) > 1
-    ]
+    count = {name: sheet.names.count(name) for name in NEEDED}
+    wrong = {0: "this column is missing", 2: "this column stands twice"}
+    problems = [Problem(sheet.file, 1, name, "", wrong[min(n, 2)]) for name, n in count.items() if n != 1]
     if problems or not len(sheet.rows):
         raise InputError(*([*sheet.problems, *problems] or [Problem(sheet.file, None, "", "", "has no row")]))
-    columns = dict(zip(sheet.names, sheet.columns, strict=True))
-    empty = [""] * len(sheet.rows)
-    table = pd.DataFrame(
-        {name: columns[name].to_pylist() if name in columns else empty for name in (*NEEDED, *OPTIONAL)},
-        index=sheet.rows,
-    )
-    problems = [*(problem for problem in sheet.problems if problem.is_error), *_cell_problems(sheet, table)]
+    columns = dict(zip(sheet.names, (column.to_pylist() for column in sheet.columns), strict=True))
+    table = pd.DataFrame({name: columns.get(name, "") for name in (*NEEDED, *OPTIONAL)}, index=sheet.rows)
+    problems = [problem for problem in sheet.problems if problem.is_error]
+    problems += [Problem(sheet.file, *at, expected) for *at, expected in _wrong_cells(table)]
     if not problems:
         table = table.astype({"n_treated": int, "n_responded": int})
-        problems = [*_row_problems(sheet, table)]
+        problems = [Problem(sheet.file, *at, expected) for *at, expected in _wrong_rows(table)]
     if problems:
         raise InputError(*problems)
     return table.reset_index(drop=True)
 
 
-def _cell_problems(sheet: Sheet, table: pd.DataFrame):
+def _wrong_cells(table: pd.DataFrame) -> Iterator[tuple[int, str, str, str]]:
     known = {"outcome": tuple(OUTCOMES), "time_frame": (*TIME_FRAMES, NO_TIME_FRAME)}
     for row, values in table.iterrows():
-        for name in NEEDED:
-            value = values[name]
+        for name, value in values[list(NEEDED)].items():
             if not value:
-                yield Problem(sheet.file, row, name, "", "is empty; expected a value")
+                yield row, name, "", "is empty; expected a value"
             elif name in known and value not in known[name]:
-                yield Problem(sheet.file, row, name, value, f"expected one of {', '.join(known[name])}")
+                yield row, name, value, f"expected one of {', '.join(known[name])}"
             elif name.startswith("n_") and not (value.isascii() and value.isdigit() and len(value) < 7):
-                yield Problem(sheet.file, row, name, value, "expected a whole number of patients")
+                yield row, name, value, "expected a whole number of patients"
 
 
-def _row_problems(sheet: Sheet, table: pd.DataFrame):
-    for row, values in table.iterrows():
-        if values.n_treated < 1:
-            yield Problem(sheet.file, row, "n_treated", "0", "expected at least one patient")
-        if values.n_responded > values.n_treated:
-            wrong = f"expected at most the {values.n_treated} who were treated"
-            yield Problem(sheet.file, row, "n_responded", str(values.n_responded), wrong)
+def _wrong_rows(table: pd.DataFrame) -> Iterator[tuple[int, str, str, str]]:
+    for row in table.index[table["n_treated"] < 1]:
+        yield row, "n_treated", "0", "expected at least one patient"
+    for row, values in table[table["n_responded"] > table["n_treated"]].iterrows():
+        expected = f"expected at most the {values.n_treated} who were treated"
+        yield row, "n_responded", str(values.n_responded), expected
     for row in table.index[table["outcome_id"].duplicated()]:
-        yield Problem(sheet.file, row, "outcome_id", table.loc[row, "outcome_id"], "stands above as well")
+        yield row, "outcome_id", table.loc[row, "outcome_id"], "stands above as well"
     same = ["overlap_group", "series", "drug", "time_frame", "n_treated"]
-    for _, rows in table.groupby(same, sort=False):
-        for row, values in rows.iterrows():
-            weaker = rows[rows["outcome"] == STRICTER.get(values.outcome)]
-            if (weaker["n_responded"] < values.n_responded).any():
-                least = weaker["n_responded"].min()
-                wrong = (
-                    f"is more than the {least} of the same series with {OUTCOMES[STRICTER[values.outcome]]}"
-                )
-                yield Problem(sheet.file, row, "n_responded", str(values.n_responded), wrong)
+    weaker = (
+        table.assign(stricter=table["outcome"].map(STRICTER))
+        .reset_index(names="row")
+        .merge(table, left_on=[*same, "stricter"], right_on=[*same, "outcome"], suffixes=("", "_of_weaker"))
+    )
+    more = weaker[weaker["n_responded"] > weaker["n_responded_of_weaker"]]
+    for values in more.drop_duplicates("row").itertuples(index=False):
+        than = f"{values.n_responded_of_weaker} of the same series with {OUTCOMES[values.stricter]}"
+        yield values.row, "n_responded", str(values.n_responded), f"is more than the {than}"
 
 
 def choose(table: pd.DataFrame, drug: str, outcome: str, time_frame: str, stricter: bool = True) -> Pool:
     """Choose the rows of one drug, outcome and time frame, one for every group of series that share patients.
 
-    Parameters
-    ----------
-    table : DataFrame
-        From `read_responses`.
-    drug, outcome, time_frame : str
-        As in the table.
-    stricter : bool
-        Whether a series that counted only a stricter outcome is taken, as a smallest count.
+    Where `stricter`, a series that counted only a stricter outcome is taken, as a smallest count. Of rows
+    that share patients, one that counts the outcome itself goes before one that counts a stricter outcome,
+    then the larger number of patients, then the larger count, then the order of the file.
 
     Raises
     ------
     ValueError
         If the table has no such drug, outcome or time frame.
-
-    Notes
-    -----
-    Of rows that share patients, one that counts the outcome itself goes before one that counts a stricter
-    outcome, then the larger number of patients, then the larger count, then the order of the file.
     """
     for name, value, known in (
         ("drug", drug, sorted(set(table["drug"]))),
@@ -176,7 +135,7 @@ def choose(table: pd.DataFrame, drug: str, outcome: str, time_frame: str, strict
         ("time_frame", time_frame, TIME_FRAMES),
     ):
         if value not in known:
-            raise ValueError(f"{name} is {value!r}, expected one of {', '.join(known)}")
+            raise InputError(f"{name} is {value!r}, expected one of {', '.join(known)}{meant(value, known)}")
     fits = [outcome, *(first for first, second in STRICTER.items() if second == outcome and stricter)]
     reasons = pd.Series("", index=table.index)
     reasons[table["time_frame"] != time_frame] = "time frame: " + table["time_frame"]
@@ -202,13 +161,7 @@ def choose(table: pd.DataFrame, drug: str, outcome: str, time_frame: str, strict
 
 
 def pools(table: pd.DataFrame, stricter: bool = False) -> pd.DataFrame:
-    """List every choice that leaves at least two series.
-
-    Returns
-    -------
-    DataFrame
-        `drug, outcome, time_frame, series` (their names), `events` and `totals` (tuples).
-    """
+    """List every choice of two series or more: `drug, outcome, time_frame, series, events, totals`."""
     found = []
     for drug in dict.fromkeys(table["drug"]):
         for outcome in OUTCOMES:
@@ -221,18 +174,12 @@ def pools(table: pd.DataFrame, stricter: bool = False) -> pd.DataFrame:
 
 
 def with_bounds(pool: Pool, limits: Sequence[tuple[str, int, int]]) -> Pool:
-    """Take the limits of counts that a study's own numbers leave.
-
-    Parameters
-    ----------
-    pool : Pool
-    limits : sequence of (outcome_id, fewest, most)
-        As proved over all tables of patients that fit; rows of the pool that count the outcome itself.
+    """Take the limits of counts that a study's own numbers leave, as proved over all tables that fit.
 
     Raises
     ------
     ValueError
-        If a printed count lies outside its limits.
+        If a printed count lies outside its limits, each an outcome_id, the fewest and the most.
     """
     rows = pool.rows.set_index("outcome_id", drop=False)
     for name, fewest, most in limits:

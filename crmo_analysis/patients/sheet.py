@@ -11,27 +11,14 @@ from crmo_analysis.patients.problems import Problem
 
 @dataclass(frozen=True, eq=False)
 class Sheet:
-    """A table as text.
-
-    Attributes
-    ----------
-    file : str
-    names : tuple of str
-        As in the header, possibly twice; a column without a name is called by its letter.
-    columns : tuple of pyarrow.ChunkedArray
-        Text without space around it; an empty cell is empty text.
-    rows : ndarray of int
-        Where each row stands in the file, as a spreadsheet counts.
-    problems : tuple of Problem
-    notes : tuple of str
-    units : mapping of str to str
-        What a row of units below the header says of a column.
-    """
+    """A table as text."""
 
     file: str
-    names: tuple[str, ...]
-    columns: tuple[pa.ChunkedArray, ...]
-    rows: np.ndarray
+    names: tuple[str, ...]  # as in the header, possibly twice; one without is called by its letter
+    columns: tuple[pa.ChunkedArray, ...]  # text without space around it; an empty cell is empty text
+    rows: np.ndarray  # where each row stands in the file, as a spreadsheet counts
     problems: tuple[Problem, ...] = ()
     notes: tuple[str, ...] = ()
-    units: Mapping[str, str] = field(default_factory=dict)
+    units: Mapping[str, str] = field(
+        default_factory=dict
+    )  # what a row of units below the header says of a column

@@ -19,25 +19,10 @@ MOST_WORDS = 12  # different texts of a column that are listed to be given a mea
 
 
 def mapping_skeleton(path: Path | str, lesions: Path | str | None = None) -> str:
-    """Write a mapping file of which every line is a suggestion to be looked at.
+    """Write a mapping file, as YAML, of which every line is a suggestion to be looked at.
 
-    Parameters
-    ----------
-    path : Path or str
-        The table of patients.
-    lesions : Path or str, optional
-        That of lesions.
-
-    Returns
-    -------
-    str
-        YAML; empty where every column is recognised and every text of it can be read. It repeats texts of
-        columns with few different ones, never those of a column of names.
-
-    Raises
-    ------
-    InputError
-        If there is no table to read.
+    Empty where every column is recognised and every text of it can be read. It repeats texts of columns with
+    few different ones, never those of a column of names. InputError if there is no table to read.
     """
     codes = read_section("missing")
     patients = {name: variable for name, variable in read_codebook().items() if variable.level == "patient"}

@@ -1,9 +1,11 @@
 """One table while it is read: its columns under the codebook's names, and what is wrong with them."""
 
 import difflib
+import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import islice
 
 import numpy as np
 import pandas as pd
@@ -12,8 +14,8 @@ import pyarrow as pa
 from crmo_analysis.files import InputError
 from crmo_analysis.patients import cells
 from crmo_analysis.patients.mapping import OWN, Mapped, hint, near
-from crmo_analysis.patients.meanings import line, meaning
-from crmo_analysis.patients.problems import LISTED, Problem, listed, more, shown
+from crmo_analysis.patients.meanings import OPEN, line, meaning
+from crmo_analysis.patients.problems import LISTED, Problem, counted, listed, more, shown
 from crmo_analysis.patients.sheet import Sheet
 from crmo_analysis.study import Codebook, Variable
 
@@ -25,30 +27,14 @@ MADE = {
 
 @dataclass(eq=False)
 class Table:
-    """A table while it is read.
-
-    Attributes
-    ----------
-    sheet : Sheet
-    title : str
-        "patients" or "lesions".
-    mapped : Mapped
-    columns : dict of str to Column
-        By the name in the codebook.
-    sources : dict of str to str
-        The name in the file of each.
-    unread : list of str
-        Columns of the file that are not in the codebook.
-    frame : DataFrame
-    problems, notes : list
-    """
+    """A table while it is read."""
 
     sheet: Sheet
-    title: str
+    title: str  # "patients" or "lesions"
     mapped: Mapped
-    columns: dict[str, cells.Column] = field(default_factory=dict)
-    sources: dict[str, str] = field(default_factory=dict)
-    unread: list[str] = field(default_factory=list)
+    columns: dict[str, cells.Column] = field(default_factory=dict)  # by the name in the codebook
+    sources: dict[str, str] = field(default_factory=dict)  # the name in the file of each
+    unread: list[str] = field(default_factory=list)  # columns of the file that are not in the codebook
     frame: pd.DataFrame = field(default_factory=pd.DataFrame)
     problems: list[Problem] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
@@ -56,20 +42,25 @@ class Table:
     def report(
         self, name: str, wrong: np.ndarray, expected: str, is_error: bool = True, line: str = ""
     ) -> None:
-        """Add a problem for each row that is wrong; the first says the line of a mapping, if there is one."""
-        column, rows = self.columns[name], np.flatnonzero(wrong)
-        found = []
-        for row in rows[:LISTED]:
-            value = column.words[column.codes[row]].as_py()
-            said = f"{expected}; in a mapping: {line}" if line and not found else expected
-            found.append(self.problem(int(self.sheet.rows[row]), name, value, said, is_error))
-        self.problems += [*found, *(more(found[0], len(rows)) if found else [])]
+        """Add a problem for each text of the rows that are wrong; the first says the line of a mapping."""
+        column, said = self.columns[name], f"; in a mapping: {line}" if line else ""
+        by_text = pd.Series(self.sheet.rows[wrong]).groupby(column.codes[wrong], sort=False)
+        listed_rows = 0
+        for code, rows in islice(by_text, LISTED):
+            again = f"; the same in {counted(len(rows) - 1, 'more row')}: {listed(rows[1:], 5)}"
+            text = f"{expected}{again if len(rows) > 1 else ''}{said}"
+            self.say(name, text, column.words[code].as_py(), int(rows.iloc[0]), is_error)
+            said, listed_rows = "", listed_rows + len(rows)
+        if listed_rows:
+            self.problems += more(self.problems[-1], int(wrong.sum()) - listed_rows)
 
-    def problem(
-        self, row: int | None, name: str, value: str, expected: str, is_error: bool = True
-    ) -> Problem:
-        """Return a problem of a column by its name in the codebook."""
-        return Problem(self.sheet.file, row, self.sources.get(name, name), value, expected, is_error)
+    def say(
+        self, name: str, expected: str, value: str = "", row: int | None = None, is_error: bool = False
+    ) -> None:
+        """Add a problem of a column by its name in the codebook."""
+        self.problems.append(
+            Problem(self.sheet.file, row, self.sources.get(name, name), value, expected, is_error)
+        )
 
     def line(self, name: str, meanings: Mapping[str, str]) -> str:
         """Write what to put in the mapping file so that texts of a column mean something else."""
@@ -124,6 +115,8 @@ def _report_cells(table: Table, name: str, variable: Variable, column: cells.Col
             here = (messages == message) & ~recoded
             odd = [words[place] for place in np.flatnonzero(here)] if is_error else []
             guessed = {word: meant for word in odd[:12] if (meant := meaning(word, variable))}
+            if table.mapped.units.get(name, 1) != 1:  # it would be converted once more
+                guessed = {word: OPEN if meant[0].isdigit() else meant for word, meant in guessed.items()}
             line = table.line(name, guessed) if guessed else ""
             table.report(name, here[column.codes], message, is_error, line)
         for place in np.flatnonzero((messages != "") & recoded):
@@ -202,19 +195,10 @@ def _nothing_known(table: Table) -> str:
 def _with_hints(unknown: list[str], codebook: Codebook) -> str:
     texts = []
     for name in unknown[:20]:
-        close = near(name, codebook)
-        texts.append(f"{shown(name)} (is {close} meant?)" if close else shown(name))
+        asked = f" (is {close} meant?)" if (close := near(name, codebook)) else ""
+        is_lesion = not asked and re.search(r"l[eä]sion\W?\d", name, re.IGNORECASE)
+        texts.append(shown(name) + (" (a lesion is a row of a table of its own)" if is_lesion else asked))
     return listed(texts, 20) + (f" and {len(unknown) - 20} more" if len(unknown) > 20 else "")
-
-
-def count_missing(table: Table, codes: Mapping[str, str]) -> list[dict]:
-    """Count, for each column, the cells that are empty and those that hold each code for a missing value."""
-    names, rows = ("empty", *codes), []
-    for name, column in table.columns.items():
-        counts = np.bincount(column.kinds[column.codes], minlength=len(names) + 1)
-        found = dict(zip(names, counts[1:].tolist(), strict=True))
-        rows.append({"table": table.title, "variable": name, "n": len(column.codes), **found})
-    return rows
 
 
 def kinds_of(table: Table, codes: Mapping[str, str]) -> pd.DataFrame:

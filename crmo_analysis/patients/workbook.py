@@ -1,4 +1,4 @@
-"""A table in an Excel workbook or a Parquet file."""
+"""A table in an Excel workbook, or in a file of Parquet, Stata or SPSS."""
 
 import re
 import zipfile
@@ -9,6 +9,7 @@ from itertools import islice
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
@@ -23,6 +24,7 @@ _UNCALCULATED = re.compile(
 )
 _MERGED = re.compile(rb'<mergeCell ref="([A-Z]+)(\d+):([A-Z]+)(\d+)"')
 _HIDDEN_COLUMN = re.compile(rb'<col (?=[^>]*hidden="(?:1|true)")(?=[^>]*min="(\d+)")(?=[^>]*max="(\d+)")')
+_STYLED = re.compile(rb'<c r="([A-Z]+)(\d+)" s="(\d+)"')
 _HIDDEN_ROW = re.compile(rb'<row r="(\d+)"[^>]*\shidden="(?:1|true)"')
 
 
@@ -52,7 +54,14 @@ def read_workbook(
                 [_cell_text(value) for value in record] for record in chosen.iter_rows(values_only=True)
             )
             found = layout.take(records, place, known, notes, fill=True)
-            return replace(found, problems=(*found.problems, *_unseen(place, inside, found)))
+            return replace(
+                found,
+                problems=(
+                    *found.problems,
+                    *_unseen(place, inside, found),
+                    *_marked(place, inside, found, workbook),
+                ),
+            )
         finally:
             workbook.close()
     except InputError:
@@ -84,29 +93,48 @@ def _unseen(place: str, inside: bytes, found: Sheet) -> list[Problem]:
         if int(match[2]) in among:
             formulas.setdefault(match[1].decode(), []).append(int(match[2]))
     for letter, at in formulas.items():
-        expected = f"{counted(len(at), 'cell')} with a formula without a value; open the file in a "
-        expected += "spreadsheet program and save it"
+        cells = counted(len(at), "cell")
+        expected = (
+            f"{cells} with a formula without a value; open the file in a spreadsheet program and save it"
+        )
         problems.append(Problem(place, at[0], letter, "", expected))
     for match in _MERGED.finditer(inside):
         first, last = int(match[2]), int(match[4])
-        if any(row in among for row in range(first, last + 1)):
+        if not among.isdisjoint(range(first, last + 1)):
             cells = f"{match[1].decode()}{first}:{match[3].decode()}{last}"
             expected = f"cells {cells} are merged, of which only the first has a value; unmerge and fill them"
             problems.append(Problem(place, first, match[1].decode(), "", expected))
     columns = [
-        column
+        layout.letter(column - 1)
         for match in _HIDDEN_COLUMN.finditer(inside)
         for column in range(int(match[1]), min(int(match[2]), width) + 1)
     ]
-    if columns:
-        letters = listed(layout.letter(column - 1) for column in columns)
-        expected = f"{counted(len(columns), 'column')} hidden in the sheet, but read: {letters}"
-        problems.append(warning(place, None, "", "", expected))
-    hidden = [int(match[1]) for match in _HIDDEN_ROW.finditer(inside) if int(match[1]) in among]
-    if hidden:
-        expected = f"{counted(len(hidden), 'row')} hidden in the sheet, but read: {listed(hidden)}"
-        problems.append(warning(place, hidden[0], "", "", expected))
+    rows = [int(match[1]) for match in _HIDDEN_ROW.finditer(inside) if int(match[1]) in among]
+    for what, hidden in (("column", columns), ("row", rows)):
+        if hidden:
+            expected = f"{counted(len(hidden), what)} hidden in the sheet, but read: {listed(hidden)}"
+            problems.append(warning(place, hidden[0] if what == "row" else None, "", "", expected))
     return problems
+
+
+def _marked(place: str, inside: bytes, found: Sheet, workbook) -> list[Problem]:
+    """Say which cells are marked in a way that is not read: by a colour, a line through them, comments."""
+    marked = {
+        number
+        for number, style in enumerate(workbook._cell_styles)
+        if workbook._fills[style.fillId].fill_type == "solid" or workbook._fonts[style.fontId].strike
+    }
+    rows, columns = set(found.rows.tolist()), {}
+    for match in _STYLED.finditer(inside) if marked else ():
+        if int(match[3]) in marked and int(match[2]) in rows:
+            columns.setdefault(match[1], []).append((match[1] + match[2]).decode())
+    some = [
+        cell for cells in columns.values() if len(cells) < 0.4 * len(rows) for cell in cells
+    ]  # no pattern
+    said = [f"{counted(len(some), 'cell')} coloured or struck out: {listed(some)}"] if some else []
+    said += ["comments on cells"] if b"<legacyDrawing" in inside else []
+    ask = "which is not read; if it says something of a value, write it into the table"
+    return [warning(place, None, "", "", f"has {what}, {ask}") for what in said]
 
 
 def _choose(
@@ -114,54 +142,53 @@ def _choose(
 ) -> tuple[object, list[str]]:
     """Choose the sheet to read; a workbook may begin with a cover, and hide what is old."""
     titles = {sheet.title.casefold(): sheet for sheet in sheets}
-    if wanted:
-        if wanted.casefold() not in titles:
-            raise refuse(
-                path, f"has no sheet '{shown(wanted)}'; it has {listed(sheet.title for sheet in sheets)}"
-            )
-        return titles[wanted.casefold()], []
-    if name in titles:
-        chosen = titles[name]
-        is_empty = len(list(islice(filter(any, chosen.values), 2))) < 2
-        return (None, []) if optional and is_empty else (chosen, _unread(path, sheets, chosen))
-    if optional:
-        return _of_lesions(path, sheets, known)
-    others = [sheet for title, sheet in titles.items() if title not in ("patients", "lesions")] or [*sheets]
-    visible = [sheet for sheet in others if sheet.sheet_state == "visible"] or others
-    with_names = [sheet for sheet in visible if _n_known(sheet, known)]
-    several = [sheet for sheet in with_names if _n_known(sheet, known) > 1]  # and not the key alone
-    with_names = several if len(several) == 1 else with_names
-    if len(with_names) > 1:
-        expected = (
-            f"sheets {listed(shown(one.title) for one in with_names)} have columns of the codebook; name"
-        )
+    if wanted and wanted.casefold() not in titles:
         raise refuse(
-            path, f"{expected} the one to read in a mapping file, as in sheet: {shown(with_names[0].title)}"
+            path, f"has no sheet '{shown(wanted)}'; it has {listed(sheet.title for sheet in sheets)}"
         )
-    if with_names:
-        [chosen] = with_names
-        return chosen, _unread(path, sheets, chosen)
-    unseen = [sheet for sheet in others if sheet not in visible and _n_known(sheet, known)]
-    if unseen:
-        title = shown(unseen[0].title)
+    if chosen := titles.get((wanted or name).casefold()):
+        is_empty = optional and not wanted and len(list(islice(filter(any, chosen.values), 2))) < 2
+        return (None if is_empty else chosen), [] if wanted or is_empty else _unread(path, sheets, chosen)
+    others = [sheet for title, sheet in titles.items() if title not in ("patients", "lesions")] or [*sheets]
+    visible = [sheet for sheet in others if sheet.sheet_state == "visible"]
+    if optional:
+        [chosen] = _with_columns(path, visible, known, "lesions") or [None]
+        return chosen, [f"{path}: sheet {shown(chosen.title)} is read as lesions"] if chosen else []
+    return _of_patients(path, others, visible, known)
+
+
+def _of_patients(
+    path: Path, sheets: Sequence, visible: Sequence, known: Collection[str]
+) -> tuple[object, list[str]]:
+    """Choose the sheet of patients: that with columns of the codebook, or the first."""
+    if found := _with_columns(path, visible or sheets, known, "the codebook"):
+        return found[0], _unread(path, sheets, found[0])
+    hidden = [sheet for sheet in sheets if sheet not in visible]
+    if title := next((shown(sheet.title) for sheet in hidden if _n_known(sheet, known)), ""):
         expected = f"only the hidden sheet {title} has columns of the codebook; if it is meant, say so"
         raise refuse(path, f"{expected} in a mapping file, as in sheet: {title}")
-    first = visible[0]
+    first = (visible or sheets)[0]
     if not any(map(any, first.values)):
-        expected = f"the first sheet, {shown(first.title)}, is empty"
-        raise refuse(path, f"{expected}; name the one to read in a mapping file, as in sheet: patients")
-    how = f"; to choose another, say so in a mapping file, as in sheet: {name}" if len(visible) > 1 else ""
+        expected = f"the first sheet, {shown(first.title)}, is empty; name the one to read in a mapping file"
+        raise refuse(path, f"{expected}, as in sheet: patients")
+    how = "; to choose another, say so in a mapping file, as in sheet: patients" if len(visible) > 1 else ""
     return first, [note + how for note in _unread(path, sheets, first)]
 
 
-def _of_lesions(path: Path, sheets: Sequence, known: Collection[str]) -> tuple[object, list[str]]:
-    """Return the one visible sheet with columns of lesions, where none is called so; refuse two."""
-    found = [sheet for sheet in sheets if sheet.sheet_state == "visible" and _n_known(sheet, known)]
+def _with_columns(path: Path, sheets: Sequence, known: Collection[str], of: str) -> list:
+    """Return the sheet that has known columns, if one has; refuse several."""
+    n_known = {sheet.title: _n_known(sheet, known) for sheet in sheets}
+    found = [sheet for sheet in sheets if n_known[sheet.title]]
+    several = [sheet for sheet in found if n_known[sheet.title] > 1]  # and not the key alone
+    found = several if len(several) == 1 and of != "lesions" else found
     if len(found) > 1:
-        expected = f"sheets {listed(shown(sheet.title) for sheet in found)} have columns of lesions"
-        line = f"lesions: {{sheet: {shown(found[0].title)}}}"
-        raise refuse(path, f"{expected}; name the one to read in a mapping file, as in {line}")
-    return (found[0], [f"{path}: sheet {shown(found[0].title)} is read as lesions"]) if found else (None, [])
+        line = "lesions: {{sheet: {}}}" if of == "lesions" else "sheet: {}"
+        expected = (
+            f"sheets {listed(shown(sheet.title) for sheet in found)} have columns of {of}; name the one"
+        )
+        line = line.format(shown(found[0].title))
+        raise refuse(path, f"{expected} to read in a mapping file, as in {line}")
+    return found
 
 
 def _unread(path: Path, sheets: Sequence, chosen) -> list[str]:
@@ -170,11 +197,8 @@ def _unread(path: Path, sheets: Sequence, chosen) -> list[str]:
         for sheet in sheets
         if sheet is not chosen and sheet.title.casefold() not in ("patients", "lesions")
     ]
-    return (
-        [f"{path}: sheet {shown(chosen.title)} is read; sheets that are not read: {listed(left)}"]
-        if left
-        else []
-    )
+    said = f"{path}: sheet {shown(chosen.title)} is read; sheets that are not read: {listed(left)}"
+    return [said] if left else []
 
 
 def _n_known(sheet, known: Collection[str]) -> int:
@@ -203,24 +227,29 @@ def _cell_text(value: object) -> str:
     return str(value)
 
 
-def read_parquet(path: Path, known: Collection[str]) -> Sheet:
-    """Read a Parquet file as a sheet."""
+def read_table_of(kind: str, path: Path, known: Collection[str]) -> Sheet:
+    """Read a file of another program, with its labels of values, as a sheet: Parquet, Stata or SPSS."""
+    readers = {"Parquet": pq.read_table, "Stata": pd.read_stata, "SPSS": pd.read_spss}
     try:
-        file = pq.ParquetFile(path)
-        if file.metadata.num_rows * file.metadata.num_columns > layout.MAXIMUM_CELLS:
-            raise refuse(path, f"has more than {layout.MAXIMUM_CELLS:,} cells")
-        table = file.read()
-        names = [layout.plain_name(name) for name in table.column_names]
-        problems, columns = [], []
-        for name, column in zip(names, table.columns, strict=True):
-            try:
-                columns.append(_column_text(column))
-            except pa.ArrowException:
-                expected = f"has values of type {column.type}; expected text, numbers, yes and no, or dates"
-                problems.append(Problem(str(path), None, name, "", expected))
-                columns.append(pa.chunked_array([pa.repeat("", len(column))]))
-    except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
-        raise refuse(path, f"is not a readable Parquet file ({shown(str(error))})") from None
+        table = readers[kind](path)
+        if isinstance(table, pd.DataFrame):
+            table = pa.Table.from_pandas(table, preserve_index=False)
+    except ImportError:
+        how = "save it in SPSS as CSV with labels of values, or install pyreadstat"
+        raise refuse(path, f"is a file of SPSS, which is not read without pyreadstat; {how}") from None
+    except Exception as error:  # a damaged file raises any
+        raise refuse(path, f"is not a readable {kind} file ({shown(str(error))})") from None
+    if table.num_rows * table.num_columns > layout.MAXIMUM_CELLS:
+        raise refuse(path, f"has more than {layout.MAXIMUM_CELLS:,} cells")
+    names = [layout.plain_name(name) for name in table.column_names]
+    problems, columns = [], []
+    for name, column in zip(names, table.columns, strict=True):
+        try:
+            columns.append(_column_text(column))
+        except pa.ArrowException:
+            expected = f"has values of type {column.type}; expected text, numbers, yes and no, or dates"
+            problems.append(Problem(str(path), None, name, "", expected))
+            columns.append(pa.chunked_array([pa.repeat("", len(column))]))
     return layout.framed(path, names, (columns, np.arange(len(table)) + 2), known, (problems, ()))
 
 

@@ -4,11 +4,14 @@ Tables, figures and page breaks are put in as parts of pandoc's own tree, so tha
 taken for markup. Signs of numbers (decimal point, P) become a journal's there, before references are written.
 """
 
+import io
 import json
 import os
 import re
+import shutil
 import subprocess
 import tempfile
+import zipfile
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -19,7 +22,6 @@ import pandas as pd
 
 from crmo_analysis.display import canvas
 from crmo_analysis.files import InputError
-from crmo_analysis.publish.word_format import reference, without_times
 
 FORMATS = {"docx": "docx", "tex": "latex", "html": "html5"}  # by ending, what pandoc calls them
 PICTURES = {"docx": "png", "tex": "pdf", "html": "svg"}
@@ -29,46 +31,8 @@ NO_PANDOC = (
 )
 MISSING = "–"
 _NUMBER = re.compile(r"[<>≥≤−-]?[\d.,]+([ /(–%−-].*)?")
-_RIGHT_TO_LEFT = re.compile(r"[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufeff]")
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ufffe\uffff\ud800-\udfff]")
 _LONG_WORD = 24
-_PREAMBLE = r"""\usepackage{caption}
-\captionsetup{labelformat=empty,justification=raggedright,singlelinecheck=false}
-\IfFileExists{float.sty}{\usepackage{float}\floatplacement{figure}{H}}{}
-"""
-_SIGNS = {
-    "2212": "-",
-    "2265": r"\geq",
-    "2264": r"\leq",
-    "2248": r"\approx",
-    "2192": r"\rightarrow",
-    "00B7": r"\cdot",
-}
-_SIGNS |= {
-    "03C1": r"\rho",
-    "03C4": r"\tau",
-    "03BA": r"\kappa",
-    "03C7": r"\chi",
-    "03B1": r"\alpha",
-    "03B2": r"\beta",
-}
-_SIGNS |= {"00B2": "^{2}", "00B3": "^{3}", "00D7": r"\times", "03BC": r"\mu", "2009": r"\,", "202F": r"\,"}
-_DECLARED = "".join(
-    rf"\DeclareUnicodeCharacter{{{code}}}{{\ensuremath{{{sign}}}}}" for code, sign in _SIGNS.items()
-)
-_LATEX = rf"{_PREAMBLE}\ifPDFTeX{_DECLARED}\fi"
-_STYLE = """<style>
-html {background: none; color: #1a1a1a}
-body {font: 1.05rem/1.55 "Times New Roman", Times, serif; max-width: 46rem; margin: 0 auto;
-  padding: 2rem 1.2rem}
-table {border-collapse: collapse; border-top: 2px solid; border-bottom: 2px solid; font-size: .82rem;
-  line-height: 1.3; margin: 1rem 0 .4rem; width: 100%}
-thead {border-bottom: 1px solid} th, td {padding: .2rem .6rem; vertical-align: top; overflow-wrap: break-word}
-caption {text-align: left; padding-bottom: .4rem; font-size: .95rem}
-figure {margin: 1.5rem 0} figure img {max-width: 100%; height: auto} figcaption {font-size: .95rem}
-.note {font-size: .85rem; margin: .2rem 0}
-@media print {body {max-width: none; padding: 0} tr, figure {break-inside: avoid} h1 {break-after: avoid}}
-</style>"""
 
 
 @dataclass(frozen=True)
@@ -224,7 +188,7 @@ def headings(blocks: Sequence[dict]) -> list[str]:
 
 
 def render(
-    tree: dict, stem: str, references: Sequence[Mapping], style: Path, folder: Path, is_wide: bool = False
+    tree: dict, stem: str, references: Sequence[Mapping], style: Path, folder: Path, like: str = "manuscript"
 ) -> dict[str, bytes]:
     """Write a tree as Word, LaTeX and a web page.
 
@@ -237,11 +201,11 @@ def render(
     references : sequence of mapping
         In CSL's JSON.
     style : Path
-        A CSL style.
+        A CSL style; beside it are the looks of documents.
     folder : Path
         What the names of figures are relative to.
-    is_wide : bool
-        Whether pages are wider than high, with single spacing, as for long tables.
+    like : str
+        Whose look to take: "manuscript", or "supplement" for pages wider than high, as for long tables.
 
     Returns
     -------
@@ -253,22 +217,18 @@ def render(
     InputError
         If pandoc is not there, or warns of anything.
     """
+    own = {
+        "docx": [f"--reference-doc={like}.docx"],
+        "tex": ["--include-in-header=signs.tex", f"--include-in-header={like}.tex"],
+        "html": ["--include-in-header=page.html", "--embed-resources", "--section-divs"],
+    }
+    common = ["--from=json", "--standalone", "--citeproc", f"--csl={style.name}", "--fail-if-warnings"]
+    common += ["--bibliography=references.json", f"--resource-path={folder.absolute()}"]
+    given = json.dumps(tree)
     with tempfile.TemporaryDirectory() as temporary:
-        place = Path(temporary)
-        (place / "references.json").write_text(json.dumps(list(references)), encoding="utf-8")
-        (place / "reference.docx").write_bytes(_word_styles(is_wide))
-        (place / "preamble.tex").write_text(_preamble(is_wide), encoding="utf-8")
-        (place / "style.html").write_text(_STYLE, encoding="utf-8")
-        (place / "style.csl").write_bytes(style.read_bytes())
         # By names without a folder: Word's properties hold them.
-        common = ["--from=json", "--standalone", "--citeproc", "--csl=style.csl", "--fail-if-warnings"]
-        common += ["--bibliography=references.json", f"--resource-path={folder.absolute()}"]
-        own = {
-            "docx": ["--reference-doc=reference.docx"],
-            "tex": ["--include-in-header=preamble.tex"],
-            "html": ["--include-in-header=style.html", "--embed-resources", "--section-divs"],
-        }
-        given = json.dumps(tree)
+        place = shutil.copytree(style.parent, Path(temporary) / "styles")
+        (place / "references.json").write_text(json.dumps(list(references)), encoding="utf-8")
 
         def made(ending: str) -> bytes:
             text = given.replace(f'{_PICTURE}"', f'.{PICTURES[ending]}"')
@@ -276,20 +236,20 @@ def render(
 
         with ThreadPoolExecutor() as workers:
             contents = dict(zip(FORMATS, workers.map(made, FORMATS), strict=True))
-    contents["docx"] = without_times(contents["docx"])
+    contents["docx"] = _without_times(contents["docx"])
     return {f"{stem}.{ending}": content for ending, content in contents.items()}
 
 
-@cache
-def _word_styles(is_wide: bool) -> bytes:
-    return reference(_pandoc(["--print-default-data-file=reference.docx"], b""), is_wide)
-
-
-def _preamble(is_wide: bool) -> str:
-    if is_wide:
-        return rf"{_LATEX}\usepackage[landscape,margin=20mm]{{geometry}}\AtBeginDocument{{\footnotesize}}"
-    lines = r"\IfFileExists{lineno.sty}{\usepackage{lineno}\AtBeginDocument{\linenumbers}}{}"
-    return rf"{_LATEX}{lines}\usepackage[margin=25mm]{{geometry}}\linespread{{1.6}}"
+def _without_times(content: bytes) -> bytes:
+    """Return a zip archive with the times of its entries set to the first that there is."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(io.BytesIO(content)) as old, zipfile.ZipFile(buffer, "w") as new:
+        for name in old.namelist():
+            entry = zipfile.ZipInfo(name, (1980, 1, 1, 0, 0, 0))
+            entry.compress_type, entry.create_system = zipfile.ZIP_DEFLATED, 3
+            entry.external_attr = 0o600 << 16
+            new.writestr(entry, old.read(name))
+    return buffer.getvalue()
 
 
 def _pandoc(arguments: Sequence[str], given: bytes, folder: Path | None = None) -> bytes:
@@ -342,9 +302,6 @@ def _labelled(label: str, caption: str, signs: Signs) -> list[dict]:
 
 
 def _cell(parts: list[dict]) -> list:
-    text = "".join(_strings(parts))
-    if _RIGHT_TO_LEFT.search(text):
-        parts = [{"t": "Span", "c": [_attributes(pairs=[["dir", "rtl"]]), parts]}]
     return [_attributes(), {"t": "AlignDefault"}, 1, 1, [_paragraph(parts, "Plain")]]
 
 

@@ -5,21 +5,20 @@ The ledger, conflicts, figures with their descriptions and executed notebooks, a
 
 import csv
 import hashlib
-import html
 import json
 import re
 import struct
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from html.parser import HTMLParser
 from pathlib import Path
 
 from crmo_analysis import files
+from crmo_analysis.display import frames
 from crmo_analysis.files import InputError
 from crmo_analysis.joint import ledger
 from crmo_analysis.recompute import VERDICTS
 from crmo_analysis.store import manifest
-from crmo_analysis.study import Codebook, expressions, read_codebook, read_study, rounding
+from crmo_analysis.study import read_codebook, read_study, rounding
 
 ENDINGS = ("svg", "pdf", "png", "csv")
 AGAIN = "Run: crmo reproduce --fresh"
@@ -142,18 +141,8 @@ def _says(row: Mapping[str, str]) -> dict[str, str]:
     """Say a claim in words: which statistic, of what, among whom."""
     statistic = _STATISTICS.get(row["statistic"], row["statistic"])
     codebook = read_study(row["study"]).codebook if _is_known(row["study"]) else read_codebook()
-    among = _in_words(row["among"], codebook) if row["among"] else ""
-    of = " and ".join(_in_words(part.strip(), codebook) for part in row["of"].split(","))
-    return {"what": f"{statistic[:1].upper()}{statistic[1:]}", "of": of, "among": among}
-
-
-def _in_words(expression: str, codebook: Codebook) -> str:
-    if expression in codebook:
-        return codebook[expression].label
-    try:
-        return expressions.in_words(expressions.parse(expression, codebook), codebook)
-    except InputError:
-        return expression
+    said = {name: frames.words_of(row[name], codebook) for name in ("of", "among")}
+    return {"what": f"{statistic[:1].upper()}{statistic[1:]}", **said}
 
 
 def read_conflicts(read: Results, study: str) -> list[dict[str, object]] | None:
@@ -255,11 +244,12 @@ def joined(text: str | list[str]) -> str:
 
 @dataclass(frozen=True)
 class Table:
-    """A table of text: its caption, its columns and its rows."""
+    """A table of texts: its caption, its columns, its rows, and what stands below."""
 
     caption: str
-    columns: tuple[str, ...]
-    rows: tuple[tuple[str, ...], ...]
+    columns: Sequence[str]
+    rows: Sequence[Sequence[str]]
+    note: str = ""
 
     @property
     def numeric(self) -> tuple[bool, ...]:
@@ -274,51 +264,3 @@ class Table:
             len(cell) > LONG_CELL for row in self.rows for cell in row
         )
         return " ".join(["crmo"] + ["cards"] * wide + ["long"] * (len(self.rows) > LONG_TABLE))
-
-
-class _Reader(HTMLParser):
-    """Read the text of a table, whatever its tags are."""
-
-    def __init__(self):
-        super().__init__()
-        self.caption, self.rows, self.is_plain = "", [], True
-        self._cell = None
-
-    def handle_starttag(self, tag, attrs):
-        if tag in ("td", "th", "tr", "table"):
-            self.handle_endtag(tag)  # HTML may leave out the end of a cell
-        self.is_plain &= not {"rowspan", "colspan"} & dict(attrs).keys()
-        if tag == "tr":
-            self.rows.append([])
-        elif tag in ("td", "th") or (tag == "strong" and not self.rows):
-            self._cell = []
-
-    def handle_data(self, data):
-        if self._cell is not None:
-            self._cell.append(data)
-
-    def handle_endtag(self, tag):
-        if self._cell is None or tag not in ("td", "th", "tr", "table", "strong"):
-            return
-        cell, self._cell = "".join(self._cell).strip(), None
-        if self.rows:
-            self.rows[-1].append(cell)
-        else:
-            self.caption = cell
-
-
-def read_table(text: str) -> Table | None:
-    """Read the table that a notebook showed as HTML; None if there is none whose rows are all as long."""
-    reader = _Reader()
-    reader.feed(text)
-    reader.close()
-    rows = [tuple(row) for row in reader.rows if row]
-    if rows and reader.is_plain and len({len(row) for row in rows}) == 1:
-        return Table(reader.caption, rows[0], tuple(rows[1:]))
-    return Table(reader.caption, (), ()) if reader.caption and not rows else None
-
-
-def plain_text(text: str) -> str:
-    """Return the text of any HTML, without its tags, scripts and styles."""
-    text = re.sub(r"(?is)<(script|style)\b.*?</\1\s*>", " ", text)
-    return html.unescape(re.sub(r"(?s)<[^>]*>", " ", text)).strip()

@@ -164,7 +164,7 @@ def _rendered(outline: Outline, files: Mapping[str, bytes], sources, package: Pa
     supplement = {**tree, "meta": {**meta, "title": _title("Supplement")}}
     checklist = text.strobe(outline, documents.headings(tree["blocks"]))
     supplement["blocks"] = _supplement(outline, checklist, sources)
-    return made | documents.render(supplement, "supplement", cited, style, package, is_wide=True)
+    return made | documents.render(supplement, "supplement", cited, style, package, "supplement")
 
 
 def _title(said: str) -> dict:
@@ -264,7 +264,7 @@ def _drawn(outline: Outline) -> list:
     """Say which figures are drawn, and how."""
     journal = outline.journal
     shown = [[item.number, item.output, item.width] for item in outline.figures]
-    return [*shown, journal.dpi, journal.smallest_text]
+    return [*shown, journal.dpi]
 
 
 def _digest(content: bytes) -> str:

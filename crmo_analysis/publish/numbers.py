@@ -13,13 +13,18 @@ from crmo_analysis import files
 from crmo_analysis.files import InputError, read_yaml
 from crmo_analysis.joint.ledger import audit_jointly
 from crmo_analysis.models import severity
-from crmo_analysis.publish.tables import MISSING, fill, latex, rounding
+from crmo_analysis.publish.tables import MISSING, fill, rounding
 from crmo_analysis.recompute import Audited
 from crmo_analysis.study import describe, expressions, read_codebook, read_study
 
 NUMBERS = files.RESULTS / "numbers.json"
 _KEYS = {"from", "id", "values", "text", "unit", "model", "sentence", "only"}
 _DIGITS = ("Zero", "One", "Two", "Three", "Four", "Five", "Six", "Seven", "Eight", "Nine")
+_LATEX = str.maketrans({
+    **{sign: rf"\{sign}" for sign in "{}$&#_%"},
+    **{"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}"},
+    **{"<": r"\textless{}", ">": r"\textgreater{}"},
+})  # fmt: skip
 _SIGNS = {"~": "not", "&": "and", "|": "or", ">=": "at_least", "<=": "at_most", "==": "is", "!=": "is_not"}
 
 
@@ -223,15 +228,15 @@ def macros(numbers: Sequence[Mapping]) -> str:
     Returns
     -------
     str
-        One ``\newcommand`` a number: names of letters only, each once, in the order of the numbers; texts
-        escaped.
+        One ``\newcommand`` a number: names of letters only, each once, in the order of the numbers. Texts are
+        escaped but for signs such as a minus, which manuscript.tex shows how to declare for pdfLaTeX.
     """
-    taken, lines = set(), [r"% \usepackage{textcomp} and, for pdfLaTeX, \usepackage[T1]{fontenc}"]
+    taken, lines = set(), []
     for number in numbers:
         words = re.findall(r"[a-z]+|\d", number["id"])
         name = "crmo" + "".join(_DIGITS[int(word)] if word.isdigit() else word.capitalize() for word in words)
         while name in taken:
             name += "Again"
         taken.add(name)
-        lines.append(rf"\newcommand{{\{name}}}{{{latex(number['text'])}}}  % {number['id']}")
+        lines.append(rf"\newcommand{{\{name}}}{{{number['text'].translate(_LATEX)}}}  % {number['id']}")
     return "\n".join(lines) + "\n"

@@ -1,48 +1,17 @@
-"""Figures of a manuscript: drawn anew at a journal's width, with its fonts inside, and checked."""
+"""Figures of a manuscript: drawn anew at a journal's width."""
 
 import json
 import os
-import re
-import zlib
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
 
 from crmo_analysis.execution import NotebookFailed, execute, warm
 from crmo_analysis.files import InputError, UnfitError
-from crmo_analysis.publish.outline import FILE, JOURNALS, KINDS, Item, Journal, Outline
+from crmo_analysis.publish.outline import FILE, KINDS, Item, Journal, Outline
 
 DRAWN = ("drawn", "source", "alt")  # what a figure's .json says that only its notebook knows
-_MILLIMETRES = 25.4 / 72
-
-
-@dataclass(frozen=True)
-class PdfText:
-    """What a figure's PDF says of itself.
-
-    Its width in millimetres, whether every font is inside, the smallest text.
-    """
-
-    width: float
-    is_embedded: bool
-    smallest: float
-
-
-def pdf_text(content: bytes) -> PdfText:
-    """Read width, fonts and sizes of text from a PDF that matplotlib has written."""
-    box = re.search(rb"/MediaBox \[ ?([\d. ]+?) ?\]", content)
-    left, _, right, _ = map(float, box[1].split())
-    sizes = []
-    for stream in re.findall(rb"stream\r?\n(.*?)\r?\nendstream", content, re.DOTALL):
-        try:
-            sizes += [float(size) for size in re.findall(rb"/\S+ ([\d.]+) Tf", zlib.decompress(stream))]
-        except zlib.error:
-            continue  # a font
-    described, inside = content.count(b"/Type /FontDescriptor"), len(re.findall(rb"/FontFile[23]? ", content))
-    is_embedded = described == inside > 0 and b"/Subtype /Type3" not in content
-    return PdfText((right - left) * _MILLIMETRES, is_embedded, min(sizes, default=0.0))
 
 
 def draw(outline: Outline, folder: Path, tiff: bool) -> dict[str, bytes]:
@@ -89,7 +58,6 @@ def draw(outline: Outline, folder: Path, tiff: bool) -> dict[str, bytes]:
     for item in outline.figures:
         stem = places[item.notebook, item.width] / "figures" / item.output
         made = {ending: stem.with_suffix(ending).read_bytes() for ending in (".svg", ".pdf", ".png", ".csv")}
-        _check_pdf(item, made[".pdf"], outline.journal)
         made |= {".tiff": _tiff(made[".png"], outline.journal.dpi)} if tiff else {}
         said = json.loads(stem.with_suffix(".json").read_text(encoding="utf-8"))
         made[".json"] = described(item, {"drawn": said, "source": said["source"], "alt": said["alt"]})
@@ -100,7 +68,8 @@ def draw(outline: Outline, folder: Path, tiff: bool) -> dict[str, bytes]:
 def described(item: Item, facts: Mapping) -> bytes:
     """Write what a figure is: its number, title and caption here, beside those it was drawn with."""
     drawn = facts["drawn"]
-    title = " ".join(sentence(line) for line in drawn.get("title", "").split("\n"))
+    # A caption of the outline is the whole legend: what a figure shows, and not what the text finds in it.
+    title = "" if item.caption else " ".join(sentence(line) for line in drawn.get("title", "").split("\n"))
     caption = " ".join(filter(None, (item.caption or drawn["caption"], KINDS[drawn["source"]])))
     named = {"number": item.number, "output": item.output, "width": item.width, "title": title}
     facts = {**named, "caption": caption, **facts}
@@ -113,37 +82,21 @@ def sentence(text: str) -> str:
     return f"{text[:1].upper()}{text[1:]}{'' if text.endswith(('.', '?', '!')) else '.'}" if text else ""
 
 
-def _page(width: float, journal: Journal) -> dict[str, object]:
-    """Return what a notebook's parameter `page` says of a journal."""
-    return {"width": width, "dpi": journal.dpi, "signs": journal.signs.of_texts}
-
-
 def _run(items: Sequence[Item], width: float, journal: Journal, folder: Path) -> None:
-    """Run a notebook for some figures of one width; say which width works where this one does not."""
+    """Run a notebook for some figures of one width; name the wider ones where a figure does not fit."""
+    page = {"width": width, "dpi": journal.dpi, "signs": journal.signs.of_texts}
     names = [item.output.rpartition("/")[2] for item in items]
     try:
-        execute(items[0].notebook, {"page": _page(width, journal), "outputs": names}, out=folder)
+        execute(items[0].notebook, {"page": page, "outputs": names}, out=folder)
     except NotebookFailed as error:
         if error.kind != UnfitError.__name__:
             raise InputError(str(error)) from None
-        item = next(
-            (item for item in items if f"'{item.output.rpartition('/')[2]}'" in error.cause), items[0]
+        number = next(
+            (i.number for i, name in zip(items, names, strict=True) if f"'{name}'" in error.cause), ""
         )
-        wider = sorted((wide, key) for key, wide in journal.columns.items() if wide > width)
-        works = next((key for wide, key in wider if _fits(item, wide, journal, folder)), "")
-        now = next(key for key, wide in journal.columns.items() if wide == width)
-        advice = f"columns: {works} works" if works else "no width of this journal works"
-        where = f"{FILE}, figures, {item.number}, columns: {now} is {width:g} mm"
-        raise InputError(f"{where}: {error.cause}. For it, {advice}.") from None
-
-
-def _fits(item: Item, width: float, journal: Journal, folder: Path) -> bool:
-    asked = {"page": _page(width, journal), "outputs": [item.output.rpartition("/")[2]]}
-    try:
-        execute(item.notebook, asked, out=folder)
-    except NotebookFailed:
-        return False
-    return True
+        wider = " or ".join(key for key, wide in journal.columns.items() if wide > width)
+        advice = f"Try columns: {wider}." if wider else "No figure of this journal is wider."
+        raise InputError(f"{FILE}, figures, {number}: {error.cause} ({width:g} mm). {advice}") from None
 
 
 def _check_current(folder: Path, root: Path) -> None:
@@ -159,19 +112,6 @@ def _check_current(folder: Path, root: Path) -> None:
             raise InputError(
                 f"{name} is not what its notebook gives now; run crmo reproduce, then this again"
             )
-
-
-def _check_pdf(item: Item, content: bytes, journal: Journal) -> None:
-    found = pdf_text(content)
-    if abs(found.width - item.width) > 0.1:
-        raise InputError(f"{item.number} came out {found.width:.1f} mm wide, not {item.width:g} mm")
-    if not found.is_embedded:
-        raise InputError(f"{item.number}: not every font is inside its PDF")
-    if found.smallest < journal.smallest_text:
-        least = f"{journal.name} asks for {journal.smallest_text:g} pt"
-        raise InputError(
-            f"{item.number} has text of {found.smallest:g} pt; {least} ({JOURNALS}, smallest_text)"
-        )
 
 
 def _tiff(png: bytes, dpi: int) -> bytes:

@@ -8,7 +8,7 @@ derived so is listed with how; a release is a folder in which nothing was found.
 import json
 import re
 from collections.abc import Iterator, Sequence
-from itertools import combinations
+from itertools import combinations, product
 from pathlib import Path
 
 import pandas as pd
@@ -37,15 +37,8 @@ _HIDDEN = re.compile(
 def check(folders: Sequence[Path], smallest: int) -> tuple[int, pd.DataFrame]:
     """Find what folders of results tell of fewer than `smallest` patients, each alone and each two together.
 
-    Returns
-    -------
-    int, DataFrame
-        How many tables of patients they have; `table, row, column, shown, derived`.
-
-    Raises
-    ------
-    InputError
-        If a file cannot be read.
+    Returns how many tables of patients they have, and a DataFrame of `COLUMNS`. InputError says which file
+    cannot be read.
     """
     tables = [_tables(folder) for folder in folders]
     found = [_within([pair for several in tables for pair in several.items()], smallest)]
@@ -102,14 +95,12 @@ def _within(tables: Sequence[tuple[str, pd.DataFrame]], smallest: int) -> Iterat
         if name := by_label.get(label):
             seen.setdefault((name, n), (x, f"{table}, {column}"))
     for (one, n), (x, place) in seen.items():
-        for other, whole in parts:
-            if other == one and (whole, n) in seen:
-                y, elsewhere = seen[whole, n]
-                if 0 < y - x < smallest:
-                    codebook = read_codebook()
-                    labels = codebook[whole].label, codebook[one].label
-                    derived = f"{y} - {x} = {y - x} of {n} have '{labels[0]}' without '{labels[1]}'"
-                    yield [place, labels[1], "", f"{x}/{n}, and {y}/{n} in {elsewhere}", derived]
+        for whole in (whole for part, whole in parts if part == one and (whole, n) in seen):
+            y, elsewhere = seen[whole, n]
+            if 0 < y - x < smallest:
+                label, part = read_codebook()[whole].label, read_codebook()[one].label
+                derived = f"{y} - {x} = {y - x} of {n} have '{label}' without '{part}'"
+                yield [place, part, "", f"{x}/{n}, and {y}/{n} in {elsewhere}", derived]
     yield from _repeated(tables, smallest)
 
 
@@ -152,24 +143,29 @@ def _differ(one: str, other: str) -> bool:
 
 
 def _shares(tables: Sequence[tuple[str, pd.DataFrame]]) -> Iterator[tuple[str, str, str, str, int, int]]:
-    """Yield every x of n that tables of the cohort show: table, row, column, label, x and n."""
+    """Yield every x of n that tables of the cohort show: table, row, column, label, x and n.
+
+    The label is empty where the row is of some patients only.
+    """
     for name, table in tables:
         fractions = _fractions(table)
         for row in table.to_dict("records"):
-            texts = [text for text in row.values() if text and not _MEASURED.fullmatch(text)]
-            label = row.get("label") or row.get("variable") or (texts[0] if texts else "")
-            is_of_all = not row.get("among")
-            for column, text in row.items():
-                match = _SHARE.fullmatch(text)
-                if match and not column.startswith(_PUBLISHED) and int(match[1]) <= int(match[2]):
-                    yield name, label, column, label if is_of_all else "", int(match[1]), int(match[2])
+            texts = (text for text in row.values() if text and not _MEASURED.fullmatch(text))
+            label = row.get("label") or row.get("variable") or next(texts, "")
+            shown = [
+                (column, int(match[1]), int(match[2]))
+                for column, text in row.items()
+                if (match := _SHARE.fullmatch(text)) and not column.startswith(_PUBLISHED)
+            ]
             x, n = row.get("cohort_x", ""), row.get("cohort_n", "")
-            if x.isdecimal() and n.isdecimal():
-                yield name, label, "cohort_x", label if is_of_all else "", int(x), int(n)
-            for column, whole in fractions:
-                if row[column] and row[whole]:
-                    x, n = round(float(row[column]) * int(row[whole])), int(row[whole])
-                    yield name, label, column, label if is_of_all else "", x, n
+            shown += [("cohort_x", int(x), int(n))] if x.isdecimal() and n.isdecimal() else []
+            shown += [
+                (column, round(float(row[column]) * int(row[whole])), int(row[whole]))
+                for column, whole in fractions
+                if row[column] and row[whole]
+            ]
+            for column, x, n in (found for found in shown if found[1] <= found[2]):
+                yield name, label, column, "" if row.get("among") else label, x, n
 
 
 def _fractions(table: pd.DataFrame) -> list[tuple[str, str]]:
@@ -196,33 +192,39 @@ def _between(
 ) -> Iterator[list[str]]:
     sizes = [max((n for *_, n in _shares([*tables.items()])), default=0) for tables in (earlier, later)]
     nearly = all(sizes) and abs(sizes[0] - sizes[1]) < smallest
-    for name in sorted(set(earlier) & set(later)):
-        for row in differences(earlier[name], later[name], smallest, nearly):
-            yield [name, *row]
+    for name, other in _pairs(earlier, later):
+        for row in differences(earlier[name], later[other], smallest, nearly):
+            yield [other, *row]
+
+
+def _pairs(earlier: dict[str, pd.DataFrame], later: dict[str, pd.DataFrame]) -> Iterator[tuple[str, str]]:
+    """Yield the tables of two releases that belong together: by their names, else by shape and words."""
+    yield from ((name, name) for name in sorted(set(earlier) & set(later)))
+    for name, other in product(sorted(set(earlier) - set(later)), sorted(set(later) - set(earlier))):
+        (one, width), (two, wide) = (
+            (_words(table), table.shape[1]) for table in (earlier[name], later[other])
+        )
+        if width == wide and 2 * len(one & two) >= len(one | two):
+            yield name, other
+
+
+def _words(table: pd.DataFrame) -> set[str]:
+    return {cell for cell in table.to_numpy().ravel() if re.search("[A-Za-z]", cell)}
 
 
 def differences(
     earlier: pd.DataFrame, later: pd.DataFrame, smallest: int, nearly: bool = False
 ) -> list[list[str]]:
-    """Find what two releases of a table tell of the few patients between them.
+    """Find what two releases of a table tell of the few patients between them: `row, column, shown, derived`.
 
-    Parameters
-    ----------
-    earlier, later : DataFrame
-        Of text, as read from a file. Rows belong together by the first columns that tell them apart in both,
-        counts and decimals aside; where nothing does, by their order.
-    smallest : int
-        So large a difference is enough to be shown.
-    nearly : bool
-        Whether the two are known to be of as many patients but for a few.
-
-    Returns
-    -------
-    list of lists of str
-        `row, column, shown, derived`: counts, and each of x/n, that differ by 1 to `smallest` - 1; and other
-        numbers that differ while the number of patients differs by less, from which values of single
-        patients follow. P values and intervals are left aside, as they differ by resampling as well.
+    Counts, and each of x/n, that differ by 1 to `smallest` - 1; and other numbers that differ while the
+    number of patients differs by less, or is known to do so (`nearly`), from which values of single patients
+    follow. P values and intervals are left aside, as they differ by resampling as well. Rows belong together
+    by the first columns that tell them apart in both, counts and decimals aside; where nothing does, by their
+    order; and columns by their names, or, where they have no name in common, by their order.
     """
+    if not set(earlier) & set(later) and earlier.shape[1] == later.shape[1]:
+        later = later.set_axis(earlier.columns, axis=1)
     shared = [name for name in earlier if name in later]
     keys, place = _keys(earlier, later, shared), "place among equals"
     earlier, later = (
@@ -230,20 +232,32 @@ def differences(
         for table in (earlier, later)
     )
     both = later.merge(earlier, on=[*keys, place], suffixes=("", " earlier"), how="inner")
+    others = [name for name in shared if name not in keys and not name.startswith(_PUBLISHED)]
     found = []
     for row in both.to_dict("records"):
-        before = {name: row[name if name in keys else f"{name} earlier"] for name in shared}
+        before, after = (
+            {name: row.get(f"{name}{when}", row[name]) for name in shared} for when in (" earlier", "")
+        )
         label = ", ".join(row[key] for key in keys if row[key])
-        sizes = [_size(before), _size({name: row[name] for name in shared})]
-        is_near = abs(sizes[0] - sizes[1]) < smallest if None not in sizes else nearly
-        for name in (name for name in shared if name not in keys and not name.startswith(_PUBLISHED)):
-            old, new = before[name], row[name]
-            derived = _of_counts(name, old, new, smallest)
-            if not derived and is_near and old != new and not _BY_CHANCE.fullmatch(name):
-                derived = _of_values(name, before, row, sizes)
-            if derived:
-                found.append([label, name, f"{old}, then {new}", derived])
+        told = _told(
+            before, after, [name for name in others if before[name] != after[name]], smallest, nearly
+        )
+        found += [[label, name, f"{before[name]}, then {after[name]}", derived] for name, derived in told]
     return found
+
+
+def _told(
+    before: dict, after: dict, names: Sequence[str], smallest: int, nearly: bool
+) -> Iterator[tuple[str, str]]:
+    """Yield which of some numbers of a row, before and after, tell of a few patients, and how."""
+    sizes = [_size(before), _size(after)]
+    is_near = abs(sizes[0] - sizes[1]) < smallest if None not in sizes else nearly
+    for name in names:
+        derived = _of_counts(name, before[name], after[name], smallest)
+        if not derived and is_near and not _BY_CHANCE.fullmatch(name):
+            derived = _of_values(name, before, after, sizes)
+        if derived:
+            yield name, derived
 
 
 def _keys(earlier: pd.DataFrame, later: pd.DataFrame, shared: Sequence[str]) -> list[str]:
@@ -267,17 +281,13 @@ def _size(row: dict[str, str]) -> int | None:
 
 
 def _of_counts(column: str, old: str, new: str, smallest: int) -> str:
-    pair = [_counts(column, text) for text in (old, new)]
-    gaps = [abs(after - before) for before, after in zip(*pair, strict=False)]
-    few = [gap for gap in gaps if 0 < gap < smallest]
-    return f"{few[0]} patient{'s' if few[0] > 1 else ''} by subtraction" if few else ""
-
-
-def _counts(column: str, text: str) -> tuple[int, ...]:
-    """Return both numbers of x/n, or the one in a column of counts; none of anything else."""
-    if match := _SHARE.fullmatch(text):
-        return int(match[1]), int(match[2])
-    return (int(text),) if text.isascii() and text.isdigit() and _COUNTS.fullmatch(column) else ()
+    """Say by how few patients x or n differ, or what stands in a column of counts; else nothing."""
+    shares = [match.group(1, 2) for text in (old, new) if (match := _SHARE.fullmatch(text))]
+    if not shares and _COUNTS.fullmatch(column):
+        shares = [(text,) for text in (old, new) if text.isascii() and text.isdigit()]
+    gaps = (abs(int(one) - int(two)) for one, two in zip(*shares, strict=False)) if len(shares) == 2 else ()
+    few = next((gap for gap in gaps if 0 < gap < smallest), 0)
+    return f"{few} patient{'s' if few > 1 else ''} by subtraction" if few else ""
 
 
 def _of_values(column: str, before: dict, after: dict, sizes: Sequence[int | None]) -> str:
@@ -311,19 +321,8 @@ def _squares(row: dict, column: str, n: int) -> float | None:
 def release(folder: Path, out: Path, smallest: int, beside: Sequence[Path] = ()) -> tuple[int, pd.DataFrame]:
     """Copy a folder of results, if nothing in it tells of a few patients, with a statement of what is hidden.
 
-    Parameters
-    ----------
-    folder, out : Path
-        Results, and the new folder; executed notebooks are not taken, tables, figures and texts are.
-    smallest : int
-        Counts of fewer are told of.
-    beside : sequence of Path
-        Folders that were passed on before.
-
-    Returns
-    -------
-    int, DataFrame
-        As of `check`; nothing is written where something was found.
+    Executed notebooks are not taken; tables, figures and texts are. `beside` are folders that were passed on
+    before. Returns what `check` does; nothing is written where something was found.
 
     Raises
     ------

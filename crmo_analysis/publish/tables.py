@@ -15,7 +15,6 @@ from crmo_analysis.publish.documents import MISSING
 from crmo_analysis.study import Codebook, describe, read_codebook
 
 _PLACE = re.compile(r"\{([^{}:]+)(?::([^{}]*))?\}")
-_LONG_WORD = 24  # letters, after which LaTeX may break a word
 
 
 def fill(template: str, row: Mapping[str, object], codebook: Codebook | None = None) -> str:
@@ -125,25 +124,3 @@ def chosen(
     return pd.DataFrame(
         {head: [fill(text, row, codebook) for row in rows] for head, text in templates.items()}
     )
-
-
-_LATEX = {
-    "\\": r"\textbackslash{}", "{": r"\{", "}": r"\}", "$": r"\$", "&": r"\&", "#": r"\#", "_": r"\_",
-    "%": r"\%",
-    "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "<": r"\textless{}", ">": r"\textgreater{}",
-    "|": r"\textbar{}", '"': r"\textquotedbl{}", "≥": r"$\geq$", "≤": r"$\leq$", "≈": r"$\approx$",
-    "×": r"$\times$",
-    "²": r"$^{2}$", "³": r"$^{3}$", "→": r"$\rightarrow$", "–": "--", "…": r"\ldots{}", "ρ": r"$\rho$",
-    "τ": r"$\tau$", "κ": r"$\kappa$", "χ": r"$\chi$", "µ": r"$\mu$", "μ": r"$\mu$", "α": r"$\alpha$",
-    "β": r"$\beta$",
-}  # fmt: skip
-
-
-def latex(text: str) -> str:
-    """Escape a text for LaTeX; words that are very long may be broken."""
-    words = re.split(r"(\s+)", text)
-    parts = [[word[i : i + _LONG_WORD] for i in range(0, len(word), _LONG_WORD)] for word in words]
-    return "".join(
-        r"\hspace{0pt}".join("".join(_LATEX.get(letter, letter) for letter in part) for part in word)
-        for word in parts
-    ).replace("\n", r"\newline{}")

@@ -106,7 +106,8 @@ def _software_reference(facts: Mapping) -> dict:
         for each in facts["authors"]
     ]
     where = {"DOI": facts.get("doi"), "URL": facts.get("repository-code") or facts.get("url")}
-    own = {"title": facts["title"], "version": str(facts["version"]), "author": authors, "type": "software"}
+    title = f"{facts['title']}, version {facts['version']}"  # which few styles print
+    own = {"title": title, "author": authors, "type": "software"}
     return {"id": "crmo_analysis", **own, **{key: value for key, value in where.items() if value}}
 
 

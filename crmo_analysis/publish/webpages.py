@@ -17,19 +17,11 @@ from pathlib import Path
 
 import jinja2
 from markdown_it import MarkdownIt
+from markupsafe import Markup
 
 from crmo_analysis import files
-from crmo_analysis.display import canvas
-from crmo_analysis.publish.exhibits import (
-    ENDINGS,
-    Exhibit,
-    Results,
-    digest,
-    joined,
-    plain_text,
-    read_conflicts,
-    read_table,
-)
+from crmo_analysis.display import canvas, frames
+from crmo_analysis.publish.exhibits import ENDINGS, Exhibit, Results, Table, digest, joined, read_conflicts
 from crmo_analysis.publish.text import software_citation
 from crmo_analysis.recompute import VERDICTS
 
@@ -131,7 +123,7 @@ def _outputs(outputs: list[dict], exhibits: Mapping[str, Exhibit], claim_ids: Co
     shown, said = [], ""
     for output in outputs:
         data = {
-            kind: text if kind == "application/json" else joined(text)
+            kind: text if kind.endswith("json") else joined(text)
             for kind, text in output.get("data", {}).items()
         }
         if "image/png" in data:
@@ -148,10 +140,12 @@ def _outputs(outputs: list[dict], exhibits: Mapping[str, Exhibit], claim_ids: Co
             # The caption stands below its figure already.
             if not said or data["text/markdown"] != said:
                 shown.append(_MARKDOWN.render(data["text/markdown"]))
-        elif table := read_table(data.get("text/html", "")):
-            shown.append(show("table.html", table=table, claim_ids=claim_ids))
+        elif frames.TABLE in data:
+            shown.append(show("table.html", table=Table(**data[frames.TABLE]), claim_ids=claim_ids))
         else:
-            text = plain_text(data["text/html"]) if "text/html" in data else data.get("text/plain", "")
+            text = (
+                Markup(data["text/html"]).striptags() if "text/html" in data else data.get("text/plain", "")
+            )
             shown.append(show("text.html", text=joined(output.get("text", "")) or text))
     return "\n".join(shown)
 

@@ -7,8 +7,8 @@ from fractions import Fraction
 from crmo_analysis.recompute.granularity import debit, grim_is_informative, grim_sums
 from crmo_analysis.recompute.quantities import Finding, View
 from crmo_analysis.recompute.shares import only_by, section_rules
-from crmo_analysis.recompute.spread import Limits, Spread, find_values, largest_sd, sd_limits
-from crmo_analysis.study import Claim, expressions, rounding
+from crmo_analysis.recompute.spread import Limits, find_values, largest_sd, sd_limits
+from crmo_analysis.study import Claim, Variable, expressions, rounding
 
 
 def means(view: View) -> Iterator[Finding]:
@@ -62,108 +62,76 @@ def standard_deviations(view: View) -> Iterator[Finding]:
 
 
 def _beside_percentage(view: View, claim: Claim, n: int, denominators: tuple[str, ...]) -> Iterator[Finding]:
+    asked = expressions.Is(claim.of), claim.group
     for other in view.claims:
-        if (
-            other.statistic == "percent"
-            and other.patients == expressions.Is(claim.of)
-            and other.group == claim.group
-        ):
+        if other.statistic == "percent" and (other.patients, other.group) == asked:
             found = debit(other.number, claim.number, n)
-            can = "can" if found else "cannot"
-            reason = (
-                f"{n} values with the percentage {other.printed} {can} have the standard deviation "
-                f"{claim.printed}."
-            )
+            outcome, can = ("matches", "can") if found else ("differs", "cannot")
+            values = f"{n} values with the percentage {other.printed}"
+            reason = f"{values} {can} have the standard deviation {claim.printed}."
             shown = " or ".join(f"{k}/{n}" for k in found)
-            outcome = "matches" if found else "differs"
             yield Finding(claim.claim_id, outcome, reason, shown, related=(other.claim_id, *denominators))
 
 
 def _beside_mean(view: View, claim: Claim, n: int, denominators: tuple[str, ...]) -> Iterator[Finding]:
-    """Look for values with the mean and the SD, from the smallest to the largest printed."""
-    step = _step(view, claim)
+    """Look for values with the mean and the SD, from the smallest to the largest printed.
+
+    A variable that is not of whole numbers has a step so fine that it refuses nothing.
+    """
+    variable = view.codebook[claim.of]
+    step = variable.step if variable.type == "integer" else None
+    step = step or Fraction(1, 10 ** (claim.number.decimals + 1))
     limits, ends = _printed_limits(view, claim, step)
     related = (*ends, *denominators)
-    least = rounding.interval(claim.number)[0]
-    if len(ends) > 1 and least >= largest_sd(n, step, limits):
-        most = _short(largest_sd(n, step, limits), claim)
-        reason = (
-            f"{n} values {_from_to(limits, step)} have a standard deviation of at most {most}, whatever "
-            f"their mean; "
-            f"{claim.printed} is printed."
-        )
-        yield Finding(claim.claim_id, "differs", reason, f"at most {most}", related=related)
+    most = largest_sd(n, step, limits) if len(ends) > 1 else math.inf
+    if rounding.interval(claim.number)[0] >= most:
+        shown = f"at most {_short(most, claim)}"
+        values = f"{n} values {_from_to(limits, step)} have a standard deviation of {shown}"
+        reason = f"{values}, whatever their mean; {claim.printed} is printed."
+        yield Finding(claim.claim_id, "differs", reason, shown, related=related)
         return
-    for other in view.of_values:
-        if other.statistic == "mean" and other.of == claim.of and other.group == claim.group:
-            found = find_values(other.number, claim.number, n, step, limits)
-            outcome, reason, shown = _said_of(found, (view, claim, other, n), step, limits)
-            yield Finding(claim.claim_id, outcome, reason, shown, related=(other.claim_id, *related))
+    for mean in view.of_values:
+        if (mean.statistic, mean.of, mean.group) == ("mean", claim.of, claim.group):
+            outcome, reason, shown = _said_of(claim, mean, n, step, limits, variable)
+            yield Finding(claim.claim_id, outcome, reason, shown, related=(mean.claim_id, *related))
 
 
-def _said_of(found: Spread, asked: tuple[View, Claim, Claim, int], step: Fraction, limits: Limits):
-    """Return what values that were found, or not, make of an SD: outcome, reason, and what is recomputed."""
-    view, claim, other, n = asked
-    has_range = limits.low is not None and limits.high is not None
-    values = f"{n} values {_from_to(limits, step)} with the mean {other.printed}".replace("  ", " ")
+def _said_of(claim: Claim, mean: Claim, n: int, step: Fraction, limits: Limits, variable: Variable):
+    """Return what values with a mean make of an SD: outcome, reason, and what is recomputed."""
+    found = find_values(mean.number, claim.number, n, step, limits)
+    has_range = None not in (limits.low, limits.high)
+    values = f"{n} values {_from_to(limits, step)} with the mean {mean.printed}".replace("  ", " ")
+    reason = f"{values} can have the standard deviation {claim.printed}"
     if found.is_possible is None:
-        return (
-            "stated",
-            f"Whether {values} can have the standard deviation {claim.printed} was not decided.",
-            "",
-        )
+        return "stated", f"Whether {reason} was not decided.", ""
     if not found.is_possible:
         low, high = rounding.interval(claim.number)
-        least, most = sd_limits(other.number, n, step, limits) or (0, math.inf)
-        if low >= most or high <= least:
-            most = f"at most {_short(most, claim)}" if low >= most else f"at least {_short(least, claim)}"
-            reason = f"{values} have a standard deviation of {most}; {claim.printed} is printed."
-            return "differs", reason + _as_error(claim, n, step, other, limits), most
-        return "differs", f"{values} cannot have the standard deviation {claim.printed}.", ""
-    reason = f"{values} can have the standard deviation {claim.printed}"
-    variable = view.codebook[claim.of]
-    usual = _usual(view, claim, step)
-    is_usual = has_range or find_values(other.number, claim.number, n, step, usual).is_possible
-    if not is_usual and None not in (variable.minimum, variable.maximum):
-        ends = (
-            f"{rounding.decimal_text(variable.minimum)} to {rounding.decimal_text(variable.maximum)} "
-            f"{variable.unit}"
-        )
-        return "stated", f"{reason}, but not if all lie within the usual {ends}.", ""
-    shown = (
-        ", ".join(rounding.decimal_text(value * step, 3) for value in sorted(found.values)) if n <= 12 else ""
-    )
-    if found.is_informative or has_range:
-        return "matches", f"{reason}.", shown
-    return "stated", f"{reason}, as any other with so many digits.", ""
-
-
-def _as_error(claim: Claim, n: int, step: Fraction, mean: Claim, limits: Limits) -> str:
-    """Say whether a number that is too small for an SD fits as a standard error of the mean; a hint."""
-    low, high = (math.sqrt(n) * float(end) for end in rounding.interval(claim.number))
-    least, most = sd_limits(mean.number, n, step, limits) or (math.inf, 0)
-    if not (low < most and high > least):
-        return ""
-    sd = rounding.decimal_text(Fraction((low + high) / 2), claim.number.decimals)
-    return f" It fits as a standard error, of a standard deviation of {sd}."
+        least, most = sd_limits(mean.number, n, step, limits) or (0, math.inf)
+        if not (low >= most or high <= least):
+            return "differs", f"{values} cannot have the standard deviation {claim.printed}.", ""
+        shown = f"at most {_short(most, claim)}" if low >= most else f"at least {_short(least, claim)}"
+        reason = f"{values} have a standard deviation of {shown}; {claim.printed} is printed."
+        # What is too small for a standard deviation may fit as a standard error: a hint.
+        low, high = (math.sqrt(n) * float(end) for end in (low, high))
+        if low < most and high > least:
+            reason += (
+                f" It fits as a standard error, of a standard deviation of {_short((low + high) / 2, claim)}."
+            )
+        return "differs", reason, shown
+    usual = [end for end in (variable.minimum, variable.maximum) if end is not None]
+    if len(usual) == 2 and not has_range:
+        within = Limits(math.ceil(usual[0] / step), math.floor(usual[1] / step))
+        if not find_values(mean.number, claim.number, n, step, within).is_possible:
+            ends = f"{' to '.join(map(rounding.decimal_text, usual))} {variable.unit}"
+            return "stated", f"{reason}, but not if all lie within the usual {ends}.", ""
+    if not (found.is_informative or has_range):
+        return "stated", f"{reason}, as any other with so many digits.", ""
+    shown = [rounding.decimal_text(value * step, 3) for value in sorted(found.values)] if n <= 12 else []
+    return "matches", f"{reason}.", ", ".join(shown)
 
 
 def _short(sd: float, claim: Claim) -> str:
     return rounding.decimal_text(Fraction(sd), claim.number.decimals)
-
-
-def _step(view: View, claim: Claim) -> Fraction:
-    """Return the step of a variable of whole numbers; of another one so fine that it refuses nothing."""
-    is_whole = view.codebook[claim.of].type == "integer"
-    step = view.step(claim.of) if is_whole else None
-    return step or Fraction(1, 10 ** (claim.number.decimals + 1))
-
-
-def _usual(view: View, claim: Claim, step: Fraction) -> Limits:
-    """Return the limits of the codebook, in steps."""
-    variable = view.codebook[claim.of]
-    low, high = (None if end is None else end / step for end in (variable.minimum, variable.maximum))
-    return Limits(None if low is None else math.ceil(low), None if high is None else math.floor(high))
 
 
 def _printed_limits(view: View, claim: Claim, step: Fraction) -> tuple[Limits, tuple[str, ...]]:
@@ -176,25 +144,18 @@ def _printed_limits(view: View, claim: Claim, step: Fraction) -> tuple[Limits, t
     low, high = [0] if usual is not None and usual >= 0 else [], []
     low_to, high_from, related = [], [], {}
     for other in view.of_values:
-        if other.of != claim.of or other.statistic not in ("min", "max"):
-            continue
-        if not view.meaning.entails(claim.group, other.group):
+        is_end = other.of == claim.of and other.statistic in ("min", "max")
+        if not is_end or not view.meaning.entails(claim.group, other.group):
             continue
         first, last = (end / step for end in rounding.interval(other.number))
-        first, last = math.floor(first) + 1, math.ceil(last) - 1
+        ends = math.floor(first) + 1, math.ceil(last) - 1
+        is_own, is_least = view.meaning.same(claim.group, other.group), other.statistic == "min"
+        beyond, reached = (low, low_to) if is_least else (high, high_from)
+        beyond.append(ends[0] if is_least else ends[1])
+        reached += [ends[1] if is_least else ends[0]] if is_own else []
         related.setdefault(other.statistic, other.claim_id)
-        (low if other.statistic == "min" else high).append(first if other.statistic == "min" else last)
-        if view.meaning.same(claim.group, other.group):
-            (low_to if other.statistic == "min" else high_from).append(
-                last if other.statistic == "min" else first
-            )
-    limits = Limits(
-        max(low, default=None),
-        min(high, default=None),
-        max(low_to, default=None),
-        min(high_from, default=None),
-    )
-    return limits, tuple(related.values())
+    ends = ((max, low), (min, high), (max, low_to), (min, high_from))
+    return Limits(*(pick(found, default=None) for pick, found in ends)), tuple(related.values())
 
 
 def _from_to(limits: Limits, step: Fraction) -> str:

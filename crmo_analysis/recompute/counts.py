@@ -55,7 +55,7 @@ def tables(view: View, claim: Claim) -> tuple[list[list[list[int]]], tuple[str, 
         return [], ()
     ids: dict[str, None] = {}
     known = [expressions.Is(name) for part in claim.parts if (name := f"{part}_known") in claim.codebook]
-    _possible = partial(_numbers, view, ids, known)
+    _possible = partial(numbers_in, view, ids, known=known)
     totals = [_possible([row, claim.group]) for row in rows]
     all_rows, each = _possible([claim.group]), {}
     _fill(totals, all_rows)
@@ -74,12 +74,12 @@ def tables(view: View, claim: Claim) -> tuple[list[list[list[int]]], tuple[str, 
     return [list(table) for table in islice(product(*found), MOST_TABLES)], tuple(ids)
 
 
-def _numbers(view: View, ids: dict, known: list, trees: Sequence[expressions.Expression]) -> list[int]:
+def numbers_in(view: View, ids: dict, trees: Sequence[expressions.Expression], known: list = ()) -> list[int]:
     """Return the numbers of patients that are in all expressions, as far as something printed tells.
 
     Of those first of whom it is known what is asked, if a study prints how many these are.
     """
-    if known and (found := _numbers(view, ids, [], [*trees, *known])):
+    if known and (found := numbers_in(view, ids, [*trees, *known])):
         return found
     tree = entailment.conjunction(*trees)
     number, related = size(view, tree)

@@ -5,9 +5,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import product
 
 from crmo_analysis.recompute import tests_of_difference as tests
-from crmo_analysis.recompute.counts import counts_text, parts_of_rate, printed_range, size, tables
+from crmo_analysis.recompute.counts import counts_text, numbers_in, parts_of_rate, printed_range, size, tables
 from crmo_analysis.recompute.evidence import (
-    KEPT,
     OF_TABLES,
     RATIOS,
     WITH_INTERVALS,
@@ -20,9 +19,11 @@ from crmo_analysis.recompute.evidence import (
 )
 from crmo_analysis.recompute.quantities import Finding, View
 from crmo_analysis.recompute.tests_of_difference import Range
-from crmo_analysis.study import Claim, describe, entailment, rounding
+from crmo_analysis.study import Claim, describe, entailment, reproduction, rounding
 
 TURNED = ("odds_ratio", "risk_ratio", "risk_difference")  # of which nothing tells what group comes first
+_ENDS = (("ci_lower", "ci_upper"), ("limit_lower", "limit_upper"))
+OTHER_END = dict(_ENDS) | {upper: lower for lower, upper in _ENDS}
 BY = "other numbers"  # what an estimate or an interval matches by
 
 
@@ -34,6 +35,7 @@ def estimates(view: View) -> Iterator[Finding]:
         if claim.statistic in OF_TABLES and len(claim.parts) == 2 and claim.test != "weighted":
             yield from _of_table(view, claim)
         elif claim.statistic in ("mean_difference", "standardised_mean_difference"):
+            yield from _standardised_change(view, claim)
             groups = groups_of_means(view, claim)
             if len(groups) == 2:
                 spans, ids = _of_groups(claim, groups)
@@ -137,12 +139,29 @@ def _change(view: View, claim: Claim) -> Iterator[Finding]:
             yield Finding(claim.claim_id, "stated", said, related=related)
 
 
+def _standardised_change(view: View, claim: Claim) -> Iterator[Finding]:
+    """Hold a change in SDs against the mean change and an SD: of the changes, or of either visit."""
+    change = beside(view, claim, "mean_change")
+    if change is None or claim.statistic != "standardised_mean_difference":
+        return
+    sds = [beside(view, claim, "sd_change")]
+    sds += [view.value_claim("sd", part, claim.group) for part in claim.parts]
+    known = [sd for sd in sds if sd is not None and sd.number.value > 0]
+    spans = [
+        tests.over(lambda m, s: m / max(s, 1e-9), printed_range(change), printed_range(sd)) for sd in known
+    ]
+    if spans:
+        text = f"{change.printed} in SDs of {' or '.join(dict.fromkeys(sd.printed for sd in known))}"
+        ids = (change.claim_id, *(sd.claim_id for sd in known))
+        yield held(claim, text, [*spans, *((-high, -low) for low, high in spans)], ids)
+
+
 def intervals(view: View) -> Iterator[Finding]:
-    """Hold the two ends of an interval against what it is of: a mean, a share, or an estimate."""
+    """Hold the two ends of an interval, or limits of agreement, against what they are around."""
     for claim in view.claims:
-        if claim.statistic not in ("ci_lower", "ci_upper") or claim.number.relation != "=":
+        if claim.statistic not in OTHER_END or claim.number.relation != "=":
             continue
-        is_upper = claim.statistic == "ci_upper"
+        is_upper = claim.statistic.endswith("upper")
         level, method = claim.level, claim.test
         text, known, related = _known_intervals(view, claim, level)
         known = {name: ends for name, ends in known.items() if method in ("", name)} or known
@@ -161,14 +180,18 @@ def intervals(view: View) -> Iterator[Finding]:
 
 def _known_intervals(view: View, claim: Claim, level: float) -> tuple[str, Mapping, tuple[str, ...]]:
     """Return between what each end lies by every method, what the interval is of, and the claims used."""
+    around = beside(view, claim, *reproduction.KEPT)
+    if around is not None and around.cell == claim.cell:
+        return "", {}, ()  # of the same cell, which nothing else gives
     if claim.patients is not None:
         tree = entailment.conjunction(claim.patients, claim.group)
-        (x, ids), (n, others) = size(view, tree), size(view, claim.group)
-        if x is None or not n or x > n:
+        (n, others), ids = size(view, claim.group), {}
+        counts = numbers_in(view, ids, [tree])
+        if len(counts) != 1 or not n or counts[0] > n:
             return "", {}, ()
         scale = 1 if claim.unit != "%" and claim.number.value <= 1 else 100
-        found = describe.share_intervals(x, n, level)
-        return f"{x} of {n}", _exactly(found, scale), (*ids, *others)
+        found = describe.share_intervals(counts[0], n, level)
+        return f"{counts[0]} of {n}", _exactly(found, scale), (*ids, *others)
     if claim.is_of_values:
         group = mean_of(view, claim.of, claim.group)
         if group is None:
@@ -182,8 +205,11 @@ def _known_intervals(view: View, claim: Claim, level: float) -> tuple[str, Mappi
 
 
 def _of_pair(view: View, claim: Claim, level: float) -> tuple[str, Mapping, tuple[str, ...]]:
-    estimate = beside(view, claim, "correlation", *WITH_INTERVALS)
-    sources = (_of_correlation, _of_counted, _of_rate, _of_groups_of, _of_error)
+    is_limit = claim.statistic.startswith("limit")
+    estimate = beside(view, claim, *(("mean_change",) if is_limit else ("correlation", *WITH_INTERVALS)))
+    sources = (
+        (_of_limits,) if is_limit else (_of_correlation, _of_counted, _of_rate, _of_groups_of, _of_error)
+    )
     for source in () if estimate is None else sources:
         found = source(view, claim, estimate, level)
         if found:
@@ -256,23 +282,37 @@ def _of_groups_of(view: View, claim: Claim, estimate: Claim, level: float) -> Kn
     return text, {"wald": tuple(zip(*each, strict=True))}, (estimate.claim_id, *ids)
 
 
+def _of_limits(view: View, claim: Claim, estimate: Claim, level: float) -> Known:
+    """Return the limits of agreement, the mean difference and 1.96 or 2 SDs (Bland JM, Altman DG. 1986)."""
+    sd = beside(view, claim, "sd_change")
+    if sd is None or estimate.statistic != "mean_change":
+        return None
+    ends = {f"{z:g} SD": _within(printed_range(estimate), printed_range(sd), z) for z in (1.96, 2.0)}
+    return f"{estimate.printed} with an SD of {sd.printed}", ends, (estimate.claim_id, sd.claim_id)
+
+
+def _within(value: Range, spread: Range, z: float) -> tuple[Range, Range]:
+    """Return between what either end of an interval of so many spreads lies."""
+    low = value[0] - z * spread[1], value[1] - z * spread[0]
+    return low, (value[0] + z * spread[0], value[1] + z * spread[1])
+
+
 def _of_error(view: View, claim: Claim, estimate: Claim, level: float) -> Known:
     se = beside(view, claim, "se")
     if se is None or estimate.statistic in RATIOS:
         return None
-    value, spread, z = printed_range(estimate), printed_range(se), float(tests.ndtri(0.5 + level / 2))
-    low = value[0] - z * spread[1], value[1] - z * spread[0]
-    high = value[0] + z * spread[0], value[1] + z * spread[1]
+    ends = _within(printed_range(estimate), printed_range(se), float(tests.ndtri(0.5 + level / 2)))
     text = f"{estimate.printed} with a standard error of {se.printed}"
-    return text, {"wald": (low, high)}, (estimate.claim_id, se.claim_id)
+    return text, {"wald": ends}, (estimate.claim_id, se.claim_id)
 
 
 def _around(view: View, claim: Claim, is_upper: bool) -> Iterator[Finding]:
     """Say where an estimate lies in its interval: within, and for a ratio in the middle of the logarithms."""
-    other = beside(view, claim, "ci_lower" if is_upper else "ci_upper")
-    estimate = beside(view, claim, *WITH_INTERVALS)
+    end = OTHER_END[claim.statistic]
+    is_limit = end.startswith("limit")
+    other = beside(view, claim, end)
+    estimate = beside(view, claim, *(("mean_change",) if is_limit else WITH_INTERVALS))
     if claim.is_of_values and estimate is None:
-        end = "ci_lower" if is_upper else "ci_upper"
         estimate, other = (view.value_claim(s, claim.of, claim.group) for s in ("mean", end))
     if estimate is None or other is None:
         return
@@ -293,7 +333,7 @@ def _around(view: View, claim: Claim, is_upper: bool) -> Iterator[Finding]:
         yield Finding(claim.claim_id, "matches", reason, shown, "", related, BY)
     else:
         reason = f"The middle of {text} {how} is {shown}, and {estimate.printed} is printed."
-        outcome = "differs" if estimate.statistic in RATIOS else "stated"
+        outcome = "differs" if estimate.statistic in RATIOS or is_limit else "stated"
         yield Finding(claim.claim_id, outcome, reason, shown, related=related)
 
 
@@ -301,7 +341,7 @@ def kept(view: View) -> Iterator[Finding]:
     """Say of what nothing printed can give that it is kept as it stands."""
     for claim in view.claims:
         is_weighted = claim.statistic == "kappa" and claim.test == "weighted"
-        if is_weighted or claim.statistic in (*KEPT, "hazard_ratio"):
+        if is_weighted or claim.statistic in (*reproduction.KEPT, "hazard_ratio"):
             reason = "Kept as printed: only the patients themselves decide it."
             yield Finding(claim.claim_id, "stated", reason)
 

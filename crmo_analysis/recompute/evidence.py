@@ -12,20 +12,21 @@ from crmo_analysis.recompute import tests_of_difference as tests
 from crmo_analysis.recompute.counts import counts_text, printed_range, size, tables
 from crmo_analysis.recompute.quantities import View
 from crmo_analysis.recompute.tests_of_difference import Outcome, Range
-from crmo_analysis.study import Claim, entailment, expressions
+from crmo_analysis.study import Claim, entailment, expressions, reproduction
 
 LARGEST_DEVIATE = 8  # a larger statistic of ranks is a sum of ranks
 RATIOS = (
     *("odds_ratio", "risk_ratio", "hazard_ratio", "rate_ratio"),
     *("positive_likelihood_ratio", "negative_likelihood_ratio", "rate"),
 )
-OF_TABLES = (*RATIOS[:2], *RATIOS[4:6], "risk_difference", "kappa")  # which a table of 2 x 2 counts gives
+OF_TABLES = (  # which a table of counts gives
+    *(*RATIOS[:2], *RATIOS[4:6], "risk_difference", "number_needed_to_treat", "kappa", "cramers_v"),
+)
 ESTIMATES = (
     *(*RATIOS[:4], "coefficient", "mean_difference", "mean_change"),
     *("risk_difference", "standardised_mean_difference"),
 )
-KEPT = ("icc", "auc", "survival", "median_survival")  # which only the patients themselves give
-WITH_INTERVALS = (*ESTIMATES, *RATIOS[4:], "kappa", *KEPT)
+WITH_INTERVALS = (*ESTIMATES, *RATIOS[4:], *OF_TABLES[-3:], *reproduction.KEPT)
 _BY_DISTRIBUTION = {
     "t": ("t", "welch", "paired t", "pearson", "spearman", "linear"),
     "chi2": ("chi2", "yates", "mcnemar", "kruskal-wallis", "log-rank", "logistic", "cox"),
@@ -60,7 +61,6 @@ def between(ends: Range, claim: Claim) -> str:
 
 def beside(view: View, claim: Claim, *statistics: str) -> Claim | None:
     """Return the claim of one of these statistics about the same pair, the nearest if there are several."""
-    stem = claim.claim_id.rpartition(".")[0]
     found = [
         other
         for other in view.claims
@@ -72,8 +72,11 @@ def beside(view: View, claim: Claim, *statistics: str) -> Claim | None:
     ]
 
     def distance(other: Claim) -> tuple:
-        same_cell = stem and other.claim_id.rpartition(".")[0] == stem
-        return not same_cell, other.where != claim.where, other.method != claim.method
+        return (
+            not claim.cell or other.cell != claim.cell,
+            other.where != claim.where,
+            other.method != claim.method,
+        )
 
     return min(found, key=distance, default=None)
 
@@ -221,9 +224,10 @@ def _of_change(view: View, claim: Claim) -> Iterator[Evidence]:
 def _of_statistic(view: View, claim: Claim) -> Iterator[Evidence]:
     """Yield what a printed statistic gives with its printed degrees of freedom, or with the groups' sizes."""
     found = beside(view, claim, "test_statistic")
-    if found is None:
+    if found is None or (claim.test and found.test and claim.test != found.test):
         return
-    df = [each for each in (beside(view, claim, "df"), beside(view, claim, "df_2")) if each]
+    df = [each for each in (beside(view, found, "df"), beside(view, found, "df_2")) if each]
+    df = [each for each in df if each.test == found.test]
     method = claim.test or found.test
     related = (found.claim_id, *(each.claim_id for each in df))
     sizes = [size(view, entailment.conjunction(level, claim.group))[0] for level in _exposure(claim)]

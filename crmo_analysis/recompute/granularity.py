@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from fractions import Fraction
 from functools import lru_cache
 
-from crmo_analysis.recompute.spread import printed_between
+from crmo_analysis.recompute.spread import whole_between
 from crmo_analysis.study import rounding
 
 
@@ -56,17 +56,6 @@ def grim_is_informative(n: int, decimals: int, step: Fraction = Fraction(1)) -> 
     return step / n >= Fraction(2, 10**decimals)
 
 
-def _sd_prints(q: int, y: int, n: int, step: Fraction, sd: rounding.Printed, rules: Sequence[str]) -> bool:
-    """Compare squares, so that no root has to be rounded."""
-    square = (q - Fraction(y * y, n)) / (n - 1) * step**2
-    for rule in rules:
-        low, high, with_low, with_high = printed_between(sd, rule)
-        above = low < 0 or square > low**2 or (with_low and square == low**2)
-        if above and (square < high**2 or (with_high and square == high**2)):
-            return True
-    return False
-
-
 def debit(
     percent: rounding.Printed, sd: rounding.Printed, n: int, rules: Sequence[str] = rounding.RULES
 ) -> list[int]:
@@ -91,4 +80,5 @@ def debit(
     if n < 2:
         raise ValueError(f"n is {n}; a standard deviation needs at least 2")
     counts = [k for k in grim_sums(percent, n, Fraction(100), rules) if 0 <= k <= n]
-    return [k for k in counts if _sd_prints(k, k, n, Fraction(100), sd, rules)]
+    ranges = whole_between(sd, rules, Fraction(n * (n - 1), 100**2), 2)
+    return [k for k in counts if any(low <= n * k - k**2 <= high for low, high in ranges)]

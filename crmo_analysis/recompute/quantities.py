@@ -21,9 +21,9 @@ class Finding:
     by: str = ""
 
 
-def patients(n: int) -> str:
-    """Say a number of patients."""
-    return f"{n} patient{'' if n == 1 else 's'}"
+def patients(n: int, unit: str = "patients") -> str:
+    """Say a number of patients, or of another unit of analysis."""
+    return f"{n} {unit.removesuffix('s') if n == 1 else unit}"
 
 
 def together(members: Sequence[str], outcome: str, reason: str, recomputed: str = "") -> Iterator[Finding]:
@@ -85,6 +85,8 @@ class View:
         self.codebook = codebook
         self.study = study
         self.meaning = meaning
+        about = self.claims[0].about if self.claims else ""
+        self.unit = about if about in (study.facts.get("units") or {}) else "patients"
         self.of_values = [c for c in claims if c.is_of_values and c.number and c.number.relation == "="]
 
     def patients(self, claim: Claim) -> expressions.Expression:

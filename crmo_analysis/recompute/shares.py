@@ -55,7 +55,7 @@ def percentages(view: View) -> Iterator[Finding]:
         if exact is not None:
             yield _of_count(view, claim, exact, rules)
         elif n:
-            yield lone_share(claim, n, ids, patients(n), rules[claim.section])
+            yield lone_share(claim, n, ids, patients(n, view.unit), rules[claim.section])
 
 
 def _of_count(view: View, claim: Claim, exact: Fraction, rules: Mapping[str, tuple[str, ...]]) -> Finding:

@@ -58,7 +58,7 @@ class Spread:
     is_informative: bool
 
 
-def printed_between(number: rounding.Printed, rule: str) -> tuple[Fraction, Fraction, bool, bool]:
+def _printed_between(number: rounding.Printed, rule: str) -> tuple[Fraction, Fraction, bool, bool]:
     """Return between which values a rule prints a number, and whether either end is among them."""
     unit = number.place
     value, half = number.value, unit / 2
@@ -71,13 +71,13 @@ def printed_between(number: rounding.Printed, rule: str) -> tuple[Fraction, Frac
     }[rule]
 
 
-def _whole(
+def whole_between(
     number: rounding.Printed, rules: Sequence[str], scale: Fraction, power: int
 ) -> list[tuple[int, int]]:
     """Return the ranges of whole numbers that are `scale` times a power of what is printed, by some rule."""
     ranges = []
     for rule in rules:
-        low, high, with_low, with_high = printed_between(number, rule)
+        low, high, with_low, with_high = _printed_between(number, rule)
         first, last = (scale * max(end, Fraction(0)) ** power for end in (low, high))
         start = math.ceil(first) + (first.denominator == 1 and not with_low and low >= 0)
         end = math.floor(last) - (last.denominator == 1 and not with_high)
@@ -120,8 +120,8 @@ def find_values(
     """
     if n < 2:
         raise ValueError(f"n is {n}; a standard deviation needs at least 2")
-    spreads = _whole(sd, rules, n * (n - 1) / Fraction(step) ** 2, 2)
-    ranges = _whole(mean, rules, n / Fraction(step), 1)
+    spreads = whole_between(sd, rules, n * (n - 1) / Fraction(step) ** 2, 2)
+    ranges = whole_between(mean, rules, n / Fraction(step), 1)
     sums = [total for first, last in ranges for total in range(first, last + 1)]
     windows = [
         (total, -(-(first + total**2) // n), (last + total**2) // n)
@@ -154,7 +154,7 @@ def sd_limits(mean: rounding.Printed, n: int, step: Fraction, limits: Limits) ->
     The largest is infinite where nothing is known of the smallest value.
     """
     ends = []
-    for first, last in _whole(mean, rounding.RULES, n / Fraction(step), 1):
+    for first, last in whole_between(mean, rounding.RULES, n / Fraction(step), 1):
         for total in range(first, last + 1):
             low = (
                 min(total // n, total if limits.low_to is None else limits.low_to)
@@ -235,30 +235,26 @@ def _search(n: int, total: int, least: int, most: int, limits: Limits) -> list[i
     """
     failed: set[tuple[int, int, int, int]] = set()
     chosen: list[int] = []
-    steps = 0
-    tried = [_largest(n, total, least, most, limits)]
-    left = [(total, least, most, limits)]
-    while tried:
-        steps += 1
-        if steps > MAXIMUM_STEPS:
-            return None
+    states = [(total, least, most, limits)]
+    tried = [_largest(n, *states[0])]
+    for _ in range(MAXIMUM_STEPS):
+        total, least, most, limits = states[-1]
         value = next(tried[-1], None)
         if value is None:
-            total, least, _, limits = left.pop()
-            tried.pop()
             failed.add((len(chosen), limits.high, total, least))
-            if chosen:
-                chosen.pop()
+            if not chosen:
+                return []
+            for each in (states, tried, chosen):
+                each.pop()
             continue
-        total, least, most, limits = left[-1]
         state = total - value, least - value**2, most - value**2, replace(limits, high=value, high_from=None)
         if len(chosen) + 1 == n:
             return [*chosen, value]
         if (len(chosen) + 1, value, *state[:2]) not in failed:
             chosen.append(value)
-            left.append(state)
+            states.append(state)
             tried.append(_largest(n - len(chosen), *state))
-    return []
+    return None
 
 
 def _largest(n: int, total: int, least: int, most: int, limits: Limits) -> Iterator[int]:

@@ -187,6 +187,8 @@ def _read_claim(study: str, place: str, row: dict, codebook: Codebook, facts: di
     for column in ("claim_id", "where", "about", "statistic", "of", "printed"):
         if not row[column]:
             wrong(column, "must not be empty")
+    if row["statistic"] == "other" and not row["method"]:
+        wrong("method", 'expected the name of the coefficient, as "Cronbach\'s alpha"')
     if not vocabulary.is_statistic(row["statistic"]):
         wrong("statistic", vocabulary.expected(row["statistic"]))
     if row["about"] not in ("own", *(facts.get("quoted") or {}), *(facts.get("units") or {})):
@@ -209,8 +211,9 @@ def _read_claim(study: str, place: str, row: dict, codebook: Codebook, facts: di
         "method": lambda: vocabulary.check_method(row["method"]),
     }
     read = {}
+    is_known = vocabulary.is_statistic(row["statistic"])  # of another, nothing else can be told
     for column, reader in readers.items():
-        if column in ("of", "printed") and not row[column]:
+        if column in ("of", "printed", "unit") and not (is_known and (row[column] or column == "unit")):
             continue
         try:
             read[column] = reader()
@@ -228,12 +231,12 @@ def _scale(row: dict, codebook: Codebook, units: Mapping) -> Fraction:
     if vocabulary.kind(row["statistic"], row["of"]) != "values" or row["of"] not in codebook:
         return Fraction(1)
     variable = codebook[row["of"]]
-    if variable.type == "boolean" and row["statistic"] in vocabulary.OF_ANY:
+    if row["statistic"] == "other" or (variable.type == "boolean" and row["statistic"] in vocabulary.OF_ANY):
         return Fraction(1)  # of a share
     factors = units.get(variable.unit, {})
     names = {name.casefold(): Fraction(str(factor)) for name, factor in factors.items()}
-    unit = re.sub(r"^(?:patient|person)s?[- ]", "", row["unit"].casefold())
-    if unit == variable.unit.casefold():
+    unit = re.sub(r"^[a-z]+[- ](?=years|months|weeks|days)", "", row["unit"].casefold())
+    if unit == variable.unit.casefold() or not (unit or factors):
         return Fraction(1)
     if unit not in names or variable.level != "patient":
         others = f", or {', '.join(factors)}, which are converted" if factors else ""
@@ -257,7 +260,9 @@ def _parse_of(statistic: str, text: str, codebook: Codebook) -> Expression | Non
         return _parse_values(statistic, parts[0], codebook)
     most = 12 if statistic in vocabulary.OF_MODELS else 2
     if not 2 <= len(parts) <= most or not all(parts):
-        raise InputError("expected two variables with a comma between")
+        raise InputError(
+            "expected two variables with a comma between" + ", then others of the model" * (most > 2)
+        )
     for part in parts:
         if part not in codebook:
             parse(part, codebook)

@@ -101,7 +101,7 @@ Measure = tuple[float, dict[str, tuple[float, float]]]  # a value, and its inter
 
 
 def of_counts(table: Sequence[Sequence[int]], confidence: float = 0.95) -> dict[str, Measure]:
-    """Return what a table of counts gives: ratios and differences of two groups, agreement of two ratings.
+    """Return what a table of counts gives: ratios and differences of two groups, association, agreement.
 
     Parameters
     ----------
@@ -110,11 +110,13 @@ def of_counts(table: Sequence[Sequence[int]], confidence: float = 0.95) -> dict[
 
     References
     ----------
-    Woolf B. Ann Hum Genet 1955;19:251-253. Katz D et al. Biometrics 1978;34:469-474. Cohen J. Educ Psychol
-    Meas 1960;20:37-46. Fleiss JL, Cohen J, Everitt BS. Psychol Bull 1969;72:323-327.
+    Cramér H. Mathematical Methods of Statistics, 1946, 21.9. Cook RJ, Sackett DL. BMJ 1995;310:452-454.
+    Woolf B. Ann Hum Genet 1955;19:251-253. Katz D et al. Biometrics 1978;34:469-474. Cohen J. Educ
+    Psychol Meas 1960;20:37-46. Fleiss JL, Cohen J, Everitt BS. Psychol Bull 1969;72:323-327.
     """
     seen = np.array(table, dtype=float)
     found = {"kappa": _kappa(seen, confidence)} if len(seen) == len(seen[0]) else {}
+    found["cramers_v"] = _cramers_v(seen[seen.any(axis=1)][:, seen.any(axis=0)])
     if seen.shape != (2, 2) or not seen.sum(axis=1).all():
         return {name: measure for name, measure in found.items() if measure}
     from statsmodels.stats.proportion import confint_proportions_2indep
@@ -125,7 +127,15 @@ def of_counts(table: Sequence[Sequence[int]], confidence: float = 0.95) -> dict[
         method: confint_proportions_2indep(a, first, c, second, method=how, alpha=1 - confidence)
         for method, how in (("wald", "wald"), ("newcombe", "newcomb"))
     }
-    found["risk_difference"] = a / first - c / second, ends
+    difference = a / first - c / second
+    found["risk_difference"] = difference, ends
+    if difference:
+        turned = {
+            m: tuple(sorted(1 / abs(e) for e in pair))
+            for m, pair in ends.items()
+            if min(pair) * max(pair) > 0
+        }
+        found["number_needed_to_treat"] = abs(1 / difference), turned
     if a and c:
         found["risk_ratio"] = _on_logarithm(
             a / first / (c / second), 1 / a - 1 / first + 1 / c - 1 / second, confidence
@@ -137,6 +147,14 @@ def of_counts(table: Sequence[Sequence[int]], confidence: float = 0.95) -> dict[
     if seen.all():
         found["odds_ratio"] = _on_logarithm(a * d / (b * c), (1 / seen).sum(), confidence)
     return {name: measure for name, measure in found.items() if measure}
+
+
+def _cramers_v(seen: np.ndarray) -> Measure | None:
+    if min(seen.shape) < 2:
+        return None
+    expected = np.outer(seen.sum(axis=1), seen.sum(axis=0)) / seen.sum()
+    chi2 = ((seen - expected) ** 2 / expected).sum()
+    return math.sqrt(chi2 / seen.sum() / (min(seen.shape) - 1)), {}
 
 
 def _on_logarithm(ratio: float, variance: float, confidence: float) -> Measure:

@@ -18,7 +18,7 @@ class Figure:
     name : str
         Of its files.
     kind : str
-        `counts`, `verdicts`, `rounding` or `implied`.
+        `counts`, `verdicts`, `rounding`, `implied` or `correlations`.
     claims : tuple of str
         Ids of the counts that are drawn.
     pairs : tuple of str
@@ -43,10 +43,14 @@ def figures_of(study) -> tuple[Figure, ...]:
         return tuple(_figure(entry) for entry in listed)
     counts = _drawable(study)
     ids = tuple(claim.claim_id for claim in counts[:MOST_COUNTS])
-    found = [Figure("counts", "counts", ids)] if len(ids) > 1 else []
+    title = f"{{study}}: the first {len(ids)} of {len(counts)} printed counts, with intervals"
+    title = title if len(ids) < len(counts) else ""
+    found = [Figure("counts", "counts", ids, title=title)] if len(ids) > 1 else []
     pairs, among = _pairs(counts)
     found += [Figure("implied", "implied", pairs=pairs, among=among)] if pairs and study.has_size else []
     found += [Figure("rounding", "rounding")] if _has_rounding(study, counts) else []
+    if any(claim.statistic == "correlation" and claim.about == "own" for claim in study.claims):
+        found.append(Figure("correlations", "correlations"))
     return (*found, Figure("verdicts", "verdicts"))
 
 

@@ -20,7 +20,7 @@ QUANTILES = {
     "type 5": "hazen", "type 8": "median_unbiased", "type 9": "normal_unbiased",
 }  # fmt: skip
 OF_COUNTS = (
-    *("risk_ratio", "risk_difference", "kappa"),
+    *("risk_ratio", "risk_difference", "number_needed_to_treat", "kappa", "cramers_v"),
     *("positive_likelihood_ratio", "negative_likelihood_ratio"),
 )
 
@@ -171,7 +171,7 @@ def _of_counts(claim, frame: pd.DataFrame) -> dict:
     is_finding = frame[0].dtype == bool and frame[1].dtype == bool
     levels = (True, False) if is_finding else sorted({*frame[0], *frame[1]}, key=str)
     counts = [[int(((frame[1] == e) & (frame[0] == o)).sum()) for o in levels] for e in levels]
-    if not is_finding and claim.statistic != "kappa":
+    if not is_finding and claim.statistic not in ("kappa", "cramers_v"):
         return {}
     value, _ = of_counts(counts).get(claim.statistic, (None, {}))
     percent = claim.statistic == "risk_difference" and (claim.unit == "%" or abs(claim.number.value) > 1)

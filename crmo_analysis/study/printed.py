@@ -55,14 +55,19 @@ _RELATIONS = {
 }
 _RELATION_OF = {word: sign for sign, words in _RELATIONS.items() for word in words.split(",")}
 _BY_LENGTH = sorted(_RELATION_OF, key=len, reverse=True)
-_P = re.compile(r"(?:two[- ]sided |one[- ]sided )?p(?:[- ]?values?)?(?: of| was| is)?\s*(?=[<>=~:.\d])")
+_P = re.compile(
+    r"(?:two[- ]sided |one[- ]sided )?p(?:c|adj|corr)?(?:[- ]?values?)?(?: for \w+)?(?: of| was| is)?"
+    r"\s*(?=[<>=~:.\d])"
+)
 _NOT_SIGNIFICANT = re.compile(r"(?:p\s*=?\s*)?(?:ns|n\.s\.?|not significant|non-?significant)")
 _STARS = {"*": "0.05", "**": "0.01", "***": "0.001", "****": "0.0001"}
 _ALL = re.compile(r"(all|every|both|each)( of (the|our|these) patients)?( (?:but|except) (?P<rest>.+))?")
 _PLAIN = re.compile(r"(?P<sign>[+-]?)\s*(?P<digits>\d+(?:\.\d+)?|\.\d+)", re.ASCII)
 _GROUPED = re.compile(r"[+-]?(?!0,)\d{1,3}(?:,\d{3})+(?:\.\d+)?", re.ASCII)
 _GROUPED_BY_POINT = re.compile(r"[+-]?\d{1,3}(?:\.\d{3})+,\d+", re.ASCII)
-_POWER = re.compile(r"(?P<number>\d+(?:\.\d+)?|\.\d+)(?: ?x ?10\^?|e(?=-))(?P<power>-?\d{1,2})", re.ASCII)
+_POWER = re.compile(
+    r"(?:(?P<number>\d+(?:\.\d+)?|\.\d+)(?: ?x ?10\^?|e(?=-))|10\^(?=-))(?P<power>-?\d{1,2})", re.ASCII
+)
 _X_OF_N = re.compile(r"(\d{1,9})\s?(?:/|of|out of|in)\s?(\d{1,9})", re.ASCII)
 _RATIO = re.compile(r"(\d+(?:\.\d+)?|\.\d+)\s?(?::|to)\s?(\d+(?:\.\d+)?|\.\d+)", re.ASCII)
 _MONTHS = ["january", "february", "march", "april", "may", "june", "july", "august", "september"]
@@ -201,9 +206,10 @@ def _number(words: str) -> tuple | None:
     if (match := _RATIO.fullmatch(words)) and Fraction(match[2]):
         return _ratio(match[1], match[2])
     if match := _POWER.fullmatch(words):
-        decimals, scale = len(match["number"].partition(".")[2]), Fraction(10) ** int(match["power"])
+        number, scale = match["number"] or "1", Fraction(10) ** int(match["power"])
+        decimals = len(number.partition(".")[2])
         return (
-            Fraction(match["number"]) * scale,
+            Fraction(number) * scale,
             decimals - min(int(match["power"]), 0),
             None,
             max(scale, Fraction(1)),
@@ -312,11 +318,27 @@ def _looks_like(text: str) -> str:
     if words.count("%") == 1 and words.endswith("%") and _number(words[:-1].strip()):
         return f"{text}: the unit is %; write {words[:-1].strip()}"
     numbers = re.findall(r"[-+]?\d+(?:[.,]\d+)?", words)
+    if number := _number_within(words, "".join(numbers)):
+        rest = " ".join(words.replace(number, " ", 1).split())
+        return f"{text}: '{rest}' belongs into column unit, among or note; write {number}"
     if len(numbers) > 1:
         return f"{shown}: {len(numbers)} numbers; {_cell_for(words)}"
-    if len(numbers) == 1 and (match := re.fullmatch(r"(.*?\d)\s+(.+)", words)):
-        return f"{text}: '{match[2]}' belongs into column unit or among; write {match[1]}"
     return f"{shown} is not a number; expected as in '53.4', '7,800', 'one', 'all', '-0.3' or 'P<0.01'"
+
+
+def _number_within(words: str, digits: str) -> str:
+    """Return the longest run of words that is a number, and has all digits of a text."""
+    parts = words.split()
+    runs = [
+        " ".join(parts[first:last])
+        for first in range(len(parts))
+        for last in range(first + 1, len(parts) + 1)
+        if last - first < min(len(parts), 6)
+    ]
+    found = [
+        run for run in runs if _number(run) and "".join(re.findall(r"[-+]?\d+(?:[.,]\d+)?", run)) == digits
+    ]
+    return max(found, key=len, default="")
 
 
 def _undated(words: str) -> str:
@@ -330,7 +352,8 @@ def _cell_for(words: str) -> str:
     if "+/-" in words:
         return "list them in column statistic, as 'mean, sd'"
     if "%" in words:
-        return "list them in column statistic, as 'count, percent'"
+        example = "count, n, percent" if re.search(r"\d ?(?:/|of) ?\d", words) else "count, percent"
+        return f"list them in column statistic, as '{example}'"
     if re.fullmatch(r"[^(\[]*\d\s?(?:-|to)\s?\d[^(\[]*", words):
         return "list them in column statistic, as 'min, max' or 'quartile_1, quartile_3'"
     return "list in column statistic what the cell prints, in its order, as 'median, min, max'"

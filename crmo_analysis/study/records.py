@@ -109,6 +109,11 @@ class Claim:
         return tree, Not(tree)
 
     @property
+    def cell(self) -> str:
+        """What its id begins with, which all numbers of one printed cell share."""
+        return self.claim_id.rpartition(".")[0]
+
+    @property
     def section(self) -> str:
         """The table or section, which shares a way of rounding."""
         return self.where.partition(",")[0]

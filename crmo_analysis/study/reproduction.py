@@ -16,7 +16,10 @@ from crmo_analysis.study.records import Claim
 from crmo_analysis.study.rounding import decimal_text, interval, share_limits
 
 EXACT = ("count", "percent", "fraction", "rank", "median", "mean", "sd", "sum", "min", "max", "value")
-LEFT_OUT = ("hazard_ratio", "df_2")  # of models that a table of patients is not fitted with here
+KEPT = ("icc", "auc", "survival", "median_survival", "cumulative_incidence", "other")
+LEFT_OUT = (  # which a table of patients does not give here: times to an event, other coefficients
+    *("hazard_ratio", "rate_ratio", "df_2", "limit_lower", "limit_upper", *KEPT),
+)
 
 
 @dataclass(frozen=True, eq=False)

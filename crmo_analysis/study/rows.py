@@ -13,7 +13,7 @@ from pathlib import Path
 
 from crmo_analysis.study.codebook import Codebook, Variable
 from crmo_analysis.study.printed import number_words, plain, whole_number
-from crmo_analysis.study.vocabulary import ACCURACY, SYNONYMS
+from crmo_analysis.study.vocabulary import ACCURACY, DEFINITIONS, SYNONYMS
 
 COLUMNS = ("claim_id", "where", "about", "statistic", "of", "among", "printed", "unit", "reading", "note")
 LATER = ("at", "method")  # columns that files may lack
@@ -22,15 +22,17 @@ MAXIMUM_BYTES = 10_000_000
 _DELIMITERS = (",", ";", "\t")
 _UNITS = {"count": "patients", "n": "patients", "percent": "%"}
 _LABEL = re.compile(
-    r"(?<![\w.])(?:\d\d(?:\.\d)? ?% ?)?"
+    r"(?<![\w.])(?:\d\d(?:\.\d)? ?%[- ]?)?"
     r"(?:confidence interval|ci|iqr|q1|q3|range|sd|se|sem|mean|median|n|or|rr|hr|icc|auc)(?![\w.])"
     r"(?:\s?\(\d, ?[\dk]\))?\s?[:=]?"
     r"|(?<![\w.])(?:chi|χ|x|r|η)-?\s?(?:2|square[d]?)(?=\s*[(=<>,])|(?<!\w)[a-zρ]{1,3}\s?(?==)"
 )
+_OPEN = ("∞", "infinity", "not reached", "not estimable", "nr", "ne")  # an end that nothing is printed for
 _NUMBER = r"\d{1,3}(?:,\d{3})+(?:\.\d+)?(?!\d)|\d+[.,]\d+|\d+|\.\d+"
 _TOKEN = re.compile(
     rf"(?P<words>(?:p(?:[- ]?value)?\s*)?(?:<=|>=|<|>|~|=)?\s*(?P<sign>[+-]\s?)?(?P<digits>{_NUMBER})"
-    r"(?:\s?x\s?10\^?-\d+)?)|(?P<stars>\*{1,4})|(?P<ns>\bn\.?s\b\.?)|(?P<name>[a-z]+(?:-[a-z]+)?)"
+    r"(?:\s?x\s?10\^?-\d+|\^-\d+)?)|(?P<stars>\*{1,4})|(?P<ns>\bn\.?s\b\.?)"
+    r"|(?P<open>∞|infinity|not (?:reached|estimable)|n[re]\b)|(?P<name>[a-z]+(?:-[a-z]+)?)"
 )
 
 
@@ -127,9 +129,11 @@ def split(place: str, row: dict, problems: list[str]) -> list[tuple[str, dict]]:
     are percentages, and what stands beside them is of the same patients.
     """
     names = [name.strip().casefold() for name in row["statistic"].split(",")]
+    defined = next((name for name in names if name in DEFINITIONS), "")
+    row = row | {"method": row["method"] or defined.replace("_", " ")}
     names = [SYNONYMS.get(name, name) if name != "n" else name for name in names]
     row = _of_accuracy(row, names)
-    per = re.search(r"\bper \d.*", row["printed"]) if "rate" in names else None
+    per = re.search(r"\bper (?:\d|[a-z]+-).*", row["printed"]) if "rate" in names else None
     if per:
         row = row | {"printed": row["printed"][: per.start()], "unit": row["unit"] or per[0]}
     if len(names) == 1 and names[0] != "n":
@@ -143,6 +147,8 @@ def split(place: str, row: dict, problems: list[str]) -> list[tuple[str, dict]]:
         return []
     found = []
     for name, text in zip(names, texts, strict=True):
+        if text in _OPEN:
+            continue
         if not {*names}.isdisjoint(ACCURACY) and "%" not in row["printed"] and name not in ("count", "n"):
             text = _hundredfold(text)
         part = row | {"claim_id": f"{row['claim_id']}.{name}", "statistic": name, "printed": text}
@@ -150,7 +156,10 @@ def split(place: str, row: dict, problems: list[str]) -> list[tuple[str, dict]]:
         part["unit"] = _UNITS.get(name, row["unit"])
         if name in ACCURACY:
             part |= {"statistic": "percent"}
-        if name == "n":
+        if "percent_of_total" in names and name in ("count", "n"):
+            of = row["of"].split(",")[-1 if name == "n" else 0].strip()
+            part |= {"statistic": "sum", "of": of, "unit": ""}
+        elif name == "n":
             part |= {"statistic": "count", "of": row["among"] or "everyone", "among": ""}
         found.append((place, part))
     return found

@@ -17,8 +17,11 @@ OF_PAIRS = (  # `of` is two, with a comma between them
     *("coefficient", "odds_ratio", "risk_ratio", "hazard_ratio", "rate_ratio", "r_squared"),
     *("risk_difference", "standardised_mean_difference", "rate", "median_survival"),
     *("kappa", "icc", "auc", "positive_likelihood_ratio", "negative_likelihood_ratio"),
+    *("number_needed_to_treat", "cramers_v", "limit_lower", "limit_upper"),
 )
-OF_ANY = ("se", "ci_lower", "ci_upper", "survival")  # of a mean, of a share, or of what is said of a pair
+OF_ANY = (  # of a mean, of a share, or of what is said of a pair; other is what column method names
+    *("se", "ci_lower", "ci_upper", "survival", "cumulative_incidence", "other"),
+)
 ACCURACY = {  # of a test and a reference: a percentage of whom, among whom
     "sensitivity": ("{0}", "{1}"), "specificity": ("~({0})", "~({1})"),
     "ppv": ("{1}", "{0}"), "npv": ("~({1})", "~({0})"),
@@ -33,6 +36,7 @@ OF_MODELS = (
     "rate_ratio",
     "r_squared",
     "p_value",
+    *("mean_difference", "risk_difference", "test_statistic", "df"),
     *OF_ANY,
 )
 OF_NUMBERS = (
@@ -41,6 +45,10 @@ OF_NUMBERS = (
 )
 SINGLE_VALUES = ("median", "min", "max", "value", "quartile_1", "quartile_3")
 STATISTICS = OF_PATIENTS + OF_VALUES + OF_PAIRS + OF_ANY
+DEFINITIONS = (  # of a difference in SDs, each a method of its own
+    *("cohens_d", "hedges_g", "srm", "standardised_response_mean", "standardized_response_mean"),
+    "effect_size",
+)
 SYNONYMS = {
     "q1": "quartile_1", "q3": "quartile_3", "percentile_25": "quartile_1", "percentile_75": "quartile_3",
     "percentile_50": "median", "p": "p_value", "percentage": "percent", "%": "percent", "minimum": "min",
@@ -48,35 +56,39 @@ SYNONYMS = {
     "p value": "p_value", "p-value": "p_value", "or": "odds_ratio", "rr": "risk_ratio", "hr": "hazard_ratio",
     "irr": "rate_ratio", "incidence_rate": "rate", "smd": "standardised_mean_difference",
     "standardized_mean_difference": "standardised_mean_difference",
-    "cohens_d": "standardised_mean_difference", "hedges_g": "standardised_mean_difference",
     "roc_auc": "auc", "cohens_kappa": "kappa", "beta": "coefficient",
     "positive_predictive_value": "ppv", "negative_predictive_value": "npv", "n": "count", "r": "correlation",
     "rho": "correlation", "lr+": "positive_likelihood_ratio", "lr-": "negative_likelihood_ratio",
     "survival_percent": "survival", "lower": "ci_lower", "upper": "ci_upper", "r2": "r_squared",
+    "diagnostic_odds_ratio": "odds_ratio", "dor": "odds_ratio", "youden": "risk_difference",
+    "nnt": "number_needed_to_treat", "loa_lower": "limit_lower", "loa_upper": "limit_upper",
+    "percent_agreement": "accuracy", "bias": "mean_change", "cramer's v": "cramers_v",
+    **dict.fromkeys(DEFINITIONS, "standardised_mean_difference"),
 }  # fmt: skip
 LIMITS = {
     "count": (0, None), "percent": (0, 100), "fraction": (0, 1), "p_value": (0, 1), "correlation": (-1, 1),
-    "r_squared": (0, 1), "kappa": (-1, 1), "icc": (-1, 1), "auc": (0, 1), "survival": (0, 100),
+    "r_squared": (0, 1), "kappa": (-1, 1), "icc": (-1, 1), "auc": (0, 1),
+    **dict.fromkeys(("survival", "cumulative_incidence"), (0, 100)), "cramers_v": (0, 1),
     **dict.fromkeys(("sd", "sd_change", "se", "iqr", "range", "df", "df_2"), (0, None)),
     **dict.fromkeys(("odds_ratio", "risk_ratio", "hazard_ratio", "rate_ratio", "ratio", "rate"), (0, None)),
 }  # fmt: skip
-METHODS = {
-    "t": r"(?:student|unpaired|two sample|independent)?(?:'?s)? ?t(?: ?test)?",
+METHODS = {  # hyphens are blanks here
+    "t": r"(?:(?:student|unpaired|two sample|independent(?: samples?)?)(?:'?s)? ?)*t(?: ?test)?",
     "welch": r".*welch.*",
-    "paired t": r"paired(?: student'?s?)? t(?: ?test)?",
-    "chi2": r"(?:pearson'?s? )?(?:chi|χ)(?: |-)?(?:2|squared?)(?: test)?",
+    "paired t": r"paired(?: samples?)?(?: student'?s?)? t(?: ?test)?",
+    "chi2": r"(?:pearson'?s? )?(?:chi|χ) ?(?:2|squared?)(?: test)?",
     "yates": r".*(?:yates|continuity).*",
     "fisher": r"fisher(?:'?s)?(?: exact)?(?: test)?",
-    "mcnemar": r"mcnemar(?:'?s)?(?: test)?",
-    "mann-whitney": r"mann(?:-| )?whitney.*|wilcoxon rank(?:-| )sum.*",
-    "wilcoxon": r"wilcoxon(?: signed(?:-| )rank.*| test)?",
-    "anova": r"(?:one-way )?anova.*|f(?: ?test)?",
+    "mcnemar": r"(?:exact )?mcnemar(?:'?s)?(?: test)?",
+    "mann-whitney": r"mann ?whitney.*|wilcoxon rank ?sum.*",
+    "wilcoxon": r"wilcoxon(?:'?s)?(?: (?:matched pairs )?signed ?rank.*| test)?",
+    "anova": r"(?:one way )?anova.*|f(?: ?test)?|one way analysis of variance",
     "kruskal-wallis": r"kruskal.*",
     "pearson": r"pearson(?:'?s)?(?: (?:r|correlation.*))?",
     "spearman": r"spearman(?:'?s)?(?: (?:r|rho|rank|correlation).*)?",
-    "log-rank": r"log(?:-| )?rank.*",
-    "linear": r"(?:.* )?linear(?: regression| model)?",
-    "logistic": r"(?:.* )?logistic(?: regression| model)?",
+    "log-rank": r"log ?rank.*",
+    "linear": r"(?:.* )?linear(?: .*)?|ancova.*|analysis of covariance",
+    "logistic": r"(?:.* )?logistic(?: .*)?",
     "cox": r"(?:.* )?cox.*",
     "weighted": r".*weighted.*",
     "hedges": r"hedges.*",
@@ -88,7 +100,8 @@ METHODS = {
     **{f"type {number}": rf"(?:r|type) ?{number}" for number in range(1, 10)},
     "hinges": r"(?:tukey'?s? )?hinges",
 }
-FIGURES = ("counts", "verdicts", "rounding", "implied")  # kinds of figures of a study
+FIGURES = ("counts", "verdicts", "rounding", "implied", "correlations")  # kinds of figures of a study
+_SIDED = re.compile(r"(?:one|two)[- ](?:sided|tailed)")
 _LEVEL = re.compile(r"(\d\d(?:\.\d+)?) ?%(?: ci)?")
 
 
@@ -116,7 +129,8 @@ def expected(name: str) -> str:
     """Say which words can stand in column statistic, the nearest first where one is near."""
     close = difflib.get_close_matches(name, STATISTICS, n=1)
     hint = f"is '{close[0]}' meant? " if close else ""
-    return f"{hint}expected one of {', '.join(STATISTICS)}, percentile_90, or several with commas between"
+    listed = f"expected one of {', '.join(STATISTICS)}, percentile_90, or several with commas between"
+    return f"{hint}{listed}; a coefficient that is not among them is 'other', with its name in column method"
 
 
 def level_of(method: str) -> float:
@@ -127,7 +141,7 @@ def level_of(method: str) -> float:
 
 def method_of(method: str) -> str:
     """Return the name of a method as `METHODS` has it, the words themselves if it is not there."""
-    words = _LEVEL.sub("", plain(method)).replace(",", " ").strip()
+    words = re.sub(r"[-, ]+", " ", _SIDED.sub("", _LEVEL.sub("", plain(method)))).strip()
     return next((name for name, known in METHODS.items() if words and re.fullmatch(known, words)), words)
 
 

@@ -58,6 +58,13 @@ def made(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "table.csv").write_text(TABLE, encoding="utf-8")
     assert crmo("new", "study", "./m").exit_code == 0
+    read_study.cache_clear()
+    assert "study.yaml: 'citation' is missing" in crmo("audit", "./m").output
+    head = (tmp_path / "m/study.yaml").read_text(encoding="utf-8")
+    for name in ("title", "citation", "design", "question"):
+        head = head.replace(f'{name}: ""', f"{name}: made up")
+    (tmp_path / "m/study.yaml").write_text(head, encoding="utf-8")
+    read_study.cache_clear()
     return tmp_path / "m"
 
 
@@ -121,6 +128,32 @@ def test_visits_groups_and_marks_of_a_trial_are_read(made):
     assert ("count, percent", "tibia", "group == drug_b", "baseline", "7 (36.8)*") in rows
     assert ("min, max", "age_onset", "group == drug_a", "baseline", "3–17") in rows
     assert len(rows) == 2 + 6 + 2 + 2
+
+
+THRESHOLDS = {
+    "ESR ≥ 40 mm/h, n (%)": "esr >= 40",
+    "CRP > 2 mg/dl, n (%)": "crp > 2",
+    "WBC > 12,000 /mm3": "white_blood_cells > 12000",
+    "At least 5 lesions": "n_lesions >= 5",
+    "5 or more lesions": "n_lesions >= 5",
+    "Age at onset < 10 years, n (%)": "age_onset < 10",
+    "Lesions, n (%)": "n_lesions >= 1",
+    "ESR, n (%)": "esr ?",
+}
+
+
+def test_a_threshold_in_a_label_is_the_one_that_is_counted(made):
+    lines = "".join(f'"{label}",12 (30),0.04\n' for label in THRESHOLDS)
+    (made.parent / "table.csv").write_text(f"Characteristic,Boys (n = 40),p\n{lines}", encoding="utf-8")
+    said = crmo("claims", "draft", "table.csv", "--study", "./m").output
+    assert "'CRP > 2 mg/dl, n (%)': taken as those with 'crp > 2', which is in mg/dl" in said
+    assert "'esr ?'; from which value on?" in said
+    with (made / "claims_draft.csv").open(encoding="utf-8") as file:
+        rows = [(r["statistic"], r["of"]) for r in csv.DictReader(file)][1:]
+    assert [of for statistic, of in rows if statistic == "count, percent"] == [*THRESHOLDS.values()]
+    assert [of for statistic, of in rows if statistic == "p_value"] == [
+        f"{of}, male" for of in THRESHOLDS.values()
+    ]
 
 
 def test_sizes_and_sexes_in_rows_are_counts(made):

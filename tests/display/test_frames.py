@@ -82,6 +82,12 @@ def test_rounding_differences_are_exact():
     frame = frames.rounding(audit_jointly(read_study("sag_2019")))
     row = frame[frame["printed"] == 19.8].iloc[0]
     assert (row["x_of_n"], row["exact"], row["difference"], row["rule"]) == ("3/15", 20.0, -0.2, "")
+    row = frames.rounding(audit_jointly(read_study("hospach_2010"))).iloc[0]
+    assert (row["x_of_n"], row["printed"], row["is_nearest"]) == (
+        "27/102",
+        26,
+        True,
+    )  # 26.47, no decimals printed
 
 
 def test_a_line_end_in_a_cell_ends_no_row():

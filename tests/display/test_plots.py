@@ -156,6 +156,7 @@ ROUNDED = pd.DataFrame(
     {"x_of_n": ["1/3", "2/3", "1/8", "1/6"], "exact": [33.3, 66.7, 12.5, 16.7], "printed": [33, 67, 13, 9]}
 )
 ROUNDED = ROUNDED.assign(difference=[0.0, 0.1, -0.1, 0.2], rule=["half_up", "up", "down", ""])
+ROUNDED = ROUNDED.assign(place=0.1, is_nearest=[True, False, False, False])
 STEPS = pd.DataFrame(
     [("Some patients", 15, 3, "No MRI"), ("Analysed", 12, None, "")], columns=["step", "n", "left", "why"]
 )
@@ -604,11 +605,12 @@ def test_bars_of_combinations_are_as_high_as_they_are_of_patients():
 def test_estimates_of_a_specification_curve_stand_on_scales_of_their_own():
     axes = made("specification_curve")
     said = [text.get_text() for text in axes.texts]
-    assert {"difference", "odds ratio", "rate ratio"} <= set(said)
+    assert {"difference\nper SD", "odds ratio\nper SD", "rate ratio\nper SD"} <= set(said)
     ratio = np.log([1.1, 1.9, 3.5])  # of odds, from no relation to the end of the interval
     marks = [line for line in axes.lines if line.get_marker() == "o"]
     heights = [float(line.get_ydata()[0]) for line in marks]
-    assert heights[1] == pytest.approx(9 * ratio[1] / ratio[2])
+    start = -0.12 * ratio[2]  # so that the line of no relation is no edge of the drawing
+    assert heights[1] == pytest.approx(9 * (ratio[1] - start) / (ratio[2] - start))
     assert [line.get_markerfacecolor() == canvas.PAPER for line in marks] == [False, False, True]
 
 

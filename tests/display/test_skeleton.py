@@ -1,5 +1,7 @@
 """The drawn skeleton: every bone of the codebook has a place, sides are the patient's, labels do not collide."""
 
+import itertools
+
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
@@ -47,6 +49,23 @@ def test_every_bone_of_the_codebook_has_a_place_in_both_sizes(bone):
         canvas.use_page(canvas.Page(width=width))
         axes = plot.skeleton(frame((bone, "Label", 1, 4, "")))
         assert [text.get_text() for text in axes.texts if "Label" in text.get_text()] == ["Label  1/4"]
+
+
+@pytest.mark.parametrize("width", [89, 140])
+def test_two_cohorts_stand_side_by_side_each_with_its_numbers(width):
+    canvas.use_page(canvas.Page(width=width))
+    rows = [(bone, bone, place % 5, 4, "") for place, bone in enumerate(BONES[:12])]
+    one, other = frame(*rows).assign(cohort="Here"), frame(*rows).assign(cohort="There", n=8)
+    axes = plot.skeleton(pd.concat([one, other]))
+    left = [text for text in axes.texts if text.get_text().endswith("/4")]
+    right = [text for text in axes.texts if text.get_text().endswith("/8")]
+    assert len(left) == len(right) == 12
+    assert max(text.get_position()[0] for text in left) < min(text.get_position()[0] for text in right)
+    heads = {text.get_text(): text.get_position()[0] for text in axes.texts}
+    assert heads["Here"] < 0 < heads["There"]
+    axes.figure.draw_without_rendering()
+    boxes = sorted(Text.get_window_extent(text).extents[1::2].tolist() for text in left)
+    assert all(low >= below - 1 for (_, below), (low, _) in itertools.pairwise(boxes))
 
 
 def test_what_is_no_bone_is_an_error_that_says_so():

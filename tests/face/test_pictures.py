@@ -62,9 +62,7 @@ def cohort(frame, **options):
 
 def test_a_way_of_few_patients_of_an_own_cohort_is_not_drawn():
     few = [(*row[:-1], 2) if row[:3] == (True, False, True) else row for row in HAD]
-    with pytest.raises(
-        crmo.CrmoError, match=r"some count of ways from NSAIDs .* is of fewer than 5 patients"
-    ):
+    with pytest.raises(crmo.CrmoError, match=r"some way from NSAIDs .* is of fewer than 5 patients"):
         cohort(table(few)).treatment_flow(DRUGS, "remission")
     assert ways(cohort(table(few), hide_below=0).treatment_flow(DRUGS, "remission"))[
         "NSAIDs", "Anti-TNF agent"
@@ -100,12 +98,14 @@ def test_combinations_are_counted_exactly_and_rare_ones_of_an_own_cohort_are_ref
     frame = frame.astype("boolean").assign(patient=range(len(frame)))
     all_ = cohort(frame, hide_below=0).together("vertebra", "femur").frame
     assert all_["patients"].tolist() == [12, 8, 3]
-    with pytest.raises(crmo.CrmoError, match="some count of vertebra, femur is of fewer than 5 patients"):
+    with pytest.raises(
+        crmo.CrmoError, match="vertebra, femur are not shown together: some combination is of fewer than 5"
+    ):
         cohort(frame).together("vertebra", "femur")
     assert cohort(frame.iloc[:20]).together("vertebra", "femur").frame["patients"].tolist() == [12, 8]
     lacks = frame.iloc[:20].copy()
     lacks.loc[0, "femur"] = pd.NA  # whose vertebra would follow from a description
-    with pytest.raises(crmo.CrmoError, match="would give such a count away"):
+    with pytest.raises(crmo.CrmoError, match="femur is not known of some patients"):
         cohort(lacks).together("vertebra", "femur")
 
 
@@ -152,6 +152,15 @@ def test_bones_of_a_registry_are_drawn_and_small_counts_of_an_own_one_hidden():
     shown = few.dropna(subset=["x"])
     assert not shown["x"].between(1, 4).any()
     assert few["x"].isna().any()
+
+
+def test_a_cohort_stands_beside_a_study_on_the_skeleton():
+    study = crmo.read_study("sag_2019")
+    found = study.patients().skeleton(study.skeleton("Table II"))
+    counts = found.frame.pivot_table(index="name", columns="cohort", values="x")
+    assert list(counts.columns) == ["A reconstructed cohort", "Sağ 2019"]
+    assert counts.loc["femur", "Sağ 2019"] == 10
+    assert len(found.plot().texts) > 2 * len(counts)
 
 
 def test_participants_are_left_step_by_step():

@@ -25,7 +25,7 @@ def plan(correlations=(0.3,), sizes=(20,), **options):
         ({"alpha": 0}, "alpha is 0, expected a number from 1e-09"),
         ({"alpha": 5}, "alpha is 5"),
         ({"cohorts": 1}, "cohorts is 1"),
-        ({"lesions": {"men": 2}}, "lesions has men; expected mean, dispersion and levels"),
+        ({"lesions": {"men": 2}}, "lesions has men; expected mean, dispersion, levels"),
         ({"lesions": {"mean": 1e9}}, "mean of lesions is"),
         ({"lesions": {"dispersion": 5_000}}, "lesion counts beyond 10,000"),
         ({"lesions": {"dispersion": math.nan}}, "dispersion of lesions is nan"),

@@ -6,6 +6,7 @@ import sys
 
 import pytest
 
+import crmo_analysis as crmo
 from crmo_analysis import files
 from crmo_analysis.face import playground
 
@@ -71,3 +72,12 @@ def test_plain_papermill_leaves_the_projects_files_alone(tmp_path):
     ]
     assert sum("image/png" in output.get("data", {}) for output in outputs) == 3
     assert len(list((files.RESULTS / "lab" / NOTEBOOK.stem / "figures").rglob("*.svg"))) == 3
+
+
+def test_a_figure_that_is_not_among_the_outputs_is_shown_and_not_kept(tmp_path):
+    run = crmo.start("hospach_2010", ["kept"], str(tmp_path), tables=[])
+    counts = run.study.counts("hospach.spine.n")
+    for name in ("kept", "other"):
+        run.show(name, counts, "Spine")
+    run.finish()
+    assert {path.stem for path in tmp_path.rglob("*.svg")} == {"kept"}

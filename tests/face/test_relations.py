@@ -20,7 +20,7 @@ def cohort():
 @pytest.fixture(scope="module")
 def relation(cohort):
     return crmo.relate(
-        cohort, "clinical_severity", "n_lesions", ["marrow_edema", "nothing"], ["lytic_lesion"], 5, **EFFORT
+        cohort, "clinical_severity", "n_lesions", ["marrow_edema"], ["lytic_lesion"], 5, **EFFORT
     )
 
 

@@ -31,6 +31,7 @@ def test_a_page_has_all_parts_and_hides_what_the_cohort_hides(own_file):
     ):
         assert f"{heading}" in page
     assert len(drawn) == 2
+    assert "the median alone is shown" in page
     assert "Spearman correlation of" in page
     assert not [value for value in PLANTED for text in (page, *drawn) if value in text]
     assert not re.search(r"[^\d]3/60", page)

@@ -40,12 +40,12 @@ def test_bounds_are_those_of_the_joint_model(hospach):
 
 def test_numbers_have_names_of_ones_own(hospach):
     assert hospach.numbers("hospach.", n="n", silent="asymptomatic.n") == {"n": 102, "silent": 8}
-    with pytest.raises(KeyError, match="has no claim"):
+    with pytest.raises(crmo.CrmoError, match="has no claim"):
         hospach.number("hospach.none")
 
 
 def test_an_unknown_study_names_those_that_are_here():
-    with pytest.raises(crmo.CrmoError, match=r"there is no study 'hospach'\. Did you mean hospach_2010\?"):
+    with pytest.raises(crmo.CrmoError, match=r"there is no study 'hospach'; is 'hospach_2010' meant\?"):
         crmo.read_study("hospach")
 
 
@@ -90,3 +90,14 @@ def test_every_figure_that_a_study_wants_says_what_it_shows(name):
     for figure in kinds.values():
         shown, title = study.picture(figure)
         assert all((title, shown.caption, shown.alt, shown.source)), figure
+
+
+def test_capponi2021_correlations_have_the_intervals_that_r_gives():
+    study = crmo.read_study("capponi_2021")
+    [figure] = [each for each in study.figures if each.kind == "correlations"]
+    found, _ = study.picture(figure)
+    assert found.frame["estimate"].tolist() == [0.32, 0.41, 0.33, 0.38]
+    assert found.frame["n"].tolist() == [76, 46, 46, 46]
+    assert found.frame["p_printed"].tolist() == ["0.0055", "0.004", "0.025", "0.010"]
+    # tanh(atanh(.41) + c(-1, 1) * qnorm(.975) * sqrt(1.06 / (46 - 3))) in R 4.2
+    assert found.frame.loc[1, ["ci_low", "ci_high"]].tolist() == pytest.approx([0.1272, 0.6312], abs=5e-5)

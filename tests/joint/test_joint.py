@@ -3,6 +3,7 @@
 import math
 import subprocess
 import sys
+from dataclasses import replace
 from fractions import Fraction
 from functools import cache
 from itertools import chain, combinations_with_replacement, product
@@ -734,6 +735,10 @@ def test_a_simulation_is_for_those_who_print_a_p_value_and_nothing_else():
         number=rounding.parse_printed("P<0.01"),
         codebook=CODEBOOK,
     )
-    for said, expected in ((claims[:1], True), (claims, False)):
-        study = Study("small", {}, (), {}, (*said, tested))
-        assert needs_simulation(fit(study, CODEBOOK)) is expected
+    of_expression = replace(tested, of="x >= 2, y")
+    for said, expected in (
+        ((claims[0], tested), True),
+        ((*claims, tested), False),
+        ((claims[0], of_expression), False),
+    ):
+        assert needs_simulation(fit(Study("small", {}, (), {}, said), CODEBOOK)) is expected

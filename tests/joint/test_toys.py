@@ -22,9 +22,9 @@ def test_answers_about_small_studies_are_those_of_all_tables(part):
         assert toys.judged(toy, rng) == [], toys.told(toy)
 
 
-@pytest.mark.parametrize("place", [44, 185])
-def test_an_sd_that_others_leave_no_choice_matches(place):
-    rng = random.Random(f"77 {place}")
+@pytest.mark.parametrize("seed_and_place", ["77 44", "77 185", "47 632", "48 901"])
+def test_what_is_forced_beside_an_sd_matches(seed_and_place):
+    rng = random.Random(seed_and_place)
     toy = toys.a_toy(rng, 0.5)
     assert toys.wrong_verdicts(toy, toys.audit_jointly(toy.study(), toys.CODEBOOK)) == []
 

@@ -13,12 +13,12 @@ from crmo_analysis.models.question import Question
 
 
 def checks(outcome, table=COHORT, adjustment=("age", "male"), cut=None):
-    found = diagnose(table, Question(outcome, ["lesions"], adjustment, cut=cut))
-    return found, found.frame.set_index(["model", "check"])
+    rows, points = diagnose(table, Question(outcome, ["lesions"], adjustment, cut=cut))
+    return points, rows.set_index(["model", "check"])
 
 
 def test_the_line_against_r():
-    found, rows = checks("severity")
+    points, rows = checks("severity")
     line = rows.loc["linear"]
     # max(abs(rstudent(f))); p.adjust(2 * pt(-abs(rstudent(f)), f$df.residual - 1), "bonferroni")
     assert tuple(line.loc["largest studentised residual", ["value", "p"]]) == pytest.approx(
@@ -26,6 +26,8 @@ def test_the_line_against_r():
     )
     # max(hatvalues(f)); max(cooks.distance(f))
     assert line.loc["largest leverage", "value"] == pytest.approx(0.378331022593, rel=1e-9)
+    # sum(hatvalues(f) > 2 * 4 / 24); 4 / 24
+    assert line.loc["largest leverage", "says"] == "of 24 patients; 2 above twice the mean of 0.17"
     assert line.loc["largest Cook's distance", "value"] == pytest.approx(0.726283685257, rel=1e-9)
     # bptest(f); resettest(f, power = 2, type = "fitted")
     assert tuple(line.loc["equal spread", ["value", "p"]]) == pytest.approx((1.200691817258, 0.752838390082))
@@ -37,7 +39,7 @@ def test_the_line_against_r():
         "cook": (0.006246668279, 0.027902396569, 0.022593094155),
     }
     for name, values in expected.items():
-        assert tuple(found.points[name][:3]) == pytest.approx(values, rel=1e-9)
+        assert tuple(points[name][:3]) == pytest.approx(values, rel=1e-9)
 
 
 def test_dispersion_and_inflation_against_r():

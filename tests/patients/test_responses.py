@@ -116,8 +116,7 @@ def test_limits_that_exclude_the_printed_count_are_refused():
 
 
 def test_counts_within_limits_give_a_range():
-    sets = list(zip(PAIN.rows["fewest"], PAIN.rows["most"], strict=True))
-    found = pooling.pooled_range(sets, PAIN.rows["n_treated"])
+    found = pooling.pooled_range(PAIN.rows["fewest"], PAIN.rows["most"], PAIN.rows["n_treated"])
     ends = [pooling.pool_proportions([7, 4, x, 9], [7, 5, 13, 9]).estimate for x in (12, 13)]
     assert (found.low, found.high) == pytest.approx(tuple(ends))
     assert found.combinations == 2

@@ -108,7 +108,7 @@ def test_macros_have_letters_only_and_each_name_once():
     assert names == ["crmoABOne", "crmoABOneAgain", "crmoSagXOneZero", "crmoABOneAgainAgain"]
     assert r"{10 \% \& \$5}" in text
     assert r"{\textless{}0.001}" in text
-    assert r"{$\rho$\_1}" in text
+    assert r"{ρ\_1}" in text
     assert text == numbers.macros(listed)
 
 

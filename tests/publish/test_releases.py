@@ -123,6 +123,49 @@ def test_medians_and_coefficients_of_nearly_the_same_patients_are_told():
     assert differences(drawn, drawn.assign(fit=["1.1", "2.3"]), 5, nearly=True)
 
 
+def regressed(table):
+    """Return a linear model of a table as a release shows it, with its standard error."""
+    x, y = (table[name].to_numpy(dtype=float) for name in ("n_lesions", "score"))
+    slope, left = np.polyfit(x, y, 1)
+    residuals = y - slope * x - left
+    error = (residuals @ residuals / (len(x) - 2) / ((x - x.mean()) ** 2).sum()) ** 0.5
+    row = ["linear", "n_lesions", "score", "none", len(x), f"{slope:.6f}", f"{error:.6f}"]
+    return pd.DataFrame(
+        [row], columns=["model", "exposure", "outcome", "adjusted_for", "n", "estimate", "se"]
+    )
+
+
+@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("is_renamed", [False, True])
+def test_a_child_follows_from_a_coefficient_and_its_error_and_is_told(tmp_path, seed, is_renamed):
+    rng = np.random.default_rng(seed)
+    table = pd.DataFrame({"n_lesions": rng.integers(1, 12, 46), "score": rng.integers(0, 11, 46)})
+    known = {"slope": float(regressed(table[:40])["estimate"][0])}
+    for name, column in (("x", table["n_lesions"][:40]), ("y", table["score"][:40])):
+        known |= {f"mean_{name}": round(column.mean(), 6), f"sd_{name}": round(column.std(), 6)}
+    shown = regressed(table[:41])
+    later = {"slope": float(shown["estimate"][0]), "error": float(shown["se"][0])}
+    assert attacker.child_between(known, later, 40) == [tuple(table.loc[40])]
+    for folder, n in (("a", 40), ("b", 41), ("c", 46)):
+        (tmp_path / folder).mkdir()
+        frame, is_other = regressed(table[:n]), is_renamed and folder != "a"
+        frame = (
+            frame.set_axis([f"c{place}" for place in range(frame.shape[1])], axis=1) if is_other else frame
+        )
+        frame.to_csv(tmp_path / folder / f"{'other' if is_other else 'effects'}.csv", index=False)
+    assert "estimate" in set(check([tmp_path / "a", tmp_path / "b"], 5)[1]["column"])
+    assert check([tmp_path / "a", tmp_path / "c"], 5)[1].empty
+
+
+def test_a_figure_under_other_names_is_set_beside_its_earlier_one(tmp_path):
+    for folder, n, fit in (("a", 40, "1.1"), ("b", 41, "1.2")):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "t.csv").write_text(f"variable,value\nFever,12/{n} (30 %)\n", encoding="utf-8")
+        text = f"{'x,fit' if n == 40 else 'c0,c1'}\n1.0,{fit}\n2.0,2.2\n"
+        (tmp_path / folder / f"figure{n}.csv").write_text(text, encoding="utf-8")
+    assert "figure41.csv" in set(check([tmp_path / "a", tmp_path / "b"], 5)[1]["table"])
+
+
 # ---- a release ---------------------------------------------------------------------------------------------
 
 

@@ -86,6 +86,10 @@ def test_two_readings_of_one_claim_may_share_its_id(write_study):
         ({"study": "- a\n- b\n"}, "study.yaml: expected a mapping"),
         ({"study": "a: [b\n"}, "study.yaml: cannot be read as YAML"),
         (
+            {"study": "a: 1\ntitle: Pain: b\n"},
+            "line 2: mapping values are not allowed in this context; a value with a colon",
+        ),
+        (
             {"study": "study: small\ntitle: t\nstudy: large\n"},
             "study.yaml: line 3: the key 'study' stands in line 1 already",
         ),

@@ -1,0 +1,118 @@
+"""What a person reads who asks for what is not there: each message says what to do instead."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import crmo_analysis as crmo
+from crmo_analysis import files
+
+
+def relate(table, outcome="clinical_severity", exposure="n_lesions", **options):
+    return crmo.relate(table, outcome, exposure, **{"resamples": 99, "permutations": 99, **options})
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        ({"outcome": "clinical_severty"}, "is 'clinical_severity' meant?"),
+        ({"exposure": "lesions"}, "is 'n_lesions' meant?"),
+        ({"also": ["marrow_oedema"]}, "is 'marrow_edema' meant?"),
+        ({"adjust": "mael"}, "is 'male' meant?"),
+        ({"adjust": ["clinical_severity"]}, "named twice among outcome, exposures and adjustment"),
+        ({"cluster": "mail"}, "by whose groups errors are wanted; is 'male' meant?"),
+        ({"cut": "5"}, "cut is '5', expected a number, or None"),
+        ({"permutation": 9}, "no option 'permutation'; is 'permutations' meant?"),
+        ({"permutations": -9}, "expected 1 or more of each"),
+    ],
+)
+def test_a_wrong_word_is_met_with_the_right_one(own, options, says):
+    with pytest.raises(crmo.CrmoError, match=says):
+        relate(own, **options)
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        (lambda table: table.assign(clinical_severity="P-0417"), "60 of 60 values of 'clinical_severity' are no"),
+        (lambda table: table.assign(clinical_severity=np.nan), "the table has no value of 'clinical_severity'"),
+        (lambda table: table.assign(clinical_severity=3), "another value of clinical_severity than the others"),
+        (lambda table: table.iloc[:0], "the table has no patients"),
+        (lambda table: table.iloc[:3], "fewer than 12 patients have"),
+        (lambda table: pd.concat([table, table[["male"]]], axis=1), "more than one column male; drop or rename"),
+        (lambda table: "menashe_2022", "str is no table of patients; expected a DataFrame"),
+    ],
+)  # fmt: skip
+def test_a_table_that_cannot_be_asked_says_why_and_no_value(own, change, says):
+    with pytest.raises(crmo.CrmoError, match=says) as found:
+        relate(change(own))
+    assert "P-0417" not in str(found.value)
+
+
+def test_a_plain_table_is_taken_whatever_its_index(own):
+    made = own.assign(simulated=True)
+    named = relate(made.set_index("patient")).influence().frame
+    assert named["left_out"].tolist() == relate(made).influence().frame["left_out"].tolist()
+    repeated = relate(made.drop(columns="patient").set_axis([0] * len(made)))
+    assert repeated.influence().frame["left_out"].tolist() == list(range(1, 61))
+    assert len(repeated.diagnostics().frame)
+
+
+def test_a_variable_that_the_table_lacks_is_left_out_aloud(own):
+    relation = relate(own, also="lytic_lesion")
+    assert "lytic_lesion is not analysed: " in relation.notes[0]
+    assert relate(own, also=["femur"]).notes == ["femur is not analysed: the table has no such column."]
+
+
+def test_a_relation_reads_as_sentences_in_a_notebook(own):
+    relation = relate(own)
+    assert relation._repr_html_().startswith(
+        "<ul><li>In 60 patients, lesions and clinical severity score have"
+    )
+
+
+def test_findings_that_cannot_be_shown_together_say_which_can():
+    frame = pd.DataFrame({
+        "femur": [True] * 20 + [False] * 20, "tibia": ([True] * 10 + [False] * 10) * 2, "spine": [True] * 2 + [False] * 38,
+        "patient": range(40),
+    })  # fmt: skip
+    cohort = crmo.read_study("simm_2008").patients().of(frame)
+    with pytest.raises(
+        crmo.CrmoError, match=r"not shown together: some combination .* choose femur, tibia, or read"
+    ):
+        cohort.together("femur", "tibia", "spine")
+    with pytest.raises(crmo.CrmoError, match=r"describe\(\) shows each alone"):
+        cohort.together("femur", "spine")
+    with pytest.raises(crmo.CrmoError, match="expected findings, yes or no; nothing is none"):
+        cohort.together()
+    with pytest.raises(crmo.CrmoError, match="yes or no; n_lesions is none"):
+        cohort.of(frame.assign(n_lesions=2)).together("femur", "n_lesions")
+
+
+@pytest.mark.parametrize(
+    ("ask", "says"),
+    [
+        (lambda study: study.number("hospach.spin.n"), "is 'hospach.spine.n' meant?"),
+        (lambda study: study.counts("hospach.spin.n"), "is 'hospach.spine.n' meant?"),
+        (lambda study: study.correlation("hospach.spine.n"), "prints no P value"),
+        (lambda study: study.skeleton("Tabel II"), "no count is printed in 'Tabel II'; there are abstract"),
+        (lambda study: study.patients(0), "count is 0, expected 1 or more"),
+        (lambda study: study.patients(corelation=0.5), "no assumption corelation"),
+        (lambda study: crmo.read_cohort(pd.DataFrame()), "a table needs no reading"),
+        (lambda study: crmo.responders().choose("pamidronat", "pain_gone", "up to 3 months"), "'pamidronate' meant"),
+    ],
+)  # fmt: skip
+def test_a_study_names_what_it_has(ask, says):
+    with pytest.raises(crmo.CrmoError, match=says):
+        ask(crmo.read_study("hospach_2010"))
+
+
+def test_one_number_and_one_table_are_taken_as_they_are(own):
+    assert crmo.pool(3, 5).sentence.startswith("One series of 5 patients: 60.0 % had a response")
+    found = crmo.plan([0.3], [20], cohorts=50, also={"as here": own.assign(simulated=True)})
+    assert "as here" in found.power().frame["truth"].tolist()
+
+
+def test_the_nearest_word_is_asked_for_and_only_if_it_is_near():
+    assert files.meant("forst", ["forest", "scatter"]) == "; is 'forest' meant?"
+    assert files.meant("x", ["forest"]) == ""

@@ -1,0 +1,191 @@
+"""Files of kinds that clinics keep: read as they are meant, or answered with what to do. None is read otherwise."""
+
+import datetime
+import io
+import zipfile
+
+import openpyxl
+import pandas as pd
+import pytest
+from openpyxl.comments import Comment
+from openpyxl.styles import Font, PatternFill
+
+from crmo_analysis.files import InputError
+from crmo_analysis.patients import mapping_skeleton, read_cohort
+
+VISITS = "patient,crp_v1,crp_v2,esr\nA,0.5,1,10\nB,0.7,1,12\n"
+
+
+def answered(tmp_path, name, content, mapping=""):
+    """Return a cohort and all that is said of it; None and the refusal where it cannot be read."""
+    path, said = tmp_path / name, tmp_path / "map.yaml"
+    path.write_bytes(content if isinstance(content, bytes) else content.encode())
+    said.write_text(mapping, encoding="utf-8")
+    try:
+        cohort = read_cohort(path, said if mapping else None)
+    except InputError as refused:
+        return None, str(refused)
+    return cohort, "\n".join([*map(str, cohort.problems), *cohort.notes])
+
+
+READ = [  # what is written, what the mapping says, a variable, its values, what is said
+    ("patient,presenting_symptom\nA,Limping\nB,Unifocal pain\n", "", "presenting_symptom", ["limping", "unifocal_pain"], ""),
+    ("patient;platelets;crp\na;250.000;0,5\nb;1.310.500;1,5\n", "", "platelets", [250000, 1310500], "a point between thousands"),
+    ("patient;Größe;crp\nMüller;1;0,5\nBjörn;2;1,5\n".encode("cp1252"), "", "patient", ["Müller", "Björn"], "read as cp1252"),
+    ("patient\tcrp\nÖ1\t0,5\nÖ2\t1,5\n".encode("utf-16"), "", "crp", [0.5, 1.5], "read as utf-16"),
+    ("patient;crp\rA;0,5\rB;1,5\r", "", "crp", [0.5, 1.5], "a decimal comma"),
+    ("patient;crp;;;\nA;0,5;;;\nB;1,5;;;\n", "", "crp", [0.5, 1.5], ""),
+    ("patient,platelets\nA,2.5E+05\nB,3.1E+05\n", "", "platelets", [250000, 310000], ""),
+    ("patient,centre,crp\nA,Berlin,1\nB,,2\n", "", "centre", ["Berlin", None], ""),
+    ("Klinik,,,MRT\npatient,male,crp,marrow_edema\nA,1,0.5,yes\nB,0,1.5,no\n", "", "marrow_edema", [True, False], "stands above"),
+    (VISITS, "columns: {crp_v2: crp}", "crp", [1, 1], "crp_v1 (is crp meant?)"),
+    ("пациент;пол\nИ-01;м\nП-02;ж\n", "columns: {пациент: patient, пол: male}\nvalues: {male: {м: yes, ж: no}}", "male", [True, False], "пол → male"),
+    ("hasta,ateş\nİ-01,Evet\nI-03,Hayır\n", "columns: {hasta: patient, ateş: fever}\nvalues: {fever: {Evet: yes, Hayır: no}}", "patient", ["İ-01", "I-03"], ""),
+    ("patient,crp\nA,5 mg/l\nB,0.5 mg/dl\n", "values: {crp: {5 mg/l: 0.5, 0.5 mg/dl: 0.5}}", "crp", [0.5, 0.5], ""),
+    ("record_id,redcap_repeat_instrument,geschlecht,knochen\nR1,,1,\nR1,laesionen,,Femur\nR2,,2,\n",
+     "columns: {geschlecht: male}\nvalues: {male: {1: yes, 2: no}}\nlesions: {columns: {knochen: bone}}",
+     "n_lesions", [1, None], "laesionen is read as the lesions"),
+    ("patient,age_onset,crp\nA,8,0.5\nB,9,1.5\n,,\nn,2,2\nRange,8-9,0.5-1.5\n", "", "patient", ["A", "B"], "value 'n': warning: is left out"),
+    ("patient,age_onset\nA,8\nB,9\nMean ± SD,9 ± 1\nMin,8\n", "", "patient", ["A", "B"], "value 'Min': warning: is left out"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("content", "mapping", "name", "values", "expected"), READ)
+def test_it_is_read_as_it_is_meant(tmp_path, content, mapping, name, values, expected):
+    cohort, said = answered(tmp_path, "c.csv", content, mapping)
+    assert expected in said
+    assert not cohort.errors
+    found = cohort.patients[name].astype(object)
+    assert found.where(found.notna(), None).tolist() == values
+
+
+AGES = "patient,age_onset\n" + "".join(f"P{i},{months}\n" for i, months in enumerate(range(90, 120)))
+ANSWERED = [
+    ("c.csv", "patient,male,fever\nA,Male,Yes\nB,Female,Missing\n", "values: {male: {Male: yes, Female: no}}"),
+    ("c.csv", VISITS, "crp_v1 (is crp meant?), crp_v2 (is crp meant?)"),
+    ("c.csv", "patient,visit,crp\nA,1,0.5\nA,2,1\n", "expected one row a patient: keep those of one visit"),
+    ("c.csv", "patient,biopsy_date\nA,31.03.2019\nB,43555\n", "as a number of Excel it is 2019-03-31"),
+    ("c.csv", "patient,biopsy_date\nA,31.03.19\n", "expected a date as in 2020-12-31"),
+    ("c.csv", "patient,age_onset\nA,8y 3m\nB,8;3\nC,8 J. 3 Mon.\n", "{'8y 3m': 8.25, '8;3': 8.25, '8 J. 3 Mon.': 8.25}"),
+    ("c.csv", "patient,crp\n" + "".join(f"P{i},<0.5\n" for i in range(30)), "the same in 29 more rows: 3, 4, 5, 6, 7, …; in a mapping: values: {crp: {'<0.5': …}}"),
+    ("c.csv", "patient,esr\nA,>120\n", "values: {esr: {'>120': …}}"),
+    ("c.csv", "patient,hla_b27\nA,neg.\nB,pos\nC,(+)\n", "values: {hla_b27: {'neg.': no, pos: yes, '(+)': …}}"),
+    ("c.csv", "patient,fever\nA,±\nB,+\nC,-\n", "values: {fever: {'±': …, '+': yes, '-': …}}"),
+    ("c.csv", "patient,crp\nA,0.5 ± 0.1\n", "values: {crp: {'0.5 ± 0.1': …}}"),
+    ("c.csv", ",,CRP,CRP\nPat,Sex,Baseline,Month 6\nA,m,0.5,1\n", "the header stands in two lines"),
+    ("c.csv", "patient,P1,P2\nmale,yes,no\ncrp,0.5,1.2\nesr,3,5\n", "variables stand in rows (crp, esr, male), expected one row a patient; turn the table"),
+    ("c.csv", "patient,crp,crp\nA,0.5,0.6\n", "is the same variable as column crp; keep one of the two"),
+    ("c.csv", "patient,crp,crp.1\nA,0.5,0.6\n", "crp.1 (is crp meant?)"),
+    ("c.csv", "patient,crp\n12345678Z,0.5\n12345678z,1.2\n", "differs from an earlier patient in capital letters only"),
+    ("c.csv", "Row Labels,Count of patient\nfemale,12\nGrand Total,22\n", "no column is a variable of the codebook"),
+    ("c.csv", AGES, "units: {age_onset: 0.083333} (or 1)"),
+    ("c.csv", "patient,crp\nA,5 mg/l\nB,12 mg/l\nC,0.5 mg/dl\n", "{'5 mg/l': 0.5, '12 mg/l': 1.2, '0.5 mg/dl': 0.5}"),
+    ("c.csv", "patient,crp,esr\nA,0,5,12\nB,1,2,20\n", "commas in numbers of a table with commas between cells"),
+    ("c.csv", "patient,crp\nA,٠٫٥\nB,1\n", "expected a number"),
+    ("c.csv", "patient,physician_global\nA,7/10\n", "expected a number"),
+    ("c.csv", "patient,crp\nA,−9\nB,–\n", "values: {crp: {'−9': NR, '–': NR}}"),
+    ("c.csv", "patient,lesion1_bone,lesion2_bone\nA,femur,tibia\nB,rib,\n", "lesion1_bone (a lesion is a row of a table of its own)"),
+    ("c.csv", '"patient;crp"\n"A;0,5"\n', "is there one column only?"),
+    ("c.csv", "record_id,redcap_repeat_instrument,male,knochen\nR1,,1,\nR1,laesionen,,Femur\n", "if it holds lesions, name its columns below lesions: in a mapping"),
+    ("c.xls", b"\xd0\xcf\x11\xe0" + bytes(99), "is an old Excel workbook; save it as .xlsx"),
+    ("c.xlsx", b"\xd0\xcf\x11\xe0" + bytes(99), "or one with a password; save it as .xlsx without one"),
+    ("c.ods", b"PK\x03\x04", "is a sheet of LibreOffice; save it there as .xlsx"),
+    ("c.rds", b"\x1f\x8b", "save it there by write.csv(patients, 'patients.csv', row.names = FALSE)"),
+    ("c.sas7bdat", b"x", "save it there by proc export as CSV"),
+    ("c.dta", b"<stata_dta>", "is not a readable Stata file"),
+    ("c.sav", b"$FL2@(#)", "SPSS"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("name", "content", "expected"), ANSWERED)
+def test_it_is_answered_with_what_to_do(tmp_path, name, content, expected):
+    assert expected in answered(tmp_path, name, content)[1]
+
+
+def test_an_age_in_months_is_one_error_of_the_column_with_its_line(tmp_path):
+    cohort, _ = answered(tmp_path, "c.csv", AGES)
+    assert len(cohort.errors) == 1
+    settled, _ = answered(tmp_path, "c.csv", AGES, "units: {age_onset: 0.083333}")
+    assert settled.patients["age_onset"][0] == pytest.approx(7.5, abs=1e-3)
+    assert not settled.errors
+
+
+def test_a_number_with_its_unit_is_not_converted_twice(tmp_path):
+    _, said = answered(tmp_path, "c.csv", "patient,crp\nA,5 mg/l\nB,12\n", "units: {crp: 0.1}")
+    assert "values: {crp: {'5 mg/l': …}}" in said
+
+
+def test_lesions_side_by_side_are_suggested_as_nothing(tmp_path):
+    (tmp_path / "c.csv").write_text("patient,lesion1_bone\nA,femur\n", encoding="utf-8")
+    assert "lesion1_bone: …" in mapping_skeleton(tmp_path / "c.csv")
+
+
+def test_a_table_of_stata_is_read_with_its_labels(tmp_path):
+    table = pd.DataFrame({
+        "patient": [1, 2, 3], "male": pd.Categorical(["yes", "no", "yes"]), "crp": [0.5, None, 2],
+        "biopsy_date": pd.to_datetime(["2019-03-31", None, "2020-01-01"]),
+    })  # fmt: skip
+    table.to_stata(tmp_path / "c.dta", write_index=False)
+    found = read_cohort(tmp_path / "c.dta").patients
+    assert found["male"].tolist() == [True, False, True]
+    assert found["biopsy_date"][0] == datetime.datetime(2019, 3, 31)
+    assert found["crp"].isna().tolist() == [False, True, False]
+
+
+def workbook(change, rows):
+    made = openpyxl.Workbook()
+    for row in rows:
+        made.active.append(row)
+    change(made.active)
+    content = io.BytesIO()
+    made.save(content)
+    return content.getvalue()
+
+
+def coloured(sheet):
+    sheet["B3"].fill, sheet["B5"].font = PatternFill("solid", fgColor="FFFF00"), Font(strike=True)
+
+
+def striped(sheet):
+    for row in range(2, 8, 2):
+        for cell in sheet[row]:
+            cell.fill = PatternFill("solid", fgColor="DDDDDD")
+
+
+ROWS = [["patient", "crp"], *[[f"P{i}", i / 2] for i in range(6)]]
+
+
+@pytest.mark.parametrize(
+    ("change", "rows", "expected"),
+    [
+        (coloured, ROWS, "2 cells coloured or struck out: B3, B5, which is not read"),
+        (lambda sheet: setattr(sheet["B3"], "comment", Comment("estimated", "x")), ROWS, "comments on cells, which is not read"),
+        (lambda sheet: sheet.protection.set_password("x"), ROWS, ""),
+        (lambda sheet: None, [["patient", "biopsy_date"], ["A", datetime.datetime(2019, 3, 31)], ["B", "01.04.2019"]], "dates in several forms"),
+        (lambda sheet: None, [["patient", "age_onset"], ["A", datetime.time(8, 3)]], "expected a number"),
+    ],
+)  # fmt: skip
+def test_what_a_workbook_shows_beside_values_is_said(tmp_path, change, rows, expected):
+    assert expected in answered(tmp_path, "c.xlsx", workbook(change, rows))[1]
+
+
+def test_stripes_of_a_table_mean_nothing(tmp_path):
+    assert not answered(tmp_path, "c.xlsx", workbook(striped, ROWS))[0].problems
+
+
+def test_another_office_file_with_the_ending_of_excel_is_refused(tmp_path):
+    content = io.BytesIO()
+    with zipfile.ZipFile(content, "w") as archive:
+        archive.writestr("mimetype", "application/vnd.oasis.opendocument.spreadsheet")
+    assert "is not a readable Excel workbook" in answered(tmp_path, "c.xlsx", content.getvalue())[1]
+
+
+def test_sheets_of_several_years_are_refused_with_the_line_that_chooses_one(tmp_path):
+    made = openpyxl.Workbook()
+    made.active.title = "2019"
+    for sheet in (made["2019"], made.create_sheet("2020")):
+        for row in ROWS:
+            sheet.append(row)
+    content = io.BytesIO()
+    made.save(content)
+    assert "as in sheet: 2019" in answered(tmp_path, "c.xlsx", content.getvalue())[1]

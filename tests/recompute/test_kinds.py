@@ -1,0 +1,193 @@
+"""Kinds of statement that papers of this disease and its neighbours print; each right, and wrong by a digit.
+
+The studies are made up; R 4.2 gave the numbers, by the line beside each.
+"""
+
+import pytest
+
+from crmo_analysis.files import InputError
+from crmo_analysis.joint.ledger import audit_jointly
+from crmo_analysis.study import read_study
+
+HEAD = "claim_id;where;statistic;of;among;printed;unit;at;method\n"
+VARIABLES = """
+  arm: {label: Arm, type: category, categories: [anakinra, placebo]}
+  response: {label: Response, type: boolean}
+  test: {label: Test, type: boolean}
+  disease: {label: Disease, type: boolean}
+  course: {label: Course, type: category, categories: [responder, resistant, recrudescent]}
+  score: {label: Score, type: decimal, unit: points, step: 0.1}
+  proxy: {label: Score by a parent, type: decimal, unit: points, step: 0.1}
+  flares: {label: Flares, type: integer, unit: flares, step: 1}
+  observed: {label: Observed, type: decimal, unit: years, step: 0.1}
+"""
+TRIAL = "n;t;count;everyone;;60;;;\na;t;count;arm == anakinra;;30;;;\n"
+TRIAL += "ra;t;count;response;arm == anakinra;20;;;\nrp;t;count;response;arm == placebo;11;;;\n"
+ACCURACY = "se;t;count, n, sensitivity;test, disease;;58/67 (86.6%);;;\n"
+ACCURACY += "sp;t;count, n, specificity;test, disease;;92/113 (81.4%);;;\n"
+PAIRS = "n;t;count;everyone;;48;;;\n"
+KINDS = {  # rows that a statement stands beside, the statement, and a slip
+    # 1/(20/30 - 11/30)
+    "number needed to treat": (TRIAL, "x;t;nnt;response, arm;;{};;;", "3.3", "4.7"),
+    # chisq.test(matrix(c(20, 10, 11, 19), 2), correct = FALSE); sqrt(5.406/60)
+    "Cramér's V": (TRIAL, "x;t;cramers_v;response, arm;;{};;;", "0.30", "0.33"),
+    # exp(log(58*92/9/21) + c(-1.96, 0, 1.96) * sqrt(1/58 + 1/9 + 1/21 + 1/92)) = 12.101, 28.233, 65.871
+    "diagnostic odds ratio": (
+        ACCURACY,
+        "x;t;diagnostic_odds_ratio, ci_lower, ci_upper;test, disease;;{};;;",
+        "28.2 (95% CI 12.1-65.9)",
+        "28.2 (95% CI 12.1-56.9)",
+    ),
+    "Youden's index": (ACCURACY, "x;t;youden;test, disease;;{};;;", "0.68", "0.86"),
+    "agreement": (ACCURACY, "x;t;percent_agreement;test, disease;;{};;;", "83.3%", "88.3%"),
+    # 0.8 + c(-1.96, 1.96) * 4.2
+    "limits of agreement": (
+        PAIRS,
+        "x;t;bias, sd_change, limit_lower, limit_upper;score, proxy;;{};;;",
+        "0.8 (SD 4.2, limits of agreement -7.4 to 9.0)",
+        "0.8 (SD 4.2, limits of agreement -4.7 to 9.0)",
+    ),
+    "limits around the bias": (
+        PAIRS,
+        "x;t;bias, loa_lower, loa_upper;score, proxy;;{};;;",
+        "0.3 (−2.1 to 2.7)",
+        "0.3 (−1.2 to 2.7)",
+    ),
+    "standardised response mean": (
+        PAIRS + "d;t;mean_change, sd_change;score, score_at_6_months;;9.1 ± 10.5;;;\n"
+        "v;t;mean;score;;70;points;6 months;\n",
+        "x;t;srm;score, score_at_6_months;;{};;;",
+        "0.87",
+        "0.78",
+    ),
+    # pt(-3.0/1.2, Inf) * 2; -3.0 + c(-1, 1) * 1.96 * 1.2
+    "adjusted difference": (
+        TRIAL,
+        "x;t;mean_difference, se, ci_lower, ci_upper;score, arm, male;;{};;;ANCOVA",
+        "-3.0 (SE 1.2) (95% CI -5.4 to -0.6)",
+        "-3.0 (SE 2.1) (95% CI -5.4 to -0.6)",
+    ),
+    # 2 * pnorm(log(.41)/((log(.82) - log(.21))/3.92)) = 0.0103; pchisq(6.9, 1, lower = FALSE) = 0.00862
+    "Cox beside log-rank": (
+        TRIAL + "h;t;hazard_ratio, ci_lower, ci_upper, p_value;response, male;;"
+        "0.41 (0.21 to 0.82), P = 0.010;;;Cox\n",
+        "x;t;test_statistic, p_value;response, male;;{};;;log-rank test",
+        "χ2 = 6.9, P = 0.009",
+        "χ2 = 6.9, P = 0.090",
+    ),
+    # pf(4.28, 2, 57, lower = FALSE) = 0.0186; pchisq(9.2, 2, lower = FALSE) = 0.01005
+    "Kruskal-Wallis beside ANOVA": (
+        "f;t;df, df_2, test_statistic, p_value;score, course;;F(2, 57) = 4.28, p = 0.019;;;one-way ANOVA\n",
+        "x;t;test_statistic, df, p_value;score, course;;{};;;Kruskal-Wallis test",
+        "H = 9.20, df = 2, p = 0.010",
+        "H = 9.20, df = 2, p = 0.040",
+    ),
+    "a difference beside a ratio": (
+        TRIAL + "d;t;risk_difference, ci_lower, ci_upper;response, arm;;30.0 (4.8 to 50.4);;;Newcombe\n",
+        "x;t;risk_ratio, ci_lower, ci_upper;response, arm;;{};;;",
+        "1.82 (1.07-3.10)",
+        "1.82 (1.07-3.01)",
+    ),
+    # t.test(..., var.equal = TRUE) of 11.2 (4.1) and 9.3 (3.9): t(58) = 1.839, p = 0.0710
+    "a hyphen in a test": (
+        TRIAL + "m;t;mean, sd;score;arm == anakinra;11.2 (4.1);points;;\n"
+        "o;t;mean, sd;score;arm == placebo;9.3 (3.9);points;;\n",
+        "x;t;p_value;score, arm;;{};;;two-sided unpaired Student's t-test",
+        "p = 0.071",
+        "p = 0.017",
+    ),
+    # binom.test(16, 56)$conf.int = 0.173 to 0.422
+    "an interval of a share without its count": (
+        "n;t;count;everyone;;56;;;\n",
+        "x;t;percent, ci_lower, ci_upper;response;;{};;;exact",
+        "28.6 % (95 % CI 17.3–42.2 %)",
+        "28.6 % (95 % CI 17.3–44.2 %)",
+    ),
+    "a rate of eyes": (
+        "f;t;sum;flares;;51;flares;;\no;t;sum;observed;;214.6;eye-years;;\n",
+        "x;t;rate;flares, observed;;{};;;",
+        "0.24 per eye-year",
+        "0.42 per eye-year",
+    ),
+    "a share of all, with its parts": (
+        "n;t;count;everyone;;31;;;\n",
+        "x;t;count, n, percent_of_total;n_spinal_lesions, n_lesions;;{};;;",
+        "34/85 (40%)",
+        "34/85 (48%)",
+    ),
+    "a cumulative incidence": (
+        "n;t;count;everyone;;31;;;\n",
+        "x;t;cumulative_incidence, ci_lower, ci_upper;relapse;;{};;24 months;Kaplan-Meier",
+        "55.1% (95%-CI 38.0–72.2%)",
+        "75.1% (95%-CI 38.0–72.2%)",
+    ),
+    "a coefficient with a name": (
+        "n;t;count;everyone;;31;;;\nm;t;mean, sd;score;;3.6 (0.9);points;;\n",
+        "x;t;other, ci_lower, ci_upper;score;;{};points;;Cronbach's alpha",
+        "0.84 (0.78–0.89)",
+        "0.48 (0.78–0.89)",
+    ),
+    # chisq.test(rbind(c(35, 58, 27), c(6, 40, 94)))$statistic = 59.73; pchisq(42.7, 2, lower = FALSE) = 5e-10
+    "a power of ten": (
+        TRIAL,
+        "x;t;df, test_statistic, p_value;score, course;;{};;;chi-square test",
+        "χ²(2) = 59.7, p < 10^-10",
+        "χ²(2) = 42.7, p < 10^-10",
+    ),
+}
+
+
+def verdicts(tmp_path, rows, printed=""):
+    (tmp_path / "study.yaml").write_text(
+        f"study: {tmp_path.name}\ntitle: T\nshort: T\ncitation: C\ndesign: D\nquestion: Q\nvariables:{VARIABLES}"
+    )
+    (tmp_path / "claims.csv").write_text(HEAD + rows.replace("{}", printed) + "\n", encoding="utf-8")
+    return {a.claim.claim_id: a for a in audit_jointly(read_study.__wrapped__(str(tmp_path)))}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_what_papers_print_is_read_and_a_slip_is_found(kind, tmp_path):
+    beside, row, right, wrong = KINDS[kind]
+    for printed, is_right in ((right, True), (wrong, False)):
+        found = {each.verdict for each in verdicts(tmp_path, beside + row, printed).values()}
+        assert bool(found & {"differs", "conflicts"}) is not is_right
+
+
+def test_an_end_that_is_not_reached_has_no_claim(tmp_path):
+    rows = "x;t;median_survival, ci_lower, ci_upper;relapse, observed;;31.2 (24.0–not reached);;;"
+    assert [*verdicts(tmp_path, rows)] == ["x.median_survival", "x.ci_lower"]
+
+
+@pytest.mark.parametrize(
+    ("row", "said"),
+    [
+        ("x;t;pabak;test, disease;;0.79;;;", "is 'other', with its name in column method"),
+        ("x;t;other;test, disease;;0.79;;;", "expected the name of the coefficient"),
+        ("x;t;percent;test;;response rate 36;;;", "write 36"),
+        ("x;t;ratio;~male, male;;female:male 1.9:1;;;", "write 1.9:1"),
+        ("x;t;median;observed;;ninety-one days;years;;", "write ninety-one"),
+        ("x;t;median;observed;;3;;;", "expected 'years'"),
+        (
+            "x;t;risk_ratio;test;;3;;;",
+            "expected two variables with a comma between, then others of the model",
+        ),
+    ],
+)
+def test_a_refusal_says_what_to_write(tmp_path, row, said):
+    with pytest.raises(InputError) as error:
+        verdicts(tmp_path, row)
+    assert said in str(error.value)
+    assert len(str(error.value).splitlines()) == 1
+
+
+def test_lesions_are_not_called_patients(tmp_path):
+    rows = "n;t;count;everyone;;12;;;\np;t;percent;spine;;41.7;%;;"
+    assert "12 patients" in verdicts(tmp_path, rows)["p"].reason
+    claims = (
+        (tmp_path / "claims.csv").read_text().replace(";t;", ";t;lesions;").replace("where;", "where;about;")
+    )
+    (tmp_path / "claims.csv").write_text(claims)
+    with (tmp_path / "study.yaml").open("a") as facts:
+        facts.write("units: {lesions: all lesions}\n")
+    found = {a.claim.claim_id: a for a in audit_jointly(read_study.__wrapped__(str(tmp_path)))}
+    assert "12 lesions" in found["p"].reason and "patients" not in found["p"].reason
