@@ -4,6 +4,7 @@ A page and the Axes of somebody else are drawn alike: what stands around is labe
 legend, so that Axes may be moved and resized afterwards.
 """
 
+import functools
 import inspect
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -21,6 +22,7 @@ from matplotlib.text import Text
 from crmo_analysis.display import canvas, lettering
 from crmo_analysis.display.canvas import BLUE, FAINT, INK, STYLE
 from crmo_analysis.display.lettering import MILLIMETRE, text_width
+from crmo_analysis.files import InputError, meant
 
 HEADING_TEXT, BESIDE_TEXT, PAIR_TEXT, INSIDE_TEXT, NOTE_TEXT = 7.2, 6.8, 6.6, 6.5, 6.3  # points
 BAND = {"alpha": 0.25, "lw": 0}
@@ -47,8 +49,26 @@ Axes
 def axes_level(draw: Callable[..., Axes]) -> Callable[..., Axes]:
     """Let a function draw in the style of the page, and add to its text what all plots take and return."""
     styled = mpl.rc_context(STYLE)(draw)
-    styled.__doc__ = f"{inspect.cleandoc(draw.__doc__)}{_SHARED}"
-    return styled
+
+    @functools.wraps(draw)
+    def plotted(*given, **options) -> Axes:
+        table = next(iter((*given, *options.values())), None)
+        for name in ("patients", "frame"):
+            if hasattr(table, name) and not isinstance(table, pd.DataFrame):
+                raise InputError(
+                    f"crmo.plot draws tables: give it `.{name}` of this, or use its own `.plot()`"
+                )
+        try:
+            return styled(*given, **options)
+        except KeyError as error:
+            name = error.args[0] if error.args else None
+            if not isinstance(table, pd.DataFrame) or not isinstance(name, str) or name in table:
+                raise
+            has = ", ".join(map(str, table))
+            raise InputError(f"the table has no column {name!r}; it has {has}{meant(name, table)}") from None
+
+    plotted.__doc__ = f"{inspect.cleandoc(draw.__doc__)}{_SHARED}"
+    return plotted
 
 
 def given(axes: Axes) -> Axes:

@@ -310,7 +310,7 @@ class Relation(Result):
             draw=partial(plot.influence, without, **drawn, interval=interval),
             least=without["estimate"].min(),
             most=without["estimate"].max(),
-            aside=", lowest and highest aside" if hides else "",
+            aside=f" in the middle {self._middle:.0%} of cases" if hides else "",
         )
 
     def diagnostics(self) -> Result:

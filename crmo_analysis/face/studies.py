@@ -137,6 +137,10 @@ class Study:
         shares = frames.proportions(self._audited, chosen)
         if section:
             shares = shares.sort_values("x", ascending=False, kind="stable").reset_index(drop=True)
+        if sections is None and shares["label"].duplicated().any():  # told apart by their group
+            first = shares["group"].drop_duplicates().tolist()
+            shares = shares.sort_values("group", key=lambda of: of.map(first.index), kind="stable")
+            sections = {}
         if sections is not None:
             shares.insert(0, "section", shares["group"].replace(dict(sections)))
         return self._shares(shares, heading)

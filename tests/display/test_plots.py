@@ -14,7 +14,7 @@ import pytest
 
 from crmo_analysis import files
 from crmo_analysis.display import canvas, frames, harvest, plot
-from crmo_analysis.files import UnfitError
+from crmo_analysis.files import InputError, UnfitError
 
 SHARES = frames.shares(
     [("Group", "Pain resolved", 7, 7), ("Group", "Fever <&> $x_1$", 9, 13), ("Other", "None", 0, 5)]
@@ -682,3 +682,19 @@ def test_pairs_are_written_from_the_fewest_to_the_most_in_the_ink_that_is_read()
     for share, text in ((2 / 8, found["2–6"]), (1.0, found["3"])):
         fill = mpl.colors.to_hex(canvas.SHADES(share))
         assert canvas.contrast(mpl.colors.to_hex(text.get_color()), fill) >= 4.5
+
+
+def test_a_table_that_cannot_be_drawn_is_told_what_it_lacks():
+    table = pd.DataFrame({"n_lesions": [1, 2, 3], "clinical_severity": [3, 4, 4]})
+    with pytest.raises(InputError, match="no column 'lesions'; it has n_lesions, clinical_severity"):
+        plot.scatter(table, "lesions", "clinical_severity")
+    with pytest.raises(InputError, match="no column 'x'; it has n_lesions"):
+        plot.proportion_intervals(table)
+
+
+def test_what_holds_a_table_is_told_how_to_hand_it_over():
+    class Holder:
+        patients = pd.DataFrame({"n_lesions": [1]})
+
+    with pytest.raises(InputError, match=r"give it `.patients` of this"):
+        plot.scatter(Holder(), "n_lesions", "n_lesions")
