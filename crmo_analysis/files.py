@@ -93,6 +93,12 @@ def study_names(published=PUBLISHED):
     return sorted(path.parent.name for path in Path(published).glob("*/study.yaml"))
 
 
+def no_study(study, known):
+    """Make the error of a study that is neither known nor the path of a folder."""
+    listed = f"The studies are: {', '.join(known) or 'none'}."
+    return InputError(f"there is no study {str(study)!r}{meant(study, known) or '.'} {listed}")
+
+
 def is_study_folder(study):
     """Say whether a text is the path of a study's folder."""
     return is_file(f"{study}/study.yaml")
@@ -111,8 +117,7 @@ def study_folder(study, published=PUBLISHED):
         return published / study
     place = next((p for p in (Path(study), published / study) if study and p.is_dir()), None)
     if place is None:
-        there = f"there are {', '.join(known)}{meant(study, known)}"
-        raise InputError(f"there is no study '{study}' in {published}; {there}")
+        raise no_study(study, known)
     if not (place / "study.yaml").is_file():
         raise InputError(f"{place}: study.yaml is missing; `crmo new study NAME` makes one to fill in")
     return place.resolve()
@@ -121,37 +126,14 @@ def study_folder(study, published=PUBLISHED):
 def is_of_project(folder):
     """Say whether a folder is one, or in one, in which the project keeps its own data and results.
 
-    Parameters
-    ----------
-    folder : Path
-        It need not be there; links on the way to it are followed.
-
-    Returns
-    -------
-    bool
+    It need not be there; links on the way to it are followed.
     """
-    own = (
-        FIGURES,
-        DATA / "published",
-        DATA / "cohorts",
-        *(RESULTS / name for name in ("tables", "notebooks", "cohorts")),
-    )
+    own = (FIGURES, PUBLISHED, COHORTS, *(RESULTS / name for name in ("tables", "notebooks", "cohorts")))
     return any(Path(folder).resolve().is_relative_to(place.resolve()) for place in own)
 
 
 def is_file(text):
-    """Say whether a text is the path of a file.
-
-    Parameters
-    ----------
-    text : object
-        Anything; only a text can be one.
-
-    Returns
-    -------
-    bool
-        False as well for what no path can be: too long, or with a NUL.
-    """
+    """Say whether something is the path of a file; also of what no path can be, too long or with a NUL."""
     try:
         return isinstance(text, str | Path) and bool(str(text)) and Path(text).is_file()
     except (OSError, ValueError):
@@ -171,15 +153,7 @@ def absolute_file(value):
 def short_name(name, most=200):
     """Return a name that a file can have with an ending added: a long one is cut, and told apart by a hash.
 
-    Parameters
-    ----------
-    name : str
-    most : int
-        Bytes that it may have; a file's name has 255 at most.
-
-    Returns
-    -------
-    str
+    It has `most` bytes; a file's name has 255 at most.
     """
     if len(name.encode()) <= most:
         return name
@@ -220,20 +194,7 @@ def write_bytes_atomically(path, data):
 
 
 def write_text_atomically(path, text):
-    """Write a text file (UTF-8, line ends as given) as `write_bytes_atomically` does.
-
-    Parameters
-    ----------
-    path : Path
-        The file to write; missing folders above it are made.
-    text : str
-        Its whole content.
-
-    Returns
-    -------
-    bool
-        True if the file was written, False if it already held this text.
-    """
+    """Write a text file (UTF-8, line ends as given) as `write_bytes_atomically` does."""
     return write_bytes_atomically(path, text.encode("utf-8"))
 
 
@@ -255,10 +216,6 @@ def swap_folder(new, out, old):
         if old.exists() and not out.exists():
             old.rename(out)
         raise
-
-
-class RepeatedKeyError(yaml.YAMLError):
-    """A mapping of a YAML file has a key twice, of which YAML would drop one without a word."""
 
 
 class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):
@@ -285,14 +242,11 @@ class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):
                 continue
             value = self.construct_object(key)
             if value in first:
-                line, before = key.start_mark.line + 1, first[value].start_mark.line + 1
+                other, before = first[value].value, first[value].start_mark.line + 1
                 expected = f"stands in line {before} already; keep one of the two"
-                if key.value != first[value].value:  # as 1 and yes: to Python, 1 is true
-                    expected = (
-                        f"is the same as '{first[value].value}' in line {before}; put one of the two "
-                        f"in quotes"
-                    )
-                raise RepeatedKeyError(f"line {line}: the key '{key.value}' {expected}")
+                if key.value != other:  # as 1 and yes: to Python, 1 is true
+                    expected = f"is the same as '{other}' in line {before}; put one of the two in quotes"
+                raise InputError(f"line {key.start_mark.line + 1}: the key '{key.value}' {expected}")
             first[value] = key
 
 
@@ -316,9 +270,7 @@ def read_yaml(path: Path) -> object:
         raise InputError(f"{path}: {not_there(path)}")
     try:
         if path.stat().st_size > MOST_YAML:
-            raise InputError(
-                f"{path}: is larger than {MOST_YAML:,} bytes, expected a file that a person wrote"
-            )
+            raise InputError(f"is larger than {MOST_YAML:,} bytes, expected a file that a person wrote")
         text = path.read_text(encoding="utf-8")
         _refuse_growth(text)
         loader = _Loader(text)
@@ -326,11 +278,9 @@ def read_yaml(path: Path) -> object:
             return loader.get_single_data()
         finally:
             loader.dispose()
-    except RepeatedKeyError as error:
+    except InputError as error:
         raise InputError(f"{path}: {error}") from None
     except (OSError, UnicodeDecodeError, yaml.YAMLError, RecursionError, ValueError) as error:
-        if isinstance(error, InputError):
-            raise
         said, mark = " ".join(str(error).split()), getattr(error, "problem_mark", None)
         if mark:
             said = f"line {mark.line + 1}: {error.problem}"

@@ -1,6 +1,5 @@
 """What the command says, and what it says when something is wrong."""
 
-import difflib
 from pathlib import Path
 
 import click
@@ -12,6 +11,8 @@ from crmo_analysis.files import (
     InputError,
     UnfinishedError,
     is_study_folder,
+    meant,
+    no_study,
     study_names,
 )
 
@@ -53,9 +54,8 @@ class Commands(click.Group):
     def resolve_command(self, ctx, args):
         """Find the command that was typed, or suggest the one that was meant."""
         if args and args[0] not in self.commands and not args[0].startswith("-"):
-            close = difflib.get_close_matches(args[0], self.commands, n=1)
-            hint = f" Did you mean {close[0]}?" if close else ""
-            raise Wrong(f"there is no command {args[0]!r}.{hint} See crmo --help.")
+            near = meant(args[0], self.commands) or "."
+            raise Wrong(f"there is no command {args[0]!r}{near} See crmo --help.")
         return super().resolve_command(ctx, args)
 
     def invoke(self, ctx):
@@ -82,9 +82,7 @@ def check_studies(studies, known=None):
     known = study_names() if known is None else known
     for study in studies:
         if study not in known and not is_study_folder(study):
-            close = difflib.get_close_matches(study, known, n=1)
-            hint = f" Did you mean {close[0]}?" if close else ""
-            raise Wrong(f"there is no study {study!r}.{hint} The studies are: {', '.join(known) or 'none'}.")
+            raise no_study(study, known)
 
 
 def check_project():

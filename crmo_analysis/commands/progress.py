@@ -6,7 +6,6 @@ import signal
 import sys
 import time
 from contextlib import contextmanager, suppress
-from pathlib import Path
 
 from crmo_analysis.execution import warm
 from crmo_analysis.files import ROOT, InputError
@@ -16,14 +15,9 @@ _COLOURS = {"failed": "bold red", "done": "green", "running": "bold"}
 
 
 class Board:
-    """One line a notebook: what it is doing, and for how long.
+    """One line a notebook, in the order of their `names`: what it is doing, and for how long.
 
-    Parameters
-    ----------
-    names : list of str
-        What will be shown, in this order.
-    console : rich.console.Console
-        Where. A terminal is redrawn in place; anywhere else a line is added when something has ended.
+    A terminal is redrawn in place; anywhere else a line is added when something has ended.
     """
 
     def __init__(self, names, console):
@@ -66,31 +60,20 @@ class Board:
 
 def cores():
     """Count the cores that this program may use: fewer than the machine's by affinity or in a container."""
-    count = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    for quota, period in _quotas():
-        with suppress(ValueError, OSError):
-            share = int(quota.read_text().split()[0]) / int(period.read_text().split()[-1])
-            count = min(count, max(1, int(share))) if share > 0 else count
-    return count
+    from loky import cpu_count
+
+    return cpu_count()
 
 
-def _quotas():
-    """List where the system says what share of its cores a container may use."""
-    group = Path("/sys/fs/cgroup")
-    yield group / "cpu.max", group / "cpu.max"
-    yield group / "cpu/cpu.cfs_quota_us", group / "cpu/cpu.cfs_period_us"
+def _counted(states, kinds):
+    """Write how many are in each of these states, in their order."""
+    return ", ".join(f"{states.count(kind)} {kind}" for kind in kinds if kind in states)
 
 
 def build(names, jobs, fresh, explain):
-    """Let pytask run what has changed among these tasks; return the exit code.
+    """Let pytask run what has changed among these tasks, so many `jobs` at a time; return the exit code.
 
-    Parameters
-    ----------
-    names : list of str
-    jobs : int
-        Tasks at the same time.
-    fresh, explain : bool
-        Run everything; say why each is run.
+    With `fresh` it runs everything, with `explain` it says why each is run.
     """
     from rich.console import Console
     from rich.live import Live
@@ -112,12 +95,9 @@ def build(names, jobs, fresh, explain):
         for error in errors:
             console.print(f"\n{error}", markup=False, soft_wrap=True)
         states = list(board.states.values())
-        counts = {
-            state: states.count(state) for state in ("done", "unchanged", "failed", "stopped", "waiting")
-        }
-        summary = ", ".join(f"{count} {state}" for state, count in counts.items() if count)
-        console.print(f"{summary}; {time.monotonic() - start:.1f} s")
-        return 1 if errors or counts["failed"] else 0
+        said = _counted(states, ("done", "unchanged", "failed", "stopped", "waiting"))
+        console.print(f"{said}; {time.monotonic() - start:.1f} s")
+        return 1 if errors or "failed" in states else 0
 
     def stopped(how):
         live.stop()
@@ -198,11 +178,9 @@ def stopped_by_interrupt(say):
             sys.stdout.flush()
         os._exit(128 + number)
 
-    ends = [getattr(signal, name, None) for name in ("SIGINT", "SIGTERM", "SIGHUP")]
-    ends = [
-        each for each in ends if each == signal.SIGINT or (each and signal.getsignal(each) != signal.SIG_IGN)
-    ]
-    before = {each: signal.signal(each, stop) for each in ends}
+    ends = [signal.Signals[name] for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
+    ignored = [each for each in ends[1:] if signal.getsignal(each) == signal.SIG_IGN]
+    before = {each: signal.signal(each, stop) for each in ends if each not in ignored}
     try:
         yield
     finally:
@@ -212,10 +190,7 @@ def stopped_by_interrupt(say):
 
 def _read_reports(session, board):
     """Fill in the board from pytask's reports; return the messages of what went wrong."""
-    errors = []
-    for report in session.collection_reports:
-        if report.outcome.name == "FAIL":
-            errors.append(str(report.exc_info[1]))
+    errors = [str(each.exc_info[1]) for each in session.collection_reports if each.outcome.name == "FAIL"]
     for report in session.execution_reports:
         name, outcome = report.task.base_name, report.outcome.name
         if outcome == "SKIP_UNCHANGED":
@@ -229,17 +204,9 @@ def _read_reports(session, board):
 
 
 def sweep(notebook, grid, out, jobs, cluster, how):
-    """Do all runs of a grid with a progress bar, collect their tables, and return the exit code.
+    """Do all runs of a grid as `sweep.sweep`, with a progress bar; collect them, and return the exit code.
 
-    Parameters
-    ----------
-    notebook, grid, out, jobs, cluster, how
-        As for `sweep.sweep`.
-
-    Raises
-    ------
-    InputError
-        As `sweep.sweep`, after what is done has been collected.
+    What is done is collected before an error is raised.
     """
     from rich.console import Console
 
@@ -248,12 +215,7 @@ def sweep(notebook, grid, out, jobs, cluster, how):
     console, rows, lost, start = Console(highlight=False), {}, None, time.monotonic()
 
     def summarise(states, collected=""):
-        counts = {
-            state: states.count(state)
-            for state in ("done", "odd", "failed", "refused", "waiting")
-            if state in states
-        }
-        said = ", ".join(f"{count} {state}" for state, count in counts.items())
+        said = _counted(states, ("done", "odd", "failed", "refused", "waiting"))
         console.print(f"{said}; {time.monotonic() - start:.1f} s{collected}", markup=False, soft_wrap=True)
         return 0 if set(states) == {"done"} else 1
 
@@ -294,16 +256,9 @@ def sweep(notebook, grid, out, jobs, cluster, how):
 
 def _bar(console):
     """Make the bar that shows how many runs are done; in a terminal alone."""
-    from rich.progress import (
-        BarColumn,
-        MofNCompleteColumn,
-        Progress,
-        TextColumn,
-        TimeElapsedColumn,
-        TimeRemainingColumn,
-    )
+    from rich import progress
 
-    times = (TimeElapsedColumn(), TextColumn("left"), TimeRemainingColumn())
-    return Progress(
-        BarColumn(), MofNCompleteColumn(), *times, console=console, disable=not console.is_terminal
+    shown = (progress.BarColumn(), progress.MofNCompleteColumn(), progress.TimeElapsedColumn(), "left")
+    return progress.Progress(
+        *shown, progress.TimeRemainingColumn(), console=console, disable=not console.is_terminal
     )

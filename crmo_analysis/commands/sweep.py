@@ -93,13 +93,7 @@ def _as_json(value: object, parameter) -> object:
 
 
 def refuse_nearly_the_same(notebook: Path, grid: Sequence[Mapping]) -> None:
-    """Refuse a grid of own cohorts whose patients are the same but for a few: its tables would tell of those.
-
-    Raises
-    ------
-    InputError
-        Naming two such cohorts, and the variables by which they differ in a few patients.
-    """
+    """Refuse own cohorts whose patients are the same but for a few: tables of both would tell of those."""
     known = read_parameters(notebook)
     if "cohort" not in known:
         return
@@ -124,13 +118,7 @@ def refuse_nearly_the_same(notebook: Path, grid: Sequence[Mapping]) -> None:
 
 
 def fingerprint(notebook: Path, values: Mapping) -> dict[str, str]:
-    """Return hashes of all that a run's result depends on.
-
-    Raises
-    ------
-    InputError
-        If the notebook is not there.
-    """
+    """Return hashes of all that a run's result depends on."""
     if not notebook.is_file():
         raise InputError(f"{notebook} is not there")
     files = [Path(value) for value in values.values() if is_file(value)]
@@ -218,7 +206,7 @@ def sweep(
     cluster: str = "",
     how: Mapping | None = None,
 ) -> Iterator[tuple[int, dict]]:
-    """Do all runs of a grid.
+    """Do all runs of a grid; yield the place of each in the grid and its row, as they end.
 
     Parameters
     ----------
@@ -233,11 +221,6 @@ def sweep(
         Address of a Dask scheduler.
     how : mapping, optional
         `time_limit`, `plain` and `cwd`, as for `execute`.
-
-    Yields
-    ------
-    tuple of int and dict
-        Place in the grid, and the run's row, as they end.
 
     Raises
     ------
@@ -332,18 +315,9 @@ def collect(
 ) -> list[Path]:
     """Write one table of all runs, and every table that they left as one, with what distinguishes the runs.
 
-    Parameters
-    ----------
-    notebook, grid, out, how
-        As for `sweep`.
-    rows : mapping of int to mapping
-        What it gave.
-
-    Returns
-    -------
-    list of Path
-        `runs.csv` first: run, values, state, cause and the command that runs it again. The state is odd where
-        a table of the run could not be read; the others are collected.
+    `rows` are what `sweep` gave. The first of the paths returned is `runs.csv`: run, values, state, cause and
+    the command that runs it again. The state is odd where a table of the run could not be read; the others
+    are collected.
     """
     import pandas as pd
 

@@ -24,19 +24,10 @@ listeners = []
 
 
 def notebook_studies(root=ROOT):
-    """Find the notebooks of a project and the study that each is about.
+    """Find the notebooks of a project, whose names start with a digit, and the study that each is about.
 
-    Parameters
-    ----------
-    root : Path
-        The project's folder.
-
-    Returns
-    -------
-    dict of Path to str
-        The value of the parameter `study` of every notebook whose name starts with a digit, in the order of
-        their names; empty for a notebook about all studies, and for one that cannot be read. A study that
-        none of them is about has a copy of the general notebook.
+    That is its parameter `study`: empty for a notebook about all studies, and for one that cannot be read. A
+    study that none of them is about has a copy of the general notebook.
     """
     found = {}
     for notebook in sorted((root / "notebooks").glob("[0-9]*.ipynb")):
@@ -89,29 +80,19 @@ def has_cohort(study, root=ROOT):
 def notebook_tasks(root=ROOT):
     """Describe the execution of all notebooks to pytask.
 
-    Parameters
-    ----------
-    root : Path
-        The project's folder.
-
-    Returns
-    -------
-    list of pytask.Task
-        As `notebook_task`, in the order of their names. A notebook that would leave files of another one, as
-        a copy beside the original does, gets a task that fails and says so; the shorter name is the original.
+    A notebook that would leave files of another one, as a copy beside the original does, gets a task that
+    fails and says so; the shorter name is the original.
     """
     tasks, makers = [], {}
     for notebook in sorted(notebook_studies(root), key=lambda path: (len(path.stem), path.stem)):
         task = notebook_task(notebook, root)
         products = [node.path for node in task.produces["outputs"]]
-        if shared := [path for path in products if path in makers]:
-            other = makers[shared[0]].name
-            task = _refused_task(
-                notebook,
-                f"{notebook.name} would leave the files of {other}, such as {shared[0].relative_to(root)}. "
-                f"Take it out of the folder, or change its parameter outputs or folder.",
-                root,
+        if shared := next((path for path in products if path in makers), None):
+            said = f"{notebook.name} would leave the files of {makers[shared].name}"
+            said += (
+                f", such as {shared.relative_to(root)}. Take it out of the folder, or change its parameter"
             )
+            task = _refused_task(notebook, f"{said} outputs or folder.", root)
         makers |= {node.path: notebook for node in task.produces["outputs"]}
         tasks.append(task)
     return sorted(tasks, key=lambda task: task.base_name)
@@ -120,21 +101,11 @@ def notebook_tasks(root=ROOT):
 def notebook_task(notebook, root=ROOT):
     """Describe the execution of one notebook to pytask.
 
-    Parameters
-    ----------
-    notebook : Path
-        The notebook.
-    root : Path
-        The project's folder.
-
-    Returns
-    -------
-    pytask.Task
-        It depends on the notebook, the modules beside it that it imports, files that its cells name, the
-        codebook, the published numbers and the cohort of the notebook's study (of all studies if it names
-        none), the modules that its cells can reach and the versions of the libraries. It produces the
-        executed notebook, and the figures that the notebook's parameter `outputs` declares, and the tables
-        that its list `tables` does. A notebook that cannot be read gets a task that fails and says why.
+    It depends on the notebook, the modules beside it that it imports, files that its cells name, the
+    codebook, the published numbers and the cohort of the notebook's study (of all studies if it names none),
+    the modules that its cells can reach and the versions of the libraries. It produces the executed notebook,
+    the figures that its parameter `outputs` declares, and the tables that its list `tables` does. A notebook
+    that cannot be read gets a task that fails and says why.
     """
     try:
         values = _defaults(notebook)
@@ -250,25 +221,13 @@ def write_numbers(**_):
 
 
 def project_tasks(root=ROOT):
-    """Describe everything that a project makes to pytask.
-
-    Parameters
-    ----------
-    root : Path
-        The project's folder.
-
-    Returns
-    -------
-    list of pytask.Task
-        One for every notebook and every cohort, the ledger, the data package and the numbers.
-    """
+    """Describe to pytask all that a project makes: notebooks, cohorts, ledger, data package and numbers."""
     tasks = notebook_tasks(root)
     numbers = [_numbers_task(tasks, root)] if (root / "data" / "numbers.yaml").is_file() else []
     if (root / "crmo_analysis" / "joint" / "ledger.py").is_file():
         tasks += _made_tasks(root)
     tasks += numbers
-    # The work grows with the claims. The longest tasks go first, so that none is left to run alone at the
-    # end.
+    # The work grows with the claims. The longest go first, so that none is left to run alone at the end.
     paths = [[node.path for node in task.depends_on["inputs"]] for task in tasks]
     sizes = [sum(path.stat().st_size for path in inputs if path.is_file()) for inputs in paths]
     for task, size in zip(tasks, sizes, strict=True):
@@ -278,19 +237,7 @@ def project_tasks(root=ROOT):
 
 
 def files_of(tasks, root=ROOT):
-    """List what each task is about, depends on and makes, for the manifest.
-
-    Parameters
-    ----------
-    tasks : list of pytask.Task
-    root : Path
-        The project's folder.
-
-    Returns
-    -------
-    dict of str to tuple
-        By name: the study, paths of inputs, paths of products.
-    """
+    """List for the manifest, by name of a task: its study, paths of its inputs, paths of its products."""
     studies = {notebook.stem: study for notebook, study in notebook_studies(root).items()}
     found = {}
     for task in tasks:

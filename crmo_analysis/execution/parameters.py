@@ -4,7 +4,6 @@ Its parameters cell is read without running it, and values are checked against i
 """
 
 import ast
-import difflib
 import io
 import json
 import re
@@ -13,7 +12,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from crmo_analysis.execution import warm
-from crmo_analysis.files import InputError
+from crmo_analysis.files import InputError, meant
 
 _KINDS = {
     bool: "true or false",
@@ -107,10 +106,8 @@ def _check_kernel(notebook, spec):
     """Refuse a notebook that asks for a kernel which is not installed; any of Python is run by this one."""
     name = str(spec.get("name") or "python3")
     if name != "python3" and not warm.is_installed(name):
-        raise InputError(
-            f"{notebook} asks for the kernel {name!r}, which is not installed. Open it in JupyterLab, choose "
-            f"Python 3 and save it."
-        )
+        what = "which is not installed. Open it in JupyterLab, choose Python 3 and save it."
+        raise InputError(f"{notebook} asks for the kernel {name!r}, {what}")
 
 
 def _read_cell(notebook, source):
@@ -185,29 +182,16 @@ def parse_value(text, parameter):
 
 
 def check_values(notebook, known, values):
-    """Check values against the parameters of a notebook.
+    """Refuse values by name of which a notebook has no such parameter, or one of another kind.
 
-    Parameters
-    ----------
-    notebook : Path
-        The notebook, for the message.
-    known : dict of str to Parameter
-        Its parameters, from `read_parameters`.
-    values : dict
-        New values by name.
-
-    Raises
-    ------
-    InputError
-        If a name is unknown or a value is not of the kind of its default.
+    `known` is from `read_parameters`.
     """
     for name, value in values.items():
         if name not in known:
-            close = difflib.get_close_matches(name, known, n=1)
-            hint = f" Did you mean {close[0]}?" if close else ""
             names = ", ".join(known) or "none: it has no cell tagged “parameters”"
             raise InputError(
-                f"{Path(notebook).name} has no parameter {name!r}.{hint} Its parameters are: {names}."
+                f"{Path(notebook).name} has no parameter {name!r}{meant(name, known) or '.'} "
+                f"Its parameters are: {names}."
             )
         _check_value(known[name], value)
 
@@ -223,16 +207,15 @@ def read_notebook(notebook):
     try:
         content = json.loads(notebook.read_text(encoding="utf-8"))
         cells, language = content["cells"], _language(content.setdefault("metadata", {}))
-        is_known = isinstance(content["nbformat"], int)
+        is_known = isinstance(content["nbformat"], int) and isinstance(cells, list)
+        is_known = is_known and all(map(_is_cell, cells))
     except FileNotFoundError:
         raise InputError(f"{notebook}: there is no such notebook.") from None
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
-        cells, language, is_known = None, "", False
-    if not is_known or not isinstance(cells, list) or not all(map(_is_cell, cells)):
-        raise InputError(
-            f"{notebook} is not a notebook in the format of Jupyter 4 or newer. Open and save it in "
-            f"JupyterLab."
-        )
+        language, is_known = "", False
+    if not is_known:
+        what = "a notebook in the format of Jupyter 4 or newer. Open and save it in JupyterLab."
+        raise InputError(f"{notebook} is not {what}")
     if language and str(language).lower() not in ("python", "ipython"):
         raise InputError(f"{notebook} is written in {language}. Only notebooks in Python are run.")
     return content
@@ -245,21 +228,13 @@ def _language(about):
     return spec.get("language") or python or about.get("language_info", {}).get("name")
 
 
-def read_cells(notebook):
-    """Read the cells of a notebook as dictionaries; errors as those of `read_notebook`."""
-    return read_notebook(notebook)["cells"]
-
-
 def _is_cell(cell):
-    if not isinstance(cell, dict) or not isinstance(cell.get("metadata"), dict):
-        return False
+    """Say whether something has what is looked for in a cell; `AttributeError` if it is no dictionary."""
     source = cell.get("source")
-    is_text = isinstance(source, str) or (
-        isinstance(source, list) and all(isinstance(line, str) for line in source)
-    )
+    lines = source if isinstance(source, list) else [source]
     return (
-        is_text
-        and isinstance(cell.get("cell_type"), str)
+        all(isinstance(text, str) for text in (*lines, cell.get("cell_type")))
+        and isinstance(cell.get("metadata"), dict)
         and isinstance(cell["metadata"].get("tags", []), list)
     )
 

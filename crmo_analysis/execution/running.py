@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from crmo_analysis.execution import engine, warm
-from crmo_analysis.execution.parameters import check_values, read_cells, read_parameters, source_of
+from crmo_analysis.execution.parameters import check_values, read_notebook, read_parameters, source_of
 from crmo_analysis.files import (
     FIGURES,
     OWN_FOLDER,
@@ -87,24 +87,10 @@ class Run:
 
 
 def output_files(values, figures=FIGURES):
-    """List the files that a notebook declares with its `outputs` parameter.
+    """List the files that a notebook declares with its `outputs` parameter: five for every name.
 
-    Parameters
-    ----------
-    values : dict
-        Values of the notebook's parameters by name: `outputs` (names), `cohort`, `study` or `folder`, `out`.
-    figures : Path
-        The project's folder for figures, used when `out` is empty.
-
-    Returns
-    -------
-    tuple of Path
-        Five files for every name: .svg, .pdf, .png, .csv and .json.
-
-    Raises
-    ------
-    InputError
-        If `outputs` is no list.
+    `values` are its parameters by name: `outputs`, `cohort`, `study` or `folder`, `out`. `figures` is the
+    project's folder for figures, used when `out` is empty.
     """
     names = values.get("outputs") or []
     if not isinstance(names, list):
@@ -210,23 +196,9 @@ def _run_into(folder, notebook, asked, time_limit, kernel):
 
 
 def rerun_command(notebook, known, values, out=None, time_limit=TIME_LIMIT, plain=False, cwd=None):
-    """Write the command that runs a notebook with these values, quoted for a shell.
+    """Write the command that runs a notebook with values unlike its own, quoted for a shell: ``crmo run …``.
 
-    Parameters
-    ----------
-    notebook : Path
-        The notebook.
-    known : dict of str to Parameter
-        Its parameters, from `read_parameters`.
-    values : dict
-        The values that differ from the parameters cell.
-    out, time_limit, plain, cwd
-        As in `execute`.
-
-    Returns
-    -------
-    str
-        ``crmo run …``
+    `known` is from `read_parameters`, the rest as in `execute`.
     """
     words = ["crmo", "run", _short(notebook)]
     for name, value in values.items():
@@ -287,10 +259,8 @@ def _run_papermill(notebook, values, time_limit, kernel):
     except CellTimeoutError:
         cause = f"a cell took longer than {time_limit:,} s and was stopped; give it more with --time-limit"
     except engine.ShowsTooMuchError:
-        millions = engine.MOST_OUTPUT // 1_000_000
-        cause = (
-            f"it showed more than {millions} million characters and was stopped; show less, or leave a table"
-        )
+        most = f"{engine.MOST_OUTPUT // 1_000_000} million characters"
+        cause = f"it showed more than {most} and was stopped; show less, or leave a table"
     except engine.KernelEndedError as error:
         cause = str(error)
     except OSError:
@@ -339,18 +309,16 @@ def _heading_above(executed, is_failing):
 
 
 def _missing(outputs):
-    missing = [path for path in outputs if not path.is_file()]
-    if not missing:
-        return None
-    names = ", ".join(_short(path) for path in missing)
-    return "the end of the notebook", f"the parameter “outputs” declares files that were not written: {names}"
+    names = ", ".join(_short(path) for path in outputs if not path.is_file())
+    cause = f"the parameter “outputs” declares files that were not written: {names}"
+    return ("the end of the notebook", cause) if names else None
 
 
 def _without_traces(notebook, executed, values):
     """Write an executed notebook without times and random cell ids: the same run gives the same bytes."""
     import nbformat
 
-    before = {cell.get("id"): cell["metadata"] for cell in read_cells(notebook)}
+    before = {cell.get("id"): cell["metadata"] for cell in read_notebook(notebook)["cells"]}
     content = json.loads(nbformat.writes(executed))
     for number, cell in enumerate(content["cells"]):
         for key in ("papermill", "execution"):

@@ -66,15 +66,9 @@ class _Server:
         self.has_kernels = False
         self.control, theirs = socket.socketpair()
         with theirs:
+            server = [sys.executable, "-m", "crmo_analysis.execution.kernel_server"]
             self.process = subprocess.Popen(
-                [
-                    sys.executable,
-                    "-m",
-                    "crmo_analysis.execution.kernel_server",
-                    str(theirs.fileno()),
-                    self.folder,
-                    *["bare"] * bare,
-                ],
+                [*server, str(theirs.fileno()), self.folder, *["bare"] * bare],
                 cwd=Path(__file__).resolve().parents[2],
                 env=environment(),
                 pass_fds=[theirs.fileno()],
@@ -144,11 +138,6 @@ def environment(more=None):
     """Return the environment of a kernel: that of this process without what a person sets to their liking.
 
     Settings of matplotlib are looked for in a folder of our own, which holds none but its list of fonts.
-
-    Parameters
-    ----------
-    more : dict of str to str, optional
-        Variables that the kernel gets besides.
     """
     kept = {name: value for name, value in os.environ.items() if not _PERSONAL.fullmatch(name)}
     kept.pop(PUBLISHED_RUN, None)
@@ -157,13 +146,10 @@ def environment(more=None):
 
 
 def available():
-    """Say whether kernels can be forked here.
+    """Say whether kernels can be forked here, as on Linux.
 
-    Returns
-    -------
-    bool
-        True on Linux. On macOS a process that has loaded system libraries cannot be forked safely, and
-        Windows cannot fork; there every kernel starts the ordinary way.
+    On macOS a process that has loaded system libraries cannot be forked safely, and Windows cannot fork;
+    there every kernel starts the ordinary way.
     """
     return sys.platform.startswith("linux")
 
@@ -182,12 +168,8 @@ def is_installed(kernel):
 def start(bare=False):
     """Start the server if it is not running yet, without waiting for it to be ready.
 
-    Call it early: the server imports its libraries while the caller does something else.
-
-    Parameters
-    ----------
-    bare : bool
-        Load no libraries: a single kernel imports what its notebook needs, and need not wait for the rest.
+    Call it early: the server imports its libraries while the caller does something else. A `bare` one loads
+    none: a single kernel imports what its notebook needs, and need not wait for the rest.
     """
     global _server
     with _lock:
@@ -202,11 +184,8 @@ def start(bare=False):
 def stop(at_once=False):
     """Stop the server, its kernels and everything they left in the temporary folder.
 
-    Parameters
-    ----------
-    at_once : bool
-        Do not wait for processes that ended kernels have left running, and stop kernels that are not the
-        server's as well.
+    With `at_once` it does not wait for processes that ended kernels have left running, and stops kernels that
+    are not the server's as well.
     """
     global _server
     for each in list(_ordinary) if at_once else ():
@@ -230,20 +209,12 @@ def stop(at_once=False):
 
 @functools.cache
 def kernel_manager_class(plain=False):
-    """Make the class that Jupyter asks for a kernel.
+    """Make the class, a `jupyter_client.AsyncKernelManager`, that Jupyter asks for a kernel.
 
-    Parameters
-    ----------
-    plain : bool
-        Start every kernel the ordinary way.
-
-    Returns
-    -------
-    type
-        A `jupyter_client.AsyncKernelManager`: it forks a kernel of this very Python from the server, or
-        starts an ordinary one where that is not possible. It talks through sockets in a private folder, where
-        no other user can listen, and since kernels that start together can choose the same network port; on
-        Windows through ports, encrypted.
+    It forks a kernel of this very Python from the server, or starts an ordinary one where that is not
+    possible or all are to be `plain`. It talks through sockets in a private folder, where no other user can
+    listen, and since kernels that start together can choose the same network port; on Windows through ports,
+    encrypted.
     """
     # Here, not at the top: the server starts before jupyter_client is imported, and both happen at once.
     from jupyter_client.kernelspec import KernelSpec

@@ -40,16 +40,7 @@ def code_behind(source, package=PACKAGE):
 
 
 def notebook_source(notebook):
-    """Return the code cells of a notebook as one text, without magics and cells that are no Python.
-
-    Parameters
-    ----------
-    notebook : Path
-
-    Returns
-    -------
-    str
-    """
+    """Return the code cells of a notebook as one text, without magics and cells that are no Python."""
     cells = json.loads(Path(notebook).read_text(encoding="utf-8")).get("cells", [])
     texts = ["".join(cell.get("source", "")) for cell in cells if cell.get("cell_type") == "code"]
     texts = [re.sub(r"^[ \t]*[%!].*$", "", text, flags=re.MULTILINE) for text in texts]
@@ -105,14 +96,6 @@ def names_in(tree):
 
     ``import crmo_analysis as crmo`` with ``crmo.plan`` gives ``crmo_analysis.plan``, as ``from crmo_analysis
     import plan`` does; a module that is taken whole gives its own name as well.
-
-    Parameters
-    ----------
-    tree : ast.AST
-
-    Yields
-    ------
-    str
     """
     bound = {}
     for node in ast.walk(tree):

@@ -62,15 +62,7 @@ def write(root, tasks, done, why):
 
 
 def count_unchanged(root, studies=()):
-    """Count the tasks, of some studies or of all, if they and their files are as they were; 0 if any is not.
-
-    Parameters
-    ----------
-    root : Path
-        The project's folder.
-    studies : collection of str
-        None of them: everything.
-    """
+    """Count the tasks, of some studies or of all, if all are as they were left; 0 if any is not."""
     manifest, hashes = read(root), {}
     if not manifest or manifest["watched"] != _watched(root):
         return 0
@@ -83,18 +75,7 @@ def count_unchanged(root, studies=()):
 
 
 def reasons(root, tasks):
-    """Say why tasks have to run.
-
-    Parameters
-    ----------
-    root, tasks
-        As for `write`.
-
-    Returns
-    -------
-    dict of str to list of str
-        Only of those that have to.
-    """
+    """Say why tasks have to run, of those that have to; `root` and `tasks` as for `write`."""
     before, hashes = read(root).get("tasks", {}), {}
     found = {}
     for name, (_, inputs, products) in tasks.items():

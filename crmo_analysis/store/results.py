@@ -9,7 +9,7 @@ import hashlib
 import json
 import os
 import platform
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from functools import cache
 from importlib.metadata import version
@@ -136,23 +136,13 @@ def _write(path: Path, key: str, text: str, folder: Path) -> None:
 
 def _shrink(folder: Path) -> None:
     """Delete what was used longest ago once the store has grown too large, down to half of that."""
-    sizes = _sizes(folder.glob("*/*.json"))
-    total = sum(size for _, size, _ in sizes)
-    if total <= MOST_BYTES:
-        return
-    for _, size, path in sorted(sizes):
-        if total <= MOST_BYTES // 2:
-            return
-        path.unlink(missing_ok=True)
-        total -= size
-
-
-def _sizes(paths: Sequence[Path]) -> list[tuple[int, int, Path]]:
     found = []
-    for path in paths:
-        try:
-            status = path.stat()
-        except OSError:
-            continue  # deleted by another process
-        found.append((status.st_mtime_ns, status.st_size, path))
-    return found
+    for path in folder.glob("*/*.json"):
+        with suppress(OSError):  # deleted by another process
+            found.append((path.stat().st_mtime_ns, path.stat().st_size, path))
+    total = sum(size for _, size, _ in found)
+    is_too_large = total > MOST_BYTES
+    for _, size, path in sorted(found):
+        if is_too_large and total > MOST_BYTES // 2:
+            path.unlink(missing_ok=True)
+            total -= size

@@ -93,7 +93,7 @@ def test_an_unknown_study_is_an_error_with_a_suggestion(command, monkeypatch, pr
     result = crmo(command, "alpah")
     assert result.exit_code == 2
     assert result.stderr == (
-        "crmo: there is no study 'alpah'. Did you mean alpha? The studies are: alpha, beta.\n"
+        "crmo: there is no study 'alpah'; is 'alpha' meant? The studies are: alpha, beta.\n"
     )
 
 
@@ -110,7 +110,7 @@ def test_run_executes_one_notebook_with_its_values(folder):
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (("-p", "levl", "1"), "no parameter 'levl'. Did you mean level?"),
+        (("-p", "levl", "1"), "no parameter 'levl'; is 'level' meant?"),
         (("-p", "level", "high"), "level must be a number, not 'high'."),
         (("--cwd", "nowhere"), "nowhere: there is no such folder"),
     ],
@@ -348,7 +348,7 @@ def test_a_cohort_is_written_where_it_is_wanted(tmp_path):
             "unfinished: not decided",
         ),
         (["conflicts", "sag_2019", "--reading", "months:third"], 2, "no reading 'months:third'. It has"),
-        (["reconstruct", "sag_201"], 2, "Did you mean sag_2019?"),
+        (["reconstruct", "sag_201"], 2, "is 'sag_2019' meant?"),
     ],
 )
 def test_a_question_that_cannot_be_answered_is_refused(tmp_path, monkeypatch, arguments, code, message):

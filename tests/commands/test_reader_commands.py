@@ -54,5 +54,4 @@ def test_a_mistyped_command_is_suggested(typed, meant):
     said = run(typed)
     assert said.exit_code == 2
     assert f"there is no command '{typed}'" in said.output
-    assert ("Did you mean" in said.output) == bool(meant)
-    assert meant in said.output
+    assert (f"is '{meant}' meant?" in said.output) == bool(meant)

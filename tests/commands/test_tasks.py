@@ -9,7 +9,7 @@ from pathlib import Path
 import pytask
 import pytest
 
-from crmo_analysis.commands import tasks
+from crmo_analysis.commands import progress, tasks
 from crmo_analysis.execution import FIGURE_FILES
 
 NOTEBOOKS = Path(__file__).parents[1] / "notebooks"
@@ -184,12 +184,14 @@ def test_the_ledger_depends_on_all_claims(project):
     )
 
 
+def test_no_more_cores_are_used_than_the_program_may(monkeypatch):
+    monkeypatch.setattr("os.sched_getaffinity", lambda pid: {0}, raising=False)
+    assert progress.cores() == 1
+
+
 def test_collecting_imports_neither_papermill_nor_pandas():
-    code = (
-        "import sys, crmo_analysis.commands.tasks\nprint({'papermill', 'pandas', 'numpy', 'nbformat'} & "
-        ""
-        "set(sys.modules))"
-    )
+    heavy = "{'papermill', 'pandas', 'numpy', 'nbformat'}"
+    code = f"import sys, crmo_analysis.commands.tasks\nprint({heavy} & set(sys.modules))"
     printed = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
     assert printed == "set()\n"
 

@@ -576,7 +576,7 @@ def test_command_says_that_a_table_was_made_from_the_study():
     ("words", "message"),
     [
         (["none.csv"], "none.csv: there is no such file"),
-        (["own.csv", "hospach"], "there is no study 'hospach'. Did you mean hospach_2010?"),
+        (["own.csv", "hospach"], "there is no study 'hospach'; is 'hospach_2010' meant?"),
         (["own.csv", "menashe_2022"], "no claim of these studies can be compared"),
         (["own.csv", "--map", "none.yaml"], "none.yaml: there is no such file"),
         (["own.csv", "--confidence", "95"], "--confidence is 95, expected a number between 0 and 1"),

@@ -243,7 +243,7 @@ def test_a_value_of_another_kind_is_an_error(name, text, wanted):
 
 
 def test_an_unknown_parameter_is_an_error_with_a_suggestion(folder):
-    with pytest.raises(InputError, match=r"no parameter 'levl'\. Did you mean level\?") as error:
+    with pytest.raises(InputError, match=r"no parameter 'levl'; is 'level' meant\?") as error:
         execute(NOTEBOOKS / "outputs.ipynb", {"levl": 0.9}, out=folder / "out")
     assert "Its parameters are: study, label, n, level, exact, flags, limits, extra." in str(error.value)
     assert not (folder / "out").exists()
