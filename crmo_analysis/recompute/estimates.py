@@ -103,11 +103,22 @@ def held(
 ) -> Finding:
     """Hold a printed number against the spans that can give it; the first is shown, if nothing else is."""
     shown = shown or between(spans[0], claim)
-    if any(overlap(printed_range(claim), span) for span in spans):
-        return Finding(claim.claim_id, "matches", f"{text}: {shown}.", shown, "", related, BY)
+    fitting = [span for span in spans if overlap(printed_range(claim), span)]
+    if fitting:
+        rule, said = off_nearest(claim, fitting)
+        return Finding(claim.claim_id, "matches", f"{text}: {shown}{said}.", shown, rule, related, BY)
     return Finding(
         claim.claim_id, "differs", f"{text}: {shown}; {claim.printed} is printed.", shown, related=related
     )
+
+
+def off_nearest(claim: Claim, spans: Sequence[Range]) -> tuple[str, str]:
+    """Return the rule that a printed number needs where rounding to the nearest gives none, and its words."""
+    value, half = float(claim.number.value), float(claim.number.place) / 2
+    if claim.number.relation != "=" or any(overlap((value - half, value + half), each) for each in spans):
+        return "", ""
+    rule = "down" if (spans[0][0] > value) == (value >= 0) else "up"
+    return rule, f", {rounding.in_words(rule)}"
 
 
 def given(
@@ -176,10 +187,10 @@ def intervals(view: View) -> Iterator[Finding]:
         giving = [name for name, end in chosen.items() if overlap(printed_range(claim), end)]
         shown = ", ".join(f"{between(chosen[name], claim)} ({name})" for name in giving or chosen)
         outcome = "matches" if giving else "differs"
-        tail = "." if giving else f"; {claim.printed} is printed."
-        yield Finding(
-            claim.claim_id, outcome, f"{text}: {shown}{tail}", shown, "", related, BY * bool(giving)
-        )
+        rule, said = off_nearest(claim, [chosen[name] for name in giving]) if giving else ("", "")
+        tail = f"{said}." if giving else f"; {claim.printed} is printed."
+        reason, by = f"{text}: {shown}{tail}", BY * bool(giving)
+        yield Finding(claim.claim_id, outcome, reason, shown, rule, related, by)
 
 
 def _known_intervals(view: View, claim: Claim, level: float) -> tuple[str, Mapping, tuple[str, ...]]:

@@ -191,3 +191,19 @@ def test_lesions_are_not_called_patients(tmp_path):
         facts.write("units: {lesions: all lesions}\n")
     found = {a.claim.claim_id: a for a in audit_jointly(read_study.__wrapped__(str(tmp_path)))}
     assert "12 lesions" in found["p"].reason and "patients" not in found["p"].reason
+
+
+def test_an_end_that_is_cut_off_says_so(tmp_path):
+    """exp(log(78*52/34/4) + c(-1.96, 1.96) * sqrt(1/78 + 1/4 + 1/34 + 1/52)) = 9.99, 89.04."""
+    rows = "n;t;count;everyone;;168;;;\nm;t;count;male;;82;;;\na;t;count;test;male;78;;;\n"
+    rows += "b;t;count;test;~male;34;;;\nx;t;odds_ratio, ci_lower, ci_upper;test, male;;{};;;"
+    for printed, said in (
+        ("29.8 (10.0–89.0)", ""),
+        ("29.8 (9.9–89.0)", "cut off"),
+        ("29.8 (10.0–89.1)", "rounded up"),
+    ):
+        found = verdicts(tmp_path, rows, printed).values()
+        assert {each.verdict for each in found} <= {"matches", "stated"}
+        reasons = " ".join(each.reason for each in found)
+        assert (said or "wald") in reasons
+        assert ("cut off" in reasons, "rounded up" in reasons) == (said == "cut off", said == "rounded up")
