@@ -36,7 +36,7 @@ _lesions = click.option("--lesions", type=_path, help="A table with one row a le
 )
 @click.option("--strict", is_flag=True, help="Let a warning count as an error: exit code 1.")
 def validate(cohort, mapping, lesions, out, skeleton, strict):
-    """Check a table of patients (CSV, Excel, Parquet, REDCap export) against the codebook.
+    """Check a table of patients (CSV, Excel, Stata, Parquet, REDCap export) against the codebook.
 
     List all problems, then what was understood, variable by variable. Without --map, write a mapping file to
     fill in where a column or a text is not recognised.
@@ -53,8 +53,6 @@ def validate(cohort, mapping, lesions, out, skeleton, strict):
     doubts = account.thin(read)
     for problem in (*read.problems, *doubts):
         click.echo(f"{'error' if problem.is_error else 'warning'}: {problem.place}: {problem.expected}")
-    for line in account.missing_lines(read):
-        click.echo(line)
     _print_understood(read)
     if not mapping:
         _write_skeleton(cohort, lesions, skeleton or cohort.with_name(f"{cohort.stem}_map.yaml"))

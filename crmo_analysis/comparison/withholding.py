@@ -81,12 +81,12 @@ def _withhold_moments(rows: Sequence[tuple[Fact, dict]], smallest: int, codebook
 
 def _withhold_beside(rows: Sequence[tuple[Fact, dict]], smallest: int) -> None:
     """Take with a share those beside it, of which it may be what is left."""
-    shares = [(_neighbours(fact), row) for fact, row in rows if fact.statistic == "share"]
+    shares = [
+        ((expressions.variables(fact.claim.patients), fact.claim.group), row)
+        for fact, row in rows
+        if fact.statistic == "share"
+    ]
     beside = {place for place, row in shares if row["withheld"]}
     for place, row in shares:
         if place in beside:
             row["withheld"] = row["withheld"] or f"beside counts of fewer than {smallest}"
-
-
-def _neighbours(fact: Fact) -> tuple:
-    return expressions.variables(fact.claim.patients), fact.claim.group

@@ -15,7 +15,7 @@ MILLIMETRE = 1 / 25.4
 FONT = "DejaVu Sans"
 SMALLEST_TEXT, LEGEND_TEXT = 6.0, 6.5  # points
 _P = re.compile(r"(?<![A-Za-z])P ?([=<>≤≥]) ?(\d)")
-_DECIMAL = re.compile(r"(?<![\d.])(\d+)\.(\d+)(?![\d.])")
+_DECIMAL = re.compile(r"(?<![\d.])(\d+)\.(\d+)(?!\d|\.\d)")
 _MINUS = re.compile(r"(?<![\w)\]–-])-(?=\d)")
 
 

@@ -79,7 +79,6 @@ def audit_of(audited: Sequence[Audited], titles: Mapping[str, str] | None = None
     said_of = {
         "count": len(frame),
         "studies": len(titles),
-        "titles_in_words": ", ".join(titles.values()) if len(titles) < 3 else f"{len(titles)} studies",
         "matches": int(counts.get("matches", 0)),
         "odd": f"{odd or 'none'} {'differs or conflicts' if odd < 2 else 'differ or conflict'}",
     }
@@ -88,7 +87,7 @@ def audit_of(audited: Sequence[Audited], titles: Mapping[str, str] | None = None
         f"{len(frame)} printed numbers of {', '.join(titles.values())}: {said}",
         caption="Every claim in the order in which the text prints it, by verdict. Squares in a row share a "
         "study.",
-        subtitle="{titles_in_words}; one square a number, in the order of the text",
+        subtitle="one square a number, in the order of the text",
         alt="A map of {count} squares, one a claim, in rows by study; marked squares differ, conflict or are "
         "ambiguous.",
         draw=partial(plot.verdict_map, frame, titles=titles),

@@ -53,8 +53,8 @@ def read_cohort(path, map=None, lesions=None, hide_below: int = SMALLEST) -> "Co
     source = _source(read.patients)
     is_own = source == OWN
     if read.errors and is_own and hide_below:
-        count = len(read.errors)
-        raise InputError(f"{Path(path).name} cannot be analysed: {count} errors, which crmo validate lists")
+        count = f"{len(read.errors)} error{'s' if len(read.errors) > 1 else ''}"
+        raise InputError(f"{Path(path).name} cannot be analysed: {count}, which crmo validate lists")
     require_sound(read)
     problems = (*read.warnings, *(account.thin(read) if is_own else ()))
     few = hide_below if is_own else 0

@@ -37,23 +37,6 @@ def thin(cohort: Cohort) -> tuple[Problem, ...]:
     return tuple(warning(cohort.file, None, "", "", text) for text in said)
 
 
-def missing_lines(cohort: Cohort) -> list[str]:
-    """Say of every variable of a cohort how many values are missing, fewest first, one line a number.
-
-    Values that were derived from lesions are not missing; those in error are.
-    """
-    lines = []
-    for title, table in (("patients", cohort.patients), ("lesions", cohort.lesions)):
-        names: dict[int, list[str]] = {}
-        for name in () if table is None else table.columns.difference(OWN, sort=False):
-            names.setdefault(int(table[name].isna().sum()), []).append(name)
-        lines += [
-            f"missing in {count} of {len(table)} {title}: {', '.join(names[count])}"
-            for count in sorted(names)
-        ]
-    return lines
-
-
 def _is_constant(values: pd.Series, n_missing: int) -> bool:
     """Say whether two values or more are all the same, in a column without errors."""
     given = values.dropna()

@@ -129,7 +129,7 @@ def _scans(lesions: pd.DataFrame) -> pd.DataFrame | None:
 
 
 def _cohort(path: Path | str, tables: list[Table], codes: Mapping[str, str]) -> Cohort:
-    table, other = tables[0], tables[1] if len(tables) > 1 else None
+    table, other = (*tables, None)[:2]
     made = [table.frame[name].fillna(False).any() for name in MADE if name in table.frame]
     of_lesion = pd.DataFrame() if other is None else kinds_of(other, codes).loc[other.frame.index]
     return Cohort(

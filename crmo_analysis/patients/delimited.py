@@ -104,8 +104,8 @@ def _encoding(data: bytes, path: Path) -> str:
     elif zeros[0] > 0.4 * len(head) > 10 * zeros[1]:
         encoding = "utf-16-be"
     elif match := _CONTROL.search(data):
-        row = data[: match.start()].count(b"\n") + 1
         kind = "NUL bytes" if match[0] == b"\0" else f"control characters (byte {match[0][0]:#x})"
+        row = data[: match.start()].count(b"\n") + 1
         raise refuse(path, f"has {kind}; save the table as CSV in UTF-8", row)
     for attempt in (encoding, "cp1252", "latin-1") if encoding == "utf-8-sig" else (encoding,):
         try:
@@ -113,10 +113,7 @@ def _encoding(data: bytes, path: Path) -> str:
         except UnicodeDecodeError:
             continue
         if "\0" in text:
-            raise refuse(
-                path,
-                "has NUL bytes; save the table as CSV in UTF-8",
-                text[: text.index("\0")].count("\n") + 1,
-            )
+            row = text[: text.index("\0")].count("\n") + 1
+            raise refuse(path, "has NUL bytes; save the table as CSV in UTF-8", row)
         return attempt
     raise refuse(path, f"is not sound {encoding.upper()}; save the table as CSV in UTF-8")

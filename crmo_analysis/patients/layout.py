@@ -59,10 +59,9 @@ def find_header(records: Sequence[Sequence[str]], known: Collection[str]) -> int
         return None
     count = {place: len(names_among(records[place], known)) for place in filled}
     first, best = filled[0], max(filled, key=lambda place: count[place])
-    if "patient" in names_among(
-        records[first], known
-    ):  # below may stand names of bones, of which some are known
-        return first
+    n_filled = [sum(map(bool, map(str.strip, records[place]))) for place in (first, best)]
+    if "patient" in names_among(records[first], known) and n_filled[0] >= n_filled[1]:
+        return first  # below may stand names of bones, of which some are known
     rivals = [p for p in filled if count[p] == count[best] and records[p] != records[best]]
     if count[best] > max(count[first], 1) and not rivals:
         return best
@@ -99,19 +98,14 @@ def take(
         if any(record)
     ]
     header = [plain_name(name) for name in head[at][1]]
-    changed = [
-        name
-        for name, raw in zip(header, head[at][1], strict=False)
-        if normal(raw) != _SEEN.sub("", normal(raw))
-    ]
+    changed = [name for name, raw in zip(header, head[at][1], strict=False) if _SEEN.search(normal(raw))]
     if changed:
         notes = (*notes, f"{place}: names had characters that cannot be seen, taken off: {listed(changed)}")
     while fill and not header[-1]:
         header.pop()
     if all(re.fullmatch(r"(['‘’“”]).*['‘’“”]", name) for name in header if name):
-        raise refuse(
-            place, 'has cells in quotation marks of another kind; save it with " or none', head[at][0]
-        )
+        expected = 'has cells in quotation marks of another kind; save it with " or none'
+        raise refuse(place, expected, head[at][0])
     columns, rows, blank, ragged = _filled_rows(chain(head[at + 1 :], numbered), len(header), place, fill)
     if ragged:
         problems += _ragged(str(place), len(header), len(rows), ragged)

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from crmo_analysis.patients.mapping import Mapped
-from crmo_analysis.patients.problems import Problem, counted, listed, shown, warning
+from crmo_analysis.patients.problems import Problem, counted, listed, matches, shown, warning
 from crmo_analysis.patients.sheet import Sheet
 from crmo_analysis.patients.table import MADE, WHOSE, Table, names_of
 from crmo_analysis.study import Codebook, read_section
@@ -117,42 +117,31 @@ def add_lesions(table: Table, other: Table, codebook: Codebook) -> None:
 
     Fill those that are not given, report those that differ.
     """
-    if (
-        not {"patient"} <= set(table.columns) & set(other.columns)
-        or table.frame["patient"].duplicated().any()
-    ):
+    has_keys = {"patient"} <= set(table.columns) & set(other.columns)
+    if not has_keys or table.frame["patient"].duplicated().any():
         return
     _ask_about_counts(other)
     other.frame = _of_one_scan(other)
     derived = derive(other.frame, table.frame["patient"], codebook, read_section("bones"))
     filled = []
-    for name in derived:
-        found = derived[name]
-        if name not in table.frame:
-            table.frame[name] = found
-            filled.append(name)
-            continue
-        given, column = table.frame[name], table.columns[name]
-        if codebook[name].is_numeric:
-            differs = (given - found).abs() > 0.5 * float(codebook[name].step or 1)
-        else:
-            differs = given ^ found
-        expected = f"is not what {other.sheet.file} gives for the patient"
-        table.report(name, differs.fillna(False).to_numpy(dtype=bool), expected)
-        empty = (column.kinds == 1)[column.codes]
-        if (found.notna() & empty).any():
+    for name, found in derived.items():
+        empty = np.ones(len(found), dtype=bool)
+        given = table.frame.get(name, found)
+        if name in table.frame:
+            slack = 0.5 * float(codebook[name].step or 1)
+            differs = (given - found).abs() > slack if codebook[name].is_numeric else given ^ found
+            expected = f"is not what {other.sheet.file} gives for the patient"
+            table.report(name, differs.fillna(False).to_numpy(dtype=bool), expected)
+            empty = (table.columns[name].kinds == 1)[table.columns[name].codes]
+        if name not in table.frame or (found.notna() & empty).any():
             table.frame[name] = given.where(~empty, found)
             filled.append(name)
     without = int((~table.frame["patient"].isin(other.frame["patient"])).sum())
     table.frame = table.frame[[name for name in (*WHOSE, *codebook, *MADE) if name in table.frame]]
     if filled:
-        table.notes.append(
-            f"{other.sheet.file}: derived from the lesions where not given: {', '.join(filled)}"
-        )
+        other.note(f"derived from the lesions where not given: {', '.join(filled)}")
     if without:
-        table.notes.append(
-            f"{other.sheet.file}: patients without a row, for whom nothing is derived: {without}"
-        )
+        other.note(f"patients without a row, for whom nothing is derived: {without}")
 
 
 def without_empty(sheet: Sheet, codebook: Codebook, mapped: Mapped) -> Sheet:
@@ -193,32 +182,24 @@ def _of_one_scan(other: Table) -> pd.DataFrame:
         scans = frame[several].fillna(dict.fromkeys(["bone", "side"], "")).astype(str)
         alike = scans.sort_values(told).groupby(["patient", "mri_date"])[told].agg("|".join)
         firsts = alike.groupby(level="patient").transform("first")
-        if (alike != firsts).any(axis=None):
-            expected = f"several scans of {counted(n, 'patient')} differ; say in a mapping which one counts: "
-            expected += "lesions: {scan: last} (or first)"
-            other.say("mri_date", expected, is_error=True)
-        else:
-            expected = f"several scans of {counted(n, 'patient')} show the same; a lesion counts once"
-            other.say("mri_date", expected)
+        differ = bool((alike != firsts).any(axis=None))
+        line = "say in a mapping which one counts: lesions: {scan: last} (or first)"
+        what = f"differ; {line}" if differ else "show the same; a lesion counts once"
+        other.say("mri_date", f"several scans of {counted(n, 'patient')} {what}", is_error=differ)
     elif several.any():
-        other.notes.append(
-            f"{other.sheet.file}: of several scans the {which} counts, as the mapping file says"
-        )
+        other.note(f"of several scans the {which} counts, as the mapping file says")
     _report_repeated(other, kept)
     return kept
 
 
 def _ask_about_counts(other: Table) -> None:
     """Ask about a column that seems to say how many lesions a row stands for."""
+    says = re.compile(r"(n|count|number|anzahl|antal|nombre|quantity)([ _].*)?", re.IGNORECASE)
     for name, column in zip(other.sheet.names, other.sheet.columns, strict=True):
-        if name in other.unread and re.fullmatch(
-            r"(n|count|number|anzahl|antal|nombre|quantity)([ _].*)?", name, re.I
-        ):
-            several = pc.match_substring_regex(column, r"^([2-9]|[1-9][0-9])$").to_numpy(zero_copy_only=False)
-            if several.any():
-                expected = "is left out, so that each row is one lesion: write one row for each of several"
-                row = int(other.sheet.rows[np.flatnonzero(several)[0]])
-                other.problems.append(warning(other.sheet.file, row, name, "", expected))
+        several = matches(column, r"^([2-9]|[1-9][0-9])$")
+        if name in other.unread and says.fullmatch(name) and several.any():
+            expected = "is left out, so that each row is one lesion: write one row for each of several"
+            other.say(name, expected, row=int(other.sheet.rows[several][0]))
 
 
 def _report_repeated(other: Table, frame: pd.DataFrame) -> None:
@@ -226,10 +207,11 @@ def _report_repeated(other: Table, frame: pd.DataFrame) -> None:
     again = frame.index[frame.duplicated()]
     if not len(again) or len(frame.columns) < 2:
         return
-    unread = (
-        f" and differ only in what is left out ({listed(map(shown, other.unread))})" if other.unread else ""
+    expected = f"{counted(len(again), 'row')} like an earlier one in all that is read"
+    if other.unread:
+        expected += f" and differ only in what is left out ({listed(map(shown, other.unread))})"
+    expected += ": is a lesion counted twice"
+    expected += (
+        "; if they are scans of one lesion, map the date of the scan: mri_date?" if other.unread else "?"
     )
-    scans = "; if they are scans of one lesion, map the date of the scan: mri_date" if other.unread else ""
-    expected = f"{counted(len(again), 'row')} like an earlier one in all that is read{unread}: "
-    expected += f"is a lesion counted twice{scans}?"
     other.say("", expected, row=int(other.sheet.rows[again[0]]))

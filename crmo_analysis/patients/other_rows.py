@@ -43,19 +43,7 @@ def without_others(sheet: Sheet) -> Sheet:
         said[0] = "is left out: it holds labels of the columns"
     first, filled = _first_cells(sheet)
     said |= {int(place): "is left out: it is empty" for place in np.flatnonzero(filled == 0)}
-    texts = pa.array(first)
-    total = matches(texts, _TOTAL)
-    for column in sheet.columns[1:3]:  # the patient may stand beside a running number
-        total |= matches(column, _TOTAL) & matches(texts, INDEX)
-    if (perhaps := matches(texts, _PERHAPS_TOTAL)).any():
-        digits = matches(texts, r"[0-9]") | (first == "") | total
-        start = len(first)  # of the last rows, all of which may be totals; an empty row or a total tells
-        while start and (perhaps | total)[start - 1]:
-            start -= 1
-        is_apart = 0 < start < len(first) and sheet.rows[start] - sheet.rows[start - 1] > 1
-        is_last = (np.arange(len(first)) >= start) & bool(start and (is_apart or total[start:].any()))
-        total |= perhaps & (is_last | bool(digits[~perhaps].all() and not perhaps.all()))
-    for place in np.flatnonzero(total):
+    for place in np.flatnonzero(_totals(sheet, first)):
         said.setdefault(int(place), "is left out: it is a total or an average, no patient")
     units = _units(sheet)
     if units:
@@ -76,6 +64,24 @@ def without_others(sheet: Sheet) -> Sheet:
     columns = sheet.columns if kept.all() else tuple(c.filter(pa.array(kept)) for c in sheet.columns)
     problems = (*sheet.problems, *problems)
     return replace(sheet, columns=columns, rows=sheet.rows[kept], problems=problems, units=units)
+
+
+def _totals(sheet: Sheet, first: np.ndarray) -> np.ndarray:
+    """Say which rows begin with a word for a total, or with what may be one where it is no patient's name."""
+    texts = pa.array(first)
+    total = matches(texts, _TOTAL)
+    for column in sheet.columns[1:3]:  # the patient may stand beside a running number
+        total |= matches(column, _TOTAL) & matches(texts, INDEX)
+    perhaps = matches(texts, _PERHAPS_TOTAL)
+    if not perhaps.any() or perhaps.all():
+        return total
+    numbered = matches(texts, r"[0-9]") | (first == "") | total
+    others = np.flatnonzero(~(perhaps | total))
+    start = others[-1] + 1 if len(others) else 0  # of the last rows, all of which may be totals
+    is_apart = 0 < start < len(first) and sheet.rows[start] - sheet.rows[start - 1] > 1
+    is_last = start > 0 and (is_apart or total[start:].any())
+    rows = np.arange(len(first)) >= start if is_last else np.zeros(len(first), dtype=bool)
+    return total | (perhaps & (rows | numbered[~perhaps].all()))
 
 
 def _all_equal(sheet: Sheet) -> np.ndarray:

@@ -7,7 +7,7 @@ import pyarrow.compute as pc
 
 from crmo_analysis.files import InputError
 
-LISTED = 10  # texts of one kind that are listed one by one
+LISTED, FEW = 10, 3  # texts of one kind that are listed one by one: errors, warnings
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from crmo_analysis.files import InputError
 from crmo_analysis.patients import cells
 from crmo_analysis.patients.mapping import OWN, Mapped, hint, near
 from crmo_analysis.patients.meanings import OPEN, line, meaning
-from crmo_analysis.patients.problems import LISTED, Problem, counted, listed, more, shown
+from crmo_analysis.patients.problems import FEW, LISTED, Problem, counted, listed, more, shown
 from crmo_analysis.patients.sheet import Sheet
 from crmo_analysis.study import Codebook, Variable
 
@@ -46,7 +46,7 @@ class Table:
         column, said = self.columns[name], f"; in a mapping: {line}" if line else ""
         by_text = pd.Series(self.sheet.rows[wrong]).groupby(column.codes[wrong], sort=False)
         listed_rows = 0
-        for code, rows in islice(by_text, LISTED):
+        for code, rows in islice(by_text, LISTED if is_error else FEW):
             again = f"; the same in {counted(len(rows) - 1, 'more row')}: {listed(rows[1:], 5)}"
             text = f"{expected}{again if len(rows) > 1 else ''}{said}"
             self.say(name, text, column.words[code].as_py(), int(rows.iloc[0]), is_error)
@@ -61,6 +61,10 @@ class Table:
         self.problems.append(
             Problem(self.sheet.file, row, self.sources.get(name, name), value, expected, is_error)
         )
+
+    def note(self, text: str) -> None:
+        """Say what was done with the table."""
+        self.notes.append(f"{self.sheet.file}: {text}")
 
     def line(self, name: str, meanings: Mapping[str, str]) -> str:
         """Write what to put in the mapping file so that texts of a column mean something else."""
@@ -100,7 +104,8 @@ def read_table(
         for note in column.notes:
             read_so.setdefault(note, []).append(shown(table.sources[name]))
         values[name] = column.parsed.take(column.codes)
-    table.notes += [f"{sheet.file}: {note}: {', '.join(names)}" for note, names in read_so.items()]
+    for note, names in read_so.items():
+        table.note(f"{note}: {', '.join(names)}")
     table.frame = pd.DataFrame(values, index=pd.RangeIndex(len(sheet.rows)))
     return table
 
@@ -123,8 +128,8 @@ def _report_cells(table: Table, name: str, variable: Variable, column: cells.Col
             table.problems.append(_wrong_meaning(table, name, words[place], messages[place], is_error))
     unused = [f"'{shown(text)}'" for text in sorted(set(recode) - set(words))]
     if unused:
-        column_place = f"{table.sheet.file}: column {shown(table.sources[name])}"
-        table.notes.append(f"{column_place} has no value {', '.join(unused)}, which the mapping file changes")
+        has_no = f"has no value {', '.join(unused)}, which the mapping file changes"
+        table.note(f"column {shown(table.sources[name])} {has_no}")
 
 
 def _wrong_meaning(table: Table, name: str, word: str, expected: str, is_error: bool) -> Problem:
@@ -167,13 +172,13 @@ def _named(table: Table, codebook: Codebook) -> dict[str, pa.ChunkedArray]:
                 renamed.append(f"{shown(source)} → {name}")
     twice = [name for name, count in Counter(table.unread).items() if count > 1]
     table.problems += [Problem(sheet.file, 1, name, "", "stands twice in the header") for name in twice]
-    if renamed:
-        table.notes.append(f"{sheet.file}: read as: {', '.join(renamed)}")
-    if ignored:
-        table.notes.append(f"{sheet.file}: left out, as the mapping file says: {', '.join(ignored)}")
-    if table.unread:
-        said = _with_hints(table.unread, codebook)
-        table.notes.append(f"{sheet.file}: not in the codebook and left out: {said}")
+    for what, names in (
+        ("read as", ", ".join(renamed)),
+        ("left out, as the mapping file says", ", ".join(ignored)),
+        ("not in the codebook and left out", _with_hints(table.unread, codebook)),
+    ):
+        if names:
+            table.note(f"{what}: {names}")
     if set(found) <= {*OWN}:
         table.problems.append(Problem(sheet.file, 1, "", "", _nothing_known(table)))
     return found
@@ -186,9 +191,7 @@ def _nothing_known(table: Table) -> str:
     if table.title == "lesions":
         expected = "no column is a variable of lesions; a mapping file can rename columns below lesions:"
     if ", sheet " in table.sheet.file:
-        expected += (
-            f". Of a workbook, the sheet named '{table.title}' is read, or the one that a mapping names"
-        )
+        expected += f". Of a workbook, the sheet named '{table.title}' is read, or that which a mapping names"
     return expected
 
 
@@ -203,12 +206,9 @@ def _with_hints(unknown: list[str], codebook: Codebook) -> str:
 
 def kinds_of(table: Table, codes: Mapping[str, str]) -> pd.DataFrame:
     """Say for each cell of a column that has codes for missing values which one it holds."""
-    coded = {
-        name: column.kinds[column.codes].astype(np.int8) - 2
+    columns = {
+        name: pd.Categorical.from_codes(np.maximum(column.kinds[column.codes] - 2, -1), list(codes))
         for name, column in table.columns.items()
         if (column.kinds > 1).any()
-    }
-    columns = {
-        name: pd.Categorical.from_codes(np.maximum(kinds, -1), list(codes)) for name, kinds in coded.items()
     }
     return pd.DataFrame(columns, index=pd.RangeIndex(len(table.sheet.rows)))

@@ -96,7 +96,7 @@ def _finer(view: View, claim: Claim, variable: Variable) -> Fraction | None:
 
 def _spread_out(view: View, claim: Claim, variable: Variable) -> dict[str, Fraction]:
     """Return how far values have to reach for an SD that values within the limits cannot have."""
-    (n, _), mean = view.size(claim), _mean_of(view, claim)
+    (n, _), mean = view.size(claim), view.value_claim("mean", claim.of, claim.group)
     if not n or n < 2 or mean is None or None in (variable.step, variable.minimum, variable.maximum):
         return {}
     low, high = (end / variable.step for end in (variable.minimum, variable.maximum))
@@ -108,17 +108,11 @@ def _spread_out(view: View, claim: Claim, variable: Variable) -> dict[str, Fract
     return {}
 
 
-def _mean_of(view: View, claim: Claim) -> Claim | None:
-    """Return the mean printed beside an SD."""
-    same = [c for c in view.of_values if (c.statistic, c.of, c.group) == ("mean", claim.of, claim.group)]
-    return same[0] if same else None
-
-
 def _is_possible(view: View, claim: Claim, n: int, step: Fraction) -> bool:
     """Say whether a mean, or an SD beside its mean, can come from values on a grid."""
     if claim.statistic == "mean":
         return bool(grim_sums(claim.number, n, step))
-    mean = _mean_of(view, claim)
+    mean = view.value_claim("mean", claim.of, claim.group)
     return n < 2 or mean is None or find_values(mean.number, claim.number, n, step).is_possible is not False
 
 

@@ -1,8 +1,9 @@
 """Checks of estimates and intervals against the counts, means and errors that they are computed from."""
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
-from itertools import product
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from operator import sub
 
 from crmo_analysis.recompute import tests_of_difference as tests
 from crmo_analysis.recompute.counts import counts_text, numbers_in, parts_of_rate, printed_range, size, tables
@@ -38,13 +39,11 @@ def estimates(view: View) -> Iterator[Finding]:
             yield from _standardised_change(view, claim)
             groups = groups_of_means(view, claim)
             if len(groups) == 2:
-                spans, ids = _of_groups(claim, groups)
-                text = " against ".join(
-                    group.mean.printed if claim.statistic == "mean_difference" else group.shown
-                    for group in groups
-                )
-                yield held(
-                    claim, text, [each for low, high in spans for each in ((low, high), (-high, -low))], ids
+                is_mean = claim.statistic == "mean_difference"
+                text = " against ".join(group.mean.printed if is_mean else group.shown for group in groups)
+                means = [group.mean for group in groups]
+                yield (
+                    given(claim, text, sub, *means, turned=True) if is_mean else _in_sds(claim, text, groups)
                 )
         elif claim.statistic == "rate":
             events, time, ids = parts_of_rate(view, claim)
@@ -58,9 +57,7 @@ def estimates(view: View) -> Iterator[Finding]:
         elif claim.statistic == "r_squared":
             r = beside(view, claim, "correlation")
             if r:
-                ends = [end * end for end in printed_range(r)]
-                low = 0.0 if r.number.value == 0 else min(ends)
-                yield held(claim, f"A correlation of {r.printed}", [(low, max(ends))], (r.claim_id,))
+                yield given(claim, f"A correlation of {r.printed}", lambda value: value * value, r)
 
 
 def _of_table(view: View, claim: Claim) -> Iterator[Finding]:
@@ -84,24 +81,21 @@ def _scale(claim: Claim) -> int:
     return 100 if claim.statistic == "risk_difference" and is_percent else 1
 
 
-def _of_groups(claim: Claim, groups: Sequence[Group]) -> tuple[list[Range], tuple[str, ...]]:
-    """Return between what a difference of two means lies, and by each definition one in SDs."""
-    means = [printed_range(group.mean) for group in groups]
-    if claim.statistic == "mean_difference":
-        return [_apart(*means)], tuple(group.mean.claim_id for group in groups)
-    corners = product(*means, *(tuple(max(end, 1e-9) for end in group.sd) for group in groups))
-    found: dict[str, list[float]] = {}
-    for first, second, one, other in corners:
-        each = describe.standardised_difference((first, second), (one, other), [g.n for g in groups])
-        for name, d in each.items():
-            if claim.test in ("", name) or claim.test not in each:
-                found.setdefault(name, []).append(d)
+def _in_sds(claim: Claim, text: str, groups: Sequence[Group]) -> Finding:
+    """Hold a difference of two means in SDs against the means, by each definition."""
+    ranges = [*(printed_range(g.mean) for g in groups), *((max(g.sd[0], 1e-9), g.sd[1]) for g in groups)]
+    n = [group.n for group in groups]
+
+    def by(name: str) -> Range:
+        return tests.over(lambda a, b, *sds: describe.standardised_difference((a, b), sds, n)[name], *ranges)
+
+    spans = [by(name) for name in ("cohen", "hedges") if claim.test == name] or [by("cohen"), by("hedges")]
     ids = tuple(name for group in groups for name in group.related)
-    return [(min(values), max(values)) for values in found.values()], ids
+    return held(claim, text, [*spans, *map(_negative, spans)], ids)
 
 
-def _apart(one: Range, other: Range) -> Range:
-    return one[0] - other[1], one[1] - other[0]
+def _negative(span: Range) -> Range:
+    return -span[1], -span[0]
 
 
 def held(
@@ -116,6 +110,20 @@ def held(
     )
 
 
+def given(
+    claim: Claim,
+    text: str,
+    function: Callable[..., float],
+    *parts: Claim,
+    turned: bool = False,
+    shown: str = "",
+) -> Finding:
+    """Hold a number against a function of printed ones; turned, what comes first does not matter."""
+    spans = [tests.over(function, *map(printed_range, parts))]
+    spans += map(_negative, spans[:1] * turned)
+    return held(claim, text, spans, tuple(part.claim_id for part in parts), shown)
+
+
 def _change(view: View, claim: Claim) -> Iterator[Finding]:
     """Hold a change against the means before and after; a mean of percentages can be another number."""
     means = [view.value_claim("mean", part, claim.group) for part in claim.parts]
@@ -123,37 +131,33 @@ def _change(view: View, claim: Claim) -> Iterator[Finding]:
         means = [view.value_claim("median", part, claim.group) for part in claim.parts]
     if not all(means) or (claim.statistic == "mean_change" and means[0].statistic != "mean"):
         return
-    before, after = (printed_range(mean) for mean in means)
-    low, high = _apart(after, before)
     text = f"From {means[0].printed} to {means[1].printed}"
-    related = tuple(mean.claim_id for mean in means)
     if claim.statistic == "mean_change":
-        yield held(claim, text, [(low, high), (-high, -low)], related)
-    elif before[0] > 0:
-        span = tuple(100 * (end - 1) for end in (after[0] / before[1], after[1] / before[0]))
-        found = held(claim, text, [span, (-span[1], -span[0])], related)
-        if found.outcome == "matches":
-            yield found
-        else:
-            said = f"{found.reason[:-1]}; a mean of single changes can be another number."
-            yield Finding(claim.claim_id, "stated", said, related=related)
+        yield given(claim, text, lambda before, after: after - before, *means, turned=True)
+    elif printed_range(means[0])[0] > 0:
+        found = given(claim, text, lambda before, after: 100 * (after / before - 1), *means, turned=True)
+        said = f"{found.reason[:-1]}; a mean of single changes can be another number."
+        yield (
+            found
+            if found.outcome == "matches"
+            else replace(found, outcome="stated", reason=said, recomputed="")
+        )
 
 
 def _standardised_change(view: View, claim: Claim) -> Iterator[Finding]:
-    """Hold a change in SDs against the mean change and an SD: of the changes, or of either visit."""
+    """Hold a change in SDs against the mean change and any SD: of the changes, or of either visit."""
     change = beside(view, claim, "mean_change")
     if change is None or claim.statistic != "standardised_mean_difference":
         return
+    found: list[Finding] = []
     sds = [beside(view, claim, "sd_change")]
     sds += [view.value_claim("sd", part, claim.group) for part in claim.parts]
-    known = [sd for sd in sds if sd is not None and sd.number.value > 0]
-    spans = [
-        tests.over(lambda m, s: m / max(s, 1e-9), printed_range(change), printed_range(sd)) for sd in known
-    ]
-    if spans:
-        text = f"{change.printed} in SDs of {' or '.join(dict.fromkeys(sd.printed for sd in known))}"
-        ids = (change.claim_id, *(sd.claim_id for sd in known))
-        yield held(claim, text, [*spans, *((-high, -low) for low, high in spans)], ids)
+    for sd in sds:
+        if sd is not None and sd.number.value > 0:
+            text = f"{change.printed} in SDs of {sd.printed}"
+            found.append(given(claim, text, lambda m, s: m / max(s, 1e-9), change, sd, turned=True))
+    matching = [finding for finding in found if finding.outcome == "matches"]
+    yield from matching[:1] or found[:1]
 
 
 def intervals(view: View) -> Iterator[Finding]:
@@ -208,7 +212,7 @@ def _of_pair(view: View, claim: Claim, level: float) -> tuple[str, Mapping, tupl
     is_limit = claim.statistic.startswith("limit")
     estimate = beside(view, claim, *(("mean_change",) if is_limit else ("correlation", *WITH_INTERVALS)))
     sources = (
-        (_of_limits,) if is_limit else (_of_correlation, _of_counted, _of_rate, _of_groups_of, _of_error)
+        (_of_spread,) if is_limit else (_of_correlation, _of_counted, _of_rate, _of_groups_of, _of_spread)
     )
     for source in () if estimate is None else sources:
         found = source(view, claim, estimate, level)
@@ -282,28 +286,22 @@ def _of_groups_of(view: View, claim: Claim, estimate: Claim, level: float) -> Kn
     return text, {"wald": tuple(zip(*each, strict=True))}, (estimate.claim_id, *ids)
 
 
-def _of_limits(view: View, claim: Claim, estimate: Claim, level: float) -> Known:
-    """Return the limits of agreement, the mean difference and 1.96 or 2 SDs (Bland JM, Altman DG. 1986)."""
-    sd = beside(view, claim, "sd_change")
-    if sd is None or estimate.statistic != "mean_change":
+def _of_spread(view: View, claim: Claim, estimate: Claim, level: float) -> Known:
+    """Return the ends by a standard error, of limits of agreement by an SD (Bland JM, Altman DG. 1986)."""
+    is_limit = claim.statistic.startswith("limit")
+    spread = beside(view, claim, "sd_change" if is_limit else "se")
+    if spread is None or estimate.statistic in RATIOS:
         return None
-    ends = {f"{z:g} SD": _within(printed_range(estimate), printed_range(sd), z) for z in (1.96, 2.0)}
-    return f"{estimate.printed} with an SD of {sd.printed}", ends, (estimate.claim_id, sd.claim_id)
-
-
-def _within(value: Range, spread: Range, z: float) -> tuple[Range, Range]:
-    """Return between what either end of an interval of so many spreads lies."""
-    low = value[0] - z * spread[1], value[1] - z * spread[0]
-    return low, (value[0] + z * spread[0], value[1] + z * spread[1])
-
-
-def _of_error(view: View, claim: Claim, estimate: Claim, level: float) -> Known:
-    se = beside(view, claim, "se")
-    if se is None or estimate.statistic in RATIOS:
-        return None
-    ends = _within(printed_range(estimate), printed_range(se), float(tests.ndtri(0.5 + level / 2)))
-    text = f"{estimate.printed} with a standard error of {se.printed}"
-    return text, {"wald": ends}, (estimate.claim_id, se.claim_id)
+    z = float(tests.ndtri(0.5 + level / 2))
+    value, (least, most) = printed_range(estimate), printed_range(spread)
+    ends = {
+        name: tuple(
+            (value[0] + min(k * least, k * most), value[1] + max(k * least, k * most)) for k in (-z, z)
+        )
+        for name, z in (("1.96 SD", 1.96), ("2 SD", 2.0)) * is_limit or (("wald", z),)
+    }
+    text = f"{estimate.printed} with {'an SD' if is_limit else 'a standard error'} of {spread.printed}"
+    return text, ends, (estimate.claim_id, spread.claim_id)
 
 
 def _around(view: View, claim: Claim, is_upper: bool) -> Iterator[Finding]:

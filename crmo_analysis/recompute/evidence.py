@@ -230,7 +230,8 @@ def _of_statistic(view: View, claim: Claim) -> Iterator[Evidence]:
     df = [each for each in df if each.test == found.test]
     method = claim.test or found.test
     related = (found.claim_id, *(each.claim_id for each in df))
-    sizes = [size(view, entailment.conjunction(level, claim.group))[0] for level in _exposure(claim)]
+    levels = claim.levels(1) or claim.levels(0) if len(claim.parts) == 2 else ()
+    sizes = [size(view, entailment.conjunction(level, claim.group))[0] for level in levels]
     if method == "mann-whitney" and not df and len(sizes) == 2 and all(sizes) and found.number.value >= 0:
         text = f"U = {found.printed} of {sizes[0]} and {sizes[1]}"
         outcome = tests.mann_whitney(printed_range(found), sizes)
@@ -249,10 +250,6 @@ def _of_statistic(view: View, claim: Claim) -> Iterator[Evidence]:
     degrees = " and ".join(f"{number:g}" for number in numbers)
     text = f"A statistic of {found.printed}" + (f" with {degrees} degrees of freedom" if degrees else "")
     yield Evidence(text, outcomes, related, (found.claim_id,))
-
-
-def _exposure(claim: Claim) -> Sequence[expressions.Expression]:
-    return claim.levels(1) or claim.levels(0) if len(claim.parts) == 2 else ()
 
 
 def _of_estimate(view: View, claim: Claim) -> Iterator[Evidence]:

@@ -6,7 +6,7 @@ from fractions import Fraction
 from itertools import permutations
 
 from crmo_analysis.recompute.counts import number_of, printed_range, size
-from crmo_analysis.recompute.estimates import held
+from crmo_analysis.recompute.estimates import given, held
 from crmo_analysis.recompute.evidence import overlap
 from crmo_analysis.recompute.quantities import Finding, View, together
 from crmo_analysis.recompute.shares import lone_share, section_rules
@@ -43,12 +43,9 @@ def widths(view: View) -> Iterator[Finding]:
         names = _WIDTHS.get(claim.statistic, ())
         ends = [view.value_claim(name, claim.of, claim.group) for name in names]
         if ends and all(ends):
-            low, high = (printed_range(end) for end in ends)
-            span = high[0] - low[1], high[1] - low[0]
-            text = f"{ends[1].printed} - {ends[0].printed}"
             shown = rounding.decimal_text(ends[1].number.value - ends[0].number.value)
-            ids = tuple(end.claim_id for end in ends)
-            yield held(claim, f"{text} = {shown}", [span], ids, shown)
+            text = f"{ends[1].printed} - {ends[0].printed} = {shown}"
+            yield given(claim, text, lambda low, high: high - low, *ends, shown=shown)
 
 
 def standard_errors(view: View) -> Iterator[Finding]:

@@ -86,7 +86,7 @@ def _why_odd(view: View, claim: Claim) -> str:
     usual = rounding.rules_that_print(Fraction(100 * (n - count.value), n), rest)
     if not {*usual} & {*rounding.USUAL}:
         return ""
-    return f"; it is 100 - {rounding.fixed_text(rest.value, rest.decimals)}"
+    return f"; it is 100 - {float(rest.value):.{rest.decimals}f}"
 
 
 def _printed_otherwise(view: View, claim: Claim, exact: Fraction) -> str:

@@ -106,7 +106,11 @@ def two_means(means: Sequence[Range], sds: Sequence[Range], n: Sequence[int]) ->
     for pair, d in product(corners, ends):
         for name, (error, df) in _errors(pair, n).items():
             found[name].append((d / error, df, p_of_t(d / error, df)))
-    return {name: _gathered(rows) for name, rows in found.items()}
+    gathered = {}
+    for name, rows in found.items():
+        t, df, p = ((min(column), max(column)) for column in zip(*rows, strict=True))
+        gathered[name] = Outcome(p, t, (df,))
+    return gathered
 
 
 def _errors(sds: Sequence[float], n: Sequence[int]) -> dict[str, tuple[float, float]]:
@@ -117,11 +121,6 @@ def _errors(sds: Sequence[float], n: Sequence[int]) -> dict[str, tuple[float, fl
         "t": (math.sqrt(pooled * (1 / n[0] + 1 / n[1])), df),
         "welch": (math.sqrt(va + vb), (va + vb) ** 2 / (va**2 / (n[0] - 1) + vb**2 / (n[1] - 1))),
     }
-
-
-def _gathered(rows: Sequence[tuple[float, float, float]]) -> Outcome:
-    t, df, p = ((min(column), max(column)) for column in zip(*rows, strict=True))
-    return Outcome(p, t, (df,))
 
 
 def one_mean(mean: Range, sd: Range, n: int) -> Outcome:

@@ -79,7 +79,7 @@ def _with_steps(codebook: Codebook, claims: list[Claim]) -> Codebook:
     """
     steps: dict[str, list[Fraction]] = {}
     for claim in claims:
-        if claim.is_of_single_values and claim.number:
+        if claim.is_of_values and claim.statistic in vocabulary.SINGLE_VALUES and claim.number:
             steps.setdefault(claim.of, []).append(claim.number)
     changed = {}
     for name, numbers in steps.items():

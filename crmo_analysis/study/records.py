@@ -83,11 +83,6 @@ class Claim:
         return vocabulary.percentile(self.statistic) if self.is_of_values else None
 
     @property
-    def is_of_single_values(self) -> bool:
-        """Whether the printed number is, or lies between, values of single patients."""
-        return self.is_of_values and self.statistic in vocabulary.SINGLE_VALUES
-
-    @property
     def told_apart(self) -> bool:
         """Whether its time was taken from `where`, because nothing else tells it from another claim."""
         return bool(self.at) and TOLD.format(at=self.at) in self.note

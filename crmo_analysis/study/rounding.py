@@ -90,11 +90,6 @@ def nearest_simple_fraction(value: Fraction) -> Fraction:
     return min(_SIMPLE_FRACTIONS, key=lambda fraction: abs(fraction - value))
 
 
-def fixed_text(value: Fraction, decimals: int) -> str:
-    """Write a value that has no more than so many decimals, with all of them."""
-    return f"{float(value):.{decimals}f}"
-
-
 def decimal_text(value: Fraction, decimals: int = 2) -> str:
     """Write an exact value with so many decimals (half up), without trailing zeros."""
     text = f"{float(round_by(abs(value), decimals, 'half_up')):.{decimals}f}"

@@ -28,6 +28,7 @@ _LABEL = re.compile(
     r"|(?<![\w.])(?:chi|χ|x|r|η)-?\s?(?:2|square[d]?)(?=\s*[(=<>,])|(?<!\w)[a-zρ]{1,3}\s?(?==)"
 )
 _OPEN = ("∞", "infinity", "not reached", "not estimable", "nr", "ne")  # an end that nothing is printed for
+_PER = re.compile(r"\bper (?:\d[\d,]*[ -])?[a-z]+(?:[- ](?:years?|months?|weeks?|days?))?\b")
 _NUMBER = r"\d{1,3}(?:,\d{3})+(?:\.\d+)?(?!\d)|\d+[.,]\d+|\d+|\.\d+"
 _TOKEN = re.compile(
     rf"(?P<words>(?:p(?:[- ]?value)?\s*)?(?:<=|>=|<|>|~|=)?\s*(?P<sign>[+-]\s?)?(?P<digits>{_NUMBER})"
@@ -133,9 +134,9 @@ def split(place: str, row: dict, problems: list[str]) -> list[tuple[str, dict]]:
     row = row | {"method": row["method"] or defined.replace("_", " ")}
     names = [SYNONYMS.get(name, name) if name != "n" else name for name in names]
     row = _of_accuracy(row, names)
-    per = re.search(r"\bper (?:\d|[a-z]+-).*", row["printed"]) if "rate" in names else None
+    per = _PER.search(row["printed"]) if "rate" in names else None
     if per:
-        row = row | {"printed": row["printed"][: per.start()], "unit": row["unit"] or per[0]}
+        row = row | {"printed": _PER.sub(" ", row["printed"]).strip(), "unit": row["unit"] or per[0]}
     if len(names) == 1 and names[0] != "n":
         is_share = names[0] in ACCURACY
         text = _hundredfold(row["printed"]) if is_share else row["printed"]

@@ -28,16 +28,9 @@ ACCURACY = {  # of a test and a reference: a percentage of whom, among whom
     "accuracy": ("({0}) & ({1}) | ~({0}) & ~({1})", ""),
 }  # fmt: skip
 PERCENTAGES = ("percent", "percent_of_total", "percent_change", "risk_difference", *OF_ANY)
-OF_MODELS = (
-    "coefficient",
-    "odds_ratio",
-    "hazard_ratio",
-    "risk_ratio",
-    "rate_ratio",
-    "r_squared",
-    "p_value",
-    *("mean_difference", "risk_difference", "test_statistic", "df"),
-    *OF_ANY,
+OF_MODELS = (  # of which others can be in the model
+    *("coefficient", "odds_ratio", "hazard_ratio", "risk_ratio", "rate_ratio", "r_squared", "p_value"),
+    *("mean_difference", "risk_difference", "test_statistic", "df", *OF_ANY),
 )
 OF_NUMBERS = (
     *("mean_change", "sd_change", "median_change", "percent_change", "percent_of_total"),

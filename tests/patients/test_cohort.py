@@ -5,6 +5,7 @@ What is read however it was saved, and what is refused, with file, row, column a
 
 import datetime
 import io
+import re
 import time
 import zipfile
 
@@ -20,7 +21,7 @@ from crmo_analysis import files
 from crmo_analysis.commands import main
 from crmo_analysis.files import InputError, csv_text, neutral
 from crmo_analysis.patients import delimited, layout, problems, spreadsheet
-from crmo_analysis.patients.account import missing_lines, thin
+from crmo_analysis.patients.account import thin, understood
 from crmo_analysis.patients.cohort import Cohort, read_cohort, require_sound
 from crmo_analysis.patients.mapping import near
 from crmo_analysis.patients.package import write_cohort
@@ -545,12 +546,16 @@ def test_one_patient_and_equal_values_are_a_cohort(write):
 def test_how_many_values_are_missing_is_said_of_every_variable(write):
     patients = write("patient,male,crp,esr\na,yes,1,NA\nb,no,x,\n")
     cohort = read_cohort(patients, lesions=write("patient,signal\na,1\na,\n", "lesions.csv"))
-    assert missing_lines(cohort) == [
-        "missing in 0 of 2 patients: male",
-        "missing in 1 of 2 patients: multifocal, n_lesions, crp, signal_sum",
-        "missing in 2 of 2 patients: esr",
-        "missing in 0 of 1 lesions: signal",
-    ]
+    missing = understood(cohort).set_index(["table", "variable"])["missing"]
+    assert missing["patients"].drop("patient").to_dict() == {
+        "male": 0,
+        "multifocal": 1,
+        "n_lesions": 1,
+        "esr": 2,
+        "crp": 1,
+        "signal_sum": 1,
+    }
+    assert missing["lesions", "signal"] == 0
 
 
 def test_what_is_sound_and_cannot_be_analysed_is_said(write):
@@ -745,8 +750,8 @@ lesions: {columns: {Id: patient, where: bone}, values: {bone: {OS: femur}}}
         "read as: Pat ID → patient, CRP (mg/l) → crp, sex → male",
         "left out, as the mapping file says: address",
         "column sex has no value 'x', which the mapping file changes",
-        "patients without a row, for whom nothing is derived: 3",
         "read as: Id → patient, where → bone",
+        "patients without a row, for whom nothing is derived: 3",
     ]
 
 
@@ -844,6 +849,7 @@ def test_a_wrong_meaning_is_the_mapping_files_fault(write):
         ),
         ("units: {crp: 1}\nvalues: {}\nunits: {}", "line 3: the key 'units' stands in line 1 already"),
         ("values:\n  male:\n    m: yes\n    m: no", "line 4: the key 'm' stands in line 3 already"),
+        ("values: {age_diagnosis: {133: 13,3}}", "'3' has no meaning; write '3': NA"),
         (
             "values: {male: {1: yes, yes: yes}}",
             "line 1: the key 'yes' is the same as '1' in line 1; put one of",
@@ -904,7 +910,7 @@ def test_validate_counts_and_warns_once_and_says_what_to_do(write):
         f"warning: {path}: 6 patients are too few for a regression of an outcome; a description is what they "
         f"allow"
     ]
-    assert "missing in 1 of 6 patients: crp" in result.output
+    assert re.search(r"crp +crp +5 +1 +9 to 9 mg/dl +9\n", result.output)
     assert "6 patients, 1 variable of the codebook\n1 error, 2 warnings\n" in result.output
     assert "Put the errors right, or map its columns with --map." in " ".join(result.output.split())
     mapping = write("ignore: [crp]", "map.yaml")

@@ -38,6 +38,7 @@ READ = [  # what is written, what the mapping says, a variable, its values, what
     ("patient,platelets\nA,2.5E+05\nB,3.1E+05\n", "", "platelets", [250000, 310000], ""),
     ("patient,centre,crp\nA,Berlin,1\nB,,2\n", "", "centre", ["Berlin", None], ""),
     ("Klinik,,,MRT\npatient,male,crp,marrow_edema\nA,1,0.5,yes\nB,0,1.5,no\n", "", "marrow_edema", [True, False], "stands above"),
+    ("Patient,,,MRT\npatient,male,crp,marrow_edema\nA,1,0.5,yes\nB,0,1.5,no\n", "", "crp", [0.5, 1.5], "stands above"),
     (VISITS, "columns: {crp_v2: crp}", "crp", [1, 1], "crp_v1 (is crp meant?)"),
     ("пациент;пол\nИ-01;м\nП-02;ж\n", "columns: {пациент: patient, пол: male}\nvalues: {male: {м: yes, ж: no}}", "male", [True, False], "пол → male"),
     ("hasta,ateş\nİ-01,Evet\nI-03,Hayır\n", "columns: {hasta: patient, ateş: fever}\nvalues: {fever: {Evet: yes, Hayır: no}}", "patient", ["İ-01", "I-03"], ""),

@@ -132,6 +132,7 @@ def test_no_word_is_wider_than_its_column():
             "12.5 % (95 % interval 1.0 to 99.9), version 0.1.0",
             "12·5 % (95 % interval 1·0 to 99·9), version 0.1.0",
         ),
+        (Signs(decimal="·"), "It runs to 0.56. Then 1.5.", "It runs to 0·56. Then 1·5."),
         (Signs(zero=False), "P=0.034, r 0.40", "P = .034, r 0.40"),
         (PLAIN, "-0.5 (-1 to 2), 10-14, x-ray", "−0.5 (−1 to 2), 10-14, x-ray"),
     ],

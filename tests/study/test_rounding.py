@@ -105,7 +105,7 @@ def test_a_ratio_is_no_finer_than_its_larger_part(text, value, place):
         ("10.5 ± 3.0", "2 numbers; list them in column statistic, as 'mean, sd'"),
         ("3–17", "as 'min, max' or 'quartile_1, quartile_3'"),
         ("9.1 (3–17)", "as 'median, min, max'"),
-        ("23 months", "'months' belongs into column unit or among; write 23"),
+        ("23 months", "'months' belongs into column unit, among or note; write 23"),
     ],
 )
 def test_a_bad_cell_is_told_what_it_looks_like_and_what_to_write(text, said):
