@@ -159,9 +159,10 @@ class Relation(Result):
     def __repr__(self):
         return "\n".join([*self.notes, *self.sentences()])
 
-    def _repr_html_(self):
+    def _repr_mimebundle_(self, **kinds):
         said = "".join(f"<li>{html.escape(text)}</li>" for text in [*self.notes, *self.sentences()])
-        return f"<ul>{said}</ul>{super()._repr_html_()}"
+        bundle = super()._repr_mimebundle_(**kinds)
+        return bundle | {"text/html": f"<ul>{said}</ul>{bundle['text/html']}"}
 
     def sentences(self, models: Sequence[str] = SAID) -> list[str]:
         """Say what the first exposure's models give, a sentence each."""
@@ -199,6 +200,7 @@ class Relation(Result):
         """Set the rank correlations of all exposures side by side."""
         spearman = self._effect[self._effect["model"] == "spearman"]
         rows = frames.effect_rows(spearman, read_codebook())
+        first = rows.loc[rows["estimate"].abs().fillna(-1).idxmax()]  # of none that can be estimated, any
         return self._result(
             rows.drop(columns="text"),
             f"Rank correlation of each exposure with {self.terms['outcome']}: {self.cohort.named}",
@@ -208,8 +210,8 @@ class Relation(Result):
             alt="Forest of {count} rank correlations with severity, each with its interval and P values.",
             draw=partial(plot.forest, rows, xlabel="Spearman correlation"),
             count=len(rows),
-            strongest=describe.in_sentence(rows.loc[rows["estimate"].abs().idxmax(), "label"]),
-            largest=rows.loc[rows["estimate"].abs().idxmax(), "estimate"],
+            strongest=describe.in_sentence(first["label"]),
+            largest=first["estimate"],
         )
 
     def scatter(self) -> Result:

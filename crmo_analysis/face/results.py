@@ -7,7 +7,7 @@ from functools import partial
 
 import pandas as pd
 
-from crmo_analysis.face.pages import as_bundle, as_html
+from crmo_analysis.face.pages import as_bundle
 from crmo_analysis.files import InputError
 
 DERIVED = "derived from published numbers"  # what a result is, where it is no printed number itself
@@ -56,7 +56,7 @@ class Result:
         return {"text/plain": repr(self), **as_bundle(self._shown, self.heading)}
 
     def _repr_html_(self):
-        return as_html(self._shown, self.heading)
+        return self._repr_mimebundle_()["text/html"]
 
     def drawn(self, function: Callable, **options) -> "Result":
         """Return the same result with a picture of its frame.

@@ -56,7 +56,8 @@ def recall(kind: str, study: Study, given: Sequence, module: str, make: Callable
         except _ANSWERS as error:
             return {"!error": type(error).__name__, "said": [str(part) for part in error.args]}
 
-    inputs = [_plain(study, {}), *(_plain(each, place) for each in given)]
+    book = _plain(study.codebook, {})  # two studies are equal whatever their codebooks say
+    inputs = [_plain(study, {}), book, *(_plain(each, place) for each in given)]
     value = kept(kind, inputs, f"import {module}", plain_value)
     if isinstance(value, dict) and "!error" in value:
         error = next(each for each in _ANSWERS if each.__name__ == value["!error"])

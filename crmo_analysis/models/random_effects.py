@@ -139,7 +139,7 @@ def binomial_normal(x: np.ndarray, n: np.ndarray, confidence: float) -> Fit:
     notes = () if sd else (NO_SPREAD,)
     if sd == LARGEST_SD:
         notes = (f"the likelihood still rises where the standard deviation of logits is {LARGEST_SD:g}",)
-    low, high = _profile_ends(likelihood, sd, height - chi2.ppf(confidence, 1) / 2)
+    low, high = _profile_ends(likelihood, mean, sd, height - chi2.ppf(confidence, 1) / 2)
     if high == math.inf:
         notes = (*notes, f"the interval of tau² has no upper end up to {LARGEST_SD**2:g}")
     share = expit(mean)
@@ -191,15 +191,21 @@ def marginal(mean: float, sd: float, x: np.ndarray, n: np.ndarray) -> tuple[floa
     return float(each.sum()), np.array([score.sum(), (score * z).sum()])
 
 
-def _profile_ends(likelihood: Callable, sd: float, cut: float) -> tuple[float, float]:
+def _profile_ends(likelihood: Callable, mean: float, sd: float, cut: float) -> tuple[float, float]:
     """Return between which standard deviations the likelihood, largest over the mean, stays above the cut."""
 
     def above(spread: float) -> float:
-        centre = brentq(lambda mean: likelihood(mean, spread)[1][0], -_FAR, _FAR)
+        def slope(centre: float) -> float:
+            return likelihood(centre, spread)[1][0]
+
+        half = 0.5
+        while half < _FAR and slope(mean - half) * slope(mean + half) > 0:
+            half *= 2
+        centre = brentq(slope, mean - half, mean + half, xtol=1e-7)
         return likelihood(centre, spread)[0] - cut
 
-    low = 0.0 if above(0.0) >= 0 else brentq(above, 0, sd, xtol=1e-8)
-    return low, math.inf if above(LARGEST_SD) >= 0 else brentq(above, sd, LARGEST_SD, xtol=1e-8)
+    low = 0.0 if above(0.0) >= 0 else brentq(above, 0, sd, xtol=1e-7)
+    return low, math.inf if above(LARGEST_SD) >= 0 else brentq(above, sd, LARGEST_SD, xtol=1e-7)
 
 
 def beta_binomial(x: np.ndarray, n: np.ndarray) -> Fit:

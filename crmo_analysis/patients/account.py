@@ -23,7 +23,7 @@ def thin(cohort: Cohort) -> tuple[Problem, ...]:
         lacking = {
             name: n for (where, name), n in cohort.missing.items() if where == title and name not in OWN
         }
-        empty = [name for name, n in lacking.items() if n == len(table)]
+        empty = [name for name, n in lacking.items() if n == len(table) == table[name].isna().sum()]
         said += [f"no {one} has a value of {', '.join(empty)}"] if empty else []
         constant += [
             name for name, n in lacking.items() if title == "patients" and _is_constant(table[name], n)
@@ -40,7 +40,8 @@ def thin(cohort: Cohort) -> tuple[Problem, ...]:
 def _is_constant(values: pd.Series, n_missing: int) -> bool:
     """Say whether two values or more are all the same, in a column without errors."""
     given = values.dropna()
-    return len(values) - n_missing == len(given) >= 2 and bool((given == given.iloc[0]).all())
+    is_sound = len(given) >= max(2, len(values) - n_missing)  # lesions may have filled what was missing
+    return is_sound and bool((given == given.iloc[0]).all())
 
 
 def understood(cohort: Cohort) -> pd.DataFrame:

@@ -170,7 +170,7 @@ def _by_variable(section: str, given: dict, columns: Mapping[str, str], place: _
             wrong(where, f"the values of {name} stand there twice, {twice}")
         else:
             found[name] = {text: _text(meaning) for text, meaning in _by_text(said, where, wrong)}
-            for text in (text for text, meaning in found[name].items() if not meaning):
+            for text in (text for text, meaning in _by_text(said, where, wrong) if meaning is None):
                 expected = f"write '{text}': NA for a missing value, 13.3 or '13,3' for a number"
                 wrong(where, f"'{shown(text)}' has no meaning; {expected}")
     return found

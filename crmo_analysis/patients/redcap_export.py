@@ -316,7 +316,7 @@ def _fields(mapped: Mapped) -> dict[str, tuple[str, dict[str, str]]]:
         return {}
     path = Path(mapped.file).parent / mapped.settings["dictionary"]
     try:
-        table = pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8-sig")
+        table = pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8-sig", index_col=False)
     except (OSError, ValueError) as error:
         raise refuse(path, f"cannot be read as a data dictionary of REDCap ({shown(str(error))})") from None
     needed = [COLUMNS[0], "Field Label", "Choices, Calculations, OR Slider Labels"]

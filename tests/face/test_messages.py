@@ -66,9 +66,14 @@ def test_a_variable_that_the_table_lacks_is_left_out_aloud(own):
 
 def test_a_relation_reads_as_sentences_in_a_notebook(own):
     relation = relate(own)
-    assert relation._repr_html_().startswith(
+    assert relation._repr_mimebundle_()["text/html"].startswith(  # which IPython takes before _repr_html_
         "<ul><li>In 60 patients, lesions and clinical severity score have"
     )
+
+
+def test_correlations_that_cannot_be_estimated_have_a_forest_of_none(own):
+    forest = relate(own.patients.assign(n_lesions=3)).forest()
+    assert forest.frame["estimate"].isna().all()
 
 
 def test_findings_that_cannot_be_shown_together_say_which_can():

@@ -69,3 +69,23 @@ def test_an_unfinished_search_is_remembered_too(store):
         with pytest.raises(UnfinishedError, match="not proved"):
             kept.recall("test", study, [], kept.__name__, make)
     assert len(made) == 1
+
+
+def test_another_codebook_is_another_question(store):
+    """Two studies are equal whatever their codebooks say."""
+    study = read_study("simm_2008")
+    narrow = study.codebook["pamidronate_duration"]
+    wide = dict(study.codebook) | {
+        "pamidronate_duration": dataclasses.replace(narrow, maximum=narrow.maximum + 1)
+    }
+    again = dataclasses.replace(
+        study,
+        codebook=wide,
+        claims=tuple(dataclasses.replace(claim, codebook=wide) for claim in study.claims),
+    )
+    assert study == again
+    for find in (fit, ledger.audit_jointly, find_conflicts):
+        find(study)
+        before = {*store.glob("*/*")}
+        find(again)
+        assert {*store.glob("*/*")} > before
