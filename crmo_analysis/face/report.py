@@ -27,7 +27,8 @@ _STYLE = (
     "tr:hover{background:#f7f7f2}figure{margin:1.5em 0}img{max-width:100%}figcaption,details{color:#555}"
     "summary{cursor:pointer;margin:1em 0}@media print{details{display:none}tr,figure{break-inside:avoid}}"
     "@media(max-width:45em){ul{padding-left:1.2em}.wide{overflow-x:auto}.wide img{width:46em;max-width:none}"
-    ".wide::before{content:'Move the figure sideways to see all of it.';font-size:.8em;position:sticky;left:0}"
+    ".wide::before{content:'Move the figure sideways to see all of it.';font-size:.8em;position:sticky;"
+    "left:0}"
     ".crmo-table:has(th:nth-child(5))::before{content:'Move the table sideways to see all of it.';"
     "font-size:.8em;order:-1;position:sticky;left:0}.crmo-table table.crmo{font-size:.8em}"
     ".crmo-table table.crmo.crmo :is(td,th){padding:.2em .3em;min-width:0}}"
@@ -146,10 +147,11 @@ def _power(n: int) -> str:
     shown["assumed"] = [f"{words[name]}, {name}" for name in shown["assumed"]]
     assumed = ", ".join(map(str, TRUTHS.values()))
     said = (
-        "Simulated studies, not patients: as many as in this table, twice and four times as many. How lesions "
-        "and severity truly go together is assumed, not estimated from this table: two normal variables, "
-        f"correlated by {assumed}, which span a weak to a strong association, are cut into a count of lesions "
-        "and a score. ρ is the rank correlation that is left, a little smaller as many values tie."
+        "Simulated studies, not patients: as many as in this table, twice and four times as many. How "
+        "lesions and severity truly go together is assumed, not estimated from this table: two normal "
+        f"variables, correlated by {assumed}, which span a weak to a strong association, are cut into a "
+        "count of lesions and a score. ρ is the rank correlation that is left, a little smaller as many "
+        "values tie."
     )
     return f"<p>{said}</p>{as_html(shown, found.heading)}"
 
