@@ -185,7 +185,7 @@ def report(cohort, mapping, lesions, out, outcome, exposure, smallest):
     from crmo_analysis.face import report as page
 
     read = read_cohort(cohort, mapping, lesions, smallest)
-    made = page.report(read, outcome, exposure)
+    made = page.report(read, outcome, exposure, file=cohort.name)
     write_text_atomically(out / "report.html", made.html)
     for name, table in made.tables.items():  # what the page shows, for `crmo release` to look at
         write_text_atomically(out / "report" / f"{name}.csv", csv_text(table))

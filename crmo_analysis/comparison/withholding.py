@@ -57,7 +57,7 @@ def _withhold_nearly_the_same(
         for smaller, larger in sorted(pairs, key=lambda pair: all("cohort_n" in shown[at][0] for at in pair)):
             if not shown[smaller][0]["withheld"] and not shown[larger][0]["withheld"]:
                 row = shown[smaller if "cohort_n" in shown[smaller][0] else larger][0]  # not the described
-                row["withheld"] = f"fewer than {smallest} less than in another row"
+                row["withheld"] = f"differs from another row by fewer than {smallest} patients"
 
 
 def _withhold_moments(rows: Sequence[tuple[Fact, dict]], smallest: int, codebook: Codebook) -> None:

@@ -37,7 +37,7 @@ def _sentence(row: dict, confidence: float) -> str:
     what = row["label"] if row["group"] == "All patients" else f"{row['label']} (among: {row['group']})"
     published = f"{_side_in_words(row, 'published', confidence)} in {row['short']}"
     if row["withheld"]:
-        return f"{what}: {published}; in this cohort not shown ({row['withheld']})."
+        return f"{what}: {published}; in this cohort withheld ({row['withheld']})."
     sentence = f"{what}: {_side_in_words(row, 'cohort', confidence)} in this cohort against {published}"
     if pd.notna(row["difference"]):
         sentence += f"; difference {_difference(row)}"
@@ -108,7 +108,7 @@ def in_columns(comparison: Comparison) -> pd.DataFrame:
     """Return a comparison as texts, one row a fact: `study, what, among, published, cohort, difference`."""
     rows = []
     for row in comparison.table.to_dict("records"):
-        cohort = row["withheld"] or _side(row, "cohort")
+        cohort = f"withheld: {row['withheld']}" if row["withheld"] else _side(row, "cohort")
         difference = _difference(row) if pd.notna(row["difference"]) else ""
         among = "" if row["group"] == "All patients" else row["group"]
         rows.append([row["short"], row["label"], among, _side(row, "published"), cohort, difference])

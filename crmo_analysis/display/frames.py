@@ -218,6 +218,7 @@ def description(audited: Sequence[Audited]) -> pd.DataFrame:
             claim.statistic == "count"
             and claim.about == "own"
             and claim.patients != expressions.Everyone()
+            and not claim.is_of_those_known
             and key not in seen
         )
         if fits and a.x is not None and a.n and a.x <= a.n:
@@ -252,15 +253,12 @@ def description(audited: Sequence[Audited]) -> pd.DataFrame:
 
 
 def values(audited: Sequence[Audited]) -> pd.DataFrame:
-    """Return the study's own medians, means, ranges and sums, one row a variable and group, as printed."""
+    """Return the study's own medians, means, SDs, ranges and sums, a row a variable and group, as printed."""
     rows: dict[tuple[str, str], dict[str, str]] = {}
+    statistics = ["median", "quartile_1", "quartile_3", "mean", "sd", "sum", "min", "max"]
     for a in audited:
         claim, codebook = a.claim, a.claim.codebook
-        if (
-            claim.about == "own"
-            and claim.statistic in ("median", "mean", "sum", "min", "max")
-            and codebook[claim.of].type != "date"
-        ):
+        if claim.about == "own" and claim.statistic in statistics and codebook[claim.of].type != "date":
             head = {
                 "variable": codebook[claim.of].label,
                 "among": expressions.in_words(claim.group, codebook),
@@ -273,8 +271,8 @@ def values(audited: Sequence[Audited]) -> pd.DataFrame:
                 else f"{row[claim.statistic]}; {claim.printed}"
             )
             row[claim.statistic] = text
-    columns = ["variable", "among", "unit", "median", "mean", "sum", "min", "max"]
-    frame = pd.DataFrame(rows.values()).reindex(columns=columns).fillna("")
+    columns = ["variable", "among", "unit", *statistics]
+    frame = pd.DataFrame(rows.values()).reindex(columns=columns).astype(object).fillna("")
     return frame.loc[:, [name for name in columns if name in columns[:3] or frame[name].any()]]
 
 

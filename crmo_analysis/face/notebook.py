@@ -69,10 +69,12 @@ def start(
     name = files.OWN_FOLDER if own else name
     if not _FOLDER.fullmatch(name):
         raise InputError(f"folder is {name!r}, expected a name of letters, digits, - and _")
-    is_by_hand = not playground.is_published()
+    is_by_hand, is_in_lab = not playground.is_published(), not out
     out = out or (str(playground.lab_folder(name)) if is_by_hand else "")
     outputs = [outputs] if isinstance(outputs, str) else outputs
     run = Run(study, name, (outputs, tables), out, bool(page))
+    if is_by_hand and is_in_lab:
+        run._earlier = sorted(Path(out).glob("*.ipynb"))  # `crmo run` leaves one, beside its figures
     if is_by_hand and not page:
         run.say(*_set_apart(Path(out)))
     beside = f" They are set beside the published numbers of {run.study.short}." if run.study else ""
@@ -123,7 +125,7 @@ class Run:
     def __init__(self, study: str, name: str, declared: tuple, out: str, is_for_page: bool):
         self.study, self.is_own = Study(study) if study else None, name == files.OWN_FOLDER
         self._outputs, self._declared_tables = tuple(declared[0]), declared[1]
-        self._is_for_page, self._files = is_for_page, {}
+        self._is_for_page, self._files, self._earlier = is_for_page, {}, []
         self._figures, self._tables = files.FIGURES / name, files.RESULTS / "tables" / name
         if out:
             self._figures, self._tables = Path(out) / "figures" / name, Path(out) / "tables" / name
@@ -296,4 +298,6 @@ class Run:
             files.write_bytes_atomically(path, content)
         count = len(self._outputs)
         said = f"Left {count} figures, each as SVG, PDF and PNG with its data, caption and alt text."
+        for path in self._earlier:
+            said += f" `{path.name}` beside them is of an earlier `crmo run`: these files are not its own."
         display(Markdown(said))

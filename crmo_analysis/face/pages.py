@@ -6,7 +6,7 @@ import re
 
 import pandas as pd
 
-from crmo_analysis.display import frames
+from crmo_analysis.display import canvas, frames
 from crmo_analysis.study import describe
 
 ROWS = 20  # before all are asked for
@@ -14,7 +14,7 @@ MOST_ROWS = 500  # that a page holds
 _WIDE = 8  # columns, beyond which what is the same in every row is said below
 _DIGITS = 3  # significant, of the largest number of a column
 _LONG = 30  # letters of a text that needs a wide column
-_NUMBER = re.compile(r"[\s\d.,/%()<>=≤≥±–-]*\d(to|[\s\d.,/%()<>=≤≥±–-])*")
+_NUMBER = re.compile(r"[\s\d.,/%()<>=≤≥±–−-]*\d(to|[\s\d.,/%()<>=≤≥±–−-])*")
 _IS_P = re.compile(r"p|p_(holm|benjamini_hochberg|maximum)")
 _ENDS = (("low", "high"), ("lower", "upper"))
 _INTERVALS = {
@@ -110,7 +110,7 @@ def as_printed(frame: pd.DataFrame) -> tuple[pd.DataFrame, str]:
             columns.append((_heading_of_interval(name), texts))
         elif name not in gone:
             columns.append((_heading(name), _texts(name, values, "statistic" in names)))
-    columns = [(heading, texts) for heading, texts in columns if any(texts)]
+    columns = [(head, [*map(canvas.true_minus, texts)]) for head, texts in columns if any(texts)]
     is_wide = len(columns) > _WIDE and len(frame) > 1
     same = [is_wide and len(set(texts)) == 1 for _, texts in columns]
     said = [
@@ -168,7 +168,7 @@ def _number(value: float, decimals: int) -> str:
     if pd.isna(value):
         return ""
     if not math.isfinite(value):
-        return "∞" if value > 0 else "-∞"
+        return "∞" if value > 0 else "−∞"
     text = describe.rounded_text(float(value), decimals)
     return f"{value:.2g}" if value and not float(text) else text
 

@@ -226,7 +226,7 @@ class Relation(Result):
             line if self.cohort.hides else points,
             f"Patients, and the line of least squares: {self.cohort.named}",
             subtitle="{who}, n = {n}; line: least squares with its 95 % interval (HC3)",
-            caption="{whose}. {sentence}",
+            caption="{who}. {sentence}",
             alt="Scatter of {n} patients with a fitted line; rank correlation {r:.2f}.",
             draw=partial(plot.scatter, points, **named, line=line),
         )

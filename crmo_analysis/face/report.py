@@ -2,6 +2,7 @@
 
 import base64
 import html
+import re
 from dataclasses import dataclass
 
 import pandas as pd
@@ -17,7 +18,7 @@ from crmo_analysis.face.results import Result, filled
 from crmo_analysis.files import CrmoError, UnfitError
 
 IMAGING = ("marrow_edema", "periosteal_reaction", "bone_expansion", "lytic_lesion")
-TRUTHS = (0.3, 0.5, 0.7)  # latent correlations for which power is given
+TRUTHS = {"weak": 0.3, "moderate": 0.5, "strong": 0.7}  # correlations before scores and counts are cut
 _STYLE = (
     "body{font-family:system-ui,sans-serif;max-width:58em;margin:2em auto;padding:0 1em;line-height:1.5;"
     "color:#222}h1{margin-bottom:.2em}h2{margin-top:2em;border-bottom:2px solid #2a6592;color:#2a6592}"
@@ -25,6 +26,12 @@ _STYLE = (
     "td,th{padding:.25em .6em;border-bottom:1px solid #ddd;vertical-align:top}"
     "tr:hover{background:#f7f7f2}figure{margin:1.5em 0}img{max-width:100%}figcaption,details{color:#555}"
     "summary{cursor:pointer;margin:1em 0}@media print{details{display:none}tr,figure{break-inside:avoid}}"
+    "@media(max-width:45em){ul{padding-left:1.2em}.wide{overflow-x:auto}.wide img{width:46em;max-width:none}"
+    ".wide::before{content:'Move the figure sideways to see all of it.';font-size:.8em;position:sticky;"
+    "left:0}"
+    ".crmo-table:has(th:nth-child(5))::before{content:'Move the table sideways to see all of it.';"
+    "font-size:.8em;order:-1;position:sticky;left:0}.crmo-table table.crmo{font-size:.8em}"
+    ".crmo-table table.crmo.crmo :is(td,th){padding:.2em .3em;min-width:0}}"
 )
 
 
@@ -37,16 +44,22 @@ class Page:
 
 
 def report(
-    cohort: Cohort, outcome: str = "clinical_severity", exposure: str = "n_lesions", resamples: int = 10_000
+    cohort: Cohort,
+    outcome: str = "clinical_severity",
+    exposure: str = "n_lesions",
+    resamples: int = 10_000,
+    file: str = "",
 ) -> Page:
     """Write a page about a cohort, in which what the cohort hides stays hidden.
 
     It is about the relation of `outcome` and `exposure`, variables of the codebook, beside other imaging
-    parameters, with so many `resamples` of the bootstrap. A part that cannot be made says why.
+    parameters, with so many `resamples` of the bootstrap. A part that cannot be made says why. `file` is the
+    name of the file that was read, without its folder; no date is told, so that the same file gives the same
+    page.
     """
     tables: dict[str, pd.DataFrame] = {}
     parts = [
-        ("Participants", lambda: _introduced(cohort)),
+        ("Participants", lambda: _introduced(cohort, file)),
         ("Description", lambda: _described(cohort, tables)),
         ("Lesions and severity", lambda: _relation(cohort, outcome, exposure, resamples, tables)),
         ("Beside published numbers", lambda: _compared(cohort, tables)),
@@ -75,11 +88,12 @@ def _folded(summary: str, content: str) -> str:
     return f"<details><summary>{html.escape(summary)}</summary>{content}</details>"
 
 
-def _introduced(cohort: Cohort) -> str:
+def _introduced(cohort: Cohort, file: str) -> str:
     """Say whose patients these are; how the file was read is for who sent it."""
     notes = {files.markdown(note) for note in cohort.notes}
     said = [sentence for sentence in cohort.introduced() if sentence not in notes]
-    plain = [sentence.replace("**", "") for sentence in said]
+    plain = [re.sub(r"\\(.)", r"\1", sentence.replace("**", "")) for sentence in said]
+    plain += [f"Read from {file}."] if file else []
     return _listed(plain) + (_folded("How the file was read", _listed(cohort.notes)) if notes else "")
 
 
@@ -127,9 +141,19 @@ def _compared(cohort: Cohort, tables: dict) -> str:
 
 def _power(n: int) -> str:
     sizes = sorted({n, 2 * n, 4 * n})
-    found = plan(TRUTHS, sizes, cohorts=1000).power()
-    shown = found.frame[["truth", "n", "power"]]
-    return f"<p>Simulated studies, not patients.</p>{as_html(shown, found.heading)}"
+    found = plan(list(TRUTHS.values()), sizes, cohorts=1000).power()
+    shown = found.frame[["truth", "n", "power"]].rename(columns={"truth": "assumed", "n": "patients"})
+    words = dict(zip(shown["assumed"].unique(), TRUTHS, strict=True))
+    shown["assumed"] = [f"{words[name]}, {name}" for name in shown["assumed"]]
+    assumed = ", ".join(map(str, TRUTHS.values()))
+    said = (
+        "Simulated studies, not patients: as many as in this table, twice and four times as many. How "
+        "lesions and severity truly go together is assumed, not estimated from this table: two normal "
+        f"variables, correlated by {assumed}, which span a weak to a strong association, are cut into a "
+        "count of lesions and a score. ρ is the rank correlation that is left, a little smaller as many "
+        "values tie."
+    )
+    return f"<p>{said}</p>{as_html(shown, found.heading)}"
 
 
 def _figure(result: Result, title: str) -> str:
@@ -144,7 +168,8 @@ def _figure(result: Result, title: str) -> str:
         return f"<p>Not drawn: {html.escape(str(why))}</p>"
     picture = base64.b64encode(drawn[".svg"]).decode()
     image = f'<img src="data:image/svg+xml;base64,{picture}" alt="{html.escape(texts["alt"], quote=True)}">'
-    return f"<figure>{image}<figcaption>{html.escape(texts['caption'])}</figcaption></figure>"
+    caption = f"<figcaption>{html.escape(texts['caption'])}</figcaption>"
+    return f'<figure><div class="wide" tabindex="0">{image}</div>{caption}</figure>'
 
 
 def associations_beside(cohort) -> Result:

@@ -254,7 +254,7 @@ class Study:
                 title = "{count} printed correlations, from {least:g} to {most:g}"
             case "implied":
                 shown = self.bounds(*figure.pairs, among=figure.among)
-                title = "{open} of {count} overlaps of two findings are left open"
+                title = "Overlaps of two findings that are left open: {open} of {count}"
             case _:
                 shown, title = self.audit(), "{matches} of {count} printed numbers follow from others; {odd}"
         return shown, figure.title or title
@@ -269,8 +269,8 @@ class Study:
         return Result(frame, "Groups of patients whose size is printed")
 
     def values(self) -> Result:
-        """Return medians, means, ranges and sums as they are printed."""
-        return Result(frames.values(self._audited), "Medians, means and ranges, as printed")
+        """Return medians and means with their spread, and sums, as they are printed."""
+        return Result(frames.values(self._audited), "Medians and means with their spread, as printed")
 
     def conflicts(self) -> Result:
         """List the claims that cannot stand together, in sets of which none can be left out, and why."""

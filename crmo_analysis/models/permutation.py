@@ -359,5 +359,6 @@ def _stepped_down(
     result[order] = np.column_stack([observed[order], p[0], errors[0], p[1], errors[1]])
     kind = "draws from the limit of permutations" if is_large else "random permutations"
     within = f" within {groups.max() + 1} groups" if groups.any() else ""
-    words = f"step-down maximum of {len(exposures)} {statistic} correlations{within}, {drawn:,} {kind}"
+    family = f"{len(exposures)} {statistic.capitalize()} correlations{within}"
+    words = f"step-down maximum of {family}, {drawn:,} {kind}"
     return result, words

@@ -85,7 +85,7 @@ def row_of(table: pd.DataFrame, model: str, question: Question, effort: Effort) 
         "model": model, "exposure": question.exposures[0],
         "outcome": f"{outcome} >= {cut:g}" if is_cut else outcome, "confidence": question.confidence,
         "adjusted_for": ", ".join(question.adjustment) or "none",
-        "effect": f"{model} correlation" if model in STATISTICS else model,
+        "effect": f"{model.capitalize()} correlation" if model in STATISTICS else model,
         "n": int(known.sum()), "excluded": int((~known).sum()),
     }  # fmt: skip
     try:

@@ -130,7 +130,7 @@ def figure_blocks(label: str, caption: str, alt: str, file: str, width: float, s
 
 def page_break() -> list[dict]:
     """Start a new page, in Word and LaTeX."""
-    word = '<w:p><w:r><w:br w:type="page"/></w:r></w:p>'
+    word = '<w:p><w:pPr><w:suppressLineNumbers/></w:pPr><w:r><w:br w:type="page"/></w:r></w:p>'
     return [{"t": "RawBlock", "c": ["openxml", word]}, {"t": "RawBlock", "c": ["latex", r"\clearpage"]}]
 
 

@@ -107,7 +107,7 @@ def _name(view: View, claim: Claim) -> str:
     if claim.is_of_patients or claim.of not in view.codebook:
         return f"the {claim.statistic} of {claim.of}".capitalize()
     label = view.codebook[claim.of].label
-    return label if claim.statistic in ("value", "date") else f"{label} ({claim.statistic})"
+    return f"“{label}”" if claim.statistic in ("value", "date") else f"{label} ({claim.statistic})"
 
 
 def ranks(view: View) -> Iterator[Finding]:

@@ -6,7 +6,7 @@ from itertools import combinations
 
 from crmo_analysis.study.expressions import Everyone, Is
 
-MOST_COUNTS, MOST_FINDINGS = 16, 4
+MOST_COUNTS, MOST_FINDINGS, MOST_GROUPS = 16, 4, 3
 
 
 @dataclass(frozen=True)
@@ -46,8 +46,7 @@ def figures_of(study) -> tuple[Figure, ...]:
     title = f"{{study}}: the first {len(ids)} of {len(counts)} printed counts, with intervals"
     title = title if len(ids) < len(counts) else ""
     found = [Figure("counts", "counts", ids, title=title)] if len(ids) > 1 else []
-    pairs, among = _pairs(counts)
-    found += [Figure("implied", "implied", pairs=pairs, among=among)] if pairs and study.has_size else []
+    found += _implied(counts) if study.has_size else []
     found += [Figure("rounding", "rounding")] if _has_rounding(study, counts) else []
     if any(claim.statistic == "correlation" and claim.about == "own" for claim in study.claims):
         found.append(Figure("correlations", "correlations"))
@@ -71,7 +70,8 @@ def _drawable(study) -> list:
     found: dict = {}
     for claim in own:
         whole = sizes.get(claim.group)
-        if _is_number(claim) and not _is_all(claim.patients) and whole and claim.number.value <= whole:
+        is_finding = _is_number(claim) and not (_is_all(claim.patients) or claim.is_of_those_known)
+        if is_finding and whole and claim.number.value <= whole:
             found.setdefault((claim.patients, claim.group), claim)
     return list(found.values())
 
@@ -85,14 +85,23 @@ def _is_all(tree) -> bool:
     return tree == Everyone()
 
 
-def _pairs(counts: list) -> tuple[tuple[str, ...], str]:
-    """Return pairs of findings, and among whom: of the group of which most are printed, the most frequent."""
-    single = [claim for claim in counts if isinstance(claim.patients, Is)]
-    among = Counter(claim.among for claim in single).most_common(1)
-    inside = [claim for claim in single if among and claim.among == among[0][0] and claim.number.value]
-    frequent = sorted(inside, key=lambda claim: -claim.number.value)[:MOST_FINDINGS]
-    names = [claim.of for claim in inside if claim in frequent]
-    return tuple(f"{one} & {other}" for one, other in combinations(names, 2)), among[0][0] if among else ""
+def _implied(counts: list) -> list[Figure]:
+    """Bound pairs of the most frequent findings, in each group of which enough are printed, most first.
+
+    A finding that divides patients into groups, such as the sex, is printed beside the others anyway.
+    """
+    groups = {claim.among for claim in counts}
+    single = [claim for claim in counts if isinstance(claim.patients, Is) and claim.number.value]
+    single = [claim for claim in single if claim.of not in groups]
+    found = []
+    for among, _ in Counter(claim.among for claim in single).most_common(MOST_GROUPS):
+        inside = [claim for claim in single if claim.among == among]
+        frequent = sorted(inside, key=lambda claim: -claim.number.value)[:MOST_FINDINGS]
+        names = [claim.of for claim in inside if claim in frequent]
+        pairs = tuple(f"{one} & {other}" for one, other in combinations(names, 2))
+        name = f"implied_{len(found) + 1}" if found else "implied"
+        found += [Figure(name, "implied", pairs=pairs, among=among)] if pairs else []
+    return found
 
 
 def _has_rounding(study, counts: list) -> bool:

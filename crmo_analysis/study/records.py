@@ -10,7 +10,7 @@ from crmo_analysis.study.codebook import Codebook, read_codebook
 from crmo_analysis.study.expressions import Compare, Everyone, Expression, Not, parse
 from crmo_analysis.study.figures import Figure, figures_of
 from crmo_analysis.study.rounding import Printed
-from crmo_analysis.study.rows import COLUMNS, LATER
+from crmo_analysis.study.rows import COLUMNS, LATER, OF_THOSE_KNOWN
 from crmo_analysis.study.times import TOLD
 
 
@@ -56,6 +56,11 @@ class Claim:
     def is_of_values(self) -> bool:
         """Whether `of` is a variable whose values are summed up."""
         return vocabulary.kind(self.statistic, self.of) == "values" and self.of in self.codebook
+
+    @property
+    def is_of_those_known(self) -> bool:
+        """Whether it says of how many something is known, which is no finding in them."""
+        return self.note.endswith(OF_THOSE_KNOWN)
 
     @property
     def parts(self) -> tuple[str, ...]:

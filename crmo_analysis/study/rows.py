@@ -17,6 +17,7 @@ from crmo_analysis.study.vocabulary import ACCURACY, DEFINITIONS, SYNONYMS
 
 COLUMNS = ("claim_id", "where", "about", "statistic", "of", "among", "printed", "unit", "reading", "note")
 LATER = ("at", "method")  # columns that files may lack
+OF_THOSE_KNOWN = "those of whom it is known"  # what the note of a count says that is no finding
 NEEDED = ("claim_id", "where", "statistic", "of", "printed")
 MAXIMUM_BYTES = 10_000_000
 _DELIMITERS = (",", ";", "\t")
@@ -203,10 +204,7 @@ def of_those_known(rows: list[tuple[str, dict]], codebook: Codebook) -> Codebook
             label = codebook[cell[0]["of"]].label if cell[0]["of"] in codebook else cell[0]["of"]
             added[name] = Variable(name, f"{label}: known", "boolean")
             group = name if n["of"] == "everyone" else f"({n['of']}) & {name}"
-            n |= {
-                "of": group,
-                "note": "; ".join(filter(None, [n["note"], f"of {size}, those of whom it is known"])),
-            }
+            n |= {"of": group, "note": "; ".join(filter(None, [n["note"], f"of {size}, {OF_THOSE_KNOWN}"]))}
             for row in cell:
                 row["among"] = group
     for _, row in rows:

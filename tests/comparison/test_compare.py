@@ -429,7 +429,7 @@ def test_sentences_say_both_sides_and_the_difference(write_study):
         "median 12 months (n 8) in Small; difference 8 months."
     )
     assert words.sentences(compare(made_by_hand(), [study], CODEBOOK))[0] == (
-        "Spinal involvement: 8/20 (40.0 %, 95 % interval 19.1–63.9) in Small; in this cohort not shown "
+        "Spinal involvement: 8/20 (40.0 %, 95 % interval 19.1–63.9) in Small; in this cohort withheld "
         "(fewer than 5, or all but as few)."
     )
 

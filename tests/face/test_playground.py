@@ -74,6 +74,17 @@ def test_plain_papermill_leaves_the_projects_files_alone(tmp_path):
     assert len(list((files.RESULTS / "lab" / NOTEBOOK.stem / "figures").rglob("*.svg"))) == 3
 
 
+def test_a_run_by_hand_says_that_a_notebook_left_there_by_another_run_is_not_its_own(monkeypatch, tmp_path):
+    said = []
+    monkeypatch.setattr(files, "RESULTS", tmp_path)
+    monkeypatch.setattr("crmo_analysis.face.notebook.display", lambda shown, **_: said.append(shown.data))
+    for folder in ("", str(tmp_path / "lab" / "mine")):  # in a folder that was asked for, no word
+        (tmp_path / "lab" / "mine").mkdir(parents=True, exist_ok=True)
+        (tmp_path / "lab" / "mine" / "old.ipynb").write_text("{}")
+        crmo.start(out=folder, folder="mine", about="About nothing.", tables=[]).finish()
+    assert ["earlier `crmo run`" in text for text in said if text.startswith("Left")] == [True, False]
+
+
 def test_a_figure_that_is_not_among_the_outputs_is_shown_and_not_kept(tmp_path):
     run = crmo.start("hospach_2010", ["kept"], str(tmp_path), tables=[])
     counts = run.study.counts("hospach.spine.n")

@@ -123,7 +123,7 @@ def test_centres_are_adjusted_for_or_make_the_errors(visits):
     clustered = crmo.relate(table, "clinical_severity", "n_lesions", cluster="centre", **EFFORT)
     assert clustered.frame.set_index("model").loc["linear", "groups"] == 11
     assert clustered.together().heading.endswith("largest correlation by permutation within centre")
-    assert "spearman correlations within 11 groups" in clustered.together().frame["method"].iloc[0]
+    assert "Spearman correlations within 11 groups" in clustered.together().frame["method"].iloc[0]
     assert "(permuted within 11 groups of centre; z takes" in clustered.specifications().heading
     assert "patients of one centre taken for independent" in clustered.diagnostics().heading
     assert "jackknife's standard error by 11 groups" in clustered.sentences()[0]

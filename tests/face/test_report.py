@@ -12,7 +12,7 @@ PLANTED = ("P-0417", "P-0001", "17.37")
 
 
 def page_of(cohort):
-    page = report.report(cohort, resamples=200).html
+    page = report.report(cohort, resamples=200, file="registry.csv").html
     pictures = re.findall(r"base64,([^\"]+)", page)
     drawn = [base64.b64decode(picture).decode() for picture in pictures]
     return re.sub(r"base64,[^\"]+", "", page), drawn
@@ -31,10 +31,20 @@ def test_a_page_has_all_parts_and_hides_what_the_cohort_hides(own_file):
     ):
         assert f"{heading}" in page
     assert len(drawn) == 2
+    assert "<li>Read from registry.csv.</li>" in page
+    assert "ρ is the rank correlation that is left" in page and "<td>weak, ρ = 0.28</td>" in page
+    assert "<figcaption>Your cohort. In 60 patients" in page  # and not once more how many there are
+    assert re.search(r">−\d+\.\d percentage points \(−", page) and not re.search(r">-\d", page)
     assert "the median alone is shown" in page
     assert "Spearman correlation of" in page
     assert not [value for value in PLANTED for text in (page, *drawn) if value in text]
     assert not re.search(r"[^\d]3/60", page)
+
+
+def test_warnings_about_a_file_are_told_as_they_are(own):
+    cohort = crmo.read_study("menashe_2022").patients().of(own)
+    cohort.smallest, cohort.problems = 0, ("row 9, value '* Oedema_2'",)
+    assert "<li>row 9, value &#x27;* Oedema_2&#x27;</li>" in report._introduced(cohort, "")
 
 
 def test_a_part_that_cannot_be_made_says_why(own):

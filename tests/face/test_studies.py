@@ -4,7 +4,7 @@ import pandas as pd
 import pytest
 
 import crmo_analysis as crmo
-from crmo_analysis.files import study_names
+from crmo_analysis.files import ROOT, study_names
 from crmo_analysis.study import read_study
 
 
@@ -101,3 +101,15 @@ def test_capponi2021_correlations_have_the_intervals_that_r_gives():
     assert found.frame["p_printed"].tolist() == ["0.0055", "0.004", "0.025", "0.010"]
     # tanh(atanh(.41) + c(-1, 1) * qnorm(.975) * sqrt(1.06 / (46 - 3))) in R 4.2
     assert found.frame.loc[1, ["ci_low", "ci_high"]].tolist() == pytest.approx([0.1272, 0.6312], abs=5e-5)
+
+
+def test_a_general_notebook_tells_spread_and_findings_but_not_of_whom_something_is_known():
+    paper = crmo.read_study(str(ROOT / "data" / "example" / "paper"))
+    esr = paper.values().frame.query("variable == 'Erythrocyte sedimentation rate'")
+    assert esr[["mean", "sd"]].to_numpy().tolist() == [["35.2", "14.1"], ["30.2", "12.1"], ["39.3", "14.3"]]
+    implied = [(each.name, each.among, each.pairs) for each in paper.figures if each.kind == "implied"]
+    pair = ("back_pain & swollen_joint",)
+    assert implied == [("implied", "", pair), ("implied_2", "male", pair), ("implied_3", "~male", pair)]
+    registry = crmo.read_study(str(ROOT / "tests" / "recompute" / "cases" / "paper_registry"))
+    assert len(registry.counts().frame) == 12
+    assert not registry.counts().frame["characteristic"].str.contains("known").any()

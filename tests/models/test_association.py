@@ -413,7 +413,7 @@ def test_maximum_excludes_patients_and_exposures_that_do_not_help():
     assert (found["n"] == 19).all()
     assert (found["excluded"] == 1).all()
     assert found.loc["b", "method"] == "not estimable: all values are equal"
-    assert found.loc["a", "method"].startswith("step-down maximum of 2 spearman correlations, ")
+    assert found.loc["a", "method"].startswith("step-down maximum of 2 Spearman correlations, ")
     nothing = maximum_statistic(exposures[["b"]], y, permutations=99)
     assert nothing["p_maximum"].isna().all()
     with pytest.raises(NotEstimableError, match="all 20 values"):
