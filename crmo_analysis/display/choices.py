@@ -66,18 +66,13 @@ def _draw_scale(axes: Axes, name: str, rows: pd.DataFrame, x: np.ndarray) -> Non
     numbers = numbers.T.fillna(numbers["estimate"]).T  # an end that is not determined
     low, high = min(null, numbers.min(axis=None)), max(null, numbers.max(axis=None))
     start, end = (float(place(value)) for value in (low, high))
-    start, end = (
-        start - BELOW * (end - start) * (low == null), end + BELOW * (end - start) * (high == null)
-    )  # fmt: skip
+    start, end = start - BELOW * (end - start), end + BELOW * (end - start)
 
     def height(value):
         return HIGH * (place(np.asarray(value, float)) - start) / (end - start)
 
-    ticks = [
-        tick
-        for tick in ticker.MaxNLocator(4, steps=[1, 2, 5, 10]).tick_values(low, high)
-        if low <= tick <= high
-    ]
+    located = ticker.MaxNLocator(4, steps=[1, 2, 5, 10]).tick_values(low, high)
+    far = [tick for tick in located if low <= tick <= high and abs(height(tick) - height(null)) > HIGH / 12]
     axes.hlines(height(null), x[0] - 0.55, x[-1] + 0.5, zorder=1, **NULL)
     axes.vlines(x, height(numbers["ci_low"]), height(numbers["ci_high"]), color=BLUE, lw=1.2, zorder=2)
     for column, estimate, z in zip(x, height(numbers["estimate"]), rows["z"], strict=True):
@@ -85,7 +80,7 @@ def _draw_scale(axes: Axes, name: str, rows: pd.DataFrame, x: np.ndarray) -> Non
     edge = x[0] - 0.55
     axes.vlines(edge, 0, HIGH, color=MUTED, lw=0.6)
     style = {"fontsize": SMALLEST_TEXT, "color": INK}
-    for tick in ticks:
+    for tick in (null, *far):
         axes.hlines(height(tick), edge - 0.1, edge, color=MUTED, lw=0.6)
         axes.text(edge - 0.18, height(tick), true_minus(f"{tick:g}"), ha="right", va="center", **style)
     more = (
