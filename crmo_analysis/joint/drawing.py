@@ -10,7 +10,7 @@ import numpy as np
 from ortools.sat.python import cp_model
 
 from crmo_analysis.files import UnfinishedError
-from crmo_analysis.joint.axes import TOTALS, window
+from crmo_analysis.joint.axes import TOTALS, UNLIMITED, window
 from crmo_analysis.joint.fitting import Fit
 from crmo_analysis.joint.model import Tables, fitting_tables
 from crmo_analysis.joint.patterns import Bag, codes, shared
@@ -120,22 +120,74 @@ def _draw(plan: Plan, n: int, rng: np.random.Generator) -> list[np.ndarray]:
     """Draw patients at random from what the rules and the printed ranges leave; count them by pattern."""
     part, drawn = plan.part, []
     for place, bag in enumerate(part.bags):
-        keys = rng.random((n, bag.size)) - _printed(plan, bag) - 10 * _out_of_range(plan, place)
+        keys = _usual(plan, place) - np.log(-np.log(rng.random((n, bag.size))))  # the largest: Gumbel 1954
+        keys -= 100 * _printed(plan, bag) + 1000 * _out_of_range(plan, place)
         if bag.parent is not None:
             names = shared(part.bags, place)
             above = codes(part.bags[bag.parent], names, part.axes)[drawn[bag.parent]]
-            keys -= 100 * (codes(bag, names, part.axes)[None, :] != above[:, None])
+            keys -= 10000 * (codes(bag, names, part.axes)[None, :] != above[:, None])
         drawn.append(keys.argmax(axis=1))
     return [np.bincount(rows, minlength=bag.size) for rows, bag in zip(drawn, part.bags, strict=True)]
 
 
+def _usual(plan: Plan, place: int) -> np.ndarray:
+    """Return, for each pattern of a bag, the logarithm of how likely its numbers are beside its categories.
+
+    Where a value is printed, each up to the next is as likely as another; where a mean and an SD are, the
+    nearer to the mean of its groups, as of a normal distribution, the likelier.
+    """
+    part, bag = plan.part, plan.part.bags[place]
+    printed, total = printed_values(plan), np.zeros(bag.size)
+    for name in bag.names:
+        lows, highs = part.ends(name, place)
+        if printed.get(name):
+            low, high = _range(plan, name)
+            total += np.log(np.where((lows >= low) & (highs <= high), highs - lows + 1, 1).clip(1))
+        apart = [
+            np.where(part.mask(group, place), (((lows + highs) / 2 - mean) / sd) ** 2 / 2, np.nan)
+            for group, mean, sd in _spreads(plan, name)
+            if expressions.variables(group) <= set(bag.names)
+        ]
+        if apart:
+            told = ~np.isnan(apart).all(axis=0)
+            total[told] -= np.nanmean(np.array(apart)[:, told], axis=0)
+    total = np.maximum(total - total.max(), -50)
+    kinds = [name for name in bag.names if not part.axes[name].variable.is_numeric]
+    kind = np.unique(codes(bag, kinds, part.axes), return_inverse=True)[1]
+    return total - np.log(np.bincount(kind, np.exp(total))[kind])
+
+
+def _range(plan: Plan, name: str) -> tuple[int, int]:
+    """Return between what, in steps, all printed smallest and largest values of a variable lie."""
+    step = plan.part.axes[name].variable.step
+    found = [window(claim, step) for claim in plan.claims if claim.of == name and claim.statistic in ENDS]
+    return (
+        (min(low for low, _ in found), max(high for _, high in found)) if found else (-UNLIMITED, UNLIMITED)
+    )
+
+
+def _spreads(plan: Plan, name: str) -> list[tuple[expressions.Expression, float, float]]:
+    """Return the groups of which a variable's mean and SD are printed, and both in steps."""
+    step = plan.part.axes[name].variable.step
+    numbers = {
+        (claim.group, claim.statistic): float(claim.number.value / step)
+        for claim in plan.claims
+        if claim.of == name and claim.statistic in ("mean", "sd")
+    }
+    return [
+        (group, numbers[group, "mean"], sd)
+        for (group, statistic), sd in numbers.items()
+        if statistic == "sd" and sd and (group, "mean") in numbers
+    ]
+
+
 def _printed(plan: Plan, bag: Bag) -> np.ndarray:
-    """Count, for each pattern, the numbers in it that lie in the narrow cell of one that is printed."""
+    """Count, for each pattern, the numbers in it that would be printed as one that is printed."""
     found, printed = np.zeros(bag.size), printed_values(plan)
     for name in bag.names:
         axis = plan.part.axes[name]
-        cells = zip(axis.lows.tolist(), axis.highs.tolist(), strict=True)
-        found += np.array([ends in printed.get(name, ()) for ends in cells])[bag.place(name)]
+        for low, high in printed.get(name, ()):
+            found += ((axis.lows >= low) & (axis.highs <= high))[bag.place(name)]
     return found
 
 
@@ -161,6 +213,6 @@ def printed_values(plan: Plan) -> dict[str, dict[tuple[int, int], int]]:
             step = plan.part.axes[claim.of].variable.step
             value, ends = round(claim.number.value / step), window(claim, step)
             known = found.setdefault(claim.of, {})
-            if claim.statistic not in TOTALS and ends[0] <= value <= ends[1]:
+            if claim.statistic not in (*TOTALS, "sd") and claim.number.relation == "=":
                 known[ends] = value
     return found

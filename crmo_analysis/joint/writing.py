@@ -90,11 +90,13 @@ def _values(
     for name, axis in part.axes.items():
         bag = part.bag_of([name])
         cell = part.bags[bag].place(name)[patterns[bag]]
-        values[name] = rng.integers(axis.lows[cell], axis.highs[cell] + 1)
-        if name not in printed:  # nothing is said of its values but that they are on one side of a limit
-            values[name] = axis.lows[cell]
+        lows, highs = axis.lows[cell], axis.highs[cell]
+        values[name] = rng.integers(lows, highs + 1)
+        if name not in printed and axis.variable.is_numeric:  # up to no printed limit, large ones are rare
+            far = np.flatnonzero((highs == axis.highs[-1]) & (lows > 0))
+            values[name][far] = rng.uniform((highs[far] + 1.0) ** -2, lows[far] ** -2.0) ** -0.5
         for (low, high), value in printed.get(name, {}).items():
-            values[name][(axis.lows[cell] == low) & (axis.highs[cell] == high)] = value
+            values[name][(low <= lows) & (lows <= value) & (value <= highs) & (highs <= high)] = value
     for quantity, sign in toward:
         if quantity.patients is None and quantity.of in values:
             _push(quantity, sign, solved, patterns, values[quantity.of])

@@ -727,6 +727,19 @@ def test_what_is_kept_is_printed_exactly_and_what_is_given_up_comes_as_near_as_i
     assert reconstruct(fitted)[0]["b"].sum() == 3
 
 
+def test_values_are_spread_over_what_claims_leave_not_heaped_where_they_cut():
+    codebook = CODEBOOK | {name: number(name, "decimal", "1/10", 18) for name in ("age", "onset", "other")}
+    claims = [("count", "everyone", "", "60"), ("count", "a", "", "25"), ("count", "onset >= 2", "", "40")]
+    claims += [(kind, "age", "", text) for kind, text in (("median", "9"), ("min", "3"), ("max", "15.0"))]
+    claims += [("max", "age", "a", "14.8"), ("mean", "other", "", "9.1"), ("sd", "other", "", "2.9")]
+    [table] = reconstruct(fit(make_study(claims), codebook))
+    # Evenly spread, 9 of 60 ages lie within 1 year of the median, 1 beyond 14.8; more, where it is cut.
+    assert table["age"].between(8.1, 9.9).sum() <= 18 and (table["age"] > 14.8).sum() <= 4
+    assert (table["onset"] == 2).sum() <= 10
+    # Of a normal distribution with the SD 2.9, 8 of 60 lie within half a unit of the mean.
+    assert table["other"].between(8.6, 9.6).sum() <= 16 and table["other"].nunique() >= 25
+
+
 def test_a_simulation_is_for_those_who_print_a_p_value_and_nothing_else():
     p_value = ("p_value", "x, y", "", "P<0.01")
     claims = make_study([everyone(9), count("a", 4)]).claims
