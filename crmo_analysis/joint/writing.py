@@ -87,12 +87,13 @@ def _values(
 ) -> dict[str, np.ndarray]:
     """Choose a value, in steps, within the cell of every row: what is printed where it can be, else any."""
     part, values, printed = solved.plan.part, {}, printed_values(solved.plan)
+    ended = {claim.of for claim in solved.plan.claims if claim.statistic in ("max", "value", "sd")}
     for name, axis in part.axes.items():
         bag = part.bag_of([name])
         cell = part.bags[bag].place(name)[patterns[bag]]
         lows, highs = axis.lows[cell], axis.highs[cell]
         values[name] = rng.integers(lows, highs + 1)
-        if name not in printed and axis.variable.is_numeric:  # up to no printed limit, large ones are rare
+        if name not in ended and axis.variable.is_numeric:  # up to no printed limit, large ones are rare
             far = np.flatnonzero((highs == axis.highs[-1]) & (lows > 0))
             values[name][far] = rng.uniform((highs[far] + 1.0) ** -2, lows[far] ** -2.0) ** -0.5
         for (low, high), value in printed.get(name, {}).items():

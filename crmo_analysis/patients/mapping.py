@@ -169,8 +169,9 @@ def _by_variable(section: str, given: dict, columns: Mapping[str, str], place: _
             twice = "by the name in the file and in the codebook"
             wrong(where, f"the values of {name} stand there twice, {twice}")
         else:
-            found[name] = {text: _text(meaning) for text, meaning in _by_text(said, where, wrong)}
-            for text in (text for text, meaning in _by_text(said, where, wrong) if meaning is None):
+            meanings = _by_text(said, where, wrong)
+            found[name] = {text: _text(meaning) for text, meaning in meanings}
+            for text in (text for text, meaning in meanings if meaning is None):
                 expected = f"write '{text}': NA for a missing value, 13.3 or '13,3' for a number"
                 wrong(where, f"'{shown(text)}' has no meaning; {expected}")
     return found

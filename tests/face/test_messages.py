@@ -72,8 +72,8 @@ def test_a_relation_reads_as_sentences_in_a_notebook(own):
 
 
 def test_correlations_that_cannot_be_estimated_have_a_forest_of_none(own):
-    forest = relate(own.patients.assign(n_lesions=3)).forest()
-    assert forest.frame["estimate"].isna().all()
+    shown = crmo.Cohort.of(own.assign(n_lesions=3), 0)
+    assert relate(shown).forest().frame["estimate"].isna().all()
 
 
 def test_findings_that_cannot_be_shown_together_say_which_can():

@@ -849,7 +849,7 @@ def test_a_wrong_meaning_is_the_mapping_files_fault(write):
         ),
         ("units: {crp: 1}\nvalues: {}\nunits: {}", "line 3: the key 'units' stands in line 1 already"),
         ("values:\n  male:\n    m: yes\n    m: no", "line 4: the key 'm' stands in line 3 already"),
-        ("values: {age_diagnosis: {133: 13,3}}", "'3' has no meaning; write '3': NA"),
+        ("values: {age_diagnosis: {133: 13,3}}", "values, age_diagnosis: '3' has no meaning; write '3': NA"),
         (
             "values: {male: {1: yes, yes: yes}}",
             "line 1: the key 'yes' is the same as '1' in line 1; put one of",
