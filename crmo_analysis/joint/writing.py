@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 from ortools.sat.python import cp_model
 
+from crmo_analysis.joint.axes import TOTALS
 from crmo_analysis.joint.drawing import EFFORT, Solved, printed_values
 from crmo_analysis.joint.fitting import Fit
 from crmo_analysis.joint.patterns import Part, codes, shared
@@ -87,7 +88,7 @@ def _values(
 ) -> dict[str, np.ndarray]:
     """Choose a value, in steps, within the cell of every row: what is printed where it can be, else any."""
     part, values, printed = solved.plan.part, {}, printed_values(solved.plan)
-    ended = {claim.of for claim in solved.plan.claims if claim.statistic in ("max", "value", "sd")}
+    ended = {claim.of for claim in solved.plan.claims if claim.statistic in ("max", "value", *TOTALS, "sd")}
     for name, axis in part.axes.items():
         bag = part.bag_of([name])
         cell = part.bags[bag].place(name)[patterns[bag]]

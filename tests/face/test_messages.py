@@ -6,6 +6,7 @@ import pytest
 
 import crmo_analysis as crmo
 from crmo_analysis import files
+from crmo_analysis.face.cohorts import Cohort
 
 
 def relate(table, outcome="clinical_severity", exposure="n_lesions", **options):
@@ -72,7 +73,7 @@ def test_a_relation_reads_as_sentences_in_a_notebook(own):
 
 
 def test_correlations_that_cannot_be_estimated_have_a_forest_of_none(own):
-    shown = crmo.Cohort.of(own.assign(n_lesions=3), 0)
+    shown = Cohort.of(own.assign(n_lesions=3), 0)
     assert relate(shown).forest().frame["estimate"].isna().all()
 
 
