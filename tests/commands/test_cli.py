@@ -234,8 +234,12 @@ def test_that_nothing_has_changed_is_said_without_anything_heavy(project):
 def test_an_interrupt_stops_the_notebooks(project, words, number, named):
     notebook = project / "notebooks/20_beta.ipynb"
     notebook.write_text(notebook.read_text().replace('how = \\"divide\\"', 'how = \\"wait\\"'))
-    # As a program that a script starts in the background.
-    process = start(project, *words, preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_IGN))
+
+    def as_in_the_background():  # of a script; and as without nohup, under which the tests may run
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        signal.signal(signal.SIGHUP, signal.SIG_DFL)
+
+    process = start(project, *words, preexec_fn=as_in_the_background)
     waiting = project / "notebooks" / "waiting"
     for _ in range(6000):
         if waiting.is_file() and waiting.read_text():
