@@ -139,12 +139,17 @@ def read_outline(root: Path = files.ROOT, journal: str = "") -> Outline:
         raise InputError(f"{'' if journal else f'{FILE}, journal: '}{message} {more}")
     figures, problems = _figures(content.get("figures", {}), root, journals[name])
     tables, more = _tables(content.get("tables", {}), root)
-    text = root / content.get("text", "data/manuscript_text.md")
+    named = content.get("text", "data/manuscript_text.md")
+    text = root / named
     if not (files.is_file(text) and text.resolve().is_relative_to(root.resolve())):
-        more.append(f"text: there is no file {content.get('text')} in the project")
+        more.append(f"text: there is no file {named} in the project")
     if problems := [*problems, *_repeated(figures), *_repeated(tables), *more]:
         raise InputError(*(f"{FILE}, {problem}" for problem in problems))
-    front = content.get("title", ""), tuple(content.get("authors", ())), tuple(content.get("keywords", ()))
+    front = (
+        content.get("title", ""),
+        tuple(content.get("authors", ())),
+        tuple(map(str, content.get("keywords", ()))),
+    )
     return Outline(root, journals[name], figures, tables, text, *front)
 
 
@@ -161,11 +166,23 @@ def _checked(path: Path, name: str, schema: str) -> dict:
     InputError
         With every place that is not so.
     """
-    content = read_yaml(path)
+    content = _written_short(read_yaml(path))
     found = jsonschema.Draft202012Validator(_schema(schema)).iter_errors(content)
     problems = [(", ".join(map(str, [name, *error.absolute_path])), _said(error)) for error in found]
     if problems:
         raise InputError(*(f"{place}: {said}" for place, said in sorted(problems)))
+    return content
+
+
+def _written_short(content: object) -> object:
+    """Return what a file holds without empty parts, and with `Figure 1: folder/name` written out."""
+    if not isinstance(content, dict):
+        return content
+    content = {str(key): value for key, value in content.items() if value not in (None, {}, [])}
+    for section in ("figures", "tables"):
+        if isinstance(entries := content.get(section), dict):
+            pairs = ((str(key), {"output": v} if isinstance(v, str) else v) for key, v in entries.items())
+            content[section] = dict(pairs)
     return content
 
 

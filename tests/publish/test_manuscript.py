@@ -306,6 +306,8 @@ def test_what_somebody_wrote_is_not_replaced(project):
         ("Figure 1", "Fig. 1", "figures: expected 'Figure ' and a number"),
         ("Figure 1", "Figure 01", "figures: expected"),
         ("Table 1:", "Table one:", "tables: expected 'Table ' and a number"),
+        ("output: made/wide, ", "", "figures, Figure 1: expected output: folder/name"),
+        ("Figure 1", "1", "figures: expected 'Figure ' and a number"),
         ("columns: 2", "width: 2", "knows caption, columns, output, not width"),
         ("footnotes: [Everyone was asked.]", "footnotes: Everyone", "footnotes: expected a list of texts"),
         (
@@ -326,6 +328,24 @@ def test_what_is_wrong_with_an_outline_is_said_before_anything_runs(project, old
     assert old in OUTLINE
     write(project, "manuscript.yml", OUTLINE.replace(old, new, 1))
     with pytest.raises(InputError, match=re.escape(message)):
+        outline.read_outline(project)
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("{output: made/wide, columns: 2}", "made/wide"),
+        ("journal: nature", "journal: nature\ntitle:\nauthors:\nkeywords: [pain, 2020]"),
+    ],
+)
+def test_what_is_left_out_or_written_short_is_understood(project, old, new):
+    write(project, "manuscript.yml", OUTLINE.replace(old, new, 1))
+    assert [item.output for item in outline.read_outline(project).figures] == ["made/wide", "made/shares"]
+
+
+def test_a_manuscript_of_nothing_is_refused(project):
+    write(project, "manuscript.yml", "journal: nature\nfigures: {}\ntables:\n")
+    with pytest.raises(InputError, match="has neither figures nor tables"):
         outline.read_outline(project)
 
 
