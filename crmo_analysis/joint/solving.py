@@ -38,24 +38,31 @@ def solve(
     without what the solver does about symmetry. The status is OPTIMAL, FEASIBLE, INFEASIBLE or, if the effort
     was spent before anything was known, UNKNOWN; the solver has the values of a solution.
     """
-    made = cp_model.CpSolver()
+    best = cp_model.UNKNOWN, cp_model.CpSolver()
     if effort.left <= 0:
-        return cp_model.UNKNOWN, made
+        return best
+    most = effort.left if most is None else min(most, effort.left)
+    ways = [(cp_model.PARTIAL_FIXED_SEARCH, min(most, WORK_ON_SUMS))] if model.proto.search_strategy else []
+    for way, work in (*ways, (cp_model.AUTOMATIC_SEARCH, most)):
+        made = _solver(plain)
+        made.parameters.search_branching, made.parameters.max_deterministic_time = way, work
+        status = made.solve(model)
+        effort.left -= made.response_proto.deterministic_time + WORK_TO_BEGIN
+        if status in (cp_model.OPTIMAL, cp_model.INFEASIBLE):
+            return status, made
+        best = best if status == cp_model.UNKNOWN else (status, made)
+    return best
+
+
+def _solver(plain: bool) -> cp_model.CpSolver:
+    made = cp_model.CpSolver()
     made.parameters.num_workers = 1
     made.parameters.catch_sigint_signal = False  # it would take Ctrl-C from the program for good
     if plain:
         made.parameters.symmetry_level = 0
         made.parameters.linearization_level = 2
         made.parameters.random_seed = 1
-    most = effort.left if most is None else min(most, effort.left)
-    ways = [(cp_model.PARTIAL_FIXED_SEARCH, min(most, WORK_ON_SUMS))] if model.proto.search_strategy else []
-    for way, work in (*ways, (cp_model.AUTOMATIC_SEARCH, most)):
-        made.parameters.search_branching, made.parameters.max_deterministic_time = way, work
-        status = made.solve(model)
-        effort.left -= made.response_proto.deterministic_time + WORK_TO_BEGIN
-        if status in (cp_model.OPTIMAL, cp_model.INFEASIBLE):
-            break
-    return status, made
+    return made
 
 
 def is_possible(model: cp_model.CpModel, effort: Effort, once: bool = False) -> bool:
