@@ -339,11 +339,11 @@ def _around(view: View, claim: Claim, is_upper: bool) -> Iterator[Finding]:
         yield Finding(claim.claim_id, "differs", reason, related=related)
     elif overlap(of, middle):
         reason = f"{estimate.printed} is the middle of {text} {how}."
-        yield Finding(claim.claim_id, "matches", reason, shown, "", related, BY)
+        yield Finding(claim.claim_id, "matches", reason, f"middle {shown}", "", related, BY)
     else:
         reason = f"The middle of {text} {how} is {shown}, and {estimate.printed} is printed."
         outcome = "differs" if estimate.statistic in RATIOS or is_limit else "stated"
-        yield Finding(claim.claim_id, outcome, reason, shown, related=related)
+        yield Finding(claim.claim_id, outcome, reason, f"middle {shown}", related=related)
 
 
 def kept(view: View) -> Iterator[Finding]:

@@ -14,6 +14,7 @@ from crmo_analysis.recompute.quantities import View
 from crmo_analysis.recompute.tests_of_difference import Outcome, Range
 from crmo_analysis.study import Claim, entailment, expressions, reproduction
 
+_OF_RATIOS = ("logistic", "cox", "wald")  # tests of a ratio, by the normal distribution of its logarithm
 LARGEST_DEVIATE = 8  # a larger statistic of ranks is a sum of ranks
 RATIOS = (
     *("odds_ratio", "risk_ratio", "hazard_ratio", "rate_ratio"),
@@ -286,5 +287,6 @@ def _by_error(view: View, claim: Claim, value: Range, error: Callable) -> dict[s
     df = n - len(claim.parts) if n else 0
     if df > 0:
         by_t = _joined([normal, tests.of_estimate(value, error(df), df)])
-    names = ("linear", "t", "welch", "paired t", "logistic", "cox", "wald")
-    return {name: normal if name in ("logistic", "cox", "wald") else by_t for name in names}
+    names = ("linear", "t", "welch", "paired t", *_OF_RATIOS)
+    names = _OF_RATIOS if beside(view, claim, *RATIOS) else names
+    return {name: normal if name in _OF_RATIOS else by_t for name in names}
