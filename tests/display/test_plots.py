@@ -609,8 +609,12 @@ def test_estimates_of_a_specification_curve_stand_on_scales_of_their_own():
     ratio = np.log([1.1, 1.9, 3.5])  # of odds, from no relation to the end of the interval
     marks = [line for line in axes.lines if line.get_marker() == "o"]
     heights = [float(line.get_ydata()[0]) for line in marks]
-    start = -0.12 * ratio[2]  # so that the line of no relation is no edge of the drawing
-    assert heights[1] == pytest.approx(9 * (ratio[1] - start) / (ratio[2] - start))
+    start, end = (
+        -0.12 * ratio[2],
+        1.12 * ratio[2],
+    )  # so that neither line nor interval is an edge of the drawing
+    assert heights[1] == pytest.approx(9 * (ratio[1] - start) / (end - start))
+    assert {"0", "1"} <= set(said)  # the line of no relation has a tick, whatever other ticks there are
     assert [line.get_markerfacecolor() == canvas.PAPER for line in marks] == [False, False, True]
 
 
