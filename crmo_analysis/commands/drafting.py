@@ -8,11 +8,10 @@ import difflib
 import re
 from dataclasses import dataclass, replace
 
+from crmo_analysis.commands.labels import NOTE, SIZE, UNKNOWN, bare, key, parted, slug, statistic_of, unit_of
 from crmo_analysis.files import InputError
 from crmo_analysis.study import Claim, Codebook, rounding
 
-UNKNOWN = "?"
-_SIZE = re.compile(r"[(\[,]?\s*\bn\s*=?\s*(\d+)\s*[)\]]?")
 _P_COLUMN = re.compile(r"p(?:[- ]?values?)?")
 _SIZE_ROW = re.compile(
     r"(?:n|(?:n|no\.?|number|total)(?: of)? ?(?:patients|children|cases|subjects)"
@@ -21,7 +20,6 @@ _SIZE_ROW = re.compile(
 _SEXES = re.compile(
     r"(?:(?:sex|gender)\W*)?(m|males?|boys?|f|females?|girls?) ?[:/] ?(m|males?|boys?|f|females?|girls?)\b.*"
 )
-_NOTE = re.compile(r"[†‡§¶*#]+")
 _EVERYONE = re.compile(
     r"(?:all|total|overall|everyone|whole|entire|study)?(?: ?(?:the|our))?"
     r"(?: ?(?:patients?|children|cases|cohort|group|series|population|value|values))?"
@@ -30,21 +28,6 @@ _VISIT = re.compile(
     r"\(?\b(?:at |after )?(baseline|diagnosis|before treatment|after treatment|last (?:visit|follow[- ]up)"
     r"|(?:month|week|year) \d+|\d+[- ]?(?:months?|weeks?|years?|mo|yr)\b)\)?"
 )
-_STATISTICS = (  # what a label says of its cells
-    (r"n\s*/\s*n?\s*\(%\)|n of n \(%\)", "count, n, percent"),
-    (r"(?:n|no\.?|number)\s*(?:\(%\)|\(percent\)|, ?%)", "count, percent"),
-    (r"mean\W*(?:sd|standard deviation)\W.*range", "mean, sd, min, max"),
-    (r"median\W*(?:iqr|interquartile range)\W.*\brange", "median, quartile_1, quartile_3, min, max"),
-    (r"median\s*[(\[,]?\s*(?:iqr|interquartile range|q1|25)\D*", "median, quartile_1, quartile_3"),
-    (r"median\s*[(\[,]?\s*(?:range|min)[^)]*", "median, min, max"),
-    (r"mean\s*(?:±|\+/-|[(\[,])?\s*(?:sd|standard deviation)", "mean, sd"),
-    (r"mean\s*(?:±|\+/-|[(\[,])?\s*(?:se|sem|standard error)", "mean, se"),
-    (r"\bmedian\b", "median"),
-    (r"\bmean\b", "mean"),
-    (r"\brange\b", "min, max"),
-    (r"%|\bpercent\w*", "percent"),
-    (r"\bno\.|\bn\b|\bnumber of (?:patients|children)\b", "count"),
-)
 _CELLS = (  # what a cell looks like, where the label says nothing
     (r"\d+ ?(?:/|of) ?\d+ ?[(\[][\d.,]+ ?%?[)\]]", "count, n, percent"),
     (r"\d+ ?[(\[][\d.,]+ ?%[)\]]", "count, percent"),
@@ -52,27 +35,8 @@ _CELLS = (  # what a cell looks like, where the label says nothing
     (r"[\d.,]+ ?%", "percent"),
 )
 _OF_PATIENTS = {"count", "percent", "n"}
-_UNIT_WORDS = {
-    **dict.fromkeys(("y", "yr", "yrs"), "years"), **dict.fromkeys(("mo", "mos"), "months"),
-    **dict.fromkeys(("wk", "wks"), "weeks"), "d": "days",
-}  # fmt: skip
-_UNITS = r"/|years|months|weeks|days|points|mm|mg|%"
-_THRESHOLD = re.compile(
-    r"(>=|<=|>|<|at least|at most|more than|less than|fewer than|up to)\s*(\d[\d,.]*\d|\d)|(\d+) or (more)"
-)
-_SIGNS = {
-    "at least": ">=", "more": ">=", "at most": "<=", "up to": "<=", "more than": ">", "less than": "<",
-    "fewer than": "<",
-}  # fmt: skip
 _NEGATIONS = re.compile(r"(?:non[- ]?|no |not |without )(.+)")
-_FULL = {
-    "esr": "erythrocyte sedimentation rate", "crp": "c reactive protein", "wbc": "white blood cells",
-    "hb": "haemoglobin", "hgb": "haemoglobin", "hemoglobin": "haemoglobin", "edema": "oedema",
-    "dx": "diagnosis", "pga": "physician global assessment",
-    **dict.fromkeys(("elevated", "increased", "high"), "raised"),
-}  # fmt: skip
 _SEX_NAMES = {"male": "boys", "~male": "girls"}
-_EMPTY = {"of", "the", "number", "at", "disease", "involvement", "patients", "with", "presence", "children"}
 
 
 @dataclass(frozen=True)
@@ -147,10 +111,10 @@ def draft(table: list[list[str]], codebook: Codebook, prefix: str, where: str = 
                 said, last = _p_value(cell, name, columns[:number], place, found), "p"
             else:
                 said = _values(cell, (row[0], heading), name, (place, column), (codebook, found))
-                last = _slug(f"{_group_label(column.label)} {column.at}") or "all"
+                last = slug(f"{_group_label(column.label)} {column.at}") or "all"
                 name, said = said["of"], said | {"among": column.among, "at": column.at}
             said["note"] = note
-            _add(found, prefix, f"{_slug(_bare(row[0]) or row[0])}.{last}", f"{where}, {row[0]}", said)
+            _add(found, prefix, f"{slug(bare(row[0]) or row[0])}.{last}", f"{where}, {row[0]}", said)
     return Draft(found.rows, list(dict.fromkeys(found.questions)), found.variables)
 
 
@@ -159,7 +123,7 @@ def draft(table: list[list[str]], codebook: Codebook, prefix: str, where: str = 
 
 def _group_label(label: str) -> str:
     """Return whom a heading names, without their number, a visit and marks of footnotes."""
-    words = _VISIT.sub(" ", _SIZE.sub(" ", _NOTE.sub("", rounding.plain(label))))
+    words = _VISIT.sub(" ", SIZE.sub(" ", NOTE.sub("", rounding.plain(label))))
     return re.sub(r"\s+", " ", words).strip(" ,:;-()[]")
 
 
@@ -171,7 +135,7 @@ def _columns(labels: list[str], codebook: Codebook, found: Draft) -> list[_Colum
     columns = []
     for label in labels:
         group = named[label]
-        visit, size = _VISIT.search(rounding.plain(label)), _SIZE.search(rounding.plain(label))
+        visit, size = _VISIT.search(rounding.plain(label)), SIZE.search(rounding.plain(label))
         at = "" if visit is None else visit[1]
         number = int(size[1]) if size else 0
         columns.append(_Column(label, among.get(group, ""), at, number, bool(_P_COLUMN.fullmatch(group))))
@@ -198,10 +162,10 @@ def _among(groups: dict[str, str], codebook: Codebook, found: Draft) -> dict[str
         return {group: name for group, (name, _) in told.items()}
     if len(groups) == 2 and len(positive) == 1:
         other = next(g for g in groups if g not in positive)
-        if _key(_NEGATIONS.fullmatch(other)[1]) == _key(positive[0]):
+        if key(_NEGATIONS.fullmatch(other)[1]) == key(positive[0]):
             name = told[positive[0]][0] or _made_up(positive[0], found)
             return {positive[0]: name, other: f"~{name}"}
-    categories = {group: _slug(group) for group in groups}
+    categories = {group: slug(group) for group in groups}
     found.variables["group"] = {
         "label": "Group", "type": "category", "categories": f"[{', '.join(categories.values())}]",
     }  # fmt: skip
@@ -217,7 +181,7 @@ def _sizes(columns: list[_Column], prefix: str, where: str, found: Draft) -> Non
     sizes: dict[str, int] = {}
     for column in columns:
         if column.size and sizes.setdefault(column.among, column.size) == column.size:
-            name = f"{_slug(_group_label(column.label)) or 'all'}.n"
+            name = f"{slug(_group_label(column.label)) or 'all'}.n"
             said = {"statistic": "count", "of": column.among or "everyone", "printed": str(column.size)}
             if not any(row["of"] == said["of"] for row in found.rows):
                 _add(found, prefix, name, f"{where}, heading", said | {"unit": "patients"})
@@ -250,7 +214,7 @@ def _is_of_sizes(label: str, cells: list[str], columns: list[_Column], named: tu
             _add(found, prefix, "sex.p", f"{where}, {label}", said)
         if column.is_p or len(numbers) != len(signs):
             continue
-        stem = _slug(_group_label(column.label)) or "all"
+        stem = slug(_group_label(column.label)) or "all"
         for number, sign in zip(numbers, signs, strict=True):
             of, among = (sign, column.among) if sign else (column.among or "everyone", "")
             said = {"statistic": "count", "of": of, "among": among, "printed": number, "unit": "patients"}
@@ -281,7 +245,7 @@ def _visit_name(name: str, at: str) -> str:
     number = re.search(r"\d+", at)
     unit = re.search(r"month|week|year|mo|yr", at)
     if number is None or unit is None:
-        return name if at in ("", "baseline", "before treatment") else f"{name}_at_{_slug(at)}"
+        return name if at in ("", "baseline", "before treatment") else f"{name}_at_{slug(at)}"
     word = {"mo": "month", "yr": "year"}.get(unit[0], unit[0])
     count, word = (12 * int(number[0]), "month") if word == "year" else (int(number[0]), word)
     return f"{name}_at_{count}_{word}{'s' * (count != 1)}"
@@ -291,8 +255,8 @@ def _values(cell: str, labels: tuple[str, str], name: str, where: tuple, known: 
     """Return what a cell prints, as far as its label, the heading above it or its form tells."""
     (codebook, found), (place, column) = known, where
     row = place.partition(",")[0]
-    words = _NOTE.sub("", rounding.plain(cell)).strip()
-    told = [*map(_statistic, labels), *(s for pattern, s in _CELLS if re.fullmatch(pattern, words))]
+    words = NOTE.sub("", rounding.plain(cell)).strip()
+    told = [*map(statistic_of, labels), *(s for pattern, s in _CELLS if re.fullmatch(pattern, words))]
     told += ["count, percent"] * _is_share(words, column.size)
     numbers = len(re.findall(r"\d+(?:[.,]\d+)?", words))
     fitting = (each for each in told if each != UNKNOWN and len(each.split(", ")) == numbers)
@@ -308,7 +272,7 @@ def _values(cell: str, labels: tuple[str, str], name: str, where: tuple, known: 
         found.questions.append(f"{row}: {statistic} of patients: taken as those with '{name}'{asked}")
     elif variable and statistic != UNKNOWN and not variable.is_numeric and not is_of_patients:
         found.questions.append(f"{row}: {statistic} of {name}, which is {variable.type}: is it meant?")
-    unit = "patients" if is_of_patients else _unit(labels[0])
+    unit = "patients" if is_of_patients else unit_of(labels[0])
     if not unit and variable and variable.unit and statistic != UNKNOWN:
         unit = variable.unit
         found.questions.append(f"{row}: no unit is named; {unit}, the codebook's, is taken")
@@ -335,17 +299,17 @@ def _add(found: Draft, prefix: str, name: str, where: str, said: dict) -> None:
 
 def _variable(label: str, heading: str, codebook: Codebook, found: Draft) -> tuple[str, str]:
     """Return the variable, or the finding, that a label means, and what to note about it."""
-    words, limit = _parted(label)
+    words, limit = parted(label)
     name, how = _expression(words, codebook, found)
     if not name and heading:
-        name, how = _expression(f"{_bare(heading)} {words}", codebook, found)
+        name, how = _expression(f"{bare(heading)} {words}", codebook, found)
     if name in codebook and limit and codebook[name].is_numeric:
         unit = codebook[name].unit
         found.questions.append(f"'{label}': taken as those with '{name} {limit}', which is in {unit}")
         return f"{name} {limit}", f"of '{label}', by {how}"
     if name:
         return name, f"of '{label}', by {how}"
-    words = _bare(label)
+    words = bare(label)
     name = _made_up(words, found)
     found.questions.append(
         f"'{label}': no variable of the codebook is near; called '{name}', to be described"
@@ -354,7 +318,7 @@ def _variable(label: str, heading: str, codebook: Codebook, found: Draft) -> tup
 
 
 def _made_up(words: str, found: Draft) -> str:
-    name = _slug(words) or "unnamed"
+    name = slug(words) or "unnamed"
     name = name if name[0].isalpha() else f"v_{name}"
     label = f"{words[:1].upper()}{words[1:]}"
     found.variables.setdefault(name, {"label": f'"{label}"' if "," in label else label, "type": "boolean"})
@@ -366,54 +330,13 @@ def _expression(words: str, codebook: Codebook, found: Draft) -> tuple[str, str]
     if words in ("boys", "male", "males", "girls", "female", "females", "male sex", "female sex"):
         return ("male" if words[0] in "bm" else "~male"), "its label"
     of_patients = {name: variable for name, variable in codebook.items() if variable.level == "patient"}
-    known = {_key(name.replace("_", " ")): name for name in (*of_patients, *found.variables)}
-    known |= {_key(variable.label): name for name, variable in of_patients.items()}
-    known |= {_key(v.negation): f"~{name}" for name, v in of_patients.items() if v.negation}
-    if _key(words) in known:
-        return known[_key(words)], "its label"
+    known = {key(name.replace("_", " ")): name for name in (*of_patients, *found.variables)}
+    known |= {key(variable.label): name for name, variable in of_patients.items()}
+    known |= {key(v.negation): f"~{name}" for name, v in of_patients.items() if v.negation}
+    if key(words) in known:
+        return known[key(words)], "its label"
     if match := _NEGATIONS.fullmatch(words):
         name, _ = _expression(match[1], codebook, found)
         return (f"~{name}", f"'{words}'") if name else ("", "")
-    close = difflib.get_close_matches(_key(words), known, n=1, cutoff=0.8)
+    close = difflib.get_close_matches(key(words), known, n=1, cutoff=0.8)
     return (known[close[0]], f"'{close[0]}', which is near") if close else ("", "")
-
-
-def _key(words: str) -> str:
-    """Return a label in the words of the codebook, without those that say nothing."""
-    parts = re.findall(r"[a-z0-9]+", rounding.plain(words))
-    return " ".join(_FULL.get(part, part) for part in parts if part not in _EMPTY) or " ".join(parts)
-
-
-def _bare(label: str) -> str:
-    """Return a label without its statistic and its unit: "ESR, mm/h, mean ± SD" is "esr"."""
-    words = _NOTE.sub("", rounding.plain(label))
-    for pattern, _ in _STATISTICS:
-        words = re.sub(pattern, " ", words)
-    words = re.sub(r"[(\[][^)\]]*[)\]]?", " ", words)
-    return " ".join(words.partition(",")[0].strip(" :;-*").split())
-
-
-def _parted(label: str) -> tuple[str, str]:
-    """Part a label from the threshold in it: "ESR ≥ 40 mm/h, n (%)" is "esr" and ">= 40"."""
-    words = _NOTE.sub("", rounding.plain(label))
-    match = _THRESHOLD.search(words)
-    if match is None:
-        return _bare(label), ""
-    sign, number = match[1] or match[4], match[2] or match[3]
-    rest = f"{words[: match.start()]} {words[match.end() :] if sign in _SIGNS else ''}"
-    return _bare(rest), f"{_SIGNS.get(sign, sign)} {number.replace(',', '')}"
-
-
-def _statistic(label: str) -> str:
-    words = rounding.plain(label)
-    return next((s for pattern, s in _STATISTICS if re.search(pattern, words)), UNKNOWN)
-
-
-def _unit(label: str) -> str:
-    short = re.search(rf"[,(\[]\s*({'|'.join(_UNIT_WORDS)})\s*(?:[,)\]]|$)", label)
-    match = re.search(rf"[,(\[]\s*([^,()\[\]]*?(?:{_UNITS})[^,()\[\]]*)", label)
-    return _UNIT_WORDS[short[1]] if short else match[1].strip() if match else ""
-
-
-def _slug(text: str) -> str:
-    return re.sub(r"[^a-z0-9]+", "_", _SIZE.sub("", rounding.plain(text)).casefold()).strip("_")[:40]

@@ -134,10 +134,11 @@ THRESHOLDS = {
     "ESR ≥ 40 mm/h, n (%)": "esr >= 40",
     "CRP > 2 mg/dl, n (%)": "crp > 2",
     "WBC > 12,000 /mm3": "white_blood_cells > 12000",
+    "CRP > 0,5 mg/dl": "crp > 0.5",
     "At least 5 lesions": "n_lesions >= 5",
     "5 or more lesions": "n_lesions >= 5",
     "Age at onset < 10 years, n (%)": "age_onset < 10",
-    "Lesions, n (%)": "n_lesions >= 1",
+    "Lesions (p < 0.05), n (%)": "n_lesions >= 1",
     "ESR, n (%)": "esr ?",
 }
 

@@ -1,0 +1,90 @@
+"""What the label of a row or a heading says in words: of what it is, from which value on, in which unit."""
+
+import re
+
+from crmo_analysis.study import rounding
+
+UNKNOWN = "?"
+SIZE = re.compile(r"[(\[,]?\s*\bn\s*=?\s*(\d+)\s*[)\]]?")
+NOTE = re.compile(r"[†‡§¶*#]+")
+_STATISTICS = (  # what a label says of its cells
+    (r"n\s*/\s*n?\s*\(%\)|n of n \(%\)", "count, n, percent"),
+    (r"(?:n|no\.?|number)\s*(?:\(%\)|\(percent\)|, ?%)", "count, percent"),
+    (r"mean\W*(?:sd|standard deviation)\W.*range", "mean, sd, min, max"),
+    (r"median\W*(?:iqr|interquartile range)\W.*\brange", "median, quartile_1, quartile_3, min, max"),
+    (r"median\s*[(\[,]?\s*(?:iqr|interquartile range|q1|25)\D*", "median, quartile_1, quartile_3"),
+    (r"median\s*[(\[,]?\s*(?:range|min)[^)]*", "median, min, max"),
+    (r"mean\s*(?:±|\+/-|[(\[,])?\s*(?:sd|standard deviation)", "mean, sd"),
+    (r"mean\s*(?:±|\+/-|[(\[,])?\s*(?:se|sem|standard error)", "mean, se"),
+    (r"\bmedian\b", "median"),
+    (r"\bmean\b", "mean"),
+    (r"\brange\b", "min, max"),
+    (r"%|\bpercent\w*", "percent"),
+    (r"\bno\.|\bn\b|\bnumber of (?:patients|children)\b", "count"),
+)
+_UNIT_WORDS = {
+    **dict.fromkeys(("y", "yr", "yrs"), "years"), **dict.fromkeys(("mo", "mos"), "months"),
+    **dict.fromkeys(("wk", "wks"), "weeks"), "d": "days",
+}  # fmt: skip
+_UNITS = r"/|years|months|weeks|days|points|mm|mg|%"
+_THRESHOLD = re.compile(
+    r"(?<!\bp)(?<!\bp )(>=|<=|>|<|at least|at most|more than|less than|fewer than|up to)\s*(\d[\d,.]*\d|\d)"
+    r"|(\d+) or (more)"
+)
+_SIGNS = {
+    "at least": ">=", "more": ">=", "at most": "<=", "up to": "<=", "more than": ">", "less than": "<",
+    "fewer than": "<",
+}  # fmt: skip
+_FULL = {
+    "esr": "erythrocyte sedimentation rate", "crp": "c reactive protein", "wbc": "white blood cells",
+    "hb": "haemoglobin", "hgb": "haemoglobin", "hemoglobin": "haemoglobin", "edema": "oedema",
+    "dx": "diagnosis", "pga": "physician global assessment",
+    **dict.fromkeys(("elevated", "increased", "high"), "raised"),
+}  # fmt: skip
+_EMPTY = {"of", "the", "number", "at", "disease", "involvement", "patients", "with", "presence", "children"}
+
+
+def key(words: str) -> str:
+    """Return a label in the words of the codebook, without those that say nothing."""
+    parts = re.findall(r"[a-z0-9]+", rounding.plain(words))
+    return " ".join(_FULL.get(part, part) for part in parts if part not in _EMPTY) or " ".join(parts)
+
+
+def bare(label: str) -> str:
+    """Return a label without its statistic and its unit: "ESR, mm/h, mean ± SD" is "esr"."""
+    words = NOTE.sub("", rounding.plain(label))
+    for pattern, _ in _STATISTICS:
+        words = re.sub(pattern, " ", words)
+    words = re.sub(r"[(\[][^)\]]*[)\]]?", " ", words)
+    return " ".join(words.partition(",")[0].strip(" :;-*").split())
+
+
+def parted(label: str) -> tuple[str, str]:
+    """Part a label from the threshold in it: "ESR ≥ 40 mm/h, n (%)" is "esr" and ">= 40"."""
+    words = NOTE.sub("", rounding.plain(label))
+    match = _THRESHOLD.search(words)
+    if match is None:
+        return bare(label), ""
+    sign, number = match[1] or match[4], match[2] or match[3]
+    rest = f"{words[: match.start()]} {words[match.end() :] if sign in _SIGNS else ''}"
+    return bare(
+        rest
+    ), f"{_SIGNS.get(sign, sign)} {rounding.decimal_text(rounding.parse_printed(number).value, 4)}"
+
+
+def statistic_of(label: str) -> str:
+    """Return what a label says of its cells, as "median, min, max", or the question mark."""
+    words = rounding.plain(label)
+    return next((s for pattern, s in _STATISTICS if re.search(pattern, words)), UNKNOWN)
+
+
+def unit_of(label: str) -> str:
+    """Return the unit that stands in a label behind a comma or in brackets; empty if there is none."""
+    short = re.search(rf"[,(\[]\s*({'|'.join(_UNIT_WORDS)})\s*(?:[,)\]]|$)", label)
+    match = re.search(rf"[,(\[]\s*([^,()\[\]]*?(?:{_UNITS})[^,()\[\]]*)", label)
+    return _UNIT_WORDS[short[1]] if short else match[1].strip() if match else ""
+
+
+def slug(text: str) -> str:
+    """Write a label as a part of a claim's id or as a variable's name."""
+    return re.sub(r"[^a-z0-9]+", "_", SIZE.sub("", rounding.plain(text)).casefold()).strip("_")[:40]
