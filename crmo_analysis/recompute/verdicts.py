@@ -7,16 +7,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 
-from crmo_analysis.recompute import arithmetic, elsewhere, estimates, inference, ranges, shares
+from crmo_analysis.recompute import arithmetic, elsewhere, estimates, inference, intervals, ranges, shares
 from crmo_analysis.recompute.assumptions import assume
 from crmo_analysis.recompute.quantities import Finding, View, meaning_of
 from crmo_analysis.study import Claim, Codebook, Study
 
 VERDICTS = ("matches", "differs", "conflicts", "ambiguous", "stated", "unfinished")
-CHECKS = (
-    *(*shares.CHECKS, *arithmetic.CHECKS, *elsewhere.CHECKS),
-    *(*inference.CHECKS, *estimates.CHECKS, *ranges.CHECKS),
-)
+CHECKS = [
+    check
+    for module in (shares, arithmetic, elsewhere, inference, estimates, intervals, ranges)
+    for check in module.CHECKS
+]
 
 
 @dataclass(frozen=True)
