@@ -7,6 +7,7 @@ from crmo_analysis.patients import disclosure
 from crmo_analysis.study import Codebook, expressions
 
 OWN = tuple(f"cohort{part}" for part in PARTS)  # columns of what the cohort gives
+_SHOWN = (*OWN, "excluded", "values")
 
 
 def withhold(
@@ -17,28 +18,43 @@ def withhold(
     `described` are the groups that a description of the cohort shows, beside which the rows may stand.
     """
     for fact, row in rows:
-        cells, values = row.pop("cells"), row.get("values", ())
-        is_everyone = fact.statistic == "share" and row["cohort_x"] in (0, row["cohort_n"])
-        if any(0 < cell < smallest for cell in cells) or (smallest and is_everyone):
-            row["withheld"] = f"fewer than {smallest}, or all but as few"
-        elif len(values) and disclosure.spiked(values, smallest):
-            row["withheld"] = f"all but fewer than {smallest} have the same value"
+        row["withheld"] = _tells_of_few(fact, row, smallest)
     _withhold_beside(rows, smallest)
     if smallest:
         _withhold_nearly_the_same(rows, smallest, described)
         _withhold_beside(rows, smallest)
-    for fact, row in rows:
-        row.pop("groups"), row.pop("known")
-        if fact.statistic == "range" and smallest:
-            row["withheld"] = row["withheld"] or "extremes are not shown"
-        if fact.statistic != "share" and row["cohort_n"] < 2 * smallest:
-            row["withheld"] = row["withheld"] or f"fewer than {smallest} patients on each side of the median"
-        hidden = ("cohort_min", "cohort_max") * bool(smallest)
-        if row.get("cohort_n", 0) < 4 * smallest:
-            hidden += tuple(f"cohort_{name}" for name in QUARTILES)
-        for name in (*OWN, "excluded", "values") if row["withheld"] else hidden:
-            row.pop(name, None)
+        for fact, row in rows:
+            row["withheld"] = row["withheld"] or _tells_of_ends(fact, row, smallest)
+    for _, row in rows:
+        for name in ("cells", "groups", "known"):
+            row.pop(name)
+        quartiles = tuple(f"cohort_{name}" for name in QUARTILES) * (row.get("cohort_n", 0) < 4 * smallest)
+        hidden = ("cohort_min", "cohort_max") * bool(smallest) + quartiles
+        _take(row, _SHOWN if row["withheld"] else hidden)
     _withhold_moments(rows, smallest, codebook)
+
+
+def _tells_of_few(fact: Fact, row: dict, smallest: int) -> str:
+    """Say why a row by itself tells of few patients, if it does."""
+    is_everyone = fact.statistic == "share" and row["cohort_x"] in (0, row["cohort_n"])
+    if any(0 < cell < smallest for cell in row["cells"]) or (smallest and is_everyone):
+        return f"fewer than {smallest}, or all but as few"
+    values = row.get("values", ())
+    if len(values) and disclosure.spiked(values, smallest):
+        return f"all but fewer than {smallest} have the same value"
+    return ""
+
+
+def _tells_of_ends(fact: Fact, row: dict, smallest: int) -> str:
+    if fact.statistic == "range":
+        return "extremes are not shown"
+    is_few = fact.statistic != "share" and row["cohort_n"] < 2 * smallest
+    return f"fewer than {smallest} patients on each side of the median" if is_few else ""
+
+
+def _take(row: dict, names: Sequence[str]) -> None:
+    for name in names:
+        row.pop(name, None)
 
 
 def _withhold_nearly_the_same(
@@ -75,8 +91,7 @@ def _withhold_moments(rows: Sequence[tuple[Fact, dict]], smallest: int, codebook
             )
         ):
             row["withheld"] = f"would tell of fewer than {smallest} patients with some values"
-            for name in (*OWN, "excluded", "values"):
-                row.pop(name, None)
+            _take(row, _SHOWN)
 
 
 def _withhold_beside(rows: Sequence[tuple[Fact, dict]], smallest: int) -> None:
