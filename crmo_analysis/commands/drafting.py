@@ -52,17 +52,7 @@ class _Column:
 
 @dataclass(frozen=True)
 class Draft:
-    """Rows of claims, what has to be looked at, and variables that the codebook lacks.
-
-    Attributes
-    ----------
-    rows : list of dict
-        In the columns of `claims.csv`.
-    questions : list of str
-        One sentence each, with the row and the column of the table.
-    variables : dict of str to dict
-        Proposed name, label, type and unit of each variable that is not in the codebook.
-    """
+    """Rows of `claims.csv`, what has to be looked at, and variables that the codebook lacks."""
 
     rows: list[dict]
     questions: list[str]
@@ -70,22 +60,9 @@ class Draft:
 
 
 def draft(table: list[list[str]], codebook: Codebook, prefix: str, where: str = "table 1") -> Draft:
-    """Turn a table into claims.
+    """Turn a table with groups in the first row and characteristics in the first column into claims.
 
-    Parameters
-    ----------
-    table : list of list of str
-        The first row has the groups, the first column the characteristics.
-    codebook : mapping of str to Variable
-    prefix : str
-        What every id begins with: the study's name.
-    where : str
-        What the table is called.
-
-    Raises
-    ------
-    InputError
-        If it is no table of characteristics by groups.
+    Their ids begin with `prefix`, the study's name; the paper calls the table `where`.
     """
     rows = [[cell.strip() for cell in row] for row in table if any(cell.strip() for cell in row)]
     if len(rows) < 2 or len(rows[0]) < 2:

@@ -15,13 +15,6 @@ from crmo_analysis.joint.reconstruction import reconstruct
 from crmo_analysis.joint.simulation import needs_simulation, simulate
 from crmo_analysis.study import Codebook, read_study
 
-TYPES = {
-    "boolean": "boolean",
-    "integer": "integer",
-    "decimal": "number",
-    "category": "string",
-    "date": "date",
-}
 NOT_A_SAMPLE = "Tables that fit are not a random sample of anything; nothing here was observed in a patient."
 
 
@@ -83,18 +76,7 @@ def _field(name: str, codebook: Codebook) -> dict:
             "trueValues": ["yes"],
             "falseValues": ["no"],
         }
-    variable = codebook[name]
-    field = {"name": name, "type": TYPES[variable.type], "title": variable.label}
-    if variable.unit:
-        field["unit"] = variable.unit
-    if variable.type == "boolean":
-        field |= {"trueValues": ["yes"], "falseValues": ["no"]}
-    if variable.type == "category":
-        field["constraints"] = {"enum": list(variable.categories)}
-    elif variable.minimum is not None:
-        ends = {"minimum": variable.minimum, "maximum": variable.maximum}
-        field["constraints"] = {name: float(end) for name, end in ends.items() if end is not None}
-    return field
+    return codebook[name].as_field
 
 
 def write_cohort(study: str, seed: int = 0) -> None:

@@ -9,15 +9,9 @@ from crmo_analysis.files import neutral, write_text_atomically
 from crmo_analysis.patients.cohort import Cohort
 from crmo_analysis.patients.problems import refuse
 from crmo_analysis.patients.table import MADE
-from crmo_analysis.study import Codebook, Variable, read_codebook, read_section
+from crmo_analysis.study import Codebook, read_codebook, read_section
 
-TYPES = {
-    "boolean": "boolean",
-    "integer": "integer",
-    "decimal": "number",
-    "category": "string",
-    "date": "date",
-}
+_OF_PATIENT = {"type": "string", "title": "Patient"}
 
 
 def write_cohort(table: pd.DataFrame, path: Path | str, kinds: pd.DataFrame | None = None) -> Path:
@@ -72,8 +66,9 @@ def write_package(cohort: Cohort, folder: Path | str) -> list[Path]:
 
 
 def _resource(name: str, table: pd.DataFrame, codebook: Codebook) -> dict:
+    known = {**codebook, **MADE}
     schema = {
-        "fields": [_field(column, {**codebook, **MADE}.get(column)) for column in table],
+        "fields": [known[name].as_field if name in known else _OF_PATIENT | {"name": name} for name in table],
         "missingValues": ["", *read_section("missing").values()],
     }
     if name == "patients":
@@ -85,19 +80,3 @@ def _resource(name: str, table: pd.DataFrame, codebook: Codebook) -> dict:
         "name": name, "path": f"{name}.csv", "profile": "tabular-data-resource", "format": "csv",
         "encoding": "utf-8", "schema": schema,
     }  # fmt: skip
-
-
-def _field(name: str, variable: Variable | None) -> dict:
-    if variable is None:
-        return {"name": name, "type": "string", "title": "Patient"}
-    field = {"name": name, "type": TYPES[variable.type], "title": variable.label}
-    if variable.type == "boolean":
-        field |= {"trueValues": ["yes"], "falseValues": ["no"]}
-    ends = {"minimum": variable.minimum, "maximum": variable.maximum}
-    limits = {key: float(end) for key, end in ends.items() if end is not None}
-    limits |= {"enum": list(variable.categories)} if variable.categories else {}
-    return (
-        field
-        | ({"unit": variable.unit} if variable.unit else {})
-        | ({"constraints": limits} if limits else {})
-    )

@@ -22,26 +22,12 @@ CHECKS = [
 
 @dataclass(frozen=True)
 class Audited:
-    """A claim with its verdict.
+    """A claim (its first reading) with its verdict, one of `VERDICTS`, and the sentence for it.
 
-    Attributes
-    ----------
-    claim : Claim
-        Its first reading.
-    verdict : str
-        One of `VERDICTS`.
-    recomputed : str
-        What the printed parts give, empty where nothing can be recomputed.
-    rule : str
-        The rounding rule that gives the printed text.
-    related : tuple of str
-        Ids of the claims it was checked against.
-    reason : str
-        One sentence.
-    by : str
-        By what it matches: printed again, x/n, sum, rank, grain, or other numbers; empty if it does not.
-    x, n : int or None
-        For counts and percentages, the patients meant and those they are among, where claims print them.
+    `recomputed` is what the printed parts give, `rule` the rounding that gives the printed text, `related`
+    are the claims that it was checked against; `by` says by what it matches: printed again, x/n, sum, rank,
+    grain, or other numbers. For counts and percentages, `x` of `n` patients are meant, where claims print
+    them.
     """
 
     claim: Claim
@@ -58,18 +44,8 @@ class Audited:
 class Readings:
     """What a study says under each of its readings; a scenario gives each reading's name an option.
 
-    Parameters
-    ----------
-    study : Study
-    codebook : mapping of str to Variable, optional
-        The project's own if left out.
-
-    Attributes
-    ----------
-    first : mapping of str to str
-        The scenario of the first option of every reading.
-    assumptions : tuple of Assumption
-        Where printed digits show that the codebook's steps and limits are too narrow.
+    `first` is the scenario of the first options. `assumptions` say where printed digits show that the
+    codebook's steps and limits are too narrow.
     """
 
     def __init__(self, study: Study, codebook: Codebook | None = None):
@@ -94,10 +70,7 @@ class Readings:
     def findings(self, scenario: Mapping[str, str]) -> dict[str, list[Finding]]:
         """Run every check; findings by claim id.
 
-        Raises
-        ------
-        InputError
-            If the study's rules contradict each other, or tie too many variables together.
+        An InputError says that the study's rules contradict each other, or tie too many variables together.
         """
         return self._findings(tuple(scenario.items()))
 

@@ -10,6 +10,7 @@ from crmo_analysis import files
 from crmo_analysis.files import InputError, read_yaml
 
 TYPES = ("boolean", "integer", "decimal", "category", "date")
+_TYPES_OF_FIELDS = {"decimal": "number", "category": "string"}  # others have the same name there
 LEVELS = ("patient", "study")
 _OF_A_YEAR = {"weeks": 365 / 7, "months": 12, "years": 1}
 FIELDS = (
@@ -45,6 +46,17 @@ class Variable:
         """Whether the variable is a number that can be compared, averaged and ranged."""
         return self.type in ("integer", "decimal")
 
+    @property
+    def as_field(self) -> dict:
+        """The field of a table schema that describes its column (specs.frictionlessdata.io)."""
+        ends = {"minimum": self.minimum, "maximum": self.maximum}
+        limits = {name: float(end) for name, end in ends.items() if end is not None}
+        limits |= {"enum": list(self.categories)} if self.categories else {}
+        field = {"name": self.name, "type": _TYPES_OF_FIELDS.get(self.type, self.type), "title": self.label}
+        field |= {"unit": self.unit} if self.unit else {}
+        field |= {"trueValues": ["yes"], "falseValues": ["no"]} if self.type == "boolean" else {}
+        return field | ({"constraints": limits} if limits else {})
+
     def between(self, end: "Variable", start: "Variable") -> tuple[float, float]:
         """Return the units of this time in a year, and by how many it may miss a difference of two ages.
 
@@ -67,7 +79,7 @@ def read_section(section: str, path: Path = files.CODEBOOK) -> Mapping:
 def read_codebook(
     path: Path = files.CODEBOOK, section: str = "variables", study: Path | None = None
 ) -> Codebook:
-    """Read and check the codebook.
+    """Read the variables of the codebook, in its order; an InputError has every problem at once.
 
     Parameters
     ----------
@@ -77,16 +89,6 @@ def read_codebook(
         That mapping: `variables` of a patient or a study, or `lesions`, the variables of one lesion.
     study : Path, optional
         The folder of a study, whose own variables are added.
-
-    Returns
-    -------
-    Mapping of str to Variable
-        In the order of the file.
-
-    Raises
-    ------
-    InputError
-        With every problem of the file at once.
     """
     content = read_yaml(path)
     entries = content.get(section) if isinstance(content, dict) else None

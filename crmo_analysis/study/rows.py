@@ -201,11 +201,17 @@ def of_those_known(rows: list[tuple[str, dict]], codebook: Codebook) -> Codebook
         if beside and size and known and known < size:
             variable = _known(beside[0]["of"], codebook)
             added[variable.name] = variable
-            group = variable.name if n["of"] == "everyone" else f"({n['of']}) & {variable.name}"
-            n |= {"of": group, "note": "; ".join(filter(None, [n["note"], f"of {size}, {OF_THOSE_KNOWN}"]))}
-            for row in beside:
-                row["among"] = group
+            _move([n, *beside], variable.name, f"of {size}, {OF_THOSE_KNOWN}")
     return {**codebook, **added}
+
+
+def _move(cell: list[dict], known: str, note: str) -> None:
+    """Let the number of patients of a cell be that of those known, and what stands beside it among them."""
+    n, *beside = cell
+    group = known if n["of"] == "everyone" else f"({n['of']}) & {known}"
+    n |= {"of": group, "note": "; ".join(filter(None, [n["note"], note]))}
+    for row in beside:
+        row["among"] = group
 
 
 def _is_of_all(row: dict) -> bool:
