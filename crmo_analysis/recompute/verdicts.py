@@ -6,8 +6,18 @@ Claims are looked at under one reading of the study at a time; what they prove o
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
+from itertools import chain
 
-from crmo_analysis.recompute import arithmetic, elsewhere, estimates, inference, intervals, ranges, shares
+from crmo_analysis.recompute import (
+    arithmetic,
+    elsewhere,
+    estimates,
+    inference,
+    intervals,
+    ranges,
+    shares,
+    units,
+)
 from crmo_analysis.recompute.assumptions import assume
 from crmo_analysis.recompute.quantities import Finding, View, meaning_of
 from crmo_analysis.study import Claim, Codebook, Study
@@ -84,9 +94,8 @@ class Readings:
         }
 
     def _find(self, scenario: tuple[tuple[str, str], ...]) -> dict[str, list[Finding]]:
-        found: dict[str, list[Finding]] = {}
-        for view in self._views(scenario).values():
-            for check in CHECKS:
-                for finding in check(view):
-                    found.setdefault(finding.claim_id, []).append(finding)
+        views, found = self._views(scenario), {}
+        checks = (check(view) for view in views.values() for check in CHECKS)
+        for finding in chain(*checks, units.totals(views)):
+            found.setdefault(finding.claim_id, []).append(finding)
         return found

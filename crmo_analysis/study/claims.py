@@ -180,7 +180,7 @@ def _read_rules(path: Path, facts: dict, codebook: Codebook, problems: list[str]
 
 
 def _read_claim(study: str, place: str, row: dict, codebook: Codebook, facts: dict, units, problems):
-    wrong = [*_wrong_words(row, facts)]
+    wrong = [*_wrong_words(row, facts, codebook)]
     _write_shares_as_numbers(row)
     readers = {"among": lambda: parse(row["among"], codebook)}
     if vocabulary.is_statistic(row["statistic"]):  # of another, nothing else can be told
@@ -205,7 +205,7 @@ def _read_claim(study: str, place: str, row: dict, codebook: Codebook, facts: di
     return Claim(study=study, **trees, number=number, codebook=codebook, **row)
 
 
-def _wrong_words(row: dict, facts: dict) -> Iterator[tuple[str, str]]:
+def _wrong_words(row: dict, facts: dict, codebook: Codebook) -> Iterator[tuple[str, str]]:
     """Yield the columns of a row that have a word that cannot stand there, and what is expected."""
     for column in ("claim_id", "where", "about", "statistic", "of", "printed"):
         if not row[column]:
@@ -217,6 +217,15 @@ def _wrong_words(row: dict, facts: dict) -> Iterator[tuple[str, str]]:
     if row["about"] not in ("own", *facts.get("quoted", ()), *facts.get("units", ())):
         known = "a cohort under 'quoted' of study.yaml, or lesions and the like under 'units'"
         yield "about", f"expected 'own' or {known}"
+    if row["about"] == "own" and row["statistic"] in ("count", "percent") and f"n_{row['unit']}" in codebook:
+        unit = row["unit"]
+        yield (
+            "unit",
+            (
+                f"a {row['statistic']} of {unit}, not of patients; write '{unit}' in column about, with "
+                f"'units: {{{unit}: …}}' in study.yaml, or 'sum' of 'n_{unit}'"
+            ),
+        )
     name, _, option = row["reading"].partition(":")
     if row["reading"] and option not in facts.get("readings", {}).get(name, ()):
         yield "reading", "expected 'name:option' as study.yaml lists them under 'readings'"
