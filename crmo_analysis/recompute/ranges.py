@@ -10,6 +10,8 @@ from crmo_analysis.recompute.quantities import Finding, View, together
 from crmo_analysis.recompute.shares import lone_share, section_rules
 from crmo_analysis.study import rounding
 
+_NAMES = {"quartile_1": "lower quartile", "quartile_3": "upper quartile", "min": "minimum", "max": "maximum"}
+
 
 def quantiles(view: View) -> Iterator[Finding]:
     """Check that quantiles of one group follow each other, from the minimum to the maximum."""
@@ -24,9 +26,9 @@ def quantiles(view: View) -> Iterator[Finding]:
         is_new = {one.statistic, other.statistic} - {*places, "median"}  # the others are compared elsewhere
         if low >= high or one.of != other.of or not is_new or not view.meaning.same(one.group, other.group):
             continue
-        upper = f"the {other.statistic} of {other.printed}"
+        upper = f"the {_NAMES.get(other.statistic, other.statistic)} of {other.printed}"
         if rounding.interval(one.number)[0] >= rounding.interval(other.number)[1]:
-            reason = f"The {one.statistic} of {one.printed} lies above {upper}."
+            reason = f"The {_NAMES.get(one.statistic, one.statistic)} of {one.printed} lies above {upper}."
             yield from together((one.claim_id, other.claim_id), "conflicts", reason)
         else:
             yield Finding(one.claim_id, "stated", f"Not above {upper}.", related=(other.claim_id,))

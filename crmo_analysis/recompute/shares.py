@@ -151,7 +151,7 @@ def only_by(claim: Claim, n: int, step: Fraction) -> str:
     for rule in ("down", "up"):
         sums = grim_sums(claim.number, n, step, (rule,))
         if sums:
-            exact = rounding.decimal_text(sums[0] * step / n, claim.number.decimals + 2)
+            exact = rounding.decimal_text(sums[0] * step / n / claim.number.scale, claim.number.decimals + 2)
             return f" Only {rounding.in_words(rule)}, {exact} is printed so."
     return ""
 

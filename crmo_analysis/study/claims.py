@@ -13,6 +13,7 @@ from crmo_analysis.files import InputError, read_yaml
 from crmo_analysis.study import vocabulary
 from crmo_analysis.study.codebook import Codebook, read_codebook, read_section, read_variables
 from crmo_analysis.study.expressions import Everyone, Expression, parse, variables
+from crmo_analysis.study.lists import with_lists
 from crmo_analysis.study.printed import is_fraction_in_words, without_note
 from crmo_analysis.study.records import Claim, Study
 from crmo_analysis.study.rounding import RANK_WORDS, RULES, Printed, parse_date, parse_printed, plain
@@ -48,9 +49,15 @@ def read_study(study: str, folder: Path = files.PUBLISHED, codebook_path: Path =
     problems: list[str] = []
     facts = _read_facts(place / "study.yaml", place.name, problems)
     codebook = _own_variables(place / "study.yaml", facts, read_codebook(codebook_path), problems)
-    rows = [part for placed in read_rows(place / "claims.csv", problems) for part in split(*placed, problems)]
+    rows, codebook = with_lists(read_rows(place / "claims.csv", problems), codebook, problems)
+    rows = [part for placed in rows for part in split(*placed, problems)]
     codebook = of_those_known(rows, with_times(rows, codebook, problems))
     rules = _read_rules(place / "study.yaml", facts, codebook, problems)
+    rules += tuple(  # what is found in a patient is known of him or her
+        (parse(f"{name.removesuffix('_known')} -> {name}", codebook), "what is found is known")
+        for name in codebook
+        if (of := codebook.get(name.removesuffix("_known"))) and of.name != name and of.type == "boolean"
+    )
     units = read_section("conversions", codebook_path)
     found = [_read_claim(place.name, line, row, codebook, facts, units, problems) for line, row in rows]
     _check_ids(rows, problems)
@@ -237,7 +244,7 @@ def _write_shares_as_numbers(row: dict) -> None:
         row["statistic"] = "fraction"
     is_marked = "%" in row["printed"] or plain(row["printed"]) != without_note(row["printed"])
     if row["statistic"] in vocabulary.PERCENTAGES and is_marked:
-        row["printed"] = without_note(row["printed"]).removesuffix("%").strip()
+        row["printed"] = without_note(row["printed"]).strip("% ")
 
 
 def _scale(row: dict, codebook: Codebook, units: Mapping) -> Fraction:

@@ -8,6 +8,7 @@ import csv
 import difflib
 import io
 import re
+from collections.abc import Iterable
 from decimal import Decimal
 from pathlib import Path
 
@@ -160,7 +161,7 @@ def _part(row: dict, names: list[str], name: str, text: str) -> dict:
         of = row["of"].split(",")[-1 if name == "n" else 0].strip()
         return part | {"statistic": "sum", "of": of, "unit": ""}
     return part | (
-        {"statistic": "count", "of": row["among"] or "everyone", "among": ""} if name == "n" else {}
+        {"statistic": "count", "of": row["among"] or "everyone", "among": "", "at": ""} if name == "n" else {}
     )
 
 
@@ -189,16 +190,15 @@ def of_those_known(rows: list[tuple[str, dict]], codebook: Codebook) -> Codebook
     cells: dict[str, list[dict]] = {}
     for _, row in rows:
         cells.setdefault(row.pop("cell", ""), []).append(row)
-    alone = [row for name, cell in cells.items() for row in cell if row["claim_id"] != f"{name}.n"]
-    sizes = {row["of"]: whole_number(row["printed"]) for row in alone if _is_of_all(row)}
+    sizes = _sizes(row for name, cell in cells.items() for row in cell if row["claim_id"] != f"{name}.n")
     added: dict[str, Variable] = {}
     for name, cell in cells.items():
         n = next((row for row in cell if row["claim_id"] == f"{name}.n" and _is_of_all(row)), None)
         if n is None:
             continue
-        size, known = sizes.get(n["of"]), whole_number(n["printed"])
+        size, known = sizes.get(n["of"], 0), whole_number(n["printed"])
         beside = [row for row in cell if row is not n and (row["among"] or "everyone") == n["of"]]
-        if beside and size and known and known < size:
+        if beside and known and known < size:
             variable = _known(beside[0]["of"], codebook)
             added[variable.name] = variable
             _move([n, *beside], variable.name, f"of {size}, {OF_THOSE_KNOWN}")
@@ -212,6 +212,17 @@ def _move(cell: list[dict], known: str, note: str) -> None:
     n |= {"of": group, "note": "; ".join(filter(None, [n["note"], note]))}
     for row in beside:
         row["among"] = group
+
+
+def _sizes(rows: Iterable[dict]) -> dict[str, int]:
+    """Return the largest printed number of each group, as column among can name it."""
+    sizes: dict[str, int] = {}
+    for row in rows:
+        number = whole_number(row["printed"]) if row["statistic"] == "count" and not row["reading"] else None
+        of, among = row["of"], row["among"]
+        for group in (of, f"{of} & {among}", f"{among} & {of}"):
+            sizes[group] = max(number or 0, sizes.get(group, 0))
+    return sizes
 
 
 def _is_of_all(row: dict) -> bool:
@@ -237,7 +248,7 @@ def _numbers(cell: str, names: list[str]) -> list[str] | str:
         numbers = [text for text, _ in _tokens(words)]
         return f"prints {len(numbers)} numbers ({' | '.join(numbers)})" if numbers else "prints no number"
     for name, (text, after) in zip(names, found, strict=True):
-        if after.startswith("%") and name in ("count", "n", "mean", "median", "sd"):
+        if re.match(r"%(?!\s?\d)", after) and name in ("count", "n", "mean", "median", "sd"):
             return f"{text} % stands where the {name} is expected"
     return [text for text, _ in found]
 
