@@ -123,10 +123,6 @@ def _read_cell(notebook, source):
             others.append(statement)
             continue
         name, value, kinds = read
-        if name in parameters:
-            raise InputError(
-                f"{notebook}, parameters cell, line {statement.lineno}: {name} is given twice. Keep one line."
-            )
         parameters[name] = Parameter(name, value, comments.get(statement.end_lineno, ""), kinds, value)
     for statement in others:
         problem = _not_a_parameter(notebook, statement.lineno, source)

@@ -181,9 +181,9 @@ def test_an_unknown_name_that_was_injected_is_an_error(folder):
         read_parameters(notebook)
 
 
-def test_a_parameter_given_twice_is_an_error(folder):
-    with pytest.raises(InputError, match="line 3: n is given twice"):
-        read_parameters(write_notebook(folder / "a.ipynb", "n = 1\n# a comment\nn = 2\n"))
+def test_of_a_parameter_given_twice_the_last_line_counts(folder):
+    known = read_parameters(write_notebook(folder / "a.ipynb", "n = 1\n# a comment\nn = 2.5\n"))
+    assert known["n"].value == 2.5
 
 
 def test_two_parameters_cells_are_an_error(folder):
