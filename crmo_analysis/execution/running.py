@@ -80,8 +80,6 @@ class NotebookFailed(CrmoError, RuntimeError):  # noqa: N818
 class Run:
     """What one execution left behind: the executed notebook, the declared files, and how long it took."""
 
-    notebook: Path
-    study: str
     executed: Path
     outputs: tuple
     seconds: float
@@ -180,7 +178,7 @@ def execute(
     if failure:
         heading, cause, *kind = failure
         raise NotebookFailed(notebook, study, heading, cause, command, path, *kind)
-    return Run(notebook, study, path, outputs, time.monotonic() - start)
+    return Run(path, outputs, time.monotonic() - start)
 
 
 def _run_into(place, notebook, asked, time_limit, kernel):
