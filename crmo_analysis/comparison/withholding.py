@@ -2,6 +2,8 @@
 
 from collections.abc import Sequence
 
+import pandas as pd
+
 from crmo_analysis.comparison.facts import PARTS, QUARTILES, Fact
 from crmo_analysis.patients import disclosure
 from crmo_analysis.study import Codebook, expressions
@@ -10,22 +12,29 @@ OWN = tuple(f"cohort{part}" for part in PARTS)  # columns of what the cohort giv
 
 
 def withhold(
-    rows: Sequence[tuple[Fact, dict]], smallest: int, described: Sequence[tuple], codebook: Codebook
+    rows: Sequence[tuple[Fact, dict]], smallest: int, table: pd.DataFrame, codebook: Codebook
 ) -> None:
     """Take from rows what tells of few patients, itself or by subtraction from other rows.
 
-    `described` are the groups that a description of the cohort shows, beside which the rows may stand.
+    A description of the `table` may stand beside them: what it hides of all patients is hidden here too.
     """
+    gone = disclosure.withheld(table, codebook, smallest) if smallest else {}
+    added_up = {codebook[name].group for name, several in gone.items() if any(several)} - {""}
     for fact, row in rows:
-        cells, values = row.pop("cells"), row.get("values", ())
+        cells, values, of = row.pop("cells"), row.get("values", ()), fact.claim.of
         is_everyone = fact.statistic == "share" and row["cohort_x"] in (0, row["cohort_n"])
+        is_mean = fact.statistic == "mean" and of in codebook
         if any(0 < cell < smallest for cell in cells) or (smallest and is_everyone):
             row["withheld"] = f"fewer than {smallest}, or all but as few"
+        elif not row["among"] and any(gone.get(of, ())):
+            row["withheld"] = f"beside counts of fewer than {smallest}"
+        elif is_mean and codebook[of].counts in added_up:
+            row["withheld"] = f"adds up counts of fewer than {smallest}"
         elif len(values) and disclosure.spiked(values, smallest):
             row["withheld"] = f"all but fewer than {smallest} have the same value"
     _withhold_beside(rows, smallest)
     if smallest:
-        _withhold_nearly_the_same(rows, smallest, described)
+        _withhold_nearly_the_same(rows, smallest, disclosure.shown_groups(table, codebook, gone))
         _withhold_beside(rows, smallest)
     for fact, row in rows:
         row.pop("groups"), row.pop("known")
@@ -44,20 +53,20 @@ def withhold(
 def _withhold_nearly_the_same(
     rows: Sequence[tuple[Fact, dict]], smallest: int, described: Sequence[tuple]
 ) -> None:
-    """Take one of two rows whose patients, or those of whom a value is known, differ by a few."""
-    told: dict[object, list] = {"": [(row, group) for _, row in rows for group in row["groups"]]}
-    told[""] += [({"withheld": ""}, group) for group in described]
-    for fact, row in rows:  # of whom a value is known matters beside another group with the same value
+    """Take of rows whose patients, or those of whom a value is known, differ by a few as few as do."""
+    told: dict[object, list] = {"": [(None, group) for group in described]}
+    for at, (fact, row) in enumerate(rows):  # of whom it is known matters beside others with the same value
+        told[""] += [(at, group) for group in row["groups"]]
         known = row["known"].to_numpy(dtype=bool)
-        told.setdefault((fact.claim.of, fact.claim.patients), []).append((row, (known, ~known)))
+        told.setdefault((fact.claim.of, fact.claim.patients), []).append((at, (known, ~known)))
+    edges = []
     for groups in told.values():
-        shown = [(row, group) for row, group in groups if not row["withheld"]]
+        shown = [(at, group) for at, group in groups if at is None or not rows[at][1]["withheld"]]
         pairs = disclosure.nearly_the_same([group for _, group in shown], smallest)
-        # First the pairs of which one is described already, so that no more rows than need be are taken.
-        for smaller, larger in sorted(pairs, key=lambda pair: all("cohort_n" in shown[at][0] for at in pair)):
-            if not shown[smaller][0]["withheld"] and not shown[larger][0]["withheld"]:
-                row = shown[smaller if "cohort_n" in shown[smaller][0] else larger][0]  # not the described
-                row["withheld"] = f"differs from another row by fewer than {smallest} patients"
+        edges += [{shown[one][0], shown[other][0]} - {None} for one, other in pairs]
+    edges = [sorted(edge) for edge in edges if edge]  # what is described stays
+    for at in disclosure.cover(edges, [row["cohort_n"] for _, row in rows]):
+        rows[at][1]["withheld"] = f"differs from another row by fewer than {smallest} patients"
 
 
 def _withhold_moments(rows: Sequence[tuple[Fact, dict]], smallest: int, codebook: Codebook) -> None:
