@@ -32,7 +32,7 @@ _lesions = click.option("--lesions", type=_path, help="A table with one row a le
 @click.option(
     "--skeleton",
     type=click.Path(path_type=Path, dir_okay=False),
-    help="Where to write a mapping file to fill in, if there is no --map; beside COHORT unless given.",
+    help="Where to write a mapping file to fill in, of what --map leaves open; beside COHORT without --map.",
 )
 @click.option("--strict", is_flag=True, help="Let a warning count as an error: exit code 1.")
 def validate(cohort, mapping, lesions, out, skeleton, strict):
@@ -54,8 +54,8 @@ def validate(cohort, mapping, lesions, out, skeleton, strict):
     for problem in (*read.problems, *doubts):
         click.echo(f"{'error' if problem.is_error else 'warning'}: {problem.place}: {problem.expected}")
     _print_understood(read)
-    if not mapping:
-        _write_skeleton(cohort, lesions, skeleton or cohort.with_name(f"{cohort.stem}_map.yaml"))
+    if skeleton or not mapping:
+        _write_skeleton(cohort, lesions, mapping, skeleton or cohort.with_name(f"{cohort.stem}_map.yaml"))
     if out and not read.errors:
         paths = package.write_package(read, out) if out.suffix.lower() != ".csv" else ()
         for path in paths or [package.write_cohort(read.patients, out, read.kinds)]:
@@ -85,11 +85,11 @@ def _print_understood(read):
             click.echo("  " + "  ".join(map(str.ljust, row, widths)).rstrip())
 
 
-def _write_skeleton(cohort, lesions, path):
+def _write_skeleton(cohort, lesions, mapping, path):
     """Write a mapping file to fill in, if anything is left open; never over a file that is there."""
     from crmo_analysis.patients import mapping_skeleton
 
-    text = mapping_skeleton(cohort, lesions)
+    text = mapping_skeleton(cohort, lesions, mapping)
     if not text:
         return
     if path.exists():

@@ -7,7 +7,7 @@ beside it. What is left out here is said with its row; nothing is left out witho
 import csv
 import re
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from itertools import chain, islice
+from itertools import chain, islice, zip_longest
 from pathlib import Path
 
 import numpy as np
@@ -24,6 +24,8 @@ _CHUNK = 1000  # rows that are held as Python objects at a time; more of them is
 _INVISIBLE = r"[\x{00AD}\x{200B}-\x{200F}\x{202A}-\x{202E}\x{2060}\x{FEFF}]"
 _SEEN = re.compile("[\u00ad\u200b-\u200f\u202a-\u202e\u2060\ufeff]")
 _WRONG_LETTERS = "has letters that seem to have been written otherwise (Mac, DOS, UTF-8); save it as UTF-8"
+_CONCEPT = re.compile(r"(concept|variable|parameter|attribute|item|merkmal)([ _]?(cd|code|name|id))?", re.I)
+_VALUE = re.compile(r"([nt]?val(ue)?|wert|result)([ _]?(num|char|text))?", re.I)
 _BLANK = r"[\x{00A0}\x{2007}\x{202F}]"
 
 
@@ -67,7 +69,7 @@ def find_header(records: Sequence[Sequence[str]], known: Collection[str]) -> int
         return best
     for place in filled if not count[first] else ():
         cells = [cell.strip() for cell in records[place] if cell.strip()]
-        if len(cells) > 1:
+        if len(cells) > 1 and not cells[0].endswith(":"):  # which begins a line on the export as a whole
             return first if any(re.fullmatch(r"[-+\d.,]+", cell) for cell in cells) else place
     return first
 
@@ -120,14 +122,21 @@ def _refuse_shape(
 ) -> None:
     """Refuse a table of which patients are columns, and a header in two lines."""
     header, rest = records[at], records[at + 1 :]
-    in_rows = names_among([row[0] for row in rest if row], set(known) - {"patient"})
-    if len(in_rows) > max(1, len(names_among(header, set(known) - {"patient"}))):
-        expected = f"variables stand in rows ({listed(sorted(in_rows), 3)}), expected one row a patient"
-        raise refuse(place, f"{expected}; turn the table (copy it, Paste special, Transpose)", at + 1)
+    n_known = len(names_among(header, set(known) - {"patient"}))
+    for column, cells in enumerate(zip_longest(*rest, fillvalue="")):
+        in_rows = names_among(cells, set(known) - {"patient"})
+        if len(in_rows) > max(1, n_known) and not (column and n_known):
+            expected = f"variables stand in rows ({listed(sorted(in_rows), 3)}), expected one row a patient"
+            how = "spread them (a pivot table with the patients in rows, R's pivot_wider), each to a column"
+            how = how if column else "turn the table (copy it, Paste special, Transpose)"
+            raise refuse(place, f"{expected}; {how}", at + 1)
+    if not n_known and all(any(word.fullmatch(cell) for cell in header) for word in (_CONCEPT, _VALUE)):
+        expected = "has a row a value; expected one row a patient, with a column for each variable"
+        raise refuse(place, f"{expected}: spread them (a pivot table, R's pivot_wider)", at + 1)
     below = rest[0] if rest else []
     both = zip(header, below, strict=False)
     n_filled = sum(bool(cell.strip() and not name.strip()) for name, cell in both)
-    if n_filled > 1 and not any(re.match(r"\W*\d", cell) for cell in below):
+    if n_filled > bool(below and below[0].strip()) and not any(re.match(r"\W*\d", cell) for cell in below):
         raise refuse(place, "the header stands in two lines; write the name of each column into one", at + 1)
 
 
@@ -208,7 +217,7 @@ def framed(place, names, cells, known=(), said=((), ())) -> Sheet:
             )
             problems.append(Problem(place, 1, "", "", f"{expected}, as in columns: {{{called}: patient}}"))
     if changed:
-        taken = 'characters that cannot be seen, or ="…" around a text, taken off'
+        taken = 'characters that cannot be seen, ="…" or an apostrophe taken off'
         notes.append(f"{place}: {taken}: {listed(changed)}")
     problems += [warning(place, 1, name, "", _WRONG_LETTERS) for name, _ in named if has_wrong_letters(name)]
     names, columns = zip(*named, strict=True) if named else ((), ())
@@ -226,8 +235,11 @@ def _clean(column: pa.ChunkedArray) -> tuple[pa.ChunkedArray, bool]:
         column = pc.utf8_normalize(seen, "NFC")
     if pc.any(pc.starts_with(column, '="')).as_py():
         column, changed = pc.replace_substring_regex(column, r'^="([^"]*)"$', r"\1"), True
-    if pc.any(pc.starts_with(column, "'")).as_py():  # the apostrophe that `neutral` puts before a formula
-        column = pc.replace_substring_regex(column, r"^'(\s*[=+\-@])", r"\1")
+    if pc.any(pc.starts_with(column, "'")).as_py():
+        changed |= bool(
+            matches(column, "^'[0-9]").any()
+        )  # before a formula by `neutral`, before a number by Excel
+        column = pc.replace_substring_regex(column, r"^'(\s*[=+\-@].*|[0-9][0-9.,]*)$", r"\1")
     return column, bool(changed)
 
 

@@ -361,7 +361,7 @@ def _statement(tables: dict[str, pd.DataFrame], smallest: int, beside: Sequence[
         f"{len(tables)} tables of patients were looked at{among}.",
         f"No count of 1 to {smallest - 1} patients, and none of all but as few, is shown or follows by",
         "subtraction of two rows. Smallest and largest values are not shown.",
-        "Not looked at: three or more tables together, other publications, what somebody knows already.",
+        "Not looked at: other publications on the same patients, what somebody knows already.",
         "",
         "## Hidden",
         "",
