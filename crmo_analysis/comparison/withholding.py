@@ -1,6 +1,6 @@
 """What of a comparison tells of few patients, and is taken out: counts, and what follows by subtraction."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import pandas as pd
 
@@ -19,35 +19,50 @@ def withhold(
     A description of the `table` may stand beside them: what it hides of all patients is hidden here too.
     """
     gone = disclosure.withheld(table, codebook, smallest) if smallest else {}
-    added_up = {codebook[name].group for name, several in gone.items() if any(several)} - {""}
     for fact, row in rows:
-        cells, values, of = row.pop("cells"), row.get("values", ()), fact.claim.of
-        is_everyone = fact.statistic == "share" and row["cohort_x"] in (0, row["cohort_n"])
-        is_mean = fact.statistic == "mean" and of in codebook
-        if any(0 < cell < smallest for cell in cells) or (smallest and is_everyone):
-            row["withheld"] = f"fewer than {smallest}, or all but as few"
-        elif not row["among"] and any(gone.get(of, ())):
-            row["withheld"] = f"beside counts of fewer than {smallest}"
-        elif is_mean and codebook[of].counts in added_up:
-            row["withheld"] = f"adds up counts of fewer than {smallest}"
-        elif len(values) and disclosure.spiked(values, smallest):
-            row["withheld"] = f"all but fewer than {smallest} have the same value"
+        row["withheld"] = _few(fact, row, gone, smallest) or _added_up(fact, gone, codebook, smallest)
+        row.pop("cells")
     _withhold_beside(rows, smallest)
     if smallest:
         _withhold_nearly_the_same(rows, smallest, disclosure.shown_groups(table, codebook, gone))
         _withhold_beside(rows, smallest)
     for fact, row in rows:
         row.pop("groups"), row.pop("known")
-        if fact.statistic == "range" and smallest:
-            row["withheld"] = row["withheld"] or "extremes are not shown"
-        if fact.statistic != "share" and row["cohort_n"] < 2 * smallest:
-            row["withheld"] = row["withheld"] or f"fewer than {smallest} patients on each side of the median"
+        if smallest and not row["withheld"]:
+            row["withheld"] = _few_beside(fact, row, smallest)
         hidden = ("cohort_min", "cohort_max") * bool(smallest)
         if row.get("cohort_n", 0) < 4 * smallest:
             hidden += tuple(f"cohort_{name}" for name in QUARTILES)
         for name in (*OWN, "excluded", "values") if row["withheld"] else hidden:
             row.pop(name, None)
     _withhold_moments(rows, smallest, codebook)
+
+
+def _few(fact: Fact, row: dict, gone: Mapping, smallest: int) -> str:
+    """Say why a row tells of few patients itself; empty where it does not."""
+    is_everyone = fact.statistic == "share" and row["cohort_x"] in (0, row["cohort_n"])
+    if any(0 < cell < smallest for cell in row["cells"]) or (smallest and is_everyone):
+        return f"fewer than {smallest}, or all but as few"
+    if not row["among"] and any(gone.get(fact.claim.of, ())):
+        return f"beside counts of fewer than {smallest}"
+    values = row.get("values", ())
+    is_spiked = len(values) and disclosure.spiked(values, smallest)
+    return f"all but fewer than {smallest} have the same value" if is_spiked else ""
+
+
+def _added_up(fact: Fact, gone: Mapping, codebook: Codebook, smallest: int) -> str:
+    """Say that a mean adds up counts of which some are hidden; empty where it does not."""
+    counts = codebook[fact.claim.of].counts if fact.statistic == "mean" and fact.claim.of in codebook else ""
+    is_told = counts and any(any(several) for name, several in gone.items() if codebook[name].group == counts)
+    return f"adds up counts of fewer than {smallest}" if is_told else ""
+
+
+def _few_beside(fact: Fact, row: dict, smallest: int) -> str:
+    """Say why a statistic of patients' values cannot be shown of so few."""
+    if fact.statistic == "range":
+        return "extremes are not shown"
+    few = fact.statistic != "share" and row["cohort_n"] < 2 * smallest
+    return f"fewer than {smallest} patients on each side of the median" if few else ""
 
 
 def _withhold_nearly_the_same(

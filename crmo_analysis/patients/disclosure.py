@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 from scipy.optimize import Bounds, LinearConstraint, milp
 
-from crmo_analysis.study import Codebook, Variable, expressions, read_codebook, read_section
+from crmo_analysis.study import Codebook, Variable, read_codebook, read_section
 
 FEWEST_FREE = 10  # degrees of freedom of a model that is shown
 _AT_ONCE = 50_000
@@ -132,26 +132,34 @@ def sums() -> list[tuple[tuple[str, ...], tuple[str, ...]]]:
     A whole less its part are those without the part; and all parts that make up a whole, less the whole, are
     those with several of them.
     """
-    part_of = set()
-    for rule in read_section("rules"):
-        tree = expressions.parse(rule["always"], read_codebook())
-        names = rule["always"].split(" -> ")
-        if len(expressions.variables(tree)) == 2 and all(name in read_codebook() for name in names):
-            part_of.add((names[0], names[1]))
     bones: dict[str, set[str]] = {}
     for bone, fields in read_section("bones").items():
         for name in fields.get("involves", []):
             bones.setdefault(name, set()).add(bone)
-    part_of |= {(one, other) for one, other in permutations(bones, 2) if bones[one] <= bones[other]}
-    while more := {(a, d) for a, b in part_of for c, d in part_of if b == c and a != d} - part_of:
-        part_of |= more
-    found = [((whole,), (part,)) for part, whole in sorted(part_of)]
-    for whole, of_whole in bones.items():
-        within = [name for name in bones if bones[name] < of_whole]
-        for some in (some for size in range(2, len(within) + 1) for some in combinations(within, size)):
-            is_needed = all(set().union(*(bones[n] for n in some if n != name)) < of_whole for name in some)
-            if set().union(*(bones[name] for name in some)) == of_whole and is_needed:
-                found.append((some, (whole,)))
+    found = [((whole,), (part,)) for part, whole in sorted(_part_of(bones))]
+    for whole in bones:
+        within = [name for name in bones if bones[name] < bones[whole]]
+        made_up = [
+            set(some)
+            for size in range(2, len(within) + 1)
+            for some in combinations(within, size)
+            if set().union(*(bones[name] for name in some)) == bones[whole]
+        ]
+        fewest = (some for some in made_up if not any(other < some for other in made_up))
+        found += [(tuple(sorted(some)), (whole,)) for some in fewest]
+    return found
+
+
+def _part_of(bones: Mapping[str, set[str]]) -> set[tuple[str, str]]:
+    """Return which variable that is yes or no is part of which other."""
+    book, found = read_codebook(), set()
+    for rule in read_section("rules"):
+        names = tuple(rule["always"].split(" -> "))
+        if len(names) == 2 and all(name in book for name in names):
+            found.add(names)
+    found |= {(one, other) for one, other in permutations(bones, 2) if bones[one] <= bones[other]}
+    while more := {(a, d) for a, b in found for c, d in found if b == c and a != d} - found:
+        found |= more
     return found
 
 

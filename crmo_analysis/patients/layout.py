@@ -56,22 +56,25 @@ def find_header(records: Sequence[Sequence[str]], known: Collection[str]) -> int
 
     Else the first that is no title, which stands in a single cell; None where all are empty.
     """
-    filled = [place for place, record in enumerate(records) if any(map(str.strip, record))]
+    cells = {at: [cell.strip() for cell in record if cell.strip()] for at, record in enumerate(records)}
+    filled = [place for place, texts in cells.items() if texts]
     if not filled:
         return None
-    count = {place: len(names_among(records[place], known)) for place in filled}
-    first, best = filled[0], max(filled, key=lambda place: count[place])
-    n_filled = [sum(map(bool, map(str.strip, records[place]))) for place in (first, best)]
-    if "patient" in names_among(records[first], known) and n_filled[0] >= n_filled[1]:
+    names = {place: names_among(records[place], known) for place in filled}
+    first, best = filled[0], max(filled, key=lambda place: len(names[place]))
+    if "patient" in names[first] and len(cells[first]) >= len(cells[best]):
         return first  # below may stand names of bones, of which some are known
-    rivals = [p for p in filled if count[p] == count[best] and records[p] != records[best]]
-    if count[best] > max(count[first], 1) and not rivals:
+    rivals = [p for p in filled if len(names[p]) == len(names[best]) and records[p] != records[best]]
+    if len(names[best]) > max(len(names[first]), 1) and not rivals:
         return best
-    for place in filled if not count[first] else ():
-        cells = [cell.strip() for cell in records[place] if cell.strip()]
-        if len(cells) > 1 and not cells[0].endswith(":"):  # which begins a line on the export as a whole
-            return first if any(re.fullmatch(r"[-+\d.,]+", cell) for cell in cells) else place
-    return first
+    return first if names[first] else _below_titles([cells[place] for place in filled], filled)
+
+
+def _below_titles(texts: Sequence[Sequence[str]], places: Sequence[int]) -> int:
+    """Return the first place that is no title, in one cell, nor a line on the export, which has a colon."""
+    wide = (at for at, cells in enumerate(texts) if len(cells) > 1 and not cells[0].endswith(":"))
+    at = next(wide, 0)
+    return places[0 if any(re.fullmatch(r"[-+\d.,]+", cell) for cell in texts[at]) else at]
 
 
 def names_among(record: Sequence[str], known: Collection[str]) -> set[str]:
