@@ -9,9 +9,7 @@ from crmo_analysis.files import neutral, write_text_atomically
 from crmo_analysis.patients.cohort import Cohort
 from crmo_analysis.patients.problems import refuse
 from crmo_analysis.patients.table import MADE
-from crmo_analysis.study import Codebook, read_codebook, read_section
-
-_OF_PATIENT = {"type": "string", "title": "Patient"}
+from crmo_analysis.study import Codebook, Variable, read_codebook, read_section
 
 
 def write_cohort(table: pd.DataFrame, path: Path | str, kinds: pd.DataFrame | None = None) -> Path:
@@ -66,11 +64,11 @@ def write_package(cohort: Cohort, folder: Path | str) -> list[Path]:
 
 
 def _resource(name: str, table: pd.DataFrame, codebook: Codebook) -> dict:
-    known = {**codebook, **MADE}
-    schema = {
-        "fields": [known[name].as_field if name in known else _OF_PATIENT | {"name": name} for name in table],
-        "missingValues": ["", *read_section("missing").values()],
-    }
+    fields = [
+        {**codebook, **MADE}.get(column, Variable(column, column.capitalize(), "category")).as_field()
+        for column in table
+    ]
+    schema = {"fields": fields, "missingValues": ["", *read_section("missing").values()]}
     if name == "patients":
         schema["primaryKey"] = "patient"
     else:

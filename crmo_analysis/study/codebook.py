@@ -10,8 +10,8 @@ from crmo_analysis import files
 from crmo_analysis.files import InputError, read_yaml
 
 TYPES = ("boolean", "integer", "decimal", "category", "date")
-_TYPES_OF_FIELDS = {"decimal": "number", "category": "string"}  # others have the same name there
 LEVELS = ("patient", "study")
+_FIELD_TYPES = {"decimal": "number", "category": "string"} | {t: t for t in ("boolean", "integer", "date")}
 _OF_A_YEAR = {"weeks": 365 / 7, "months": 12, "years": 1}
 FIELDS = (
     {"label", "negation", "type", "unit", "step", "minimum", "maximum", "categories"}  # what a value can be
@@ -46,15 +46,15 @@ class Variable:
         """Whether the variable is a number that can be compared, averaged and ranged."""
         return self.type in ("integer", "decimal")
 
-    @property
     def as_field(self) -> dict:
-        """The field of a table schema that describes its column (specs.frictionlessdata.io)."""
-        ends = {"minimum": self.minimum, "maximum": self.maximum}
-        limits = {name: float(end) for name, end in ends.items() if end is not None}
-        limits |= {"enum": list(self.categories)} if self.categories else {}
-        field = {"name": self.name, "type": _TYPES_OF_FIELDS.get(self.type, self.type), "title": self.label}
+        """Describe a column as a field of a Tabular Data Package (specs.frictionlessdata.io)."""
+        field = {"name": self.name, "type": _FIELD_TYPES[self.type], "title": self.label}
         field |= {"unit": self.unit} if self.unit else {}
-        field |= {"trueValues": ["yes"], "falseValues": ["no"]} if self.type == "boolean" else {}
+        if self.type == "boolean":
+            field |= {"trueValues": ["yes"], "falseValues": ["no"]}
+        ends = {"minimum": self.minimum, "maximum": self.maximum}
+        limits = {key: float(end) for key, end in ends.items() if end is not None}
+        limits |= {"enum": list(self.categories)} if self.categories else {}
         return field | ({"constraints": limits} if limits else {})
 
     def between(self, end: "Variable", start: "Variable") -> tuple[float, float]:
