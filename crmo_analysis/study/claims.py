@@ -28,7 +28,7 @@ _PARTS = {  # of study.yaml, which can be left out
 
 
 @cache
-def read_study(study: str, folder: Path = files.PUBLISHED) -> Study:
+def read_study(study: str, folder: Path = files.PUBLISHED, codebook_path: Path = files.CODEBOOK) -> Study:
     """Read a study and its claims, and check every field; an InputError has every problem at once.
 
     Parameters
@@ -37,11 +37,13 @@ def read_study(study: str, folder: Path = files.PUBLISHED) -> Study:
         Name of the study's folder in `folder`, or the path of a folder anywhere.
     folder : Path
         Holds a folder for each study, with `study.yaml` and `claims.csv`.
+    codebook_path : Path
+        The codebook that gives the variables.
     """
     place = files.study_folder(study, folder)
     problems: list[str] = []
     facts = _read_facts(place / "study.yaml", place.name, problems)
-    codebook = _own_variables(place / "study.yaml", facts, read_codebook(), problems)
+    codebook = _own_variables(place / "study.yaml", facts, read_codebook(codebook_path), problems)
     rows, codebook = with_lists(read_rows(place / "claims.csv", problems), codebook, problems)
     rows = [part for placed in rows for part in split(*placed, problems)]
     codebook = of_those_known(rows, with_times(rows, codebook, problems))
@@ -51,7 +53,7 @@ def read_study(study: str, folder: Path = files.PUBLISHED) -> Study:
         for name in codebook
         if (of := codebook.get(name.removesuffix("_known"))) and of.name != name and of.type == "boolean"
     )
-    units = read_section("conversions")
+    units = read_section("conversions", codebook_path)
     found = [_read_claim(place.name, line, row, codebook, facts, units, problems) for line, row in rows]
     _check_ids(rows, problems)
     _check_denominators(list(zip(rows, found, strict=True)), problems)
@@ -59,7 +61,7 @@ def read_study(study: str, folder: Path = files.PUBLISHED) -> Study:
     problems += [f"{place / 'study.yaml'}: {problem}" for problem in wrong]
     if problems:
         raise InputError("\n".join(dict.fromkeys(problems)))
-    rules += _rules_of_words(codebook, rules, found)
+    rules += _rules_of_words(codebook, codebook_path, rules, found)
     codebook = _with_steps(codebook, found)
     found = [replace(claim, codebook=codebook) for claim in found]
     return Study(place.name, facts, rules, facts["readings"], tuple(found), codebook)
@@ -103,13 +105,13 @@ def _common(steps: list[Fraction]) -> Fraction:
     return Fraction(math.gcd(*(int(step * denominator) for step in steps)), denominator)
 
 
-def _rules_of_words(codebook: Codebook, rules, claims: Sequence[Claim]):
+def _rules_of_words(codebook: Codebook, path: Path, rules, claims: Sequence[Claim]):
     """Return the rules that hold by what the codebook's words mean, if all variables have a number."""
     claims = [claim for claim in claims if claim.number is not None]
     trees = [tree for claim in claims for tree in (claim.patients, claim.group) if tree is not None]
     mentioned = {claim.of for claim in claims}.union(*map(variables, [*trees, *(rule for rule, _ in rules)]))
     added = []
-    for rule in read_section("rules"):
+    for rule in read_section("rules", path):
         tree = parse(rule["always"], codebook)
         if variables(tree) <= mentioned and tree not in [own for own, _ in rules]:
             added.append((tree, rule["because"]))

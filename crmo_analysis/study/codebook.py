@@ -70,9 +70,9 @@ Codebook = Mapping[str, Variable]
 
 
 @cache
-def read_section(section: str) -> Mapping:
+def read_section(section: str, path: Path = files.CODEBOOK) -> Mapping:
     """Return another part of the codebook as it stands: `missing`, `units`, `bones` or `rules`."""
-    return read_yaml(files.CODEBOOK).get(section, {})
+    return read_yaml(path).get(section, {})
 
 
 @cache
