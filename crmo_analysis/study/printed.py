@@ -110,18 +110,9 @@ def without_note(text: str) -> str:
 
 
 def parse_printed(text: str) -> Printed:
-    """Parse a printed number.
+    """Parse a printed number: "53.4", "7,800", "−0·32", "two thirds", "all but two", "3:1", "P<0.01", "≈ 30".
 
-    Parameters
-    ----------
-    text : str
-        As printed: "53.4", "7,800", "−0·32", "thirty-two", "two thirds", "all except two", "3:1", "7/15",
-        "P<0.01", "ns", "up to 5", "≈ 30".
-
-    Raises
-    ------
-    InputError
-        If the text says no number; the message says what it looks like, and what to write.
+    An InputError says what a text looks like that says no number, and what to write.
     """
     words = without_note(text).removeprefix("n=").removeprefix("n =").strip()
     if words in SHARE_WORDS:
