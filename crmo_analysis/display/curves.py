@@ -22,8 +22,8 @@ from crmo_analysis.display.furniture import (
 )
 from crmo_analysis.display.lettering import broken_labels
 
-LINES = [BLUE, VERMILLION, GREEN, PURPLE]
-DASHES = ["", (5, 2), (1.5, 1.5), (6, 1.5, 1.5, 1.5)]
+LINES = [BLUE, VERMILLION, GREEN, PURPLE, INK, MUTED]
+DASHES = ["", (5, 2), (1.5, 1.5), (6, 1.5, 1.5, 1.5), (8, 3), (3, 1, 1, 1)]
 APART = 0.055  # of the height of curves, from a label to the next
 POINT = 16  # square points, of one patient
 

@@ -31,6 +31,7 @@ USUAL_SHARE = 0.775  # of what falls to Axes, that they take themselves; the res
 # Of what falls to Axes, for labels left of them: where texts on the right are long, and where they are short.
 LABELS, WIDE_LABELS = 0.32, 0.42
 LINE = 8.6  # points from a line of text to the next
+LINE_HIGH = 2.8  # millimetres, of a label of several lines
 FIGURE_SPACE = "\u2007"  # as wide as a digit
 
 _SHARED = """
@@ -114,7 +115,7 @@ class Rows:
     align : str
         Of texts with several lines.
     pitch : float
-        Millimetres of a page from y to y + 1; 0 for as many as the labels need.
+        Millimetres of a page from y to y + 1, or as many as labels of several lines need; 0 for roomy ones.
     above : float
         Rows that are left free above.
     """
@@ -156,7 +157,9 @@ def on_rows(
         beside = zip_longest(labels, rows.texts, fillvalue="")
         lines = [max(text.count("\n") for text in pair) + 1 for pair in beside]
         most = max([sum(each) / 2 for each in pairwise(lines)], default=lines[0] if lines else 1)
-        pitch = rows.pitch or max(5.2, 1.5 + 3.0 * most)
+        steps = zip(pairwise(lines), pairwise(rows.y), strict=True)
+        needed = [LINE_HIGH * (one + other) / 2 / abs(y - below) for (one, other), (y, below) in steps]
+        pitch = max([rows.pitch, *needed]) if rows.pitch else max(5.2, 1.5 + 3.0 * most)
         _, keys_high = (
             lettering.legend_columns([key.get_label() for key in legend], wide) if legend else (0, 0)
         )

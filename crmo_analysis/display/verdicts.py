@@ -125,7 +125,8 @@ def rounding_differences(
     is_near = frame["is_nearest"]
     kinds = frame["rule"].mask(is_near, "half_up").where(is_near | (frame["rule"] != "half_up"), "")
     for kind, (name, colour, mark) in RULES.items():
-        points = frame[kinds == kind]
+        if (points := frame[kinds == kind]).empty:
+            continue
         style = {"ls": "", "marker": mark, "ms": 5, "color": colour, "mec": PAPER, "mew": 0.4}
         axes.plot(points["exact"], points["difference"], label=f"{name} ({len(points)})", **style)
     _name_points(axes, frame[~is_near])

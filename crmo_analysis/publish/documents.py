@@ -31,7 +31,7 @@ NO_PANDOC = (
     "pandoc is not there, which writes the documents; install it with pip install 'crmo_analysis[manuscript]'"
 )
 MISSING = "–"
-LINE, LONG_LINE = 110, 170  # letters of a table across a page, and across one that is wider than high
+LINE, LONG_LINE = 100, 160  # letters of a table across a page, and across one that is wider than high
 _NUMBER = re.compile(r"[<>≥≤−-]?[\d.,]+([ /(–%−-].*)?")
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ufffe\uffff\ud800-\udfff]")
 _LONG_WORD = 24

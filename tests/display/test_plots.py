@@ -79,6 +79,15 @@ def test_labels_are_moved_apart_as_little_as_needed():
     assert furniture.apart([50, 10, 9], [2, 4, 2]) == [50, 10, 7]
 
 
+def test_rows_of_a_fixed_height_grow_where_labels_have_two_lines():
+    labels = {
+        name: f"Beteiligung mehrerer Brustwirbelkörper auf beiden Seiten, {name}"
+        for name in ("spine", "femur")
+    }
+    axes = plot.upset(TOGETHER, labels)
+    canvas.rendered(axes.figure, "", "", "", "published")  # which refuses labels that run into each other
+
+
 def test_fonts_are_embedded_and_at_least_6_points(tmp_path):
     canvas.save(drawn(), tmp_path / "name", "", "", "", "published")
     pdf = (tmp_path / "name.pdf").read_bytes()
