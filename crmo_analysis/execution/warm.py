@@ -247,6 +247,7 @@ def kernel_manager_class(plain=False):
                 argv=[sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}", settings],
                 display_name="Python 3 (ipykernel)",
                 language="python",
+                metadata={"supported_encryption": ["curve"]},
             )
 
         @property
