@@ -197,6 +197,15 @@ def test_the_settings_of_a_person_stay_out(tmp_path, hostile, plain):
     assert b"UserWarning: said" in left[0][0]
 
 
+def test_a_home_that_cannot_be_written_is_not_told_of_in_a_notebook(tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", "/proc/none")
+    place = Path(warm.environment()["MPLCONFIGDIR"])
+    assert place.is_dir()
+    assert warm.environment()["MPLCONFIGDIR"] == str(place)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    assert warm.environment()["MPLCONFIGDIR"] == str(tmp_path / "crmo_analysis/matplotlib")
+
+
 # Parameters, folders, outputs
 
 
