@@ -498,9 +498,9 @@ def test_own_data_stay_out_of_the_projects_folders(registry, folder):
         (out / "60_lesions_and_severity.failed.ipynb").unlink()
     assert {path: path.stat().st_mtime_ns for path in (ROOT / "figures").rglob("*")} == before
     result = crmo("compare", registry, "--out", ROOT / "figures" / "overview")
-    assert (result.exit_code, "project's own results" in result.output) == (2, True)
+    assert (result.exit_code, "project's own data or results" in result.output) == (2, True)
     result = crmo("validate", registry, "--out", ROOT / "data" / "cohorts" / "own.csv")
-    assert (result.exit_code, "project's own data" in result.output) == (2, True)
+    assert (result.exit_code, "project's own data or results" in result.output) == (2, True)
     notebook = ROOT / "notebooks" / "60_lesions_and_severity.ipynb"
     options = [
         "-p",
