@@ -116,7 +116,8 @@ def test_a_process_that_outlives_its_kernel_has_time_to_end(tmp_path):
         "import os, subprocess\nos.system('(sleep 1; echo x > behind.txt) &')\n"
         "_ = subprocess.Popen(['sh', '-c', 'sleep 1; echo x > apart.txt'], start_new_session=True)",
     )
-    program = "from crmo_analysis.execution import execute\nexecute('starts.ipynb', out='out')"
+    program = "from crmo_analysis.execution import execute, warm\nwarm.start(bare=True)\n"
+    program += "execute('starts.ipynb', out='out')"
     subprocess.run([sys.executable, "-c", program], cwd=tmp_path, check=True, timeout=120)
     assert {"behind.txt", "apart.txt"} <= {path.name for path in tmp_path.iterdir()}
     assert notebook.is_file()
