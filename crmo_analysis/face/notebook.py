@@ -130,6 +130,10 @@ class Run:
         if out:
             self._figures, self._tables = Path(out) / "figures" / name, Path(out) / "tables" / name
 
+    @property
+    def _numbers(self) -> Mapping[str, object]:
+        return self.study.numbers if self.study else {}
+
     def audit(self) -> Audit:
         """Give every claim of the study, or of all studies, a verdict."""
         return self.study.audit() if self.study else audit_of(ledger.audit_all())
@@ -187,8 +191,11 @@ class Run:
             raise InputError("data of your own need a folder of their own: use --out")
 
     def say(self, *sentences: str, **values) -> None:
-        """Show a sentence, or several as a list; with values, each is a template that they fill in."""
-        said = [filled(text, values) if values else text for text in sentences]
+        """Show a sentence, or several as a list.
+
+        Each is a template: it names values that are given, or claims of the study, "{spine.n} of {n}".
+        """
+        said = [filled(text, {**self._numbers, **values}) for text in sentences]
         if said:
             display(Markdown(said[0] if len(said) == 1 else "\n".join(f"- {text}" for text in said)))
 
@@ -203,7 +210,7 @@ class Run:
         caption : str
             A template; the result's heading unless given.
         **values
-            What the template may name besides the result's own values.
+            What the template may name besides the result's own values and the study's claims.
 
         Raises
         ------
@@ -214,7 +221,7 @@ class Run:
             declared = ", ".join(self._declared_tables)
             raise InputError(f"table '{name}' is not declared; the list tables has {declared}")
         result = result if isinstance(result, Result) else Result(result)
-        caption = filled(caption, {**result.terms, **values}) if caption else result.heading
+        caption = filled(caption, {**self._numbers, **result.terms, **values}) if caption else result.heading
         notes = {"caption": caption, "source": result.source}
         self._files[self._tables / f"{name}.csv"] = files.csv_text(result.frame).encode()
         self._files[self._tables / f"{name}.json"] = (
@@ -245,7 +252,8 @@ class Run:
         result : Result
             It gives the figure, the data and, unless given here, the texts.
         title : str
-            A template, filled in from the result's terms; the other texts may name it.
+            A template, filled in from the result's terms and the study's claims; the other texts may name
+            it.
         **words
             `subtitle`, `caption` and `alt` are templates; anything else is a value that they may name.
 
@@ -259,7 +267,7 @@ class Run:
         if name not in self._outputs and self._is_for_page:
             return
         texts = {key: str(words.pop(key, getattr(result, key))) for key in ("subtitle", "caption", "alt")}
-        values = {**result.terms, **words}
+        values = {**self._numbers, **result.terms, **words}
         title = filled(title, values)
         texts = {key: filled(text, {**values, "title": title}) for key, text in texts.items()}
         axes = result.plot(title=title, subtitle=texts.pop("subtitle"))
