@@ -12,6 +12,7 @@ from crmo_analysis.joint.axes import TOTALS
 from crmo_analysis.joint.drawing import EFFORT, Solved, printed_values
 from crmo_analysis.joint.fitting import Fit
 from crmo_analysis.joint.patterns import Part, codes, shared
+from crmo_analysis.joint.pieces import joined
 from crmo_analysis.joint.solving import Effort, solve
 from crmo_analysis.joint.statements import SUMMED, reported
 from crmo_analysis.study import Codebook, Variable, expressions, reproduction, rounding
@@ -33,7 +34,7 @@ def write_out(
     What a study does not report of a patient is missing, unless the variable is among those `shown`. `toward`
     has quantities with a sign: the values that give them are as large, or as small, as their cells allow.
     """
-    codebook, n = fitted.view.codebook, fitted.n
+    codebook, n, solved = fitted.view.codebook, fitted.n, joined(solved)
     table = pd.DataFrame(index=range(n))
     # Parts with a number that has to be at least the number of other variables come after those variables.
     for part in sorted(solved, key=lambda part: any(codebook[name].at_least for name in part.plan.part.axes)):
