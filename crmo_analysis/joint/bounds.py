@@ -94,7 +94,7 @@ def _searched(fitted: Fit, text: str, seconds: float, witnesses: bool) -> Bounds
 
 
 def _instead(fitted: Fit, asked: Sequence[Quantity]) -> list[Fit]:
-    """Return the fits that give up other claims which share a variable with the question, or through others."""
+    """Return the fits that give up other claims that are tied to the question."""
     if not fitted.others:
         return []
     stated = [s for s in (*fitted.kept, *fitted.given_up) if not of_everyone(s)]
@@ -177,7 +177,7 @@ def _end(
             if not broken(near_by, table) and _value(quantities, table) == value:
                 _check_limits(fitted, own, toward, table)
                 again, is_proved_again, _ = _best(own, n, asked, sign, effort, plain=True)
-                rest = [_any(plan, n) for plan in plans if not plan.asked] if is_whole else [None]
+                rest = [_any(fitted, plan) for plan in plans if not plan.asked] if is_whole else [None]
                 table = None
                 if None not in rest:
                     table = write_out(fitted, [*solved, *rest], np.random.default_rng(0), names, toward)
@@ -219,13 +219,16 @@ def _check_limits(fitted: Fit, plans: Sequence[Plan], toward, table: pd.DataFram
                 )
 
 
-def _any(plan: Plan, n: int) -> Solved | None:
+def _any(fitted: Fit, plan: Plan) -> Solved | None:
     """Return some table of a part; None if none was found."""
-    for split in (False, True):
-        tables = fitting_tables(plan, n, split=split, exact=True)
-        status, solved = solve(tables.model, Effort(10))
+    near_by = replace(fitted, kept=plan.statements)
+    for exact, split in ((False, False), (True, False), (True, True)):
+        tables = fitting_tables(plan, fitted.n, split=split, exact=exact)
+        status, found = solve(tables.model, Effort(10))
         if status in FOUND:
-            return read_off(tables, solved)
+            solved = read_off(tables, found)
+            if not broken(near_by, write_out(near_by, [solved], np.random.default_rng(0))):
+                return solved
     return None
 
 

@@ -12,7 +12,7 @@ import numpy as np
 from crmo_analysis.joint.blocks import Blocks
 from crmo_analysis.joint.drawing import Solved
 from crmo_analysis.joint.patterns import codes, shared
-from crmo_analysis.joint.statements import Plan, scopes_of
+from crmo_analysis.joint.statements import Plan
 from crmo_analysis.study import Codebook, entailment, expressions
 
 
@@ -52,7 +52,7 @@ def joined(solved: Sequence[Solved]) -> list[Solved]:
 
 
 def _is_fixed(plan: Plan, child: int) -> bool:
-    """Say whether printed counts leave one number of patients of each kind that a bag shares with its parent."""
+    """Say whether printed counts fix how many there are of each kind that a bag shares with its parent."""
     part, bag = plan.part, plan.part.bags[child]
     names = shared(part.bags, child)
     kinds, first = np.unique(codes(bag, names, part.axes), return_index=True)

@@ -6,7 +6,6 @@ from crmo_analysis.files import UnfinishedError
 
 WORK_PER_SECOND = 0.15  # of the solver's own unit, where a model is large and a core shared; often it is more
 WORK_TO_BEGIN = 0.001  # each time it is called
-WORK_AT_FIRST = 0.1  # before that
 WORK_ON_SUMS = 0.5  # to go through sums one by one, where a model says of which (`spreads`)
 FOUND = (cp_model.OPTIMAL, cp_model.FEASIBLE)
 
@@ -43,10 +42,11 @@ def solve(
     if effort.left <= 0:
         return best
     most = effort.left if most is None else min(most, effort.left)
-    ways = [(cp_model.AUTOMATIC_SEARCH, most)]
-    if model.proto.search_strategy:
-        ways = [(ways[0][0], WORK_AT_FIRST), (cp_model.PARTIAL_FIXED_SEARCH, WORK_ON_SUMS), *ways]
-    for way, work in ways:
+    are_few = any(
+        s.domain_reduction_strategy == cp_model.SELECT_MIN_VALUE for s in model.proto.search_strategy
+    )
+    ways = [(cp_model.PARTIAL_FIXED_SEARCH, WORK_ON_SUMS)] if are_few else []
+    for way, work in (*ways, (cp_model.AUTOMATIC_SEARCH, most)):
         made = _solver(plain)
         made.parameters.search_branching, made.parameters.max_deterministic_time = way, min(most, work)
         status = made.solve(model)
