@@ -166,43 +166,57 @@ def _end(
     names = frozenset().union(*(names_of(quantity, fitted.view.codebook) for quantity in quantities))
     toward = [(q, sign if place == 0 else -sign) for place, q in enumerate(quantities)]
     for plans, asked in _finer(fitted, quantities, effort):
-        own = [plan for plan in plans if plan.asked]
-        near_by = replace(fitted, kept=tuple(s for plan in own for s in plan.statements))
-        value, is_proved, found = _best(own, n, asked, sign, effort)
+        value, is_proved, found = _best(plans, n, asked, sign, effort)
         if value is None:
             return End(None if is_proved else outer, is_proved, None)
-        outer = value
-        for solved in _attaining(own, found, n, asked, value, effort):
+        outer, own = value, list(found)
+        near_by = replace(fitted, kept=tuple(s for plan in own for s in plan.statements))
+        for solved in _attaining(found, n, asked, sign, value, effort):
             table = write_out(near_by, solved, np.random.default_rng(0), names, toward)
             if not broken(near_by, table) and _value(quantities, table) == value:
                 _check_limits(fitted, own, toward, table)
-                again, is_proved_again, _ = _best(own, n, asked, sign, effort, plain=True)
-                rest = [_any(fitted, plan) for plan in plans if not plan.asked] if is_whole else [None]
+                is_proved = is_proved and _none_beyond(own, n, asked, sign, value, effort)
+                rest = [_any(fitted, plan) for plan in plans if plan not in own] if is_whole else [None]
                 table = None
                 if None not in rest:
                     table = write_out(fitted, [*solved, *rest], np.random.default_rng(0), names, toward)
-                return End(value, is_proved and is_proved_again and again == value, table)
+                return End(value, is_proved, table)
     return End(outer, False, None)
 
 
-def _attaining(plans: Sequence[Plan], found: Mapping, n: int, quantities, value: Fraction, effort: Effort):
+def _attaining(found: Mapping[Plan, Solved], n: int, quantities, sign: int, value, effort: Effort):
     """Yield solutions that give a value: as they were found, and with SDs multiplied out.
 
     Of the latter only one quantity is looked for.
     """
-    yield [found[plan] for plan in plans]
-    [plan, *others] = plans
-    if others or len(quantities) > 1 or all(claim.statistic != "sd" for claim in plan.claims):
+    yield list(found.values())
+    plan = next(iter(found))
+    if len(quantities) > 1 or not any(claim.statistic == "sd" for claim in plan.claims):
         return
     tables = fitting_tables(plan, n, exact=True)
-    above, scale, size = _term(tables, quantities[0], 1)
-    wanted = value / scale
-    tables.demand(wanted.denominator * above - wanted.numerator * (1 if size is None else size), 0, 0)
-    if size is not None:
-        tables.demand(size, 1, None)
+    tables.demand(_apart(tables, quantities[0], sign, value), 0, 0)
     status, solved = solve(tables.model, effort)
     if status in FOUND:
         yield [read_off(tables, solved)]
+
+
+def _none_beyond(plans: Sequence[Plan], n: int, quantities, sign: int, value, effort: Effort) -> bool:
+    """Prove a second time, searching another way, that no table goes beyond a value."""
+    if len(quantities) > 1:
+        again, is_proved, _ = _best(plans, n, quantities, sign, effort, plain=True)
+        return is_proved and again == value
+    tables = fitting_tables(plans[0], n)
+    tables.demand(sign * _apart(tables, quantities[0], sign, value), 1, None)
+    return solve(tables.model, effort, plain=True)[0] == cp_model.INFEASIBLE
+
+
+def _apart(tables: Tables, quantity: Quantity, sign: int, value: Fraction):
+    """Return what is as much above or below 0 as a quantity is above or below a value."""
+    above, scale, size = _term(tables, quantity, sign)
+    wanted = value / scale
+    if size is not None:
+        tables.demand(size, 1, None)
+    return wanted.denominator * above - wanted.numerator * (1 if size is None else size)
 
 
 def _check_limits(fitted: Fit, plans: Sequence[Plan], toward, table: pd.DataFrame) -> None:
@@ -276,8 +290,11 @@ def extreme(
     """
     tables = fitting_tables(plan, n)
     terms = [(weight, *_term(tables, quantity, sign * weight)) for quantity, weight in weights.items()]
-    if len(terms) == 1 and terms[0][3] is not None:
-        return _ratio(tables, terms[0], sign, effort, plain)
+    quantity, *others = weights
+    if not others and terms[0][3] is not None:
+        return _ratio(tables, terms[0], sign, effort)
+    if not others and quantity.statistic in ("min", "median", "max"):
+        return _nearest(tables, quantity, terms[0], sign, effort)
     sizes = {size.index: size for *_, size in terms if size is not None}
     ranges = {place: _range(tables, size, effort) for place, size in sizes.items()}
     best, solution, is_proved = None, None, None not in ranges.values()
@@ -301,7 +318,7 @@ def extreme(
     return best, is_proved, solution
 
 
-def _ratio(tables: Tables, term, sign: int, effort: Effort, plain: bool):
+def _ratio(tables: Tables, term, sign: int, effort: Effort):
     """Find the best ratio of a number to the size of a group.
 
     Of any ratio it is asked whether there is a better one (Dinkelbach W. Manage Sci 1967;13:492-498).
@@ -313,7 +330,7 @@ def _ratio(tables: Tables, term, sign: int, effort: Effort, plain: bool):
         if best is not None:
             better = best.denominator * above - best.numerator * size
             tables.model.maximize(sign * weight * better)
-        status, solved = solve(tables.model, effort, plain)
+        status, solved = solve(tables.model, effort)
         if status in FOUND:
             value = Fraction(int(solved.value(above)), int(solved.value(size)))
             if best is not None and sign * weight * (value - best) <= 0:
@@ -322,6 +339,28 @@ def _ratio(tables: Tables, term, sign: int, effort: Effort, plain: bool):
         else:
             value = None if best is None else weight * scale * best
             return value, best is None and status == cp_model.INFEASIBLE, solution
+
+
+def _nearest(tables: Tables, quantity: Quantity, term, sign: int, effort: Effort):
+    """Find the best smallest, middle or largest value: halve what is left beyond one found."""
+    weight, above, scale, _ = term
+    axis, sign = tables.part.axes[quantity.of], sign * weight
+    times = axis.variable.step / scale
+    least, most = sorted(int(sign * times * end) for end in (axis.lows[0], axis.highs[-1]))
+    goal, best, solution, tried = tables.number(most, least), None, None, least
+    tables.model.add(goal == sign * above)
+    while best is None or best < most:
+        goal.proto.domain[0] = tried
+        status, solved = solve(tables.model, effort)
+        if status in FOUND:
+            best, solution = int(solved.value(goal)), read_off(tables, solved)
+        elif status == cp_model.INFEASIBLE and best is not None:
+            most = tried - 1
+        else:
+            value = None if best is None else sign * weight * scale * best
+            return value, best is None and status == cp_model.INFEASIBLE, solution
+        tried = best + 1 + (most - best) // 2 if most > best else most
+    return sign * weight * scale * best, True, solution
 
 
 def _range(tables: Tables, size, effort: Effort) -> range | None:

@@ -38,9 +38,7 @@ def moments(tables, of: str, group: expressions.Expression) -> tuple:
     is_one = all(squares[i][0] is squares[i][1] for i in inside)
     found, shift = [tables.number(2 * reach**2 * most) for _ in range(1 if is_one else 2)], centre - middle
     are_few = reach * most <= MULTIPLIED
-    if (
-        tables.exact or are_few
-    ):  # chosen first, few from the least on: what they leave of the rest is soon seen
+    if tables.exact or are_few:  # chosen first: what they leave of the rest is soon seen
         start = cp_model.SELECT_MIN_VALUE if are_few else cp_model.SELECT_LOWER_HALF
         tables.model.add_decision_strategy([size, total, *found], cp_model.CHOOSE_FIRST, start)
     tables.model.add(size == tables.size(group))
