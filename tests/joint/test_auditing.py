@@ -200,7 +200,9 @@ def test_a_wrong_number_of_patients_does_not_hide_how_a_study_rounds(write_study
     }  # fmt: skip
 
 
-@pytest.mark.xfail(strict=True, reason="6.5 months is cut off to 6 and rounded to 7, so the tables let both stand")
+@pytest.mark.xfail(
+    strict=True, reason="6.5 months is cut off to 6 and rounded to 7, so the tables let both stand"
+)
 def test_a_smallest_value_printed_in_two_ways_conflicts(write_study):
     rows = [
         'd1,"results, p1",own,min,diagnostic_delay,,6,months,,',
