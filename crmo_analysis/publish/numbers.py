@@ -133,6 +133,9 @@ def _of_outputs(root: Path) -> list[dict]:
             raise InputError(
                 f"{where}: expected {', '.join(sorted(_KEYS))}; lacks {', '.join(sorted(lacks)) or 'none'}"
             )
+        folder = Path(entry["from"]).parent.name  # a study's; with it, `crmo remove study` takes its outputs
+        if not any((root / place / folder).is_dir() for place in ("figures", "results/tables")):
+            continue
         frame, kind = read_output(root, entry["from"])
         try:
             for row in frame.to_dict("records"):

@@ -70,6 +70,14 @@ def test_every_number_has_its_text_value_source_and_rounding(project):
     }
 
 
+def test_the_numbers_of_a_study_that_is_gone_are_left_out(project):
+    entry = '- {from: figures/gone_2019/implied, id: "gone.{x}", values: [x], text: "{x}"}\n'
+    before = numbers.collect(project)
+    listed = (project / "data/numbers.yaml").read_text(encoding="utf-8")
+    (project / "data/numbers.yaml").write_text(entry + listed, encoding="utf-8")
+    assert numbers.collect(project) == before
+
+
 @pytest.mark.parametrize(
     ("entry", "message"),
     [
