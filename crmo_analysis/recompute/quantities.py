@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from statistics import multimode
 
 from crmo_analysis.study import Claim, Codebook, Study, entailment, expressions
 
@@ -45,6 +46,12 @@ class Count:
         """The number, if every claim prints the same."""
         numbers = {number for _, number in self.printed}
         return numbers.pop() if len(numbers) == 1 else None
+
+    @property
+    def usual(self) -> int | None:
+        """The number that most claims print, if that is one."""
+        usual = multimode(number for _, number in self.printed)
+        return usual[0] if len(usual) == 1 else None
 
     @property
     def ids(self) -> tuple[str, ...]:
