@@ -165,14 +165,11 @@ def _rendered(outline: Outline, files: Mapping[str, bytes], sources, package: Pa
         shown = (item.number, caption, facts["alt"], f"figures/{item.stem}", item.width)
         blocks += documents.page_break() + documents.figure_blocks(*shown, signs)
     made = documents.render({**tree, "meta": meta, "blocks": blocks}, "manuscript", cited, style, package)
-    supplement = {**tree, "meta": {**meta, "title": _title("Supplement")}}
+    title = {"t": "MetaInlines", "c": documents.inlines("Supplement")}
+    supplement = {**tree, "meta": {**meta, "title": title}}
     checklist = text.strobe(outline, documents.headings(tree["blocks"]))
     supplement["blocks"] = _supplement(outline, checklist, sources)
     return made | documents.render(supplement, "supplement", cited, style, package, "supplement")
-
-
-def _title(said: str) -> dict:
-    return {"t": "MetaInlines", "c": documents.inlines(said)}
 
 
 def _supplement(outline: Outline, checklist: pd.DataFrame, sources: Sequence[Path]) -> list[dict]:

@@ -112,10 +112,8 @@ def _outputs(outputs: list[dict], exhibits: Mapping[str, Exhibit], claim_ids: Co
             image = base64.b64decode(data["image/png"])
             exhibit = exhibits.get(digest(image))
             said = f"*{exhibit.caption}*" if exhibit else ""
-            alt = (
-                html.unescape(str(output.get("metadata", {}).get("image/png", {}).get("alt") or ""))
-                or "A figure"
-            )
+            told = output.get("metadata", {}).get("image/png", {}).get("alt")
+            alt = html.unescape(str(told or "A figure"))
             link = f"data:image/png;base64,{base64.b64encode(image).decode()}"
             shown.append(show("figure.html", exhibit=exhibit, alt=alt, link=link))
         elif "text/markdown" in data:
@@ -180,16 +178,10 @@ def write_sources(read: Results, folder: Path) -> list[str]:
     counted = {"scoreboard": board.values(), "totals": totals, "total": len(rows)}
     index = show("index.html", **counted, map=overview, citation=software_citation(files.ROOT))
     pages.write("index", TITLE, [("", index)], _contents(read), toc=False)
-    pages.write(
-        "ledger",
-        "Ledger of all claims",
-        [("", show("ledger.html", rows=rows, titles=read.titles))],
-        toc=False,
-    )
-    sets = [
-        (title, show("conflicts.html", found=read_conflicts(read, study)))
-        for study, title in read.titles.items()
-    ]
+    told = show("ledger.html", rows=rows, titles=read.titles)
+    pages.write("ledger", "Ledger of all claims", [("", told)], toc=False)
+    of_studies = read.titles.items()
+    sets = [(title, show("conflicts.html", found=read_conflicts(read, study))) for study, title in of_studies]
     pages.write("conflicts", "Conflicts", [("", show("minimal.html")), *sets])
     pages.write("lesions", "Lesions and severity", _on_lesions(read))
     pages.write("figures", "Figures and tables", _galleries(read))
@@ -217,13 +209,8 @@ def _spaced(name: str) -> str:
 
 def _contents(read: Results) -> str:
     """List all pages for the sidebar, under short titles."""
-    numbers = [
-        "The question <lesions>",
-        "Ledger <ledger>",
-        "Conflicts <conflicts>",
-        "Figures and tables <figures>",
-        "How to read it <verdicts>",
-    ]
+    numbers = ["The question <lesions>", "Ledger <ledger>", "Conflicts <conflicts>"]
+    numbers += ["Figures and tables <figures>", "How to read it <verdicts>"]
     of_studies, others = [], []
     for name in read.notebooks:
         study = _study_of(name, read)
