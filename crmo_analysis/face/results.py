@@ -1,17 +1,20 @@
 """The one base of all results: a table that prints itself, says what was asked and of whom, and is drawn."""
 
+import re
 import string
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 
 import pandas as pd
 
+from crmo_analysis.display import canvas
 from crmo_analysis.face.pages import as_bundle
-from crmo_analysis.files import InputError
+from crmo_analysis.files import InputError, meant
 
 DERIVED = "derived from published numbers"  # what a result is, where it is no printed number itself
 ROWS = 12  # of a text
+MOST_TOLD = 16  # rows of an alternative text
 
 
 @dataclass(eq=False, repr=False)
@@ -90,6 +93,22 @@ class Result:
         return self.draw(ax=ax, **options)
 
 
+def listed(names: Iterable[str], *texts: Iterable[str]) -> str:
+    """Tell rows in a sentence, each by its name and what it says, the first `MOST_TOLD` of them."""
+    told = [
+        canvas.true_minus(" ".join(" ".join(map(str, row)).split()))
+        for row in zip(names, *texts, strict=True)
+    ]
+    return "; ".join([*told[:MOST_TOLD], *[f"{len(told) - MOST_TOLD} more"] * (len(told) > MOST_TOLD)])
+
+
+class _Names(string.Formatter):
+    """Names of a template may hold points, as the ids of claims do."""
+
+    def get_field(self, name, args, values):
+        return (values[name], name) if name in values else super().get_field(name, args, values)
+
+
 def filled(template: str, values: Mapping[str, object]) -> str:
     """Fill in a template: text with names in braces, and formats as Python's, ``{r:.2f}``.
 
@@ -99,10 +118,11 @@ def filled(template: str, values: Mapping[str, object]) -> str:
         If the template names what is not there.
     """
     try:
-        return string.Formatter().vformat(template, (), values)
-    except (KeyError, IndexError, ValueError, AttributeError) as error:
-        known = ", ".join(sorted(values)) or "nothing"
-        raise InputError(f"{template!r} cannot be filled in ({error}); there is {known}") from None
+        return _Names().vformat(template, (), values)
+    except (KeyError, IndexError, ValueError, AttributeError, TypeError) as error:
+        wrong = [name for name in re.findall(r"{([\w.]+)", template) if name not in values]
+        known = (wrong and meant(wrong[0], values)) or f"; there is {', '.join(sorted(values)) or 'nothing'}"
+        raise InputError(f"{template!r} cannot be filled in ({error}){known}") from None
 
 
 def _as_text(frame: pd.DataFrame) -> str:
