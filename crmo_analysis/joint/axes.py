@@ -98,21 +98,26 @@ def _cut(variable: Variable, quantities: Sequence, fine: bool | None) -> tuple[t
     """Return between which values all are told apart, and where else cells begin, for what is said of one."""
     claims = [q for q in quantities if isinstance(q, Claim)]
     is_summed = any(q.statistic in TOTALS for q in quantities)
-    is_fine = fine or (fine is False and is_summed and _last(variable) - _first(variable) <= FEW)
     within = [q.within for q in quantities if q not in claims and q.within]
-    starts = _squared(variable, claims) if any(c.statistic == "sd" for c in claims) else set()
-    for claim in claims:
-        if claim.statistic in (*TOTALS, "sd"):
-            continue
-        low, high = window(claim, variable.step)
-        first, last = window(sharper(claim), variable.step)
-        starts |= {low, high + 1, first, last + 1}
-        if claim.statistic == "median" and is_fine:
+    starts = _squared(variable, claims)
+    for claim in (c for c in claims if c.statistic not in (*TOTALS, "sd")):
+        is_median = claim.statistic == "median"
+        starts |= _around(claim, variable.step, near=NEAR if is_median and is_summed else 0)
+        if is_median and _is_fine(variable, is_summed, fine):
             within.append((-UNLIMITED, UNLIMITED))
-        elif claim.statistic == "median" and is_summed:
-            starts |= {*range(low - NEAR, low), *range(high + 2, high + NEAR + 2)}
     ends = (min(low for low, _ in within), max(high for _, high in within)) if within else None
     return ends, starts
+
+
+def _is_fine(variable: Variable, is_summed: bool, fine: bool | None) -> bool:
+    """Say whether all values of a variable with a printed median are told apart."""
+    return bool(fine) or (fine is False and is_summed and _last(variable) - _first(variable) <= FEW)
+
+
+def _around(claim: Claim, step: Fraction, near: int) -> set[int]:
+    """Return where cells begin around what is printed as a claim is, with some values on either side."""
+    (low, high), (first, last) = window(claim, step), window(sharper(claim), step)
+    return {first, last + 1, *range(low - near, low + 1), *range(high + 1, high + near + 2)}
 
 
 def _starts(sign: str, number: Fraction) -> list[int]:
@@ -122,18 +127,20 @@ def _starts(sign: str, number: Fraction) -> list[int]:
 
 
 def _squared(variable: Variable, claims: Sequence[Claim]) -> set[int]:
-    """Return where cells begin of which squares are added up: at every value if there are few.
+    """Return where cells begin of which squares are added up, for SDs: at every value if there are few.
 
     Of more, cells are so narrow that what they leave of the squares is less than printed SDs do; beyond one
     SD, where fewer values can be, they grow.
     """
     first, last, step = _first(variable), _last(variable), variable.step
+    sds = [(max(1, int(c.number.value / step)), c.number.place / step) for c in claims if c.statistic == "sd"]
+    if not sds:
+        return set()
     if last - first <= SQUARED:
         return set(range(first, last + 1))
     centres = [int(c.number.value / step) for c in claims if c.statistic in ("mean", "median")]
     if not centres:
         return set(range(first, last + 1, (last - first) // WIDE))
-    sds = [(max(1, int(c.number.value / step)), c.number.place / step) for c in claims if c.statistic == "sd"]
     reach = max(sd for sd, _ in sds)
     low, high = max(first, min(centres) - reach), min(last, max(centres) + reach)
     width = max(1, min(math.isqrt(int(2 * sd * place)) for sd, place in sds), (high - low) // SQUARED)

@@ -245,26 +245,33 @@ class Blocks:
         self, chosen: frozenset[Statement], effort: Effort, denied: Statement | None, once: bool = False
     ) -> Block | None:
         """Return the first block in which statements cannot stand, or all bags; None if they can."""
-        base = max(self._found, key=lambda table: len(chosen & table.holds), default=None)
-        new = {*chosen.difference(base.holds if base else ()), *filter(None, [denied])}
         if not chosen and denied is None and all(bag.size for bag in self.plan.part.bags):
             return None
-        blocks = self.blocks if self.number in new else sorted({self.block_of(s) for s in new})
-        base = None if self.number in new else base
-        is_asked = blocks != [self.every] and (base or denied or len(blocks) <= FEW_BLOCKS)
-        for block in blocks if is_asked else ():
-            own = self._denied_in(block, denied)
-            is_all = own is denied and self._says_all(block, chosen)
-            found = base and not is_all and self._beside(base, block, chosen, effort, own)
-            if not found and not self._stands_in(block, chosen, effort, own, once):
-                return block
-            if is_all:
+        base, blocks = self._concerned(chosen, denied)
+        if blocks != [self.every] and (base or denied or len(blocks) <= FEW_BLOCKS):
+            for block in blocks:
+                own = self._denied_in(block, denied)
+                is_all = own is denied and self._says_all(block, chosen)
+                found = base and not is_all and self._beside(base, block, chosen, effort, own)
+                if not found and not self._stands_in(block, chosen, effort, own, once):
+                    return block
+                if is_all:
+                    return None
+                base = found
+            if base:
+                self._remember(base, chosen)
                 return None
-            base = found
-        if base and is_asked:
-            self._remember(base, chosen)
-            return None
         return None if self._whole_stands(chosen, effort, denied, once) else self.every
+
+    def _concerned(
+        self, chosen: frozenset[Statement], denied: Statement | None
+    ) -> tuple[_Table | None, list[Block]]:
+        """Return the known table in which most of what is chosen holds, and the blocks of the rest."""
+        base = max(self._found, key=lambda table: len(chosen & table.holds), default=None)
+        new = {*chosen.difference(base.holds if base else ()), *filter(None, [denied])}
+        if self.number in new:
+            return None, self.blocks
+        return base, sorted({self.block_of(s) for s in new})
 
     def _denied_in(self, block: Block, denied: Statement | None) -> Statement | None:
         is_here = denied and (denied is self.number or self.block_of(denied) == block)

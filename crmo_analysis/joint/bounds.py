@@ -295,6 +295,11 @@ def extreme(
         return _ratio(tables, terms[0], sign, effort)
     if not others and quantity.statistic in ("min", "median", "max"):
         return _nearest(tables, quantity, terms[0], sign, effort)
+    return _weighted(tables, terms, sign, effort, plain)
+
+
+def _weighted(tables: Tables, terms: Sequence[tuple], sign: int, effort: Effort, plain: bool):
+    """Find the best weighted sum, with every size that the groups can have that it is divided by."""
     sizes = {size.index: size for *_, size in terms if size is not None}
     ranges = {place: _range(tables, size, effort) for place, size in sizes.items()}
     best, solution, is_proved = None, None, None not in ranges.values()

@@ -14,7 +14,7 @@ from crmo_analysis.joint.axes import TOTALS, UNLIMITED, window
 from crmo_analysis.joint.fitting import Fit
 from crmo_analysis.joint.model import Tables, fitting_tables
 from crmo_analysis.joint.patterns import Bag, codes, shared
-from crmo_analysis.joint.solving import Effort, solve
+from crmo_analysis.joint.solving import FOUND, Effort, solve
 from crmo_analysis.joint.statements import ENDS, Plan
 from crmo_analysis.study import Claim, expressions
 
@@ -41,34 +41,39 @@ def near(
     """
     drawn = _draw(plan, fitted.n, rng)
     printed = [claim for claim in plan.claims if _is_wished(claim)]
-    near_by = [
-        claim
-        for statement in fitted.given_up
-        for claim in statement.claims
-        if _is_wished(claim) and _is_held(claim, plan)
-    ]
+    given_up = [claim for s in fitted.given_up for claim in s.claims]
+    near_by = [claim for claim in given_up if _is_wished(claim) and _is_held(claim, plan)]
     # All as printed and near those drawn; all as printed; as much as can be so, near those drawn; any table.
     for is_printed, is_near in ((True, True), (True, False), (False, True), (False, False)):
         if is_printed and plan in unprinted:
             continue
         tables = fitting_tables(plan, fitted.n, split=fine, exact=True)
-        for claim in printed if is_printed else ():
-            is_rounded = claim.statistic in ("mean", "percent")
-            half_a_digit = 5 * tables.size(claim.group) - 1 if is_rounded else 0
-            tables.model.add(tables.prefer(claim)[1] <= half_a_digit)
+        if is_printed:
+            _print_exactly(tables, printed)
         if is_near:
-            wished = near_by if is_printed else [*printed, *near_by]
-            wishes = sum(weight * short for weight, short in map(tables.prefer, wished))
-            tables.model.minimize(_beyond(tables, drawn) + PRINTED * wishes)
+            _come_near(tables, drawn, near_by if is_printed else [*printed, *near_by])
         most = EFFORT if is_printed or is_near else None
         status, solved = solve(tables.model, effort, most=most)
-        if status in (cp_model.OPTIMAL, cp_model.FEASIBLE):
+        if status in FOUND:
             return read_off(tables, solved)
         if status == cp_model.INFEASIBLE and not is_printed:
             return None
         if status == cp_model.INFEASIBLE:
             unprinted.add(plan)
     raise UnfinishedError("no table of patients was found within the effort allowed")
+
+
+def _print_exactly(tables: Tables, claims: Sequence[Claim]) -> None:
+    """Let claims be given as they are printed, rounded half up."""
+    for claim in claims:
+        is_rounded = claim.statistic in ("mean", "percent")
+        tables.model.add(tables.prefer(claim)[1] <= (5 * tables.size(claim.group) - 1 if is_rounded else 0))
+
+
+def _come_near(tables: Tables, drawn: Sequence[np.ndarray], wished: Sequence[Claim]) -> None:
+    """Let a table be as near as can be to patients who were drawn and to what claims print."""
+    wishes = sum(weight * short for weight, short in map(tables.prefer, wished))
+    tables.model.minimize(_beyond(tables, drawn) + PRINTED * wishes)
 
 
 def _beyond(tables: Tables, drawn: Sequence[np.ndarray]):
@@ -95,11 +100,11 @@ def _is_wished(claim: Claim) -> bool:
 
 def _is_held(claim: Claim, plan: Plan) -> bool:
     """Say whether a part has all that a claim which is given up is about, so that tables can come near it."""
-    names = expressions.variables(claim.group)
-    names |= {claim.of} if claim.patients is None else expressions.variables(claim.patients)
-    if claim.patients is None and claim.statistic not in TOTALS:
-        return False
-    if claim.patients is None and not names <= plan.added_up.get(claim.of, frozenset()):
+    of = frozenset([claim.of]) if claim.patients is None else expressions.variables(claim.patients)
+    names = of | expressions.variables(claim.group)
+    if claim.patients is None and not (
+        claim.statistic in TOTALS and names <= plan.added_up.get(claim.of, frozenset())
+    ):
         return False
     return any(names <= set(bag.names) for bag in plan.part.bags)
 

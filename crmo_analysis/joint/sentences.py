@@ -157,31 +157,31 @@ def named(statement: Statement, view: View) -> str:
 
 def _left(odd: Statement, others: Sequence[Statement], view: View, effort: Effort) -> str:
     """Say between which numbers the others leave a count, or a value, if that excludes what is printed."""
-    claim = odd.claims[0]
-    if claim.statistic not in ("count", "mean", "sum"):
-        return ""
-    printed = counted(odd, view)[1] if counted(odd, view) else claim.number and claim.number.value
-    if printed is None:
+    claim, count = odd.claims[0], counted(odd, view)
+    printed = count[1] if count else claim.number and claim.number.value
+    if claim.statistic not in ("count", "mean", "sum") or printed is None:
         return ""
     for low, high in _sums(odd, others, view):
         if low and low.terms and low.value > printed:
             return f"{_added(low, view, ' at least')} {low.value}"
         if high and high.terms and high.value < printed:
             return f"{_added(high, view, ' at most')} {high.value}"
-    question = Quantity(claim.statistic, claim.of, claim.patients, claim.group)
-    n = number_of(others, view)
-    plan = next(p for p in divide([s for s in others if not of_everyone(s)], view, [question]) if p.asked)
-    ends = [extreme(plan, n, {question: 1}, sign, effort.or_less(2)) for sign in (-1, 1)]
-    if any(value is None or not proved for value, proved, _ in ends):
-        return ""
-    low, high = (value for value, *_ in ends)
-    if low <= printed <= high:
+    low, high = _ends(Quantity(claim.statistic, claim.of, claim.patients, claim.group), others, view, effort)
+    if low is None or high is None or low <= printed <= high:
         return ""
     value, words = (low, "need at least") if printed < low else (high, "leave at most")
     words = "leave exactly" if low == high else words
     unit = "" if claim.patients is not None else f" {claim.unit} as"
     given = listed([said(s, view) for s in others])
     return f"{given} {words} {rounding.decimal_text(value)}{unit}"
+
+
+def _ends(asked: Quantity, members: Sequence[Statement], view: View, effort: Effort) -> list[Fraction | None]:
+    """Return between what statements leave a quantity; None for an end that is not proved."""
+    plans = divide([s for s in members if not of_everyone(s)], view, [asked])
+    plan, n = next(plan for plan in plans if plan.asked), number_of(members, view)
+    ends = [extreme(plan, n, {asked: 1}, sign, effort.or_less(2)) for sign in (-1, 1)]
+    return [value if is_proved else None for value, is_proved, _ in ends]
 
 
 def number_of(members: Sequence[Statement], view: View) -> int | tuple[int, int]:

@@ -62,26 +62,33 @@ def statements(view: View) -> tuple[list[Statement], list[Claim]]:
     words, spreads of a number of findings.
     """
     groups: dict[tuple, list[Claim]] = {}
-    left_out = []
+    left_out, made = [], []
     for claim in view.claims:
-        names = names_of(claim, view.codebook)
-        if any(view.codebook[name].level != "patient" for name in names):
+        if any(view.codebook[name].level != "patient" for name in names_of(claim, view.codebook)):
             continue
-        dated = any(view.codebook[name].type == "date" for name in names)
-        variable = view.codebook.get(claim.of)
-        vague = claim.statistic in VALUES and claim.number and claim.number.relation != "="
-        wordy = claim.patients is None and variable is not None and not variable.is_numeric
-        added = claim.statistic == "sd" and variable is not None and bool(variable.counts)
-        if claim.statistic not in STATISTICS or dated or vague or wordy or added:
+        if _can_be_held(claim, view.codebook):
+            groups.setdefault(_says(claim, view), []).append(claim)
+        else:
             left_out.append(claim)
-            continue
-        groups.setdefault(_says(claim, view), []).append(claim)
-    made = []
     for claims in groups.values():
         others = rivals(view, claims[0]) if claims[0].statistic == "rank" else []
         if claims[0].statistic != "rank" or others:
             made.append(Statement(tuple(claims), tuple(count.patients for count in others)))
     return made, left_out
+
+
+def _can_be_held(claim: Claim, codebook: Codebook) -> bool:
+    """Say whether the joint model can hold a claim about patients."""
+    if claim.statistic not in STATISTICS:
+        return False
+    if any(codebook[name].type == "date" for name in names_of(claim, codebook)):
+        return False
+    if claim.statistic in VALUES and claim.number and claim.number.relation != "=":
+        return False
+    variable = codebook.get(claim.of) if claim.patients is None else None
+    if variable is None:
+        return True
+    return variable.is_numeric and not (claim.statistic == "sd" and variable.counts)
 
 
 def reported(view: View) -> dict[str, tuple[expressions.Expression, ...]]:
@@ -207,27 +214,38 @@ def divide(
     trees += [tree for q in quantities for tree in (q.patients, q.group) if tree is not None]
     codebook = grounded(view, quantities, trees)
     counted = _counted(quantities, codebook)
-    added_up: dict[str, frozenset[str]] = {}
+    added_up = _added_up(quantities, counted, codebook)
+    scopes = {item: scopes_of(item, codebook, counted) for item in (*stated, *asked)}
+    about = {item: frozenset().union(*found) for item, found in scopes.items()}
+    every, times = _scopes([scope for found in scopes.values() for scope in found], rules, added_up, codebook)
+    groups = _connect([*every, *about.values()])
+    make = _maker(quantities, trees, codebook, frozenset().union(*groups), fine, bool(asked))
+
+    def plan_of(group: frozenset[str]) -> Plan:
+        part = make(group, [scope for scope in every if scope <= group], rules)
+        kinds = (tuple(item for item in kind if about[item] <= group) for kind in (stated, asked))
+        return Plan(part, *kinds, added_up, counted, tuple(time for time in times if time.name in group))
+
+    return [plan_of(group) for group in groups or [frozenset()]]
+
+
+def _added_up(quantities: Sequence, counted: Mapping, codebook: Codebook) -> dict[str, frozenset[str]]:
+    found: dict[str, frozenset[str]] = {}
     for quantity in quantities:
         if quantity.statistic in SUMMED and quantity.of not in counted:
-            added_up[quantity.of] = added_up.get(quantity.of, frozenset()) | names_of(quantity, codebook)
-    scopes = {item: scopes_of(item, codebook, counted) for item in (*stated, *asked)}
-    every = [*(scope for found in scopes.values() for scope in found), *added_up.values()]
-    mentioned = _reached(frozenset().union(*every), [expressions.variables(rule) for rule in rules])
-    every += [expressions.variables(rule) for rule in rules if expressions.variables(rule) & mentioned]
+            found[quantity.of] = found.get(quantity.of, frozenset()) | names_of(quantity, codebook)
+    return found
+
+
+def _scopes(
+    scopes: list[frozenset[str]], rules: Sequence[expressions.Expression], added_up: dict, codebook: Codebook
+) -> tuple[list[frozenset[str]], list[Variable]]:
+    """Return what has to be looked at together, by rules and sums too, and times tied to the ages around."""
+    every, ruled = [*scopes, *added_up.values()], [expressions.variables(rule) for rule in rules]
+    mentioned = _reached(frozenset().union(*every), ruled)
     around, times = _tied_times(codebook, mentioned, added_up)
-    every += around
-    every += [frozenset([name, *counted_by(name, mentioned, codebook)]) for name in sorted(mentioned)]
-    groups = _connect([*every, *(frozenset().union(*found) for found in scopes.values())])
-    make = _maker(quantities, trees, codebook, frozenset().union(*groups), fine, bool(asked))
-    plans = []
-    for group in groups or [frozenset()]:
-        part = make(group, [scope for scope in every if scope <= group], rules)
-        inside = [item for item, found in scopes.items() if frozenset().union(*found) <= group]
-        kinds = ([item for item in inside if isinstance(item, kind)] for kind in (Statement, Quantity))
-        tied = tuple(time for time in times if time.name in group)
-        plans.append(Plan(part, *map(tuple, kinds), added_up, counted, tied))
-    return plans
+    members = [frozenset([name, *counted_by(name, mentioned, codebook)]) for name in sorted(mentioned)]
+    return [*every, *(names for names in ruled if names & mentioned), *around, *members], times
 
 
 def merged(plans: Sequence[Plan]) -> Plan:

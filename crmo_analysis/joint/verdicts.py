@@ -260,18 +260,22 @@ class _Inquiry:
             pool = plain
         elif blocks.can_stand({*pool, *fixed}, effort, denied, once=True):
             return None
-        names = self.names(s)
-        order = sorted(pool, key=lambda each: (-len(self.names(each) - names), cost(each)))
-        near_by = [each for each in order if self.names(each) & names]
-        same = [each for each in near_by if self.names(each) <= names]
-        easy = [each for each in near_by if not {c.statistic for c in each.claims} & {*SUMMED, "median"}]
-        for tier in (same, easy, near_by, order):
+        for tier in self._tiers(s, pool):
             found = blocks.smallest(tier, effort, fixed, denied)
             if found and not denied:  # a conflict deserves a second try: the fewer numbers the better
                 found = min(found, blocks.smallest(tier[::-1], effort, fixed), key=len)
             if found is not None:
                 return tuple(each for each in found if each is not s)
         return None
+
+    def _tiers(self, s: Statement, pool: Sequence[Statement]) -> list[list[Statement]]:
+        """Return those about the same variables, those that are easy, those near by, and all."""
+        names = self.names(s)
+        order = sorted(pool, key=lambda each: (-len(self.names(each) - names), cost(each)))
+        near_by = [each for each in order if self.names(each) & names]
+        same = [each for each in near_by if self.names(each) <= names]
+        easy = [each for each in near_by if not {c.statistic for c in each.claims} & {*SUMMED, "median"}]
+        return [same, easy, near_by, order]
 
 
 def _count_of(group: expressions.Expression, n: int, claim: Claim) -> Statement:

@@ -1,5 +1,7 @@
 """Whole studies with a known answer: `cases` holds each as a folder, with what it adds to the codebook."""
 
+from fractions import Fraction
+
 import pytest
 
 from crmo_analysis.joint import ledger
@@ -38,5 +40,16 @@ def test_a_score_without_a_maximum_is_audited_and_a_table_made(read_case, name):
     study, codebook = read_case(name)
     assert ledger.audit_jointly(study, codebook)
     fitted = fit(study, codebook)
+    [table] = reconstruct(fitted)
+    assert broken(fitted, table) == []
+
+
+def test_a_trial_is_solved_one_measurement_after_the_other(read_case):
+    # Counts by arm and the arms themselves are printed, so nothing else ties pain to CRP or to the next visit.
+    fitted = fit(*read_case("two_arms"))
+    found = [find_bounds(fitted, of, witnesses=False) for of in ("mean(vas)", "mean(vas among male)")]
+    ends = [(end.lower.value, end.upper.value, end.is_proved) for end in found]
+    # 24 pains of one arm add up to 1,309 to 1,312, of the other to 1,431 to 1,435.
+    assert ends[0] == (Fraction(2740, 48), Fraction(2747, 48), True) and ends[1][2]
     [table] = reconstruct(fitted)
     assert broken(fitted, table) == []
