@@ -4,8 +4,8 @@ from pathlib import Path
 
 import click
 
-from crmo_analysis.commands.messages import Stopped, Wrong, check_studies, counted, short
-from crmo_analysis.files import csv_text, is_of_project, write_text_atomically
+from crmo_analysis.commands.messages import Stopped, Wrong, check_studies, counted
+from crmo_analysis.files import csv_text, is_of_project, short, write_text_atomically
 
 _smallest = click.option(
     "--smallest",

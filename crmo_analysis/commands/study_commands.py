@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from crmo_analysis import files
-from crmo_analysis.commands.messages import Unfinished, Wrong, check_studies, counted, short
+from crmo_analysis.commands.messages import Unfinished, Wrong, check_studies, counted
 
 
 @click.command()
@@ -113,7 +113,7 @@ def reconstruct(study, count, seed, out, seconds):
     written = datapackage.write_tables(fitted, out, count, seed, seconds)
     only = is_only_table(fitted, seconds)
     for path in written:
-        click.echo(f"{short(path)}: {fitted.n} patients, reconstructed")
+        click.echo(f"{files.short(path)}: {fitted.n} patients, reconstructed")
     if fitted.given_up:
         click.echo(f"Claims given up, because not all can stand together: {', '.join(fitted.given_up_ids)}.")
     if count > 1:
@@ -143,7 +143,7 @@ def bounds(study, expression, style, witness, seconds):
 
     loaded = read_study(study)
     parse_question(expression, loaded.codebook)
-    found = find_bounds(fit(loaded, seconds=seconds), expression, seconds)
+    found = find_bounds(fit(loaded, seconds=seconds), expression, seconds, witnesses=bool(witness))
     if witness:
         datapackage.write_witnesses(found, witness)
     click.echo(words.bounds_json(found) if style == "json" else words.bounds_text(found))

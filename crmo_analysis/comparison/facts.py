@@ -37,22 +37,13 @@ _NO_FACT = {
 
 @dataclass(frozen=True)
 class Fact:
-    """Something that a study prints of its own patients.
+    """Something that a study prints of its own patients, with all claims that print it, in their order.
 
-    Attributes
-    ----------
-    claims : tuple of Claim
-        All claims that print it, in the order of the study's file.
-    statistic : str
-        "share", "median", "mean", "sd" (printed without a mean), "range" (of which an end is printed, without
-        a median or a mean), or another statistic, as "correlation" and "odds_ratio".
-    printed : mapping of str to Fraction
-        `x` of a share, or the statistic and, as far as they are printed side by side, `sd`, `quartile_1`,
-        `quartile_3`, `min`, `max`, `low` and `high` (of an interval).
-    n : int or None
-        The size of the group, where it is printed; a share always has one.
-    note : str
-        How a number came about that is not printed as such.
+    The statistic is "share", "median", "mean", "sd" (without a mean), "range" (of which an end is printed,
+    without a median or a mean), or another, as "odds_ratio". `printed` is the `x` of a share, or the
+    statistic and, as far as they stand beside it, `sd`, quartiles, `min`, `max`, `low` and `high` (of an
+    interval). `n` is the size of the group, where it is printed; a share always has one. The note says how a
+    number came about that is not printed as such.
     """
 
     claims: tuple[Claim, ...]
@@ -105,18 +96,8 @@ def facts(study: Study, codebook: Codebook) -> tuple[list[Fact], dict[str, str]]
     """Bring together the claims of a study's own patients that print the same.
 
     Where a statement has several readings, that counts under which the most can stand (`joint.reading_of`).
-
-    Parameters
-    ----------
-    study : Study
-    codebook : mapping of str to Variable
-
-    Returns
-    -------
-    list of Fact
-        In the order in which the study prints them first.
-    dict of str to str
-        For every other claim id, why it is no fact: it is about another cohort, a date, a size, …
+    Facts are in the order in which the study prints them first; of every other claim id it is said why it is
+    none: it is about another cohort, a date, a size, …
     """
     read = Readings(study, codebook)
     view = read.views(reading_of(study, codebook)).get("own")
@@ -168,11 +149,8 @@ def _facts_of(claims: Sequence[Claim], view: View, refused: dict[str, str]) -> I
         yield Fact((claim, *ends), claim.statistic, shown, view.size(claim)[0])
     claims = [claim for claim in claims if claim not in (*ends, *others)]
     if ends and not others:
-        computed, alone = (
-            "an interval, which is computed on either side",
-            "an interval of what is not printed",
-        )
-        refused.update({claim.claim_id: computed if claims else alone for claim in ends})
+        why = "which is computed on either side" if claims else "of what is not printed"
+        refused.update({claim.claim_id: f"an interval{', ' * bool(claims) or ' '}{why}" for claim in ends})
     if claims and claims[0].patients is None:
         n, _ = view.size(claims[0])
         for together in _side_by_side(claims):
@@ -227,9 +205,7 @@ def _side_by_side(claims: Sequence[Claim]) -> list[dict[str, list[Claim]]]:
     for _, together in sorted(places, key=lambda place: -len(place[1])):
         for known in found:
             shared = [name for name in together if name in known]
-            if shared and all(
-                known[name][0].number.value == together[name][0].number.value for name in shared
-            ):
+            if shared and all(known[n][0].number.value == together[n][0].number.value for n in shared):
                 for name, same in together.items():
                     known.setdefault(name, []).extend(same)
                 break
@@ -242,9 +218,8 @@ def _values(
     together: Mapping[str, list[Claim]], n: int | None, order: Callable[[Claim], int]
 ) -> Iterator[Fact]:
     printed = {name: same[0].number.value for name, same in together.items()}
-    centres = [name for name in CENTRES if name in together] or [
-        "sd" if set(together) <= {"sd", "se"} else "range"
-    ]
+    centres = [name for name in CENTRES if name in together]
+    centres = centres or ["sd" if set(together) <= {"sd", "se"} else "range"]
     for place, centre in enumerate(centres):
         claims = [*together.get(centre, ())]
         if not place:  # a spread that is printed once belongs to one fact

@@ -7,7 +7,7 @@ from itertools import product
 
 import pandas as pd
 
-from crmo_analysis.files import InputError, NotEstimableError
+from crmo_analysis.files import InputError, NotEstimableError, study_names
 from crmo_analysis.joint import find_bounds, fit
 from crmo_analysis.models import p_text, pooling
 from crmo_analysis.patients import responses
@@ -35,13 +35,14 @@ INTERVAL_NAMES = {
 def study_limits(pool: responses.Pool) -> list[tuple[str, int, int]]:
     """Return `outcome_id`, fewest and most of the counts of a pool, by all that their own studies print.
 
-    Rows with `study` and `bounds`, a question as `crmo bounds` takes it, are looked at.
+    Rows with `study`, while it is in the collection, and `bounds`, a question as `crmo bounds` takes it, are
+    looked at.
     """
     if pool.rows.empty:
         raise InputError("no series counted this outcome of this drug in this time frame; choose another")
     found = []
     for row in pool.rows.itertuples():
-        if row.study and row.bounds:
+        if row.study in study_names() and row.bounds:
             limits = find_bounds(fit(read_study(row.study)), row.bounds)
             found.append((row.outcome_id, int(limits.lower.value), int(limits.upper.value)))
     return found

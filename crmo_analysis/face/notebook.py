@@ -75,6 +75,8 @@ def start(
     run = Run(study, name, (outputs, tables), out, bool(page))
     if is_by_hand and is_in_lab:
         run._earlier = sorted(Path(out).glob("*.ipynb"))  # `crmo run` leaves one, beside its figures
+    if Path(out).parent == files.RESULTS / "lab":
+        run._lab = Path(out)
     if is_by_hand and not page:
         run.say(*_set_apart(Path(out)))
     beside = f" They are set beside the published numbers of {run.study.short}." if run.study else ""
@@ -125,7 +127,7 @@ class Run:
     def __init__(self, study: str, name: str, declared: tuple, out: str, is_for_page: bool):
         self.study, self.is_own = Study(study) if study else None, name == files.OWN_FOLDER
         self._outputs, self._declared_tables = tuple(declared[0]), declared[1]
-        self._is_for_page, self._files, self._earlier = is_for_page, {}, []
+        self._is_for_page, self._files, self._earlier, self._lab = is_for_page, {}, [], None
         self._figures, self._tables = files.FIGURES / name, files.RESULTS / "tables" / name
         if out:
             self._figures, self._tables = Path(out) / "figures" / name, Path(out) / "tables" / name
@@ -292,6 +294,8 @@ class Run:
     def finish(self) -> None:
         """Write what the notebook leaves, or fail if a declared output is missing.
 
+        In its folder of ``results/lab`` the figures and tables are those of the last run alone.
+
         Raises
         ------
         InputError
@@ -306,6 +310,10 @@ class Run:
             files.write_bytes_atomically(path, content)
         count = len(self._outputs)
         said = f"Left {count} figures, each as SVG, PDF and PNG with its data, caption and alt text."
+        for part in ("figures", "tables") if self._lab else ():
+            for path in (self._lab / part).rglob("*"):
+                if path.is_file() and path not in self._files:
+                    path.unlink()
         for path in self._earlier:
             said += f" `{path.name}` beside them is of an earlier `crmo run`: these files are not its own."
         display(Markdown(said))

@@ -9,7 +9,7 @@ import pandas as pd
 from crmo_analysis.display import plot
 from crmo_analysis.face import evidence
 from crmo_analysis.face.cohorts import OWN
-from crmo_analysis.face.results import DERIVED, Result
+from crmo_analysis.face.results import DERIVED, Result, listed
 from crmo_analysis.files import InputError
 from crmo_analysis.models import pooling
 from crmo_analysis.patients import responses
@@ -137,14 +137,14 @@ class Pooled(Result):
             **chosen.terms, "Outcome": outcome.capitalize(), "sentence": self.sentence,
             "events": int(self._events.sum()), "patients": patients, "count": len(rows),
             "name": evidence.name(self.result), "cover": 100 * how["confidence"],
-            "estimate": pooled["text"][0],
+            "estimate": pooled["text"][0], "said": listed(series["label"], series["text"]),
         }  # fmt: skip
         super().__init__(
             series.drop(columns="text").round(6),
             self.sentence,
             caption="{sentence} An arrow leads to what a smallest count allows.",
             subtitle="{drug}; {name} interval; intervals cover {cover:g} %",
-            alt="Forest of {count} series; pooled share {estimate} percent.",
+            alt="Forest of {count} series, percent: {said}. Pooled {estimate}.",
             source=chosen.source,
             draw=partial(plot.pooled_forest, series, pooled=pooled, below=below),
             terms=values,
@@ -157,20 +157,24 @@ class Pooled(Result):
     def methods(self) -> Result:
         """Pool the same series by every method."""
         rows = evidence.method_rows(self._every)
-        several = len(self._every) > 1
+        several, said = len(self._every) > 1, listed(rows["label"], rows["text"])
         ends = {"lowest": rows["estimate"].min(), "highest": rows["estimate"].max()}
-        agreement = pooling.disagreement(self._every) if several else "One series leaves nothing to pool."
+        agreement = (
+            pooling.disagreement(self._every, evidence.name)
+            if several
+            else "One series leaves nothing to pool."
+        )
         null = 100 * round(self.result.estimate, 6)
         return Result(
             rows.drop(columns="text").assign(library=self.result.library),
             "Every method on the same series, shares in percent",
             caption="{agreement}",
             subtitle="{drug}: {outcome}, {time_frame}; line: {name}",
-            alt="Forest of {methods} methods on the same {count} series.",
+            alt="Forest of {methods} methods on the same {count} series, percent: {said}.",
             source=self._derived,
             data=rows.drop(columns="text"),
             draw=partial(plot.forest, rows, xlabel="share of patients, %", null=null, xlim=(0, 100)),
-            terms={**self.terms, "agreement": agreement, "methods": len(rows), **ends},
+            terms={**self.terms, "agreement": agreement, "methods": len(rows), **ends, "said": said},
         )
 
     def without_each(self) -> Result:

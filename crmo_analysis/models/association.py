@@ -100,7 +100,7 @@ def correlate(
     p, error, method = permutation_test(x, y, statistic, permutations, seed)
     try:
         interval = bca_interval(x, y, statistic, confidence, resamples, seed)
-        low, high, words = interval.low, interval.high, f"BCa interval from {interval.resamples} resamples"
+        low, high, words = interval.low, interval.high, f"BCa interval from {interval.resamples:,} resamples"
         words += f" ({interval.degenerate} with a constant variable dropped)" if interval.degenerate else ""
     except NotEstimableError as why:
         low, high, words = math.nan, math.nan, f"interval not estimable: {why}"

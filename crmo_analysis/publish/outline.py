@@ -3,9 +3,8 @@
 What both files may hold is written down in `outline.yaml`; what the outputs decide is checked here.
 """
 
-import difflib
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -14,7 +13,7 @@ import jsonschema
 
 from crmo_analysis import files
 from crmo_analysis.execution import output_files, read_parameters
-from crmo_analysis.files import InputError, read_yaml
+from crmo_analysis.files import InputError, meant, read_yaml
 from crmo_analysis.publish.documents import Signs
 
 FILE = "manuscript.yml"
@@ -77,6 +76,7 @@ class Outline:
     title: str = ""
     authors: tuple[Mapping[str, str], ...] = ()
     keywords: tuple[str, ...] = ()
+    studies: tuple[str, ...] = ()  # its series, which its numbers, tables and figures are about
 
     def number(self, kind: str, output: str) -> str:
         """Return what an output, as a "figure" or a "table", is called; empty if it has no number."""
@@ -134,7 +134,7 @@ def read_outline(root: Path = files.ROOT, journal: str = "") -> Outline:
     journals, content = read_journals(root), _checked(root / FILE, FILE, "manuscript")
     name = journal or content.get("journal", "")
     if name not in journals:
-        message = f"there is no journal {name!r}.{_meant(name, journals)}"
+        message = f"there is no journal {name!r}{meant(name, journals)}"
         more = f"{JOURNALS} has {', '.join(journals)}; an entry there adds one"
         raise InputError(f"{'' if journal else f'{FILE}, journal: '}{message} {more}")
     figures, problems = _figures(content.get("figures", {}), root, journals[name])
@@ -143,6 +143,8 @@ def read_outline(root: Path = files.ROOT, journal: str = "") -> Outline:
     text = root / named
     if not (files.is_file(text) and text.resolve().is_relative_to(root.resolve())):
         more.append(f"text: there is no file {named} in the project")
+    studies = files.study_names(root / "data" / "published")
+    more += _wrong_studies(content.get("studies") or "all", studies)
     if problems := [*problems, *_repeated(figures), *_repeated(tables), *more]:
         raise InputError(*(f"{FILE}, {problem}" for problem in problems))
     front = (
@@ -150,7 +152,17 @@ def read_outline(root: Path = files.ROOT, journal: str = "") -> Outline:
         tuple(content.get("authors", ())),
         tuple(map(str, content.get("keywords", ()))),
     )
-    return Outline(root, journals[name], figures, tables, text, *front)
+    return Outline(root, journals[name], figures, tables, text, *front, tuple(studies))
+
+
+def _wrong_studies(listed: Sequence[str] | str, there: Sequence[str]) -> list[str]:
+    """Say where a list of series is not that of the studies in the folder, which all outputs are about."""
+    if listed == "all":
+        return []
+    wrong = [f"studies: there is no study {name!r}{meant(name, there)}" for name in {*listed} - {*there}]
+    what = "name it, write 'all', or move its folder elsewhere (crmo takes a path too)"
+    wrong += [f"studies: {name} is in data/published and not named; {what}" for name in {*there} - {*listed}]
+    return sorted(wrong)
 
 
 @cache
@@ -206,7 +218,7 @@ def _figures(entries: Mapping, root: Path, journal: Journal) -> tuple[tuple[Item
     for number, entry in entries.items():
         output, columns = entry["output"], entry.get("columns", 1)
         if output not in makers:
-            problems.append(f"{number}: no notebook makes a figure {output!r}.{_meant(output, makers)}")
+            problems.append(f"{number}: no notebook makes a figure {output!r}{meant(output, makers)}")
         if _short(columns) not in journal.columns:
             there = ", ".join(f"{key} ({width:g} mm)" for key, width in journal.columns.items())
             problems.append(f"{number}: {journal.name} has no figure of {columns!r} columns; it has {there}")
@@ -231,8 +243,8 @@ def _tables(entries: Mapping, root: Path) -> tuple[tuple[Item, ...], list[str]]:
         for number, entry in entries.items()
     )
     return found, [
-        f"{item.number}: there is no table {item.output!r} in results/tables."
-        f"{_meant(item.output, known) if known else ' Run crmo reproduce first.'}"
+        f"{item.number}: there is no table {item.output!r} in results/tables"
+        f"{meant(item.output, known) if known else '; run crmo reproduce first'}"
         for item in found
         if item.output not in known
     ]
@@ -250,8 +262,3 @@ def _repeated(items: Collection[Item]) -> list[str]:
 
 def _short(value: object) -> str:
     return f"{value:g}" if isinstance(value, int | float) else str(value)
-
-
-def _meant(name: str, known: Collection[str]) -> str:
-    close = difflib.get_close_matches(name, list(known), n=1)
-    return f" Did you mean {close[0]}?" if close else ""

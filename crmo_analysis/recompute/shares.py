@@ -38,11 +38,12 @@ def section_rules(view: View) -> dict[str, tuple[str, ...]]:
 
 
 def exact_share(view: View, claim: Claim) -> Fraction | None:
-    """Return a percentage from the count and the number of patients printed beside it."""
+    """Return a percentage from the count and the number of patients that are printed most."""
     if claim.statistic != "percent" or claim.number.relation != "=":
         return None
-    (n, _), count = view.size(claim), view.count_of(view.patients(claim))
-    return Fraction(100 * count.value, n) if n and count and count.value is not None else None
+    parts = [view.count_of(patients) for patients in (view.patients(claim), claim.group)]
+    count, n = (part.usual if part else None for part in parts)
+    return Fraction(100 * count, n) if n and count is not None else None
 
 
 def percentages(view: View) -> Iterator[Finding]:
@@ -51,9 +52,9 @@ def percentages(view: View) -> Iterator[Finding]:
     for claim in view.claims:
         if claim.statistic != "percent" or claim.number.relation != "=":
             continue
-        (n, ids), exact = view.size(claim), exact_share(view, claim)
-        if exact is not None:
-            yield _of_count(view, claim, exact, rules)
+        (n, ids), count = view.size(claim), view.count_of(view.patients(claim))
+        if n and count and count.value is not None:
+            yield _of_count(view, claim, Fraction(100 * count.value, n), rules)
         elif n:
             yield lone_share(claim, n, ids, patients(n, view.unit), rules[claim.section])
 
@@ -109,18 +110,8 @@ def lone_share(
 ) -> Finding:
     """Say whether some count, or the one that is printed, of so many patients gives a percentage.
 
-    Parameters
-    ----------
-    claim : Claim
-    n : int
-    ids : tuple of str
-        The claims that say how many.
-    of : str
-        The patients, in words.
-    rules : tuple of str
-        By which the section can have rounded, its own first.
-    count : int, optional
-        That is printed, if the number of patients is not.
+    The `ids` are of claims that say how many, `of` names the patients; the section can have rounded by the
+    `rules`, its own first.
     """
     counts = [k for k in grim_sums(claim.number, n, PERCENT, rules) if 0 <= k <= n]
     if counts and not grim_is_informative(n, claim.number.decimals, PERCENT):
@@ -161,7 +152,7 @@ def only_by(claim: Claim, n: int, step: Fraction) -> str:
     for rule in ("down", "up"):
         sums = grim_sums(claim.number, n, step, (rule,))
         if sums:
-            exact = rounding.decimal_text(sums[0] * step / n, claim.number.decimals + 2)
+            exact = rounding.decimal_text(sums[0] * step / n / claim.number.scale, claim.number.decimals + 2)
             return f" Only {rounding.in_words(rule)}, {exact} is printed so."
     return ""
 

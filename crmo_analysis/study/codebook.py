@@ -79,7 +79,7 @@ def read_section(section: str, path: Path = files.CODEBOOK) -> Mapping:
 def read_codebook(
     path: Path = files.CODEBOOK, section: str = "variables", study: Path | None = None
 ) -> Codebook:
-    """Read and check the codebook.
+    """Read the variables of the codebook, in its order; an InputError has every problem at once.
 
     Parameters
     ----------
@@ -89,16 +89,6 @@ def read_codebook(
         That mapping: `variables` of a patient or a study, or `lesions`, the variables of one lesion.
     study : Path, optional
         The folder of a study, whose own variables are added.
-
-    Returns
-    -------
-    Mapping of str to Variable
-        In the order of the file.
-
-    Raises
-    ------
-    InputError
-        With every problem of the file at once.
     """
     content = read_yaml(path)
     entries = content.get(section) if isinstance(content, dict) else None

@@ -11,7 +11,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
-from functools import cache
+from functools import cache, partial
 
 from crmo_analysis.files import InputError
 from crmo_analysis.study.codebook import Codebook
@@ -22,7 +22,7 @@ _TOKEN = re.compile(
     r"\s*(?:(?P<number>\d+(?:\.\d+)?(?![\w.]))|(?P<name>[A-Za-z]\w*)|(?P<sign>->|<=|>=|==|!=|[<>~&|()]))",
     re.ASCII,
 )
-_COMPARED = {
+COMPARED = {
     "<": operator.lt, "<=": operator.le, ">": operator.gt, ">=": operator.ge,
     "==": operator.eq, "!=": operator.ne,
 }  # fmt: skip
@@ -77,19 +77,9 @@ Expression = Everyone | Is | Compare | Not | And | Or
 
 
 def parse(text: str, codebook: Codebook) -> Expression:
-    """Parse an expression.
+    """Parse an expression over the names of the codebook; empty text means everyone.
 
-    Parameters
-    ----------
-    text : str
-        The expression; empty text means everyone.
-    codebook : mapping of str to Variable
-        The names that may stand in it.
-
-    Raises
-    ------
-    InputError
-        If the text is no expression of the grammar, too long or too deep, or names an unknown variable.
+    An InputError says that it is none of the grammar, too long or deep, or names an unknown variable.
     """
     if len(text) > MAXIMUM_LENGTH:
         raise InputError(f"longer than {MAXIMUM_LENGTH} characters")
@@ -121,15 +111,12 @@ def _tokens(text: str) -> list[tuple[str, str]]:
 
 
 def _implication(tokens, codebook, depth):
-    left, rest = _chain(tokens, codebook, depth, "|", Or, _conjunction)
+    conjunction = partial(_chain, sign="&", node=And, part=_negation)
+    left, rest = _chain(tokens, codebook, depth, "|", Or, conjunction)
     if rest and rest[0][1] == "->":
         right, rest = _implication(rest[1:], codebook, depth + 1)
         return Or(Not(left), right), rest
     return left, rest
-
-
-def _conjunction(tokens, codebook, depth):
-    return _chain(tokens, codebook, depth, "&", And, _negation)
 
 
 def _chain(tokens, codebook, depth, sign, node, part):
@@ -221,27 +208,15 @@ def conditions(tree: Expression) -> list[Expression]:
 
 
 def evaluate(tree: Expression, columns: Mapping, everyone):
-    """Evaluate an expression on columns.
+    """Evaluate an expression on columns, arrays or Series, one a variable; `everyone` is true in every row.
 
-    Parameters
-    ----------
-    tree : Expression
-        From `parse`.
-    columns : mapping of str to array or Series
-        One column a variable; booleans for boolean variables. Missing values stay missing
-        where the columns know them (pandas' nullable types).
-    everyone : array or Series of bool
-        All true, of the length of a column.
-
-    Returns
-    -------
-    array or Series of bool
+    Missing values stay missing where the columns know them (pandas' nullable types).
     """
     match tree:
         case Is(name):
             return columns[name]
         case Compare(name, sign, value):
-            return _COMPARED[sign](columns[name], value if isinstance(value, str) else float(value))
+            return COMPARED[sign](columns[name], value if isinstance(value, str) else float(value))
         case Not(inner):
             return ~evaluate(inner, columns, everyone)
         case And(left, right):

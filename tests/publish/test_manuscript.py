@@ -132,14 +132,7 @@ def test_the_package_is_whole(whole):
     expected |= {
         f"{name}.{ending}" for name in ("manuscript", "supplement") for ending in ("docx", "tex", "html")
     }
-    expected |= {
-        "manuscript.md",
-        "references.json",
-        "tables/Table_1.csv",
-        "numbers.json",
-        "numbers.tex",
-        "strobe.csv",
-    }
+    expected |= {"manuscript.md", "references.json", "tables/Table_1.csv", "numbers.json", "strobe.csv"}
     assert set(files) == expected | {"CITATION.cff", "README.txt", "manifest.json"}
     facts = json.loads(files["manifest.json"])
     assert facts["files"] == {
@@ -288,7 +281,7 @@ def test_what_somebody_wrote_is_not_replaced(project):
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
-        ("journal: nature", "journal: natur", "there is no journal 'natur'. Did you mean nature?"),
+        ("journal: nature", "journal: natur", "there is no journal 'natur'; is 'nature' meant?"),
         (
             "columns: 2",
             "columns: 1.7",
@@ -297,11 +290,11 @@ def test_what_somebody_wrote_is_not_replaced(project):
         ("columns: 2", "columns: [2]", "columns: [2] is not of type"),
         ("Figure 2:", "Figure 1:", "the key 'Figure 1' stands in line 4 already"),
         ("made/wide", "made/shares", "Figure 2: made/shares is Figure 1 already; keep one of the two"),
-        ("made/wide", "made/wid", "no notebook makes a figure 'made/wid'. Did you mean made/wide?"),
+        ("made/wide", "made/wid", "no notebook makes a figure 'made/wid'; is 'made/wide' meant?"),
         (
             "    output: made/shares",
             "    output: made/share",
-            "there is no table 'made/share' in results/tables. Did you",
+            "there is no table 'made/share' in results/tables; is",
         ),
         ("Figure 1", "Fig. 1", "figures: expected 'Figure ' and a number"),
         ("Figure 1", "Figure 01", "figures: expected"),
@@ -319,8 +312,10 @@ def test_what_somebody_wrote_is_not_replaced(project):
         (
             "journal: nature",
             "journal: nature\nother: 1",
-            "knows journal, text, title, authors, keywords, figures, tables, not other",
+            "knows journal, text, title, authors, keywords, studies, figures, tables, not other",
         ),
+        ("journal: nature", "journal: nature\nstudies: [beck]", "studies: there is no study 'beck'"),
+        ("journal: nature", "journal: nature\nstudies: some", "studies: expected all, or a list"),
         ("figures:", "figures: [", "manuscript.yml: cannot be read as YAML"),
     ],
 )
@@ -437,15 +432,34 @@ def test_text_alone_takes_the_figures_that_are_there(project, monkeypatch):
 
 def test_an_unknown_citation_and_too_many_words_are_named(project):
     write(project, "data/manuscript_text.md", TEXT + "\nAs said [@crmo_analyses].\n")
-    with pytest.raises(
-        InputError, match=r"cites @crmo_analyses, which is no study.*Did you mean @crmo_analysis\?"
-    ):
+    with pytest.raises(InputError, match=r"cites @crmo_analyses, no study and.*is 'crmo_analysis' meant\?"):
         manuscript.assemble(outline.read_outline(project), project / "package")
     journals = (project / "data/journals.yaml").read_text()
     write(project, "data/journals.yaml", journals + "brief: {columns: {1: 89, 2: 183}, words: {text: 5}}\n")
     write(project, "data/manuscript_text.md", TEXT)
     _, remarks = manuscript._documents(outline.read_outline(project, "brief"))
     assert any(re.fullmatch(r"text has \d+ words; brief takes 5", each) for each in remarks)
+
+
+def test_a_study_that_is_added_becomes_a_series_by_name_and_not_unasked(project):
+    facts = "study: beck_2010\ntitle: T\nshort: Beck\ncitation: C\ndesign: D\nquestion: Q\n"
+    write(project, "data/published/beck_2010/study.yaml", facts)
+    write(
+        project,
+        "data/published/beck_2010/claims.csv",
+        "claim_id,where,statistic,of,printed\nn,a,count,everyone,9\n",
+    )
+    read, said = outline.read_outline(project), []
+    written = manuscript.assemble(read, project / "package", say=said.append)
+    assert said[0] == "1 series, all of data/published: beck_2010"
+    assert "beck_2010 is one of the series, and the text does not cite it" in written.remarks
+    write(project, "manuscript.yml", f"studies: []\n{OUTLINE}")
+    assert outline.read_outline(project).studies == ("beck_2010",)
+    write(project, "manuscript.yml", f"studies: [simm_2008]\n{OUTLINE}")
+    with pytest.raises(
+        InputError, match="beck_2010 is in data/published and not named; name it, write 'all'"
+    ):
+        outline.read_outline(project)
 
 
 def test_authors_and_places_stand_on_the_title_page(project):
