@@ -5,7 +5,7 @@ import os
 import signal
 import sys
 import time
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 
 from crmo_analysis.execution import warm
 from crmo_analysis.files import ROOT, InputError
@@ -169,14 +169,15 @@ def stopped_by_interrupt(say):
     """
 
     def stop(number, frame):
-        for each in before:
-            signal.signal(each, signal.SIG_IGN)
-        warm.going_on.acquire()
-        warm.stop(at_once=True)
-        with suppress(OSError):  # the terminal may be gone
+        try:
+            for each in before:
+                signal.signal(each, signal.SIG_IGN)
+            warm.going_on.acquire()
+            warm.stop(at_once=True)
             say("Ctrl-C" if number == signal.SIGINT else signal.Signals(number).name)
             sys.stdout.flush()
-        os._exit(128 + number)
+        finally:  # whatever went wrong, as where the terminal is gone: threads would wait for ever
+            os._exit(128 + number)
 
     ends = [signal.Signals[name] for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
     ignored = [each for each in ends[1:] if signal.getsignal(each) == signal.SIG_IGN]

@@ -258,6 +258,17 @@ def test_an_interrupt_stops_the_notebooks(project, words, number, named):
     assert not list(project.rglob("*.failed.ipynb"))
 
 
+def test_a_program_that_is_told_to_end_ends_whatever_goes_wrong_meanwhile():
+    code = (
+        "import os, signal, time\nfrom crmo_analysis.commands.progress import stopped_by_interrupt\n"
+        "def say(how): raise RuntimeError(how)\nwith stopped_by_interrupt(say):\n"
+        "    os.kill(os.getpid(), signal.SIGTERM); time.sleep(1)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], check=False, capture_output=True, timeout=60)
+    assert done.returncode == 128 + signal.SIGTERM
+    assert not done.stderr
+
+
 @pytest.mark.parametrize(
     ("arguments", "printed"),
     [
