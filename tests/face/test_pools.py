@@ -21,7 +21,7 @@ def test_every_row_of_a_study_agrees_with_its_claims():
     assert list(everything.rows["fewest"]) == [7, 4, 12, 9]
     remission = choose(TABLE, "pamidronate", "clinical_remission", "3 to 18 months")
     limits = {name: ends for name, *ends in evidence.study_limits(remission)}
-    assert limits == {"sag2019": [1, 2]}  # one on pamidronate; what became of the other two is not printed
+    assert limits == {"sag2019": [2, 2]}  # one on pamidronate; the two who had relapsed, eventually
 
 
 def test_an_empty_pool_is_refused():
