@@ -7,7 +7,7 @@ import pandas as pd
 
 from crmo_analysis.display import lettering
 from crmo_analysis.files import InputError
-from crmo_analysis.models import MODELS, p_text
+from crmo_analysis.models import MODELS
 from crmo_analysis.patients import disclosure
 from crmo_analysis.recompute import Audited
 from crmo_analysis.study import Codebook, Variable, describe, expressions
@@ -78,7 +78,7 @@ def effect_rows(frame: pd.DataFrame, codebook: Codebook) -> pd.DataFrame:
             continue
         ends = ["not determined" if pd.isna(end) else f"{end:.2f}" for end in (row.ci_low, row.ci_high)]
         numbers = f"{row.estimate:.2f} ({' to '.join(ends)})"
-        text = f"{numbers}   {p_text(row.p)}, Holm {p_text(row.p_holm)}"
+        text = f"{numbers}   {describe.p_text(row.p)}, Holm {describe.p_text(row.p_holm)}"
         rows.append(
             [label_text, row.n, *(round(v, 6) for v in (row.estimate, row.ci_low, row.ci_high)), text]
         )
@@ -106,7 +106,7 @@ def effects_in_words(frame: pd.DataFrame, labels: Mapping[str, str]) -> pd.DataF
         else:
             ends = ["not determined" if pd.isna(end) else f"{end:.2f}" for end in (row.ci_low, row.ci_high)]
             number = lettering.true_minus(f"{row.estimate:.2f} ({' to '.join(ends)})")
-            p, holm = (p_text(value).removeprefix("P").removeprefix("=") for value in (row.p, row.p_holm))
+            p, holm = (describe.p_text(value, alone=True) for value in (row.p, row.p_holm))
             p += f" (Holm {holm})" if pd.notna(row.p_holm) and row.p_holm != row.p else ""
         outcome = in_words_of(row.outcome, labels)
         rows.append([labels.get(row.exposure, row.exposure), outcome, model, adjusted, number, p, row.n])

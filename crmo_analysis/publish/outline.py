@@ -3,7 +3,6 @@
 What both files may hold is written down in `outline.yaml`; what the outputs decide is checked here.
 """
 
-import difflib
 import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
@@ -14,7 +13,7 @@ import jsonschema
 
 from crmo_analysis import files
 from crmo_analysis.execution import output_files, read_parameters
-from crmo_analysis.files import InputError, read_yaml
+from crmo_analysis.files import InputError, meant, read_yaml
 from crmo_analysis.publish.documents import Signs
 
 FILE = "manuscript.yml"
@@ -134,9 +133,9 @@ def read_outline(root: Path = files.ROOT, journal: str = "") -> Outline:
     journals, content = read_journals(root), _checked(root / FILE, FILE, "manuscript")
     name = journal or content.get("journal", "")
     if name not in journals:
-        message = f"there is no journal {name!r}.{_meant(name, journals)}"
+        message = f"there is no journal {name!r}{meant(name, journals)}"
         more = f"{JOURNALS} has {', '.join(journals)}; an entry there adds one"
-        raise InputError(f"{'' if journal else f'{FILE}, journal: '}{message} {more}")
+        raise InputError(f"{'' if journal else f'{FILE}, journal: '}{message}; {more}")
     figures, problems = _figures(content.get("figures", {}), root, journals[name])
     tables, more = _tables(content.get("tables", {}), root)
     named = content.get("text", "data/manuscript_text.md")
@@ -206,7 +205,7 @@ def _figures(entries: Mapping, root: Path, journal: Journal) -> tuple[tuple[Item
     for number, entry in entries.items():
         output, columns = entry["output"], entry.get("columns", 1)
         if output not in makers:
-            problems.append(f"{number}: no notebook makes a figure {output!r}.{_meant(output, makers)}")
+            problems.append(f"{number}: no notebook makes a figure {output!r}{meant(output, makers)}")
         if _short(columns) not in journal.columns:
             there = ", ".join(f"{key} ({width:g} mm)" for key, width in journal.columns.items())
             problems.append(f"{number}: {journal.name} has no figure of {columns!r} columns; it has {there}")
@@ -231,8 +230,8 @@ def _tables(entries: Mapping, root: Path) -> tuple[tuple[Item, ...], list[str]]:
         for number, entry in entries.items()
     )
     return found, [
-        f"{item.number}: there is no table {item.output!r} in results/tables."
-        f"{_meant(item.output, known) if known else ' Run crmo reproduce first.'}"
+        f"{item.number}: there is no table {item.output!r} in results/tables"
+        f"{meant(item.output, known) if known else '; run crmo reproduce first'}"
         for item in found
         if item.output not in known
     ]
@@ -250,8 +249,3 @@ def _repeated(items: Collection[Item]) -> list[str]:
 
 def _short(value: object) -> str:
     return f"{value:g}" if isinstance(value, int | float) else str(value)
-
-
-def _meant(name: str, known: Collection[str]) -> str:
-    close = difflib.get_close_matches(name, list(known), n=1)
-    return f" Did you mean {close[0]}?" if close else ""

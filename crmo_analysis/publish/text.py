@@ -1,6 +1,5 @@
 """Text of a manuscript: numbers, figures, tables and citations by their keys, and remarks on its parts."""
 
-import difflib
 import json
 import re
 from collections.abc import Mapping, Sequence
@@ -8,7 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from crmo_analysis.files import InputError, markdown, read_yaml, study_names
+from crmo_analysis.files import InputError, markdown, meant, read_yaml, study_names
 from crmo_analysis.publish import documents
 from crmo_analysis.publish.outline import Outline
 from crmo_analysis.study import read_study
@@ -56,10 +55,7 @@ def _quoted(said: str, known: Mapping, outline: Outline, where: str) -> str:
         number = outline.number(verb, name)
         return number.replace(" ", "\u00a0") if number else f"not numbered here: {verb} {markdown(name)}"
     if name not in known or verb not in ("", "sentence"):
-        close = difflib.get_close_matches(name, known, n=1)
-        raise InputError(
-            f"{where}: there is no number {said!r}.{f' Did you mean {close[0]}?' if close else ''}"
-        )
+        raise InputError(f"{where}: there is no number {said!r}{meant(name, known)}")
     if verb and "sentence" not in known[name]:
         raise InputError(f"{where}: {name} has no sentence; data/numbers.yaml can give it one")
     return markdown(known[name][verb or "text"])
@@ -82,10 +78,9 @@ def references(root: Path, text: str) -> list[dict]:
     for number, line in enumerate(text.splitlines(), start=1):
         for key in _CITED.findall(line):
             if key not in known:
-                close = difflib.get_close_matches(key, sorted(known), n=1)
-                hint = f" Did you mean @{close[0]}?" if close else ""
                 where = f"line {number} of the text cites @{key}"
-                raise InputError(f"{where}, which is no study and not in {REFERENCES}.{hint}")
+                near = meant(key, sorted(known))
+                raise InputError(f"{where}, which is no study and not in {REFERENCES}{near}")
     return found
 
 

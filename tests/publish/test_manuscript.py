@@ -288,7 +288,7 @@ def test_what_somebody_wrote_is_not_replaced(project):
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
-        ("journal: nature", "journal: natur", "there is no journal 'natur'. Did you mean nature?"),
+        ("journal: nature", "journal: natur", "there is no journal 'natur'; is 'nature' meant?"),
         (
             "columns: 2",
             "columns: 1.7",
@@ -297,7 +297,7 @@ def test_what_somebody_wrote_is_not_replaced(project):
         ("columns: 2", "columns: [2]", "columns: [2] is not of type"),
         ("Figure 2:", "Figure 1:", "the key 'Figure 1' stands in line 4 already"),
         ("made/wide", "made/shares", "Figure 2: made/shares is Figure 1 already; keep one of the two"),
-        ("made/wide", "made/wid", "no notebook makes a figure 'made/wid'. Did you mean made/wide?"),
+        ("made/wide", "made/wid", "no notebook makes a figure 'made/wid'; is 'made/wide' meant?"),
         (
             "    output: made/shares",
             "    output: made/share",
@@ -438,7 +438,7 @@ def test_text_alone_takes_the_figures_that_are_there(project, monkeypatch):
 def test_an_unknown_citation_and_too_many_words_are_named(project):
     write(project, "data/manuscript_text.md", TEXT + "\nAs said [@crmo_analyses].\n")
     with pytest.raises(
-        InputError, match=r"cites @crmo_analyses, which is no study.*Did you mean @crmo_analysis\?"
+        InputError, match=r"cites @crmo_analyses, which is no study.*is 'crmo_analysis' meant\?"
     ):
         manuscript.assemble(outline.read_outline(project), project / "package")
     journals = (project / "data/journals.yaml").read_text()
