@@ -1,12 +1,13 @@
 """Plant children in cohorts and try to find them in what is released, with protection and without.
 
-    python benchmarks/disclosure.py [--cohorts 100] [--patients 40]
+    python benchmarks/disclosure.py [--cohorts 200] [--patients 40]
 
-Findings are drawn that are part of one another but for a few children. A folder is written as the program does (a
-description, a comparison with a published study), its columns under other names, once with
-small counts hidden and once without. The attacker stands apart from the program: it has the folder alone, knows what is
-part of what in a body and within which limits scores lie, and asks an integer programme how few and how many children a
-count can be of: from x/n, from decimals that are x/n, and from n, mean, median and SD. What it narrows to 1 to 4
+Findings are drawn that are part of one another but for a few children, make up one another but for a few, or are added
+up. A folder is written as the program does (a description, a comparison with a published study), its columns under
+other names, once with small counts hidden and once without, and again when one child more has come. The attacker stands
+apart from the program: it has the folders alone, knows what is part of what in a body and within which limits scores
+lie, and asks an integer programme how few and how many children a count can be of: from x/n, from decimals that are
+x/n, from n, mean, median and SD, and from what two folders tell of the child between them. What it narrows to 1 to 4
 children is found.
 """
 
@@ -23,50 +24,54 @@ from scipy.optimize import Bounds, LinearConstraint, milp
 
 from crmo_analysis.comparison import compare
 from crmo_analysis.display import frames
+from crmo_analysis.publish import releases
 from crmo_analysis.study import read_codebook, read_study
 
 PART_OF = {
-    "Lesion of a thoracic vertebra": "Spinal involvement", "Vertebra": "Spinal involvement",
+    "Lesion of a thoracic vertebra": "Vertebra", "Vertebra": "Spinal involvement",
     "Sacral disease": "Spinal involvement", "Etanercept": "Anti-TNF agent", "Femur": "Lower extremity",
-    "Tibia": "Lower extremity", "Humerus": "Upper extremity",
+    "Tibia": "Lower extremity", "Talus": "Lower extremity", "Calcaneus": "Lower extremity",
+    "Humerus": "Upper extremity", "Radius": "Upper extremity", "Ulna": "Upper extremity",
 }  # fmt: skip
+MADE_UP_OF = {"Spinal involvement": ["Vertebra", "Sacral disease"]}
 PARTS = {
-    "spine": ["thoracic_lesion", "sacral_disease"],
-    "lower_extremity": ["femur", "tibia"],
+    "spine": ["vertebra", "sacral_disease"],
+    "vertebra": ["thoracic_lesion"],
+    "lower_extremity": ["femur", "tibia", "talus", "calcaneus"],
+    "upper_extremity": ["humerus", "radius", "ulna"],
     "anti_tnf": ["etanercept"],
 }
-LABELS = [
-    *(
-        "Spinal involvement",
-        "Lesion of a thoracic vertebra",
-        "Sacral disease",
-        "Lower extremity",
-        "Femur",
-        "Tibia",
-    ),
-    *("Anti-TNF agent", "Etanercept", "Male sex"),
-]
+ALONE = ["male", "sacroiliitis", "pelvis", "sternum", "clavicle", "mandible"]
+BONES = [name for name, variable in read_codebook().items() if variable.group == "affected_bone"]
+LABELS = [*{**PART_OF, **dict.fromkeys(PART_OF.values())}, *(read_codebook()[name].label for name in ALONE)]
 
 
 STUDIES = [read_study("sag_2019")]  # prints numbers of all that is planted
 
 
 def planted(seed: int, n: int = 40) -> pd.DataFrame:
-    """Draw a cohort in which findings are part of one another but for a few children."""
+    """Draw a cohort in which findings are part of one another, and make up one another, but for a few children."""
     rng = np.random.default_rng(seed)
     table = {}
     for whole, others in PARTS.items():
-        table[whole] = np.arange(n) < rng.integers(0, n)
+        if whole not in table:
+            table[whole] = np.arange(n) < rng.integers(0, n)
         for other in others:
             few = rng.permutation(np.flatnonzero(table[whole]))[: rng.integers(0, 7)]
             table[other] = table[whole] & ~np.isin(np.arange(n), few)
-    table["male"] = rng.random(n) < 0.5
-    table["n_lesions"] = pd.array(
-        1 + rng.poisson(1.5, n), "Int64"
-    )  # few values, of which a mean and SD tell most
-    return pd.DataFrame(table).astype(
-        dict.fromkeys([name for name in table if name != "n_lesions"], "boolean")
-    )
+    both = rng.permutation(np.flatnonzero(table["spine"]))[
+        : rng.integers(0, 7)
+    ]  # the rest has one of the two
+    if rng.random() < 0.5:
+        table["sacral_disease"] = table["spine"] & (np.arange(n) % 2 == 0)
+        table["vertebra"] = table["spine"] & (~table["sacral_disease"] | np.isin(np.arange(n), both))
+        table["thoracic_lesion"] &= table["vertebra"]
+    table["vertebra"] |= table["spine"] & ~table["sacral_disease"]
+    table |= {name: rng.random(n) < rng.choice([0.05, 0.3, 0.5]) for name in ALONE}
+    found = pd.DataFrame(table).astype("boolean")
+    found["n_affected_bones"] = found[BONES].astype("Int64").sum(axis=1)
+    found["n_lesions"] = found["n_affected_bones"].clip(lower=1 + rng.poisson(1.5, n))
+    return found
 
 
 def released(table: pd.DataFrame, smallest: int, folder: Path) -> Path:
@@ -144,22 +149,67 @@ def values_narrowed(folder: Path, n: int, smallest: int = 5, most: int = 100) ->
 def narrowed(folder: Path, n: int, smallest: int = 5) -> list[str]:
     """Return what the attacker knows to be of 1 to `smallest` - 1 children."""
     shown, told = counts_in(folder), []
-    for whole in dict.fromkeys([*(PART_OF.get(label, label) for label in LABELS)]):
-        group = [whole, *(label for label in LABELS if PART_OF.get(label) == whole)]
-        patterns = [found for found in itertools.product((0, 1), repeat=len(group)) if max(found) <= found[0]]
+    for whole in dict.fromkeys(label for label in [*PART_OF.values(), *LABELS] if label not in PART_OF):
+        group = [whole]
+        for label in sorted(PART_OF, key=lambda label: label in PART_OF.values(), reverse=True):
+            group += [label] if PART_OF[label] in group else []
+        patterns = [found for found in itertools.product((0, 1), repeat=len(group)) if _can_be(found, group)]
         column = dict(zip(group, np.array(patterns, dtype=float).T, strict=True))
         known = [label for label in group if label in shown]
         rows = [np.ones(len(patterns)), *(column[label] for label in known)]
         values = [n, *(shown[label][0] for label in known)]
-        asked = {f"{label}: yes": column[label] for label in group}
-        asked |= {f"{label}: no": 1 - column[label] for label in group}
-        asked |= {f"{whole} without {label}": column[whole] * (1 - column[label]) for label in group[1:]}
+        asked = {}
+        for label in group:
+            asked |= {f"{label}: yes": column[label], f"{label}: no": 1 - column[label]}
+        for one, other in itertools.combinations(group, 2):
+            asked[f"{one} and {other}"] = column[one] * column[other]
+            asked[f"{one} without {other}"] = column[one] * (1 - column[other])
+            asked[f"{other} without {one}"] = column[other] * (1 - column[one])
+        settings = {
+            "constraints": LinearConstraint(rows, values, values),
+            "bounds": Bounds(0, n),
+            "integrality": 1,
+        }
         for what, target in asked.items():
-            settings = {"constraints": LinearConstraint(rows, values, values), "bounds": Bounds(0, n)}
-            low, high = (sign * milp(sign * target, integrality=1, **settings).fun for sign in (1, -1))
-            if round(low) >= 1 and round(high) < smallest:
-                told.append(f"{what}: {low:.0f} to {high:.0f}")
+            low = round(milp(target, **settings).fun)
+            if low >= 1 and (high := round(-milp(-target, **settings).fun)) < smallest:
+                told.append(f"{what}: {low} to {high}")
+    told += bones_narrowed(folder, shown, n, smallest)
     return told + (values_narrowed(folder, n, smallest) if n <= 20 else [])  # of more, none was ever narrowed
+
+
+def _can_be(found: tuple[int, ...], group: list[str]) -> bool:
+    """Say whether a body can have these findings and no others of a group."""
+    has = dict(zip(group, found, strict=True))
+    return all(
+        has[label] <= has[PART_OF[label]] for label in group if label in PART_OF
+    ) and all(
+        has[whole] <= sum(has[label] for label in parts) for whole, parts in MADE_UP_OF.items() if whole in group
+    )  # fmt: skip
+
+
+def bones_narrowed(folder: Path, shown: dict, n: int, smallest: int) -> list[str]:
+    """Return the bones of 1 to `smallest` - 1 children, by the mean of how many bones are affected."""
+    labels = [read_codebook()[name].label for name in BONES]
+    hidden = [label for label in labels if label not in shown]
+    mean = moments_in(folder, "Affected bones").get("mean")
+    if mean is None or not hidden:
+        return []
+    left = round(mean * n) - sum(shown[label][0] for label in labels if label in shown)
+    least = max(0, left - (len(hidden) - 1) * n)
+    return [f"{label}: {least} to {left}" for label in hidden if least >= 1 and left < smallest] or (
+        [f"{hidden}: {left}"] if 0 < left < smallest else []
+    )
+
+
+def told_of_one(earlier: Path, later: Path) -> list[str]:
+    """Return which findings the child has, or has not, who has come between two folders."""
+    before, after = counts_in(earlier), counts_in(later)
+    return [
+        f"{label}: {after[label][0] - before[label][0]}"
+        for label in before.keys() & after.keys()
+        if after[label][1] - before[label][1] == 1
+    ]
 
 
 def child_between(known: dict[str, float], later: dict[str, float], n: int) -> list[tuple[int, int]]:
@@ -188,22 +238,28 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--cohorts", type=int, default=100)
+    parser.add_argument("--cohorts", type=int, default=200)
     parser.add_argument("--patients", type=int, default=40)
     asked = parser.parse_args()
     for smallest, how in ((5, "protected"), (0, "open")):
+        found, between, refused = [], 0, 0
         with tempfile.TemporaryDirectory() as folder:
-            found = [
-                narrowed(
-                    released(planted(seed, asked.patients), smallest, Path(folder) / str(seed)),
-                    asked.patients,
-                )
-                for seed in range(asked.cohorts)
-            ]
+            for seed in range(asked.cohorts):
+                table, place = planted(seed, asked.patients + 1), Path(folder) / str(seed)
+                first = released(table.iloc[:-1], smallest, place / "a")
+                later = released(table, smallest, place / "b")
+                found.append(narrowed(first, asked.patients))
+                is_told = bool(told_of_one(first, later))
+                between += is_told
+                refused += is_told and bool(len(releases.check([first, later], 5)[1]))
         n_shown = sum(map(bool, found))
         print(
             f"{how}: {sum(map(len, found))} groups of 1 to 4 children found in {n_shown} of {asked.cohorts} cohorts"
         )
+        print(
+            f"  findings of the child between two folders follow in {between}; `check` refuses {refused} of these"
+        )
+        print(*sorted({told.split(":")[0] for cohort in found for told in cohort})[:12], sep="\n    ")
 
 
 if __name__ == "__main__":

@@ -151,6 +151,12 @@ def absolute_file(value):
     return str(Path(value).absolute()) if isinstance(value, str) and is_file(value) else value
 
 
+def short(path):
+    """Write a path without the folders above the one we are in: easier to read, and to share."""
+    path, here = Path(path).absolute(), Path.cwd()
+    return str(path.relative_to(here) if path.is_relative_to(here) else path)
+
+
 def short_name(name, most=200):
     """Return a name that a file can have with an ending added: a long one is cut, and told apart by a hash.
 

@@ -11,9 +11,9 @@ import click
 
 from crmo_analysis import __version__
 from crmo_analysis.commands import paper_commands, patient_commands, progress, reader_commands, study_commands
-from crmo_analysis.commands.messages import Commands, Wrong, check_project, check_studies, short
+from crmo_analysis.commands.messages import Commands, Wrong, check_project, check_studies
 from crmo_analysis.execution import TIME_LIMIT, warm
-from crmo_analysis.files import RESULTS, ROOT, absolute_file, is_study_folder, study_names
+from crmo_analysis.files import RESULTS, ROOT, absolute_file, is_study_folder, short, study_names
 from crmo_analysis.store import manifest
 
 _time_limit = click.option(
@@ -30,6 +30,10 @@ def _found(context, parameter, path):
     """Take a notebook of the collection by its name too, from any folder."""
     own = ROOT / "notebooks" / path.with_suffix(".ipynb").name
     return own if own.is_file() and not path.exists() and path.parent.name in ("", "notebooks") else path
+
+
+def _out(said):
+    return click.option("--out", type=click.Path(path_type=Path, file_okay=False), help=said)
 
 
 _notebook = click.argument("notebook", type=click.Path(path_type=Path), callback=_found)
@@ -99,15 +103,15 @@ def _rerun(studies, jobs, fresh, explain):
 
     from crmo_analysis.commands import tasks
 
-    by_notebook = tasks.notebook_studies(ROOT)
+    books = tasks.books(ROOT)
     known = study_names(ROOT / "data" / "published")
     for study in [study for study in studies if is_study_folder(study) and study not in known]:
         _reproduce_folder(Path(study))
         studies = tuple(other for other in studies if other != study)
         if not studies:
             return None
-    check_studies(studies, sorted(set(by_notebook.values()) - {""}))
-    chosen = [path.stem for path, study in by_notebook.items() if not studies or study in studies]
+    check_studies(studies, sorted({book.study for book in books} - {""}))
+    chosen = [book.name for book in books if not studies or book.study in studies]
     if not chosen:
         raise Wrong(f"there is no notebook in {ROOT / 'notebooks'}. Its name must start with a digit.")
     if (ROOT / "crmo_analysis" / "joint" / "ledger.py").is_file():
@@ -131,11 +135,7 @@ def _reproduce_folder(folder):
 @click.option(
     "-p", "values", nargs=2, multiple=True, metavar="NAME VALUE", help="Set a parameter; repeatable."
 )
-@click.option(
-    "--out",
-    type=click.Path(path_type=Path, file_okay=False),
-    help="Folder for all that it leaves [results/lab/NOTEBOOK].",
-)
+@_out("Folder for all that it leaves [results/lab/NOTEBOOK].")
 @_cwd
 @_time_limit
 @click.option("--plain", is_flag=True, help="Start an ordinary kernel instead of a preloaded one.")
@@ -163,9 +163,7 @@ def run(notebook, values, out, cwd, time_limit, plain):
     "--jobs", type=click.IntRange(min=1), help="Runs at the same time; by default, as many as cores."
 )
 @click.option("--cluster", default="", metavar="ADDRESS", help="A Dask scheduler, whose workers do the runs.")
-@click.option(
-    "--out", type=click.Path(path_type=Path, file_okay=False), help="Folder for all that the runs leave."
-)
+@_out("Folder for all that the runs leave.")
 @_cwd
 @_time_limit
 @click.option("--plain", is_flag=True, help="Start ordinary kernels instead of preloaded ones.")
@@ -182,9 +180,7 @@ def sweep(notebook, grid, jobs, cluster, out, **how):
 
 
 @main.command()
-@click.option(
-    "--out", type=click.Path(path_type=Path, file_okay=False), help="Folder of the site [results/site]."
-)
+@_out("Folder of the site [results/site].")
 def site(out):
     """Build web pages of all results: verdicts, notebooks, the ledger to search, conflicts and figures."""
     check_project()
@@ -202,11 +198,7 @@ def site(out):
 @click.option(
     "--journal", default="", metavar="NAME", help="An entry of data/journals.yaml [as manuscript.yml says]."
 )
-@click.option(
-    "--out",
-    type=click.Path(path_type=Path, file_okay=False),
-    help="Folder of the package [results/manuscript].",
-)
+@_out("Folder of the package [results/manuscript].")
 @click.option("--tiff", is_flag=True, help="Make figures as TIFF as well.")
 @click.option(
     "--text", "text_only", is_flag=True, help="Write the documents anew with the figures that are there."

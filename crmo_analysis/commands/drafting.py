@@ -8,9 +8,21 @@ import difflib
 import re
 from dataclasses import dataclass, replace
 
-from crmo_analysis.commands.labels import NOTE, SIZE, UNKNOWN, bare, key, parted, slug, statistic_of, unit_of
+from crmo_analysis.commands.labels import (
+    NOTE,
+    SIZE,
+    UNKNOWN,
+    bare,
+    footnotes,
+    in_unit,
+    key,
+    parted,
+    slug,
+    statistic_of,
+    unit_of,
+)
 from crmo_analysis.files import InputError
-from crmo_analysis.study import Claim, Codebook, rounding
+from crmo_analysis.study import Claim, Codebook, Variable, read_section, rounding
 
 _P_COLUMN = re.compile(r"p(?:[- ]?values?)?")
 _SIZE_ROW = re.compile(
@@ -52,17 +64,7 @@ class _Column:
 
 @dataclass(frozen=True)
 class Draft:
-    """Rows of claims, what has to be looked at, and variables that the codebook lacks.
-
-    Attributes
-    ----------
-    rows : list of dict
-        In the columns of `claims.csv`.
-    questions : list of str
-        One sentence each, with the row and the column of the table.
-    variables : dict of str to dict
-        Proposed name, label, type and unit of each variable that is not in the codebook.
-    """
+    """Rows of `claims.csv`, what has to be looked at, and variables that the codebook lacks."""
 
     rows: list[dict]
     questions: list[str]
@@ -70,27 +72,18 @@ class Draft:
 
 
 def draft(table: list[list[str]], codebook: Codebook, prefix: str, where: str = "table 1") -> Draft:
-    """Turn a table into claims.
+    """Turn a table with groups in the first row and characteristics in the first column into claims.
 
-    Parameters
-    ----------
-    table : list of list of str
-        The first row has the groups, the first column the characteristics.
-    codebook : mapping of str to Variable
-    prefix : str
-        What every id begins with: the study's name.
-    where : str
-        What the table is called.
-
-    Raises
-    ------
-    InputError
-        If it is no table of characteristics by groups.
+    Their ids begin with `prefix`, the study's name; the paper calls the table `where`.
     """
     rows = [[cell.strip() for cell in row] for row in table if any(cell.strip() for cell in row)]
     if len(rows) < 2 or len(rows[0]) < 2:
         raise InputError("expected a table: groups in the first row, characteristics in the first column")
     found = Draft([], [], {})
+    rows, notes = footnotes(rows)
+    found.questions.extend(
+        f"note {mark}: '{said}', taken as the test of P values" for mark, said in notes.items()
+    )
     columns = _columns(rows[0][1:], codebook, found)
     _sizes(columns, prefix, where, found)
     columns = _sized(columns, rows)
@@ -109,6 +102,7 @@ def draft(table: list[list[str]], codebook: Codebook, prefix: str, where: str = 
             place = f"row {line}, column '{column.label}'"
             if column.is_p:
                 said, last = _p_value(cell, name, columns[:number], place, found), "p"
+                said |= _method(cell, notes)
             else:
                 said = _values(cell, (row[0], heading), name, (place, column), (codebook, found))
                 last = slug(f"{_group_label(column.label)} {column.at}") or "all"
@@ -131,6 +125,8 @@ def _columns(labels: list[str], codebook: Codebook, found: Draft) -> list[_Colum
     """Read the headings: whom each column is of, at which visit, and which have P values."""
     named = {label: _group_label(label) for label in labels}
     groups = {g: label for label, g in named.items() if not _P_COLUMN.fullmatch(g) and not _is_all(g)}
+    if whole := _whole(named, groups, found):
+        groups.pop(named[whole])
     among = _among(groups, codebook, found)
     columns = []
     for label in labels:
@@ -140,6 +136,18 @@ def _columns(labels: list[str], codebook: Codebook, found: Draft) -> list[_Colum
         number = int(size[1]) if size else 0
         columns.append(_Column(label, among.get(group, ""), at, number, bool(_P_COLUMN.fullmatch(group))))
     return columns
+
+
+def _whole(named: dict[str, str], groups: dict[str, str], found: Draft) -> str:
+    """Return the heading that has as many patients as all others together, if none says that it has all."""
+    sizes = {label: int(size[1]) for label in groups.values() if (size := SIZE.search(rounding.plain(label)))}
+    if any(_is_all(group) for group in named.values()) or len(sizes) < 3:
+        return ""
+    largest = max(sizes, key=sizes.get)
+    if 2 * sizes[largest] != sum(sizes.values()):
+        return ""
+    found.questions.append(f"heading '{largest}': taken as all patients, as the others add up to it")
+    return largest
 
 
 def _is_all(words: str) -> bool:
@@ -251,34 +259,54 @@ def _visit_name(name: str, at: str) -> str:
     return f"{name}_at_{count}_{word}{'s' * (count != 1)}"
 
 
+def _method(cell: str, notes: dict[str, str]) -> dict[str, str]:
+    """Return the test that the note of a P value names."""
+    mark = re.search(r"([†‡§¶*#]+|(?<=\d)[a-e])$", cell.strip())
+    said = notes.get(mark[1], "") if mark else ""
+    if not said or re.match(r"p\s?[<=>]|signific", said, re.IGNORECASE):
+        return {}
+    return {"method": said}
+
+
 def _values(cell: str, labels: tuple[str, str], name: str, where: tuple, known: tuple) -> dict:
     """Return what a cell prints, as far as its label, the heading above it or its form tells."""
     (codebook, found), (place, column) = known, where
-    row = place.partition(",")[0]
-    words = NOTE.sub("", rounding.plain(cell)).strip()
-    told = [*map(statistic_of, labels), *(s for pattern, s in _CELLS if re.fullmatch(pattern, words))]
-    told += ["count, percent"] * _is_share(words, column.size)
-    numbers = len(re.findall(r"\d+(?:[.,]\d+)?", words))
-    fitting = (each for each in told if each != UNKNOWN and len(each.split(", ")) == numbers)
-    statistic = next(fitting, UNKNOWN)
+    statistic = _statistic(cell, labels, column.size)
     if statistic == UNKNOWN:
         found.questions.append(f"{place}: '{cell}': which statistics? as 'mean, sd' or 'median, min, max'")
-    is_of_patients = set(statistic.split(", ")) <= _OF_PATIENTS
-    variable = codebook.get(name)
-    if variable and variable.is_numeric and is_of_patients and statistic != UNKNOWN:
-        name, asked = (
-            (f"{name} >= 1", "") if name.startswith("n_") else (f"{name} {UNKNOWN}", "; from which value on?")
-        )
-        found.questions.append(f"{row}: {statistic} of patients: taken as those with '{name}'{asked}")
-    elif variable and statistic != UNKNOWN and not variable.is_numeric and not is_of_patients:
+        return {"statistic": UNKNOWN, "of": name, "printed": cell, "unit": unit_of(labels[0])}
+    row, variable = place.partition(",")[0], codebook.get(name)
+    if set(statistic.split(", ")) <= _OF_PATIENTS:
+        of = _counted(name, variable, f"{row}: {statistic}", found)
+        return {"statistic": statistic, "of": of, "printed": cell, "unit": "patients"}
+    unit = unit_of(labels[0])
+    if variable and not variable.is_numeric:
         found.questions.append(f"{row}: {statistic} of {name}, which is {variable.type}: is it meant?")
-    unit = "patients" if is_of_patients else unit_of(labels[0])
-    if not unit and variable and variable.unit and statistic != UNKNOWN:
+    if not unit and variable and variable.unit:
         unit = variable.unit
         found.questions.append(f"{row}: no unit is named; {unit}, the codebook's, is taken")
-    if name in found.variables and not is_of_patients and statistic != UNKNOWN:
+    if name in found.variables:
         found.variables[name] |= {"type": "decimal", "unit": unit, "step": 0.1}
     return {"statistic": statistic, "of": name, "printed": cell, "unit": unit}
+
+
+def _counted(name: str, variable: Variable | None, what: str, found: Draft) -> str:
+    """Return whom a count is of: those with a finding, or with a number from some value on."""
+    if variable is None or not variable.is_numeric:
+        return name
+    of, asked = (f"{name} >= 1", "") if name.startswith("n_") else (f"{name} {UNKNOWN}", "; from which on?")
+    found.questions.append(f"{what} of patients: taken as those with '{of}'{asked}")
+    return of
+
+
+def _statistic(cell: str, labels: tuple[str, str], size: int) -> str:
+    """Return the first of what the labels and the form of a cell tell that has as many numbers as it."""
+    words = NOTE.sub("", rounding.plain(cell)).strip()
+    told = [*map(statistic_of, labels), *(s for pattern, s in _CELLS if re.fullmatch(pattern, words))]
+    told += ["count, percent"] * _is_share(words, size)
+    numbers = len(re.findall(r"\d+(?:[.,]\d+)?", words))
+    fitting = (each for each in told if each != UNKNOWN and len(each.split(", ")) == numbers)
+    return next(fitting, UNKNOWN)
 
 
 def _is_share(words: str, size: int) -> bool:
@@ -304,7 +332,7 @@ def _variable(label: str, heading: str, codebook: Codebook, found: Draft) -> tup
     if not name and heading:
         name, how = _expression(f"{bare(heading)} {words}", codebook, found)
     if name in codebook and limit and codebook[name].is_numeric:
-        unit = codebook[name].unit
+        unit, limit = codebook[name].unit, in_unit(limit, label, codebook[name])
         found.questions.append(f"'{label}': taken as those with '{name} {limit}', which is in {unit}")
         return f"{name} {limit}", f"of '{label}', by {how}"
     if name:
@@ -338,5 +366,8 @@ def _expression(words: str, codebook: Codebook, found: Draft) -> tuple[str, str]
     if match := _NEGATIONS.fullmatch(words):
         name, _ = _expression(match[1], codebook, found)
         return (f"~{name}", f"'{words}'") if name else ("", "")
+    others = {key(other): name for name, listed in read_section("also").items() for other in listed}
+    if key(words) in others and others[key(words)] in of_patients:
+        return others[key(words)], "another name of it; is it the same?"
     close = difflib.get_close_matches(key(words), known, n=1, cutoff=0.8)
     return (known[close[0]], f"'{close[0]}', which is near") if close else ("", "")

@@ -1,8 +1,10 @@
 """What the label of a row or a heading says in words: of what it is, from which value on, in which unit."""
 
 import re
+import unicodedata
+from fractions import Fraction
 
-from crmo_analysis.study import rounding
+from crmo_analysis.study import Variable, read_section, rounding
 
 UNKNOWN = "?"
 SIZE = re.compile(r"[(\[,]?\s*\bn\s*=?\s*(\d+)\s*[)\]]?")
@@ -24,7 +26,8 @@ _STATISTICS = (  # what a label says of its cells
 )
 _UNIT_WORDS = {
     **dict.fromkeys(("y", "yr", "yrs"), "years"), **dict.fromkeys(("mo", "mos"), "months"),
-    **dict.fromkeys(("wk", "wks"), "weeks"), "d": "days",
+    **dict.fromkeys(("wk", "wks"), "weeks"), "d": "days", **dict.fromkeys(("Jahre", "yıl"), "years"),
+    **dict.fromkeys(("Monate", "ay"), "months"), "Wochen": "weeks", "Tage": "days",
 }  # fmt: skip
 _UNITS = r"/|years|months|weeks|days|points|mm|mg|%"
 _THRESHOLD = re.compile(
@@ -46,8 +49,31 @@ _EMPTY = {"of", "the", "number", "at", "disease", "involvement", "patients", "wi
 
 def key(words: str) -> str:
     """Return a label in the words of the codebook, without those that say nothing."""
-    parts = re.findall(r"[a-z0-9]+", rounding.plain(words))
+    parts = re.findall(r"[a-z0-9]+", _letters(words))
     return " ".join(_FULL.get(part, part) for part in parts if part not in _EMPTY) or " ".join(parts)
+
+
+def _letters(text: str) -> str:
+    """Write a text in the letters from a to z: "Läsionen" is "lasionen"."""
+    parts = unicodedata.normalize("NFKD", rounding.plain(text).replace("ı", "i").replace("ß", "ss"))
+    return "".join(sign for sign in parts if not unicodedata.combining(sign))
+
+
+def in_unit(limit: str, label: str, variable: Variable) -> str:
+    """Return a threshold in the unit of the codebook, if its label names one that can be converted."""
+    sign, _, number = limit.partition(" ")
+    for unit, factor in read_section("conversions").get(variable.unit, {}).items():
+        if re.search(rf"\d\s?{re.escape(unit)}\b", rounding.plain(label)):
+            return f"{sign} {rounding.decimal_text(Fraction(number) / Fraction(str(factor)), 4)}"
+    return limit
+
+
+def footnotes(rows: list[list[str]]) -> tuple[list[list[str]], dict[str, str]]:
+    """Part the rows of a table from the notes below it, "† χ² test; ‡ Kruskal-Wallis test"."""
+    last = max((place for place, row in enumerate(rows) if any(row[1:])), default=0)
+    text = "; ".join(row[0] for row in rows[last + 1 :])
+    found = re.findall(r"([†‡§¶*#]+|\b[a-e](?=[ :)=]))[\s:)=]*([^;†‡§¶#]+)", text)
+    return rows[: last + 1], {mark: said.strip(" .,") for mark, said in found}
 
 
 def bare(label: str) -> str:
@@ -87,4 +113,4 @@ def unit_of(label: str) -> str:
 
 def slug(text: str) -> str:
     """Write a label as a part of a claim's id or as a variable's name."""
-    return re.sub(r"[^a-z0-9]+", "_", SIZE.sub("", rounding.plain(text)).casefold()).strip("_")[:40]
+    return re.sub(r"[^a-z0-9]+", "_", SIZE.sub("", _letters(text))).strip("_")[:40]

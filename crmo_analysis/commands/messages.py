@@ -1,7 +1,5 @@
 """What the command says, and what it says when something is wrong."""
 
-from pathlib import Path
-
 import click
 
 from crmo_analysis.commands.examples import examples
@@ -97,9 +95,3 @@ def check_project():
 def counted(number, noun):
     """Write a number with its noun."""
     return f"{number} {noun}{'' if number == 1 else 's'}"
-
-
-def short(path):
-    """Write a path without the folders above the one we are in."""
-    path, here = Path(path).absolute(), Path.cwd()
-    return path.relative_to(here) if path.is_relative_to(here) else path

@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from crmo_analysis import files
-from crmo_analysis.commands.messages import Commands, Wrong, check_project, check_studies, counted, short
+from crmo_analysis.commands.messages import Commands, Wrong, check_project, check_studies, counted
 
 _STUDY = """\
 # What the study is. Lines that begin with # can go; `crmo audit {name}` says what is missing.
@@ -68,14 +68,14 @@ def new_study(name):
     if not folder.name.isidentifier():
         raise Wrong(f"{folder.name!r} is no name of a study; expected letters, digits and _, as in beck_2010")
     if folder.exists():
-        raise Wrong(f"{short(folder)} is there already")
+        raise Wrong(f"{files.short(folder)} is there already")
     from crmo_analysis.study import Claim
 
     title = folder.name.replace("_", " ").title()
     header = ",".join(Claim.COLUMNS) + "\n"
     files.write_text_atomically(folder / "study.yaml", _STUDY.format(name=folder.name, short=title))
     files.write_text_atomically(folder / "claims.csv", header + _EXAMPLE.format(name=folder.name))
-    click.echo(f"{short(folder)}: fill in study.yaml and claims.csv, then run: crmo audit {name}")
+    click.echo(f"{files.short(folder)}: fill in study.yaml and claims.csv, then run: crmo audit {name}")
 
 
 @click.group(cls=Commands)
@@ -89,17 +89,18 @@ def remove():
 def remove_study(name, yes):
     """Remove the study NAME: its folder, notebook, figures and cohort."""
     check_project()
-    from crmo_analysis.commands.tasks import notebook_studies
+    from crmo_analysis.commands import tasks
 
     check_studies([name])
-    books = [path for path, study in notebook_studies().items() if study == name]
+    books = [book for book in tasks.books() if book.study == name]
     places = [
-        *(files.PUBLISHED / name, *books, files.FIGURES / name, files.COHORTS / f"{name}.csv"),
+        *(book.path for book in books if not book.values),
+        *(files.PUBLISHED / name, files.FIGURES / name, files.COHORTS / f"{name}.csv"),
         *(files.RESULTS / "cohorts" / f"{name}.json", files.RESULTS / "tables" / name),
-        *(files.RESULTS / "notebooks" / book.name for book in books),
+        *(files.RESULTS / "notebooks" / f"{book.name}.ipynb" for book in books),
     ]
     there = [place for place in places if place.exists()]
-    click.echo("\n".join(str(short(place)) for place in there))
+    click.echo("\n".join(str(files.short(place)) for place in there))
     if not yes:
         click.confirm("Remove these?", abort=True)
     for place in there:
@@ -127,7 +128,7 @@ def draft_claims(table, study, where, out):
     try:
         text = table.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError:
-        raise Wrong(f"{short(table)}: not UTF-8; save the table as CSV in UTF-8") from None
+        raise Wrong(f"{files.short(table)}: not UTF-8; save the table as CSV in UTF-8") from None
     delimiter = max(",;\t", key=text.partition("\n")[0].count)
     found = draft(list(csv.reader(io.StringIO(text), delimiter=delimiter)), codebook, folder.name, where)
     out = out or folder / "claims_draft.csv"
@@ -144,4 +145,4 @@ def draft_claims(table, study, where, out):
             click.echo(
                 f"  {name}: {{{', '.join(f'{key}: {value}' for key, value in fields.items() if value)}}}"
             )
-    click.echo(f"{short(out)}: {counted(len(found.rows), 'row')}, each to be held against the paper")
+    click.echo(f"{files.short(out)}: {counted(len(found.rows), 'row')}, each to be held against the paper")

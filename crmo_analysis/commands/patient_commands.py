@@ -4,8 +4,8 @@ from pathlib import Path
 
 import click
 
-from crmo_analysis.commands.messages import Stopped, Wrong, check_studies, counted, short
-from crmo_analysis.files import csv_text, is_of_project, write_text_atomically
+from crmo_analysis.commands.messages import Stopped, Wrong, check_studies, counted
+from crmo_analysis.files import csv_text, is_of_project, short, write_text_atomically
 
 _smallest = click.option(
     "--smallest",
@@ -16,7 +16,18 @@ _smallest = click.option(
     help="So many patients are enough to be shown.",
 )
 
+
+def _outside(context, option, path: Path | None) -> Path | None:
+    """Refuse to write among what belongs to the project."""
+    if path and is_of_project(path):
+        own = f"--out {path} is a folder of the project's own data or results"
+        raise Wrong(f"{own}; choose another, such as results/mine or data/private.")
+    return path
+
+
 _path = click.Path(path_type=Path)
+_folder = click.Path(path_type=Path, file_okay=False)
+_released = click.Path(path_type=Path, exists=True, file_okay=False)
 _cohort = click.argument("cohort", type=_path)
 _mapping = click.option("--map", "mapping", type=_path, help="File that renames and recodes columns.")
 _lesions = click.option("--lesions", type=_path, help="A table with one row a lesion.")
@@ -27,12 +38,15 @@ _lesions = click.option("--lesions", type=_path, help="A table with one row a le
 @_mapping
 @_lesions
 @click.option(
-    "--out", type=_path, help="Write what was understood: a .csv file, or a folder with lesions and codebook."
+    "--out",
+    type=_path,
+    callback=_outside,
+    help="Write what was understood: a .csv file, or a folder with lesions and codebook.",
 )
 @click.option(
     "--skeleton",
     type=click.Path(path_type=Path, dir_okay=False),
-    help="Where to write a mapping file to fill in, if there is no --map; beside COHORT unless given.",
+    help="Where to write a mapping file to fill in, of what --map leaves open; beside COHORT without --map.",
 )
 @click.option("--strict", is_flag=True, help="Let a warning count as an error: exit code 1.")
 def validate(cohort, mapping, lesions, out, skeleton, strict):
@@ -41,10 +55,6 @@ def validate(cohort, mapping, lesions, out, skeleton, strict):
     List all problems, then what was understood, variable by variable. Without --map, write a mapping file to
     fill in where a column or a text is not recognised.
     """
-    if out and is_of_project(out):
-        raise Wrong(
-            f"--out {out} is in a folder of the project's own data; choose another, such as data/private."
-        )
     from crmo_analysis.patients import account, package, read_cohort
 
     read = read_cohort(cohort, mapping, lesions=lesions)
@@ -54,8 +64,8 @@ def validate(cohort, mapping, lesions, out, skeleton, strict):
     for problem in (*read.problems, *doubts):
         click.echo(f"{'error' if problem.is_error else 'warning'}: {problem.place}: {problem.expected}")
     _print_understood(read)
-    if not mapping:
-        _write_skeleton(cohort, lesions, skeleton or cohort.with_name(f"{cohort.stem}_map.yaml"))
+    if skeleton or not mapping:
+        _write_skeleton(cohort, lesions, mapping, skeleton or cohort.with_name(f"{cohort.stem}_map.yaml"))
     if out and not read.errors:
         paths = package.write_package(read, out) if out.suffix.lower() != ".csv" else ()
         for path in paths or [package.write_cohort(read.patients, out, read.kinds)]:
@@ -85,11 +95,11 @@ def _print_understood(read):
             click.echo("  " + "  ".join(map(str.ljust, row, widths)).rstrip())
 
 
-def _write_skeleton(cohort, lesions, path):
+def _write_skeleton(cohort, lesions, mapping, path):
     """Write a mapping file to fill in, if anything is left open; never over a file that is there."""
     from crmo_analysis.patients import mapping_skeleton
 
-    text = mapping_skeleton(cohort, lesions)
+    text = mapping_skeleton(cohort, lesions, mapping)
     if not text:
         return
     if path.exists():
@@ -110,9 +120,7 @@ def _write_skeleton(cohort, lesions, path):
 @_mapping
 @_lesions
 @click.option("--format", "style", type=click.Choice(["table", "csv", "json"]), help="How to print it.")
-@click.option(
-    "--out", type=click.Path(path_type=Path, file_okay=False), help="Folder for tables, text and figure."
-)
+@click.option("--out", type=_folder, callback=_outside, help="Folder for tables, text and figure.")
 @click.option("--confidence", type=float, default=0.95, show_default=True, help="Coverage of the intervals.")
 @click.option("--p-values", is_flag=True, help="Test each difference as well (Fisher, Welch; Holm over all).")
 @_smallest
@@ -122,10 +130,6 @@ def compare(cohort, studies, mapping, lesions, style, out, confidence, p_values,
     check_studies(studies)
     if not 0 < confidence < 1:
         raise Wrong(f"--confidence is {confidence:g}, expected a number between 0 and 1, such as 0.95.")
-    if out and is_of_project(out):
-        raise Wrong(
-            f"--out {out} is a folder of the project's own results; choose another, such as results/mine."
-        )
     from crmo_analysis.comparison import compare as set_beside
     from crmo_analysis.comparison import readable_studies, words
     from crmo_analysis.patients import read_cohort, require_sound
@@ -170,7 +174,7 @@ def compare(cohort, studies, mapping, lesions, style, out, confidence, p_values,
 @_cohort
 @_mapping
 @_lesions
-@click.option("--out", required=True, type=click.Path(path_type=Path, file_okay=False), help="Folder for it.")
+@click.option("--out", required=True, type=_folder, callback=_outside, help="Folder for it.")
 @click.option("--outcome", default="clinical_severity", show_default=True, help="A variable of the codebook.")
 @click.option("--exposure", default="n_lesions", show_default=True, help="A variable of the codebook.")
 @_smallest
@@ -179,8 +183,6 @@ def report(cohort, mapping, lesions, out, outcome, exposure, smallest):
 
     Who is in it, lesions against severity, every published number beside it, power at this size.
     """
-    if is_of_project(out):
-        raise Wrong(f"--out {out} is a folder of the project's own results; choose another.")
     from crmo_analysis.face import read_cohort
     from crmo_analysis.face import report as page
 
@@ -192,11 +194,8 @@ def report(cohort, mapping, lesions, out, outcome, exposure, smallest):
     click.echo(f"{short(out / 'report.html')}: open it in a browser")
 
 
-_folder = click.Path(path_type=Path, exists=True, file_okay=False)
-
-
 @click.command()
-@click.argument("releases", metavar="RELEASE…", nargs=-1, required=True, type=_folder)
+@click.argument("releases", metavar="RELEASE…", nargs=-1, required=True, type=_released)
 @_smallest
 def disclosure(releases, smallest):
     """Find what folders of results tell of a few patients of an own cohort, alone and two together.
@@ -217,16 +216,14 @@ def disclosure(releases, smallest):
 
 
 @click.command()
-@click.argument("folder", type=_folder)
+@click.argument("folder", type=_released)
+@click.option("--out", required=True, type=_folder, callback=_outside, help="The new folder.")
 @click.option(
-    "--out", required=True, type=click.Path(path_type=Path, file_okay=False), help="The new folder."
+    "--beside", multiple=True, type=_released, help="A folder that was passed on before; repeatable."
 )
-@click.option("--beside", multiple=True, type=_folder, help="A folder that was passed on before; repeatable.")
 @_smallest
 def release(folder, out, beside, smallest):
     """Copy a FOLDER of results to be passed on, if it tells of no few patients; say what is hidden in it."""
-    if is_of_project(out):
-        raise Wrong(f"--out {out} is a folder of the project's own results; choose another.")
     from crmo_analysis.publish import releases as published
 
     compared, found = published.release(folder, out, smallest, beside)

@@ -213,6 +213,7 @@ def sweep(notebook, grid, out, jobs, cluster, how):
     from crmo_analysis.commands import sweep as runs
 
     console, rows, lost, start = Console(highlight=False), {}, None, time.monotonic()
+    plans = runs.plan(notebook, grid, out, how)
 
     def summarise(states, collected=""):
         said = _counted(states, ("done", "odd", "failed", "refused", "waiting"))
@@ -222,13 +223,13 @@ def sweep(notebook, grid, out, jobs, cluster, how):
     def stopped(how):
         bar.stop()
         console.print(f"Stopped by {how}. The same command goes on with what is not done.")
-        summarise([rows.get(place, {"state": "waiting"})["state"] for place in range(len(grid))])
+        summarise([rows.get(place, {"state": "waiting"})["state"] for place in range(len(plans))])
 
     try:
         with _bar(console) as bar:
-            whole = bar.add_task("runs", total=len(grid))
+            whole = bar.add_task("runs", total=len(plans))
             with stopped_by_interrupt(stopped):
-                for place, row in runs.sweep(notebook, grid, out, jobs, cluster, how):
+                for place, row in runs.sweep(plans, jobs, cluster):
                     rows[place] = row
                     bar.advance(whole)
     except InputError as error:
@@ -237,7 +238,7 @@ def sweep(notebook, grid, out, jobs, cluster, how):
             raise
     finally:
         warm.stop()
-    written = runs.collect(notebook, grid, rows, out, how)
+    written = runs.collect(plans, rows, out)
     with written[0].open(encoding="utf-8", newline="") as file:
         collected = list(csv.DictReader(file))
     for row in collected:

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import click
 
-from crmo_analysis.commands.messages import Wrong, counted, short
-from crmo_analysis.files import RESULTS
+from crmo_analysis.commands.messages import Wrong, counted
+from crmo_analysis.files import RESULTS, short
 
 
 @click.command()

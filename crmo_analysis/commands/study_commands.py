@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from crmo_analysis import files
-from crmo_analysis.commands.messages import Unfinished, Wrong, check_studies, counted, short
+from crmo_analysis.commands.messages import Unfinished, Wrong, check_studies, counted
 
 
 @click.command()
@@ -113,7 +113,7 @@ def reconstruct(study, count, seed, out, seconds):
     written = datapackage.write_tables(fitted, out, count, seed, seconds)
     only = is_only_table(fitted, seconds)
     for path in written:
-        click.echo(f"{short(path)}: {fitted.n} patients, reconstructed")
+        click.echo(f"{files.short(path)}: {fitted.n} patients, reconstructed")
     if fitted.given_up:
         click.echo(f"Claims given up, because not all can stand together: {', '.join(fitted.given_up_ids)}.")
     if count > 1:

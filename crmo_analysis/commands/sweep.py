@@ -16,6 +16,7 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import CancelledError, Future, ThreadPoolExecutor, as_completed
 from contextlib import suppress
+from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
@@ -23,7 +24,15 @@ import click
 
 from crmo_analysis import __version__
 from crmo_analysis.execution import NotebookFailed, check_values, execute, read_parameters, rerun_command
-from crmo_analysis.files import ROOT, InputError, absolute_file, is_file, read_yaml, write_text_atomically
+from crmo_analysis.files import (
+    ROOT,
+    InputError,
+    absolute_file,
+    is_file,
+    read_yaml,
+    short,
+    write_text_atomically,
+)
 from crmo_analysis.store import code_behind, files_beside, notebook_source
 
 MOST_RUNS = 100_000
@@ -117,28 +126,61 @@ def refuse_nearly_the_same(notebook: Path, grid: Sequence[Mapping]) -> None:
             )
 
 
+@dataclass(frozen=True)
+class Planned:
+    """One run: its values, hashes of all that its result depends on, its folder, and how it is executed."""
+
+    notebook: Path
+    parameters: dict
+    expected: dict
+    folder: Path
+    how: dict
+
+
+def plan(notebook: Path, grid: Sequence[Mapping], out: Path, how: Mapping | None = None) -> list[Planned]:
+    """Plan all runs of a grid, each with a folder that is named by what goes into it.
+
+    It is the same for the same values, code and files, wherever these lie.
+
+    Parameters
+    ----------
+    notebook : Path
+    grid : sequence of mappings
+        From `read_grid`.
+    out : Path
+        Gets a folder `runs`; on a cluster every worker has to see it.
+    how : mapping, optional
+        `time_limit`, `plain` and `cwd`, as for `execute`.
+    """
+    notebook, plans = notebook.absolute(), []
+    how = {name: value for name, value in (how or {}).items() if value is not None}
+    how |= {"cwd": str(Path(how["cwd"]).absolute())} if "cwd" in how else {}
+    for values in grid:
+        expected = fingerprint(notebook, values)
+        plain = {name: expected.get(v, v) if isinstance(v, str) else v for name, v in values.items()}
+        hashes = [expected[name] for name in ("version", "code", "notebook")]
+        parts = [notebook.name, plain, hashes, *([how["cwd"]] if "cwd" in how else [])]
+        name = _hash(json.dumps(parts, sort_keys=True).encode())[:16]
+        plans.append(Planned(notebook, dict(values), expected, out.absolute() / "runs" / name, how))
+    return plans
+
+
 def fingerprint(notebook: Path, values: Mapping) -> dict[str, str]:
     """Return hashes of all that a run's result depends on."""
     if not notebook.is_file():
         raise InputError(f"{notebook} is not there")
-    files = [Path(value) for value in values.values() if is_file(value)]
-    inputs = {str(path): _hash(path.read_bytes()) for path in files}
-    return {
-        "version": __version__,
-        "code": _code(notebook),
-        "notebook": _hash(notebook.read_bytes()),
-        **inputs,
-    }
+    inputs = {value: _hash(Path(value).read_bytes()) for value in values.values() if is_file(value)}
+    own = {"code": _code(notebook), "notebook": _hash(notebook.read_bytes())}
+    return {"version": __version__, **own, **inputs}
 
 
 @functools.cache
 def _code(notebook: Path) -> str:
     """Hash the modules that a notebook can reach, files that it names, published numbers and cohorts."""
-    data = sorted(
-        path for path in (ROOT / "data").rglob("*") if path.is_file() and "private" not in path.parts
-    )
+    data = [path for path in (ROOT / "data").rglob("*") if "private" not in path.parts]
     source = notebook_source(notebook)
-    files = [*code_behind(source), ROOT / "requirements.lock", *files_beside(source, notebook.parent), *data]
+    files = [*code_behind(source), ROOT / "requirements.lock", *files_beside(source, notebook.parent)]
+    files += sorted(data)
     return _hash(b"".join(_hash(path.read_bytes()).encode() for path in files if path.is_file()))
 
 
@@ -146,45 +188,26 @@ def _hash(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()
 
 
-def _absolute(how: Mapping | None) -> dict:
-    """Return how a run is executed, with the full path of the folder that it is executed in."""
-    how = {name: value for name, value in (how or {}).items() if value is not None}
-    return how | ({"cwd": str(Path(how["cwd"]).absolute())} if "cwd" in how else {})
-
-
-def run_name(notebook: Path, values: Mapping, expected: Mapping, how: Mapping | None = None) -> str:
-    """Return the name of a run's folder: the same for the same values, code and files, wherever they lie."""
-    plain = {
-        name: expected.get(value, value) if isinstance(value, str) else value
-        for name, value in values.items()
-    }
-    hashes = [expected[name] for name in ("version", "code", "notebook")]
-    parts = [notebook.name, plain, hashes, *([how["cwd"]] if "cwd" in (how or {}) else [])]
-    return _hash(json.dumps(parts, sort_keys=True).encode())[:16]
-
-
-def run_one(
-    notebook: Path, values: Mapping, expected: Mapping, folder: Path, how: Mapping | None = None
-) -> dict:
+def run_one(run: Planned) -> dict:
     """Do one run, unless it is done, and return its row: `state` done, failed or refused, and `cause`.
 
-    A machine whose notebook, code or files are others than `expected` refuses.
+    A machine whose notebook, code or files are others than expected refuses.
     """
-    marker = folder / "run.json"
+    marker = run.folder / "run.json"
     with suppress(OSError, ValueError):
         noted = json.loads(marker.read_text(encoding="utf-8"))
-        if noted.pop("files", None) == _left(folder):
+        if noted.pop("files", None) == _left(run.folder):
             return noted
-    if lacking := _differences(notebook, values, expected):
+    if lacking := _differences(run):
         return _row("refused", f"this machine {lacking}")
     try:
-        execute(notebook, values, out=folder, **(how or {}))
+        execute(run.notebook, run.parameters, out=run.folder, **run.how)
     except NotebookFailed as error:
         return _row("failed", f"{error.heading}: {error.cause}")
     except (InputError, OSError) as error:
         return _row("failed", str(error))
     row = _row("done", "")
-    write_text_atomically(marker, json.dumps(row | {"files": _left(folder)}) + "\n")
+    write_text_atomically(marker, json.dumps(row | {"files": _left(run.folder)}) + "\n")
     return row
 
 
@@ -198,54 +221,35 @@ def _row(state: str, cause: str) -> dict:
     return {"state": state, "cause": " ".join(cause.split())}
 
 
-def sweep(
-    notebook: Path,
-    grid: Sequence[Mapping],
-    out: Path,
-    jobs: int,
-    cluster: str = "",
-    how: Mapping | None = None,
-) -> Iterator[tuple[int, dict]]:
-    """Do all runs of a grid; yield the place of each in the grid and its row, as they end.
+def sweep(plans: Sequence[Planned], jobs: int, cluster: str = "") -> Iterator[tuple[int, dict]]:
+    """Do all runs that are planned; yield the place of each and its row, as they end.
 
     Parameters
     ----------
-    notebook : Path
-    grid : sequence of mappings
-        From `read_grid`.
-    out : Path
-        Gets a folder `runs`; on a cluster every worker has to see it.
+    plans : sequence of Planned
     jobs : int
         Runs at the same time, without a cluster.
     cluster : str
         Address of a Dask scheduler.
-    how : mapping, optional
-        `time_limit`, `plain` and `cwd`, as for `execute`.
 
     Raises
     ------
     InputError
         If there is no such cluster any more, or no worker of it has what is needed.
     """
-    notebook, out, how = notebook.absolute(), out.absolute(), _absolute(how)
-    plans = []
-    for place, values in enumerate(grid):
-        expected = fingerprint(notebook, values)
-        folder = out / "runs" / run_name(notebook, values, expected, how)
-        plans.append((place, folder, (notebook, dict(values), expected, folder, how)))
     if cluster:
         yield from _on_cluster(plans, cluster)
         return
     pool = ThreadPoolExecutor(jobs)
     try:
-        futures = {pool.submit(run_one, *arguments): place for place, _, arguments in plans}
+        futures = {pool.submit(run_one, run): place for place, run in enumerate(plans)}
         for future in as_completed(futures):
             yield futures[future], future.result()
     finally:
         pool.shutdown(wait=False, cancel_futures=True)
 
 
-def _on_cluster(plans: Sequence[tuple], address: str) -> Iterator[tuple[int, dict]]:
+def _on_cluster(plans: Sequence[Planned], address: str) -> Iterator[tuple[int, dict]]:
     try:
         from distributed import Client
         from distributed import as_completed as completed
@@ -258,34 +262,32 @@ def _on_cluster(plans: Sequence[tuple], address: str) -> Iterator[tuple[int, dic
     for name in ("client", "utils"):  # what they say when the scheduler is lost is in our own message
         logging.getLogger(f"distributed.{name}").setLevel(logging.CRITICAL)
     with client:
-        workers, asked = _fit_workers(client, plans[0][2]), {}
+        workers, asked = _fit_workers(client, plans[0]), {}
 
-        def submit(place: int, folder: Path, arguments: tuple, again: str = "") -> Future:
-            key = f"crmo-{folder.name}-{place}{again}"
-            asked[key] = (place, folder, arguments, again)
-            return client.submit(run_one, *arguments, key=key, workers=workers, retries=2)
+        def submit(place: int, again: str = "") -> Future:
+            key = f"crmo-{plans[place].folder.name}-{place}{again}"
+            asked[key] = (place, again)
+            return client.submit(run_one, plans[place], key=key, workers=workers, retries=2)
 
-        futures = completed([submit(*plan) for plan in plans], loop=client.loop)
+        futures = completed([submit(place) for place in range(len(plans))], loop=client.loop)
         for future in futures:
-            place, folder, arguments, again = asked[future.key]
+            place, again = asked[future.key]
             try:
                 error = future.exception()
                 row = future.result() if error is None else _row("failed", str(error))
                 if row["state"] == "refused" and not again:  # by a worker that has come later
-                    workers = _fit_workers(client, arguments)
+                    workers = _fit_workers(client, plans[place])
+                    futures.add(submit(place, "-again"))
+                    continue
             except (OSError, CancelledError):  # also while a result is on its way
                 lost = f"the Dask scheduler at {address} was lost; the same command does the rest"
                 raise InputError(lost) from None
-            if row["state"] == "refused" and not again:
-                futures.add(submit(place, folder, arguments, "-again"))
-            else:
-                yield place, row
+            yield place, row
 
 
-def _fit_workers(client, arguments: tuple) -> list[str] | None:
+def _fit_workers(client, run: Planned) -> list[str] | None:
     """Return the workers that have what is needed, None if all do."""
-    notebook, values, expected, *_ = arguments
-    found = client.run(_differences, notebook, values, expected, on_error="return")
+    found = client.run(_differences, run, on_error="return")
     wrong = {
         address: said if isinstance(said, str) else repr(said) for address, said in found.items() if said
     }
@@ -297,22 +299,16 @@ def _fit_workers(client, arguments: tuple) -> list[str] | None:
     return sorted(set(found) - set(wrong)) if wrong else None
 
 
-def _differences(notebook: Path, values: Mapping, expected: Mapping) -> str:
+def _differences(run: Planned) -> str:
     """Say what this machine lacks of what a run needs, or has in another version; nothing if it has all."""
-    if not notebook.is_file():
-        return f"has no {notebook}"
-    found = fingerprint(notebook, values)
-    other = [name for name in expected if found.get(name) != expected[name]]
+    if not run.notebook.is_file():
+        return f"has no {run.notebook}"
+    found = fingerprint(run.notebook, run.parameters)
+    other = [name for name in run.expected if found.get(name) != run.expected[name]]
     return f"has no such file, or another: {', '.join(other)}" if other else ""
 
 
-def collect(
-    notebook: Path,
-    grid: Sequence[Mapping],
-    rows: Mapping[int, Mapping],
-    out: Path,
-    how: Mapping | None = None,
-) -> list[Path]:
+def collect(plans: Sequence[Planned], rows: Mapping[int, Mapping], out: Path) -> list[Path]:
     """Write one table of all runs, and every table that they left as one, with what distinguishes the runs.
 
     `rows` are what `sweep` gave. The first of the paths returned is `runs.csv`: run, values, state, cause and
@@ -323,15 +319,13 @@ def collect(
 
     from crmo_analysis.files import csv_text
 
-    notebook, known, how = notebook.absolute(), read_parameters(notebook), _absolute(how)
+    known, grid = read_parameters(plans[0].notebook), [run.parameters for run in plans]
     varying = [name for name in grid[0] if len({json.dumps(values[name]) for values in grid}) > 1]
     runs, tables = [], {}
-    for place, values in enumerate(grid):
-        name = run_name(notebook, values, fingerprint(notebook, values), how)
-        row = rows.get(place, _row("waiting", ""))
-        folder = out / "runs" / name
-        own = {"run": name} | {key: str(values[key]) for key in varying}
-        command = rerun_command(notebook, known, dict(values), folder, **how)
+    for place, run in enumerate(plans):
+        row, folder = rows.get(place, _row("waiting", "")), run.folder
+        own = {"run": folder.name} | {key: str(run.parameters[key]) for key in varying}
+        command = rerun_command(run.notebook, known, run.parameters, short(folder), **run.how)
         runs.append(own | dict(row) | {"command": command})
         if row["state"] == "done":
             for path in sorted((folder / "tables").rglob("*.csv")):

@@ -6,9 +6,9 @@ notebooks but imports neither papermill nor pandas.
 """
 
 import ast
-import json
 import os
 from contextlib import suppress
+from dataclasses import dataclass, field
 from functools import wraps
 from inspect import getsource
 from pathlib import Path
@@ -16,45 +16,42 @@ from pathlib import Path
 from pytask import Mark, NodeInfo, PathNode, PythonNode, Task
 
 from crmo_analysis.execution import execute, output_files, output_folder, read_parameters
-from crmo_analysis.files import ROOT, CrmoError, InputError, is_file, study_names, write_text_atomically
+from crmo_analysis.files import ROOT, CrmoError, InputError, is_file, study_names
 from crmo_analysis.store import code_behind, files_beside, notebook_source
 
 # Objects with `started(name)` and `ended(name, state)`; the command line shows its progress with one.
 listeners = []
 
 
-def notebook_studies(root=ROOT):
-    """Find the notebooks of a project, whose names start with a digit, and the study that each is about.
+@dataclass(frozen=True)
+class Book:
+    """A notebook as it is run: its file, the name of the run, the study that it is about, values to set."""
 
-    That is its parameter `study`: empty for a notebook about all studies, and for one that cannot be read. A
-    study that none of them is about has a copy of the general notebook.
+    path: Path
+    name: str
+    study: str
+    values: dict = field(default_factory=dict)
+
+
+def books(root=ROOT):
+    """List what is run of a project's notebooks.
+
+    That are those whose names start with a digit, each about the study that is its parameter (none for one
+    about all studies, and for one that cannot be read), and the general one for every study of no other.
     """
-    found = {}
-    for notebook in sorted((root / "notebooks").glob("[0-9]*.ipynb")):
-        try:
-            found[notebook] = str(_defaults(notebook).get("study") or "")
-        except (InputError, OSError):
-            found[notebook] = ""
-    general = root / "notebooks" / "study.ipynb"
-    without = [study for study in _studies(root) if study not in found.values()] if general.is_file() else []
-    return found | {_copy_for(study, general, root): study for study in without}
-
-
-def _copy_for(study, general, root):
-    """Write a copy of the general notebook for a study that has none, with its figures declared."""
-    book = json.loads(general.read_text(encoding="utf-8"))
-    record = _read(study, root)
-    values = {"study": study, "outputs": [figure.name for figure in record.figures] if record else []}
-    [cell] = [each for each in book["cells"] if "parameters" in each["metadata"].get("tags", [])]
-    lines = "".join(cell["source"]).splitlines(keepends=True)
-    for place, line in enumerate(lines):
-        name, _, rest = line.partition(" = ")
-        if name in values:
-            lines[place] = f"{name} = {json.dumps(values[name])}  #{rest.partition('#')[2]}"
-    cell["source"] = lines
-    path = root / "results" / "general" / f"90_{study}.ipynb"
-    write_text_atomically(path, json.dumps(book, indent=1, ensure_ascii=False) + "\n")
-    return path
+    found = []
+    for path in sorted((root / "notebooks").glob("[0-9]*.ipynb")):
+        study = ""
+        with suppress(InputError, OSError):
+            study = str(_defaults(path).get("study") or "")
+        found.append(Book(path, path.stem, study))
+    general, known = root / "notebooks" / "study.ipynb", {book.study for book in found}
+    for study in _studies(root) if general.is_file() else ():
+        if study not in known:
+            record = _read(study, root)
+            figures = [figure.name for figure in record.figures] if record else []
+            found.append(Book(general, f"90_{study}", study, {"study": study, "outputs": figures}))
+    return found
 
 
 def _studies(root):
@@ -84,21 +81,21 @@ def notebook_tasks(root=ROOT):
     fails and says so; the shorter name is the original.
     """
     tasks, makers = [], {}
-    for notebook in sorted(notebook_studies(root), key=lambda path: (len(path.stem), path.stem)):
-        task = notebook_task(notebook, root)
+    for book in sorted(books(root), key=lambda book: (len(book.name), book.name)):
+        task = notebook_task(book, root)
         products = [node.path for node in task.produces["outputs"]]
         if shared := next((path for path in products if path in makers), None):
-            said = f"{notebook.name} would leave the files of {makers[shared].name}"
+            said = f"{book.name}.ipynb would leave the files of {makers[shared]}.ipynb"
             said += (
                 f", such as {shared.relative_to(root)}. Take it out of the folder, or change its parameter"
             )
-            task = _refused_task(notebook, f"{said} outputs or folder.", root)
-        makers |= {node.path: notebook for node in task.produces["outputs"]}
+            task = _notebook_task(book, ([], []), root, f"{said} outputs or folder.")
+        makers |= {node.path: book.name for node in task.produces["outputs"]}
         tasks.append(task)
     return sorted(tasks, key=lambda task: task.base_name)
 
 
-def notebook_task(notebook, root=ROOT):
+def notebook_task(book, root=ROOT):
     """Describe the execution of one notebook to pytask.
 
     It depends on the notebook, the modules beside it that it imports, files that its cells name, the
@@ -108,23 +105,21 @@ def notebook_task(notebook, root=ROOT):
     that cannot be read gets a task that fails and says why.
     """
     try:
-        values = _defaults(notebook)
+        values = _defaults(book.path) | book.values
         figures = output_files(values, root / "figures")
-        source = notebook_source(notebook)
+        source = notebook_source(book.path)
         tables = root / "results" / "tables" / output_folder(values)
         left = [tables / f"{name}{ending}" for name in _tables(source) for ending in (".csv", ".json")]
     except (InputError, OSError) as error:
-        return _refused_task(notebook, str(error), root)
+        return _notebook_task(book, ([], []), root, str(error))
     study = values.get("study") or "*"
     cohorts = (root / "data" / "cohorts").glob(f"{study}.csv")
     series = (root / "data" / "published").glob("*.csv") if study == "*" else ()
     inputs = [*_published(study, root), *cohorts, *series, root / "data" / "skeleton.yaml"]
     inputs += _code(source, root)
-    inputs += files_beside(source, notebook.parent)
-    inputs += [root / "notebooks" / "study.ipynb"] if notebook.parent.name == "general" else []
+    inputs += files_beside(source, book.path.parent)
     inputs = sorted({path for path in inputs if is_file(path)})
-    outputs = [root / "results" / "notebooks" / notebook.name, *figures, *left]
-    return _notebook_task(notebook, "", (inputs, outputs), root)
+    return _notebook_task(book, (inputs, [*figures, *left]), root)
 
 
 def _tables(source):
@@ -136,49 +131,43 @@ def _tables(source):
     return []
 
 
-def _refused_task(notebook, reason, root):
-    return _notebook_task(notebook, reason, ([], [root / "results" / "notebooks" / notebook.name]), root)
+def _notebook_task(book, files, root, reason=""):
+    """Describe a run; for a `reason` it fails."""
+    inputs, left = files
+    outputs = [root / "results" / "notebooks" / f"{book.name}.ipynb", *left]
 
+    def run(**_):
+        if reason:
+            raise InputError(reason)
+        places = {"results": root / "results", "figures": root / "figures"}
+        execute(book.path, book.values, name=book.name, **places)
 
-def _notebook_task(notebook, reason, files, root):
-    task = _task(notebook.stem, notebook, run_notebook, files, root)
-    task.depends_on["notebook"] = _node(notebook)
-    task.depends_on["reason"] = PythonNode(name=f"{notebook.stem}::reason", value=reason)
+    task = _task(book.name, book.path, run, (inputs, outputs), root)
+    task.depends_on["notebook"] = _node(book.path)
+    task.attributes["is_refused"] = bool(reason)
     return task
-
-
-def run_notebook(notebook, reason, **_):
-    """Execute a notebook with the values in its parameters cell, or say why it cannot be run."""
-    root = notebook.parents[2 if notebook.parent.name == "general" else 1]
-    if reason:
-        raise InputError(reason)
-    execute(notebook, results=root / "results", figures=root / "figures")
 
 
 def _made_tasks(root):
     """Describe what is made of the published numbers without a notebook: ledger, cohorts, data package."""
     data, results = root / "data", root / "results"
     studies = [study for study in _studies(root) if has_cohort(study, root)]
-    place = root / "crmo_analysis" / "joint" / "ledger.py"
     left = [results / "ledger.csv", root / "README.md"]
-    yield _made_task("ledger", place, write_ledger, ([*_published("*", root)], left), root)
-    for study in studies:
-        left = [data / "cohorts" / f"{study}.csv", results / "cohorts" / f"{study}.json"]
-        place = data / "published" / study / "study.yaml"
-        yield _made_task(f"cohort_{study}", place, write_cohort, (_published(study, root), left), root)
+    yield _made_task("ledger", _write_ledger, _published("*", root), left, root)
     described = [results / "cohorts" / f"{study}.json" for study in studies]
-    files = described, [data / "datapackage.json"]
-    yield _made_task("datapackage", data / "codebook.yaml", write_package, files, root)
+    for study, about in zip(studies, described, strict=True):
+        left = [data / "cohorts" / f"{study}.csv", about]
+        yield _made_task(f"cohort_{study}", _write_cohort, _published(study, root), left, root)
+    yield _made_task("datapackage", _write_package, described, [data / "datapackage.json"], root)
 
 
 def _numbers_task(notebooks, root):
     """Describe the list of all numbers that a text may quote."""
-    sound = [task for task in notebooks if not task.depends_on["reason"].value]
+    sound = [task for task in notebooks if not task.attributes["is_refused"]]
     left = [node.path for task in sound for node in task.produces["outputs"]]
     left = [path for path in left if path.suffix in (".csv", ".json", ".ipynb")]
-    path, results = root / "data" / "numbers.yaml", root / "results"
-    files = [path, *left, results / "ledger.csv"], [results / "numbers.json"]
-    return _made_task("numbers", path, write_numbers, files, root)
+    inputs = [root / "data" / "numbers.yaml", *left, root / "results" / "ledger.csv"]
+    return _made_task("numbers", _write_numbers, inputs, [root / "results" / "numbers.json"], root)
 
 
 def _published(study, root):
@@ -187,34 +176,30 @@ def _published(study, root):
     return sorted(path for path in files if path.is_file())
 
 
-def _made_task(name, path, write, files, root):
-    inputs, outputs = files
-    return _task(name, path, write, ([*inputs, *_code(getsource(write), root)], outputs), root)
+def _made_task(name, write, inputs, outputs, root):
+    inputs = [*inputs, *_code(getsource(write), root)]
+    return _task(name, root / "data" / "codebook.yaml", write, (inputs, outputs), root)
 
 
-def write_ledger(**_):
-    """Write the table of all claims and their verdicts."""
+def _write_ledger(**_):
     from crmo_analysis.joint import ledger
 
     ledger.write_ledger()
 
 
-def write_cohort(outputs, **_):
-    """Write a study's reconstructed cohort."""
+def _write_cohort(outputs, **_):
     from crmo_analysis.joint import datapackage
 
     datapackage.write_cohort(outputs[0].stem)
 
 
-def write_package(**_):
-    """Write the data package of all cohorts."""
+def _write_package(**_):
     from crmo_analysis.joint import datapackage
 
     datapackage.write_package()
 
 
-def write_numbers(**_):
-    """Write the numbers that a text may quote."""
+def _write_numbers(**_):
     from crmo_analysis.publish import numbers
 
     numbers.write()
@@ -238,14 +223,12 @@ def project_tasks(root=ROOT):
 
 def files_of(tasks, root=ROOT):
     """List for the manifest, by name of a task: its study, paths of its inputs, paths of its products."""
-    studies = {notebook.stem: study for notebook, study in notebook_studies(root).items()}
-    found = {}
+    studies, found = {book.name: book.study for book in books(root)}, {}
     for task in tasks:
-        inputs = [node.path for node in task.depends_on["inputs"]]
-        inputs += [task.depends_on["notebook"].path] if "notebook" in task.depends_on else []
+        nodes = [*task.depends_on["inputs"], *filter(None, [task.depends_on.get("notebook")])]
         products = [node.path for node in task.produces["outputs"]]
         study = studies.get(task.base_name, task.base_name.removeprefix("cohort_"))
-        found[task.base_name] = (study, inputs, products)
+        found[task.base_name] = (study, [node.path for node in nodes], products)
     return found
 
 

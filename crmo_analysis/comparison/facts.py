@@ -37,22 +37,13 @@ _NO_FACT = {
 
 @dataclass(frozen=True)
 class Fact:
-    """Something that a study prints of its own patients.
+    """Something that a study prints of its own patients, with all claims that print it, in their order.
 
-    Attributes
-    ----------
-    claims : tuple of Claim
-        All claims that print it, in the order of the study's file.
-    statistic : str
-        "share", "median", "mean", "sd" (printed without a mean), "range" (of which an end is printed, without
-        a median or a mean), or another statistic, as "correlation" and "odds_ratio".
-    printed : mapping of str to Fraction
-        `x` of a share, or the statistic and, as far as they are printed side by side, `sd`, `quartile_1`,
-        `quartile_3`, `min`, `max`, `low` and `high` (of an interval).
-    n : int or None
-        The size of the group, where it is printed; a share always has one.
-    note : str
-        How a number came about that is not printed as such.
+    The statistic is "share", "median", "mean", "sd" (without a mean), "range" (of which an end is printed,
+    without a median or a mean), or another, as "odds_ratio". `printed` is the `x` of a share, or the
+    statistic and, as far as they stand beside it, `sd`, quartiles, `min`, `max`, `low` and `high` (of an
+    interval). `n` is the size of the group, where it is printed; a share always has one. The note says how a
+    number came about that is not printed as such.
     """
 
     claims: tuple[Claim, ...]
@@ -105,18 +96,8 @@ def facts(study: Study, codebook: Codebook) -> tuple[list[Fact], dict[str, str]]
     """Bring together the claims of a study's own patients that print the same.
 
     Where a statement has several readings, that counts under which the most can stand (`joint.reading_of`).
-
-    Parameters
-    ----------
-    study : Study
-    codebook : mapping of str to Variable
-
-    Returns
-    -------
-    list of Fact
-        In the order in which the study prints them first.
-    dict of str to str
-        For every other claim id, why it is no fact: it is about another cohort, a date, a size, …
+    Facts are in the order in which the study prints them first; of every other claim id it is said why it is
+    none: it is about another cohort, a date, a size, …
     """
     read = Readings(study, codebook)
     view = read.views(reading_of(study, codebook)).get("own")

@@ -19,7 +19,7 @@ from crmo_analysis.comparison.facts import CENTRES, PARTS, QUARTILES, Fact, fact
 from crmo_analysis.comparison.withholding import OWN, withhold
 from crmo_analysis.files import InputError
 from crmo_analysis.models import adjust, intervals
-from crmo_analysis.patients import MADE, disclosure
+from crmo_analysis.patients import MADE
 from crmo_analysis.recompute import tests_of_difference as tests
 from crmo_analysis.study import Claim, Codebook, Study, describe, expressions, reproduction
 
@@ -133,7 +133,7 @@ def compare(
         left += [
             [c.claim_id, c.study, c.about, c.printed, refused[c.claim_id]] for c in reversed(claims.values())
         ]
-    withhold(rows, smallest, disclosure.shown_groups(cohort_table, codebook, smallest), codebook)
+    withhold(rows, smallest, cohort_table, codebook)
     for fact, row in rows:
         if fact.statistic == "share":
             _compare_shares(row, confidence, p_values)

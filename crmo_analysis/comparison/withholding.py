@@ -1,6 +1,8 @@
 """What of a comparison tells of few patients, and is taken out: counts, and what follows by subtraction."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+
+import pandas as pd
 
 from crmo_analysis.comparison.facts import PARTS, QUARTILES, Fact
 from crmo_analysis.patients import disclosure
@@ -10,29 +12,24 @@ OWN = tuple(f"cohort{part}" for part in PARTS)  # columns of what the cohort giv
 
 
 def withhold(
-    rows: Sequence[tuple[Fact, dict]], smallest: int, described: Sequence[tuple], codebook: Codebook
+    rows: Sequence[tuple[Fact, dict]], smallest: int, table: pd.DataFrame, codebook: Codebook
 ) -> None:
     """Take from rows what tells of few patients, itself or by subtraction from other rows.
 
-    `described` are the groups that a description of the cohort shows, beside which the rows may stand.
+    A description of the `table` may stand beside them: what it hides of all patients is hidden here too.
     """
+    gone = disclosure.withheld(table, codebook, smallest) if smallest else {}
     for fact, row in rows:
-        cells, values = row.pop("cells"), row.get("values", ())
-        is_everyone = fact.statistic == "share" and row["cohort_x"] in (0, row["cohort_n"])
-        if any(0 < cell < smallest for cell in cells) or (smallest and is_everyone):
-            row["withheld"] = f"fewer than {smallest}, or all but as few"
-        elif len(values) and disclosure.spiked(values, smallest):
-            row["withheld"] = f"all but fewer than {smallest} have the same value"
+        row["withheld"] = _few(fact, row, gone, smallest) or _added_up(fact, gone, codebook, smallest)
+        row.pop("cells")
     _withhold_beside(rows, smallest)
     if smallest:
-        _withhold_nearly_the_same(rows, smallest, described)
+        _withhold_nearly_the_same(rows, smallest, disclosure.shown_groups(table, codebook, gone))
         _withhold_beside(rows, smallest)
     for fact, row in rows:
         row.pop("groups"), row.pop("known")
-        if fact.statistic == "range" and smallest:
-            row["withheld"] = row["withheld"] or "extremes are not shown"
-        if fact.statistic != "share" and row["cohort_n"] < 2 * smallest:
-            row["withheld"] = row["withheld"] or f"fewer than {smallest} patients on each side of the median"
+        if smallest and not row["withheld"]:
+            row["withheld"] = _few_beside(fact, row, smallest)
         hidden = ("cohort_min", "cohort_max") * bool(smallest)
         if row.get("cohort_n", 0) < 4 * smallest:
             hidden += tuple(f"cohort_{name}" for name in QUARTILES)
@@ -41,23 +38,50 @@ def withhold(
     _withhold_moments(rows, smallest, codebook)
 
 
+def _few(fact: Fact, row: dict, gone: Mapping, smallest: int) -> str:
+    """Say why a row tells of few patients itself; empty where it does not."""
+    is_everyone = fact.statistic == "share" and row["cohort_x"] in (0, row["cohort_n"])
+    if any(0 < cell < smallest for cell in row["cells"]) or (smallest and is_everyone):
+        return f"fewer than {smallest}, or all but as few"
+    if not row["among"] and any(gone.get(fact.claim.of, ())):
+        return f"beside counts of fewer than {smallest}"
+    values = row.get("values", ())
+    is_spiked = len(values) and disclosure.spiked(values, smallest)
+    return f"all but fewer than {smallest} have the same value" if is_spiked else ""
+
+
+def _added_up(fact: Fact, gone: Mapping, codebook: Codebook, smallest: int) -> str:
+    """Say that a mean adds up counts of which some are hidden; empty where it does not."""
+    counts = codebook[fact.claim.of].counts if fact.statistic == "mean" and fact.claim.of in codebook else ""
+    is_told = counts and any(any(several) for name, several in gone.items() if codebook[name].group == counts)
+    return f"adds up counts of fewer than {smallest}" if is_told else ""
+
+
+def _few_beside(fact: Fact, row: dict, smallest: int) -> str:
+    """Say why a statistic of patients' values cannot be shown of so few."""
+    if fact.statistic == "range":
+        return "extremes are not shown"
+    few = fact.statistic != "share" and row["cohort_n"] < 2 * smallest
+    return f"fewer than {smallest} patients on each side of the median" if few else ""
+
+
 def _withhold_nearly_the_same(
     rows: Sequence[tuple[Fact, dict]], smallest: int, described: Sequence[tuple]
 ) -> None:
-    """Take one of two rows whose patients, or those of whom a value is known, differ by a few."""
-    told: dict[object, list] = {"": [(row, group) for _, row in rows for group in row["groups"]]}
-    told[""] += [({"withheld": ""}, group) for group in described]
-    for fact, row in rows:  # of whom a value is known matters beside another group with the same value
+    """Take of rows whose patients, or those of whom a value is known, differ by a few as few as do."""
+    told: dict[object, list] = {"": [(None, group) for group in described]}
+    for at, (fact, row) in enumerate(rows):  # of whom it is known matters beside others with the same value
+        told[""] += [(at, group) for group in row["groups"]]
         known = row["known"].to_numpy(dtype=bool)
-        told.setdefault((fact.claim.of, fact.claim.patients), []).append((row, (known, ~known)))
+        told.setdefault((fact.claim.of, fact.claim.patients), []).append((at, (known, ~known)))
+    edges = []
     for groups in told.values():
-        shown = [(row, group) for row, group in groups if not row["withheld"]]
+        shown = [(at, group) for at, group in groups if at is None or not rows[at][1]["withheld"]]
         pairs = disclosure.nearly_the_same([group for _, group in shown], smallest)
-        # First the pairs of which one is described already, so that no more rows than need be are taken.
-        for smaller, larger in sorted(pairs, key=lambda pair: all("cohort_n" in shown[at][0] for at in pair)):
-            if not shown[smaller][0]["withheld"] and not shown[larger][0]["withheld"]:
-                row = shown[smaller if "cohort_n" in shown[smaller][0] else larger][0]  # not the described
-                row["withheld"] = f"differs from another row by fewer than {smallest} patients"
+        edges += [{shown[one][0], shown[other][0]} - {None} for one, other in pairs]
+    edges = [sorted(edge) for edge in edges if edge]  # what is described stays
+    for at in disclosure.cover(edges, [row["cohort_n"] for _, row in rows]):
+        rows[at][1]["withheld"] = f"differs from another row by fewer than {smallest} patients"
 
 
 def _withhold_moments(rows: Sequence[tuple[Fact, dict]], smallest: int, codebook: Codebook) -> None:

@@ -22,13 +22,7 @@ _MOST_PAGES = 100
 
 
 def sentences(comparison: Comparison) -> list[str]:
-    """Say each row of a comparison in one sentence, as a discussion would.
-
-    Returns
-    -------
-    list of str
-        In the order of the table: the cohort's number, the published one, and their difference.
-    """
+    """Say each row of a comparison in one sentence, as a discussion would."""
     return [_sentence(row, comparison.confidence) for row in comparison.table.to_dict("records")]
 
 
@@ -161,13 +155,7 @@ def nothing_text(comparison: Comparison) -> str:
 def notes(comparison: Comparison, cohort: Cohort, is_shown: bool) -> list[str]:
     """Return what a reader has to know before the numbers: how they came about, and what is not shown.
 
-    Parameters
-    ----------
-    comparison : Comparison
-    cohort : Cohort
-        Whose table was compared.
-    is_shown : bool
-        Whether small counts were asked for.
+    `is_shown` says that small counts were asked for.
     """
     found, file = [], Path(cohort.file)
     if cohort.is_reconstructed:
@@ -231,12 +219,8 @@ def write(comparison: Comparison, cohort: Cohort, folder: Path, said: Sequence[s
     """Write `comparison.csv`, `not_compared.csv`, `comparison.md` and, where shares are compared, `dumbbell`.
 
     More than `ROWS_PER_FIGURE` shares make several figures: dumbbell, dumbbell_2, … Figures that an earlier
-    run left and this one does not draw are removed, as they may show what this one withholds.
-
-    Returns
-    -------
-    list of Path
-        The files; of a figure its SVG.
+    run left and this one does not draw are removed, as they may show what this one withholds. Returns the
+    paths, of a figure that of its SVG.
     """
     texts = {
         "comparison.csv": csv_text(comparison.table),

@@ -1,6 +1,7 @@
 """Papermill's engine, with a limit on what a notebook may show, and with words for how its kernel ended."""
 
 import asyncio
+import contextlib
 import functools
 import json
 import logging
@@ -13,18 +14,14 @@ MOST_OUTPUT = 20_000_000  # characters that a notebook may leave as its outputs
 _RECOUNTED = MOST_OUTPUT // 20  # characters shown since what is left was last counted
 
 
-class ShowsTooMuchError(Exception):
-    """A notebook has left more than `MOST_OUTPUT`."""
-
-
-class KernelEndedError(Exception):
-    """The kernel has ended before the notebook; the message says how."""
+class StoppedError(Exception):
+    """A notebook was stopped before its end, or its kernel has ended; the message says why."""
 
 
 @functools.cache
 def register():
     """Put an engine with these limits among papermill's; return its name."""
-    from nbclient.exceptions import DeadKernelError
+    from nbclient.exceptions import CellTimeoutError, DeadKernelError
     from papermill.clientwrap import PapermillNotebookClient
     from papermill.engines import Engine, papermill_engines
 
@@ -70,13 +67,19 @@ def register():
                 client.execute(cwd=kernel["cwd"], env=warm.environment(kernel["environment"]))
             except DeadKernelError:
                 is_memory = _memory_kills() > memory_kills
-                raise KernelEndedError(_how_it_ended(client.manager.exit_code, is_memory)) from None
+                raise StoppedError(_how_it_ended(client.manager.exit_code, is_memory)) from None
+            except CellTimeoutError:
+                more = "give it more with --time-limit"
+                said = f"a cell took longer than {time_limit:,} s and was stopped; {more}"
+                raise StoppedError(said) from None
             except RuntimeError as error:  # it did not start
-                raise KernelEndedError(f"no Python process could be started for it: {error}") from None
+                raise StoppedError(f"no Python process could be started for it: {error}") from None
             finally:
                 kernel["executed"] = client.nb  # as far as it got
                 if client.is_over:
-                    raise ShowsTooMuchError
+                    most = f"{MOST_OUTPUT // 1_000_000} million characters"
+                    said = f"it showed more than {most} and was stopped; show less, or leave a table"
+                    raise StoppedError(said)
 
     papermill_engines.register("limited", LimitedEngine)
     return "limited"
@@ -91,27 +94,12 @@ def _length(content):
 
 
 def _memory_kills():
-    """Count the processes that the system has stopped for want of memory, where this one is counted."""
-    for line in _lines("/proc/self/cgroup"):
-        number, kinds, group = line.split(":", 2)
-        if kinds == "memory":
-            place, name = "/sys/fs/cgroup/memory", "memory.oom_control"
-        elif number == "0":
-            place, name = "/sys/fs/cgroup", "memory.events"
-        else:
-            continue
-        for count in (f"{place}{group}/{name}", f"{place}/{name}"):  # the second, within a container
-            for words in map(str.split, _lines(count)):
-                if words[:1] == ["oom_kill"]:
-                    return int(words[1])
-    return sum(int(line.split()[1]) for line in _lines("/proc/vmstat") if line.startswith("oom_kill "))
-
-
-def _lines(path):
-    try:
-        return Path(path).read_text().splitlines()
-    except OSError:
-        return []
+    """Count the processes that the system has stopped for want of memory, in every container."""
+    with contextlib.suppress(OSError):
+        for name, count in map(str.split, Path("/proc/vmstat").read_text().splitlines()):
+            if name == "oom_kill":
+                return int(count)
+    return 0
 
 
 def _how_it_ended(code, is_memory):

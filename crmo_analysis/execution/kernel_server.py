@@ -183,15 +183,12 @@ def _kill_group(pid):
 
 
 def _become_kernel(request):
-    """Do in the child what ``python -m ipykernel_launcher`` does in a new process."""
+    """Do in the child what ``python -m ipykernel_launcher`` does in a new process; return its arguments."""
     os.setsid()
     os.chdir(request["cwd"])
     os.environ.clear()
     os.environ.update(request["env"])
     sys.argv = [importlib.util.find_spec("ipykernel_launcher").origin, *request["argv"]]
-
-    from ipykernel import kernelapp
-
     # Both are set when the module is imported: the state of the random numbers, equal in all children, ...
     if "numpy" in sys.modules:
         sys.modules["numpy"].random.seed()
@@ -199,11 +196,7 @@ def _become_kernel(request):
     if "matplotlib" in sys.modules:
         sys.modules["matplotlib"].rcParams["backend"] = "module://matplotlib_inline.backend_inline"
     # The kernel stops when its parent does, which is the server and not the process that asked for it.
-    kernelapp.launch_new_instance(argv=[*request["argv"], f"--IPKernelApp.parent_handle={os.getppid()}"])
-    # ipykernel 7 closes its channels on exit while this thread may still answer the request to shut down;
-    # then both wait for each other until the kernel is killed, seconds later.
-    kernelapp.IPKernelApp.instance().control_thread.join(timeout=1)
-    # From here the interpreter ends as any other does: threads, exit functions, cycles, open files.
+    return [*request["argv"], f"--IPKernelApp.parent_handle={os.getppid()}"]
 
 
 def _spare(loaded):
@@ -221,7 +214,13 @@ def _spare(loaded):
 
 
 def main():
-    """Run the server: ``python -m crmo_analysis.execution.kernel_server DESCRIPTOR FOLDER [bare]``."""
+    """Run the server: ``python -m crmo_analysis.execution.kernel_server DESCRIPTOR FOLDER [bare]``.
+
+    Returns
+    -------
+    list of str or None
+        In a forked kernel, its arguments.
+    """
     control, folder = socket.socket(fileno=int(sys.argv[1])), sys.argv[2]
     loaded = {}
     ctypes.pythonapi.Py_IncRef(ctypes.py_object(loaded))  # its modules stay when it is let go
@@ -241,9 +240,15 @@ def main():
     with open(os.devnull, "w") as nowhere:
         os.dup2(nowhere.fileno(), 2)
     request = _serve(control, folder)
-    if request is not None:
-        _become_kernel(request)
+    return None if request is None else _become_kernel(request)
 
 
-if __name__ == "__main__":
-    main()
+if __name__ == "__main__" and (arguments := main()) is not None:
+    from ipykernel import kernelapp
+
+    # Here, as deep in the stack as any other kernel's: a notebook that recurses without end says how deep.
+    kernelapp.launch_new_instance(argv=arguments)
+    # ipykernel 7 closes its channels on exit while this thread may still answer the request to shut down;
+    # then both wait for each other until the kernel is killed, seconds later.
+    kernelapp.IPKernelApp.instance().control_thread.join(timeout=1)
+    # From here the interpreter ends as any other does: threads, exit functions, cycles, open files.

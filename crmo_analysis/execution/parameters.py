@@ -4,10 +4,8 @@ Its parameters cell is read without running it, and values are checked against i
 """
 
 import ast
-import io
 import json
 import re
-import tokenize
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -32,7 +30,7 @@ _INJECTED = "injected-parameters"
 
 @dataclass(frozen=True)
 class Parameter:
-    """One line of a notebook's parameters cell: its name, the value it has there, and its comment.
+    """One line of a notebook's parameters cell: its name, and the value that it has there.
 
     `value` is what the notebook would run with: the default, or what an earlier run has injected, which
     `is_injected` says. `kinds` are the types that a value may have. `problem` says why it cannot be set;
@@ -41,7 +39,6 @@ class Parameter:
 
     name: str
     default: object
-    help: str
     kinds: frozenset
     value: object
     is_injected: bool = False
@@ -95,7 +92,7 @@ def read_parameters(notebook):
         if _INJECTED in cell["metadata"].get("tags", []):
             injected |= {name: each.default for name, each in _read_cell(notebook, source_of(cell)).items()}
     if not tagged:  # a run has put its values where nothing says what may be set: these may
-        parameters = {name: Parameter(name, v, "", frozenset({type(v)}), v) for name, v in injected.items()}
+        parameters = {name: Parameter(name, v, frozenset({type(v)}), v) for name, v in injected.items()}
     check_values(notebook, parameters, injected)
     return parameters | {
         name: replace(parameters[name], value=value, is_injected=True) for name, value in injected.items()
@@ -116,22 +113,17 @@ def _read_cell(notebook, source):
         statements = ast.parse(source).body
     except (SyntaxError, ValueError, MemoryError, RecursionError) as error:  # the last two: nested too deeply
         raise InputError(_not_a_parameter(notebook, getattr(error, "lineno", None), source)) from None
-    comments = _trailing_comments(source)
     parameters, others = {}, []
     for statement in statements:
         if (read := _read_assignment(statement)) is None:
             others.append(statement)
             continue
         name, value, kinds = read
-        if name in parameters:
-            raise InputError(
-                f"{notebook}, parameters cell, line {statement.lineno}: {name} is given twice. Keep one line."
-            )
-        parameters[name] = Parameter(name, value, comments.get(statement.end_lineno, ""), kinds, value)
+        parameters[name] = Parameter(name, value, kinds, value)
     for statement in others:
         problem = _not_a_parameter(notebook, statement.lineno, source)
         for name in _names_in(statement, parameters):
-            parameter = parameters.get(name) or Parameter(name, None, "", frozenset(), None)
+            parameter = parameters.get(name) or Parameter(name, None, frozenset(), None)
             parameters[name] = replace(parameter, problem=parameter.problem or problem)
     return parameters
 
@@ -242,13 +234,6 @@ def _is_cell(cell):
 def source_of(cell):
     """Return the text of a cell."""
     return "".join(cell["source"])
-
-
-def _trailing_comments(source):
-    tokens = tokenize.generate_tokens(io.StringIO(source).readline)
-    return {
-        token.start[0]: token.string.lstrip("#").strip() for token in tokens if token.type == tokenize.COMMENT
-    }
 
 
 def _read_assignment(statement):

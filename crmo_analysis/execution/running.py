@@ -20,6 +20,7 @@ from crmo_analysis.files import (
     RESULTS,
     CrmoError,
     InputError,
+    short,
     short_name,
     write_text_atomically,
 )
@@ -70,7 +71,7 @@ class NotebookFailed(CrmoError, RuntimeError):  # noqa: N818
             f"  cause: {self.cause}",
         ]
         if self.partial:
-            lines.append(f"  as far as it got: {_short(self.partial)}")
+            lines.append(f"  as far as it got: {short(self.partial)}")
         lines.append(f"  run it again: {self.command}")
         return "\n".join(lines)
 
@@ -79,8 +80,6 @@ class NotebookFailed(CrmoError, RuntimeError):  # noqa: N818
 class Run:
     """What one execution left behind: the executed notebook, the declared files, and how long it took."""
 
-    notebook: Path
-    study: str
     executed: Path
     outputs: tuple
     seconds: float
@@ -116,6 +115,7 @@ def execute(
     cwd=None,
     time_limit=TIME_LIMIT,
     plain=False,
+    name="",
 ):
     """Execute a notebook and keep the result only if it came to its end.
 
@@ -137,6 +137,8 @@ def execute(
         Seconds that a cell may take.
     plain : bool
         Start the kernel the ordinary way, without the preloaded server. The outputs are the same.
+    name : str
+        Of the executed notebook; that of `notebook` unless given.
 
     Returns
     -------
@@ -163,7 +165,8 @@ def execute(
         values["out"] = str(Path(out).absolute())
     everything = {name: parameter.value for name, parameter in known.items()} | values
     folder = Path(out) if out is not None else Path(results) / "notebooks"
-    if (folder / notebook.name).resolve() == notebook.resolve():
+    place = folder / f"{name or notebook.stem}.ipynb"
+    if place.resolve() == notebook.resolve():
         raise InputError(
             f"{notebook}: the executed notebook would replace it. Choose another folder with --out."
         )
@@ -171,28 +174,29 @@ def execute(
     study = "" if everything.get("cohort") else everything.get("study") or ""
     kernel = {"plain": plain, "cwd": str(Path(cwd or notebook.parent).absolute())}
     kernel["environment"] = {PUBLISHED_RUN: "yes"} if out is None else {}
-    path, failure = _run_into(folder, notebook, (values, outputs), time_limit, kernel)
+    path, failure = _run_into(place, notebook, (values, outputs), time_limit, kernel)
     if failure:
         heading, cause, *kind = failure
         raise NotebookFailed(notebook, study, heading, cause, command, path, *kind)
-    return Run(notebook, study, path, outputs, time.monotonic() - start)
+    return Run(path, outputs, time.monotonic() - start)
 
 
-def _run_into(folder, notebook, asked, time_limit, kernel):
-    """Run a notebook and keep it in a folder; return where, and what went wrong."""
+def _run_into(place, notebook, asked, time_limit, kernel):
+    """Run a notebook and keep it in its place; return where it is, and what went wrong."""
     values, outputs = asked
-    partial = folder / f"{short_name(notebook.stem)}.failed.ipynb"
+    partial = place.with_name(f"{short_name(place.stem)}.failed.ipynb")
     try:
-        folder.mkdir(parents=True, exist_ok=True)  # a notebook may count on it
+        place.parent.mkdir(parents=True, exist_ok=True)  # a notebook may count on it
         failure = _run_papermill(notebook, values, time_limit, kernel) or _missing(outputs)
-        path = partial if failure else folder / notebook.name
+        path = partial if failure else place
         with warm.going_on:
             write_text_atomically(path, _without_traces(notebook, kernel["executed"], values))
             if not failure:
                 partial.unlink(missing_ok=True)
         return path, failure
     except OSError as error:  # a full disk, a folder that cannot be written
-        return None, ("the writing of its results", f"{error.strerror}: {_short(error.filename or folder)}")
+        where = short(error.filename or place.parent)
+        return None, ("the writing of its results", f"{error.strerror}: {where}")
 
 
 def rerun_command(notebook, known, values, out=None, time_limit=TIME_LIMIT, plain=False, cwd=None):
@@ -200,7 +204,7 @@ def rerun_command(notebook, known, values, out=None, time_limit=TIME_LIMIT, plai
 
     `known` is from `read_parameters`, the rest as in `execute`.
     """
-    words = ["crmo", "run", _short(notebook)]
+    words = ["crmo", "run", short(notebook)]
     for name, value in values.items():
         as_it_is = isinstance(value, str) and known[name].is_text
         words += ["-p", name, value if as_it_is else json.dumps(value, ensure_ascii=False)]
@@ -211,12 +215,6 @@ def rerun_command(notebook, known, values, out=None, time_limit=TIME_LIMIT, plai
     if time_limit != TIME_LIMIT:
         words += ["--time-limit", str(time_limit)]
     return shlex.join(words + ["--plain"] * plain)
-
-
-def _short(path):
-    # A message is easier to read, and to share, without the folders above the project.
-    path, here = Path(path).absolute(), Path.cwd()
-    return str(path.relative_to(here)) if path.is_relative_to(here) else str(path)
 
 
 def _import_papermill():
@@ -236,7 +234,7 @@ def _run_papermill(notebook, values, time_limit, kernel):
     if not kernel["plain"]:
         warm.start()
     papermill = _import_papermill()
-    from nbclient.exceptions import CellExecutionError, CellTimeoutError
+    from nbclient.exceptions import CellExecutionError
 
     try:
         papermill.execute_notebook(
@@ -256,13 +254,8 @@ def _run_papermill(notebook, values, time_limit, kernel):
             kind, said = _printed_error(kernel["executed"])
         cause = _COLOURS.sub("", f"{'' if kind in _PLAIN else kind}: {said[:_LONGEST_CAUSE]}").strip(": ")
         return _heading_above(kernel["executed"], _has_error), cause, kind
-    except CellTimeoutError:
-        cause = f"a cell took longer than {time_limit:,} s and was stopped; give it more with --time-limit"
-    except engine.ShowsTooMuchError:
-        most = f"{engine.MOST_OUTPUT // 1_000_000} million characters"
-        cause = f"it showed more than {most} and was stopped; show less, or leave a table"
-    except engine.KernelEndedError as error:
-        cause = str(error)
+    except engine.StoppedError as error:
+        return _heading_above(kernel["executed"], _was_started), str(error)
     except OSError:
         raise
     except Exception as error:  # what Jupyter finds wrong with a notebook has many names
@@ -273,7 +266,6 @@ def _run_papermill(notebook, values, time_limit, kernel):
             cause = "exit() was called; the cells below it were not run"
             return _heading_above(kernel["executed"], _has_error), cause
         return None
-    return _heading_above(kernel["executed"], _was_started), cause
 
 
 def _has_error(cell):
@@ -309,7 +301,7 @@ def _heading_above(executed, is_failing):
 
 
 def _missing(outputs):
-    names = ", ".join(_short(path) for path in outputs if not path.is_file())
+    names = ", ".join(short(path) for path in outputs if not path.is_file())
     cause = f"the parameter “outputs” declares files that were not written: {names}"
     return ("the end of the notebook", cause) if names else None
 

@@ -193,7 +193,10 @@ def stop(at_once=False):
             started = [each.pid]
             for pid in started:  # while it lives, what it has started can be found
                 started += children_of(pid)
-            os.killpg(each.pgid, signal.SIGKILL)
+            if sys.platform == "win32":
+                each.process.kill()
+            else:
+                os.killpg(each.pgid, signal.SIGKILL)
             for pid in started[1:]:
                 with contextlib.suppress(ProcessLookupError):
                     os.kill(pid, signal.SIGKILL)

@@ -75,6 +75,8 @@ def start(
     run = Run(study, name, (outputs, tables), out, bool(page))
     if is_by_hand and is_in_lab:
         run._earlier = sorted(Path(out).glob("*.ipynb"))  # `crmo run` leaves one, beside its figures
+    if Path(out).parent == files.RESULTS / "lab":
+        run._lab = Path(out)
     if is_by_hand and not page:
         run.say(*_set_apart(Path(out)))
     beside = f" They are set beside the published numbers of {run.study.short}." if run.study else ""
@@ -125,10 +127,14 @@ class Run:
     def __init__(self, study: str, name: str, declared: tuple, out: str, is_for_page: bool):
         self.study, self.is_own = Study(study) if study else None, name == files.OWN_FOLDER
         self._outputs, self._declared_tables = tuple(declared[0]), declared[1]
-        self._is_for_page, self._files, self._earlier = is_for_page, {}, []
+        self._is_for_page, self._files, self._earlier, self._lab = is_for_page, {}, [], None
         self._figures, self._tables = files.FIGURES / name, files.RESULTS / "tables" / name
         if out:
             self._figures, self._tables = Path(out) / "figures" / name, Path(out) / "tables" / name
+
+    @property
+    def _numbers(self) -> Mapping[str, object]:
+        return self.study.numbers if self.study else {}
 
     def audit(self) -> Audit:
         """Give every claim of the study, or of all studies, a verdict."""
@@ -187,8 +193,11 @@ class Run:
             raise InputError("data of your own need a folder of their own: use --out")
 
     def say(self, *sentences: str, **values) -> None:
-        """Show a sentence, or several as a list; with values, each is a template that they fill in."""
-        said = [filled(text, values) if values else text for text in sentences]
+        """Show a sentence, or several as a list.
+
+        Each is a template: it names values that are given, or claims of the study, "{spine.n} of {n}".
+        """
+        said = [filled(text, {**self._numbers, **values}) for text in sentences]
         if said:
             display(Markdown(said[0] if len(said) == 1 else "\n".join(f"- {text}" for text in said)))
 
@@ -203,7 +212,7 @@ class Run:
         caption : str
             A template; the result's heading unless given.
         **values
-            What the template may name besides the result's own values.
+            What the template may name besides the result's own values and the study's claims.
 
         Raises
         ------
@@ -214,7 +223,7 @@ class Run:
             declared = ", ".join(self._declared_tables)
             raise InputError(f"table '{name}' is not declared; the list tables has {declared}")
         result = result if isinstance(result, Result) else Result(result)
-        caption = filled(caption, {**result.terms, **values}) if caption else result.heading
+        caption = filled(caption, {**self._numbers, **result.terms, **values}) if caption else result.heading
         notes = {"caption": caption, "source": result.source}
         self._files[self._tables / f"{name}.csv"] = files.csv_text(result.frame).encode()
         self._files[self._tables / f"{name}.json"] = (
@@ -245,7 +254,8 @@ class Run:
         result : Result
             It gives the figure, the data and, unless given here, the texts.
         title : str
-            A template, filled in from the result's terms; the other texts may name it.
+            A template, filled in from the result's terms and the study's claims; the other texts may name
+            it.
         **words
             `subtitle`, `caption` and `alt` are templates; anything else is a value that they may name.
 
@@ -259,7 +269,7 @@ class Run:
         if name not in self._outputs and self._is_for_page:
             return
         texts = {key: str(words.pop(key, getattr(result, key))) for key in ("subtitle", "caption", "alt")}
-        values = {**result.terms, **words}
+        values = {**self._numbers, **result.terms, **words}
         title = filled(title, values)
         texts = {key: filled(text, {**values, "title": title}) for key, text in texts.items()}
         axes = result.plot(title=title, subtitle=texts.pop("subtitle"))
@@ -284,6 +294,8 @@ class Run:
     def finish(self) -> None:
         """Write what the notebook leaves, or fail if a declared output is missing.
 
+        In its folder of ``results/lab`` the figures and tables are those of the last run alone.
+
         Raises
         ------
         InputError
@@ -298,6 +310,10 @@ class Run:
             files.write_bytes_atomically(path, content)
         count = len(self._outputs)
         said = f"Left {count} figures, each as SVG, PDF and PNG with its data, caption and alt text."
+        for part in ("figures", "tables") if self._lab else ():
+            for path in (self._lab / part).rglob("*"):
+                if path.is_file() and path not in self._files:
+                    path.unlink()
         for path in self._earlier:
             said += f" `{path.name}` beside them is of an earlier `crmo run`: these files are not its own."
         display(Markdown(said))

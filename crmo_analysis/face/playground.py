@@ -39,20 +39,18 @@ def differences() -> list[str] | None:
 def _notebook() -> Path | None:
     """Find the notebook of the collection that runs here.
 
-    JupyterLab and VS Code say which it is. Elsewhere it is the one whose parameters are all there, and most
-    of them with their values.
+    JupyterLab and VS Code say which it is. Elsewhere it is the one of which most cells have been run as they
+    stand: papermill sets parameters in a cell of its own.
     """
     now = _variables()
     said = Path(os.environ.get("JPY_SESSION_NAME") or str(now.get("__vsc_ipynb_file__", "")))
     if said.suffix == ".ipynb":
         return files.ROOT / "notebooks" / said.name
-    alike = {}
-    for notebook in sorted((files.ROOT / "notebooks").glob("*.ipynb")):
-        parameters = _parameters(notebook)
-        equal = sum(_is_equal(now, name, value) for name, value in parameters.items())
-        if equal and parameters.keys() <= now.keys():
-            alike[notebook] = equal
-    return max(alike, key=alike.get, default=None)
+    run = {text.strip() for text in now.get("In", ())} - {""}
+    books = sorted((files.ROOT / "notebooks").glob("*.ipynb"))
+    alike = {book: len(run & {"".join(cell["source"]).strip() for cell in _cells(book)}) for book in books}
+    found = max(alike, key=alike.get, default=None)
+    return found if found and alike[found] else None
 
 
 def _is_equal(now: dict, name: str, value: object) -> bool:
@@ -67,12 +65,18 @@ def _variables() -> dict:
 def _parameters(notebook: Path) -> dict:
     """Read the parameters cell of a notebook; nothing where it cannot be read."""
     try:
-        cells = json.loads(notebook.read_text(encoding="utf-8"))["cells"]
-        source = next(
-            "".join(cell["source"]) for cell in cells if "parameters" in cell["metadata"].get("tags", [])
-        )
+        tagged = (c for c in _cells(notebook) if "parameters" in c["metadata"].get("tags", []))
+        source = "".join(next(tagged)["source"])
         lines = [each for each in ast.parse(source).body if isinstance(each, ast.Assign | ast.AnnAssign)]
         found = {ast.unparse(getattr(line, "target", None) or line.targets[0]): line.value for line in lines}
         return {name: ast.literal_eval(value) for name, value in found.items() if name not in _OF_EVERY_RUN}
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, StopIteration, SyntaxError):
+    except (ValueError, KeyError, TypeError, AttributeError, StopIteration, SyntaxError):
         return {}
+
+
+def _cells(notebook: Path) -> list:
+    """Read the cells of a notebook; none where it cannot be read."""
+    try:
+        return json.loads(notebook.read_text(encoding="utf-8"))["cells"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return []

@@ -1,5 +1,6 @@
 """The one base of all results: a table that prints itself, says what was asked and of whom, and is drawn."""
 
+import re
 import string
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -8,7 +9,7 @@ from functools import partial
 import pandas as pd
 
 from crmo_analysis.face.pages import as_bundle
-from crmo_analysis.files import InputError
+from crmo_analysis.files import InputError, meant
 
 DERIVED = "derived from published numbers"  # what a result is, where it is no printed number itself
 ROWS = 12  # of a text
@@ -99,6 +100,13 @@ def no_attribute(thing: object, name: str, table: str) -> str:
     return f"{type(thing).__name__} has no {name!r}" + (f"; its table has: .{table}.{name}" if has else "")
 
 
+class _Names(string.Formatter):
+    """Names of a template may hold points, as the ids of claims do."""
+
+    def get_field(self, name, args, values):
+        return (values[name], name) if name in values else super().get_field(name, args, values)
+
+
 def filled(template: str, values: Mapping[str, object]) -> str:
     """Fill in a template: text with names in braces, and formats as Python's, ``{r:.2f}``.
 
@@ -108,10 +116,11 @@ def filled(template: str, values: Mapping[str, object]) -> str:
         If the template names what is not there.
     """
     try:
-        return string.Formatter().vformat(template, (), values)
-    except (KeyError, IndexError, ValueError, AttributeError) as error:
-        known = ", ".join(sorted(values)) or "nothing"
-        raise InputError(f"{template!r} cannot be filled in ({error}); there is {known}") from None
+        return _Names().vformat(template, (), values)
+    except (KeyError, IndexError, ValueError, AttributeError, TypeError) as error:
+        wrong = [name for name in re.findall(r"{([\w.]+)", template) if name not in values]
+        known = (wrong and meant(wrong[0], values)) or f"; there is {', '.join(sorted(values)) or 'nothing'}"
+        raise InputError(f"{template!r} cannot be filled in ({error}){known}") from None
 
 
 def _as_text(frame: pd.DataFrame) -> str:

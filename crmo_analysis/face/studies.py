@@ -12,7 +12,7 @@ from crmo_analysis.face import pictures
 from crmo_analysis.face.audits import Audit, audit_of
 from crmo_analysis.face.cohorts import Cohort, read_shipped
 from crmo_analysis.face.correlations import LeastCorrelation, printed_correlations
-from crmo_analysis.face.results import DERIVED, Result
+from crmo_analysis.face.results import DERIVED, Result, filled
 from crmo_analysis.files import InputError, study_names
 from crmo_analysis.joint import Assumptions, datapackage, find_conflicts, fit, ledger, simulate, words
 from crmo_analysis.recompute import Audited
@@ -73,33 +73,33 @@ class Study:
     def _fitted(self):
         return fit(self.record)
 
+    @cached_property
+    def numbers(self) -> dict[str, int | float]:
+        """What claims print as a number, by their ids; "all" is worked out from its group.
+
+        Where all ids begin with the same word ("hospach."), they are named with and without it, and so they
+        are in the templates of a notebook: "{spine.n} of {n} children".
+        """
+        found = {}
+        for each in self._audited:
+            claim = each.claim
+            value = each.x if claim.statistic == "count" else claim.number and claim.number.value
+            if value is not None:
+                found.setdefault(claim.claim_id, int(value) if value == int(value) else float(value))
+        first = {claim_id.partition(".")[0] for claim_id in found}
+        return found if len(first) > 1 else found | {i.partition(".")[2]: x for i, x in found.items()}
+
     def number(self, claim_id: str) -> int | float:
-        """Return what a claim prints as a number, "all" worked out from its group; whole numbers as int.
+        """Return what a claim prints as a number; whole numbers as int.
 
         Raises
         ------
         InputError
             If the study has no such claim, or it prints no number.
         """
-        self.record.claim(claim_id)
-        audited = next(each for each in self._audited if each.claim.claim_id == claim_id)
-        claim = audited.claim
-        value = audited.x if claim.statistic == "count" else claim.number and claim.number.value
-        if value is None:
-            raise InputError(f"{claim_id} prints no number ('{claim.printed}')")
-        return int(value) if value == int(value) else float(value)
-
-    def numbers(self, prefix: str = "", **claim_ids: str) -> dict[str, int | float]:
-        """Return printed numbers by names of one's own, to be named in titles and captions.
-
-        Parameters
-        ----------
-        prefix : str
-            What all ids begin with.
-        **claim_ids : str
-            The rest of each id.
-        """
-        return {name: self.number(prefix + claim_id) for name, claim_id in claim_ids.items()}
+        if claim_id not in self.numbers:
+            raise InputError(f"{claim_id} prints no number ('{self.record.claim(claim_id).printed}')")
+        return self.numbers[claim_id]
 
     def audit(self) -> "Audit":
         """Give every printed number a verdict, alone and beside the others."""
@@ -163,9 +163,16 @@ class Study:
         )
         return result.drawn(plot.skeleton)
 
-    def shares(self, rows: Sequence[tuple[str, str, int, int]]) -> Result:
-        """Describe shares of one's own choice: rows of section, label, x and n."""
+    def shares(self, rows: Sequence[tuple[str, str, int | str, int | str]]) -> Result:
+        """Describe shares of one's own choice: rows of section, label, x and n.
+
+        The label is a template; x and n are numbers, or ids of claims that print them.
+        """
+        rows = [(section, filled(label, self.numbers), *map(self._count, xn)) for section, label, *xn in rows]
         return self._shares(frames.shares(rows), "Shares, with 95 % intervals")
+
+    def _count(self, number: int | str) -> int:
+        return self.number(number) if isinstance(number, str) else number
 
     def _shares(self, shares: pd.DataFrame, heading: str) -> Result:
         return Result(
@@ -188,11 +195,11 @@ class Study:
         Parameters
         ----------
         *steps : tuple of str
-            What to call a step, the id of the count of patients in it, and what to call those who are not in
-            the next; an empty text where they are not told of.
+            What to call a step (a template), the id of the count of patients in it, and what to call those
+            who are not in the next; an empty text where they are not told of.
         """
         n = [self.number(claim_id) for _, claim_id, _ in steps]
-        steps = [(name, why) for name, _, why in steps]
+        steps = [(filled(name, self.numbers), why) for name, _, why in steps]
         rows = [
             (name, now, now - later if why else None, why)
             for (name, why), now, later in zip(steps, n, [*n[1:], 0], strict=True)

@@ -75,7 +75,8 @@ class Court:
         named = [tuple(claims) for claims in alike.values() if related & {c.claim_id for c in claims}]
         own = next(claims for claims in named if claim in claims)
         others = [Statement(claims) for claims in named if claims != own]
-        is_again = any(finding.by == _AGAIN for finding in self._alone(claim, scenario))
+        accusing = [finding for finding in self._alone(claim, scenario) if finding.outcome not in _STANDING]
+        is_again = any(finding.by == _AGAIN for finding in accusing)
         sets = [(other,) for other in others] if is_again else [tuple(others)]
         return [(s or Statement(own), *members) for members in sets]
 

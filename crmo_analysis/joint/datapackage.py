@@ -13,15 +13,8 @@ from crmo_analysis.joint.bounds import Bounds
 from crmo_analysis.joint.fitting import Fit, fit
 from crmo_analysis.joint.reconstruction import reconstruct
 from crmo_analysis.joint.simulation import needs_simulation, simulate
-from crmo_analysis.study import Codebook, read_study
+from crmo_analysis.study import Codebook, Variable, read_study
 
-TYPES = {
-    "boolean": "boolean",
-    "integer": "integer",
-    "decimal": "number",
-    "category": "string",
-    "date": "date",
-}
 NOT_A_SAMPLE = "Tables that fit are not a random sample of anything; nothing here was observed in a patient."
 
 
@@ -76,25 +69,8 @@ def _field(name: str, codebook: Codebook) -> dict:
     if name == "patient":
         return {"name": name, "type": "integer", "title": "Row of the table; not a patient of the study"}
     if name in ("reconstructed", "simulated"):
-        return {
-            "name": name,
-            "type": "boolean",
-            "title": "Not observed in a patient",
-            "trueValues": ["yes"],
-            "falseValues": ["no"],
-        }
-    variable = codebook[name]
-    field = {"name": name, "type": TYPES[variable.type], "title": variable.label}
-    if variable.unit:
-        field["unit"] = variable.unit
-    if variable.type == "boolean":
-        field |= {"trueValues": ["yes"], "falseValues": ["no"]}
-    if variable.type == "category":
-        field["constraints"] = {"enum": list(variable.categories)}
-    elif variable.minimum is not None:
-        ends = {"minimum": variable.minimum, "maximum": variable.maximum}
-        field["constraints"] = {name: float(end) for name, end in ends.items() if end is not None}
-    return field
+        return Variable(name, "Not observed in a patient", "boolean").as_field()
+    return codebook[name].as_field()
 
 
 def write_cohort(study: str, seed: int = 0) -> None:

@@ -37,10 +37,10 @@ def read_dates(words, asked, variable, errors, first, notes):
             day = _day(parts, day_first)
         except ValueError:
             day = date.min
-        if 1900 <= day.year <= 2100:
+        if date(1900, 1, 1) <= day <= date.today():
             values[place] = np.datetime64(day, "s")
         else:
-            errors[place] = f"is no day of 1900 to 2100; {_ISO_EXPECTED}"
+            errors[place] = f"is no day from 1900 until today; {_ISO_EXPECTED}"
     if not first and order["day"] == order["month"]:
         for place in slashed:
             errors[place] = (

@@ -5,15 +5,15 @@ is not, nor what all patients but as few have. What a folder of tables tells is 
 """
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
-from itertools import combinations_with_replacement
+from itertools import combinations, combinations_with_replacement, permutations
 
 import numpy as np
 import pandas as pd
 from scipy.optimize import Bounds, LinearConstraint, milp
 
-from crmo_analysis.study import Codebook, Variable, expressions, read_codebook, read_section
+from crmo_analysis.study import Codebook, Variable, read_codebook, read_section
 
 FEWEST_FREE = 10  # degrees of freedom of a model that is shown
 _AT_ONCE = 50_000
@@ -50,8 +50,10 @@ def withheld(table: pd.DataFrame, codebook: Codebook, smallest: int) -> dict[str
     """Say which counts of a description to hide so that none of fewer than `smallest` patients follows.
 
     By variable that is yes or no, or a category, for each of its `parts`: small counts and what gives them
-    away in the same variable (`hidden`), and of two variables of which the one is part of the other but for a
-    few patients, one: as few variables as do, those of fewer patients first (a weighted vertex cover).
+    away in the same variable (`hidden`), and of variables from which a few patients follow together, one: two
+    of which the one is the other and a few more, and those of `sums`. As few variables as do, those of fewer
+    patients first. Of counts that are part of one another no other combination tells more: each is bounded by
+    sums of differences of two that are shown (docs/tried.md).
 
     References
     ----------
@@ -65,24 +67,30 @@ def withheld(table: pd.DataFrame, codebook: Codebook, smallest: int) -> dict[str
     }
     shown = _shown(counts, chosen) if smallest else []
     names = list(dict.fromkeys(name for name, _ in shown))
-    pairs = {
-        tuple(sorted((names.index(shown[one][0]), names.index(shown[other][0]))))
-        for one, other in nearly_the_same([sides for _, sides in shown], smallest)
-        if shown[one][0] != shown[other][0]
-    }
-    n_yes = [int(counts[name][0].sum()) for name in names]
-    for place in _cover(sorted(pairs), n_yes):
+    n_yes = {name: int(counts[name][0].sum()) for name in names}
+    told = [{shown[one][0], shown[other][0]}
+            for one, other in nearly_the_same([sides for _, sides in shown], smallest)]  # fmt: skip
+    told += [{*more, *less} for more, less in sums() if 0 < _sum(n_yes, more, less) < smallest]
+    edges = [sorted(map(names.index, together)) for together in told if 1 < len(together) <= len(names)]
+    for place in cover(edges, [n_yes[name] for name in names]):
         chosen[names[place]] = [True] * len(chosen[names[place]])
     return chosen
 
 
+def _sum(n_yes: Mapping[str, int], more: Sequence[str], less: Sequence[str]) -> int:
+    """Return what the counts of some variables are beyond those of others, 0 if one is not shown."""
+    if not {*more, *less} <= set(n_yes):
+        return 0
+    return sum(n_yes[name] for name in more) - sum(n_yes[name] for name in less)
+
+
 def shown_groups(
-    table: pd.DataFrame, codebook: Codebook, smallest: int
+    table: pd.DataFrame, codebook: Codebook, chosen: Mapping[str, Sequence[bool]]
 ) -> list[tuple[np.ndarray, np.ndarray]]:
-    """Return the groups that a description shows by `withheld`: who is known to be in each, and not."""
-    counts = {name: parts(table[name], codebook[name]) for name in table if name in codebook}
-    chosen = withheld(table, codebook, smallest)
-    return [sides for _, sides in _shown(counts, chosen)] if smallest else []
+    """Return the groups that a description shows where it hides those `chosen`: who is in each, who not."""
+    return [
+        sides for _, sides in _shown({name: parts(table[name], codebook[name]) for name in chosen}, chosen)
+    ]
 
 
 def _shown(counts, chosen) -> list[tuple[str, tuple[np.ndarray, np.ndarray]]]:
@@ -106,34 +114,50 @@ def parts(values: pd.Series, variable) -> list[pd.Series]:
     return []
 
 
-def _cover(pairs: Sequence[tuple[int, int]], sizes: Sequence[int]) -> list[int]:
-    """Choose as few places as can be so that one of every pair is chosen, of as small sizes as can be."""
-    if not pairs:
+def cover(edges: Sequence[Sequence[int]], sizes: Sequence[float]) -> list[int]:
+    """Choose as few places as can be so that one of every edge is chosen, of as small sizes as can be."""
+    if not edges:
         return []
-    one_of_each = np.zeros((len(pairs), len(sizes)))
-    for row, pair in enumerate(pairs):
-        one_of_each[row, list(pair)] = 1
+    one_of_each = np.zeros((len(edges), len(sizes)))
+    for row, edge in enumerate(edges):
+        one_of_each[row, list(edge)] = 1
     costs = 1 + np.array(sizes) / (1 + sum(sizes)) + np.arange(len(sizes)) * 1e-9  # the last breaks ties
     found = milp(costs, constraints=LinearConstraint(one_of_each, lb=1), bounds=Bounds(0, 1), integrality=1)
     return [int(place) for place in np.flatnonzero(found.x > 0.5)]
 
 
-def implications() -> set[tuple[str, str]]:
-    """Return which variable that is yes or no is part of which other, by what the codebook's labels mean."""
-    found = set()
+def sums() -> list[tuple[tuple[str, ...], tuple[str, ...]]]:
+    """Return which counts less which others are a number of patients, by what the codebook's labels mean.
+
+    A whole less its part are those without the part; and all parts that make up a whole, less the whole, are
+    those with several of them.
+    """
+    bones: dict[str, set[str]] = {}
+    for bone, fields in read_section("bones").items():
+        for name in fields.get("involves", []):
+            bones.setdefault(name, set()).add(bone)
+    found = [((whole,), (part,)) for part, whole in sorted(_part_of(bones))]
+    for whole in bones:
+        within = [name for name in bones if bones[name] < bones[whole]]
+        made_up = [
+            set(some)
+            for size in range(2, len(within) + 1)
+            for some in combinations(within, size)
+            if set().union(*(bones[name] for name in some)) == bones[whole]
+        ]
+        fewest = (some for some in made_up if not any(other < some for other in made_up))
+        found += [(tuple(sorted(some)), (whole,)) for some in fewest]
+    return found
+
+
+def _part_of(bones: Mapping[str, set[str]]) -> set[tuple[str, str]]:
+    """Return which variable that is yes or no is part of which other."""
+    book, found = read_codebook(), set()
     for rule in read_section("rules"):
-        tree = expressions.parse(rule["always"], read_codebook())
-        names = rule["always"].split(" -> ")
-        if len(expressions.variables(tree)) == 2 and all(name in read_codebook() for name in names):
-            found.add((names[0], names[1]))
-    involved = [bone.get("involves", []) for bone in read_section("bones").values()]
-    names = {name for those in involved for name in those}
-    found |= {
-        (one, other)
-        for one in names
-        for other in names - {one}
-        if all(other in those for those in involved if one in those)
-    }
+        names = tuple(rule["always"].split(" -> "))
+        if len(names) == 2 and all(name in book for name in names):
+            found.add(names)
+    found |= {(one, other) for one, other in permutations(bones, 2) if bones[one] <= bones[other]}
     while more := {(a, d) for a, b in found for c, d in found if b == c and a != d} - found:
         found |= more
     return found

@@ -25,6 +25,8 @@ def check_columns(table: Table, codebook: Codebook) -> None:
     for name, column in table.columns.items():
         if name in codebook and codebook[name].is_numeric:
             _check_codes(table, name)
+            if codebook[name].unit == "years":
+                _check_zeros(table, name)
         elif name in codebook and codebook[name].type == "boolean":
             _check_yes_alone(table, name)
         if name == "male":
@@ -135,6 +137,18 @@ def _check_codes(table: Table, name: str) -> None:
             table.say(name, expected, word, int(table.sheet.rows[np.argmax(column.codes == place)]))
 
 
+def _check_zeros(table: Table, name: str) -> None:
+    """Ask whether several ages of 0 are missing ones, where no other is near."""
+    column = table.columns[name]
+    known = column.numbers[column.codes]
+    others = known[known > 0]
+    if (known == 0).sum() > 1 and len(others) and others.min() >= 2:
+        word = column.words[column.codes[np.argmax(known == 0)]].as_py()
+        line = table.line(name, {word: "NR"})
+        expected = f"is 0, while the others begin at {others.min():g}: is it missing? In a mapping: {line}"
+        table.report(name, known == 0, expected, is_error=False)
+
+
 def _check_yes_alone(table: Table, name: str) -> None:
     """Ask whether an empty cell means no, where every other cell of the column says yes."""
     column = table.columns[name]
@@ -147,7 +161,8 @@ def _check_yes_alone(table: Table, name: str) -> None:
 def _check_sex(table: Table) -> None:
     """Ask which of 1 and 0 is male, where neither the column's name nor the mapping file says it."""
     source, words = table.sources["male"], {"1", "0"} & set(table.columns["male"].words.to_pylist())
-    if words and "male" not in source.casefold() and not words & set(table.mapped.meanings.get("male", {})):
+    is_open = "male" not in source.casefold() and not (table.columns["male"].errors != "").any()
+    if words and is_open and not words & set(table.mapped.meanings.get("male", {})):
         line = table.line("male", {"1": "yes", "0": "no"})
         table.say("male", f"1 is read as male, 0 as female; say in a mapping what they mean: {line}")
 

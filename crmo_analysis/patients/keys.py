@@ -17,6 +17,8 @@ _NUMBERED = r"^(0|[1-9][0-9]{0,17})$"
 _SHORTENED = r"^[0-9](\.[0-9]+)?[eE]\+[0-9]+$"
 _DATE = rf"(?i)^(\d{{4}}-\d\d-\d\d|\d{{1,2}}[-. ]+({MONTHS})[a-z]*\.?)$"
 _AGAIN = "enter it again as text"
+_SEVERAL = r"(?i)[\w)]\s*([,;+&]|\s(and|und|et|y|e|ve|og|en)\s)\s*[\w(]|\w\s*/\s*[[:alpha:]]+[0-9]"
+_NOBODY = r"(?i)^(test|dummy|example|beispiel|muster(mann|frau)?|max mustermann|john doe)[ _-]?[0-9]*$"
 _LIKENESS = (
     ("capital letters", str.casefold),
     ("a '.0' at the end", lambda text: re.sub(r"[.,]0+$", "", text)),
@@ -44,8 +46,12 @@ def check_keys(table: Table, other: Table | None, hint: str = "") -> None:
             absent = (column.kinds > 0)[column.codes]
             one.report("patient", absent, "expected the patient's number or pseudonym")
             gone = pc.is_in(pc.utf8_lower(column.words), pa.array(NOT_REPORTED - {"ka"})).to_numpy(False)
+            several = matches(column.words, _SEVERAL)
+            drop = "leave the row out, in a mapping: values: {patient: {…: ''}}"
             for odd, expected in (
-                (gone, "is a word for a missing value: is it a patient? If not, delete the row"),
+                (gone, f"is a word for a missing value: is it a patient? If not, {drop}"),
+                (matches(column.words, _NOBODY), f"seems to be made up: is it a patient? If not, {drop}"),
+                (several & ~several.all(), "names two patients? Write a row for each"),
                 (
                     matches(column.words, _SHORTENED),
                     "looks like a long number that Excel shortened; " + _AGAIN,

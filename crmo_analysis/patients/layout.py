@@ -7,7 +7,7 @@ beside it. What is left out here is said with its row; nothing is left out witho
 import csv
 import re
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from itertools import chain, islice
+from itertools import chain, islice, zip_longest
 from pathlib import Path
 
 import numpy as np
@@ -24,6 +24,8 @@ _CHUNK = 1000  # rows that are held as Python objects at a time; more of them is
 _INVISIBLE = r"[\x{00AD}\x{200B}-\x{200F}\x{202A}-\x{202E}\x{2060}\x{FEFF}]"
 _SEEN = re.compile("[\u00ad\u200b-\u200f\u202a-\u202e\u2060\ufeff]")
 _WRONG_LETTERS = "has letters that seem to have been written otherwise (Mac, DOS, UTF-8); save it as UTF-8"
+_CONCEPT = re.compile(r"(concept|variable|parameter|attribute|item|merkmal)([ _]?(cd|code|name|id))?", re.I)
+_VALUE = re.compile(r"([nt]?val(ue)?|wert|result)([ _]?(num|char|text))?", re.I)
 _BLANK = r"[\x{00A0}\x{2007}\x{202F}]"
 
 
@@ -54,22 +56,25 @@ def find_header(records: Sequence[Sequence[str]], known: Collection[str]) -> int
 
     Else the first that is no title, which stands in a single cell; None where all are empty.
     """
-    filled = [place for place, record in enumerate(records) if any(map(str.strip, record))]
+    cells = {at: [cell.strip() for cell in record if cell.strip()] for at, record in enumerate(records)}
+    filled = [place for place, texts in cells.items() if texts]
     if not filled:
         return None
-    count = {place: len(names_among(records[place], known)) for place in filled}
-    first, best = filled[0], max(filled, key=lambda place: count[place])
-    n_filled = [sum(map(bool, map(str.strip, records[place]))) for place in (first, best)]
-    if "patient" in names_among(records[first], known) and n_filled[0] >= n_filled[1]:
+    names = {place: names_among(records[place], known) for place in filled}
+    first, best = filled[0], max(filled, key=lambda place: len(names[place]))
+    if "patient" in names[first] and len(cells[first]) >= len(cells[best]):
         return first  # below may stand names of bones, of which some are known
-    rivals = [p for p in filled if count[p] == count[best] and records[p] != records[best]]
-    if count[best] > max(count[first], 1) and not rivals:
+    rivals = [p for p in filled if len(names[p]) == len(names[best]) and records[p] != records[best]]
+    if len(names[best]) > max(len(names[first]), 1) and not rivals:
         return best
-    for place in filled if not count[first] else ():
-        cells = [cell.strip() for cell in records[place] if cell.strip()]
-        if len(cells) > 1:
-            return first if any(re.fullmatch(r"[-+\d.,]+", cell) for cell in cells) else place
-    return first
+    return first if names[first] else _below_titles([cells[place] for place in filled], filled)
+
+
+def _below_titles(texts: Sequence[Sequence[str]], places: Sequence[int]) -> int:
+    """Return the first place that is no title, in one cell, nor a line on the export, which has a colon."""
+    wide = (at for at, cells in enumerate(texts) if len(cells) > 1 and not cells[0].endswith(":"))
+    at = next(wide, 0)
+    return places[0 if any(re.fullmatch(r"[-+\d.,]+", cell) for cell in texts[at]) else at]
 
 
 def names_among(record: Sequence[str], known: Collection[str]) -> set[str]:
@@ -120,14 +125,21 @@ def _refuse_shape(
 ) -> None:
     """Refuse a table of which patients are columns, and a header in two lines."""
     header, rest = records[at], records[at + 1 :]
-    in_rows = names_among([row[0] for row in rest if row], set(known) - {"patient"})
-    if len(in_rows) > max(1, len(names_among(header, set(known) - {"patient"}))):
-        expected = f"variables stand in rows ({listed(sorted(in_rows), 3)}), expected one row a patient"
-        raise refuse(place, f"{expected}; turn the table (copy it, Paste special, Transpose)", at + 1)
+    n_known = len(names_among(header, set(known) - {"patient"}))
+    for column, cells in enumerate(zip_longest(*rest, fillvalue="")):
+        in_rows = names_among(cells, set(known) - {"patient"})
+        if len(in_rows) > max(1, n_known) and not (column and n_known):
+            expected = f"variables stand in rows ({listed(sorted(in_rows), 3)}), expected one row a patient"
+            how = "spread them (a pivot table with the patients in rows, R's pivot_wider), each to a column"
+            how = how if column else "turn the table (copy it, Paste special, Transpose)"
+            raise refuse(place, f"{expected}; {how}", at + 1)
+    if not n_known and all(any(word.fullmatch(cell) for cell in header) for word in (_CONCEPT, _VALUE)):
+        expected = "has a row a value; expected one row a patient, with a column for each variable"
+        raise refuse(place, f"{expected}: spread them (a pivot table, R's pivot_wider)", at + 1)
     below = rest[0] if rest else []
     both = zip(header, below, strict=False)
     n_filled = sum(bool(cell.strip() and not name.strip()) for name, cell in both)
-    if n_filled > 1 and not any(re.match(r"\W*\d", cell) for cell in below):
+    if n_filled > bool(below and below[0].strip()) and not any(re.match(r"\W*\d", cell) for cell in below):
         raise refuse(place, "the header stands in two lines; write the name of each column into one", at + 1)
 
 
@@ -208,7 +220,7 @@ def framed(place, names, cells, known=(), said=((), ())) -> Sheet:
             )
             problems.append(Problem(place, 1, "", "", f"{expected}, as in columns: {{{called}: patient}}"))
     if changed:
-        taken = 'characters that cannot be seen, or ="…" around a text, taken off'
+        taken = 'characters that cannot be seen, ="…" or an apostrophe taken off'
         notes.append(f"{place}: {taken}: {listed(changed)}")
     problems += [warning(place, 1, name, "", _WRONG_LETTERS) for name, _ in named if has_wrong_letters(name)]
     names, columns = zip(*named, strict=True) if named else ((), ())
@@ -226,8 +238,11 @@ def _clean(column: pa.ChunkedArray) -> tuple[pa.ChunkedArray, bool]:
         column = pc.utf8_normalize(seen, "NFC")
     if pc.any(pc.starts_with(column, '="')).as_py():
         column, changed = pc.replace_substring_regex(column, r'^="([^"]*)"$', r"\1"), True
-    if pc.any(pc.starts_with(column, "'")).as_py():  # the apostrophe that `neutral` puts before a formula
-        column = pc.replace_substring_regex(column, r"^'(\s*[=+\-@])", r"\1")
+    if pc.any(pc.starts_with(column, "'")).as_py():
+        changed |= bool(
+            matches(column, "^'[0-9]").any()
+        )  # before a formula by `neutral`, before a number by Excel
+        column = pc.replace_substring_regex(column, r"^'(\s*[=+\-@].*|[0-9][0-9.,]*)$", r"\1")
     return column, bool(changed)
 
 

@@ -2,6 +2,7 @@
 
 columns: {Pat-ID: patient, "CRP (mg/l)": crp}     # name in the file: name in the codebook
 values: {male: {m: yes, w: no}, remission: {9: NR}}   # by either name: text in the file: what it means
+                                                  # {patient: {Test: ''}} leaves rows out
 units: {crp: 0.1}                                 # by either name: by which numbers are multiplied
 ignore: [address]
 decimal: comma                                    # or point: where the numbers themselves leave it open
@@ -29,6 +30,9 @@ CHOICES = {"decimal": ("comma", "point"), "dates": ("day", "month"), "scan": ("f
 OF_PATIENTS = ("decimal", "dates", "sheet", "event", "dictionary")
 OF_LESIONS = ("decimal", "dates", "sheet", "event", "scan")
 OWN = ("patient", "centre", "reconstructed", "simulated")  # columns that every table may have
+_VISIT = re.compile(
+    r" ((v|t|m|visite?|time|months?|monate?|fu)? ?\d+ ?(m|mo|months?|monate?|w|j|y)?|baseline|bl)$"
+)
 CLOSE = 0.75  # how alike, of 1, a name has to be to be suggested
 
 
@@ -216,10 +220,14 @@ def near(name: str, codebook: Codebook) -> str:
     plain = _plain(name[:60])
     if re.search(r"l[eä]sion \d|l[eä]sion\d", plain):  # lesions side by side are no variable of a patient
         return ""
-    without_visit = re.sub(r" (v|t|visit|visite|time|month|monat|fu)? ?\d+$", "", plain)
-    close = [text for text in (plain, without_visit) if text in known]
+    close = [text for text in (plain, _VISIT.sub("", plain)) if text in known]
     close += difflib.get_close_matches(plain, known, n=1, cutoff=CLOSE)
     return known[close[0]] if close else ""
+
+
+def at_visit(name: str) -> bool:
+    """Say whether a name ends in that of a visit, such as "month 6" or "v2"."""
+    return bool(_VISIT.search(_plain(name)))
 
 
 def hint(name: str) -> str:

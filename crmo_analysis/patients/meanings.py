@@ -9,7 +9,7 @@ from crmo_analysis.patients.problems import shown
 from crmo_analysis.study import Variable, read_section
 
 OPEN = "…"  # stands in a line for what a person has to fill in
-CODE = re.compile(r"-[1-9]\d*|9+|88+|77+|98|97|999?8|999?7|9+[.,]9+|\.[a-z]", re.ASCII)
+CODE = re.compile(r"-[1-9]\d*|9+|88+|77+|98|97|999?8|999?7|9+[.,]9+|\.[a-z]|##\w+##", re.ASCII)
 _A_NUMBER = re.compile(r"[-+]?[\d.,\s'’]+")
 _AGE = re.compile(r"(?:(\d{1,2}) ?(?:;|y\w*|j\w*|ans?|a)\W*)?(?:(\d{1,3}) ?(?:m\w*\.?)?)?")  # 5 y 3 m, 5;3
 NOT_ASSESSED = frozenset(
@@ -22,19 +22,19 @@ NOT_REPORTED = frozenset((
 ))  # fmt: skip
 YES = frozenset((
     *("ja", "j", "y", "oui", "o", "si", "sí", "x", "+", "pos", "positiv", "positive", "vorhanden", "present"),
-    *("checked", "wahr", "t", "evet", "var", "sì", "tak", "1.0"),
+    *("checked", "wahr", "t", "evet", "var", "sì", "tak", "1.0", "да", "✓", "✔", "☑"),
 ))  # fmt: skip
 NO = frozenset((
     *("nein", "n", "non", "neg", "negativ", "negative", "absent", "unchecked", "falsch", "f"),
-    *("nicht vorhanden", "nej", "nee", "hayır", "yok", "nie", "0.0"),
+    *("nicht vorhanden", "nej", "nee", "hayır", "yok", "nie", "0.0", "нет", "✗", "✘"),
 ))  # fmt: skip
 BOY = frozenset((
     *("m", "male", "männlich", "maennlich", "mann", "junge", "boy", "masculin", "h", "garçon", "homme"),
-    *("dreng", "mand", "erkek"),
+    *("dreng", "mand", "erkek", "niño", "hombre", "maschio"),
 ))  # fmt: skip
 GIRL = frozenset((
     *("f", "w", "female", "weiblich", "frau", "mädchen", "maedchen", "girl", "feminin", "féminin", "fille"),
-    *("femme", "pige", "kvinde", "kız", "kadın"),
+    *("femme", "pige", "kvinde", "kız", "kadın", "niña", "mujer", "femmina"),
 ))  # fmt: skip
 NO_LESION = frozenset(
     ("none", "no", "nil", "0", "keine", "kein", "aucune", "aucun", "ingen", "yok", "no lesion")

@@ -11,14 +11,6 @@ from crmo_analysis.patients.problems import refuse
 from crmo_analysis.patients.table import MADE
 from crmo_analysis.study import Codebook, Variable, read_codebook, read_section
 
-TYPES = {
-    "boolean": "boolean",
-    "integer": "integer",
-    "decimal": "number",
-    "category": "string",
-    "date": "date",
-}
-
 
 def write_cohort(table: pd.DataFrame, path: Path | str, kinds: pd.DataFrame | None = None) -> Path:
     """Write a table of patients, or of lesions, as `read_cohort` reads it.
@@ -72,10 +64,11 @@ def write_package(cohort: Cohort, folder: Path | str) -> list[Path]:
 
 
 def _resource(name: str, table: pd.DataFrame, codebook: Codebook) -> dict:
-    schema = {
-        "fields": [_field(column, {**codebook, **MADE}.get(column)) for column in table],
-        "missingValues": ["", *read_section("missing").values()],
-    }
+    fields = [
+        {**codebook, **MADE}.get(column, Variable(column, column.capitalize(), "category")).as_field()
+        for column in table
+    ]
+    schema = {"fields": fields, "missingValues": ["", *read_section("missing").values()]}
     if name == "patients":
         schema["primaryKey"] = "patient"
     else:
@@ -85,19 +78,3 @@ def _resource(name: str, table: pd.DataFrame, codebook: Codebook) -> dict:
         "name": name, "path": f"{name}.csv", "profile": "tabular-data-resource", "format": "csv",
         "encoding": "utf-8", "schema": schema,
     }  # fmt: skip
-
-
-def _field(name: str, variable: Variable | None) -> dict:
-    if variable is None:
-        return {"name": name, "type": "string", "title": "Patient"}
-    field = {"name": name, "type": TYPES[variable.type], "title": variable.label}
-    if variable.type == "boolean":
-        field |= {"trueValues": ["yes"], "falseValues": ["no"]}
-    ends = {"minimum": variable.minimum, "maximum": variable.maximum}
-    limits = {key: float(end) for key, end in ends.items() if end is not None}
-    limits |= {"enum": list(variable.categories)} if variable.categories else {}
-    return (
-        field
-        | ({"unit": variable.unit} if variable.unit else {})
-        | ({"constraints": limits} if limits else {})
-    )

@@ -3,35 +3,40 @@
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+import pandas as pd
+
 from crmo_analysis.files import InputError
 from crmo_analysis.patients.cells import How, read_column
 from crmo_analysis.patients.cohort import sheets_of
 from crmo_analysis.patients.doubts import other_unit
-from crmo_analysis.patients.mapping import Mapped, near
+from crmo_analysis.patients.mapping import Mapped, at_visit, near, read_mapping
 from crmo_analysis.patients.meanings import OPEN, meaning, quoted
 from crmo_analysis.patients.sheet import Sheet
 from crmo_analysis.patients.spreadsheet import read_sheet
 from crmo_analysis.patients.table import names_of
-from crmo_analysis.patients.workbook import sheet_titles
 from crmo_analysis.study import Codebook, Variable, read_codebook, read_section
 
 MOST_WORDS = 12  # different texts of a column that are listed to be given a meaning
 
 
-def mapping_skeleton(path: Path | str, lesions: Path | str | None = None) -> str:
+def mapping_skeleton(
+    path: Path | str, lesions: Path | str | None = None, mapping: Path | str | None = None
+) -> str:
     """Write a mapping file, as YAML, of which every line is a suggestion to be looked at.
 
     Empty where every column is recognised and every text of it can be read. It repeats texts of columns with
-    few different ones, never those of a column of names. InputError if there is no table to read.
+    few different ones, never those of a column of names. What a `mapping` says already is left out.
+    InputError if there is no table to read.
     """
     codes = read_section("missing")
     patients = {name: variable for name, variable in read_codebook().items() if variable.level == "patient"}
     books = patients, read_codebook(section="lesions")
-    sheets = sheets_of(path, lesions, books, (Mapped(), Mapped()), codes)
+    maps = read_mapping(mapping, *books) if mapping else (Mapped(), Mapped())
+    sheets = sheets_of(path, lesions, books, maps, codes)
     title = "" if sheets[1] or lesions else _sheet_of_lesions(Path(path), books[1])
     if title:
         sheets = sheets[0], read_sheet(path, wanted=title)
-    parts = [_part(sheet, book, codes) for sheet, book in zip(sheets, books, strict=True) if sheet]
+    parts = [_part(*of_one, codes) for of_one in zip(sheets, books, maps, strict=True) if of_one[0]]
     if not any(any(part.values()) for part in parts):
         return ""
     lines = [
@@ -46,7 +51,8 @@ def mapping_skeleton(path: Path | str, lesions: Path | str | None = None) -> str
 
 def _sheet_of_lesions(path: Path, codebook: Codebook) -> str:
     """Return the sheet of a workbook of which two columns may be variables of lesions."""
-    for title in sheet_titles(path):
+    is_workbook = path.suffix.lower() in (".xlsx", ".xlsm")
+    for title in pd.ExcelFile(path, engine="openpyxl").sheet_names if is_workbook else ():
         try:
             names = read_sheet(path, wanted=title).names
         except InputError:
@@ -63,13 +69,17 @@ def _written(part: Mapping[str, list[str]], indent: str) -> Iterator[str]:
             yield from (f"{indent}  # {line}" for line in lines)
 
 
-def _part(sheet: Sheet, codebook: Codebook, codes: Mapping[str, str]) -> dict[str, list[str]]:
+def _part(sheet: Sheet, codebook: Codebook, mapped: Mapped, codes: Mapping[str, str]) -> dict[str, list[str]]:
     part: dict[str, list[str]] = {"columns": [], "values": [], "units": [], "ignore": []}
     usual = read_section("units")
-    taken = {name for _, name in names_of(sheet, codebook, Mapped()) if name}
-    for (source, name), column in zip(names_of(sheet, codebook, Mapped()), sheet.columns, strict=True):
-        close = name or near(source, codebook)
-        if name is None and close not in taken and close:
+    names = list(names_of(sheet, codebook, mapped))
+    taken = {name for _, name in names if name}
+    meant = [name or near(source, codebook) for source, name in names]
+    for (source, name), close, column in zip(names, meant, sheet.columns, strict=True):
+        if source in mapped.ignore:
+            continue
+        is_visit = meant.count(close) > 1 and at_visit(source)  # of several none is suggested
+        if name is None and close and close not in taken and not is_visit:
             part["columns"].append(f"{quoted(source)}: {close}")
             taken.add(close)
         elif name is None:
@@ -77,16 +87,17 @@ def _part(sheet: Sheet, codebook: Codebook, codes: Mapping[str, str]) -> dict[st
             part["ignore"].append(f"- {quoted(source)}")
             continue
         if close in codebook:
-            part["values"] += _values(source, column, codebook[close], codes)
-        if close in usual:
+            how = How(mapped.meanings.get(close, {}), decimal=mapped.settings.get("decimal", ""))
+            part["values"] += _values(source, column, codebook[close], codes, how)
+        if close in usual and close not in mapped.units:
             unit, factor = other_unit(source, sheet.units.get(source, ""), usual[close])
             said = f"{quoted(source)}: {factor:g}    # {unit} become {codebook[close].unit}"
             part["units"] += [said] if factor else []
     return part
 
 
-def _values(source: str, column, variable: Variable, codes: Mapping[str, str]) -> list[str]:
-    read = read_column(column, variable, codes, How())
+def _values(source: str, column, variable: Variable, codes: Mapping[str, str], how: How) -> list[str]:
+    read = read_column(column, variable, codes, how)
     odd = [word for word, error in zip(read.words.to_pylist(), read.errors, strict=True) if error]
     guessed = {word: meant for word in odd[:MOST_WORDS] if (meant := meaning(word, variable))}
     if not guessed:

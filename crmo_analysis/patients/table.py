@@ -4,12 +4,13 @@ import difflib
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import islice
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from crmo_analysis.files import InputError
 from crmo_analysis.patients import cells
@@ -85,6 +86,7 @@ def read_table(
     if not len(sheet.rows):
         raise InputError(*(sheet.problems or [Problem(sheet.file, None, "", "", f"has no row of {title}")]))
     columns = _named(table, codebook)
+    columns = _without_nobody(table, columns)
     variables = {name: Variable(name, name.capitalize(), "text") for name in WHOSE} | {**codebook, **MADE}
     numeric = [column for name, column in columns.items() if variables[name].is_numeric]
     beside = set().union(*(cells.marks(pa.array(column.unique())) for column in numeric))
@@ -106,8 +108,23 @@ def read_table(
         values[name] = column.parsed.take(column.codes)
     for note, names in read_so.items():
         table.note(f"{note}: {', '.join(names)}")
-    table.frame = pd.DataFrame(values, index=pd.RangeIndex(len(sheet.rows)))
+    table.frame = pd.DataFrame(values, index=pd.RangeIndex(len(table.sheet.rows)))
     return table
+
+
+def _without_nobody(table: Table, columns: dict[str, pa.ChunkedArray]) -> dict[str, pa.ChunkedArray]:
+    """Leave out the rows of patients whom the mapping file gives no name."""
+    meanings = table.mapped.meanings.get("patient", {})
+    nobody = [text for text, meant in meanings.items() if not meant]
+    if not nobody or "patient" not in columns:
+        return columns
+    kept = pc.invert(pc.is_in(columns["patient"], pa.array(nobody)))
+    rows = table.sheet.rows[~kept.to_numpy()]
+    table.note(f"left out, as the mapping file says: {counted(len(rows), 'row')}, {listed(rows)}")
+    table.sheet = replace(table.sheet, rows=table.sheet.rows[kept.to_numpy()])
+    others = {text: meant for text, meant in meanings.items() if meant}
+    table.mapped = replace(table.mapped, meanings={**table.mapped.meanings, "patient": others})
+    return {name: column.filter(kept) for name, column in columns.items()}
 
 
 def _report_cells(table: Table, name: str, variable: Variable, column: cells.Column) -> None:

@@ -2,7 +2,7 @@
 
 import re
 import zipfile
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import date, datetime
 from itertools import islice
@@ -72,48 +72,30 @@ def read_workbook(
         ) from None
 
 
-def sheet_titles(path: Path) -> list[str]:
-    """Return the names of the visible sheets of a workbook; of another file none."""
-    import openpyxl
-
-    if path.suffix.lower() not in (".xlsx", ".xlsm"):
-        return []
-    workbook = openpyxl.load_workbook(path, read_only=True)
-    try:
-        return [sheet.title for sheet in workbook.worksheets if sheet.sheet_state == "visible"]
-    finally:
-        workbook.close()
-
-
 def _unseen(place: str, inside: bytes, found: Sheet) -> list[Problem]:
     """Say what the cells alone do not: formulas without a value, merged cells, what is hidden."""
-    among, width, problems = set(found.rows.tolist()), len(found.names), []
-    formulas: dict[str, list[int]] = {}
+    among, problems, formulas = set(found.rows.tolist()), [], {}
     for match in _UNCALCULATED.finditer(inside):
         if int(match[2]) in among:
             formulas.setdefault(match[1].decode(), []).append(int(match[2]))
-    for letter, at in formulas.items():
-        cells = counted(len(at), "cell")
-        expected = (
-            f"{cells} with a formula without a value; open the file in a spreadsheet program and save it"
-        )
-        problems.append(Problem(place, at[0], letter, "", expected))
+    open_it = "with a formula without a value; open the file in a spreadsheet program and save it"
+    problems += [
+        Problem(place, rows[0], letter, "", f"{counted(len(rows), 'cell')} {open_it}")
+        for letter, rows in formulas.items()
+    ]
     for match in _MERGED.finditer(inside):
-        first, last = int(match[2]), int(match[4])
-        if not among.isdisjoint(range(first, last + 1)):
-            cells = f"{match[1].decode()}{first}:{match[3].decode()}{last}"
-            expected = f"cells {cells} are merged, of which only the first has a value; unmerge and fill them"
-            problems.append(Problem(place, first, match[1].decode(), "", expected))
+        left, first, right, last = (part.decode() for part in match.groups())
+        if not among.isdisjoint(range(int(first), int(last) + 1)):
+            only = "are merged, of which only the first has a value; unmerge and fill them"
+            problems.append(Problem(place, int(first), left, "", f"cells {left}{first}:{right}{last} {only}"))
+    spans = (tuple(map(int, match.groups())) for match in _HIDDEN_COLUMN.finditer(inside))
     columns = [
-        layout.letter(column - 1)
-        for match in _HIDDEN_COLUMN.finditer(inside)
-        for column in range(int(match[1]), min(int(match[2]), width) + 1)
+        layout.letter(at - 1) for first, last in spans for at in range(first, min(last, len(found.names)) + 1)
     ]
     rows = [int(match[1]) for match in _HIDDEN_ROW.finditer(inside) if int(match[1]) in among]
-    for what, hidden in (("column", columns), ("row", rows)):
-        if hidden:
-            expected = f"{counted(len(hidden), what)} hidden in the sheet, but read: {listed(hidden)}"
-            problems.append(warning(place, hidden[0] if what == "row" else None, "", "", expected))
+    for what, hidden, row in (("column", columns, None), ("row", rows, next(iter(rows), None))):
+        expected = f"{counted(len(hidden), what)} hidden in the sheet, but read: {listed(hidden)}"
+        problems += [warning(place, row, "", "", expected)] if hidden else []
     return problems
 
 
@@ -125,9 +107,9 @@ def _marked(place: str, inside: bytes, found: Sheet, workbook) -> list[Problem]:
         if workbook._fills[style.fillId].fill_type == "solid" or workbook._fonts[style.fontId].strike
     }
     rows, columns = set(found.rows.tolist()), {}
-    for match in _STYLED.finditer(inside) if marked else ():
-        if int(match[3]) in marked and int(match[2]) in rows:
-            columns.setdefault(match[1], []).append((match[1] + match[2]).decode())
+    for letter, row, style in (match.groups() for match in _STYLED.finditer(inside) if marked):
+        if int(style) in marked and int(row) in rows:
+            columns.setdefault(letter, []).append((letter + row).decode())
     some = [
         cell for cells in columns.values() if len(cells) < 0.4 * len(rows) for cell in cells
     ]  # no pattern
@@ -140,55 +122,56 @@ def _marked(place: str, inside: bytes, found: Sheet, workbook) -> list[Problem]:
 def _choose(
     path: Path, sheets: Sequence, known: Collection[str], name: str, wanted: str, optional: bool
 ) -> tuple[object, list[str]]:
-    """Choose the sheet to read; a workbook may begin with a cover, and hide what is old."""
+    """Choose the sheet that is `wanted`, or called `name`, or has known columns; say which are not read."""
     titles = {sheet.title.casefold(): sheet for sheet in sheets}
     if wanted and wanted.casefold() not in titles:
-        raise refuse(
-            path, f"has no sheet '{shown(wanted)}'; it has {listed(sheet.title for sheet in sheets)}"
-        )
+        expected = f"has no sheet '{shown(wanted)}'; it has {listed(sheet.title for sheet in sheets)}"
+        raise refuse(path, expected)
     if chosen := titles.get((wanted or name).casefold()):
         is_empty = optional and not wanted and len(list(islice(filter(any, chosen.values), 2))) < 2
-        return (None if is_empty else chosen), [] if wanted or is_empty else _unread(path, sheets, chosen)
-    others = [sheet for title, sheet in titles.items() if title not in ("patients", "lesions")] or [*sheets]
+        return (None, []) if is_empty else (chosen, [] if wanted else _unread(path, sheets, chosen))
+    return _by_columns(path, sheets, known, optional)
+
+
+def _by_columns(
+    path: Path, sheets: Sequence, known: Collection[str], optional: bool
+) -> tuple[object, list[str]]:
+    """Choose the sheet that has known columns; of patients, which are not `optional`, else the first."""
+    others = [sheet for sheet in sheets if sheet.title.casefold() not in ("patients", "lesions")] or [*sheets]
+    known_of = {sheet.title: _n_known(sheet, known) for sheet in others}
     visible = [sheet for sheet in others if sheet.sheet_state == "visible"]
     if optional:
-        [chosen] = _with_columns(path, visible, known, "lesions") or [None]
-        return chosen, [f"{path}: sheet {shown(chosen.title)} is read as lesions"] if chosen else []
-    return _of_patients(path, others, visible, known)
-
-
-def _of_patients(
-    path: Path, sheets: Sequence, visible: Sequence, known: Collection[str]
-) -> tuple[object, list[str]]:
-    """Choose the sheet of patients: that with columns of the codebook, or the first."""
-    if found := _with_columns(path, visible or sheets, known, "the codebook"):
+        found = _with_columns(path, visible, known_of, "lesions: {{sheet: {}}}", "lesions")
+        said = [f"{path}: sheet {shown(sheet.title)} is read as lesions" for sheet in found]
+        return (*found, None)[0], said
+    if found := _with_columns(path, visible or others, known_of, "sheet: {}", "the codebook"):
         return found[0], _unread(path, sheets, found[0])
-    hidden = [sheet for sheet in sheets if sheet not in visible]
-    if title := next((shown(sheet.title) for sheet in hidden if _n_known(sheet, known)), ""):
+    return _first(path, sheets, visible or others, [sheet for sheet in others if known_of[sheet.title]])
+
+
+def _with_columns(path: Path, sheets: Sequence, known_of: Mapping[str, int], line: str, of: str) -> list:
+    """Return the sheet that has known columns, if one has; refuse several."""
+    found = [sheet for sheet in sheets if known_of[sheet.title]]
+    several = [sheet for sheet in found if known_of[sheet.title] > 1]  # and not the key alone
+    found = several if len(several) == 1 and of != "lesions" else found
+    if len(found) > 1:
+        which = f"sheets {listed(shown(sheet.title) for sheet in found)} have columns of {of}; name the one"
+        raise refuse(path, f"{which} to read in a mapping file, as in {line.format(shown(found[0].title))}")
+    return found
+
+
+def _first(path: Path, sheets: Sequence, visible: Sequence, hidden: Sequence) -> tuple[object, list[str]]:
+    """Choose the first sheet, where none that can be seen has known columns."""
+    if hidden:
+        title = shown(hidden[0].title)
         expected = f"only the hidden sheet {title} has columns of the codebook; if it is meant, say so"
         raise refuse(path, f"{expected} in a mapping file, as in sheet: {title}")
-    first = (visible or sheets)[0]
+    first = visible[0]
     if not any(map(any, first.values)):
         expected = f"the first sheet, {shown(first.title)}, is empty; name the one to read in a mapping file"
         raise refuse(path, f"{expected}, as in sheet: patients")
     how = "; to choose another, say so in a mapping file, as in sheet: patients" if len(visible) > 1 else ""
     return first, [note + how for note in _unread(path, sheets, first)]
-
-
-def _with_columns(path: Path, sheets: Sequence, known: Collection[str], of: str) -> list:
-    """Return the sheet that has known columns, if one has; refuse several."""
-    n_known = {sheet.title: _n_known(sheet, known) for sheet in sheets}
-    found = [sheet for sheet in sheets if n_known[sheet.title]]
-    several = [sheet for sheet in found if n_known[sheet.title] > 1]  # and not the key alone
-    found = several if len(several) == 1 and of != "lesions" else found
-    if len(found) > 1:
-        line = "lesions: {{sheet: {}}}" if of == "lesions" else "sheet: {}"
-        expected = (
-            f"sheets {listed(shown(sheet.title) for sheet in found)} have columns of {of}; name the one"
-        )
-        line = line.format(shown(found[0].title))
-        raise refuse(path, f"{expected} to read in a mapping file, as in {line}")
-    return found
 
 
 def _unread(path: Path, sheets: Sequence, chosen) -> list[str]:

@@ -80,6 +80,8 @@ def assemble(
     """
     out = out.absolute()
     _check_replaceable(out)
+    if outline.studies:
+        say(f"{len(outline.studies)} series, all of data/published: {', '.join(outline.studies)}")
     out.parent.mkdir(parents=True, exist_ok=True)
     # A neighbour: a folder can only be renamed in one step within a disk.
     with tempfile.TemporaryDirectory(prefix=f".{out.name}.", dir=out.parent) as temporary:
@@ -112,6 +114,7 @@ def _documents(outline: Outline) -> tuple[dict[str, bytes], list[str]]:
     numbers = collect(outline.root)
     said, typed = text.filled(outline, numbers)
     cited = text.references(outline.root, said)
+    uncited = [name for name in outline.studies if f"@{name}" not in said]
     blocks = documents.parsed(said)["blocks"]
     checklist = text.strobe(outline, documents.headings(blocks))
     files = {
@@ -123,7 +126,8 @@ def _documents(outline: Outline) -> tuple[dict[str, bytes], list[str]]:
         "CITATION.cff": (outline.root / "CITATION.cff").read_bytes(),
         **{f"tables/{item.stem}.csv": csv_text(_table(outline, item)[0]).encode() for item in outline.tables},
     }
-    return files, text.remarks(outline, blocks, typed)
+    remarks = [f"{name} is one of the series, and the text does not cite it" for name in uncited]
+    return files, [*remarks, *text.remarks(outline, blocks, typed)]
 
 
 def _json(value: object) -> bytes:

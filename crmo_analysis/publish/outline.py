@@ -4,7 +4,7 @@ What both files may hold is written down in `outline.yaml`; what the outputs dec
 """
 
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -76,6 +76,7 @@ class Outline:
     title: str = ""
     authors: tuple[Mapping[str, str], ...] = ()
     keywords: tuple[str, ...] = ()
+    studies: tuple[str, ...] = ()  # its series, which its numbers, tables and figures are about
 
     def number(self, kind: str, output: str) -> str:
         """Return what an output, as a "figure" or a "table", is called; empty if it has no number."""
@@ -142,6 +143,8 @@ def read_outline(root: Path = files.ROOT, journal: str = "") -> Outline:
     text = root / named
     if not (files.is_file(text) and text.resolve().is_relative_to(root.resolve())):
         more.append(f"text: there is no file {named} in the project")
+    studies = files.study_names(root / "data" / "published")
+    more += _wrong_studies(content.get("studies") or "all", studies)
     if problems := [*problems, *_repeated(figures), *_repeated(tables), *more]:
         raise InputError(*(f"{FILE}, {problem}" for problem in problems))
     front = (
@@ -149,7 +152,17 @@ def read_outline(root: Path = files.ROOT, journal: str = "") -> Outline:
         tuple(content.get("authors", ())),
         tuple(map(str, content.get("keywords", ()))),
     )
-    return Outline(root, journals[name], figures, tables, text, *front)
+    return Outline(root, journals[name], figures, tables, text, *front, tuple(studies))
+
+
+def _wrong_studies(listed: Sequence[str] | str, there: Sequence[str]) -> list[str]:
+    """Say where a list of series is not that of the studies in the folder, which all outputs are about."""
+    if listed == "all":
+        return []
+    wrong = [f"studies: there is no study {name!r}{meant(name, there)}" for name in {*listed} - {*there}]
+    what = "name it, write 'all', or move its folder elsewhere (crmo takes a path too)"
+    wrong += [f"studies: {name} is in data/published and not named; {what}" for name in {*there} - {*listed}]
+    return sorted(wrong)
 
 
 @cache

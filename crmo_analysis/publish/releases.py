@@ -86,21 +86,24 @@ def _is_of_patients(path: Path) -> bool:
 
 def _within(tables: Sequence[tuple[str, pd.DataFrame]], smallest: int) -> Iterator[list[str]]:
     """Yield small counts, findings that are nearly one another, and numbers of nearly the same patients."""
-    by_label = {variable.label: name for name, variable in read_codebook().items()}
-    parts, seen = disclosure.implications(), {}
+    book, seen = read_codebook(), {}
+    by_label = {variable.label: name for name, variable in book.items()}
     for table, row, column, label, x, n in _shares(tables):
         if 0 < x < smallest or 0 < n - x < smallest:
             few = min(part for part in (x, n - x) if part)
             yield [table, row, column, f"{x}/{n}", f"{few} of {n} patients"]
         if name := by_label.get(label):
-            seen.setdefault((name, n), (x, f"{table}, {column}"))
-    for (one, n), (x, place) in seen.items():
-        for whole in (whole for part, whole in parts if part == one and (whole, n) in seen):
-            y, elsewhere = seen[whole, n]
-            if 0 < y - x < smallest:
-                label, part = read_codebook()[whole].label, read_codebook()[one].label
-                derived = f"{y} - {x} = {y - x} of {n} have '{label}' without '{part}'"
-                yield [place, part, "", f"{x}/{n}, and {y}/{n} in {elsewhere}", derived]
+            seen.setdefault(n, {}).setdefault(name, (x, f"{table}, {column}"))
+    for (more, less), (n, known) in product(disclosure.sums(), seen.items()):
+        if not {*more, *less} <= set(known):
+            continue
+        few = sum(known[name][0] for name in more) - sum(known[name][0] for name in less)
+        if 0 < few < smallest:
+            said = [f"{known[name][0]} '{book[name].label}'" for name in (*more, *less)]
+            whose = "more than one of the first" if more[1:] else f"not '{book[less[0]].label}'"
+            places = dict.fromkeys(known[name][1] for name in (*more, *less))
+            derived = f"{' + '.join(said[: len(more)])} - {said[-1]} = {few} of {n} have {whose}"
+            yield [" and ".join(places), book[less[0]].label, "", f"of {n}", derived]
     yield from _repeated(tables, smallest)
 
 
@@ -358,7 +361,7 @@ def _statement(tables: dict[str, pd.DataFrame], smallest: int, beside: Sequence[
         f"{len(tables)} tables of patients were looked at{among}.",
         f"No count of 1 to {smallest - 1} patients, and none of all but as few, is shown or follows by",
         "subtraction of two rows. Smallest and largest values are not shown.",
-        "Not looked at: three or more tables together, other publications, what somebody knows already.",
+        "Not looked at: other publications on the same patients, what somebody knows already.",
         "",
         "## Hidden",
         "",

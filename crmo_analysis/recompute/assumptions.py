@@ -29,22 +29,9 @@ class Assumption:
 def assume(
     views: list[View], codebook: Codebook, recorded: frozenset[str]
 ) -> tuple[Codebook, tuple[Assumption, ...]]:
-    """Refine steps and widen limits as far as printed values need it.
+    """Refine steps and widen limits as far as the printed values of any cohort need it; say each change.
 
-    Parameters
-    ----------
-    views : list of View
-        All claims, cohort by cohort.
-    codebook : mapping of str to Variable
-    recorded : set of str
-        Variables whose step the study gives itself, in a reading; those are left as they are.
-
-    Returns
-    -------
-    mapping of str to Variable
-        The codebook, changed where needed.
-    tuple of Assumption
-        One for each step or limit that was changed.
+    The steps of what is `recorded` are given by a reading of the study, and left as they are.
     """
     changed, said = dict(codebook), {}
     for view in views:

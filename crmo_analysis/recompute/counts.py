@@ -43,6 +43,12 @@ def size(view: View, tree: expressions.Expression) -> tuple[int | None, tuple[st
     return None, ()
 
 
+def sizes_of_levels(view: View, claim: Claim) -> list[tuple[int | None, tuple[str, ...]]]:
+    """Return the sizes of the groups that the exposure of a pair makes, or else the outcome."""
+    levels = claim.levels(1) or claim.levels(0)
+    return [size(view, entailment.conjunction(level, claim.group)) for level in levels]
+
+
 def tables(view: View, claim: Claim) -> tuple[list[list[list[int]]], tuple[str, ...]]:
     """Return the tables of counts that the printed ones leave, outcome by exposure, and the claims they use.
 

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from crmo_analysis.recompute import tests_of_difference as tests
-from crmo_analysis.recompute.counts import counts_text, printed_range, size, tables
+from crmo_analysis.recompute.counts import counts_text, printed_range, size, sizes_of_levels, tables
 from crmo_analysis.recompute.quantities import View
 from crmo_analysis.recompute.tests_of_difference import Outcome, Range
 from crmo_analysis.study import Claim, entailment, expressions, reproduction
@@ -34,6 +34,8 @@ _BY_DISTRIBUTION = {
     "z": ("mann-whitney", "wilcoxon", "log-rank", "logistic", "cox", "wald"),
     "anova": ("anova", "linear"),
 }
+_OF_LEVELS = ("kruskal-wallis", "log-rank", "chi2")  # with one degree of freedom less than there are groups
+_WITH_DF = ("t", "welch", "anova", "paired t")
 
 
 @dataclass(frozen=True)
@@ -227,30 +229,41 @@ def _of_statistic(view: View, claim: Claim) -> Iterator[Evidence]:
     found = beside(view, claim, "test_statistic")
     if found is None or (claim.test and found.test and claim.test != found.test):
         return
-    df = [each for each in (beside(view, found, "df"), beside(view, found, "df_2")) if each]
-    df = [each for each in df if each.test == found.test]
-    method = claim.test or found.test
-    related = (found.claim_id, *(each.claim_id for each in df))
-    levels = claim.levels(1) or claim.levels(0) if len(claim.parts) == 2 else ()
-    sizes = [size(view, entailment.conjunction(level, claim.group))[0] for level in levels]
-    if method == "mann-whitney" and not df and len(sizes) == 2 and all(sizes) and found.number.value >= 0:
-        text = f"U = {found.printed} of {sizes[0]} and {sizes[1]}"
-        outcome = tests.mann_whitney(printed_range(found), sizes)
-        yield Evidence(text, {method: outcome}, related, (found.claim_id,))
-        return
-    if method in ("mann-whitney", "wilcoxon") and abs(found.number.value) > LARGEST_DEVIATE:
-        return
-    numbers = [float(each.number.value) for each in df]
-    if not numbers and method in ("kruskal-wallis", "log-rank", "chi2") and sizes:
-        numbers = [len(sizes) - 1]
-    if not numbers and method in ("t", "welch", "anova", "paired t"):
-        return
-    outcomes = {}
-    for distribution, outcome in tests.of_statistic(printed_range(found), numbers).items():
-        outcomes |= {name: outcome for name in _BY_DISTRIBUTION[distribution] if method in ("", name)}
-    degrees = " and ".join(f"{number:g}" for number in numbers)
-    text = f"A statistic of {found.printed}" + (f" with {degrees} degrees of freedom" if degrees else "")
-    yield Evidence(text, outcomes, related, (found.claim_id,))
+    df = [beside(view, found, name) for name in ("df", "df_2")]
+    df = [each for each in df if each and each.test == found.test]
+    n = [number for number, _ in sizes_of_levels(view, claim)]
+    text, outcomes = (
+        _of_ranks(found, n) if (claim.test or found.test) == "mann-whitney" and not df else ("", {})
+    )
+    if not outcomes:
+        text, outcomes = _by_distribution(found, claim.test or found.test, df, n)
+    if outcomes:
+        related = (found.claim_id, *(each.claim_id for each in df))
+        yield Evidence(text, outcomes, related, (found.claim_id,))
+
+
+def _of_ranks(u: Claim, n: Sequence[int | None]) -> tuple[str, dict[str, Outcome]]:
+    if len(n) != 2 or not all(n) or u.number.value < 0:
+        return "", {}
+    outcome = tests.mann_whitney(printed_range(u), n)
+    return f"U = {u.printed} of {n[0]} and {n[1]}", {"mann-whitney": outcome}
+
+
+def _by_distribution(found: Claim, method: str, df: Sequence[Claim], n: Sequence[int | None]):
+    """Return a statistic in words, and what it gives by the distributions that its test can have."""
+    degrees = [float(each.number.value) for each in df]
+    degrees = degrees or ([len(n) - 1] if n and method in _OF_LEVELS else [])
+    is_sum = method in ("mann-whitney", "wilcoxon") and abs(found.number.value) > LARGEST_DEVIATE
+    if is_sum or (not degrees and method in _WITH_DF):
+        return "", {}
+    outcomes = {
+        name: outcome
+        for distribution, outcome in tests.of_statistic(printed_range(found), degrees).items()
+        for name in _BY_DISTRIBUTION[distribution]
+        if method in ("", name)
+    }
+    said = f" with {' and '.join(f'{number:g}' for number in degrees)} degrees of freedom" * bool(degrees)
+    return f"A statistic of {found.printed}{said}", outcomes
 
 
 def _of_estimate(view: View, claim: Claim) -> Iterator[Evidence]:

@@ -12,23 +12,7 @@ from crmo_analysis.study import rounding
 def grim_sums(
     mean: rounding.Printed, n: int, step: Fraction = Fraction(1), rules: Sequence[str] = rounding.RULES
 ) -> list[int]:
-    """List the sums that a printed mean can come from (GRIM).
-
-    Parameters
-    ----------
-    mean : Printed
-        The printed mean.
-    n : int
-        Patients.
-    step : Fraction
-        The smallest difference that the variable is recorded in.
-    rules : sequence of str
-        Rounding rules that the mean may have been rounded by.
-
-    Returns
-    -------
-    list of int
-        Sums of the n values, in steps; empty if no sum gives the mean.
+    """List the sums of n values, in steps, that a printed mean can come from by some rule (GRIM).
 
     References
     ----------
@@ -56,22 +40,10 @@ def grim_is_informative(n: int, decimals: int, step: Fraction = Fraction(1)) -> 
     return step / n >= Fraction(2, 10**decimals)
 
 
-def debit(
-    percent: rounding.Printed, sd: rounding.Printed, n: int, rules: Sequence[str] = rounding.RULES
-) -> list[int]:
-    """List the counts that a printed percentage of yes/no data and its SD can both come from (DEBIT).
+def debit(percent: rounding.Printed, sd: rounding.Printed, n: int) -> list[int]:
+    """List the counts of yes that a printed percentage and its SD can both come from (DEBIT).
 
-    Parameters
-    ----------
-    percent, sd : Printed
-        The percentage, and the standard deviation of the 0/1 values in percentage points (with n - 1).
-    n : int
-        Patients, at least 2.
-
-    Returns
-    -------
-    list of int
-        Counts of yes; empty if the pair is impossible.
+    The SD is that of the 0/1 values in percentage points (with n - 1).
 
     References
     ----------
@@ -79,6 +51,6 @@ def debit(
     """
     if n < 2:
         raise ValueError(f"n is {n}; a standard deviation needs at least 2")
-    counts = [k for k in grim_sums(percent, n, Fraction(100), rules) if 0 <= k <= n]
-    ranges = whole_between(sd, rules, Fraction(n * (n - 1), 100**2), 2)
-    return [k for k in counts if any(low <= n * k - k**2 <= high for low, high in ranges)]
+    counts = [k for k in grim_sums(percent, n, Fraction(100)) if 0 <= k <= n]
+    allowed = whole_between(sd, Fraction(n * (n - 1), 100**2), 2)
+    return [k for k in counts if n * k - k**2 in allowed]

@@ -4,11 +4,11 @@ from collections.abc import Iterator, Sequence
 from fractions import Fraction
 
 from crmo_analysis.recompute import tests_of_difference as tests
-from crmo_analysis.recompute.counts import printed_range, size
+from crmo_analysis.recompute.counts import printed_range, sizes_of_levels
 from crmo_analysis.recompute.evidence import Evidence, between, of_claim, of_patients, overlap
 from crmo_analysis.recompute.quantities import Finding, View
 from crmo_analysis.recompute.tests_of_difference import Range
-from crmo_analysis.study import Claim, describe, entailment, rounding
+from crmo_analysis.study import Claim, describe, rounding
 
 NAMES = {
     "t": "Student's t", "welch": "Welch's t", "paired t": "the paired t test", "chi2": "chi-squared",
@@ -44,46 +44,49 @@ def p_values(view: View) -> Iterator[Finding]:
             if method or said[0].outcome != "differs" or not given - {*found.outcomes}:
                 yield from said
         if not sources:
-            yield from _least_p(view, claim, method)
+            yield _least_p(view, claim, method)
 
 
 def _judged(claim: Claim, found: Evidence, method: str) -> Iterator[Finding]:
-    printed = printed_range(claim)
-    giving = _giving(claim, found)
-    allowed = [method] if method else list(found.outcomes)
+    """Say whether a source gives a P value, and of what is confirmed by it, or not."""
+    allowed, giving = [method] if method else [*found.outcomes], _giving(claim, found)
     matching = [name for name in allowed if name in giving]
-    shown = _shown(found, matching or allowed)
-    related = tuple(dict.fromkeys(found.related))
+    shown, related = _shown(found, matching or allowed), tuple(dict.fromkeys(found.related))
     if not matching:
-        hint = ""
-        if giving:
-            hint = f" Only {' or '.join(dict.fromkeys(NAMES[name] for name in giving))} gives it."
-        elif any(
-            overlap(printed, (p[0] / 2, p[1] / 2)) for p in (found.outcomes[name].p for name in allowed)
-        ):
-            hint = " A one-sided test gives it."
-        reason = f"{found.text}: {shown}; {claim.printed} is printed.{hint}"
+        reason = f"{found.text}: {shown}; {claim.printed} is printed.{_hint(claim, found, allowed, giving)}"
         yield Finding(claim.claim_id, "differs", reason, shown, related=related)
+        said = f"Its P value is printed as {claim.printed}, which {found.text[0].lower()}{found.text[1:]}"
         for member in found.confirmed:
-            said = f"Its P value is printed as {claim.printed}, which {found.text[0].lower()}{found.text[1:]}"
             yield Finding(member, "stated", f"{said} does not give.", related=(claim.claim_id,))
         return
-    ps = [found.outcomes[name].p for name in matching]
-    if min(high - low for low, high in ps) > 0.5 and claim.number.relation == "=":
-        reason = f"{found.text}: {shown}, so the digits printed leave almost any P value."
-        yield Finding(claim.claim_id, "stated", reason, related=related)
-        return
-    inside = any(printed[0] <= low and high <= printed[1] for low, high in ps)
-    if claim.number.relation != "=" and not inside:
-        reason = f"{found.text}: {shown}; {claim.printed} can be."
-        yield Finding(claim.claim_id, "stated", reason, related=related)
+    tail = _open_tail(claim, [found.outcomes[name].p for name in matching])
+    if tail:
+        yield Finding(claim.claim_id, "stated", f"{found.text}: {shown}{tail}.", related=related)
         return
     yield Finding(claim.claim_id, "matches", f"{found.text}: {shown}.", shown, "", related, BY)
+    reason = f"Gives the P value that is printed, {claim.printed}."
     for member in found.confirmed if claim.number.relation == "=" else ():
         others = tuple(name for name in (claim.claim_id, *related) if name != member)
-        yield Finding(
-            member, "matches", f"Gives the P value that is printed, {claim.printed}.", related=others, by=BY
-        )
+        yield Finding(member, "matches", reason, related=others, by=BY)
+
+
+def _hint(claim: Claim, found: Evidence, allowed: Sequence[str], giving: Sequence[str]) -> str:
+    """Name another test that gives a P value, or one side of a test that is allowed."""
+    if giving:
+        return f" Only {' or '.join(dict.fromkeys(NAMES[name] for name in giving))} gives it."
+    halves = [tuple(end / 2 for end in found.outcomes[name].p) for name in allowed]
+    is_half = any(overlap(printed_range(claim), half) for half in halves)
+    return " A one-sided test gives it." if is_half else ""
+
+
+def _open_tail(claim: Claim, ps: Sequence[Range]) -> str:
+    """Say why a P value that tests can give is not confirmed by them; empty if it is."""
+    if claim.number.relation == "=":
+        is_wide = min(high - low for low, high in ps) > 0.5
+        return ", so the digits printed leave almost any P value" if is_wide else ""
+    least, most = printed_range(claim)
+    is_inside = any(least <= low and high <= most for low, high in ps)
+    return "" if is_inside else f"; {claim.printed} can be"
 
 
 def _giving(claim: Claim, found: Evidence) -> list[str]:
@@ -99,36 +102,36 @@ def _shown(found: Evidence, names: Sequence[str]) -> str:
     return ", ".join(f"{text} by {' or '.join(dict.fromkeys(said))}" for text, said in by_text.items())
 
 
-def _least_p(view: View, claim: Claim, method: str) -> Iterator[Finding]:
+def _least_p(view: View, claim: Claim, method: str) -> Finding:
     """Say what the number of patients alone tells of a P value."""
+    sizes = sizes_of_levels(view, claim)
+    if len(sizes) == 2 and all(number for number, _ in sizes) and method == "mann-whitney":
+        numbers, ids = zip(*sizes, strict=True)
+        least = tests.least_p_of_ranks(numbers)
+        if printed_range(claim)[1] <= least:
+            text = f"groups of {numbers[0]} and {numbers[1]} cannot have a P value below {least:.2g}"
+            shown, related = f"P >= {least:.2g}", tuple(name for each in ids for name in each)
+            return Finding(claim.claim_id, "differs", f"By ranks, {text}.", shown, related=related)
     n, denominators = view.size(claim)
-    levels = claim.levels(1) or claim.levels(0)
-    sizes = [size(view, entailment.conjunction(level, claim.group)) for level in levels]
-    if len(sizes) == 2 and all(number for number, _ in sizes) and method in ("", "mann-whitney"):
-        least = tests.least_p_of_ranks([number for number, _ in sizes])
-        ids = tuple(name for _, found in sizes for name in found)
-        if printed_range(claim)[1] <= least and method:
-            text = f"groups of {sizes[0][0]} and {sizes[1][0]} cannot have a P value below {least:.2g}"
-            yield Finding(claim.claim_id, "differs", f"By ranks, {text}.", f"P >= {least:.2g}", related=ids)
-            return
-    p = float(claim.number.value)
-    of_numbers = all(claim.codebook[part].is_numeric for part in claim.parts if part in claim.codebook)
-    is_correlation = of_numbers and method in ("", "pearson", "spearman") and "_at_" not in claim.of
-    is_limit = 0 < p < 1 and claim.number.relation in ("<", "<=")
-    if not levels and is_correlation and is_limit and n and n > 3:
+    p, is_limit = float(claim.number.value), claim.number.relation in ("<", "<=")
+    if not sizes and _is_of_correlation(claim) and is_limit and 0 < p < 1 and n and n > 3:
         reason = (
             f"Derived, not printed: with {n} pairs a two-sided {claim.printed} needs |r| of at least "
             f"{_rounded_up(describe.smallest_pearson(p, n), 4)} (Pearson, or Spearman by t; without ties the "
             f"smallest attainable |rho| is {_rounded_up(describe.smallest_spearman(p, n), 4)})."
         )
-        yield Finding(claim.claim_id, "stated", reason, related=denominators)
+    elif method in _RANK_TESTS:
+        reason = "Kept as printed: only the patients themselves decide it."
+    elif method in ("", *NAMES):
+        reason = "Kept as printed: nothing printed gives it."
     else:
-        kept = "only the patients themselves decide it"
-        if method not in _RANK_TESTS:
-            kept = (
-                "nothing printed gives it" if method in ("", *NAMES) else f"{method} is not recomputed here"
-            )
-        yield Finding(claim.claim_id, "stated", f"Kept as printed: {kept}.", related=denominators)
+        reason = f"Kept as printed: {method} is not recomputed here."
+    return Finding(claim.claim_id, "stated", reason, related=denominators)
+
+
+def _is_of_correlation(claim: Claim) -> bool:
+    of_numbers = all(claim.codebook[part].is_numeric for part in claim.parts if part in claim.codebook)
+    return of_numbers and claim.test in ("", "pearson", "spearman") and "_at_" not in claim.of
 
 
 def _rounded_up(value: float, decimals: int) -> str:

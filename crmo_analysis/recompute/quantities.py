@@ -64,18 +64,9 @@ def meaning_of(study: Study, codebook: Codebook) -> entailment.Meaning:
 
 
 class View:
-    """The claims of one cohort under one reading, and what they say of the same patients.
+    """The claims of one cohort under one reading, one row an id, and what they say of the same patients.
 
-    Parameters
-    ----------
-    claims : sequence of Claim
-        One row a claim id.
-    codebook : mapping of str to Variable
-        With the steps of that reading.
-    study : Study
-        For its window.
-    meaning : Meaning
-        Of the study, see `meaning_of`.
+    The codebook has the steps of that reading; `meaning` is that of the study, see `meaning_of`.
     """
 
     def __init__(

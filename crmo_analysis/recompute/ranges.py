@@ -1,16 +1,16 @@
-"""Checks of quantiles, ranges, standard errors, ratios and shares of lesions: each against its own parts."""
+"""Checks of quantiles, of ratios and shares of lesions against their parts, and of times."""
 
-import math
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from fractions import Fraction
 from itertools import permutations
 
-from crmo_analysis.recompute.counts import number_of, printed_range, size
-from crmo_analysis.recompute.estimates import given, held
+from crmo_analysis.recompute.counts import number_of, printed_range
 from crmo_analysis.recompute.evidence import overlap
 from crmo_analysis.recompute.quantities import Finding, View, together
 from crmo_analysis.recompute.shares import lone_share, section_rules
-from crmo_analysis.study import entailment, rounding
+from crmo_analysis.study import rounding
+
+_NAMES = {"quartile_1": "lower quartile", "quartile_3": "upper quartile", "min": "minimum", "max": "maximum"}
 
 
 def quantiles(view: View) -> Iterator[Finding]:
@@ -26,47 +26,12 @@ def quantiles(view: View) -> Iterator[Finding]:
         is_new = {one.statistic, other.statistic} - {*places, "median"}  # the others are compared elsewhere
         if low >= high or one.of != other.of or not is_new or not view.meaning.same(one.group, other.group):
             continue
-        upper = f"the {other.statistic} of {other.printed}"
+        upper = f"the {_NAMES.get(other.statistic, other.statistic)} of {other.printed}"
         if rounding.interval(one.number)[0] >= rounding.interval(other.number)[1]:
-            reason = f"The {one.statistic} of {one.printed} lies above {upper}."
+            reason = f"The {_NAMES.get(one.statistic, one.statistic)} of {one.printed} lies above {upper}."
             yield from together((one.claim_id, other.claim_id), "conflicts", reason)
         else:
             yield Finding(one.claim_id, "stated", f"Not above {upper}.", related=(other.claim_id,))
-
-
-_WIDTHS = {"iqr": ("quartile_1", "quartile_3"), "range": ("min", "max")}
-
-
-def widths(view: View) -> Iterator[Finding]:
-    """Hold an interquartile range, or a range, that is printed as one number against its two ends."""
-    for claim in view.of_values:
-        names = _WIDTHS.get(claim.statistic, ())
-        ends = [view.value_claim(name, claim.of, claim.group) for name in names]
-        if ends and all(ends):
-            shown = rounding.decimal_text(ends[1].number.value - ends[0].number.value)
-            text = f"{ends[1].printed} - {ends[0].printed} = {shown}"
-            yield given(claim, text, lambda low, high: high - low, *ends, shown=shown)
-
-
-def standard_errors(view: View) -> Iterator[Finding]:
-    """Hold the standard error of a mean against the SD, and that of a share against x of n."""
-    for claim in view.claims:
-        if claim.statistic != "se" or claim.number.relation != "=":
-            continue
-        n, ids = size(view, claim.group)
-        if claim.patients is not None and n:
-            x, counted = size(view, entailment.conjunction(claim.patients, claim.group))
-            if x is not None and x <= n:
-                scale = 100 if claim.unit == "%" or claim.number.value > 1 else 1
-                error = scale * math.sqrt(x / n * (1 - x / n) / n)
-                text = f"{x} of {n} have a standard error of {error:.3g}"
-                yield held(claim, text, [(error, error)], (*counted, *ids), f"{error:.3g}")
-        sd = view.value_claim("sd", claim.of, claim.group) if claim.is_of_values else None
-        if sd is not None and n:
-            span = tuple(end / math.sqrt(n) for end in printed_range(sd))
-            error = float(sd.number.value) / math.sqrt(n)
-            text = f"An SD of {sd.printed} in {n} has a standard error of {error:.3g}"
-            yield held(claim, text, [span], (sd.claim_id, *ids), f"{error:.3g}")
 
 
 def ratios(view: View) -> Iterator[Finding]:
@@ -106,4 +71,4 @@ def times(view: View) -> Iterator[Finding]:
             yield Finding(claim.claim_id, "stated", reason)
 
 
-CHECKS: tuple[Callable[[View], Iterator[Finding]], ...] = (quantiles, widths, standard_errors, ratios, times)
+CHECKS = (quantiles, ratios, times)

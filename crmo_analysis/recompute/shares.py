@@ -109,18 +109,8 @@ def lone_share(
 ) -> Finding:
     """Say whether some count, or the one that is printed, of so many patients gives a percentage.
 
-    Parameters
-    ----------
-    claim : Claim
-    n : int
-    ids : tuple of str
-        The claims that say how many.
-    of : str
-        The patients, in words.
-    rules : tuple of str
-        By which the section can have rounded, its own first.
-    count : int, optional
-        That is printed, if the number of patients is not.
+    The `ids` are of claims that say how many, `of` names the patients; the section can have rounded by the
+    `rules`, its own first.
     """
     counts = [k for k in grim_sums(claim.number, n, PERCENT, rules) if 0 <= k <= n]
     if counts and not grim_is_informative(n, claim.number.decimals, PERCENT):
@@ -161,7 +151,7 @@ def only_by(claim: Claim, n: int, step: Fraction) -> str:
     for rule in ("down", "up"):
         sums = grim_sums(claim.number, n, step, (rule,))
         if sums:
-            exact = rounding.decimal_text(sums[0] * step / n, claim.number.decimals + 2)
+            exact = rounding.decimal_text(sums[0] * step / n / claim.number.scale, claim.number.decimals + 2)
             return f" Only {rounding.in_words(rule)}, {exact} is printed so."
     return ""
 

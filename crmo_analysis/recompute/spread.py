@@ -9,7 +9,7 @@ here it is complete).
 """
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from fractions import Fraction
 
@@ -22,12 +22,8 @@ MAXIMUM_STEPS = 50_000  # of the search for values; beyond that nothing is claim
 class Limits:
     """Between which steps values lie, and which some of them have to reach; None where nothing is known.
 
-    Attributes
-    ----------
-    low, high : int or None
-        No value is below or above.
-    low_to, high_from : int or None
-        Some value is at most, and some at least, this: the printed smallest and largest are there.
+    No value is below `low` or above `high`; some value is at most `low_to`, and some at least `high_from`:
+    the printed smallest and largest are there.
     """
 
     low: int | None = None
@@ -41,16 +37,9 @@ ANYWHERE = Limits()
 
 @dataclass(frozen=True)
 class Spread:
-    """What became of a mean and an SD.
+    """Whether a mean and an SD are possible (None if the search was given up), and values that give both.
 
-    Attributes
-    ----------
-    is_possible : bool or None
-        None if the search was given up.
-    values : tuple of int
-        In steps, values that give both; empty if there are none.
-    is_informative : bool
-        Whether the steps could have refused an SD with so many digits.
+    The values are in steps; `is_informative` says that these could have refused an SD with so many digits.
     """
 
     is_possible: bool | None
@@ -58,37 +47,11 @@ class Spread:
     is_informative: bool
 
 
-def _printed_between(number: rounding.Printed, rule: str) -> tuple[Fraction, Fraction, bool, bool]:
-    """Return between which values a rule prints a number, and whether either end is among them."""
-    unit = number.place
-    value, half = number.value, unit / 2
-    is_even = (value / unit) % 2 == 0
-    return {
-        "half_up": (value - half, value + half, True, False),
-        "half_even": (value - half, value + half, is_even, is_even),
-        "down": (value, value + unit, True, False),
-        "up": (value - unit, value, False, True),
-    }[rule]
-
-
-def whole_between(
-    number: rounding.Printed, rules: Sequence[str], scale: Fraction, power: int
-) -> list[tuple[int, int]]:
-    """Return the ranges of whole numbers that are `scale` times a power of what is printed, by some rule."""
-    ranges = []
-    for rule in rules:
-        low, high, with_low, with_high = _printed_between(number, rule)
-        first, last = (scale * max(end, Fraction(0)) ** power for end in (low, high))
-        start = math.ceil(first) + (first.denominator == 1 and not with_low and low >= 0)
-        end = math.floor(last) - (last.denominator == 1 and not with_high)
-        ranges += [(start, end)] if start <= end else []
-    merged: list[tuple[int, int]] = []
-    for start, end in sorted(ranges):
-        if merged and start <= merged[-1][1] + 1:
-            merged[-1] = merged[-1][0], max(end, merged[-1][1])
-        else:
-            merged.append((start, end))
-    return merged
+def whole_between(number: rounding.Printed, scale: Fraction, power: int = 1) -> range:
+    """Return the whole numbers that are `scale` times a power of what is printed, by some rounding rule."""
+    low, high = rounding.interval(number)
+    first = 0 if power == 2 and low < 0 else math.floor(scale * low**power) + 1
+    return range(first, math.ceil(scale * high**power))
 
 
 def find_values(
@@ -97,36 +60,14 @@ def find_values(
     n: int,
     step: Fraction = Fraction(1),
     limits: Limits = ANYWHERE,
-    rules: Sequence[str] = rounding.RULES,
 ) -> Spread:
-    """Find values that give a printed mean and SD, or prove that there are none.
-
-    Parameters
-    ----------
-    mean, sd : Printed
-        The printed mean and standard deviation (with n - 1).
-    n : int
-        Patients, at least 2.
-    step : Fraction
-        Recording step of the variable.
-    limits : Limits
-    rules : sequence of str
-        Rounding rules that either may have been rounded by.
-
-    Raises
-    ------
-    ValueError
-        If n is below 2.
-    """
+    """Find n values, 2 at least, that give a printed mean and SD (with n - 1), or prove that none do."""
     if n < 2:
         raise ValueError(f"n is {n}; a standard deviation needs at least 2")
-    spreads = whole_between(sd, rules, n * (n - 1) / Fraction(step) ** 2, 2)
-    ranges = whole_between(mean, rules, n / Fraction(step), 1)
-    sums = [total for first, last in ranges for total in range(first, last + 1)]
+    spread = whole_between(sd, n * (n - 1) / Fraction(step) ** 2, 2)
     windows = [
-        (total, -(-(first + total**2) // n), (last + total**2) // n)
-        for total in sums
-        for first, last in spreads
+        (total, -(-(spread[0] + total**2) // n), (spread[-1] + total**2) // n)
+        for total in (whole_between(mean, n / Fraction(step)) if spread else ())
     ]
     is_informative = not windows or any(
         most <= least for _, least, most in windows
@@ -154,16 +95,12 @@ def sd_limits(mean: rounding.Printed, n: int, step: Fraction, limits: Limits) ->
     The largest is infinite where nothing is known of the smallest value.
     """
     ends = []
-    for first, last in whole_between(mean, rounding.RULES, n / Fraction(step), 1):
-        for total in range(first, last + 1):
-            low = (
-                min(total // n, total if limits.low_to is None else limits.low_to)
-                if limits.low is None
-                else limits.low
-            )
-            high = max(total - (n - 1) * low, limits.high_from or low) if limits.high is None else limits.high
-            found = squares(n, total, replace(limits, low=low, high=high))
-            ends += [n * q - total**2 for q in found or ()]
+    for total in whole_between(mean, n / Fraction(step)):
+        low, high = limits.low, limits.high
+        low = min(total // n, total if limits.low_to is None else limits.low_to) if low is None else low
+        high = max(total - (n - 1) * low, limits.high_from or low) if high is None else high
+        found = squares(n, total, replace(limits, low=low, high=high))
+        ends += [n * q - total**2 for q in found or ()]
     if not ends:
         return None
     least, most = (float(step) * math.sqrt(end / (n * (n - 1))) for end in (min(ends), max(ends)))

@@ -87,13 +87,7 @@ def correlation_of_p(p: Range, n: int) -> Range:
 
 
 def two_means(means: Sequence[Range], sds: Sequence[Range], n: Sequence[int]) -> dict[str, Outcome]:
-    """Compare two means by Student's t (equal variances) and by Welch's.
-
-    Parameters
-    ----------
-    means, sds : two pairs of float
-    n : two int
-        Patients in each group, at least 2.
+    """Compare two means, of at least 2 patients each, by Student's t (equal variances) and by Welch's.
 
     References
     ----------

@@ -6,41 +6,38 @@ Claims are looked at under one reading of the study at a time; what they prove o
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
+from itertools import chain
 
-from crmo_analysis.recompute import arithmetic, elsewhere, estimates, inference, ranges, shares
+from crmo_analysis.recompute import (
+    arithmetic,
+    elsewhere,
+    estimates,
+    inference,
+    intervals,
+    ranges,
+    shares,
+    units,
+)
 from crmo_analysis.recompute.assumptions import assume
 from crmo_analysis.recompute.quantities import Finding, View, meaning_of
 from crmo_analysis.study import Claim, Codebook, Study
 
 VERDICTS = ("matches", "differs", "conflicts", "ambiguous", "stated", "unfinished")
-CHECKS = (
-    *(*shares.CHECKS, *arithmetic.CHECKS, *elsewhere.CHECKS),
-    *(*inference.CHECKS, *estimates.CHECKS, *ranges.CHECKS),
-)
+CHECKS = [
+    check
+    for module in (shares, arithmetic, elsewhere, inference, estimates, intervals, ranges)
+    for check in module.CHECKS
+]
 
 
 @dataclass(frozen=True)
 class Audited:
-    """A claim with its verdict.
+    """A claim (its first reading) with its verdict, one of `VERDICTS`, and the sentence for it.
 
-    Attributes
-    ----------
-    claim : Claim
-        Its first reading.
-    verdict : str
-        One of `VERDICTS`.
-    recomputed : str
-        What the printed parts give, empty where nothing can be recomputed.
-    rule : str
-        The rounding rule that gives the printed text.
-    related : tuple of str
-        Ids of the claims it was checked against.
-    reason : str
-        One sentence.
-    by : str
-        By what it matches: printed again, x/n, sum, rank, grain, or other numbers; empty if it does not.
-    x, n : int or None
-        For counts and percentages, the patients meant and those they are among, where claims print them.
+    `recomputed` is what the printed parts give, `rule` the rounding that gives the printed text, `related`
+    are the claims that it was checked against; `by` says by what it matches: printed again, x/n, sum, rank,
+    grain, or other numbers. For counts and percentages, `x` of `n` patients are meant, where claims print
+    them.
     """
 
     claim: Claim
@@ -57,18 +54,8 @@ class Audited:
 class Readings:
     """What a study says under each of its readings; a scenario gives each reading's name an option.
 
-    Parameters
-    ----------
-    study : Study
-    codebook : mapping of str to Variable, optional
-        The project's own if left out.
-
-    Attributes
-    ----------
-    first : mapping of str to str
-        The scenario of the first option of every reading.
-    assumptions : tuple of Assumption
-        Where printed digits show that the codebook's steps and limits are too narrow.
+    `first` is the scenario of the first options. `assumptions` say where printed digits show that the
+    codebook's steps and limits are too narrow.
     """
 
     def __init__(self, study: Study, codebook: Codebook | None = None):
@@ -93,10 +80,7 @@ class Readings:
     def findings(self, scenario: Mapping[str, str]) -> dict[str, list[Finding]]:
         """Run every check; findings by claim id.
 
-        Raises
-        ------
-        InputError
-            If the study's rules contradict each other, or tie too many variables together.
+        An InputError says that the study's rules contradict each other, or tie too many variables together.
         """
         return self._findings(tuple(scenario.items()))
 
@@ -110,9 +94,8 @@ class Readings:
         }
 
     def _find(self, scenario: tuple[tuple[str, str], ...]) -> dict[str, list[Finding]]:
-        found: dict[str, list[Finding]] = {}
-        for view in self._views(scenario).values():
-            for check in CHECKS:
-                for finding in check(view):
-                    found.setdefault(finding.claim_id, []).append(finding)
+        views, found = self._views(scenario), {}
+        checks = (check(view) for view in views.values() for check in CHECKS)
+        for finding in chain(*checks, units.totals(views)):
+            found.setdefault(finding.claim_id, []).append(finding)
         return found

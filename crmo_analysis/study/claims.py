@@ -2,7 +2,7 @@
 
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from fractions import Fraction
 from functools import cache
@@ -13,11 +13,18 @@ from crmo_analysis.files import InputError, read_yaml
 from crmo_analysis.study import vocabulary
 from crmo_analysis.study.codebook import Codebook, read_codebook, read_section, read_variables
 from crmo_analysis.study.expressions import Everyone, Expression, parse, variables
+from crmo_analysis.study.lists import with_lists
 from crmo_analysis.study.printed import is_fraction_in_words, without_note
 from crmo_analysis.study.records import Claim, Study
 from crmo_analysis.study.rounding import RANK_WORDS, RULES, Printed, parse_date, parse_printed, plain
 from crmo_analysis.study.rows import of_those_known, read_rows, split
 from crmo_analysis.study.times import with_times
+
+_NEEDED = ("study", "title", "short", "citation", "design", "question")
+_PARTS = {  # of study.yaml, which can be left out
+    **dict.fromkeys(("quoted", "units", "readings", "window", "rounding", "variables"), dict),
+    **dict.fromkeys(("rules", "notes", "figures"), list),
+}
 
 
 @cache
@@ -42,27 +49,33 @@ def read_study(study: str, folder: Path = files.PUBLISHED, codebook_path: Path =
     problems: list[str] = []
     facts = _read_facts(place / "study.yaml", place.name, problems)
     codebook = _own_variables(place / "study.yaml", facts, read_codebook(codebook_path), problems)
-    rows = [part for placed in read_rows(place / "claims.csv", problems) for part in split(*placed, problems)]
+    rows, codebook = with_lists(read_rows(place / "claims.csv", problems), codebook, problems)
+    rows = [part for placed in rows for part in split(*placed, problems)]
     codebook = of_those_known(rows, with_times(rows, codebook, problems))
     rules = _read_rules(place / "study.yaml", facts, codebook, problems)
+    rules += tuple(  # what is found in a patient is known of him or her
+        (parse(f"{name.removesuffix('_known')} -> {name}", codebook), "what is found is known")
+        for name in codebook
+        if (of := codebook.get(name.removesuffix("_known"))) and of.name != name and of.type == "boolean"
+    )
     units = read_section("conversions", codebook_path)
     found = [_read_claim(place.name, line, row, codebook, facts, units, problems) for line, row in rows]
     _check_ids(rows, problems)
     _check_denominators(list(zip(rows, found, strict=True)), problems)
-    wrong = vocabulary.problems_of_figures(facts.get("figures") or [], {claim.claim_id for claim in found})
+    wrong = vocabulary.problems_of_figures(facts.get("figures", ()), {claim.claim_id for claim in found})
     problems += [f"{place / 'study.yaml'}: {problem}" for problem in wrong]
     if problems:
         raise InputError("\n".join(dict.fromkeys(problems)))
     rules += _rules_of_words(codebook, codebook_path, rules, found)
     codebook = _with_steps(codebook, found)
     found = [replace(claim, codebook=codebook) for claim in found]
-    return Study(place.name, facts, rules, facts.get("readings") or {}, tuple(found), codebook)
+    return Study(place.name, facts, rules, facts["readings"], tuple(found), codebook)
 
 
 def _own_variables(path: Path, facts: dict, codebook: Codebook, problems: list[str]) -> Codebook:
     """Return the codebook with the variables that only this study has."""
     wrong: list[str] = []
-    own = read_variables(facts.get("variables") or {}, wrong, codebook)
+    own = read_variables(facts.get("variables", {}), wrong, codebook)
     wrong += [
         f"{name}: stands in the codebook already; leave it out here, or use another name"
         for name in own
@@ -119,46 +132,39 @@ def _read_facts(path: Path, study: str, problems: list[str]) -> dict:
     if not isinstance(facts, dict):
         problems.append(f"{path}: expected a mapping with study, title, citation, design, …")
         return {}
-    needed = ("study", "title", "short", "citation", "design", "question")
-    problems += [f"{path}: '{name}' is missing" for name in needed if not facts.get(name)]
+    wrong = [f"'{name}' is missing" for name in _NEEDED if not facts.get(name)]
     if facts.get("study", study) != study:
-        problems.append(f"{path}: study is '{facts['study']}', expected the folder's name '{study}'")
-    for name, kind in (
-        ("quoted", dict),
-        ("units", dict),
-        ("readings", dict),
-        ("rules", list),
-        ("window", dict),
-        ("rounding", dict),
-        ("notes", list),
-        ("variables", dict),
-        ("figures", list),
-    ):
-        facts[name] = facts.get(name) or kind()
-        if not isinstance(facts[name], kind):
-            problems.append(
-                f"{path}: '{name}' is {facts[name]!r}, expected a {'mapping' if kind is dict else 'list'}"
-            )
-            facts[name] = kind()
-    for name, options in list(facts["readings"].items()):
-        sound = (
-            isinstance(options, dict)
-            and options
-            and all(isinstance(o, dict) and o.get("text") for o in options.values())
-        )
-        if not sound or not all(_are_steps(option.get("step")) for option in options.values()):
-            problems.append(
-                f"{path}: reading '{name}' is {options!r}, expected options with a text each, and steps that "
-                f"are numbers"
-            )
-            del facts["readings"][name]
-    for section, rule in facts["rounding"].items():
-        if rule not in RULES:
-            expected = f"expected one of {', '.join(RULES)}, by section or for 'all'"
-            problems.append(f"{path}: 'rounding' of {section} is {rule!r}, {expected}")
-    if facts["window"] and not {"start", "end", "contains"} <= set(facts["window"]):
-        problems.append(f"{path}: 'window' is {facts['window']!r}, expected start, end and contains")
-    return facts
+        wrong.append(f"study is '{facts['study']}', expected the folder's name '{study}'")
+    given = {name: facts.get(name) or kind() for name, kind in _PARTS.items()}
+    for name, kind in _PARTS.items():
+        if not isinstance(given[name], kind):
+            expected = "mapping" if kind is dict else "list"
+            wrong.append(f"'{name}' is {given[name]!r}, expected a {expected}")
+            given[name] = kind()
+    wrong += [
+        f"reading '{name}' is {options!r}, expected options with a text each, and steps that are numbers"
+        for name, options in given["readings"].items()
+        if not _is_reading(options)
+    ]
+    given["readings"] = {name: of for name, of in given["readings"].items() if _is_reading(of)}
+    wrong += [
+        f"'rounding' of {section} is {rule!r}, expected one of {', '.join(RULES)}, by section or for 'all'"
+        for section, rule in given["rounding"].items()
+        if rule not in RULES
+    ]
+    if given["window"] and not {"start", "end", "contains"} <= {*given["window"]}:
+        wrong.append(f"'window' is {given['window']!r}, expected start, end and contains")
+    problems += [f"{path}: {problem}" for problem in wrong]
+    return {**facts, **given}
+
+
+def _is_reading(options: object) -> bool:
+    return (
+        isinstance(options, dict)
+        and bool(options)
+        and all(isinstance(each, dict) and each.get("text") for each in options.values())
+        and all(_are_steps(each.get("step")) for each in options.values())
+    )
 
 
 def _are_steps(steps: object) -> bool:
@@ -181,49 +187,64 @@ def _read_rules(path: Path, facts: dict, codebook: Codebook, problems: list[str]
 
 
 def _read_claim(study: str, place: str, row: dict, codebook: Codebook, facts: dict, units, problems):
-    def wrong(column: str, expected: object) -> None:
-        problems.append(f"{place}, column {column}, value '{row[column]}': {expected}")
+    wrong = [*_wrong_words(row, facts, codebook)]
+    _write_shares_as_numbers(row)
+    readers = {"among": lambda: parse(row["among"], codebook)}
+    if vocabulary.is_statistic(row["statistic"]):  # of another, nothing else can be told
+        readers |= {
+            "of": lambda: _parse_of(row["statistic"], row["of"], codebook),
+            "printed": lambda: _parse_number(row["statistic"], row["printed"]),
+            "unit": lambda: _scale(row, codebook, units),
+        }
+    readers["method"] = lambda: vocabulary.check_method(row["method"])
+    read = {"among": Everyone(), "unit": Fraction(1)}
+    for column, reader in readers.items():
+        if column not in ("of", "printed") or row[column]:
+            try:
+                read[column] = reader()
+            except InputError as error:
+                wrong.append((column, error))
+    problems += [f"{place}, column {column}, value '{row[column]}': {said}" for column, said in wrong]
+    number, scale = read.get("printed"), read["unit"]
+    if number and number.value is not None and scale != 1:
+        number = replace(number, value=number.value * scale, scale=number.scale * scale)
+    trees = {"group": read["among"], "patients": read.get("of")}
+    return Claim(study=study, **trees, number=number, codebook=codebook, **row)
 
+
+def _wrong_words(row: dict, facts: dict, codebook: Codebook) -> Iterator[tuple[str, str]]:
+    """Yield the columns of a row that have a word that cannot stand there, and what is expected."""
     for column in ("claim_id", "where", "about", "statistic", "of", "printed"):
         if not row[column]:
-            wrong(column, "must not be empty")
+            yield column, "must not be empty"
     if row["statistic"] == "other" and not row["method"]:
-        wrong("method", 'expected the name of the coefficient, as "Cronbach\'s alpha"')
+        yield "method", 'expected the name of the coefficient, as "Cronbach\'s alpha"'
     if not vocabulary.is_statistic(row["statistic"]):
-        wrong("statistic", vocabulary.expected(row["statistic"]))
-    if row["about"] not in ("own", *(facts.get("quoted") or {}), *(facts.get("units") or {})):
+        yield "statistic", vocabulary.expected(row["statistic"])
+    if row["about"] not in ("own", *facts.get("quoted", ()), *facts.get("units", ())):
         known = "a cohort under 'quoted' of study.yaml, or lesions and the like under 'units'"
-        wrong("about", f"expected 'own' or {known}")
-    group_name, _, option = row["reading"].partition(":")
-    if row["reading"] and option not in ((facts.get("readings") or {}).get(group_name) or {}):
-        wrong("reading", "expected 'name:option' as study.yaml lists them under 'readings'")
-    group, patients, number, scale = Everyone(), None, None, Fraction(1)
+        yield "about", f"expected 'own' or {known}"
+    if row["about"] == "own" and row["statistic"] in ("count", "percent") and f"n_{row['unit']}" in codebook:
+        unit = row["unit"]
+        yield (
+            "unit",
+            (
+                f"a {row['statistic']} of {unit}, not of patients; write '{unit}' in column about, with "
+                f"'units: {{{unit}: …}}' in study.yaml, or 'sum' of 'n_{unit}'"
+            ),
+        )
+    name, _, option = row["reading"].partition(":")
+    if row["reading"] and option not in facts.get("readings", {}).get(name, ()):
+        yield "reading", "expected 'name:option' as study.yaml lists them under 'readings'"
+
+
+def _write_shares_as_numbers(row: dict) -> None:
+    """Make a percentage that is printed in words a fraction, and leave out its sign and a footnote's mark."""
     if row["statistic"] == "percent" and is_fraction_in_words(row["printed"]):
         row["statistic"] = "fraction"
     is_marked = "%" in row["printed"] or plain(row["printed"]) != without_note(row["printed"])
     if row["statistic"] in vocabulary.PERCENTAGES and is_marked:
-        row["printed"] = without_note(row["printed"]).removesuffix("%").strip()
-    readers = {
-        "among": lambda: parse(row["among"], codebook),
-        "of": lambda: _parse_of(row["statistic"], row["of"], codebook),
-        "printed": lambda: _parse_number(row["statistic"], row["printed"]),
-        "unit": lambda: _scale(row, codebook, units),
-        "method": lambda: vocabulary.check_method(row["method"]),
-    }
-    read = {}
-    is_known = vocabulary.is_statistic(row["statistic"])  # of another, nothing else can be told
-    for column, reader in readers.items():
-        if column in ("of", "printed", "unit") and not (is_known and (row[column] or column == "unit")):
-            continue
-        try:
-            read[column] = reader()
-        except InputError as error:
-            wrong(column, error)
-    group, patients = read.get("among", Everyone()), read.get("of")
-    number, scale = read.get("printed"), read.get("unit", Fraction(1))
-    if number and number.value is not None and scale != 1:
-        number = replace(number, value=number.value * scale, scale=number.scale * scale)
-    return Claim(study=study, group=group, patients=patients, number=number, codebook=codebook, **row)
+        row["printed"] = without_note(row["printed"]).strip("% ")
 
 
 def _scale(row: dict, codebook: Codebook, units: Mapping) -> Fraction:

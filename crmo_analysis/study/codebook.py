@@ -11,6 +11,7 @@ from crmo_analysis.files import InputError, read_yaml
 
 TYPES = ("boolean", "integer", "decimal", "category", "date")
 LEVELS = ("patient", "study")
+_FIELD_TYPES = {"decimal": "number", "category": "string"} | {t: t for t in ("boolean", "integer", "date")}
 _OF_A_YEAR = {"weeks": 365 / 7, "months": 12, "years": 1}
 FIELDS = (
     {"label", "negation", "type", "unit", "step", "minimum", "maximum", "categories"}  # what a value can be
@@ -45,6 +46,17 @@ class Variable:
         """Whether the variable is a number that can be compared, averaged and ranged."""
         return self.type in ("integer", "decimal")
 
+    def as_field(self) -> dict:
+        """Describe a column as a field of a Tabular Data Package (specs.frictionlessdata.io)."""
+        field = {"name": self.name, "type": _FIELD_TYPES[self.type], "title": self.label}
+        field |= {"unit": self.unit} if self.unit else {}
+        if self.type == "boolean":
+            field |= {"trueValues": ["yes"], "falseValues": ["no"]}
+        ends = {"minimum": self.minimum, "maximum": self.maximum}
+        limits = {key: float(end) for key, end in ends.items() if end is not None}
+        limits |= {"enum": list(self.categories)} if self.categories else {}
+        return field | ({"constraints": limits} if limits else {})
+
     def between(self, end: "Variable", start: "Variable") -> tuple[float, float]:
         """Return the units of this time in a year, and by how many it may miss a difference of two ages.
 
@@ -67,7 +79,7 @@ def read_section(section: str, path: Path = files.CODEBOOK) -> Mapping:
 def read_codebook(
     path: Path = files.CODEBOOK, section: str = "variables", study: Path | None = None
 ) -> Codebook:
-    """Read and check the codebook.
+    """Read the variables of the codebook, in its order; an InputError has every problem at once.
 
     Parameters
     ----------
@@ -77,16 +89,6 @@ def read_codebook(
         That mapping: `variables` of a patient or a study, or `lesions`, the variables of one lesion.
     study : Path, optional
         The folder of a study, whose own variables are added.
-
-    Returns
-    -------
-    Mapping of str to Variable
-        In the order of the file.
-
-    Raises
-    ------
-    InputError
-        With every problem of the file at once.
     """
     content = read_yaml(path)
     entries = content.get(section) if isinstance(content, dict) else None

@@ -23,13 +23,8 @@ MAXIMUM_COMBINATIONS = 1 << 20
 class Meaning:
     """Answers about expressions under the rules of a study; combinations are gone through once.
 
-    Parameters
-    ----------
-    codebook : mapping of str to Variable
-    rules : sequence of Expression
-        Each holds for every patient.
-    expressions : iterable of Expression
-        Those that will be asked about; they say where a numeric variable has to be cut.
+    Each rule holds for every patient; the expressions that will be asked about say where a numeric variable
+    has to be cut.
     """
 
     def __init__(self, codebook: Codebook, rules: Sequence[Expression], expressions: Iterable[Expression]):

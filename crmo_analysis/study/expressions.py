@@ -76,19 +76,9 @@ Expression = Everyone | Is | Compare | Not | And | Or
 
 
 def parse(text: str, codebook: Codebook) -> Expression:
-    """Parse an expression.
+    """Parse an expression over the names of the codebook; empty text means everyone.
 
-    Parameters
-    ----------
-    text : str
-        The expression; empty text means everyone.
-    codebook : mapping of str to Variable
-        The names that may stand in it.
-
-    Raises
-    ------
-    InputError
-        If the text is no expression of the grammar, too long or too deep, or names an unknown variable.
+    An InputError says that it is none of the grammar, too long or deep, or names an unknown variable.
     """
     if len(text) > MAXIMUM_LENGTH:
         raise InputError(f"longer than {MAXIMUM_LENGTH} characters")
@@ -219,21 +209,9 @@ def conditions(tree: Expression) -> list[Expression]:
 
 
 def evaluate(tree: Expression, columns: Mapping, everyone):
-    """Evaluate an expression on columns.
+    """Evaluate an expression on columns, arrays or Series, one a variable; `everyone` is true in every row.
 
-    Parameters
-    ----------
-    tree : Expression
-        From `parse`.
-    columns : mapping of str to array or Series
-        One column a variable; booleans for boolean variables. Missing values stay missing
-        where the columns know them (pandas' nullable types).
-    everyone : array or Series of bool
-        All true, of the length of a column.
-
-    Returns
-    -------
-    array or Series of bool
+    Missing values stay missing where the columns know them (pandas' nullable types).
     """
     match tree:
         case Is(name):

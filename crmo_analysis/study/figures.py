@@ -11,21 +11,10 @@ MOST_COUNTS, MOST_FINDINGS, MOST_GROUPS = 16, 4, 3
 
 @dataclass(frozen=True)
 class Figure:
-    """A figure of a study.
+    """A figure of a study: the name of its files, its kind (of `vocabulary.FIGURES`), and what is drawn.
 
-    Attributes
-    ----------
-    name : str
-        Of its files.
-    kind : str
-        `counts`, `verdicts`, `rounding`, `implied` or `correlations`.
-    claims : tuple of str
-        Ids of the counts that are drawn.
-    pairs : tuple of str
-        Pairs of findings that are bounded, as ``back_pain & spine``.
-    among : str
-        Of whom.
-    title : str
+    `claims` are ids of counts, `pairs` are findings that are bounded, as ``back_pain & spine``, of those who
+    are `among`.
     """
 
     name: str

@@ -26,14 +26,7 @@ OF_COUNTS = (
 
 
 def of_values(claim, values: np.ndarray) -> dict[str, float]:
-    """Return what values without missing ones give for a claim, by definition; empty where they give nothing.
-
-    Parameters
-    ----------
-    claim : Claim
-        Of one variable.
-    values : array of float
-    """
+    """Return what values without missing ones give for a claim of them, by definition; empty if nothing."""
     n = len(values)
     if not n:
         return {}
@@ -86,18 +79,9 @@ def of_share(claim, counted: np.ndarray) -> dict[str, float]:
 
 
 def of_pair(claim, columns: list[pd.Series]) -> dict[str, float]:
-    """Return what columns give for a claim, by test: of a pair, or an outcome, an exposure and others.
+    """Return what columns give for a claim, by test; empty if nothing.
 
-    Parameters
-    ----------
-    claim : Claim
-    columns : list of Series
-        Of the patients of the group, one for each part of `of`: numbers, or which level each is of.
-
-    Returns
-    -------
-    dict of str to float
-        Empty where the table does not give it.
+    A column of the patients of the group for each part of `of`: numbers, or which level each is of.
     """
     frame = pd.concat(columns, axis=1, keys=range(len(columns))).dropna().infer_objects()
     functions = {

@@ -79,20 +79,10 @@ _LONGEST = 30
 
 @dataclass(frozen=True)
 class Printed:
-    """What a printed text says.
+    """What a printed text says: a relation (=, <, <=, >, >= or ~, about), a number and its decimals.
 
-    Attributes
-    ----------
-    relation : str
-        "=", "<", "<=", ">", ">=" or "~" (about).
-    value : Fraction or None
-        The number, None where only the group's size gives it ("all").
-    decimals : int
-        Digits behind the point.
-    fewer : Fraction or None
-        For "all" and "all but two": how many fewer than all.
-    scale : Fraction
-        What 1 of the text is worth, where it is in another unit than the codebook.
+    The value is None where only the group's size gives it: `fewer` says how many fewer than "all". `scale` is
+    what 1 of the text is worth, where it is in another unit than the codebook.
     """
 
     relation: str
@@ -175,10 +165,7 @@ def parse_printed(text: str) -> Printed:
 def parse_date(text: str) -> tuple[str, int, int]:
     """Parse a printed month, as "January 2008", or year, as "before 2014".
 
-    Returns
-    -------
-    tuple of str, int, int
-        The relation, and the first and the last month that can be meant, counted from year 0.
+    Returns the relation, and the first and the last month that can be meant, counted from year 0.
     """
     words = plain(text)
     relation = "<" if words.startswith("before ") else "="

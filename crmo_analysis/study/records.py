@@ -161,13 +161,7 @@ class Study:
         return frozenset(name for option in options for name in option.get("step") or {})
 
     def claim(self, claim_id: str) -> Claim:
-        """Return the claim of that id (its first reading).
-
-        Raises
-        ------
-        InputError
-            If the study has no such claim.
-        """
+        """Return the claim of that id (its first reading); InputError if the study has none."""
         for claim in self.claims:
             if claim.claim_id == claim_id:
                 return claim

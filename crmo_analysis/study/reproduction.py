@@ -88,12 +88,8 @@ def members(tree, table: pd.DataFrame) -> pd.Series:
 def value_of(quantity, table: pd.DataFrame) -> Fraction | None:
     """Return what a table gives for a claim, or another quantity, exactly; None where nobody is meant.
 
-    Parameters
-    ----------
-    quantity : Claim or Quantity
-        With `statistic, of, patients, group`.
-    table : DataFrame
-        Columns of the codebook with pandas' nullable types; one row a patient.
+    The quantity has `statistic, of, patients, group`; the table a row for each patient, in columns of the
+    codebook with pandas' nullable types.
     """
     group = _holds(quantity.group, table)
     if quantity.statistic not in EXACT:
@@ -182,13 +178,7 @@ def named(claim: Claim) -> frozenset[str]:
 
 
 def reproduce(claims: Iterable[Claim], table: pd.DataFrame, codebook: Codebook) -> pd.DataFrame:
-    """Set printed numbers beside what a table of patients gives.
-
-    Returns
-    -------
-    DataFrame
-        One row a claim: `claim_id, where, statistic, of, among, printed, from_table, agrees`.
-    """
+    """Set printed numbers beside what a table of patients gives, a row for each claim."""
     rows = []
     for claim in claims:
         names = variables(claim.group) | (variables(claim.patients) if claim.patients else named(claim))

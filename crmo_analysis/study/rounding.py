@@ -24,16 +24,7 @@ _SIMPLE_FRACTIONS = [Fraction(1, 4), Fraction(1, 3), Fraction(1, 2), Fraction(2,
 
 
 def round_by(value: Fraction, decimals: int, rule: str) -> Fraction:
-    """Round an exact, non-negative value.
-
-    Parameters
-    ----------
-    value : Fraction
-    decimals : int
-        Digits behind the point.
-    rule : str
-        One of `RULES`; "down" and "up" are towards and away from zero.
-    """
+    """Round an exact, non-negative value by one of `RULES`; "up" is away from zero."""
     scaled = value * 10**decimals
     match rule:
         case "half_up":

@@ -8,6 +8,7 @@ import csv
 import difflib
 import io
 import re
+from collections.abc import Iterable
 from decimal import Decimal
 from pathlib import Path
 
@@ -135,36 +136,33 @@ def split(place: str, row: dict, problems: list[str]) -> list[tuple[str, dict]]:
     row = row | {"method": row["method"] or defined.replace("_", " ")}
     names = [SYNONYMS.get(name, name) if name != "n" else name for name in names]
     row = _of_accuracy(row, names)
-    per = _PER.search(row["printed"]) if "rate" in names else None
-    if per:
-        row = row | {"printed": _PER.sub(" ", row["printed"]).strip(), "unit": row["unit"] or per[0]}
-    if len(names) == 1 and names[0] != "n":
-        is_share = names[0] in ACCURACY
-        text = _hundredfold(row["printed"]) if is_share else row["printed"]
-        return [(place, row | {"statistic": "percent" if is_share else names[0], "printed": text})]
-    texts = _numbers(row["printed"], names)
+    if "rate" in names and (per := _PER.search(row["printed"])):
+        row |= {"printed": _PER.sub(" ", row["printed"]).strip(), "unit": row["unit"] or per[0]}
+    is_one = len(names) == 1 and names[0] != "n"
+    texts = [row["printed"]] if is_one else _numbers(row["printed"], names)
     if isinstance(texts, str):
         said = f"{texts}; column statistic lists {len(names)}: {', '.join(names)}"
         problems.append(f"{place}, column printed, value '{row['printed']}': {said}")
         return []
-    found = []
-    for name, text in zip(names, texts, strict=True):
-        if text in _OPEN:
-            continue
-        if not {*names}.isdisjoint(ACCURACY) and "%" not in row["printed"] and name not in ("count", "n"):
-            text = _hundredfold(text)
-        part = row | {"claim_id": f"{row['claim_id']}.{name}", "statistic": name, "printed": text}
-        part["cell"] = row["claim_id"]
-        part["unit"] = _UNITS.get(name, row["unit"])
-        if name in ACCURACY:
-            part |= {"statistic": "percent"}
-        if "percent_of_total" in names and name in ("count", "n"):
-            of = row["of"].split(",")[-1 if name == "n" else 0].strip()
-            part |= {"statistic": "sum", "of": of, "unit": ""}
-        elif name == "n":
-            part |= {"statistic": "count", "of": row["among"] or "everyone", "among": ""}
-        found.append((place, part))
-    return found
+    printed = [(name, text) for name, text in zip(names, texts, strict=True) if is_one or text not in _OPEN]
+    return [(place, _part(row, names, name, text)) for name, text in printed]
+
+
+def _part(row: dict, names: list[str], name: str, text: str) -> dict:
+    """Return the row of one statistic of a cell that prints several."""
+    is_of_shares = not {*names}.isdisjoint(ACCURACY) and "%" not in row["printed"]
+    text = _hundredfold(text) if is_of_shares and name not in ("count", "n") else text
+    part = row | {"statistic": "percent" if name in ACCURACY else name, "printed": text}
+    if names == [name] and name != "n":
+        return part
+    unit = _UNITS.get(name, row["unit"])
+    part |= {"claim_id": f"{row['claim_id']}.{name}", "cell": row["claim_id"], "unit": unit}
+    if "percent_of_total" in names and name in ("count", "n"):
+        of = row["of"].split(",")[-1 if name == "n" else 0].strip()
+        return part | {"statistic": "sum", "of": of, "unit": ""}
+    return part | (
+        {"statistic": "count", "of": row["among"] or "everyone", "among": "", "at": ""} if name == "n" else {}
+    )
 
 
 def _of_accuracy(row: dict, names: list[str]) -> dict:
@@ -189,27 +187,53 @@ def of_those_known(rows: list[tuple[str, dict]], codebook: Codebook) -> Codebook
 
     A number of patients that is larger than the group is left to be found.
     """
-    every = [
-        row for _, row in rows if row["statistic"] == "count" and not row["among"] and not row["reading"]
-    ]
-    is_n = {id(row): "cell" in row and row["claim_id"] == f"{row['cell']}.n" for row in every}
-    sizes = {row["of"]: row["printed"] for row in every if not is_n[id(row)]}
-    added: dict[str, Variable] = {}
-    for n in (row for row in every if is_n[id(row)]):
-        size = whole_number(sizes.get(n["of"], ""))
-        cell = [row for _, row in rows if row.get("cell") == n["cell"] and row is not n]
-        cell = [row for row in cell if (row["among"] or "everyone") == n["of"]]
-        if cell and (whole_number(n["printed"]) or size or 0) < (size or 0):
-            name = f"{re.sub(r'[^0-9A-Za-z]+', '_', cell[0]['of']).strip('_')}_known"
-            label = codebook[cell[0]["of"]].label if cell[0]["of"] in codebook else cell[0]["of"]
-            added[name] = Variable(name, f"{label}: known", "boolean")
-            group = name if n["of"] == "everyone" else f"({n['of']}) & {name}"
-            n |= {"of": group, "note": "; ".join(filter(None, [n["note"], f"of {size}, {OF_THOSE_KNOWN}"]))}
-            for row in cell:
-                row["among"] = group
+    cells: dict[str, list[dict]] = {}
     for _, row in rows:
-        row.pop("cell", None)
+        cells.setdefault(row.pop("cell", ""), []).append(row)
+    sizes = _sizes(row for name, cell in cells.items() for row in cell if row["claim_id"] != f"{name}.n")
+    added: dict[str, Variable] = {}
+    for name, cell in cells.items():
+        n = next((row for row in cell if row["claim_id"] == f"{name}.n" and _is_of_all(row)), None)
+        if n is None:
+            continue
+        size, known = sizes.get(n["of"], 0), whole_number(n["printed"])
+        beside = [row for row in cell if row is not n and (row["among"] or "everyone") == n["of"]]
+        if beside and known and known < size:
+            variable = _known(beside[0]["of"], codebook)
+            added[variable.name] = variable
+            _move([n, *beside], variable.name, f"of {size}, {OF_THOSE_KNOWN}")
     return {**codebook, **added}
+
+
+def _move(cell: list[dict], known: str, note: str) -> None:
+    """Let the number of patients of a cell be that of those known, and what stands beside it among them."""
+    n, *beside = cell
+    group = known if n["of"] == "everyone" else f"({n['of']}) & {known}"
+    n |= {"of": group, "note": "; ".join(filter(None, [n["note"], note]))}
+    for row in beside:
+        row["among"] = group
+
+
+def _sizes(rows: Iterable[dict]) -> dict[str, int]:
+    """Return the largest printed number of each group, as column among can name it."""
+    sizes: dict[str, int] = {}
+    for row in rows:
+        number = whole_number(row["printed"]) if row["statistic"] == "count" and not row["reading"] else None
+        of, among = row["of"], row["among"]
+        for group in (of, f"{of} & {among}", f"{among} & {of}"):
+            sizes[group] = max(number or 0, sizes.get(group, 0))
+    return sizes
+
+
+def _is_of_all(row: dict) -> bool:
+    return row["statistic"] == "count" and not (row["among"] or row["reading"])
+
+
+def _known(of: str, codebook: Codebook) -> Variable:
+    """Return the finding that something is known of a patient."""
+    name = re.sub(r"[^0-9A-Za-z]+", "_", of).strip("_")
+    label = codebook[of].label if of in codebook else of
+    return Variable(f"{name}_known", f"{label}: known", "boolean")
 
 
 def _numbers(cell: str, names: list[str]) -> list[str] | str:
@@ -224,7 +248,7 @@ def _numbers(cell: str, names: list[str]) -> list[str] | str:
         numbers = [text for text, _ in _tokens(words)]
         return f"prints {len(numbers)} numbers ({' | '.join(numbers)})" if numbers else "prints no number"
     for name, (text, after) in zip(names, found, strict=True):
-        if after.startswith("%") and name in ("count", "n", "mean", "median", "sd"):
+        if re.match(r"%(?!\s?\d)", after) and name in ("count", "n", "mean", "median", "sd"):
             return f"{text} % stands where the {name} is expected"
     return [text for text, _ in found]
 

@@ -139,13 +139,7 @@ def method_of(method: str) -> str:
 
 
 def check_method(method: str) -> None:
-    """Refuse a method that is nearly one that is known; of another, numbers are kept as printed.
-
-    Raises
-    ------
-    InputError
-        Naming the one that is near.
-    """
+    """Refuse a method that is nearly one that is known; of another, numbers are kept as printed."""
     name = method_of(method)
     near = difflib.get_close_matches(name.removesuffix(" test"), METHODS, n=1, cutoff=0.8)
     if name not in METHODS and near:

@@ -424,6 +424,15 @@ def registry(folder):
     return folder / "registry.csv"
 
 
+UNDRAWN = (
+    "-p",
+    "page",
+    '{"width": 100}',
+    "-p",
+    "outputs",
+)  # figures of a journal's page that are not named here
+
+
 def severity(cohort, out, *options):
     notebook = PACKAGE.parent / "notebooks/60_lesions_and_severity.ipynb"
     fast = ["-p", "resamples", "500", "-p", "permutations", "100"]
@@ -437,7 +446,8 @@ def test_nothing_left_or_said_tells_of_a_patient(registry, folder):
     # Whole numbers and words only: times of a run have six decimals, and would hold one by chance.
     secrets = re.compile(rf"(?<![\w.-])({'|'.join(map(re.escape, [*secrets, '93']))})(?![\w.-])")
     (folder / "grid.yaml").write_text(
-        "cohort: [registry.csv]\nresamples: 50\npermutations: 20\n", encoding="utf-8"
+        "cohort: [registry.csv]\nresamples: 50\npermutations: 20\npage: {width: 100}\noutputs: []\n",
+        encoding="utf-8",
     )
     notebook = PACKAGE.parent / "notebooks/60_lesions_and_severity.ipynb"
     done = severity(registry, "mine", "-p", "exposure", "crp", "-p", "adjustment", "age_onset,male")
@@ -466,7 +476,7 @@ def test_nothing_left_or_said_tells_of_a_patient(registry, folder):
     drawn = [
         " ".join(re.findall(r"<!-- (.+?) -->", text)) for path, text in texts.items() if path.suffix == ".svg"
     ]
-    assert len(drawn) > 8
+    assert len(drawn) > 5
     assert not secrets.search(" ".join(drawn))
     executed = texts[folder / "mine" / notebook.name]
     assert "Warnings about the file: " in executed
@@ -488,9 +498,9 @@ def test_own_data_stay_out_of_the_projects_folders(registry, folder):
         (out / "60_lesions_and_severity.failed.ipynb").unlink()
     assert {path: path.stat().st_mtime_ns for path in (ROOT / "figures").rglob("*")} == before
     result = crmo("compare", registry, "--out", ROOT / "figures" / "overview")
-    assert (result.exit_code, "project's own results" in result.output) == (2, True)
+    assert (result.exit_code, "project's own data or results" in result.output) == (2, True)
     result = crmo("validate", registry, "--out", ROOT / "data" / "cohorts" / "own.csv")
-    assert (result.exit_code, "project's own data" in result.output) == (2, True)
+    assert (result.exit_code, "project's own data or results" in result.output) == (2, True)
     notebook = ROOT / "notebooks" / "60_lesions_and_severity.ipynb"
     options = [
         "-p",
@@ -505,6 +515,8 @@ def test_own_data_stay_out_of_the_projects_folders(registry, folder):
         "-p",
         "out",
         "mine",
+        *UNDRAWN,
+        "[]",
     ]
     assert crmo("run", notebook, *options).exit_code == 0
     assert (folder / "mine" / notebook.name).is_file()
@@ -527,7 +539,7 @@ def test_names_in_a_file_are_text(registry, folder):
     hostile.write_text(
         "\n".join([f"{lines[0]},{names}", *(f"{line},1,2" for line in lines[1:])]), encoding="utf-8"
     )
-    assert severity(hostile, "mine").exit_code == 0
+    assert severity(hostile, "mine", *UNDRAWN, "[]").exit_code == 0
     cells = json.loads((folder / "mine/60_lesions_and_severity.ipynb").read_text(encoding="utf-8"))["cells"]
     shown = "".join(
         "".join(part) for cell in cells for out in cell.get("outputs", []) for part in out["data"].values()
@@ -540,7 +552,10 @@ def test_names_in_a_file_are_text(registry, folder):
 
 
 def test_patients_are_shown_by_choice_and_the_choice_is_kept(registry, folder):
-    assert severity(registry, "shown", "-p", "suppress", "false").exit_code == 0
+    assert (
+        severity(registry, "shown", "-p", "suppress", "false", *UNDRAWN, '["severity_scatter"]').exit_code
+        == 0
+    )
     executed = (folder / "shown/60_lesions_and_severity.ipynb").read_text(encoding="utf-8")
     assert (
         "By choice, single patients and small counts are shown: results of this run identify patients."
@@ -551,12 +566,12 @@ def test_patients_are_shown_by_choice_and_the_choice_is_kept(registry, folder):
 
 
 def test_two_releases_that_tell_of_new_patients_are_not_shown_together(registry, folder):
-    assert severity(registry, "first").exit_code == 0
+    assert severity(registry, "first", *UNDRAWN, "[]").exit_code == 0
     lines = registry.read_text().splitlines()
     for new, exit_code in ((2, 1), (12, 0)):
         rows = [f"new{i},{1 + i % 5},{i % 8},2.5,{i % 2},1,9.5,1" for i in range(new)]
         registry.write_text("\n".join([*lines, *rows]) + "\n", encoding="utf-8")
-        assert severity(registry, f"later{new}").exit_code == 0
+        assert severity(registry, f"later{new}", *UNDRAWN, "[]").exit_code == 0
         result = crmo("disclosure", "first", f"later{new}")
         assert result.exit_code == exit_code, result.output
     result = crmo("disclosure", "first", "later2")

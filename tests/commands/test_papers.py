@@ -203,3 +203,26 @@ def test_a_study_that_is_wrong_in_one_cell_does_not_stop_the_others(monkeypatch,
     assert said.exit_code == 2
     assert "value 'spline': 'spline' is not in the codebook; is 'spine' meant?" in said.output
     assert "claims: " in said.output
+
+
+GROUPS = """Merkmal;Alle (n = 41);Pamidronat (n = 22);NSAR (n = 19);p
+Läsionen, Median (Min–Max);4 (1–14);5 (2–14);3 (1–9);0,012‡
+CRP > 5 mg/l, n (%);17 (41,5 %);12 (54,5 %);5 (26,3 %);0,067†
+Knie, n (%);8 (%19,5);5 (%22,7);3 (%15,8);0,58a
+† χ²-Test; ‡ Kruskal-Wallis test;;;;
+a: Fisher's exact test;;;;
+"""
+
+
+def test_footnotes_units_and_a_heading_of_all_are_read_in_any_language(made):
+    (made.parent / "table.csv").write_text(GROUPS, encoding="utf-8")
+    said = crmo("claims", "draft", "table.csv", "--study", "./m")
+    assert "heading 'Alle (n = 41)': taken as all patients, as the others add up to it" in said.output
+    assert "note ‡: 'Kruskal-Wallis test', taken as the test of P values" in said.output
+    with (made / "claims_draft.csv").open(encoding="utf-8") as file:
+        rows = {row["claim_id"]: row for row in csv.DictReader(file)}
+    assert rows["m.lasionen.alle"]["of"] == "n_lesions"
+    assert (rows["m.alle.n"]["of"], rows["m.knie.alle"]["statistic"]) == ("everyone", "count, percent")
+    assert rows["m.crp_5_mg_l.nsar"]["of"] == "crp > 0.5"  # mg/dl
+    methods = [rows[f"m.{name}.p"]["method"] for name in ("lasionen", "crp_5_mg_l", "knie")]
+    assert methods == ["Kruskal-Wallis test", "χ²-Test", "Fisher's exact test"]

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from concurrent.futures import CancelledError
+from dataclasses import replace
 from pathlib import Path
 from unittest.mock import MagicMock, Mock
 
@@ -17,7 +18,7 @@ import nbformat
 import pytest
 
 from crmo_analysis.commands import sweep as module
-from crmo_analysis.commands.sweep import collect, fingerprint, read_grid, run_name, run_one, sweep
+from crmo_analysis.commands.sweep import plan, read_grid, run_one
 from crmo_analysis.files import PACKAGE, InputError
 
 PARAMETERS = """a = 1  # a number
@@ -64,6 +65,14 @@ def grid_of(notebook, text):
     path = notebook.with_name("grid.yaml")
     path.write_text(text, encoding="utf-8")
     return read_grid(path, notebook)
+
+
+def sweep(notebook, grid, out, jobs, cluster="", how=None):
+    return module.sweep(plan(notebook, grid, out, how), jobs, cluster)
+
+
+def collect(notebook, grid, rows, out, how=None):
+    return module.collect(plan(notebook, grid, out, how), rows, out)
 
 
 def rows_of(path):
@@ -193,21 +202,20 @@ def test_another_input_file_is_another_run(notebook, tmp_path):
     names = set()
     for text in ("first", "second", "first"):
         (tmp_path / "in.txt").write_text(text, encoding="utf-8")
-        names.add(run_name(notebook, grid[0], fingerprint(notebook, grid[0])))
+        names.add(plan(notebook, grid, tmp_path)[0].folder.name)
     assert len(names) == 2
     notebook.write_text(notebook.read_text(encoding="utf-8") + " ", encoding="utf-8")
-    names.add(run_name(notebook, grid[0], fingerprint(notebook, grid[0])))
+    names.add(plan(notebook, grid, tmp_path)[0].folder.name)
     assert len(names) == 3
 
 
 @pytest.mark.parametrize("name", ["version", "code", "notebook"])
 def test_a_machine_with_another_version_or_file_refuses(notebook, tmp_path, name):
-    values = {"a": 2}
-    expected = fingerprint(notebook, values) | {name: "other"}
-    row = run_one(notebook, values, expected, tmp_path / "run")
+    [run] = plan(notebook, [{"a": 2}], tmp_path / "out")
+    row = run_one(replace(run, expected=run.expected | {name: "other"}))
     assert row == {"state": "refused", "cause": f"this machine has no such file, or another: {name}"}
-    assert not (tmp_path / "run").exists()
-    assert run_one(tmp_path / "no.ipynb", values, expected, tmp_path / "run")["state"] == "refused"
+    assert not run.folder.exists()
+    assert run_one(replace(run, notebook=tmp_path / "no.ipynb"))["state"] == "refused"
 
 
 def test_no_cluster_is_a_clear_error(notebook, tmp_path, monkeypatch):

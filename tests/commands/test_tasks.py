@@ -51,6 +51,10 @@ def names(nodes, root):
     return {node.path.relative_to(root).as_posix() for node in nodes}
 
 
+def task_of(root, name):
+    return tasks.notebook_task(next(book for book in tasks.books(root) if book.name == name), root)
+
+
 def build(root):
     """Run all tasks; return what happened to each."""
     session = pytask.build(tasks=tasks.project_tasks(root), paths=root, verbose=0, capture="no")
@@ -58,7 +62,7 @@ def build(root):
 
 
 def test_a_notebook_depends_on_its_study_and_on_what_all_share(project):
-    task = tasks.notebook_task(project / "notebooks/10_alpha.ipynb", project)
+    task = task_of(project, "10_alpha")
     assert names(task.depends_on["inputs"], project) == {
         "data/codebook.yaml",
         "data/published/alpha/claims.csv",
@@ -71,7 +75,7 @@ def test_a_notebook_depends_on_its_study_and_on_what_all_share(project):
 
 
 def test_a_notebook_produces_itself_executed_and_its_figures(project):
-    task = tasks.notebook_task(project / "notebooks/10_alpha.ipynb", project)
+    task = task_of(project, "10_alpha")
     figures = {f"figures/alpha/points{ending}" for ending in FIGURE_FILES}
     assert names(task.produces["outputs"], project) == {"results/notebooks/10_alpha.ipynb", *figures}
 
@@ -79,7 +83,7 @@ def test_a_notebook_produces_itself_executed_and_its_figures(project):
 def test_a_notebook_about_no_study_depends_on_all_and_draws_for_the_overview(project):
     notebook = project / "notebooks/30_fresh.ipynb"
     notebook.write_text(notebook.read_text().replace('mark = \\"first\\"', 'outputs = [\\"all\\"]'))
-    task = tasks.notebook_task(notebook, project)
+    task = task_of(project, notebook.stem)
     inputs = names(task.depends_on["inputs"], project)
     assert {
         "data/published/alpha/claims.csv",
@@ -92,17 +96,31 @@ def test_a_notebook_about_no_study_depends_on_all_and_draws_for_the_overview(pro
 def test_a_notebook_produces_the_tables_that_it_lists(project):
     notebook = project / "notebooks/10_alpha.ipynb"
     notebook.write_text(notebook.read_text().replace("import Path", "import Path\\ntables = ['checks']", 1))
-    task = tasks.notebook_task(notebook, project)
+    task = task_of(project, notebook.stem)
     tables = {f"results/tables/alpha/checks{ending}" for ending in (".csv", ".json")}
     assert tables <= names(task.produces["outputs"], project)
 
 
 def test_only_notebooks_with_a_number_are_collected(project):
-    assert {path.name: study for path, study in tasks.notebook_studies(project).items()} == {
-        "10_alpha.ipynb": "alpha",
-        "20_beta.ipynb": "beta",
-        "30_fresh.ipynb": "",
+    assert {book.name: book.study for book in tasks.books(project)} == {
+        "10_alpha": "alpha",
+        "20_beta": "beta",
+        "30_fresh": "",
     }
+
+
+def test_a_study_without_a_notebook_is_run_by_the_general_one(project):
+    shutil.copy(project / "notebooks/10_alpha.ipynb", project / "notebooks/study.ipynb")
+    (project / "data/published/gamma").mkdir()
+    (project / "data/published/gamma/study.yaml").write_text("")
+    assert tasks.books(project)[-1].name == "90_gamma"
+    task = task_of(project, "90_gamma")
+    assert {"data/published/gamma/study.yaml", "results/notebooks/90_gamma.ipynb"} <= names(
+        task.depends_on["inputs"] + task.produces["outputs"], project
+    )
+    task.function()
+    executed = json.loads((project / "results/notebooks/90_gamma.ipynb").read_text(encoding="utf-8"))
+    assert executed["metadata"]["papermill"]["parameters"] == {"study": "gamma", "outputs": []}
 
 
 ODD = {
@@ -160,7 +178,7 @@ def test_a_notebook_depends_on_what_lies_beside_it(project):
     for name in ("lists/a.csv", "deeper.py", "read_by_helper.txt"):
         (project / "notebooks" / name).write_text("")
     (project / "notebooks/helper.py").write_text("import deeper\nopen('read_by_helper.txt')\n")
-    inputs = names(tasks.notebook_task(notebook, project).depends_on["inputs"], project)
+    inputs = names(task_of(project, notebook.stem).depends_on["inputs"], project)
     assert {"notebooks/helper.py", "notebooks/../data/private/own.csv"} <= inputs
     assert {"notebooks/lists/a.csv", "notebooks/deeper.py", "notebooks/read_by_helper.txt"} <= inputs
 
@@ -170,7 +188,7 @@ def test_a_file_elsewhere_can_be_named(project, tmp_path_factory):
     own.write_text("")
     notebook = project / "notebooks/20_beta.ipynb"
     notebook.write_text(notebook.read_text().replace('divide\\"  #', f'{own}\\"  #'))
-    assert own in {node.path for node in tasks.notebook_task(notebook, project).depends_on["inputs"]}
+    assert own in {node.path for node in task_of(project, notebook.stem).depends_on["inputs"]}
 
 
 def test_the_ledger_depends_on_all_claims(project):

@@ -143,17 +143,7 @@ def test_memory_is_blamed_only_where_the_system_says_so(monkeypatch):
     assert "memory" in engine._how_it_ended(killed, is_memory=True)
     assert "memory" not in engine._how_it_ended(killed, is_memory=False)
     assert "memory" not in engine._how_it_ended(-signal.SIGSEGV, is_memory=True)
-    files = {
-        "/proc/self/cgroup": ["5:cpu:/a", "4:memory:/a", "0::/b"],
-        "/sys/fs/cgroup/memory/memory.oom_control": ["oom_kill_disable 0", "oom_kill 2"],
-        "/sys/fs/cgroup/b/memory.events": ["oom 9", "oom_kill 3"],
-        "/proc/vmstat": ["nr_free_pages 7", "oom_kill 4"],
-    }
-    monkeypatch.setattr(engine, "_lines", lambda path: files.get(path, []))
-    assert engine._memory_kills() == 2
-    files["/proc/self/cgroup"] = ["0::/b"]
-    assert engine._memory_kills() == 3
-    files["/proc/self/cgroup"] = []
+    monkeypatch.setattr(Path, "read_text", lambda path: "nr_free_pages 7\noom_kill 4\n")
     assert engine._memory_kills() == 4
 
 

@@ -62,7 +62,7 @@ def is_gone(process):
 # The parameters cell
 
 
-def test_parameters_are_read_with_their_comments():
+def test_parameters_are_read():
     parameters = read_parameters(NOTEBOOKS / "outputs.ipynb")
     assert {name: parameter.default for name, parameter in parameters.items()} == {
         "study": "alpha",
@@ -74,8 +74,6 @@ def test_parameters_are_read_with_their_comments():
         "limits": {"low": 0, "high": 1},
         "extra": None,
     }
-    assert parameters["label"].help == 'text, with a "#" inside'
-    assert parameters["flags"].help == "a list"
 
 
 @pytest.mark.parametrize(
@@ -181,9 +179,9 @@ def test_an_unknown_name_that_was_injected_is_an_error(folder):
         read_parameters(notebook)
 
 
-def test_a_parameter_given_twice_is_an_error(folder):
-    with pytest.raises(InputError, match="line 3: n is given twice"):
-        read_parameters(write_notebook(folder / "a.ipynb", "n = 1\n# a comment\nn = 2\n"))
+def test_of_a_parameter_given_twice_the_last_line_counts(folder):
+    known = read_parameters(write_notebook(folder / "a.ipynb", "n = 1\n# a comment\nn = 2.5\n"))
+    assert known["n"].value == 2.5
 
 
 def test_two_parameters_cells_are_an_error(folder):
@@ -275,7 +273,6 @@ def test_warm_and_plain_kernels_give_the_same_notebook(folder):
     assert warmed.executed.read_bytes() == plain.executed.read_bytes()
     assert repr(values["label"]) in texts(warmed.executed)
     assert "image/png" in warmed.executed.read_text()
-    assert warmed.study == "alpha"
 
 
 def test_the_same_run_gives_the_same_bytes_and_leaves_the_file_alone(folder):

@@ -124,7 +124,6 @@ def test_findings_that_cannot_be_shown_together_say_which_can():
         (lambda study: study.patients("two"), "count is 'two', expected a whole number from 1"),
         (lambda study: study.patients(corelation=0.5), "no assumption corelation; there is correlation, lesions_mean"),
         (lambda study: study.correlation("hospach.p"), "has no claim 'hospach.p'"),
-        (lambda study: study.number(["hospach.spine.n"]), "is 'hospach.spine.n' meant?"),
         (lambda study: study.shares([("all", "fever", 5, 3)]), "5 of 3 is no part of a whole"),
         (lambda study: crmo.compare(pd.DataFrame({"male": [True] * 20}), study, confidence=95), "such as 0.95"),
         (lambda study: crmo.plan([0.3], [20], lesions={"mean": 1}).power(), "a mean of 1 .* as everybody has one"),

@@ -17,7 +17,8 @@ NOTEBOOK = files.ROOT / "notebooks" / "40_menashe_2022.ipynb"
 def variables(monkeypatch):
     """Stand in for the variables of a kernel that has run the parameters cell of a notebook."""
     monkeypatch.delenv("JPY_SESSION_NAME", raising=False)
-    found = playground._parameters(NOTEBOOK) | {"out": "", "page": {}, "crmo": None}
+    cells = [f"{''.join(cell['source'])}\n" for cell in playground._cells(NOTEBOOK)]
+    found = playground._parameters(NOTEBOOK) | {"out": "", "page": {}, "crmo": None, "In": ["", *cells[:5]]}
     monkeypatch.setattr(playground, "_variables", lambda: found)
     return found
 
@@ -28,10 +29,11 @@ def write_notebook(path, source):
     path.write_text(json.dumps({"cells": [cell]}))
 
 
-def test_a_notebook_is_known_by_its_parameters(variables):
-    variables |= {"seed": 5, "others": ["spine"], "later": 1}
-    assert playground.lab_folder("menashe_2022") == files.RESULTS / "lab" / NOTEBOOK.stem
-    del variables["correlation"]
+def test_a_notebook_is_known_by_its_cells(variables):
+    variables |= {"seed": 5, "others": ["spine"], "study": "simm_2008"}
+    assert playground.lab_folder("simm_2008") == files.RESULTS / "lab" / NOTEBOOK.stem
+    assert playground.differences() == ["study", "seed", "others"]
+    variables["In"] = ["", "1 + 1"]
     assert playground.lab_folder("menashe_2022") == files.RESULTS / "lab" / "menashe_2022"
     assert playground.differences() is None
 
@@ -46,8 +48,9 @@ def test_a_notebook_is_known_by_what_jupyter_says(variables, monkeypatch):
 def test_what_differs_is_measured_against_the_last_published_run(variables, monkeypatch, tmp_path):
     monkeypatch.setattr(files, "ROOT", tmp_path)
     monkeypatch.setattr(files, "RESULTS", tmp_path / "results")
-    write_notebook(tmp_path / "notebooks/1_own.ipynb", "seed: int = 2\nstudy = 'menashe_2022'\nout = 'x'")
-    variables["seed"] = 2
+    parameters = "seed: int = 2\nstudy = 'menashe_2022'\nout = 'x'"
+    write_notebook(tmp_path / "notebooks/1_own.ipynb", parameters)
+    variables |= {"seed": 2, "In": ["", parameters]}
     assert playground.differences() == []
     # The file was saved with other values since.
     write_notebook(
@@ -83,6 +86,20 @@ def test_a_run_by_hand_says_that_a_notebook_left_there_by_another_run_is_not_its
         (tmp_path / "lab" / "mine" / "old.ipynb").write_text("{}")
         crmo.start(out=folder, folder="mine", about="About nothing.", tables=[]).finish()
     assert ["earlier `crmo run`" in text for text in said if text.startswith("Left")] == [True, False]
+
+
+def test_a_folder_of_the_lab_has_the_figures_and_tables_of_its_last_run(monkeypatch, tmp_path):
+    monkeypatch.setattr(files, "RESULTS", tmp_path)
+    folder = tmp_path / "lab" / "mine"
+    for name in ("figures/a/old.svg", "tables/b/old.csv", "own.txt", "mine.ipynb"):
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text("")
+    crmo.start(out=str(folder), folder="mine", about="About nothing.").finish()
+    assert sorted(path.name for path in folder.rglob("*") if path.is_file()) == ["mine.ipynb", "own.txt"]
+    (tmp_path / "tables/b").mkdir(parents=True)
+    (tmp_path / "tables/b/old.csv").write_text("")
+    crmo.start(out=str(tmp_path), folder="mine", about="About nothing.").finish()
+    assert (tmp_path / "tables/b/old.csv").is_file()
 
 
 def test_a_figure_that_is_not_among_the_outputs_is_shown_and_not_kept(tmp_path):

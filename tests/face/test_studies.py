@@ -38,8 +38,15 @@ def test_bounds_are_those_of_the_joint_model(hospach):
     assert hospach.bounds("median(age_diagnosis)").draw is None
 
 
-def test_numbers_have_names_of_ones_own(hospach):
-    assert hospach.numbers("hospach.", n="n", silent="asymptomatic.n") == {"n": 102, "silent": 8}
+def test_numbers_are_named_by_their_claims(hospach):
+    assert hospach.numbers["hospach.n"] == hospach.number("n") == 102
+    assert hospach.numbers["asymptomatic.n"] == 8
+    shares = hospach.shares(
+        [("", "Pain gone in {pamidronate.resolution.max} months", "pamidronate.resolved", 7)]
+    )
+    assert shares.frame.loc[0, ["label", "x", "n"]].tolist() == ["Pain gone in 3 months", 7, 7]
+    with pytest.raises(crmo.CrmoError, match=r"is 'hospach.spine.n' meant\?"):
+        hospach.shares([("", "{hospach.spin.n}", 1, 7)])
     with pytest.raises(crmo.CrmoError, match="has no claim"):
         hospach.number("hospach.none")
 
@@ -76,6 +83,7 @@ def test_a_template_that_names_nothing_known_is_an_error():
     from crmo_analysis.face.results import filled
 
     assert filled("{x:.1f} of {n}", {"x": 1.26, "n": 3}) == "1.3 of 3"
+    assert filled("{a.n} {{of}} {x.real:g}", {"a.n": 1, "x": 3.0}) == "1 {of} 3"
     with pytest.raises(crmo.CrmoError, match=r"cannot be filled in \('y'\); there is n, x"):
         filled("{y}", {"x": 1, "n": 3})
     with pytest.raises(crmo.CrmoError, match="no picture"):

@@ -1,24 +1,26 @@
 """What is hidden of an own cohort cannot be worked out from what is shown."""
 
 from fractions import Fraction
-from itertools import combinations_with_replacement, product
+from itertools import combinations, combinations_with_replacement, product
 
 import numpy as np
 import pandas as pd
 import pytest
+from scipy.optimize import LinearConstraint, milp
 
 from crmo_analysis.display import frames
 from crmo_analysis.patients.disclosure import (
     changed_variables,
     hidden,
-    implications,
     inner_share,
     lack_only,
     moments_tell,
     nearly_the_same,
     spiked,
+    sums,
     too_few,
     too_few_together,
+    withheld,
 )
 from crmo_analysis.study import Variable, read_codebook
 
@@ -126,10 +128,47 @@ def test_results_on_those_with_all_values_are_not_set_beside_results_on_nearly_a
 
 
 def test_what_is_part_of_what_follows_from_the_codebook():
-    found = implications()
-    assert {("thoracic_lesion", "spine"), ("etanercept", "anti_tnf"), ("femur", "lower_extremity")} <= found
-    assert ("spine", "thoracic_lesion") not in found
-    assert not any(one == other for one, other in found)
+    found = sums()
+    for part, whole in [
+        ("thoracic_lesion", "spine"),
+        ("etanercept", "anti_tnf"),
+        ("femur", "lower_extremity"),
+    ]:
+        assert ((whole,), (part,)) in found
+        assert ((part,), (whole,)) not in found
+    assert [pair for pair in found if len(pair[0]) > 1] == [(("sacral_disease", "vertebra"), ("spine",))]
+
+
+def test_of_two_findings_that_make_up_a_third_one_is_hidden_where_few_have_both():
+    spine = np.arange(40) < 30
+    table = pd.DataFrame({"spine": spine, "vertebra": spine & (np.arange(40) < 20)})
+    for both, is_hidden in ((2, True), (5, False), (0, False)):
+        table["sacral_disease"] = spine & (np.arange(40) >= 20 - both)
+        gone = withheld(table.astype("boolean"), read_codebook(), 5)
+        assert any(map(any, gone.values())) == is_hidden, both
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_of_counts_that_are_part_of_one_another_pairs_tell_all(seed):
+    """An attacker with all shown counts at once finds no combination of few, if no two of them differ by few."""
+    rng = np.random.default_rng(seed)
+    few, n, size = 5, 60, 5
+    part_of = [(a, b) for a, b in combinations(range(size), 2) if rng.random() < 0.5]
+    part_of += [(a, d) for a, b in part_of for c, d in part_of if b == c]
+    part_of += [(a, d) for a, b in part_of for c, d in part_of if b == c]
+    gaps = [gap for gap in range(n + 1) if not 0 < gap < few and not 0 < n - gap < few]
+    counts = [int(rng.choice(gaps)) for _ in range(size)]
+    if any(counts[a] > counts[b] or 0 < counts[b] - counts[a] < few for a, b in part_of):
+        counts = sorted(few * (count // few) for count in counts)  # a table that fits
+    patterns = [one for one in product((0, 1), repeat=size) if all(one[a] <= one[b] for a, b in part_of)]
+    has = np.array(patterns, dtype=float).T
+    fits = LinearConstraint(np.vstack([has, np.ones(len(patterns))]), [*counts, n], [*counts, n])
+    for literals in product((None, 0, 1), repeat=size):
+        wanted = [has[at] == value for at, value in enumerate(literals) if value is not None]
+        if not wanted:
+            continue
+        found = milp(-np.logical_and.reduce(wanted).astype(float), constraints=fits, integrality=1)
+        assert not 0 < round(-found.fun) < few, literals
 
 
 @pytest.mark.parametrize(

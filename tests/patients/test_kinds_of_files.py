@@ -48,6 +48,19 @@ READ = [  # what is written, what the mapping says, a variable, its values, what
      "n_lesions", [1, None], "laesionen is read as the lesions"),
     ("patient,age_onset,crp\nA,8,0.5\nB,9,1.5\n,,\nn,2,2\nRange,8-9,0.5-1.5\n", "", "patient", ["A", "B"], "value 'n': warning: is left out"),
     ("patient,age_onset\nA,8\nB,9\nMean ± SD,9 ± 1\nMin,8\n", "", "patient", ["A", "B"], "value 'Min': warning: is left out"),
+    ('"";"patient";"crp";"male"\n"1";"A1";0,5;TRUE\n"2";"A2";NA;FALSE\n', "", "crp", [0.5, None], "column A has no name and numbers the rows"),
+    ("\ufeffsep=;\npatient;crp\nA;0,5\nB;1,5\n", "", "crp", [0.5, 1.5], "a decimal comma"),
+    ("patient,n_lesions\nA,'3\nB,'4\n", "", "n_lesions", [3, 4], "an apostrophe taken off: n_lesions"),
+    ("patient,crp\nTest,9\nA,0.5\n", "values: {patient: {Test: ''}}", "patient", ["A"], "as the mapping file says: 1 row, 2"),
+    ("patient,crp\nTest,9\nA,0.5\n", "", "patient", ["Test", "A"], "seems to be made up: is it a patient? If not, leave the row out"),
+    ("patient,crp\nA1/A2,0.5\nA3,1.5\n", "", "crp", [0.5, 1.5], "value 'A1/A2': warning: names two patients?"),
+    ("patient,crp\n3 und 4,0.5\n5,1.5\n", "", "crp", [0.5, 1.5], "value '3 und 4': warning: names two patients?"),
+    ('patient,crp\n"Meyer, A",0.5\n"Kurt, B",1.5\n', "", "crp", [0.5, 1.5], ""),
+    ("patient,age_onset\nA,0\nB,0\nC,9\nD,8\n", "", "age_onset", [0, 0, 9, 8], "is 0, while the others begin at 8: is it missing? In a mapping: values: {age_onset: {0: NR}}"),
+    ("Dataset Name:,CRMO\nSubjects:,2\nStudySubjectID,Sex,CRP_E1\nS1,yes,0.5\nS2,no,1.5\n",
+     "columns: {StudySubjectID: patient, Sex: male, CRP_E1: crp}", "crp", [0.5, 1.5], "stands above the header"),
+    ("Participant Id;n_lesions\n11;3\n12;##USER_MISSING_95##\n", "columns: {Participant Id: patient}\nvalues: {n_lesions: {'##USER_MISSING_95##': NR}}",
+     "n_lesions", [3, None], ""),
 ]  # fmt: skip
 
 
@@ -88,6 +101,18 @@ ANSWERED = [
     ("c.csv", "patient,lesion1_bone,lesion2_bone\nA,femur,tibia\nB,rib,\n", "lesion1_bone (a lesion is a row of a table of its own)"),
     ("c.csv", '"patient;crp"\n"A;0,5"\n', "is there one column only?"),
     ("c.csv", "record_id,redcap_repeat_instrument,male,knochen\nR1,,1,\nR1,laesionen,,Femur\n", "if it holds lesions, name its columns below lesions: in a mapping"),
+    ("c.csv", "patient,biopsy_date\nA,31.12.2999\nB,01.02.2019\n", "value '31.12.2999': is no day from 1900 until today"),
+    ("c.csv", "patient,biopsy_date\nA,31.12.2099\n", "is no day from 1900 until today"),
+    ("c.csv", "patient,age_onset\n" + "".join(f"P{i},{3000 + 37 * i}\n" for i in range(9)), "as in days (times 0.0027379)"),
+    ("c.csv", "patient,n_lesions\nA,3-5\nB,numerous\nC,ca. 5\n", "values: {n_lesions: {'3-5': …, numerous: …, 'ca. 5': …}}"),
+    ("c.csv", "patient,fever\nA,Да\nB,✗\n", "values: {fever: {Да: yes, '✗': no}}"),
+    ("c.csv", "patient,concept,value\nA,crp,0.5\nA,n_lesions,3\n", "variables stand in rows (crp, n_lesions), expected one row a patient; spread them"),
+    ("c.csv", "patient_num,concept_cd,nval_num\n1,LOINC:1988-5,0.5\n1,X,3\n", "has a row a value; expected one row a patient"),
+    ("c.csv", "Patient,Labor,,MRT\n,CRP,ESR,Anzahl\n,mg/dl,mm/h,Herde\nA,0.5,10,3\n", "the header stands in two lines"),
+    ("c.csv", "patient,n_lesions\n11,3\n12,##USER_MISSING_95##\n", "values: {n_lesions: {'##USER_MISSING_95##': NR}}"),
+    ("c.csv", "Hasta No;Cinsiyet;Tanı yaşı;Lezyon sayısı;Ateş\n1;Kız;8;3;Evet\n", "Lezyon sayısı (is n_lesions meant?), Ateş (is fever meant?)"),
+    ("c.csv", "Paciente;Edad al diagnóstico (años);PCR (mg/l)\n1;8;3\n", "Edad al diagnóstico (años) (is age_diagnosis meant?), PCR (mg/l) (is crp meant?)"),
+    ("c.csv", "Âge au diagnostic (ans);Nombre de lésions;Fièvre\n8;3;oui\n", "Nombre de lésions (is n_lesions meant?), Fièvre (is fever meant?)"),
     ("c.xls", b"\xd0\xcf\x11\xe0" + bytes(99), "is an old Excel workbook; save it as .xlsx"),
     ("c.xlsx", b"\xd0\xcf\x11\xe0" + bytes(99), "or one with a password; save it as .xlsx without one"),
     ("c.ods", b"PK\x03\x04", "is a sheet of LibreOffice; save it there as .xlsx"),
@@ -114,6 +139,27 @@ def test_an_age_in_months_is_one_error_of_the_column_with_its_line(tmp_path):
 def test_a_number_with_its_unit_is_not_converted_twice(tmp_path):
     _, said = answered(tmp_path, "c.csv", "patient,crp\nA,5 mg/l\nB,12\n", "units: {crp: 0.1}")
     assert "values: {crp: {'5 mg/l': …}}" in said
+
+
+def test_of_several_visits_none_is_suggested(tmp_path):
+    (tmp_path / "c.csv").write_text("patient,crp_baseline,crp_6m,esr\nA,1,2,3\n", encoding="utf-8")
+    assert "# crp_baseline: …" in (text := mapping_skeleton(tmp_path / "c.csv"))
+    assert "# crp_6m: …" in text
+
+
+def test_what_a_mapping_leaves_open_is_to_be_filled_in(tmp_path):
+    made = openpyxl.Workbook()
+    made.active.append(["patient", "crp"])
+    made.active.append(["A", 0.5])
+    sheet = made.create_sheet("MRT")
+    sheet.append(["Pat", "Knochen", "Seite"])
+    sheet.append(["A", "Femur", "links"])
+    made.save(tmp_path / "c.xlsx")
+    (tmp_path / "map.yaml").write_text("lesions: {sheet: MRT, columns: {Pat: patient}}", encoding="utf-8")
+    text = mapping_skeleton(tmp_path / "c.xlsx", mapping=tmp_path / "map.yaml")
+    assert "# Knochen: bone" in text
+    assert "# Seite: {links: left}" in text
+    assert "Pat:" not in text
 
 
 def test_lesions_side_by_side_are_suggested_as_nothing(tmp_path):

@@ -319,8 +319,10 @@ def test_what_somebody_wrote_is_not_replaced(project):
         (
             "journal: nature",
             "journal: nature\nother: 1",
-            "knows journal, text, title, authors, keywords, figures, tables, not other",
+            "knows journal, text, title, authors, keywords, studies, figures, tables, not other",
         ),
+        ("journal: nature", "journal: nature\nstudies: [beck]", "studies: there is no study 'beck'"),
+        ("journal: nature", "journal: nature\nstudies: some", "studies: expected all, or a list"),
         ("figures:", "figures: [", "manuscript.yml: cannot be read as YAML"),
     ],
 )
@@ -446,6 +448,27 @@ def test_an_unknown_citation_and_too_many_words_are_named(project):
     write(project, "data/manuscript_text.md", TEXT)
     _, remarks = manuscript._documents(outline.read_outline(project, "brief"))
     assert any(re.fullmatch(r"text has \d+ words; brief takes 5", each) for each in remarks)
+
+
+def test_a_study_that_is_added_becomes_a_series_by_name_and_not_unasked(project):
+    facts = "study: beck_2010\ntitle: T\nshort: Beck\ncitation: C\ndesign: D\nquestion: Q\n"
+    write(project, "data/published/beck_2010/study.yaml", facts)
+    write(
+        project,
+        "data/published/beck_2010/claims.csv",
+        "claim_id,where,statistic,of,printed\nn,a,count,everyone,9\n",
+    )
+    read, said = outline.read_outline(project), []
+    written = manuscript.assemble(read, project / "package", say=said.append)
+    assert said[0] == "1 series, all of data/published: beck_2010"
+    assert "beck_2010 is one of the series, and the text does not cite it" in written.remarks
+    write(project, "manuscript.yml", f"studies: []\n{OUTLINE}")
+    assert outline.read_outline(project).studies == ("beck_2010",)
+    write(project, "manuscript.yml", f"studies: [simm_2008]\n{OUTLINE}")
+    with pytest.raises(
+        InputError, match="beck_2010 is in data/published and not named; name it, write 'all'"
+    ):
+        outline.read_outline(project)
 
 
 def test_authors_and_places_stand_on_the_title_page(project):

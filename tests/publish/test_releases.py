@@ -221,6 +221,10 @@ TWO = [
         "model,exposure,outcome,adjusted_for,n,estimate\nspearman,crp,esr,none,40,0.2",
         "model,exposure,outcome,adjusted_for,n,estimate\nspearman,crp,esr,none,37,0.25",
     ),
+    (
+        "variable,value\nVertebra,20/40 (50 %)\nSpinal involvement,30/40 (75 %)",
+        "variable,value\nSacral disease,12/40 (30 %)",
+    ),
 ]
 
 

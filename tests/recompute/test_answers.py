@@ -1,5 +1,7 @@
 """Whole studies with a known answer, as a person would write them; each says what is right in its study."""
 
+import csv
+import re
 import shutil
 from pathlib import Path
 
@@ -30,26 +32,66 @@ def test_a_case_has_its_right_answer(name):
         assert said in audited[key].reason
 
 
-PAPERS = {  # as a person types papers of five kinds, each with a slip of one digit
-    "trial": ("8 of 19 (42.1 %)", "8 of 19 (41.2 %)"),
-    "cohort": ("5.7 to 12.0", "5.7 to 21.0"),
-    "imaging": ("0.53–0.79", "0.53–0.97"),
-    "registry": ("14 (45.2)", "14 (42.5)"),
-    "odd_type": ("19/33 (57·6%)", "19/32 (57·6%)"),
+PAPERS = {  # as a person types papers of eight kinds, and slips of one digit
+    "trial": [("8 of 19 (42.1 %)", "8 of 19 (41.2 %)")],
+    "cohort": [("5.7 to 12.0", "5.7 to 21.0")],
+    "imaging": [("0.53–0.79", "0.53–0.97")],
+    "registry": [("14 (45.2)", "14 (42.5)")],
+    "odd_type": [("19/33 (57·6%)", "19/32 (57·6%)")],
+    "groups": [
+        ("17 (68.0)", "17 (86.0)"),
+        ("3/24 (12.5)", "3/42 (12.5)"),
+        ("0.09†", "0.90†"),
+        ("8.7 (6.2–10.9)", "8.7 (9.2–10.9)"),
+        ("everyone,,124", "everyone,,142"),
+    ],
+    "series": [
+        ("4, 1, 3", "4, 2, 3"),
+        (",8 (3–13)", ",6 (3–13)"),
+        ("28.6 %", "26.8 %"),
+        (",,none,", ",,two,"),
+        (",23,", ",32,"),
+    ],
+    "nested": [
+        ("followed,28 (39.4 %)", "followed,28 (34.9 %)"),
+        ("Of 112 with data", "Of 121 with data"),
+        ("14 of 203", "14 of 230"),
+        ("18 (15.4 %)", "81 (15.4 %)"),
+        ("188 of 305", "168 of 305"),
+    ],
 }
 
 
 @pytest.mark.parametrize("kind", PAPERS)
-def test_a_paper_as_a_person_types_it_holds_and_its_slip_is_found(kind, tmp_path):
-    name, (right, wrong) = f"paper_{kind}", PAPERS[kind]
-    folder = tmp_path / name
-    for text, is_right in ((right, True), (wrong, False)):
-        shutil.copytree(CASES / name, folder, dirs_exist_ok=True)
-        typed = (CASES / name / "claims.csv").read_text(encoding="utf-8")
-        assert typed.count(right) == 1
-        (folder / "claims.csv").write_text(typed.replace(right, text), encoding="utf-8")
+def test_a_paper_as_a_person_types_it_holds_and_its_slips_are_found(kind, tmp_path):
+    folder = shutil.copytree(CASES / f"paper_{kind}", tmp_path / f"paper_{kind}")
+    typed = (folder / "claims.csv").read_text(encoding="utf-8")
+    for right, wrong in [("", ""), *PAPERS[kind]]:
+        assert not right or typed.count(right) == 1, right
+        (folder / "claims.csv").write_text(typed.replace(right, wrong) if right else typed, encoding="utf-8")
         verdicts = {each.verdict for each in audit_jointly(read_study.__wrapped__(str(folder)))}
-        assert bool(verdicts & {"differs", "conflicts"}) is not is_right
+        assert bool(verdicts & {"differs", "conflicts"}) is bool(wrong), wrong
+
+
+@pytest.mark.parametrize("name", ["paper_odd_type", "paper_nested"])
+@pytest.mark.parametrize("percent", ["{} %", "% {}", "%{}"])
+def test_numbers_are_read_in_german_and_turkish_typography(name, percent, tmp_path):
+    """34,7 % and %34,7 are 34.7 %: every verdict is as of the English typography."""
+    typed = (CASES / name / "claims.csv").read_text(encoding="utf-8")
+
+    def turned(match):
+        return percent.format(match[1].replace(".", ",").replace("·", ","))
+
+    folder = shutil.copytree(CASES / name, tmp_path / name)
+    rows = list(csv.reader(typed.splitlines()))
+    place = rows[0].index("printed")
+    rows = [
+        [re.sub(r"(\d+[.·]\d+) ?%", turned, c) if k == place else c for k, c in enumerate(r)] for r in rows
+    ]
+    with (folder / "claims.csv").open("w", encoding="utf-8", newline="") as file:
+        csv.writer(file).writerows(rows)
+    found = [audit_jointly(read_study.__wrapped__(str(each))) for each in (CASES / name, folder)]
+    assert [a.verdict for a in found[0]] == [a.verdict for a in found[1]]
 
 
 @pytest.mark.parametrize("name", ["bhat_like_2019", "fa_timepoints", "fa_unit_months"])

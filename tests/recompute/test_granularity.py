@@ -46,9 +46,7 @@ def test_debit_agrees_with_every_count():
     for k in range(n + 1):
         percent = f"{float(rounding.round_by(Fraction(100 * k, n), 1, 'half_up')):.1f}"
         sd = 100 * (k * (n - k) / n / (n - 1)) ** 0.5
-        assert debit(
-            rounding.parse_printed(percent), rounding.parse_printed(f"{sd:.2f}"), n, rules=("half_up",)
-        ) == [k]
+        assert debit(rounding.parse_printed(percent), rounding.parse_printed(f"{sd:.2f}"), n) == [k]
         assert debit(rounding.parse_printed(percent), rounding.parse_printed(f"{sd + 0.5:.2f}"), n) == []
 
 

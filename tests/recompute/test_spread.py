@@ -67,19 +67,25 @@ def test_values_are_found_where_there_are_some_and_nowhere_else(n, decimals, lim
 
 
 def test_every_sum_is_tried():
-    # 3.0 for 40 whole numbers can come from sums 118 to 121. With the middle one, 120, an SD of 1.00 needs a
-    # sum of squares of 399, which has the other parity; with 119 and 121 there is one that fits.
+    # 3.0 for 40 whole numbers can come from sums 117 to 123. With the middle one, 120, an SD of 1.00 needs a
+    # sum of squares of 399, which has the other parity; with others there is one that fits.
     numbers = rounding.parse_printed("3.0"), rounding.parse_printed("1.00")
-    assert sum(find_values(*numbers, 40, rules=("half_up",)).values) in (119, 121)
+    assert sum(find_values(*numbers, 40).values) in {117, 118, 119, 121, 122, 123}
 
 
-def test_to_nearest_two_whole_numbers_have_no_standard_deviation_of_one():
+def test_two_whole_numbers_have_no_standard_deviation_of_one():
     numbers = rounding.parse_printed("3.0"), rounding.parse_printed("1.0")
-    assert find_values(*numbers, 2, rules=("half_up",)).is_possible is False
-    assert sorted(find_values(numbers[0], rounding.parse_printed("1.4"), 2, rules=("half_up",)).values) == [
-        2,
-        4,
-    ]
+    assert find_values(*numbers, 2).is_possible is False
+    assert sorted(find_values(numbers[0], rounding.parse_printed("1.4"), 2).values) == [2, 4]
+
+
+def test_values_below_nothing_are_found():
+    """Of -3, -1, 1 and -2 the mean is -1.25, the SD sqrt((15 - 25/4)/3) = 1.708."""
+    found = find_values(rounding.parse_printed("-1.25"), rounding.parse_printed("1.71"), 4)
+    assert found.is_possible and sum(found.values) == -5
+    assert (
+        find_values(rounding.parse_printed("-1.33"), rounding.parse_printed("1.71"), 4).is_possible is False
+    )
 
 
 def test_it_is_informative_only_where_another_standard_deviation_could_be_refused():

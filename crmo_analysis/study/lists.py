@@ -1,0 +1,79 @@
+"""Values and patients that a text lists: "aged 3, 5, 7 and 13 years", "patients 2 and 5".
+
+Each value is that of one patient, who is told from the others by a number: his or her own (`patient_number`)
+where column method says `by patient`, or else the place in the list.
+"""
+
+import re
+
+from crmo_analysis.files import InputError
+from crmo_analysis.study.codebook import Codebook, Variable
+from crmo_analysis.study.printed import parse_printed, plain
+
+NUMBER = "patient_number"
+MOST = 60  # values in a list
+
+
+def with_lists(
+    rows: list[tuple[str, dict]], codebook: Codebook, problems: list[str]
+) -> tuple[list[tuple[str, dict]], Codebook]:
+    """Return the rows with a row for each value of a list, and the codebook with the numbers of patients."""
+    found, numbered = [], {}
+    for place, row in rows:
+        reader = {"values": _values, "patients": _patients}.get(row["statistic"].strip().casefold())
+        try:
+            parts = [{}] if reader is None else reader(row, numbered)
+        except InputError as error:
+            problems.append(f"{place}, column printed, value '{row['printed']}': {error}")
+            continue
+        found += [(place, row | part) for part in parts]
+    added = {}
+    for name, (row, last) in numbered.items():
+        if name not in codebook:
+            added[name] = Variable(name, "Patient", "integer", minimum=1, maximum=last, step=1, fixed=True)
+        one = {"statistic": "count", "printed": "1", "unit": "patients", "method": "", "at": ""}
+        among = "" if name == NUMBER else row["among"]
+        for k in range(1, last + 1):
+            said = {"claim_id": f"{row['about']}.{name}.{k}", "of": f"{name} == {k}", "among": among}
+            found.append((f"list of {row['claim_id']}", row | one | said | {"note": "one of those listed"}))
+    return found, {**codebook, **added}
+
+
+def _values(row: dict, numbered: dict) -> list[dict]:
+    texts, is_by_patient = _listed(row["printed"]), plain(row["method"]) == "by patient"
+    if is_by_patient and row["among"]:
+        raise InputError("values by patient are of everyone; leave column among empty")
+    name = NUMBER if is_by_patient else f"{re.sub(r'[^0-9A-Za-z]+', '_', row['claim_id'])}_place"
+    _number(numbered, name, row, len(texts))
+    rest = f" & ({row['among']})" if row["among"] else ""
+    return [
+        {"claim_id": f"{row['claim_id']}.{k}", "statistic": "value", "printed": text, "method": ""}
+        | {"among": f"{name} == {k}{rest}"}
+        for k, text in enumerate(texts, start=1)
+    ]
+
+
+def _patients(row: dict, numbered: dict) -> list[dict]:
+    """Read "patients 2 and 5" as a count of two, and of two among these."""
+    numbers = [parse_printed(text).value for text in _listed(row["printed"])]
+    _number(numbered, NUMBER, row, int(max(numbers)))
+    who = " | ".join(f"{NUMBER} == {number}" for number in numbers)
+    rest = f" & ({row['among']})" if row["among"] else ""
+    said = {"statistic": "count", "printed": str(len(numbers)), "unit": "patients"}
+    listed = {"claim_id": f"{row['claim_id']}.listed", "among": f"({who}){rest}"}
+    return [said | {"claim_id": f"{row['claim_id']}.count"}, said | listed]
+
+
+def _number(numbered: dict, name: str, row: dict, last: int) -> None:
+    first, before = numbered.get(name, (row, 0))
+    numbered[name] = first, max(last, before)
+
+
+def _listed(text: str) -> list[str]:
+    words = re.sub(r"^(?:patients?|cases?|nos?\.?)\s+(?=\d)", "", plain(text))
+    between = next(sign for sign in (";", ", ", ",") if sign in words or sign == ",")
+    parts = [part.strip() for part in re.split(rf"{between}|\b(?:and|und|ve|et)\b|&", words)]
+    texts = [part for part in parts if part]
+    if not 1 < len(texts) <= MOST or any(parse_printed(each).relation != "=" for each in texts):
+        raise InputError(f"expected 2 to {MOST} numbers with commas between, as '3, 5, 7 and 13'")
+    return texts
