@@ -151,7 +151,7 @@ def _cuts(design: Design) -> tuple[np.ndarray, np.ndarray]:
     shares = np.array(design.severity_shares)
     said = f"lesions have a mean of {mean} and a dispersion of {dispersion}"
     if not (1 < mean < math.inf and 0 < dispersion < math.inf):
-        raise InputError(f"{said}; expected above 1, as everybody has one, and above 0")
+        raise InputError(f"{said}; expected a mean above 1, as all have one, and a dispersion above 0")
     if len(shares) < 2 or (shares <= 0).any() or not math.isclose(shares.sum(), 1):
         expected = "expected two or more, each above 0, that add up to 1"
         raise InputError(f"severity_shares add up to {shares.sum():g}; {expected}")

@@ -126,7 +126,7 @@ def test_findings_that_cannot_be_shown_together_say_which_can():
         (lambda study: study.correlation("hospach.p"), "has no claim 'hospach.p'"),
         (lambda study: study.shares([("all", "fever", 5, 3)]), "5 of 3 is no part of a whole"),
         (lambda study: crmo.compare(pd.DataFrame({"male": [True] * 20}), study, confidence=95), "such as 0.95"),
-        (lambda study: crmo.plan([0.3], [20], lesions={"mean": 1}).power(), "a mean of 1 .* as everybody has one"),
+        (lambda study: crmo.plan([0.3], [20], lesions={"mean": 1}).power(), "a mean of 1 .* as all have one"),
         (lambda study: crmo.pool([3, 2], [5, 6], method="REML"), "is 'reml' meant?"),
         (lambda study: crmo.read_cohort("own.csv", hide_below="5"), "hide_below is '5', expected 2 or more"),
         (lambda study: crmo.read_cohort(pd.DataFrame()), "a table needs no reading"),
