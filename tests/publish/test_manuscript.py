@@ -301,7 +301,7 @@ def test_what_somebody_wrote_is_not_replaced(project):
         (
             "    output: made/shares",
             "    output: made/share",
-            "there is no table 'made/share' in results/tables. Did you",
+            "there is no table 'made/share' in results/tables; is 'made/shares' meant?",
         ),
         ("Figure 1", "Fig. 1", "figures: expected 'Figure ' and a number"),
         ("Figure 1", "Figure 01", "figures: expected"),
