@@ -247,18 +247,20 @@ def main() -> None:
             for seed in range(asked.cohorts):
                 table, place = planted(seed, asked.patients + 1), Path(folder) / str(seed)
                 first = released(table.iloc[:-1], smallest, place / "a")
-                later = released(table, smallest, place / "b")
                 found.append(narrowed(first, asked.patients))
-                is_told = bool(told_of_one(first, later))
-                between += is_told
-                refused += is_told and bool(len(releases.check([first, later], 5)[1]))
+                if smallest:
+                    later = released(table, smallest, place / "b")
+                    is_told = bool(told_of_one(first, later))
+                    between += is_told
+                    refused += is_told and bool(len(releases.check([first, later], smallest)[1]))
         n_shown = sum(map(bool, found))
         print(
             f"{how}: {sum(map(len, found))} groups of 1 to 4 children found in {n_shown} of {asked.cohorts} cohorts"
         )
-        print(
-            f"  findings of the child between two folders follow in {between}; `check` refuses {refused} of these"
-        )
+        if smallest:
+            print(
+                f"  of the child between two folders findings follow in {between}; {refused} of these are refused"
+            )
         print(*sorted({told.split(":")[0] for cohort in found for told in cohort})[:12], sep="\n    ")
 
 

@@ -294,7 +294,9 @@ def _counted(name: str, variable: Variable | None, what: str, found: Draft) -> s
     """Return whom a count is of: those with a finding, or with a number from some value on."""
     if variable is None or not variable.is_numeric:
         return name
-    of, asked = (f"{name} >= 1", "") if name.startswith("n_") else (f"{name} {UNKNOWN}", "; from which on?")
+    of, asked = (
+        (f"{name} >= 1", "") if name.startswith("n_") else (f"{name} {UNKNOWN}", "; from which value on?")
+    )
     found.questions.append(f"{what} of patients: taken as those with '{of}'{asked}")
     return of
 

@@ -70,8 +70,9 @@ def in_unit(limit: str, label: str, variable: Variable) -> str:
 
 def footnotes(rows: list[list[str]]) -> tuple[list[list[str]], dict[str, str]]:
     """Part the rows of a table from the notes below it, "† χ² test; ‡ Kruskal-Wallis test"."""
-    last = max((place for place, row in enumerate(rows) if any(row[1:])), default=0)
-    text = "; ".join(row[0] for row in rows[last + 1 :])
+    of_numbers = [place for place, row in enumerate(rows) if any(row[1:]) and not NOTE.match(row[0])]
+    last = max(of_numbers, default=0)
+    text = "; ".join(cell for row in rows[last + 1 :] for cell in row)
     found = re.findall(r"([†‡§¶*#]+|\b[a-e](?=[ :)=]))[\s:)=]*([^;†‡§¶#]+)", text)
     return rows[: last + 1], {mark: said.strip(" .,") for mark, said in found}
 

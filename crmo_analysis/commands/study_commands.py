@@ -143,7 +143,7 @@ def bounds(study, expression, style, witness, seconds):
 
     loaded = read_study(study)
     parse_question(expression, loaded.codebook)
-    found = find_bounds(fit(loaded, seconds=seconds), expression, seconds)
+    found = find_bounds(fit(loaded, seconds=seconds), expression, seconds, witnesses=bool(witness))
     if witness:
         datapackage.write_witnesses(found, witness)
     click.echo(words.bounds_json(found) if style == "json" else words.bounds_text(found))

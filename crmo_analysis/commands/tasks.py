@@ -6,7 +6,6 @@ notebooks but imports neither papermill nor pandas.
 """
 
 import ast
-import os
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import wraps
@@ -17,7 +16,7 @@ from pytask import Mark, NodeInfo, PathNode, PythonNode, Task
 
 from crmo_analysis.execution import execute, output_files, output_folder, read_parameters
 from crmo_analysis.files import ROOT, CrmoError, InputError, is_file, study_names
-from crmo_analysis.store import code_behind, files_beside, notebook_source
+from crmo_analysis.store import code_behind, files_beside, manifest, notebook_source
 
 # Objects with `started(name)` and `ended(name, state)`; the command line shows its progress with one.
 listeners = []
@@ -280,7 +279,7 @@ def _listing(task_name, path, inputs, root):
 
     A file that was deleted is on no list of files to compare.
     """
-    value = "\n".join(Path(os.path.relpath(item, root)).as_posix() for item in inputs)
+    value = "\n".join(manifest.name_of(root, item) for item in inputs)
     # pytask remembers a value by this place, which must be the task's own.
     place = NodeInfo(arg_name="listing", path=(), task_path=path, task_name=task_name, value=value)
     return PythonNode(name=f"{task_name}::listing", value=value, hash=True, node_info=place)

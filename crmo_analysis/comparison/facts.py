@@ -149,11 +149,8 @@ def _facts_of(claims: Sequence[Claim], view: View, refused: dict[str, str]) -> I
         yield Fact((claim, *ends), claim.statistic, shown, view.size(claim)[0])
     claims = [claim for claim in claims if claim not in (*ends, *others)]
     if ends and not others:
-        computed, alone = (
-            "an interval, which is computed on either side",
-            "an interval of what is not printed",
-        )
-        refused.update({claim.claim_id: computed if claims else alone for claim in ends})
+        why = "which is computed on either side" if claims else "of what is not printed"
+        refused.update({claim.claim_id: f"an interval{', ' * bool(claims) or ' '}{why}" for claim in ends})
     if claims and claims[0].patients is None:
         n, _ = view.size(claims[0])
         for together in _side_by_side(claims):
@@ -208,9 +205,7 @@ def _side_by_side(claims: Sequence[Claim]) -> list[dict[str, list[Claim]]]:
     for _, together in sorted(places, key=lambda place: -len(place[1])):
         for known in found:
             shared = [name for name in together if name in known]
-            if shared and all(
-                known[name][0].number.value == together[name][0].number.value for name in shared
-            ):
+            if shared and all(known[n][0].number.value == together[n][0].number.value for n in shared):
                 for name, same in together.items():
                     known.setdefault(name, []).extend(same)
                 break
@@ -223,9 +218,8 @@ def _values(
     together: Mapping[str, list[Claim]], n: int | None, order: Callable[[Claim], int]
 ) -> Iterator[Fact]:
     printed = {name: same[0].number.value for name, same in together.items()}
-    centres = [name for name in CENTRES if name in together] or [
-        "sd" if set(together) <= {"sd", "se"} else "range"
-    ]
+    centres = [name for name in CENTRES if name in together]
+    centres = centres or ["sd" if set(together) <= {"sd", "se"} else "range"]
     for place, centre in enumerate(centres):
         claims = [*together.get(centre, ())]
         if not place:  # a spread that is printed once belongs to one fact

@@ -46,14 +46,10 @@ class Comparison:
     Attributes
     ----------
     table : DataFrame
-        One row a fact that a study prints of its own patients: `study, short` (its name); `label, group` (in
-        words); `statistic` (share, median, mean, sd or range), `unit, of, among, reading` (how it was read,
-        where it has several meanings), `printed, where`; `published`, with `published_low` and
-        `published_high` (the interval of a share), `published_x` and `published_n`, `published_sd,
-        published_min, published_max` as far as printed beside it; the same of the cohort; `excluded`
-        (patients of whom it is not known); `difference` (cohort less published) with its interval; `p,
-        p_holm` if asked for; `withheld` (why the cohort's numbers are not shown); `method`; `claim_ids`.
-        Shares are between 0 and 1.
+        One row a fact that a study prints of its own patients, in `COLUMNS`: what it is of and how it was
+        read; `published`, its interval, x and n, and what is printed beside it; the same of the cohort, and
+        `excluded` (of whom it is not known); `difference` (cohort less published) with its interval; P if
+        asked for; why the cohort's numbers are `withheld`. Shares are between 0 and 1.
     not_compared : DataFrame
         `claim_id, study, about, printed, reason`.
     confidence : float
@@ -225,21 +221,18 @@ def _own(fact: Fact, table: pd.DataFrame) -> dict:
     inside = group.fillna(False).astype(bool)
     if fact.statistic != "share" and not fact.claim.is_of_values:
         return _own_pair(fact, table, group)
-    of = (
-        reproduction.members(fact.claim.patients, table)
-        if fact.statistic == "share"
-        else table[fact.claim.of]
-    )
+    is_share, name = fact.statistic == "share", fact.claim.of
+    of = reproduction.members(fact.claim.patients, table) if is_share else table[name]
     known = of[inside].dropna()
     n, outside = len(known), int((~group.fillna(True).astype(bool)).sum())
     row = {
         "cohort_n": n,
         "excluded": int(group.isna().sum() + inside.sum() - n),
         "cells": [n, inside.sum(), outside],
+        "groups": [_sides(group)],
+        "known": inside & of.notna(),
     }
-    row["groups"] = [_sides(group)]
-    row["known"] = inside & of.notna()
-    if fact.statistic == "share":
+    if is_share:
         x = int(known.sum())
         holds = of.astype("boolean")
         groups = [*row["groups"], _sides(group & holds), _sides(group & ~holds)]
@@ -307,11 +300,8 @@ def _compare_values(row: dict, confidence: float, p_values: bool, interval: Call
     if centre in CENTRES and values is not None:
         low, high, said = interval(values, centre)
         if centre == "median" and min((values <= low).sum(), (values >= high).sum()) < smallest:
-            low, high, said = (
-                None,
-                None,
-                f"no interval that ends at one of the {smallest} lowest or highest values",
-            )
+            low = high = None
+            said = f"no interval that ends at one of the {smallest} lowest or highest values"
         row["cohort_low"], row["cohort_high"] = low, high
         words.append(f"cohort: {said}")
     if row.get("cohort") is not None and not centre.endswith("ratio"):

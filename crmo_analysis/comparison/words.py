@@ -43,16 +43,11 @@ def _side_in_words(row: dict, side: str, confidence: float) -> str:
     low, high, n = row[f"{side}_low"], row[f"{side}_high"], row[f"{side}_n"]
     name = f"{100 * confidence:g} % interval"
     if row["statistic"] == "share":
-        return (
-            f"{row[f'{side}_x']}/{n} ({describe.percent_text(row[side])} %, {name} "
-            f"{describe.interval_text(low, high)})"
-        )
+        share = describe.percent_text(row[side])
+        return f"{row[f'{side}_x']}/{n} ({share} %, {name} {describe.interval_text(low, high)})"
     ends = _ends(row, side)
-    parts = (
-        [f"SD {_number(row[f'{side}_sd'])}"]
-        if row["statistic"] == "mean" and pd.notna(row[f"{side}_sd"])
-        else []
-    )
+    sd = row[f"{side}_sd"]
+    parts = [f"SD {_number(sd)}"] if row["statistic"] == "mean" and pd.notna(sd) else []
     quartiles = [row[f"{side}_quartile_{place}"] for place in (1, 3)]
     if pd.notna(quartiles).all():
         parts += [f"quartiles {_number(quartiles[0])} to {_number(quartiles[1])}"]
@@ -79,9 +74,7 @@ def _difference(row: dict) -> str:
 def _ends(row: dict, side: str) -> str:
     low, high = row[f"{side}_min"], row[f"{side}_max"]
     if pd.isna(low) or pd.isna(high):
-        return (
-            "" if pd.isna(low) and pd.isna(high) else f"from {low:g}" if pd.isna(high) else f"up to {high:g}"
-        )
+        return f"from {low:g}" if pd.notna(low) else f"up to {high:g}" if pd.notna(high) else ""
     return f"{_number(low)} to {_number(high)}"
 
 
@@ -115,10 +108,8 @@ def in_columns(comparison: Comparison) -> pd.DataFrame:
 def _side(row: dict, side: str) -> str:
     low, high, n = row[f"{side}_low"], row[f"{side}_high"], row[f"{side}_n"]
     if row["statistic"] == "share":
-        return (
-            f"{row[f'{side}_x']}/{n}, {describe.percent_text(row[side])} % "
-            f"({describe.interval_text(low, high)})"
-        )
+        share = describe.percent_text(row[side])
+        return f"{row[f'{side}_x']}/{n}, {share} % ({describe.interval_text(low, high)})"
     ends = _ends(row, side)
     text = f"range {ends}" if row["statistic"] == "range" else f"{_name(row)} {_number(row[side])}"
     text += f" [{ends}]" if ends and row["statistic"] != "range" else ""
@@ -146,10 +137,7 @@ def reasons_text(comparison: Comparison) -> list[str]:
 def nothing_text(comparison: Comparison) -> str:
     """Say why no claim could be compared, and what to do."""
     listed = "\n".join(["no claim of these studies can be compared.", *reasons_text(comparison)])
-    return (
-        f"{listed}\nColumns of another name can be mapped with --map; crmo validate lists those that are "
-        f"known."
-    )
+    return f"{listed}\nColumns of another name can be mapped with --map; crmo validate lists those known."
 
 
 def notes(comparison: Comparison, cohort: Cohort, is_shown: bool) -> list[str]:
@@ -198,20 +186,16 @@ def to_json(comparison: Comparison, said: Sequence[str]) -> str:
 def to_markdown(comparison: Comparison, cohort: Cohort, said: Sequence[str]) -> str:
     """Write the sentences under a heading for each study, then what was not compared and the methods."""
     lines = [f"# {markdown(Path(cohort.file).name)} beside published series", ""]
-    lines += [
-        f"{len(cohort.patients)} patients.",
-        "",
-        *(f"- {markdown(note[:1].upper() + note[1:])}." for note in said),
-    ]
+    lines += [f"{len(cohort.patients)} patients.", ""]
+    lines += [f"- {markdown(note[:1].upper() + note[1:])}." for note in said]
     spoken = pd.Series(sentences(comparison), dtype=str)
     for short, rows in comparison.table.groupby("short", sort=False):
         lines += ["", f"## {short}", "", *(f"- {sentence}" for sentence in spoken[rows.index])]
     lines += ["", "## Not compared", ""]
     lines += [f"- {line}." for line in reasons_text(comparison)] or ["Nothing."]
     lines += ["", "## Methods", "", "- A difference is the cohort's number less the published one."]
-    lines += [
-        *(f"- {method[:1].upper()}{method[1:]}." for method in dict.fromkeys(comparison.table["method"]))
-    ]
+    methods = dict.fromkeys(comparison.table["method"])
+    lines += [f"- {method[:1].upper()}{method[1:]}." for method in methods]
     return "\n".join(lines) + "\n"
 
 
@@ -232,9 +216,7 @@ def write(comparison: Comparison, cohort: Cohort, folder: Path, said: Sequence[s
     rows = dumbbell_rows(comparison)
     count = -(-len(rows) // ROWS_PER_FIGURE)
     pages = [rows.iloc[part] for part in np.array_split(np.arange(len(rows)), count)] if count else []
-    stems = [
-        folder / ("dumbbell" if number == 1 else f"dumbbell_{number}") for number in range(1, _MOST_PAGES)
-    ]
+    stems = [folder / "dumbbell", *(folder / f"dumbbell_{number}" for number in range(2, _MOST_PAGES))]
     for number, (stem, page) in enumerate(zip(stems, pages, strict=False), start=1):
         _draw(page, stem, comparison, cohort, f" ({number} of {len(pages)})" if len(pages) > 1 else "")
     for stem in stems[len(pages) :]:
@@ -263,17 +245,13 @@ def dumbbell_rows(comparison: Comparison) -> pd.DataFrame:
 def _draw(page: pd.DataFrame, stem: Path, comparison: Comparison, cohort: Cohort, number: str) -> None:
     level, n, name = f"{100 * comparison.confidence:g} %", len(cohort.patients), Path(cohort.file).name
     title = f"Shares in this cohort and in published series{number}"
-    subtitle = (
-        f"{_shortened(name, 40)}, {n} patients; x/n with exact {level} intervals, difference in "
-        f"percentage points"
-    )
+    of = f"{_shortened(name, 40)}, {n} patients"
+    subtitle = f"{of}; x/n with exact {level} intervals, difference in percentage points"
     axes = plot.dumbbell(page, title=title, subtitle=subtitle)
     caption = (
         f"Shares of patients in {name} ({n} patients; filled) and as published (open), each with its "
-        f"Clopper-Pearson "
-        f"{level} interval, x/n of either, and the difference in percentage points (cohort less published) "
-        f"with "
-        f"Newcombe's hybrid score interval."
+        f"Clopper-Pearson {level} interval, x/n of either, and the difference in percentage points (cohort "
+        f"less published) with Newcombe's hybrid score interval."
     )
     hidden = int(page["cohort"].isna().sum())
     caption += f" {hidden} shares of the cohort are withheld, as counts are small." if hidden else ""

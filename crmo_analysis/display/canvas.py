@@ -23,7 +23,7 @@ from crmo_analysis.display.lettering import (
     LEGEND_TEXT,
     MILLIMETRE,
     SMALLEST_TEXT,
-    fitted_labels,
+    evenly,
     signed,
     text_width,
     true_minus,
@@ -164,11 +164,11 @@ def _headings(title: str, subtitle: str, width: float) -> list[tuple[str, float,
 
     A long one is set smaller, as far as it can still be read, and then broken into lines.
     """
-    found, below = [], 0.0
+    found, below, room = [], 0.0, 0.965 * width
     for text, usual, down, ink in ((title, 9.2, 2.2, INK), (subtitle, 6.8, 7.2, MUTED)):
         least = max(SMALLEST_TEXT, 0.8 * usual)
-        size = max(least, min(usual, usual * 0.965 * width / max(text_width(text, usual), 1)))
-        broken = fitted_labels([text], 0.965 * width, size)[0][0]
+        size = max(least, min(usual, usual * room / max(text_width(text, usual), 1)))
+        broken = evenly(text, room, size)
         found.append((broken, size, down + below, ink))
         below += LINE_HIGH * broken.count("\n")
     return found
@@ -245,7 +245,6 @@ def _band(axes: mpl.axes.Axes, status: str) -> None:
 def _check_fits(figure: Figure) -> None:
     """Refuse a figure that cannot be read: nobody may be looking when it is made."""
     renderer = FigureCanvasAgg(figure).get_renderer()
-    hidden = set()  # labels of ticks beyond the ends of an axis exist, but are not drawn
     for axes in figure.axes:
         if axes.bbox.width < SMALLEST_AXES * MILLIMETRE * figure.dpi:
             raise UnfitError(f"what stands beside the axes leaves no room for them; {ADVICE}")
@@ -253,24 +252,27 @@ def _check_fits(figure: Figure) -> None:
             inside, box = text.get_window_extent(renderer), patch.get_window_extent(renderer)
             if inside.width > box.width or inside.height > box.height:
                 raise UnfitError(f"the text '{text.get_text()}' runs over its box; {ADVICE}")
-        for axis in [axis for each in (axes, *axes.child_axes) for axis in (each.xaxis, each.yaxis)]:
-            low, high = sorted(axis.get_view_interval())
-            ticks = axis.get_major_ticks()
-            hidden |= {tick.label1 for tick in ticks if not low <= tick.get_loc() <= high}
-            labels = [tick.label1 for tick in ticks if tick.label1 not in hidden]
-            _check_apart(labels, axis.axis_name == "y", renderer)
-    edge = figure.bbox.padded(1)
+    hidden = set()  # labels of ticks beyond the ends of an axis exist, but are not drawn
+    scales = [each for axes in figure.axes for each in (axes, *axes.child_axes)]
+    for axis in [axis for axes in scales for axis in (axes.xaxis, axes.yaxis)]:
+        low, high = sorted(axis.get_view_interval())
+        seen = {tick.label1: low <= tick.get_loc() <= high for tick in axis.get_major_ticks()}
+        hidden |= {label for label, is_seen in seen.items() if not is_seen}
+        _check_apart([label for label in seen if seen[label]], axis.axis_name == "y", renderer)
     for text in set(figure.findobj(mpl.text.Text)) - hidden:
-        written, box = text.get_text(), text.get_window_extent(renderer)
-        if not (text.get_visible() and written.strip()):
-            continue
-        if not (edge.x0 <= box.x0 and box.x1 <= edge.x1 and edge.y0 <= box.y0 and box.y1 <= edge.y1):
-            raise UnfitError(f"the text '{written}' runs over the edge of the figure; {ADVICE}")
-        if written.endswith("…") and not page().titles:
-            raise UnfitError(f"the text '{written}' had to be cut; {ADVICE}")
-        if any(unicodedata.bidirectional(letter) in ("R", "AL", "AN") for letter in written):
-            more = "which figures cannot draw; use Latin letters"
-            raise UnfitError(f"the text '{written}' runs from right to left, {more}")
+        if text.get_visible() and text.get_text().strip():
+            _check_text(text.get_text(), text.get_window_extent(renderer), figure.bbox.padded(1))
+
+
+def _check_text(written: str, box: mpl.transforms.Bbox, edge: mpl.transforms.Bbox) -> None:
+    """Refuse a text that runs over the edge, was cut, or cannot be drawn."""
+    if not (edge.x0 <= box.x0 and box.x1 <= edge.x1 and edge.y0 <= box.y0 and box.y1 <= edge.y1):
+        raise UnfitError(f"the text '{written}' runs over the edge of the figure; {ADVICE}")
+    if written.endswith("…") and not page().titles:
+        raise UnfitError(f"the text '{written}' had to be cut; {ADVICE}")
+    if any(unicodedata.bidirectional(letter) in ("R", "AL", "AN") for letter in written):
+        more = "which figures cannot draw; use Latin letters"
+        raise UnfitError(f"the text '{written}' runs from right to left, {more}")
 
 
 def _check_apart(labels: Sequence[mpl.text.Text], is_upright: bool, renderer) -> None:

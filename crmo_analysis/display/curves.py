@@ -12,6 +12,7 @@ from crmo_analysis.display.furniture import (
     INSIDE_TEXT,
     NOTE_TEXT,
     add_legend,
+    apart,
     axes_level,
     beside_rows,
     keys,
@@ -19,10 +20,10 @@ from crmo_analysis.display.furniture import (
     stage,
     width_of,
 )
-from crmo_analysis.display.lettering import fitted_labels
+from crmo_analysis.display.lettering import broken_labels
 
-LINES = [BLUE, VERMILLION, GREEN, PURPLE]
-DASHES = ["", (5, 2), (1.5, 1.5), (6, 1.5, 1.5, 1.5)]
+LINES = [BLUE, VERMILLION, GREEN, PURPLE, INK, MUTED]
+DASHES = ["", (5, 2), (1.5, 1.5), (6, 1.5, 1.5, 1.5), (8, 3), (3, 1, 1, 1)]
 APART = 0.055  # of the height of curves, from a label to the next
 POINT = 16  # square points, of one patient
 
@@ -63,29 +64,17 @@ def curves(
     sns.lineplot(data, x=x, y=y, hue=by, style=by, ax=axes, legend=False, lw=1.4, **look, **order)
     for name, line in lines.items() if "low" in frame else ():
         axes.fill_between(line[x], line["low"], line["high"], color=inks[name], **BAND)
-    names = dict(zip(lines, fitted_labels([*map(str, lines)], 0.24 * width_of(ax))[0], strict=True))
+    names = dict(zip(lines, broken_labels([*map(str, lines)], 0.24 * width_of(ax)), strict=True))
     low, high = ylim or (float(frame[y].min()), float(frame[y].max()))
-    places = _ends(lines, y, names, APART * (high - low))
-    written = beside_rows(axes, [*places.values()], [names[name] for name in places], 7)
-    for label, name in zip(written, places, strict=True):
+    order = sorted(lines, key=lambda name: -float(lines[name][y].iloc[-1]))
+    tall = [APART * (high - low) * (names[name].count("\n") + 1) for name in order]
+    places = apart([float(lines[name][y].iloc[-1]) for name in order], tall)
+    for label, name in zip(beside_rows(axes, places, [names[n] for n in order], 7), order, strict=True):
         label.set_color(inks[name])
     axes.margins(x=0.01)
     axes.set(xlabel=xlabel or x, ylabel=ylabel or y, ylim=ylim)
     on_two_scales(axes)
     return axes
-
-
-def _ends(lines: dict, y: str, names: dict, apart: float) -> dict:
-    """Return how high the labels of lines stand, from the highest to the lowest.
-
-    The middle of a label stands at its line's end, or below it as far as the labels above need.
-    """
-    top, heights = np.inf, {}
-    for name in sorted(lines, key=lambda name: -float(lines[name][y].iloc[-1])):
-        half = apart * (names[name].count("\n") + 1) / 2
-        heights[name] = min(float(lines[name][y].iloc[-1]), top - half)
-        top = heights[name] - half
-    return heights
 
 
 @axes_level
@@ -192,17 +181,8 @@ def residuals(frame: pd.DataFrame, *, title: str = "", subtitle: str = "", ax: A
         `patient, leverage, residual, cook`; the three patients of the largest distances are named.
     """
     axes = stage(ax, 82, (title, subtitle))
-    sns.scatterplot(
-        frame,
-        x="leverage",
-        y="residual",
-        size="cook",
-        sizes=(8, 90),
-        ax=axes,
-        color=BLUE,
-        alpha=0.7,
-        legend=False,
-    )
+    look = {"sizes": (8, 90), "color": BLUE, "alpha": 0.7, "legend": False}
+    sns.scatterplot(frame, x="leverage", y="residual", size="cook", ax=axes, **look)
     axes.axhline(0, color=INK, lw=0.8)
     far = frame.nlargest(3, "cook").groupby(["leverage", "residual"])["patient"]
     for spot, patients in far:

@@ -76,13 +76,15 @@ def effect_rows(frame: pd.DataFrame, codebook: Codebook) -> pd.DataFrame:
         if pd.isna(row.estimate):
             rows.append([label_text, row.n, row.estimate, row.ci_low, row.ci_high, row.method])
             continue
-        ends = ["not determined" if pd.isna(end) else f"{end:.2f}" for end in (row.ci_low, row.ci_high)]
-        numbers = f"{row.estimate:.2f} ({' to '.join(ends)})"
-        text = f"{numbers}   {describe.p_text(row.p)}, Holm {describe.p_text(row.p_holm)}"
-        rows.append(
-            [label_text, row.n, *(round(v, 6) for v in (row.estimate, row.ci_low, row.ci_high)), text]
-        )
+        text = f"{_with_interval(row)}   {describe.p_text(row.p)}, Holm {describe.p_text(row.p_holm)}"
+        numbers = (round(value, 6) for value in (row.estimate, row.ci_low, row.ci_high))
+        rows.append([label_text, row.n, *numbers, text])
     return pd.DataFrame(rows, columns=["label", "n", "estimate", "ci_low", "ci_high", "text"])
+
+
+def _with_interval(row) -> str:
+    ends = ["not determined" if pd.isna(end) else f"{end:.2f}" for end in (row.ci_low, row.ci_high)]
+    return f"{row.estimate:.2f} ({' to '.join(ends)})"
 
 
 def effects_in_words(frame: pd.DataFrame, labels: Mapping[str, str]) -> pd.DataFrame:
@@ -104,8 +106,7 @@ def effects_in_words(frame: pd.DataFrame, labels: Mapping[str, str]) -> pd.DataF
         if pd.isna(row.estimate):
             number, p = row.method, ""
         else:
-            ends = ["not determined" if pd.isna(end) else f"{end:.2f}" for end in (row.ci_low, row.ci_high)]
-            number = lettering.true_minus(f"{row.estimate:.2f} ({' to '.join(ends)})")
+            number = lettering.true_minus(_with_interval(row))
             p, holm = (describe.p_text(value, alone=True) for value in (row.p, row.p_holm))
             p += f" (Holm {holm})" if pd.notna(row.p_holm) and row.p_holm != row.p else ""
         outcome = in_words_of(row.outcome, labels)
@@ -210,34 +211,18 @@ def description(audited: Sequence[Audited]) -> pd.DataFrame:
 
     One row a count of the study's own patients whose group's size is printed, where it is printed first.
     """
-    seen, chosen = set(), []
-    for a in audited:
-        claim = a.claim
-        key = (claim.patients, claim.group)
-        fits = (
-            claim.statistic == "count"
-            and claim.about == "own"
-            and claim.patients != expressions.Everyone()
-            and not claim.is_of_those_known
-            and key not in seen
-        )
-        if fits and a.x is not None and a.n and a.x <= a.n:
-            seen.add(key)
-            chosen.append(claim.claim_id)
-    frame = proportions(audited, chosen)
-    printed = {
-        (a.claim.patients, a.claim.group): a.claim.printed
-        for a in reversed(audited)
-        if a.claim.statistic == "percent" and a.claim.about == "own"
-    }
-    by_id = {a.claim.claim_id: a.claim for a in audited}
-    keys = [(by_id[claim_id].patients, by_id[claim_id].group) for claim_id in chosen]
+    chosen: dict[tuple, Audited] = {}
+    own = [a for a in audited if a.claim.about == "own"]
+    for a in own:
+        is_finding = a.claim.statistic == "count" and a.claim.patients != expressions.Everyone()
+        if is_finding and not a.claim.is_of_those_known and a.x is not None and a.n and a.x <= a.n:
+            chosen.setdefault((a.claim.patients, a.claim.group), a)
+    frame = proportions(audited, [a.claim.claim_id for a in chosen.values()])
+    percents = [a.claim for a in reversed(own) if a.claim.statistic == "percent"]
+    printed = {(claim.patients, claim.group): claim.printed for claim in percents}
     counts = list(zip(frame["x"], frame["n"], strict=True))
     exact, wilson = (
-        [
-            describe.interval_text(*ends)
-            for ends in frame[[f"{kind}_low", f"{kind}_high"]].itertuples(index=False)
-        ]
+        [*map(describe.interval_text, frame[f"{kind}_low"], frame[f"{kind}_high"])]
         for kind in ("exact", "wilson")
     )
     return pd.DataFrame({
@@ -245,7 +230,7 @@ def description(audited: Sequence[Audited]) -> pd.DataFrame:
         "among": frame["group"],
         "x/n": [f"{x}/{n}" for x, n in counts],
         "recomputed %": [describe.percent_text(Fraction(x, n)) for x, n in counts],
-        "printed %": [printed.get(key, "") for key in keys],
+        "printed %": [printed.get(key, "") for key in chosen],
         "95 % exact": exact,
         "95 % Wilson": wilson,
         "verdict": frame["verdict"],
@@ -259,18 +244,11 @@ def values(audited: Sequence[Audited]) -> pd.DataFrame:
     for a in audited:
         claim, codebook = a.claim, a.claim.codebook
         if claim.about == "own" and claim.statistic in statistics and codebook[claim.of].type != "date":
-            head = {
-                "variable": codebook[claim.of].label,
-                "among": expressions.in_words(claim.group, codebook),
-                "unit": claim.unit,
-            }
+            among = expressions.in_words(claim.group, codebook)
+            head = {"variable": codebook[claim.of].label, "among": among, "unit": claim.unit}
             row = rows.setdefault((claim.of, claim.among), head)
-            text = (
-                claim.printed
-                if row.get(claim.statistic, claim.printed) == claim.printed
-                else f"{row[claim.statistic]}; {claim.printed}"
-            )
-            row[claim.statistic] = text
+            before = row.get(claim.statistic, claim.printed)
+            row[claim.statistic] = before if before == claim.printed else f"{before}; {claim.printed}"
     columns = ["variable", "among", "unit", *statistics]
     frame = pd.DataFrame(rows.values()).reindex(columns=columns).astype(object).fillna("")
     return frame.loc[:, [name for name in columns if name in columns[:3] or frame[name].any()]]
@@ -292,39 +270,20 @@ def checks(audited: Sequence[Audited]) -> pd.DataFrame:
 
     Of several studies, named.
     """
-    rows = [
-        [
-            a.claim.study,
-            a.claim.where,
-            words_of(a.claim.of, a.claim.codebook),
-            a.claim.statistic,
-            a.claim.printed,
-            a.verdict,
-            a.reason,
-        ]
-        for verdict in ("differs", "conflicts", "ambiguous")
-        for a in audited
-        if a.verdict == verdict
-    ]
-    frame = pd.DataFrame(rows, columns=["study", "where", "of", "statistic", "printed", "verdict", "reason"])
-    return frame if len({a.claim.study for a in audited}) > 1 else frame.drop(columns="study")
+    rows = [a for verdict in ("differs", "conflicts", "ambiguous") for a in audited if a.verdict == verdict]
+    columns = ["study", "where", "of", "statistic", "printed", "verdict", "reason"]
+    return _in_words(rows, columns[len({a.claim.study for a in audited}) < 2 :])
 
 
 def compared(audited: Sequence[Audited]) -> pd.DataFrame:
     """Return every claim that something printed recomputes: printed beside recomputed, with the verdict."""
-    rows = [
-        [
-            a.claim.where,
-            words_of(a.claim.of, a.claim.codebook),
-            words_of(a.claim.among, a.claim.codebook),
-            a.claim.statistic,
-            a.claim.printed,
-            a.recomputed,
-            a.rule,
-            a.verdict,
-        ]
-        for a in audited
-        if a.recomputed
-    ]
     columns = ["where", "of", "among", "statistic", "printed", "recomputed", "rule", "verdict"]
-    return pd.DataFrame(rows, columns=columns)
+    return _in_words([a for a in audited if a.recomputed], columns)
+
+
+def _in_words(audited: Sequence[Audited], columns: Sequence[str]) -> pd.DataFrame:
+    """Return columns of claims and of their verdicts, variables and conditions in words."""
+    found = {name: [getattr(a if hasattr(a, name) else a.claim, name) for a in audited] for name in columns}
+    for name in {"of", "among"} & found.keys():
+        found[name] = [words_of(getattr(a.claim, name), a.claim.codebook) for a in audited]
+    return pd.DataFrame(found, columns=columns)

@@ -8,7 +8,7 @@ import functools
 import inspect
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import pairwise
+from itertools import pairwise, zip_longest
 
 import matplotlib as mpl
 import numpy as np
@@ -31,6 +31,7 @@ USUAL_SHARE = 0.775  # of what falls to Axes, that they take themselves; the res
 # Of what falls to Axes, for labels left of them: where texts on the right are long, and where they are short.
 LABELS, WIDE_LABELS = 0.32, 0.42
 LINE = 8.6  # points from a line of text to the next
+LINE_HIGH = 2.8  # millimetres, of a label of several lines
 FIGURE_SPACE = "\u2007"  # as wide as a digit
 
 _SHARED = """
@@ -118,7 +119,7 @@ class Rows:
     align : str
         Of texts with several lines.
     pitch : float
-        Millimetres of a page from y to y + 1; 0 for as many as the labels need.
+        Millimetres of a page from y to y + 1, or as many as labels of several lines need; 0 for roomy ones.
     above : float
         Rows that are left free above.
     """
@@ -157,9 +158,12 @@ def on_rows(
     wide = (width or canvas.page().width) if ax is None else room(ax)[0]
     labels = lettering.broken_labels(rows.labels, rows.share * wide, rows.sizes[0])
     if ax is None:
-        lines = [max(text.count("\n") for text in pair) + 1 for pair in _pairs(labels, rows.texts)]
+        beside = zip_longest(labels, rows.texts, fillvalue="")
+        lines = [max(text.count("\n") for text in pair) + 1 for pair in beside]
         most = max([sum(each) / 2 for each in pairwise(lines)], default=lines[0] if lines else 1)
-        pitch = rows.pitch or max(5.2, 1.5 + 3.0 * most)
+        steps = zip(pairwise(lines), pairwise(rows.y), strict=True)
+        needed = [LINE_HIGH * (one + other) / 2 / abs(y - below) for (one, other), (y, below) in steps]
+        pitch = max([rows.pitch, *needed]) if rows.pitch else max(5.2, 1.5 + 3.0 * most)
         _, keys_high = (
             lettering.legend_columns([key.get_label() for key in legend], wide) if legend else (0, 0)
         )
@@ -177,10 +181,6 @@ def on_rows(
     axes.set_ylim(min(rows.y, default=0) - 0.7, max(places, default=0) + 0.7 + rows.above)
     axes.tick_params(axis="y", length=0)
     return axes
-
-
-def _pairs(labels: Sequence[str], texts: Sequence[str]) -> list[tuple[str, str]]:
-    return list(zip(labels, texts if len(texts) else [""] * len(labels), strict=True))
 
 
 def sectioned(sections: Sequence[str]) -> tuple[np.ndarray, dict[float, str]]:
@@ -214,6 +214,21 @@ def in_columns(*columns: Sequence[str], size: float = BESIDE_TEXT) -> list[str]:
         )
         for row in zip(*columns, strict=True)
     ]
+
+
+def apart(heights: Sequence[float], sizes: Sequence[float], bottom: float = -np.inf) -> list[float]:
+    """Move the middles of labels, from the highest, down as little as keeps them apart.
+
+    Each is as high as its size. Where the last one would be below the bottom, those above it make room.
+    """
+    places, top = [], np.inf
+    for height, size in zip(heights, sizes, strict=True):
+        places.append(min(height, top - size / 2))
+        top = places[-1] - size / 2
+    for number in reversed(range(len(places))):
+        places[number] = max(places[number], bottom)
+        bottom = places[number] + (sizes[number] + sizes[number - 1]) / 2
+    return places
 
 
 def keys(names: Sequence[str], styles: Sequence[dict]) -> list[Artist]:
@@ -273,5 +288,6 @@ def grid(axes: Axes, axis: str = "both") -> None:
 def on_two_scales(axes: Axes, lines: str = "both") -> None:
     """Show the left spine and its ticks, of axes that are two scales, and faint lines behind data."""
     axes.spines["left"].set_visible(True)
-    axes.tick_params(axis="y", size=STYLE["xtick.major.size"])
+    like_x = {"size": STYLE["xtick.major.size"], "labelsize": STYLE["xtick.labelsize"]}
+    axes.tick_params(axis="y", labelcolor=STYLE["xtick.color"], **like_x)
     grid(axes, lines)

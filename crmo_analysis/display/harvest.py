@@ -6,7 +6,16 @@ from matplotlib.axes import Axes
 from scipy.special import stdtr
 
 from crmo_analysis.display.canvas import BLUE, FAINT, INK, MUTED, ORANGE, VERMILLION
-from crmo_analysis.display.furniture import add_legend, axes_level, beside_rows, grid, keys, stage, width_of
+from crmo_analysis.display.furniture import (
+    add_legend,
+    apart,
+    axes_level,
+    beside_rows,
+    grid,
+    keys,
+    stage,
+    width_of,
+)
 from crmo_analysis.display.lettering import SMALLEST_TEXT
 
 SIZES = (0.1, 0.2, 0.3, 0.5, 0.7)  # of correlations, whose contours are drawn
@@ -47,16 +56,15 @@ def harvest(frame: pd.DataFrame, *, title: str = "", subtitle: str = "", ax: Axe
     axes.axvline(1, color=MUTED, lw=0.6)
     axes.set(xscale="log", yscale="log", xlim=(10, END), ylim=(4, top))
     axes.set(xlabel="two-sided P value", ylabel="patients")
-    ticks = {1: "1", 0.05: "0.05", 0.01: "0.01", 1e-3: "0.001", 1e-4: "0.0001", 1e-5: "10⁻⁵"}
-    ticks = (
-        ticks if width_of(ax) > NARROW else {p: text for p, text in ticks.items() if p not in (0.01, 1e-4)}
-    )
-    axes.set_xticks([*ticks], [*ticks.values()])
-    axes.set_yticks([5, 10, 20, 50, 100, 200, 500], ["5", "10", "20", "50", "100", "200", "500"])
+    ticks = [1, 0.05, 0.01, 0.001, 0.0001, 1e-5] if width_of(ax) > NARROW else [1, 0.05, 0.001, 1e-5]
+    axes.set_xticks(ticks, [f"{p:g}" if p > 1e-5 else "10⁻⁵" for p in ticks])
+    counts = [5, 10, 20, 50, 100, 200, 500]
+    axes.set_yticks(counts, map(str, counts))
     axes.minorticks_off()
     axes.set_ylim(4, top)
     _name_rows(axes, frame)
     axes.text(BESIDE, top, "no P value", ha="center", va="bottom", fontsize=6.3, color=MUTED)
+    axes.tick_params(axis="y", labelsize=6.5, labelcolor=MUTED)
     grid(axes, "x")
     add_legend(axes, keys(there, styles), ax is None)
     return axes
@@ -66,10 +74,7 @@ def _name_rows(axes: Axes, frame: pd.DataFrame) -> None:
     """Write on the right whose marks stand in a row: names are moved apart, each with a line to its row."""
     names = frame.groupby("n")["label"].agg(lambda labels: ", ".join(dict.fromkeys(labels))).iloc[::-1]
     bottom, top = np.log(axes.get_ylim())
-    heights, highest = [], top
-    for n in names.index:
-        heights.append(min(np.log(n), highest))
-        highest = heights[-1] - APART * (top - bottom)
+    heights = apart(np.log(names.index), [APART * (top - bottom)] * len(names), bottom)
     axes.hlines(names.index, BESIDE, 0.7 * LEAST_P, color=FAINT, lw=0.5, zorder=0)
     for n, height in zip(names.index, np.exp(heights), strict=True):
         axes.plot([0.7 * LEAST_P, 0.35 * LEAST_P, END], [n, height, height], color=MUTED, lw=0.5)

@@ -18,7 +18,7 @@ from crmo_analysis.display.furniture import (
     sectioned,
     width_of,
 )
-from crmo_analysis.display.lettering import fitted_labels, text_width
+from crmo_analysis.display.lettering import broken_labels, text_width
 
 INTERVALS = {"exact": "exact 95 % interval (Clopper-Pearson)", "wilson": "Wilson 95 % interval"}
 LINE = {"color": BLUE, "lw": 1.4}
@@ -83,7 +83,7 @@ def forest(
     wide = width_of(ax)
     beside = max((text_width(text, NOTE_TEXT) for text in frame["text"]), default=0) / wide
     texts = (
-        fitted_labels(frame["text"], LABELS * wide, NOTE_TEXT)[0] if beside > LABELS + 0.05 else frame["text"]
+        broken_labels(frame["text"], LABELS * wide, NOTE_TEXT) if beside > LABELS + 0.05 else frame["text"]
     )
     share = min(WIDE_LABELS, 0.62 - min(beside, LABELS + 0.05))
     rows = Rows(y, frame["label"], texts, share=share, sizes=(7, NOTE_TEXT))

@@ -1,5 +1,6 @@
 """Texts of a figure: how wide they are, lines that they are broken into, and signs of numbers."""
 
+import math
 import re
 import warnings
 from collections.abc import Sequence
@@ -24,7 +25,16 @@ def broken_labels(labels: Sequence[str], widest: float, size: float = 7) -> list
     # A word that is too long is not cut: it runs over the edge, and the figure is refused.
     words = [word for label in labels for word in str(label).split()]
     room = max([widest, *(text_width(word, size) + 0.01 for word in words)])
-    return ["\n".join(fitted_labels(str(label).split("\n"), room, size)[0]) for label in labels]
+    return ["\n".join(evenly(line, room, size) for line in str(label).split("\n")) for label in labels]
+
+
+def evenly(text: str, widest: float, size: float) -> str:
+    """Break a text into as few lines as fit, none much shorter than the others."""
+    wide = text_width(text, size)
+    word = max((text_width(word, size) for word in text.split()), default=0.0)
+    even = max(1.1 * wide / max(1, math.ceil(wide / widest)), word + 0.01)
+    tried = [fitted(text, min(room, widest), size) for room in (even, widest)]
+    return min(tried, key=lambda broken: broken.count("\n"))
 
 
 def legend_columns(
@@ -66,33 +76,15 @@ def _font(size: float) -> FT2Font:
     return font
 
 
-def fitted_labels(labels: Sequence[str], widest: float = 52, size: float = 7) -> tuple[list[str], float]:
-    """Break labels into lines that are not too wide.
-
-    Parameters
-    ----------
-    labels : sequence of str
-    widest : float
-        Millimetres; a single longer word is cut.
-    size : float
-        Of the font, in points.
-
-    Returns
-    -------
-    tuple of list of str and float
-        The labels, and how wide the widest line is in millimetres.
-    """
-    broken = []
-    for label in labels:
-        lines = [""]
-        for word in str(label).split():
-            while text_width(word, size) > widest:
-                word = f"{word[: max(1, int(len(word) * 0.9) - 1)]}…"
-            longer = f"{lines[-1]} {word}".strip()
-            lines = [*lines[:-1], longer] if text_width(longer, size) <= widest else [*lines, word]
-        broken.append("\n".join(lines))
-    lines = [line for label in broken for line in label.split("\n")]
-    return broken, max(text_width(line, size) for line in lines) if lines else 0.0
+def fitted(text: str, widest: float, size: float = 7) -> str:
+    """Break a text into lines of so many millimetres at most; a single longer word is cut."""
+    lines = [""]
+    for word in str(text).split():
+        while text_width(word, size) > widest:
+            word = f"{word[: max(1, int(len(word) * 0.9) - 1)]}…"
+        longer = f"{lines[-1]} {word}".strip()
+        lines = [*lines[:-1], longer] if text_width(longer, size) <= widest else [*lines, word]
+    return "\n".join(lines)
 
 
 def signed(text: str, decimal: str = ".", p: str = "P", zero: bool = True, is_p: bool = False) -> str:

@@ -16,7 +16,7 @@ from crmo_analysis.display.intervals import forest, proportion_intervals
 from crmo_analysis.display.ranges import bounds, overlaps
 from crmo_analysis.display.series import DUMBBELL, dumbbell, pooled_forest
 from crmo_analysis.display.skeleton import on_skeleton, sites, skeleton
-from crmo_analysis.display.verdicts import rounding_differences, verdict_bars, verdict_map
+from crmo_analysis.display.verdicts import rounding_differences, verdict_map
 
 __all__ = [
     "DUMBBELL",
@@ -45,6 +45,5 @@ __all__ = [
     "swimmer",
     "treatment_flow",
     "upset",
-    "verdict_bars",
     "verdict_map",
 ]

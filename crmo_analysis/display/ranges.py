@@ -21,6 +21,7 @@ from crmo_analysis.display.furniture import (
     width_of,
 )
 from crmo_analysis.display.lettering import SMALLEST_TEXT, broken_labels
+from crmo_analysis.study import describe
 
 THICK = 0.34  # of a row
 FORCED = {"facecolor": BLUE, **EDGE}
@@ -47,7 +48,7 @@ def bounds(frame: pd.DataFrame, *, title: str = "", subtitle: str = "", ax: Axes
     ]
     named = zip(kinds.items(), seen, strict=True)
     legend = [Patch(label=label, **style) for (label, style), is_seen in named if is_seen]
-    pairs = [f"{row.first}\nand {row.second}" for row in frame.itertuples()]
+    pairs = [f"{row.first}\nand {describe.in_sentence(row.second)}" for row in frame.itertuples()]
     rows = Rows(y, pairs, [_bounds_text(row) for row in frame.itertuples()], sizes=(PAIR_TEXT, 7))
     axes = on_rows(ax, rows, (title, subtitle), legend)
     for place, row in zip(y, frame.itertuples(), strict=True):

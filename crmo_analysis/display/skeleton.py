@@ -11,7 +11,7 @@ from matplotlib.path import Path
 
 from crmo_analysis import files
 from crmo_analysis.display.canvas import INK, MUTED, ORANGE, PAPER, SHADES, blank, page
-from crmo_analysis.display.furniture import NOTE_TEXT, axes_level, room
+from crmo_analysis.display.furniture import NOTE_TEXT, apart, axes_level, room
 from crmo_analysis.display.lettering import text_width
 from crmo_analysis.files import InputError, read_yaml
 from crmo_analysis.study import read_section
@@ -41,10 +41,13 @@ def skeleton(frame: pd.DataFrame, *, title: str = "", subtitle: str = "", ax: Ax
         views = [("front", middle, name) for middle, name in zip((-HALF, HALF), named, strict=True)]
         sides = [(_labels(own, {"front"}), view[1]) for own, view in zip(rows, views, strict=True)]
     else:
-        sides = _columns(_labels(rows[0], {view for view, *_ in views}), views)
-    axes = _page(views, sides, (title, subtitle)) if ax is None else ax
+        labels = _labels(rows[0], {view for view, *_ in views})  # at the edge of their view, or by turns
+        sides = [([each for each in labels if each[1] == view], middle) for view, middle, _ in views]
+        sides = sides if len(views) > 1 else [(labels[::2], 0.0), (labels[1::2], 0.0)]
+    high = _high(ax, sides, len(views))
+    axes = blank(high + 16, title, subtitle)[1] if ax is None else ax
     _draw(axes, views, [_colours(own) for own in rows] * (len(views) // len(rows)))
-    _write(axes, len(views), sides, LINE * (TOP - BOTTOM + 20) / _high(ax, sides, len(views)))
+    _write(axes, len(views), sides, LINE * (TOP - BOTTOM + 20) / high)
     _key(axes)
     return axes
 
@@ -72,7 +75,7 @@ def sites(frame: pd.DataFrame, *, title: str = "", subtitle: str = "", ax: Axes 
         lesion whose side is not known has a hollow dot, in the half that is drawn left.
     """
     views = _views(page().width if ax is None else room(ax)[0])
-    axes = _page(views, [], (title, subtitle)) if ax is None else ax
+    axes = blank(_high(None, [], len(views)) + 16, title, subtitle)[1] if ax is None else ax
     middles = {view: middle for view, middle, _ in views}
     parts = {(n, side): PAPER for n, part in enumerate(_drawing()) for side in _sides(part)}
     _draw(axes, views, [parts] * len(views))
@@ -225,18 +228,6 @@ def _count_text(sides: Mapping[str, Mapping]) -> str:
     return said(sides[""])
 
 
-def _columns(labels: Sequence, views: Sequence) -> list[tuple[list, float]]:
-    """Share labels among the two edges, by view or by turns; and where the middle of their view is."""
-    if len(views) > 1:
-        return [([each for each in labels if each[1] == view], middle) for view, middle, _ in views]
-    return [(labels[::2], 0.0), (labels[1::2], 0.0)]
-
-
-def _page(views: Sequence, sides: Sequence, titles: tuple[str, str]) -> Axes:
-    """Make a page on which the drawing is as large as its labels allow."""
-    return blank(_high(None, sides, len(views)) + 16, *titles)[1]
-
-
 def _high(ax: Axes | None, sides: Sequence, views: int) -> float:
     """Return how many millimetres the drawing is high, beside its labels."""
     wide, most = (page().width, 112) if ax is None else room(ax)
@@ -244,40 +235,18 @@ def _high(ax: Axes | None, sides: Sequence, views: int) -> float:
     return min(most, (wide - beside) * (TOP - BOTTOM + 20) / (2 * HALF * views))
 
 
-def _write(axes: Axes, views: int, sides: Sequence, apart: float) -> None:
+def _write(axes: Axes, views: int, sides: Sequence, line: float) -> None:
     """Write labels at the edges, so far apart from each other, each with a line to its bone."""
     span = HALF * views
     for sign, (labels, middle) in zip((-1, 1), sides, strict=True):
-        heights = _apart([each[3] for each in labels], apart)
+        heights = apart([each[3] for each in labels], [line] * len(labels), BOTTOM)
         for (text, _, x, y), height in zip(labels, heights, strict=True):
             end = (middle + sign * x, y)
-            axes.annotate(
-                text,
-                end,
-                xytext=(sign * (span + 1), height),
-                ha="right" if sign < 0 else "left",
-                va="center",
-                fontsize=NOTE_TEXT,
-                color=INK,
-                annotation_clip=False,
-                arrowprops={"arrowstyle": "-", "color": MUTED, "lw": 0.5, "shrinkA": 1, "shrinkB": 0},
-            )
+            style = {"va": "center", "fontsize": NOTE_TEXT, "color": INK, "annotation_clip": False}
+            line_to = {"arrowstyle": "-", "color": MUTED, "lw": 0.5, "shrinkA": 1, "shrinkB": 0}
+            style |= {"ha": "right" if sign < 0 else "left", "arrowprops": line_to}
+            axes.annotate(text, end, xytext=(sign * (span + 1), height), **style)
             axes.plot(*end, ".", color=INK, ms=2, zorder=6)
-
-
-def _apart(heights: Sequence[float], line: float) -> list[float]:
-    """Move labels, from the top, as little as keeps each a line from the next and all on the page."""
-    placed: list[float] = []
-    for height in heights:
-        placed.append(min(height, placed[-1] - line) if placed else height)
-    over = max(0.0, BOTTOM - placed[-1]) if placed else 0.0
-    for number in range(len(placed) - 1, -1, -1):
-        if over <= 0:
-            break
-        placed[number] += over
-        room_above = placed[number - 1] - placed[number] - line if number else 0
-        over = max(0.0, -room_above)
-    return placed
 
 
 def _key(axes: Axes) -> None:

@@ -1,4 +1,4 @@
-"""Plots of verdicts on printed numbers: each claim, shares by study, and how percentages were rounded."""
+"""Plots of verdicts on printed numbers: each claim, and how percentages were rounded."""
 
 from collections.abc import Mapping
 from itertools import cycle
@@ -23,23 +23,10 @@ from crmo_analysis.display.canvas import (
     ink_on,
     page,
 )
-from crmo_analysis.display.furniture import (
-    INSIDE_TEXT,
-    LABELS,
-    Rows,
-    add_legend,
-    axes_level,
-    cells,
-    on_rows,
-    on_two_scales,
-    room,
-    stage,
-    width_of,
-)
+from crmo_analysis.display.furniture import LABELS, add_legend, axes_level, cells, on_two_scales, room, stage
 from crmo_analysis.display.lettering import SMALLEST_TEXT, text_width
 
 SQUARE = 2.7  # millimetres from a claim to the next
-BARS = 0.68  # of a page, how wide bars are
 GAP = 0.9  # rows between studies
 RULES = {
     "half_up": ("nearest (half up)", GREEN, "o"),
@@ -73,7 +60,13 @@ def verdict_map(
     studies = list(ledger.groupby("study", sort=False)["verdict"])
     sizes = [len(verdicts) for _, verdicts in studies]
     labels = [f"{titles[study]}  {len(verdicts)}" for study, verdicts in studies]
-    legend = _signed(ledger["verdict"].value_counts())
+    counts = ledger["verdict"].value_counts()
+    signs = {verdict: f"({sign}) " if sign else "" for verdict, sign in VERDICT_SIGNS.items()}
+    legend = [
+        Patch(label=f"{verdict} {signs[verdict]}{counts[verdict]}", facecolor=colour, **EDGE)
+        for verdict, colour in VERDICT_COLOURS.items()
+        if verdict in counts
+    ]
     if ax is None:
         beside = max(map(text_width, labels)) + 8
         columns = columns or int((page().width - beside) / SQUARE)
@@ -93,18 +86,6 @@ def verdict_map(
     return axes
 
 
-def _signed(counts: Mapping[str, int], are_told: bool = True) -> list[Patch]:
-    """Return what a legend shows of the verdicts that there are: colour, sign, name, number."""
-    legend = []
-    for verdict, colour in VERDICT_COLOURS.items():
-        if not counts.get(verdict, 0):
-            continue
-        sign = f"({VERDICT_SIGNS[verdict]})" if VERDICT_SIGNS[verdict] else ""
-        parts = verdict, sign, f"{counts[verdict]}" if are_told else ""
-        legend.append(Patch(label=" ".join(filter(None, parts)), facecolor=colour, **EDGE))
-    return legend
-
-
 def _rows(claims: int, columns: int) -> int:
     return -(-claims // columns)
 
@@ -122,51 +103,8 @@ def _draw_claims(axes: Axes, verdicts: np.ndarray, x: np.ndarray, y: np.ndarray)
         shown = verdicts == verdict
         cells(axes, x[shown], y[shown], facecolors=colour, **EDGE)
         for px, py in zip(x[shown], y[shown], strict=True) if VERDICT_SIGNS[verdict] else ():
-            sign = {
-                "ha": "center",
-                "va": "center_baseline",
-                "fontsize": SMALLEST_TEXT,
-                "color": ink_on(colour),
-            }
-            axes.text(px, py - 0.03, VERDICT_SIGNS[verdict], **sign)
-
-
-@axes_level
-def verdict_bars(table: pd.DataFrame, *, title: str = "", subtitle: str = "", ax: Axes | None = None) -> Axes:
-    """Draw the share of each verdict by study, the number written in each part.
-
-    Parameters
-    ----------
-    table : DataFrame
-        `study, claims` and a column for each verdict, one row a study.
-    """
-    y = 1.5 * -np.arange(len(table), dtype=float)
-    names = [f"{study} ({claims})" for study, claims in zip(table["study"], table["claims"], strict=True)]
-    counts = {verdict: int(table.get(verdict, pd.Series(0)).sum()) for verdict in VERDICT_COLOURS}
-    legend = _signed(counts, are_told=False)
-    axes = on_rows(ax, Rows(y, names), (title, subtitle), legend)
-    percent = 100 / (BARS * width_of(ax))  # of a millimetre
-    gap, size = (" ", INSIDE_TEXT) if ax is None else ("", SMALLEST_TEXT)
-    for place, row in zip(y, table.to_dict("records"), strict=True):
-        left = above = 0.0
-        for verdict, colour in VERDICT_COLOURS.items():
-            width = 100 * row.get(verdict, 0) / row["claims"]
-            axes.barh(place, width, left=left, height=0.9, color=colour, **EDGE)
-            if width:  # a number that its part is too narrow for stands above, beside those before it
-                text = f"{row[verdict]}{gap}{VERDICT_SIGNS[verdict]}".strip()
-                half, middle = percent * (text_width(text, size) + 0.8) / 2, left + width / 2
-                style = {"fontsize": size, "ha": "center", "va": "center"}
-                if width >= 2 * half:
-                    axes.text(middle, place, text, color=ink_on(colour), **style)
-                else:
-                    middle = max(middle, above + half)
-                    axes.text(middle, place + 0.68, text, color=INK, **style)
-                    above = middle + half
-            left += width
-    axes.set(xlim=(0, 100), xticks=[], ylim=(y[-1] - 0.7, 1.0))
-    axes.spines["bottom"].set_visible(False)
-    add_legend(axes, legend, ax is None, 1, 1.4)
-    return axes
+            sign = {"ha": "center", "va": "center_baseline", "fontsize": SMALLEST_TEXT}
+            axes.text(px, py - 0.03, VERDICT_SIGNS[verdict], color=ink_on(colour), **sign)
 
 
 @axes_level
@@ -187,7 +125,8 @@ def rounding_differences(
     is_near = frame["is_nearest"]
     kinds = frame["rule"].mask(is_near, "half_up").where(is_near | (frame["rule"] != "half_up"), "")
     for kind, (name, colour, mark) in RULES.items():
-        points = frame[kinds == kind]
+        if (points := frame[kinds == kind]).empty:
+            continue
         style = {"ls": "", "marker": mark, "ms": 5, "color": colour, "mec": PAPER, "mew": 0.4}
         axes.plot(points["exact"], points["difference"], label=f"{name} ({len(points)})", **style)
     _name_points(axes, frame[~is_near])

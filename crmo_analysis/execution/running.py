@@ -5,6 +5,7 @@ import json
 import logging
 import re
 import shlex
+import subprocess
 import sys
 import threading
 import time
@@ -214,7 +215,8 @@ def rerun_command(notebook, known, values, out=None, time_limit=TIME_LIMIT, plai
         words += ["--cwd", str(cwd)]
     if time_limit != TIME_LIMIT:
         words += ["--time-limit", str(time_limit)]
-    return shlex.join(words + ["--plain"] * plain)
+    join = subprocess.list2cmdline if sys.platform == "win32" else shlex.join
+    return join(words + ["--plain"] * plain)
 
 
 def _import_papermill():

@@ -141,8 +141,21 @@ def environment(more=None):
     """
     kept = {name: value for name, value in os.environ.items() if not _PERSONAL.fullmatch(name)}
     kept.pop(PUBLISHED_RUN, None)
-    caches = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "crmo_analysis"
-    return kept | _FIXED | {"MPLCONFIGDIR": str(caches / "matplotlib")} | (more or {})
+    caches = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    return (
+        kept | _FIXED | {"MPLCONFIGDIR": _fonts(Path(caches, "crmo_analysis", "matplotlib"))} | (more or {})
+    )
+
+
+@functools.cache
+def _fonts(place):
+    """Return a folder for the list of fonts: this one, or where it cannot be written, a passing one."""
+    with contextlib.suppress(OSError):
+        place.mkdir(parents=True, exist_ok=True)
+    if not os.access(place, os.W_OK):
+        place = tempfile.mkdtemp(prefix="crmo-fonts-")
+        atexit.register(shutil.rmtree, place, ignore_errors=True)
+    return str(place)
 
 
 def available():
@@ -247,6 +260,7 @@ def kernel_manager_class(plain=False):
                 argv=[sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}", settings],
                 display_name="Python 3 (ipykernel)",
                 language="python",
+                metadata={"supported_encryption": ["curve"]},
             )
 
         @property

@@ -3,6 +3,8 @@
 from collections.abc import Mapping, Sequence
 from functools import partial
 
+import pandas as pd
+
 from crmo_analysis.display import frames, plot
 from crmo_analysis.face.results import DERIVED, Result
 from crmo_analysis.joint import ledger
@@ -23,18 +25,11 @@ class Audit(Result):
         board = ledger.scoreboard(self.frame, self.terms["titles"])
         shown = board.iloc[:-1] if len(board) > 2 else board.head(1)
         total = board.iloc[-1]
-        names = [*VERDICTS, "claims"]
-        text = "{study} {matches} match, {differs} differ, {conflicts} conflict, {ambiguous} ambiguous"
-        said = [f"{text}, {{stated}} stated".format(**row) for row in shown.to_dict("records")]
         return Result(
             board if len(shown) > 1 else shown,
             "Claims by study and verdict" if len(shown) > 1 else "Claims by verdict",
-            subtitle="share of each study's claims by verdict; in brackets the number of claims",
-            alt="Bars of {count} studies divided by verdict: " + "; ".join(said) + ".",
             source=DERIVED if len(shown) > 1 else "published",
-            draw=partial(plot.verdict_bars, shown),
-            data=shown,
-            terms={name: int(total[name]) for name in names} | {"count": len(shown)},
+            terms={name: int(total[name]) for name in (*VERDICTS, "claims")},
         )
 
     def checks(self) -> Result:
@@ -73,25 +68,29 @@ def audit_of(audited: Sequence[Audited], titles: Mapping[str, str] | None = None
     """Make the ledger of claims that were audited; `titles` is how each study is cited."""
     frame = ledger.ledger(audited)
     titles = titles or {name: read_record(name).facts["short"] for name in frame["study"].unique()}
-    counts = frame["verdict"].value_counts()
-    said = ", ".join(f"{counts[name]} {name}" for name in VERDICTS if name in counts)
+    counts, by_study = frame["verdict"].value_counts(), frame.groupby("study", sort=False)["verdict"]
     odd = int(counts.get("differs", 0) + counts.get("conflicts", 0))
     said_of = {
         "count": len(frame),
+        "said": "; ".join(f"{titles[study]} {_told(verdicts)}" for study, verdicts in by_study),
         "studies": len(titles),
         "matches": int(counts.get("matches", 0)),
         "odd": f"{odd or 'none'} {'differs or conflicts' if odd < 2 else 'differ or conflict'}",
     }
     return Audit(
         frame,
-        f"{len(frame)} printed numbers of {', '.join(titles.values())}: {said}",
+        f"{len(frame)} printed numbers of {', '.join(titles.values())}: {_told(frame['verdict'])}",
         caption="Every claim in the order in which the text prints it, by verdict. Squares in a row share a "
         "study.",
         subtitle="one square a number, in the order of the text",
-        alt="A map of {count} squares, one a claim, in rows by study; marked squares differ, conflict or are "
-        "ambiguous.",
+        alt="A square for each of {count} claims, in rows by study: {said}.",
         draw=partial(plot.verdict_map, frame, titles=titles),
         data=frame[["study", "claim_id", "where", "printed", "verdict"]],
         columns=("claim_id", "printed", "recomputed", "verdict"),
         terms={"audited": audited, "titles": titles, **said_of},
     )
+
+
+def _told(verdicts: pd.Series) -> str:
+    counts = verdicts.value_counts()
+    return ", ".join(f"{counts[name]} {name}" for name in VERDICTS if name in counts)

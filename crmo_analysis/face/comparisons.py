@@ -4,7 +4,7 @@ from functools import partial
 
 from crmo_analysis.comparison import words
 from crmo_analysis.display import plot
-from crmo_analysis.face.results import Result
+from crmo_analysis.face.results import Result, listed
 
 
 class Compared(Result):
@@ -14,17 +14,25 @@ class Compared(Result):
         self.found = found
         shares = words.dumbbell_rows(found)
         studies = found.table["short"].nunique()
+        labels = shares["label"].str.replace("\n", " ")
+        said = listed(labels, shares["published_text"] + " and", shares["cohort_text"])
         super().__init__(
             words.in_columns(found),
             f"{cohort.named} beside {studies} published series",
             caption="Shares of patients in the cohort ({n} patients; filled) and as published (open), each "
             "with its exact interval, x/n of either, and the difference in percentage points.",
             subtitle="{whose}, {n} patients; x/n with exact intervals, difference in percentage points",
-            alt="Dumbbell plot of {count} shares.",
+            alt="Dumbbell plot of {count} shares, published and in this cohort: {said}.",
             source=cohort.source,
             draw=partial(plot.dumbbell, shares) if len(shares) else None,
             data=shares,
-            terms={"whose": cohort.who, "n": len(cohort), "count": len(shares), "studies": studies},
+            terms={
+                "whose": cohort.who,
+                "n": len(cohort),
+                "count": len(shares),
+                "studies": studies,
+                "said": said,
+            },
         )
 
     def sentences(self) -> list[str]:

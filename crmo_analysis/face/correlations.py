@@ -79,7 +79,7 @@ class LeastCorrelation:
         """Show the smallest correlation that reaches some limits of P, over the number of patients."""
         levels = sorted({self.p, *limits}, reverse=True)
         rows = [
-            (size, round(describe.smallest_pearson(limit, size), 6), f"P = {limit:g}")
+            (size, round(describe.smallest_pearson(limit, size), 6), f"P={limit:g}")
             for limit in levels
             for size in sizes
         ]
@@ -88,7 +88,7 @@ class LeastCorrelation:
             curves,
             repr(self),
             caption="The smallest correlation whose two-sided P value reaches {levels} limits, over the "
-            "number of patients. At n = {n} and P = {p:g} it is {least:.5f}; without ties, the smallest "
+            "number of patients. At n = {n} and P={p:g} it is {least:.5f}; without ties, the smallest "
             "attainable Spearman coefficient beyond it is {spearman:.5f}.",
             subtitle="derived from the printed P value and n of {study}; the coefficient itself is not "
             "printed",

@@ -98,35 +98,38 @@ def as_printed(frame: pd.DataFrame) -> tuple[pd.DataFrame, str]:
     tuple of DataFrame and str
         Texts; and what is the same in every row of a table of many columns, in words.
     """
-    columns, names, gone = [], [str(name) for name in frame.columns], set()
-    for place, name in enumerate(names):
-        values = frame.iloc[:, place]
-        if other := _other_end(name, names[place + 1 : place + 2]):
-            gone.add(other)
-            before = frame.iloc[:, place - 1] if place and names[place - 1] not in gone else values
-            ends = [values, frame.iloc[:, place + 1]]
-            decimals = _decimals(pd.concat([*ends, before if _is_float(before) else values]))
-            texts = [_as_interval(*pair, decimals) for pair in zip(*ends, strict=True)]
-            columns.append((_heading_of_interval(name), texts))
-        elif name not in gone:
-            columns.append((_heading(name), _texts(name, values, "statistic" in names)))
+    names, columns, place = [str(name) for name in frame.columns], [], 0
+    while place < len(names):
+        is_interval = _is_lower_end(*names[place : place + 2])
+        columns.append((_interval if is_interval else _column)(frame, names, place))
+        place += 2 if is_interval else 1
     columns = [(head, [*map(canvas.true_minus, texts)]) for head, texts in columns if any(texts)]
     is_wide = len(columns) > _WIDE and len(frame) > 1
-    same = [is_wide and len(set(texts)) == 1 for _, texts in columns]
-    said = [
-        f"{heading} {texts[0]}" for (heading, texts), is_same in zip(columns, same, strict=True) if is_same
-    ]
-    kept = [column for column, is_same in zip(columns, same, strict=True) if not is_same]
+    same = [column for column in columns if is_wide and len(set(column[1])) == 1]
+    kept = [column for column in columns if column not in same]
     shown = pd.DataFrame(zip(*(texts for _, texts in kept), strict=True), columns=[head for head, _ in kept])
-    return shown, f"In every row: {'; '.join(said)}." if said else ""
+    said = "; ".join(f"{head} {texts[0]}" for head, texts in same)
+    return shown, f"In every row: {said}." if said else ""
 
 
-def _other_end(name: str, following: list[str]) -> str:
-    """Return the name of an interval's upper end, if a name is that of the lower one and it follows."""
-    for low, high in _ENDS:
-        if re.search(rf"(^|[_ ]){low}$", name) and following == [name.removesuffix(low) + high]:
-            return following[0]
-    return ""
+def _is_lower_end(name: str, following: str = "") -> bool:
+    """Tell whether a column is the lower end of an interval, and the next one its upper end."""
+    ends = [(low, high) for low, high in _ENDS if re.search(rf"(^|[_ ]){low}$", name)]
+    return any(following == name.removesuffix(low) + high for low, high in ends)
+
+
+def _interval(frame: pd.DataFrame, names: list[str], place: int) -> tuple[str, list[str]]:
+    """Write both ends of an interval, with the decimals of the estimate before them."""
+    ends = [frame.iloc[:, place], frame.iloc[:, place + 1]]
+    is_after_end = place > 1 and _is_lower_end(*names[place - 2 : place])
+    before = frame.iloc[:, place - 1] if place and not is_after_end else ends[0]
+    decimals = _decimals(pd.concat([*ends, before if _is_float(before) else ends[0]]))
+    texts = [_as_interval(*pair, decimals) for pair in zip(*ends, strict=True)]
+    return _heading_of_interval(names[place]), texts
+
+
+def _column(frame: pd.DataFrame, names: list[str], place: int) -> tuple[str, list[str]]:
+    return _heading(names[place]), _texts(names[place], frame.iloc[:, place], "statistic" in names)
 
 
 def _heading(name: str) -> str:

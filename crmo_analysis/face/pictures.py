@@ -11,7 +11,7 @@ from itertools import combinations
 import pandas as pd
 
 from crmo_analysis.display import plot
-from crmo_analysis.face.results import Result
+from crmo_analysis.face.results import Result, listed
 from crmo_analysis.files import InputError
 from crmo_analysis.patients import disclosure
 from crmo_analysis.study import describe, expressions, read_codebook, reproduction
@@ -32,7 +32,10 @@ def treatment_flow(count: Count, drugs: Sequence[str], outcome: str, codebook) -
     rows = [(names[source], names[target], *count(asked)) for source, target, asked in _ways(drugs, outcome)]
     frame = pd.DataFrame(rows, columns=["source", "target", "least", "most"])
     said = describe.in_sentence(_words(outcome, codebook))
-    terms = {"drugs": len(drugs), "outcome": said, "open": int((frame["least"] < frame["most"]).sum())}
+    there = frame[frame["most"] > 0]
+    spans = [_span((row.least, row.most)) for row in there.itertuples()]
+    ways = listed(there["source"] + " to " + there["target"], spans)
+    terms = {"drugs": len(drugs), "outcome": said, "ways": ways}
     result = Result(
         frame,
         "Who moved from which drug to which, and what it led to",
@@ -41,7 +44,7 @@ def treatment_flow(count: Count, drugs: Sequence[str], outcome: str, codebook) -
         "after the last of them. A filled band is how many went that way in every table that fits the "
         "numbers, the hatched part how many more can have; not all ways can have their most at once. That "
         "drugs came in the order drawn is assumed.",
-        alt="Bands between {drugs} drugs and to {outcome}, or none; {open} of the ways are left open.",
+        alt="Bands between {drugs} drugs and to {outcome}, or none: {ways}.",
         terms=terms,
     )
     return result.drawn(plot.treatment_flow)
@@ -77,15 +80,16 @@ def overlaps(count: Count, findings: Sequence[str], codebook) -> Result:
     frame = pd.DataFrame(rows, columns=["first", "second", "lower", "upper", "n"])
     order = sorted(findings, key=lambda text: -ends[text][0])
     counts = {words[text]: _span(ends[text]) for text in order}
+    spans = [_span((row.lower, row.upper)) for row in frame.itertuples()]
+    said = listed(frame["first"] + " and " + frame["second"], spans)
     result = Result(
         frame,
         "How many patients have both of two findings",
         subtitle="{whose}; patients with both findings, from the fewest to the most",
         caption="Patients with both of two findings: from the fewest to the most, over every table of "
         "patients that keeps the numbers. In brackets, how many have the finding.",
-        alt="Heat map of {count} pairs of findings with the fewest and the most patients who have both; "
-        "{open} are left open.",
-        terms={"count": len(frame), "open": int((frame["lower"] < frame["upper"]).sum())},
+        alt="Heat map of {count} pairs of findings, {open} of them left open; patients with both: {said}.",
+        terms={"count": len(frame), "open": int((frame["lower"] < frame["upper"]).sum()), "said": said},
     )
     return result.drawn(plot.overlaps, counts=counts)
 

@@ -168,7 +168,8 @@ class Plan:
             caption="Share of simulated cohorts with P below {alpha:g}, by number of patients. The sizes "
             "named for {wanted:g} % are the smallest that were tried.",
             subtitle="Spearman; {cohorts} cohorts a point, band: 95 % Monte Carlo interval",
-            alt="Power curves for {truths} truths over {sizes} sizes of cohort.",
+            alt="Power curves for {truths} truths over {sizes} sizes of cohort; patients for "
+            "{wanted:g} %: {enough}.",
             source=self.source,
             draw=partial(_curves, lines, "power", ylim=(0, 1.02)),
             terms={**self._values, "enough": words, "wanted": 100 * ENOUGH},
@@ -201,7 +202,8 @@ class Plan:
             "Mean width of the 95 % interval",
             caption="{title}.",
             subtitle="Mean width of the 95 % interval of Spearman's correlation; band: Monte Carlo interval",
-            alt="Falling curves of the interval's width over {sizes} sizes of cohort.",
+            alt="The interval narrows as cohorts grow, alike under every truth; {width:g} wide takes {least} "
+            "to {most} patients.",
             source="simulated",
             draw=partial(_curves, lines, "width", line=width, **named),
             terms={**self._values, "width": width, "least": int(needed.min()), "most": int(needed.max())},
@@ -270,10 +272,20 @@ class Plan:
             f"{least}.",
             caption="{least}. {text}.",
             subtitle="Estimate of the correlation, given that it was reported because P<{alpha:g}",
-            alt="Two lines: the observed correlation, and a smaller estimate that allows for selection.",
+            alt="Two lines: the observed correlation, and an estimate that allows for selection, which is "
+            "{left:.2f} where {seen:.2f} is observed and about the same where {most:.2f} is.",
             source=DERIVED,
             draw=partial(_curves, lines, "estimate", ylim=(0, 0.82), **named),
-            terms={**self._values, "n": n, "alpha": alpha, "least": least, "text": text},
+            terms={
+                **self._values,
+                "n": n,
+                "alpha": alpha,
+                "least": least,
+                "text": text,
+                "seen": observed[0],
+                "left": shrunk[0],
+                "most": observed[-1],
+            },
         )
 
     def exaggeration(self, n: int, alpha: float) -> Result:

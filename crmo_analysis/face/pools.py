@@ -11,8 +11,8 @@ import pandas as pd
 
 from crmo_analysis.display import plot
 from crmo_analysis.face.cohorts import OWN
-from crmo_analysis.face.results import DERIVED, Result
-from crmo_analysis.files import InputError, NotEstimableError
+from crmo_analysis.face.results import DERIVED, Result, listed
+from crmo_analysis.files import InputError, NotEstimableError, study_names
 from crmo_analysis.joint import find_bounds, fit
 from crmo_analysis.models import pooling
 from crmo_analysis.patients import responses
@@ -162,14 +162,14 @@ class Pooled(Result):
             **chosen.terms, "Outcome": outcome.capitalize(), "sentence": self.sentence,
             "events": int(self._events.sum()), "patients": patients, "count": len(rows),
             "name": _name(self.result), "cover": 100 * how["confidence"],
-            "estimate": pooled["text"][0],
+            "estimate": pooled["text"][0], "said": listed(series["label"], series["text"]),
         }  # fmt: skip
         super().__init__(
             series.drop(columns="text").round(6),
             self.sentence,
             caption="{sentence} An arrow leads to what a smallest count allows.",
             subtitle="{drug}; {name} interval; intervals cover {cover:g} %",
-            alt="Forest of {count} series; pooled share {estimate} percent.",
+            alt="Forest of {count} series, percent: {said}. Pooled {estimate}.",
             source=chosen.source,
             draw=partial(plot.pooled_forest, series, pooled=pooled, below=below),
             terms=values,
@@ -182,20 +182,22 @@ class Pooled(Result):
     def methods(self) -> Result:
         """Pool the same series by every method."""
         rows = _method_rows(self._every)
-        several = len(self._every) > 1
+        several, said = len(self._every) > 1, listed(rows["label"], rows["text"])
         ends = {"lowest": rows["estimate"].min(), "highest": rows["estimate"].max()}
-        agreement = pooling.disagreement(self._every) if several else "One series leaves nothing to pool."
+        agreement = (
+            pooling.disagreement(self._every, _name) if several else "One series leaves nothing to pool."
+        )
         null = 100 * round(self.result.estimate, 6)
         return Result(
             rows.drop(columns="text").assign(library=self.result.library),
             "Every method on the same series, shares in percent",
             caption="{agreement}",
             subtitle="{drug}: {outcome}, {time_frame}; line: {name}",
-            alt="Forest of {methods} methods on the same {count} series.",
+            alt="Forest of {methods} methods on the same {count} series, percent: {said}.",
             source=self._derived,
             data=rows.drop(columns="text"),
             draw=partial(plot.forest, rows, xlabel="share of patients, %", null=null, xlim=(0, 100)),
-            terms={**self.terms, "agreement": agreement, "methods": len(rows), **ends},
+            terms={**self.terms, "agreement": agreement, "methods": len(rows), **ends, "said": said},
         )
 
     def without_each(self) -> Result:
@@ -231,10 +233,11 @@ class Pooled(Result):
 def _limits(rows: pd.DataFrame) -> list[tuple[str, int, int]]:
     """Return `outcome_id`, fewest and most of counts of series, by all that their own studies print.
 
-    Rows with `study` and `bounds`, a question as `crmo bounds` takes it, are looked at.
+    Rows with `study`, while it is in the collection, and `bounds`, a question as `crmo bounds` takes it, are
+    looked at.
     """
     found = []
-    for row in rows[(rows["study"] != "") & (rows["bounds"] != "")].itertuples():
+    for row in rows[rows["study"].isin(study_names()) & (rows["bounds"] != "")].itertuples():
         limits = find_bounds(fit(read_study(row.study)), row.bounds)
         found.append((row.outcome_id, int(limits.lower.value), int(limits.upper.value)))
     return found

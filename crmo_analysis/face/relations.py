@@ -12,7 +12,7 @@ from crmo_analysis.display import frames, plot
 from crmo_analysis.face import pictures
 from crmo_analysis.face.cohorts import SHOW_ALL, Cohort
 from crmo_analysis.face.hiding import people_of, showable
-from crmo_analysis.face.results import Result
+from crmo_analysis.face.results import Result, listed
 from crmo_analysis.face.studies import Study
 from crmo_analysis.files import InputError, NotEstimableError, meant
 from crmo_analysis.models import MODELS, association, diagnostics, maximum_statistic, severity, specifications
@@ -177,7 +177,7 @@ class Relation(Result):
         """Say how many patients have both values."""
         names = [self._asked.exposures[0], self._asked.outcome]
         used = people_of(self.cohort.patients, self._asked)[names].notna().all(axis=1)
-        both = " and ".join(read_codebook()[name].label for name in names)
+        both = " and ".join(describe.in_sentence(read_codebook()[name].label) for name in names)
         return f"{int(used.sum())} of {len(used)} have both {both}."
 
     def plot(self, kind: str = "forest", ax=None, **options):
@@ -203,9 +203,10 @@ class Relation(Result):
             subtitle="{whose}: Spearman correlations with {outcome}, 95 % BCa intervals",
             caption="{whose}. Correlation of each imaging parameter with the outcome; P by permutation, then "
             "by Holm over all.",
-            alt="Forest of {count} rank correlations with severity, each with its interval and P values.",
+            alt="Forest of {count} rank correlations with {outcome}: {said}.",
             draw=partial(plot.forest, rows, xlabel="Spearman correlation"),
             count=len(rows),
+            said=listed(rows["label"], rows["text"]),
             strongest=describe.in_sentence(first["label"]),
             largest=first["estimate"],
         )
@@ -269,7 +270,8 @@ class Relation(Result):
             data=rows,
             subtitle="{whose}: each point is one regression, on the scale of what it estimates",
             caption="{whose}. {share}. Joint permutation test of the median z: {median}.",
-            alt="Specification curve of {count} specifications, each with its interval and what it chose.",
+            alt="Specification curve of {count} specifications, each with its interval and what it chose. "
+            "{share}.",
             draw=partial(plot.specification_curve, self._in_words(rows.dropna(subset=["z"]))),
             count=curve.estimable,
             share=share,
@@ -304,7 +306,8 @@ class Relation(Result):
             f"The correlation without each patient in turn{self._complete}",
             subtitle="{whose}: Spearman, all {n} patients {r:.2f}",
             caption="{whose}. From {least:.2f} to {most:.2f} as one patient is left out{aside}.",
-            alt="Points of the correlation without each patient, around the line of all.",
+            alt="Points of the correlation without each patient, from {least:.2f} to {most:.2f}{aside}, "
+            "around a line at {r:.2f} of all.",
             draw=partial(plot.influence, without, **drawn, interval=interval),
             least=without["estimate"].min(),
             most=without["estimate"].max(),

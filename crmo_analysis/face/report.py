@@ -16,6 +16,7 @@ from crmo_analysis.face.plans import plan
 from crmo_analysis.face.relations import Relation, relate
 from crmo_analysis.face.results import Result, filled
 from crmo_analysis.files import CrmoError, UnfitError
+from crmo_analysis.study import read_codebook
 
 IMAGING = ("marrow_edema", "periosteal_reaction", "bone_expansion", "lytic_lesion")
 TRUTHS = {"weak": 0.3, "moderate": 0.5, "strong": 0.7}  # correlations before scores and counts are cut
@@ -75,12 +76,24 @@ def report(
 def _made(make) -> str:
     try:
         return make()
-    except CrmoError as why:
-        return f"<p>Not shown: {html.escape(str(why))}</p>"
+    except CrmoError as why:  # what to do about it is for who made the page
+        said = re.sub(r"'?\b([a-z]\w*_\w+)\b'?", _label, str(why).partition(";")[0])
+        return f"<p>Not shown: {html.escape(said)}.</p>"
+
+
+def _label(name: re.Match) -> str:
+    """Write a variable as the codebook calls it."""
+    book = read_codebook()
+    return f"‘{book[name[1]].label}’" if name[1] in book else name[0]
+
+
+def _text(said: str) -> str:
+    """Write a sentence into the page, with true minus signs."""
+    return html.escape(re.sub(r"(?<=[\s(])-(?=\d)", "−", said))
 
 
 def _listed(sentences) -> str:
-    return f"<ul>{''.join(f'<li>{html.escape(sentence)}</li>' for sentence in sentences)}</ul>"
+    return f"<ul>{''.join(f'<li>{_text(sentence)}</li>' for sentence in sentences)}</ul>"
 
 
 def _folded(summary: str, content: str) -> str:
@@ -168,7 +181,7 @@ def _figure(result: Result, title: str) -> str:
         return f"<p>Not drawn: {html.escape(str(why))}</p>"
     picture = base64.b64encode(drawn[".svg"]).decode()
     image = f'<img src="data:image/svg+xml;base64,{picture}" alt="{html.escape(texts["alt"], quote=True)}">'
-    caption = f"<figcaption>{html.escape(texts['caption'])}</figcaption>"
+    caption = f"<figcaption>{_text(texts['caption'])}</figcaption>"
     return f'<figure><div class="wide" tabindex="0">{image}</div>{caption}</figure>'
 
 

@@ -2,17 +2,19 @@
 
 import re
 import string
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 
 import pandas as pd
 
+from crmo_analysis.display import canvas
 from crmo_analysis.face.pages import as_bundle
 from crmo_analysis.files import InputError, meant
 
 DERIVED = "derived from published numbers"  # what a result is, where it is no printed number itself
 ROWS = 12  # of a text
+MOST_TOLD = 16  # rows of an alternative text
 
 
 @dataclass(eq=False, repr=False)
@@ -98,6 +100,15 @@ def no_attribute(thing: object, name: str, table: str) -> str:
     """Say that something has no such attribute, and whether its table, of that name, has."""
     has = not name.startswith("_") and hasattr(pd.DataFrame, name)
     return f"{type(thing).__name__} has no {name!r}" + (f"; its table has: .{table}.{name}" if has else "")
+
+
+def listed(names: Iterable[str], *texts: Iterable[str]) -> str:
+    """Tell rows in a sentence, each by its name and what it says, the first `MOST_TOLD` of them."""
+    told = [
+        canvas.true_minus(" ".join(" ".join(map(str, row)).split()))
+        for row in zip(names, *texts, strict=True)
+    ]
+    return "; ".join([*told[:MOST_TOLD], *[f"{len(told) - MOST_TOLD} more"] * (len(told) > MOST_TOLD)])
 
 
 class _Names(string.Formatter):

@@ -12,7 +12,7 @@ from crmo_analysis.face import pictures
 from crmo_analysis.face.audits import Audit, audit_of
 from crmo_analysis.face.cohorts import Cohort, read_shipped
 from crmo_analysis.face.correlations import LeastCorrelation, printed_correlations
-from crmo_analysis.face.results import DERIVED, Result, filled
+from crmo_analysis.face.results import DERIVED, Result, filled, listed
 from crmo_analysis.files import InputError, study_names
 from crmo_analysis.joint import Assumptions, datapackage, find_conflicts, fit, ledger, simulate, words
 from crmo_analysis.recompute import Audited
@@ -209,8 +209,8 @@ class Study:
             "Participants",
             caption="Flow of patients: printed counts, and beside them differences of these.",
             subtitle="{study}, published counts",
-            alt="Flow of patients: {first} at first, {last} at last.",
-            terms={"study": self.short, "first": n[0], "last": n[-1]},
+            alt="Flow of patients: {said}.",
+            terms={"study": self.short, "said": listed([name for name, _ in steps], n)},
         ).drawn(plot.participants)
 
     def treatment_flow(self, drugs: Sequence[str], outcome: str) -> Result:
@@ -313,12 +313,16 @@ class Study:
             caption="Patients with both findings: from the fewest to the most, over every table of patients "
             "that keeps the printed numbers.",
             subtitle=f"{{study}}; patients with both{who}, over all tables that fit the printed numbers",
-            alt="Bars for {count} pairs of findings; for {open} of them the printed numbers leave more than "
-            "one value.",
+            alt="Bars for {count} pairs of findings, {open} of them left open; patients with both: {said}.",
             source=DERIVED,
             draw=partial(plot.bounds, pairs) if len(pairs) else None,
             columns=tuple(implied)[1:] if len(pairs) == len(implied) else (),
-            terms={"study": self.short, "count": len(implied), "open": int(is_open.sum())},
+            terms={
+                "study": self.short,
+                "count": len(implied),
+                "open": int(is_open.sum()),
+                "said": _both(pairs),
+            },
         )
 
     def correlation(self, p: str) -> "LeastCorrelation":
@@ -382,3 +386,9 @@ def _ends(shares: pd.DataFrame) -> dict[str, object]:
     numbers |= {name: describe.in_sentence(row["label"]) for name, row in rows.items()}
     ends = zip(shares["exact_low"], shares["exact_high"], strict=True)
     return numbers | {"intervals": [describe.interval_text(*each) for each in ends]}
+
+
+def _both(pairs: pd.DataFrame) -> str:
+    ends = [dict.fromkeys((f"{row.lower:g}", f"{row.upper:g}")) for row in pairs.itertuples()]
+    spans = [f"{' to '.join(each)} of {n:g}" for each, n in zip(ends, pairs["n"], strict=True)]
+    return listed(pairs["first"] + " and " + pairs["second"], spans)

@@ -14,7 +14,7 @@ UNLIMITED = 1 << 40
 NEAR = 3  # values on either side of a median printed beside a sum that are told apart in coarse plans
 FEW = 1000  # so many values at most are all told apart where a median is printed beside a sum
 SQUARED = 500  # so many values at most are all told apart where an SD is printed
-WIDE = 60  # about so many cells has a variable with more values
+WIDE = 60  # about so many cells has a variable with more values of which nothing says where they lie
 REACH = 20  # times all patients' largest printed value: so far a variable without a limit goes
 
 
@@ -45,27 +45,32 @@ def grounded(view: View, quantities: Sequence, trees: Sequence[expressions.Expre
     that no sum of printed values reaches them: nothing that is printed depends on them.
     """
     printed: dict[str, list[Fraction]] = {}
-    for quantity in quantities:
-        if isinstance(quantity, Claim) and quantity.patients is None and quantity.number.value is not None:
-            unit = quantity.number.place
-            printed.setdefault(quantity.of, []).extend((quantity.number.value, unit))
+    for claim in quantities:
+        if isinstance(claim, Claim) and claim.patients is None and claim.number.value is not None:
+            printed.setdefault(claim.of, []).extend((claim.number.value, claim.number.place))
     for name, _, value in (found for tree in trees for found in _compared(tree)):
         printed.setdefault(name, []).append(value)
     everyone = max((number for _, number in view.everyone.printed), default=1) if view.everyone else 1
-    made = dict(view.codebook)
-    for name in [name for name, variable in made.items() if variable.is_numeric]:
-        variable = made[name]
-        if None in (variable.step, variable.minimum, variable.maximum):
-            found = [Fraction(1), *printed.get(name, ()), variable.minimum or 0, variable.maximum or 0]
-            far = math.ceil(REACH * max(everyone, 1) * max(map(abs, found)))
-            digits = math.lcm(*(value.denominator for value in found))
-            made[name] = replace(
-                variable,
-                step=variable.step or Fraction(1, 1 if variable.type == "integer" else digits),
-                minimum=Fraction(-far) if variable.minimum is None else variable.minimum,
-                maximum=Fraction(far) if variable.maximum is None else variable.maximum,
-            )
-    return made
+    return {
+        name: _grounded(variable, printed.get(name, []), max(everyone, 1))
+        if variable.is_numeric
+        else variable
+        for name, variable in view.codebook.items()
+    }
+
+
+def _grounded(variable: Variable, printed: Sequence[Fraction], n: int) -> Variable:
+    if None not in (variable.step, variable.minimum, variable.maximum):
+        return variable
+    found = [Fraction(1), *printed, variable.minimum or 0, variable.maximum or 0]
+    far = Fraction(math.ceil(REACH * n * max(map(abs, found))))
+    digits = math.lcm(*(value.denominator for value in found))
+    return replace(
+        variable,
+        step=variable.step or Fraction(1, 1 if variable.type == "integer" else digits),
+        minimum=-far if variable.minimum is None else variable.minimum,
+        maximum=far if variable.maximum is None else variable.maximum,
+    )
 
 
 def cut_axes(
@@ -76,43 +81,67 @@ def cut_axes(
     Every value is told apart where a question says so, and where a median is printed: always if `fine`;
     beside a sum, if they are few, if it is False; nowhere but near the median if it is None.
     """
-    starts: dict[str, set[int]] = {name: set() for name in names}
-    every: dict[str, tuple[int, int]] = {}
-    added_up = {quantity.of for quantity in quantities if quantity.statistic in TOTALS}
-    for quantity in quantities:
-        if quantity.of not in names or quantity.patients is not None or quantity.statistic in TOTALS:
-            continue
-        if quantity.statistic == "sd":
-            starts[quantity.of] |= _cuts(codebook[quantity.of])
-            continue
-        if not isinstance(quantity, Claim):
-            if quantity.within is not None:
-                low, high = every.get(quantity.of, quantity.within)
-                every[quantity.of] = min(low, quantity.within[0]), max(high, quantity.within[1])
-        elif codebook[quantity.of].is_numeric:
-            low, high = window(quantity, codebook[quantity.of].step)
-            first, last = window(sharper(quantity), codebook[quantity.of].step)
-            starts[quantity.of] |= {low, high + 1, first, last + 1}
-            is_beside = quantity.statistic == "median" and quantity.of in added_up
-            few = _last(codebook[quantity.of]) - _first(codebook[quantity.of]) <= FEW
-            if quantity.statistic == "median" and (fine or (fine is False and is_beside and few)):
-                every[quantity.of] = (-UNLIMITED, UNLIMITED)
-            elif is_beside:
-                starts[quantity.of] |= {*range(low - NEAR, low), *range(high + 2, high + NEAR + 2)}
-    for tree in trees:
-        for name, sign, value in _compared(tree):
-            if name in names and codebook[name].is_numeric:
-                number = value / codebook[name].step
-                starts[name] |= {math.ceil(number)} if sign in (">=", "<", "==", "!=") else set()
-                starts[name] |= {math.floor(number) + 1} if sign in (">", "<=", "==", "!=") else set()
-    every |= {name: (0, len(m)) for name in names for m in [counted_by(name, names, codebook)] if m}
-    return {name: make_axis(codebook[name], starts[name], every.get(name)) for name in names}
+    compared = [found for tree in trees for found in _compared(tree)]
+    axes = {}
+    for name in names:
+        asked = [q for q in quantities if q.of == name and q.patients is None]
+        ends, cuts, members = None, set(), counted_by(name, names, codebook)
+        if codebook[name].is_numeric:
+            ends, cuts = _cut(codebook[name], asked, fine)
+            for sign, value in ((sign, value) for other, sign, value in compared if other == name):
+                cuts.update(_starts(sign, value / codebook[name].step))
+        axes[name] = make_axis(codebook[name], cuts, (0, len(members)) if members else ends)
+    return axes
 
 
-def _cuts(variable: Variable) -> set[int]:
-    """Return where cells begin of which squares are added up: at every value, or so that there are few."""
-    first, last = _first(variable), _last(variable)
-    return set(range(first, last + 1, 1 if last - first <= SQUARED else (last - first) // WIDE))
+def _cut(variable: Variable, quantities: Sequence, fine: bool | None) -> tuple[tuple | None, set[int]]:
+    """Return between which values all are told apart, and where else cells begin, for what is said of one."""
+    claims = [q for q in quantities if isinstance(q, Claim)]
+    is_summed = any(q.statistic in TOTALS for q in quantities)
+    is_fine = fine or (fine is False and is_summed and _last(variable) - _first(variable) <= FEW)
+    within = [q.within for q in quantities if q not in claims and q.within]
+    starts = _squared(variable, claims) if any(c.statistic == "sd" for c in claims) else set()
+    for claim in claims:
+        if claim.statistic in (*TOTALS, "sd"):
+            continue
+        low, high = window(claim, variable.step)
+        first, last = window(sharper(claim), variable.step)
+        starts |= {low, high + 1, first, last + 1}
+        if claim.statistic == "median" and is_fine:
+            within.append((-UNLIMITED, UNLIMITED))
+        elif claim.statistic == "median" and is_summed:
+            starts |= {*range(low - NEAR, low), *range(high + 2, high + NEAR + 2)}
+    ends = (min(low for low, _ in within), max(high for _, high in within)) if within else None
+    return ends, starts
+
+
+def _starts(sign: str, number: Fraction) -> list[int]:
+    """Return where cells begin that a comparison tells apart."""
+    at, after = math.ceil(number), math.floor(number) + 1
+    return {">=": [at], "<": [at], ">": [after], "<=": [after]}.get(sign, [at, after])
+
+
+def _squared(variable: Variable, claims: Sequence[Claim]) -> set[int]:
+    """Return where cells begin of which squares are added up: at every value if there are few.
+
+    Of more, cells are so narrow that what they leave of the squares is less than printed SDs do; beyond one
+    SD, where fewer values can be, they grow.
+    """
+    first, last, step = _first(variable), _last(variable), variable.step
+    if last - first <= SQUARED:
+        return set(range(first, last + 1))
+    centres = [int(c.number.value / step) for c in claims if c.statistic in ("mean", "median")]
+    if not centres:
+        return set(range(first, last + 1, (last - first) // WIDE))
+    sds = [(max(1, int(c.number.value / step)), c.number.place / step) for c in claims if c.statistic == "sd"]
+    reach = max(sd for sd, _ in sds)
+    low, high = max(first, min(centres) - reach), min(last, max(centres) + reach)
+    width = max(1, min(math.isqrt(int(2 * sd * place)) for sd, place in sds), (high - low) // SQUARED)
+    cuts, apart = set(range(low, high + 1, width)), reach
+    while apart < last - first:
+        apart += max(width, width * apart // reach)
+        cuts |= {low + reach - apart, high - reach + apart}
+    return cuts
 
 
 def _first(variable: Variable) -> int:

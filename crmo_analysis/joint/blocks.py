@@ -17,7 +17,7 @@ from crmo_analysis.joint.denial import deny, tables_without
 from crmo_analysis.joint.model import Tables
 from crmo_analysis.joint.patterns import Part
 from crmo_analysis.joint.solving import FOUND, Effort, is_possible, solve
-from crmo_analysis.joint.statements import SUMMED, Plan, Statement, scopes_of
+from crmo_analysis.joint.statements import SUMMED, Plan, Quantity, Statement, scopes_of
 from crmo_analysis.study import Claim, Codebook, expressions
 
 MANY = 2  # statements that are given up: tables are made anew without them
@@ -107,7 +107,8 @@ class Blocks:
         self._tied = self._ties()
         self.blocks = list(dict.fromkeys(self._tied.values()))
         self.block_of = cache(self._block_of)
-        self.tables, self._edges = cache(self._tables), cache(self._sizes_shared)
+        self.tables = cache(lambda block: soft_tables(self.plan_of(block), n))
+        self._edges = cache(self._sizes_shared)
         self._found: list[_Table] = []
         self._standing: list[list[Statement]] = []
 
@@ -116,37 +117,38 @@ class Blocks:
     def _ties(self) -> dict[int, Block]:
         """Return, for every bag, those that have to be looked at together: some statement needs them all."""
         group = {bag: frozenset([bag]) for bag in self.every}
-        for bags in map(self._bags, self.plan.statements):
+        for bags in map(self.bags_of, self.plan.statements):
             if len(bags) > 1:
                 merged = frozenset().union(*(group[bag] for bag in bags))
                 group |= dict.fromkeys(merged, merged)
         return {bag: tuple(sorted(bags)) for bag, bags in group.items()}
 
     def _block_of(self, statement: Statement) -> Block:
-        return self._tied[min(self._bags(statement))] if self.every else ()
+        return self._tied[min(self.bags_of(statement))] if self.every else ()
 
-    def _bags(self, statement: Statement) -> set[int]:
-        """Return one bag that has all that a statement is about, or all on the way between those it needs."""
-        part = self.plan.part
+    def bags_of(self, said: Statement | Quantity) -> set[int]:
+        """Return one bag that has all that is said or asked, or all on the way between those it needs."""
+        part, plan = self.plan.part, self.plan
         if not part.bags:
             return set()
-        scopes = scopes_of(statement, self.codebook, self.plan.counted)
-        scopes += [self.plan.added_up[c.of] for c in statement.claims if self._is_added_up(c)]
+        scopes = scopes_of(said, self.codebook, plan.counted)
+        claims = said.claims if isinstance(said, Statement) else (said,)
+        scopes += [plan.added_up[c.of] for c in claims if self._is_added_up(c)]
         names = frozenset().union(*scopes)
         if any(names <= set(bag.names) for bag in part.bags):
             return {part.bag_of(names)}
         bags = {part.bag_of(scope) for scope in scopes}
         return bags.union(*(self._way_up(bag) for bag in bags))
 
-    def _is_added_up(self, claim: Claim) -> bool:
+    def _is_added_up(self, claim: Claim | Quantity) -> bool:
         return claim.statistic in SUMMED and claim.of in self.plan.added_up
 
     def _way_up(self, bag: int) -> list[int]:
         parent = self.plan.part.bags[bag].parent
         return [bag] if parent is None else [bag, *self._way_up(parent)]
 
-    def _tables(self, block: Block) -> Tables:
-        """Return the tables of some bags, with all that is said of their variables alone."""
+    def plan_of(self, block: Block) -> Plan:
+        """Return some bags with all that is said of their variables alone."""
         plan = self.plan
         if block != self.every:
             part, place = plan.part, {bag: number for number, bag in enumerate(block)}
@@ -164,10 +166,12 @@ class Blocks:
                 if all(map(is_within, scopes_of(s, self.codebook, plan.counted)))
                 and not any(c.of in apart and self._is_added_up(c) for c in s.claims)
             )
-            times = tuple(t for t in plan.times if is_within({t.name, t.start, t.end}))
-            part = Part(part.axes, bags, part.times)
-            plan = replace(plan, part=part, statements=own, asked=(), added_up=added_up, times=times)
-        return soft_tables(plan, self.n)
+            times = tuple(t for t in part.times if is_within({t.name, t.start, t.end}))
+            axes = {name: axis for name, axis in part.axes.items() if any(name in each for each in names)}
+            part = Part(axes, bags, times)
+            plan = replace(plan, part=part, statements=own, asked=(), added_up=added_up)
+            plan = replace(plan, times=tuple(t for t in plan.times if t in times))
+        return plan
 
     def _sizes_shared(self, block: Block) -> list[tuple]:
         """Return, for every kind of patients that a block shares with other bags, a bag, its rows, a size."""

@@ -1,7 +1,7 @@
 """How small or large a number can be that a study did not print: its bounds over all tables that fit."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from functools import reduce
@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 from ortools.sat.python import cp_model
 
-from crmo_analysis.files import InputError, TooLargeError, UnfinishedError
+from crmo_analysis.files import InputError, TooLargeError
 from crmo_analysis.joint.axes import TOTALS
 from crmo_analysis.joint.drawing import Solved, read_off
 from crmo_analysis.joint.fitting import Fit
@@ -20,7 +20,7 @@ from crmo_analysis.joint.model import Tables, fitting_tables
 from crmo_analysis.joint.numbers import of_everyone
 from crmo_analysis.joint.questions import parse_question
 from crmo_analysis.joint.reconstruction import broken, plans_of
-from crmo_analysis.joint.solving import Effort, solve
+from crmo_analysis.joint.solving import FOUND, Effort, solve
 from crmo_analysis.joint.statements import Plan, Quantity, divide, names_of, reported
 from crmo_analysis.joint.writing import write_out
 from crmo_analysis.study import entailment, expressions, reproduction
@@ -82,21 +82,28 @@ def find_bounds(fitted: Fit, text: str, seconds: float = 60, witnesses: bool = T
 def _searched(fitted: Fit, text: str, seconds: float, witnesses: bool) -> Bounds:
     effort = Effort(seconds)
     asked = parse_question(text, fitted.view.codebook)
-    near_by = _near_by(fitted, asked)
-    others = _rest(fitted, near_by) if witnesses else []
-    lower, upper = (_end(near_by, asked, sign, effort, others) for sign in (-1, 1))
+    lower, upper = (_end(fitted, asked, sign, effort, witnesses) for sign in (-1, 1))
     if lower.value is None and upper.value is None and lower.is_proved and upper.is_proved:
         raise InputError(f"in no table that fits is there anybody of whom '{text}' is asked")
-    stated, instead = (*near_by.kept, *near_by.given_up), []
-    for given_up in fitted.others:
-        if set(given_up) ^ set(fitted.given_up) <= set(stated):
-            instead.append(replace(near_by, kept=tuple(s for s in stated if s not in given_up)))
     depends = any(
         _end(other, asked, sign, effort).value != end.value
-        for other in instead
+        for other in _instead(fitted, asked)
         for sign, end in ((-1, lower), (1, upper))
     )
     return Bounds(text, lower, upper, fitted, depends)
+
+
+def _instead(fitted: Fit, asked: Sequence[Quantity]) -> list[Fit]:
+    """Return the fits that give up other claims that are tied to the question."""
+    if not fitted.others:
+        return []
+    stated = [s for s in (*fitted.kept, *fitted.given_up) if not of_everyone(s)]
+    near_by = {s for plan in divide(stated, fitted.view, asked) if plan.asked for s in plan.statements}
+    return [
+        replace(fitted, kept=tuple(s for s in stated if s not in given_up))
+        for given_up in fitted.others
+        if set(given_up) ^ set(fitted.given_up) <= near_by
+    ]
 
 
 def told_of_some(found: Bounds) -> dict[str, expressions.Expression]:
@@ -117,108 +124,99 @@ def told_of_some(found: Bounds) -> dict[str, expressions.Expression]:
     return told
 
 
-def _rest(fitted: Fit, near_by: Fit) -> list[Solved]:
-    """Solve the parts that are not asked about, for tables that are whole.
-
-    That takes no time and proves nothing.
-    """
-    rest = replace(fitted, kept=tuple(s for s in fitted.kept if s not in near_by.kept))
-    for fine in (False, True):
-        found = [_any(plan, fitted.n, Effort(10), fine) for plan in plans_of(rest, fine=fine)]
-        if None not in found:
-            return found
-    raise UnfinishedError("no table of patients was found within the effort allowed")
-
-
-def _near_by(fitted: Fit, quantities: Sequence[Quantity]) -> Fit:
-    """Leave out what shares no variable with the question, directly or through others.
-
-    It cannot change the answer.
-    """
-    stated = [s for s in (*fitted.kept, *fitted.given_up) if not of_everyone(s)]
-    asked = [plan for plan in divide(stated, fitted.view, quantities) if plan.asked]
-    near_by = {statement for plan in asked for statement in plan.statements}
-    kept, given_up = (tuple(s for s in side if s in near_by) for side in (fitted.kept, fitted.given_up))
-    return replace(fitted, kept=kept, given_up=given_up)
-
-
 def _narrowed(fitted: Fit, quantity: Quantity, effort: Effort) -> Quantity:
     """Ask only about values that somebody can have."""
     if quantity.patients is not None or quantity.statistic in TOTALS:
         return quantity
-    coarse = replace(quantity, statistic="value", within=None)
-    [plan] = [plan for plan in plans_of(fitted, [coarse]) if plan.asked]
-    tables, cells = fitting_tables(plan, fitted.n), []
-    axis, below = plan.part.axes[quantity.of], tables.below(quantity.of, quantity.group)
-    for place, (low, high) in enumerate(zip(axis.lows.tolist(), axis.highs.tolist(), strict=True)):
-        tables.model.maximize(below[place] - (below[place - 1] if place else 0))
-        status, solved = solve(tables.model, effort)
-        if status != cp_model.OPTIMAL or solved.objective_value > 0:
-            cells += [low, high]
-    return replace(quantity, within=(min(cells), max(cells))) if cells else quantity
+    ends = []
+    for statistic, sign in (("min", -1), ("max", 1)):
+        asked = replace(quantity, statistic=statistic)
+        [plan] = [plan for plan in plans_of(fitted, [asked]) if plan.asked]
+        axis = plan.part.axes[quantity.of]
+        value, is_proved, _ = extreme(plan, fitted.n, {asked: 1}, sign, effort)
+        far = axis.lows[0] if sign < 0 else axis.highs[-1]
+        ends.append(int(value / axis.variable.step if is_proved and value is not None else far))
+    return replace(quantity, within=tuple(ends))
+
+
+def _finer(fitted: Fit, quantities: Sequence[Quantity], effort: Effort) -> Iterator[tuple[list, Sequence]]:
+    """Yield the parts, and what is asked of them, with more and more values told apart.
+
+    First where claims tell them apart, then those that somebody can have of whom is asked, then those of
+    every variable with a printed median.
+    """
+    asked = quantities
+    for fine in (None, False, True):
+        if fine is False:
+            asked = [_narrowed(fitted, quantity, effort) for quantity in quantities]
+        try:
+            yield plans_of(fitted, asked, fine), asked
+        except TooLargeError:
+            return
 
 
 def _end(
-    fitted: Fit, quantities: Sequence[Quantity], sign: int, effort: Effort, others: Sequence[Solved] = ()
+    fitted: Fit, quantities: Sequence[Quantity], sign: int, effort: Effort, is_whole: bool = False
 ) -> End:
     """Find one end, check it on a table that attains it, and prove it a second time.
 
-    Values are told apart where claims do; if no table attains what that gives, those that somebody can have;
-    if that fails too, those of every variable with a printed median.
+    The table has what is tied to the question, and all that the study reports if it is to be `is_whole`.
     """
-    outer, asked = None, quantities
+    outer, n = None, fitted.n
     names = frozenset().union(*(names_of(quantity, fitted.view.codebook) for quantity in quantities))
     toward = [(q, sign if place == 0 else -sign) for place, q in enumerate(quantities)]
-    for stage in range(3):
-        if stage == 1:
-            asked = [_narrowed(fitted, quantity, effort) for quantity in quantities]
-        try:
-            plans = plans_of(fitted, asked, (None, False, True)[stage])
-        except TooLargeError:
-            break
-        value, is_proved, found = _best(plans, fitted.n, asked, sign, effort)
+    for plans, asked in _finer(fitted, quantities, effort):
+        value, is_proved, found = _best(plans, n, asked, sign, effort)
         if value is None:
             return End(None if is_proved else outer, is_proved, None)
-        outer = value
-        for is_exact in (False, True):
-            if is_exact:
-                sds = [plan for plan in found if _has_sd(plan)]
-                if not sds:
-                    break
-                found |= {plan: _attaining(plan, fitted.n, asked, value, effort) for plan in sds}
-            solved = [found[p] if p in found else _any(p, fitted.n, effort, stage == 2) for p in plans]
-            if None in solved:
-                continue
-            table = write_out(fitted, solved, np.random.default_rng(0), names, toward)
-            if not broken(fitted, table) and _value(quantities, table) == value:
-                _check_limits(fitted, plans, toward, table)
-                again, is_proved_again, _ = _best(plans, fitted.n, asked, sign, effort, plain=True)
-                is_proved &= is_proved_again and again == value
-                if others:
-                    table = write_out(fitted, [*solved, *others], np.random.default_rng(0), names, toward)
+        outer, own = value, list(found)
+        near_by = replace(fitted, kept=tuple(s for plan in own for s in plan.statements))
+        for solved in _attaining(found, n, asked, sign, value, effort):
+            table = write_out(near_by, solved, np.random.default_rng(0), names, toward)
+            if not broken(near_by, table) and _value(quantities, table) == value:
+                _check_limits(fitted, own, toward, table)
+                is_proved = is_proved and _none_beyond(own, n, asked, sign, value, effort)
+                rest = [_any(fitted, plan) for plan in plans if plan not in own] if is_whole else [None]
+                table = None
+                if None not in rest:
+                    table = write_out(fitted, [*solved, *rest], np.random.default_rng(0), names, toward)
                 return End(value, is_proved, table)
     return End(outer, False, None)
 
 
-def _has_sd(plan: Plan) -> bool:
-    return any(claim.statistic == "sd" for claim in plan.claims)
+def _attaining(found: Mapping[Plan, Solved], n: int, quantities, sign: int, value, effort: Effort):
+    """Yield solutions that give a value: as they were found, and with SDs multiplied out.
 
-
-def _attaining(plan: Plan, n: int, quantities: Sequence[Quantity], value: Fraction, effort: Effort):
-    """Return a table of one part, with exact SDs, that gives a value; None if none was found.
-
-    Only one quantity is looked for.
+    Of the latter only one quantity is looked for.
     """
-    if len(quantities) > 1:
-        return None
+    yield list(found.values())
+    plan = next(iter(found))
+    if len(quantities) > 1 or not any(claim.statistic == "sd" for claim in plan.claims):
+        return
     tables = fitting_tables(plan, n, exact=True)
-    above, scale, size = _term(tables, quantities[0], 1)
+    tables.demand(_apart(tables, quantities[0], sign, value), 0, 0)
+    status, solved = solve(tables.model, effort)
+    if status in FOUND:
+        yield [read_off(tables, solved)]
+
+
+def _none_beyond(plans: Sequence[Plan], n: int, quantities, sign: int, value, effort: Effort) -> bool:
+    """Prove a second time, searching another way, that no table goes beyond a value."""
+    if len(quantities) > 1:
+        again, is_proved, _ = _best(plans, n, quantities, sign, effort, plain=True)
+        return is_proved and again == value
+    tables = fitting_tables(plans[0], n)
+    tables.demand(sign * _apart(tables, quantities[0], sign, value), 1, None)
+    return solve(tables.model, effort, plain=True)[0] == cp_model.INFEASIBLE
+
+
+def _apart(tables: Tables, quantity: Quantity, sign: int, value: Fraction):
+    """Return what is as much above or below 0 as a quantity is above or below a value."""
+    above, scale, size = _term(tables, quantity, sign)
     wanted = value / scale
-    tables.demand(wanted.denominator * above - wanted.numerator * (1 if size is None else size), 0, 0)
     if size is not None:
         tables.demand(size, 1, None)
-    status, solved = solve(tables.model, effort)
-    return read_off(tables, solved) if status in (cp_model.OPTIMAL, cp_model.FEASIBLE) else None
+    return wanted.denominator * above - wanted.numerator * (1 if size is None else size)
 
 
 def _check_limits(fitted: Fit, plans: Sequence[Plan], toward, table: pd.DataFrame) -> None:
@@ -226,7 +224,7 @@ def _check_limits(fitted: Fit, plans: Sequence[Plan], toward, table: pd.DataFram
     for quantity, sign in toward:
         variable = fitted.view.codebook.get(quantity.of)
         if quantity.patients is None and (variable.minimum if sign < 0 else variable.maximum) is None:
-            [axis] = [plan.part.axes[quantity.of] for plan in plans if quantity.of in plan.part.axes]
+            axis, *_ = [plan.part.axes[quantity.of] for plan in plans if quantity.of in plan.part.axes]
             values, side = table[quantity.of], "maximum" if sign > 0 else "minimum"
             if (values.max() if sign > 0 else values.min()) == float(getattr(axis.variable, side)):
                 raise InputError(
@@ -235,11 +233,17 @@ def _check_limits(fitted: Fit, plans: Sequence[Plan], toward, table: pd.DataFram
                 )
 
 
-def _any(plan: Plan, n: int, effort: Effort, fine: bool) -> Solved | None:
-    """Return some table of a part; None if there is none, or it was not found in time."""
-    tables = fitting_tables(plan, n, split=fine, exact=True)
-    status, solved = solve(tables.model, effort.or_more(10))
-    return read_off(tables, solved) if status in (cp_model.OPTIMAL, cp_model.FEASIBLE) else None
+def _any(fitted: Fit, plan: Plan) -> Solved | None:
+    """Return some table of a part; None if none was found."""
+    near_by = replace(fitted, kept=plan.statements)
+    for exact, split in ((False, False), (True, False), (True, True)):
+        tables = fitting_tables(plan, fitted.n, split=split, exact=exact)
+        status, found = solve(tables.model, Effort(10))
+        if status in FOUND:
+            solved = read_off(tables, found)
+            if not broken(near_by, write_out(near_by, [solved], np.random.default_rng(0))):
+                return solved
+    return None
 
 
 def _value(quantities: Sequence[Quantity], table: pd.DataFrame) -> Fraction | None:
@@ -286,8 +290,11 @@ def extreme(
     """
     tables = fitting_tables(plan, n)
     terms = [(weight, *_term(tables, quantity, sign * weight)) for quantity, weight in weights.items()]
-    if len(terms) == 1 and terms[0][3] is not None:
-        return _ratio(tables, terms[0], sign, effort, plain)
+    quantity, *others = weights
+    if not others and terms[0][3] is not None:
+        return _ratio(tables, terms[0], sign, effort)
+    if not others and quantity.statistic in ("min", "median", "max"):
+        return _nearest(tables, quantity, terms[0], sign, effort)
     sizes = {size.index: size for *_, size in terms if size is not None}
     ranges = {place: _range(tables, size, effort) for place, size in sizes.items()}
     best, solution, is_proved = None, None, None not in ranges.values()
@@ -304,14 +311,14 @@ def extreme(
         tables.model.maximize(sum(int(sign * factor * common) * above for factor, above in parts))
         status, solved = solve(tables.model, effort, plain)
         is_proved &= status in (cp_model.OPTIMAL, cp_model.INFEASIBLE)
-        if status in (cp_model.OPTIMAL, cp_model.FEASIBLE):
+        if status in FOUND:
             value = sum(factor * solved.value(above) for factor, above in parts)
             if best is None or sign * value > sign * best:
                 best, solution = value, read_off(tables, solved)
     return best, is_proved, solution
 
 
-def _ratio(tables: Tables, term, sign: int, effort: Effort, plain: bool):
+def _ratio(tables: Tables, term, sign: int, effort: Effort):
     """Find the best ratio of a number to the size of a group.
 
     Of any ratio it is asked whether there is a better one (Dinkelbach W. Manage Sci 1967;13:492-498).
@@ -323,8 +330,8 @@ def _ratio(tables: Tables, term, sign: int, effort: Effort, plain: bool):
         if best is not None:
             better = best.denominator * above - best.numerator * size
             tables.model.maximize(sign * weight * better)
-        status, solved = solve(tables.model, effort, plain)
-        if status in (cp_model.OPTIMAL, cp_model.FEASIBLE):
+        status, solved = solve(tables.model, effort)
+        if status in FOUND:
             value = Fraction(int(solved.value(above)), int(solved.value(size)))
             if best is not None and sign * weight * (value - best) <= 0:
                 return weight * scale * best, status == cp_model.OPTIMAL, solution
@@ -332,6 +339,28 @@ def _ratio(tables: Tables, term, sign: int, effort: Effort, plain: bool):
         else:
             value = None if best is None else weight * scale * best
             return value, best is None and status == cp_model.INFEASIBLE, solution
+
+
+def _nearest(tables: Tables, quantity: Quantity, term, sign: int, effort: Effort):
+    """Find the best smallest, middle or largest value: halve what is left beyond one found."""
+    weight, above, scale, _ = term
+    axis, sign = tables.part.axes[quantity.of], sign * weight
+    times = axis.variable.step / scale
+    least, most = sorted(int(sign * times * end) for end in (axis.lows[0], axis.highs[-1]))
+    goal, best, solution, tried = tables.number(most, least), None, None, least
+    tables.model.add(goal == sign * above)
+    while best is None or best < most:
+        goal.proto.domain[0] = tried
+        status, solved = solve(tables.model, effort)
+        if status in FOUND:
+            best, solution = int(solved.value(goal)), read_off(tables, solved)
+        elif status == cp_model.INFEASIBLE and best is not None:
+            most = tried - 1
+        else:
+            value = None if best is None else sign * weight * scale * best
+            return value, best is None and status == cp_model.INFEASIBLE, solution
+        tried = best + 1 + (most - best) // 2 if most > best else most
+    return sign * weight * scale * best, True, solution
 
 
 def _range(tables: Tables, size, effort: Effort) -> range | None:

@@ -186,20 +186,16 @@ class Tables:
         if claim.statistic == "rank":
             own = self.size(entailment.conjunction(claim.patients, claim.group))
             return [(own - self.size(rival), 0, None) for rival in rivals]
+        if claim.statistic == "sd":
+            return self.spread(claim, *rounding.interval(claim.number), is_open=True)
         if claim.statistic not in ENDS:
-            return _between(*self.ratio(claim))
+            return _between(*(_total if claim.statistic in TOTALS else _share)(self, claim))
         # Of smallest, largest and common values: nobody beyond, and somebody there.
         low, high = window(claim, self.part.axes[claim.of].variable.step)
         size, inside = self.size(claim.group), self.between(claim.of, claim.group, low, high)
         below = self.between(claim.of, claim.group, -UNLIMITED, low - 1)
         beyond = {"min": [below], "max": [size - below - inside], "value": [below, size - below - inside]}
         return [*((outside, 0, 0) for outside in beyond[claim.statistic]), (inside, 1, None)]
-
-    def ratio(self, claim: Claim) -> tuple:
-        """Return what a claim's number divides by what, between what it lies, and whether ends are out."""
-        if claim.statistic == "sd":
-            return self.spread(claim)
-        return _total(self, claim) if claim.statistic in TOTALS else _share(self, claim)
 
     def prefer(self, claim: Claim) -> tuple[int, object]:
         """Return a weight, and a number that is smaller the nearer a table comes to what a claim prints.
@@ -211,10 +207,8 @@ class Tables:
             return 1, self._distance(claim)
         as_printed = self.model.new_bool_var("")
         if claim.statistic == "sd":
-            above, below, *_ = self.spread(claim)
-            half, step = claim.number.place / 2, self.part.axes[claim.of].variable.step
-            low, high = ((claim.number.value + side) / step for side in (-half, half))
-            conditions = _between(above, below, max(low, 0) ** 2, high**2, False)
+            value, half = claim.number.value, claim.number.place / 2
+            conditions = self.spread(claim, value - half, value + half, is_open=False)
         elif claim.statistic == "median":
             _require_median(self, sharper(claim), as_printed)
             conditions = []

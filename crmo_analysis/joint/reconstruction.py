@@ -11,6 +11,7 @@ from crmo_analysis.joint.drawing import near
 from crmo_analysis.joint.fitting import Fit
 from crmo_analysis.joint.kept import remembered
 from crmo_analysis.joint.numbers import of_everyone
+from crmo_analysis.joint.pieces import pieces
 from crmo_analysis.joint.solving import Effort
 from crmo_analysis.joint.statements import Plan, divide
 from crmo_analysis.joint.writing import write_out
@@ -59,8 +60,9 @@ def reconstruct(fitted: Fit, count: int = 1, seed: int = 0, seconds: float = 60)
 
 
 def plans_of(fitted: Fit, asked: Sequence = (), fine: bool | None = False) -> list[Plan]:
-    """Return the parts of a study with the statements that are kept."""
-    return divide([s for s in fitted.kept if not of_everyone(s)], fitted.view, asked, fine)
+    """Return the parts of a study with the statements that are kept, in pieces where they fall into some."""
+    plans = divide([s for s in fitted.kept if not of_everyone(s)], fitted.view, asked, fine)
+    return [piece for plan in plans for piece in pieces(plan, fitted.n, fitted.view.codebook)]
 
 
 def _table(

@@ -42,10 +42,13 @@ def solve(
     if effort.left <= 0:
         return best
     most = effort.left if most is None else min(most, effort.left)
-    ways = [(cp_model.PARTIAL_FIXED_SEARCH, min(most, WORK_ON_SUMS))] if model.proto.search_strategy else []
+    are_few = any(
+        s.domain_reduction_strategy == cp_model.SELECT_MIN_VALUE for s in model.proto.search_strategy
+    )
+    ways = [(cp_model.PARTIAL_FIXED_SEARCH, WORK_ON_SUMS)] if are_few else []
     for way, work in (*ways, (cp_model.AUTOMATIC_SEARCH, most)):
         made = _solver(plain)
-        made.parameters.search_branching, made.parameters.max_deterministic_time = way, work
+        made.parameters.search_branching, made.parameters.max_deterministic_time = way, min(most, work)
         status = made.solve(model)
         effort.left -= made.response_proto.deterministic_time + WORK_TO_BEGIN
         if status in (cp_model.OPTIMAL, cp_model.INFEASIBLE):

@@ -17,16 +17,17 @@ MULTIPLIED = 2000  # a sum up to which its square is always multiplied out
 CHORDS = 9  # from which the squares of a cell's values are bounded below
 
 
-def spread(tables, claim: Claim) -> tuple:
-    """Return what a squared SD divides by what, between what it lies, and that the ends are out."""
-    above, below, *_ = tables.moments(claim.of, claim.group)
-    step = tables.part.axes[claim.of].variable.step
-    low, high = (end / step for end in rounding.interval(claim.number))
-    return above, below, low**2 if low >= 0 else None, high**2, True
+def spread(tables, claim: Claim, low: Fraction, high: Fraction, is_open: bool) -> list[tuple]:
+    """Return the conditions that an SD lies between two numbers: expressions, and between what each lies."""
+    least, most, below, *_ = tables.moments(claim.of, claim.group)
+    step, ends = tables.part.axes[claim.of].variable.step, int(is_open)
+    first, last = (low / step) ** 2, (high / step) ** 2
+    conditions = [(last.denominator * most - last.numerator * below, None, -ends)]
+    return conditions + [(first.denominator * least - first.numerator * below, ends, None)] * (low >= 0)
 
 
 def moments(tables, of: str, group: expressions.Expression) -> tuple:
-    """Return n Q - S², n (n - 1), n, S and Q of a group, the last two from a centre, and the centre."""
+    """Return n Q - S² at least and at most, n (n - 1), n, S and Q of a group, and the centre of S and Q."""
     step, most = tables.part.axes[of].variable.step, tables.most
     bag, middle, sums, squares = tables.squares(of)
     inside = np.flatnonzero(tables.part.mask(group, bag))
@@ -34,20 +35,25 @@ def moments(tables, of: str, group: expressions.Expression) -> tuple:
     centre = middle if mean is None else round(mean.number.value / step)
     reach = int(np.abs(np.array(tables.part.ends(of, bag)) - centre).max())
     size, total = tables.number(most), tables.number(reach * most, -reach * most)
-    square, shift = tables.number(reach**2 * most), centre - middle
-    if tables.exact or reach * most <= MULTIPLIED:
-        chosen = [size, total, square]  # gone through first: what they leave of the rest is soon seen
-        tables.model.add_decision_strategy(chosen, cp_model.CHOOSE_FIRST, cp_model.SELECT_MIN_VALUE)
+    is_one = all(squares[i][0] is squares[i][1] for i in inside)
+    found, shift = [tables.number(2 * reach**2 * most) for _ in range(1 if is_one else 2)], centre - middle
+    are_few = reach * most <= MULTIPLIED
+    if tables.exact or are_few:  # chosen first: what they leave of the rest is soon seen
+        start = cp_model.SELECT_MIN_VALUE if are_few else cp_model.SELECT_LOWER_HALF
+        tables.model.add_decision_strategy([size, total, *found], cp_model.CHOOSE_FIRST, start)
     tables.model.add(size == tables.size(group))
     added = sum(sums[i] for i in inside)
     tables.model.add(total == added - shift * size)
-    tables.model.add(square == sum(squares[i] for i in inside) - 2 * shift * added + shift**2 * size)
+    for side, square in enumerate(found):
+        summed = sum(squares[i][side] for i in inside)
+        tables.model.add(square == summed - 2 * shift * added + shift**2 * size)
     asked = [c for c in tables.plan.claims if (c.statistic, c.of, c.group) == ("sd", of, group)]
     place = min(claim.number.place for claim in asked)
-    above = _product(tables, size, square, (reach * most) ** 2)
-    above -= _square(tables, total, reach * most, max(1, math.ceil(most * place / step)), mean is not None)
+    usual = max(1, math.ceil(most * place / step))
+    squared = _square(tables, total, reach * most, usual, mean is not None)
+    above = [_product(tables, size, square, 2 * (reach * most) ** 2) - squared for square in found]
     below = _product(tables, size, size, most**2) - size
-    return above, below, size, total, square, centre
+    return above[0], above[-1], below, size, total, found[0], centre
 
 
 def keep_apart(tables, claim: Claim, kept) -> None:
@@ -72,8 +78,9 @@ def _located(tables, name: str) -> list[Claim]:
 def squares(tables, name: str) -> tuple[int, int, list, list]:
     """Return the bag of a variable's sums, a value in the middle, and each pattern's sum and squares from it.
 
-    In a cell of several values the squares lie between what its sum allows (chords of neighbouring values
-    from below, one of the ends from above): more tables than there are.
+    Of a cell of several values the squares are given at least and at most. Where a table is sought both hold
+    for whatever values have its sum: fewer tables than there are. Else both are one number between what its
+    sum allows (chords of neighbouring values from below, one of the ends from above): more than there are.
     """
     bag, sums = tables.sums(name)
     lows, highs = tables.part.ends(name, bag)
@@ -85,13 +92,18 @@ def squares(tables, name: str) -> tuple[int, int, list, list]:
     for count, total, (low, high) in zip(tables.counts[bag], sums, cells, strict=True):
         centred.append(total - centre * count)
         if low >= high:
-            found.append(low**2 * count)
+            found.append([low**2 * count] * 2)
+            continue
+        line = (low + high) * centred[-1] - low * high * count
+        if tables.exact:
+            middle = (low + high) // 2
+            found.append((2 * middle * centred[-1] - middle**2 * count, line))
             continue
         square = tables.number(max(low**2, high**2) * tables.most)
         for value in np.unique(np.linspace(low, high - 1, CHORDS).astype(int)).tolist():
             tables.model.add(square >= (2 * value + 1) * centred[-1] - value * (value + 1) * count)
-        tables.model.add(square <= (low + high) * centred[-1] - low * high * count)
-        found.append(square)
+        tables.model.add(square <= line)
+        found.append([square] * 2)
     return bag, centre, centred, found
 
 

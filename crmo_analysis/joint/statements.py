@@ -165,6 +165,8 @@ class Plan:
         Variables that only count others, and which others: a mean of them is a sum of counts.
     times : tuple of Variable
         Those that lie between two ages and are added up with them.
+    whole, block : Plan, tuple of int
+        Of a piece: the part that it is of, and which bags of that it has.
     """
 
     part: Part
@@ -173,6 +175,8 @@ class Plan:
     added_up: Mapping[str, frozenset[str]]
     counted: Mapping[str, tuple[str, ...]]
     times: tuple[Variable, ...] = ()
+    whole: "Plan | None" = None
+    block: tuple[int, ...] = ()
 
     @property
     def claims(self) -> list[Claim]:

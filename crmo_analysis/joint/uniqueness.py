@@ -9,10 +9,10 @@ from crmo_analysis.files import UnfinishedError
 from crmo_analysis.joint.drawing import Solved, read_off
 from crmo_analysis.joint.fitting import Fit
 from crmo_analysis.joint.model import Tables, fitting_tables
+from crmo_analysis.joint.numbers import of_everyone
 from crmo_analysis.joint.patterns import codes, shared
-from crmo_analysis.joint.reconstruction import plans_of
 from crmo_analysis.joint.solving import Effort, is_possible, solve
-from crmo_analysis.joint.statements import Plan, reported
+from crmo_analysis.joint.statements import Plan, divide, reported
 from crmo_analysis.study import expressions
 
 
@@ -26,7 +26,8 @@ def is_only_table(fitted: Fit, seconds: float = 60) -> bool:
     UnfinishedError
         If the effort is spent before.
     """
-    effort, several, plans = Effort(seconds), 0, plans_of(fitted)
+    effort, several = Effort(seconds), 0
+    plans = divide([s for s in fitted.kept if not of_everyone(s)], fitted.view)
     if not any(plan.part.bags for plan in plans):
         return False  # nothing is printed of single patients
     for plan in plans:

@@ -12,11 +12,10 @@ from crmo_analysis.joint.axes import TOTALS
 from crmo_analysis.joint.drawing import EFFORT, Solved, printed_values
 from crmo_analysis.joint.fitting import Fit
 from crmo_analysis.joint.patterns import Part, codes, shared
+from crmo_analysis.joint.pieces import joined
 from crmo_analysis.joint.solving import Effort, solve
-from crmo_analysis.joint.statements import SUMMED, reported
+from crmo_analysis.joint.statements import reported
 from crmo_analysis.study import Codebook, Variable, expressions, reproduction, rounding
-
-TRANSFERS = 20_000  # tried between two values, until SDs are as printed
 
 
 def write_out(
@@ -33,7 +32,7 @@ def write_out(
     What a study does not report of a patient is missing, unless the variable is among those `shown`. `toward`
     has quantities with a sign: the values that give them are as large, or as small, as their cells allow.
     """
-    codebook, n = fitted.view.codebook, fitted.n
+    codebook, n, solved = fitted.view.codebook, fitted.n, joined(solved)
     table = pd.DataFrame(index=range(n))
     # Parts with a number that has to be at least the number of other variables come after those variables.
     for part in sorted(solved, key=lambda part: any(codebook[name].at_least for name in part.plan.part.axes)):
@@ -107,7 +106,6 @@ def _values(
             _meet(claim, solved, patterns, values[claim.of])
     for name in solved.sums:
         _add_up(name, solved, patterns, values[name], codebook, table, rng)
-        _spread_out(name, solved, patterns, values[name], rng)
     for variable in codebook.values():
         if variable.start and {variable.name, variable.start, variable.end} <= part.axes.keys():
             _keep_times(variable, part, patterns, values, solved.sums, rng)
@@ -178,42 +176,6 @@ def _adding_up(total: int, most: np.ndarray, rng: np.random.Generator) -> np.nda
             values[one] += moved
             values[other] -= moved
     return values
-
-
-def _spread_out(name: str, solved: Solved, patterns, values: np.ndarray, rng: np.random.Generator) -> None:
-    """Move values between rows that are counted alike, within their cells, until the SDs are as printed.
-
-    Sums stay what they are where a mean or a sum is printed; of others the sum may change too.
-    """
-    part, bag = solved.plan.part, solved.sums[name][0]
-    claims = [claim for claim in solved.plan.claims if claim.of == name and claim.statistic in SUMMED]
-    masks = np.array([part.mask(claim.group, bag)[patterns[bag]] for claim in claims])
-    is_sd = np.array([claim.statistic == "sd" for claim in claims])
-    lows, highs = (ends[patterns[bag]] for ends in part.ends(name, bag))
-    if not is_sd.any() or (lows == highs).all():
-        return
-    printed = [claim.number.value / part.axes[name].variable.step for claim in claims]
-    inside = masks[is_sd].astype(float)
-    sizes = inside.sum(axis=1)
-    wanted = sizes * (sizes - 1) * np.array(printed, dtype=float)[is_sd] ** 2
-
-    def apart(found: np.ndarray) -> float:
-        squares = sizes * (inside @ found**2.0) - (inside @ found) ** 2
-        return float((np.abs(squares - wanted) / (1 + wanted)).sum())
-
-    best = apart(values)
-    alike = np.unique(masks, axis=1, return_inverse=True)[1].ravel()
-    is_free = ~masks[~is_sd].any(axis=0)
-    for one, other in rng.integers(len(values), size=(TRANSFERS, 2)):
-        tried = values.copy()
-        if is_free[one]:
-            tried[one] = rng.integers(lows[one], highs[one] + 1)
-        elif alike[one] == alike[other]:
-            moved = rng.integers(0, min(highs[one] - values[one], values[other] - lows[other]) + 1)
-            tried[one] += moved
-            tried[other] -= moved
-        if (now := apart(tried)) < best:
-            best, values[:] = now, tried
 
 
 def _keep_times(time: Variable, part: Part, patterns, values: dict, fixed: Mapping, rng) -> None:

@@ -213,7 +213,7 @@ def bca_interval(
         return *none, "interval not estimable: the estimate is at the edge of its bootstrap distribution"
     ends = np.quantile(values, ndtr(bias + z / (1 - acceleration * z)))
     dropped = f" ({degenerate} with a constant variable dropped)" if degenerate else ""
-    return *map(float, ends), f"BCa interval from {len(values)} resamples{dropped}"
+    return *map(float, ends), f"BCa interval from {len(values):,} resamples{dropped}"
 
 
 def leave_one_out(x: Sequence, y: Sequence, statistic: str = "spearman") -> pd.DataFrame:

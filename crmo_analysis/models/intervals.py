@@ -46,4 +46,4 @@ def bootstrap_interval(
     name, statistic = ("BCa", np.mean) if centre == "mean" else ("percentile", np.median)
     settings = {"n_resamples": resamples, "batch": max(1, _ELEMENTS // n), "rng": np.random.default_rng(seed)}
     found = stats.bootstrap((values,), statistic, method=name, confidence_level=confidence, **settings)
-    return *map(float, found.confidence_interval), f"{name} bootstrap interval, {resamples} resamples"
+    return *map(float, found.confidence_interval), f"{name} bootstrap interval, {resamples:,} resamples"

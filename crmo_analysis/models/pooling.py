@@ -6,7 +6,7 @@ the median over series, not their mean, which is what a beta-binomial method est
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from itertools import product
@@ -221,18 +221,20 @@ def prior_sensitivity(events: Sequence[int], totals: Sequence[int], confidence: 
     return pd.DataFrame(rows, columns=["prior", *columns])
 
 
-def disagreement(results: Sequence[Pooled]) -> str:
+def disagreement(results: Sequence[Pooled], named: Callable[["Pooled"], str] | None = None) -> str:
     """Say in a sentence how far two methods or more differ on the same series.
 
-    They agree where estimates, lower ends and upper ends are no further apart than `AGREES`.
+    They agree where estimates, lower ends and upper ends are no further apart than `AGREES`; `named` gives
+    what to call a result.
     """
+    named = named or _name
     if len(results) < 2 or len({(each.k, each.confidence) for each in results}) > 1:
         expected = "at least two results, of the same number of series and the same confidence"
         raise InputError(f"expected {expected}")
     parts, apart = [], 0.0
     names = {"estimate": "the estimate", "ci_low": "the interval's lower end", "ci_high": "its upper end"}
     for field, words in names.items():
-        ends = sorted((getattr(each, field), each.method, each.interval, _name(each)) for each in results)
+        ends = sorted((getattr(each, field), each.method, each.interval, named(each)) for each in results)
         (low, *_, first), (high, *_, last) = ends[0], ends[-1]
         apart, low, high = max(apart, high - low), describe.percent_text(low), describe.percent_text(high)
         parts.append(f"{words} from {low} % ({first}) to {high} % ({last})")
@@ -243,7 +245,7 @@ def disagreement(results: Sequence[Pooled]) -> str:
     few = " So few series hardly show how far they spread, and each method assumes its own."
     return (
         f"{said} disagree: {spans}.{few if widest.k < 5 else ''} The widest interval is "
-        f"{describe.interval_text(widest.ci_low, widest.ci_high)} % ({_name(widest)})."
+        f"{describe.interval_text(widest.ci_low, widest.ci_high)} % ({named(widest)})."
     )
 
 

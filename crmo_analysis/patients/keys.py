@@ -8,7 +8,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from crmo_analysis.patients.cells import MONTHS
-from crmo_analysis.patients.meanings import NOT_REPORTED
+from crmo_analysis.patients.meanings import words
 from crmo_analysis.patients.problems import Problem, matches, shown
 from crmo_analysis.patients.table import MADE, Table
 
@@ -45,7 +45,9 @@ def check_keys(table: Table, other: Table | None, hint: str = "") -> None:
         else:
             absent = (column.kinds > 0)[column.codes]
             one.report("patient", absent, "expected the patient's number or pseudonym")
-            gone = pc.is_in(pc.utf8_lower(column.words), pa.array(NOT_REPORTED - {"ka"})).to_numpy(False)
+            gone = pc.is_in(pc.utf8_lower(column.words), pa.array(words("not_reported") - {"ka"})).to_numpy(
+                False
+            )
             several = matches(column.words, _SEVERAL)
             drop = "leave the row out, in a mapping: values: {patient: {…: ''}}"
             for odd, expected in (

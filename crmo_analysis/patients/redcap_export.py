@@ -16,7 +16,7 @@ import pyarrow.compute as pc
 
 from crmo_analysis.files import InputError
 from crmo_analysis.patients.mapping import Mapped
-from crmo_analysis.patients.meanings import CODE, NOT_ASSESSED, NOT_REPORTED
+from crmo_analysis.patients.meanings import CODE, words
 from crmo_analysis.patients.problems import Problem, counted, listed, refuse, shown, warning
 from crmo_analysis.patients.redcap import COLUMNS, choice_label, field_label
 from crmo_analysis.patients.sheet import Sheet
@@ -267,9 +267,9 @@ def _boxes(export, patients, mapped, fields, codes) -> dict[str, dict[str, str]]
 def _missing(code: str) -> str:
     """Return the code for a missing value that the code or label of a box, such as 99, stands for."""
     small = code.casefold().replace("_", "-", 1)
-    if small in NOT_ASSESSED:
+    if small in words("not_assessed"):
         return "NA"
-    return "NR" if small in NOT_REPORTED or (len(small) > 1 and CODE.fullmatch(small)) else ""
+    return "NR" if small in words("not_reported") or (len(small) > 1 and CODE.fullmatch(small)) else ""
 
 
 def _tick_field(export, name: str, ticks: Mapping[str, str], codes: set[str], rows: np.ndarray) -> None:

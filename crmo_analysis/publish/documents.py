@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 from crmo_analysis.display import canvas
@@ -30,6 +31,7 @@ NO_PANDOC = (
     "pandoc is not there, which writes the documents; install it with pip install 'crmo_analysis[manuscript]'"
 )
 MISSING = "–"
+LINE, LONG_LINE = 100, 160  # letters of a table across a page, and across one that is wider than high
 _NUMBER = re.compile(r"[<>≥≤−-]?[\d.,]+([ /(–%−-].*)?")
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ufffe\uffff\ud800-\udfff]")
 _LONG_WORD = 24
@@ -75,9 +77,11 @@ def inlines(text: str) -> list[dict]:
 
 
 def table_blocks(
-    frame: pd.DataFrame, label: str, caption: str, notes: Sequence[str], signs: Signs
+    frame: pd.DataFrame, label: str, caption: str, notes: Sequence[str], signs: Signs, line: int = LINE
 ) -> list[dict]:
     """Write a frame of texts as a table of pandoc's tree, its caption above and its notes below.
+
+    The page is `line` letters wide.
 
     Raises
     ------
@@ -103,7 +107,7 @@ def table_blocks(
     ]
     columns = [
         [{"t": "AlignRight" if number else "AlignLeft"}, {"t": "ColWidth", "c": width}]
-        for number, width in zip(numbers, _widths(frame), strict=True)
+        for number, width in zip(numbers, _widths(frame, line), strict=True)
     ]
     table = {
         "t": "Table",
@@ -302,16 +306,18 @@ def _labelled(label: str, caption: str, signs: Signs) -> list[dict]:
 
 
 def _cell(parts: list[dict]) -> list:
-    return [_attributes(), {"t": "AlignDefault"}, 1, 1, [_paragraph(parts, "Plain")]]
+    filled = parts or inlines("\u00a0")  # Word sets an empty cell as high as two lines of text
+    return [_attributes(), {"t": "AlignDefault"}, 1, 1, [_paragraph(filled, "Plain")]]
 
 
-def _widths(frame: pd.DataFrame) -> list[float]:
-    """Share the line among columns: to each its longest word, that none is split, the rest by length."""
-    texts = [[name, *frame[name]] for name in frame]
+def _widths(frame: pd.DataFrame, line: int) -> list[float]:
+    """Share the line among columns: to each its longest word, the rest where it makes the table shortest."""
+    texts = [[str(name), *frame[name]] for name in frame]
     words = [max(len(word) for text in column for word in [*text.split(), ""]) for column in texts]
-    least = [min(word, _LONG_WORD) + 3 for word in words]  # and the space between columns
-    longest = [min(max(map(len, column)), 110) + 3 for column in texts]
-    spare = [max(0, most - few) for most, few in zip(longest, least, strict=True)]
-    room = max(0, 100 - sum(least))
-    shares = [few + room * more / max(1, sum(spare)) for few, more in zip(least, spare, strict=True)]
-    return [round(share / max(100, sum(shares)), 4) for share in shares]
+    widths = np.array([min(word, _LONG_WORD) + 3 for word in words])  # and the space between columns
+    lengths = np.array([[len(text) + 3 for text in column] for column in texts])
+    while widths.sum() < line:
+        wider = widths + np.eye(len(widths), dtype=int)
+        lines = np.maximum(1, lengths / wider[:, :, None]).max(axis=1).sum(axis=1)
+        widths = wider[lines.argmin()]
+    return [round(share / widths.sum(), 4) for share in widths.tolist()]

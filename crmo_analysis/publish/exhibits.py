@@ -3,14 +3,16 @@
 The ledger, conflicts, figures with their descriptions and executed notebooks, all checked.
 """
 
-import csv
 import hashlib
 import json
 import re
 import struct
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+
+import pandas as pd
 
 from crmo_analysis import files
 from crmo_analysis.display import frames
@@ -22,11 +24,7 @@ from crmo_analysis.study import read_codebook, read_study, rounding
 
 ENDINGS = ("svg", "pdf", "png", "csv")
 AGAIN = "Run: crmo reproduce --fresh"
-LONG_CELL, LONG_TABLE, WIDE_TABLE = (
-    60,
-    18,
-    5,
-)  # characters, rows and columns from which a table is set otherwise
+LONG_CELL, LONG_TABLE, WIDE_TABLE = 60, 18, 5  # letters, rows, columns from which a table is set otherwise
 _NUMBER = re.compile(r"[<>≤≥]?\s*[-−]?\d[\d.,]*((/|–| to )[-−]?\d[\d.,]*)?\s*%?")
 _STATISTICS = {"min": "smallest", "max": "largest", "p_value": "P value"}
 
@@ -98,34 +96,31 @@ def _is_known(study: str) -> bool:
     return (files.PUBLISHED / study / "study.yaml").is_file()
 
 
+@contextmanager
+def _whole(path: Path) -> Iterator[None]:
+    """Read a file of the results; where it is not whole, name it and the command that makes it."""
+    try:
+        yield
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, StopIteration, struct.error) as error:
+        raise InputError(f"{path} cannot be read ({error!r}). {AGAIN}") from None
+
+
 def _read_ledger(path: Path) -> dict[str, dict[str, object]]:
-    if not path.is_file():
-        raise InputError(f"{path} is missing; the site is built from results. Run: crmo reproduce")
-    claims = {}
-    for place, row in enumerate(_read_csv(path), start=2):
-        lacking = [name for name in ledger.LEDGER_COLUMNS if row.get(name) is None]
-        if lacking:
-            raise InputError(f"{path}, row {place}: {', '.join(lacking)} is missing. {AGAIN}")
-        if row["verdict"] not in VERDICTS:
-            raise InputError(
-                f"{path}, row {place}: {row['verdict']!r} is none of {', '.join(VERDICTS)}. {AGAIN}"
-            )
-        if row["claim_id"] in claims:
-            raise InputError(f"{path}, row {place}: {row['claim_id']!r} stands twice. {AGAIN}")
-        claims[row["claim_id"]] = {**row, "says": _says(row), "value": _value(row)}
-    if not claims:
-        raise InputError(f"{path} holds no claim. {AGAIN}")
+    with _whole(path):
+        rows = _read_csv(path, ledger.LEDGER_COLUMNS)
+        claims = {row["claim_id"]: {**row, "says": _says(row), "value": _value(row)} for row in rows}
+        if unknown := {row["verdict"] for row in rows} - set(VERDICTS):
+            raise ValueError(f"verdict {', '.join(unknown)}")
+        if not 0 < len(claims) == len(rows):
+            raise ValueError("no claim, or one id twice")
     for row in claims.values():
         row["others"] = [claim_id for claim_id in row["related"].split() if claim_id in claims]
     return claims
 
 
-def _read_csv(path: Path) -> list[dict[str, str]]:
-    try:
-        with path.open(encoding="utf-8", newline="") as file:
-            return list(csv.DictReader(file))
-    except (OSError, ValueError, csv.Error) as error:
-        raise InputError(f"{path} cannot be read ({error}). {AGAIN}") from None
+def _read_csv(path: Path, columns: Sequence[str]) -> list[dict[str, str]]:
+    table = pd.read_csv(path, dtype=str, keep_default_na=False)
+    return table[[*columns, *table.columns.difference(columns)]].to_dict("records")
 
 
 def _value(row: Mapping[str, str]) -> float | str:
@@ -154,26 +149,23 @@ def read_conflicts(read: Results, study: str) -> list[dict[str, object]] | None:
     if not path.is_file():
         return None
     readings = read_study(study).readings if _is_known(study) else {}
-
-    def said(text: str) -> list[str]:
-        pairs = [item.partition(":")[::2] for item in text.split() if ":" in item]
-        return [
-            str(readings.get(name, {}).get(option, {}).get("text", f"{name}: {option}"))
-            for name, option in pairs
-        ]
-
+    unknown = {"printed": "", "says": None, "where": "", "verdict": ""}
     found = []
-    for row in _read_csv(path):
-        if any(row.get(name) is None for name in ("reading", "claims", "why", "resolved by")):
-            raise InputError(f"{path}: a column is missing. {AGAIN}")
-        unknown = {"printed": "", "says": None, "where": "", "verdict": ""}
-        members = [read.claims.get(name, {**unknown, "claim_id": name}) for name in row["claims"].split()]
-        why = row["why"][:1].upper() + row["why"][1:]
-        found.append({
-            "why": why, "claims": members, "reading": said(row["reading"]),
-            "resolved": said(row["resolved by"]),
-        })  # fmt: skip
+    with _whole(path):
+        for row in _read_csv(path, ("reading", "claims", "why", "resolved by")):
+            members = [read.claims.get(name, {**unknown, "claim_id": name}) for name in row["claims"].split()]
+            said = {name: readings_in_words(readings, row[name]) for name in ("reading", "resolved by")}
+            why = row["why"][:1].upper() + row["why"][1:]
+            found.append({"why": why, "claims": members, "reading": said["reading"]})
+            found[-1]["resolved"] = said["resolved by"]
     return found
+
+
+def readings_in_words(readings: Mapping, text: str) -> list[str]:
+    """Say what readings such as ``bands:months none`` are, in the words of their study."""
+    pairs = [item.partition(":")[::2] for item in text.split() if ":" in item]
+    known = [readings.get(name, {}).get(option, {}).get("text") for name, option in pairs]
+    return [str(said or ": ".join(pair)) for said, pair in zip(known, pairs, strict=True)]
 
 
 def read_figures(folder: Path, gone: Collection[Path] = ()) -> dict[str, Exhibit]:
@@ -186,20 +178,14 @@ def read_figures(folder: Path, gone: Collection[Path] = ()) -> dict[str, Exhibit
     """
     found = {}
     for path in sorted({*folder.glob("*/*.json")} - {*gone}):
-        try:
+        with _whole(path):
             told = json.loads(path.read_text(encoding="utf-8"))
             png = path.with_suffix(".png").read_bytes()
-            # The size stands at the same place of every PNG.
-            size = struct.unpack(">II", png[16:24])
+            size = struct.unpack(">II", png[16:24])  # it stands at the same place of every PNG
             texts = [str(told[name]) for name in ("caption", "alt", "source")]
             lacking = [ending for ending in ENDINGS if not path.with_suffix(f".{ending}").is_file()]
-            lacking += [
-                name for name, text in zip(("caption", "alt"), texts, strict=False) if not text.strip()
-            ]
-        except (OSError, ValueError, KeyError, TypeError, struct.error) as error:
-            raise InputError(f"{path}: the figure cannot be read ({error!r}). {AGAIN}") from None
-        if lacking:
-            raise InputError(f"{path}: the figure lacks {', '.join(lacking)}. {AGAIN}")
+            if lacking or not all(text.strip() for text in texts):
+                raise ValueError(f"no {', '.join(lacking) or 'caption or alternative text'}")
         stem = f"files/figures/{path.parent.name}/{path.stem}"
         found[digest(png)] = Exhibit(path.parent.name, path.stem, stem, *texts, *size)
     return found
@@ -218,19 +204,14 @@ def read_notebook(path: Path) -> dict:
     InputError
         If it is no notebook, was not executed or ended in an error.
     """
-    try:
+    with _whole(path):
         notebook = json.loads(path.read_text(encoding="utf-8"))
         outputs = [output for cell in notebook["cells"] for output in cell.get("outputs", [])]
         first = next(cell for cell in notebook["cells"] if cell["cell_type"] == "markdown")
-        has_title = re.match(r"#\s", joined(first["source"]))
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, StopIteration) as error:
-        raise InputError(f"{path}: this is no executed notebook ({error!r}). {AGAIN}") from None
-    if not has_title:
-        raise InputError(f"{path}: its first text must begin with a title, as '# Question?'.")
-    if not outputs or any(output.get("output_type") == "error" for output in outputs):
-        raise InputError(
-            f"{path}: the notebook {'ended in an error' if outputs else 'was not executed'}. {AGAIN}"
-        )
+        if not re.match(r"#\s", joined(first["source"])):
+            raise ValueError("its first text must begin with a title, as '# Question?'")
+        if not outputs or any(output.get("output_type") == "error" for output in outputs):
+            raise ValueError(f"it {'ended in an error' if outputs else 'was not executed'}")
     return notebook
 
 

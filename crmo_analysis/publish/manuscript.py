@@ -14,7 +14,8 @@ import pandas as pd
 from crmo_analysis import __version__
 from crmo_analysis.files import InputError, csv_text, study_names, swap_folder
 from crmo_analysis.publish import documents, plates, text
-from crmo_analysis.publish.numbers import collect, macros, read_output, to_json
+from crmo_analysis.publish.exhibits import readings_in_words
+from crmo_analysis.publish.numbers import collect, read_output, to_json
 from crmo_analysis.publish.outline import FILE, JOURNALS, KINDS, STYLES, Outline
 from crmo_analysis.publish.tables import chosen
 from crmo_analysis.store import code_behind, notebook_source
@@ -38,7 +39,7 @@ figures/     Figure_N.svg, .pdf, .png (.tiff): at final size for {journal}; do n
              .csv: what is plotted. .json: title, caption, alternative text, and whether it is published,
              derived, reconstructed or simulated.
 tables/      Table_N.csv: the cells of the tables. strobe.csv: the checklist.
-numbers.json every number that a text may quote, with its source and rounding; numbers.tex: LaTeX macros.
+numbers.json every number that a text may quote, with its source and rounding.
 CITATION.cff how to cite the software.
 manifest.json hashes of these files and of what they were made from, and versions.
 """
@@ -121,7 +122,6 @@ def _documents(outline: Outline) -> tuple[dict[str, bytes], list[str]]:
         "manuscript.md": said.encode(),
         "references.json": _json(cited),
         "numbers.json": to_json(numbers).encode(),
-        "numbers.tex": macros(numbers).encode(),
         "strobe.csv": csv_text(checklist).encode(),
         "CITATION.cff": (outline.root / "CITATION.cff").read_bytes(),
         **{f"tables/{item.stem}.csv": csv_text(_table(outline, item)[0]).encode() for item in outline.tables},
@@ -189,7 +189,8 @@ def _supplement(outline: Outline, checklist: pd.DataFrame, sources: Sequence[Pat
         blocks += [{"t": "Header", "c": [1, ["", [], []], documents.inlines(heading)]}]
         for caption, frame in tables:
             number += 1
-            blocks += documents.table_blocks(frame, f"Table S{number}", caption or heading + ".", (), signs)
+            shown = (frame, f"Table S{number}", caption or heading + ".", (), signs, documents.LONG_LINE)
+            blocks += documents.table_blocks(*shown)
     return blocks
 
 
@@ -209,15 +210,15 @@ def _ledgers(root: Path) -> list[tuple[str, pd.DataFrame]]:
 
 def _conflicts(root: Path) -> list[tuple[str, pd.DataFrame]]:
     """Return the conflicts of all studies in one table."""
-    folder = root / "results" / "tables"
-    frames = []
-    for study in study_names(root / "data" / "published"):
-        path = folder / study / "conflicts.csv"
+    folder, frames = root / "data" / "published", []
+    for study in study_names(folder):
+        path = root / "results" / "tables" / study / "conflicts.csv"
         if path.is_file():
-            own = pd.read_csv(path, dtype=str, keep_default_na=False)
-            short = read_study(study, root / "data" / "published").facts["short"]
-            frames.append(own.assign(Study=short)[["Study", "why", "reading", "resolved by"]])
-    found = pd.concat(frames, ignore_index=True) if frames else pd.DataFrame()
+            own, read = pd.read_csv(path, dtype=str, keep_default_na=False), read_study(study, folder)
+            for name in ("reading", "resolved by"):
+                own[name] = ["; ".join(readings_in_words(read.readings, text)) for text in own[name]]
+            frames.append(own.assign(Study=read.facts["short"])[["Study", "why", "reading", "resolved by"]])
+    found = pd.concat(frames, ignore_index=True).drop_duplicates() if frames else pd.DataFrame()
     names = {"why": "What cannot stand together", "reading": "Read as", "resolved by": "Resolved if read as"}
     return [("", found.rename(columns=names))] if len(found) else []
 

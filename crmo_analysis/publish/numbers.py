@@ -1,4 +1,4 @@
-"""Every number that a text would quote, where it comes from, how it was rounded, and LaTeX macros."""
+"""Every number that a text would quote, where it comes from, and how it was rounded."""
 
 import json
 import re
@@ -19,12 +19,6 @@ from crmo_analysis.study import describe, expressions, read_codebook, read_study
 
 NUMBERS = files.RESULTS / "numbers.json"
 _KEYS = {"from", "id", "values", "text", "unit", "model", "sentence", "only"}
-_DIGITS = ("Zero", "One", "Two", "Three", "Four", "Five", "Six", "Seven", "Eight", "Nine")
-_LATEX = str.maketrans({
-    **{sign: rf"\{sign}" for sign in "{}$&#_%"},
-    **{"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}"},
-    **{"<": r"\textless{}", ">": r"\textgreater{}"},
-})  # fmt: skip
 _SIGNS = {"~": "not", "&": "and", "|": "or", ">=": "at_least", "<=": "at_most", "==": "is", "!=": "is_not"}
 
 
@@ -94,34 +88,36 @@ def _number_of_studies(n: int) -> dict:
 
 
 def _claim(audited: Audited) -> dict:
-    claim, x, n = audited.claim, audited.x, audited.n
-    counted = x is not None and n is not None
-    is_everyone = claim.patients == expressions.Everyone() and counted
-    text = f"{x} {claim.unit}" if is_everyone else f"{claim.printed} {claim.unit}".strip()
-    if claim.statistic == "percent":
-        text = f"{claim.printed} %"
-    if counted and not is_everyone and claim.statistic in ("count", "percent") and n > 0 and x <= n:
-        share = claim.printed if claim.statistic == "percent" else describe.percent_text(Fraction(x, n))
-        text = f"{x}/{n} ({share} %)"
-    printed = claim.number.value if claim.number else None
-    value = x if claim.statistic == "count" and counted else None if printed is None else float(printed)
-    way = "as printed" + (
-        f", {audited.rule.replace('_', ' ')} of {x}/{n}" if counted and audited.rule else ""
-    )
+    """Return a claim as a number: a count with its whole and share, all else as printed with its unit."""
+    claim, counted = audited.claim, {}
+    if audited.x is not None and audited.n is not None:
+        counted = {"x": audited.x, "n": audited.n}
+    text, value = claim.printed, claim.number and claim.number.value
+    way = "as printed"
+    if counted and audited.rule:
+        way += f", {audited.rule.replace('_', ' ')} of {audited.x}/{audited.n}"
+    unit = "%" if claim.statistic == "percent" else claim.unit
+    if counted and claim.statistic == "count":
+        value = audited.x
+    if counted and claim.patients == expressions.Everyone():
+        text, unit = str(audited.x), claim.unit
+    elif counted and claim.statistic in ("count", "percent"):
+        way += "; percent with 1 decimals, half up" if claim.statistic == "count" else ""
+        if 0 < audited.n >= audited.x:
+            share = text if unit == "%" else describe.percent_text(Fraction(audited.x, audited.n))
+            text, unit = f"{audited.x}/{audited.n} ({share} %)", ""
     return {
         "id": claim.claim_id,
-        "text": text,
-        "value": value,
+        "text": f"{text} {unit}".strip(),
+        "value": value if value is None or isinstance(value, int) else float(value),
         "unit": claim.unit,
         "kind": "published",
         "claim": claim.claim_id,
         "where": claim.where,
         "about": claim.about,
         "verdict": audited.verdict,
-        "rounding": way
-        if claim.statistic != "count" or not counted or is_everyone
-        else f"{way}; percent with 1 decimals, half up",
-        **({"x": x, "n": n} if counted else {}),
+        "rounding": way,
+        **counted,
     }
 
 
@@ -135,6 +131,9 @@ def _of_outputs(root: Path) -> list[dict]:
             raise InputError(
                 f"{where}: expected {', '.join(sorted(_KEYS))}; lacks {', '.join(sorted(lacks)) or 'none'}"
             )
+        folder = Path(entry["from"]).parent.name  # a study's; with it, `crmo remove study` takes its outputs
+        if not any((root / place / folder).is_dir() for place in ("figures", "results/tables")):
+            continue
         frame, kind = read_output(root, entry["from"])
         try:
             for row in frame.to_dict("records"):
@@ -213,28 +212,3 @@ def _ascii(letter: str) -> str:
     if letter.isalpha():
         return f" {unicodedata.name(letter).rpartition(' ')[2]} "
     return "" if unicodedata.combining(letter) else " "
-
-
-def macros(numbers: Sequence[Mapping]) -> str:
-    r"""Write numbers as LaTeX macros.
-
-    Parameters
-    ----------
-    numbers : sequence of mapping
-        With `id` and `text`.
-
-    Returns
-    -------
-    str
-        One ``\newcommand`` a number: names of letters only, each once, in the order of the numbers. Texts are
-        escaped but for signs such as a minus, which manuscript.tex shows how to declare for pdfLaTeX.
-    """
-    taken, lines = set(), []
-    for number in numbers:
-        words = re.findall(r"[a-z]+|\d", number["id"])
-        name = "crmo" + "".join(_DIGITS[int(word)] if word.isdigit() else word.capitalize() for word in words)
-        while name in taken:
-            name += "Again"
-        taken.add(name)
-        lines.append(rf"\newcommand{{\{name}}}{{{number['text'].translate(_LATEX)}}}  % {number['id']}")
-    return "\n".join(lines) + "\n"

@@ -79,8 +79,7 @@ def references(root: Path, text: str) -> list[dict]:
         for key in _CITED.findall(line):
             if key not in known:
                 where = f"line {number} of the text cites @{key}"
-                near = meant(key, sorted(known))
-                raise InputError(f"{where}, which is no study and not in {REFERENCES}{near}")
+                raise InputError(f"{where}, no study and not in {REFERENCES}{meant(key, sorted(known))}")
     return found
 
 

@@ -26,27 +26,9 @@ from crmo_analysis.publish.text import software_citation
 from crmo_analysis.recompute import VERDICTS
 
 FILES = files.PACKAGE / "publish" / "site_files"
-SIGNS = {
-    **canvas.VERDICT_SIGNS,
-    "matches": "✓",
-    "stated": "–",
-}  # figures leave these two empty; words here have room
+# Figures leave these two empty; words here have room.
+SIGNS = {**canvas.VERDICT_SIGNS, "matches": "✓", "stated": "–"}
 TITLE = "CRMO: every printed number, checked"
-MEANINGS = {
-    "matches": "Other printed numbers leave no other.",
-    "differs": "Cannot come from the printed parts; the nearest value is given.",
-    "conflicts": "Cannot hold together with the claims that the ledger lists.",
-    "ambiguous": "The readings of the statement disagree.",
-    "stated": "Nothing printed decides it.",
-    "unfinished": "Not decided within the effort allowed.",
-}
-SOURCES = {
-    "published": "numbers as a study printed them",
-    "derived from published numbers": "follows from printed numbers alone",
-    "reconstructed": "one table of patients that fits the printed numbers; no row was observed",
-    "simulated": "drawn at random under stated assumptions; no row was observed",
-    "user data": "a table of your own",
-}
 _MARKDOWN = MarkdownIt("commonmark", {"html": False}).enable("table").disable("image")
 
 
@@ -59,7 +41,7 @@ def templates() -> jinja2.Environment:
     )
     environment.globals |= {
         "signs": SIGNS, "verdicts": VERDICTS, "colours": canvas.VERDICT_COLOURS,
-        "sources": SOURCES, "endings": ENDINGS,
+        "endings": ENDINGS, **files.read_yaml(FILES / "words.yaml"),
     }  # fmt: skip
     return environment
 
@@ -214,7 +196,7 @@ def write_sources(read: Results, folder: Path) -> list[str]:
     examples = {
         verdict: next((row for row in rows if row["verdict"] == verdict), None) for verdict in VERDICTS
     }
-    words = show("verdicts.html", meanings=MEANINGS, totals=totals, examples=examples, titles=read.titles)
+    words = show("verdicts.html", totals=totals, examples=examples, titles=read.titles)
     pages.write(
         "verdicts", "How to read the verdicts", [("", words), ("What figures rest on", show("sources.html"))]
     )

@@ -16,7 +16,7 @@ def means(view: View) -> Iterator[Finding]:
     rules = section_rules(view)
     for claim in view.of_values:
         n, ids = view.size(claim)
-        step = view.step(claim.of)
+        step = view.codebook[claim.of].step
         if claim.statistic == "mean" and n and step is not None and not view.codebook[claim.of].counts:
             yield lone_mean(claim, n, ids, step, rules[claim.section])
 
@@ -25,7 +25,9 @@ def lone_mean(claim: Claim, n: int, ids: tuple[str, ...], step: Fraction, rules:
     """Say whether some sum of so many values gives a mean."""
     sums = grim_sums(claim.number, n, step, rules)
     own = step / claim.number.scale  # in the unit that is printed
-    values = f"{n} values in {_steps(own, claim.unit)}"
+    values = (
+        f"{n} values in {'whole' if own == 1 else f'steps of {rounding.decimal_text(own, 3)}'} {claim.unit}"
+    )
     if not sums:
         near = round(claim.number.value * n / step)
         shown = " or ".join(
@@ -43,10 +45,6 @@ def lone_mean(claim: Claim, n: int, ids: tuple[str, ...], step: Fraction, rules:
     shown = f"{rounding.decimal_text(best * own)}/{n} = {rounding.decimal_text(best * own / n)}"
     reason = f"{values} can have the mean {claim.printed}: {shown}."
     return Finding(claim.claim_id, "matches", reason, shown, used, ids, by="grain")
-
-
-def _steps(step: Fraction, unit: str) -> str:
-    return f"whole {unit}" if step == 1 else f"steps of {rounding.decimal_text(step, 3)} {unit}"
 
 
 def standard_deviations(view: View) -> Iterator[Finding]:

@@ -21,9 +21,8 @@ def repeated_values(view: View) -> Iterator[Finding]:
         if not claim.is_of_patients:
             same = next((members for members in groups if _same_target(view, members[0], claim)), None)
             groups.append([claim]) if same is None else same.append(claim)
-    for members in groups:
-        if len(members) > 1:
-            yield from _compare_values(view, members)
+    for members in (members for members in groups if len(members) > 1):
+        yield from _compare_values(view, members)
 
 
 def _same_target(view: View, one: Claim, other: Claim) -> bool:
@@ -68,29 +67,22 @@ def _other_label(view: View, claim: Claim) -> str:
     unit = view.codebook[claim.of].unit if claim.of in view.codebook else None
     for other in view.claims:
         same = other.statistic == claim.statistic and other.printed == claim.printed and other.of != claim.of
-        if (
-            same
-            and other.of in view.codebook
-            and view.codebook[other.of].unit == unit
-            and other.group == claim.group
-        ):
+        same = same and other.group == claim.group and other.of in view.codebook
+        if same and view.codebook[other.of].unit == unit:
             return f" The same number stands for {_name(view, other)} ({other.where})."
     return ""
 
 
 def _can_be_equal(view: View, one: Claim, other: Claim) -> bool:
     if one.statistic == "date":
-        (_, first, last), (_, other_first, other_last) = (
-            rounding.parse_date(one.printed),
-            rounding.parse_date(other.printed),
+        (_, first, last), (_, other_first, other_last) = map(
+            rounding.parse_date, (one.printed, other.printed)
         )
         return first <= other_last and other_first <= last
-    if one.statistic == "value" and view.step(one.of):
+    if one.statistic == "value" and view.codebook[one.of].step:
         return _edge(view, one) == _edge(view, other)
-    alike = one.number.decimals == other.number.decimals and {one.number.relation, other.number.relation} <= {
-        "=",
-        "~",
-    }
+    are_values = {one.number.relation, other.number.relation} <= {"=", "~"}
+    alike = one.number.decimals == other.number.decimals and are_values
     if alike and one.statistic not in ("percent", "mean"):  # of which two rules may print neighbours
         return one.number.value == other.number.value
     (low, high), (other_low, other_high) = printed_range(one), printed_range(other)
@@ -99,7 +91,7 @@ def _can_be_equal(view: View, one: Claim, other: Claim) -> bool:
 
 def _edge(view: View, claim: Claim) -> Fraction:
     """Return the value that a printed edge includes: "lower than 28" points ends at 27."""
-    step = view.step(claim.of) or Fraction(0)
+    step = view.codebook[claim.of].step or Fraction(0)
     return claim.number.value + {"<": -step, ">": step}.get(claim.number.relation, 0)
 
 

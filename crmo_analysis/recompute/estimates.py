@@ -23,21 +23,11 @@ Given = tuple[str, list[Range], tuple[str, ...]]  # in words, between what it li
 
 @dataclass(frozen=True)
 class Formula:
-    """How a statistic follows from printed numbers.
+    """How a statistic follows from printed numbers, by a function of each (infinite where it has no value).
 
-    Attributes
-    ----------
-    parts : tuple of str
-        A statistic of the same variable ("sd"), of either part of a pair ("0 mean"), or printed beside it
-        ("beside sd_change"); "x" and "n" are patients counted, and of a group.
-    function : callable
-        Of a value of each part; infinite where it has no value.
-    text : str
-        Says the parts.
-    is_turned : bool
-        Whether the sign depends on what is taken from what.
-    is_hint : bool
-        Whether another number can be right.
+    A part is a statistic of the same variable ("sd"), of either part of a pair ("0 mean"), or printed beside
+    it ("beside sd_change"); "x" and "n" are patients counted, and of a group. `is_turned` says that the sign
+    depends on what is taken from what, `is_hint` that another number can be right.
     """
 
     parts: tuple[str, ...]

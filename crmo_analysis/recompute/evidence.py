@@ -75,11 +75,8 @@ def beside(view: View, claim: Claim, *statistics: str) -> Claim | None:
     ]
 
     def distance(other: Claim) -> tuple:
-        return (
-            not claim.cell or other.cell != claim.cell,
-            other.where != claim.where,
-            other.method != claim.method,
-        )
+        is_of_cell = claim.cell and other.cell == claim.cell
+        return not is_of_cell, other.where != claim.where, other.method != claim.method
 
     return min(found, key=distance, default=None)
 
@@ -146,13 +143,9 @@ def _of_pairs_of_findings(view: View, claim: Claim) -> Iterator[Evidence]:
 
 
 def _joined(outcomes: Sequence[Outcome]) -> Outcome:
-    ends = [outcome.p for outcome in outcomes]
     statistics = [outcome.statistic for outcome in outcomes if outcome.statistic]
-    return Outcome(_span(ends), _span(statistics) if statistics else None, outcomes[0].df)
-
-
-def _span(ranges: Sequence[Range]) -> Range:
-    return min(low for low, _ in ranges), max(high for _, high in ranges)
+    p = tests.span(*(outcome.p for outcome in outcomes))
+    return Outcome(p, tests.span(*statistics) if statistics else None, outcomes[0].df)
 
 
 # ---- means -------------------------------------------------------------------------------------------------
@@ -200,14 +193,9 @@ def _of_means(view: View, claim: Claim) -> Iterator[Evidence]:
     groups = groups_of_means(view, claim)
     if not groups:
         return
-    given = (
-        [printed_range(group.mean) for group in groups],
-        [group.sd for group in groups],
-        [g.n for g in groups],
-    )
-    outcomes = {"anova": tests.several_means(*given)}
-    if len(groups) == 2:
-        outcomes = {**tests.two_means(*given), **outcomes}
+    given = [*zip(*((printed_range(group.mean), group.sd, group.n) for group in groups), strict=True)]
+    outcomes = tests.two_means(*given) if len(groups) == 2 else {}
+    outcomes |= {"anova": tests.several_means(*given)}
     text = " against ".join(group.shown for group in groups)
     yield Evidence(text, outcomes, tuple(name for group in groups for name in group.related))
 

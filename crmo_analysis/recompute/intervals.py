@@ -136,14 +136,10 @@ def _of_spread(view: View, claim: Claim, estimate: Claim, level: float) -> Known
     spread = beside(view, claim, "sd_change" if is_limit else "se")
     if spread is None or estimate.statistic in RATIOS:
         return None
-    z = float(tests.ndtri(0.5 + level / 2))
-    value, (least, most) = printed_range(estimate), printed_range(spread)
-    ends = {
-        name: tuple(
-            (value[0] + min(k * least, k * most), value[1] + max(k * least, k * most)) for k in (-z, z)
-        )
-        for name, z in (("1.96 SD", 1.96), ("2 SD", 2.0)) * is_limit or (("wald", z),)
-    }
+    usual = {"1.96 SD": 1.96, "2 SD": 2.0}
+    factors = usual if is_limit else {"wald": float(tests.ndtri(0.5 + level / 2))}
+    value, errors = printed_range(estimate), printed_range(spread)
+    ends = {name: tests.around(value, [z * error for error in errors]) for name, z in factors.items()}
     text = f"{estimate.printed} with {'an SD' if is_limit else 'a standard error'} of {spread.printed}"
     return text, ends, (estimate.claim_id, spread.claim_id)
 

@@ -2,8 +2,8 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from fractions import Fraction
 from functools import cached_property
+from statistics import multimode
 
 from crmo_analysis.study import Claim, Codebook, Study, entailment, expressions
 
@@ -26,15 +26,12 @@ def patients(n: int, unit: str = "patients") -> str:
     return f"{n} {unit.removesuffix('s') if n == 1 else unit}"
 
 
-def together(members: Sequence[str], outcome: str, reason: str, recomputed: str = "") -> Iterator[Finding]:
-    """Yield one finding for each member, which names the others.
-
-    Nothing printed tells which is the odd one.
-    """
+def together(members: Sequence[str], outcome: str, reason: str) -> Iterator[Finding]:
+    """Yield a finding for each member, which names the others: nothing tells which is the odd one."""
     unique = tuple(dict.fromkeys(members))
     for member in unique:
         related = tuple(other for other in unique if other != member)
-        yield Finding(member, outcome, reason, recomputed, related=related)
+        yield Finding(member, outcome, reason, related=related)
 
 
 @dataclass(frozen=True)
@@ -49,6 +46,12 @@ class Count:
         """The number, if every claim prints the same."""
         numbers = {number for _, number in self.printed}
         return numbers.pop() if len(numbers) == 1 else None
+
+    @property
+    def usual(self) -> int | None:
+        """The number that most claims print, if that is one."""
+        usual = multimode(number for _, number in self.printed)
+        return usual[0] if len(usual) == 1 else None
 
     @property
     def ids(self) -> tuple[str, ...]:
@@ -133,10 +136,6 @@ class View:
         """Return the size of a claim's group and the claims that print it, if they agree."""
         count = self.count_of(claim.group)
         return (count.value, count.ids) if count else (None, ())
-
-    def step(self, name: str) -> Fraction | None:
-        """Return the smallest difference that a variable is recorded in."""
-        return self.codebook[name].step
 
 
 def rivals(view: View, claim: Claim) -> list[Count]:

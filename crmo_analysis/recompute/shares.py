@@ -38,11 +38,12 @@ def section_rules(view: View) -> dict[str, tuple[str, ...]]:
 
 
 def exact_share(view: View, claim: Claim) -> Fraction | None:
-    """Return a percentage from the count and the number of patients printed beside it."""
+    """Return a percentage from the count and the number of patients that are printed most."""
     if claim.statistic != "percent" or claim.number.relation != "=":
         return None
-    (n, _), count = view.size(claim), view.count_of(view.patients(claim))
-    return Fraction(100 * count.value, n) if n and count and count.value is not None else None
+    parts = [view.count_of(patients) for patients in (view.patients(claim), claim.group)]
+    count, n = (part.usual if part else None for part in parts)
+    return Fraction(100 * count, n) if n and count is not None else None
 
 
 def percentages(view: View) -> Iterator[Finding]:
@@ -51,9 +52,9 @@ def percentages(view: View) -> Iterator[Finding]:
     for claim in view.claims:
         if claim.statistic != "percent" or claim.number.relation != "=":
             continue
-        (n, ids), exact = view.size(claim), exact_share(view, claim)
-        if exact is not None:
-            yield _of_count(view, claim, exact, rules)
+        (n, ids), count = view.size(claim), view.count_of(view.patients(claim))
+        if n and count and count.value is not None:
+            yield _of_count(view, claim, Fraction(100 * count.value, n), rules)
         elif n:
             yield lone_share(claim, n, ids, patients(n, view.unit), rules[claim.section])
 

@@ -73,11 +73,18 @@ def correlation(r: Range, n: int) -> dict[str, Outcome]:
     t = over(t_of, inside)
     by_t = Outcome(over(lambda x: p_of_t(x, n - 2), t), t, ((n - 2, n - 2),))
     z = over(lambda value: value * math.sqrt(n - 1), inside)
-    return {"pearson": by_t, "spearman": Outcome(_joined(by_t.p, over(p_of_z, z)), t, by_t.df)}
+    return {"pearson": by_t, "spearman": Outcome(span(by_t.p, over(p_of_z, z)), t, by_t.df)}
 
 
-def _joined(one: Range, other: Range) -> Range:
-    return min(one[0], other[0]), max(one[1], other[1])
+def span(*ranges: Range) -> Range:
+    """Return the range from the least to the largest of some."""
+    return min(low for low, _ in ranges), max(high for _, high in ranges)
+
+
+def around(value: Range, halves: Sequence[float]) -> tuple[Range, Range]:
+    """Return between what the two ends of an interval lie, that is half as wide as one of some numbers."""
+    least, most = min(halves), max(halves)
+    return (value[0] - most, value[1] - least), (value[0] + least, value[1] + most)
 
 
 def correlation_of_p(p: Range, n: int) -> Range:
@@ -212,8 +219,8 @@ def mcnemar(b: int, c: int) -> dict[str, Outcome]:
         return {}
     exact = min(1.0, 2 * sum(math.comb(n, k) for k in range(min(b, c) + 1)) / 2**n)
     plain, corrected = (b - c) ** 2 / n, max(abs(b - c) - 1, 0) ** 2 / n
-    every = _joined(_joined(_of_chi2(plain, 1).p, _of_chi2(corrected, 1).p), (exact, exact))
-    return {"mcnemar": Outcome(every, _joined((plain, plain), (corrected, corrected)), ((1, 1),))}
+    every = span(_of_chi2(plain, 1).p, _of_chi2(corrected, 1).p, (exact, exact))
+    return {"mcnemar": Outcome(every, (min(plain, corrected), max(plain, corrected)), ((1, 1),))}
 
 
 @lru_cache(maxsize=256)
@@ -271,11 +278,9 @@ def se_of_interval(low: Range, high: Range, level: float = 0.95, df: float | Non
 
 def mean_interval(mean: Range, sd: Range, n: int, level: float = 0.95) -> dict[str, tuple[Range, Range]]:
     """Return between what either end of the interval of a mean lies, by t and by the normal."""
-    found = {}
-    for name, z in (("t", stdtrit(n - 1, 0.5 + level / 2)), ("wald", ndtri(0.5 + level / 2))):
-        half = [float(z) * end / math.sqrt(n) for end in sd]
-        found[name] = (mean[0] - half[1], mean[1] - half[0]), (mean[0] + half[0], mean[1] + half[1])
-    return found
+    factors = {"t": stdtrit(n - 1, 0.5 + level / 2), "wald": ndtri(0.5 + level / 2)}
+    errors = [end / math.sqrt(n) for end in sd]
+    return {name: around(mean, [float(z) * error for error in errors]) for name, z in factors.items()}
 
 
 def difference_interval(
@@ -286,11 +291,7 @@ def difference_interval(
     for pair in product(*(tuple(max(end, 1e-12) for end in sd) for sd in sds)):
         for name, (error, df) in _errors(pair, n).items():
             halves[name].append(float(stdtrit(df, 0.5 + level / 2)) * error)
-    low, high = difference
-    return {
-        name: ((low - max(half), high - min(half)), (low + min(half), high + max(half)))
-        for name, half in halves.items()
-    }
+    return {name: around(difference, half) for name, half in halves.items()}
 
 
 def of_statistic(statistic: Range, df: Sequence[int]) -> dict[str, Outcome]:

@@ -48,14 +48,14 @@ def write(root, tasks, done, why):
     before, hashes = read(root).get("tasks", {}), {}
     noted = {}
     for name, (study, *files) in tasks.items():
-        names = [[_name(root, path) for path in each] for each in files]
+        names = [[name_of(root, path) for path in each] for each in files]
         is_as_noted = name in before and {*(before[name]["inputs"] or ())} == {*names[0]}
         if name in done:
             inputs, products = ({name: _hash(root, name, hashes) for name in each} for each in names)
         elif is_as_noted and name not in why:  # a file that came meanwhile has not been seen by it
             inputs, products = before[name]["inputs"], before[name]["products"]
         else:
-            inputs, products = None, {_name(root, path): None for path in files[1]}
+            inputs, products = None, {name_of(root, path): None for path in files[1]}
         noted[name] = {"study": study, "inputs": inputs, "products": products}
     content = {"tasks": noted, "watched": _watched(root), "why": why}
     write_text_atomically(_place(root), json.dumps(content, indent=1, sort_keys=True) + "\n")
@@ -79,7 +79,7 @@ def reasons(root, tasks):
     before, hashes = read(root).get("tasks", {}), {}
     found = {}
     for name, (_, inputs, products) in tasks.items():
-        names = ([_name(root, path) for path in each] for each in (inputs, products))
+        names = ([name_of(root, path) for path in each] for each in (inputs, products))
         found[name] = _changes(root, before.get(name, {"inputs": None}), *names, hashes)
     return {name: said for name, said in found.items() if said}
 
@@ -95,7 +95,7 @@ def orphans(root):
         for path in found
         if path.is_file()
         and (path.suffix in _ENDINGS or path.name.startswith("."))
-        and _name(root, path) not in made
+        and name_of(root, path) not in made
         and path.name != ".gitkeep"
     )
 
@@ -126,8 +126,12 @@ def _hash(root, name, hashes):
     return hashes[path]
 
 
-def _name(root, path):
-    return Path(os.path.relpath(path, root)).as_posix()
+def name_of(root, path):
+    """Write a path as it is seen from a project, with slashes; on another drive, from its beginning."""
+    try:
+        return Path(os.path.relpath(path, root)).as_posix()
+    except ValueError:
+        return Path(path).absolute().as_posix()
 
 
 def _place(root):
@@ -135,4 +139,4 @@ def _place(root):
 
 
 def _watched(root):
-    return sorted({_name(root, path) for pattern in _WATCHED for path in Path(root).glob(pattern)})
+    return sorted({name_of(root, path) for pattern in _WATCHED for path in Path(root).glob(pattern)})

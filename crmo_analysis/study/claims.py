@@ -29,7 +29,7 @@ _PARTS = {  # of study.yaml, which can be left out
 
 @cache
 def read_study(study: str, folder: Path = files.PUBLISHED, codebook_path: Path = files.CODEBOOK) -> Study:
-    """Read a study and its claims, and check every field.
+    """Read a study and its claims, and check every field; an InputError has every problem at once.
 
     Parameters
     ----------
@@ -39,11 +39,6 @@ def read_study(study: str, folder: Path = files.PUBLISHED, codebook_path: Path =
         Holds a folder for each study, with `study.yaml` and `claims.csv`.
     codebook_path : Path
         The codebook that gives the variables.
-
-    Raises
-    ------
-    InputError
-        With every problem of the two files at once.
     """
     place = files.study_folder(study, folder)
     problems: list[str] = []

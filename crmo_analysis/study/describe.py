@@ -54,24 +54,12 @@ def share_intervals(x: int, n: int, confidence: float = 0.95) -> dict[str, tuple
 
 
 def proportion(x: int, n: int, confidence: float = 0.95) -> Proportion:
-    """Describe x of n patients with an exact and a Wilson interval.
+    """Describe x of n patients, 0 <= x <= n and n >= 1, with an exact and a Wilson interval.
 
-    Parameters
-    ----------
-    x, n : int
-        Whole numbers with 0 <= x <= n and n >= 1.
-    confidence : float
-        Coverage of the intervals.
-
-    Raises
-    ------
-    InputError
-        If the numbers are no part and whole, or the confidence is not between 0 and 1.
+    A InputError says that they are no part and whole, or that the confidence is not between 0 and 1.
     """
     if int(x) != x or int(n) != n or not 0 <= x <= n or n < 1:
-        raise InputError(
-            f"{x} of {n} is no part of a whole; expected whole numbers with 0 <= x <= n and n >= 1"
-        )
+        raise InputError(f"{x} of {n} is no part of a whole; expected whole numbers, 0 <= x <= n and n >= 1")
     if not 0 < confidence < 1:
         raise InputError(f"confidence is {confidence}, expected a number between 0 and 1")
     found = share_intervals(int(x), int(n), confidence)
@@ -114,10 +102,7 @@ Measure = tuple[float, dict[str, tuple[float, float]]]  # a value, and its inter
 def of_counts(table: Sequence[Sequence[int]], confidence: float = 0.95) -> dict[str, Measure]:
     """Return what a table of counts gives: ratios and differences of two groups, association, agreement.
 
-    Parameters
-    ----------
-    table : sequence of sequence of int
-        Rows are the levels of the exposure (or the reference), columns those of the outcome (or the test).
+    Rows are the levels of the exposure (or the reference), columns those of the outcome (or the test).
 
     References
     ----------
@@ -141,16 +126,12 @@ def of_counts(table: Sequence[Sequence[int]], confidence: float = 0.95) -> dict[
     difference = a / first - c / second
     found["risk_difference"] = difference, ends
     if difference:
-        turned = {
-            m: tuple(sorted(1 / abs(e) for e in pair))
-            for m, pair in ends.items()
-            if min(pair) * max(pair) > 0
-        }
+        apart = {name: pair for name, pair in ends.items() if min(pair) * max(pair) > 0}
+        turned = {name: tuple(sorted(1 / abs(end) for end in pair)) for name, pair in apart.items()}
         found["number_needed_to_treat"] = abs(1 / difference), turned
     if a and c:
-        found["risk_ratio"] = _on_logarithm(
-            a / first / (c / second), 1 / a - 1 / first + 1 / c - 1 / second, confidence
-        )
+        variance = 1 / a - 1 / first + 1 / c - 1 / second
+        found["risk_ratio"] = _on_logarithm(a / first / (c / second), variance, confidence)
         found["positive_likelihood_ratio"] = found["risk_ratio"]
     if b and d:
         variance = 1 / b - 1 / first + 1 / d - 1 / second
@@ -228,11 +209,6 @@ def fisher_interval(
 ) -> tuple[float, float]:
     """Return the interval of a "pearson" or "spearman" correlation by Fisher's z.
 
-    Raises
-    ------
-    InputError
-        If r is not between -1 and 1, or n below 4.
-
     References
     ----------
     Fisher RA. Metron 1921;1:3-32. Fieller EC, Hartley HO, Pearson ES. Biometrika 1957;44:470-481.
@@ -244,20 +220,10 @@ def fisher_interval(
 
 
 def statistic(name: str, values: pd.Series | np.ndarray) -> Fraction | None:
-    """Compute a statistic of values without missing ones, exactly.
+    """Compute a statistic of values without missing ones, exactly (but for the digits of an sd, with n - 1).
 
-    Parameters
-    ----------
-    name : str
-        count, percent (of values that are 1), fraction, rank (as count), mean, sum, sd (with n - 1), median,
-        min, max, or value (the smallest).
-    values : Series or array of numbers
-        For shares, 1 for the patients counted and 0 for the others.
-
-    Returns
-    -------
-    Fraction or None
-        None where there are no values, or one of an sd; a count of nobody is 0. An sd has rounded digits.
+    For shares, values are 1 for the patients counted and 0 for the others; rank is as count, value the
+    smallest. None where there are no values, or one of an sd; a count of nobody is 0.
     """
     ordered = sorted(values.tolist())
     n, exact = len(ordered), {value: Fraction(str(value)) for value in set(ordered)}
@@ -285,13 +251,7 @@ def statistic(name: str, values: pd.Series | np.ndarray) -> Fraction | None:
 
 
 def smallest_pearson(p: float, n: int) -> float:
-    """Return the |r| whose two-sided P value is p in n pairs, by the t distribution with n - 2 df.
-
-    Raises
-    ------
-    InputError
-        If p is not between 0 and 1, or n below 3.
-    """
+    """Return the |r| whose two-sided P value is p in n pairs, 3 at least, by t with n - 2 df."""
     if not 0 < p < 1 or n < 3:
         raise InputError(f"p is {p} and n is {n}; expected p between 0 and 1, and n of at least 3")
     t = -stdtrit(n - 2, p / 2)

@@ -10,7 +10,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
-from functools import cache
+from functools import cache, partial
 
 from crmo_analysis.files import InputError, meant
 from crmo_analysis.study.codebook import Codebook
@@ -21,7 +21,7 @@ _TOKEN = re.compile(
     r"\s*(?:(?P<number>\d+(?:\.\d+)?(?![\w.]))|(?P<name>[A-Za-z]\w*)|(?P<sign>->|<=|>=|==|!=|[<>~&|()]))",
     re.ASCII,
 )
-_COMPARED = {
+COMPARED = {
     "<": operator.lt, "<=": operator.le, ">": operator.gt, ">=": operator.ge,
     "==": operator.eq, "!=": operator.ne,
 }  # fmt: skip
@@ -110,15 +110,12 @@ def _tokens(text: str) -> list[tuple[str, str]]:
 
 
 def _implication(tokens, codebook, depth):
-    left, rest = _chain(tokens, codebook, depth, "|", Or, _conjunction)
+    conjunction = partial(_chain, sign="&", node=And, part=_negation)
+    left, rest = _chain(tokens, codebook, depth, "|", Or, conjunction)
     if rest and rest[0][1] == "->":
         right, rest = _implication(rest[1:], codebook, depth + 1)
         return Or(Not(left), right), rest
     return left, rest
-
-
-def _conjunction(tokens, codebook, depth):
-    return _chain(tokens, codebook, depth, "&", And, _negation)
 
 
 def _chain(tokens, codebook, depth, sign, node, part):
@@ -217,7 +214,7 @@ def evaluate(tree: Expression, columns: Mapping, everyone):
         case Is(name):
             return columns[name]
         case Compare(name, sign, value):
-            return _COMPARED[sign](columns[name], value if isinstance(value, str) else float(value))
+            return COMPARED[sign](columns[name], value if isinstance(value, str) else float(value))
         case Not(inner):
             return ~evaluate(inner, columns, everyone)
         case And(left, right):

@@ -51,7 +51,7 @@ def _figure(entry: dict) -> Figure:
 def _drawable(study) -> list:
     """Return counts of a group whose size is printed, each finding once."""
     own = [claim for claim in study.claims if claim.about == "own" and not claim.reading]
-    printed = [c for c in own if _is_number(c) and _is_all(c.group)]
+    printed = [c for c in own if _is_number(c) and c.group == Everyone()]
     sizes = {c.patients: c.number.value for c in printed}
     for claim in printed:  # of a group whose size is printed in two ways, no share is drawn
         if claim.number.value != sizes.get(claim.patients):
@@ -59,7 +59,7 @@ def _drawable(study) -> list:
     found: dict = {}
     for claim in own:
         whole = sizes.get(claim.group)
-        is_finding = _is_number(claim) and not (_is_all(claim.patients) or claim.is_of_those_known)
+        is_finding = _is_number(claim) and claim.patients != Everyone() and not claim.is_of_those_known
         if is_finding and whole and claim.number.value <= whole:
             found.setdefault((claim.patients, claim.group), claim)
     return list(found.values())
@@ -68,10 +68,6 @@ def _drawable(study) -> list:
 def _is_number(claim) -> bool:
     number = claim.number
     return claim.statistic == "count" and number.relation == "=" and number.value is not None
-
-
-def _is_all(tree) -> bool:
-    return tree == Everyone()
 
 
 def _implied(counts: list) -> list[Figure]:

@@ -12,6 +12,7 @@ from crmo_analysis.study.printed import parse_printed, plain
 
 NUMBER = "patient_number"
 MOST = 60  # values in a list
+LISTED = "one of those listed"  # what the note of a count says that tells patients apart
 
 
 def with_lists(
@@ -35,7 +36,7 @@ def with_lists(
         among = "" if name == NUMBER else row["among"]
         for k in range(1, last + 1):
             said = {"claim_id": f"{row['about']}.{name}.{k}", "of": f"{name} == {k}", "among": among}
-            found.append((f"list of {row['claim_id']}", row | one | said | {"note": "one of those listed"}))
+            found.append((f"list of {row['claim_id']}", row | one | said | {"note": LISTED}))
     return found, {**codebook, **added}
 
 

@@ -31,17 +31,8 @@ _WORTH = {word: value for value, word in enumerate(_SMALL)}
 _WORTH |= {word: 10 * place for place, word in enumerate(_TENS, start=2)}
 _SCALES = {"hundred": 100, "thousand": 1000, "million": 1_000_000}
 _ORDINALS = ["first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth", "tenth"]
-_OTHER_WORDS = {
-    "no": 0,
-    "none": 0,
-    "nil": 0,
-    "nobody": 0,
-    "not": 0,
-    "without": 0,
-    "the patient": 1,
-    "once": 1,
-}
-_OTHER_WORDS |= {"twice": 2, "a dozen": 12, "a couple": 2}
+_OTHER_WORDS = dict.fromkeys(("no", "none", "nil", "nobody", "not", "without"), 0)
+_OTHER_WORDS |= {"the patient": 1, "once": 1, "twice": 2, "a couple": 2, "a dozen": 12}
 _OTHER_WORDS |= {word: value for value, word in enumerate(_ORDINALS, start=1)}
 _PARTS = {"half": 2, "halves": 2, "third": 3, "quarter": 4, "fourth": 4, "fifth": 5, "sixth": 6, "seventh": 7}
 _PARTS |= {"eighth": 8, "ninth": 9, "tenth": 10}
@@ -119,18 +110,9 @@ def without_note(text: str) -> str:
 
 
 def parse_printed(text: str) -> Printed:
-    """Parse a printed number.
+    """Parse a printed number: "53.4", "7,800", "−0·32", "two thirds", "all but two", "3:1", "P<0.01", "≈ 30".
 
-    Parameters
-    ----------
-    text : str
-        As printed: "53.4", "7,800", "−0·32", "thirty-two", "two thirds", "all except two", "3:1", "7/15",
-        "P<0.01", "ns", "up to 5", "≈ 30".
-
-    Raises
-    ------
-    InputError
-        If the text says no number; the message says what it looks like, and what to write.
+    An InputError says what a text looks like that says no number, and what to write.
     """
     words = without_note(text).removeprefix("n=").removeprefix("n =").strip()
     if words in SHARE_WORDS:
@@ -149,16 +131,13 @@ def parse_printed(text: str) -> Printed:
     if match := re.fullmatch(r"(.+?) or (?:more|older|higher|above|over)", words):
         relation, words = ">=", match[1]
     for word in _BY_LENGTH:
-        if (
-            words.startswith(word)
-            and words != word
-            and not (word[-1].isalpha() and words[len(word)].isalpha())
-        ):
-            relation, words = _RELATION_OF[word], words.removeprefix(word).strip()
+        rest = words.removeprefix(word)
+        if rest and rest != words and not (word[-1].isalpha() and rest[0].isalpha()):
+            relation, words = _RELATION_OF[word], rest.strip()
             break
     found = _number(words)
     if found is None:
-        raise InputError(f"{_looks_like(text)}")
+        raise InputError(_looks_like(text))
     return Printed(relation, *found)
 
 
@@ -193,14 +172,9 @@ def _number(words: str) -> tuple | None:
     if (match := _RATIO.fullmatch(words)) and Fraction(match[2]):
         return _ratio(match[1], match[2])
     if match := _POWER.fullmatch(words):
-        number, scale = match["number"] or "1", Fraction(10) ** int(match["power"])
-        decimals = len(number.partition(".")[2])
-        return (
-            Fraction(number) * scale,
-            decimals - min(int(match["power"]), 0),
-            None,
-            max(scale, Fraction(1)),
-        )
+        number, power = match["number"] or "1", int(match["power"])
+        decimals = len(number.partition(".")[2]) - min(power, 0)
+        return Fraction(number) * Fraction(10) ** power, decimals, None, Fraction(10) ** max(power, 0)
     if match := re.fullmatch(r"(\d{1,3}) (\d)/(\d)", words):
         return int(match[1]) + Fraction(int(match[2]), int(match[3])), 1
     digits = _decimal(words)
@@ -293,9 +267,8 @@ def _looks_like(text: str) -> str:
     if re.fullmatch(r"\d{4}-\d\d?-\d\d?(?: [\d:]+)?|\d\d?[./]\d\d?[./]\d{2,4}", words):
         return f"{text}: a date, made by a spreadsheet; write what is printed, in a cell of type text"
     if match := re.fullmatch(r"0?(\d{1,2}):0?(\d{1,2})(?::\d\d)?", words):
-        return (
-            f"{text}: a spreadsheet made a time of {match[1]}:{match[2]}; write that, in a cell of type text"
-        )
+        ratio = f"{match[1]}:{match[2]}"
+        return f"{text}: a spreadsheet made a time of {ratio}; write that, in a cell of type text"
     if re.fullmatch(r"[-\d.,]+e\+?\d+", words):
         return f"{text}: a spreadsheet shortened the number; write all its digits"
     if words.startswith(("#", "=")):
@@ -322,10 +295,8 @@ def _number_within(words: str, digits: str) -> str:
         for last in range(first + 1, len(parts) + 1)
         if last - first < min(len(parts), 6)
     ]
-    found = [
-        run for run in runs if _number(run) and "".join(re.findall(r"[-+]?\d+(?:[.,]\d+)?", run)) == digits
-    ]
-    return max(found, key=len, default="")
+    whole = [run for run in runs if "".join(re.findall(r"[-+]?\d+(?:[.,]\d+)?", run)) == digits]
+    return max(filter(_number, whole), key=len, default="")
 
 
 def _undated(words: str) -> str:

@@ -10,6 +10,7 @@ from crmo_analysis.study import vocabulary
 from crmo_analysis.study.codebook import Codebook, read_codebook
 from crmo_analysis.study.expressions import Compare, Everyone, Expression, Not, parse
 from crmo_analysis.study.figures import Figure, figures_of
+from crmo_analysis.study.lists import LISTED
 from crmo_analysis.study.rounding import Printed
 from crmo_analysis.study.rows import COLUMNS, LATER, OF_THOSE_KNOWN
 from crmo_analysis.study.times import TOLD
@@ -60,8 +61,8 @@ class Claim:
 
     @property
     def is_of_those_known(self) -> bool:
-        """Whether it says of how many something is known, which is no finding in them."""
-        return self.note.endswith(OF_THOSE_KNOWN)
+        """Whether it says of how many something is known, or who is who, which is no finding in them."""
+        return self.note.endswith((OF_THOSE_KNOWN, LISTED))
 
     @property
     def parts(self) -> tuple[str, ...]:

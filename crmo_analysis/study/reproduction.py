@@ -11,7 +11,7 @@ from pandas.api.types import is_bool_dtype, is_numeric_dtype
 from crmo_analysis.study import on_table
 from crmo_analysis.study.codebook import Codebook
 from crmo_analysis.study.describe import statistic
-from crmo_analysis.study.expressions import evaluate, variables
+from crmo_analysis.study.expressions import COMPARED, evaluate, variables
 from crmo_analysis.study.records import Claim
 from crmo_analysis.study.rounding import decimal_text, interval, share_limits
 
@@ -153,15 +153,8 @@ def agrees(claim: Claim, table: pd.DataFrame, rivals: Iterable = ()) -> bool:
 
 def _prints(value: Fraction, claim: Claim) -> bool:
     number = claim.number
-    match number.relation:
-        case "<":
-            return value < number.value
-        case "<=":
-            return value <= number.value
-        case ">":
-            return value > number.value
-        case ">=":
-            return value >= number.value
+    if number.relation in COMPARED:
+        return COMPARED[number.relation](value, number.value)
     if claim.statistic in ("count", "sum"):
         return value == number.value
     if claim.statistic in ("percent", "fraction"):
@@ -184,14 +177,10 @@ def reproduce(claims: Iterable[Claim], table: pd.DataFrame, codebook: Codebook) 
         names = variables(claim.group) | (variables(claim.patients) if claim.patients else named(claim))
         if claim.statistic not in ("rank", "date", *LEFT_OUT) and names <= set(table.columns):
             value = value_of(claim, table)
-            digits = (
-                claim.number.decimals + 1
-                if claim.statistic not in ("count", "sum", "min", "max", "value")
-                else 3
-            )
+            is_exact = claim.statistic in ("count", "sum", "min", "max", "value")
+            digits = 3 if is_exact else claim.number.decimals + 1
             text = "" if value is None else decimal_text(value / claim.number.scale, digits)
             row = [claim.claim_id, claim.where, claim.statistic, claim.of, claim.among, claim.printed]
             rows.append([*row, text, agrees(claim, table)])
-    return pd.DataFrame(
-        rows, columns=["claim_id", "where", "statistic", "of", "among", "printed", "from_table", "agrees"]
-    )
+    names = ["claim_id", "where", "statistic", "of", "among", "printed", "from_table", "agrees"]
+    return pd.DataFrame(rows, columns=names)

@@ -13,7 +13,7 @@ import pandas as pd
 import pytest
 
 from crmo_analysis import files
-from crmo_analysis.display import canvas, frames, harvest, plot
+from crmo_analysis.display import canvas, frames, furniture, harvest, lettering, plot
 from crmo_analysis.files import InputError, UnfitError
 
 SHARES = frames.shares(
@@ -57,13 +57,35 @@ def test_a_long_title_is_set_smaller_and_labels_are_broken(tmp_path):
         "can be"
     )
     canvas.save(drawn(title=title), tmp_path / "name", "", "", "", "published")
-    labels, wide = canvas.fitted_labels(
-        ["Diameter of the largest lesion of all lesions", "Short", "", "x" * 200], 30
-    )
+    texts = ["Diameter of the largest lesion of all lesions", "Short", "", "x" * 200]
+    labels = [lettering.fitted(text, 30) for text in texts]
     assert labels[0].count("\n") >= 1
     assert labels[1:3] == ["Short", ""]
     assert labels[3].endswith("…")
-    assert wide <= 30
+    assert max(lettering.text_width(line) for label in labels for line in label.split("\n")) <= 30
+
+
+def test_a_title_of_two_lines_has_no_line_of_one_word():
+    title = "Power of 80 % at P<0.05 takes 80 patients at a correlation of 0.33, and 40 as the abstract prints them"
+    broken = drawn(title=title).texts[0].get_text().split("\n")
+    assert len(broken) == 2
+    assert min(map(len, broken)) > 0.6 * max(map(len, broken))
+
+
+def test_labels_are_moved_apart_as_little_as_needed():
+    assert furniture.apart([100, 50], [7, 7]) == [100, 50]
+    assert furniture.apart([10, 9, 8], [7, 7, 7]) == [10, 3, -4]
+    assert furniture.apart([10, 9, 8], [7, 7, 7], bottom=0) == [14, 7, 0]
+    assert furniture.apart([50, 10, 9], [2, 4, 2]) == [50, 10, 7]
+
+
+def test_rows_of_a_fixed_height_grow_where_labels_have_two_lines():
+    labels = {
+        name: f"Beteiligung mehrerer Brustwirbelkörper auf beiden Seiten, {name}"
+        for name in ("spine", "femur")
+    }
+    axes = plot.upset(TOGETHER, labels)
+    canvas.rendered(axes.figure, "", "", "", "published")  # which refuses labels that run into each other
 
 
 def test_fonts_are_embedded_and_at_least_6_points(tmp_path):
@@ -143,15 +165,6 @@ PAIRS = pd.DataFrame(
 LEDGER = pd.DataFrame(
     {"study": ["one"] * 60 + ["another"] * 9, "verdict": [*canvas.VERDICT_COLOURS, *["matches"] * 63]}
 )
-BOARD = pd.DataFrame(
-    {
-        "study": ["One", "Another"],
-        "claims": [60, 9],
-        "matches": [40, 5],
-        "differs": [2, 1],
-        "conflicts": [8, 1],
-    }
-).assign(ambiguous=[5, 1], stated=[5, 1])
 ROUNDED = pd.DataFrame(
     {"x_of_n": ["1/3", "2/3", "1/8", "1/6"], "exact": [33.3, 66.7, 12.5, 16.7], "printed": [33, 67, 13, 9]}
 )
@@ -241,7 +254,6 @@ CALLS = {
     "swimmer": ((EVENTS,), {}),
     "treatment_flow": ((WAYS,), {}),
     "upset": ((TOGETHER, {"spine": "Spine", "femur": "Femur"}), {}),
-    "verdict_bars": ((BOARD,), {}),
     "verdict_map": ((LEDGER, {"one": "One", "another": "Another"}), {}),
 }
 ONE_WIDTH = ("dumbbell",)  # its page is as wide as its columns of text need

@@ -112,13 +112,6 @@ def test_labels_of_all_bones_stand_apart_and_on_the_page(width, tmp_path):
             assert not one.overlaps(other)
 
 
-def test_heights_are_moved_apart_as_little_as_needed():
-    assert skeleton._apart([100, 50], 7.4) == [100, 50]
-    close = skeleton._apart([10, 9, 8], 7.4)
-    assert np.all(np.diff(close) <= -7.4 + 1e-9)
-    assert close[-1] >= skeleton.BOTTOM - 1e-9
-
-
 def test_each_lesion_is_a_dot_inside_its_bone_on_its_side():
     lesions = pd.DataFrame(
         {"bone": ["tibia"] * 4 + ["sternum"], "side": ["right", "right", "left", None, "midline"]}

@@ -116,7 +116,8 @@ def test_a_process_that_outlives_its_kernel_has_time_to_end(tmp_path):
         "import os, subprocess\nos.system('(sleep 1; echo x > behind.txt) &')\n"
         "_ = subprocess.Popen(['sh', '-c', 'sleep 1; echo x > apart.txt'], start_new_session=True)",
     )
-    program = "from crmo_analysis.execution import execute\nexecute('starts.ipynb', out='out')"
+    program = "from crmo_analysis.execution import execute, warm\nwarm.start(bare=True)\n"
+    program += "execute('starts.ipynb', out='out')"
     subprocess.run([sys.executable, "-c", program], cwd=tmp_path, check=True, timeout=120)
     assert {"behind.txt", "apart.txt"} <= {path.name for path in tmp_path.iterdir()}
     assert notebook.is_file()
@@ -195,6 +196,15 @@ def test_the_settings_of_a_person_stay_out(tmp_path, hostile, plain):
         left.append(((place / "out/shown.ipynb").read_bytes(), (tmp_path / "figure.png").read_bytes()))
     assert left[0] == left[1]
     assert b"UserWarning: said" in left[0][0]
+
+
+def test_a_home_that_cannot_be_written_is_not_told_of_in_a_notebook(tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", "/proc/none")
+    place = Path(warm.environment()["MPLCONFIGDIR"])
+    assert place.is_dir()
+    assert warm.environment()["MPLCONFIGDIR"] == str(place)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    assert warm.environment()["MPLCONFIGDIR"] == str(tmp_path / "crmo_analysis/matplotlib")
 
 
 # Parameters, folders, outputs

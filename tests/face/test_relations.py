@@ -30,7 +30,7 @@ def test_a_person_who_types_a_name_reads_the_answer(relation):
         "In 54 patients, lesions and clinical severity score have a Spearman correlation of 0.40"
     )
     assert len(said) == 5  # Spearman, and two models with and without adjustment
-    assert relation.counted() == "54 of 54 have both Lesions and Clinical severity score."
+    assert relation.counted() == "54 of 54 have both lesions and clinical severity score."
 
 
 @pytest.mark.parametrize("model", ["linear", "poisson", "negative_binomial", "ordinal", "firth"])

@@ -36,6 +36,7 @@ def test_a_page_has_all_parts_and_hides_what_the_cohort_hides(own_file):
     assert "<figcaption>Your cohort. In 60 patients" in page  # and not once more how many there are
     assert re.search(r">−\d+\.\d percentage points \(−", page) and not re.search(r">-\d", page)
     assert "the median alone is shown" in page
+    assert not re.search(r"[\s(]-\d", re.sub(r"<style>.*</style>|<img[^>]*>", "", page))
     assert "Spearman correlation of" in page
     assert not [value for value in PLANTED for text in (page, *drawn) if value in text]
     assert not re.search(r"[^\d]3/60", page)
@@ -51,7 +52,7 @@ def test_a_part_that_cannot_be_made_says_why(own):
     page, drawn = page_of(
         crmo.read_study("menashe_2022").patients().of(own.drop(columns="clinical_severity"))
     )
-    assert "Not shown: the table has no column &#x27;clinical_severity&#x27;" in page
+    assert "<p>Not shown: the table has no column ‘Clinical severity score’.</p>" in page
     assert not drawn
     assert "Lesions</td>" in page
 

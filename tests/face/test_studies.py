@@ -69,10 +69,7 @@ def test_what_a_p_value_says_of_a_correlation():
     least = crmo.read_study("menashe_2022").correlation("menashe.lesions.severity.p")
     # R: t <- qt(0.995, 52); t / sqrt(52 + t^2)  gives 0.3476522
     assert f"{least.least:.7f}" == "0.3476522"
-    assert least.over_sizes([0.05], range(10, 20)).frame["limit"].unique().tolist() == [
-        "P = 0.05",
-        "P = 0.01",
-    ]
+    assert least.over_sizes([0.05], range(10, 20)).frame["limit"].unique().tolist() == ["P=0.05", "P=0.01"]
     assert "two limits" in least.over_sizes([0.05], range(10, 20)).caption.format(
         levels="two", n=1, p=1, least=1, spearman=1
     )

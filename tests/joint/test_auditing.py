@@ -181,6 +181,23 @@ def test_conflicts_are_those_of_the_ledger_and_say_under_which_reading(sag):
     assert found.is_complete
     assert accused <= {claim_id for conflict in found.found for claim_id in conflict.claim_ids}
     assert all(len(set(conflict.claim_ids)) == len(conflict.claim_ids) for conflict in found.found)
+    of_dates = [conflict for conflict in found.found if "sag.abstract.window.end" in conflict.claim_ids]
+    assert len(of_dates) == 1  # once without the follow-up that is longer, and once for each printed date
+    assert {"sag.treatments.follow_up.max", "sag.abstract.window.start"} <= set(of_dates[0].claim_ids)
+
+
+def test_a_wrong_number_of_patients_does_not_hide_how_a_study_rounds(write_study):
+    rows = [
+        *(f'n{i},"p{i}, line 1",own,count,everyone,,{n},patients,,' for i, n in enumerate((15, 15, 16))),
+        'male,"Table I, row 1",own,count,male,,8,patients,,',
+        'male.percent,"Table I, row 1",own,percent,male,,53.4,%,,',
+        'pain.percent,"Table I, row 2",own,percent,bone_pain,,53.4,%,,',  # rounded up as the other
+    ]
+    study = read_study.__wrapped__("small", write_study(*rows, base=False))
+    found = {a.claim.claim_id: a.verdict for a in audit_jointly(study)}
+    assert found == dict.fromkeys(("n0", "n1"), "matches") | {
+        "n2": "conflicts", "male": "matches", "male.percent": "matches", "pain.percent": "matches"
+    }  # fmt: skip
 
 
 def test_no_sentence_speaks_of_one_patients(sag):

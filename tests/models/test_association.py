@@ -219,11 +219,11 @@ def test_bca_against_scipy(statistic):
 def test_constant_resamples_are_dropped_and_counted():
     x, y = np.r_[np.ones(3), np.zeros(51)], simulated(54)[1]
     *_, words = bca_interval(x, y, resamples=10_000)
-    used, dropped = map(int, re.findall(r"\d+", words))
+    used, dropped = (int(each.replace(",", "")) for each in re.findall(r"[\d,]+", words))
     # None of three among 54 is drawn with probability (51/54)^54.
     assert dropped == pytest.approx(10_000 * (51 / 54) ** 54, abs=5 * math.sqrt(10_000 * 0.0457))
     assert used + dropped == 10_000
-    assert words == f"BCa interval from {used} resamples ({dropped} with a constant variable dropped)"
+    assert words == f"BCa interval from {used:,} resamples ({dropped} with a constant variable dropped)"
     assert words in correlate(x, y).method
 
 

@@ -118,10 +118,23 @@ def test_the_same_tree_gives_the_same_bytes_later(table):
 
 def test_no_word_is_wider_than_its_column():
     frame = pd.DataFrame({"Finding": ["Vertebral involvement"], "n": ["54"], "Reason": ["word " * 90]})
-    widths = documents._widths(frame)
+    widths = documents._widths(frame, 100)
     assert sum(widths) == pytest.approx(1, abs=0.01)
     for width, word in zip(widths, ("involvement", "54", "Reason"), strict=True):
         assert width * 100 >= len(word) + 3
+
+
+def test_the_column_with_the_most_text_is_the_widest_though_another_has_one_long_cell():
+    frame = pd.DataFrame(
+        {"Where": ["short"] * 9 + ["long " * 30], "Reason": ["nine words of a reason " * 4] * 10}
+    )
+    where, reason = documents._widths(frame, 100)
+    assert reason > 2 * where
+
+
+def test_an_empty_cell_is_as_high_as_others():
+    blocks = documents.table_blocks(pd.DataFrame({"A": ["", "x"]}), "Table 1", "A.", [], PLAIN)
+    assert '"c": []' not in json.dumps(blocks[0]["c"][4])
 
 
 @pytest.mark.parametrize(

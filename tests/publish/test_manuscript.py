@@ -132,14 +132,7 @@ def test_the_package_is_whole(whole):
     expected |= {
         f"{name}.{ending}" for name in ("manuscript", "supplement") for ending in ("docx", "tex", "html")
     }
-    expected |= {
-        "manuscript.md",
-        "references.json",
-        "tables/Table_1.csv",
-        "numbers.json",
-        "numbers.tex",
-        "strobe.csv",
-    }
+    expected |= {"manuscript.md", "references.json", "tables/Table_1.csv", "numbers.json", "strobe.csv"}
     assert set(files) == expected | {"CITATION.cff", "README.txt", "manifest.json"}
     facts = json.loads(files["manifest.json"])
     assert facts["files"] == {
@@ -301,7 +294,7 @@ def test_what_somebody_wrote_is_not_replaced(project):
         (
             "    output: made/shares",
             "    output: made/share",
-            "there is no table 'made/share' in results/tables; is 'made/shares' meant?",
+            "there is no table 'made/share' in results/tables; is",
         ),
         ("Figure 1", "Fig. 1", "figures: expected 'Figure ' and a number"),
         ("Figure 1", "Figure 01", "figures: expected"),
@@ -439,9 +432,7 @@ def test_text_alone_takes_the_figures_that_are_there(project, monkeypatch):
 
 def test_an_unknown_citation_and_too_many_words_are_named(project):
     write(project, "data/manuscript_text.md", TEXT + "\nAs said [@crmo_analyses].\n")
-    with pytest.raises(
-        InputError, match=r"cites @crmo_analyses, which is no study.*is 'crmo_analysis' meant\?"
-    ):
+    with pytest.raises(InputError, match=r"cites @crmo_analyses, no study and.*is 'crmo_analysis' meant\?"):
         manuscript.assemble(outline.read_outline(project), project / "package")
     journals = (project / "data/journals.yaml").read_text()
     write(project, "data/journals.yaml", journals + "brief: {columns: {1: 89, 2: 183}, words: {text: 5}}\n")

@@ -1,4 +1,4 @@
-"""Numbers that a text quotes: each with its source and rounding, once, and as LaTeX macros."""
+"""Numbers that a text quotes: each with its source and rounding, once."""
 
 import json
 import re
@@ -70,6 +70,14 @@ def test_every_number_has_its_text_value_source_and_rounding(project):
     }
 
 
+def test_the_numbers_of_a_study_that_is_gone_are_left_out(project):
+    entry = '- {from: figures/gone_2019/implied, id: "gone.{x}", values: [x], text: "{x}"}\n'
+    before = numbers.collect(project)
+    listed = (project / "data/numbers.yaml").read_text(encoding="utf-8")
+    (project / "data/numbers.yaml").write_text(entry + listed, encoding="utf-8")
+    assert numbers.collect(project) == before
+
+
 @pytest.mark.parametrize(
     ("entry", "message"),
     [
@@ -96,22 +104,6 @@ def test_without_a_ledger_it_says_what_to_run(project):
         numbers.collect(project)
 
 
-def test_macros_have_letters_only_and_each_name_once():
-    listed = [
-        {"id": "a.b1", "text": "10 % & $5"},
-        {"id": "a.b.1", "text": "<0.001"},
-        {"id": "sag.x_10", "text": "ρ_1"},
-        {"id": "a_b_1", "text": "\\"},
-    ]
-    text = numbers.macros(listed)
-    names = re.findall(r"\\newcommand\{\\([A-Za-z]+)\}\{", text)
-    assert names == ["crmoABOne", "crmoABOneAgain", "crmoSagXOneZero", "crmoABOneAgainAgain"]
-    assert r"{10 \% \& \$5}" in text
-    assert r"{\textless{}0.001}" in text
-    assert r"{ρ\_1}" in text
-    assert text == numbers.macros(listed)
-
-
 def test_names_are_plain_letters():
     assert numbers.slug("~back_pain & Sağ ≥ ρ 0.5") == "not_back_pain_and_sag_rho_0_5"
 
@@ -136,5 +128,3 @@ def test_every_claim_of_the_collection_is_a_number():
         assert number["kind"] in ("published", "derived from published numbers", "reconstructed", "simulated")
         assert "P=0.000" not in number["text"]
         assert not re.search(r"\bnan\b|\{|\}", number["text"] + number.get("sentence", ""))
-    names = re.findall(r"\\newcommand\{\\([A-Za-z]+)\}", numbers.macros(found))
-    assert len(set(names)) == len(found)

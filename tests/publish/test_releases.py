@@ -24,7 +24,7 @@ SPEC.loader.exec_module(attacker)
 # ---- somebody who has the folder alone ---------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("seed", range(8))
+@pytest.mark.parametrize("seed", range(4))
 def test_no_hidden_count_can_be_narrowed_by_somebody_who_has_the_table_alone(tmp_path, seed):
     table = attacker.planted(seed)
     protected = attacker.released(table, 5, tmp_path / "protected")
@@ -37,8 +37,8 @@ def test_no_hidden_count_can_be_narrowed_by_somebody_who_has_the_table_alone(tmp
 
 
 def test_the_attacker_does_find_planted_children_where_nothing_is_hidden(tmp_path):
-    folders = [attacker.released(attacker.planted(seed), 0, tmp_path / str(seed)) for seed in range(8)]
-    assert sum(bool(attacker.narrowed(folder, 40)) for folder in folders) >= 6
+    folders = [attacker.released(attacker.planted(seed), 0, tmp_path / str(seed)) for seed in range(3)]
+    assert all(attacker.narrowed(folder, 40) for folder in folders)
 
 
 # ---- two releases ------------------------------------------------------------------------------------------
