@@ -84,8 +84,9 @@ class UnfitError(CrmoError, ValueError):
 
 def meant(word, known):
     """Ask, as the end of a message, whether the nearest of some known words is meant, if one is near."""
-    near = difflib.get_close_matches(str(word), [str(each) for each in known], 1)
-    return f"; is '{near[0]}' meant?" if near else ""
+    alike = {str(each).casefold(): each for each in known}
+    near = difflib.get_close_matches(str(word).casefold(), alike, 1)
+    return f"; is '{alike[near[0]]}' meant?" if near else ""
 
 
 def study_names(published=PUBLISHED):

@@ -13,11 +13,14 @@ from itertools import product
 import numpy as np
 import pandas as pd
 from scipy.stats import fisher_exact
+from statsmodels.stats.proportion import confint_proportions_2indep
 
 from crmo_analysis.comparison.facts import CENTRES, PARTS, QUARTILES, Fact, facts
 from crmo_analysis.comparison.withholding import OWN, withhold
+from crmo_analysis.files import InputError
 from crmo_analysis.models import adjust, intervals
 from crmo_analysis.patients import MADE
+from crmo_analysis.recompute import tests_of_difference as tests
 from crmo_analysis.study import Claim, Codebook, Study, describe, expressions, reproduction
 
 PUBLISHED = tuple(f"published{part}" for part in PARTS)
@@ -98,7 +101,7 @@ def compare(
 
     Raises
     ------
-    ValueError
+    InputError
         If the confidence is not between 0 and 1, or nothing is to be resampled.
 
     References
@@ -107,9 +110,8 @@ def compare(
     Biometrika 1947;34:28-35. Holm S. Scand J Stat 1979;6:65-70.
     """
     if not 0 < confidence < 1 or resamples < 1:
-        raise ValueError(
-            f"confidence is {confidence} and resamples {resamples}; expected 0 to 1, and at least 1"
-        )
+        given = f"confidence is {confidence} and resamples {resamples}"
+        raise InputError(f"{given}; expected a number between 0 and 1, such as 0.95, and 1 or more")
     if _is_made(cohort_table):
         smallest = 0
     interval = partial(intervals.bootstrap_interval, confidence=confidence, resamples=resamples, seed=seed)
@@ -283,9 +285,9 @@ def _compare_shares(row: dict, confidence: float, p_values: bool) -> None:
     words = ["Clopper-Pearson intervals"]
     if own:
         row["difference"] = row["cohort"] - row["published"]
-        row["difference_low"], row["difference_high"] = intervals.newcombe_interval(
-            *own, *published, confidence
-        )
+        settings = {"method": "newcomb", "compare": "diff", "alpha": 1 - confidence}
+        ends = confint_proportions_2indep(*own, *published, **settings)
+        row["difference_low"], row["difference_high"] = map(float, ends)
         words.append("difference with Newcombe's hybrid score interval")
     if own and p_values:
         row["p"] = float(fisher_exact([[x, n - x] for x, n in (own, published)]).pvalue)
@@ -305,23 +307,22 @@ def _compare_values(row: dict, confidence: float, p_values: bool, interval: Call
     if row.get("cohort") is not None and not centre.endswith("ratio"):
         row["difference"] = row["cohort"] - row["published"]
     if centre == "mean" and (row["published_n"] or 0) > 1 and {"published_sd", "cohort_sd"} <= set(row):
-        own, published = (
-            (row[side], row[f"{side}_sd"], row[f"{side}_n"]) for side in ("cohort", "published")
-        )
-        row["difference_low"], row["difference_high"], p = intervals.welch_interval(
-            *own, *published, confidence
-        )
+        sides = [(row[f"{side}_sd"], row[f"{side}_n"]) for side in ("cohort", "published")]
+        sds, n, apart = [(sd, sd) for sd, _ in sides], [size for _, size in sides], (row["difference"],) * 2
         words.append("difference with Welch's t interval")
         if p_values:
-            row["p"] = p
             words.append("P of Welch's t test")
+        if min(n) > 1 and any(sds[0] + sds[1]):  # some group varies
+            low, high = tests.difference_interval(apart, sds, n, confidence)["welch"]
+            row["difference_low"], row["difference_high"] = low[0], high[0]
+            row |= {"p": tests.two_means((apart, (0.0, 0.0)), sds, n)["welch"].p[0]} if p_values else {}
     elif centre == "correlation":
         for side in ("published", "cohort"):
             r, n = row.get(side), row.get(f"{side}_n")
             if r is not None and pd.notna(r) and abs(r) < 1 and pd.notna(n) and n > 3:
-                ends = describe.fisher_interval(r, n, confidence, 1.06)
+                ends = describe.fisher_interval(r, n, confidence, "spearman")
                 row[f"{side}_low"], row[f"{side}_high"] = ends
-        words.append("intervals by Fisher's z with a variance of 1.06/(n - 3)")
+        words.append(f"intervals by {describe.FISHER}")
     else:
         words.append(_NO_DIFFERENCE.get(centre, "no interval of the cohort's"))
     row["method"] = "; ".join(words)

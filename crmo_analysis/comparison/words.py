@@ -14,7 +14,6 @@ from crmo_analysis import files
 from crmo_analysis.comparison.side_by_side import LACKS, Comparison
 from crmo_analysis.display import canvas, plot
 from crmo_analysis.files import csv_text, markdown, study_names
-from crmo_analysis.models import p_text
 from crmo_analysis.patients import Cohort
 from crmo_analysis.study import describe
 
@@ -36,7 +35,7 @@ def _sentence(row: dict, confidence: float) -> str:
     if pd.notna(row["difference"]):
         sentence += f"; difference {_difference(row)}"
     if pd.notna(row.get("p")):
-        sentence += f"; {p_text(row['p'])}, Holm {p_text(row['p_holm'])}"
+        sentence += f"; {describe.p_text(row['p'])}, Holm {describe.p_text(row['p_holm'])}"
     return f"{sentence}."
 
 
@@ -100,7 +99,8 @@ def in_columns(comparison: Comparison) -> pd.DataFrame:
         among = "" if row["group"] == "All patients" else row["group"]
         rows.append([row["short"], row["label"], among, _side(row, "published"), cohort, difference])
         if "p" in row:
-            rows[-1] += [p_text(row["p"]), p_text(row["p_holm"])] if pd.notna(row["p"]) else ["", ""]
+            has_p = pd.notna(row["p"])
+            rows[-1] += [describe.p_text(row[name]) if has_p else "" for name in ("p", "p_holm")]
     names = ["study", "what", "among", "published", "cohort", "difference"]
     return pd.DataFrame(rows, columns=[*names, *(("p", "p_holm") if "p" in comparison.table else ())])
 

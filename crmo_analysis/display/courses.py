@@ -37,6 +37,7 @@ from crmo_analysis.display.furniture import (
     width_of,
 )
 from crmo_analysis.display.lettering import SMALLEST_TEXT, broken_labels
+from crmo_analysis.files import InputError
 
 TALL = 62.0  # millimetres of the tallest column of a treatment flow
 NODE = 0.16  # of the way from a column to the next, how wide a node is
@@ -100,7 +101,7 @@ def _layers(ways: pd.DataFrame) -> dict[str, int]:
         for way in ways.itertuples():
             layers[way.target] = max(layers[way.target], layers[way.source] + 1)
     if any(layers[way.target] <= layers[way.source] for way in ways.itertuples()):
-        raise ValueError("some way leads back to where it came from; a flow has one direction")
+        raise InputError("some way leads back to where it came from; a flow has one direction: leave it out")
     return layers
 
 

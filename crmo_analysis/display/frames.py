@@ -7,7 +7,7 @@ import pandas as pd
 
 from crmo_analysis.display import lettering
 from crmo_analysis.files import InputError
-from crmo_analysis.models import MODELS, p_text
+from crmo_analysis.models import MODELS
 from crmo_analysis.patients import disclosure
 from crmo_analysis.recompute import Audited
 from crmo_analysis.study import Codebook, Variable, describe, expressions
@@ -76,7 +76,7 @@ def effect_rows(frame: pd.DataFrame, codebook: Codebook) -> pd.DataFrame:
         if pd.isna(row.estimate):
             rows.append([label_text, row.n, row.estimate, row.ci_low, row.ci_high, row.method])
             continue
-        text = f"{_with_interval(row)}   {p_text(row.p)}, Holm {p_text(row.p_holm)}"
+        text = f"{_with_interval(row)}   {describe.p_text(row.p)}, Holm {describe.p_text(row.p_holm)}"
         numbers = (round(value, 6) for value in (row.estimate, row.ci_low, row.ci_high))
         rows.append([label_text, row.n, *numbers, text])
     return pd.DataFrame(rows, columns=["label", "n", "estimate", "ci_low", "ci_high", "text"])
@@ -107,7 +107,7 @@ def effects_in_words(frame: pd.DataFrame, labels: Mapping[str, str]) -> pd.DataF
             number, p = row.method, ""
         else:
             number = lettering.true_minus(_with_interval(row))
-            p, holm = (p_text(value).removeprefix("P").removeprefix("=") for value in (row.p, row.p_holm))
+            p, holm = (describe.p_text(value, alone=True) for value in (row.p, row.p_holm))
             p += f" (Holm {holm})" if pd.notna(row.p_holm) and row.p_holm != row.p else ""
         outcome = in_words_of(row.outcome, labels)
         rows.append([labels.get(row.exposure, row.exposure), outcome, model, adjusted, number, p, row.n])

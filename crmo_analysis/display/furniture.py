@@ -22,7 +22,7 @@ from matplotlib.text import Text
 from crmo_analysis.display import canvas, lettering
 from crmo_analysis.display.canvas import BLUE, FAINT, INK, STYLE
 from crmo_analysis.display.lettering import MILLIMETRE, text_width
-from crmo_analysis.files import InputError, meant
+from crmo_analysis.files import CrmoError, InputError, meant
 
 HEADING_TEXT, BESIDE_TEXT, PAIR_TEXT, INSIDE_TEXT, NOTE_TEXT = 7.2, 6.8, 6.6, 6.5, 6.3  # points
 BAND = {"alpha": 0.25, "lw": 0}
@@ -53,6 +53,8 @@ def axes_level(draw: Callable[..., Axes]) -> Callable[..., Axes]:
 
     @functools.wraps(draw)
     def plotted(*given, **options) -> Axes:
+        if "data" in options:  # as seaborn calls it
+            given = (options.pop("data"), *given)
         table = next(iter((*given, *options.values())), None)
         for name in ("patients", "frame"):
             if hasattr(table, name) and not isinstance(table, pd.DataFrame):
@@ -61,12 +63,14 @@ def axes_level(draw: Callable[..., Axes]) -> Callable[..., Axes]:
                 )
         try:
             return styled(*given, **options)
-        except KeyError as error:
-            name = error.args[0] if error.args else None
-            if not isinstance(table, pd.DataFrame) or not isinstance(name, str) or name in table:
+        except (KeyError, ValueError) as error:
+            asked = [*error.args, *given[1:4], *map(options.get, ("x", "y", "by"))]
+            names = [name for name in asked if isinstance(name, str) and name.isidentifier()]
+            lost = [name for name in names if name not in table] if isinstance(table, pd.DataFrame) else []
+            if not lost or isinstance(error, CrmoError):
                 raise
-            has = ", ".join(map(str, table))
-            raise InputError(f"the table has no column {name!r}; it has {has}{meant(name, table)}") from None
+            has = f"it has {', '.join(map(str, table))}{meant(lost[0], table)}"
+            raise InputError(f"the table has no column {lost[0]!r}; {has}") from None
 
     plotted.__doc__ = f"{inspect.cleandoc(draw.__doc__)}{_SHARED}"
     return plotted

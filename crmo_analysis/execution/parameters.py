@@ -167,8 +167,8 @@ def parse_value(text, parameter):
             return text
         if list in parameter.kinds and _NAMES.fullmatch(text):
             return [name.strip() for name in text.split(",")]
-        hint = f" Did you mean {text.lower()}?" if text in ("True", "False") else ""
-        raise InputError(f"{parameter.name} must be {parameter.kind}, not {text!r}.{hint}") from None
+        hint = f"; is '{text.lower()}' meant?" if text in ("True", "False") else ""
+        raise InputError(f"{parameter.name} must be {parameter.kind}, not {text!r}{hint or '.'}") from None
     _check_value(parameter, value)
     return value
 

@@ -25,8 +25,7 @@ BESIDE = (
     *("row_id", "study", "exposure", "outcome", "patients", "printed", "p_printed"),
     *("r", "r_low", "r_high", "least_r", "most_r"),
 )
-VARIANCE = 1.06  # of Fisher's z of a rank correlation, times n - 3
-BY_Z = "Intervals by Fisher's z with a variance of 1.06/(n - 3)"
+BY_Z = f"Intervals by {describe.FISHER}"
 
 
 def associations(path: Path = PUBLISHED) -> "Associations":
@@ -63,7 +62,7 @@ def _derived(row: dict) -> dict:
     found |= dict.fromkeys(("r", "r_low", "r_high", "p_low", "p_high", "agrees", "least_r", "most_r"))
     if row["kind"] == "spearman":
         r = rounding.parse_printed(row["printed"].partition("=")[2])
-        low, high = describe.fisher_interval(float(r.value), n, variance=VARIANCE)
+        low, high = describe.fisher_interval(float(r.value), n, statistic="spearman")
         ends = tuple(float(end) for end in rounding.interval(r))
         p_low, p_high = tests.correlation(ends, n)["spearman"].p
         agrees = p is None or (p_low < float(p.value + p.place) and float(p.value - p.place) < p_high)
@@ -168,8 +167,8 @@ class Associations(Result):
         rows = []
         for size in sizes:
             together = int(first.patients) + size - 3  # so that n - 3 is the sum of both
-            ends = describe.fisher_interval(first.r, together, variance=VARIANCE)
-            alone = describe.fisher_interval(first.r, size, variance=VARIANCE)
+            ends = describe.fisher_interval(first.r, together, statistic="spearman")
+            alone = describe.fisher_interval(first.r, size, statistic="spearman")
             rows.append([size, *alone, *ends])
         frame = pd.DataFrame(rows, columns=["patients", "low", "high", "both_low", "both_high"]).round(3)
         heading = f"A second study, if it also found {first.r:g}, and both together"
@@ -217,7 +216,7 @@ def _own(cohort, outcome: str, exposure: str) -> dict:
     except CrmoError as error:
         return {"note": str(error).partition("\n")[0].partition(";")[0]}
     r, n = float(terms["r"]), int(terms["n"])
-    low, high = describe.fisher_interval(r, n, variance=VARIANCE) if abs(r) < 1 and n > 3 else (None, None)
+    low, high = describe.fisher_interval(r, n, statistic="spearman") if abs(r) < 1 and n > 3 else (None, None)
     return {"own_n": n, "own_r": r, "own_low": low, "own_high": high, "note": ""}
 
 

@@ -2,7 +2,7 @@
 
 import warnings
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -14,7 +14,7 @@ from crmo_analysis.comparison import readable_studies
 from crmo_analysis.display import frames, plot
 from crmo_analysis.face import pictures
 from crmo_analysis.face.comparisons import Compared
-from crmo_analysis.face.results import Result
+from crmo_analysis.face.results import Result, no_attribute
 from crmo_analysis.files import InputError, markdown, meant
 from crmo_analysis.patients import account, disclosure, require_sound, scores
 from crmo_analysis.patients import read_cohort as read_file
@@ -23,6 +23,7 @@ from crmo_analysis.study import describe, read_codebook, read_study
 OWN = "user data"
 SMALLEST = 5
 MONTH = 487 / 16  # days
+SHOW_ALL = "or read the cohort with hide_below=0 to show single patients"
 
 
 def read_cohort(path, map=None, lesions=None, hide_below: int = SMALLEST) -> "Cohort":
@@ -47,8 +48,8 @@ def read_cohort(path, map=None, lesions=None, hide_below: int = SMALLEST) -> "Co
     """
     if isinstance(path, pd.DataFrame):
         raise InputError("a table needs no reading: relate, compare and others take it as it is")
-    if hide_below and hide_below < 2:
-        raise InputError(f"hide_below is {hide_below}, expected 2 or more, or 0 to show single patients")
+    if not isinstance(hide_below, int) or hide_below < 0 or hide_below == 1:
+        raise InputError(f"hide_below is {hide_below!r}, expected 2 or more, or 0 to show single patients")
     read = read_file(path, map or None, lesions=lesions or None)
     source = _source(read.patients)
     is_own = source == OWN
@@ -104,6 +105,7 @@ def compare(
     return Compared(cohort, set_beside(cohort.patients, records, read_codebook(), **settings))
 
 
+@dataclass(eq=False, repr=False)
 class Cohort:
     """A table of patients, and what may be shown of it.
 
@@ -121,40 +123,42 @@ class Cohort:
         One row a lesion, and one row an MRI with a date: `patient, mri_date, n_lesions`.
     """
 
-    def __init__(
-        self,
-        patients: pd.DataFrame,
-        source: str,
-        smallest: int = 0,
-        notes=(),
-        problems=(),
-        lesions=None,
-        scans=None,
-    ):
-        self.patients, self.source, self.smallest = patients, source, smallest
-        self.notes, self.problems, self.lesions, self.scans = tuple(notes), tuple(problems), lesions, scans
+    patients: pd.DataFrame
+    source: str
+    smallest: int = 0
+    notes: tuple = ()
+    problems: tuple = ()
+    lesions: pd.DataFrame | None = None
+    scans: pd.DataFrame | None = None
 
     @classmethod
     def of(cls, table, hide_below: int = SMALLEST) -> "Cohort":
         """Take a plain table of patients for a cohort; one marked as made from numbers is shown whole.
 
-        Without a column `patient`, the index names patients, or, where it repeats itself, their place.
+        Numbers that stand there as text are taken for numbers. Without a column `patient`, the index names
+        patients, or, where it repeats itself, their place.
         """
         if isinstance(table, cls):
             return table
         if not isinstance(table, pd.DataFrame):
             wanted = "a DataFrame, or a cohort: read_cohort reads a file, .patients() of a study gives one"
             raise InputError(f"{type(table).__name__} is no table of patients; expected {wanted}")
+        if table.columns.nlevels > 1:
+            raise InputError("the columns have names of several levels; expected one name a column")
         if not table.columns.is_unique:
             twice = ", ".join(map(str, table.columns[table.columns.duplicated()].unique()))
             raise InputError(f"the table has more than one column {twice}; drop or rename all but one")
-        names = (
-            table.index if table.index.is_unique and table.index.nlevels == 1 else range(1, len(table) + 1)
-        )
         if "patient" not in table:
-            table = table.assign(patient=names)
-        table, source = table.reset_index(drop=True), _source(table)
+            is_named = table.index.is_unique and table.index.nlevels == 1
+            table = table.assign(patient=table.index if is_named else range(1, len(table) + 1))
+        codebook, table = read_codebook(), table.reset_index(drop=True)
+        typed = [name for name in table if name in codebook and codebook[name].is_numeric]
+        typed = [name for name in typed if table[name].dtype.kind == "O" and not _no_numbers(table[name])]
+        table, source = table.assign(**{name: pd.to_numeric(table[name]) for name in typed}), _source(table)
         return cls(table, source, hide_below if source == OWN else 0)
+
+    def __getattr__(self, name: str):
+        raise AttributeError(no_attribute(self, name, "patients"), name=name, obj=self)
 
     @property
     def hides(self) -> bool:
@@ -215,7 +219,7 @@ class Cohort:
                 table = table if name in table else table.assign(**{name: scores.score(table, name)})
             except ValueError as why:
                 notes.append(f"{name} is not made: {why}")
-        return Cohort(table, self.source, self.smallest, notes, self.problems, self.lesions, self.scans)
+        return replace(self, patients=table, notes=tuple(notes))
 
     def grid(self, sections: Mapping[str, Sequence[str]] | None = None) -> Result:
         """Show who has what, one column a patient.
@@ -303,8 +307,7 @@ class Cohort:
             few = any(disclosure.hidden(ways["least"].tolist(), self.smallest))
             if few or (ways["least"] < ways["most"]).any():
                 why = f"is of fewer than {self.smallest} patients, or gives such a count away"
-                how = "leave a drug out, or read the cohort with hide_below=0 to show single patients"
-                raise InputError(f"some way from {source} {why}; {how}")
+                raise InputError(f"some way from {source} {why}; leave a drug out, {SHOW_ALL}")
         return self._of_this(result)
 
     def visits(self, name: str = "n_lesions") -> pd.DataFrame:
@@ -323,7 +326,7 @@ class Cohort:
         if name == "n_lesions" and self.scans is not None:
             table = self.scans.sort_values(["patient", "mri_date"], kind="stable")
         if name not in table:
-            raise InputError(f"the table has no column {name!r}")
+            raise InputError(f"the table has no column {name!r}{meant(name, table)}")
         table = table.dropna(subset=[name])
         table = table[table.groupby("patient")["patient"].transform("size") > 1]
         if table.empty:
@@ -364,7 +367,8 @@ class Cohort:
 
     def _require_single(self) -> None:
         if self.hides:
-            raise InputError("single patients of this cohort are not shown; describe() gives what can be")
+            how = f"describe() gives what can be, {SHOW_ALL}"
+            raise InputError(f"single patients of this cohort are not shown; {how}")
 
     def beside(self, *studies, **options) -> Result:
         """Set this cohort beside what studies printed, all of them unless some are named; see `compare`."""
@@ -387,7 +391,9 @@ class Cohort:
         codebook, known = read_codebook(), self._known()
         numbers = [name for name in known if codebook[name].is_numeric or codebook[name].type == "boolean"]
         for name, fit in [*((name, numbers) for name in names), *((name, known) for name in codes)]:
-            choose = f"choose from: {', '.join(fit)}{meant(name, fit)}"
+            choose = f"choose from: {', '.join(fit) or 'nothing, as no column is'}{meant(name, fit)}"
+            if not isinstance(name, str):
+                raise InputError(f"{name!r} is no name; expected one variable, and others by also=")
             if name not in codebook:
                 raise InputError(f"{name!r} is no variable of the codebook; {choose}")
             if name not in known:

@@ -10,7 +10,6 @@ from crmo_analysis.display import plot
 from crmo_analysis.face.results import DERIVED, Result
 from crmo_analysis.study import describe
 
-SPEARMAN = 1.06  # times 1/(n - 3), the variance of Fisher's z (Fieller EC et al. Biometrika 1957;44:470-481)
 LARGEST = 90  # hundredths; correlations up to here are gone through
 
 
@@ -30,7 +29,8 @@ def printed_correlations(claims: Sequence, study: str) -> Result:
             pair = " and ".join(describe.in_sentence(each.removesuffix(f" at {claim.at}")) for each in labels)
             pair = f"{pair[:1].upper()}{pair[1:]}" + f", {claim.at}" * bool(claim.at)
             r, n = float(claim.number.value), sizes[claim.group]
-            low, high = describe.fisher_interval(r, n, variance=SPEARMAN if claim.method == "Spearman" else 1)
+            kind = "spearman" if claim.method == "Spearman" else "pearson"
+            low, high = describe.fisher_interval(r, n, statistic=kind)
             p = p_values.get(claim.claim_id.rpartition(".")[0], "")
             text = f"{claim.printed} ({low:.2f} to {high:.2f})" + f"   P={p}" * bool(p)
             rows.append((f"{pair}, n = {n}", n, r, round(low, 6), round(high, 6), p, text))
@@ -98,7 +98,8 @@ class LeastCorrelation:
             draw=partial(self._draw_sizes, curves),
             terms={
                 **self._terms,
-                **_counted(len(levels)),
+                "levels": describe.number_word(len(levels)),
+                "Levels": describe.number_word(len(levels)).capitalize(),
                 "spearman": describe.smallest_spearman(self.p, self.n),
             },
         )
@@ -149,9 +150,3 @@ class LeastCorrelation:
     @property
     def _terms(self) -> dict[str, object]:
         return {"p": self.p, "n": self.n, "least": self.least, "study": self.study}
-
-
-def _counted(number: int) -> dict[str, str]:
-    words = ("no", "one", "two", "three", "four", "five", "six")
-    text = words[number] if number < len(words) else str(number)
-    return {"levels": text, "Levels": text.capitalize()}

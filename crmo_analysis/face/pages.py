@@ -144,7 +144,7 @@ def _heading_of_interval(name: str) -> str:
 def _texts(name: str, values: pd.Series, of_many_kinds: bool) -> list[str]:
     if _is_float(values) and not of_many_kinds:
         if _IS_P.fullmatch(name):
-            return ["" if pd.isna(p) else _p_alone(float(p)) for p in values]
+            return ["" if pd.isna(p) else describe.p_text(float(p), alone=True) for p in values]
         decimals = _decimals(values)
         return [_number(value, decimals) for value in values]
     return [_cell(value) for value in values]
@@ -152,10 +152,6 @@ def _texts(name: str, values: pd.Series, of_many_kinds: bool) -> list[str]:
 
 def _is_float(values: pd.Series) -> bool:
     return pd.api.types.is_float_dtype(values.dtype)
-
-
-def _p_alone(p: float) -> str:
-    return "<0.001" if p < 0.001 else ">0.999" if p > 0.999 else describe.rounded_text(p, 3)
 
 
 def _decimals(values: pd.Series) -> int:

@@ -120,6 +120,15 @@ class Plan:
         return f"{said}; truths: {', '.join(self._truths)}\nask .power(), .precision(), .needed()"
 
     @property
+    def frame(self) -> pd.DataFrame:
+        """The power of every truth and size."""
+        return self.power().frame
+
+    def plot(self, ax=None, **options):
+        """Draw the power; see `power`."""
+        return self.power().plot(ax=ax, **options)
+
+    @property
     def _simulation(self) -> planning.Simulation:
         return planning.Simulation(self.cohorts, self.design)
 

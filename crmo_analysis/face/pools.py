@@ -1,19 +1,40 @@
 """Series pooled: which counted the same, what they say together, and how far that hangs on the method."""
 
+import math
 from collections.abc import Sequence
+from contextlib import suppress
 from functools import cached_property, partial
+from itertools import product
 
 import numpy as np
 import pandas as pd
 
 from crmo_analysis.display import plot
-from crmo_analysis.face import evidence
 from crmo_analysis.face.cohorts import OWN
 from crmo_analysis.face.results import DERIVED, Result, listed
-from crmo_analysis.files import InputError
+from crmo_analysis.files import InputError, NotEstimableError, study_names
+from crmo_analysis.joint import find_bounds, fit
 from crmo_analysis.models import pooling
 from crmo_analysis.patients import responses
+from crmo_analysis.study import describe, read_study
 
+METHOD_NAMES = {
+    "glmm": "binomial-normal (GLMM)",
+    "reml": "logits, REML",
+    "paule_mandel": "logits, Paule-Mandel",
+    "dersimonian_laird": "logits, DerSimonian-Laird",
+    "ml": "logits, ML",
+    "beta_binomial": "beta-binomial, ML",
+    "beta_binomial_grid": "beta-binomial, posterior",
+    "exact": "single series",
+}
+INTERVAL_NAMES = {
+    "z": "normal",
+    "t": "t",
+    "hartung_knapp": "Hartung-Knapp",
+    "credible": "credible",
+    "clopper_pearson": "Clopper-Pearson",
+}
 SHOWN = ["series", "n_responded", "n_treated", "fewest", "most", "outcome_definition", "time_point", "source"]
 
 
@@ -58,7 +79,10 @@ class Responders(Result):
             If there is none.
         """
         pool = responses.choose(self.frame, drug, outcome, time_frame, stricter)
-        pool = responses.with_bounds(pool, evidence.study_limits(pool))
+        if pool.rows.empty:
+            words = "no series counted this outcome of this drug in this time frame"
+            raise InputError(f"{words}; .choices() lists those that are there")
+        pool = responses.with_bounds(pool, _limits(pool.rows))
         said = {"drug": drug, "outcome": responses.OUTCOMES[outcome], "time_frame": time_frame}
         return Chosen(pool, said, self.source)
 
@@ -96,7 +120,7 @@ def pool(
     events : Chosen, or sequence of int
         Series chosen by `Responders.choose`; or how many responded in each.
     totals : sequence of int
-        How many were treated in each, where events are numbers.
+        How many were treated in each, where events are numbers; a Series of events names the series.
     method, interval, confidence
         As for `models.pooling.pool_proportions`; a single series has its exact interval.
 
@@ -106,14 +130,15 @@ def pool(
         If these series do not determine a pooled share by that method.
     """
     if not isinstance(events, Chosen):
+        names = getattr(events, "index", None) if isinstance(events, pd.Series) else None
         events, totals = np.atleast_1d(events), np.atleast_1d(totals)
+        if names is None or isinstance(names, pd.RangeIndex):
+            names = [f"series {place}" for place in range(1, len(events) + 1)]
         if len(events) != len(totals):
             words = f"there are {len(events)} counts of events and {len(totals)} totals"
             raise InputError(f"{words}, expected one of each a series")
         rows = pd.DataFrame({"n_responded": events, "n_treated": totals}).assign(
-            series=[f"series {i + 1}" for i in range(len(events))],
-            fewest=lambda rows: rows["n_responded"],
-            most=lambda rows: rows["n_responded"],
+            series=names, fewest=lambda rows: rows["n_responded"], most=lambda rows: rows["n_responded"]
         )
         said = {"drug": "", "outcome": "a response", "time_frame": ""}
         events = Chosen(responses.Pool(rows.reindex(columns=SHOWN), rows.iloc[:0]), said, OWN)
@@ -128,15 +153,15 @@ class Pooled(Result):
         self._events, self._totals = rows.set_index("series")["n_responded"], rows["n_treated"]
         self._how = how | {"method": how["method"] if len(rows) > 1 else "exact"}
         self.result = pooling.pool_proportions(self._events, self._totals, **self._how)
-        series = evidence.series_rows(chosen.pool, self.result)
-        pooled = evidence.method_rows([self.result]).assign(label="Pooled")
-        below, patients = evidence.heterogeneity(self.result), int(self._totals.sum())
+        series = _series_rows(chosen.pool, self.result)
+        pooled = _method_rows([self.result]).assign(label="Pooled")
+        below, patients = _heterogeneity(self.result), int(self._totals.sum())
         outcome = chosen.terms["outcome"]
-        self.sentence = evidence.pooled_sentence(self.result, outcome, patients)
+        self.sentence = _sentence(self.result, outcome, patients)
         values = {
             **chosen.terms, "Outcome": outcome.capitalize(), "sentence": self.sentence,
             "events": int(self._events.sum()), "patients": patients, "count": len(rows),
-            "name": evidence.name(self.result), "cover": 100 * how["confidence"],
+            "name": _name(self.result), "cover": 100 * how["confidence"],
             "estimate": pooled["text"][0], "said": listed(series["label"], series["text"]),
         }  # fmt: skip
         super().__init__(
@@ -152,17 +177,15 @@ class Pooled(Result):
 
     @cached_property
     def _every(self) -> list[pooling.Pooled]:
-        return evidence.every_method(self._events, self._totals, self._how["confidence"])
+        return _every_method(self._events, self._totals, self._how["confidence"])
 
     def methods(self) -> Result:
         """Pool the same series by every method."""
-        rows = evidence.method_rows(self._every)
+        rows = _method_rows(self._every)
         several, said = len(self._every) > 1, listed(rows["label"], rows["text"])
         ends = {"lowest": rows["estimate"].min(), "highest": rows["estimate"].max()}
         agreement = (
-            pooling.disagreement(self._every, evidence.name)
-            if several
-            else "One series leaves nothing to pool."
+            pooling.disagreement(self._every, _name) if several else "One series leaves nothing to pool."
         )
         null = 100 * round(self.result.estimate, 6)
         return Result(
@@ -205,3 +228,88 @@ class Pooled(Result):
     @property
     def _derived(self) -> str:
         return self.source if self.source == OWN else DERIVED
+
+
+def _limits(rows: pd.DataFrame) -> list[tuple[str, int, int]]:
+    """Return `outcome_id`, fewest and most of counts of series, by all that their own studies print.
+
+    Rows with `study`, while it is in the collection, and `bounds`, a question as `crmo bounds` takes it, are
+    looked at.
+    """
+    found = []
+    for row in rows[rows["study"].isin(study_names()) & (rows["bounds"] != "")].itertuples():
+        limits = find_bounds(fit(read_study(row.study)), row.bounds)
+        found.append((row.outcome_id, int(limits.lower.value), int(limits.upper.value)))
+    return found
+
+
+def _every_method(
+    events: Sequence[int], totals: Sequence[int], confidence: float = 0.95
+) -> list[pooling.Pooled]:
+    """Pool by every method, with the intervals in use for it; a method that has no estimate is left out."""
+    ways = [("glmm", "z"), ("glmm", "t"), ("dersimonian_laird", "z")]
+    ways += product(pooling.INVERSE_VARIANCE, ["hartung_knapp"])
+    ways += [("beta_binomial", "t"), ("beta_binomial_grid", "t")]
+    results = []
+    for method, interval in ways if len(events) > 1 else [("exact", "t")]:
+        with suppress(NotEstimableError):
+            results.append(pooling.pool_proportions(events, totals, method, confidence, interval))
+    return results
+
+
+def _name(result: pooling.Pooled) -> str:
+    return f"{METHOD_NAMES[result.method]}; {INTERVAL_NAMES[result.interval]}"
+
+
+def _series_rows(pool: responses.Pool, result: pooling.Pooled) -> pd.DataFrame:
+    """Return the series of a pool for a forest: shares with exact intervals.
+
+    `most` is the share where the count is a smallest one.
+    """
+    rows = []
+    for row, weight in zip(pool.rows.itertuples(), result.weights, strict=True):
+        found = describe.proportion(row.n_responded, row.n_treated, result.confidence)
+        ends = found.estimate, found.exact_low, found.exact_high
+        text = ("≥ " if row.most > row.n_responded else "") + _in_percent(*ends)
+        more = row.most / row.n_treated, round(weight, 6), text
+        rows.append((row.series, row.n_responded, row.n_treated, *ends, *more))
+    return pd.DataFrame(rows, columns=["label", "x", "n", "share", "low", "high", "most", "weight", "text"])
+
+
+def _method_rows(results: Sequence[pooling.Pooled]) -> pd.DataFrame:
+    """Return methods side by side for a table or a forest, in percent; `n` is of series."""
+    names, rows = ["estimate", "ci_low", "ci_high", "pi_low", "pi_high"], []
+    for each in results:
+        shares = [getattr(each, share) for share in names]
+        rows.append((_name(each), each.k, *(100 * s for s in shares), each.tau2, _in_percent(*shares[:3])))
+    return pd.DataFrame(rows, columns=["label", "n", *names, "tau2", "text"]).round(4)
+
+
+def _in_percent(share: float, low: float, high: float) -> str:
+    return f"{describe.percent_text(share, 0)} ({describe.interval_text(low, high, 0)})"
+
+
+def _heterogeneity(result: pooling.Pooled) -> str:
+    """Write a line on the spread between series."""
+    if math.isnan(result.tau2):
+        return "spread between series: not estimable"
+    tau2, share = f"τ² {result.tau2:.2f}", f"I² {describe.percent_text(result.i2, 0)} %"
+    if not math.isnan(result.tau2_low + result.tau2_high + result.i2_low + result.i2_high):
+        tau2 += f" ({result.tau2_low:.2f} to {result.tau2_high:.2f})"
+        share += f" ({describe.interval_text(result.i2_low, result.i2_high, 0)})"
+    return f"{tau2}, {share}; test of no spread: Q {result.q:.2f}, {describe.p_text(result.q_p)}"
+
+
+def _sentence(result: pooling.Pooled, outcome: str, patients: int) -> str:
+    """Say a pooled share in words."""
+    whose = "on average over series" if result.method.startswith("beta") else "in a typical series"
+    share = f"{describe.percent_text(result.estimate)} %"
+    ends = f"interval {describe.interval_text(result.ci_low, result.ci_high)} %"
+    said = f"In {result.k} series of {patients} patients, the share with {outcome} {whose} is {share} "
+    said += f"({100 * result.confidence:g} % {ends}; {_name(result)} interval)."
+    if result.k == 1:
+        said = f"One series of {patients} patients: {share} had {outcome} (exact {ends})."
+    if not math.isnan(result.pi_low):
+        within = describe.interval_text(result.pi_low, result.pi_high)
+        said += f" In another such series it would lie within {within} % ({result.prediction_rule})."
+    return " ".join([said, *(f"{note[0].upper()}{note[1:]}." for note in result.notes)])

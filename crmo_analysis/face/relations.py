@@ -10,20 +10,12 @@ import pandas as pd
 
 from crmo_analysis.display import frames, plot
 from crmo_analysis.face import pictures
-from crmo_analysis.face.cohorts import Cohort
+from crmo_analysis.face.cohorts import SHOW_ALL, Cohort
 from crmo_analysis.face.hiding import people_of, showable
 from crmo_analysis.face.results import Result, listed
 from crmo_analysis.face.studies import Study
 from crmo_analysis.files import InputError, NotEstimableError, meant
-from crmo_analysis.models import (
-    MODELS,
-    association,
-    diagnostics,
-    maximum_statistic,
-    p_text,
-    severity,
-    specifications,
-)
+from crmo_analysis.models import MODELS, association, diagnostics, maximum_statistic, severity, specifications
 from crmo_analysis.patients import disclosure
 from crmo_analysis.study import describe, read_codebook
 
@@ -123,8 +115,8 @@ class Relation(Result):
         self._rho = rho = effect[effect["model"] == "spearman"].iloc[0]  # of the first exposure
         values = {
             "who": cohort.who, "whose": cohort.named, "exposure": labels[asked.exposures[0]],
-            "outcome": self._labels[asked.outcome], "r": rho.estimate, "n": rho.n, "p": p_text(rho.p),
-            "method": rho.method, "sentence": severity.sentence(rho.to_dict(), self._labels),
+            "outcome": self._labels[asked.outcome], "r": rho.estimate, "n": rho.n, "method": rho.method,
+            "p": describe.p_text(rho.p), "sentence": severity.sentence(rho.to_dict(), self._labels),
         }  # fmt: skip
         shown = frames.significant(effect, [*NUMBERS, "p_error", "p_holm", "p_benjamini_hochberg"])
         empty = [name for name in ("groups", "imputed") if shown[name].isna().all()]
@@ -145,12 +137,16 @@ class Relation(Result):
             If the data do not determine it.
         """
         if self.cohort.hides:
-            raise InputError("a fitted model holds single patients, which are not shown of this cohort")
+            what = "a fitted model holds single patients, which are not shown of this cohort"
+            raise InputError(f"{what}; .frame has its estimates, {SHOW_ALL}")
         if model not in MODELS:
             raise InputError(
                 f"there is no model {model!r}; there is {', '.join(MODELS)}{meant(model, MODELS)}"
             )
         return severity.fitted(self._table, model, self._asked).results
+
+    def __iter__(self):
+        return iter(MODELS)
 
     @property
     def _shown(self) -> pd.DataFrame:
@@ -266,10 +262,10 @@ class Relation(Result):
         count, far = curve.estimable, round(curve.share_significant * curve.estimable)
         ends = {0: f"None of {count} specifications has", count: f"All {far} specifications have"}
         share = ends.get(far, f"{far} of {count} specifications have") + " |z| above 1.96"
-        median = p_text(curve.p_median)
+        median = describe.p_text(curve.p_median)
         return self._result(
             rows.assign(library=curve.table["library"]),
-            f"{share}; joint permutation test of that share {p_text(curve.p_share)}, "
+            f"{share}; joint permutation test of that share {describe.p_text(curve.p_share)}, "
             f"of the median z {median}{said}{self._complete}.",
             data=rows,
             subtitle="{whose}: each point is one regression, on the scale of what it estimates",
@@ -344,7 +340,8 @@ class Relation(Result):
     def over(self, cohorts: Sequence[Cohort], models: Sequence[str] = ("spearman", "linear")) -> Result:
         """Ask the same of other cohorts, quickly: the spread of the estimates, one row a model."""
         quick = severity.Effort(200, 200, self._effort.seed)
-        found = [severity.analyse(each.patients, self._first, models, quick) for each in cohorts]
+        shown = [showable(Cohort.of(each), self._first)[:2] for each in cohorts]
+        found = [severity.analyse(table, asked, models, quick) for table, asked in shown]
         spread = pd.concat(found) if found else pd.DataFrame(columns=["model", "estimate"])
         spread = spread.groupby("model")["estimate"].agg(["count", "min", "median", "max"])
         heading = "Estimates over the ensemble" if found else "No ensemble: no other cohorts"
@@ -355,7 +352,7 @@ class Relation(Result):
         pair = {self._asked.outcome, self._asked.exposures[0]}
         tests = [c for c in study.record.claims if c.statistic == "p_value" and set(c.parts) == pair]
         printed = f"prints {tests[0].printed}" if tests else "prints no P value"
-        found = f"in this table, {self.cohort.who.lower()}, it is {p_text(self._rho.p)}"
+        found = f"in this table, {self.cohort.who.lower()}, it is {describe.p_text(self._rho.p)}"
         return f"{study.short} {printed} for these two; {found} (Spearman; {self._rho.method})."
 
     @property

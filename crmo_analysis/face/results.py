@@ -61,6 +61,9 @@ class Result:
     def _repr_html_(self):
         return self._repr_mimebundle_()["text/html"]
 
+    def __getattr__(self, name: str):
+        raise AttributeError(no_attribute(self, name, "frame"), name=name, obj=self)
+
     def drawn(self, function: Callable, **options) -> "Result":
         """Return the same result with a picture of its frame.
 
@@ -91,6 +94,12 @@ class Result:
         if self.draw is None:
             raise InputError("there is no picture of this answer; it is a table: .frame")
         return self.draw(ax=ax, **options)
+
+
+def no_attribute(thing: object, name: str, table: str) -> str:
+    """Say that something has no such attribute, and whether its table, of that name, has."""
+    has = not name.startswith("_") and hasattr(pd.DataFrame, name)
+    return f"{type(thing).__name__} has no {name!r}" + (f"; its table has: .{table}.{name}" if has else "")
 
 
 def listed(names: Iterable[str], *texts: Iterable[str]) -> str:

@@ -13,7 +13,7 @@ from crmo_analysis.face.audits import Audit, audit_of
 from crmo_analysis.face.cohorts import Cohort, read_shipped
 from crmo_analysis.face.correlations import LeastCorrelation, printed_correlations
 from crmo_analysis.face.results import DERIVED, Result, filled, listed
-from crmo_analysis.files import InputError, meant, study_names
+from crmo_analysis.files import InputError, study_names
 from crmo_analysis.joint import Assumptions, datapackage, find_conflicts, fit, ledger, simulate, words
 from crmo_analysis.recompute import Audited
 from crmo_analysis.study import describe, expressions
@@ -98,15 +98,8 @@ class Study:
             If the study has no such claim, or it prints no number.
         """
         if claim_id not in self.numbers:
-            self._require([claim_id])
             raise InputError(f"{claim_id} prints no number ('{self.record.claim(claim_id).printed}')")
         return self.numbers[claim_id]
-
-    def _require(self, claim_ids: Sequence[str]) -> None:
-        known = {claim.claim_id for claim in self.record.claims}
-        for claim_id in claim_ids:
-            if claim_id not in known:
-                raise InputError(f"{self.name} has no claim '{claim_id}'{meant(claim_id, known)}")
 
     def audit(self) -> "Audit":
         """Give every printed number a verdict, alone and beside the others."""
@@ -134,7 +127,8 @@ class Study:
         chosen = [*claim_ids, *dict.fromkeys(of_table)]
         if not chosen:
             return Result(frames.description(self._audited), heading)
-        self._require(chosen)
+        for claim_id in chosen:
+            self.record.claim(claim_id)
         shares = frames.proportions(self._audited, chosen)
         if section:
             shares = shares.sort_values("x", ascending=False, kind="stable").reset_index(drop=True)
@@ -340,7 +334,8 @@ class Study:
             The id of a claim that prints a P value, of all patients.
         """
         if self.record.claim(p).statistic != "p_value":
-            raise InputError(f"{p} prints no P value")
+            printed = [c.claim_id for c in self.record.claims if c.statistic == "p_value"]
+            raise InputError(f"{p} prints no P value; P values are {', '.join(printed) or 'not printed'}")
         return LeastCorrelation(self.number(p), self._fitted.n, self.short)
 
     def patients(self, count: int = 1, seed: int = 0, **assumptions) -> "Cohort | list[Cohort]":
@@ -355,10 +350,11 @@ class Study:
         **assumptions
             Of a simulation, for a study that prints a P value and hardly a count; as for `joint.Assumptions`.
         """
-        if count < 1:
-            raise InputError(f"count is {count}, expected 1 or more")
-        if wrong := assumptions.keys() - {each.name for each in fields(Assumptions)}:
-            raise InputError(f"there is no assumption {', '.join(sorted(wrong))}; see joint.Assumptions")
+        if not isinstance(count, int) or count < 1:
+            raise InputError(f"count is {count!r}, expected a whole number from 1")
+        known = [each.name for each in fields(Assumptions)]
+        if wrong := sorted(assumptions.keys() - set(known)):
+            raise InputError(f"there is no assumption {', '.join(wrong)}; there is {', '.join(known)}")
         if count == 1 and seed == 0 and not assumptions and (files.COHORTS / f"{self.name}.csv").is_file():
             return read_shipped(self.name)
         if assumptions:

@@ -147,13 +147,13 @@ def with_scoreboard(text: str, table: pd.DataFrame) -> str:
 
     Raises
     ------
-    ValueError
+    InputError
         If the marks are missing.
     """
     before, start, rest = text.partition(SCOREBOARD_START)
     _, end, after = rest.partition(SCOREBOARD_END)
     if not (start and end):
-        raise ValueError(f"README.md lacks the lines '{SCOREBOARD_START}' and '{SCOREBOARD_END}'")
+        raise InputError(f"README.md lacks the lines '{SCOREBOARD_START}' and '{SCOREBOARD_END}'")
     lines = ["| " + " | ".join(map(str, row)) + " |" for row in table.itertuples(index=False)]
     head = ["| " + " | ".join(table.columns) + " |", "|---|" + "---:|" * (len(table.columns) - 1)]
     return before + start + "\n" + "\n".join(head + lines) + "\n" + end + after

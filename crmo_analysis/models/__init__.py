@@ -19,8 +19,5 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "severity",
         "specifications",
     ],
-    submod_attrs={
-        "permutation": ["adjust", "maximum_statistic"],
-        "regression": ["MODELS", "p_text", "regress"],
-    },
+    submod_attrs={"permutation": ["adjust", "maximum_statistic"], "regression": ["MODELS", "regress"]},
 )

@@ -5,7 +5,6 @@ An interval is drawn from sorted pairs, so that a table in another order gives t
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
@@ -13,47 +12,16 @@ import scipy
 from scipy import stats
 from scipy.special import ndtr, ndtri
 
-from crmo_analysis.files import InputError, NotEstimableError
-from crmo_analysis.models.groups import said_of_groups
+from crmo_analysis.files import InputError
+from crmo_analysis.models.designs import Estimate, as_numbers, said_of_groups
 from crmo_analysis.models.jackknife import centred, counted, midranks, without_each
-from crmo_analysis.models.permutation import MANY, as_numbers, pairs, permutation_test
+from crmo_analysis.models.permutation import MANY, pairs, permutation_test
 
 LEAST_GROUPS = 5  # whose sums an interval rests on
 MOST_DEGENERATE = 0.05  # share of resamples in which a variable may be constant
+LIBRARY = f"numpy {np.__version__}, scipy {scipy.__version__}"
 _ELEMENTS = 50_000  # drawn at a time; more would not fit the processor's cache
 _PRODUCTS = 500_000  # a matrix product up to here stays on one thread, and waits for no other work
-
-
-@dataclass(frozen=True)
-class BootstrapInterval:
-    """A BCa interval, and the resamples used and those dropped because a variable was constant."""
-
-    low: float
-    high: float
-    resamples: int
-    degenerate: int
-
-
-@dataclass(frozen=True)
-class Correlation:
-    """A correlation with its interval and P value; `excluded` patients lacked one of the two values.
-
-    The interval is nan where there is none to be had; `method` then says why. `p_error` is the Monte Carlo
-    error of a P value from random permutations, 0 of an exact one and nan of an approximate one; `groups` how
-    many groups interval and P allow for, where there are any.
-    """
-
-    statistic: str
-    n: int
-    excluded: int
-    estimate: float
-    ci_low: float
-    ci_high: float
-    p: float
-    method: str
-    p_error: float = math.nan
-    groups: int | None = None
-    library: str = f"numpy {np.__version__}, scipy {scipy.__version__}"
 
 
 def correlate(
@@ -64,11 +32,14 @@ def correlate(
     resamples: int = 10_000,
     permutations: int = 10_000,
     seed: int = 1,
-) -> Correlation:
+    groups: Sequence | None = None,
+) -> Estimate:
     """Correlate two variables: P by permutation (see `permutation_test`), BCa interval (see `bca_interval`).
 
     With more than `MANY` patients P is by t with n - 2 degrees of freedom, for Kendall by the normal with the
-    variance for ties, and the interval is Fisher's, with a jackknife standard error.
+    variance for ties, and the interval is Fisher's, with a jackknife standard error. With groups, interval
+    and P are those of Fisher's z with that error, patients' parts added up in each group before they are
+    squared, and t with one degree of freedom less than there are groups: what `regression.regress` does.
 
     Parameters
     ----------
@@ -80,6 +51,8 @@ def correlate(
         Coverage of the interval.
     resamples, permutations, seed : int
         Bootstrap samples, random permutations where there are too many to count, and the seed of both.
+    groups : sequence
+        A label a patient, where some belong together, such as those of a centre; who has none is excluded.
 
     Raises
     ------
@@ -88,51 +61,32 @@ def correlate(
 
     References
     ----------
-    Fisher RA. Metron 1921;1:3-32. Efron B, Stein C. Ann Stat 1981;9:586-596.
+    Fisher RA. Metron 1921;1:3-32. Efron B, Stein C. Ann Stat 1981;9:586-596. Liang KY, Zeger SL. Biometrika
+    1986;73:13-22 (sums over groups).
     """
+    if groups is not None:
+        return _correlate_groups(x, y, groups, statistic, confidence)
     x, y, excluded = pairs(x, y, statistic)
+    about = {"n": len(x), "excluded": excluded, "library": LIBRARY}
     if len(x) > MANY:
         estimate, error = _jackknife(x, y, statistic)
         p, method = _approximate(x, y, statistic, estimate)
         low, high, _, words = _by_z(estimate, error, confidence)
-        return Correlation(statistic, len(x), excluded, estimate, low, high, p, f"{method}; {words}")
+        return Estimate(estimate, low, high, p, f"{method}; {words}", **about)
     estimate = float(_correlations(x, y, np.arange(len(x))[None], statistic)[0])
     p, error, method = permutation_test(x, y, statistic, permutations, seed)
-    try:
-        interval = bca_interval(x, y, statistic, confidence, resamples, seed)
-        low, high, words = interval.low, interval.high, f"BCa interval from {interval.resamples:,} resamples"
-        words += f" ({interval.degenerate} with a constant variable dropped)" if interval.degenerate else ""
-    except NotEstimableError as why:
-        low, high, words = math.nan, math.nan, f"interval not estimable: {why}"
-    return Correlation(statistic, len(x), excluded, estimate, low, high, p, f"{method}; {words}", error)
+    low, high, words = bca_interval(x, y, statistic, confidence, resamples, seed)
+    return Estimate(estimate, low, high, p, f"{method}; {words}", p_error=error, **about)
 
 
-def correlate_groups(
-    x: Sequence, y: Sequence, groups: Sequence, statistic: str = "spearman", confidence: float = 0.95
-) -> Correlation:
-    """Correlate two variables of patients who belong together, such as those of a centre.
-
-    The correlation is that of all patients. Its interval and P are those of Fisher's z with the jackknife's
-    standard error, patients' parts added up in each group before they are squared, and t with one degree of
-    freedom less than there are groups: what `regression.regress` does with groups.
-
-    Parameters
-    ----------
-    x, y, statistic, confidence
-        As for `correlate`, and so are errors.
-    groups : sequence
-        A label a patient; who has none is excluded.
-
-    References
-    ----------
-    Fisher RA. Metron 1921;1:3-32. Efron B, Stein C. Ann Stat 1981;9:586-596. Liang KY, Zeger SL. Biometrika
-    1986;73:13-22 (sums over groups).
-    """
+def _correlate_groups(
+    x: Sequence, y: Sequence, groups: Sequence, statistic: str, confidence: float
+) -> Estimate:
     labels = pd.Series(groups).reset_index(drop=True)
     table = np.column_stack([as_numbers(x, "the first variable"), as_numbers(y, "the second variable")])
     known = ~np.isnan(table).any(axis=1) & labels.notna().to_numpy()
     first, second = table[known].T
-    pairs(first, second, statistic)
+    pairs(first, second, statistic)  # says so where there are too few
     codes, kinds = pd.factorize(labels[known])
     estimate, error = _jackknife(first, second, statistic, codes)
     count, ends = len(kinds), (math.nan,) * 3
@@ -140,7 +94,8 @@ def correlate_groups(
         words = f"interval and P not estimable: {count} groups, expected at least {LEAST_GROUPS}"
     else:
         *ends, words = _by_z(estimate, error, confidence, count)
-    return Correlation(statistic, len(first), int((~known).sum()), estimate, *ends, words, groups=count)
+    about = {"n": len(first), "excluded": int((~known).sum()), "library": LIBRARY}
+    return Estimate(estimate, *ends, words, groups=count, **about)
 
 
 def _jackknife(
@@ -216,17 +171,13 @@ def bca_interval(
     confidence: float = 0.95,
     resamples: int = 10_000,
     seed: int = 1,
-) -> BootstrapInterval:
-    """Return the bias-corrected and accelerated bootstrap interval of a correlation.
+) -> tuple[float, float, str]:
+    """Return the bias-corrected and accelerated bootstrap interval of a correlation, and how it was made.
 
     Resamples in which a variable is constant have no correlation: they are dropped and counted, and there is
     no interval where they are more than `MOST_DEGENERATE` of all. Resamples equal to the estimate count half
-    towards the bias correction; the acceleration is the jackknife's.
-
-    Raises
-    ------
-    NotEstimableError
-        If too many resamples are constant, or all give the same, or the estimate is at their edge.
+    towards the bias correction; the acceleration is the jackknife's. Ends are nan where there is no interval;
+    the words then say why.
 
     References
     ----------
@@ -234,7 +185,7 @@ def bca_interval(
     """
     if not 0 < confidence < 1 or resamples < 1:
         given = f"confidence is {confidence} and resamples {resamples}"
-        raise InputError(f"{given}; expected 0 to 1, and at least 1")
+        raise InputError(f"{given}; expected a number between 0 and 1, such as 0.95, and 1 or more")
     x, y, _ = pairs(x, y, statistic)
     n, rng = len(x), np.random.default_rng(seed)
     size = max(1, _ELEMENTS // n)
@@ -245,10 +196,12 @@ def bca_interval(
     values = np.concatenate([_correlations(x, y, rows, statistic) for rows in drawn])
     values = values[~np.isnan(values)]
     degenerate = resamples - len(values)
+    none = math.nan, math.nan
     if degenerate > MOST_DEGENERATE * resamples:
-        raise NotEstimableError(f"a variable is constant in {degenerate} of {resamples} resamples")
+        why = f"a variable is constant in {degenerate} of {resamples} resamples"
+        return *none, f"interval not estimable: {why}"
     if np.ptp(values) < 1e-12:
-        raise NotEstimableError(f"every resample gives {values[0]:g}")
+        return *none, f"interval not estimable: every resample gives {values[0]:g}"
     estimate, without = without_each(x, y, statistic)
     # Summed in another order it can differ from an equal resample in the last digit.
     values[np.isclose(values, estimate, rtol=0, atol=1e-12)] = estimate
@@ -257,9 +210,10 @@ def bca_interval(
     acceleration = (apart**3).sum() / (6 * ((apart**2).sum() ** 1.5 or 1))
     z = bias + ndtri(np.array([0.5 - confidence / 2, 0.5 + confidence / 2]))
     if not np.isfinite(bias) or (acceleration * z >= 1).any():
-        raise NotEstimableError("the estimate is at the edge of its bootstrap distribution")
-    low, high = np.quantile(values, ndtr(bias + z / (1 - acceleration * z)))
-    return BootstrapInterval(float(low), float(high), len(values), degenerate)
+        return *none, "interval not estimable: the estimate is at the edge of its bootstrap distribution"
+    ends = np.quantile(values, ndtr(bias + z / (1 - acceleration * z)))
+    dropped = f" ({degenerate} with a constant variable dropped)" if degenerate else ""
+    return *map(float, ends), f"BCa interval from {len(values):,} resamples{dropped}"
 
 
 def leave_one_out(x: Sequence, y: Sequence, statistic: str = "spearman") -> pd.DataFrame:

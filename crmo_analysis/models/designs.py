@@ -1,18 +1,85 @@
-"""Outcome and predictors of those who have all values, as a regression takes them."""
+"""A table of patients as models take it: numbers, groups, outcome and predictors; and what they give."""
 
 import math
 import numbers
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
 from crmo_analysis.files import InputError, NotEstimableError
-from crmo_analysis.models.permutation import as_numbers
 
 LEAST_LEFT = 3  # patients, or groups of them, beyond the number of coefficients
 LARGEST_COUNT = 10_000
 FARTHEST = 1e5  # SDs of a predictor from 0; farther off, squares leave too few digits
+LARGEST = 1e100  # of a value's size, and one over it the smallest; the squares of others leave floats
+FEW_GROUPS = 40  # below, errors of groups come out too small (Cameron and Miller 2015, section VI)
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """What a correlation, or models of several imputed tables, say of one exposure.
+
+    `excluded` patients lacked a value, and `imputed` ones had theirs imputed. The interval is nan where there
+    is none to be had; `method` then says why. `p_error` is the Monte Carlo error of a P value from random
+    permutations, 0 of an exact one and nan of any other; `groups` how many groups interval and P allow for.
+    """
+
+    estimate: float
+    ci_low: float
+    ci_high: float
+    p: float
+    method: str
+    n: int
+    excluded: int
+    library: str
+    p_error: float = math.nan
+    groups: int | None = None
+    effect: str | None = None
+    imputed: int | None = None
+
+
+def as_numbers(values: Sequence, name: str = "the variable") -> np.ndarray:
+    """Return values as floats: missing ones as nan, yes as 1, ordered categories as their positions.
+
+    Raises
+    ------
+    InputError
+        If a value is no finite number, or so large or small that its square is none.
+    """
+    series = pd.Series(values).reset_index(drop=True)
+    if isinstance(series.dtype, pd.CategoricalDtype) and series.cat.ordered:
+        return np.where(series.isna(), np.nan, series.cat.codes)
+    found = series if series.dtype.kind in "fi" else pd.to_numeric(series.astype(object), errors="coerce")
+    if found.dtype.kind == "c":
+        found = pd.to_numeric(series.astype(str), errors="coerce")
+    found = found.to_numpy(dtype=float, na_value=np.nan)
+    sizes = np.abs(found)
+    beyond = (sizes > LARGEST) | ((sizes > 0) & (sizes < 1 / LARGEST))
+    wrong = np.flatnonzero((np.isnan(found) & series.notna().to_numpy()) | beyond)
+    if len(wrong):
+        raise InputError(f"{name} is '{series[wrong[0]]}' in row {wrong[0] + 1}; expected finite numbers")
+    return found
+
+
+def said_of_groups(count: int) -> str:
+    """Say how errors of groups are made."""
+    few = ", too small with so few" if count < FEW_GROUPS else ""
+    return f"standard error by {count} groups{few}, t with {count - 1} df"
+
+
+def codes_of(groups: Sequence) -> np.ndarray:
+    """Return the number of each one's group, labels sorted as text; nan where there is none."""
+    labels = pd.Series(groups).reset_index(drop=True)
+    codes = pd.factorize(labels.map(str, na_action="ignore"), sort=True)[0]
+    return np.where(codes < 0, np.nan, codes)
+
+
+def without_means(rows: np.ndarray, groups: np.ndarray) -> np.ndarray:
+    """Return each row without the means of its groups."""
+    means = [np.bincount(groups, row) / np.maximum(np.bincount(groups), 1) for row in rows]
+    return rows - np.array(means)[:, groups]
 
 
 def complete(columns: Sequence[Sequence], cluster) -> tuple[pd.DataFrame, int, np.ndarray | None]:

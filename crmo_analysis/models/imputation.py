@@ -3,7 +3,7 @@
 import math
 import warnings
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -12,29 +12,11 @@ from scipy import stats
 
 from crmo_analysis.files import NotEstimableError
 from crmo_analysis.models import regression
-from crmo_analysis.models.designs import unit_of
+from crmo_analysis.models.designs import Estimate, unit_of
 from crmo_analysis.models.question import Question
 
 BURN_IN, BETWEEN = 10, 3  # cycles before the first table, and from a table to the next
 SEED = 1
-
-
-@dataclass(frozen=True)
-class Combined:
-    """What regressions of several imputed tables say of one exposure; `imputed` patients had to be."""
-
-    model: str
-    effect: str
-    n: int
-    excluded: int
-    imputed: int
-    estimate: float
-    ci_low: float
-    ci_high: float
-    p: float
-    method: str
-    library: str
-    groups: int | None = None
 
 
 def tables(frame: pd.DataFrame, count: int, seed: int = SEED) -> list[pd.DataFrame]:
@@ -85,7 +67,7 @@ def regress(
     groups: pd.Series | None,
     question: Question,
     plain: Sequence[str],
-) -> regression.Regression | Combined:
+) -> regression.Regression | Estimate:
     """Regress an outcome on an exposure in tables whose missing values are imputed, and combine these.
 
     Exposure, outcome and adjustment, in that order, are imputed from each other, as if rows were independent;
@@ -118,7 +100,7 @@ def regress(
     return _combined(fits, question.confidence, int(lacking.sum()))
 
 
-def _combined(fits: Sequence[regression.Regression], confidence: float, imputed: int) -> Combined:
+def _combined(fits: Sequence[regression.Regression], confidence: float, imputed: int) -> Estimate:
     first, count = fits[0], len(fits)
     slopes = [float(np.asarray(fit.results.params)[fit.place]) for fit in fits]
     variances = [float(np.asarray(fit.results.cov_params())[fit.place, fit.place]) for fit in fits]
@@ -131,5 +113,5 @@ def _combined(fits: Sequence[regression.Regression], confidence: float, imputed:
     words += f", Rubin's rules, t with {df:.0f} df"
     library = f"statsmodels {statsmodels.__version__}, MICEData and {first.library.rpartition(', ')[2]}"
     p = float(2 * stats.t.sf(abs(slope) / error, df))
-    about = first.model, first.effect, first.n, first.excluded, imputed
-    return Combined(*about, *shown, p, words, library, first.groups)
+    about = {name: getattr(first, name) for name in ("n", "excluded", "effect", "groups")}
+    return Estimate(*shown, p, words, library=library, imputed=imputed, **about)

@@ -1,55 +1,16 @@
-"""Intervals of a cohort beside a publication: differences of shares and of means, and its own centre."""
+"""The interval of a cohort's mean or median."""
 
 import math
 from collections.abc import Sequence
 
 import numpy as np
 from scipy import stats
-from statsmodels.stats.proportion import confint_proportions_2indep
-from statsmodels.stats.weightstats import CompareMeans, DescrStatsW
+from statsmodels.stats.weightstats import DescrStatsW
 
 from crmo_analysis.models.permutation import MANY
 
 LEAST_FOR_INTERVAL = 10
 _ELEMENTS = 5_000_000  # resampled values held at a time
-
-
-def newcombe_interval(
-    x: int, n: int, other_x: int, other_n: int, confidence: float = 0.95
-) -> tuple[float, float]:
-    """Return the hybrid score interval of the difference of two independent shares, the first less the other.
-
-    References
-    ----------
-    Newcombe RG. Stat Med 1998;17:873-890, method 10.
-    """
-    settings = {"method": "newcomb", "compare": "diff", "alpha": 1 - confidence}
-    low, high = confint_proportions_2indep(x, n, other_x, other_n, **settings)
-    return float(low), float(high)
-
-
-def welch_interval(
-    mean: float, sd: float, n: int, other_mean: float, other_sd: float, other_n: int, confidence: float = 0.95
-) -> tuple[float, float, float]:
-    """Return the interval and the P value of the difference of two means whose variances may differ.
-
-    nan where neither group varies.
-
-    References
-    ----------
-    Welch BL. Biometrika 1947;34:28-35.
-    """
-    if sd == other_sd == 0:
-        return math.nan, math.nan, math.nan
-    groups = CompareMeans(_of_moments(mean, sd, n), _of_moments(other_mean, other_sd, other_n))
-    low, high = groups.tconfint_diff(1 - confidence, usevar="unequal")
-    return float(low), float(high), float(groups.ttest_ind(usevar="unequal")[1])
-
-
-def _of_moments(mean: float, sd: float, n: int) -> DescrStatsW:
-    """Return two weighted values that have these moments, since statsmodels takes data."""
-    apart = sd * math.sqrt((n - 1) / n)
-    return DescrStatsW([mean - apart, mean + apart], [n / 2, n / 2])
 
 
 def bootstrap_interval(

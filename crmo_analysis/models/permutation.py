@@ -12,7 +12,7 @@ import pandas as pd
 from scipy.stats import rankdata
 
 from crmo_analysis.files import InputError, NotEstimableError
-from crmo_analysis.models.groups import codes_of, limit_of_permutations, without_means
+from crmo_analysis.models.designs import as_numbers, codes_of, without_means
 
 STATISTICS = ("spearman", "kendall", "pearson")
 LEAST_PAIRS = 4
@@ -22,31 +22,7 @@ LEVELS = (0.05, 0.01, 0.001)  # at which P values are usually read
 CLEAR = 3  # Monte Carlo errors from a level
 MOST_DRAWN = 100_000  # permutations, where a P value is close to a level
 ROUNDING = 1e-9  # scores that differ by less are equal
-LARGEST = 1e100  # of a value's size, and one over it the smallest; the squares of others leave floats
 _ELEMENTS = 200_000  # random numbers held at a time; more would not fit the processor's cache
-
-
-def as_numbers(values: Sequence, name: str = "the variable") -> np.ndarray:
-    """Return values as floats: missing ones as nan, yes as 1, ordered categories as their positions.
-
-    Raises
-    ------
-    InputError
-        If a value is no finite number, or so large or small that its square is none.
-    """
-    series = pd.Series(values).reset_index(drop=True)
-    if isinstance(series.dtype, pd.CategoricalDtype) and series.cat.ordered:
-        return np.where(series.isna(), np.nan, series.cat.codes)
-    numbers = series if series.dtype.kind in "fi" else pd.to_numeric(series.astype(object), errors="coerce")
-    if numbers.dtype.kind == "c":
-        numbers = pd.to_numeric(series.astype(str), errors="coerce")
-    numbers = numbers.to_numpy(dtype=float, na_value=np.nan)
-    sizes = np.abs(numbers)
-    beyond = (sizes > LARGEST) | ((sizes > 0) & (sizes < 1 / LARGEST))
-    wrong = np.flatnonzero((np.isnan(numbers) & series.notna().to_numpy()) | beyond)
-    if len(wrong):
-        raise InputError(f"{name} is '{series[wrong[0]]}' in row {wrong[0] + 1}; expected finite numbers")
-    return numbers
 
 
 def pairs(x: Sequence, y: Sequence, statistic: str) -> tuple[np.ndarray, np.ndarray, int]:
@@ -163,6 +139,14 @@ def shuffled(
         yield many
 
 
+def limit_of_permutations(rows: np.ndarray, moved: np.ndarray, groups: np.ndarray) -> np.ndarray:
+    """Return the covariances of sums of products of rows with what is permuted within groups."""
+    sizes, left = np.bincount(groups), without_means(moved[None], groups)[0]
+    spreads = np.bincount(groups, left**2) / np.maximum(sizes - 1, 1)
+    apart = without_means(rows, groups)
+    return (apart * spreads[groups]) @ apart.T
+
+
 def _network(first: np.ndarray, second: np.ndarray, statistic: str) -> float | None:
     """Return the exact two-sided P value of whole scores, or None where it would take too long."""
     groups, categories = np.unique_counts(first), np.unique_counts(second)
@@ -249,12 +233,11 @@ def adjust(p: Sequence[float], method: str = "holm") -> np.ndarray:
 def maximum_statistic(
     exposures: pd.DataFrame,
     outcome: Sequence,
-    statistic: str = "spearman",
     permutations: int = 10_000,
     seed: int = 1,
     groups: Sequence | None = None,
 ) -> pd.DataFrame:
-    """Test several exposures against one outcome together, by the largest correlation under permutation.
+    """Test several exposures against one outcome together, by the largest rank correlation under permutation.
 
     The outcome is permuted for all exposures at once, so that their relations to each other stay as they are:
     exposures that say nearly the same cost little. The test steps down, from the largest correlation to the
@@ -267,13 +250,12 @@ def maximum_statistic(
         One column an exposure.
     outcome : sequence of numbers
         One value a row.
-    statistic, permutations, seed
-        As for `permutation_test`, more being drawn where a decision is open; never exact, and Kendall's for
-        at most `MANY` patients.
+    permutations, seed
+        As for `permutation_test`, more being drawn where a decision is open; never exact.
     groups : sequence
         A label a row, where patients of a group are alike: outcomes are permuted within groups alone, and
-        correlations are those of what is left of ranks or values without the means of groups. A centre that
-        differs from others in both then makes no correlation. Not for Kendall's.
+        correlations are those of what is left of ranks without the means of groups. A centre that differs
+        from others in both then makes no correlation.
 
     Returns
     -------
@@ -284,8 +266,7 @@ def maximum_statistic(
     Raises
     ------
     NotEstimableError
-        If there are fewer than four patients, too many or groups for Kendall's, or all values of the outcome
-        are equal, or those of each group.
+        If there are fewer than four patients, or all values of the outcome are equal, or those of each group.
 
     References
     ----------
@@ -298,54 +279,44 @@ def maximum_statistic(
     labels = np.zeros(len(columns[0])) if groups is None else codes_of(groups)
     table = np.column_stack([*columns, labels])
     known = table[~np.isnan(table).any(axis=1)]
-    pairs(known[:, 0], known[:, 0], statistic)
-    if statistic == "kendall" and (len(known) > MANY or groups is not None):
-        where = "within groups" if groups is not None else f"with more than {MANY:,} patients"
-        raise NotEstimableError(f"Kendall's correlation is not permuted {where}")
+    pairs(known[:, 0], known[:, 0], "spearman")
     *columns, labels = known[np.lexsort(known.T)].T
-    labels, scores = labels.astype(int), np.array([_scores(column, statistic) for column in columns])
+    labels, scores = labels.astype(int), np.array([_scores(column, "spearman") for column in columns])
     scores = scores if groups is None else without_means(scores, labels)
     if np.ptp(scores[0]) < ROUNDING:
         raise NotEstimableError("the outcome is the same in all patients of each group")
-    usable = np.flatnonzero(np.ptp(scores[1:], axis=1) > ROUNDING)
-    rows = pd.DataFrame(
-        {"exposure": list(exposures.columns), "n": len(known), "excluded": len(table) - len(known)}
-    )
-    result, words = np.full((len(rows), 5), np.nan), ""
-    if len(usable):
-        rng, family = np.random.default_rng(seed), scores[usable + 1]
-        result[usable], words = _stepped_down(scores[0], family, labels, statistic, permutations, rng)
-    rows[["estimate", "p", "p_error", "p_maximum", "p_maximum_error"]] = result
-    where = "" if groups is None else " in each group"
-    rows["method"] = np.where(np.isnan(result[:, 0]), f"not estimable: all values are equal{where}", words)
-    return rows
+    usable = np.ptp(scores[1:], axis=1) > ROUNDING
+    within = "" if groups is None else f" within {labels.max() + 1} groups"
+    result, words = np.full((5, len(usable)), np.nan), ""
+    if usable.any():
+        rng, family = np.random.default_rng(seed), scores[1:][usable]
+        result[:, usable], draws = _stepped_down(scores[0], family, labels, permutations, rng)
+        words = f"step-down maximum of {len(family)} Spearman correlations{within}, {draws}"
+    empty = f"not estimable: all values are equal{' in each group' if within else ''}"
+    rows = {"exposure": list(exposures.columns), "n": len(known), "excluded": len(table) - len(known)}
+    rows |= dict(zip(("estimate", "p", "p_error", "p_maximum", "p_maximum_error"), result, strict=True))
+    return pd.DataFrame(rows | {"method": np.where(usable, words, empty)})
 
 
 def _stepped_down(
     outcome: np.ndarray,
     exposures: np.ndarray,
     groups: np.ndarray,
-    statistic: str,
     permutations: int,
     rng: np.random.Generator,
 ) -> tuple[np.ndarray, str]:
-    """Return correlation, P, adjusted P and their errors, of each exposure's scores; and the method."""
-    spread, *others = (_numerators(each, each[None], statistic)[0] for each in (outcome, *exposures))
-    scale = np.sqrt(spread * np.array(others))[:, None]
-
-    def correlations(many: np.ndarray) -> np.ndarray:
-        return np.array([_numerators(each, many, statistic) for each in exposures]) / scale
-
-    observed = correlations(outcome[None])[:, 0]
+    """Return correlation, P, adjusted P and their errors of each exposure's ranks; and what was drawn."""
+    scaled = exposures / np.sqrt((exposures**2).sum(axis=1, keepdims=True) * (outcome @ outcome))
+    observed = scaled @ outcome
     order = np.argsort(-np.abs(observed), kind="stable")
     least, is_large = np.abs(observed[order])[:, None] - 1e-12, len(outcome) > MANY
 
     def beyond(count: int) -> np.ndarray:
-        parts = map(correlations, shuffled(rng, outcome, count, groups))
+        parts = (scaled @ many.T for many in shuffled(rng, outcome, count, groups))
         if is_large:
-            limit = limit_of_permutations(exposures / scale, outcome, groups)
-            parts = [rng.multivariate_normal(np.zeros(len(exposures)), limit, count, method="eigh").T]
-        found = np.zeros((2, len(exposures)))
+            limit = limit_of_permutations(scaled, outcome, groups)
+            parts = [rng.multivariate_normal(np.zeros(len(scaled)), limit, count, method="eigh").T]
+        found = np.zeros((2, len(scaled)))
         for part in parts:
             sizes = np.abs(part)[order]
             largest = np.maximum.accumulate(sizes[::-1])[::-1]  # of this correlation and all smaller ones
@@ -355,10 +326,6 @@ def _stepped_down(
     found, drawn = beyond_chance(beyond, permutations)
     p = (np.array([found[0], np.maximum.accumulate(found[1])]) + 1) / (drawn + 1)
     errors = np.sqrt(p * (1 - p) / drawn)
-    result = np.empty((len(exposures), 5))
-    result[order] = np.column_stack([observed[order], p[0], errors[0], p[1], errors[1]])
+    result = np.array([observed[order], p[0], errors[0], p[1], errors[1]])
     kind = "draws from the limit of permutations" if is_large else "random permutations"
-    within = f" within {groups.max() + 1} groups" if groups.any() else ""
-    family = f"{len(exposures)} {statistic.capitalize()} correlations{within}"
-    words = f"step-down maximum of {family}, {drawn:,} {kind}"
-    return result, words
+    return result[:, np.argsort(order)], f"{drawn:,} {kind}"

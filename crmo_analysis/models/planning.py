@@ -17,6 +17,7 @@ from crmo_analysis.files import InputError, NotEstimableError
 from crmo_analysis.models.regression import regress
 from crmo_analysis.models.simulation import (
     TESTS,
+    USUAL,
     Simulation,
     drawing,
     population_spearman,
@@ -26,6 +27,7 @@ from crmo_analysis.models.simulation import (
 from crmo_analysis.models.simulation import Design as Design
 from crmo_analysis.study import describe
 
+QUICK = Simulation(2_000)  # where a number is looked for
 LEAST, MOST = 10, 5_000  # patients among whom a number is looked for
 LEAST_SIGNIFICANT = 100  # simulated cohorts, of which an estimate given significance is made
 
@@ -34,7 +36,7 @@ def power(
     truths: Sequence[float] | Sequence[Sequence[np.ndarray]],
     sizes: Sequence[int],
     alpha: float = 0.05,
-    simulation: Simulation | None = None,
+    simulation: Simulation = USUAL,
 ) -> pd.DataFrame:
     """Simulate how often cohorts of some sizes find an association.
 
@@ -63,10 +65,7 @@ def power(
 
 
 def model_precision(
-    model: str,
-    truth: float | Sequence[np.ndarray],
-    sizes: Sequence[int],
-    simulation: Simulation | None = None,
+    model: str, truth: float | Sequence[np.ndarray], sizes: Sequence[int], simulation: Simulation = USUAL
 ) -> pd.DataFrame:
     """Simulate how wide a model's 95 % interval is, as the factor from its lower to its upper end.
 
@@ -87,11 +86,11 @@ def model_precision(
         One row a size: `n`, the median `estimate`, the mean `factor` (geometric) with its Monte Carlo
         `factor_error`, and `estimable`, of how many cohorts.
     """
-    given, rows = simulation or Simulation(), []
-    draw = drawing(truth, given.design)
+    rows, draw = [], drawing(truth, simulation.design)
     for n in sizes:
         estimates, factors = [], []
-        for lesions, severity in zip(*draw(np.random.default_rng(given.seed), given.cohorts, n), strict=True):
+        cohorts = draw(np.random.default_rng(simulation.seed), simulation.cohorts, n)
+        for lesions, severity in zip(*cohorts, strict=True):
             pair = (severity, lesions) if model == "ordinal" else (lesions + 1, severity)
             with suppress(NotEstimableError):
                 found = regress(model, *pair, wald=True)
@@ -106,10 +105,7 @@ def model_precision(
 
 
 def power_and_precision(
-    correlations: Sequence[float],
-    sizes: Sequence[int],
-    alpha: float = 0.05,
-    simulation: Simulation | None = None,
+    correlations: Sequence[float], sizes: Sequence[int], alpha: float = 0.05, simulation: Simulation = USUAL
 ) -> pd.DataFrame:
     """Simulate what cohorts of some sizes find at some latent correlations.
 
@@ -125,12 +121,11 @@ def power_and_precision(
     ----------
     Gelman A, Carlin J. Perspect Psychol Sci 2014;9:641-651 (exaggeration and wrong sign).
     """
-    given, rows = simulation or Simulation(), []
-    cohorts = given.cohorts
+    rows, cohorts = [], simulation.cohorts
     for correlation in correlations:
-        truth = population_spearman(correlation, given.design)
+        truth = population_spearman(correlation, simulation.design)
         for n in sizes:
-            rho = simulated_correlations(correlation, n, given)
+            rho = simulated_correlations(correlation, n, simulation)
             found = rho[abs(rho) > describe.smallest_pearson(alpha, n)]
             low, high = spearman_interval(rho, n)
             row = {"correlation": correlation, "n": n, "rho": truth, **_mean("power", len(found), cohorts)}
@@ -149,9 +144,7 @@ def _mean(name: str, count: float, of: int) -> dict[str, float]:
     return {name: share, f"{name}_error": math.sqrt(share * (1 - share) / of)}
 
 
-def needed_patients(
-    width: float, correlation: float, simulation: Simulation | None = None
-) -> tuple[int, int, int]:
+def needed_patients(width: float, correlation: float, simulation: Simulation = QUICK) -> tuple[int, int, int]:
     """Find how many patients give a 95 % interval (see `spearman_interval`) of a wanted mean width.
 
     Returns
@@ -164,12 +157,11 @@ def needed_patients(
     InputError
         If it takes fewer than `LEAST` or more than `MOST` patients.
     """
-    given = simulation or Simulation(2_000)
 
     @cache
     def mean_width(n: int) -> tuple[float, float]:
-        low, high = spearman_interval(simulated_correlations(correlation, n, given), n)
-        return float((high - low).mean()), float((high - low).std() / math.sqrt(given.cohorts))
+        low, high = spearman_interval(simulated_correlations(correlation, n, simulation), n)
+        return float((high - low).mean()), float((high - low).std() / math.sqrt(simulation.cohorts))
 
     def is_narrow(n: int, errors: float) -> bool:
         found, error = mean_width(n)
@@ -186,7 +178,7 @@ def needed_patients(
 
 
 def evidence_of_significance(
-    n: int = 54, alpha: float = 0.01, simulation: Simulation | None = None
+    n: int = 54, alpha: float = 0.01, simulation: Simulation = QUICK
 ) -> tuple[float, float, float]:
     """Weigh latent correlations by how often they are significant in the published direction.
 
@@ -199,10 +191,9 @@ def evidence_of_significance(
         Median, and 2.5 % and 97.5 % points, of Spearman's correlation in everybody.
     """
     latent = np.linspace(-0.95, 0.95, 39)
-    given = simulation or Simulation(2_000)
-    truths = np.array([population_spearman(each, given.design) for each in latent])
+    truths = np.array([population_spearman(each, simulation.design) for each in latent])
     least = describe.smallest_pearson(alpha, n)
-    seeds = [replace(given, seed=given.seed + i) for i in range(len(latent))]
+    seeds = [replace(simulation, seed=simulation.seed + i) for i in range(len(latent))]
     rho = [simulated_correlations(each, n, seeded) for each, seeded in zip(latent, seeds, strict=True)]
     significant = np.array(rho) > least
     if significant.sum() < LEAST_SIGNIFICANT:
@@ -233,7 +224,7 @@ def conditional_estimate(rho: float, n: int, alpha: float) -> float:
     if not least < abs(rho) < 1:
         reason = f"P is not below {alpha} with n = {n}"
         raise InputError(f"rho is {rho}, which is not between {least:.3f} and 1: {reason}")
-    sd = math.sqrt(1.06 / (n - 3))
+    sd = math.sqrt(describe.VARIANCE_OF_Z["spearman"] / (n - 3))
     z, cut = math.atanh(abs(rho)) / sd, math.atanh(least) / sd
 
     def minus_log(mean: float) -> float:

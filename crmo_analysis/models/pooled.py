@@ -9,7 +9,7 @@ import scipy
 from scipy.special import expit, ndtri, stdtrit
 from scipy.stats import chi2
 
-from crmo_analysis.files import InputError
+from crmo_analysis.files import InputError, meant
 from crmo_analysis.models.random_effects import Fit, typical_variance
 
 INVERSE_VARIANCE = ("reml", "paule_mandel", "dersimonian_laird", "ml")
@@ -31,10 +31,13 @@ class How:
         """Raise an InputError where it is not to be had of k studies; `single` serves one of them."""
         method = self.method
         for name, known in (("method", methods), ("interval", INTERVALS)):
-            if getattr(self, name) not in known:
-                raise InputError(f"{name} is {getattr(self, name)!r}, expected one of {', '.join(known)}")
+            value = getattr(self, name)
+            if value not in known:
+                expected = f"expected one of {', '.join(known)}{meant(value, known)}"
+                raise InputError(f"{name} is {value!r}, {expected}")
         if not 0 < self.confidence < 1:
-            raise InputError(f"confidence is {self.confidence}, expected a number between 0 and 1")
+            expected = "expected a number between 0 and 1, such as 0.95"
+            raise InputError(f"confidence is {self.confidence}, {expected}")
         of_weights = (*INVERSE_VARIANCE, "beta_binomial_grid", "exact")
         if self.interval == "hartung_knapp" and method not in of_weights:
             raise InputError(f"hartung_knapp is for weights by inverse variance; use 't' with {method}")

@@ -18,7 +18,7 @@ from scipy.special import betainc, logit, polygamma
 
 from crmo_analysis.files import InputError, NotEstimableError
 from crmo_analysis.models import random_effects
-from crmo_analysis.models.permutation import as_numbers
+from crmo_analysis.models.designs import as_numbers
 from crmo_analysis.models.pooled import (
     INTERVALS,
     INVERSE_VARIANCE,
@@ -35,6 +35,7 @@ MEAN_SHARE = "the estimate is the mean over series; methods on the logit scale e
 NO_MAXIMUM = (
     "the model has no finite maximum, so this is the exact interval of all patients as if of one series"
 )
+NO_PREDICTION_OF_BETA = "no prediction interval: the fitted beta distribution alone would be far too narrow"
 PRIORS = ((1, 1, 1, 1), (1, 1, 1, 4), (1, 1, 1, 9), (0.5, 0.5, 1, 1))
 PRIOR = "prior: mean share beta({:g}, {:g}), correlation within series beta({:g}, {:g})"
 AGREES = 0.05
@@ -92,9 +93,9 @@ def pool_proportions(
         return _exact(x, n, how, ())
     order = np.lexsort((n, x))
     x, n = x[order], n[order]
-    one_sided = x.sum() in (0, n.sum())
+    one_sided, variances = x.sum() in (0, n.sum()), random_effects.corrected_logits(x, n)[1]
     if method in INVERSE_VARIANCE:
-        result = _pool_logits(x, n, how)
+        result = summarise(_of_logits(x, n, how), variances, how)
     elif method == "beta_binomial_grid":
         result = _pool_on_grid(x, n, how, prior)
     elif one_sided:
@@ -102,8 +103,13 @@ def pool_proportions(
     elif ((x == 0) | (x == n)).all():
         reason = f"every series is 0/n or n/n, and the likelihood of {method} rises without end"
         raise NotEstimableError(f"{reason}; use beta_binomial_grid")
+    elif method == "glmm":
+        result = summarise(random_effects.binomial_normal(x, n, confidence), variances, how)
     else:
-        result = _pool_counts(x, n, how)
+        fit = random_effects.beta_binomial(x, n)
+        result = summarise(replace(fit, notes=(*fit.notes, MEAN_SHARE)), variances, how)
+        none = {"pi_low": math.nan, "pi_high": math.nan, "prediction_rule": NO_PREDICTION_OF_BETA}
+        result = replace(result, **none)
     weights = np.empty(len(x))
     weights[order] = result.weights
     more = ("nobody, or everybody, was counted in every series",) if one_sided else ()
@@ -111,12 +117,7 @@ def pool_proportions(
 
 
 def pool_correlations(
-    r: Sequence[float],
-    n: Sequence[int],
-    method: str = "reml",
-    confidence: float = 0.95,
-    interval: str = "t",
-    statistic: str = "pearson",
+    r: Sequence[float], n: Sequence[int], statistic: str = "pearson", **options: object
 ) -> Pooled:
     """Pool correlations by Fisher's z, weighted by inverse variance.
 
@@ -124,10 +125,11 @@ def pool_correlations(
     ----------
     r, n : sequence of numbers
         Correlation and number of pairs of each study.
-    method, confidence, interval
-        As for `pool_proportions`; the method one of `INVERSE_VARIANCE`.
     statistic : str
         "pearson", the variance of z being 1 / (n - 3), or "spearman", 1.06 / (n - 3).
+    **options
+        `method`, one of `INVERSE_VARIANCE` ("reml" unless given), `confidence` and `interval`, as for
+        `pool_proportions`.
 
     References
     ----------
@@ -141,12 +143,12 @@ def pool_correlations(
         if not (-1 < value < 1 and of >= 4 and of % 1 == 0):
             given = f"study {place} has r = {value:g} of n = {of:g}"
             raise InputError(f"{given}, expected r between -1 and 1, and n from 4")
-    if statistic not in ("pearson", "spearman"):
+    if statistic not in describe.VARIANCE_OF_Z:
         raise InputError(f"statistic is {statistic!r}, expected 'pearson' or 'spearman'")
-    how = How(method, confidence, interval)
+    how = How(**({"method": "reml"} | options))
     how.check(INVERSE_VARIANCE, len(r), "describe.fisher_interval")
-    v = (1.06 if statistic == "spearman" else 1.0) / (n - 3)
-    fit = random_effects.inverse_variance(np.arctanh(r), v, method, confidence)
+    v = describe.VARIANCE_OF_Z[statistic] / (n - 3)
+    fit = random_effects.inverse_variance(np.arctanh(r), v, how.method, how.confidence)
     return summarise(fit, v, how, math.tanh)
 
 
@@ -263,30 +265,13 @@ def _counts(events: Sequence[int], totals: Sequence[int]) -> tuple[np.ndarray, n
     return x, n
 
 
-def _pool_logits(x: np.ndarray, n: np.ndarray, how: How) -> Pooled:
-    y, v = random_effects.corrected_logits(x, n)
-    fit, corrected = (
-        random_effects.inverse_variance(y, v, how.method, how.confidence),
-        int(((x == 0) | (x == n)).sum()),
-    )
-    if corrected:
+def _of_logits(x: np.ndarray, n: np.ndarray, how: How) -> random_effects.Fit:
+    logits = random_effects.corrected_logits(x, n)
+    fit = random_effects.inverse_variance(*logits, how.method, how.confidence)
+    if corrected := int(((x == 0) | (x == n)).sum()):
         words = f"0.5 was added to both cells of {corrected} of {len(x)} series, which had one of 0"
         fit = replace(fit, notes=(*fit.notes, words))
-    return summarise(fit, v, how)
-
-
-def _pool_counts(x: np.ndarray, n: np.ndarray, how: How) -> Pooled:
-    """Pool by maximum likelihood.
-
-    I² needs variances within series, which are those of the corrected logits.
-    """
-    variances = random_effects.corrected_logits(x, n)[1]
-    if how.method == "glmm":
-        return summarise(random_effects.binomial_normal(x, n, how.confidence), variances, how)
-    fit = random_effects.beta_binomial(x, n)
-    result = summarise(replace(fit, notes=(*fit.notes, MEAN_SHARE)), variances, how)
-    rule = "no prediction interval: the fitted beta distribution alone would be far too narrow"
-    return replace(result, pi_low=math.nan, pi_high=math.nan, prediction_rule=rule)
+    return fit
 
 
 def _pool_on_grid(x: np.ndarray, n: np.ndarray, how: How, prior: tuple) -> Pooled:

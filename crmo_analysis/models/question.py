@@ -1,5 +1,6 @@
 """What is asked of a table of patients, and its columns as numbers."""
 
+import numbers
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -7,7 +8,8 @@ import numpy as np
 import pandas as pd
 
 from crmo_analysis.files import InputError, meant
-from crmo_analysis.models.permutation import STATISTICS, as_numbers
+from crmo_analysis.models.designs import as_numbers
+from crmo_analysis.models.permutation import STATISTICS
 from crmo_analysis.models.regression import Terms
 
 
@@ -91,8 +93,10 @@ class Effort:
     seed: int = 1
 
     def __post_init__(self):
-        if self.resamples < 1 or self.permutations < 1 or self.seed < 0:
-            raise InputError(f"{self} is no effort: expected 1 or more of each, and a seed from 0")
+        for name, least in (("resamples", 1), ("permutations", 1), ("seed", 0)):
+            value = getattr(self, name)
+            if not isinstance(value, numbers.Integral) or value < least:
+                raise InputError(f"{name} is {value!r}, expected a whole number from {least}")
 
 
 def models_for(outcome: Sequence, cut: float | None = None) -> tuple[str, ...]:

@@ -18,10 +18,17 @@ from scipy.stats import chi2
 
 from crmo_analysis.files import InputError, NotEstimableError
 from crmo_analysis.models import likelihood
-from crmo_analysis.models.designs import complete, is_amount, outcome_for, standardised, unit_of
-from crmo_analysis.models.groups import said_of_groups
+from crmo_analysis.models.designs import (
+    complete,
+    is_amount,
+    outcome_for,
+    said_of_groups,
+    standardised,
+    unit_of,
+)
 from crmo_analysis.models.likelihood import LIKELIHOODS, Peak
 from crmo_analysis.models.permutation import MANY
+from crmo_analysis.study import describe
 
 MODELS = ("linear", *LIKELIHOODS)
 _RATIOS = ("rate ratio", "rate ratio", "odds ratio", "odds ratio")
@@ -280,7 +287,7 @@ def _notes(kind: str, top: Peak, how: str, independent: bool) -> tuple[str, dict
     if not independent:
         return words, {}
     words += "; proportionality "
-    words += "could not be checked" if p is None else p_text(p)
+    words += "could not be checked" if p is None else describe.p_text(p)
     # Measured with true models: 5 % of checks reject at 18 patients a score, 10 % at 5 and 20 % at 2.
     words += " (a rough check, as few patients share a score)" if n < 15 * scores else ""
     return words, {"p_proportional": p}
@@ -295,10 +302,3 @@ def _remarks(fit: Regression, outcome: np.ndarray) -> str:
         said += f"; the {name} end of the interval is not determined"
     empty = np.ptp(outcome) + 1 - len(np.unique(outcome)) if fit.model == "ordinal" else 0
     return said + (f"; scores between that no patient has, left out: {empty:.0f}" if empty >= 1 else "")
-
-
-def p_text(p: float) -> str:
-    """Write a P value: never as 0 or 1."""
-    if math.isnan(p):
-        return "P not determined"
-    return "P<0.001" if p < 0.001 else "P>0.999" if p > 0.999 else f"P={p:.3f}"

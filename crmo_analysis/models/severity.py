@@ -12,10 +12,12 @@ import pandas as pd
 
 from crmo_analysis.files import NotEstimableError
 from crmo_analysis.models import imputation
-from crmo_analysis.models.association import correlate, correlate_groups
-from crmo_analysis.models.permutation import STATISTICS, adjust, as_numbers
+from crmo_analysis.models.association import correlate
+from crmo_analysis.models.designs import as_numbers
+from crmo_analysis.models.permutation import STATISTICS, adjust
 from crmo_analysis.models.question import Effort, Question, models_for, numeric, once
-from crmo_analysis.models.regression import Regression, p_text, regress
+from crmo_analysis.models.regression import Regression, regress
+from crmo_analysis.study import describe
 
 COLUMNS = [
     "model", "exposure", "outcome", "adjusted_for", "n", "groups", "estimate", "ci_low", "ci_high", "p",
@@ -95,7 +97,8 @@ def row_of(table: pd.DataFrame, model: str, question: Question, effort: Effort) 
             fit = _fit(table, model, question)
     except NotEstimableError as why:
         return row | {"method": f"not estimable: {why}"}
-    return row | {name: getattr(fit, name) for name in COLUMNS if hasattr(fit, name)}
+    said = {name: getattr(fit, name, None) for name in COLUMNS}
+    return row | {name: value for name, value in said.items() if value is not None}
 
 
 def _correlated(table: pd.DataFrame, statistic: str, question: Question, effort: Effort):
@@ -103,10 +106,8 @@ def _correlated(table: pd.DataFrame, statistic: str, question: Question, effort:
     question.groups(table)  # says so where a patient is in several
     rows = once(table, question)
     x, y = (as_numbers(rows[name], name) for name in (*question.exposures, question.outcome))
-    if question.cluster:
-        fit = correlate_groups(x, y, rows[question.cluster], statistic, question.confidence)
-    else:
-        fit = correlate(x, y, statistic, confidence=question.confidence, **vars(effort))
+    groups = rows[question.cluster] if question.cluster else None
+    fit = correlate(x, y, statistic, question.confidence, **vars(effort), groups=groups)
     if question.patient:
         words = f"{fit.method}; means of the visits of each {question.patient}"
         fit = replace(fit, excluded=table[question.patient].nunique() - fit.n, method=words)
@@ -178,8 +179,8 @@ def sentence(row: Mapping, labels: Mapping[str, str] | None = None) -> str:
     interval = f"{100 * row['confidence']:g} % interval {low} to {high}; " if has_interval else ""
     holm = row.get("p_holm", math.nan)
     is_other = not math.isnan(holm) and holm != row["p"]
-    holm = f", by Holm over {row['family']} exposures {p_text(holm)}" if is_other else ""
-    return f"{who}, {said} ({interval}{p_text(row['p'])}{holm}; {row['method']})."
+    holm = f", by Holm over {row['family']} exposures {describe.p_text(holm)}" if is_other else ""
+    return f"{who}, {said} ({interval}{describe.p_text(row['p'])}{holm}; {row['method']})."
 
 
 def _who(row: Mapping) -> str:

@@ -44,8 +44,11 @@ class Simulation:
     seed: int = 1
 
 
+USUAL = Simulation()
+
+
 def simulated_correlations(
-    truth: float | Sequence[np.ndarray], n: int, simulation: Simulation | None = None, test: str = "spearman"
+    truth: float | Sequence[np.ndarray], n: int, simulation: Simulation = USUAL, test: str = "spearman"
 ) -> np.ndarray:
     """Return the correlation that a test rests on, of simulated cohorts; 0 where a variable is constant.
 
@@ -75,8 +78,7 @@ def simulated_correlations(
     Whitehead J. Stat Med 1993;12:2257-2271, section 2 (score of proportional odds). Dean C, Lawless JF. J Am
     Stat Assoc 1989;84:467-472 (dispersion).
     """
-    given = simulation or Simulation()
-    cohorts = given.cohorts
+    cohorts = simulation.cohorts
     if test not in TESTS or n < 4 or cohorts < 1:
         expected = f"one of {', '.join(TESTS)}, at least 4 and 1"
         raise InputError(f"test is {test!r}, n {n} and cohorts {cohorts}; expected {expected}")
@@ -84,8 +86,8 @@ def simulated_correlations(
     def ranked(levels: np.ndarray) -> np.ndarray:
         return midranks(*counted(levels, int(levels.max()) + 1))
 
-    draw = drawing(truth, given.design)
-    rng, size, found = np.random.default_rng(given.seed), max(1, _VALUES // n), []
+    draw = drawing(truth, simulation.design)
+    rng, size, found = np.random.default_rng(simulation.seed), max(1, _VALUES // n), []
     for start in range(0, cohorts, size):
         lesions, severity = draw(rng, min(size, cohorts - start), n)
         first = ranked(lesions) if test == "spearman" else centred(lesions)
@@ -147,15 +149,17 @@ def _cuts(design: Design) -> tuple[np.ndarray, np.ndarray]:
     """Return where the two normal variables are cut."""
     mean, dispersion = design.lesions_mean, design.lesions_dispersion
     shares = np.array(design.severity_shares)
-    is_count = 1 < mean < math.inf and 0 < dispersion < math.inf
-    if not is_count or len(shares) < 2 or (shares <= 0).any() or not math.isclose(shares.sum(), 1):
-        expected = "a mean above 1, a dispersion above 0, and shares that add up to 1"
-        raise InputError(f"{design} is no design: expected {expected}")
+    said = f"lesions have a mean of {mean} and a dispersion of {dispersion}"
+    if not (1 < mean < math.inf and 0 < dispersion < math.inf):
+        raise InputError(f"{said}; expected a mean above 1, as all have one, and a dispersion above 0")
+    if len(shares) < 2 or (shares <= 0).any() or not math.isclose(shares.sum(), 1):
+        expected = "expected two or more, each above 0, that add up to 1"
+        raise InputError(f"severity_shares add up to {shares.sum():g}; {expected}")
     size = 1 / dispersion
     probability = size / (size + mean - 1)
     last = nbinom.ppf(1 - 1e-9, size, probability)
     if not last <= LARGEST_COUNT:
-        raise InputError(f"{design} gives lesion counts beyond {LARGEST_COUNT:,}")
+        raise InputError(f"{said}, which gives counts beyond {LARGEST_COUNT:,}; choose a smaller dispersion")
     return ndtri(nbinom.cdf(np.arange(int(last)), size, probability)), ndtri(np.cumsum(shares)[:-1])
 
 

@@ -8,10 +8,16 @@ import numpy as np
 import pandas as pd
 
 from crmo_analysis.files import InputError
-from crmo_analysis.models.designs import outcome_for, standardised
-from crmo_analysis.models.groups import codes_of, limit_of_permutations, without_means
+from crmo_analysis.models.designs import as_numbers, codes_of, outcome_for, standardised, without_means
 from crmo_analysis.models.likelihood import score_spreads, score_statistics, without_exposure
-from crmo_analysis.models.permutation import MANY, ROUNDING, STATISTICS, as_numbers, beyond_chance, shuffled
+from crmo_analysis.models.permutation import (
+    MANY,
+    ROUNDING,
+    STATISTICS,
+    beyond_chance,
+    limit_of_permutations,
+    shuffled,
+)
 from crmo_analysis.models.question import Effort, Question, models_for, numeric
 from crmo_analysis.models.severity import COLUMNS, row_of
 

@@ -178,13 +178,13 @@ def with_bounds(pool: Pool, limits: Sequence[tuple[str, int, int]]) -> Pool:
 
     Raises
     ------
-    ValueError
+    InputError
         If a printed count lies outside its limits, each an outcome_id, the fewest and the most.
     """
     rows = pool.rows.set_index("outcome_id", drop=False)
     for name, fewest, most in limits:
         if not fewest <= rows.loc[name, "n_responded"] <= most:
-            raise ValueError(
+            raise InputError(
                 f"{name} counts {rows.loc[name, 'n_responded']}, and the study's numbers allow {fewest} to "
                 f"{most}"
             )

@@ -83,10 +83,8 @@ def _claims(root: Path) -> list[dict]:
 
 
 def _number_of_studies(n: int) -> dict:
-    words = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
-    text = words[n] if n < len(words) else str(n)
     known = {"unit": "studies", "kind": "published", "model": "number of studies of the collection"}
-    return {"id": "studies.n", "text": text, "value": n, "rounding": "as counted", **known}
+    return {"id": "studies.n", "text": describe.number_word(n), "value": n, "rounding": "as counted", **known}
 
 
 def _claim(audited: Audited) -> dict:

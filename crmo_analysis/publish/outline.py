@@ -136,7 +136,7 @@ def read_outline(root: Path = files.ROOT, journal: str = "") -> Outline:
     if name not in journals:
         message = f"there is no journal {name!r}{meant(name, journals)}"
         more = f"{JOURNALS} has {', '.join(journals)}; an entry there adds one"
-        raise InputError(f"{'' if journal else f'{FILE}, journal: '}{message} {more}")
+        raise InputError(f"{'' if journal else f'{FILE}, journal: '}{message}; {more}")
     figures, problems = _figures(content.get("figures", {}), root, journals[name])
     tables, more = _tables(content.get("tables", {}), root)
     named = content.get("text", "data/manuscript_text.md")

@@ -10,7 +10,6 @@ from collections.abc import Mapping
 import pandas as pd
 
 from crmo_analysis.files import InputError
-from crmo_analysis.models import p_text
 from crmo_analysis.publish.documents import MISSING
 from crmo_analysis.study import Codebook, describe, read_codebook
 
@@ -63,7 +62,7 @@ def _written(value: object, how: str, template: str, codebook: Codebook | None) 
         return known[value].label if value in known else _capital(str(value).replace("_", " "))
     try:
         if how in ("p", "p_alone"):
-            return p_text(float(value))[how == "p_alone" :].lstrip("=" if how == "p_alone" else "")
+            return describe.p_text(float(value), alone=how == "p_alone")
         if re.fullmatch(r"%?\d", how):
             return (describe.percent_text if how[0] == "%" else describe.rounded_text)(
                 float(value), int(how[-1])

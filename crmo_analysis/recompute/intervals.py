@@ -79,8 +79,8 @@ def _of_correlation(view: View, claim: Claim, estimate: Claim, level: float) -> 
     if estimate.statistic != "correlation" or not n or n < 4:
         return None
     ends, r = {}, [min(max(end, -1 + 1e-9), 1 - 1e-9) for end in printed_range(estimate)]
-    for name, variance in (("pearson", 1.0), ("spearman", 1.06)):
-        of_ends = [describe.fisher_interval(end, n, level, variance) for end in r]
+    for name in describe.VARIANCE_OF_Z:
+        of_ends = [describe.fisher_interval(end, n, level, name) for end in r]
         ends[name] = tuple(zip(*of_ends, strict=True))
     return f"A correlation of {estimate.printed} in {n} pairs", ends, (estimate.claim_id, *ids)
 

@@ -10,9 +10,12 @@ import numpy as np
 import pandas as pd
 from scipy.special import chdtri, ndtri, stdtrit
 
+from crmo_analysis.files import InputError
 from crmo_analysis.study.rounding import round_by
 
 DIGITS = 6
+VARIANCE_OF_Z = {"pearson": 1.0, "spearman": 1.06}  # Fisher's z, times n - 3; Fieller 1957 for ranks
+FISHER = f"Fisher's z with a variance of {VARIANCE_OF_Z['spearman']}/(n - 3)"
 
 
 @dataclass(frozen=True)
@@ -53,12 +56,12 @@ def share_intervals(x: int, n: int, confidence: float = 0.95) -> dict[str, tuple
 def proportion(x: int, n: int, confidence: float = 0.95) -> Proportion:
     """Describe x of n patients, 0 <= x <= n and n >= 1, with an exact and a Wilson interval.
 
-    A ValueError says that they are no part and whole, or that the confidence is not between 0 and 1.
+    A InputError says that they are no part and whole, or that the confidence is not between 0 and 1.
     """
     if int(x) != x or int(n) != n or not 0 <= x <= n or n < 1:
-        raise ValueError(f"{x} of {n} is no part of a whole; expected whole numbers, 0 <= x <= n and n >= 1")
+        raise InputError(f"{x} of {n} is no part of a whole; expected whole numbers, 0 <= x <= n and n >= 1")
     if not 0 < confidence < 1:
-        raise ValueError(f"confidence is {confidence}, expected a number between 0 and 1")
+        raise InputError(f"confidence is {confidence}, expected a number between 0 and 1")
     found = share_intervals(int(x), int(n), confidence)
     ends = [round(end, DIGITS) for end in (*found["exact"], *found["wilson"])]
     return Proportion(int(x), int(n), *ends)
@@ -72,6 +75,14 @@ def rounded_text(value: Fraction | float, decimals: int) -> str:
     exact = value if isinstance(value, Fraction) else Fraction(str(value))
     rounded = round_by(abs(exact), decimals, "half_up")
     return f"{'-' if exact < 0 and rounded else ''}{float(rounded):.{decimals}f}"
+
+
+def p_text(p: float, alone: bool = False) -> str:
+    """Write a P value, never as 0 or 1; alone, as in a column of P values, without P or =."""
+    if math.isnan(p):
+        return "not determined" if alone else "P not determined"
+    text = "<0.001" if p < 0.001 else ">0.999" if p > 0.999 else f"={rounded_text(p, 3)}"
+    return text.removeprefix("=") if alone else f"P{text}"
 
 
 def percent_text(share: Fraction | float, decimals: int = 1) -> str:
@@ -193,16 +204,18 @@ def rate_intervals(events: int, time: float, confidence: float = 0.95) -> dict[s
     return found
 
 
-def fisher_interval(r: float, n: int, confidence: float = 0.95, variance: float = 1.0) -> tuple[float, float]:
-    """Return the interval of a correlation by Fisher's z; a variance of 1.06 is Spearman's.
+def fisher_interval(
+    r: float, n: int, confidence: float = 0.95, statistic: str = "pearson"
+) -> tuple[float, float]:
+    """Return the interval of a "pearson" or "spearman" correlation by Fisher's z.
 
     References
     ----------
     Fisher RA. Metron 1921;1:3-32. Fieller EC, Hartley HO, Pearson ES. Biometrika 1957;44:470-481.
     """
     if not -1 < r < 1 or n < 4:
-        raise ValueError(f"r is {r} and n is {n}; expected r between -1 and 1, and n of at least 4")
-    z, half = math.atanh(r), ndtri(0.5 + confidence / 2) * math.sqrt(variance / (n - 3))
+        raise InputError(f"r is {r} and n is {n}; expected r between -1 and 1, and n of at least 4")
+    z, half = math.atanh(r), ndtri(0.5 + confidence / 2) * math.sqrt(VARIANCE_OF_Z[statistic] / (n - 3))
     return math.tanh(z - half), math.tanh(z + half)
 
 
@@ -234,13 +247,13 @@ def statistic(name: str, values: pd.Series | np.ndarray) -> Fraction | None:
             return exact[ordered[0]]
         case "max":
             return exact[ordered[-1]]
-    raise ValueError(f"{name!r} is no statistic of a table")
+    raise InputError(f"{name!r} is no statistic of a table")
 
 
 def smallest_pearson(p: float, n: int) -> float:
     """Return the |r| whose two-sided P value is p in n pairs, 3 at least, by t with n - 2 df."""
     if not 0 < p < 1 or n < 3:
-        raise ValueError(f"p is {p} and n is {n}; expected p between 0 and 1, and n of at least 3")
+        raise InputError(f"p is {p} and n is {n}; expected p between 0 and 1, and n of at least 3")
     t = -stdtrit(n - 2, p / 2)
     return float(t / math.sqrt(n - 2 + t * t))
 
@@ -257,6 +270,12 @@ def smallest_spearman(p: float, n: int) -> float:
     while largest_d >= 0 and 1 - 6 * largest_d / steps <= critical:
         largest_d -= 2
     return 1 - 6 * largest_d / steps if largest_d >= 0 else math.nan
+
+
+def number_word(n: int) -> str:
+    """Write a count of things as a text does: "no" for 0, words to nine, then digits."""
+    words = ["no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine"]
+    return words[n] if n < len(words) else str(n)
 
 
 def in_sentence(label: str) -> str:

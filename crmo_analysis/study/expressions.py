@@ -5,7 +5,6 @@ comparisons with a number or a category, `~`, `&`, `|`, `->` and parentheses, in
 It has no calls, attributes, arithmetic or text, so it can only say which patients are meant.
 """
 
-import difflib
 import operator
 import re
 from collections.abc import Mapping
@@ -13,7 +12,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from functools import cache, partial
 
-from crmo_analysis.files import InputError
+from crmo_analysis.files import InputError, meant
 from crmo_analysis.study.codebook import Codebook
 
 MAXIMUM_LENGTH = 500
@@ -183,8 +182,7 @@ def _compare(name, sign, token, codebook):
 def _known(name, codebook):
     if name in codebook:
         return codebook[name]
-    close = difflib.get_close_matches(name, codebook, n=1)
-    raise InputError(f"'{name}' is not in the codebook" + (f"; is '{close[0]}' meant?" if close else ""))
+    raise InputError(f"'{name}' is not in the codebook{meant(name, codebook)}")
 
 
 @cache

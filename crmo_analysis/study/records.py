@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from typing import ClassVar
 
+from crmo_analysis.files import InputError, meant
 from crmo_analysis.study import vocabulary
 from crmo_analysis.study.codebook import Codebook, read_codebook
 from crmo_analysis.study.expressions import Compare, Everyone, Expression, Not, parse
@@ -161,8 +162,9 @@ class Study:
         return frozenset(name for option in options for name in option.get("step") or {})
 
     def claim(self, claim_id: str) -> Claim:
-        """Return the claim of that id (its first reading); KeyError if the study has none."""
+        """Return the claim of that id (its first reading); InputError if the study has none."""
         for claim in self.claims:
             if claim.claim_id == claim_id:
                 return claim
-        raise KeyError(f"{self.study} has no claim '{claim_id}'")
+        near = meant(claim_id, [claim.claim_id for claim in self.claims])
+        raise InputError(f"{self.study} has no claim '{claim_id}'{near}")

@@ -229,7 +229,7 @@ def test_a_value_is_read_by_the_kind_of_its_default(name, text, value):
         ("level", "NaN", "a number"),
         ("level", "Infinity", "a number"),
         ("exact", "1", "true or false"),
-        ("exact", "True", r"true or false, not 'True'\. Did you mean true\?"),
+        ("exact", "True", r"true or false, not 'True'; is 'true' meant\?"),
         ("flags", "{}", "a list"),
         ("flags", "[1e999]", "a list"),
         ("limits", "[]", "a dictionary"),

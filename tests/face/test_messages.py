@@ -1,5 +1,8 @@
 """What a person reads who asks for what is not there: each message says what to do instead."""
 
+import copy
+import pickle
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -24,7 +27,9 @@ def relate(table, outcome="clinical_severity", exposure="n_lesions", **options):
         ({"cluster": "mail"}, "by whose groups errors are wanted; is 'male' meant?"),
         ({"cut": "5"}, "cut is '5', expected a number, or None"),
         ({"permutation": 9}, "no option 'permutation'; is 'permutations' meant?"),
-        ({"permutations": -9}, "expected 1 or more of each"),
+        ({"permutations": -9}, "permutations is -9, expected a whole number from 1"),
+        ({"resamples": 1e4}, "resamples is 10000.0, expected a whole number from 1"),
+        ({"exposure": ["n_lesions", "male"]}, "expected one variable, and others by also="),
     ],
 )
 def test_a_wrong_word_is_met_with_the_right_one(own, options, says):
@@ -41,6 +46,7 @@ def test_a_wrong_word_is_met_with_the_right_one(own, options, says):
         (lambda table: table.iloc[:0], "the table has no patients"),
         (lambda table: table.iloc[:3], "fewer than 12 patients have"),
         (lambda table: pd.concat([table, table[["male"]]], axis=1), "more than one column male; drop or rename"),
+        (lambda table: pd.concat({"a": table}, axis=1), "names of several levels; expected one name a column"),
         (lambda table: "menashe_2022", "str is no table of patients; expected a DataFrame"),
     ],
 )  # fmt: skip
@@ -57,6 +63,18 @@ def test_a_plain_table_is_taken_whatever_its_index(own):
     repeated = relate(made.drop(columns="patient").set_axis([0] * len(made)))
     assert repeated.influence().frame["left_out"].tolist() == list(range(1, 61))
     assert len(repeated.diagnostics().frame)
+
+
+def test_numbers_that_stand_there_as_text_are_numbers(own):
+    as_text = own.assign(n_lesions=own["n_lesions"].astype("Int64").astype(str).astype(object))
+    pd.testing.assert_frame_equal(relate(as_text).frame, relate(own).frame)
+
+
+def test_a_relation_asked_of_other_cohorts_hides_what_they_hide(own):
+    relation = relate(own)
+    assert relation.over([own, own]).frame["count"].tolist() == [2, 2]
+    with pytest.raises(crmo.CrmoError, match="fewer than 12 patients have"):
+        relation.over([own.iloc[:11]])
 
 
 def test_a_variable_that_the_table_lacks_is_left_out_aloud(own):
@@ -102,8 +120,15 @@ def test_findings_that_cannot_be_shown_together_say_which_can():
         (lambda study: study.counts("hospach.spin.n"), "is 'hospach.spine.n' meant?"),
         (lambda study: study.correlation("hospach.spine.n"), "prints no P value"),
         (lambda study: study.skeleton("Tabel II"), "no count is printed in 'Tabel II'; there are abstract"),
-        (lambda study: study.patients(0), "count is 0, expected 1 or more"),
-        (lambda study: study.patients(corelation=0.5), "no assumption corelation"),
+        (lambda study: study.patients(0), "count is 0, expected a whole number from 1"),
+        (lambda study: study.patients("two"), "count is 'two', expected a whole number from 1"),
+        (lambda study: study.patients(corelation=0.5), "no assumption corelation; there is correlation, lesions_mean"),
+        (lambda study: study.correlation("hospach.p"), "has no claim 'hospach.p'"),
+        (lambda study: study.shares([("all", "fever", 5, 3)]), "5 of 3 is no part of a whole"),
+        (lambda study: crmo.compare(pd.DataFrame({"male": [True] * 20}), study, confidence=95), "such as 0.95"),
+        (lambda study: crmo.plan([0.3], [20], lesions={"mean": 1}).power(), "a mean of 1 .* as all have one"),
+        (lambda study: crmo.pool([3, 2], [5, 6], method="REML"), "is 'reml' meant?"),
+        (lambda study: crmo.read_cohort("own.csv", hide_below="5"), "hide_below is '5', expected 2 or more"),
         (lambda study: crmo.read_cohort(pd.DataFrame()), "a table needs no reading"),
         (lambda study: crmo.responders().choose("pamidronat", "pain_gone", "up to 3 months"), "'pamidronate' meant"),
     ],
@@ -113,7 +138,28 @@ def test_a_study_names_what_it_has(ask, says):
         ask(crmo.read_study("hospach_2010"))
 
 
+def test_a_result_that_is_taken_for_its_table_says_where_that_is(own):
+    relation = relate(own)
+    for thing, table in ((relation, "frame"), (Cohort.of(own), "patients")):
+        with pytest.raises(AttributeError, match=rf"has no 'head'; its table has: \.{table}\.head"):
+            _ = thing.head
+        assert not hasattr(thing, "nothing_of_a_table")
+        assert repr(pickle.loads(pickle.dumps(copy.deepcopy(thing)))) == repr(thing)
+    assert "ordinal" in relation
+    assert "spearman" not in relation
+
+
+def test_pictures_take_their_table_as_seaborn_does_and_name_a_lost_column(own):
+    names = {"x": "n_lesions", "y": "clinical_severity"}
+    assert crmo.plot.scatter(data=own, **names).get_xlabel() == "n_lesions"
+    for draw, more in ((crmo.plot.scatter, {}), (crmo.plot.curves, {"by": "male"})):
+        with pytest.raises(crmo.CrmoError, match=r"no column 'n_lesion'; it has .*is 'n_lesions' meant\?"):
+            draw(own, **names | {"x": "n_lesion"}, **more)
+
+
 def test_one_number_and_one_table_are_taken_as_they_are(own):
+    named = pd.Series([3, 2], index=["Beck", "Simm"])
+    assert crmo.pool(named, [5, 6]).frame["label"].tolist() == ["Beck", "Simm"]
     assert crmo.pool(3, 5).sentence.startswith("One series of 5 patients: 60.0 % had a response")
     found = crmo.plan([0.3], [20], cohorts=50, also={"as here": own.assign(simulated=True)})
     assert "as here" in found.power().frame["truth"].tolist()

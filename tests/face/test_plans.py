@@ -27,7 +27,7 @@ def plan(correlations=(0.3,), sizes=(20,), **options):
         ({"cohorts": 1}, "cohorts is 1"),
         ({"lesions": {"men": 2}}, "lesions has men; expected mean, dispersion, levels"),
         ({"lesions": {"mean": 1e9}}, "mean of lesions is"),
-        ({"lesions": {"dispersion": 5_000}}, "lesion counts beyond 10,000"),
+        ({"lesions": {"dispersion": 5_000}}, "gives counts beyond 10,000; choose a smaller dispersion"),
         ({"lesions": {"dispersion": math.nan}}, "dispersion of lesions is nan"),
         ({"lesions": {"levels": 2.5}}, "levels of lesions is 2.5"),
     ],

@@ -5,7 +5,7 @@ import math
 import pytest
 
 import crmo_analysis as crmo
-from crmo_analysis.face import evidence
+from crmo_analysis.face import pools
 from crmo_analysis.models import pooling
 from crmo_analysis.patients.responses import FILE, choose, read_responses, with_bounds
 
@@ -17,22 +17,21 @@ def test_every_row_of_a_study_agrees_with_its_claims():
     rows = TABLE[TABLE["study"] != ""]
     assert set(rows["study"]) == {"bicetre", "hospach_2010", "sag_2019", "simm_2008"}
     assert (rows["bounds"] != "").all()
-    everything = with_bounds(PAIN, evidence.study_limits(PAIN))
+    everything = with_bounds(PAIN, pools._limits(PAIN.rows))
     assert list(everything.rows["fewest"]) == [7, 4, 12, 9]
     remission = choose(TABLE, "pamidronate", "clinical_remission", "3 to 18 months")
-    limits = {name: ends for name, *ends in evidence.study_limits(remission)}
+    limits = {name: ends for name, *ends in pools._limits(remission.rows)}
     assert limits == {"sag2019": [2, 2]}  # one on pamidronate; the two who had relapsed, eventually
 
 
 def test_an_empty_pool_is_refused():
-    empty = choose(TABLE, "pamidronate", "complete_response", "up to 3 months")
     with pytest.raises(ValueError, match="no series counted this outcome"):
-        evidence.study_limits(empty)
+        crmo.responders().choose("pamidronate", "complete_response", "up to 3 months")
 
 
 def test_every_method_stands_side_by_side_and_disagreement_is_said():
-    results = evidence.every_method(PAIN.rows["n_responded"], PAIN.rows["n_treated"])
-    rows = evidence.method_rows(results)
+    results = pools._every_method(PAIN.rows["n_responded"], PAIN.rows["n_treated"])
+    rows = pools._method_rows(results)
     assert rows["label"].is_unique
     assert (rows["estimate"].between(rows["ci_low"], rows["ci_high"])).all()
     assert "4 series disagree" in pooling.disagreement(results)
@@ -46,10 +45,8 @@ def test_every_method_stands_side_by_side_and_disagreement_is_said():
     ("events", "totals"), [([3], [5]), ([0, 0], [4, 5]), ([4, 5], [4, 5]), ([2, 3], [5, 5])]
 )
 def test_words_hold_no_missing_number(events, totals):
-    for result in evidence.every_method(events, totals):
-        text = (
-            f"{evidence.pooled_sentence(result, 'pain gone', sum(totals))} {evidence.heterogeneity(result)}"
-        )
+    for result in pools._every_method(events, totals):
+        text = f"{pools._sentence(result, 'pain gone', sum(totals))} {pools._heterogeneity(result)}"
         assert "nan" not in text
     assert math.isfinite(result.estimate)
 

@@ -16,7 +16,7 @@ from test_severity import COHORT
 
 from crmo_analysis.files import NotEstimableError
 from crmo_analysis.models import imputation, permutation, specifications
-from crmo_analysis.models.association import correlate_groups, leave_one_out
+from crmo_analysis.models.association import correlate, leave_one_out
 from crmo_analysis.models.permutation import maximum_statistic
 from crmo_analysis.models.question import Effort, Question, numeric, once
 from crmo_analysis.models.regression import MODELS, regress
@@ -251,7 +251,7 @@ def clustered(rng, groups=30, size=5, relation=0.0):
 @pytest.mark.parametrize("statistic", ["spearman", "kendall", "pearson"])
 def test_interval_of_a_correlation_by_groups_of_one_is_that_of_the_jackknife(statistic):
     _, x, y = clustered(np.random.default_rng(1), 8, 5)
-    found = correlate_groups(x, y, range(40), statistic)
+    found = correlate(x, y, statistic, groups=range(40))
     without = leave_one_out(x, y, statistic)["estimate"]
     error = math.sqrt(39 / 40 * ((without - without.mean()) ** 2).sum()) / (1 - found.estimate**2)
     half = stats.t.ppf(0.975, 39) * error
@@ -263,7 +263,7 @@ def test_interval_of_a_correlation_by_groups_of_one_is_that_of_the_jackknife(sta
 
 def test_interval_of_pearsons_correlation_by_groups_is_close_to_that_of_groups_left_out():
     labels, x, y = clustered(np.random.default_rng(2), 60, 3, 0.5)
-    found = correlate_groups(x, y, labels, "pearson")
+    found = correlate(x, y, "pearson", groups=labels)
     left = [np.corrcoef(x[labels != g], y[labels != g])[0, 1] for g in range(60)]
     error = math.sqrt(59 / 60 * np.sum((left - np.mean(left)) ** 2)) / (1 - found.estimate**2)
     z = math.atanh(found.estimate)
@@ -275,8 +275,8 @@ def test_correlations_by_groups_hold_their_level_and_others_do_not(statistic):
     rng, held = np.random.default_rng(6), np.zeros(2)
     for _ in range(400):
         labels, x, y = clustered(rng)
-        one = correlate_groups(x, y, labels, statistic)
-        other = correlate_groups(x, y, range(len(x)), statistic)
+        one = correlate(x, y, statistic, groups=labels)
+        other = correlate(x, y, statistic, groups=range(len(x)))
         held += one.ci_low < 0 < one.ci_high, other.ci_low < 0 < other.ci_high
     assert 0.90 < held[0] / 400 < 0.98
     assert held[1] / 400 < 0.90
@@ -285,7 +285,7 @@ def test_correlations_by_groups_hold_their_level_and_others_do_not(statistic):
 def test_groups_that_are_too_few_leave_the_correlation_alone():
     labels, x, y = clustered(np.random.default_rng(3), 4, 10)
     for groups, count in ((labels, 4), (np.zeros(40), 1)):
-        found = correlate_groups(x, y, groups)
+        found = correlate(x, y, groups=groups)
         assert found.estimate == pytest.approx(stats.spearmanr(x, y).statistic)
         assert math.isnan(found.p)
         assert found.method == f"interval and P not estimable: {count} groups, expected at least 5"
@@ -349,5 +349,3 @@ def test_an_exposure_of_centres_is_not_permuted_within_them():
     assert math.isnan(curve.p_median)
     with pytest.raises(NotEstimableError, match="the same in all patients of each group"):
         maximum_statistic(table[["y"]], table["x"], groups=labels)
-    with pytest.raises(NotEstimableError, match="not permuted within groups"):
-        maximum_statistic(table[["y"]], table["x"], "kendall", groups=labels)

@@ -112,5 +112,5 @@ def test_a_cell_that_is_no_number_is_named(column, value, said):
 def test_terms_that_cannot_be_are_refused(terms, says):
     with pytest.raises(CrmoError, match=says):
         Question("y", ["x"], **terms)
-    with pytest.raises(CrmoError, match="is no effort: expected 1 or more"):
+    with pytest.raises(CrmoError, match="expected a whole number from"):
         Effort(permutations=0)

@@ -247,7 +247,7 @@ def test_molloy2014_correlations_against_metafor():
         0.0798993548,
     ]
     expected += [0.216293366, -0.0555608161, 0.341202106, 38.1595154]
-    found = pool_correlations(r, n, "reml", interval="hartung_knapp")
+    found = pool_correlations(r, n, method="reml", interval="hartung_knapp")
     values = [
         found.centre,
         found.centre_se,
@@ -260,7 +260,7 @@ def test_molloy2014_correlations_against_metafor():
     ]
     assert [*values, found.pi_low, found.pi_high, found.q] == pytest.approx(expected, abs=1e-6)
     # R: r <- rma(yi, 1.06 * vi, data=d, method="DL"); c(r$beta, r$se, r$tau2)
-    found = pool_correlations(r, n, "dersimonian_laird", interval="z", statistic="spearman")
+    found = pool_correlations(r, n, method="dersimonian_laird", interval="z", statistic="spearman")
     assert (found.centre, found.centre_se, found.tau2) == pytest.approx(
         (0.14886487, 0.0311991309, 0.00746088448), abs=1e-6
     )

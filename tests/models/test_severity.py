@@ -28,9 +28,10 @@ from crmo_analysis.models.likelihood import (
 )
 from crmo_analysis.models.permutation import STATISTICS, adjust, permutation_test
 from crmo_analysis.models.question import Effort, Question, models_for
-from crmo_analysis.models.regression import MODELS, p_text, regress
+from crmo_analysis.models.regression import MODELS, regress
 from crmo_analysis.models.severity import COLUMNS, analyse, number_text, sentence
 from crmo_analysis.models.specifications import specification_curve
+from crmo_analysis.study import describe
 
 # 24 simulated patients: d <- data.frame(les, sev, cri, age, male)
 COHORT = pd.DataFrame({
@@ -602,7 +603,8 @@ def test_curve_says_what_cannot_be_estimated():
 
 
 def test_p_values_in_words():
-    assert [p_text(p) for p in (0, 0.00099, 0.001, 0.0496, 0.9991, 1)] == [
+    assert describe.p_text(0.0125) == "P=0.013"  # half up as all numbers, not as the nearest binary fraction
+    assert [describe.p_text(p) for p in (0, 0.00099, 0.001, 0.0496, 0.9991, 1)] == [
         "P<0.001", "P<0.001", "P=0.001", "P=0.050", "P>0.999", "P>0.999",
     ]  # fmt: skip
     assert [number_text(v) for v in (0, -0.004, 0.567, 12.3, 1234.5, math.inf)] == [
@@ -625,7 +627,7 @@ def test_sentences_quote_the_row():
         "differs on average "
         f"by {row['estimate']:.2f}, adjusted for age (95 % interval {row['ci_low']:.2f} to "
         f"{row['ci_high']:.2f}; "
-        f"{p_text(row['p'])}, by Holm over 2 exposures {p_text(row['p_holm'])}; least squares, HC3 standard error, t with 50 "
+        f"{describe.p_text(row['p'])}, by Holm over 2 exposures {describe.p_text(row['p_holm'])}; least squares, HC3 standard error, t with 50 "
         f"df)."
     )
     assert "with spinal involvement against without it, the odds of pain of at least 4 are" in sentence(
