@@ -200,6 +200,19 @@ def test_a_wrong_number_of_patients_does_not_hide_how_a_study_rounds(write_study
     }  # fmt: skip
 
 
+@pytest.mark.xfail(
+    strict=True, reason="6.5 months is cut off to 6 and rounded to 7, so the tables let both stand"
+)
+def test_a_smallest_value_printed_in_two_ways_conflicts(write_study):
+    rows = [
+        'd1,"results, p1",own,min,diagnostic_delay,,6,months,,',
+        'd2,"discussion, p1",own,min,diagnostic_delay,,7,months,,',
+    ]
+    study = read_study.__wrapped__("small", write_study(*rows))
+    found = {a.claim.claim_id: a.verdict for a in audit_jointly(study)}
+    assert "conflicts" in (found["d1"], found["d2"])
+
+
 def test_no_sentence_speaks_of_one_patients(sag):
     for a in sag[1]:
         for words in (" 1 patients", "one patients", "steps of 1 "):
