@@ -115,8 +115,8 @@ def notebook_task(book, root=ROOT):
         return _notebook_task(book, ([], []), root, str(error))
     study = values.get("study") or "*"
     # A study that cannot be read has a task that fails; what is about all does not wait for it.
-    about = [study] if study != "*" else [name for name in _studies(root) if _read(name, root)]
-    cohorts = [root / "data" / "cohorts" / f"{name}.csv" for name in about]
+    failing = [name for name in _studies(root) if study == "*" and not _read(name, root)]
+    cohorts = [path for path in (root / "data/cohorts").glob(f"{study}.csv") if path.stem not in failing]
     series = (root / "data" / "published").glob("*.csv") if study == "*" else ()
     inputs = [*_published(study, root), *cohorts, *series, root / "data" / "skeleton.yaml"]
     inputs += _code(source, root)
@@ -147,7 +147,7 @@ def _notebook_task(book, files, root, reason=""):
 
     task = _task(book.name, book.path, run, (inputs, outputs), root)
     task.depends_on["notebook"] = _node(book.path)
-    task.attributes["is_refused"] = bool(reason)
+    task.attributes["is_refused"] = bool(reason) or (book.study != "" and not _read(book.study, root))
     return task
 
 
