@@ -298,31 +298,44 @@ def _compare_shares(row: dict, confidence: float, p_values: bool) -> None:
 def _compare_values(row: dict, confidence: float, p_values: bool, interval: Callable, smallest: int) -> None:
     words, values, centre = [], row.pop("values", None), row["statistic"]
     if centre in CENTRES and values is not None:
-        low, high, said = interval(values, centre)
-        if centre == "median" and min((values <= low).sum(), (values >= high).sum()) < smallest:
-            low = high = None
-            said = f"no interval that ends at one of the {smallest} lowest or highest values"
-        row["cohort_low"], row["cohort_high"] = low, high
-        words.append(f"cohort: {said}")
+        words.append(f"cohort: {_centre(row, values, interval, smallest)}")
     if row.get("cohort") is not None and not centre.endswith("ratio"):
         row["difference"] = row["cohort"] - row["published"]
     if centre == "mean" and (row["published_n"] or 0) > 1 and {"published_sd", "cohort_sd"} <= set(row):
-        sides = [(row[f"{side}_sd"], row[f"{side}_n"]) for side in ("cohort", "published")]
-        sds, n, apart = [(sd, sd) for sd, _ in sides], [size for _, size in sides], (row["difference"],) * 2
-        words.append("difference with Welch's t interval")
-        if p_values:
-            words.append("P of Welch's t test")
-        if min(n) > 1 and any(sds[0] + sds[1]):  # some group varies
-            low, high = tests.difference_interval(apart, sds, n, confidence)["welch"]
-            row["difference_low"], row["difference_high"] = low[0], high[0]
-            row |= {"p": tests.two_means((apart, (0.0, 0.0)), sds, n)["welch"].p[0]} if p_values else {}
+        words += _compare_means(row, confidence, p_values)
     elif centre == "correlation":
-        for side in ("published", "cohort"):
-            r, n = row.get(side), row.get(f"{side}_n")
-            if r is not None and pd.notna(r) and abs(r) < 1 and pd.notna(n) and n > 3:
-                ends = describe.fisher_interval(r, n, confidence, "spearman")
-                row[f"{side}_low"], row[f"{side}_high"] = ends
-        words.append(f"intervals by {describe.FISHER}")
+        words.append(_compare_correlations(row, confidence))
     else:
         words.append(_NO_DIFFERENCE.get(centre, "no interval of the cohort's"))
     row["method"] = "; ".join(words)
+
+
+def _centre(row: dict, values: np.ndarray, interval: Callable, smallest: int) -> str:
+    """Give the cohort's mean or median its interval; return what it is by."""
+    low, high, said = interval(values, row["statistic"])
+    if row["statistic"] == "median" and min((values <= low).sum(), (values >= high).sum()) < smallest:
+        low = high = None
+        said = f"no interval that ends at one of the {smallest} lowest or highest values"
+    row["cohort_low"], row["cohort_high"] = low, high
+    return said
+
+
+def _compare_means(row: dict, confidence: float, p_values: bool) -> list[str]:
+    """Give a difference of means its interval and, if asked, its P value; return what they are by."""
+    sides = [(row[f"{side}_sd"], row[f"{side}_n"]) for side in ("cohort", "published")]
+    sds, n, apart = [(sd, sd) for sd, _ in sides], [size for _, size in sides], (row["difference"],) * 2
+    if min(n) > 1 and any(sds[0] + sds[1]):  # some group varies
+        low, high = tests.difference_interval(apart, sds, n, confidence)["welch"]
+        row["difference_low"], row["difference_high"] = low[0], high[0]
+        row |= {"p": tests.two_means((apart, (0.0, 0.0)), sds, n)["welch"].p[0]} if p_values else {}
+    return ["difference with Welch's t interval", *["P of Welch's t test"] * p_values]
+
+
+def _compare_correlations(row: dict, confidence: float) -> str:
+    """Give both correlations their intervals; return what they are by."""
+    for side in ("published", "cohort"):
+        r, n = row.get(side), row.get(f"{side}_n")
+        if r is not None and pd.notna(r) and abs(r) < 1 and pd.notna(n) and n > 3:
+            ends = describe.fisher_interval(r, n, confidence, "spearman")
+            row[f"{side}_low"], row[f"{side}_high"] = ends
+    return f"intervals by {describe.FISHER}"

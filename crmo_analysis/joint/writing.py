@@ -105,19 +105,19 @@ def _values(
         if claim.statistic == "median" and claim.of not in solved.sums:
             _meet(claim, solved, patterns, values[claim.of])
     for name in solved.sums:
-        _add_up(name, solved, patterns, values[name], codebook, table, rng)
+        of = codebook[name].at_least
+        counted = [column for column in table if of and codebook[column].group == of]
+        least = table[counted].astype("Int64").sum(axis=1).to_numpy(dtype=int)
+        _add_up(name, solved, patterns, values[name], least, rng)
     for variable in codebook.values():
         if variable.start and {variable.name, variable.start, variable.end} <= part.axes.keys():
             _keep_times(variable, part, patterns, values, solved.sums, rng)
     return values
 
 
-def _add_up(name: str, solved: Solved, patterns, values: np.ndarray, codebook: Codebook, table, rng) -> None:
+def _add_up(name: str, solved: Solved, patterns, values: np.ndarray, least: np.ndarray, rng) -> None:
     """Give the patients of each pattern values with its sum, and none fewer than are counted of it."""
     bag, sums = solved.sums[name]
-    of = codebook[name].at_least
-    counted = [column for column in table if of and codebook[column].group == of]
-    least = table[counted].astype("Int64").sum(axis=1).to_numpy(dtype=int)
     ends = solved.plan.part.ends(name, bag)
     for pattern in np.flatnonzero(solved.counts[bag]):
         rows = np.flatnonzero(patterns[bag] == pattern)

@@ -54,7 +54,10 @@ def read_study(study: str, folder: Path = files.PUBLISHED, codebook_path: Path =
         if (of := codebook.get(name.removesuffix("_known"))) and of.name != name and of.type == "boolean"
     )
     units = read_section("conversions", codebook_path)
-    found = [_read_claim(place.name, line, row, codebook, facts, units, problems) for line, row in rows]
+    found = [_read_claim(place.name, row, codebook, facts, units) for _, row in rows]
+    for (line, row), (_, wrong) in zip(rows, found, strict=True):
+        problems += [f"{line}, column {column}, value '{row[column]}': {said}" for column, said in wrong]
+    found = [claim for claim, _ in found]
     _check_ids(rows, problems)
     _check_denominators(list(zip(rows, found, strict=True)), problems)
     wrong = vocabulary.problems_of_figures(facts.get("figures", ()), {claim.claim_id for claim in found})
@@ -181,7 +184,8 @@ def _read_rules(path: Path, facts: dict, codebook: Codebook, problems: list[str]
     return tuple(rules)
 
 
-def _read_claim(study: str, place: str, row: dict, codebook: Codebook, facts: dict, units, problems):
+def _read_claim(study: str, row: dict, codebook: Codebook, facts: dict, units):
+    """Return the claim of a row, and what is wrong with it, each with its column."""
     wrong = [*_wrong_words(row, facts, codebook)]
     _write_shares_as_numbers(row)
     readers = {"among": lambda: parse(row["among"], codebook)}
@@ -199,12 +203,11 @@ def _read_claim(study: str, place: str, row: dict, codebook: Codebook, facts: di
                 read[column] = reader()
             except InputError as error:
                 wrong.append((column, error))
-    problems += [f"{place}, column {column}, value '{row[column]}': {said}" for column, said in wrong]
     number, scale = read.get("printed"), read["unit"]
     if number and number.value is not None and scale != 1:
         number = replace(number, value=number.value * scale, scale=number.scale * scale)
     trees = {"group": read["among"], "patients": read.get("of")}
-    return Claim(study=study, **trees, number=number, codebook=codebook, **row)
+    return Claim(study=study, **trees, number=number, codebook=codebook, **row), wrong
 
 
 def _wrong_words(row: dict, facts: dict, codebook: Codebook) -> Iterator[tuple[str, str]]:
