@@ -592,6 +592,11 @@ def test_without_time_nothing_is_claimed():
         reconstruct(fitted, seconds=0)
 
 
+def test_what_one_end_took_is_not_taken_from_the_other():
+    found = find_bounds(fit(make_study([FOUR, count("a", 2), count("b", 2)]), CODEBOOK), "count(a & b)", 0.01)
+    assert found.is_proved
+
+
 @pytest.mark.parametrize("name", study_names())
 def test_a_study_is_reconstructed_with_all_that_is_kept_and_the_same_again(name):
     fitted = fit(read_study(name))
