@@ -80,10 +80,11 @@ def draft(table: list[list[str]], codebook: Codebook, prefix: str, where: str = 
     if len(rows) < 2 or len(rows[0]) < 2:
         raise InputError("expected a table: groups in the first row, characteristics in the first column")
     found = Draft([], [], {})
-    rows, notes = footnotes(rows)
-    found.questions.extend(
-        f"note {mark}: '{said}', taken as the test of P values" for mark, said in notes.items()
-    )
+    rows, notes, unused = footnotes(rows)
+    for mark, said in notes.items():
+        of_one = f"note {mark}: '{said}', taken as the test of P values"
+        found.questions.append(of_one if mark else f"note '{said}': taken as the test of all P values")
+    found.questions.extend(f"note not used: {said}" for said in unused)
     columns = _columns(rows[0][1:], codebook, found)
     _sizes(columns, prefix, where, found)
     columns = _sized(columns, rows)
@@ -109,6 +110,9 @@ def draft(table: list[list[str]], codebook: Codebook, prefix: str, where: str = 
                 name, said = said["of"], said | {"among": column.among, "at": column.at}
             said["note"] = note
             _add(found, prefix, f"{slug(bare(row[0]) or row[0])}.{last}", f"{where}, {row[0]}", said)
+    for said in found.rows:
+        if said["statistic"] == "p_value":
+            said["method"] = said["method"] or notes.get("", "")
     return Draft(found.rows, list(dict.fromkeys(found.questions)), found.variables)
 
 

@@ -24,6 +24,15 @@ _STATISTICS = (  # what a label says of its cells
     (r"%|\bpercent\w*", "percent"),
     (r"\bno\.|\bn\b|\bnumber of (?:patients|children)\b", "count"),
 )
+_MARKED = re.compile(r"([†‡§¶*#]+|(?:^|(?<=[;.,] ))[a-e](?=[ :)=]))[\s:)=]*([^;†‡§¶#]+)")
+_OF_ALL = re.compile(  # the test of every P value, as a note without a mark names it
+    r"(?:(?:all )?p[- ]?values? (?:\w+ ){0,2}(?:by|from|with|using|of) (?:the |an? )?)?"
+    r"((?:(?:two|one)[- ](?:sided|tailed) )?(?:(?:student|welch)(?:['’]?s)? t[- ]?test"
+    r"|fisher(?:['’]?s)?(?: exact)?(?: test)?"
+    r"|(?:pearson(?:['’]?s)? )?(?:chi|χ)[- ]?(?:[2²]|squared?)(?: test)?|mann[- ]whitney(?: u)?(?: test)?"
+    r"|wilcoxon rank[- ]sum test|kruskal[- ]wallis(?: test)?|(?:one[- ]way )?anova|log[- ]?rank(?: test)?))",
+    re.IGNORECASE,
+)
 _UNIT_WORDS = {
     **dict.fromkeys(("y", "yr", "yrs"), "years"), **dict.fromkeys(("mo", "mos"), "months"),
     **dict.fromkeys(("wk", "wks"), "weeks"), "d": "days", **dict.fromkeys(("Jahre", "yıl"), "years"),
@@ -68,13 +77,22 @@ def in_unit(limit: str, label: str, variable: Variable) -> str:
     return limit
 
 
-def footnotes(rows: list[list[str]]) -> tuple[list[list[str]], dict[str, str]]:
-    """Part the rows of a table from the notes below it, "† χ² test; ‡ Kruskal-Wallis test"."""
+def footnotes(rows: list[list[str]]) -> tuple[list[list[str]], dict[str, str], list[str]]:
+    """Part the rows of a table from the notes below it, "† χ² test; ‡ Kruskal-Wallis test".
+
+    Under an empty mark stands the one test that an unmarked note names; last come the notes that say no such
+    thing.
+    """
     of_numbers = [place for place, row in enumerate(rows) if any(row[1:]) and not NOTE.match(row[0])]
     last = max(of_numbers, default=0)
-    text = "; ".join(cell for row in rows[last + 1 :] for cell in row)
-    found = re.findall(r"([†‡§¶*#]+|\b[a-e](?=[ :)=]))[\s:)=]*([^;†‡§¶#]+)", text)
-    return rows[: last + 1], {mark: said.strip(" .,") for mark, said in found}
+    text = "; ".join(cell for row in rows[last + 1 :] for cell in row if cell)
+    marked = {match[1]: match[2].strip(" .,") for match in _MARKED.finditer(text)}
+    others = [words for each in _MARKED.sub(";", text).split(";") if (words := each.strip(" .,"))]
+    tests = [match for words in others if (match := _OF_ALL.fullmatch(words))]
+    if len(tests) == 1:
+        others.remove(tests[0][0])
+        marked[""] = tests[0][1]
+    return rows[: last + 1], marked, others
 
 
 def bare(label: str) -> str:

@@ -136,6 +136,11 @@ def draft_claims(table, study, where, out):
     writer = csv.DictWriter(buffer, Claim.COLUMNS, lineterminator="\n")
     writer.writeheader()
     writer.writerows(found.rows)
+    if out.exists() and out.read_bytes() != buffer.getvalue().encode():
+        raise Wrong(
+            f"{files.short(out)} is there already, with other rows, which may be somebody's work; "
+            "move it away, or name another file with --out"
+        )
     files.write_text_atomically(out, buffer.getvalue())
     for question in found.questions:
         click.echo(f"check: {question}")

@@ -1,37 +1,67 @@
 """Checks of quantiles, of ratios and shares of lesions against their parts, and of times."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from fractions import Fraction
-from itertools import permutations
+from itertools import permutations, product
 
 from crmo_analysis.recompute.counts import number_of, printed_range
 from crmo_analysis.recompute.evidence import overlap
 from crmo_analysis.recompute.quantities import Finding, View, together
 from crmo_analysis.recompute.shares import lone_share, section_rules
-from crmo_analysis.study import rounding
+from crmo_analysis.study import Claim, rounding
 
 _NAMES = {"quartile_1": "lower quartile", "quartile_3": "upper quartile", "min": "minimum", "max": "maximum"}
+_PLACES = {"min": 0, "max": 100}
+_PART = " of a part of the patients"
 
 
 def quantiles(view: View) -> Iterator[Finding]:
-    """Check that quantiles of one group follow each other, from the minimum to the maximum."""
-    places = {"min": 0, "max": 100}
+    """Check that quantiles follow each other, from the minimum to the maximum, of a group and of its parts."""
+    rules = section_rules(view)
     located = [
         (claim, place)
         for claim in view.of_values
-        for place in [places.get(claim.statistic, claim.percentile)]
+        for place in [_PLACES.get(claim.statistic, claim.percentile)]
         if place is not None
     ]
     for (one, low), (other, high) in permutations(located, 2):
-        is_new = {one.statistic, other.statistic} - {*places, "median"}  # the others are compared elsewhere
-        if low >= high or one.of != other.of or not is_new or not view.meaning.same(one.group, other.group):
+        is_new = {one.statistic, other.statistic} - {*_PLACES, "median"}  # the others are compared elsewhere
+        if one.of != other.of or low >= high or not is_new:
             continue
-        upper = f"the {_NAMES.get(other.statistic, other.statistic)} of {other.printed}"
-        if rounding.interval(one.number)[0] >= rounding.interval(other.number)[1]:
-            reason = f"The {_NAMES.get(one.statistic, one.statistic)} of {one.printed} lies above {upper}."
-            yield from together((one.claim_id, other.claim_id), "conflicts", reason)
-        else:
-            yield Finding(one.claim_id, "stated", f"Not above {upper}.", related=(other.claim_id,))
+        is_above = one.number.value > other.number.value
+        if is_above and not _can_follow(one, other, rules):
+            for lower, upper in _whose(view, one, low, other, high):
+                reason = f"The {_named(one)}{lower} lies above the {_named(other)}{upper}."
+                yield from together((one.claim_id, other.claim_id), "conflicts", reason)
+        elif view.meaning.same(one.group, other.group):
+            reason = f"Not above the {_named(other)}."
+            if is_above:
+                reason = f"Above the {_named(other)} as printed, which rounding can explain."
+            yield Finding(one.claim_id, "stated", reason, related=(other.claim_id,))
+
+
+def _named(claim: Claim) -> str:
+    return f"{_NAMES.get(claim.statistic, claim.statistic)} of {claim.printed}"
+
+
+def _can_follow(one: Claim, other: Claim, rules: Mapping[str, tuple[str, ...]]) -> bool:
+    """Say whether what is printed as larger can be the smaller; numbers of one section have one rule."""
+    first, second = ({*rounding.USUAL, *rules[claim.section]} for claim in (one, other))
+    pairs = zip(first, first, strict=True) if one.section == other.section else product(first, second)
+    return any(
+        rounding.interval(one.number, rule)[0] < rounding.interval(other.number, of_other)[1]
+        for rule, of_other in pairs
+    )
+
+
+def _whose(view: View, one: Claim, low: int, other: Claim, high: int) -> Iterator[tuple[str, str]]:
+    """Yield what to say of both groups where the first number cannot be above the second."""
+    if view.meaning.same(one.group, other.group):
+        yield "", ""
+    elif high == 100 and view.meaning.entails(one.group, other.group):
+        yield _PART, ""
+    elif low == 0 and view.meaning.entails(other.group, one.group):
+        yield "", _PART
 
 
 def ratios(view: View) -> Iterator[Finding]:

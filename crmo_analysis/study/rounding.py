@@ -52,12 +52,17 @@ def rules_that_print(value: Fraction, printed: Printed) -> tuple[str, ...]:
     return tuple(rule for rule in RULES if round_by(exact, printed.decimals, rule) == shown)
 
 
-def interval(printed: Printed) -> tuple[Fraction, Fraction]:
-    """Return the open interval of values that some rounding rule prints so.
+def interval(printed: Printed, rule: str = "") -> tuple[Fraction, Fraction]:
+    """Return between which values lie those that a rounding rule prints so, or any rule if none is named.
 
-    Rounding up and down reach a whole last digit to either side, so the interval is that wide.
+    Rounding up and down reach a whole last digit to either side, so the interval of any rule is that wide.
     """
-    return printed.value - printed.place, printed.value + printed.place
+    place = printed.place
+    below = above = place / 2 if rule.startswith("half") else place
+    if printed.value and rule in ("down", "up"):
+        is_beyond = (rule == "down") == (printed.value > 0)  # "down" is towards zero
+        below, above = (0, place) if is_beyond else (place, 0)
+    return printed.value - below, printed.value + above
 
 
 def share_limits(printed: Printed, statistic: str) -> tuple[Fraction, Fraction, bool]:

@@ -245,3 +245,36 @@ def test_footnotes_units_and_a_heading_of_all_are_read_in_any_language(made):
     assert rows["m.crp_5_mg_l.nsar"]["of"] == "crp > 0.5"  # mg/dl
     methods = [rows[f"m.{name}.p"]["method"] for name in ("lasionen", "crp_5_mg_l", "knie")]
     assert methods == ["Kruskal-Wallis test", "χ²-Test", "Fisher's exact test"]
+
+
+NOTES = {
+    "P values by Fisher's exact test.": ("note 'Fisher's exact test': taken as the test of all P values", True),
+    "P values by Fisher's exact or t test.": ("note not used: P values by Fisher's exact or t test\n", False),
+    "Values are n (%)": ("note not used: Values are n (%)\n", False),
+}
+
+
+@pytest.mark.parametrize("note", NOTES)
+def test_a_note_without_a_mark_is_used_or_named(made, note):
+    sexes = "Sex (M/F),18/22,18/0,0/22,1\n"
+    (made.parent / "table.csv").write_text(f'{TABLE}{sexes}"{note}"\n', encoding="utf-8")
+    said = crmo("claims", "draft", "table.csv", "--study", "./m").output
+    check, is_used = NOTES[note]
+    assert f"check: {check}" in said
+    with (made / "claims_draft.csv").open(encoding="utf-8") as file:
+        methods = {row["method"] for row in csv.DictReader(file) if row["statistic"] == "p_value"}
+    assert methods == ({"Fisher's exact test"} if is_used else {""})
+
+
+def test_a_draft_that_somebody_edited_is_not_overwritten(made):
+    draft = ("claims", "draft", "table.csv", "--study", "./m")
+    assert [crmo(*draft).exit_code for _ in range(2)] == [0, 0]
+    path = made / "claims_draft.csv"
+    edited = path.read_text(encoding="utf-8").replace("0.62", "0.26")
+    path.write_text(edited, encoding="utf-8")
+    said = crmo(*draft)
+    assert said.exit_code != 0
+    assert "claims_draft.csv is there already, with other rows" in said.output
+    assert "name another file with --out" in said.output
+    assert path.read_text(encoding="utf-8") == edited
+    assert crmo(*draft, "--out", "other.csv").exit_code == 0

@@ -198,3 +198,34 @@ def test_a_wrong_odds_ratio_does_not_accuse_the_limits_that_the_counts_give(audi
         "o.ci_lower": "matches",
         "o.ci_upper": "matches",
     }
+
+
+ORDERED = {  # the claims that cannot stand together, though rounding up and down would let either alone
+    "8 (9–11)": ('b,t,"median, quartile_1, quartile_3",n_lesions,,8 (9–11),lesions,,', "median quartile_1"),
+    "9.4 (9.5–12.3)": ('b,t,"median, quartile_1",age_onset,,9.4 (9.5),years,,', "median quartile_1"),
+    "12.3 of 4.1–12.2": ('b,t,"min, max, quartile_3",age_onset,,4.1–12.2 12.3,years,,', "max quartile_3"),
+    "1 of 2–13": ('b,t,"min, quartile_1, max",n_lesions,,2 1 13,lesions,,', "min quartile_1"),
+    "14 of 2–13": ('b,t,"min, max, quartile_3",n_lesions,,2–13 14,lesions,,', "max quartile_3"),
+    "8 (8–11)": ('b,t,"median, quartile_1, quartile_3",n_lesions,,8 (8–11),lesions,,', ""),
+    "9 (9.6–11.2)": ('b,t,"median, quartile_1, quartile_3",age_onset,,9 (9.6–11.2),years,,', ""),  # cut off
+    "9 (10.1–11.2)": ('b,t,"median, quartile_1",age_onset,,9 (10.1),years,,', "median quartile_1"),
+}
+
+
+@pytest.mark.parametrize("printed", ORDERED)
+def test_quantiles_of_one_section_follow_each_other_as_printed(audit, printed):
+    row, odd = ORDERED[printed]
+    found = audit(N, BOYS, row)
+    assert {name[2:] for name in found if found[name][0] == "conflicts"} == {*odd.split()}
+    if printed == "9 (9.6–11.2)":
+        assert found["b.quartile_1"][1].startswith("Above the median of 9 as printed, which rounding can")
+
+
+def test_no_quantile_of_a_part_lies_beyond_the_range_of_all(audit):
+    rows = ['b,"t, a","min, max",n_lesions,,2–10,lesions,,', 'c,"t, b",quartile_3,n_lesions,male,{},lesions,,']
+    found = audit(N, BOYS, rows[0], rows[1].format(11))
+    reason = "The upper quartile of 11 of a part of the patients lies above the maximum of 10."
+    assert [found[name] for name in ("b.max", "c")] == [("conflicts", reason)] * 2
+    assert audit(N, BOYS, rows[0], rows[1].format(10))["c"][0] == "stated"
+    elsewhere = rows[1].replace('"t, b"', "abstract").format(11)  # may be rounded in another way
+    assert audit(N, BOYS, rows[0], elsewhere)["c"][0] == "stated"

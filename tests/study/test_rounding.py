@@ -160,8 +160,8 @@ def test_rules_that_print_a_percentage(x, n, text, rules):
 @given(st.fractions(min_value=0, max_value=1000), st.integers(0, 4), st.sampled_from(RULES))
 def test_a_rounded_value_lies_in_the_interval_of_its_text(value, decimals, rule):
     text = f"{float(round_by(value, decimals, rule)):.{decimals}f}"
-    low, high = interval(parse_printed(text))
-    assert low <= value <= high
+    for low, high in (interval(parse_printed(text)), interval(parse_printed(text), rule)):
+        assert low <= value <= high
     assert rule in rules_that_print(value, parse_printed(text))
 
 
