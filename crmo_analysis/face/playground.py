@@ -27,30 +27,87 @@ def lab_folder(name: str) -> Path:
 
 
 def differences() -> list[str] | None:
-    """List the parameters that differ from those of the published run; None for another notebook."""
-    notebook = _notebook()
-    if notebook is None:
+    """List the parameters that differ from those of the published run; None where it is not certain which."""
+    published = _published()
+    if published is None:
         return None
-    last = files.RESULTS / "notebooks" / notebook.name
-    published, now = _parameters(last) or _parameters(notebook), _variables()
-    return [name for name, value in published.items() if not _is_equal(now, name, value)]
+    now = _variables()
+    return [name for name, value in _parameters(published).items() if not _is_equal(now, name, value)]
+
+
+def _published() -> Path | None:
+    """Find the notebook of the published run that this one is to be held against.
+
+    It is the one of this name in the collection; for a copy, the one of which it has all cells but those that
+    set parameters.
+    """
+    said = _said()
+    is_elsewhere = said and said.is_absolute() and said.parent != files.ROOT / "notebooks"
+    notebook = _notebook_by_cells() if is_elsewhere else _notebook()
+    if notebook is None or (files.RESULTS / "notebooks" / notebook.name).is_file():
+        return notebook and files.RESULTS / "notebooks" / notebook.name
+    books = {book.name: book for book in _collection(files.RESULTS)}
+    if not _is_of_collection(notebook):
+        books = {book.name: book for book in _collection(files.ROOT)} | books
+    own = _code(notebook)
+    twins = [book for book in books.values() if own and _code(book) == own]
+    if len(twins) == 1:
+        return twins[0]
+    return notebook if _is_of_collection(notebook) and notebook.is_file() and not twins else None
+
+
+def _collection(folder: Path) -> list[Path]:
+    return sorted(filter(_is_of_collection, (folder / "notebooks").glob("*.ipynb")))
+
+
+def _is_of_collection(notebook: Path) -> bool:
+    return notebook.name[0].isdigit()
+
+
+def _said() -> Path | None:
+    """Return the notebook that JupyterLab or VS Code says runs here."""
+    said = os.environ.get("JPY_SESSION_NAME") or str(_variables().get("__vsc_ipynb_file__", ""))
+    return Path(said) if said.endswith(".ipynb") else None
 
 
 def _notebook() -> Path | None:
-    """Find the notebook of the collection that runs here.
+    """Find the notebook that runs here, as JupyterLab and VS Code say or by the cells that have been run."""
+    said = _said()
+    return files.ROOT / "notebooks" / said.name if said else _notebook_by_cells()
 
-    JupyterLab and VS Code say which it is. Elsewhere it is the one of which most cells have been run as they
-    stand: papermill sets parameters in a cell of its own.
+
+def _notebook_by_cells() -> Path | None:
+    """Find the notebook of the folder that has all cells that have been run here; None if several have.
+
+    Cells that only set values may be others: papermill sets parameters in a cell of its own.
     """
-    now = _variables()
-    said = Path(os.environ.get("JPY_SESSION_NAME") or str(now.get("__vsc_ipynb_file__", "")))
-    if said.suffix == ".ipynb":
-        return files.ROOT / "notebooks" / said.name
-    run = {text.strip() for text in now.get("In", ())} - {""}
-    books = sorted((files.ROOT / "notebooks").glob("*.ipynb"))
-    alike = {book: len(run & {"".join(cell["source"]).strip() for cell in _cells(book)}) for book in books}
-    found = max(alike, key=alike.get, default=None)
-    return found if found and alike[found] else None
+    run = {text.strip() for text in _variables().get("In", ())} - {""}
+    fixed = {text for text in run if not _only_sets_values(text)}
+    alike = {}
+    for book in sorted((files.ROOT / "notebooks").glob("*.ipynb")):
+        cells = {"".join(cell["source"]).strip() for cell in _cells(book)}
+        if fixed <= cells and run & cells:
+            alike[book] = len(run & cells)
+    found = [book for book, count in alike.items() if count == max(alike.values())]
+    found = list(filter(_is_of_collection, found)) if len(found) > 1 else found
+    return found[0] if len(found) == 1 else None
+
+
+def _only_sets_values(text: str) -> bool:
+    try:
+        for line in ast.parse(text).body:
+            ast.literal_eval(line.value)
+    except (ValueError, AttributeError, TypeError, SyntaxError):
+        return False
+    return True
+
+
+def _code(notebook: Path) -> list[str]:
+    """Return the cells of code but the parameters."""
+    code = (cell for cell in _cells(notebook) if cell["cell_type"] == "code")
+    tagged = ("parameters", "injected-parameters")
+    kept = (cell for cell in code if not {*tagged} & {*cell["metadata"].get("tags", [])})
+    return ["".join(cell["source"]).strip() for cell in kept]
 
 
 def _is_equal(now: dict, name: str, value: object) -> bool:

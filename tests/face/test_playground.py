@@ -1,6 +1,7 @@
 """A notebook that a person runs: its files stay apart, and it says what differs from the published run."""
 
 import json
+import shutil
 import subprocess
 import sys
 
@@ -58,6 +59,52 @@ def test_what_differs_is_measured_against_the_last_published_run(variables, monk
         tmp_path / "results/notebooks/1_own.ipynb", "seed: int = 1\nstudy = 'menashe_2022'\nout = ''"
     )
     assert playground.differences() == ["seed"]
+
+
+@pytest.fixture
+def project(variables, monkeypatch, tmp_path):
+    """Give the variables of a project whose `40_menashe_2022` alone has been published."""
+    monkeypatch.setattr(files, "ROOT", tmp_path)
+    monkeypatch.setattr(files, "RESULTS", tmp_path / "results")
+    for folder in ("notebooks", "results/notebooks"):
+        (tmp_path / folder).mkdir(parents=True)
+        shutil.copy(NOTEBOOK, tmp_path / folder / NOTEBOOK.name)
+    return variables
+
+
+def copy_with_seed(folder, name, variables):
+    """Write a copy of the notebook with another seed, and let the kernel run it."""
+    path = folder / name
+    path.write_text(NOTEBOOK.read_text().replace("seed = 0 ", "seed = 5 "))
+    assert playground._parameters(path)["seed"] == 5
+    code = [f"{''.join(cell['source'])}\n" for cell in playground._cells(path) if cell["cell_type"] == "code"]
+    variables |= {"seed": 5, "In": ["", *code[:3]]}
+
+
+@pytest.mark.parametrize("name", ["mein_40.ipynb", "41_mine.ipynb"])
+def test_a_copy_beside_the_notebook_is_held_against_the_published_run(project, tmp_path, name):
+    copy_with_seed(tmp_path / "notebooks", name, project)
+    assert playground.lab_folder("menashe_2022").name == name.removesuffix(".ipynb")
+    assert playground.differences() == ["seed"]
+
+
+def test_a_copy_elsewhere_is_held_against_the_published_run_if_it_is_certain_which(
+    project, monkeypatch, tmp_path
+):
+    copy_with_seed(tmp_path, NOTEBOOK.name, project)
+    assert playground.differences() == ["seed"]
+    monkeypatch.setenv("JPY_SESSION_NAME", str(tmp_path / "analysis.ipynb"))
+    assert playground.differences() == ["seed"]
+    # Its third cell begins two notebooks now.
+    shutil.copy(NOTEBOOK, tmp_path / "notebooks" / "42_other.ipynb")
+    assert playground.differences() is None
+
+
+@pytest.mark.parametrize("session", ["", "analysis.ipynb", "/somewhere/40_menashe_2022.ipynb"])
+def test_nothing_is_said_of_the_published_run_in_a_notebook_of_ones_own(project, monkeypatch, session):
+    monkeypatch.setenv("JPY_SESSION_NAME", session)
+    project |= {"In": ["", "import crmo_analysis as crmo\n", "run = crmo.start('menashe_2022', folder='x')"]}
+    assert playground.differences() is None
 
 
 def test_plain_papermill_leaves_the_projects_files_alone(tmp_path):
