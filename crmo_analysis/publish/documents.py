@@ -312,6 +312,8 @@ def _cell(parts: list[dict]) -> list:
 
 def _widths(frame: pd.DataFrame, line: int) -> list[float]:
     """Share the line among columns: to each its longest word, the rest where it makes the table shortest."""
+    if frame.columns.empty:
+        return []
     texts = [[str(name), *frame[name]] for name in frame]
     words = [max(len(word) for text in column for word in [*text.split(), ""]) for column in texts]
     widths = np.array([min(word, _LONG_WORD) + 3 for word in words])  # and the space between columns

@@ -3,6 +3,7 @@
 The ledger, conflicts, figures with their descriptions and executed notebooks, all checked.
 """
 
+import csv
 import hashlib
 import json
 import re
@@ -11,8 +12,6 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-
-import pandas as pd
 
 from crmo_analysis.display import frames
 from crmo_analysis.files import InputError
@@ -102,26 +101,42 @@ def _whole(path: Path) -> Iterator[None]:
     """Read a file of the results; where it is not whole, name it and the command that makes it."""
     try:
         yield
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, StopIteration, struct.error) as error:
+    except InputError:
+        raise
+    except OSError as error:
+        raise InputError(f"{error.filename or path} cannot be read ({error.strerror}). {AGAIN}") from None
+    except (ValueError, csv.Error) as error:
+        raise InputError(f"{path} cannot be read ({error}). {AGAIN}") from None
+    except (KeyError, TypeError, AttributeError, StopIteration, struct.error) as error:
         raise InputError(f"{path} cannot be read ({error!r}). {AGAIN}") from None
 
 
 def _read_ledger(path: Path) -> dict[str, dict[str, object]]:
-    with _whole(path):
-        rows = _read_csv(path, ledger.LEDGER_COLUMNS)
-        claims = {row["claim_id"]: {**row, "says": _says(row), "value": _value(row)} for row in rows}
-        if unknown := {row["verdict"] for row in rows} - set(VERDICTS):
-            raise ValueError(f"verdict {', '.join(unknown)}")
-        if not 0 < len(claims) == len(rows):
-            raise ValueError("no claim, or one id twice")
+    claims = {}
+    for place, row in enumerate(_read_csv(path, ledger.LEDGER_COLUMNS), start=2):
+        claim_id, verdict = row["claim_id"], row["verdict"]
+        if verdict not in VERDICTS:
+            said = f"verdict '{verdict}' of {claim_id} is none of {', '.join(VERDICTS)}"
+            raise InputError(f"{path}, row {place}: {said}. {AGAIN}")
+        if claim_id in claims:
+            raise InputError(f"{path}, row {place}: '{claim_id}' stands twice. {AGAIN}")
+        claims[claim_id] = {**row, "says": _says(row), "value": _value(row)}
+    if not claims:
+        raise InputError(f"{path} holds no claim. {AGAIN}")
     for row in claims.values():
         row["others"] = [claim_id for claim_id in row["related"].split() if claim_id in claims]
     return claims
 
 
 def _read_csv(path: Path, columns: Sequence[str]) -> list[dict[str, str]]:
-    table = pd.read_csv(path, dtype=str, keep_default_na=False)
-    return table[[*columns, *table.columns.difference(columns)]].to_dict("records")
+    with _whole(path), path.open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    for place, row in enumerate(rows, start=2):
+        lacking = [name for name in columns if row.get(name) is None]
+        if lacking or None in row:
+            said = f"{', '.join(lacking)} is missing" if lacking else "has more cells than the header"
+            raise InputError(f"{path}, row {place}: {said}. {AGAIN}")
+    return rows
 
 
 def _value(row: Mapping[str, str]) -> float | str:

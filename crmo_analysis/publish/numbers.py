@@ -98,11 +98,11 @@ def _claim(audited: Audited) -> dict:
     if counted and audited.rule:
         way += f", {audited.rule.replace('_', ' ')} of {audited.x}/{audited.n}"
     unit = "%" if claim.statistic == "percent" else claim.unit
+    is_of_everyone = claim.patients == expressions.Everyone()
     if counted and claim.statistic == "count":
         value = audited.x
-    if counted and claim.patients == expressions.Everyone():
-        text, unit = str(audited.x), claim.unit
-    elif counted and claim.statistic in ("count", "percent"):
+        text = str(audited.x) if is_of_everyone else text
+    if counted and claim.statistic in ("count", "percent") and not is_of_everyone:
         way += "; percent with 1 decimals, half up" if claim.statistic == "count" else ""
         if 0 < audited.n >= audited.x:
             share = text if unit == "%" else describe.percent_text(Fraction(audited.x, audited.n))

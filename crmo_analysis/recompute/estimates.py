@@ -27,7 +27,7 @@ class Formula:
 
     A part is a statistic of the same variable ("sd"), of either part of a pair ("0 mean"), or printed beside
     it ("beside sd_change"); "x" and "n" are patients counted, and of a group. `is_turned` says that the sign
-    depends on what is taken from what, `is_hint` that another number can be right.
+    depends on what is taken from what, `is_hint` that another number can be right: the first one decides.
     """
 
     parts: tuple[str, ...]
@@ -70,7 +70,11 @@ def estimates(view: View) -> Iterator[Finding]:
     for claim in view.claims:
         if claim.number is None or claim.number.relation != "=":
             continue
-        found = [_by_formula(view, claim, formula) for formula in FORMULAS.get(claim.statistic, ())]
+        found = []
+        for formula in FORMULAS.get(claim.statistic, ()):
+            found.append(_by_formula(view, claim, formula))
+            if formula.is_hint and found[-1]:  # medians, which are coarser, do not overrule means
+                break
         found += [held(claim, *given) for source in SOURCES if (given := source(view, claim))]
         known = [finding for finding in found if finding is not None]
         yield from [each for each in known if each.outcome == "matches"][:1] or known[:1]
@@ -87,7 +91,7 @@ def _by_formula(view: View, claim: Claim, formula: Formula) -> Finding | None:
     text, ids = formula.text.format(*(text for _, text, _ in parts)), [ids for *_, ids in parts]
     spans = [(low, high), *[(-high, -low)] * formula.is_turned]
     exact = formula.function(*(sum(ends) / 2 for ends in ranges))  # of what is printed itself
-    shown = between((exact, exact), claim) if formula.function is sub else ""
+    shown = between((exact, exact), claim) if formula.function is sub and not formula.is_turned else ""
     found = held(claim, text, spans, tuple(name for each in ids for name in each), shown)
     if formula.is_hint and found.outcome == "differs":
         reason = f"{found.reason[:-1]}; a mean of single changes can be another number."

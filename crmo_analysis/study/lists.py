@@ -11,7 +11,7 @@ from crmo_analysis.study.codebook import Codebook, Variable
 from crmo_analysis.study.printed import parse_printed, plain
 
 NUMBER = "patient_number"
-MOST = 60  # values in a list
+MOST = 60  # values in a list, and the highest number of a patient: of each up to it there is a claim
 LISTED = "one of those listed"  # what the note of a count says that tells patients apart
 
 
@@ -35,7 +35,7 @@ def with_lists(
         one = {"statistic": "count", "printed": "1", "unit": "patients", "method": "", "at": ""}
         among = "" if name == NUMBER else row["among"]
         for k in range(1, last + 1):
-            said = {"claim_id": f"{row['about']}.{name}.{k}", "of": f"{name} == {k}", "among": among}
+            said = {"claim_id": f"{row['claim_id']}.patient.{k}", "of": f"{name} == {k}", "among": among}
             found.append((f"list of {row['claim_id']}", row | one | said | {"note": LISTED}))
     return found, {**codebook, **added}
 
@@ -57,6 +57,9 @@ def _values(row: dict, numbered: dict) -> list[dict]:
 def _patients(row: dict, numbered: dict) -> list[dict]:
     """Read "patients 2 and 5" as a count of two, and of two among these."""
     numbers = [parse_printed(text).value for text in _listed(row["printed"])]
+    is_known = all(number.denominator == 1 and 1 <= number <= MOST for number in numbers)
+    if not is_known or len({*numbers}) < len(numbers):
+        raise InputError(f"expected whole numbers of patients from 1 to {MOST}, each once")
     _number(numbered, NUMBER, row, int(max(numbers)))
     who = " | ".join(f"{NUMBER} == {number}" for number in numbers)
     rest = f" & ({row['among']})" if row["among"] else ""
@@ -75,6 +78,7 @@ def _listed(text: str) -> list[str]:
     between = next(sign for sign in (";", ", ", ",") if sign in words or sign == ",")
     parts = [part.strip() for part in re.split(rf"{between}|\b(?:and|und|ve|et)\b|&", words)]
     texts = [part for part in parts if part]
-    if not 1 < len(texts) <= MOST or any(parse_printed(each).relation != "=" for each in texts):
+    found = [parse_printed(each) for each in texts]
+    if not 1 < len(found) <= MOST or any(each.relation != "=" or each.value is None for each in found):
         raise InputError(f"expected 2 to {MOST} numbers with commas between, as '3, 5, 7 and 13'")
     return texts

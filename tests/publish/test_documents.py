@@ -132,6 +132,10 @@ def test_the_column_with_the_most_text_is_the_widest_though_another_has_one_long
     assert reason > 2 * where
 
 
+def test_no_column_has_no_width():
+    assert documents._widths(pd.DataFrame(index=range(2)), 100) == []
+
+
 def test_an_empty_cell_is_as_high_as_others():
     blocks = documents.table_blocks(pd.DataFrame({"A": ["", "x"]}), "Table 1", "A.", [], PLAIN)
     assert '"c": []' not in json.dumps(blocks[0]["c"][4])

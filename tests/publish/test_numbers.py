@@ -8,7 +8,9 @@ import pytest
 
 from crmo_analysis import files
 from crmo_analysis.files import InputError
+from crmo_analysis.joint.ledger import audit_jointly
 from crmo_analysis.publish import numbers
+from crmo_analysis.study import read_study
 
 LEDGER = "study,claim_id,verdict\n"
 
@@ -106,6 +108,19 @@ def test_without_a_ledger_it_says_what_to_run(project):
     (project / "results/ledger.csv").unlink()
     with pytest.raises(InputError, match="run crmo reproduce"):
         numbers.collect(project)
+
+
+def test_a_percentage_of_everyone_is_the_one_printed(write_study):
+    rows = (
+        "n,t,count,everyone,,30,patients,",
+        "p,t,percent,everyone,,100,%,",
+        "m,t,count,male,,12,patients,",
+    )
+    rows = (*rows, "q,t,percent,everyone,male,100,%,")
+    folder = write_study(*rows, header="claim_id,where,statistic,of,among,printed,unit,method", base=False)
+    audited = audit_jointly(read_study.__wrapped__("small", folder))
+    texts = {each.claim.claim_id: numbers._claim(each)["text"] for each in audited}
+    assert texts == {"n": "30 patients", "p": "100 %", "m": "12/30 (40.0 %)", "q": "100 %"}
 
 
 def test_names_are_plain_letters():

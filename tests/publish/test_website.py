@@ -16,7 +16,7 @@ from crmo_analysis.commands import main
 from crmo_analysis.display import canvas
 from crmo_analysis.files import InputError
 from crmo_analysis.joint import ledger
-from crmo_analysis.publish import website
+from crmo_analysis.publish import exhibits, website
 from crmo_analysis.publish.exhibits import Table
 from crmo_analysis.publish.webpages import SIGNS
 from crmo_analysis.publish.website import MARK, build
@@ -222,6 +222,32 @@ def test_broken_results_leave_the_old_site_and_name_the_command(name, made, site
         build(out, *made)
     assert contents(out) == contents(site.folder)
     assert not list(tmp_path.glob(".site-*"))
+
+
+@pytest.mark.parametrize(
+    ("broken", "message"),
+    [
+        (
+            lambda lines: [lines[0], lines[1].replace(",matches,", ",mtches,")],
+            "row 2: verdict 'mtches' of alpha.n",
+        ),
+        (lambda lines: [*lines[:2], lines[1]], "row 3: 'alpha.n' stands twice"),
+        (lambda lines: [*lines[:2], lines[2][:20]], "row 3: .*verdict, .*reason is missing"),
+        (lambda lines: [*lines[:2], f"{lines[2]},more"], "row 3: has more cells than the header"),
+        (lambda lines: lines[:1], "holds no claim"),
+    ],
+)
+def test_a_ledger_that_is_not_whole_names_its_row(tmp_path, made, broken, message):
+    path = tmp_path / "ledger.csv"
+    lines = (made[0] / "ledger.csv").read_text(encoding="utf-8").splitlines()
+    path.write_text("\n".join(broken(lines)), encoding="utf-8")
+    with pytest.raises(InputError, match=rf"ledger\.csv(, | ){message}.*crmo reproduce"):
+        exhibits._read_ledger(path)
+
+
+def test_a_lost_ledger_is_said_in_plain_words(tmp_path):
+    with pytest.raises(InputError, match=r"ledger\.csv cannot be read \(No such file or directory\)"):
+        exhibits._read_ledger(tmp_path / "ledger.csv")
 
 
 @pytest.mark.parametrize("failing", ["website._run_sphinx", "website._copy_files", "files.swap_folder"])

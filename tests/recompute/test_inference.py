@@ -190,6 +190,19 @@ def test_few_patients_cannot_have_a_small_p_value_by_ranks(audit):
     assert found["p"][0] == "differs"
 
 
+def test_medians_do_not_overrule_means(audit):
+    means = ["b,t,mean,esr,,5.0,mm/hour,,", "l,t,mean,esr,,3.0,mm/hour,,6 months"]
+    medians = ["c,t,median,esr,,4,mm/hour,,", "m,t,median,esr,,2,mm/hour,,6 months"]
+    verdict, reason = audit(N, *means, *medians, 'p,t,percent_change,"esr, esr_at_6_months",,50,%,,')["p"]
+    assert (verdict, reason.startswith("From 5.0 to 3.0: -43.1 to -36.7;")) == ("stated", True)
+
+
+def test_between_what_a_change_of_means_lies_is_shown(audit):
+    means = ["b,t,mean,esr,,5.0,mm/hour,,", "l,t,mean,esr,,3.0,mm/hour,,6 months"]
+    found = audit(N, *means, 'p,t,mean_change,"esr, esr_at_6_months",,-2.1,mm/hour,,')
+    assert found["p"] == ("matches", "From 5.0 to 3.0: -2.2 to -1.8.")
+
+
 def test_a_wrong_odds_ratio_does_not_accuse_the_limits_that_the_counts_give(audit):
     # R: exp(log(14 * 14 / (4 * 8)) + c(-1, 1) * qnorm(.975) * sqrt(1/14 + 1/4 + 1/8 + 1/14)) is 1.49 25.10
     found = audit(N, *TABLE, 'o,t,"odds_ratio, ci_lower, ci_upper","spine, male",,8.1 (1.49 to 25.10),,,')
