@@ -229,7 +229,10 @@ def test_footnotes_units_and_a_heading_of_all_are_read_in_any_language(made):
 
 
 NOTES = {
-    "P values by Fisher's exact test.": ("note 'Fisher's exact test': taken as the test of all P values", True),
+    "P values by Fisher's exact test.": (
+        "note 'Fisher's exact test': taken as the test of all P values",
+        True,
+    ),
     "P values by Fisher's exact or t test.": ("note not used: P values by Fisher's exact or t test\n", False),
     "Values are n (%)": ("note not used: Values are n (%)\n", False),
 }

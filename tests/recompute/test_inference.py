@@ -222,7 +222,10 @@ def test_quantiles_of_one_section_follow_each_other_as_printed(audit, printed):
 
 
 def test_no_quantile_of_a_part_lies_beyond_the_range_of_all(audit):
-    rows = ['b,"t, a","min, max",n_lesions,,2–10,lesions,,', 'c,"t, b",quartile_3,n_lesions,male,{},lesions,,']
+    rows = [
+        'b,"t, a","min, max",n_lesions,,2–10,lesions,,',
+        'c,"t, b",quartile_3,n_lesions,male,{},lesions,,',
+    ]
     found = audit(N, BOYS, rows[0], rows[1].format(11))
     reason = "The upper quartile of 11 of a part of the patients lies above the maximum of 10."
     assert [found[name] for name in ("b.max", "c")] == [("conflicts", reason)] * 2
