@@ -189,6 +189,16 @@ class Study:
     def _in_words(self, tree) -> str:
         return describe.in_sentence(expressions.in_words(tree, self.record.codebook))
 
+    def _with(self, tree) -> str:
+        """Say what patients have or lack, to follow "those"."""
+        is_lacking = "Not: " in expressions.in_words(tree, self.record.codebook)
+        match tree:
+            case expressions.And(left, right) if is_lacking:
+                return f"{self._with(left)} and {self._with(right)}"
+            case expressions.Not(inner) if is_lacking:
+                return f"without {self._in_words(inner)}"
+        return f"with {self._in_words(tree)}"
+
     def participants(self, *steps: tuple[str, str, str]) -> Result:
         """Show how many patients there were at each step, and how many of them are not in the next.
 
@@ -306,7 +316,7 @@ class Study:
         is_open, who = pairs["lower"] < pairs["upper"], ""
         if among:
             codebook = self.record.codebook
-            who = f" among those with {self._in_words(expressions.parse(among, codebook))}"
+            who = f" among those {self._with(expressions.parse(among, codebook))}"
         return Result(
             implied,
             f"How many patients can have both{who}" if len(pairs) else "Between what the number lies",

@@ -24,7 +24,7 @@ from crmo_analysis.joint.numbers import allows, exact_number, of_everyone
 from crmo_analysis.joint.sentences import against, number_of
 from crmo_analysis.joint.solving import Effort, is_possible, solve
 from crmo_analysis.joint.statements import Statement, statements
-from crmo_analysis.recompute import Readings
+from crmo_analysis.recompute import Audited, Readings
 from crmo_analysis.study import Claim, Codebook, Study
 
 ALL_OF = 100  # statements of a part of which every minimal set is listed
@@ -36,13 +36,15 @@ class Conflict:
     """A minimal set of statements that cannot stand together: without any one of them, the others can.
 
     `reading` are the readings, by name and option, under which its claims were read, and `resolved_by` those
-    under which the same claims can hold together.
+    under which the same claims can hold together. `beside` are claims that the sentence uses as well, though
+    the set cannot stand without them either: the count beside a percentage that no count gives.
     """
 
     statements: tuple[Statement, ...]
     reading: tuple[tuple[str, str], ...]
     sentence: str
     resolved_by: tuple[tuple[str, str], ...]
+    beside: tuple[str, ...] = ()
 
     @property
     def claim_ids(self) -> tuple[str, ...]:
@@ -101,7 +103,7 @@ def find_conflicts(
             for members in court.sets(claim, scenario) if audited.verdict in _ACCUSED else ():
                 ids = frozenset(claim_id for s in members for claim_id in s.claim_ids)
                 if ids not in found:
-                    found[ids] = _explained(members, court, scenario, audited.reason)
+                    found[ids] = _explained(members, court, scenario, audited)
         except UnfinishedError:
             is_complete = False
     try:
@@ -195,7 +197,10 @@ def _minimal(
 
 
 def _explained(
-    members: tuple[Statement, ...], court: Court, scenario: tuple[tuple[str, str], ...], sentence: str = ""
+    members: tuple[Statement, ...],
+    court: Court,
+    scenario: tuple[tuple[str, str], ...],
+    audited: Audited | None = None,
 ) -> Conflict:
     about = members[0].claims[0].about
     view, chosen = court.read.views(dict(scenario))[about], dict(scenario)
@@ -212,8 +217,11 @@ def _explained(
         for other in court.study.readings[name]
         if other != option and _resolves(members, court, {**chosen, name: other})
     ]
-    sentence = sentence or against(members, view, court.effort)
-    return Conflict(members, tuple(sorted(options)), sentence, tuple(resolved))
+    sentence = audited.reason if audited else against(members, view, court.effort)
+    is_share = audited is not None and (audited.claim.statistic, audited.verdict) == ("percent", "differs")
+    ids = {claim_id for s in members for claim_id in s.claim_ids}
+    beside = tuple(other for other in audited.related if other not in ids) if is_share else ()
+    return Conflict(members, tuple(sorted(options)), sentence, tuple(resolved), beside)
 
 
 def _resolves(members: Sequence[Statement], court: Court, scenario: Mapping[str, str]) -> bool:

@@ -122,7 +122,8 @@ def conflicts_text(study: Study, found: Conflicts) -> str:
     lines = []
     for number, conflict in enumerate(found.found, start=1):
         lines.append(f"{number}. {conflict.sentence[:1].upper()}{conflict.sentence[1:]}")
-        lines.append(f"   claims: {', '.join(conflict.claim_ids)}")
+        beside = f"; beside them {', '.join(conflict.beside)}" if conflict.beside else ""
+        lines.append(f"   claims: {', '.join(conflict.claim_ids)}{beside}")
         for kind, pairs in (("read as", conflict.reading), ("resolved if read as", conflict.resolved_by)):
             lines += [
                 f"   {kind} {name}:{option}, {study.readings[name][option]['text']}" for name, option in pairs
@@ -135,6 +136,7 @@ def conflicts_json(study: Study, found: Conflicts) -> str:
     listed = [
         {
             "claims": list(conflict.claim_ids),
+            "beside": list(conflict.beside),
             "statements": [list(statement.claim_ids) for statement in conflict.statements],
             "reading": dict(conflict.reading),
             "sentence": conflict.sentence,

@@ -16,7 +16,7 @@ _PART = " of a part of the patients"
 
 
 def quantiles(view: View) -> Iterator[Finding]:
-    """Check that quantiles follow each other, from least to most, of a group and of its parts."""
+    """Check that quantiles of a group and of its parts follow each other, from minimum to maximum."""
     rules = section_rules(view)
     located = [
         (claim, place)

@@ -38,6 +38,18 @@ def test_bounds_are_those_of_the_joint_model(hospach):
     assert hospach.bounds("median(age_diagnosis)").draw is None
 
 
+def test_whom_bounds_are_among_is_said_as_people_say_it(hospach):
+    lines = {
+        "spine": "among those with spinal involvement",
+        "~spine": "among those without spinal involvement",
+        "~spine & fever": "among those without spinal involvement and with fever",
+        "~back_pain": "among those with no back pain",
+    }
+    for among, said in lines.items():
+        title = repr(hospach.bounds("back_pain & vertebral_deformity", among=among)).splitlines()[0]
+        assert title == f"How many patients can have both {said}"
+
+
 def test_numbers_are_named_by_their_claims(hospach):
     assert hospach.numbers["hospach.n"] == hospach.number("n") == 102
     assert hospach.numbers["asymptomatic.n"] == 8

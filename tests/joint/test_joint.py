@@ -443,6 +443,15 @@ def test_exclusive_parts_of_seven_and_two_conflict_with_a_whole_of_eight():
     assert "at least 9" in conflict.sentence
 
 
+def test_a_count_that_the_sentence_uses_is_named_beside_the_smallest_set():
+    study = make_study([everyone(24), count("a", 14), ("percent", "a", "", "53.3")])
+    found = find_conflicts(study, codebook=CODEBOOK)
+    [conflict] = found.found
+    assert conflict.sentence == "No rounding rule gives 53.3 %: 14/24 = 58.333 %."
+    assert (conflict.claim_ids, conflict.beside) == (("c2", "c0"), ("c1",))
+    assert "claims: c2, c0; beside them c1" in words.conflicts_text(study, found)
+
+
 def test_a_category_that_is_known_is_unique_up_to_order():
     said = [everyone(6), count("kind == red", 3), ("percent", "kind == blue", "", "33.3")]
     for table in reconstruct(fit(make_study(said), CODEBOOK), count=3):
