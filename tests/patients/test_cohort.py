@@ -1007,7 +1007,7 @@ def column_of(variable, n):
         case "category":
             values, kind = st.sampled_from(variable.categories), "string"
         case "date":
-            days = st.dates(datetime.date(1900, 1, 1), datetime.date(2100, 12, 31))
+            days = st.dates(datetime.date(1900, 1, 1), datetime.date.today())
             values, kind = days.map(lambda day: np.datetime64(day, "s")), "datetime64[s]"
         case "integer":
             values, kind = st.integers(int(low), int(high)), "Int64"
