@@ -59,7 +59,11 @@ def read_cohort(path, map=None, lesions=None, hide_below: int = SMALLEST) -> "Co
     require_sound(read)
     problems = (*read.warnings, *(account.thin(read) if is_own else ()))
     few = hide_below if is_own else 0
-    return Cohort(read.patients, source, few, tuple(read.notes), problems, read.lesions, read.scans)
+    warned = {problem.column for problem in read.warnings}
+    doubted = tuple(
+        name for (title, name), column in read.columns.items() if title == "patients" and column in warned
+    )
+    return Cohort(read.patients, source, few, tuple(read.notes), problems, read.lesions, read.scans, doubted)
 
 
 def read_shipped(study: str) -> "Cohort":
@@ -121,6 +125,8 @@ class Cohort:
         What was converted or left out as the file was read, and what a person should look at.
     lesions, scans : DataFrame or None
         One row a lesion, and one row an MRI with a date: `patient, mri_date, n_lesions`.
+    doubted : tuple of str
+        Variables that a warning is about.
     """
 
     patients: pd.DataFrame
@@ -130,6 +136,7 @@ class Cohort:
     problems: tuple = ()
     lesions: pd.DataFrame | None = None
     scans: pd.DataFrame | None = None
+    doubted: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, table, hide_below: int = SMALLEST) -> "Cohort":

@@ -27,7 +27,13 @@ STYLE = """<style>
 .crmo-table {display: flex; flex-direction: column; align-items: flex-start; overflow-x: auto}
 .crmo-table > details {order: 2}
 .crmo-table > details:not([open]) ~ table tr.more {display: none}
-@media print {.crmo-table > details ~ table tr.more {display: table-row}}
+@media print {
+  .crmo-table {display: block; overflow: visible}
+  .crmo-table > details {display: none}
+  .crmo-table > details ~ table tr.more {display: table-row}
+  .crmo-table table.crmo th.prose.prose {min-width: 0}
+  .crmo-table table.crmo :is(td, th) {overflow-wrap: break-word}
+}
 .crmo-table table.crmo {border-collapse: collapse; border: 0; margin: 0.3em 0; table-layout: auto}
 .crmo-table table.crmo tr {background: none}
 .crmo-table table.crmo :is(td, th) {text-align: left; vertical-align: top; max-width: 44em; border: 0;

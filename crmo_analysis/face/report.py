@@ -4,6 +4,7 @@ import base64
 import html
 import re
 from dataclasses import dataclass
+from functools import partial
 
 import pandas as pd
 
@@ -20,14 +21,17 @@ from crmo_analysis.study import read_codebook
 
 IMAGING = ("marrow_edema", "periosteal_reaction", "bone_expansion", "lytic_lesion")
 TRUTHS = {"weak": 0.3, "moderate": 0.5, "strong": 0.7}  # correlations before scores and counts are cut
+_DOUBTED = " †"
 _STYLE = (
     "body{font-family:system-ui,sans-serif;max-width:58em;margin:2em auto;padding:0 1em;line-height:1.5;"
     "color:#222}h1{margin-bottom:.2em}h2{margin-top:2em;border-bottom:2px solid #2a6592;color:#2a6592}"
     "table{border-collapse:collapse;width:100%;font-size:.9em}th{text-align:left;background:#eef3f7}"
     "td,th{padding:.25em .6em;border-bottom:1px solid #ddd;vertical-align:top}"
     "tr:hover{background:#f7f7f2}figure{margin:1.5em 0}img{max-width:100%}figcaption,details{color:#555}"
-    "summary{cursor:pointer;margin:1em 0}@media print{details{display:none}tr,figure{break-inside:avoid}}"
-    "@media(max-width:45em){ul{padding-left:1.2em}.wide{overflow-x:auto}.wide img{width:46em;max-width:none}"
+    "summary{cursor:pointer;margin:1em 0}@media print{details{display:none}tr,figure{break-inside:avoid}"
+    "h2,h3,p:has(>strong){break-after:avoid}}"
+    "@media screen and (max-width:45em){ul{padding-left:1.2em}.wide{overflow-x:auto}"
+    ".wide img{width:46em;max-width:none}"
     ".wide::before{content:'Move the figure sideways to see all of it.';font-size:.8em;position:sticky;"
     "left:0}"
     ".crmo-table:has(th:nth-child(5))::before{content:'Move the table sideways to see all of it.';"
@@ -122,13 +126,24 @@ def _described(cohort: Cohort, tables: dict) -> str:
         _listed(said) if said else "<p>Nothing: every variable of the table is known of every patient.</p>"
     )
     shown = described.frame.drop(columns="missing").drop_duplicates()
+    shown["variable"] = shown["variable"].map(partial(_marked, cohort.doubted))
+    is_marked = shown["variable"].str.endswith(_DOUBTED).any()
+    doubted = f"<p>{_DOUBTED} A warning is about this column of the file: crmo validate says which.</p>"
     few = cohort.smallest
     why = (
         "<p>Of numbers the median alone is shown: the smallest and the largest value are one patient's each, "
         f"and beyond a quartile are few. Beside published quartiles those of {4 * few} patients and more are "
         "shown.</p>"
     )
-    return f"{as_html(shown, '')}{why if few else ''}<h3>What is missing</h3>{missing}"
+    said = (doubted if is_marked else "") + (why if few else "")
+    return f"{as_html(shown, '')}{said}<h3>What is missing</h3>{missing}"
+
+
+def _marked(doubted: tuple[str, ...], shown: str) -> str:
+    """Mark a variable, by its label before a unit or a category, that a warning is about."""
+    labels = "|".join(re.escape(read_codebook()[name].label) for name in doubted if name in read_codebook())
+    is_doubted = labels and re.match(rf"({labels})(?=[,:]|$)", shown, re.IGNORECASE)
+    return f"{shown}{_DOUBTED}" if is_doubted else shown
 
 
 def _table(result: Result, heading: str = "") -> str:

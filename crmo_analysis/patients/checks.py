@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from crmo_analysis.patients.meanings import quoted
-from crmo_analysis.patients.problems import Problem
+from crmo_analysis.patients.problems import Problem, listed, shown
 from crmo_analysis.patients.table import MADE, Table
 from crmo_analysis.study import Codebook, Variable, expressions, read_codebook, read_section
 
@@ -88,9 +88,9 @@ def check_counts(table: Table, codebook: Codebook) -> None:
         if counted and variable.name in table.columns:
             least = table.frame[counted].fillna(False).astype("Int64").sum(axis=1)
             fewer = (table.frame[variable.name] < least).fillna(False).to_numpy(dtype=bool)
-            table.report(
-                variable.name, fewer, f"is fewer than the variables of '{group}' that hold in the same row"
-            )
+            names = listed((shown(table.sources.get(name, name)) for name in counted), 40)
+            expected = f"is fewer than the columns that hold in the same row of these: {names}"
+            table.report(variable.name, fewer, expected)
 
 
 def check_rules(table: Table) -> None:

@@ -14,15 +14,20 @@ _FORMS = (
     ),
     re.compile(r"(?P<day>\d{1,2})\.(?P<month>\d{1,2})\.(?P<year>\d{4})", re.ASCII),
     re.compile(r"(?P<first>\d{1,2})/(?P<second>\d{1,2})/(?P<year>\d{4})", re.ASCII),
+    re.compile(r"(?P<first>\d{1,2})(?P<mark>[./])(?P<second>\d{1,2})(?P=mark)(?P<short>\d\d)", re.ASCII),
 )
 _ISO_EXPECTED = "expected a date as in 2020-12-31"
+OPEN_ORDER = f"the day or the month may stand first; {_ISO_EXPECTED}"  # said once of a column
+_SEVERAL = f"the column has dates in several forms; {_ISO_EXPECTED}"
+_EARLIEST = 1950  # year that two digits mean: nobody was scanned before
 _SERIAL = re.compile(r"[1-7]\d{4}", re.ASCII)
 
 
 def read_dates(words, asked, variable, errors, first, notes):
     """Read dates.
 
-    A column is in one form, and whether the day or the month stands first is decided for all of it.
+    A column is in one form, and whether the day or the month stands first is decided for all of it. Years
+    of two digits are read only where the mapping file says which: 21.12.20 may begin with the year.
     """
     found = _matched(words, asked, errors)
     slashed = {place: parts for place, parts in found.items() if "first" in parts}
@@ -41,14 +46,18 @@ def read_dates(words, asked, variable, errors, first, notes):
             values[place] = np.datetime64(day, "s")
         else:
             errors[place] = f"is no day from 1900 until today; {_ISO_EXPECTED}"
-    if not first and order["day"] == order["month"]:
+    forms = {next(iter(parts)) for parts in found.values()}
+    has_short = any("short" in parts for parts in slashed.values())
+    if not first and (has_short or order["day"] == order["month"]):
         for place in slashed:
-            errors[place] = (
-                f"the day or the month may stand first; {_ISO_EXPECTED}, or in a mapping: dates: day"
-            )
-    if len({next(iter(parts)) for parts in found.values()}) > 1:
+            errors[place] = OPEN_ORDER
+    if len(forms) > 1 and ("year" in forms or first != "day"):
+        is_settled = "year" not in forms and not first  # by saying that the day stands first
         for place in found:
-            errors[place] = f"the column has dates in several forms; {_ISO_EXPECTED}"
+            errors[place] = OPEN_ORDER if is_settled else _SEVERAL
+    if has_short and first:
+        span = f"from {_EARLIEST} on that has come"
+        notes.append(f"a year of two digits is read as the one {span}")
     values[errors != ""] = np.datetime64("NaT", "s")
     if any((parts.get("time") or "").strip("0:.") for parts in found.values()):
         notes.append("the time of day is left out")
@@ -72,6 +81,9 @@ def _matched(words, asked, errors) -> dict[int, dict[str, str]]:
 
 def _day(parts: dict[str, str], day_first: bool) -> date:
     day, month = ("first", "second") if day_first else ("second", "first")
-    return date(
-        int(parts["year"]), int(parts.get("month") or parts[month]), int(parts.get("day") or parts[day])
-    )
+    month, day = int(parts.get("month") or parts[month]), int(parts.get("day") or parts[day])
+    if "short" not in parts:
+        return date(int(parts["year"]), month, day)
+    latest = date(2000 + int(parts["short"]), month, day)
+    before = latest.year - 100
+    return latest if latest <= date.today() or before < _EARLIEST else date(before, month, day)

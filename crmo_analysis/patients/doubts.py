@@ -11,6 +11,7 @@ from crmo_analysis.patients.table import Table
 from crmo_analysis.study import Codebook, read_section
 
 ENOUGH = 5  # values from which a column says something
+CONVERTED = 30  # different values that a line of a mapping file converts
 _SHARE = 0.1  # of values in another unit that is worth a question
 _BEYOND = re.compile("expected a (whole )?number of|[0-9,]+ more rows? like")
 _NO_DAY = ("1900-01-01", "1901-01-01", "1904-01-01", "1970-01-01", "1899-12-31", "1899-12-30")
@@ -101,8 +102,15 @@ def _ask_about_two_units(table: Table, name: str, values: np.ndarray, others: Ma
         if odd.sum() >= max(3, _SHARE * len(values)):
             ends = f"{values[odd].min():g} to {values[odd].max():g} {unit}"
             some = f"{odd.sum()} of {len(values)} values are {ends}, as in {other} (times {by:g})"
-            line = f"units: {{{quoted(table.sources[name])}: 1}}"
-            table.say(name, f"{some}: are there two units in the column? If not, say in a mapping: {line}")
+            column, line = table.columns[name], f"units: {{{quoted(table.sources[name])}: 1}}"
+            apart = np.isin(column.numbers, values[odd])
+            texts = [column.words[place].as_py() for place in np.flatnonzero(apart)]
+            numbers = [f"{number * by:.6g}" for number in column.numbers[apart]]
+            mend = "convert these in the file"
+            if len(texts) <= CONVERTED:
+                mend += f", or in a mapping: {table.line(name, dict(zip(texts, numbers, strict=True)))}"
+            asked = f"are there two units in the column? If so, {mend}. If not, say in a mapping: {line}"
+            table.say(name, f"{some}: {asked}")
 
 
 def _check_codes(table: Table, name: str) -> None:

@@ -75,9 +75,11 @@ def check_keys(table: Table, other: Table | None, hint: str = "") -> None:
 def _check_twice(table: Table, patients: pd.Series) -> None:
     again = (patients.duplicated() & patients.notna()).to_numpy()
     visits = [name for name in table.unread if re.search("visit|event|time|date|datum|besuch", name, re.I)]
-    expected = "stands in an earlier row as well; expected one row a patient"
-    expected += f": keep those of one {shown(visits[0])}" if visits else ""
-    table.report("patient", again, expected)
+    one = "expected one row a patient" + (f": keep those of one {shown(visits[0])}" if visits else "")
+    is_first = ~patients.duplicated().to_numpy()
+    firsts = pd.Series(table.sheet.rows[is_first], index=patients[is_first])
+    earlier = firsts.reindex(patients[again])
+    table.report("patient", again, [f"stands in row {row} as well; {one}" for row in earlier])
     if matches(table.columns["patient"].words, _NUMBERED).all():
         return  # plain numbers are alike only if they are the same
     plain = patients.map(_plain, na_action="ignore")

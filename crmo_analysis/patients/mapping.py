@@ -6,7 +6,7 @@ values: {male: {m: yes, w: no}, remission: {9: NR}}   # by either name: text in 
 units: {crp: 0.1}                                 # by either name: by which numbers are multiplied
 ignore: [address]
 decimal: comma                                    # or point: where the numbers themselves leave it open
-dates: day                                        # or month: what stands first in 01/02/2020
+dates: day                                        # or month: what stands first in 01/02/2020, 01.02.20
 sheet: registry                                   # of a workbook that has several
 event: baseline_arm_1                             # of a REDCap export that has several
 dictionary: dictionary.csv                        # the REDCap project's, beside the mapping file

@@ -3,7 +3,7 @@
 import difflib
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import islice
 
@@ -14,6 +14,7 @@ import pyarrow.compute as pc
 
 from crmo_analysis.files import InputError
 from crmo_analysis.patients import cells
+from crmo_analysis.patients.dates import OPEN_ORDER
 from crmo_analysis.patients.mapping import OWN, Mapped, hint, near
 from crmo_analysis.patients.meanings import OPEN, line, meaning
 from crmo_analysis.patients.problems import FEW, LISTED, Problem, counted, listed, more, shown
@@ -41,15 +42,24 @@ class Table:
     notes: list[str] = field(default_factory=list)
 
     def report(
-        self, name: str, wrong: np.ndarray, expected: str, is_error: bool = True, line: str = ""
+        self,
+        name: str,
+        wrong: np.ndarray,
+        expected: str | Sequence[str],
+        is_error: bool = True,
+        line: str = "",
     ) -> None:
-        """Add a problem for each text of the rows that are wrong; the first says the line of a mapping."""
+        """Add a problem for each text of the rows that are wrong; the first says the line of a mapping.
+
+        What is expected is said once, or for each of those rows.
+        """
         column, said = self.columns[name], f"; in a mapping: {line}" if line else ""
-        by_text = pd.Series(self.sheet.rows[wrong]).groupby(column.codes[wrong], sort=False)
+        odd = {"row": self.sheet.rows[wrong], "code": column.codes[wrong], "expected": expected}
+        by_text = pd.DataFrame(odd).groupby(["code", "expected"], sort=False)["row"]
         listed_rows = 0
-        for code, rows in islice(by_text, LISTED if is_error else FEW):
+        for (code, what), rows in islice(by_text, LISTED if is_error else FEW):
             again = f"; the same in {counted(len(rows) - 1, 'more row')}: {listed(rows[1:], 5)}"
-            text = f"{expected}{again if len(rows) > 1 else ''}{said}"
+            text = f"{what}{again if len(rows) > 1 else ''}{said}"
             self.say(name, text, column.words[code].as_py(), int(rows.iloc[0]), is_error)
             said, listed_rows = "", listed_rows + len(rows)
         if listed_rows:
@@ -135,6 +145,9 @@ def _report_cells(table: Table, name: str, variable: Variable, column: cells.Col
     for messages, is_error in ((column.errors, True), (column.doubts, False)):
         for message in dict.fromkeys(messages[(messages != "") & ~recoded]):
             here = (messages == message) & ~recoded
+            if message == OPEN_ORDER:
+                _report_order(table, name, column, here)
+                continue
             odd = [words[place] for place in np.flatnonzero(here)] if is_error else []
             guessed = {word: meant for word in odd[:12] if (meant := meaning(word, variable))}
             if table.mapped.units.get(name, 1) != 1:  # it would be converted once more
@@ -147,6 +160,16 @@ def _report_cells(table: Table, name: str, variable: Variable, column: cells.Col
     if unused:
         has_no = f"has no value {', '.join(unused)}, which the mapping file changes"
         table.note(f"column {shown(table.sources[name])} {has_no}")
+
+
+def _report_order(table: Table, name: str, column: cells.Column, here: np.ndarray) -> None:
+    """Report once of a column that the day or the month may stand first in its dates."""
+    rows, inner = table.sheet.rows[here[column.codes]], "dates: day"
+    line = f"lesions: {{{inner}}}" if table.title == "lesions" else inner
+    again = f"; the same in {counted(len(rows) - 1, 'more row')}" if len(rows) > 1 else ""
+    word = column.words[column.codes[np.argmax(here[column.codes])]].as_py()
+    expected = f"{OPEN_ORDER}{again}; in a mapping: {line} (or month)"
+    table.say(name, expected, word, int(rows[0]), is_error=True)
 
 
 def _wrong_meaning(table: Table, name: str, word: str, expected: str, is_error: bool) -> Problem:

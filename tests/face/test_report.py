@@ -49,6 +49,18 @@ def test_warnings_about_a_file_are_told_as_they_are(own):
     assert "<li>row 9, value &#x27;* Oedema_2&#x27;</li>" in report._introduced(cohort, "")
 
 
+def test_variables_that_a_warning_is_about_are_marked(own, tmp_path):
+    file, crp = tmp_path / "registry.csv", [0.3, 0.5, 0.7, 34.0] * 15
+    own.assign(crp=crp).to_csv(file, index=False)
+    page, _ = page_of(crmo.read_cohort(file))
+    assert [text for text in re.findall(r"<td[^>]*>([^<]*)</td>", page) if "†" in text] == [
+        "C-reactive protein, mg/dl †"
+    ]
+    assert "† A warning is about this column of the file" in page
+    file.write_text(own.to_csv(index=False))
+    assert "†" not in page_of(crmo.read_cohort(file))[0]
+
+
 def test_a_part_that_cannot_be_made_says_why(own):
     page, drawn = page_of(
         crmo.read_study("menashe_2022").patients().of(own.drop(columns="clinical_severity"))

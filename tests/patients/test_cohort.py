@@ -448,8 +448,6 @@ def test_a_point_may_stand_between_thousands(write, name, value, asks):
         (("31/12/2020", "01/02/2020"), ["2020-12-31", "2020-02-01"]),
         (("12/31/2020", "01/02/2020"), ["2020-12-31", "2020-01-02"]),
         (("2020-12-31T00:00:00",), ["2020-12-31"]),
-        (("01/02/2020", "03/04/2020"), "the day or the month may stand first"),
-        (("31/12/2020", "12/31/2020", "01/02/2020"), "the day or the month may stand first"),
         (("31.12.2020", "2020-12-31"), "the column has dates in several forms"),
     ],
 )
@@ -460,6 +458,54 @@ def test_dates(write, values, expected):
         assert expected in messages(cohort)[0]
     else:
         assert cohort.patients["biopsy_date"].dt.strftime("%Y-%m-%d").tolist() == expected
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        ("01/02/2020", "03/04/2020"),
+        ("31/12/2020", "12/31/2020", "01/02/2020"),
+        ("09.01.21", "31.12.20"),  # the year may stand first
+        ("9/1/21",),
+        ("31.12.2020", "09.01.21"),
+    ],
+)
+def test_of_dates_that_a_mapping_settles_one_error_is_said(write, values):
+    [problem] = read_cohort(write(column("biopsy_date", *values))).errors
+    assert (problem.row, problem.value) == (2, values[0])
+    again = f"; the same in {len(values) - 1} more row{'s' * (len(values) > 2)}" * (len(values) > 1)
+    assert problem.expected == (
+        "the day or the month may stand first; expected a date as in 2020-12-31"
+        f"{again}; in a mapping: dates: day (or month)"
+    )
+
+
+def test_dates_of_lesions_are_settled_among_lesions(write):
+    lesions = write("patient,bone,mri_date\n1,femur,09.01.21\n", "lesions.csv")
+    [problem] = read_cohort(write("patient,crp\n1,1\n"), lesions=lesions).errors
+    assert problem.expected.endswith("in a mapping: lesions: {dates: day} (or month)")
+
+
+@pytest.mark.parametrize(
+    ("first", "values", "expected"),
+    [
+        ("day", ("09.01.21", "31.12.99", "01.03.50"), ["2021-01-09", "1999-12-31", "1950-03-01"]),
+        ("month", ("09/01/21", "12/31/99"), ["2021-09-01", "1999-12-31"]),
+        ("day", ("09.01.21", "31.12.2020", "29.02.00"), ["2021-01-09", "2020-12-31", "2000-02-29"]),
+    ],
+)
+def test_a_mapping_lets_years_have_two_digits(write, first, values, expected):
+    cohort = read_cohort(write(column("biopsy_date", *values)), write(f"dates: {first}\n", "m.yaml"))
+    assert cohort.patients["biopsy_date"].dt.strftime("%Y-%m-%d").tolist() == expected
+    assert not cohort.errors
+    assert "a year of two digits is read as the one from 1950 on that has come" in cohort.notes[-1]
+
+
+@pytest.mark.parametrize("value", ["01.01.49", "31.02.21", "21.12.31"])  # to come in 2049; no days
+def test_a_year_of_two_digits_makes_no_date_out_of_none(write, value):
+    cohort = read_cohort(write(column("biopsy_date", value)), write("dates: month\n", "m.yaml"))
+    [problem] = cohort.errors
+    assert problem.expected.startswith("is no day from 1900 until today")
 
 
 def test_kinds_of_missing_values_are_told_apart(write):
@@ -582,7 +628,37 @@ def test_few_patients_are_warned_of(write, n, expected):
 def test_keys_are_checked(write):
     cohort = read_cohort(write("patient,male\nA1,yes\nA1,no\n,yes\nNA,yes\n"))
     assert [(problem.row, problem.value) for problem in cohort.errors] == [(4, ""), (5, "NA"), (3, "A1")]
-    assert "stands in an earlier row as well" in messages(cohort)[2]
+    assert "stands in row 2 as well; expected one row a patient" in messages(cohort)[2]
+
+
+def test_of_a_patient_in_several_rows_the_first_is_named(write):
+    cohort = read_cohort(write("patient,male\n7,yes\n8,no\n8,no\n7,no\n8,yes\n"))
+    said = [(problem.row, problem.expected.partition(" as well")[0]) for problem in cohort.errors]
+    assert said == [(4, "stands in row 3"), (5, "stands in row 2")]
+    assert "the same in 1 more row: 6" in cohort.errors[0].expected
+
+
+def test_columns_that_more_bones_stand_in_than_are_counted_are_named(write):
+    [problem] = read_cohort(write("patient,n_affected_bones,Femur,tibia,male\n1,1,yes,yes,yes\n")).errors
+    expected = "is fewer than the columns that hold in the same row of these: Femur, tibia"
+    assert problem.expected == expected
+
+
+@pytest.mark.parametrize("n", [3, 31])
+def test_of_two_units_in_a_column_the_values_to_convert_are_listed(write, n):
+    """Those that a line of a mapping converts are within what is usual afterwards."""
+    odd = [f"{34 + 0.5 * i:.1f}".replace(".", ",") for i in range(n)]
+    file = write("patient;CRP\n" + "".join(f"{i};{x}\n" for i, x in enumerate(["0,5", "0,7"] * n + odd)))
+    columns = "columns: {CRP: crp}\n"
+    [said] = [p.expected for p in read_cohort(file, write(columns, "m.yaml")).warnings if p.column]
+    assert "If not, say in a mapping: units: {CRP: 1}" in said
+    line = re.search(r"in a mapping: (values: .*}})\.", said)
+    assert bool(line) == (n == 3) and "convert these in the file" in said
+    if line:
+        assert line[1] == "values: {CRP: {'34,0': 3.4, '34,5': 3.45, '35,0': 3.5}}"
+        mended = read_cohort(file, write(columns + line[1], "m.yaml"))
+        assert mended.patients["crp"].max() == 3.5
+        assert not [p for p in mended.problems if p.column]
 
 
 def test_leading_zeros_of_a_key_are_kept(write):
@@ -931,7 +1007,7 @@ def column_of(variable, n):
         case "category":
             values, kind = st.sampled_from(variable.categories), "string"
         case "date":
-            days = st.dates(datetime.date(1900, 1, 1), datetime.date(2100, 12, 31))
+            days = st.dates(datetime.date(1900, 1, 1), datetime.date.today())
             values, kind = days.map(lambda day: np.datetime64(day, "s")), "datetime64[s]"
         case "integer":
             values, kind = st.integers(int(low), int(high)), "Int64"

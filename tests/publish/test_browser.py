@@ -15,7 +15,9 @@ from pathlib import Path
 import made_results
 import pytest
 
+import crmo_analysis as crmo
 from crmo_analysis import files
+from crmo_analysis.face import report
 from crmo_analysis.files import InputError
 from crmo_analysis.publish.website import build
 
@@ -403,3 +405,19 @@ def test_printed_pages_keep_tables_whole_and_nothing_floats(site, visit):
         )
         assert all(style == ["auto", "table"] for style in styles), f"{name}: {styles}"
         page.emulate_media(media="screen")
+
+
+def test_a_printed_report_loses_no_column_and_asks_nobody_to_move_it(browser):
+    example = files.DATA / "example"
+    cohort = crmo.read_cohort(example / "registry.csv", map=example / "map.yaml")
+    page = browser.new_page(viewport={"width": 700, "height": 1000})  # what margins leave of A4
+    page.set_content(report.report(cohort, resamples=50).html)
+    page.emulate_media(media="print")
+    said = page.evaluate(
+        """() => [...document.querySelectorAll(".crmo-table")].map((one) => [
+          one.querySelector("table").getBoundingClientRect().right <= innerWidth,
+          getComputedStyle(one).overflowX, getComputedStyle(one, "::before").content])"""
+    )
+    page.close()
+    assert len(said) == 4  # description, comparison, what is not compared (folded), power
+    assert {tuple(one) for one in said} == {(True, "visible", "none")}
