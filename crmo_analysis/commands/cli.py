@@ -11,7 +11,7 @@ import click
 
 from crmo_analysis import __version__
 from crmo_analysis.commands import paper_commands, patient_commands, progress, reader_commands, study_commands
-from crmo_analysis.commands.messages import Commands, Wrong, check_project, check_studies
+from crmo_analysis.commands.messages import Commands, Wrong, check_project, check_studies, refuse_left_out
 from crmo_analysis.execution import TIME_LIMIT, warm
 from crmo_analysis.files import RESULTS, ROOT, absolute_file, is_study_folder, short, study_names
 from crmo_analysis.store import manifest
@@ -184,6 +184,7 @@ def sweep(notebook, grid, jobs, cluster, out, **how):
 def site(out):
     """Build web pages of all results: verdicts, notebooks, the ledger to search, conflicts and figures."""
     check_project()
+    from crmo_analysis.joint import ledger
     from crmo_analysis.publish import website
 
     built = website.build(out or website.SITE)
@@ -192,6 +193,7 @@ def site(out):
     click.echo(
         f"{short(built.folder / 'index.html')}: {len(built.pages)} pages, {built.n_figures} figures; open it"
     )
+    refuse_left_out(ledger.read_each()[1])
 
 
 @main.command()

@@ -92,6 +92,12 @@ def check_project():
         )
 
 
+def refuse_left_out(problems):
+    """End with what is wrong with the studies that could not be read; what is about the others is done."""
+    if problems:
+        raise Wrong("left out: " + "\nleft out: ".join(problems.values()))
+
+
 def counted(number, noun):
     """Write a number with its noun."""
     return f"{number} {noun}{'' if number == 1 else 's'}"

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from crmo_analysis.commands.messages import Stopped, Wrong, check_studies, counted
+from crmo_analysis.commands.messages import Stopped, Wrong, check_studies, counted, refuse_left_out
 from crmo_analysis.files import csv_text, is_of_project, short, write_text_atomically
 
 _smallest = click.option(
@@ -131,16 +131,15 @@ def compare(cohort, studies, mapping, lesions, style, out, confidence, p_values,
     if not 0 < confidence < 1:
         raise Wrong(f"--confidence is {confidence:g}, expected a number between 0 and 1, such as 0.95.")
     from crmo_analysis.comparison import compare as set_beside
-    from crmo_analysis.comparison import readable_studies, words
+    from crmo_analysis.comparison import words
+    from crmo_analysis.joint import ledger
     from crmo_analysis.patients import read_cohort, require_sound
     from crmo_analysis.study import read_codebook, read_study
 
     read = require_sound(read_cohort(cohort, mapping, lesions=lesions))
     chosen, problems = [read_study(study) for study in dict.fromkeys(studies)], {}
     if not studies:
-        chosen, problems = readable_studies()
-    for problem in problems.values():
-        click.echo(f"left out: {problem}", err=True)
+        chosen, problems = ledger.read_each()
     settings = {"confidence": confidence, "p_values": p_values, "smallest": 0 if show_small else smallest}
     found = set_beside(read.patients, chosen, read_codebook(), **settings)
     if found.table.empty:
@@ -168,6 +167,7 @@ def compare(cohort, studies, mapping, lesions, style, out, confidence, p_values,
         click.echo(f"note: {note}", err=style in ("csv", "json"))
     for path in written:
         click.echo(f"{short(path)}: written", err=style in ("csv", "json"))
+    refuse_left_out(problems)
 
 
 @click.command()

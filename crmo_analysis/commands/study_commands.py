@@ -127,7 +127,7 @@ def reconstruct(study, count, seed, out, seconds):
 
 @click.command()
 @click.argument("study")
-@click.argument("expression")
+@click.argument("expressions", metavar="EXPRESSION…", nargs=-1, required=True)
 @click.option(
     "--format", "style", type=click.Choice(["text", "json"]), default="text", help="How to print it."
 )
@@ -135,19 +135,23 @@ def reconstruct(study, count, seed, out, seconds):
     "--witness", type=click.Path(path_type=Path, file_okay=False), help="Folder for a table at either end."
 )
 @click.option("--seconds", type=float, default=60, show_default=True, help="Time allowed.")
-def bounds(study, expression, style, witness, seconds):
-    """Bound a number that STUDY did not print, such as "count(femur & tibia)"."""
+def bounds(study, expressions, style, witness, seconds):
+    """Bound numbers that STUDY did not print, such as "count(femur & tibia)"."""
     check_studies([study])
     from crmo_analysis.joint import datapackage, find_bounds, fit, parse_question, words
     from crmo_analysis.study import read_study
 
     loaded = read_study(study)
-    parse_question(expression, loaded.codebook)
-    found = find_bounds(fit(loaded, seconds=seconds), expression, seconds, witnesses=bool(witness))
-    if witness:
-        datapackage.write_witnesses(found, witness)
-    click.echo(words.bounds_json(found) if style == "json" else words.bounds_text(found))
-    if not found.is_proved:
+    for expression in expressions:
+        parse_question(expression, loaded.codebook)
+    fitted = fit(loaded, seconds=seconds)
+    found = [find_bounds(fitted, each, seconds, witnesses=bool(witness)) for each in expressions]
+    for place, each in enumerate(found if witness else (), start=1):
+        datapackage.write_witnesses(each, witness / str(place) if len(found) > 1 else witness)
+    said = [words.bounds_json(each) if style == "json" else words.bounds_text(each) for each in found]
+    text = "\n".join(said) if style == "text" else ",\n".join(said)
+    click.echo(f"[{text}]" if style == "json" and len(said) > 1 else text)
+    if not all(each.is_proved for each in found):
         raise Unfinished(f"not proved within {seconds:g} s; what is shown is what was found, not a fact")
 
 

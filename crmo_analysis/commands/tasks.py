@@ -48,7 +48,9 @@ def books(root=ROOT):
     for study in _studies(root) if general.is_file() else ():
         if study not in known:
             record = _read(study, root)
-            figures = [figure.name for figure in record.figures] if record else []
+            # Of one that cannot be read now, what is there of it stays.
+            drawn = sorted((root / "figures" / study).glob("*.svg"))
+            figures = [each.name for each in record.figures] if record else [path.stem for path in drawn]
             found.append(Book(general, f"90_{study}", study, {"study": study, "outputs": figures}))
     return found
 
@@ -112,7 +114,9 @@ def notebook_task(book, root=ROOT):
     except (InputError, OSError) as error:
         return _notebook_task(book, ([], []), root, str(error))
     study = values.get("study") or "*"
-    cohorts = (root / "data" / "cohorts").glob(f"{study}.csv")
+    # A study that cannot be read has a task that fails; what is about all does not wait for it.
+    failing = [name for name in _studies(root) if study == "*" and not _read(name, root)]
+    cohorts = [path for path in (root / "data/cohorts").glob(f"{study}.csv") if path.stem not in failing]
     series = (root / "data" / "published").glob("*.csv") if study == "*" else ()
     inputs = [*_published(study, root), *cohorts, *series, root / "data" / "skeleton.yaml"]
     inputs += _code(source, root)
@@ -143,7 +147,7 @@ def _notebook_task(book, files, root, reason=""):
 
     task = _task(book.name, book.path, run, (inputs, outputs), root)
     task.depends_on["notebook"] = _node(book.path)
-    task.attributes["is_refused"] = bool(reason)
+    task.attributes["is_refused"] = bool(reason) or (book.study != "" and not _read(book.study, root))
     return task
 
 
@@ -157,6 +161,7 @@ def _made_tasks(root):
     for study, about in zip(studies, described, strict=True):
         left = [data / "cohorts" / f"{study}.csv", about]
         yield _made_task(f"cohort_{study}", _write_cohort, _published(study, root), left, root)
+    described = [path for path in described if _read(path.stem, root)]
     yield _made_task("datapackage", _write_package, described, [data / "datapackage.json"], root)
 
 

@@ -7,5 +7,5 @@ import lazy_loader
 
 USES = ("files", "study", "recompute", "joint", "models", "patients", "display")
 __getattr__, __dir__, __all__ = lazy_loader.attach(
-    __name__, submodules=["words"], submod_attrs={"facts": ["readable_studies"], "side_by_side": ["compare"]}
+    __name__, submodules=["words"], submod_attrs={"side_by_side": ["compare"]}
 )

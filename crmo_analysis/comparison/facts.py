@@ -11,10 +11,9 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
-from crmo_analysis.files import InputError, study_names
 from crmo_analysis.joint import reading_of
 from crmo_analysis.recompute import Readings, View, granularity
-from crmo_analysis.study import Claim, Codebook, Study, describe, expressions, read_study, reproduction
+from crmo_analysis.study import Claim, Codebook, Study, describe, expressions, reproduction
 
 QUARTILES = {"quartile_1": 0.25, "quartile_3": 0.75}
 PARTS = ("", "_low", "_high", "_x", "_n", "_sd", "_quartile_1", "_quartile_3", "_min", "_max")  # of a row
@@ -72,17 +71,6 @@ class Fact:
     def names(self) -> frozenset[str]:
         """The variables that a table needs to show the same."""
         return names_in(self.claim)
-
-
-def readable_studies() -> tuple[list[Study], dict[str, str]]:
-    """Read all studies; return them, and what is wrong with those that cannot be read."""
-    read, problems = [], {}
-    for name in study_names():
-        try:
-            read.append(read_study(name))
-        except InputError as error:
-            problems[name] = str(error)
-    return read, problems
 
 
 def names_in(claim: Claim) -> frozenset[str]:

@@ -10,12 +10,12 @@ import pandas as pd
 
 from crmo_analysis import files
 from crmo_analysis.comparison import compare as set_beside
-from crmo_analysis.comparison import readable_studies
 from crmo_analysis.display import frames, plot
 from crmo_analysis.face import pictures
 from crmo_analysis.face.comparisons import Compared
 from crmo_analysis.face.results import Result, no_attribute
 from crmo_analysis.files import InputError, markdown, meant
+from crmo_analysis.joint import ledger
 from crmo_analysis.patients import account, disclosure, require_sound, scores
 from crmo_analysis.patients import read_cohort as read_file
 from crmo_analysis.study import describe, read_codebook, read_study
@@ -98,7 +98,7 @@ def compare(
     cohort = Cohort.of(cohort)
     records = [read_study(each) if isinstance(each, str) else each.record for each in studies]
     if not studies:
-        records, problems = readable_studies()
+        records, problems = ledger.read_each()
         for problem in problems.values():
             warnings.warn(f"left out: {problem}", stacklevel=2)
     settings = {"confidence": confidence, "p_values": p_values, "smallest": cohort.smallest}

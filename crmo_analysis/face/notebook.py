@@ -78,7 +78,7 @@ def start(
     if Path(out).parent == files.RESULTS / "lab":
         run._lab = Path(out)
     if is_by_hand and not page:
-        run.say(*_set_apart(Path(out)))
+        run.note(*_set_apart(Path(out)))
     beside = f" They are set beside the published numbers of {run.study.short}." if run.study else ""
     own_about = f"This run: your own patients.{beside}" if own else ""
     display(Markdown(about or own_about or run.introduced()))
@@ -175,7 +175,7 @@ class Run:
         """
         self.require_own_folder(path)
         found = read_cohort(path, map, lesions, hide_below) if path else read_shipped(self.study.name)
-        self.say(*found.introduced())
+        self.note(*found.introduced())
         return found
 
     def associations(self) -> Associations:
@@ -197,9 +197,12 @@ class Run:
 
         Each is a template: it names values that are given, or claims of the study, "{spine.n} of {n}".
         """
-        said = [filled(text, {**self._numbers, **values}) for text in sentences]
-        if said:
-            display(Markdown(said[0] if len(said) == 1 else "\n".join(f"- {text}" for text in said)))
+        self.note(*[filled(text, {**self._numbers, **values}) for text in sentences])
+
+    def note(self, *texts: str) -> None:
+        """Show a text as it stands, or several as a list: notes of a study, sentences of a result."""
+        if texts:
+            display(Markdown(str(texts[0]) if len(texts) == 1 else "\n".join(f"- {text}" for text in texts)))
 
     def table(self, name: str, result: "Result | pd.DataFrame", caption: str = "", **values) -> None:
         """Show a table, and keep it as CSV, with its caption and source.
@@ -310,10 +313,16 @@ class Run:
             files.write_bytes_atomically(path, content)
         count = len(self._outputs)
         said = f"Left {count} figures, each as SVG, PDF and PNG with its data, caption and alt text."
-        for part in ("figures", "tables") if self._lab else ():
-            for path in (self._lab / part).rglob("*"):
-                if path.is_file() and path not in self._files:
-                    path.unlink()
+        if self._lab:
+            self._remove_what_the_last_run_left(self._lab / ".made")
         for path in self._earlier:
             said += f" `{path.name}` beside them is of an earlier `crmo run`: these files are not its own."
         display(Markdown(said))
+
+    def _remove_what_the_last_run_left(self, noted: Path) -> None:
+        """Remove the figures and tables that the last run here noted and this one did not make."""
+        made = {path.relative_to(self._lab).as_posix() for path in self._files}
+        last = noted.read_text(encoding="utf-8").splitlines() if noted.is_file() else []
+        for name in set(last) - made:
+            (self._lab / name).unlink(missing_ok=True)
+        files.write_text_atomically(noted, "".join(f"{name}\n" for name in sorted(made)))

@@ -12,11 +12,11 @@ import pandas as pd
 from crmo_analysis.display import plot
 from crmo_analysis.face.cohorts import OWN
 from crmo_analysis.face.results import DERIVED, Result, listed
-from crmo_analysis.files import InputError, NotEstimableError, study_names
-from crmo_analysis.joint import find_bounds, fit
+from crmo_analysis.files import InputError, NotEstimableError
+from crmo_analysis.joint import find_bounds, fit, ledger
 from crmo_analysis.models import pooling
 from crmo_analysis.patients import responses
-from crmo_analysis.study import describe, read_study
+from crmo_analysis.study import describe
 
 METHOD_NAMES = {
     "glmm": "binomial-normal (GLMM)",
@@ -236,9 +236,9 @@ def _limits(rows: pd.DataFrame) -> list[tuple[str, int, int]]:
     Rows with `study`, while it is in the collection, and `bounds`, a question as `crmo bounds` takes it, are
     looked at.
     """
-    found = []
-    for row in rows[rows["study"].isin(study_names()) & (rows["bounds"] != "")].itertuples():
-        limits = find_bounds(fit(read_study(row.study)), row.bounds)
+    found, read = [], {study.study: study for study in ledger.read_each()[0]}
+    for row in rows[rows["study"].isin(read) & (rows["bounds"] != "")].itertuples():
+        limits = find_bounds(fit(read[row.study]), row.bounds)
         found.append((row.outcome_id, int(limits.lower.value), int(limits.upper.value)))
     return found
 

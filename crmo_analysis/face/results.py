@@ -127,11 +127,13 @@ def filled(template: str, values: Mapping[str, object]) -> str:
         If the template names what is not there.
     """
     try:
-        return _Names().vformat(template, (), values)
+        return _Names().vformat(str(template), (), values)
     except (KeyError, IndexError, ValueError, AttributeError, TypeError) as error:
-        wrong = [name for name in re.findall(r"{([\w.]+)", template) if name not in values]
+        wrong = [name for name in re.findall(r"{([\w.]+)", str(template)) if name not in values]
         known = (wrong and meant(wrong[0], values)) or f"; there is {', '.join(sorted(values)) or 'nothing'}"
-        raise InputError(f"{template!r} cannot be filled in ({error}){known}") from None
+        raise InputError(
+            f"{template!r} cannot be filled in ({error}){known}. A brace is written twice: {{{{"
+        ) from None
 
 
 def _as_text(frame: pd.DataFrame) -> str:

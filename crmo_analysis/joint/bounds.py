@@ -65,8 +65,8 @@ def find_bounds(fitted: Fit, text: str, seconds: float = 60, witnesses: bool = T
     text : str
         See `parse_question`.
     seconds : float
-        Effort allowed, as long as that takes on an ordinary machine; an end on which it is spent is not
-        proved.
+        Effort allowed for each end, as long as that takes on an ordinary machine; an end on which it is spent
+        is not proved.
     witnesses : bool
         Whether to write out, and check, a table of patients that attains each end.
 
@@ -80,11 +80,11 @@ def find_bounds(fitted: Fit, text: str, seconds: float = 60, witnesses: bool = T
 
 @remembered("bounds")
 def _searched(fitted: Fit, text: str, seconds: float, witnesses: bool) -> Bounds:
-    effort = Effort(seconds)
     asked = parse_question(text, fitted.view.codebook)
-    lower, upper = (_end(fitted, asked, sign, effort, witnesses) for sign in (-1, 1))
+    lower, upper = (_end(fitted, asked, sign, Effort(seconds), witnesses) for sign in (-1, 1))
     if lower.value is None and upper.value is None and lower.is_proved and upper.is_proved:
         raise InputError(f"in no table that fits is there anybody of whom '{text}' is asked")
+    effort = Effort(seconds)
     depends = any(
         _end(other, asked, sign, effort).value != end.value
         for other in _instead(fitted, asked)

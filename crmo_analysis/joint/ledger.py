@@ -50,6 +50,17 @@ def audit_all(names: Sequence[str] = ()) -> tuple[Audited, ...]:
     return audited
 
 
+def read_each(folder: Path = files.PUBLISHED) -> tuple[list[Study], dict[str, str]]:
+    """Read all studies; return them, and by name what is wrong with those that cannot be read."""
+    read, problems = [], {}
+    for name in files.study_names(folder):
+        try:
+            read.append(read_study(name, folder))
+        except InputError as error:
+            problems[name] = str(error)
+    return read, problems
+
+
 def audit_each(names: Sequence[str] = ()) -> tuple[tuple[Audited, ...], dict[str, str]]:
     """Audit the studies named, or all; also return what is wrong with those that could not be."""
     audited, problems = [], {}

@@ -12,8 +12,8 @@ import numpy as np
 from crmo_analysis.joint.blocks import Blocks
 from crmo_analysis.joint.drawing import Solved
 from crmo_analysis.joint.patterns import codes, shared
-from crmo_analysis.joint.statements import Plan
-from crmo_analysis.study import Codebook, entailment, expressions
+from crmo_analysis.joint.statements import Plan, scopes_of
+from crmo_analysis.study import Codebook, entailment
 
 
 def pieces(plan: Plan, n: int, codebook: Codebook) -> list[Plan]:
@@ -23,7 +23,8 @@ def pieces(plan: Plan, n: int, codebook: Codebook) -> list[Plan]:
         return [plan]
     blocks = Blocks(plan, n, codebook)
     needed = set().union(*map(blocks.bags_of, plan.asked))  # one piece has all that is asked
-    tied = [{child, bag.parent} for child, bag in enumerate(bags) if child and not _is_fixed(plan, child)]
+    loose = [child for child in range(1, len(bags)) if not _is_fixed(plan, child, codebook)]
+    tied = [{child, bags[child].parent} for child in loose]
     groups: list[set[int]] = []
     for tie in filter(None, [*map(set, blocks.blocks), needed, *tied]):
         touching = [group for group in groups if group & tie]
@@ -51,15 +52,16 @@ def joined(solved: Sequence[Solved]) -> list[Solved]:
     return found
 
 
-def _is_fixed(plan: Plan, child: int) -> bool:
+def _is_fixed(plan: Plan, child: int, codebook: Codebook) -> bool:
     """Say whether printed counts fix how many there are of each kind that a bag shares with its parent."""
     part, bag = plan.part, plan.part.bags[child]
     names = shared(part.bags, child)
     kinds, first = np.unique(codes(bag, names, part.axes), return_index=True)
     rows = [np.ones(len(kinds))]
-    for claim in plan.claims:
-        if claim.statistic == "count" and claim.number.relation == "=" and claim.number.value is not None:
-            counted = entailment.conjunction(claim.patients, claim.group)
-            if expressions.variables(counted) <= set(names):
-                rows.append(part.mask(counted, child)[first])
+    for statement in plan.statements:
+        if not all(scope <= set(names) for scope in scopes_of(statement, codebook, plan.counted)):
+            continue  # not every piece that has these kinds keeps it
+        for claim in statement.claims:
+            if claim.statistic == "count" and claim.number.relation == "=" and claim.number.value is not None:
+                rows.append(part.mask(entailment.conjunction(claim.patients, claim.group), child)[first])
     return len(kinds) <= len(rows) and np.linalg.matrix_rank(np.array(rows, dtype=float)) == len(kinds)

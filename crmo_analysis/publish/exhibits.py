@@ -8,19 +8,18 @@ import json
 import re
 import struct
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
 
-from crmo_analysis import files
 from crmo_analysis.display import frames
 from crmo_analysis.files import InputError
 from crmo_analysis.joint import ledger
 from crmo_analysis.recompute import VERDICTS
 from crmo_analysis.store import manifest
-from crmo_analysis.study import read_codebook, read_study, rounding
+from crmo_analysis.study import Study, read_codebook, read_study, rounding
 
 ENDINGS = ("svg", "pdf", "png", "csv")
 AGAIN = "Run: crmo reproduce --fresh"
@@ -84,7 +83,7 @@ def read_results(results: Path, figures: Path) -> Results:
         raise InputError(f"there is no executed notebook in {results / 'notebooks'}. Run: crmo reproduce")
     titles = {}
     for study in dict.fromkeys(str(row["study"]) for row in claims.values()):
-        titles[study] = str(read_study(study).facts["short"]) if _is_known(study) else study
+        titles[study] = str(record.facts["short"]) if (record := _record(study)) else study
     tables = {}
     for path in sorted({*(results / "tables").glob("*/*.csv")} - gone):
         tables[path.parent.name] = (*tables.get(path.parent.name, ()), path.stem)
@@ -92,8 +91,10 @@ def read_results(results: Path, figures: Path) -> Results:
     return Results(results, figures, claims, titles, read_figures(figures, gone), tables, executed)
 
 
-def _is_known(study: str) -> bool:
-    return (files.PUBLISHED / study / "study.yaml").is_file()
+def _record(study: str) -> Study | None:
+    """Return a study, or None where it is gone or cannot be read: its results may still be there."""
+    with suppress(InputError):
+        return read_study(study)
 
 
 @contextmanager
@@ -135,7 +136,7 @@ def _value(row: Mapping[str, str]) -> float | str:
 def _says(row: Mapping[str, str]) -> dict[str, str]:
     """Say a claim in words: which statistic, of what, among whom."""
     statistic = _STATISTICS.get(row["statistic"], row["statistic"])
-    codebook = read_study(row["study"]).codebook if _is_known(row["study"]) else read_codebook()
+    codebook = record.codebook if (record := _record(row["study"])) else read_codebook()
     said = {name: frames.words_of(row[name], codebook) for name in ("of", "among")}
     return {"what": f"{statistic[:1].upper()}{statistic[1:]}", **said}
 
@@ -148,7 +149,7 @@ def read_conflicts(read: Results, study: str) -> list[dict[str, object]] | None:
     path = read.folder / "tables" / study / "conflicts.csv"
     if not path.is_file():
         return None
-    readings = read_study(study).readings if _is_known(study) else {}
+    readings = record.readings if (record := _record(study)) else {}
     unknown = {"printed": "", "says": None, "where": "", "verdict": ""}
     found = []
     with _whole(path):

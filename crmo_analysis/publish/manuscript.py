@@ -12,7 +12,8 @@ from pathlib import Path
 import pandas as pd
 
 from crmo_analysis import __version__
-from crmo_analysis.files import InputError, csv_text, study_names, swap_folder
+from crmo_analysis.files import InputError, csv_text, swap_folder
+from crmo_analysis.joint import ledger
 from crmo_analysis.publish import documents, plates, text
 from crmo_analysis.publish.exhibits import readings_in_words
 from crmo_analysis.publish.numbers import collect, read_output, to_json
@@ -207,11 +208,11 @@ def _ledgers(root: Path) -> list[tuple[str, pd.DataFrame]]:
 
 def _conflicts(root: Path) -> list[tuple[str, pd.DataFrame]]:
     """Return the conflicts of all studies in one table."""
-    folder, frames = root / "data" / "published", []
-    for study in study_names(folder):
-        path = root / "results" / "tables" / study / "conflicts.csv"
+    frames = []
+    for read in ledger.read_each(root / "data" / "published")[0]:
+        path = root / "results" / "tables" / read.study / "conflicts.csv"
         if path.is_file():
-            own, read = pd.read_csv(path, dtype=str, keep_default_na=False), read_study(study, folder)
+            own = pd.read_csv(path, dtype=str, keep_default_na=False)
             for name in ("reading", "resolved by"):
                 own[name] = ["; ".join(readings_in_words(read.readings, text)) for text in own[name]]
             frames.append(own.assign(Study=read.facts["short"])[["Study", "why", "reading", "resolved by"]])

@@ -4,6 +4,7 @@ import json
 import re
 import unicodedata
 from collections.abc import Mapping, Sequence
+from difflib import get_close_matches
 from fractions import Fraction
 from pathlib import Path
 
@@ -11,7 +12,7 @@ import pandas as pd
 
 from crmo_analysis import files
 from crmo_analysis.files import InputError, read_yaml
-from crmo_analysis.joint.ledger import audit_jointly
+from crmo_analysis.joint.ledger import audit_jointly, read_each
 from crmo_analysis.models import severity
 from crmo_analysis.publish.tables import MISSING, fill, rounding
 from crmo_analysis.recompute import Audited
@@ -124,6 +125,8 @@ def _claim(audited: Audited) -> dict:
 def _of_outputs(root: Path) -> list[dict]:
     path = root / "data" / "numbers.yaml"
     entries, found = read_yaml(path) or [], []
+    _, unread = read_each(root / "data" / "published")
+    there = {path.name for place in ("figures", "results/tables") for path in (root / place).glob("*/")}
     for place, entry in enumerate(entries, start=1):
         where = f"data/numbers.yaml, entry {place}"
         lacks = {"from", "id", "values", "text"} - set(entry)
@@ -132,7 +135,10 @@ def _of_outputs(root: Path) -> list[dict]:
                 f"{where}: expected {', '.join(sorted(_KEYS))}; lacks {', '.join(sorted(lacks)) or 'none'}"
             )
         folder = Path(entry["from"]).parent.name  # a study's; with it, `crmo remove study` takes its outputs
-        if not any((root / place / folder).is_dir() for place in ("figures", "results/tables")):
+        if near := folder not in there and get_close_matches(folder, there, 1, 0.8):
+            said = f"there is no output of '{folder}'; is '{near[0]}' meant?"
+            raise InputError(f"{where}: {said} Take the entry out if its study is gone")
+        if folder not in there or folder in unread:
             continue
         frame, kind = read_output(root, entry["from"])
         try:

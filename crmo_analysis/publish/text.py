@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pandas as pd
 
-from crmo_analysis.files import InputError, markdown, meant, read_yaml, study_names
+from crmo_analysis.files import InputError, markdown, meant, read_yaml
+from crmo_analysis.joint import ledger
 from crmo_analysis.publish import documents
 from crmo_analysis.publish.outline import Outline
-from crmo_analysis.study import read_study
 
 REFERENCES = "data/references.json"
 STROBE = "data/strobe.yaml"
@@ -70,7 +70,8 @@ def references(root: Path, text: str) -> list[dict]:
         If the text cites what is in neither.
     """
     folder = root / "data" / "published"
-    found = [_study_reference(read_study(study, folder).facts) for study in study_names(folder)]
+    studies, problems = ledger.read_each(folder)
+    found = [_study_reference(study.facts) for study in studies]
     found += [_software_reference(read_yaml(root / "CITATION.cff"))]
     path = root / REFERENCES
     found += json.loads(path.read_text(encoding="utf-8")) if path.is_file() else []
@@ -79,6 +80,8 @@ def references(root: Path, text: str) -> list[dict]:
         for key in _CITED.findall(line):
             if key not in known:
                 where = f"line {number} of the text cites @{key}"
+                if key in problems:
+                    raise InputError(f"{where}, which cannot be read: {problems[key]}")
                 raise InputError(f"{where}, no study and not in {REFERENCES}{meant(key, sorted(known))}")
     return found
 

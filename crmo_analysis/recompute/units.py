@@ -26,10 +26,7 @@ def totals(views: Mapping[str, View]) -> Iterator[Finding]:
 
 
 def _totals(own: View, views: Mapping[str, View]) -> Iterator[tuple[str, Claim, str]]:
-    """Yield the variable that a total is of, its claim, and the unit."""
-    for claim in own.of_values:
-        if claim.statistic == "sum":
-            yield claim.of, claim, claim.unit
+    """Yield the variable that a total is of, its claim, and the unit. Sums are in the patients' tables."""
     for unit, view in views.items():
         for claim in view.claims if f"n_{unit}" in own.codebook and unit == view.unit else ():
             is_number = claim.number is not None and claim.number.relation == "=" and claim.number.value

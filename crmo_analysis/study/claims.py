@@ -122,14 +122,9 @@ def _rules_of_words(codebook: Codebook, path: Path, rules, claims: Sequence[Clai
 
 
 def _read_facts(path: Path, study: str, problems: list[str]) -> dict:
-    try:
-        facts = read_yaml(path)
-    except InputError as error:
-        problems.append(str(error))
-        return {}
+    facts = read_yaml(path)
     if not isinstance(facts, dict):
-        problems.append(f"{path}: expected a mapping with study, title, citation, design, …")
-        return {}
+        raise InputError(f"{path}: expected a mapping with study, title, citation, design, …")
     wrong = [f"'{name}' is missing" for name in _NEEDED if not facts.get(name)]
     if facts.get("study", study) != study:
         wrong.append(f"study is '{facts['study']}', expected the folder's name '{study}'")

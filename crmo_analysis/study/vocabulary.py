@@ -121,9 +121,10 @@ def is_statistic(name: str) -> bool:
 def expected(name: str) -> str:
     """Say which words can stand in column statistic, the nearest first where one is near."""
     close = difflib.get_close_matches(name, STATISTICS, n=1)
-    hint = f"is '{close[0]}' meant? " if close else ""
+    if close:
+        return f"is '{close[0]}' meant? {len(STATISTICS)} words can stand here; docs/claims.md lists them"
     listed = f"expected one of {', '.join(STATISTICS)}, percentile_90, or several with commas between"
-    return f"{hint}{listed}; a coefficient that is not among them is 'other', with its name in column method"
+    return f"{listed}; a coefficient that is not among them is 'other', with its name in column method"
 
 
 def level_of(method: str) -> float:

@@ -278,7 +278,7 @@ def test_a_program_that_is_told_to_end_ends_whatever_goes_wrong_meanwhile():
             "27 “Spinal involvement”, less eight “No back pain” among “Spinal involvement”, leave 19.",
         ),
         (
-            ["bounds", "hospach_2010", "count(back_pain & vertebral_deformity)"],
+            ["bounds", "hospach_2010", "count(spine)", "count(back_pain & vertebral_deformity)"],
             "at least 7 (proved) and at most 14",
         ),
     ],

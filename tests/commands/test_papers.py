@@ -7,6 +7,7 @@ from click.testing import CliRunner
 
 from crmo_analysis import files
 from crmo_analysis.commands import main
+from crmo_analysis.joint import ledger
 from crmo_analysis.joint.ledger import audit_jointly
 from crmo_analysis.study import read_study
 
@@ -203,6 +204,24 @@ def test_a_study_that_is_wrong_in_one_cell_does_not_stop_the_others(monkeypatch,
     assert said.exit_code == 2
     assert "value 'spline': 'spline' is not in the codebook; is 'spine' meant?" in said.output
     assert "claims: " in said.output
+
+
+def test_what_is_about_all_studies_goes_on_without_one_that_cannot_be_read(monkeypatch, write_study):
+    folder = write_study('x,"a, b",own,count,everyone,,3,patients,,')
+    (folder / "broken").mkdir()
+    (folder / "broken/study.yaml").write_text("title: [oops\n")
+    read, problems = ledger.read_each(folder)
+    assert [study.study for study in read] == ["small"]
+    assert list(problems) == ["broken"]
+    assert "cannot be read as YAML" in problems["broken"]
+    assert "\n" not in problems["broken"], "what follows from one mistake is not told"
+    everything = [read_study(study) for study in files.study_names()]
+    monkeypatch.setattr(ledger, "read_each", lambda: (everything, problems))
+    example = files.DATA / "example"
+    said = crmo("compare", str(example / "registry.csv"), "--map", str(example / "map.yaml"))
+    assert said.exit_code == 2
+    assert "percentage points" in said.output or "differ" in said.output
+    assert f"left out: {problems['broken']}" in said.output
 
 
 GROUPS = """Merkmal;Alle (n = 41);Pamidronat (n = 22);NSAR (n = 19);p

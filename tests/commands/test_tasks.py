@@ -80,7 +80,9 @@ def test_a_notebook_produces_itself_executed_and_its_figures(project):
     assert names(task.produces["outputs"], project) == {"results/notebooks/10_alpha.ipynb", *figures}
 
 
-def test_a_notebook_about_no_study_depends_on_all_and_draws_for_the_overview(project):
+def test_a_notebook_about_no_study_depends_on_all_and_draws_for_the_overview(project, monkeypatch):
+    monkeypatch.setattr(tasks, "_studies", lambda _: ["alpha"])
+    (project / "data/cohorts/alpha.csv").write_text("of a study that cannot be read, and not waited for")
     notebook = project / "notebooks/30_fresh.ipynb"
     notebook.write_text(notebook.read_text().replace('mark = \\"first\\"', 'outputs = [\\"all\\"]'))
     task = task_of(project, notebook.stem)
@@ -90,6 +92,7 @@ def test_a_notebook_about_no_study_depends_on_all_and_draws_for_the_overview(pro
         "data/published/beta/claims.csv",
         "data/cohorts/beta.csv",
     } <= inputs
+    assert "data/cohorts/alpha.csv" not in inputs
     assert "figures/overview/all.svg" in names(task.produces["outputs"], project)
 
 

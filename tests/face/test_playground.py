@@ -4,6 +4,7 @@ import json
 import subprocess
 import sys
 
+import pandas as pd
 import pytest
 
 import crmo_analysis as crmo
@@ -88,18 +89,25 @@ def test_a_run_by_hand_says_that_a_notebook_left_there_by_another_run_is_not_its
     assert ["earlier `crmo run`" in text for text in said if text.startswith("Left")] == [True, False]
 
 
-def test_a_folder_of_the_lab_has_the_figures_and_tables_of_its_last_run(monkeypatch, tmp_path):
+def test_a_folder_of_the_lab_has_the_tables_of_its_last_run_and_what_a_person_left(monkeypatch, tmp_path):
     monkeypatch.setattr(files, "RESULTS", tmp_path)
     folder = tmp_path / "lab" / "mine"
-    for name in ("figures/a/old.svg", "tables/b/old.csv", "own.txt", "mine.ipynb"):
+    for name in ("tables/mine/own.csv", "figures/own.pdf", "mine.ipynb"):
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_text("")
-    crmo.start(out=str(folder), folder="mine", about="About nothing.").finish()
-    assert sorted(path.name for path in folder.rglob("*") if path.is_file()) == ["mine.ipynb", "own.txt"]
-    (tmp_path / "tables/b").mkdir(parents=True)
-    (tmp_path / "tables/b/old.csv").write_text("")
-    crmo.start(out=str(tmp_path), folder="mine", about="About nothing.").finish()
-    assert (tmp_path / "tables/b/old.csv").is_file()
+    for name in ("old", "new"):
+        run = crmo.start(out=str(folder), folder="mine", about="About nothing.", tables=[name])
+        run.table(name, pd.DataFrame({"a": [1]}))
+        run.finish()
+    left = {path.name for path in folder.rglob("*") if path.is_file()}
+    assert left == {"own.csv", "own.pdf", "mine.ipynb", ".made", "new.csv", "new.json"}
+
+
+def test_a_note_is_shown_as_it_stands(capsys, tmp_path):
+    run = crmo.start("hospach_2010", [], str(tmp_path), tables=[])
+    run.note("Sets are written {a, b}.", {"Table 1": "no footnote"})
+    with pytest.raises(files.InputError, match="A brace is written twice"):
+        run.say("Sets are written {a, b}.")
 
 
 def test_a_figure_that_is_not_among_the_outputs_is_shown_and_not_kept(tmp_path):

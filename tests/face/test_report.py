@@ -34,6 +34,7 @@ def test_a_page_has_all_parts_and_hides_what_the_cohort_hides(own_file):
     assert "<li>Read from registry.csv.</li>" in page
     assert "ρ is the rank correlation that is left" in page and "<td>weak, ρ = 0.28</td>" in page
     assert "<figcaption>Your cohort. In 60 patients" in page  # and not once more how many there are
+    # A difference from what sag_2019 prints.
     assert re.search(r">−\d+\.\d percentage points \(−", page) and not re.search(r">-\d", page)
     assert "the median alone is shown" in page
     assert not re.search(r"[\s(]-\d", re.sub(r"<style>.*</style>|<img[^>]*>", "", page))

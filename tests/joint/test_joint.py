@@ -127,6 +127,10 @@ def conflicting(said, rules=()):
 
 
 FOUR = everyone(4)
+# An arm whose size is printed a second time in other words, and two measurements that only the arm ties.
+TWICE_AN_ARM = [("count", "everyone", "", "20"), ("count", "a", "", "8"), ("count", "b", "a", "8"),
+    ("count", "b", "", "12"), ("mean", "x", "a", "3.0"), ("sd", "x", "a", "1.5"), ("mean", "z", "a", "0.50"),
+    ("sd", "z", "a", "0.38")]  # fmt: skip
 MEAN_AGES = [("mean", "onset", "", "2.0"), ("mean", "diagnosis", "", "3.0")]
 
 
@@ -588,6 +592,11 @@ def test_without_time_nothing_is_claimed():
         reconstruct(fitted, seconds=0)
 
 
+def test_what_one_end_took_is_not_taken_from_the_other():
+    found = find_bounds(fit(make_study([FOUR, count("a", 2), count("b", 2)]), CODEBOOK), "count(a & b)", 0.01)
+    assert found.is_proved
+
+
 @pytest.mark.parametrize("name", study_names())
 def test_a_study_is_reconstructed_with_all_that_is_kept_and_the_same_again(name):
     fitted = fit(read_study(name))
@@ -654,6 +663,7 @@ CHAIN = ("a -> b", "b -> c", "c -> d")
         ([FOUR, everyone("at least 2"), count("a", 1)], (), "count(a)", (1, 1)),
         ([everyone("All"), FOUR, count("a", 1)], (), "count(a)", (1, 1)),
         ([FOUR, count("a", 2), count("b", 2)], (), "max(n_signs)", (1, 2)),
+        (TWICE_AN_ARM, ["a -> b"], "count(a & x >= 0)", (8, 8)),
         ([everyone(3), *MEAN_AGES], (), "mean(delay)", (5, 19)),  # 12 months, and 7 that rounding allows
     ],
 )

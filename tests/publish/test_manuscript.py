@@ -391,6 +391,7 @@ def test_shipped_checklist_has_22_items():
 @pytest.mark.skipif(not (files.RESULTS / "numbers.json").is_file(), reason="nothing has been run yet")
 @pytest.mark.parametrize("journal", ["pediatric_rheumatology", "pediatrics", "lancet"])
 def test_shipped_outline_text_and_tables_are_sound(journal):
+    # The text cites simm_2008, hospach_2010, bicetre, menashe_2022, sag_2019 and capponi_2021.
     read = outline.read_outline(journal=journal)
     assert [item.number for item in read.figures] == [f"Figure {number}" for number in range(1, 7)]
     assert not read.gaps

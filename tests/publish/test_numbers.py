@@ -88,6 +88,10 @@ def test_the_numbers_of_a_study_that_is_gone_are_left_out(project):
             "there is no column gone",
         ),
         ('{from: tables/made/effects, id: one, values: [n], text: "{n}"}', "two numbers have the id one"),
+        (
+            '{from: tables/mades/effects, id: a, values: [n], text: "1"}',
+            "there is no output of 'mades'; is 'made' meant?",
+        ),
         ("{from: tables/made/effects, id: one}", "lacks text, values"),
         ("{from: tables/made/effects", "numbers.yaml: cannot be read"),
     ],

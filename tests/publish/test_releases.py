@@ -16,6 +16,8 @@ from crmo_analysis.commands import main
 from crmo_analysis.files import InputError
 from crmo_analysis.publish.releases import STATEMENT, check, differences, release, told_by_sweep
 
+if "sag_2019" not in files.study_names():
+    pytest.skip("sag_2019 is not here", allow_module_level=True)  # which prints all that is planted
 SPEC = importlib.util.spec_from_file_location("disclosing", files.ROOT / "benchmarks" / "disclosure.py")
 attacker = importlib.util.module_from_spec(SPEC)
 SPEC.loader.exec_module(attacker)
