@@ -1,6 +1,6 @@
 """What of a comparison tells of few patients, and is taken out: counts, and what follows by subtraction."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 import pandas as pd
 
@@ -19,8 +19,10 @@ def withhold(
     A description of the `table` may stand beside them: what it hides of all patients is hidden here too.
     """
     gone = disclosure.withheld(table, codebook, smallest) if smallest else {}
+    parts = {name: [not is_gone for is_gone in several] for name, several in gone.items()}
+    hidden = {side.tobytes() for sides in disclosure.shown_groups(table, codebook, parts) for side in sides}
     for fact, row in rows:
-        row["withheld"] = _few(fact, row, gone, smallest) or _added_up(fact, gone, codebook, smallest)
+        row["withheld"] = _few(fact, row, hidden, smallest) or _added_up(fact, gone, codebook, smallest)
         row.pop("cells")
     _withhold_beside(rows, smallest)
     if smallest:
@@ -38,12 +40,13 @@ def withhold(
     _withhold_moments(rows, smallest, codebook)
 
 
-def _few(fact: Fact, row: dict, gone: Mapping, smallest: int) -> str:
-    """Say why a row tells of few patients itself; empty where it does not."""
+def _few(fact: Fact, row: dict, hidden: Collection[bytes], smallest: int) -> str:
+    """Say why a row tells of few patients itself, or of patients who are hidden; empty where it does not."""
     is_everyone = fact.statistic == "share" and row["cohort_x"] in (0, row["cohort_n"])
     if any(0 < cell < smallest for cell in row["cells"]) or (smallest and is_everyone):
         return f"fewer than {smallest}, or all but as few"
-    if not row["among"] and any(gone.get(fact.claim.of, ())):
+    told = row["groups"] if row["among"] else row["groups"][1:]  # the first are all patients
+    if any(inside.tobytes() in hidden for inside, _ in told):
         return f"beside counts of fewer than {smallest}"
     values = row.get("values", ())
     is_spiked = len(values) and disclosure.spiked(values, smallest)

@@ -1,6 +1,7 @@
 """Who is who: the patients' numbers or pseudonyms, in one table and across two."""
 
 import re
+from itertools import groupby
 
 import numpy as np
 import pandas as pd
@@ -17,7 +18,9 @@ _NUMBERED = r"^(0|[1-9][0-9]{0,17})$"
 _SHORTENED = r"^[0-9](\.[0-9]+)?[eE]\+[0-9]+$"
 _DATE = rf"(?i)^(\d{{4}}-\d\d-\d\d|\d{{1,2}}[-. ]+({MONTHS})[a-z]*\.?)$"
 _AGAIN = "enter it again as text"
-_SEVERAL = r"(?i)[\w)]\s*([,;+&]|\s(and|und|et|y|e|ve|og|en)\s)\s*[\w(]|\w\s*/\s*[[:alpha:]]+[0-9]"
+_AND = r"\s(?:and|und|et|y|e|ve|og|en)\s"
+_SEVERAL = rf"(?i)[\w)]\s*([,;+&]|{_AND})\s*[\w(]|\w\s*/\s*[[:alpha:]]+[0-9]"
+_BETWEEN = rf"(?i)\s*[,;+&/]\s*|{_AND}"
 _NOBODY = r"(?i)^(test|dummy|example|beispiel|muster(mann|frau)?|max mustermann|john doe)[ _-]?[0-9]*$"
 _LIKENESS = (
     ("capital letters", str.casefold),
@@ -48,12 +51,11 @@ def check_keys(table: Table, other: Table | None, hint: str = "") -> None:
             gone = pc.is_in(pc.utf8_lower(column.words), pa.array(words("not_reported") - {"ka"})).to_numpy(
                 False
             )
-            several = matches(column.words, _SEVERAL)
             drop = "leave the row out, in a mapping: values: {patient: {…: ''}}"
             for odd, expected in (
                 (gone, f"is a word for a missing value: is it a patient? If not, {drop}"),
                 (matches(column.words, _NOBODY), f"seems to be made up: is it a patient? If not, {drop}"),
-                (several & ~several.all(), "names two patients? Write a row for each"),
+                (_several(column.words), "names two patients? Write a row for each"),
                 (
                     matches(column.words, _SHORTENED),
                     "looks like a long number that Excel shortened; " + _AGAIN,
@@ -70,6 +72,21 @@ def check_keys(table: Table, other: Table | None, hint: str = "") -> None:
     for one in both:
         key = one.frame.pop("patient")
         one.frame.insert(0, "patient", key.astype("int64") if numbered else key)
+
+
+def _several(keys: pa.Array) -> np.ndarray:
+    """Say which keys are several ones, each of a shape that single keys of the table have."""
+    several = matches(keys, _SEVERAL)
+    shapes = {_shape(key) for key in keys.filter(pa.array(~several)).to_pylist()} if several.any() else ()
+    for at in np.flatnonzero(several):
+        several[at] = all(_shape(part) in shapes for part in re.split(_BETWEEN, keys[at].as_py()))
+    return several
+
+
+def _shape(key: str) -> str:
+    """Write a key by its kinds of characters: digits, small and capital letters, and others as they are."""
+    kinds = ("0" if c.isdigit() else "A" if c.isupper() else "a" if c.isalpha() else c for c in key)
+    return "".join(kind for kind, _ in groupby(kinds))
 
 
 def _check_twice(table: Table, patients: pd.Series) -> None:

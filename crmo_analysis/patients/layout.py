@@ -126,9 +126,11 @@ def _refuse_shape(
     """Refuse a table of which patients are columns, and a header in two lines."""
     header, rest = records[at], records[at + 1 :]
     n_known = len(names_among(header, set(known) - {"patient"}))
-    for column, cells in enumerate(zip_longest(*rest, fillvalue="")):
+    columns = list(zip_longest(*rest, fillvalue=""))
+    for column, cells in enumerate(columns):
         in_rows = names_among(cells, set(known) - {"patient"})
-        if len(in_rows) > max(1, n_known) and not (column and n_known):
+        is_of_names = len(in_rows) > max(1, n_known) and not (column and n_known)
+        if is_of_names and not _have_key(columns[:column], cells):
             expected = f"variables stand in rows ({listed(sorted(in_rows), 3)}), expected one row a patient"
             how = "spread them (a pivot table with the patients in rows, R's pivot_wider), each to a column"
             how = how if column else "turn the table (copy it, Paste special, Transpose)"
@@ -139,8 +141,16 @@ def _refuse_shape(
     below = rest[0] if rest else []
     both = zip(header, below, strict=False)
     n_filled = sum(bool(cell.strip() and not name.strip()) for name, cell in both)
-    if n_filled > bool(below and below[0].strip()) and not any(re.match(r"\W*\d", cell) for cell in below):
+    has_names = len(names_among(below, set(known) - {"patient"})) > max(1, n_known)
+    is_header = n_filled > 1 or (n_filled and has_names and not below[0].strip())
+    if is_header and not any(re.match(r"\W*\d", cell) for cell in below):
         raise refuse(place, "the header stands in two lines; write the name of each column into one", at + 1)
+
+
+def _have_key(columns: Iterable[Sequence[str]], beside: Sequence[str]) -> bool:
+    """Say whether a column has another text in each row that has one beside it, as with a row a patient."""
+    rows = [place for place, cell in enumerate(beside) if cell.strip()]
+    return any(len({column[place] for place in rows}) == len(rows) for column in columns)
 
 
 def _numbered(records: Iterable[Sequence[str]], path: Path | str) -> Iterator[tuple[int, Sequence[str]]]:

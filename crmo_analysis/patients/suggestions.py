@@ -3,8 +3,6 @@
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-import pandas as pd
-
 from crmo_analysis.files import InputError
 from crmo_analysis.patients.cells import How, read_column
 from crmo_analysis.patients.cohort import sheets_of
@@ -14,6 +12,7 @@ from crmo_analysis.patients.meanings import OPEN, meaning, quoted
 from crmo_analysis.patients.sheet import Sheet
 from crmo_analysis.patients.spreadsheet import read_sheet
 from crmo_analysis.patients.table import names_of
+from crmo_analysis.patients.workbook import sheet_titles
 from crmo_analysis.study import Codebook, Variable, read_codebook, read_section
 
 MOST_WORDS = 12  # different texts of a column that are listed to be given a meaning
@@ -50,9 +49,8 @@ def mapping_skeleton(
 
 
 def _sheet_of_lesions(path: Path, codebook: Codebook) -> str:
-    """Return the sheet of a workbook of which two columns may be variables of lesions."""
-    is_workbook = path.suffix.lower() in (".xlsx", ".xlsm")
-    for title in pd.ExcelFile(path, engine="openpyxl").sheet_names if is_workbook else ():
+    """Return the visible sheet of a workbook of which two columns may be variables of lesions."""
+    for title in sheet_titles(path):
         try:
             names = read_sheet(path, wanted=title).names
         except InputError:

@@ -90,7 +90,7 @@ def read_table(
     Raises
     ------
     InputError
-        If the sheet has no row.
+        If the sheet has no row, or the mapping file leaves out all.
     """
     table = Table(sheet, title, mapped, problems=list(sheet.problems), notes=list(sheet.notes))
     if not len(sheet.rows):
@@ -130,6 +130,9 @@ def _without_nobody(table: Table, columns: dict[str, pa.ChunkedArray]) -> dict[s
         return columns
     kept = pc.invert(pc.is_in(columns["patient"], pa.array(nobody)))
     rows = table.sheet.rows[~kept.to_numpy()]
+    if len(rows) == len(kept):
+        expected = f"patient: all {table.title} of {table.sheet.file} are left out; expected one that is kept"
+        raise InputError(Problem(table.mapped.file, None, "", "", expected))
     table.note(f"left out, as the mapping file says: {counted(len(rows), 'row')}, {listed(rows)}")
     table.sheet = replace(table.sheet, rows=table.sheet.rows[kept.to_numpy()])
     others = {text: meant for text, meant in meanings.items() if meant}

@@ -3,6 +3,7 @@
 import re
 import zipfile
 from collections.abc import Collection, Mapping, Sequence
+from contextlib import closing
 from dataclasses import replace
 from datetime import date, datetime
 from itertools import islice
@@ -70,6 +71,16 @@ def read_workbook(
         raise refuse(
             path, f"is not a readable Excel workbook ({type(error).__name__}: {shown(str(error))})"
         ) from None
+
+
+def sheet_titles(path: Path) -> list[str]:
+    """Return the names of the visible sheets of a workbook; of another file none."""
+    import openpyxl
+
+    if path.suffix.lower() not in (".xlsx", ".xlsm"):
+        return []
+    with closing(openpyxl.load_workbook(path, read_only=True)) as workbook:
+        return [sheet.title for sheet in workbook.worksheets if sheet.sheet_state == "visible"]
 
 
 def _unseen(place: str, inside: bytes, found: Sheet) -> list[Problem]:

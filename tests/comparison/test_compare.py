@@ -363,6 +363,32 @@ def test_counts_that_leave_a_few_over_are_not_all_shown(write_study):
     assert (found["withheld"] != "").sum() >= 1
 
 
+@pytest.mark.parametrize(
+    ("statistic", "of", "among"),
+    [
+        ("count", "sacral_disease", ""),
+        ("count", "~sacral_disease", ""),
+        ("count", "~(~sacral_disease)", ""),
+        ("count", "sacral_disease & (spine | ~spine)", ""),
+        ("median", "age_onset", "~sacral_disease"),
+    ],
+)
+def test_what_a_description_hides_is_hidden_however_it_is_written(write_study, statistic, of, among):
+    rows = [claim_row(name, "count", name, "", "5") for name in ("vertebra", "spine")]
+    rows.append(claim_row("told", statistic, of, among, "5", "years" if among else "patients"))
+    vertebra, sacral = [True] * 20 + [False] * 40, [False] * 18 + [True] * 8 + [False] * 34
+    table = protected(
+        [True] * 26 + [False] * 34, ["limping", "unifocal_pain"] * 30,
+        vertebra=pd.array(vertebra, "boolean"), sacral_disease=pd.array(sacral, "boolean"),
+    )  # fmt: skip
+    found = by_ids(compare(table, [read_small(write_study, *rows)], CODEBOOK))
+    assert found.loc["vertebra", "cohort_x"] == 20
+    assert found.filter(regex="^spine", axis=0)["cohort_x"].tolist()[:1] == [26]
+    # 20 and 8 of 26 together: two have both.
+    assert found.loc["told", "withheld"]
+    assert pd.isna(found.loc["told", "cohort_n"])
+
+
 def test_shares_of_nearly_the_same_known_patients_are_not_both_shown(write_study):
     rows = [claim_row("femur.n", "count", "femur", "", "7")]
     rows += [claim_row(name, "count", "vertebral_deformity", name, "3") for name in ("spine", "femur")]

@@ -1,7 +1,9 @@
 """Files of kinds that clinics keep: read as they are meant, or answered with what to do. None is read otherwise."""
 
 import datetime
+import gc
 import io
+import warnings
 import zipfile
 
 import openpyxl
@@ -160,6 +162,55 @@ def test_what_a_mapping_leaves_open_is_to_be_filled_in(tmp_path):
     assert "# Knochen: bone" in text
     assert "# Seite: {links: left}" in text
     assert "Pat:" not in text
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "Nummer,Alter,Medikament,Diagnose\n1,5,nsaid,psoriasis\n2,7,methotrexate,arthritis\n3,9,nsaid,psoriasis\n",
+        "patient,Medikament,Begleit\n1,nsaid,psoriasis\n2,methotrexate,arthritis\n3,nsaid,\n,,\n,,\n",
+        "Zentrum,Nummer,Medikament\nX,1,nsaid\nX,2,methotrexate\nY,3,nsaid\n",
+    ],
+)  # fmt: skip
+def test_drugs_that_are_variables_are_values_where_each_row_is_a_patient(tmp_path, content):
+    cohort, _ = answered(tmp_path, "c.csv", content)
+    assert len(cohort.patients) == 3
+    assert "# Medikament: …" in mapping_skeleton(tmp_path / "c.csv")
+
+
+def test_only_sheets_that_are_seen_are_suggested_and_the_file_is_closed(tmp_path):
+    made = openpyxl.Workbook()
+    for row in ROWS:
+        made.active.append(row)
+    hidden = made.create_sheet("Alt")
+    hidden.append(["Pat", "Knochen", "Seite"])
+    hidden.append(["P1", "Femur", "links"])
+    hidden.sheet_state = "hidden"
+    made.save(tmp_path / "c.xlsx")
+    with warnings.catch_warnings(record=True) as left:
+        warnings.simplefilter("always")
+        assert mapping_skeleton(tmp_path / "c.xlsx") == ""
+        gc.collect()
+    assert not [str(one.message) for one in left if issubclass(one.category, ResourceWarning)]
+
+
+def test_a_mapping_that_leaves_out_every_patient_is_refused(tmp_path):
+    cohort, said = answered(tmp_path, "c.csv", "patient,crp\nTest,9\n", "values: {patient: {Test: ''}}")
+    assert cohort is None
+    assert "all patients of" in said
+    assert "map.yaml" in said
+
+
+def test_a_first_row_without_a_key_is_no_second_line_of_the_header(tmp_path):
+    _, said = answered(tmp_path, "c.csv", "patient,male,\n,yes,later\nB,no,\n")
+    assert "a column with values has no name" in said
+
+
+@pytest.mark.parametrize("keys", [("A+1", "B2"), ('"Mueller, A"', "Kurt"), ("K+M", "12")])
+def test_a_key_of_which_no_part_looks_like_another_key_is_one_patient(tmp_path, keys):
+    cohort, said = answered(tmp_path, "c.csv", f"patient,crp\n{keys[0]},0.5\n{keys[1]},1.5\n")
+    assert len(cohort.patients) == 2
+    assert "two patients" not in said
 
 
 def test_lesions_side_by_side_are_suggested_as_nothing(tmp_path):
