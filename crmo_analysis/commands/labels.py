@@ -83,7 +83,11 @@ def footnotes(rows: list[list[str]]) -> tuple[list[list[str]], dict[str, str], l
     Under an empty mark stands the one test that an unmarked note names; last come the notes that say no such
     thing.
     """
-    of_numbers = [place for place, row in enumerate(rows) if any(row[1:]) and not NOTE.match(row[0])]
+    of_numbers = [
+        place
+        for place, row in enumerate(rows)
+        if any(cell[:1].isdigit() for cell in row[1:]) or (any(row[1:]) and not NOTE.match(row[0]))
+    ]
     last = max(of_numbers, default=0)
     text = "; ".join(cell for row in rows[last + 1 :] for cell in row if cell)
     marked = {match[1]: match[2].strip(" .,") for match in _MARKED.finditer(text)}

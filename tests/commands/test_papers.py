@@ -269,6 +269,14 @@ def test_a_note_without_a_mark_is_used_or_named(made, note):
     assert methods == ({"Fisher's exact test"} if is_used else {""})
 
 
+def test_a_row_with_a_mark_before_its_label_is_no_note(made):
+    (made.parent / "table.csv").write_text(",All (n = 30)\nTibia (n),6\n*Femur (n),5\n", encoding="utf-8")
+    said = crmo("claims", "draft", "table.csv", "--study", "./m").output
+    assert "note" not in said
+    with (made / "claims_draft.csv").open(encoding="utf-8") as file:
+        assert [row["of"] for row in csv.DictReader(file)] == ["everyone", "tibia", "femur"]
+
+
 def test_a_draft_that_somebody_edited_is_not_overwritten(made):
     draft = ("claims", "draft", "table.csv", "--study", "./m")
     assert [crmo(*draft).exit_code for _ in range(2)] == [0, 0]
