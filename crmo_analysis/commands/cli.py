@@ -67,7 +67,7 @@ def main(no_store):
     help="Notebooks at the same time; by default, one more than there are cores.",
 )
 @click.option("--fresh", is_flag=True, help="Run everything, changed or not.")
-@click.option("--explain", is_flag=True, help="Say why each is run; if none is, why the last ones were.")
+@click.option("--explain", is_flag=True, help="Only say what would be run, and why; run nothing.")
 @click.option("--prune", is_flag=True, help="Remove files that nothing makes any more.")
 def reproduce(studies, jobs, fresh, explain, prune):
     """Run every notebook of which something has changed; with STUDY, only those about that study."""
@@ -76,12 +76,14 @@ def reproduce(studies, jobs, fresh, explain, prune):
     start = time.monotonic()
     if not fresh and (count := manifest.count_unchanged(ROOT, studies)):
         if explain:
+            click.echo(f"{count} unchanged; nothing would be run. What the last rerun ran, and why:")
             progress.say_why(manifest.read(ROOT)["why"])
-        click.echo(f"{count} unchanged; {time.monotonic() - start:.1f} s")
+        else:
+            click.echo(f"{count} unchanged; {time.monotonic() - start:.1f} s")
         code = 0
     else:
         code = _rerun(studies, jobs, fresh, explain)
-    _tell_of_orphans(prune)
+    _tell_of_orphans(prune and not explain)
     raise SystemExit(code)
 
 
@@ -97,7 +99,7 @@ def _tell_of_orphans(prune):
 
 
 def _rerun(studies, jobs, fresh, explain):
-    if fresh:
+    if fresh and not explain:
         # Everything will run: load the libraries while we find out what everything is.
         warm.start()
 
@@ -106,7 +108,10 @@ def _rerun(studies, jobs, fresh, explain):
     books = tasks.books(ROOT)
     known = study_names(ROOT / "data" / "published")
     for study in [study for study in studies if is_study_folder(study) and study not in known]:
-        _reproduce_folder(Path(study))
+        if explain:
+            click.echo(f"{study}: it is a folder of your own, and is run whenever it is named")
+        else:
+            _reproduce_folder(Path(study))
         studies = tuple(other for other in studies if other != study)
         if not studies:
             return None
@@ -117,8 +122,10 @@ def _rerun(studies, jobs, fresh, explain):
     if (ROOT / "crmo_analysis" / "joint" / "ledger.py").is_file():
         chosen += [f"cohort_{study}" for study in studies or known if tasks.has_cohort(study)]
         chosen += [] if studies else ["ledger", "datapackage", "numbers"]
+    if explain:
+        return progress.explain(chosen, fresh)
     # One more than cores: a notebook spends part of its time waiting for its kernel to start and to stop.
-    return progress.build(chosen, jobs or progress.cores() + 1, fresh, explain)
+    return progress.build(chosen, jobs or progress.cores() + 1, fresh)
 
 
 def _reproduce_folder(folder):

@@ -70,10 +70,28 @@ def _counted(states, kinds):
     return ", ".join(f"{states.count(kind)} {kind}" for kind in kinds if kind in states)
 
 
-def build(names, jobs, fresh, explain):
+def explain(names, fresh):
+    """Say which of these tasks `build` would run, and why; run none."""
+    from crmo_analysis.commands import tasks
+
+    why = _reasons(tasks.files_of(tasks.project_tasks(ROOT), ROOT), names, fresh)
+    say_why(why)
+    if why:
+        print(f"{len(why)} would be run, and what is made from them; crmo reproduce runs them.")
+    else:
+        print("Nothing would be run.")
+
+
+def _reasons(files, names, fresh):
+    """Give the reasons of those of some tasks that have to run."""
+    why = {name: said for name, said in manifest.reasons(ROOT, files).items() if name in names}
+    return {name: why.get(name, ["everything was asked for"]) for name in names} if fresh else why
+
+
+def build(names, jobs, fresh):
     """Let pytask run what has changed among these tasks, so many `jobs` at a time; return the exit code.
 
-    With `fresh` it runs everything, with `explain` it says why each is run.
+    With `fresh` it runs everything.
     """
     from rich.console import Console
     from rich.live import Live
@@ -83,11 +101,7 @@ def build(names, jobs, fresh, explain):
     console = Console(highlight=False)
     everything = tasks.project_tasks(ROOT)
     files = tasks.files_of(everything, ROOT)
-    why = {name: said for name, said in manifest.reasons(ROOT, files).items() if name in names}
-    if fresh:
-        why = {name: why.get(name, ["everything was asked for"]) for name in names}
-    if explain:
-        say_why(why)
+    why = _reasons(files, names, fresh)
     board, start = Board(names, console), time.monotonic()
     tasks.listeners.append(board)
 

@@ -42,6 +42,7 @@ def plan(correlations, sizes, width, alpha):
     from crmo_analysis.face import plan as planned
 
     study = planned(sorted(set(correlations)), sorted(set(sizes)), alpha)
+    click.echo("\n".join(study.sentences()) + "\n")
     for answer in (study.needed(width), study.tests()):
         click.echo(f"{answer.heading}\n{answer.frame.to_string(index=False)}\n")
     click.echo(

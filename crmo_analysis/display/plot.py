@@ -6,7 +6,6 @@ leaves their figure as it is: what stands around them is labels of theirs and a 
 are not drawn. Figures with `layout="constrained"` keep room for all of it.
 """
 
-from crmo_analysis.display.canvas import INK, MUTED, SKY
 from crmo_analysis.display.choices import specification_curve, upset
 from crmo_analysis.display.cohorts import participants, patients
 from crmo_analysis.display.courses import paired_lines, swimmer, treatment_flow
@@ -14,15 +13,14 @@ from crmo_analysis.display.curves import curves, influence, residuals, scatter
 from crmo_analysis.display.harvest import harvest
 from crmo_analysis.display.intervals import forest, proportion_intervals
 from crmo_analysis.display.ranges import bounds, overlaps
-from crmo_analysis.display.series import DUMBBELL, dumbbell, pooled_forest
+from crmo_analysis.display.series import (
+    DUMBBELL as DUMBBELL,  # of rows for dumbbell(), which `comparison` makes
+)
+from crmo_analysis.display.series import dumbbell, pooled_forest
 from crmo_analysis.display.skeleton import on_skeleton, sites, skeleton
 from crmo_analysis.display.verdicts import rounding_differences, verdict_map
 
 __all__ = [
-    "DUMBBELL",
-    "INK",
-    "MUTED",
-    "SKY",
     "bounds",
     "curves",
     "dumbbell",
@@ -47,3 +45,7 @@ __all__ = [
     "upset",
     "verdict_map",
 ]
+
+
+def __dir__():
+    return __all__

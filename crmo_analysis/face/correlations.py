@@ -6,7 +6,7 @@ from functools import partial
 
 import pandas as pd
 
-from crmo_analysis.display import plot
+from crmo_analysis.display import canvas, plot
 from crmo_analysis.face.results import DERIVED, Result
 from crmo_analysis.study import describe
 
@@ -108,8 +108,8 @@ class LeastCorrelation:
         named = {"x": "n", "y": "smallest_r", "by": "limit", "xlabel": "patients"}
         named["ylabel"] = "smallest |r| with that P value"
         axes = plot.curves(curves, **named, title=title, subtitle=subtitle, ax=ax)
-        axes.plot(self.n, self.least, "o", color=plot.INK, ms=5, zorder=5)
-        axes.vlines(self.n, 0, self.least, color=plot.INK, lw=0.6, ls=":")
+        axes.plot(self.n, self.least, "o", color=canvas.INK, ms=5, zorder=5)
+        axes.vlines(self.n, 0, self.least, color=canvas.INK, lw=0.6, ls=":")
         style = {"xytext": (4, 6), "textcoords": "offset points", "fontsize": 7}
         axes.annotate(f"n = {self.n}, |r| ≈ {self.least:.3f}", (self.n, 0), **style)
         axes.set(xlim=(min(curves["n"]) - 2, max(curves["n"])), ylim=(0, 1))
@@ -140,9 +140,9 @@ class LeastCorrelation:
         named = {"x": "r", "y": "correlation", "by": "line", "xlabel": "correlation in the sample (its size)"}
         named["ylabel"] = "correlation in the population, 95 % interval"
         axes = plot.curves(lines, **named, title=title, subtitle=subtitle, ax=ax)
-        axes.fill_between(bands["r"], bands["low"], bands["high"], color=plot.SKY, alpha=0.25, lw=0)
-        axes.axvline(self.least, color=plot.MUTED, lw=0.8, ls=":")
-        style = {"rotation": 90, "ha": "right", "va": "center", "fontsize": 6.5, "color": plot.MUTED}
+        axes.fill_between(bands["r"], bands["low"], bands["high"], color=canvas.SKY, alpha=0.25, lw=0)
+        axes.axvline(self.least, color=canvas.MUTED, lw=0.8, ls=":")
+        style = {"rotation": 90, "ha": "right", "va": "center", "fontsize": 6.5, "color": canvas.MUTED}
         axes.text(self.least - 0.008, 0.5, f"excluded by P<{self.p:g}", **style)
         axes.set(xlim=(0.3, LARGEST / 100), ylim=(0, 1))
         return axes

@@ -215,7 +215,7 @@ def participants(table: pd.DataFrame, names: Sequence[str], who: str) -> Result:
         rows.append((step, len(left), len(left) - len(known), f"{label} not known"))
         left, step = known, f"With {describe.in_sentence(label)}"
     rows.append(("Analysed" if rows else who, len(left), None, ""))
-    frame = pd.DataFrame(rows, columns=["step", "n", "left", "why"])
+    frame = pd.DataFrame(rows, columns=["step", "n", "left", "why"]).astype({"left": "Int64"})
     result = Result(
         frame,
         "Participants",

@@ -4,11 +4,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property, partial
 from numbers import Real
+from statistics import NormalDist
 
 import numpy as np
 import pandas as pd
 
-from crmo_analysis.display import plot
+from crmo_analysis.display import canvas, plot
 from crmo_analysis.face.cohorts import OWN, Cohort
 from crmo_analysis.face.hiding import showable
 from crmo_analysis.face.results import DERIVED, Result
@@ -19,6 +20,7 @@ from crmo_analysis.study import describe
 LESIONS = {"mean": 6.0, "dispersion": 0.6, "levels": 11}
 BAND = 1.96  # Monte Carlo errors on each side of a curve
 ENOUGH = 0.8  # power that is usually wanted
+STRAIGHT = (0.3, 0.98)  # power between which the size that gives it is interpolated
 LEAST, MOST = 4, 100_000  # patients of a study
 SMALLEST_ALPHA = 1e-9
 QUICK = 2_000  # cohorts where a number is searched for
@@ -117,7 +119,7 @@ class Plan:
 
     def __repr__(self):
         said = f"Studies of {min(self.sizes)} to {max(self.sizes)} patients, level {self.alpha:g}"
-        return f"{said}; truths: {', '.join(self._truths)}\nask .power(), .precision(), .needed()"
+        return f"{said}; truths: {', '.join(self._truths)}\nask .sentences(), .power(), .needed()"
 
     @property
     def frame(self) -> pd.DataFrame:
@@ -160,7 +162,7 @@ class Plan:
         low, high = (spearman["power"] - half).clip(0), (spearman["power"] + half).clip(upper=1)
         lines = spearman.assign(low=low, high=high).round(5)
         enough = lines[lines["power"] >= ENOUGH].groupby("truth", sort=False)["n"].min()
-        named = [f"{n} {name if name.startswith('as ') else f'at {name}'}" for name, n in enough.items()]
+        named = [f"{n} {_under(name)}" for name, n in enough.items()]
         words = f"{', '.join(named)}" if named else "more patients than were tried"
         return Result(
             lines,
@@ -174,6 +176,35 @@ class Plan:
             draw=partial(_curves, lines, "power", ylim=(0, 1.02)),
             terms={**self._values, "enough": words, "wanted": 100 * ENOUGH},
         )
+
+    def sentences(self) -> list[str]:
+        """Say which rank correlation each latent correlation is, and how many patients 80 % power takes."""
+        said = [
+            f"A latent correlation of {each:g} is {self._named(each)} here: Spearman's, of counts and "
+            "scores, which are discrete and have ties."
+            for each in self.correlations
+        ]
+        spearman = self._power[self._power["test"] == "spearman"].sort_values("n")
+        for truth, rows in spearman.groupby("truth", sort=False):
+            patients = self._enough(rows["n"].to_numpy(), rows["power"].to_numpy())
+            test = f"Spearman's test, P below {self.alpha:g}"
+            said.append(f"{patients} for {100 * ENOUGH:g} % power {_under(truth)} ({test}).")
+        return said
+
+    @staticmethod
+    def _enough(sizes: np.ndarray, power: np.ndarray) -> str:
+        """Say how many patients give the wanted power: its probit is nearly straight in the root of n."""
+        if power.max() < ENOUGH:
+            return f"More than the {sizes[-1]:,} patients that were tried"
+        first = int(np.argmax(power >= ENOUGH))
+        if not first:
+            return f"No more than the {sizes[0]:,} patients that were tried"
+        near, tried = sizes[first - 1 : first + 1], power[first - 1 : first + 1]
+        if tried[0] < STRAIGHT[0] or tried[1] > STRAIGHT[1]:
+            return f"Between {near[0]:,} and {near[1]:,} patients"
+        probits = [NormalDist().inv_cdf(each) for each in tried]
+        root = np.interp(NormalDist().inv_cdf(ENOUGH), probits, np.sqrt(near))
+        return f"About {root**2:,.0f} patients"
 
     def tests(self) -> Result:
         """Set the power of every test side by side, one row a truth and size."""
@@ -302,9 +333,13 @@ class Plan:
         return {**counts, "alpha": self.alpha}
 
 
+def _under(truth: str) -> str:
+    return truth if truth.startswith("as ") else f"at {truth}"
+
+
 def _curves(lines, y, line=None, **options):
     """Draw curves, by patients and truth unless options say otherwise, over a wanted value."""
     axes = plot.curves(lines, y=y, **{"x": "n", "by": "truth", "xlabel": "patients", **options})
     if line is not None:
-        axes.axhline(line, color=plot.MUTED, lw=0.7, zorder=1)
+        axes.axhline(line, color=canvas.MUTED, lw=0.7, zorder=1)
     return axes

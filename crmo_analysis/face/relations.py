@@ -196,6 +196,7 @@ class Relation(Result):
         """Set the rank correlations of all exposures side by side."""
         spearman = self._effect[self._effect["model"] == "spearman"]
         rows = frames.effect_rows(spearman, read_codebook())
+        counted = f"{len(rows)} rank correlation{'s' * (len(rows) > 1)}"
         first = rows.loc[rows["estimate"].abs().fillna(-1).idxmax()]  # of none that can be estimated, any
         return self._result(
             rows.drop(columns="text"),
@@ -203,9 +204,11 @@ class Relation(Result):
             subtitle="{whose}: Spearman correlations with {outcome}, 95 % BCa intervals",
             caption="{whose}. Correlation of each imaging parameter with the outcome; P by permutation, then "
             "by Holm over all.",
-            alt="Forest of {count} rank correlations with {outcome}: {said}.",
+            alt="Forest of {counted} with {outcome}: {said}.",
             draw=partial(plot.forest, rows, xlabel="Spearman correlation"),
             count=len(rows),
+            counted=counted,
+            which=f"Largest of {counted}" if len(rows) > 1 else "Rank correlation",
             said=listed(rows["label"], rows["text"]),
             strongest=describe.in_sentence(first["label"]),
             largest=first["estimate"],

@@ -215,7 +215,7 @@ class Study:
             for (name, why), now, later in zip(steps, n, [*n[1:], 0], strict=True)
         ]
         return Result(
-            pd.DataFrame(rows, columns=["step", "n", "left", "why"]),
+            pd.DataFrame(rows, columns=["step", "n", "left", "why"]).astype({"left": "Int64"}),
             "Participants",
             caption="Flow of patients: printed counts, and beside them differences of these.",
             subtitle="{study}, published counts",

@@ -47,6 +47,12 @@ def test_a_plan_says_how_many_children_and_that_it_is_simulated():
     assert said.exit_code == 0
     assert "Patients for an interval 0.6 wide on average" in said.output
     assert "Simulated" in said.output
+    first = (
+        "A latent correlation of 0.5 is ρ = 0.48 here: Spearman's, of counts and scores, which are discrete"
+    )
+    assert said.output.startswith(first)
+    wanted = "More than the 25 patients that were tried for 80 % power at ρ = 0.48 (Spearman's test, P below 0.05)."
+    assert wanted in said.output
 
 
 @pytest.mark.parametrize(("typed", "meant"), [("audti", "audit"), ("reproduec", "reproduce"), ("zzz", "")])

@@ -1,6 +1,7 @@
 """Pictures that a study and a cohort share, and what of them an own cohort keeps to itself."""
 
 import itertools
+import re
 
 import pandas as pd
 import pytest
@@ -165,7 +166,9 @@ def test_a_cohort_stands_beside_a_study_on_the_skeleton():
 
 def test_participants_are_left_step_by_step():
     patients = registry().patients
-    found = registry().participants("n_lesions", "clinical_severity", "marrow_edema").frame
+    shown = registry().participants("n_lesions", "clinical_severity", "marrow_edema")
+    found = shown.frame
+    assert not re.search(r"\d\.0\b", repr(shown))  # whole numbers, though the last row has none
     left = [
         patients[names].notna().all(axis=1).sum()
         for names in (["n_lesions"], ["n_lesions", "clinical_severity"])
@@ -179,4 +182,5 @@ def test_participants_are_left_step_by_step():
     )
     assert study.frame["n"].tolist() == [102, 27, 7]
     assert study.frame["left"].tolist()[0] == 75
+    assert "75.0" not in repr(study)
     assert study.frame["left"].isna().tolist() == [False, True, True]

@@ -67,3 +67,20 @@ def test_few_patients_and_one_number_can_be_planned():
         warnings.simplefilter("error")
         assert len(found.power().frame) == len(found.precision(1.0).frame) == 1
         assert found.selection(4, 0.01).frame["observed"].between(0.99, 1).all()
+
+
+@pytest.mark.parametrize(
+    ("sizes", "says"),
+    [
+        # R 4.2: 3 + 1.06 * ((qnorm(0.975) + qnorm(0.8)) / atanh(0.48))^2 gives 33.4 (Fieller 1957), and of
+        # every size from 29 to 35, the simulation passes 80 % between 32 and 33.
+        ([25, 40], "About 32 patients"),
+        ([10, 20], "More than the 20 patients that were tried"),
+        ([60, 80], "No more than the 60 patients that were tried"),
+        ([5, 2000], "Between 5 and 2,000 patients"),
+    ],
+)
+def test_a_plan_says_how_many_patients_and_of_which_correlation(sizes, says):
+    which, wanted = plan([0.5], sizes, cohorts=4000).sentences()
+    assert which.startswith("A latent correlation of 0.5 is ρ = 0.48 here: Spearman's")
+    assert wanted == f"{says} for 80 % power at ρ = 0.48 (Spearman's test, P below 0.05)."

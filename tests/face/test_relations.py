@@ -33,6 +33,13 @@ def test_a_person_who_types_a_name_reads_the_answer(relation):
     assert relation.counted() == "54 of 54 have both lesions and clinical severity score."
 
 
+def test_one_rank_correlation_is_not_called_the_largest(cohort, relation):
+    alone = crmo.relate(cohort, "clinical_severity", "n_lesions", **EFFORT).forest()
+    assert alone.terms["which"] == "Rank correlation"
+    assert alone.terms["counted"] == "1 rank correlation"
+    assert relation.forest().terms["which"] == "Largest of 2 rank correlations"
+
+
 @pytest.mark.parametrize("model", ["linear", "poisson", "negative_binomial", "ordinal", "firth"])
 def test_every_model_is_a_results_object_of_statsmodels(relation, model):
     results = relation[model]
