@@ -36,7 +36,8 @@ def audit_study(
     """
     rows: dict[str, list[Claim]] = {}
     for claim in study.claims:
-        rows.setdefault(claim.claim_id, []).append(claim)
+        if not claim.is_who_is_who:
+            rows.setdefault(claim.claim_id, []).append(claim)
     try:
         court = Court(study, codebook, base, seconds)
         audited = [court.one(c[0]) if len(c) == 1 else court.several(c) for c in rows.values()]

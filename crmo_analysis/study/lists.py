@@ -11,7 +11,7 @@ from crmo_analysis.study.codebook import Codebook, Variable
 from crmo_analysis.study.printed import parse_printed, plain
 
 NUMBER = "patient_number"
-MOST = 60  # values in a list, and the highest number of a patient: of each up to it there is a claim
+MOST = 200  # values in a list, and the highest number of a patient: of each up to it there is a claim
 LISTED = "one of those listed"  # what the note of a count says that tells patients apart
 
 
@@ -31,7 +31,8 @@ def with_lists(
     added = {}
     for name, (row, last) in numbered.items():
         if name not in codebook:
-            added[name] = Variable(name, "Patient", "integer", minimum=1, maximum=last, step=1, fixed=True)
+            most = last + (name == NUMBER)  # one number more stands for all patients who are not listed
+            added[name] = Variable(name, "Patient", "integer", minimum=1, maximum=most, step=1, fixed=True)
         one = {"statistic": "count", "printed": "1", "unit": "patients", "method": "", "at": ""}
         among = "" if name == NUMBER else row["among"]
         for k in range(1, last + 1):

@@ -62,7 +62,12 @@ class Claim:
     @property
     def is_of_those_known(self) -> bool:
         """Whether it says of how many something is known, or who is who, which is no finding in them."""
-        return self.note.endswith((OF_THOSE_KNOWN, LISTED))
+        return self.note.endswith(OF_THOSE_KNOWN) or self.is_who_is_who
+
+    @property
+    def is_who_is_who(self) -> bool:
+        """Whether it tells listed patients apart, which nothing prints."""
+        return self.note.endswith(LISTED)
 
     @property
     def parts(self) -> tuple[str, ...]:

@@ -148,6 +148,17 @@ def test_a_wrong_number_of_patients_is_accused_where_all_else_agrees(write_study
     assert {claim_id for claim_id, verdict in found.items() if verdict in ACCUSED} == {"n"}
 
 
+def test_numbers_of_patients_accuse_nobody_of_those_who_are_not_listed(write_study):
+    header = "claim_id,where,statistic,of,printed,unit"
+    listed = 'who,"t, a",patients,spine,patients 2 and 20,patients'
+    for n, verdict in ((25, "stated"), (20, "stated"), (19, "conflicts")):
+        folder = write_study(f'n,"t, a",count,everyone,{n},patients', listed, header=header, base=False)
+        verdicts = {
+            a.claim.claim_id: a.verdict for a in audit_jointly(read_study.__wrapped__("small", folder))
+        }
+        assert verdicts == {"n": verdict, "who.count": "stated", "who.listed": "stated"}
+
+
 def test_a_section_can_say_how_it_rounds(write_study, study_text):
     rows = [
         'm,"Table I, row 1",own,count,everyone,,15,patients,,',

@@ -57,16 +57,16 @@ def test_a_list_leaves_the_short_names_of_the_other_claims(write_study):
 @pytest.mark.parametrize(
     ("row", "said"),
     [
-        ("a,t,values,age_diagnosis,,about 3,years,", "expected 2 to 60 numbers with commas between"),
+        ("a,t,values,age_diagnosis,,about 3,years,", "expected 2 to 200 numbers with commas between"),
         ('a,t,values,age_diagnosis,,"3, five years, 7",years,', "column printed"),
         ('a,t,values,age_diagnosis,male,"3, 5",years,by patient', "leave column among empty"),
         ('a,t,values,age_diagnosis,,"all, 3",years,', "row 3, column printed, value 'all, 3': expected 2"),
         *(
             (f'a,t,patients,spine,,"{text}",,', f"row 3, column printed, value '{text}': expected {said}")
             for text, said in (
-                ("all, 2", "2 to 60 numbers"),
-                ("2 and 99999", "whole numbers of patients from 1 to 60"),
-                ("2, 2 and 3", "whole numbers of patients from 1 to 60, each once"),
+                ("all, 2", "2 to 200 numbers"),
+                ("2 and 99999", "whole numbers of patients from 1 to 200"),
+                ("2, 2 and 3", "whole numbers of patients from 1 to 200, each once"),
                 ("0 and 3", "whole numbers of patients from 1"),
                 ("2.5 and 3", "whole numbers of patients"),
             )
