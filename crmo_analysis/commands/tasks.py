@@ -147,7 +147,8 @@ def _notebook_task(book, files, root, reason=""):
 
     task = _task(book.name, book.path, run, (inputs, outputs), root)
     task.depends_on["notebook"] = _node(book.path)
-    task.attributes["is_refused"] = bool(reason) or (book.study != "" and not _read(book.study, root))
+    is_broken = book.study in _studies(root) and not _read(book.study, root)
+    task.attributes["is_refused"] = bool(reason) or is_broken
     return task
 
 
