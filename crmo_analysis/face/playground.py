@@ -77,9 +77,10 @@ def _notebook() -> Path | None:
 
 
 def _notebook_by_cells() -> Path | None:
-    """Find the notebook of the folder that has all cells that have been run here; None if several have.
+    """Find the notebook of the folder that has all cells that have been run here.
 
-    Cells that only set values may be others: papermill sets parameters in a cell of its own.
+    Cells that only set values may be others: papermill sets parameters in a cell of its own. Of several, it
+    is the one of the name that JupyterLab says; None without.
     """
     run = {text.strip() for text in _variables().get("In", ())} - {""}
     fixed = {text for text in run if not _only_sets_values(text)}
@@ -88,7 +89,8 @@ def _notebook_by_cells() -> Path | None:
         cells = {"".join(cell["source"]).strip() for cell in _cells(book)}
         if fixed <= cells and run & cells:
             alike[book] = len(run & cells)
-    found = [book for book, count in alike.items() if count == max(alike.values())]
+    found, said = [book for book, count in alike.items() if count == max(alike.values())], _said()
+    found = [book for book in found if said and book.name == said.name] or found
     found = list(filter(_is_of_collection, found)) if len(found) > 1 else found
     return found[0] if len(found) == 1 else None
 

@@ -98,6 +98,8 @@ def test_a_copy_elsewhere_is_held_against_the_published_run_if_it_is_certain_whi
     # Its third cell begins two notebooks now.
     shutil.copy(NOTEBOOK, tmp_path / "notebooks" / "42_other.ipynb")
     assert playground.differences() is None
+    monkeypatch.setenv("JPY_SESSION_NAME", str(tmp_path / NOTEBOOK.name))
+    assert playground.differences() == ["seed"]
 
 
 @pytest.mark.parametrize("session", ["", "analysis.ipynb", "/somewhere/40_menashe_2022.ipynb"])
