@@ -107,29 +107,38 @@ def _rerun(studies, jobs, fresh, explain):
 
     books = tasks.books(ROOT)
     known = study_names(ROOT / "data" / "published")
-    for study in [study for study in studies if is_study_folder(study) and study not in known]:
-        if explain:
-            click.echo(f"{study}: it is a folder of your own, and is run whenever it is named")
-        else:
-            _reproduce_folder(Path(study))
-        studies = tuple(other for other in studies if other != study)
-        if not studies:
-            return None
+    folders = [study for study in studies if is_study_folder(study) and study not in known]
+    for folder in folders:
+        _reproduce_folder(Path(folder), explain)
+    studies = tuple(study for study in studies if study not in folders)
+    if folders and not studies:
+        return None
     check_studies(studies, sorted({book.study for book in books} - {""}))
-    chosen = [book.name for book in books if not studies or book.study in studies]
-    if not chosen:
-        raise Wrong(f"there is no notebook in {ROOT / 'notebooks'}. Its name must start with a digit.")
-    if (ROOT / "crmo_analysis" / "joint" / "ledger.py").is_file():
-        chosen += [f"cohort_{study}" for study in studies or known if tasks.has_cohort(study)]
-        chosen += [] if studies else ["ledger", "datapackage", "numbers"]
+    chosen = _tasks_of(studies, books, known)
     if explain:
         return progress.explain(chosen, fresh)
     # One more than cores: a notebook spends part of its time waiting for its kernel to start and to stop.
     return progress.build(chosen, jobs or progress.cores() + 1, fresh)
 
 
-def _reproduce_folder(folder):
+def _tasks_of(studies, books, known):
+    """Name the tasks of the studies, of all if none is named."""
+    from crmo_analysis.commands import tasks
+
+    chosen = [book.name for book in books if not studies or book.study in studies]
+    if not chosen:
+        raise Wrong(f"there is no notebook in {ROOT / 'notebooks'}. Its name must start with a digit.")
+    if (ROOT / "crmo_analysis" / "joint" / "ledger.py").is_file():
+        chosen += [f"cohort_{study}" for study in studies or known if tasks.has_cohort(study)]
+        chosen += [] if studies else ["ledger", "datapackage", "numbers"]
+    return chosen
+
+
+def _reproduce_folder(folder, explain):
     """Run the general notebook for a study that stands in a folder anywhere."""
+    if explain:
+        click.echo(f"{folder}: it is a folder of your own, and is run whenever it is named")
+        return
     from crmo_analysis.execution import execute
 
     out = RESULTS / "studies" / folder.resolve().name

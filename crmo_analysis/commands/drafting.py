@@ -6,6 +6,7 @@ there, which no study accepts.
 
 import difflib
 import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from crmo_analysis.commands.labels import (
@@ -81,10 +82,7 @@ def draft(table: list[list[str]], codebook: Codebook, prefix: str, where: str = 
         raise InputError("expected a table: groups in the first row, characteristics in the first column")
     found = Draft([], [], {})
     rows, notes, unused = footnotes(rows)
-    for mark, said in notes.items():
-        of_one = f"note {mark}: '{said}', taken as the test of P values"
-        found.questions.append(of_one if mark else f"note '{said}': taken as the test of all P values")
-    found.questions.extend(f"note not used: {said}" for said in unused)
+    _ask_about_notes(notes, unused, found)
     columns = _columns(rows[0][1:], codebook, found)
     _sizes(columns, prefix, where, found)
     columns = _sized(columns, rows)
@@ -114,6 +112,13 @@ def draft(table: list[list[str]], codebook: Codebook, prefix: str, where: str = 
         if said["statistic"] == "p_value":
             said["method"] = said["method"] or notes.get("", "")
     return Draft(found.rows, list(dict.fromkeys(found.questions)), found.variables)
+
+
+def _ask_about_notes(notes: Mapping[str, str], unused: Sequence[str], found: Draft) -> None:
+    for mark, said in notes.items():
+        of_one = f"note {mark}: '{said}', taken as the test of P values"
+        found.questions.append(of_one if mark else f"note '{said}': taken as the test of all P values")
+    found.questions.extend(f"note not used: {said}" for said in unused)
 
 
 # ---- columns -----------------------------------------------------------------------------------------------
