@@ -18,11 +18,11 @@ def test_bootstrap_intervals_against_r():
     # library(boot); set.seed(1); boot.ci(boot(x, function(d, i) mean(d[i]), 200000), type = "bca")
     low, high, method = intervals.bootstrap_interval(VALUES, "mean", resamples=100_000)
     assert (low, high) == pytest.approx((4.908, 8.092), abs=0.04)
-    assert method == "BCa bootstrap interval, 100000 resamples"
+    assert method == "BCa bootstrap interval, 100,000 resamples"
     # boot.ci(boot(x, function(d, i) median(d[i]), 200000), type = "perc")
     low, high, method = intervals.bootstrap_interval(VALUES, "median", resamples=100_000)
     assert (low, high) == pytest.approx((4.4, 8.3))
-    assert method == "percentile bootstrap interval, 100000 resamples"
+    assert method == "percentile bootstrap interval, 100,000 resamples"
 
 
 def test_bootstrap_interval_against_scipy():
