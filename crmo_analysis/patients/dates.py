@@ -46,15 +46,8 @@ def read_dates(words, asked, variable, errors, first, notes):
             values[place] = np.datetime64(day, "s")
         else:
             errors[place] = f"is no day from 1900 until today; {_ISO_EXPECTED}"
-    forms = {next(iter(parts)) for parts in found.values()}
     has_short = any("short" in parts for parts in slashed.values())
-    if not first and (has_short or order["day"] == order["month"]):
-        for place in slashed:
-            errors[place] = OPEN_ORDER
-    if len(forms) > 1 and ("year" in forms or first != "day"):
-        is_settled = "year" not in forms and not first  # by saying that the day stands first
-        for place in found:
-            errors[place] = OPEN_ORDER if is_settled else _SEVERAL
+    _refuse_open(found, first, has_short or order["day"] == order["month"], errors)
     if has_short and first:
         span = f"from {_EARLIEST} on that has come"
         notes.append(f"a year of two digits is read as the one {span}")
@@ -62,6 +55,16 @@ def read_dates(words, asked, variable, errors, first, notes):
     if any((parts.get("time") or "").strip("0:.") for parts in found.values()):
         notes.append("the time of day is left out")
     return pd.array(values, dtype="datetime64[s]")
+
+
+def _refuse_open(found, first, is_open, errors) -> None:
+    """Make errors of dates whose order is open, or that the column has in several forms."""
+    forms = {next(iter(parts)) for parts in found.values()}
+    if not first and is_open:
+        errors[[place for place, parts in found.items() if "first" in parts]] = OPEN_ORDER
+    if len(forms) > 1 and ("year" in forms or first != "day"):
+        is_settled = "year" not in forms and not first  # by saying that the day stands first
+        errors[list(found)] = OPEN_ORDER if is_settled else _SEVERAL
 
 
 def _matched(words, asked, errors) -> dict[int, dict[str, str]]:
