@@ -195,8 +195,11 @@ def test_reproduce_runs_what_has_changed(project):
 
 def test_reproduce_explain_looks_only(project):
     def files():
+        # Not folders: Python's own caches appear in them.
         return {
-            path: path.stat().st_mtime_ns for path in project.rglob("*") if "__pycache__" not in path.parts
+            path: path.stat().st_mtime_ns
+            for path in project.rglob("*")
+            if path.is_file() and "__pycache__" not in path.parts
         }
 
     def explained(*words):
