@@ -6,6 +6,7 @@ Its parameters cell is read without running it, and values are checked against i
 import ast
 import json
 import re
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -141,8 +142,9 @@ def parse_value(text, parameter):
     ----------
     text : str
         What was typed. For a text parameter it is taken as it is (``007`` stays ``007``); otherwise it is
-        JSON (``12``, ``1.5``, ``true``, ``[1, 2]``). A parameter that may be anything takes JSON, and
-        anything that is not JSON as text. A list also takes names with commas between them (``crp, esr``).
+        JSON, or as in the parameters cell (``12``, ``1e4``, ``true``, ``True``, ``[1, 2]``). A parameter that
+        may be anything takes the rest as text. A list also takes names with commas between them
+        (``crp, esr``).
     parameter : Parameter
         The parameter it is for.
 
@@ -161,14 +163,15 @@ def parse_value(text, parameter):
     if parameter.is_text:
         return None if text == "null" and type(None) in parameter.kinds else text
     try:
-        value = json.loads(text, parse_constant=_refuse_constant)
+        value = _typed(text)
     except ValueError:
         if str in parameter.kinds or parameter.kinds == {type(None)}:
             return text
         if list in parameter.kinds and _NAMES.fullmatch(text):
             return [name.strip() for name in text.split(",")]
-        hint = f"; is '{text.lower()}' meant?" if text in ("True", "False") else ""
-        raise InputError(f"{parameter.name} must be {parameter.kind}, not {text!r}{hint or '.'}") from None
+        raise InputError(f"{parameter.name} must be {parameter.kind}, not {text!r}.") from None
+    if type(value) is float and value.is_integer() and int in parameter.kinds - {float}:
+        value = int(value)  # 1e4
     _check_value(parameter, value)
     return value
 
@@ -296,6 +299,17 @@ def _check_value(parameter, value):
     fits = kinds == {type(None)} or type(value) in kinds or (float in kinds and type(value) is int)
     if not (fits and _is_json(value)):
         raise InputError(f"{parameter.name} must be {parameter.kind}, not {value!r}.")
+
+
+def _typed(text):
+    """Read a value written as JSON or as in Python; `ValueError` if it is neither."""
+    try:
+        return json.loads(text, parse_constant=_refuse_constant)
+    except ValueError:
+        with suppress(ValueError, TypeError, SyntaxError, MemoryError, RecursionError):
+            if _is_json(value := ast.literal_eval(text.strip())):
+                return value
+        raise
 
 
 def _refuse_constant(name):

@@ -211,6 +211,13 @@ def test_what_is_not_a_notebook_is_named(folder):
         ("limits", '{"low": null}', {"low": None}),
         ("extra", "7", 7),
         ("extra", "007", "007"),
+        ("extra", "2021-10-11", "2021-10-11"),
+        # As in the parameters cell.
+        ("n", "1e4", 10_000),
+        ("exact", "True", True),
+        ("extra", "None", None),
+        ("flags", "['a', True]", ["a", True]),
+        ("limits", "{'low': None}", {"low": None}),
     ],
 )
 def test_a_value_is_read_by_the_kind_of_its_default(name, text, value):
@@ -229,7 +236,7 @@ def test_a_value_is_read_by_the_kind_of_its_default(name, text, value):
         ("level", "NaN", "a number"),
         ("level", "Infinity", "a number"),
         ("exact", "1", "true or false"),
-        ("exact", "True", r"true or false, not 'True'; is 'true' meant\?"),
+        ("flags", "(1, 2)", "a list"),
         ("flags", "{}", "a list"),
         ("flags", "[1e999]", "a list"),
         ("limits", "[]", "a dictionary"),
