@@ -8,7 +8,7 @@ import sys
 import lazy_loader
 
 __version__ = "0.2.0"
-__getattr__, __dir__, __all__ = lazy_loader.attach(
+_door, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submod_attrs={
         "display": ["plot"],
@@ -28,6 +28,18 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "files": ["CrmoError"],
     },
 )
+
+
+def __getattr__(name):
+    """Open a door; one that is not there is met with the one that is meant."""
+    try:
+        return _door(name)
+    except AttributeError:
+        from crmo_analysis.files import meant
+
+        said = f"crmo_analysis has no {name!r}{meant(name, __all__)}"
+        raise AttributeError(said, name=name, obj=sys.modules[__name__]) from None
+
 
 _MOVED = {  # modules of 0.1 that are no rooms, by where their work is done now; told once, in 0.2
     "commands": "cli messages patient_commands progress study_commands sweep tasks",

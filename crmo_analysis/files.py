@@ -83,10 +83,17 @@ class UnfitError(CrmoError, ValueError):
 
 
 def meant(word, known):
-    """Ask, as the end of a message, whether the nearest of some known words is meant, if one is near."""
+    """Ask, as the end of a message, whether the nearest of some known words is meant, if one is near.
+
+    If none is, those of which the word is a part are near: of "age", `age_onset`.
+    """
     alike = {str(each).casefold(): each for each in known}
-    near = difflib.get_close_matches(str(word).casefold(), alike, 1)
-    return f"; is '{alike[near[0]]}' meant?" if near else ""
+    word = str(word).casefold()
+    parts = [each for each in alike if word in each.split("_")][:3]
+    near = difflib.get_close_matches(word, alike, 1, 0.8) or parts
+    near = near or difflib.get_close_matches(word, alike, 1, 0.65)
+    *others, last = [f"'{alike[each]}'" for each in near] or [""]
+    return f"; is {', '.join(others)}{' or ' * bool(others)}{last} meant?" if near else ""
 
 
 def study_names(published=PUBLISHED):
@@ -114,6 +121,8 @@ def study_folder(study, published=PUBLISHED):
         If there is none, or it lacks its `study.yaml`.
     """
     published, known = Path(published), study_names(published)
+    if not isinstance(study, str | Path):
+        raise no_study(study, known)
     if study in known:
         return published / study
     place = next((p for p in (Path(study), published / study) if study and p.is_dir()), None)
@@ -124,13 +133,16 @@ def study_folder(study, published=PUBLISHED):
     return place.resolve()
 
 
-def is_of_project(folder):
-    """Say whether a folder is one, or in one, in which the project keeps its own data and results.
+def is_of_project(path):
+    """Say whether a path is of, or in, what the project keeps: its data, code, figures and results.
 
-    It need not be there; links on the way to it are followed.
+    It need not be there; links on the way to it are followed. `data/private` is the person's.
     """
-    own = (FIGURES, PUBLISHED, COHORTS, *(RESULTS / name for name in ("tables", "notebooks", "cohorts")))
-    return any(Path(folder).resolve().is_relative_to(place.resolve()) for place in own)
+    own = (FIGURES, PUBLISHED, COHORTS, PACKAGE)
+    own += tuple(RESULTS / name for name in ("tables", "notebooks", "cohorts"))
+    place = Path(path).resolve()
+    is_file_of_data = place.parent == DATA.resolve() and place.suffix
+    return bool(is_file_of_data) or any(place.is_relative_to(each.resolve()) for each in own)
 
 
 def is_file(text):

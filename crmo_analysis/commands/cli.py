@@ -11,7 +11,14 @@ import click
 
 from crmo_analysis import __version__
 from crmo_analysis.commands import paper_commands, patient_commands, progress, reader_commands, study_commands
-from crmo_analysis.commands.messages import Commands, Wrong, check_project, check_studies, refuse_left_out
+from crmo_analysis.commands.messages import (
+    Commands,
+    Wrong,
+    check_project,
+    check_studies,
+    outside,
+    refuse_left_out,
+)
 from crmo_analysis.execution import TIME_LIMIT, warm
 from crmo_analysis.files import RESULTS, ROOT, absolute_file, is_study_folder, short, study_names
 from crmo_analysis.store import manifest
@@ -33,7 +40,8 @@ def _found(context, parameter, path):
 
 
 def _out(said):
-    return click.option("--out", type=click.Path(path_type=Path, file_okay=False), help=said)
+    kind = click.Path(path_type=Path, file_okay=False)
+    return click.option("--out", type=kind, callback=outside, help=said)
 
 
 _notebook = click.argument("notebook", type=click.Path(path_type=Path), callback=_found)

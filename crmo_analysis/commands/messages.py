@@ -8,6 +8,7 @@ from crmo_analysis.files import (
     CrmoError,
     InputError,
     UnfinishedError,
+    is_of_project,
     is_study_folder,
     meant,
     no_study,
@@ -33,6 +34,14 @@ class Unfinished(Stopped):
     """What was asked was not decided within the effort allowed; what is shown was found, and is no proof."""
 
     exit_code = 3
+
+
+def outside(context, option, path):
+    """Refuse to write among what belongs to the project."""
+    if path and is_of_project(path):
+        own = f"{option.opts[0]} {path} is among the project's own files"
+        raise Wrong(f"{own}; choose another, such as results/mine or data/private.")
+    return path
 
 
 class Commands(click.Group):

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from crmo_analysis.commands.messages import Stopped, Wrong, check_studies, counted, refuse_left_out
+from crmo_analysis.commands.messages import Stopped, Wrong, check_studies, counted, outside, refuse_left_out
 from crmo_analysis.files import csv_text, is_of_project, short, write_text_atomically
 
 _smallest = click.option(
@@ -15,14 +15,6 @@ _smallest = click.option(
     show_default=True,
     help="So many patients are enough to be shown.",
 )
-
-
-def _outside(context, option, path: Path | None) -> Path | None:
-    """Refuse to write among what belongs to the project."""
-    if path and is_of_project(path):
-        own = f"--out {path} is a folder of the project's own data or results"
-        raise Wrong(f"{own}; choose another, such as results/mine or data/private.")
-    return path
 
 
 _path = click.Path(path_type=Path)
@@ -40,7 +32,7 @@ _lesions = click.option("--lesions", type=_path, help="A table with one row a le
 @click.option(
     "--out",
     type=_path,
-    callback=_outside,
+    callback=outside,
     help="Write what was understood: a .csv file, or a folder with lesions and codebook.",
 )
 @click.option(
@@ -120,7 +112,7 @@ def _write_skeleton(cohort, lesions, mapping, path):
 @_mapping
 @_lesions
 @click.option("--format", "style", type=click.Choice(["table", "csv", "json"]), help="How to print it.")
-@click.option("--out", type=_folder, callback=_outside, help="Folder for tables, text and figure.")
+@click.option("--out", type=_folder, callback=outside, help="Folder for tables, text and figure.")
 @click.option("--confidence", type=float, default=0.95, show_default=True, help="Coverage of the intervals.")
 @click.option("--p-values", is_flag=True, help="Test each difference as well (Fisher, Welch; Holm over all).")
 @_smallest
@@ -174,7 +166,7 @@ def compare(cohort, studies, mapping, lesions, style, out, confidence, p_values,
 @_cohort
 @_mapping
 @_lesions
-@click.option("--out", required=True, type=_folder, callback=_outside, help="Folder for it.")
+@click.option("--out", required=True, type=_folder, callback=outside, help="Folder for it.")
 @click.option("--outcome", default="clinical_severity", show_default=True, help="A variable of the codebook.")
 @click.option("--exposure", default="n_lesions", show_default=True, help="A variable of the codebook.")
 @_smallest
@@ -217,7 +209,7 @@ def disclosure(releases, smallest):
 
 @click.command()
 @click.argument("folder", type=_released)
-@click.option("--out", required=True, type=_folder, callback=_outside, help="The new folder.")
+@click.option("--out", required=True, type=_folder, callback=outside, help="The new folder.")
 @click.option(
     "--beside", multiple=True, type=_released, help="A folder that was passed on before; repeatable."
 )
@@ -263,7 +255,11 @@ def _print_comparison(found):
 
 @click.command()
 @click.option(
-    "--dictionary", required=True, type=click.Path(path_type=Path, dir_okay=False), help="File to write."
+    "--dictionary",
+    required=True,
+    type=click.Path(path_type=Path, dir_okay=False),
+    callback=outside,
+    help="File to write.",
 )
 def redcap(dictionary):
     """Write the codebook as a data dictionary that REDCap imports to build a registry's forms."""

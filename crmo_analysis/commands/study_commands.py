@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from crmo_analysis import files
-from crmo_analysis.commands.messages import Unfinished, Wrong, check_studies, counted
+from crmo_analysis.commands.messages import Unfinished, Wrong, check_studies, counted, outside
 
 
 @click.command()
@@ -99,7 +99,12 @@ def conflicts(study, readings, style, seconds):
 @click.option(
     "--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Other seeds give other tables."
 )
-@click.option("--out", type=click.Path(path_type=Path, dir_okay=False), help="File; several are numbered.")
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path, dir_okay=False),
+    callback=outside,
+    help="File; several are numbered.",
+)
 @click.option("--seconds", type=float, default=60, show_default=True, help="Time allowed.")
 def reconstruct(study, count, seed, out, seconds):
     """Make tables of patients that fit every printed number of STUDY, or as many as can stand together."""
@@ -132,7 +137,10 @@ def reconstruct(study, count, seed, out, seconds):
     "--format", "style", type=click.Choice(["text", "json"]), default="text", help="How to print it."
 )
 @click.option(
-    "--witness", type=click.Path(path_type=Path, file_okay=False), help="Folder for a table at either end."
+    "--witness",
+    type=click.Path(path_type=Path, file_okay=False),
+    callback=outside,
+    help="Folder for a table at either end.",
 )
 @click.option("--seconds", type=float, default=60, show_default=True, help="Time allowed.")
 def bounds(study, expressions, style, witness, seconds):

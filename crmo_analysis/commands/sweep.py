@@ -174,14 +174,18 @@ def fingerprint(notebook: Path, values: Mapping) -> dict[str, str]:
     return {"version": __version__, **own, **inputs}
 
 
-@functools.cache
 def _code(notebook: Path) -> str:
     """Hash the modules that a notebook can reach, files that it names, published numbers and cohorts."""
     data = [path for path in (ROOT / "data").rglob("*") if "private" not in path.parts]
     source = notebook_source(notebook)
     files = [*code_behind(source), ROOT / "requirements.lock", *files_beside(source, notebook.parent)]
     files += sorted(data)
-    return _hash(b"".join(_hash(path.read_bytes()).encode() for path in files if path.is_file()))
+    return _content(tuple((path, path.stat().st_mtime_ns) for path in files if path.is_file()))
+
+
+@functools.lru_cache(maxsize=1)  # of all runs of a sweep, until a file changes
+def _content(files: tuple[tuple[Path, int], ...]) -> str:
+    return _hash(b"".join(_hash(path.read_bytes()).encode() for path, _ in files))
 
 
 def _hash(content: bytes) -> str:
@@ -346,6 +350,9 @@ def collect(plans: Sequence[Planned], rows: Mapping[int, Mapping], out: Path) ->
     for name, parts in sorted(tables.items()):
         written.append(out / "tables" / f"{name}.csv")
         write_text_atomically(written[-1], csv_text(pd.concat(parts, ignore_index=True)))
+    for path in set((out / "tables").glob("*.csv")) - set(written):  # collected before, of other runs
+        if path.read_bytes().startswith(b"run,"):
+            path.unlink()
     return written
 
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from pytask import Mark, NodeInfo, PathNode, PythonNode, Task
 
 from crmo_analysis.execution import execute, output_files, output_folder, read_parameters
-from crmo_analysis.files import ROOT, CrmoError, InputError, is_file, study_names
+from crmo_analysis.files import ROOT, CrmoError, InputError, is_file, short, study_names
 from crmo_analysis.store import code_behind, files_beside, manifest, notebook_source
 
 # Objects with `started(name)` and `ended(name, state)`; the command line shows its progress with one.
@@ -223,7 +223,35 @@ def project_tasks(root=ROOT):
     for task, size in zip(tasks, sizes, strict=True):
         if size > sum(sizes) / len(sizes):
             task.markers.append(Mark("try_first", (), {}))
+    _fail_where_edited(tasks, root)
     return tasks
+
+
+def _fail_where_edited(tasks, root):
+    """Let tasks fail whose data or code are edited from here on until they end.
+
+    Of what they have read of it nobody knows, and both books would note what is there at their end.
+    """
+    made = {node.path for task in tasks for node in task.produces["outputs"]}
+    before = {}
+
+    def checked(function, sources):
+        @wraps(function)
+        def run(**files):
+            function(**files)
+            if edited := [path for path in sources if manifest.hash_of(path) != before[path]]:
+                raise InputError(f"{short(edited[0])} was edited while this ran. Run it again.")
+
+        return run
+
+    for task in tasks:
+        nodes = [*task.depends_on["inputs"], *filter(None, [task.depends_on.get("notebook")])]
+        paths = (node.path for node in nodes if node.path not in made)
+        sources = [
+            path for path in paths if path.suffix in (".py", ".ipynb") or path.is_relative_to(root / "data")
+        ]
+        before |= {path: manifest.hash_of(path) for path in sources if path not in before}
+        task.function = _announced(task.base_name, checked(task.function, sources))
 
 
 def files_of(tasks, root=ROOT):
@@ -265,7 +293,7 @@ def _task(name, path, function, files, root):
     return Task(
         base_name=name,
         path=path,
-        function=_announced(name, function),
+        function=function,
         depends_on={
             "inputs": [_node(each) for each in inputs],
             "listing": _listing(name, path, inputs, root),

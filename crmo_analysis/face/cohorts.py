@@ -106,7 +106,7 @@ def compare(
         for problem in problems.values():
             warnings.warn(f"left out: {problem}", stacklevel=2)
     settings = {"confidence": confidence, "p_values": p_values, "smallest": cohort.smallest}
-    return Compared(cohort, set_beside(cohort.patients, records, read_codebook(), **settings))
+    return Compared(cohort, set_beside(cohort.each_once, records, read_codebook(), **settings))
 
 
 @dataclass(eq=False, repr=False)
@@ -116,7 +116,7 @@ class Cohort:
     Attributes
     ----------
     patients : DataFrame
-        One row a patient, in the codebook's order.
+        One row a patient, in the codebook's order; or one a visit, which what counts patients refuses.
     source : str
         "user data", "reconstructed" or "simulated".
     smallest : int
@@ -183,7 +183,18 @@ class Cohort:
         return f"{self.who}, n = {len(self)}" if self.source == OWN else self.who
 
     def __len__(self):
-        return len(self.patients)
+        return len(self.patients.drop_duplicates("patient"))
+
+    @property
+    def each_once(self) -> pd.DataFrame:
+        """The table, where it has one row a patient; InputError where a patient has several."""
+        several = self.patients["patient"].dropna().value_counts().gt(1).sum()
+        if several:
+            keep = 'keep one of each, as table.groupby("patient", as_index=False).first() does'
+            raise InputError(
+                f"{several} of {len(self)} patients have several rows, and patients are counted; {keep}"
+            )
+        return self.patients
 
     def __repr__(self):
         known = [name for name in read_codebook() if name in self.patients]
@@ -211,7 +222,7 @@ class Cohort:
 
     def describe(self) -> Result:
         """Describe every variable: x/n and percent, or median and range, and how many lack it."""
-        described = frames.characteristics(self.patients, read_codebook(), self.smallest)
+        described = frames.characteristics(self.each_once, read_codebook(), self.smallest)
         return Result(described, f"{self.named}: who is in it", source=self.source)
 
     def with_scores(self) -> "Cohort":
@@ -253,7 +264,7 @@ class Cohort:
             self.patients[["patient", *names]],
             f"{self.named}: who has what",
             source=self.source,
-            draw=partial(plot.patients, self.patients, sections=chosen, labels=labels),
+            draw=partial(plot.patients, self.each_once, sections=chosen, labels=labels),
             terms={"n": len(self), "count": len(names)},
         )
 
@@ -269,7 +280,7 @@ class Cohort:
         beside : Result, optional
             The `skeleton` of a study or of another cohort, to stand on the right.
         """
-        own = self._of_this(pictures.bones(self.patients, self.smallest))
+        own = self._of_this(pictures.bones(self.each_once, self.smallest))
         return own if beside is None else pictures.side_by_side(own, beside)
 
     def sites(self) -> Result:
@@ -292,12 +303,12 @@ class Cohort:
             If a finding is not there, or some combination is of so few patients that it stays hidden.
         """
         self.require(findings)
-        return self._of_this(pictures.combined(self.patients, findings, self.smallest))
+        return self._of_this(pictures.combined(self.each_once, findings, self.smallest))
 
     def participants(self, *names: str) -> Result:
         """Show how many patients are left as each variable has to be known (STROBE, item 13)."""
         self.require((), names)
-        return self._of_this(pictures.participants(self.patients, names, "Patients in the table"))
+        return self._of_this(pictures.participants(self.each_once, names, "Patients in the table"))
 
     def treatment_flow(self, drugs: Sequence[str], outcome: str) -> Result:
         """Show who moved from which drug to which, and what it led to; as `Study.treatment_flow`.
@@ -308,7 +319,7 @@ class Cohort:
             If a drug is not there, or some way is of so few patients that it stays hidden.
         """
         self.require([*drugs, outcome])
-        count = pictures.counted(self.patients, read_codebook())
+        count = pictures.counted(self.each_once, read_codebook())
         result = pictures.treatment_flow(count, drugs, outcome, read_codebook())
         for source, ways in result.frame.groupby("source", sort=False) if self.hides else ():
             few = any(disclosure.hidden(ways["least"].tolist(), self.smallest))

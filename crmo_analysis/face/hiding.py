@@ -22,36 +22,70 @@ def showable(cohort: Cohort, asked: severity.Question) -> tuple[pd.DataFrame, se
     if not few:
         return table, asked, said
     outcome, adjustment, main = asked.outcome, asked.adjustment, asked.exposures[0]
-    if 0 < disclosure.lack_only(people_of(table, asked), [outcome, main], adjustment) < few:
+    if 0 < _lack(table, asked, [outcome, main], adjustment) < few:
         table = table[table[[outcome, main]].isna().any(axis=1) | table[adjustment].notna().all(axis=1)]
         said.append(
             f"Fewer than {few} patients lack {', '.join(adjustment)} only; they are left out everywhere."
         )
-    people = people_of(table, asked)
-    reasons = {name: _reason(people, outcome, name, adjustment, few) for name in asked.exposures}
+    reasons = {name: _reason(table, asked, name, few) for name in asked.exposures}
     if reasons[main]:
         raise InputError(f"{reasons[main]}; choose other variables")
     kept = [name for name in asked.exposures if not reasons[name]]
     said += [f"{name} is not analysed: {reason}." for name, reason in reasons.items() if reason]
     cut = asked.cut
-    if cut is not None:
-        severe = people.assign(**{outcome: (people[outcome] >= cut).astype("boolean")})
-        if any(_reason(severe, outcome, name, adjustment, few) for name in kept):
-            cut = None
-            said.append(
-                f"{outcome} is not cut into yes and no: fewer than {few} patients would share a value."
-            )
+    if cut is not None and any(_reason(table, asked, name, few, cut) for name in kept):
+        cut = None
+        said.append(f"{outcome} is not cut into yes and no: fewer than {few} patients would share a value.")
     return table, replace(asked, exposures=kept, cut=cut), said
 
 
-def people_of(table: pd.DataFrame, asked: severity.Question) -> pd.DataFrame:
-    """Return one row a patient, so that patients are counted, not their visits."""
-    return table.groupby(asked.patient, as_index=False).first() if asked.patient else table
+def too_few_together(table: pd.DataFrame, asked: severity.Question, few: int) -> str:
+    """Say why results on several exposures together would tell of few patients, beside results on each."""
+    complete = people_of(table, asked, [asked.outcome, *asked.exposures]).dropna()
+    for name in asked.exposures if few else ():
+        if reason := disclosure.too_few(complete, [asked.outcome, name], few):
+            return reason
+        if 0 < _lack(table, asked, [asked.outcome, name], asked.exposures) < few:
+            return f"fewer than {few} patients who have {name} lack another"
+    return ""
 
 
-def _reason(table: pd.DataFrame, outcome: str, name: str, adjustment: Sequence[str], few: int) -> str:
+def people_of(table: pd.DataFrame, asked: severity.Question, names: Sequence[str]) -> pd.DataFrame:
+    """Return one row a patient, so that patients are counted, not their visits.
+
+    A patient has a value of a variable if some visit has it beside all that are named before it: what no
+    visit has together is analysed in no model.
+    """
+    names = list(dict.fromkeys(names))
+    if not asked.patient:
+        return table[names]
+    people = pd.DataFrame(index=table[asked.patient].dropna().unique())
+    for count in range(1, len(names) + 1):
+        question = replace(asked, outcome=names[0], exposures=names[1:count], adjustment=[])
+        rows = severity.once(table, question).set_index(asked.patient)
+        for name in names[:count]:
+            people[name] = rows[name].combine_first(people[name]) if name in people else rows[name]
+    return people
+
+
+def _lack(table: pd.DataFrame, asked: severity.Question, have: Sequence[str], lack: Sequence[str]) -> int:
+    """Count the patients with a row that has values of some columns, and lacks one of others."""
+    rows = table[table[list(have)].notna().all(axis=1) & table[list(lack)].isna().any(axis=1)]
+    return rows[asked.patient].nunique() if asked.patient else len(rows)
+
+
+def _reason(
+    table: pd.DataFrame, asked: severity.Question, name: str, few: int, cut: float | None = None
+) -> str:
     """Say why models of an exposure, with and without adjustment, would tell of few patients."""
-    if 0 < disclosure.lack_only(table, [outcome, name], adjustment) < few:
+    outcome, adjustment = asked.outcome, list(asked.adjustment)
+    if 0 < _lack(table, asked, [outcome, name], adjustment) < few:
         return f"fewer than {few} patients who have {name} lack the adjustment"
-    alone = disclosure.too_few(table, [outcome, name], few)
-    return alone or disclosure.too_few(table, [outcome, name, *adjustment], few)
+    for names in ([outcome, name], [outcome, name, *adjustment]):
+        people = people_of(table, asked, names)
+        if cut is not None:
+            severe = (people[outcome] >= cut).astype("boolean").mask(people[outcome].isna())
+            people = people.assign(**{outcome: severe})
+        if reason := disclosure.too_few(people, names, few):
+            return reason
+    return ""

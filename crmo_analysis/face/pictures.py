@@ -211,7 +211,7 @@ def participants(table: pd.DataFrame, names: Sequence[str], who: str) -> Result:
     codebook = read_codebook()
     rows, left, step = [], table, who
     for name in names:
-        known, label = left[left[name].notna()], codebook[name].label
+        known, label = left[left[name].notna()], codebook[name].label if name in codebook else name
         rows.append((step, len(left), len(left) - len(known), f"{label} not known"))
         left, step = known, f"With {describe.in_sentence(label)}"
     rows.append(("Analysed" if rows else who, len(left), None, ""))

@@ -238,8 +238,10 @@ def _limits(rows: pd.DataFrame) -> list[tuple[str, int, int]]:
     """
     found, read = [], {study.study: study for study in ledger.read_each()[0]}
     for row in rows[rows["study"].isin(read) & (rows["bounds"] != "")].itertuples():
-        limits = find_bounds(fit(read[row.study]), row.bounds)
-        found.append((row.outcome_id, int(limits.lower.value), int(limits.upper.value)))
+        fitted = fit(read[row.study])
+        limits = find_bounds(fitted, row.bounds)
+        ends = (limits.lower.value, limits.upper.value) if limits.is_proved else (0, fitted.n)
+        found.append((row.outcome_id, *map(int, ends)))
     return found
 
 

@@ -11,7 +11,7 @@ import pandas as pd
 from crmo_analysis.display import frames, plot
 from crmo_analysis.face import pictures
 from crmo_analysis.face.cohorts import SHOW_ALL, Cohort
-from crmo_analysis.face.hiding import people_of, showable
+from crmo_analysis.face.hiding import people_of, showable, too_few_together
 from crmo_analysis.face.results import Result, listed
 from crmo_analysis.face.studies import Study
 from crmo_analysis.files import InputError, NotEstimableError, meant
@@ -71,7 +71,9 @@ def relate(
     known = [name for name in adjust if name in codebook or name not in cohort.patients]
     cohort.require([outcome, exposure, *(name for name in also if name not in codebook)], known)
     if wrong := [name for name in effort if name not in EFFORT]:
-        raise InputError(f"relate has no option {wrong[0]!r}{meant(wrong[0], EFFORT)}")
+        options = ("also", "adjust", "cut", "cluster", "imputations", *EFFORT)
+        said = f"relate has no option {wrong[0]!r}; it has {', '.join(options)}"
+        raise InputError(said + meant(wrong[0], options))
     if cluster and cluster not in cohort.patients:
         near = meant(cluster, cohort.patients)
         raise InputError(f"the table has no column {cluster!r}, by whose groups errors are wanted{near}")
@@ -169,14 +171,14 @@ class Relation(Result):
     def participants(self) -> Result:
         """Show how many patients the models lose, and to what."""
         names = [self._asked.exposures[0], self._asked.outcome, *self._asked.adjustment]
-        people = people_of(self.cohort.patients, self._asked)
+        people = people_of(self.cohort.patients, self._asked, names)
         result = pictures.participants(people, names, "Patients in the table")
         return replace(result, source=self.cohort.source, terms={**self.terms, **result.terms})
 
     def counted(self) -> str:
         """Say how many patients have both values."""
         names = [self._asked.exposures[0], self._asked.outcome]
-        used = people_of(self.cohort.patients, self._asked)[names].notna().all(axis=1)
+        used = people_of(self.cohort.patients, self._asked, names).notna().all(axis=1)
         both = " and ".join(describe.in_sentence(read_codebook()[name].label) for name in names)
         return f"{int(used.sum())} of {len(used)} have both {both}."
 
@@ -235,7 +237,7 @@ class Relation(Result):
         """Test all exposures together: the largest correlation, by permutation."""
         asked, few = self._asked, self.cohort.smallest
         heading = "All imaging parameters together: largest correlation by permutation"
-        if reason := disclosure.too_few_together(self._table, asked.outcome, asked.exposures, few):
+        if reason := too_few_together(self._table, asked, few):
             shown = pd.DataFrame({"not shown": [f"the joint test of all imaging parameters: {reason}"]})
             return self._result(shown, heading)
         table = severity.once(self._table, replace(asked, adjustment=[]))
@@ -300,7 +302,7 @@ class Relation(Result):
         if hides:
             inner = np.linspace(0.5 - self._middle / 2, 0.5 + self._middle / 2, 5).round(3)
             inside = without["estimate"].quantile(inner).round(6)
-            named = [f"one: {place:.0%} point" for place in inside.index]
+            named = [f"one patient ({100 * place:.0f} % point)" for place in inside.index]
             without = pd.DataFrame({"left_out": named, "estimate": inside})
         interval = self._rho.ci_low, self._rho.ci_high
         drawn = {"with_all": round(self._rho.estimate, 6), "ylabel": "Spearman correlation"}

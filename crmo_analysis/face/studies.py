@@ -1,6 +1,6 @@
 """A study as a person asks it: what it prints, whether that holds, what it implies, and patients that fit."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields, replace
 from functools import cached_property, partial
 
@@ -233,20 +233,29 @@ class Study:
         outcome : str
             A finding, such as ``remission``.
         """
-        return self._bounded(pictures.treatment_flow(self._ends, drugs, outcome, self.record.codebook))
+        return self._bounded(pictures.treatment_flow, drugs, outcome)
 
     def overlaps(self, *findings: str) -> Result:
         """Show how many patients can have both of every two findings, over all tables that fit."""
-        return self._bounded(pictures.overlaps(self._ends, findings, self.record.codebook))
+        return self._bounded(pictures.overlaps, findings)
 
-    def _ends(self, text: str) -> tuple[int, int]:
-        """Return the fewest and the most patients of whom an expression can hold."""
-        found = self.bounds(f"count({text})").frame.iloc[0]
-        return int(found["lower"]), int(found["upper"])
+    def _bounded(self, draw: Callable, *asked) -> Result:
+        """Draw from the fewest and the most patients of whom expressions can hold, as far as it is proved."""
+        open_ends = []
 
-    def _bounded(self, result: Result) -> Result:
-        whose = f"{self.short}, derived from the printed numbers"
-        return replace(result, source=DERIVED, terms={**result.terms, "study": self.short, "whose": whose})
+        def count(text: str) -> tuple[int, int]:
+            found = self.bounds(f"count({text})").frame.iloc[0]
+            if found["is_proved"]:
+                return int(found["lower"]), int(found["upper"])
+            open_ends.append(text)
+            return 0, self._fitted.n
+
+        result = draw(count, *asked, self.record.codebook)
+        terms = {"study": self.short, "whose": f"{self.short}, derived from the printed numbers"}
+        said = " Not decided within the effort allowed, and left open: {unproved} of the numbers."
+        terms |= {"unproved": len(open_ends)}
+        caption = result.caption + (said if open_ends else "")
+        return replace(result, source=DERIVED, caption=caption, terms={**result.terms, **terms})
 
     @property
     def figures(self) -> tuple:
@@ -319,7 +328,7 @@ class Study:
             who = f" among those {self._with(expressions.parse(among, codebook))}"
         return Result(
             implied,
-            f"How many patients can have both{who}" if len(pairs) else "Between what the number lies",
+            f"How many patients can have both{who}" if len(pairs) else "Between which values the numbers lie",
             caption="Patients with both findings: from the fewest to the most, over every table of patients "
             "that keeps the printed numbers.",
             subtitle=f"{{study}}; patients with both{who}, over all tables that fit the printed numbers",

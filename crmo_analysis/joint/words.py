@@ -10,6 +10,7 @@ from fractions import Fraction
 
 import pandas as pd
 
+from crmo_analysis.files import UnfinishedError
 from crmo_analysis.joint.bounds import Bounds, find_bounds, told_of_some
 from crmo_analysis.joint.conflicts import Conflicts
 from crmo_analysis.joint.fitting import Fit
@@ -66,6 +67,8 @@ def _pair(fitted: Fit, pair: str, seconds: float) -> list:
     names = [
         expressions.in_words(expressions.parse(text, codebook), codebook) for text in findings.split("&")
     ]
+    if None in [end.value for found in (both, *each) for end in (found.lower, found.upper)]:
+        raise UnfinishedError(f"{pair}: nothing was found within the effort allowed")
     counted = [f"{name} ({_interval(count)})" for name, count in zip(names, each, strict=True)]
     most = min(_plain(count.upper.value) for count in each)
     return [pair, *counted, _plain(both.lower.value), _plain(both.upper.value), most, both.is_proved]

@@ -277,22 +277,6 @@ def too_few(table: pd.DataFrame, names: Sequence[str], smallest: int) -> str:
     return ""  # means and SDs are not among what a model shows
 
 
-def too_few_together(table: pd.DataFrame, outcome: str, exposures: Sequence[str], smallest: int) -> str:
-    """Say why results on several exposures together would tell of few patients, beside results on each."""
-    complete = table.dropna(subset=[outcome, *exposures])
-    for name in exposures if smallest else ():
-        if reason := too_few(complete, [outcome, name], smallest):
-            return reason
-        if 0 < lack_only(table, [outcome, name], exposures) < smallest:
-            return f"fewer than {smallest} patients who have {name} lack another"
-    return ""
-
-
-def lack_only(table: pd.DataFrame, have: Sequence[str], lack: Sequence[str]) -> int:
-    """Count the patients who have values of some columns and lack one of others."""
-    return int((table[list(have)].notna().all(axis=1) & table[list(lack)].isna().any(axis=1)).sum())
-
-
 def inner_share(n: int, smallest: int) -> float:
     """Return the middle share of n patients with a tenth, and at least `smallest` of them, on each side."""
     return max(0.0, 1 - 2 * max(0.1, smallest / n)) if n else 0.0

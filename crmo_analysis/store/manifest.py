@@ -116,14 +116,19 @@ def _changes(root, before, inputs, products, hashes):
 
 
 def _hash(root, name, hashes):
-    """Hash a file, each once; None if there is none."""
+    """Hash a file, each once."""
     path = Path(root, name)
     if path not in hashes:
-        try:
-            hashes[path] = hashlib.sha256(path.read_bytes()).hexdigest()
-        except OSError:
-            hashes[path] = None
+        hashes[path] = hash_of(path)
     return hashes[path]
+
+
+def hash_of(path):
+    """Hash the content of a file; None if there is none."""
+    try:
+        return hashlib.sha256(path.read_bytes()).hexdigest()
+    except OSError:
+        return None
 
 
 def name_of(root, path):

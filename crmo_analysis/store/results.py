@@ -9,6 +9,7 @@ import hashlib
 import json
 import os
 import platform
+import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from functools import cache
@@ -21,6 +22,7 @@ from crmo_analysis.store.code import code_behind
 MOST_BYTES = 200_000_000
 LIBRARIES = ("numpy", "ortools", "pandas", "scipy", "statsmodels")
 SWITCH = "CRMO_STORE"
+_BEGAN = time.time()  # this process, or the one that it was forked from, with its imports
 
 
 def kept(kind: str, inputs: object, source: str, make: Callable[[], object]) -> object:
@@ -48,6 +50,8 @@ def kept(kind: str, inputs: object, source: str, make: Callable[[], object]) -> 
     key = key_of(kind, inputs, source)
     path = folder / kind / f"{key}.json"
     found = _read(path, key)
+    if found is None and _is_edited(source, files.PACKAGE):
+        found = _text(make())
     if found is None:
         with _in_turn(path):
             found = _read(path, key)  # another process may have made it meanwhile
@@ -103,10 +107,20 @@ def _libraries() -> list[str]:
 @cache
 def _code(source: str, package: Path) -> str:
     whole = hashlib.sha256()
-    for path in code_behind(source, package):
+    for path in _behind(source, package):
         whole.update(path.relative_to(package).as_posix().encode() + b"\0")
         whole.update(hashlib.sha256(path.read_bytes()).digest())
     return whole.hexdigest()
+
+
+@cache
+def _behind(source: str, package: Path) -> list[Path]:
+    return code_behind(source, package)
+
+
+def _is_edited(source: str, package: Path) -> bool:
+    """Say whether code was edited since this process began: what it has imported is not what stands there."""
+    return any(path.stat().st_mtime > _BEGAN for path in _behind(source, package))
 
 
 def _read(path: Path, key: str) -> str | None:

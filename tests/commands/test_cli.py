@@ -536,16 +536,14 @@ def test_own_data_stay_out_of_the_projects_folders(registry, folder):
     (folder / "link").mkdir()
     (folder / "link" / "figures").symlink_to(ROOT / "figures")
     before = {path: path.stat().st_mtime_ns for path in (ROOT / "figures").rglob("*")}
-    for out in (ROOT / "results", ROOT / "docs" / "..", folder / "link", ROOT / "results" / "notebooks"):
+    for out in (ROOT / "results", ROOT / "docs" / "..", folder / "link"):
         result = severity(registry, out)
         assert result.exit_code == 1, out
         assert "data of your own need a folder of their own" in result.output
         (out / "60_lesions_and_severity.failed.ipynb").unlink()
     assert {path: path.stat().st_mtime_ns for path in (ROOT / "figures").rglob("*")} == before
     result = crmo("compare", registry, "--out", ROOT / "figures" / "overview")
-    assert (result.exit_code, "project's own data or results" in result.output) == (2, True)
-    result = crmo("validate", registry, "--out", ROOT / "data" / "cohorts" / "own.csv")
-    assert (result.exit_code, "project's own data or results" in result.output) == (2, True)
+    assert (result.exit_code, "among the project's own files" in result.output) == (2, True)
     notebook = ROOT / "notebooks" / "60_lesions_and_severity.ipynb"
     options = [
         "-p",
@@ -566,6 +564,28 @@ def test_own_data_stay_out_of_the_projects_folders(registry, folder):
     assert crmo("run", notebook, *options).exit_code == 0
     assert (folder / "mine" / notebook.name).is_file()
     assert "the executed notebook would replace it" in crmo("run", notebook, "--out", notebook.parent).output
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("validate", "REGISTRY", "--out", "data/cohorts/own.csv"),
+        ("redcap", "--dictionary", "data/codebook.yaml"),
+        ("reconstruct", "simm_2008", "--out", "data/published/simm_2008/claims.csv"),
+        ("bounds", "simm_2008", "count(male)", "--witness", "data/cohorts"),
+        ("site", "--out", "crmo_analysis"),
+        ("manuscript", "--out", "figures/overview"),
+        ("run", "notebooks/80_planning.ipynb", "--out", "results/tables"),
+    ],
+)
+def test_no_command_writes_among_the_projects_files(words, registry, monkeypatch):
+    monkeypatch.chdir(ROOT)
+    *_, option, path = words
+    before = {each: each.stat().st_mtime_ns for each in (ROOT / "data").rglob("*")}
+    result = crmo(*[registry if word == "REGISTRY" else word for word in words])
+    said = f"crmo: {option} {path} is among the project's own files; choose another"
+    assert (result.exit_code, said in result.output) == (2, True)
+    assert {each: each.stat().st_mtime_ns for each in (ROOT / "data").rglob("*")} == before
 
 
 def test_a_run_does_not_repeat_what_is_wrong_with_a_patient(registry, folder):

@@ -162,6 +162,28 @@ def test_too_many_runs_are_refused(notebook, monkeypatch):
         read_grid(Path("no.yaml"), notebook)
 
 
+def test_a_file_that_changes_in_a_long_process_is_seen(notebook, tmp_path, monkeypatch):
+    monkeypatch.setattr(module, "ROOT", tmp_path)
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data/codebook.yaml").write_text("one")
+    before = module.fingerprint(notebook, {})
+    assert module.fingerprint(notebook, {}) == before
+    (tmp_path / "data/codebook.yaml").write_text("two")
+    assert module.fingerprint(notebook, {})["code"] != before["code"]
+
+
+def test_tables_of_an_earlier_sweep_are_not_left_beside_a_later_one(notebook, tmp_path):
+    def planned(name):
+        (tmp_path / "runs" / name / "tables/x").mkdir(parents=True)
+        (tmp_path / "runs" / name / "tables/x" / f"{name}.csv").write_text("a\n1\n")
+        return module.Planned(notebook, {"n": 1}, {}, tmp_path / "runs" / name, {})
+
+    module.collect([planned("old")], {0: {"state": "done", "cause": ""}}, tmp_path)
+    (tmp_path / "tables/notes.csv").write_text("somebody's own")
+    module.collect([planned("new")], {0: {"state": "failed", "cause": "x"}}, tmp_path)
+    assert [path.name for path in (tmp_path / "tables").iterdir()] == ["notes.csv"]
+
+
 def test_what_is_done_stays_done_and_a_failure_is_collected(notebook, tmp_path):
     grid, out = grid_of(notebook, "a: [1, 2, 13]\nnames: [[x], [x, y]]"), tmp_path / "out"
     rows = dict(sweep(notebook, grid, out, jobs=2))

@@ -126,6 +126,19 @@ def test_a_study_without_a_notebook_is_run_by_the_general_one(project):
     assert executed["metadata"]["papermill"]["parameters"] == {"study": "gamma", "outputs": []}
 
 
+def test_what_is_edited_while_a_task_runs_is_not_taken_for_used(project):
+    data = project / "data/published/alpha/claims.csv"
+    notebook = project / "notebooks/10_alpha.ipynb"
+    edit = f"Path('{data.as_posix()}').open('a').write('x')\\n"
+    notebook.write_text(notebook.read_text().replace("import Path\\n", f"import Path\\n{edit}", 1))
+    collected = tasks.project_tasks(project)
+    session = pytask.build(tasks=collected, paths=project, verbose=0, capture="no")
+    ends = {report.task.base_name: report for report in session.execution_reports}
+    assert ends["20_beta"].outcome.name == "SUCCESS"
+    said = str(ends["10_alpha"].exc_info[1])
+    assert said.endswith("claims.csv was edited while this ran. Run it again.")
+
+
 ODD = {
     "40 with blanks [1] ä": ("print('fine')", {}, ""),
     "41_empty": (None, {}, "is not a notebook"),

@@ -6,7 +6,10 @@ import pandas as pd
 import pytest
 
 import crmo_analysis as crmo
+from crmo_analysis.face import hiding
+from crmo_analysis.face.cohorts import Cohort
 from crmo_analysis.files import csv_text
+from crmo_analysis.models import severity
 
 PLANTED = ("P-0417", "P-0001", "17.37")
 EFFORT = {"resamples": 200, "permutations": 200}
@@ -92,7 +95,7 @@ def test_a_plain_table_of_patients_hides_as_a_file_does(own):
 def test_points_and_single_patients_are_not_drawn(cohort):
     relation = crmo.relate(cohort, "clinical_severity", "n_lesions", **EFFORT)
     assert "n_lesions" not in relation.scatter().frame
-    assert relation.influence().frame["left_out"].str.startswith("one: ").all()
+    assert relation.influence().frame["left_out"].str.startswith("one patient (").all()
     assert len(relation.influence().frame) == 5
     assert not relation.specifications().frame["left_out"].str.startswith("highest").any()
     with pytest.raises(crmo.CrmoError, match="single patients of this cohort are not shown"):
@@ -133,3 +136,59 @@ def test_drawing_from_few_patients_is_refused(own):
         crmo.plan(
             [0.3], [20], cohorts=20, also={"mine": [crmo.read_study("menashe_2022").patients().of(few)]}
         )
+
+
+def test_results_on_those_with_all_values_are_not_set_beside_results_on_nearly_as_many():
+    table = pd.DataFrame({
+        "score": pd.array(range(40), "Float64"), "whole": pd.array([True, False] * 20, "boolean"),
+        "few_lack": pd.array([True, False] * 18 + [None] * 4, "boolean"),
+        "many_lack": pd.array([True, False] * 15 + [None] * 10, "boolean"),
+    })  # fmt: skip
+    asked = severity.Question("score", ["whole", "few_lack"])
+    together = hiding.too_few_together(table, asked, 5)
+    assert together == "fewer than 5 patients who have whole lack another"
+    assert hiding.too_few_together(table, asked, 0) == ""
+    asked = severity.Question("score", ["whole", "many_lack"])
+    assert hiding.too_few_together(table, asked, 5) == ""
+    # The same patients twice, and those who lack a value lack it at one visit of the two.
+    visits = pd.concat([table, table.assign(few_lack=True)]).assign(patient=[*range(40)] * 2)
+    asked = severity.Question("score", ["whole", "few_lack"], patient="patient")
+    assert hiding.too_few_together(visits, asked, 5) == "fewer than 5 patients who have whole lack another"
+
+
+def visits_of(n_together, apart=60):
+    """Make patients with both values at a visit, and others with each at a visit of its own."""
+    rows = []
+    for i in range(n_together + apart):
+        lesions, severity = 1 + i * 7 % 11, i * 5 % 9
+        both = i < n_together
+        rows += [(f"v{i}", lesions, severity if both else None), (f"v{i}", None, severity)]
+    return pd.DataFrame(rows, columns=["patient", "n_lesions", "clinical_severity"])
+
+
+def test_values_of_different_visits_are_not_known_together():
+    with pytest.raises(crmo.CrmoError, match="fewer than 12 patients have"):
+        crmo.relate(visits_of(5), "clinical_severity", "n_lesions")
+    relation = crmo.relate(visits_of(30), "clinical_severity", "n_lesions", **EFFORT)
+    assert relation.counted().startswith("30 of 90 have both")
+    assert relation.frame["n"].iloc[0] == 30
+    assert relation.participants().frame["n"].tolist() == [90, 90, 30]
+
+
+def test_visits_are_not_counted_as_patients(own):
+    visits = pd.concat([own] * 4, ignore_index=True)
+    cohort = Cohort.of(visits)
+    assert len(cohort) == len(own)
+    assert repr(cohort).startswith(f"Your cohort: {len(own)} patients")
+    for count in (cohort.describe, lambda: crmo.compare(visits), lambda: cohort.skeleton(),
+                  lambda: cohort.participants("n_lesions"), lambda: cohort.together("male")):  # fmt: skip
+        with pytest.raises(crmo.CrmoError, match="several rows, and patients are counted"):
+            count()
+
+
+def test_patients_whose_outcome_is_not_known_are_in_no_group_of_it():
+    table = pd.DataFrame({"patient": range(60), "n_lesions": [1 + i * 7 % 11 for i in range(60)]})
+    table["clinical_severity"] = [9.0] * 3 + [float(i * 5 % 4) for i in range(40)] + [None] * 17
+    asked = severity.Question("clinical_severity", ["n_lesions"], cut=5)
+    cohort = Cohort.of(table)
+    assert hiding.showable(cohort, asked)[1].cut is None

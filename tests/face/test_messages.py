@@ -26,7 +26,9 @@ def relate(table, outcome="clinical_severity", exposure="n_lesions", **options):
         ({"adjust": ["clinical_severity"]}, "named twice among outcome, exposures and adjustment"),
         ({"cluster": "mail"}, "by whose groups errors are wanted; is 'male' meant?"),
         ({"cut": "5"}, "cut is '5', expected a number, or None"),
-        ({"permutation": 9}, "no option 'permutation'; is 'permutations' meant?"),
+        ({"permutation": 9}, r"no option 'permutation'; it has also, .*; is 'permutations' meant\?"),
+        ({"adjustment": ["male"]}, r"no option 'adjustment'; it has also, .*; is 'adjust' meant\?"),
+        ({"adjust": "age"}, "is 'age_diagnosis' meant?"),
         ({"permutations": -9}, "permutations is -9, expected a whole number from 1"),
         ({"resamples": 1e4}, "resamples is 10000.0, expected a whole number from 1"),
         ({"exposure": ["n_lesions", "male"]}, "expected one variable, and others by also="),
@@ -168,3 +170,19 @@ def test_one_number_and_one_table_are_taken_as_they_are(own):
 def test_the_nearest_word_is_asked_for_and_only_if_it_is_near():
     assert files.meant("forst", ["forest", "scatter"]) == "; is 'forest' meant?"
     assert files.meant("x", ["forest"]) == ""
+
+
+def test_what_is_no_door_is_met_with_the_one_that_is_meant():
+    with pytest.raises(AttributeError, match=r"crmo_analysis has no 'read_stdy'; is 'read_study' meant\?"):
+        crmo.read_stdy  # noqa: B018
+    assert not hasattr(crmo, "nothing_like_it")
+    with pytest.raises(crmo.CrmoError, match="there is no study '2010'"):
+        crmo.read_study(2010)
+
+
+def test_a_part_of_several_names_is_met_with_all_of_them():
+    assert (
+        files.meant("age", ["age_onset", "n", "age_diagnosis", "stage"])
+        == "; is 'age_onset' or 'age_diagnosis' meant?"
+    )
+    assert files.meant("xyz", ["age_onset"]) == ""

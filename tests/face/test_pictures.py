@@ -2,6 +2,7 @@
 
 import itertools
 import re
+from dataclasses import replace
 
 import pandas as pd
 import pytest
@@ -79,6 +80,21 @@ def test_the_ways_of_a_study_bound_those_of_its_reconstructed_cohort():
     for way, (count, _) in ways(study.patients().treatment_flow(drugs, "remission")).items():
         least, most = bounds[way]
         assert least <= count <= most, way
+
+
+def test_what_is_not_proved_is_left_open_in_a_picture(monkeypatch):
+    study = crmo.read_study("simm_2008")
+    bounds = study.bounds
+
+    def unproved(text):
+        found = bounds(text)
+        return replace(found, frame=found.frame.assign(is_proved="&" not in text))
+
+    monkeypatch.setattr(study, "bounds", unproved)
+    shown = study.overlaps("clinical_response", "pain_decreased")
+    assert shown.frame[["lower", "upper"]].to_numpy().tolist() == [[0, 5]]
+    said = "Not decided within the effort allowed, and left open: 1 of the numbers."
+    assert shown.caption.format(**shown.terms).endswith(said)
 
 
 def test_overlaps_of_a_study_hold_those_of_its_reconstructed_cohort():

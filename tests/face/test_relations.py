@@ -184,3 +184,10 @@ def test_every_estimate_names_library_and_version(relation):
     assert libraries["ordinal"].iloc[0] == f"statsmodels {statsmodels.__version__}, OrderedModel"
     for result in (relation.together(), relation.specifications()):
         assert result.frame["library"].str.match("(numpy|statsmodels) [0-9.]+, ").all()
+
+
+def test_a_column_that_is_adjusted_for_need_not_be_in_the_codebook():
+    table = pd.DataFrame({"n_lesions": [1 + i * 7 % 11 for i in range(40)]})
+    table = table.assign(clinical_severity=[i * 5 % 9 for i in range(40)], centre=["a", "b"] * 20)
+    relation = crmo.relate(table, "clinical_severity", "n_lesions", adjust=["centre"], **EFFORT)
+    assert relation.participants().frame["step"].tolist()[-1] == "Analysed"

@@ -13,13 +13,11 @@ from crmo_analysis.patients.disclosure import (
     changed_variables,
     hidden,
     inner_share,
-    lack_only,
     moments_tell,
     nearly_the_same,
     spiked,
     sums,
     too_few,
-    too_few_together,
     withheld,
 )
 from crmo_analysis.study import Variable, read_codebook
@@ -112,19 +110,6 @@ def test_a_model_of_few_patients_is_not_shown():
 def test_enough_patients_are_beyond_what_is_drawn(n, share):
     assert inner_share(n, 5) == pytest.approx(share)
     assert n * (1 - inner_share(n, 5)) / 2 >= min(5, n / 2) - 1e-9
-
-
-def test_results_on_those_with_all_values_are_not_set_beside_results_on_nearly_as_many():
-    table = pd.DataFrame({
-        "score": pd.array(range(40), "Float64"), "whole": pd.array([True, False] * 20, "boolean"),
-        "few_lack": pd.array([True, False] * 18 + [None] * 4, "boolean"),
-        "many_lack": pd.array([True, False] * 15 + [None] * 10, "boolean"),
-    })  # fmt: skip
-    assert too_few_together(table, "score", ["whole", "many_lack"], 5) == ""
-    assert lack_only(table, ["score", "whole"], ["few_lack"]) == 4
-    together = too_few_together(table, "score", ["whole", "few_lack"], 5)
-    assert together == "fewer than 5 patients who have whole lack another"
-    assert too_few_together(table, "score", ["whole", "few_lack"], 0) == ""
 
 
 def test_what_is_part_of_what_follows_from_the_codebook():

@@ -55,6 +55,16 @@ def test_a_damaged_file_is_made_again(made, tmp_path, damage):
     assert len(made) == 2
 
 
+def test_what_edited_code_may_not_have_made_is_not_kept(made, tmp_path, monkeypatch):
+    newest = max(path.stat().st_mtime for path in code_behind(SOURCE))
+    monkeypatch.setattr(results, "_BEGAN", newest - 1)  # the process had imported it by then
+    assert ask(made) == ask(made)
+    assert (len(made), stored(tmp_path)) == (2, [])
+    monkeypatch.setattr(results, "_BEGAN", newest)
+    assert ask(made) == ask(made)
+    assert (len(made), len(stored(tmp_path))) == (3, 1)
+
+
 def test_without_the_store_the_value_is_the_same_and_nothing_is_kept(made, tmp_path, monkeypatch):
     with_store = ask(made)
     monkeypatch.setenv(results.SWITCH, "off")
