@@ -246,6 +246,27 @@ def nearly_the_same(groups: Sequence[tuple[np.ndarray, np.ndarray]], smallest: i
     return [(int(one), int(other)) for one, other in zip(smaller, larger, strict=True)]
 
 
+def follow(groups: Sequence[np.ndarray], smallest: int) -> bool:
+    """Say whether sizes of groups on the same variables, and of all, tell of 1 to `smallest` - 1 patients.
+
+    A group is which of the patients are in it. By an integer programme over who is in which: of bands of age
+    of which all but the last are shown, the last is what they leave. Groups that no patient is in together
+    are taken for known to have none.
+    """
+    if not smallest or len(groups) < 2:
+        return False
+    patterns, counts = np.unique(np.vstack(groups), axis=1, return_counts=True)
+    rows = np.vstack([np.ones(len(counts)), patterns])
+    few = np.flatnonzero(counts < smallest)
+    some = (list(cells) for size in range(1, smallest) for cells in combinations(few, size))
+    targets = [np.isin(np.arange(len(counts)), cells) for cells in some if counts[cells].sum() < smallest]
+    sums, ends = rows @ counts, ((0, 0), (smallest, counts.sum()))
+    return any(
+        not any(_fits(np.vstack([rows, target]), [*sums, low], [*sums, high]) for low, high in ends)
+        for target in targets
+    )
+
+
 def too_few(table: pd.DataFrame, names: Sequence[str], smallest: int) -> str:
     """Say why a model of some variables would tell of few patients; empty if nothing speaks against it.
 

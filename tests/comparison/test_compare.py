@@ -359,6 +359,18 @@ def test_counts_of_nearly_the_same_patients_are_not_both_shown(write_study, more
     assert (either == "") is shown
 
 
+def test_bands_of_age_that_leave_a_few_over_are_not_shown(write_study):
+    ages = "age_onset < 6", "age_onset >= 6 & age_onset < 9", "age_onset >= 9 & age_onset < 12"
+    rows = [claim_row(f"band.{place}", "count", of, "male", "3") for place, of in enumerate(ages)]
+    study = read_small(write_study, claim_row("male", "count", "male", "", "15"), *rows)
+    for last, is_gone in ((3, True), (8, False)):
+        known = [4.0] * 15 + [7.0] * 10 + [10.0] * 12 + [15.0] * last
+        table = pd.DataFrame({"age_onset": known + [5.0] * 20, "male": [True] * len(known) + [False] * 20})
+        found = compare(table.assign(patient=range(len(table))), [study], CODEBOOK, resamples=20)
+        bands = by_ids(found).filter(like="band", axis=0)
+        assert ((bands["withheld"] != "") == is_gone).all() and len(bands) == 3
+
+
 def test_counts_that_leave_a_few_over_are_not_all_shown(write_study):
     rows = [
         claim_row(name, "count", f"presenting_symptom == {name}", "", "5")
