@@ -73,9 +73,9 @@ def bands_narrowed(folder: Path, n: int, smallest: int) -> list[str]:
         for row in csv.reader(path.open(encoding="utf-8")):
             name = next((name for name, of in BANDS.items() if of in row), "")
             wholes = [int(cell) for cell in row if re.fullmatch(r"\d+", cell)] if name else []
-            if n in wholes and len(wholes) > 1:
+            if n in wholes[1:]:
                 rows.append(np.isin(np.arange(4), IN_BAND[name]).astype(float))
-                sums.append(wholes[0])
+                sums.append(wholes[wholes.index(n) - 1])  # x stands before n
     told = []
     for place, target in enumerate(np.eye(4)):
         settings = {"constraints": LinearConstraint(np.array(rows), sums, sums), "integrality": 1}

@@ -15,7 +15,7 @@ from crmo_analysis import files
 from crmo_analysis.comparison.side_by_side import LACKS, Comparison
 from crmo_analysis.display import canvas, plot
 from crmo_analysis.files import csv_text, markdown, study_names
-from crmo_analysis.patients import Cohort
+from crmo_analysis.patients import Cohort, made
 from crmo_analysis.study import describe, read_codebook
 
 ROWS_PER_FIGURE = 30
@@ -153,8 +153,8 @@ def notes(comparison: Comparison, cohort: Cohort, is_shown: bool) -> list[str]:
     if cohort.is_reconstructed:
         known = (name for name in study_names() if file.stem == name or file.stem.startswith(f"{name}_"))
         whose = next(known, "")
-        made = f"was made from the numbers of {whose}: agreement with that study says nothing"
-        found.append(f"{file.name} {made if whose else 'is made up: no row was observed in a patient'}")
+        said = f"was made from the numbers of {whose}: agreement with that study says nothing"
+        found.append(f"{file.name} {said if whose else 'is made up: no row was observed in a patient'}")
     if comparison.smallest:
         few = comparison.smallest
         found.append(
@@ -264,9 +264,7 @@ def _draw(page: pd.DataFrame, stem: Path, comparison: Comparison, cohort: Cohort
         row = page.loc[gaps.idxmax()]
         label = row["label"].replace("\n", ", ")
         alt += f" Furthest apart is {label}: {row['cohort_text']} against {row['published_text']}."
-    made = "simulated" if cohort.patients.get("simulated", pd.Series(False)).any() else "reconstructed"
-    source = made if cohort.is_reconstructed else "user data"
-    canvas.save(axes.figure, stem, csv_text(page), caption, alt, source)
+    canvas.save(axes.figure, stem, csv_text(page), caption, alt, made(cohort.patients) or "user data")
 
 
 def _shortened(text: str, most: int) -> str:

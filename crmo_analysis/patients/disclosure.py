@@ -70,18 +70,16 @@ def withheld(table: pd.DataFrame, codebook: Codebook, smallest: int) -> dict[str
     n_yes = {name: int(counts[name][0].sum()) for name in names}
     told = [{shown[one][0], shown[other][0]}
             for one, other in nearly_the_same([sides for _, sides in shown], smallest)]  # fmt: skip
-    told += [{*more, *less} for more, less in sums() if 0 < _sum(n_yes, more, less) < smallest]
+    told += [
+        {*more, *less}
+        for more, less in sums()
+        if {*more, *less} <= set(names)
+        and 0 < sum(n_yes[name] for name in more) - sum(n_yes[name] for name in less) < smallest
+    ]
     edges = [sorted(map(names.index, together)) for together in told if 1 < len(together) <= len(names)]
     for place in cover(edges, [n_yes[name] for name in names]):
         chosen[names[place]] = [True] * len(chosen[names[place]])
     return chosen
-
-
-def _sum(n_yes: Mapping[str, int], more: Sequence[str], less: Sequence[str]) -> int:
-    """Return what the counts of some variables are beyond those of others, 0 if one is not shown."""
-    if not {*more, *less} <= set(n_yes):
-        return 0
-    return sum(n_yes[name] for name in more) - sum(n_yes[name] for name in less)
 
 
 def shown_groups(

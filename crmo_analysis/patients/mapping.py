@@ -104,7 +104,8 @@ class _Place:
     def unknown(self, name: str) -> str:
         """Say that a name is no variable of this table; which one may be meant, or where it belongs."""
         if name not in self.other or self.other[name].level != "patient":
-            return f"'{shown(name)}' is not in the codebook{hint(near(name, self.codebook))}"
+            close = near(name, self.codebook)
+            return f"'{shown(name)}' is not in the codebook" + f"; is '{close}' meant?" * bool(close)
         if self.name:
             return f"'{name}' is a variable of patients; put it outside of lesions: in the map"
         return f"'{name}' is a variable of lesions; put it below lesions: in the map"
@@ -233,11 +234,6 @@ def near(name: str, codebook: Codebook) -> str:
 def at_visit(name: str) -> bool:
     """Say whether a name ends in that of a visit, such as "month 6" or "v2"."""
     return bool(_VISIT.search(_plain(name)))
-
-
-def hint(name: str) -> str:
-    """Ask whether a name is meant, if there is one."""
-    return f"; is '{shown(name)}' meant?" if name else ""
 
 
 def _plain(name: str) -> str:

@@ -274,7 +274,14 @@ def _missing(code: str) -> str:
 
 
 def _tick_field(export, name: str, ticks: Mapping[str, str], codes: set[str], rows: np.ndarray) -> None:
-    ticked = {box: pc.is_in(export.columns[box], pa.array(["1", "Checked", "yes"])) for box in ticks}
+    texts = {box: pc.utf8_lower(export.columns[box]) for box in ticks}
+    ticked = {box: pc.is_in(text, pa.array(["1", *words("yes")])) for box, text in texts.items()}
+    for box, text in texts.items():
+        odd = pc.invert(pc.or_(ticked[box], pc.is_in(text, pa.array(["", "0", *words("no")])))).to_numpy()
+        for at in np.flatnonzero(odd)[:1]:
+            expected = "is neither ticked nor not; export raw data, or write 1 and 0"
+            value, row = export.columns[box][int(at)].as_py(), int(export.sheet.rows[at])
+            export.problems.append(Problem(export.sheet.file, row, box, value, expected))
     said = _complete(export, next(iter(ticks)))
     for tick in ticked.values():
         said = pc.or_(said, tick)

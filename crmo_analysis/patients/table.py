@@ -1,6 +1,5 @@
 """One table while it is read: its columns under the codebook's names, and what is wrong with them."""
 
-import difflib
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -12,10 +11,10 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from crmo_analysis.files import InputError
+from crmo_analysis.files import InputError, meant
 from crmo_analysis.patients import cells
 from crmo_analysis.patients.dates import OPEN_ORDER
-from crmo_analysis.patients.mapping import OWN, Mapped, hint, near
+from crmo_analysis.patients.mapping import OWN, Mapped, near
 from crmo_analysis.patients.meanings import OPEN, line, meaning
 from crmo_analysis.patients.problems import FEW, LISTED, Problem, counted, listed, more, shown
 from crmo_analysis.patients.sheet import Sheet
@@ -27,6 +26,13 @@ ONCE = {OPEN_ORDER: "dates: day", cells.NO_AGE: "columns: {Date of birth: birth_
 MADE = {
     name: Variable(name, "Not observed in a patient", "boolean") for name in ("reconstructed", "simulated")
 }
+
+
+def made(table: pd.DataFrame) -> str:
+    """Say how the rows of a table were made, if none is a patient; nothing if one is."""
+    marks = table[[name for name in ("simulated", "reconstructed") if name in table]].astype("boolean")
+    is_made = len(marks.columns) and marks.fillna(False).any(axis=1).all()
+    return next((name for name in marks if marks[name].any()), "") if is_made else ""
 
 
 @dataclass(eq=False)
@@ -222,8 +228,7 @@ def _named(table: Table, codebook: Codebook) -> dict[str, pa.ChunkedArray]:
         *(name for name, target in mapped.columns.items() if target in OWN and target in sheet.names),
     }
     for absent in sorted((set(mapped.columns) | mapped.ignore) - present):
-        close = "".join(difflib.get_close_matches(absent, sheet.names[:1000], n=1))
-        expected = f"{shown(absent)}: {sheet.file} has no such column{hint(close)}"
+        expected = f"{shown(absent)}: {sheet.file} has no such column{meant(absent, sheet.names[:1000])}"
         table.problems.append(Problem(mapped.file, None, "", "", expected))
     for (source, name), column in zip(names_of(sheet, codebook, mapped), sheet.columns, strict=True):
         if source in mapped.ignore:

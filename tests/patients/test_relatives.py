@@ -510,6 +510,25 @@ def test_a_box_for_not_known_is_missing_not_no(answer):
     assert "mf___99 → NR" in said(found)
 
 
+@pytest.mark.parametrize(
+    ("yes", "no"), [("Checked", "Unchecked"), ("Ausgewählt", "Nicht ausgewählt"), ("Valgt", "-1")]
+)
+def test_a_box_says_in_a_known_word_that_it_is_ticked_or_is_refused(answer, yes, no):
+    head = "record_id,Befunde (choice=femur),Complete?\n"
+    found = answer(f"{head}1,{yes},Complete\n2,{no},Complete\n3,,Complete\n")
+    if yes == "Valgt":
+        assert "value 'Valgt': is neither ticked nor not" in said(found)
+    else:
+        assert not found.errors
+        assert found.patients["femur"].tolist() == [True, False, False]
+
+
+def test_a_ticked_box_is_yes_beside_one_for_not_known(answer):
+    found = answer("record_id,mf___lytic_lesion,mf___femur,mf___99,mri_complete\n1,1,0,1,2\n")
+    assert found.patients["lytic_lesion"].tolist() == [True]
+    assert found.patients["femur"].tolist() == [pd.NA]
+
+
 def test_two_fields_of_boxes_for_one_variable_are_refused(answer):
     found = answer("record_id,a___femur,pain___femur,c_complete\n1,1,0,2\n")
     assert "ignore one of the two in a mapping, as in ignore: ['pain___femur']" in said(found)
