@@ -9,12 +9,12 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from crmo_analysis.patients.mapping import Mapped
-from crmo_analysis.patients.meanings import BOTH
+from crmo_analysis.patients.mapping import Mapped, near
+from crmo_analysis.patients.meanings import BOTH, quoted
 from crmo_analysis.patients.problems import Problem, counted, listed, matches, shown, warning
 from crmo_analysis.patients.sheet import Sheet
 from crmo_analysis.patients.table import MADE, WHOSE, Table, names_of
-from crmo_analysis.study import Codebook, read_section
+from crmo_analysis.study import Codebook, read_codebook, read_section
 
 PERIPHERAL = ("n_upper_extremity_lesions", "n_lower_extremity_lesions")
 OF_ANY = {
@@ -122,6 +122,7 @@ def add_lesions(table: Table, other: Table, codebook: Codebook) -> None:
     if not has_keys or table.frame["patient"].duplicated().any():
         return
     _ask_about_counts(other)
+    _ask_about_visits(other)
     other.frame = _of_one_scan(other)
     derived = derive(other.frame, table.frame["patient"], codebook, read_section("bones"))
     filled = []
@@ -219,6 +220,22 @@ def _ask_about_counts(other: Table) -> None:
         if name in other.unread and says.fullmatch(name) and several.any():
             expected = "is left out, so that each row is one lesion: write one row for each of several"
             other.say(name, expected, row=int(other.sheet.rows[several][0]))
+
+
+def _ask_about_visits(other: Table) -> None:
+    """Refuse rows of several visits of a patient, of which nothing is read that tells them apart."""
+    if {"mri_date", "event"} & {*other.columns, *other.sources}:
+        return
+    book, ids = read_codebook(section="lesions"), other.frame["patient"].to_numpy()
+    for name, column in zip(other.sheet.names, other.sheet.columns, strict=True):
+        what = near(name, book) if name in other.unread or name in other.mapped.ignore else ""
+        visits = pd.Series(column.to_pylist()).replace("", None)
+        if what not in ("mri_date", "event") or not visits.groupby(ids).nunique().max() > 1:
+            continue
+        choice = f", event: {quoted(visits.dropna().iloc[0])}" if what == "event" else ""
+        line = f"lesions: {{columns: {{{quoted(name)}: {what}}}{choice}}}"
+        expected = "tells visits of a patient apart and is not read: a lesion seen twice counts twice"
+        other.say(name, f"{expected}; in a mapping: {line}", is_error=name in other.unread)
 
 
 def _report_repeated(other: Table, frame: pd.DataFrame) -> None:

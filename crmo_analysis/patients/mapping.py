@@ -10,7 +10,8 @@ ignore: [address]
 decimal: comma                                    # or point: where the numbers themselves leave it open
 dates: day                                        # or month: what stands first in 01/02/2020, 01.02.20
 sheet: registry                                   # of a workbook that has several
-event: baseline_arm_1                             # of a REDCap export that has several
+event: baseline_arm_1                             # of a REDCap export that has several, or of a column
+                                                  # that is mapped to event: a row a visit
 dictionary: dictionary.csv                        # the REDCap project's, beside the mapping file
 lesions: {columns: …, scan: last}                 # the same for the table of lesions; the last scan counts
 """
@@ -31,7 +32,7 @@ SECTIONS = ("columns", "values", "units", "ignore")
 CHOICES = {"decimal": ("comma", "point"), "dates": ("day", "month"), "scan": ("first", "last")}
 OF_PATIENTS = ("decimal", "dates", "sheet", "event", "dictionary")
 OF_LESIONS = ("decimal", "dates", "sheet", "event", "scan")
-OWN = ("patient", "centre", "birth_date", "reconstructed", "simulated")  # that every table may have
+OWN = ("patient", "centre", "birth_date", "event", "reconstructed", "simulated")  # of every table
 _VISIT = re.compile(
     r" ((v|t|m|visite?|time|months?|monate?|fu)? ?\d+ ?(m|mo|months?|monate?|w|j|y)?|baseline|bl)$"
 )

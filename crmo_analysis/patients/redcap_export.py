@@ -15,6 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from crmo_analysis.files import InputError
+from crmo_analysis.patients.events import of_one_event
 from crmo_analysis.patients.mapping import Mapped, near
 from crmo_analysis.patients.meanings import CODE, OPEN, quoted, words
 from crmo_analysis.patients.problems import Problem, counted, listed, refuse, shown, warning
@@ -189,29 +190,19 @@ def _forms(export: _Export, lesions: Codebook) -> np.ndarray:
 
 
 def _of_one_event(export: _Export, rows: np.ndarray, mapped: Mapped, what: str) -> np.ndarray:
-    """Say which rows are of the event that is read: that of the mapping, or all if nobody has two.
-
-    `what` the rows are of: "patients" or "lesions".
-    """
+    """Say which rows are of the event that is read; `what` they are of: "patients" or "lesions"."""
     if EVENT not in export.columns or not rows.any():
         return rows
-    wanted, first = mapped.settings.get("event", ""), next(iter(export.columns))
+    first = next(iter(export.columns))
     key = export.name_of("patient") if first in OWN.values() else first  # the record ID stands in every row
-    events = np.array(export.columns[EVENT].to_pylist(), dtype=object)
-    names = list(dict.fromkeys(events[rows]))
-    if wanted:
-        if wanted not in names:
-            expected = f"event: there is no event '{shown(wanted)}'; there are {listed(names)}"
-            raise InputError(Problem(mapped.file, None, "", "", expected))
-        return rows & (events == wanted)
-    ids = np.array(export.columns[key].to_pylist() if key else [""] * len(rows), dtype=object)[rows]
-    if len(set(zip(ids, events[rows], strict=True))) > len(set(ids)):
-        expected = f"has several events of one patient ({listed(map(shown, names))}); name the one to read"
-        line = f"lesions: {{event: {names[0]}}}" if what == "lesions" else f"event: {names[0]}"
-        raise refuse(export.sheet.file, f"{expected} in a mapping file, as in {line}")
-    if len(names) > 1:
-        export.note(f"each patient is in one of the events {listed(names)}; all are read")
-    return rows
+    events = export.columns[EVENT].filter(pa.array(rows)).to_pylist()
+    ids = export.columns[key].filter(pa.array(rows)).to_pylist() if key else [""] * len(events)
+    kept, said = of_one_event(export.sheet.file, mapped, what, ids, events)
+    if said:
+        export.note(said)
+    found = rows.copy()
+    found[rows] = kept
+    return found
 
 
 def _report_stray(export: _Export, lesions: Codebook, of_patients: np.ndarray) -> None:

@@ -14,6 +14,7 @@ import pyarrow.compute as pc
 from crmo_analysis.files import InputError, meant
 from crmo_analysis.patients import cells
 from crmo_analysis.patients.dates import OPEN_ORDER
+from crmo_analysis.patients.events import of_one_event
 from crmo_analysis.patients.mapping import OWN, Mapped, near
 from crmo_analysis.patients.meanings import OPEN, line, meaning
 from crmo_analysis.patients.problems import FEW, LISTED, Problem, counted, listed, more, shown
@@ -104,7 +105,7 @@ def read_table(
     if not len(sheet.rows):
         raise InputError(*(sheet.problems or [Problem(sheet.file, None, "", "", f"has no row of {title}")]))
     columns = _named(table, codebook)
-    columns = _without_nobody(table, columns)
+    columns = _kept(table, columns)
     _work_out_ages(table, columns, codebook, codes)
     variables = {name: Variable(name, name.capitalize(), "text") for name in WHOSE} | {**codebook, **MADE}
     numeric = [column for name, column in columns.items() if variables[name].is_numeric]
@@ -131,22 +132,31 @@ def read_table(
     return table
 
 
-def _without_nobody(table: Table, columns: dict[str, pa.ChunkedArray]) -> dict[str, pa.ChunkedArray]:
-    """Leave out the rows of patients whom the mapping file gives no name."""
+def _kept(table: Table, columns: dict[str, pa.ChunkedArray]) -> dict[str, pa.ChunkedArray]:
+    """Leave out the rows of other events, and of patients whom the mapping file gives no name."""
     meanings = table.mapped.meanings.get("patient", {})
     nobody = [text for text, meant in meanings.items() if not meant]
-    if not nobody or "patient" not in columns:
+    kept = np.ones(len(table.sheet.rows), dtype=bool)
+    if nobody and "patient" in columns:
+        kept = ~pc.is_in(columns["patient"], pa.array(nobody)).to_numpy()
+    if "event" in columns:
+        events = columns.pop("event").to_pylist()
+        ids = columns["patient"].to_pylist() if "patient" in columns else [""] * len(events)
+        is_read, said = of_one_event(table.sheet.file, table.mapped, table.title, ids, events)
+        kept &= is_read
+        table.notes += [f"{table.sheet.file}: {said}"] if said else []
+    if kept.all():
         return columns
-    kept = pc.invert(pc.is_in(columns["patient"], pa.array(nobody)))
-    rows = table.sheet.rows[~kept.to_numpy()]
+    rows = table.sheet.rows[~kept]
     if len(rows) == len(kept):
         expected = f"patient: all {table.title} of {table.sheet.file} are left out; expected one that is kept"
         raise InputError(Problem(table.mapped.file, None, "", "", expected))
     table.note(f"left out, as the mapping file says: {counted(len(rows), 'row')}, {listed(rows)}")
-    table.sheet = replace(table.sheet, rows=table.sheet.rows[kept.to_numpy()])
+    cells_kept = tuple(column.filter(pa.array(kept)) for column in table.sheet.columns)
+    table.sheet = replace(table.sheet, rows=table.sheet.rows[kept], columns=cells_kept)
     others = {text: meant for text, meant in meanings.items() if meant}
     table.mapped = replace(table.mapped, meanings={**table.mapped.meanings, "patient": others})
-    return {name: column.filter(kept) for name, column in columns.items()}
+    return {name: column.filter(pa.array(kept)) for name, column in columns.items()}
 
 
 def _work_out_ages(table: Table, columns: dict, codebook: Codebook, codes: Mapping[str, str]) -> None:

@@ -380,6 +380,48 @@ def test_rows_that_differ_in_what_is_not_read_are_asked_about(answer):
     assert "differ only in what is left out (visit)" in said(found)
 
 
+SEEN = "patient,bone,side,Visite\nA,rib,left,first\nA,rib,left,later\nA,femur,left,later\nB,rib,left,later"
+
+
+@pytest.mark.parametrize(
+    ("mapping", "n", "expected"),
+    [
+        ("", 3, "in a mapping: lesions: {columns: {Visite: event}, event: first}"),
+        ("lesions: {ignore: [Visite]}", 3, "column Visite: warning: tells visits of a patient apart"),
+        ("lesions: {columns: {Visite: event}, event: first}", 1, "2 rows"),
+        (
+            "lesions: {columns: {Visite: event}, event: later}",
+            2,
+            "left out, as the mapping file says: 1 row, 2",
+        ),
+    ],
+)
+def test_lesions_of_several_visits_are_counted_at_one_or_asked_about(answer, mapping, n, expected):
+    lesions = SEEN if n != 1 else SEEN.replace("B,rib,left,later", "B,rib,left,first")
+    found = answer(PATIENTS, mapping, lesions)
+    assert found.patients["n_lesions"].tolist()[0] == n
+    assert expected in said(found)
+    assert bool(found.errors) == (mapping == "")
+
+
+def test_which_visit_counts_is_asked_for_where_nobody_says_it(answer):
+    assert "as in lesions: {event: first}" in said(
+        answer(PATIENTS, "lesions: {columns: {Visite: event}}", SEEN)
+    )
+    wrong = answer(PATIENTS, "lesions: {columns: {Visite: event}, event: last}", SEEN)
+    assert "there is no event 'last'; there are first, later" in wrong
+    assert not answer(PATIENTS, "", SEEN.replace("first", "later")).errors
+
+
+def test_of_patients_with_a_row_a_visit_one_is_read(answer):
+    table = "patient,Visite,n_lesions,count\nA,V1,3,4\nA,V2,1,5\nB,V1,2,6"
+    assert "in a mapping: columns: {Visite: event}, event: …" in said(answer(table))
+    found = answer(table, "columns: {Visite: event}\nevent: V1")
+    assert not found.errors
+    assert found.patients.columns.tolist() == ["patient", "n_lesions"]
+    assert found.patients["n_lesions"].tolist() == [3, 2]
+
+
 # ---- workbooks ---------------------------------------------------------------------------------------------
 
 
@@ -677,7 +719,7 @@ def test_a_name_is_suggested_for_what_it_says_before_what_looks_like_it(tmp_path
         workbook(Register=[["Pseudonym", "Alter bei Diagnose"], ["01", 8], ["02", 9]], MRT=lesions)
     )
     text = mapping_skeleton(path)
-    assert "# Visite: …" in text
+    assert "# Visite: event" in text
     assert "# Lokalisation: bone" in text
     assert "# Lokalisation: {BWK 7: thoracic_vertebra, 'Becken (Ilium)': ilium}" in text
     assert "# Seite: {'bds.': both, li: left}" in text
