@@ -248,8 +248,8 @@ def dumbbell_rows(comparison: Comparison) -> pd.DataFrame:
 def _draw(page: pd.DataFrame, stem: Path, comparison: Comparison, cohort: Cohort, number: str) -> None:
     level, n, name = f"{100 * comparison.confidence:g} %", len(cohort.patients), Path(cohort.file).name
     title = f"Shares in this cohort and in published series{number}"
-    of = f"{_shortened(name, 40)}, {n} patients"
-    subtitle = f"{of}; x/n with exact {level} intervals, difference in percentage points"
+    of = name if len(name) <= 40 else f"{name[:39].rstrip()}…"
+    subtitle = f"{of}, {n} patients; x/n with exact {level} intervals, difference in percentage points"
     axes = plot.dumbbell(page, title=title, subtitle=subtitle)
     caption = (
         f"Shares of patients in {name} ({n} patients; filled) and as published (open), each with its "
@@ -265,7 +265,3 @@ def _draw(page: pd.DataFrame, stem: Path, comparison: Comparison, cohort: Cohort
         label = row["label"].replace("\n", ", ")
         alt += f" Furthest apart is {label}: {row['cohort_text']} against {row['published_text']}."
     canvas.save(axes.figure, stem, csv_text(page), caption, alt, made(cohort.patients) or "user data")
-
-
-def _shortened(text: str, most: int) -> str:
-    return text if len(text) <= most else f"{text[: most - 1].rstrip()}…"

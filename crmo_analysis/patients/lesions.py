@@ -243,11 +243,9 @@ def _report_repeated(other: Table, frame: pd.DataFrame) -> None:
     again = frame.index[frame.duplicated()]
     if not len(again) or len(frame.columns) < 2:
         return
-    expected = f"{counted(len(again), 'row')} like an earlier one in all that is read"
-    if other.unread:
-        expected += f" and differ only in what is left out ({listed(map(shown, other.unread))})"
-    expected += ": is a lesion counted twice"
-    expected += (
-        "; if they are scans of one lesion, map the date of the scan: mri_date?" if other.unread else "?"
+    rest = (
+        f" and differ only in what is left out ({listed(map(shown, other.unread))})" if other.unread else ""
     )
+    expected = f"{counted(len(again), 'row')} like an earlier one in all that is read{rest}"
+    expected += ": is a lesion counted twice?"
     other.say("", expected, row=int(other.sheet.rows[again[0]]))

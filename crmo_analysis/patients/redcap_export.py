@@ -15,12 +15,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from crmo_analysis.files import InputError
-from crmo_analysis.patients.events import of_one_event
 from crmo_analysis.patients.mapping import Mapped, near
 from crmo_analysis.patients.meanings import CODE, OPEN, quoted, words
 from crmo_analysis.patients.problems import Problem, counted, listed, refuse, shown, warning
 from crmo_analysis.patients.redcap import COLUMNS, choice_label, field_label
 from crmo_analysis.patients.sheet import Sheet
+from crmo_analysis.patients.table import of_one_event
 from crmo_analysis.study import Codebook
 
 INSTRUMENT, EVENT = "redcap_repeat_instrument", "redcap_event_name"

@@ -14,15 +14,14 @@ import pyarrow.compute as pc
 from crmo_analysis.files import InputError, meant
 from crmo_analysis.patients import cells
 from crmo_analysis.patients.dates import OPEN_ORDER
-from crmo_analysis.patients.events import of_one_event
 from crmo_analysis.patients.mapping import OWN, Mapped, near
 from crmo_analysis.patients.meanings import OPEN, line, meaning
-from crmo_analysis.patients.problems import FEW, LISTED, Problem, counted, listed, more, shown
+from crmo_analysis.patients.problems import FEW, LISTED, Problem, counted, listed, more, refuse, shown
 from crmo_analysis.patients.sheet import Sheet
 from crmo_analysis.study import Codebook, Variable
 
 WHOSE = ("patient", "centre")  # names, not numbers: whose row it is, and where the patient is seen
-YEAR = 365.25  # days
+YEAR = np.timedelta64(31_557_600, "s")
 ONCE = {OPEN_ORDER: "dates: day", cells.NO_AGE: "columns: {Date of birth: birth_date}"}
 MADE = {
     name: Variable(name, "Not observed in a patient", "boolean") for name in ("reconstructed", "simulated")
@@ -159,6 +158,28 @@ def _kept(table: Table, columns: dict[str, pa.ChunkedArray]) -> dict[str, pa.Chu
     return {name: column.filter(pa.array(kept)) for name, column in columns.items()}
 
 
+def of_one_event(
+    file: str, mapped: Mapped, what: str, ids: Sequence[str], events: Sequence[str]
+) -> tuple[np.ndarray, str]:
+    """Say which rows are of the event that is read, and what was done, if anything.
+
+    It is that of the mapping, or all events where nobody has two. `what` the rows are of: "patients" or
+    "lesions". InputError if the mapping leaves it open, or names an event that is not there.
+    """
+    wanted, names = mapped.settings.get("event", ""), list(dict.fromkeys(events))
+    if wanted:
+        if wanted not in names:
+            expected = f"event: there is no event '{shown(wanted)}'; there are {listed(names)}"
+            raise InputError(Problem(mapped.file, None, "", "", expected))
+        return np.array(events, dtype=object) == wanted, ""
+    if len(set(zip(ids, events, strict=True))) > len(set(ids)):
+        expected = f"has several events of one patient ({listed(map(shown, names))}); name the one to read"
+        line = f"lesions: {{event: {shown(names[0])}}}" if what == "lesions" else f"event: {shown(names[0])}"
+        raise refuse(file, f"{expected} in a mapping file, as in {line}")
+    several = f"each patient is in one of the events {listed(names)}; all are read" if len(names) > 1 else ""
+    return np.ones(len(events), dtype=bool), several
+
+
 def _work_out_ages(table: Table, columns: dict, codebook: Codebook, codes: Mapping[str, str]) -> None:
     """Put ages in place of dates of events, if the date of birth is known, which goes no further."""
     if "birth_date" not in columns:
@@ -168,15 +189,14 @@ def _work_out_ages(table: Table, columns: dict, codebook: Codebook, codes: Mappi
     born = table.columns["birth_date"] = cells.read_column(columns.pop("birth_date"), day, codes, how)
     _report_cells(table, "birth_date", day, born)
     del table.columns["birth_date"]
+    mark = "," if table.mapped.settings.get("decimal") == "comma" else "."
     for name in (name for name in columns if name in codebook and name.startswith("age_")):
         event = cells.read_column(columns[name], day, codes, replace(how, recode={}))
-        is_day = pd.notna(event.parsed)[event.codes]
-        days = (event.parsed.take(event.codes) - born.parsed.take(born.codes)) / np.timedelta64(1, "D")
-        ages = ["" if pd.isna(age) else f"{age / YEAR:.1f}" for age in days]
-        if table.mapped.settings.get("decimal") == "comma":
-            ages = [age.replace(".", ",") for age in ages]
-        columns[name] = pc.if_else(pa.array(is_day), pa.array(ages, pa.string()), columns[name])
-        if is_day.any():
+        years = (event.parsed.take(event.codes) - born.parsed.take(born.codes)) / YEAR
+        ages = ["" if pd.isna(age) else f"{age:.1f}".replace(".", mark) for age in years]
+        is_day = pa.array(pd.notna(event.parsed)[event.codes])
+        columns[name] = pc.if_else(is_day, pa.array(ages, pa.string()), columns[name])
+        if pc.any(is_day).as_py():
             table.note(f"{shown(table.sources[name])}: ages, worked out of the dates of birth to 0.1 years")
 
 
