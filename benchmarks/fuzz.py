@@ -4,7 +4,7 @@
 
 Inputs are seeds that were cut, joined, doubled and sprinkled with what has hurt other programs. An input that
 reaches a line of the package that none before has reached becomes a seed itself. A crash is any error but the
-declared ones; a hang is more than a second. Both are kept in `results/fuzz/`, to be tried alone.
+declared ones; a hang is more than a second of processor time. Both are kept in `results/fuzz/`, to be tried alone.
 """
 
 import argparse

@@ -184,7 +184,7 @@ def _numbers(words, asked, counts, variable, how, report):
         (marked & np.isnan(values), _OPEN if is_open == "error" else other),
         (asked & ~is_number, _NO_NUMBER),
         (dates, _NO_DATE),
-        (days, NO_AGE),
+        (days, NO_AGE if variable.name.startswith("age_") else "expected years, not a date"),
     ):
         errors[rows] = text
     has_mark = marked & np.isfinite(values)

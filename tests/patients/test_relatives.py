@@ -679,6 +679,14 @@ def test_dates_that_give_no_age_are_refused_once_of_a_column(answer, text, mappi
     assert found.errors
 
 
+def test_a_date_of_a_follow_up_is_no_age_and_dates_of_a_workbook_are_dates(answer):
+    found = answer("patient,follow_up\nA,2020-01-01\nB,2021-01-01")
+    assert "value '2020-01-01': expected years, not a date" in said(found)
+    rows = [["patient", "DOB", "Onset"], ["A", datetime.date(2009, 4, 3), datetime.datetime(2019, 4, 2)]]
+    found = answer(workbook(Sheet=rows), "columns: {DOB: birth_date, Onset: age_onset}", name="c.xlsx")
+    assert found.patients["age_onset"].tolist() == [10.0]
+
+
 def test_a_mark_of_its_own_for_a_millionth_names_the_unit_as_the_greek_letter_does(answer):
     for sign in "\u00b5\u03bc":
         found = answer(
