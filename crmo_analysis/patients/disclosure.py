@@ -253,7 +253,9 @@ def follow(groups: Sequence[np.ndarray], smallest: int) -> bool:
     """
     if not smallest or len(groups) < 2:
         return False
-    patterns, counts = np.unique(np.vstack(groups), axis=1, return_counts=True)
+    places = np.arange(len(groups))[:, None]
+    codes, counts = np.unique((np.vstack(groups) * 2**places).sum(axis=0), return_counts=True)
+    patterns = codes >> places & 1
     rows = np.vstack([np.ones(len(counts)), patterns])
     few = np.flatnonzero(counts < smallest)
     some = (list(cells) for size in range(1, smallest) for cells in combinations(few, size))
