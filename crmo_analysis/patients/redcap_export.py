@@ -197,9 +197,9 @@ def _of_one_event(export: _Export, rows: np.ndarray, mapped: Mapped, what: str) 
     key = export.name_of("patient") if first in OWN.values() else first  # the record ID stands in every row
     events = export.columns[EVENT].filter(pa.array(rows)).to_pylist()
     ids = export.columns[key].filter(pa.array(rows)).to_pylist() if key else [""] * len(events)
-    kept, said = of_one_event(export.sheet.file, mapped, what, ids, events)
-    if said:
-        export.note(said)
+    kept, names = of_one_event(export.sheet.file, mapped, what, ids, events), list(dict.fromkeys(events))
+    if kept.all() and len(names) > 1:
+        export.note(f"each patient is in one of the events {listed(names)}; all are read")
     found = rows.copy()
     found[rows] = kept
     return found

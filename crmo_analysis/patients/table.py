@@ -141,9 +141,7 @@ def _kept(table: Table, columns: dict[str, pa.ChunkedArray]) -> dict[str, pa.Chu
     if "event" in columns:
         events = columns.pop("event").to_pylist()
         ids = columns["patient"].to_pylist() if "patient" in columns else [""] * len(events)
-        is_read, said = of_one_event(table.sheet.file, table.mapped, table.title, ids, events)
-        kept &= is_read
-        table.notes += [f"{table.sheet.file}: {said}"] if said else []
+        kept &= of_one_event(table.sheet.file, table.mapped, table.title, ids, events)
     if kept.all():
         return columns
     rows = table.sheet.rows[~kept]
@@ -160,24 +158,23 @@ def _kept(table: Table, columns: dict[str, pa.ChunkedArray]) -> dict[str, pa.Chu
 
 def of_one_event(
     file: str, mapped: Mapped, what: str, ids: Sequence[str], events: Sequence[str]
-) -> tuple[np.ndarray, str]:
-    """Say which rows are of the event that is read, and what was done, if anything.
+) -> np.ndarray:
+    """Say which rows are of the event that is read: that of the mapping, or all where nobody has two.
 
-    It is that of the mapping, or all events where nobody has two. `what` the rows are of: "patients" or
-    "lesions". InputError if the mapping leaves it open, or names an event that is not there.
+    `what` the rows are of: "patients" or "lesions". InputError if the mapping leaves it open, or names an
+    event that is not there.
     """
     wanted, names = mapped.settings.get("event", ""), list(dict.fromkeys(events))
     if wanted:
         if wanted not in names:
             expected = f"event: there is no event '{shown(wanted)}'; there are {listed(names)}"
             raise InputError(Problem(mapped.file, None, "", "", expected))
-        return np.array(events, dtype=object) == wanted, ""
+        return np.array(events, dtype=object) == wanted
     if len(set(zip(ids, events, strict=True))) > len(set(ids)):
         expected = f"has several events of one patient ({listed(map(shown, names))}); name the one to read"
         line = f"lesions: {{event: {shown(names[0])}}}" if what == "lesions" else f"event: {shown(names[0])}"
         raise refuse(file, f"{expected} in a mapping file, as in {line}")
-    several = f"each patient is in one of the events {listed(names)}; all are read" if len(names) > 1 else ""
-    return np.ones(len(events), dtype=bool), several
+    return np.ones(len(events), dtype=bool)
 
 
 def _work_out_ages(table: Table, columns: dict, codebook: Codebook, codes: Mapping[str, str]) -> None:
