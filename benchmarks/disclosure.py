@@ -3,7 +3,7 @@
     python benchmarks/disclosure.py [--cohorts 200] [--patients 40]
 
 Findings are drawn that are part of one another but for a few children, make up one another but for a few, or are added
-up. A folder is written as the program does (a description, a comparison with a published study), its columns under
+up, and bands of age of which a study prints some, or some put together. A folder is written as the program does (a description, a comparison with a published study), its columns under
 other names, once with small counts hidden and once without, and again when one child more has come. The attacker stands
 apart from the program: it has the folders alone, knows what is part of what in a body and within which limits scores
 lie, and asks an integer programme how few and how many children a count can be of: from x/n, from decimals that are
@@ -46,7 +46,43 @@ BONES = [name for name, variable in read_codebook().items() if variable.group ==
 LABELS = [*{**PART_OF, **dict.fromkeys(PART_OF.values())}, *(read_codebook()[name].label for name in ALONE)]
 
 
-STUDIES = [read_study("sag_2019")]  # prints numbers of all that is planted
+BANDS = {"Band 1": "age_diagnosis < 6", "Band 2": "age_diagnosis >= 6 & age_diagnosis < 9",
+         "Band 3": "age_diagnosis >= 9 & age_diagnosis < 12", "Band 4": "age_diagnosis >= 12",
+         "School": "age_diagnosis >= 6", "Younger": "age_diagnosis < 9"}  # fmt: skip
+IN_BAND = {"Band 1": [0], "Band 2": [1], "Band 3": [2], "Band 4": [3], "School": [1, 2, 3], "Younger": [0, 1]}
+
+
+def studies(seed: int) -> list:
+    """Return a study that prints numbers of all findings that are planted, and one that prints some bands of age."""
+    chosen = np.random.default_rng([seed, 1]).permutation(list(BANDS))[:3]
+    head = "claim_id,where,about,statistic,of,among,printed,unit,reading,note\nn,x,own,count,everyone,,60,patients,,\n"
+    rows = [f"b{at},x,own,count,{BANDS[name]},,{9 + at},patients,," for at, name in enumerate(chosen)]
+    known = ("title", "short", "citation", "read_by", "design", "question")
+    with tempfile.TemporaryDirectory() as folder:
+        place = Path(folder) / "bands"
+        place.mkdir()
+        (place / "study.yaml").write_text("study: bands\n" + "".join(f"{name}: none\n" for name in known))
+        (place / "claims.csv").write_text(head + "\n".join(rows) + "\n")
+        return [read_study("sag_2019"), read_study("bands", Path(folder))]
+
+
+def bands_narrowed(folder: Path, n: int, smallest: int) -> list[str]:
+    """Return the bands of age of 1 to `smallest` - 1 children: what is shown of bands are sums of four counts."""
+    rows, sums = [np.ones(4)], [n]
+    for path in folder.rglob("*.csv"):
+        for row in csv.reader(path.open(encoding="utf-8")):
+            name = next((name for name, of in BANDS.items() if of in row), "")
+            wholes = [int(cell) for cell in row if re.fullmatch(r"\d+", cell)] if name else []
+            if n in wholes[1:]:
+                rows.append(np.isin(np.arange(4), IN_BAND[name]).astype(float))
+                sums.append(wholes[wholes.index(n) - 1])  # x stands before n
+    told = []
+    for place, target in enumerate(np.eye(4)):
+        settings = {"constraints": LinearConstraint(np.array(rows), sums, sums), "integrality": 1}
+        ends = [milp(sign * target, bounds=Bounds(0, n), **settings).fun for sign in (1, -1)]
+        if None not in ends and round(ends[0]) >= 1 and round(-ends[1]) < smallest:
+            told.append(f"Band {place + 1}: {ends[0]:.0f} to {-ends[1]:.0f}")
+    return told
 
 
 def planted(seed: int, n: int = 40) -> pd.DataFrame:
@@ -70,14 +106,18 @@ def planted(seed: int, n: int = 40) -> pd.DataFrame:
     table |= {name: rng.random(n) < rng.choice([0.05, 0.3, 0.5]) for name in ALONE}
     found = pd.DataFrame(table).astype("boolean")
     found["n_affected_bones"] = found[BONES].astype("Int64").sum(axis=1)
+    few = rng.integers(0, 7)
+    sizes = rng.permutation([few, *rng.multinomial(n - few, [1 / 3] * 3)])
+    ages = rng.permutation(np.repeat([4.0, 7.0, 10.0, 14.0], sizes))
+    found["age_diagnosis"] = ages
     found["n_lesions"] = found["n_affected_bones"].clip(lower=1 + rng.poisson(1.5, n))
     return found
 
 
-def released(table: pd.DataFrame, smallest: int, folder: Path) -> Path:
+def released(table: pd.DataFrame, smallest: int, folder: Path, seed: int = 0) -> Path:
     """Write what would be passed on of a cohort, with columns under other names."""
     folder.mkdir(parents=True)
-    beside = compare(table, STUDIES, read_codebook(), smallest=smallest, resamples=20)
+    beside = compare(table, studies(seed), read_codebook(), smallest=smallest, resamples=20)
     written = {
         "a": frames.characteristics(table, read_codebook(), smallest),
         "b": beside.table.drop(columns=[name for name in beside.table if name.startswith("published")]),
@@ -174,7 +214,7 @@ def narrowed(folder: Path, n: int, smallest: int = 5) -> list[str]:
             low = round(milp(target, **settings).fun)
             if low >= 1 and (high := round(-milp(-target, **settings).fun)) < smallest:
                 told.append(f"{what}: {low} to {high}")
-    told += bones_narrowed(folder, shown, n, smallest)
+    told += bones_narrowed(folder, shown, n, smallest) + bands_narrowed(folder, n, smallest)
     return told + (values_narrowed(folder, n, smallest) if n <= 20 else [])  # of more, none was ever narrowed
 
 
@@ -246,10 +286,10 @@ def main() -> None:
         with tempfile.TemporaryDirectory() as folder:
             for seed in range(asked.cohorts):
                 table, place = planted(seed, asked.patients + 1), Path(folder) / str(seed)
-                first = released(table.iloc[:-1], smallest, place / "a")
+                first = released(table.iloc[:-1], smallest, place / "a", seed)
                 found.append(narrowed(first, asked.patients))
                 if smallest:
-                    later = released(table, smallest, place / "b")
+                    later = released(table, smallest, place / "b", seed)
                     is_told = bool(told_of_one(first, later))
                     between += is_told
                     refused += is_told and bool(len(releases.check([first, later], smallest)[1]))

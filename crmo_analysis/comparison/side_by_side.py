@@ -19,7 +19,7 @@ from crmo_analysis.comparison.facts import CENTRES, PARTS, QUARTILES, Fact, fact
 from crmo_analysis.comparison.withholding import OWN, withhold
 from crmo_analysis.files import InputError
 from crmo_analysis.models import adjust, intervals
-from crmo_analysis.patients import MADE
+from crmo_analysis.patients import made
 from crmo_analysis.recompute import tests_of_difference as tests
 from crmo_analysis.study import Claim, Codebook, Study, describe, expressions, reproduction
 
@@ -112,7 +112,7 @@ def compare(
     if not 0 < confidence < 1 or resamples < 1:
         given = f"confidence is {confidence} and resamples {resamples}"
         raise InputError(f"{given}; expected a number between 0 and 1, such as 0.95, and 1 or more")
-    if _is_made(cohort_table):
+    if made(cohort_table):
         smallest = 0
     interval = partial(intervals.bootstrap_interval, confidence=confidence, resamples=resamples, seed=seed)
     rows, left = [], []
@@ -162,12 +162,6 @@ def _as_frame(rows: Sequence[dict], p_values: bool) -> pd.DataFrame:
     frame[numbers] = frame[numbers].astype(float).round(describe.DIGITS)
     frame = frame.astype(dict.fromkeys(_WHOLE, "Int64"))
     return frame if p_values else frame.drop(columns=[*P_VALUES])
-
-
-def _is_made(table: pd.DataFrame) -> bool:
-    """Say whether no row of a table is a patient; one real patient among others is enough to protect."""
-    made = [table[name].astype("boolean").fillna(False) for name in MADE if name in table]
-    return bool(made) and bool(np.logical_or.reduce(made).all())
 
 
 def _typed(table: pd.DataFrame, names: frozenset[str], codebook: Codebook) -> pd.DataFrame:

@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Mapping, Sequence
 
+import numpy as np
 import pandas as pd
 
 from crmo_analysis.comparison.facts import PARTS, QUARTILES, Fact
@@ -108,12 +109,14 @@ def _withhold_moments(rows: Sequence[tuple[Fact, dict]], smallest: int, codebook
 
 def _withhold_beside(rows: Sequence[tuple[Fact, dict]], smallest: int) -> None:
     """Take with a share those beside it, of which it may be what is left."""
-    shares = [
-        ((expressions.variables(fact.claim.patients), fact.claim.group), row)
-        for fact, row in rows
-        if fact.statistic == "share"
-    ]
-    beside = {place for place, row in shares if row["withheld"]}
-    for place, row in shares:
-        if place in beside:
-            row["withheld"] = row["withheld"] or f"beside counts of fewer than {smallest}"
+    shares: dict[tuple, list[dict]] = {}
+    for fact, row in rows:
+        if fact.statistic == "share":
+            key = expressions.variables(fact.claim.patients), fact.claim.group
+            shares.setdefault(key, []).append(row)
+    for beside in shares.values():
+        known = np.logical_and.reduce([row["known"] for row in beside])
+        groups = [row["groups"][1][0][known] for row in beside]
+        if any(row["withheld"] for row in beside) or disclosure.follow(groups, smallest):
+            for row in beside:
+                row["withheld"] = row["withheld"] or f"beside counts of fewer than {smallest}"

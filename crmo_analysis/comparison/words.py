@@ -4,6 +4,7 @@ Sentences for a discussion, a table of texts, figures, and the files of all of t
 """
 
 import json
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -14,8 +15,8 @@ from crmo_analysis import files
 from crmo_analysis.comparison.side_by_side import LACKS, Comparison
 from crmo_analysis.display import canvas, plot
 from crmo_analysis.files import csv_text, markdown, study_names
-from crmo_analysis.patients import Cohort
-from crmo_analysis.study import describe
+from crmo_analysis.patients import Cohort, made
+from crmo_analysis.study import describe, read_codebook
 
 ROWS_PER_FIGURE = 30
 _MOST_PAGES = 100
@@ -82,7 +83,7 @@ def _number(value: float) -> str:
     """Write a value with no more digits than a publication would print."""
     if abs(value) >= 1000 or 0 < abs(value) < 0.01:
         return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.2g}"
-    return f"{value:.{1 if abs(value) >= 100 else 2}f}".rstrip("0").rstrip(".")
+    return describe.rounded_text(value, 1 if abs(value) >= 100 else 2).rstrip("0").rstrip(".")
 
 
 def _points(share: float) -> str:
@@ -146,12 +147,14 @@ def notes(comparison: Comparison, cohort: Cohort, is_shown: bool) -> list[str]:
     `is_shown` says that small counts were asked for.
     """
     found, file = [], Path(cohort.file)
+    names = re.findall(r"\w+", " ".join([*comparison.table["of"], *comparison.table["among"]]))
+    if doubted := [read_codebook()[name].label for name in cohort.doubted if name in names]:
+        found.append(f"a warning is about columns that are compared: {', '.join(doubted)}; see crmo validate")
     if cohort.is_reconstructed:
         known = (name for name in study_names() if file.stem == name or file.stem.startswith(f"{name}_"))
-        whose = next(known, "one of the studies")
-        found.append(
-            f"{file.name} was made from the numbers of {whose}: agreement with that study says nothing"
-        )
+        whose = next(known, "")
+        said = f"was made from the numbers of {whose}: agreement with that study says nothing"
+        found.append(f"{file.name} {said if whose else 'is made up: no row was observed in a patient'}")
     if comparison.smallest:
         few = comparison.smallest
         found.append(
@@ -245,8 +248,8 @@ def dumbbell_rows(comparison: Comparison) -> pd.DataFrame:
 def _draw(page: pd.DataFrame, stem: Path, comparison: Comparison, cohort: Cohort, number: str) -> None:
     level, n, name = f"{100 * comparison.confidence:g} %", len(cohort.patients), Path(cohort.file).name
     title = f"Shares in this cohort and in published series{number}"
-    of = f"{_shortened(name, 40)}, {n} patients"
-    subtitle = f"{of}; x/n with exact {level} intervals, difference in percentage points"
+    of = name if len(name) <= 40 else f"{name[:39].rstrip()}…"
+    subtitle = f"{of}, {n} patients; x/n with exact {level} intervals, difference in percentage points"
     axes = plot.dumbbell(page, title=title, subtitle=subtitle)
     caption = (
         f"Shares of patients in {name} ({n} patients; filled) and as published (open), each with its "
@@ -261,10 +264,4 @@ def _draw(page: pd.DataFrame, stem: Path, comparison: Comparison, cohort: Cohort
         row = page.loc[gaps.idxmax()]
         label = row["label"].replace("\n", ", ")
         alt += f" Furthest apart is {label}: {row['cohort_text']} against {row['published_text']}."
-    made = "simulated" if cohort.patients.get("simulated", pd.Series(False)).any() else "reconstructed"
-    source = made if cohort.is_reconstructed else "user data"
-    canvas.save(axes.figure, stem, csv_text(page), caption, alt, source)
-
-
-def _shortened(text: str, most: int) -> str:
-    return text if len(text) <= most else f"{text[: most - 1].rstrip()}…"
+    canvas.save(axes.figure, stem, csv_text(page), caption, alt, made(cohort.patients) or "user data")

@@ -16,7 +16,7 @@ from crmo_analysis.face.comparisons import Compared
 from crmo_analysis.face.results import Result, no_attribute
 from crmo_analysis.files import InputError, markdown, meant
 from crmo_analysis.joint import ledger
-from crmo_analysis.patients import account, disclosure, require_sound, scores
+from crmo_analysis.patients import account, disclosure, made, require_sound, scores
 from crmo_analysis.patients import read_cohort as read_file
 from crmo_analysis.study import describe, read_codebook, read_study
 
@@ -51,7 +51,7 @@ def read_cohort(path, map=None, lesions=None, hide_below: int = SMALLEST) -> "Co
     if not isinstance(hide_below, int) or hide_below < 0 or hide_below == 1:
         raise InputError(f"hide_below is {hide_below!r}, expected 2 or more, or 0 to show single patients")
     read = read_file(path, map or None, lesions=lesions or None)
-    source = _source(read.patients)
+    source = made(read.patients) or OWN
     is_own = source == OWN
     if read.errors and is_own and hide_below:
         count = f"{len(read.errors)} error{'s' * (len(read.errors) > 1)}"
@@ -59,11 +59,8 @@ def read_cohort(path, map=None, lesions=None, hide_below: int = SMALLEST) -> "Co
     require_sound(read)
     problems = (*read.warnings, *(account.thin(read) if is_own else ()))
     few = hide_below if is_own else 0
-    warned = {problem.column for problem in read.warnings}
-    doubted = tuple(
-        name for (title, name), column in read.columns.items() if title == "patients" and column in warned
-    )
-    return Cohort(read.patients, source, few, tuple(read.notes), problems, read.lesions, read.scans, doubted)
+    about = tuple(read.notes), problems, read.lesions, read.scans, read.doubted
+    return Cohort(read.patients, source, few, *about)
 
 
 def read_shipped(study: str) -> "Cohort":
@@ -76,11 +73,6 @@ def _no_numbers(values: pd.Series) -> int:
     if isinstance(values.dtype, pd.CategoricalDtype) and values.cat.ordered:
         return 0
     return int((pd.to_numeric(values.astype(object), errors="coerce").isna() & values.notna()).sum())
-
-
-def _source(table: pd.DataFrame) -> str:
-    made = (name for name in ("simulated", "reconstructed") if name in table)
-    return next((name for name in made if table[name].fillna(False).all()), OWN)
 
 
 def compare(
@@ -161,7 +153,10 @@ class Cohort:
         codebook, table = read_codebook(), table.reset_index(drop=True)
         typed = [name for name in table if name in codebook and codebook[name].is_numeric]
         typed = [name for name in typed if table[name].dtype.kind == "O" and not _no_numbers(table[name])]
-        table, source = table.assign(**{name: pd.to_numeric(table[name]) for name in typed}), _source(table)
+        table, source = (
+            table.assign(**{name: pd.to_numeric(table[name]) for name in typed}),
+            made(table) or OWN,
+        )
         return cls(table, source, hide_below if source == OWN else 0)
 
     def __getattr__(self, name: str):

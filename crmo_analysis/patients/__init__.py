@@ -16,6 +16,6 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "cohort": ["Cohort", "read_cohort", "require_sound"],
         "mapping": ["read_mapping"],
         "suggestions": ["mapping_skeleton"],
-        "table": ["MADE"],
+        "table": ["made"],
     },
 )

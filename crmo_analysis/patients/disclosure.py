@@ -70,18 +70,16 @@ def withheld(table: pd.DataFrame, codebook: Codebook, smallest: int) -> dict[str
     n_yes = {name: int(counts[name][0].sum()) for name in names}
     told = [{shown[one][0], shown[other][0]}
             for one, other in nearly_the_same([sides for _, sides in shown], smallest)]  # fmt: skip
-    told += [{*more, *less} for more, less in sums() if 0 < _sum(n_yes, more, less) < smallest]
+    told += [
+        {*more, *less}
+        for more, less in sums()
+        if {*more, *less} <= set(names)
+        and 0 < sum(n_yes[name] for name in more) - sum(n_yes[name] for name in less) < smallest
+    ]
     edges = [sorted(map(names.index, together)) for together in told if 1 < len(together) <= len(names)]
     for place in cover(edges, [n_yes[name] for name in names]):
         chosen[names[place]] = [True] * len(chosen[names[place]])
     return chosen
-
-
-def _sum(n_yes: Mapping[str, int], more: Sequence[str], less: Sequence[str]) -> int:
-    """Return what the counts of some variables are beyond those of others, 0 if one is not shown."""
-    if not {*more, *less} <= set(n_yes):
-        return 0
-    return sum(n_yes[name] for name in more) - sum(n_yes[name] for name in less)
 
 
 def shown_groups(
@@ -244,6 +242,29 @@ def nearly_the_same(groups: Sequence[tuple[np.ndarray, np.ndarray]], smallest: i
         shared += inside[:, part].astype(np.float32) @ outside[:, part].astype(np.float32).T
     smaller, larger = np.nonzero((shared == 0) & (shared.T > 0) & (smallest > shared.T))
     return [(int(one), int(other)) for one, other in zip(smaller, larger, strict=True)]
+
+
+def follow(groups: Sequence[np.ndarray], smallest: int) -> bool:
+    """Say whether sizes of groups on the same variables, and of all, tell of 1 to `smallest` - 1 patients.
+
+    A group is which of the patients are in it. By an integer programme over who is in which: of bands of age
+    of which all but the last are shown, the last is what they leave. Groups that no patient is in together
+    are taken for known to have none.
+    """
+    if not smallest or len(groups) < 2:
+        return False
+    places = np.arange(len(groups))[:, None]
+    codes, counts = np.unique((np.vstack(groups) * 2**places).sum(axis=0), return_counts=True)
+    patterns = codes >> places & 1
+    rows = np.vstack([np.ones(len(counts)), patterns])
+    few = np.flatnonzero(counts < smallest)
+    some = (list(cells) for size in range(1, smallest) for cells in combinations(few, size))
+    targets = [np.isin(np.arange(len(counts)), cells) for cells in some if counts[cells].sum() < smallest]
+    sums, ends = rows @ counts, ((0, 0), (smallest, counts.sum()))
+    return any(
+        not any(_fits(np.vstack([rows, target]), [*sums, low], [*sums, high]) for low, high in ends)
+        for target in targets
+    )
 
 
 def too_few(table: pd.DataFrame, names: Sequence[str], smallest: int) -> str:

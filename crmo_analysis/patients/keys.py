@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from crmo_analysis.patients.cells import MONTHS
-from crmo_analysis.patients.meanings import words
+from crmo_analysis.patients.meanings import OPEN, quoted, words
 from crmo_analysis.patients.problems import Problem, matches, shown
 from crmo_analysis.patients.table import MADE, Table
 
@@ -92,7 +92,10 @@ def _shape(key: str) -> str:
 def _check_twice(table: Table, patients: pd.Series) -> None:
     again = (patients.duplicated() & patients.notna()).to_numpy()
     visits = [name for name in table.unread if re.search("visit|event|time|date|datum|besuch", name, re.I)]
-    one = "expected one row a patient" + (f": keep those of one {shown(visits[0])}" if visits else "")
+    one = "expected one row a patient"
+    if visits:
+        line = f"columns: {{{quoted(visits[0])}: event}}, event: {OPEN}"
+        one += f": keep those of one {shown(visits[0])}, in a mapping: {line}"
     is_first = ~patients.duplicated().to_numpy()
     firsts = pd.Series(table.sheet.rows[is_first], index=patients[is_first])
     earlier = firsts.reindex(patients[again])

@@ -9,11 +9,12 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from crmo_analysis.patients.mapping import Mapped
+from crmo_analysis.patients.mapping import Mapped, near
+from crmo_analysis.patients.meanings import BOTH, quoted
 from crmo_analysis.patients.problems import Problem, counted, listed, matches, shown, warning
 from crmo_analysis.patients.sheet import Sheet
 from crmo_analysis.patients.table import MADE, WHOSE, Table, names_of
-from crmo_analysis.study import Codebook, read_section
+from crmo_analysis.study import Codebook, read_codebook, read_section
 
 PERIPHERAL = ("n_upper_extremity_lesions", "n_lower_extremity_lesions")
 OF_ANY = {
@@ -121,6 +122,7 @@ def add_lesions(table: Table, other: Table, codebook: Codebook) -> None:
     if not has_keys or table.frame["patient"].duplicated().any():
         return
     _ask_about_counts(other)
+    _ask_about_visits(other)
     other.frame = _of_one_scan(other)
     derived = derive(other.frame, table.frame["patient"], codebook, read_section("bones"))
     filled = []
@@ -161,6 +163,24 @@ def without_empty(sheet: Sheet, codebook: Codebook, mapped: Mapped) -> Sheet:
     return replace(sheet, columns=columns, rows=sheet.rows[filled], problems=problems)
 
 
+def of_one_side(sheet: Sheet, codebook: Codebook, mapped: Mapped) -> tuple[Sheet, Mapped]:
+    """Make two rows of a lesion that the mapping file says is on both sides; what it says is done then."""
+    meanings = mapped.meanings.get("side", {})
+    both = [text for text, meant in meanings.items() if meant == BOTH]
+    names = [name for _, name in names_of(sheet, codebook, mapped)]
+    if not both or "side" not in names:
+        return sheet, mapped
+    is_both = pc.is_in(sheet.columns[names.index("side")], pa.array(both)).to_numpy()
+    rows = np.repeat(np.arange(len(is_both)), 1 + is_both)
+    columns = [column.take(pa.array(rows)) for column in sheet.columns]
+    sides = pa.array(np.where(np.diff(rows, prepend=-1) == 0, "right", "left"))
+    columns[names.index("side")] = pc.if_else(pa.array(is_both[rows]), sides, columns[names.index("side")])
+    note = f"{sheet.file}: {counted(int(is_both.sum()), 'lesion')} on both sides, each read as two"
+    others = {text: meant for text, meant in meanings.items() if meant != BOTH}
+    mapped = replace(mapped, meanings={**mapped.meanings, "side": others})
+    return replace(sheet, columns=tuple(columns), rows=sheet.rows[rows], notes=(*sheet.notes, note)), mapped
+
+
 def _of_one_scan(other: Table) -> pd.DataFrame:
     """Return the lesions of one scan of each patient: a lesion that was seen twice is one lesion."""
     frame, which = other.frame, other.mapped.settings.get("scan")
@@ -179,7 +199,7 @@ def _of_one_scan(other: Table) -> pd.DataFrame:
     if several.any() and not which:
         n = frame.loc[several, "patient"].nunique()
         told = [name for name in frame if name not in ("patient", "mri_date")]
-        scans = frame[several].fillna(dict.fromkeys(["bone", "side"], "")).astype(str)
+        scans = frame[several].astype(dict.fromkeys(told, "string")).fillna(dict.fromkeys(told, ""))
         alike = scans.sort_values(told).groupby(["patient", "mri_date"])[told].agg("|".join)
         firsts = alike.groupby(level="patient").transform("first")
         differ = bool((alike != firsts).any(axis=None))
@@ -202,16 +222,30 @@ def _ask_about_counts(other: Table) -> None:
             other.say(name, expected, row=int(other.sheet.rows[several][0]))
 
 
+def _ask_about_visits(other: Table) -> None:
+    """Refuse rows of several visits of a patient, of which nothing is read that tells them apart."""
+    if {"mri_date", "event"} & {*other.columns, *other.sources}:
+        return
+    book, ids = read_codebook(section="lesions"), other.frame["patient"].to_numpy()
+    for name, column in zip(other.sheet.names, other.sheet.columns, strict=True):
+        what = near(name, book) if name in other.unread or name in other.mapped.ignore else ""
+        visits = pd.Series(column.to_pylist()).replace("", None)
+        if what not in ("mri_date", "event") or not visits.groupby(ids).nunique().max() > 1:
+            continue
+        choice = f", event: {quoted(visits.dropna().iloc[0])}" if what == "event" else ""
+        line = f"lesions: {{columns: {{{quoted(name)}: {what}}}{choice}}}"
+        expected = "tells visits of a patient apart and is not read: a lesion seen twice counts twice"
+        other.say(name, f"{expected}; in a mapping: {line}", is_error=name in other.unread)
+
+
 def _report_repeated(other: Table, frame: pd.DataFrame) -> None:
     """Warn of rows that are alike in all that is read of them."""
     again = frame.index[frame.duplicated()]
     if not len(again) or len(frame.columns) < 2:
         return
-    expected = f"{counted(len(again), 'row')} like an earlier one in all that is read"
-    if other.unread:
-        expected += f" and differ only in what is left out ({listed(map(shown, other.unread))})"
-    expected += ": is a lesion counted twice"
-    expected += (
-        "; if they are scans of one lesion, map the date of the scan: mri_date?" if other.unread else "?"
+    rest = (
+        f" and differ only in what is left out ({listed(map(shown, other.unread))})" if other.unread else ""
     )
+    expected = f"{counted(len(again), 'row')} like an earlier one in all that is read{rest}"
+    expected += ": is a lesion counted twice?"
     other.say("", expected, row=int(other.sheet.rows[again[0]]))

@@ -15,11 +15,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from crmo_analysis.files import InputError
-from crmo_analysis.patients.mapping import Mapped
-from crmo_analysis.patients.meanings import CODE, words
+from crmo_analysis.patients.mapping import Mapped, near
+from crmo_analysis.patients.meanings import CODE, OPEN, quoted, words
 from crmo_analysis.patients.problems import Problem, counted, listed, refuse, shown, warning
 from crmo_analysis.patients.redcap import COLUMNS, choice_label, field_label
 from crmo_analysis.patients.sheet import Sheet
+from crmo_analysis.patients.table import of_one_event
 from crmo_analysis.study import Codebook
 
 INSTRUMENT, EVENT = "redcap_repeat_instrument", "redcap_event_name"
@@ -189,29 +190,19 @@ def _forms(export: _Export, lesions: Codebook) -> np.ndarray:
 
 
 def _of_one_event(export: _Export, rows: np.ndarray, mapped: Mapped, what: str) -> np.ndarray:
-    """Say which rows are of the event that is read: that of the mapping, or all if nobody has two.
-
-    `what` the rows are of: "patients" or "lesions".
-    """
+    """Say which rows are of the event that is read; `what` they are of: "patients" or "lesions"."""
     if EVENT not in export.columns or not rows.any():
         return rows
-    wanted, first = mapped.settings.get("event", ""), next(iter(export.columns))
+    first = next(iter(export.columns))
     key = export.name_of("patient") if first in OWN.values() else first  # the record ID stands in every row
-    events = np.array(export.columns[EVENT].to_pylist(), dtype=object)
-    names = list(dict.fromkeys(events[rows]))
-    if wanted:
-        if wanted not in names:
-            expected = f"event: there is no event '{shown(wanted)}'; there are {listed(names)}"
-            raise InputError(Problem(mapped.file, None, "", "", expected))
-        return rows & (events == wanted)
-    ids = np.array(export.columns[key].to_pylist() if key else [""] * len(rows), dtype=object)[rows]
-    if len(set(zip(ids, events[rows], strict=True))) > len(set(ids)):
-        expected = f"has several events of one patient ({listed(map(shown, names))}); name the one to read"
-        line = f"lesions: {{event: {names[0]}}}" if what == "lesions" else f"event: {names[0]}"
-        raise refuse(export.sheet.file, f"{expected} in a mapping file, as in {line}")
-    if len(names) > 1:
+    events = export.columns[EVENT].filter(pa.array(rows)).to_pylist()
+    ids = export.columns[key].filter(pa.array(rows)).to_pylist() if key else [""] * len(events)
+    kept, names = of_one_event(export.sheet.file, mapped, what, ids, events), list(dict.fromkeys(events))
+    if kept.all() and len(names) > 1:
         export.note(f"each patient is in one of the events {listed(names)}; all are read")
-    return rows
+    found = rows.copy()
+    found[rows] = kept
+    return found
 
 
 def _report_stray(export: _Export, lesions: Codebook, of_patients: np.ndarray) -> None:
@@ -232,9 +223,10 @@ def _tick_boxes(export, patients, mapped, fields, codes, rows) -> None:
     for name, ticks in boxes.items():
         _tick_field(export, name, ticks, codes, rows)
         if unknown := [box for box, meant in ticks.items() if not meant]:
+            close = near(unknown[0], patients) or OPEN
             expected = (
                 f"boxes {listed(map(shown, unknown))} have no label that is a variable and are left out; "
-                f"name them in a mapping, as in columns: {{{unknown[0]}: marrow_edema}}, or give the "
+                f"name them in a mapping, as in columns: {{{quoted(unknown[0])}: {close}}}, or give the "
                 "project's data dictionary, as in dictionary: dictionary.csv"
             )
             export.problems.append(warning(export.sheet.file, 1, "", "", expected))
@@ -273,7 +265,14 @@ def _missing(code: str) -> str:
 
 
 def _tick_field(export, name: str, ticks: Mapping[str, str], codes: set[str], rows: np.ndarray) -> None:
-    ticked = {box: pc.is_in(export.columns[box], pa.array(["1", "Checked", "yes"])) for box in ticks}
+    texts = {box: pc.utf8_lower(export.columns[box]) for box in ticks}
+    ticked = {box: pc.is_in(text, pa.array(["1", *words("yes")])) for box, text in texts.items()}
+    for box, text in texts.items():
+        odd = pc.invert(pc.or_(ticked[box], pc.is_in(text, pa.array(["", "0", *words("no")])))).to_numpy()
+        for at in np.flatnonzero(odd)[:1]:
+            expected = "is neither ticked nor not; export raw data, or write 1 and 0"
+            value, row = export.columns[box][int(at)].as_py(), int(export.sheet.rows[at])
+            export.problems.append(Problem(export.sheet.file, row, box, value, expected))
     said = _complete(export, next(iter(ticks)))
     for tick in ticked.values():
         said = pc.or_(said, tick)
@@ -285,9 +284,10 @@ def _tick_field(export, name: str, ticks: Mapping[str, str], codes: set[str], ro
             )
             export.problems.append(Problem(export.sheet.file, 1, box, "", f"{expected}ignore: ['{box}']"))
             continue
-        column = pc.if_else(said, pc.if_else(ticked[box], "yes", "no"), "")
+        column = pc.if_else(said, "no", "")
         for other, code in of_codes.items():  # a code for missing values has a box of its own
             column = pc.if_else(ticked[other], code, column)
+        column = pc.if_else(ticked[box], "yes", column)
         export.columns[box], export.targets[box], read[box] = column, meant, meant
     if read:
         became = ", ".join(f"{shown(box)} → {meant}" for box, meant in (read | of_codes).items())

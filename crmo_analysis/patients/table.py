@@ -1,6 +1,5 @@
 """One table while it is read: its columns under the codebook's names, and what is wrong with them."""
 
-import difflib
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -12,19 +11,28 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from crmo_analysis.files import InputError
+from crmo_analysis.files import InputError, meant
 from crmo_analysis.patients import cells
 from crmo_analysis.patients.dates import OPEN_ORDER
-from crmo_analysis.patients.mapping import OWN, Mapped, hint, near
+from crmo_analysis.patients.mapping import OWN, Mapped, near
 from crmo_analysis.patients.meanings import OPEN, line, meaning
-from crmo_analysis.patients.problems import FEW, LISTED, Problem, counted, listed, more, shown
+from crmo_analysis.patients.problems import FEW, LISTED, Problem, counted, listed, more, refuse, shown
 from crmo_analysis.patients.sheet import Sheet
 from crmo_analysis.study import Codebook, Variable
 
 WHOSE = ("patient", "centre")  # names, not numbers: whose row it is, and where the patient is seen
+YEAR = np.timedelta64(31_557_600, "s")
+ONCE = {OPEN_ORDER: "dates: day", cells.NO_AGE: "columns: {Date of birth: birth_date}"}
 MADE = {
     name: Variable(name, "Not observed in a patient", "boolean") for name in ("reconstructed", "simulated")
 }
+
+
+def made(table: pd.DataFrame) -> str:
+    """Say how the rows of a table were made, if none is a patient; nothing if one is."""
+    marks = table[[name for name in ("simulated", "reconstructed") if name in table]].astype("boolean")
+    is_made = len(marks.columns) and marks.fillna(False).any(axis=1).all()
+    return next((name for name in marks if marks[name].any()), "") if is_made else ""
 
 
 @dataclass(eq=False)
@@ -96,7 +104,8 @@ def read_table(
     if not len(sheet.rows):
         raise InputError(*(sheet.problems or [Problem(sheet.file, None, "", "", f"has no row of {title}")]))
     columns = _named(table, codebook)
-    columns = _without_nobody(table, columns)
+    columns = _kept(table, columns)
+    _work_out_ages(table, columns, codebook, codes)
     variables = {name: Variable(name, name.capitalize(), "text") for name in WHOSE} | {**codebook, **MADE}
     numeric = [column for name, column in columns.items() if variables[name].is_numeric]
     beside = set().union(*(cells.marks(pa.array(column.unique())) for column in numeric))
@@ -122,22 +131,70 @@ def read_table(
     return table
 
 
-def _without_nobody(table: Table, columns: dict[str, pa.ChunkedArray]) -> dict[str, pa.ChunkedArray]:
-    """Leave out the rows of patients whom the mapping file gives no name."""
+def _kept(table: Table, columns: dict[str, pa.ChunkedArray]) -> dict[str, pa.ChunkedArray]:
+    """Leave out the rows of other events, and of patients whom the mapping file gives no name."""
     meanings = table.mapped.meanings.get("patient", {})
     nobody = [text for text, meant in meanings.items() if not meant]
-    if not nobody or "patient" not in columns:
+    kept = np.ones(len(table.sheet.rows), dtype=bool)
+    if nobody and "patient" in columns:
+        kept = ~pc.is_in(columns["patient"], pa.array(nobody)).to_numpy()
+    if "event" in columns:
+        events = columns.pop("event").to_pylist()
+        ids = columns["patient"].to_pylist() if "patient" in columns else [""] * len(events)
+        kept &= of_one_event(table.sheet.file, table.mapped, table.title, ids, events)
+    if kept.all():
         return columns
-    kept = pc.invert(pc.is_in(columns["patient"], pa.array(nobody)))
-    rows = table.sheet.rows[~kept.to_numpy()]
+    rows = table.sheet.rows[~kept]
     if len(rows) == len(kept):
         expected = f"patient: all {table.title} of {table.sheet.file} are left out; expected one that is kept"
         raise InputError(Problem(table.mapped.file, None, "", "", expected))
     table.note(f"left out, as the mapping file says: {counted(len(rows), 'row')}, {listed(rows)}")
-    table.sheet = replace(table.sheet, rows=table.sheet.rows[kept.to_numpy()])
+    cells_kept = tuple(column.filter(pa.array(kept)) for column in table.sheet.columns)
+    table.sheet = replace(table.sheet, rows=table.sheet.rows[kept], columns=cells_kept)
     others = {text: meant for text, meant in meanings.items() if meant}
     table.mapped = replace(table.mapped, meanings={**table.mapped.meanings, "patient": others})
-    return {name: column.filter(kept) for name, column in columns.items()}
+    return {name: column.filter(pa.array(kept)) for name, column in columns.items()}
+
+
+def of_one_event(
+    file: str, mapped: Mapped, what: str, ids: Sequence[str], events: Sequence[str]
+) -> np.ndarray:
+    """Say which rows are of the event that is read: that of the mapping, or all where nobody has two.
+
+    `what` the rows are of: "patients" or "lesions". InputError if the mapping leaves it open, or names an
+    event that is not there.
+    """
+    wanted, names = mapped.settings.get("event", ""), list(dict.fromkeys(events))
+    if wanted:
+        if wanted not in names:
+            expected = f"event: there is no event '{shown(wanted)}'; there are {listed(names)}"
+            raise InputError(Problem(mapped.file, None, "", "", expected))
+        return np.array(events, dtype=object) == wanted
+    if len(set(zip(ids, events, strict=True))) > len(set(ids)):
+        expected = f"has several events of one patient ({listed(map(shown, names))}); name the one to read"
+        line = f"lesions: {{event: {shown(names[0])}}}" if what == "lesions" else f"event: {shown(names[0])}"
+        raise refuse(file, f"{expected} in a mapping file, as in {line}")
+    return np.ones(len(events), dtype=bool)
+
+
+def _work_out_ages(table: Table, columns: dict, codebook: Codebook, codes: Mapping[str, str]) -> None:
+    """Put ages in place of dates of events, if the date of birth is known, which goes no further."""
+    if "birth_date" not in columns:
+        return
+    how = cells.How(table.mapped.meanings.get("birth_date", {}), dates=table.mapped.settings.get("dates", ""))
+    day = Variable("birth_date", "Date of birth", "date")
+    born = table.columns["birth_date"] = cells.read_column(columns.pop("birth_date"), day, codes, how)
+    _report_cells(table, "birth_date", day, born)
+    del table.columns["birth_date"]
+    mark = "," if table.mapped.settings.get("decimal") == "comma" else "."
+    for name in (name for name in columns if name in codebook and name.startswith("age_")):
+        event = cells.read_column(columns[name], day, codes, replace(how, recode={}))
+        years = (event.parsed.take(event.codes) - born.parsed.take(born.codes)) / YEAR
+        ages = ["" if pd.isna(age) else f"{age:.1f}".replace(".", mark) for age in years]
+        is_day = pa.array(pd.notna(event.parsed)[event.codes])
+        columns[name] = pc.if_else(is_day, pa.array(ages, pa.string()), columns[name])
+        if pc.any(is_day).as_py():
+            table.note(f"{shown(table.sources[name])}: ages, worked out of the dates of birth to 0.1 years")
 
 
 def _report_cells(table: Table, name: str, variable: Variable, column: cells.Column) -> None:
@@ -148,8 +205,8 @@ def _report_cells(table: Table, name: str, variable: Variable, column: cells.Col
     for messages, is_error in ((column.errors, True), (column.doubts, False)):
         for message in dict.fromkeys(messages[(messages != "") & ~recoded]):
             here = (messages == message) & ~recoded
-            if message == OPEN_ORDER:
-                _report_order(table, name, column, here)
+            if message in ONCE:
+                _report_once(table, name, column, here, message)
                 continue
             odd = [words[place] for place in np.flatnonzero(here)] if is_error else []
             guessed = {word: meant for word in odd[:12] if (meant := meaning(word, variable))}
@@ -165,13 +222,13 @@ def _report_cells(table: Table, name: str, variable: Variable, column: cells.Col
         table.note(f"column {shown(table.sources[name])} {has_no}")
 
 
-def _report_order(table: Table, name: str, column: cells.Column, here: np.ndarray) -> None:
-    """Report once of a column that the day or the month may stand first in its dates."""
-    rows, inner = table.sheet.rows[here[column.codes]], "dates: day"
+def _report_once(table: Table, name: str, column: cells.Column, here: np.ndarray, message: str) -> None:
+    """Report once of a column what one line of a mapping settles for all of it."""
+    rows, inner = table.sheet.rows[here[column.codes]], ONCE[message]
     line = f"lesions: {{{inner}}}" if table.title == "lesions" else inner
     again = f"; the same in {counted(len(rows) - 1, 'more row')}" if len(rows) > 1 else ""
     word = column.words[column.codes[np.argmax(here[column.codes])]].as_py()
-    expected = f"{OPEN_ORDER}{again}; in a mapping: {line} (or month)"
+    expected = f"{message}{again}; in a mapping: {line}{' (or month)' * (message == OPEN_ORDER)}"
     table.say(name, expected, word, int(rows[0]), is_error=True)
 
 
@@ -198,8 +255,7 @@ def _named(table: Table, codebook: Codebook) -> dict[str, pa.ChunkedArray]:
         *(name for name, target in mapped.columns.items() if target in OWN and target in sheet.names),
     }
     for absent in sorted((set(mapped.columns) | mapped.ignore) - present):
-        close = "".join(difflib.get_close_matches(absent, sheet.names[:1000], n=1))
-        expected = f"{shown(absent)}: {sheet.file} has no such column{hint(close)}"
+        expected = f"{shown(absent)}: {sheet.file} has no such column{meant(absent, sheet.names[:1000])}"
         table.problems.append(Problem(mapped.file, None, "", "", expected))
     for (source, name), column in zip(names_of(sheet, codebook, mapped), sheet.columns, strict=True):
         if source in mapped.ignore:

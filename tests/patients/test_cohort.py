@@ -947,7 +947,7 @@ def test_a_key_that_stands_twice_is_refused(write, content, expected):
 def test_a_mapping_of_columns_that_are_not_there_is_named(write):
     cohort = read_cohort(write(csv_of()), mapping=write("columns: {CRB: crp}\nignore: [mal]\n", "map.yaml"))
     assert [message.partition(": ")[2] for message in messages(cohort)] == [
-        f"CRB: {cohort.file} has no such column",
+        f"CRB: {cohort.file} has no such column; is 'crp' meant?",
         f"mal: {cohort.file} has no such column; is 'male' meant?",
     ]
 

@@ -11,6 +11,7 @@ from scipy.optimize import LinearConstraint, milp
 from crmo_analysis.display import frames
 from crmo_analysis.patients.disclosure import (
     changed_variables,
+    follow,
     hidden,
     inner_share,
     moments_tell,
@@ -204,3 +205,26 @@ def test_tables_of_the_same_patients_but_for_a_few_are_told():
     assert changed_variables(table, table, 5) == []
     other = table.assign(n_lesions=rng.integers(1, 30, 60), crp=rng.random(60).round(2))
     assert changed_variables(table, other, 5) == []
+
+
+@pytest.mark.parametrize(
+    ("counts", "told"),
+    [
+        ([15, 10, 12, 3], [(0, 1, 2), (1, 2, (1, 2, 3)), (0, (0, 1), (0, 1, 2))]),
+        ([15, 10, 12, 8], []),
+        ([15, 3, 12, 10], [(0, (2, 3)), ((0, 1), (1, 2, 3))]),
+    ],
+)
+def test_of_bands_what_the_shown_ones_leave_is_told(counts, told):
+    band = np.repeat(np.arange(4), counts)
+    some = [0, 1, 2, (0, 1), (1, 2), (2, 3), (0, 1, 2), (1, 2, 3)]
+    tables = np.indices((sum(counts) + 1,) * 3).reshape(3, -1)
+    tables = np.vstack([tables, sum(counts) - tables.sum(axis=0)])
+    tables = tables[:, tables[3] >= 0]
+    for chosen in (chosen for size in (2, 3) for chosen in combinations(some, size)):
+        groups = [np.isin(band, part) for part in chosen]
+        sizes = [tables[list(np.atleast_1d(part))].sum(axis=0) for part in chosen]
+        fits = np.logical_and.reduce([n == group.sum() for n, group in zip(sizes, groups, strict=True)])
+        least, most = tables[:, fits].min(axis=1), tables[:, fits].max(axis=1)
+        assert follow(groups, 5) == bool(((least >= 1) & (most < 5)).any()), chosen
+        assert chosen not in told or follow(groups, 5)
