@@ -14,7 +14,6 @@ from pathlib import Path
 
 import matplotlib as mpl
 import numpy as np
-import seaborn as sns
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
@@ -155,7 +154,7 @@ def blank(
         for text, size, down, ink in texts:
             figure.text(0.015, 1 - down / height, text, va="top", fontsize=size, color=ink)
         axes = figure.add_subplot()
-        sns.despine(ax=axes, left=True)
+        axes.spines[["left", "right", "top"]].set_visible(False)
     return figure, axes
 
 

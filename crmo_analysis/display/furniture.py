@@ -13,7 +13,6 @@ from itertools import pairwise, zip_longest
 import matplotlib as mpl
 import numpy as np
 import pandas as pd
-import seaborn as sns
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
@@ -78,7 +77,7 @@ def axes_level(draw: Callable[..., Axes]) -> Callable[..., Axes]:
 
 def given(axes: Axes) -> Axes:
     """Give somebody's Axes the look of those of a page: spines, sizes of labels, colours."""
-    sns.despine(ax=axes, left=True)
+    axes.spines[["left", "right", "top"]].set_visible(False)
     for axis, name in ((axes.xaxis, "xtick"), (axes.yaxis, "ytick")):
         look = {"color": STYLE[f"{name}.color"], "size": STYLE[f"{name}.major.size"]}
         look |= {"labelsize": STYLE[f"{name}.labelsize"], "labelcolor": STYLE[f"{name}.color"]}
