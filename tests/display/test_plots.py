@@ -665,7 +665,7 @@ def test_signs_are_those_of_texts_and_leave_versions_and_names_alone():
         canvas.signed("P=0.0475, r 0.40 (-0.1 to 0.9), 2008.11.3")
         == "P = 0.0475, r 0.40 (−0.1 to 0.9), 2008.11.3"
     )
-    assert canvas.signed("P<0.001 of 12.5 %", "·", "p") == "p < 0·001 of 12·5 %"
+    assert canvas.signed("P<0.001 of 12.5 %", "·", "p") == "p < 0·001 of 12·5%"
     assert canvas.signed("P=0.04, share 0.40", zero=False) == "P = .04, share 0.40"
     assert canvas.signed("0.04", zero=False, is_p=True) == ".04"
 
