@@ -8,8 +8,8 @@ import sys
 import lazy_loader
 
 USES = ("files",)
-# jsonschema, which papermill needs, checks web addresses with rfc3987_syntax if it is installed, and builds its
-# grammar on import: 2 s for a check that is never used. None makes Python say that the module is not there.
+# jsonschema, which papermill needs, checks web addresses with rfc3987_syntax if it is installed, and builds
+# its grammar on import: 2 s for a check that is never used. None says that the module is not there.
 sys.modules.setdefault("rfc3987_syntax", None)
 __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
