@@ -75,7 +75,7 @@ def test_polling_for_the_end_of_a_kernel_takes_an_interval():
 
 
 def test_a_blanked_grammar_leaves_addresses_unchecked_and_notebooks_checked():
-    """`execution/__init__.py` blanks rfc3987_syntax, whose grammar takes 2 s to build.
+    """`execution/running.py` blanks rfc3987_syntax, whose grammar takes 2 s to build.
 
     If this fails, delete the hook.
     """
@@ -102,4 +102,4 @@ def test_each_package_is_taken_hold_of_in_one_module():
         }
         for package, where in held.items():
             assert package not in taken or place == where, f"{place} imports {package}; only {where} may"
-        assert "rfc3987_syntax" not in text or place == "execution/__init__.py"
+        assert "rfc3987_syntax" not in text or place == "execution/running.py"

@@ -18,10 +18,11 @@ from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 from matplotlib.text import Text
 
-from crmo_analysis.display import canvas, lettering
+from crmo_analysis.display import canvas, frames, lettering
 from crmo_analysis.display.canvas import BLUE, FAINT, INK, STYLE
 from crmo_analysis.display.lettering import MILLIMETRE, text_width
 from crmo_analysis.files import CrmoError, InputError, meant
+from crmo_analysis.study import read_codebook
 
 HEADING_TEXT, BESIDE_TEXT, PAIR_TEXT, INSIDE_TEXT, NOTE_TEXT = 7.2, 6.8, 6.6, 6.5, 6.3  # points
 BAND = {"alpha": 0.25, "lw": 0}
@@ -290,3 +291,9 @@ def on_two_scales(axes: Axes, lines: str = "both") -> None:
     like_x = {"size": STYLE["xtick.major.size"], "labelsize": STYLE["xtick.labelsize"]}
     axes.tick_params(axis="y", labelcolor=STYLE["xtick.color"], **like_x)
     grid(axes, lines)
+
+
+def scale_label(name: str) -> str:
+    """Say what the scale of a column is: in the words of the codebook, or in its own."""
+    codebook = read_codebook()
+    return frames.axis_label(codebook[name]) if name in codebook else name

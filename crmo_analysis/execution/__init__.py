@@ -3,14 +3,9 @@
 Knows nothing of studies or patients.
 """
 
-import sys
-
 import lazy_loader
 
 USES = ("files",)
-# jsonschema, which papermill needs, checks web addresses with rfc3987_syntax if it is installed, and builds
-# its grammar on import: 2 s for a check that is never used. None says that the module is not there.
-sys.modules.setdefault("rfc3987_syntax", None)
 __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submodules=["warm"],
@@ -21,6 +16,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
             "NotebookFailed",
             "TIME_LIMIT",
             "execute",
+            "import_jsonschema",
             "output_files",
             "output_folder",
             "rerun_command",

@@ -219,8 +219,18 @@ def rerun_command(notebook, known, values, out=None, time_limit=TIME_LIMIT, plai
     return join(words + ["--plain"] * plain)
 
 
+def import_jsonschema():
+    """Import jsonschema without what it checks web addresses with, whose grammar takes 2 s to build."""
+    # None makes Python say that the module is not there.
+    sys.modules.setdefault("rfc3987_syntax", None)
+    import jsonschema
+
+    return jsonschema
+
+
 def _import_papermill():
     with _PAPERMILL:
+        import_jsonschema()
         import papermill
 
         # What it would print here, "Kernel died", is in our own message.

@@ -10,7 +10,7 @@ from functools import cache
 from pathlib import Path
 
 from crmo_analysis import files
-from crmo_analysis.execution import output_files, read_parameters
+from crmo_analysis.execution import import_jsonschema, output_files, read_parameters
 from crmo_analysis.files import InputError, meant, read_yaml
 from crmo_analysis.publish.documents import Signs
 
@@ -177,9 +177,7 @@ def _checked(path: Path, name: str, schema: str) -> dict:
         With every place that is not so.
     """
     content = _written_short(read_yaml(path))
-    import jsonschema  # `execution`, imported above, keeps it from building a grammar
-
-    found = jsonschema.Draft202012Validator(_schema(schema)).iter_errors(content)
+    found = import_jsonschema().Draft202012Validator(_schema(schema)).iter_errors(content)
     problems = [(", ".join(map(str, [name, *error.absolute_path])), _said(error)) for error in found]
     if problems:
         raise InputError(*(f"{place}: {said}" for place, said in sorted(problems)))

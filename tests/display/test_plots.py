@@ -579,10 +579,28 @@ def test_a_way_is_as_high_as_the_most_and_filled_as_far_as_the_fewest():
         high.setdefault(kind, []).append(round(float(start[0, 1] - start[len(start) // 2 * 2 - 1, 1]), 6))
     assert sorted(high["sure"]) == [1, 1, 2, 5]
     assert sorted(high["open"]) == [1, 2, 2, 2]
-    assert {"5–7", "0–1", "2", "1", "0–2", "1–3"} == {t.get_text() for t in axes.texts} - {
-        *WAYS["source"],
-        "Pamidronate",
-    }
+    texts = {t.get_text() for t in axes.texts} - {*WAYS["source"], "Pamidronate"}
+    assert texts == {"5–7", "0–1", "2", "1", "0–2", "1–3", "+", "−"}, "signs tell outcomes apart in grey"
+    assert {"+ Remission", "− Active"} <= {text.get_text() for text in axes.figure.findobj(mpl.text.Text)}
+
+
+def test_the_key_of_what_is_not_reported_stands_only_where_something_is_not():
+    def keys_of(frame):
+        axes = plot.patients(frame, {"Bones": ["spine"]}, {"spine": "Spine"})
+        return {text.get_text() for text in axes.figure.findobj(mpl.text.Text)}
+
+    assert "not reported" in keys_of(TABLE.assign(spine=TABLE["spine"].shift()))
+    assert "not reported" not in keys_of(TABLE.assign(spine=True).astype("boolean"))
+
+
+@pytest.mark.parametrize("draw", [plot.scatter, plot.paired_lines, plot.curves])
+def test_scales_are_called_what_the_codebook_calls_them(draw):
+    frame = pd.DataFrame({"n_lesions": [1, 2, 5], "age_diagnosis": [8.5, 9, 12], "patient": "one"})
+    more = () if draw is plot.scatter else ("patient",)
+    axes = draw(frame, "n_lesions", "age_diagnosis", *more)
+    assert (axes.get_xlabel(), axes.get_ylabel()) == ("lesions", "age at diagnosis, years")
+    other = draw(frame.rename(columns={"n_lesions": "own"}), "own", "age_diagnosis", *more, ylabel="age")
+    assert (other.get_xlabel(), other.get_ylabel()) == ("own", "age")
 
 
 def test_a_way_that_leads_back_is_refused():
