@@ -5,8 +5,9 @@ import pandas as pd
 from matplotlib.axes import Axes
 from scipy.special import stdtr
 
-from crmo_analysis.display.canvas import BLUE, FAINT, INK, MUTED, ORANGE, PAPER, VERMILLION
+from crmo_analysis.display.canvas import BLUE, FAINT, INK, MUTED, ORANGE, VERMILLION
 from crmo_analysis.display.furniture import (
+    NUMBER_BOX,
     add_legend,
     apart,
     axes_level,
@@ -23,7 +24,6 @@ LEAST_P, BESIDE = 1e-5, 3.0  # the least P value that is told; where rows stand 
 END = 0.25 * LEAST_P  # of the scale
 NARROW = 115.0  # millimetres, up to which every other P value is named
 APART = 0.042  # of the height, from a name to the next
-BEHIND = {"facecolor": PAPER, "edgecolor": "none", "pad": 0.5}  # of a text that lines run through
 KINDS = {
     "coefficient": {"marker": "o", "color": BLUE},
     "P value only": {"marker": "^", "color": ORANGE, "mec": MUTED},
@@ -91,5 +91,5 @@ def _draw_contours(axes: Axes, top: float) -> None:
         axes.plot(p[seen], n[seen], color=FAINT, lw=1, zorder=1)
         place = np.flatnonzero(seen)[-1]
         text = f"|r| = {size:g}" if size == SIZES[0] else f"{size:g}"  # short, as marks stand beside them
-        look = {"fontsize": 6, "color": MUTED, "ha": "right", "va": "bottom", "bbox": BEHIND}
+        look = {"fontsize": 6, "color": MUTED, "ha": "right", "va": "bottom", "bbox": NUMBER_BOX}
         axes.text(p[place], n[place], text, **look)
