@@ -31,14 +31,8 @@ from crmo_analysis.files import UnfitError, write_bytes_atomically
 
 WIDTH = 140.0
 INK, MUTED, FAINT, PAPER = "#111111", "#5f5f5f", "#d9d9d9", "#ffffff"
-BLUE, ORANGE, GREEN, VERMILLION, PURPLE, SKY = (
-    "#0072B2",
-    "#E69F00",
-    "#009E73",
-    "#D55E00",
-    "#AA4499",
-    "#56B4E9",
-)
+BLUE, ORANGE, GREEN = "#0072B2", "#E69F00", "#009E73"
+VERMILLION, PURPLE, SKY = "#D55E00", "#AA4499", "#56B4E9"
 SHADES = mpl.colors.LinearSegmentedColormap.from_list("share", ["#e3eef7", "#6aaed6", BLUE, "#00375a"])
 # A fill that is lighter than 3:1 against paper has an edge that is not.
 EDGE = {"edgecolor": MUTED, "linewidth": 0.5}
@@ -226,12 +220,9 @@ def _band(axes: mpl.axes.Axes, status: str) -> None:
     inside = [tick for tick in axes.get_yticks() if min(low, high) <= tick <= max(low, high)]
     if not isinstance(axes.yaxis.get_major_locator(), mpl.ticker.FixedLocator):
         axes.yaxis.set_major_locator(mpl.ticker.FixedLocator(inside))
-    to, back = (
-        axes.yaxis.get_transform(),
-        axes.yaxis.get_transform().inverted(),
-    )  # as scales may be logarithmic
+    to = axes.yaxis.get_transform()  # as scales may be logarithmic
     start, end = to.transform([low, high])
-    axes.set_ylim(low, back.transform([start + (end - start) / (1 - share)])[0])
+    axes.set_ylim(low, to.inverted().transform([start + (end - start) / (1 - share)])[0])
     look = {"transform": axes.transAxes, "zorder": 9, "clip_on": False}
     axes.add_patch(mpl.patches.Rectangle((0, 1 - share), 1, share, fc=MUTED, lw=0, **look))
     wide = axes.get_position().width * axes.figure.get_figwidth() / MILLIMETRE

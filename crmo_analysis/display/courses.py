@@ -79,9 +79,8 @@ def treatment_flow(
     axes = stage(ax, 34 + TALL, (title, subtitle))
     _draw_ways(axes, ways, stops, y, looks)
     room = 0.9 * width_of(ax) / (last + 0.5)
-    for (name, layer), text in zip(
-        drugs.items(), broken_labels([*drugs], room - 2, BESIDE_TEXT), strict=True
-    ):
+    names = broken_labels([*drugs], room - 2, BESIDE_TEXT)
+    for (name, layer), text in zip(drugs.items(), names, strict=True):
         low, high = y[layer, name]
         axes.add_patch(Rectangle((layer - NODE / 2, low), NODE, high - low, fc=INK, lw=0, zorder=4))
         style = {"ha": "left", "va": "bottom", "fontsize": BESIDE_TEXT, "color": INK}
@@ -114,13 +113,11 @@ def _stops(ways: pd.DataFrame, drugs: Mapping[str, int]) -> tuple[list, dict]:
     order = {name: place for place, name in enumerate(sorted(drugs, key=drugs.get))}
     heights = {(layer, name): 0.0 for name, layer in sorted(drugs.items(), key=lambda each: each[1])}
     for name, layer in drugs.items():
-        heights[layer, name] = float(
-            max(ways.loc[ways[side] == name, "most"].sum() for side in ways.columns[:2])
-        )
+        sides = [ways.loc[ways[side] == name, "most"].sum() for side in ways.columns[:2]]
+        heights[layer, name] = float(max(sides))
     stops = []
-    for way in sorted(
-        ways.itertuples(), key=lambda way: (order.get(way.target, len(order)), -order[way.source])
-    ):
+    ways = sorted(ways.itertuples(), key=lambda way: (order.get(way.target, len(order)), -order[way.source]))
+    for way in ways:
         start, end = drugs[way.source], drugs.get(way.target, drugs[way.source] + 1)
         passed = [(at, way.Index) for at in range(start + 1, end)]
         last = (end, way.target if way.target in drugs else way.Index)
@@ -162,9 +159,8 @@ def _draw_ways(axes: Axes, ways: pd.DataFrame, stops: list, y: dict, looks: Mapp
 
 def _band(columns: Sequence[int], tops: np.ndarray, over: float, high: float) -> Path:
     """Return a band through columns, from so far below its tops to so far."""
-    edges = [(x + side * NODE / 2, top) for x, top in zip(columns, tops, strict=True) for side in (-1, 1)][
-        1:-1
-    ]
+    edges = [(x + side * NODE / 2, top) for x, top in zip(columns, tops, strict=True) for side in (-1, 1)]
+    edges = edges[1:-1]
     curve = [edges[0]]
     for (x0, y0), (x1, y1) in pairwise(edges):
         curve += [((x0 + x1) / 2, y0), ((x0 + x1) / 2, y1), (x1, y1)]
@@ -193,16 +189,14 @@ def swimmer(
         What time is counted in, and from when.
     """
     lanes = frame.groupby("patient", sort=False)["time"].agg(["min", "max"])
-    lanes = lanes.assign(length=lanes["max"] - lanes["min"]).sort_values(
-        "length", ascending=False, kind="stable"
-    )
+    lanes = lanes.assign(length=lanes["max"] - lanes["min"])
+    lanes = lanes.sort_values("length", ascending=False, kind="stable")
     y = dict(zip(lanes.index, -np.arange(len(lanes), dtype=float), strict=True))
     events = list(dict.fromkeys(frame["event"]))
     marks = [{name: values[n % 6] for name, values in MARKS.items()} for n in range(len(events))]
     legend = keys(events, [{"ls": "", "ms": 4.5, **mark} for mark in marks])
-    rows = Rows(
-        [*y.values()], [str(patient) for patient in y], sizes=(SMALLEST_TEXT, SMALLEST_TEXT), pitch=3.4
-    )
+    sizes = (SMALLEST_TEXT, SMALLEST_TEXT)
+    rows = Rows([*y.values()], [str(patient) for patient in y], sizes=sizes, pitch=3.4)
     axes = on_rows(ax, rows, (title, subtitle), legend)
     axes.barh([*y.values()], lanes["length"], 0.5, lanes["min"], facecolor=FAINT, zorder=1, **EDGE)
     for event, mark in zip(events, marks, strict=True):

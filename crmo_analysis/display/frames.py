@@ -132,12 +132,8 @@ def significant(frame: pd.DataFrame, columns: Sequence[str], digits: int = 4) ->
 
 def axis_label(variable: Variable) -> str:
     """Write a label with its unit, unless it says it already."""
-    known = not variable.unit or variable.unit.lower() in variable.label.lower()
-    return (
-        describe.in_sentence(variable.label)
-        if known
-        else f"{describe.in_sentence(variable.label)}, {variable.unit}"
-    )
+    label, unit = describe.in_sentence(variable.label), variable.unit
+    return label if unit.lower() in label.lower() else f"{label}, {unit}"
 
 
 def proportions(audited: Sequence[Audited], claim_ids: Sequence[str]) -> pd.DataFrame:

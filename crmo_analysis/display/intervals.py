@@ -20,37 +20,29 @@ from crmo_analysis.display.furniture import (
 )
 from crmo_analysis.display.lettering import broken_labels, text_width
 
-INTERVALS = {"exact": "exact 95 % interval (Clopper-Pearson)", "wilson": "Wilson 95 % interval"}
 LINE = {"color": BLUE, "lw": 1.4}
 DOT = {"color": INK, "ms": 3.8, "mec": PAPER, "mew": 0.5, "clip_on": False, "zorder": 4}
 
 
 @axes_level
 def proportion_intervals(
-    frame: pd.DataFrame,
-    *,
-    title: str = "",
-    subtitle: str = "",
-    interval: str = "exact",
-    ax: Axes | None = None,
-) -> Axes:
-    """Draw shares with their 95 % intervals, x/n beside each.
+    frame: pd.DataFrame, *, title: str = "", subtitle: str = "", ax: Axes | None = None
+) -> Axes:  # fmt: skip
+    """Draw shares with their exact 95 % intervals (Clopper and Pearson's), x/n beside each.
 
     Parameters
     ----------
     frame : DataFrame
-        `label, x, n, share`, and `exact_low, exact_high` or `wilson_low, wilson_high`, top to bottom; a
-        column `section` sets headings where it changes.
-    interval : {"exact", "wilson"}
-        Clopper and Pearson's, or Wilson's.
+        `label, x, n, share, exact_low, exact_high`, top to bottom; a column `section` sets headings where it
+        changes.
     """
     y, heads = sectioned(frame["section"] if "section" in frame else [""] * len(frame))
     counts = [f"{x}/{n}" for x, n in zip(frame["x"], frame["n"], strict=True)]
     axes = on_rows(ax, Rows(y, frame["label"], counts, heads), (title, subtitle))
-    numbers = [100 * frame[name] for name in ("share", f"{interval}_low", f"{interval}_high")]
+    numbers = [100 * frame[name] for name in ("share", "exact_low", "exact_high")]
     interval_rows(axes, y, numbers, LINE, DOT)
     axes.set(xlim=(0, 100), xticks=range(0, 101, 20))
-    name_x(axes, ax, f"patients, %, with {INTERVALS[interval]}")
+    name_x(axes, ax, "patients, %, with exact 95 % interval (Clopper-Pearson)")
     grid(axes, "x")
     return axes
 

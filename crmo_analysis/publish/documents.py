@@ -180,7 +180,7 @@ def sections(blocks: Sequence[dict]) -> dict[str, list[dict]]:
     name = ""
     for block in blocks:
         if block["t"] == "Header" and block["c"][0] == 1:
-            name = " ".join(" ".join(_strings(block["c"][2])).split())
+            (name,) = headings([block])
         found.setdefault(name, []).append(block)
     return found
 
