@@ -242,11 +242,12 @@ def _check_fits(figure: Figure) -> None:
             inside, box = text.get_window_extent(renderer), patch.get_window_extent(renderer)
             if inside.width > box.width or inside.height > box.height:
                 raise UnfitError(f"the text '{text.get_text()}' runs over its box; {ADVICE}")
-    hidden = set()  # labels of ticks beyond the ends of an axis exist, but are not drawn
+    hidden = set()  # labels of ticks beyond the ends of an axis, or of none, exist, but are not drawn
     scales = [each for axes in figure.axes for each in (axes, *axes.child_axes)]
     for axis in [axis for axes in scales for axis in (axes.xaxis, axes.yaxis)]:
         low, high = sorted(axis.get_view_interval())
-        seen = {tick.label1: low <= tick.get_loc() <= high for tick in axis.get_major_ticks()}
+        is_drawn = axis.axes.axison
+        seen = {tick.label1: is_drawn and low <= tick.get_loc() <= high for tick in axis.get_major_ticks()}
         hidden |= {label for label, is_seen in seen.items() if not is_seen}
         _check_apart([label for label in seen if seen[label]], axis.axis_name == "y", renderer)
     for text in set(figure.findobj(mpl.text.Text)) - hidden:

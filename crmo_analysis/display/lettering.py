@@ -101,7 +101,7 @@ def signed(text: str, decimal: str = ".", p: str = "P", zero: bool = True, is_p:
     is_p : bool
         Whether the text is a P value alone.
     """
-    text = _PERCENT.sub("%", re.sub(r"(?<![\w.])P(?!\w)", p, _P.sub(r"P \1 \2", text)))
+    text = _PERCENT.sub("%", re.sub(r"(?<![\w.])P(?!\w|\. ?[a-z\d])", p, _P.sub(r"P \1 \2", text)))
     if not zero:
         text = re.sub(rf"(?<![A-Za-z]){p} ([=<>≤≥]) 0\.", rf"{p} \1 .", text)
         text = re.sub(r"(?<!\d)0\.(?=\d)", ".", text) if is_p else text

@@ -56,7 +56,7 @@ class Signs:
         text = canvas.signed(text, **self.of_texts, is_p=is_p)
         if not self.italic:
             return inlines(text)
-        parts = re.split(rf"(?<![\w.]){self.p}(?!\w)", text)
+        parts = re.split(rf"(?<![\w.]){self.p}(?!\w|\. ?[a-z\d])", text)
         found = inlines(parts[0])
         for part in parts[1:]:
             kept = re.sub("^ ([=<>≤≥]) ", "\u00a0\\1\u00a0", part)

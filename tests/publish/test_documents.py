@@ -172,7 +172,7 @@ def test_an_empty_cell_is_as_high_as_others():
         (PLAIN, "-0.5 (-1 to 2), 10-14, x-ray", "−0.5 (−1 to 2), 10-14, x-ray"),
         (PLAIN, "27 - 8 = 19, 1.06/(n - 3)", "27 − 8 = 19, 1.06/(n − 3)"),
         (PLAIN, 'Fisher\'s "z"', "Fisher’s “z”"),
-        (Signs(p="p"), "P value, two-sided P, no P; PA, HLA-P2", "p value, two-sided p, no p; PA, HLA-P2"),
+        (Signs(p="p"), "P value, one P. Or P; PA, HLA-P2, P. acnes", "p value, one p. Or p; PA, HLA-P2, P. acnes"),
     ],
 )
 def test_a_journal_writes_numbers_in_its_way(signs, text, expected):
@@ -187,6 +187,7 @@ def test_p_is_in_italics_and_stays_with_its_value():
     assert found[place + 1]["c"].startswith("\u00a0=\u00a00.034")
     alone = Signs(italic=True, p="p").inlines("two-sided P value")
     assert {"t": "Emph", "c": [{"t": "Str", "c": "p"}]} in alone
+    assert not [part for part in Signs(italic=True).inlines("P. acnes") if part["t"] == "Emph"]
 
 
 def test_a_cell_of_p_values_loses_its_zero_where_the_journal_writes_none():
