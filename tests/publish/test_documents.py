@@ -172,7 +172,11 @@ def test_an_empty_cell_is_as_high_as_others():
         (PLAIN, "-0.5 (-1 to 2), 10-14, x-ray", "−0.5 (−1 to 2), 10-14, x-ray"),
         (PLAIN, "27 - 8 = 19, 1.06/(n - 3)", "27 − 8 = 19, 1.06/(n − 3)"),
         (PLAIN, 'Fisher\'s "z"', "Fisher’s “z”"),
-        (Signs(p="p"), "P value, one P. Or P; PA, HLA-P2, P. acnes", "p value, one p. Or p; PA, HLA-P2, P. acnes"),
+        (
+            Signs(p="p"),
+            "P value, one P. Or P; PA, HLA-P2, P. acnes",
+            "p value, one p. Or p; PA, HLA-P2, P. acnes",
+        ),
     ],
 )
 def test_a_journal_writes_numbers_in_its_way(signs, text, expected):
