@@ -15,7 +15,7 @@ MILLIMETRE = 1 / 25.4
 # drawing does: so one weight.
 FONT = "DejaVu Sans"
 SMALLEST_TEXT, LEGEND_TEXT = 6.0, 6.5  # points
-_P = re.compile(r"(?<![A-Za-z])P ?([=<>≤≥]) ?(\d)")
+_P = re.compile(r"(?<![A-Za-z])[Pp] ?([=<>≤≥]) ?(\.?\d)")
 _DECIMAL = re.compile(r"(?<![\d.])(\d+)\.(\d+)(?!\d|\.\d)")
 _PERCENT = re.compile(r"(?<=\d)[ \u00a0]%")
 _MINUS = re.compile(r"(?<![\w)\]–-])-(?=\d)|(?<=[\w)] )-(?= [\d(])")

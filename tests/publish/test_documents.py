@@ -160,7 +160,7 @@ def test_an_empty_cell_is_as_high_as_others():
 @pytest.mark.parametrize(
     ("signs", "text", "expected"),
     [
-        (PLAIN, "P=0.034 and (P<0.001)", "P = 0.034 and (P < 0.001)"),
+        (PLAIN, "P=0.034 and (p<.001)", "P = 0.034 and (P < .001)"),
         (Signs(p="p"), "P=0.034", "p = 0.034"),
         (
             Signs(decimal="·"),
