@@ -164,9 +164,8 @@ def on_rows(
         steps = zip(pairwise(lines), pairwise(rows.y), strict=True)
         needed = [LINE_HIGH * (one + other) / 2 / abs(y - below) for (one, other), (y, below) in steps]
         pitch = max([rows.pitch, *needed]) if rows.pitch else max(5.2, 1.5 + 3.0 * most)
-        _, keys_high = (
-            lettering.legend_columns([key.get_label() for key in legend], wide) if legend else (0, 0)
-        )
+        names = [key.get_label() for key in legend]
+        keys_high = lettering.legend_columns(names, wide)[1] if names else 0
         span = max([*rows.y, *rows.heads], default=0) - min(rows.y, default=0) + 1.2 + rows.above
         foot = 3.6 * keys_high + 6 * bool(legend)
         axes = canvas.blank(30 + foot + pitch * span, *titles, width)[1]

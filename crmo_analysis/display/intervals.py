@@ -74,9 +74,8 @@ def forest(
     y = -np.arange(len(frame), dtype=float)
     wide = width_of(ax)
     beside = max((text_width(text, NOTE_TEXT) for text in frame["text"]), default=0) / wide
-    texts = (
-        broken_labels(frame["text"], LABELS * wide, NOTE_TEXT) if beside > LABELS + 0.05 else frame["text"]
-    )
+    is_long = beside > LABELS + 0.05
+    texts = broken_labels(frame["text"], LABELS * wide, NOTE_TEXT) if is_long else frame["text"]
     share = min(WIDE_LABELS, 0.62 - min(beside, LABELS + 0.05))
     rows = Rows(y, frame["label"], texts, share=share, sizes=(7, NOTE_TEXT))
     axes = on_rows(ax, rows, (title, subtitle))

@@ -255,7 +255,6 @@ class Table:
     @property
     def style(self) -> str:
         """How it is set: as cards on a phone, and in a window of its own if it is long."""
-        wide = len(self.columns) >= WIDE_TABLE or any(
-            len(cell) > LONG_CELL for row in self.rows for cell in row
-        )
+        longest = max((len(cell) for row in self.rows for cell in row), default=0)
+        wide = len(self.columns) >= WIDE_TABLE or longest > LONG_CELL
         return " ".join(["crmo"] + ["cards"] * wide + ["long"] * (len(self.rows) > LONG_TABLE))

@@ -104,10 +104,8 @@ def _outputs(outputs: list[dict], exhibits: Mapping[str, Exhibit], claim_ids: Co
     """Write the outputs of a cell as HTML."""
     shown, said = [], ""
     for output in outputs:
-        data = {
-            kind: text if kind.endswith("json") else joined(text)
-            for kind, text in output.get("data", {}).items()
-        }
+        data = output.get("data", {}).items()
+        data = {kind: text if kind.endswith("json") else joined(text) for kind, text in data}
         if "image/png" in data:
             image = base64.b64decode(data["image/png"])
             exhibit = exhibits.get(digest(image))
@@ -123,9 +121,8 @@ def _outputs(outputs: list[dict], exhibits: Mapping[str, Exhibit], claim_ids: Co
         elif frames.TABLE in data:
             shown.append(show("table.html", table=Table(**data[frames.TABLE]), claim_ids=claim_ids))
         else:
-            text = (
-                Markup(data["text/html"]).striptags() if "text/html" in data else data.get("text/plain", "")
-            )
+            page, plain = data.get("text/html"), data.get("text/plain", "")
+            text = Markup(page).striptags() if page else plain
             shown.append(show("text.html", text=joined(output.get("text", "")) or text))
     return "\n".join(shown)
 
@@ -186,9 +183,8 @@ def write_sources(read: Results, folder: Path) -> list[str]:
     pages.write("conflicts", "Conflicts", [("", show("minimal.html")), *sets])
     pages.write("lesions", "What is known of lesions and severity", _on_lesions(read))
     pages.write("figures", "Figures and tables", _galleries(read))
-    examples = {
-        verdict: next((row for row in rows if row["verdict"] == verdict), None) for verdict in VERDICTS
-    }
+    first = {row["verdict"]: row for row in reversed(rows)}
+    examples = {verdict: first.get(verdict) for verdict in VERDICTS}
     words = show("verdicts.html", totals=totals, examples=examples, titles=read.titles)
     pages.write(
         "verdicts", "How to read the verdicts", [("", words), ("What figures rest on", show("sources.html"))]
@@ -292,7 +288,8 @@ def _notebook(read: Results, name: str, notebook: dict, board: Mapping[str, dict
     images = [
         joined(output["data"]["image/png"]) for output in outputs if "image/png" in output.get("data", {})
     ]
-    figures = [read.figures[key] for key in map(digest, map(base64.b64decode, images)) if key in read.figures]
+    keys = map(digest, map(base64.b64decode, images))
+    figures = [read.figures[key] for key in keys if key in read.figures]
     code = "\n".join(joined(cell["source"]) for cell in notebook["cells"])
     study = _study_of(name, read)
     folders = dict.fromkeys([study, *(exhibit.folder for exhibit in figures)])
