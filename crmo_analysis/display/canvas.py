@@ -14,7 +14,6 @@ from pathlib import Path
 
 import matplotlib as mpl
 import numpy as np
-import seaborn as sns
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
@@ -32,14 +31,8 @@ from crmo_analysis.files import UnfitError, write_bytes_atomically
 
 WIDTH = 140.0
 INK, MUTED, FAINT, PAPER = "#111111", "#5f5f5f", "#d9d9d9", "#ffffff"
-BLUE, ORANGE, GREEN, VERMILLION, PURPLE, SKY = (
-    "#0072B2",
-    "#E69F00",
-    "#009E73",
-    "#D55E00",
-    "#AA4499",
-    "#56B4E9",
-)
+BLUE, ORANGE, GREEN = "#0072B2", "#E69F00", "#009E73"
+VERMILLION, PURPLE, SKY = "#D55E00", "#AA4499", "#56B4E9"
 SHADES = mpl.colors.LinearSegmentedColormap.from_list("share", ["#e3eef7", "#6aaed6", BLUE, "#00375a"])
 # A fill that is lighter than 3:1 against paper has an edge that is not.
 EDGE = {"edgecolor": MUTED, "linewidth": 0.5}
@@ -155,7 +148,7 @@ def blank(
         for text, size, down, ink in texts:
             figure.text(0.015, 1 - down / height, text, va="top", fontsize=size, color=ink)
         axes = figure.add_subplot()
-        sns.despine(ax=axes, left=True)
+        axes.spines[["left", "right", "top"]].set_visible(False)
     return figure, axes
 
 
@@ -227,12 +220,9 @@ def _band(axes: mpl.axes.Axes, status: str) -> None:
     inside = [tick for tick in axes.get_yticks() if min(low, high) <= tick <= max(low, high)]
     if not isinstance(axes.yaxis.get_major_locator(), mpl.ticker.FixedLocator):
         axes.yaxis.set_major_locator(mpl.ticker.FixedLocator(inside))
-    to, back = (
-        axes.yaxis.get_transform(),
-        axes.yaxis.get_transform().inverted(),
-    )  # as scales may be logarithmic
+    to = axes.yaxis.get_transform()  # as scales may be logarithmic
     start, end = to.transform([low, high])
-    axes.set_ylim(low, back.transform([start + (end - start) / (1 - share)])[0])
+    axes.set_ylim(low, to.inverted().transform([start + (end - start) / (1 - share)])[0])
     look = {"transform": axes.transAxes, "zorder": 9, "clip_on": False}
     axes.add_patch(mpl.patches.Rectangle((0, 1 - share), 1, share, fc=MUTED, lw=0, **look))
     wide = axes.get_position().width * axes.figure.get_figwidth() / MILLIMETRE
@@ -252,11 +242,12 @@ def _check_fits(figure: Figure) -> None:
             inside, box = text.get_window_extent(renderer), patch.get_window_extent(renderer)
             if inside.width > box.width or inside.height > box.height:
                 raise UnfitError(f"the text '{text.get_text()}' runs over its box; {ADVICE}")
-    hidden = set()  # labels of ticks beyond the ends of an axis exist, but are not drawn
+    hidden = set()  # labels of ticks beyond the ends of an axis, or of none, exist, but are not drawn
     scales = [each for axes in figure.axes for each in (axes, *axes.child_axes)]
     for axis in [axis for axes in scales for axis in (axes.xaxis, axes.yaxis)]:
         low, high = sorted(axis.get_view_interval())
-        seen = {tick.label1: low <= tick.get_loc() <= high for tick in axis.get_major_ticks()}
+        is_drawn = axis.axes.axison
+        seen = {tick.label1: is_drawn and low <= tick.get_loc() <= high for tick in axis.get_major_ticks()}
         hidden |= {label for label, is_seen in seen.items() if not is_seen}
         _check_apart([label for label in seen if seen[label]], axis.axis_name == "y", renderer)
     for text in set(figure.findobj(mpl.text.Text)) - hidden:

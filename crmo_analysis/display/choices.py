@@ -83,9 +83,8 @@ def _draw_scale(axes: Axes, name: str, rows: pd.DataFrame, x: np.ndarray) -> Non
     for tick in (null, *far):
         axes.hlines(height(tick), edge - 0.1, edge, color=MUTED, lw=0.6)
         axes.text(edge - 0.18, height(tick), true_minus(f"{tick:g}"), ha="right", va="center", **style)
-    more = (
-        rows["effect"].str.removeprefix(name).str.replace(r" \(.*\)", "", regex=True).str.strip(", ").unique()
-    )
+    more = rows["effect"].str.removeprefix(name).str.replace(r" \(.*\)", "", regex=True)
+    more = more.str.strip(", ").unique()
     axes.text(edge, HIGH + 0.5, "\n".join([name, *more[: len(more) == 1]]), ha="left", va="bottom", **style)
 
 
@@ -116,10 +115,9 @@ def upset(
     for place, count in zip(x, frame["patients"], strict=True):
         style = {"ha": "center", "va": "bottom", "fontsize": INSIDE_TEXT, "color": INK}
         axes.text(place, tall * count + 0.15, f"{count:g}", **style)
-    _draw_choices(
-        axes, x, {row: frame[name].astype(bool).to_numpy() for row, name in zip(y, labels, strict=True)}, "o"
-    )
-    for place, row in zip(x, frame[[*labels]].astype(bool).to_numpy(), strict=True):
+    there = frame[[*labels]].astype(bool).to_numpy()
+    _draw_choices(axes, x, dict(zip(y, there.T, strict=True)), "o")
+    for place, row in zip(x, there, strict=True):
         if row.sum() > 1:
             axes.vlines(place, min(y[row]), max(y[row]), color=INK, lw=1.1, zorder=2)
     axes.set(xlim=(-0.7, len(frame) - 0.3), xticks=[], xlabel="combinations of findings; bars: patients")

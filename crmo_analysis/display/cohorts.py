@@ -106,7 +106,8 @@ def patients(
     known = frame[named]
     counts = [f"{int(x)}/{n}" for x, n in zip(known.fillna(False).sum(), known.notna().sum(), strict=True)]
     legend = [Patch(label=text, facecolor=fill, **EDGE) for text, fill in (("yes", BLUE), ("no", FAINT))]
-    legend += keys(["not reported"], [{"color": MUTED, "marker": "_", "ls": "", "ms": 4}])
+    if known.isna().any(axis=None):
+        legend += keys(["not reported"], [{"color": MUTED, "marker": "_", "ls": "", "ms": 4}])
     axes = on_rows(ax, Rows([*y], [*y.values()], counts, heads), (title, subtitle), legend)
     ticks = axes.get_yticks(), axes.get_yticklabels()
     table = [[np.nan] * len(frame) if name is None else frame[name].astype(float) for _, name in lines]

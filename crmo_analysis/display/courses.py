@@ -33,6 +33,7 @@ from crmo_analysis.display.furniture import (
     keys,
     on_rows,
     on_two_scales,
+    scale_label,
     stage,
     width_of,
 )
@@ -43,7 +44,7 @@ TALL = 62.0  # millimetres of the tallest column of a treatment flow
 NODE = 0.16  # of the way from a column to the next, how wide a node is
 LEFT_OPEN = {"facecolor": PAPER, "hatch": "////", **EDGE}
 TINT = 0.22  # of its colour, what is left open
-ENDS = (GREEN, ORANGE, PURPLE)  # of outcomes, in their order
+ENDS = ((GREEN, "+"), (ORANGE, "−"), (PURPLE, "○"))  # of outcomes, in their order; a sign, as in grey
 MARKS = {"marker": ["o", "s", "^", "D", "v", "P"], "color": [BLUE, VERMILLION, GREEN, PURPLE, INK, MUTED]}
 DIRECTIONS = {
     "rose": {"color": VERMILLION, "ls": (0, (5, 1.5))},
@@ -70,24 +71,23 @@ def treatment_flow(
     ways = frame[frame["most"] > 0].reset_index(drop=True)
     layers = _layers(ways)
     ends = [name for name in layers if name not in set(ways["source"])]
-    colours = dict(zip(ends, ENDS, strict=False))
+    looks = dict(zip(ends, ENDS, strict=False))
     drugs = {name: layer for name, layer in layers.items() if name not in ends}
     stops, heights = _stops(ways, drugs)
     y = _stacked(heights)
     tallest, last = -min(low for low, _ in y.values()), max(layer for layer, _ in y)
     axes = stage(ax, 34 + TALL, (title, subtitle))
-    _draw_ways(axes, ways, stops, y, colours)
+    _draw_ways(axes, ways, stops, y, looks)
     room = 0.9 * width_of(ax) / (last + 0.5)
-    for (name, layer), text in zip(
-        drugs.items(), broken_labels([*drugs], room - 2, BESIDE_TEXT), strict=True
-    ):
+    names = broken_labels([*drugs], room - 2, BESIDE_TEXT)
+    for (name, layer), text in zip(drugs.items(), names, strict=True):
         low, high = y[layer, name]
-        axes.add_patch(Rectangle((layer - NODE / 2, low), NODE, high - low, fc=MUTED, lw=0, zorder=4))
+        axes.add_patch(Rectangle((layer - NODE / 2, low), NODE, high - low, fc=INK, lw=0, zorder=4))
         style = {"ha": "left", "va": "bottom", "fontsize": BESIDE_TEXT, "color": INK}
         axes.text(layer - NODE / 2, high + 0.015 * tallest, text, **style)
     axes.set(xlim=(-NODE / 2, last + NODE / 2), ylim=(-1.02 * tallest, 0.17 * tallest))
     axes.axis("off")
-    kinds = {name: {"facecolor": colour, **EDGE} for name, colour in colours.items()}
+    kinds = {f"{sign} {name}": {"facecolor": colour, **EDGE} for name, (colour, sign) in looks.items()}
     kinds |= {"another drug": {"facecolor": BLUE, **EDGE}}
     kinds |= {"so many more are possible": LEFT_OPEN} if (ways["most"] > ways["least"]).any() else {}
     add_legend(axes, [Patch(label=name, **style) for name, style in kinds.items()], ax is None)
@@ -113,13 +113,11 @@ def _stops(ways: pd.DataFrame, drugs: Mapping[str, int]) -> tuple[list, dict]:
     order = {name: place for place, name in enumerate(sorted(drugs, key=drugs.get))}
     heights = {(layer, name): 0.0 for name, layer in sorted(drugs.items(), key=lambda each: each[1])}
     for name, layer in drugs.items():
-        heights[layer, name] = float(
-            max(ways.loc[ways[side] == name, "most"].sum() for side in ways.columns[:2])
-        )
+        sides = [ways.loc[ways[side] == name, "most"].sum() for side in ways.columns[:2]]
+        heights[layer, name] = float(max(sides))
     stops = []
-    for way in sorted(
-        ways.itertuples(), key=lambda way: (order.get(way.target, len(order)), -order[way.source])
-    ):
+    ways = sorted(ways.itertuples(), key=lambda way: (order.get(way.target, len(order)), -order[way.source]))
+    for way in ways:
         start, end = drugs[way.source], drugs.get(way.target, drugs[way.source] + 1)
         passed = [(at, way.Index) for at in range(start + 1, end)]
         last = (end, way.target if way.target in drugs else way.Index)
@@ -139,13 +137,13 @@ def _stacked(heights: Mapping) -> dict:
     return y
 
 
-def _draw_ways(axes: Axes, ways: pd.DataFrame, stops: list, y: dict, colours: Mapping[str, str]) -> None:
+def _draw_ways(axes: Axes, ways: pd.DataFrame, stops: list, y: dict, looks: Mapping[str, tuple]) -> None:
     left, entered = ({place: high for place, (_, high) in y.items()} for _ in range(2))
     for way, places in stops:
         tops = [left[places[0]], *(y[place][1] for place in places[1:-1]), entered[places[-1]]]
         left[places[0]] -= way.most
         entered[places[-1]] -= way.most
-        colour = colours.get(way.target, BLUE)
+        colour, sign = looks.get(way.target, (BLUE, ""))
         open_ = {**LEFT_OPEN, "facecolor": (*mpl.colors.to_rgb(colour), TINT)}
         fill = {"facecolor": colour, **EDGE}
         for over, high, style in ((0.0, float(way.least), fill), (float(way.least), float(way.most), open_)):
@@ -153,15 +151,16 @@ def _draw_ways(axes: Axes, ways: pd.DataFrame, stops: list, y: dict, colours: Ma
                 corners = _band([place[0] for place in places], np.array(tops), over, high)
                 axes.add_patch(PathPatch(corners, zorder=2, **style))
         text = f"{way.least:g}" if way.least == way.most else f"{way.least:g}–{way.most:g}"
-        look = {"ha": "left", "va": "center", "fontsize": SMALLEST_TEXT, "color": INK, "bbox": NUMBER_BOX}
-        axes.text(places[0][0] + 0.8 * NODE, tops[0] - way.most / 2, text, zorder=5, **look)
+        look = {"va": "center", "fontsize": SMALLEST_TEXT, "color": INK, "bbox": NUMBER_BOX, "zorder": 5}
+        axes.text(places[0][0] + 0.8 * NODE, tops[0] - way.most / 2, text, ha="left", **look)
+        if sign:
+            axes.text(places[-1][0] - 0.8 * NODE, tops[-1] - way.most / 2, sign, ha="right", **look)
 
 
 def _band(columns: Sequence[int], tops: np.ndarray, over: float, high: float) -> Path:
     """Return a band through columns, from so far below its tops to so far."""
-    edges = [(x + side * NODE / 2, top) for x, top in zip(columns, tops, strict=True) for side in (-1, 1)][
-        1:-1
-    ]
+    edges = [(x + side * NODE / 2, top) for x, top in zip(columns, tops, strict=True) for side in (-1, 1)]
+    edges = edges[1:-1]
     curve = [edges[0]]
     for (x0, y0), (x1, y1) in pairwise(edges):
         curve += [((x0 + x1) / 2, y0), ((x0 + x1) / 2, y1), (x1, y1)]
@@ -190,16 +189,14 @@ def swimmer(
         What time is counted in, and from when.
     """
     lanes = frame.groupby("patient", sort=False)["time"].agg(["min", "max"])
-    lanes = lanes.assign(length=lanes["max"] - lanes["min"]).sort_values(
-        "length", ascending=False, kind="stable"
-    )
+    lanes = lanes.assign(length=lanes["max"] - lanes["min"])
+    lanes = lanes.sort_values("length", ascending=False, kind="stable")
     y = dict(zip(lanes.index, -np.arange(len(lanes), dtype=float), strict=True))
     events = list(dict.fromkeys(frame["event"]))
     marks = [{name: values[n % 6] for name, values in MARKS.items()} for n in range(len(events))]
     legend = keys(events, [{"ls": "", "ms": 4.5, **mark} for mark in marks])
-    rows = Rows(
-        [*y.values()], [str(patient) for patient in y], sizes=(SMALLEST_TEXT, SMALLEST_TEXT), pitch=3.4
-    )
+    sizes = (SMALLEST_TEXT, SMALLEST_TEXT)
+    rows = Rows([*y.values()], [str(patient) for patient in y], sizes=sizes, pitch=3.4)
     axes = on_rows(ax, rows, (title, subtitle), legend)
     axes.barh([*y.values()], lanes["length"], 0.5, lanes["min"], facecolor=FAINT, zorder=1, **EDGE)
     for event, mark in zip(events, marks, strict=True):
@@ -239,7 +236,7 @@ def paired_lines(
     x, y, by : str
         Columns: when, what, and whose.
     xlabel, ylabel : str
-        What to call the scales, other than as their columns.
+        What to call the scales, other than as the codebook, or their columns, do.
     """
     lines = [each.sort_values(x, kind="stable") for _, each in frame.groupby(by, sort=False)]
     lines = pd.Series([(tuple(each[x]), tuple(each[y])) for each in lines]).value_counts(sort=False)
@@ -251,7 +248,7 @@ def paired_lines(
         for (when, values), count in alike.items():
             axes.plot(when, values, lw=0.8 + 0.7 * (count - 1), zorder=3, clip_on=False, **style)
         legend += keys([f"{name} ({alike.sum()})"], [style])
-    axes.set(xlabel=xlabel or x, ylabel=ylabel or y)
+    axes.set(xlabel=xlabel or scale_label(x), ylabel=ylabel or scale_label(y))
     axes.yaxis.set_major_locator(MaxNLocator(integer=True))
     if pd.api.types.is_integer_dtype(frame[x]):
         axes.set_xticks(sorted(frame[x].unique()))

@@ -17,6 +17,7 @@ from crmo_analysis.display.furniture import (
     beside_rows,
     keys,
     on_two_scales,
+    scale_label,
     stage,
     width_of,
 )
@@ -51,7 +52,7 @@ def curves(
     x, y, by : str
         Columns: of the two scales, and of what the lines are called.
     xlabel, ylabel : str
-        What to call the scales, other than as their columns.
+        What to call the scales, other than as the codebook, or their columns, do.
     ylim : pair of float, optional
         Ends of the scale of y; the lines' own unless given.
     """
@@ -72,7 +73,7 @@ def curves(
     for label, name in zip(beside_rows(axes, places, [names[n] for n in order], 7), order, strict=True):
         label.set_color(inks[name])
     axes.margins(x=0.01)
-    axes.set(xlabel=xlabel or x, ylabel=ylabel or y, ylim=ylim)
+    axes.set(xlabel=xlabel or scale_label(x), ylabel=ylabel or scale_label(y), ylim=ylim)
     on_two_scales(axes)
     return axes
 
@@ -99,7 +100,7 @@ def scatter(
     x, y : str
         Columns.
     xlabel, ylabel : str
-        What to call the scales, other than as their columns.
+        What to call the scales, other than as the codebook, or their columns, do.
     line : DataFrame, optional
         A fit with its interval, from `models.diagnostics.linear_fit`.
     """
@@ -112,7 +113,7 @@ def scatter(
     style = {"color": BLUE, "edgecolor": PAPER, "linewidth": 0.4, "legend": False, "clip_on": False}
     sizes = {"size": "patients", "sizes": (POINT, POINT * most), "size_norm": (1, max(most, 2))}
     sns.scatterplot(points, x=x, y=y, ax=axes, zorder=3, **sizes, **style)
-    axes.set(xlabel=xlabel or x, ylabel=ylabel or y)
+    axes.set(xlabel=xlabel or scale_label(x), ylabel=ylabel or scale_label(y))
     for axis in (axes.xaxis, axes.yaxis):
         axis.set_major_locator(ticker.MaxNLocator(integer=True))
     on_two_scales(axes)

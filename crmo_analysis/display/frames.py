@@ -50,9 +50,7 @@ def characteristics(table: pd.DataFrame, codebook: Codebook, smallest: int = 0) 
         n, lacking = len(values), int(table[name].isna().sum())
         counted = {"": values} if variable.type == "boolean" else {}
         if variable.type == "category":
-            counted = {
-                f": {category.replace('_', ' ')}": values == category for category in variable.categories
-            }
+            counted = {f": {each.replace('_', ' ')}": values == each for each in variable.categories}
         counts = [int(holds.sum()) for holds in counted.values()]
         for suffix, x, is_hidden in zip(counted, counts, gone.get(name, ()), strict=False):
             text = f"fewer than {smallest}, or hidden beside such a count" if is_hidden else f"{x}/{n}"
@@ -64,7 +62,8 @@ def characteristics(table: pd.DataFrame, codebook: Codebook, smallest: int = 0) 
             if disclosure.spiked(values, smallest):
                 text = f"all but fewer than {smallest} have the same value"
             kind = "median" if smallest else "median [range]"
-            rows.append([axis_label(variable)[:1].upper() + axis_label(variable)[1:], kind, text, n, lacking])
+            label = axis_label(variable)
+            rows.append([label[:1].upper() + label[1:], kind, text, n, lacking])
     return pd.DataFrame(rows, columns=["variable", "statistic", "value", "n", "missing"])
 
 
@@ -99,9 +98,8 @@ def effects_in_words(frame: pd.DataFrame, labels: Mapping[str, str]) -> pd.DataF
     """
     rows = []
     for row in frame.itertuples():
-        adjusted = ", ".join(
-            labels.get(name, name) for name in row.adjusted_for.split(", ") if name != "none"
-        )
+        names = [name for name in row.adjusted_for.split(", ") if name != "none"]
+        adjusted = ", ".join(labels.get(name, name) for name in names)
         model = MODEL_NAMES.get(row.model, row.model) + (f", {row.effect}" if row.model in MODELS else "")
         if pd.isna(row.estimate):
             number, p = row.method, ""
@@ -124,20 +122,15 @@ def in_words_of(outcome: str, labels: Mapping[str, str]) -> str:
 
 def significant(frame: pd.DataFrame, columns: Sequence[str], digits: int = 4) -> pd.DataFrame:
     """Round columns to significant digits, so that a small P value does not become 0."""
-    rounded = {
-        name: [float(f"{value:.{digits}g}") for value in frame[name].astype(float)] for name in columns
-    }
-    return frame.assign(**rounded)
+    return frame.assign(
+        **{name: [float(f"{value:.{digits}g}") for value in frame[name].astype(float)] for name in columns}
+    )
 
 
 def axis_label(variable: Variable) -> str:
     """Write a label with its unit, unless it says it already."""
-    known = not variable.unit or variable.unit.lower() in variable.label.lower()
-    return (
-        describe.in_sentence(variable.label)
-        if known
-        else f"{describe.in_sentence(variable.label)}, {variable.unit}"
-    )
+    label, unit = describe.in_sentence(variable.label), variable.unit
+    return label if unit.lower() in label.lower() else f"{label}, {unit}"
 
 
 def proportions(audited: Sequence[Audited], claim_ids: Sequence[str]) -> pd.DataFrame:
@@ -221,10 +214,8 @@ def description(audited: Sequence[Audited]) -> pd.DataFrame:
     percents = [a.claim for a in reversed(own) if a.claim.statistic == "percent"]
     printed = {(claim.patients, claim.group): claim.printed for claim in percents}
     counts = list(zip(frame["x"], frame["n"], strict=True))
-    exact, wilson = (
-        [*map(describe.interval_text, frame[f"{kind}_low"], frame[f"{kind}_high"])]
-        for kind in ("exact", "wilson")
-    )
+    ends = [(frame[f"{kind}_low"], frame[f"{kind}_high"]) for kind in ("exact", "wilson")]
+    exact, wilson = ([*map(describe.interval_text, *pair)] for pair in ends)
     return pd.DataFrame({
         "characteristic": frame["label"],
         "among": frame["group"],

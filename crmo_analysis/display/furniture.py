@@ -13,16 +13,16 @@ from itertools import pairwise, zip_longest
 import matplotlib as mpl
 import numpy as np
 import pandas as pd
-import seaborn as sns
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 from matplotlib.text import Text
 
-from crmo_analysis.display import canvas, lettering
+from crmo_analysis.display import canvas, frames, lettering
 from crmo_analysis.display.canvas import BLUE, FAINT, INK, STYLE
 from crmo_analysis.display.lettering import MILLIMETRE, text_width
 from crmo_analysis.files import CrmoError, InputError, meant
+from crmo_analysis.study import read_codebook
 
 HEADING_TEXT, BESIDE_TEXT, PAIR_TEXT, INSIDE_TEXT, NOTE_TEXT = 7.2, 6.8, 6.6, 6.5, 6.3  # points
 BAND = {"alpha": 0.25, "lw": 0}
@@ -78,7 +78,7 @@ def axes_level(draw: Callable[..., Axes]) -> Callable[..., Axes]:
 
 def given(axes: Axes) -> Axes:
     """Give somebody's Axes the look of those of a page: spines, sizes of labels, colours."""
-    sns.despine(ax=axes, left=True)
+    axes.spines[["left", "right", "top"]].set_visible(False)
     for axis, name in ((axes.xaxis, "xtick"), (axes.yaxis, "ytick")):
         look = {"color": STYLE[f"{name}.color"], "size": STYLE[f"{name}.major.size"]}
         look |= {"labelsize": STYLE[f"{name}.labelsize"], "labelcolor": STYLE[f"{name}.color"]}
@@ -164,9 +164,8 @@ def on_rows(
         steps = zip(pairwise(lines), pairwise(rows.y), strict=True)
         needed = [LINE_HIGH * (one + other) / 2 / abs(y - below) for (one, other), (y, below) in steps]
         pitch = max([rows.pitch, *needed]) if rows.pitch else max(5.2, 1.5 + 3.0 * most)
-        _, keys_high = (
-            lettering.legend_columns([key.get_label() for key in legend], wide) if legend else (0, 0)
-        )
+        names = [key.get_label() for key in legend]
+        keys_high = lettering.legend_columns(names, wide)[1] if names else 0
         span = max([*rows.y, *rows.heads], default=0) - min(rows.y, default=0) + 1.2 + rows.above
         foot = 3.6 * keys_high + 6 * bool(legend)
         axes = canvas.blank(30 + foot + pitch * span, *titles, width)[1]
@@ -291,3 +290,9 @@ def on_two_scales(axes: Axes, lines: str = "both") -> None:
     like_x = {"size": STYLE["xtick.major.size"], "labelsize": STYLE["xtick.labelsize"]}
     axes.tick_params(axis="y", labelcolor=STYLE["xtick.color"], **like_x)
     grid(axes, lines)
+
+
+def scale_label(name: str) -> str:
+    """Say what the scale of a column is: in the words of the codebook, or in its own."""
+    codebook = read_codebook()
+    return frames.axis_label(codebook[name]) if name in codebook else name

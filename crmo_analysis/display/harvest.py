@@ -7,6 +7,7 @@ from scipy.special import stdtr
 
 from crmo_analysis.display.canvas import BLUE, FAINT, INK, MUTED, ORANGE, VERMILLION
 from crmo_analysis.display.furniture import (
+    NUMBER_BOX,
     add_legend,
     apart,
     axes_level,
@@ -89,4 +90,6 @@ def _draw_contours(axes: Axes, top: float) -> None:
         seen = p >= LEAST_P
         axes.plot(p[seen], n[seen], color=FAINT, lw=1, zorder=1)
         place = np.flatnonzero(seen)[-1]
-        axes.text(p[place], n[place], f"|r| = {size:g}", fontsize=6, color=MUTED, ha="right", va="bottom")
+        text = f"|r| = {size:g}" if size == SIZES[0] else f"{size:g}"  # short, as marks stand beside them
+        look = {"fontsize": 6, "color": MUTED, "ha": "right", "va": "bottom", "bbox": NUMBER_BOX}
+        axes.text(p[place], n[place], text, **look)

@@ -20,37 +20,29 @@ from crmo_analysis.display.furniture import (
 )
 from crmo_analysis.display.lettering import broken_labels, text_width
 
-INTERVALS = {"exact": "exact 95 % interval (Clopper-Pearson)", "wilson": "Wilson 95 % interval"}
 LINE = {"color": BLUE, "lw": 1.4}
 DOT = {"color": INK, "ms": 3.8, "mec": PAPER, "mew": 0.5, "clip_on": False, "zorder": 4}
 
 
 @axes_level
 def proportion_intervals(
-    frame: pd.DataFrame,
-    *,
-    title: str = "",
-    subtitle: str = "",
-    interval: str = "exact",
-    ax: Axes | None = None,
-) -> Axes:
-    """Draw shares with their 95 % intervals, x/n beside each.
+    frame: pd.DataFrame, *, title: str = "", subtitle: str = "", ax: Axes | None = None
+) -> Axes:  # fmt: skip
+    """Draw shares with their exact 95 % intervals (Clopper and Pearson's), x/n beside each.
 
     Parameters
     ----------
     frame : DataFrame
-        `label, x, n, share`, and `exact_low, exact_high` or `wilson_low, wilson_high`, top to bottom; a
-        column `section` sets headings where it changes.
-    interval : {"exact", "wilson"}
-        Clopper and Pearson's, or Wilson's.
+        `label, x, n, share, exact_low, exact_high`, top to bottom; a column `section` sets headings where it
+        changes.
     """
     y, heads = sectioned(frame["section"] if "section" in frame else [""] * len(frame))
     counts = [f"{x}/{n}" for x, n in zip(frame["x"], frame["n"], strict=True)]
     axes = on_rows(ax, Rows(y, frame["label"], counts, heads), (title, subtitle))
-    numbers = [100 * frame[name] for name in ("share", f"{interval}_low", f"{interval}_high")]
+    numbers = [100 * frame[name] for name in ("share", "exact_low", "exact_high")]
     interval_rows(axes, y, numbers, LINE, DOT)
     axes.set(xlim=(0, 100), xticks=range(0, 101, 20))
-    name_x(axes, ax, f"patients, %, with {INTERVALS[interval]}")
+    name_x(axes, ax, "patients, %, with exact 95 % interval (Clopper-Pearson)")
     grid(axes, "x")
     return axes
 
@@ -82,9 +74,8 @@ def forest(
     y = -np.arange(len(frame), dtype=float)
     wide = width_of(ax)
     beside = max((text_width(text, NOTE_TEXT) for text in frame["text"]), default=0) / wide
-    texts = (
-        broken_labels(frame["text"], LABELS * wide, NOTE_TEXT) if beside > LABELS + 0.05 else frame["text"]
-    )
+    is_long = beside > LABELS + 0.05
+    texts = broken_labels(frame["text"], LABELS * wide, NOTE_TEXT) if is_long else frame["text"]
     share = min(WIDE_LABELS, 0.62 - min(beside, LABELS + 0.05))
     rows = Rows(y, frame["label"], texts, share=share, sizes=(7, NOTE_TEXT))
     axes = on_rows(ax, rows, (title, subtitle))

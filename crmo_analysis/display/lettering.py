@@ -15,9 +15,10 @@ MILLIMETRE = 1 / 25.4
 # drawing does: so one weight.
 FONT = "DejaVu Sans"
 SMALLEST_TEXT, LEGEND_TEXT = 6.0, 6.5  # points
-_P = re.compile(r"(?<![A-Za-z])P ?([=<>≤≥]) ?(\d)")
+_P = re.compile(r"(?<![A-Za-z])[Pp] ?([=<>≤≥]) ?(\.?\d)")
 _DECIMAL = re.compile(r"(?<![\d.])(\d+)\.(\d+)(?!\d|\.\d)")
-_MINUS = re.compile(r"(?<![\w)\]–-])-(?=\d)")
+_PERCENT = re.compile(r"(?<=\d)[ \u00a0]%")
+_MINUS = re.compile(r"(?<![\w)\]–-])-(?=\d)|(?<=[\w)] )-(?= [\d(])")
 
 
 def broken_labels(labels: Sequence[str], widest: float, size: float = 7) -> list[str]:
@@ -94,13 +95,13 @@ def signed(text: str, decimal: str = ".", p: str = "P", zero: bool = True, is_p:
     ----------
     text : str
     decimal, p : str
-        The decimal sign, and "P" or "p"; blanks stand around the sign after it.
+        The decimal sign, and "P" or "p"; blanks stand around the sign after it, and none before "%".
     zero : bool
         Whether a P value has a zero before its decimal sign.
     is_p : bool
         Whether the text is a P value alone.
     """
-    text = _P.sub(rf"{p} \1 \2", text)
+    text = _PERCENT.sub("%", re.sub(r"(?<![\w.])P(?!\w|\. ?[a-z\d])", p, _P.sub(r"P \1 \2", text)))
     if not zero:
         text = re.sub(rf"(?<![A-Za-z]){p} ([=<>≤≥]) 0\.", rf"{p} \1 .", text)
         text = re.sub(r"(?<!\d)0\.(?=\d)", ".", text) if is_p else text
@@ -108,5 +109,5 @@ def signed(text: str, decimal: str = ".", p: str = "P", zero: bool = True, is_p:
 
 
 def true_minus(text: str) -> str:
-    """Write the sign of negative numbers as a minus."""
+    """Write the sign of negative numbers, and of subtractions, as a minus."""
     return _MINUS.sub("−", text)

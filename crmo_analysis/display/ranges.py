@@ -41,11 +41,8 @@ def bounds(frame: pd.DataFrame, *, title: str = "", subtitle: str = "", ax: Axes
     """
     y, most = -np.arange(len(frame), dtype=float), float(frame["n"].max())
     kinds = {"in every table": FORCED, "in some tables": OPEN, "in no table": EXCLUDED}
-    seen = [
-        (frame["lower"] > 0).any(),
-        (frame["upper"] > frame["lower"]).any(),
-        (frame["n"] > frame["upper"]).any(),
-    ]
+    spans = [frame["lower"], frame["upper"] - frame["lower"], frame["n"] - frame["upper"]]
+    seen = [(span > 0).any() for span in spans]
     named = zip(kinds.items(), seen, strict=True)
     legend = [Patch(label=label, **style) for (label, style), is_seen in named if is_seen]
     pairs = [f"{row.first}\nand {describe.in_sentence(row.second)}" for row in frame.itertuples()]
@@ -57,9 +54,8 @@ def bounds(frame: pd.DataFrame, *, title: str = "", subtitle: str = "", ax: Axes
             if end > start:
                 axes.barh(place, end - start, THICK, start, **style)
     ticks = ticker.MaxNLocator(5, integer=True).tick_values(0, most)
-    axes.set(
-        xlim=(0, most * 1.02), xticks=[tick for tick in ticks if tick <= most], xlabel="patients with both"
-    )
+    ticks = [tick for tick in ticks if tick <= most]
+    axes.set(xlim=(0, most * 1.02), xticks=ticks, xlabel="patients with both")
     axes.spines["bottom"].set(bounds=(0, most), color=MUTED)
     add_legend(axes, legend, ax is None)
     return axes
@@ -92,10 +88,8 @@ def overlaps(
         The findings, and how many have each.
     """
     names = list(counts)
-    share, texts = (
-        np.full((len(names), len(names)), np.nan),
-        np.full((len(names), len(names)), "", dtype=object),
-    )
+    share = np.full((len(names), len(names)), np.nan)
+    texts = np.full(share.shape, "", dtype=object)
     for row in frame.itertuples():
         down, across = sorted((names.index(row.first), names.index(row.second)), reverse=True)
         share[down, across] = row.lower / row.n if row.n else 0
@@ -104,19 +98,9 @@ def overlaps(
     labels = [f"{name} ({counts[name]})" for name in names]
     axes = on_rows(ax, Rows(y, labels[1:], pitch=8.0), (title, subtitle))
     written = [tick.get_text() for tick in axes.get_yticklabels()]
-    few = {
-        "cbar": False,
-        "xticklabels": False,
-        "yticklabels": False,
-        "linewidths": 0.8,
-        "linecolor": PAPER,
-        "vmin": 0,
-        "vmax": 1,
-        "cmap": SHADES,
-    }
-    sns.heatmap(
-        share[1:, :-1], annot=texts[1:, :-1], fmt="", annot_kws={"fontsize": INSIDE_TEXT}, ax=axes, **few
-    )
+    few = {"cbar": False, "xticklabels": False, "yticklabels": False, "linewidths": 0.8, "linecolor": PAPER}
+    look = {"vmin": 0, "vmax": 1, "cmap": SHADES, "fmt": "", "annot_kws": {"fontsize": INSIDE_TEXT}}
+    sns.heatmap(share[1:, :-1], annot=texts[1:, :-1], ax=axes, **look, **few)
     for text in axes.texts:
         x, place = (int(at) for at in text.get_position())
         text.set_color(ink_on(mpl.colors.to_hex(SHADES(share[place + 1, x]))))

@@ -58,9 +58,8 @@ def _colours(rows: Sequence) -> dict[tuple[int, int], str]:
     for row, places in sorted(rows, key=lambda pair: -len(pair[1])):
         colour = UNKNOWN if pd.isna(row["x"]) else SHADES(row["x"] / row["n"]) if row["x"] else PAPER
         for place in places:
-            colours |= dict.fromkeys(
-                [(place, side) for side in _sides(_drawing()[place], row.get("side", ""))], colour
-            )
+            sides = _sides(_drawing()[place], row.get("side", ""))
+            colours |= {(place, side): colour for side in sides}
     return colours
 
 
@@ -79,9 +78,8 @@ def sites(frame: pd.DataFrame, *, title: str = "", subtitle: str = "", ax: Axes 
     middles = {view: middle for view, middle, _ in views}
     parts = {(n, side): PAPER for n, part in enumerate(_drawing()) for side in _sides(part)}
     _draw(axes, views, [parts] * len(views))
-    for (bone, side), lesions in frame.assign(side=frame["side"].fillna("")).groupby(
-        ["bone", "side"], sort=True
-    ):
+    by_side = frame.assign(side=frame["side"].fillna("")).groupby(["bone", "side"], sort=True)
+    for (bone, side), lesions in by_side:
         seen = [place for place in _parts_of(bone) if _drawing()[place]["view"] in (*middles, "both")]
         place = next((place for place in seen if "anchor" in _drawing()[place]), seen[0])
         x, y = _inside(place, 1 if side == "left" else -1, len(lesions))
@@ -116,17 +114,13 @@ def _parts_of(name: str) -> tuple[int, ...]:
         If it is neither.
     """
     bones = read_section("bones")
-    meant = (
-        {name} if name in bones else {bone for bone, of in bones.items() if name in of.get("involves", ())}
-    )
-    places = [
-        n for n, part in enumerate(_drawing()) if part.get("bone") in meant or part.get("finding") == name
-    ]
+    of = {name} & bones.keys() or {bone for bone, of in bones.items() if name in of.get("involves", ())}
+    parts = enumerate(_drawing())
+    places = tuple(n for n, part in parts if part.get("bone") in of or part.get("finding") == name)
     if not places:
-        raise InputError(
-            f"'{name}' is no bone, and no finding that the codebook ties to bones (bones, involves)"
-        )
-    return tuple(places)
+        said = "no finding that the codebook ties to bones (bones, involves)"
+        raise InputError(f"'{name}' is no bone, and {said}")
+    return places
 
 
 def _sides(part: Mapping, side: str = "") -> tuple[int, ...]:
@@ -193,9 +187,8 @@ def _labels(rows: Sequence, views: Collection[str]) -> list[tuple[str, str, floa
         anchored = [place for place in seen if "anchor" in _drawing()[place]] or seen
         place = max(anchored, key=lambda part: np.ptp(_ends(part), axis=0).prod())
         x, y = _ends(place).mean(axis=0)
-        labels.append(
-            (f"{label}  {_count_text(sides)}", _drawing()[place].get("anchor", "front"), float(x), float(y))
-        )
+        view = _drawing()[place].get("anchor", "front")
+        labels.append((f"{label}  {_count_text(sides)}", view, float(x), float(y)))
     return sorted(labels, key=lambda each: -each[3])
 
 
@@ -209,9 +202,8 @@ def _inside(place: int, side: int, count: int) -> tuple[np.ndarray, np.ndarray]:
     """Return so many places inside a part, spread along it, the same every time."""
     (left, low), (right, high) = _ends(place)
     steps = np.linspace(0, 1, 60)
-    grid = np.stack(np.meshgrid(left + steps * (right - left), low + steps * (high - low)), axis=-1).reshape(
-        -1, 2
-    )
+    grid = np.meshgrid(left + steps * (right - left), low + steps * (high - low))
+    grid = np.stack(grid, axis=-1).reshape(-1, 2)
     held = grid[np.logical_or.reduce([path.contains_points(grid, radius=-0.3) for path in _paths(place)])]
     order = np.lexsort((held[:, 0], held[:, 1])) if high - low > right - left else np.lexsort(held.T[::-1])
     chosen = held[order][((np.arange(count) + 0.5) / count * len(held)).astype(int)]

@@ -43,7 +43,6 @@ def verdict_map(
     *,
     title: str = "",
     subtitle: str = "",
-    columns: int = 0,
     ax: Axes | None = None,
 ) -> Axes:
     """Draw every claim as a small square in its study's order, coloured and signed by verdict.
@@ -54,8 +53,6 @@ def verdict_map(
         `study, verdict`, one row a claim.
     titles : mapping of str to str
         What to call each study.
-    columns : int
-        Squares in a row; 0 takes as many as fit.
     """
     studies = list(ledger.groupby("study", sort=False)["verdict"])
     sizes = [len(verdicts) for _, verdicts in studies]
@@ -69,12 +66,12 @@ def verdict_map(
     ]
     if ax is None:
         beside = max(map(text_width, labels)) + 8
-        columns = columns or int((page().width - beside) / SQUARE)
+        columns = int((page().width - beside) / SQUARE)
         high = SQUARE * sum(_rows(size, columns) + GAP for size in sizes)
         axes = stage(ax, 25 + high + 3.6 * (page().width < WIDTH), (title, subtitle))
     else:
         axes = stage(ax, 0, (title, subtitle))
-        columns = columns or _columns_that_fit(axes, sizes)
+        columns = _columns_that_fit(axes, sizes)
     tops = -np.cumsum([0, *(_rows(size, columns) + GAP for size in sizes)])
     for top, (_, verdicts) in zip(tops, studies, strict=False):
         i = np.arange(len(verdicts))

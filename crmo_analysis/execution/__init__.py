@@ -16,6 +16,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
             "NotebookFailed",
             "TIME_LIMIT",
             "execute",
+            "import_jsonschema",
             "output_files",
             "output_folder",
             "rerun_command",

@@ -219,11 +219,18 @@ def rerun_command(notebook, known, values, out=None, time_limit=TIME_LIMIT, plai
     return join(words + ["--plain"] * plain)
 
 
+def import_jsonschema():
+    """Import jsonschema without what it checks web addresses with, whose grammar takes 2 s to build."""
+    # None makes Python say that the module is not there.
+    sys.modules.setdefault("rfc3987_syntax", None)
+    import jsonschema
+
+    return jsonschema
+
+
 def _import_papermill():
-    # jsonschema checks web addresses with rfc3987_syntax if it is installed, and builds its grammar on
-    # import: 2 s for a check that notebooks never use. None makes Python say that the module is not there.
     with _PAPERMILL:
-        sys.modules.setdefault("rfc3987_syntax", None)
+        import_jsonschema()
         import papermill
 
         # What it would print here, "Kernel died", is in our own message.

@@ -34,7 +34,7 @@ MISSING = "–"
 LINE, LONG_LINE = 100, 160  # letters of a table across a page, and across one that is wider than high
 _NUMBER = re.compile(r"[<>≥≤−-]?[\d.,]+([ /(–%−-].*)?")
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ufffe\uffff\ud800-\udfff]")
-_LONG_WORD = 24
+_LONG_WORD = 24  # letters of a word that may be broken where a line has no room for all
 
 
 @dataclass(frozen=True)
@@ -56,15 +56,17 @@ class Signs:
         text = canvas.signed(text, **self.of_texts, is_p=is_p)
         if not self.italic:
             return inlines(text)
-        parts = re.split(rf"(?<![A-Za-z]){self.p}(?= [=<>≤≥])", text)
+        parts = re.split(rf"(?<![\w.]){self.p}(?!\w|\. ?[a-z\d])", text)
         found = inlines(parts[0])
         for part in parts[1:]:
-            found += [{"t": "Emph", "c": inlines(self.p)}, *inlines(part.replace(" ", "\u00a0", 2))]
+            kept = re.sub("^ ([=<>≤≥]) ", "\u00a0\\1\u00a0", part)
+            found += [{"t": "Emph", "c": inlines(self.p)}, *inlines(kept)]
         return found
 
 
 def inlines(text: str) -> list[dict]:
-    """Write a text as pandoc's inline parts: words, blanks and line breaks."""
+    """Write a text as pandoc's inline parts, words, blanks and line breaks, with the quotes of a printer."""
+    text = re.sub(r'"([^"]*)"', r"“\1”", text).replace("'", "’")
     found: list[dict] = []
     for part in re.split(r"( +|\n)", text):
         if part == "\n":
@@ -89,10 +91,8 @@ def table_blocks(
         If a text has a character that no document can hold.
     """
     frame = frame.astype(str)
-    missing = int((frame == MISSING).sum().sum())
-    if missing:
-        told = f"no value is printed, or none can be estimated ({missing} of {frame.size})."
-        notes = [*notes, f"{MISSING}: {told}"]
+    if (frame == MISSING).any(axis=None):
+        notes = [*notes, f"{MISSING}: no value is printed, or none can be estimated."]
     for text in [label, caption, *notes, *frame.columns, *frame.to_numpy().ravel()]:
         if found := _CONTROL.search(text):
             raise InputError(
@@ -180,7 +180,7 @@ def sections(blocks: Sequence[dict]) -> dict[str, list[dict]]:
     name = ""
     for block in blocks:
         if block["t"] == "Header" and block["c"][0] == 1:
-            name = " ".join(" ".join(_strings(block["c"][2])).split())
+            (name,) = headings([block])
         found.setdefault(name, []).append(block)
     return found
 
@@ -228,6 +228,7 @@ def render(
     }
     common = ["--from=json", "--standalone", "--citeproc", f"--csl={style.name}", "--fail-if-warnings"]
     common += ["--bibliography=references.json", f"--resource-path={folder.absolute()}"]
+    common += ["--metadata=notes-after-punctuation:true"]  # numbers of references that are raised
     given = json.dumps(tree)
     with tempfile.TemporaryDirectory() as temporary:
         # By names without a folder: Word's properties hold them.
@@ -315,8 +316,11 @@ def _widths(frame: pd.DataFrame, line: int) -> list[float]:
     if frame.columns.empty:
         return []
     texts = [[str(name), *frame[name]] for name in frame]
-    words = [max(len(word) for text in column for word in [*text.split(), ""]) for column in texts]
-    widths = np.array([min(word, _LONG_WORD) + 3 for word in words])  # and the space between columns
+    words = np.array([max(len(word) for text in column for word in [*text.split(), ""]) for column in texts])
+    room = line - 3 * len(words)  # the space between columns
+    longer = range(words.max(), _LONG_WORD, -1)
+    longest = next((most for most in longer if np.minimum(words, most).sum() <= room), _LONG_WORD)
+    widths = np.minimum(words, longest) + 3
     lengths = np.array([[len(text) + 3 for text in column] for column in texts])
     while widths.sum() < line:
         wider = widths + np.eye(len(widths), dtype=int)

@@ -105,10 +105,8 @@ def _whole(path: Path) -> Iterator[None]:
         raise
     except OSError as error:
         raise InputError(f"{error.filename or path} cannot be read ({error.strerror}). {AGAIN}") from None
-    except (ValueError, csv.Error) as error:
+    except (ValueError, csv.Error, LookupError, TypeError, AttributeError, struct.error) as error:
         raise InputError(f"{path} cannot be read ({error}). {AGAIN}") from None
-    except (KeyError, TypeError, AttributeError, StopIteration, struct.error) as error:
-        raise InputError(f"{path} cannot be read ({error!r}). {AGAIN}") from None
 
 
 def _read_ledger(path: Path) -> dict[str, dict[str, object]]:
@@ -223,8 +221,8 @@ def read_notebook(path: Path) -> dict:
     with _whole(path):
         notebook = json.loads(path.read_text(encoding="utf-8"))
         outputs = [output for cell in notebook["cells"] for output in cell.get("outputs", [])]
-        first = next(cell for cell in notebook["cells"] if cell["cell_type"] == "markdown")
-        if not re.match(r"#\s", joined(first["source"])):
+        texts = [joined(cell["source"]) for cell in notebook["cells"] if cell["cell_type"] == "markdown"]
+        if not re.match(r"#\s", "".join(texts[:1])):
             raise ValueError("its first text must begin with a title, as '# Question?'")
         if not outputs or any(output.get("output_type") == "error" for output in outputs):
             raise ValueError(f"it {'ended in an error' if outputs else 'was not executed'}")
@@ -257,7 +255,6 @@ class Table:
     @property
     def style(self) -> str:
         """How it is set: as cards on a phone, and in a window of its own if it is long."""
-        wide = len(self.columns) >= WIDE_TABLE or any(
-            len(cell) > LONG_CELL for row in self.rows for cell in row
-        )
+        longest = max((len(cell) for row in self.rows for cell in row), default=0)
+        wide = len(self.columns) >= WIDE_TABLE or longest > LONG_CELL
         return " ".join(["crmo"] + ["cards"] * wide + ["long"] * (len(self.rows) > LONG_TABLE))

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import platform
+import re
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -128,6 +129,8 @@ def _documents(outline: Outline) -> tuple[dict[str, bytes], list[str]]:
         **{f"tables/{item.stem}.csv": csv_text(_table(outline, item)[0]).encode() for item in outline.tables},
     }
     remarks = [f"{name} is one of the series, and the text does not cite it" for name in uncited]
+    unwritten = re.findall(r"^#+ (.+)\n+To be written", said, re.MULTILINE)
+    remarks += [f"section '{name}' is still to be written" for name in unwritten]
     return files, [*remarks, *text.remarks(outline, blocks, typed)]
 
 

@@ -9,10 +9,8 @@ from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 
-import jsonschema
-
 from crmo_analysis import files
-from crmo_analysis.execution import output_files, read_parameters
+from crmo_analysis.execution import import_jsonschema, output_files, read_parameters
 from crmo_analysis.files import InputError, meant, read_yaml
 from crmo_analysis.publish.documents import Signs
 
@@ -179,7 +177,7 @@ def _checked(path: Path, name: str, schema: str) -> dict:
         With every place that is not so.
     """
     content = _written_short(read_yaml(path))
-    found = jsonschema.Draft202012Validator(_schema(schema)).iter_errors(content)
+    found = import_jsonschema().Draft202012Validator(_schema(schema)).iter_errors(content)
     problems = [(", ".join(map(str, [name, *error.absolute_path])), _said(error)) for error in found]
     if problems:
         raise InputError(*(f"{place}: {said}" for place, said in sorted(problems)))
@@ -198,7 +196,7 @@ def _written_short(content: object) -> object:
     return content
 
 
-def _said(error: jsonschema.ValidationError) -> str:
+def _said(error) -> str:
     """Say what is wrong with a part."""
     if error.validator == "additionalProperties":
         known = error.schema["properties"]

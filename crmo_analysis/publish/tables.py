@@ -16,7 +16,7 @@ from crmo_analysis.study import Codebook, describe, read_codebook
 _PLACE = re.compile(r"\{([^{}:]+)(?::([^{}]*))?\}")
 
 
-def fill(template: str, row: Mapping[str, object], codebook: Codebook | None = None) -> str:
+def fill(template: str, row: Mapping[str, object], codebook: Codebook) -> str:
     """Fill in a template from a row.
 
     Parameters
@@ -26,7 +26,7 @@ def fill(template: str, row: Mapping[str, object], codebook: Codebook | None = N
         up), a share in percent (``:%1``), a P value (``:p``, or ``:p_alone`` without its P), a name of the
         codebook or of a model in words (``:words``).
     row : mapping of str to object
-    codebook : mapping of str to Variable, optional
+    codebook : mapping of str to Variable
 
     Returns
     -------
@@ -52,14 +52,13 @@ def _is_missing(value: object) -> bool:
     return value == "" or bool(pd.isna(value))
 
 
-def _written(value: object, how: str, template: str, codebook: Codebook | None) -> str:
+def _written(value: object, how: str, template: str, codebook: Codebook) -> str:
     if _is_missing(value):
         return MISSING
     if not how:
         return f"{value:g}" if isinstance(value, float) else str(value)
     if how == "words":
-        known = codebook if codebook is not None else read_codebook()
-        return known[value].label if value in known else _capital(str(value).replace("_", " "))
+        return codebook[value].label if value in codebook else _capital(str(value).replace("_", " "))
     try:
         if how in ("p", "p_alone"):
             return describe.p_text(float(value), alone=how == "p_alone")

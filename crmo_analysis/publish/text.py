@@ -113,9 +113,8 @@ def software_citation(root: Path) -> str:
     facts = read_yaml(root / "CITATION.cff")
     where = "".join(f" {facts[key]}." for key in ("repository-code", "url", "doi") if key in facts)
     names = ", ".join(map(_name, facts["authors"]))
-    return (
-        f"{names}. {facts['title']}, version {facts['version']}. Software, {facts['license']} licence.{where}"
-    )
+    title = f"{facts['title']}, version {facts['version']}"
+    return f"{names}. {title}. Software, {facts['license']} licence.{where}"
 
 
 def front(outline: Outline, blocks: Sequence[dict]) -> tuple[dict, list[dict]]:

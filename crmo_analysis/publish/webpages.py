@@ -104,10 +104,8 @@ def _outputs(outputs: list[dict], exhibits: Mapping[str, Exhibit], claim_ids: Co
     """Write the outputs of a cell as HTML."""
     shown, said = [], ""
     for output in outputs:
-        data = {
-            kind: text if kind.endswith("json") else joined(text)
-            for kind, text in output.get("data", {}).items()
-        }
+        data = output.get("data", {}).items()
+        data = {kind: text if kind.endswith("json") else joined(text) for kind, text in data}
         if "image/png" in data:
             image = base64.b64decode(data["image/png"])
             exhibit = exhibits.get(digest(image))
@@ -123,9 +121,8 @@ def _outputs(outputs: list[dict], exhibits: Mapping[str, Exhibit], claim_ids: Co
         elif frames.TABLE in data:
             shown.append(show("table.html", table=Table(**data[frames.TABLE]), claim_ids=claim_ids))
         else:
-            text = (
-                Markup(data["text/html"]).striptags() if "text/html" in data else data.get("text/plain", "")
-            )
+            page, plain = data.get("text/html"), data.get("text/plain", "")
+            text = Markup(page).striptags() if page else plain
             shown.append(show("text.html", text=joined(output.get("text", "")) or text))
     return "\n".join(shown)
 
@@ -174,20 +171,20 @@ def write_sources(read: Results, folder: Path) -> list[str]:
         shutil.copyfile(FILES / name, folder / "static" / name)
     rows, board = list(read.claims.values()), _scoreboard(read)
     totals = Counter(str(row["verdict"]) for row in rows)
-    overview = next((e for e in read.figures.values() if (e.folder, e.name) == ("overview", "claims")), None)
     counted = {"scoreboard": board.values(), "totals": totals, "total": len(rows)}
-    index = show("index.html", **counted, map=overview, citation=software_citation(files.ROOT))
+    first = _question()[0]
+    counted |= {"answer": _answer(read, first["notebook"]), "figures": _drawn(read, first["figures"][:1])}
+    index = show("index.html", **counted, citation=software_citation(files.ROOT))
     pages.write("index", TITLE, [("", index)], _contents(read), toc=False)
     told = show("ledger.html", rows=rows, titles=read.titles)
     pages.write("ledger", "Ledger of all claims", [("", told)], toc=False)
     of_studies = read.titles.items()
     sets = [(title, show("conflicts.html", found=read_conflicts(read, study))) for study, title in of_studies]
     pages.write("conflicts", "Conflicts", [("", show("minimal.html")), *sets])
-    pages.write("lesions", "Lesions and severity", _on_lesions(read))
+    pages.write("lesions", "What is known of lesions and severity", _on_lesions(read))
     pages.write("figures", "Figures and tables", _galleries(read))
-    examples = {
-        verdict: next((row for row in rows if row["verdict"] == verdict), None) for verdict in VERDICTS
-    }
+    first = {row["verdict"]: row for row in reversed(rows)}
+    examples = {verdict: first.get(verdict) for verdict in VERDICTS}
     words = show("verdicts.html", totals=totals, examples=examples, titles=read.titles)
     pages.write(
         "verdicts", "How to read the verdicts", [("", words), ("What figures rest on", show("sources.html"))]
@@ -253,17 +250,36 @@ def _galleries(read: Results) -> list[tuple[str, str]]:
 
 def _on_lesions(read: Results) -> list[tuple[str, str]]:
     """Answer the collection's question: the parts of `lesions.yaml`, with the figures that are there."""
-    drawn = {f"{exhibit.folder}/{exhibit.name}": exhibit for exhibit in read.figures.values()}
     parts = []
-    for part in files.read_yaml(FILES / "lesions.yaml"):
-        figures = [drawn[name] for name in part.get("figures", ()) if name in drawn]
+    for part in _question():
+        figures = _drawn(read, part.get("figures", ()))
         folder = part.get("tables", "")
         tables = [(name, f"files/tables/{folder}/{name}.csv") for name in read.tables.get(folder, ())]
         page = part.get("notebook", "") if part.get("notebook") in read.notebooks else ""
         if figures or not part.get("figures"):
-            shown = show("lesions.html", said=part["says"], page=page, figures=figures, tables=tables)
+            told = {"said": part["says"], "answer": _answer(read, page)}
+            shown = show("lesions.html", **told, page=page, figures=figures, tables=tables)
             parts.append((part["heading"], shown))
     return parts
+
+
+def _question() -> list[dict]:
+    """Return the parts of the page on the question of the collection."""
+    return files.read_yaml(FILES / "lesions.yaml")
+
+
+def _drawn(read: Results, names: Sequence[str]) -> list[Exhibit]:
+    """Return figures by folder and name, of those that are there."""
+    there = {f"{exhibit.folder}/{exhibit.name}": exhibit for exhibit in read.figures.values()}
+    return [there[name] for name in names if name in there]
+
+
+def _answer(read: Results, name: str) -> Markup:
+    """Return what a notebook answers, in its first screen; nothing where it gives no answer."""
+    cells = read.notebooks.get(name, {}).get("cells", [])
+    outputs = [output for cell in cells for output in cell.get("outputs", [])]
+    texts = [joined(output.get("data", {}).get("text/markdown", "")) for output in outputs]
+    return Markup(_MARKDOWN.render(next((text for text in texts if text.startswith("**Answer.**")), "")))
 
 
 def _notebook(read: Results, name: str, notebook: dict, board: Mapping[str, dict[str, object]]) -> str:
@@ -272,7 +288,8 @@ def _notebook(read: Results, name: str, notebook: dict, board: Mapping[str, dict
     images = [
         joined(output["data"]["image/png"]) for output in outputs if "image/png" in output.get("data", {})
     ]
-    figures = [read.figures[key] for key in map(digest, map(base64.b64decode, images)) if key in read.figures]
+    keys = map(digest, map(base64.b64decode, images))
+    figures = [read.figures[key] for key in keys if key in read.figures]
     code = "\n".join(joined(cell["source"]) for cell in notebook["cells"])
     study = _study_of(name, read)
     folders = dict.fromkeys([study, *(exhibit.folder for exhibit in figures)])

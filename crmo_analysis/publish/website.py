@@ -93,12 +93,10 @@ def build(out: Path = SITE, results: Path = files.RESULTS, figures: Path = files
             _copy_files(read, folder / "site")
             files.swap_folder(folder / "site", out, folder / "old")
     except OSError as error:
-        raise InputError(
-            f"the site could not be written: {error}. What was there before is unchanged."
-        ) from None
-    halfway = sorted(
-        path.name.partition(".")[0] for path in (read.folder / "notebooks").glob("*.failed.ipynb")
-    )
+        said = f"the site could not be written: {error}. What was there before is unchanged."
+        raise InputError(said) from None
+    failed = (read.folder / "notebooks").glob("*.failed.ipynb")
+    halfway = sorted(path.name.partition(".")[0] for path in failed)
     older = tuple(f"{name} did not finish its last run; its page shows the run before" for name in halfway)
     return Site(out, tuple(pages), len(read.figures), older + remarks)
 

@@ -97,9 +97,11 @@ def names_in(tree):
     ``import crmo_analysis as crmo`` with ``crmo.plan`` gives ``crmo_analysis.plan``, as ``from crmo_analysis
     import plan`` does; a module that is taken whole gives its own name as well.
     """
-    bound = {}
+    bound, attributes = {}, []
     for node in ast.walk(tree):
-        if isinstance(node, ast.ImportFrom) and _is_ours(node.module):
+        if isinstance(node, ast.Attribute):
+            attributes.append(node)
+        elif isinstance(node, ast.ImportFrom) and _is_ours(node.module):
             for alias in node.names:
                 yield f"{node.module}.{alias.name}"
                 bound[alias.asname or alias.name] = f"{node.module}.{alias.name}"
@@ -108,8 +110,7 @@ def names_in(tree):
                 if _is_ours(alias.name):
                     yield alias.name
                     bound[alias.asname or _NAME] = alias.name if alias.asname else _NAME
-    for node in ast.walk(tree):
-        name = _dotted(node)
+    for name in map(_dotted, attributes):
         first, _, rest = name.partition(".")
         if rest and first in bound:
             yield f"{bound[first]}.{rest}"

@@ -1,6 +1,7 @@
 """Descriptive statistics, each defined once, and how they are written."""
 
 import math
+import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -281,6 +282,9 @@ def number_word(n: int) -> str:
 def in_sentence(label: str) -> str:
     """Write a label as it stands within a sentence.
 
-    A small first letter, unless it begins an abbreviation.
+    A small first letter, unless it begins an abbreviation, a name, or a noun of German: where a later word
+    has a capital, or some letter is not English.
     """
-    return label if label[1:2].isupper() or label[1:2] in ("-", "") else label[:1].lower() + label[1:]
+    is_short = label[1:2].isupper() or label[1:2] in ("-", "")
+    is_kept = is_short or re.search(r"\s[A-ZÄÖÜ][a-zäöüß]|[äöüß]", label)
+    return label if is_kept else label[:1].lower() + label[1:]

@@ -240,7 +240,8 @@ def in_words(tree: Expression, codebook: Codebook) -> str:
         case Compare(name, ">=", value):
             return f"{codebook[name].label}, at least {value}"
         case Compare(name, "==", value):
-            return f"{codebook[name].label}: {value}"
+            label, unit = codebook[name].label, codebook[name].unit
+            return f"{label}: {value}" + f" {unit}" * (unit.lower() not in label.lower())
         case Compare(name, sign, value):
             return f"{codebook[name].label} {sign} {value}"
         case Not(Is(name)) if codebook[name].negation:

@@ -6,7 +6,7 @@ from itertools import combinations
 
 from crmo_analysis.study.expressions import Everyone, Is
 
-MOST_COUNTS, MOST_FINDINGS, MOST_GROUPS = 16, 4, 3
+MOST_COUNTS, MOST_FINDINGS, MOST_GROUPS = 30, 4, 3
 
 
 @dataclass(frozen=True)
@@ -30,9 +30,12 @@ def figures_of(study) -> tuple[Figure, ...]:
     listed = study.facts.get("figures")
     if listed:
         return tuple(_figure(entry) for entry in listed)
-    counts = _drawable(study)
-    ids = tuple(claim.claim_id for claim in counts[:MOST_COUNTS])
-    title = f"{{study}}: the first {len(ids)} of {len(counts)} printed counts, with intervals"
+    sizes = _sizes(study)
+    counts = _drawable(study, sizes)
+    # Of more than a page can show, those of the largest groups, whose intervals say most.
+    chosen = sorted(counts, key=lambda claim: -sizes[claim.group])[:MOST_COUNTS]
+    ids = tuple(claim.claim_id for claim in counts if claim in chosen)
+    title = f"{{study}}: {len(ids)} of {len(counts)} printed counts, those of the largest groups"
     title = title if len(ids) < len(counts) else ""
     found = [Figure("counts", "counts", ids, title=title)] if len(ids) > 1 else []
     found += _implied(counts) if study.has_size else []
@@ -48,16 +51,22 @@ def _figure(entry: dict) -> Figure:
     return Figure(str(entry.get("name", entry["kind"])), entry["kind"], **lists, **texts)
 
 
-def _drawable(study) -> list:
+def _own(study) -> list:
+    return [claim for claim in study.claims if claim.about == "own" and not claim.reading]
+
+
+def _sizes(study) -> dict:
+    """Return how many patients a group has, where that is printed; None where it is printed in two ways."""
+    printed = [claim for claim in _own(study) if _is_number(claim) and claim.group == Everyone()]
+    sizes = {claim.patients: claim.number.value for claim in printed}
+    differ = {c.patients: None for c in printed if c.number.value != sizes[c.patients]}
+    return sizes | differ
+
+
+def _drawable(study, sizes: dict) -> list:
     """Return counts of a group whose size is printed, each finding once."""
-    own = [claim for claim in study.claims if claim.about == "own" and not claim.reading]
-    printed = [c for c in own if _is_number(c) and c.group == Everyone()]
-    sizes = {c.patients: c.number.value for c in printed}
-    for claim in printed:  # of a group whose size is printed in two ways, no share is drawn
-        if claim.number.value != sizes.get(claim.patients):
-            sizes[claim.patients] = None
     found: dict = {}
-    for claim in own:
+    for claim in _own(study):
         whole = sizes.get(claim.group)
         is_finding = _is_number(claim) and claim.patients != Everyone() and not claim.is_of_those_known
         if is_finding and whole and claim.number.value <= whole:

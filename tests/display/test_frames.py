@@ -71,6 +71,7 @@ def test_a_descriptive_table_shows_x_of_n_and_both_percentages():
         ("presenting_symptom == limping", "Presenting symptom: limping"),
         ("28 <= jansson_score <= 38", "Jansson clinical score 28 to 38"),
         ("n_cycles == 4", "Pamidronate cycles: 4"),
+        ("mri_interval == 12", "Interval to repeat MRI: 12 months"),
         ("spine & back_pain", "Spinal involvement and Back pain"),
     ],
 )

@@ -546,13 +546,11 @@ def test_a_minus_is_one_wherever_it_is_drawn():
 
 
 def test_shares_have_one_interval_and_say_which():
-    exact, wilson = plot.proportion_intervals(SHARES), plot.proportion_intervals(SHARES, interval="wilson")
-    assert "exact 95 % interval (Clopper-Pearson)" in exact.get_xlabel().replace("\n", " ")
-    assert "Wilson 95 % interval" in wilson.get_xlabel().replace("\n", " ")
-    for axes, name in ((exact, "exact"), (wilson, "wilson")):
-        ends = np.array([segment[:, 0] for segment in axes.collections[0].get_segments()])
-        np.testing.assert_allclose(ends, 100 * SHARES[[f"{name}_low", f"{name}_high"]])
-    assert len(exact.collections) == 1
+    axes = plot.proportion_intervals(SHARES)
+    assert "exact 95 % interval (Clopper-Pearson)" in axes.get_xlabel().replace("\n", " ")
+    (lines,) = axes.collections
+    ends = np.array([segment[:, 0] for segment in lines.get_segments()])
+    np.testing.assert_allclose(ends, 100 * SHARES[["exact_low", "exact_high"]])
 
 
 def test_patients_with_the_same_values_are_one_larger_point():
@@ -579,10 +577,28 @@ def test_a_way_is_as_high_as_the_most_and_filled_as_far_as_the_fewest():
         high.setdefault(kind, []).append(round(float(start[0, 1] - start[len(start) // 2 * 2 - 1, 1]), 6))
     assert sorted(high["sure"]) == [1, 1, 2, 5]
     assert sorted(high["open"]) == [1, 2, 2, 2]
-    assert {"5–7", "0–1", "2", "1", "0–2", "1–3"} == {t.get_text() for t in axes.texts} - {
-        *WAYS["source"],
-        "Pamidronate",
-    }
+    texts = {t.get_text() for t in axes.texts} - {*WAYS["source"], "Pamidronate"}
+    assert texts == {"5–7", "0–1", "2", "1", "0–2", "1–3", "+", "−"}, "signs tell outcomes apart in grey"
+    assert {"+ Remission", "− Active"} <= {text.get_text() for text in axes.figure.findobj(mpl.text.Text)}
+
+
+def test_the_key_of_what_is_not_reported_stands_only_where_something_is_not():
+    def keys_of(frame):
+        axes = plot.patients(frame, {"Bones": ["spine"]}, {"spine": "Spine"})
+        return {text.get_text() for text in axes.figure.findobj(mpl.text.Text)}
+
+    assert "not reported" in keys_of(TABLE.assign(spine=TABLE["spine"].shift()))
+    assert "not reported" not in keys_of(TABLE.assign(spine=True).astype("boolean"))
+
+
+@pytest.mark.parametrize("draw", [plot.scatter, plot.paired_lines, plot.curves])
+def test_scales_are_called_what_the_codebook_calls_them(draw):
+    frame = pd.DataFrame({"n_lesions": [1, 2, 5], "age_diagnosis": [8.5, 9, 12], "patient": "one"})
+    more = () if draw is plot.scatter else ("patient",)
+    axes = draw(frame, "n_lesions", "age_diagnosis", *more)
+    assert (axes.get_xlabel(), axes.get_ylabel()) == ("lesions", "age at diagnosis, years")
+    other = draw(frame.rename(columns={"n_lesions": "own"}), "own", "age_diagnosis", *more, ylabel="age")
+    assert (other.get_xlabel(), other.get_ylabel()) == ("own", "age")
 
 
 def test_a_way_that_leads_back_is_refused():
@@ -665,7 +681,7 @@ def test_signs_are_those_of_texts_and_leave_versions_and_names_alone():
         canvas.signed("P=0.0475, r 0.40 (-0.1 to 0.9), 2008.11.3")
         == "P = 0.0475, r 0.40 (−0.1 to 0.9), 2008.11.3"
     )
-    assert canvas.signed("P<0.001 of 12.5 %", "·", "p") == "p < 0·001 of 12·5 %"
+    assert canvas.signed("P<0.001 of 12.5 %", "·", "p") == "p < 0·001 of 12·5%"
     assert canvas.signed("P=0.04, share 0.40", zero=False) == "P = .04, share 0.40"
     assert canvas.signed("0.04", zero=False, is_p=True) == ".04"
 

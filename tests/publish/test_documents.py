@@ -83,7 +83,9 @@ def read_cells(word):
 
 def test_word_and_the_page_hold_the_same_cells(table):
     frame = hostile()
-    cells = [" ".join(text.split(" ")).strip(" ") for text in [*frame.columns, *frame.to_numpy().ravel()]]
+    texts = [text.replace(" %", "%") for text in [*frame.columns, *frame.to_numpy().ravel()]]
+    texts = [re.sub('"(.*)"', r"“\1”", text).replace("'", "’") for text in texts]
+    cells = [" ".join(text.split(" ")).strip(" ") for text in texts]
     word = [cell.strip(" ") for row in read_cells(table["made.docx"]) for cell in row]
     assert [re.sub(" +", " ", cell) for cell in word] == [re.sub(" +", " ", cell) for cell in cells]
     page = Cells()
@@ -124,6 +126,20 @@ def test_no_word_is_wider_than_its_column():
         assert width * 100 >= len(word) + 3
 
 
+def test_a_long_word_is_whole_where_the_line_has_room_for_it():
+    frame = pd.DataFrame({"Claim": ["abstract.periosteal_reaction.percent"], "Reason": ["word " * 90]})
+    assert documents._widths(frame, 160)[0] * 160 >= len(frame["Claim"][0]) + 3
+    assert documents._widths(frame, 40)[0] * 40 < len(frame["Claim"][0])
+
+
+def test_numbers_of_references_that_are_raised_stand_after_a_full_stop():
+    style = STYLE.with_name("american-medical-association.csl")
+    tree = documents.parsed("Said before [@one]. And again.")
+    reference = {"id": "one", "type": "book", "title": "A book"}
+    made = documents.render(tree, "made", [reference], style, files.ROOT)["made.html"].decode()
+    assert "before.<sup" in " ".join(re.sub(r"</?span[^>]*>|</?a[^>]*>", "", made).split())
+
+
 def test_the_column_with_the_most_text_is_the_widest_though_another_has_one_long_cell():
     frame = pd.DataFrame(
         {"Where": ["short"] * 9 + ["long " * 30], "Reason": ["nine words of a reason " * 4] * 10}
@@ -144,16 +160,23 @@ def test_an_empty_cell_is_as_high_as_others():
 @pytest.mark.parametrize(
     ("signs", "text", "expected"),
     [
-        (PLAIN, "P=0.034 and (P<0.001)", "P = 0.034 and (P < 0.001)"),
+        (PLAIN, "P=0.034 and (p<.001)", "P = 0.034 and (P < .001)"),
         (Signs(p="p"), "P=0.034", "p = 0.034"),
         (
             Signs(decimal="·"),
             "12.5 % (95 % interval 1.0 to 99.9), version 0.1.0",
-            "12·5 % (95 % interval 1·0 to 99·9), version 0.1.0",
+            "12·5% (95% interval 1·0 to 99·9), version 0.1.0",
         ),
         (Signs(decimal="·"), "It runs to 0.56. Then 1.5.", "It runs to 0·56. Then 1·5."),
         (Signs(zero=False), "P=0.034, r 0.40", "P = .034, r 0.40"),
         (PLAIN, "-0.5 (-1 to 2), 10-14, x-ray", "−0.5 (−1 to 2), 10-14, x-ray"),
+        (PLAIN, "27 - 8 = 19, 1.06/(n - 3)", "27 − 8 = 19, 1.06/(n − 3)"),
+        (PLAIN, 'Fisher\'s "z"', "Fisher’s “z”"),
+        (
+            Signs(p="p"),
+            "P value, one P. Or P; PA, HLA-P2, P. acnes",
+            "p value, one p. Or p; PA, HLA-P2, P. acnes",
+        ),
     ],
 )
 def test_a_journal_writes_numbers_in_its_way(signs, text, expected):
@@ -166,6 +189,9 @@ def test_p_is_in_italics_and_stays_with_its_value():
     place = next(number for number, part in enumerate(found) if part["t"] == "Emph")
     assert found[place]["c"] == [{"t": "Str", "c": "P"}]
     assert found[place + 1]["c"].startswith("\u00a0=\u00a00.034")
+    alone = Signs(italic=True, p="p").inlines("two-sided P value")
+    assert {"t": "Emph", "c": [{"t": "Str", "c": "p"}]} in alone
+    assert not [part for part in Signs(italic=True).inlines("P. acnes") if part["t"] == "Emph"]
 
 
 def test_a_cell_of_p_values_loses_its_zero_where_the_journal_writes_none():
@@ -203,11 +229,11 @@ def test_a_character_that_no_document_can_hold_is_named(text):
         documents.table_blocks(pd.DataFrame({"a": [text]}), "Table 3", "Caption", [], PLAIN)
 
 
-def test_a_note_says_how_many_values_are_missing():
+def test_a_note_says_what_the_sign_of_a_missing_value_means():
     frame = pd.DataFrame({"a": ["1", "–"], "b": ["–", "2"]})
     word = made(documents.table_blocks(frame, "Table 1", "Caption", ["A note."], PLAIN))["made.docx"]
     last = docx.Document(io.BytesIO(word)).paragraphs[-1].text
-    assert last == "–: no value is printed, or none can be estimated (2 of 4)."
+    assert last == "–: no value is printed, or none can be estimated."
 
 
 def test_without_pandoc_a_message_says_what_to_install(monkeypatch):

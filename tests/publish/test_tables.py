@@ -8,7 +8,7 @@ import pytest
 
 from crmo_analysis.files import InputError
 from crmo_analysis.publish import tables
-from crmo_analysis.study import describe
+from crmo_analysis.study import describe, read_codebook
 
 
 @pytest.mark.parametrize(
@@ -35,7 +35,7 @@ from crmo_analysis.study import describe
     ],
 )
 def test_a_cell_is_written_in_one_way(template, row, text):
-    assert tables.fill(template, row) == text
+    assert tables.fill(template, row, read_codebook()) == text
 
 
 def test_numbers_are_rounded_half_up_in_one_place():
@@ -62,7 +62,7 @@ def test_numbers_are_rounded_half_up_in_one_place():
 )
 def test_a_template_that_does_not_fit_is_named(template, message):
     with pytest.raises(InputError, match=re.escape(message)):
-        tables.fill(template, {"a": "many"})
+        tables.fill(template, {"a": "many"}, read_codebook())
 
 
 def test_rows_and_columns_are_chosen_by_name():

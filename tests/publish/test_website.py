@@ -329,3 +329,16 @@ def test_the_command_says_what_to_do_without_results_and_what_it_made(made, tmp_
 )
 def test_numbers_are_set_to_the_right(cell):
     assert Table("", ["a", "b"], [[cell, "a word"]]).numeric == (True, False)
+
+
+def test_the_first_page_answers_its_question_with_the_words_of_the_notebook(made, tmp_path):
+    results, figures = made
+    made_results.figure(figures / "published_associations", "harvest", 30, "published", "of statements")
+    said = made_results.shown(text_markdown=f"**Answer.** Nobody knows, {NASTY}")
+    made_results.notebook(results / "notebooks/65_published_associations.ipynb", "What is known?", said)
+    folder = build(tmp_path / "site", results, figures).folder
+    for name in ("index", "lesions"):
+        page = Page(folder / f"{name}.html")
+        assert "Nobody knows, <script>" in "".join(page.texts.values())
+        assert "Alternative of statements" in [image["alt"] for image in page.named("img")]
+        assert "Answer" in (folder / f"{name}.html").read_text(encoding="utf-8").partition("<table")[0]

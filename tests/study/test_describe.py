@@ -2,6 +2,7 @@
 
 import pytest
 
+from crmo_analysis.study import describe
 from crmo_analysis.study.describe import fisher_interval, interval_text, percent_text, proportion
 
 # R: binom.test(x, n)$conf.int; prop.test(x, n, correct = FALSE)$conf.int
@@ -39,3 +40,18 @@ def test_percentages_are_rounded_half_up():
     assert percent_text(0.125, 0) == "13"
     assert percent_text(0.0665, 1) == "6.7"  # as written, not as the nearest binary fraction
     assert interval_text(0.2835820639, 1.0) == "28.4–100.0"
+
+
+@pytest.mark.parametrize(
+    ("label", "expected"),
+    [
+        ("Bone marrow oedema", "bone marrow oedema"),
+        ("NSAIDs", "NSAIDs"),
+        ("C-reactive protein", "C-reactive protein"),
+        ("Childhood Health Assessment Questionnaire", "Childhood Health Assessment Questionnaire"),
+        ("Alter bei Diagnose", "Alter bei Diagnose"),
+        ("Knochenmarködem", "Knochenmarködem"),
+    ],
+)
+def test_a_label_in_a_sentence_is_small_unless_it_is_a_name_or_german(label, expected):
+    assert describe.in_sentence(label) == expected
