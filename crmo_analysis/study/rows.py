@@ -29,7 +29,9 @@ _LABEL = re.compile(
     r"(?:\s?\(\d, ?[\dk]\))?\s?[:=]?"
     r"|(?<![\w.])(?:chi|χ|x|r|η)-?\s?(?:2|square[d]?)(?=\s*[(=<>,])|(?<!\w)[a-zρ]{1,3}\s?(?==)"
 )
-_OPEN = ("∞", "infinity", "not reached", "not estimable", "nr", "ne")  # an end that nothing is printed for
+_NONE = ("∞", "infinity", "not reached", "not estimable")  # no number, as is said
+_OPEN = (*_NONE, "nr", "ne")
+_BESIDE = ("count", "n", "ci_lower", "ci_upper", "se", "p_value")  # an estimate of the same cell
 _PER = re.compile(r"\bper (?:\d[\d,]*[ -])?[a-z]+(?:[- ](?:years?|months?|weeks?|days?))?\b")
 _NUMBER = r"\d{1,3}(?:,\d{3})+(?:\.\d+)?(?!\d)|\d+[.,]\d+|\d+|\.\d+"
 _TOKEN = re.compile(
@@ -135,7 +137,6 @@ def split(place: str, row: dict, problems: list[str]) -> list[tuple[str, dict]]:
     defined = next((name for name in names if name in DEFINITIONS), "")
     row = row | {"method": row["method"] or defined.replace("_", " ")}
     names = [SYNONYMS.get(name, name) if name != "n" else name for name in names]
-    row = _of_accuracy(row, names)
     if "rate" in names and (per := _PER.search(row["printed"])):
         row |= {"printed": _PER.sub(" ", row["printed"]).strip(), "unit": row["unit"] or per[0]}
     is_one = len(names) == 1 and names[0] != "n"
@@ -144,8 +145,21 @@ def split(place: str, row: dict, problems: list[str]) -> list[tuple[str, dict]]:
         said = f"{texts}; column statistic lists {len(names)}: {', '.join(names)}"
         problems.append(f"{place}, column printed, value '{row['printed']}': {said}")
         return []
-    printed = [(name, text) for name, text in zip(names, texts, strict=True) if is_one or text not in _OPEN]
-    return [(place, _part(row, names, name, text)) for name, text in printed]
+    printed = zip(names, texts, _estimates(names), strict=True)
+    return [
+        (place, _part(_of_accuracy(row, of), names, name, text))
+        for name, text, of in printed
+        if plain(text) not in (_NONE if is_one else _OPEN)
+    ]
+
+
+def _estimates(names: list[str]) -> list[str]:
+    """Return for each statistic of a cell the estimate that it stands beside: the last one, or the first."""
+    own = [name for name in names if name not in _BESIDE]
+    found = own[:1] or [""]
+    for name in names:
+        found.append(name if name in own else found[-1])
+    return found[1:]
 
 
 def _part(row: dict, names: list[str], name: str, text: str) -> dict:
@@ -165,11 +179,10 @@ def _part(row: dict, names: list[str], name: str, text: str) -> dict:
     )
 
 
-def _of_accuracy(row: dict, names: list[str]) -> dict:
+def _of_accuracy(row: dict, name: str) -> dict:
     """Return a row with the patients that a sensitivity, or the like, is a percentage of."""
-    name = next((name for name in names if name in ACCURACY), None)
     parts = [part.strip() for part in row["of"].split(",")]
-    if name is None or len(parts) != 2:
+    if name not in ACCURACY or len(parts) != 2:
         return row
     of, among = (text.format(*parts) for text in ACCURACY[name])
     among = " & ".join(f"({text})" if text != among else text for text in (among, row["among"]) if text)
