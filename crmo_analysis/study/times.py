@@ -12,7 +12,7 @@ from crmo_analysis.study.printed import plain
 
 _UNITS = "day|week|month|year"
 _NAMED = re.compile(
-    rf"(?:(?P<unit>{_UNITS})s? (?P<number>\d+)|(?P<first>\d+)[- ]?(?P<second>{_UNITS}|mo)s?)\b"
+    rf"(?:(?P<unit>{_UNITS})s? (?P<number>\d+)|(?P<first>\d+)[- ]?(?P<second>{_UNITS}|mo|yr|wk)s?)\b"
 )
 _BASELINE = re.compile(r"(?:at )?(?:baseline|start|study entry|before treatment)")
 _WORD = re.compile(r"[A-Za-z]\w*", re.ASCII)
@@ -26,7 +26,7 @@ def time_of(text: str) -> str:
     if not match:
         return "" if _BASELINE.fullmatch(words) else words.removeprefix("at ").strip()
     number, unit = int(match["number"] or match["first"]), match["unit"] or match["second"]
-    unit = "month" if unit == "mo" else unit
+    unit = {"mo": "month", "yr": "year", "wk": "week"}.get(unit, unit)
     number, unit = (12 * number, "month") if unit == "year" else (number, unit)
     return f"{number} {unit}{'' if number == 1 else 's'}" if number else ""
 
