@@ -241,6 +241,7 @@ def manuscript(journal, out, tiff, text_only):
     count = len(written.files)
     first = short(out / "manuscript.docx")
     click.echo(f"{first}: {count} files for {outline.journal.name}; README.txt says what is what")
+    refuse_left_out(outline.unread)
 
 
 for command in (

@@ -211,8 +211,12 @@ def test_what_is_about_all_studies_goes_on_without_one_that_cannot_be_read(monke
     folder = write_study('x,"a, b",own,count,everyone,,3,patients,,')
     (folder / "broken").mkdir()
     (folder / "broken/study.yaml").write_text("title: [oops\n")
+    for place in ("unnamed/study.yml", "unnamed/claims.csv", "scans/page.pdf"):
+        (folder / place).parent.mkdir(exist_ok=True)
+        (folder / place).touch()
     read, problems = ledger.read_each(folder)
     assert [study.study for study in read] == ["small"]
+    assert "has no study.yaml, so that it is no study" in problems.pop("unnamed")
     assert list(problems) == ["broken"]
     assert "cannot be read as YAML" in problems["broken"]
     assert "\n" not in problems["broken"], "what follows from one mistake is not told"

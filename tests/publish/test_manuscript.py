@@ -463,6 +463,29 @@ def test_a_study_that_is_added_becomes_a_series_by_name_and_not_unasked(project)
         outline.read_outline(project)
 
 
+def test_a_study_that_cannot_be_read_leaves_gaps_that_are_marked(project):
+    facts = "study: made\ntitle: T\nshort: Beck\ncitation: C\ndesign: D\nquestion: Q\n"
+    write(project, "data/published/made/study.yaml", facts)
+    header = "claim_id,where,statistic,of,printed\n"
+    write(project, "data/published/made/claims.csv", f"{header}made.n,a,count,spline,9\n")
+    more = "\nOf {made.n} children [@made], as {figure made/wide} shows.\n"
+    write(project, "data/manuscript_text.md", TEXT + more)
+    read = outline.read_outline(project)
+    assert "is 'spine' meant?" in read.unread["made"]
+    written = manuscript.assemble(read, project / "package")
+    said = (project / "package/manuscript.md").read_text()
+    assert "Of **no number here: made.n** children [@made], as not numbered here: figure made/wide" in said
+    assert {"gap: no number here: made.n", "gap: Figure 1, made/wide"} <= {*written.remarks}
+    assert (project / "package/manuscript.docx").is_file()
+    numbers = (project / "data/numbers.yaml").read_text()
+    write(project, "data/numbers.yaml", numbers + numbers.replace("tables/made", "tables/elsewhere"))
+    _, remarks = manuscript._documents(read)
+    assert "data/numbers.yaml names outputs of 'elsewhere', and there are none; passed over" in remarks
+    write(project, "data/published/made/claims.csv", f"{header}made.n,a,count,everyone,9\n")
+    with pytest.raises(InputError, match=r"line 11: there is no number 'made\.n'"):
+        manuscript.assemble(outline.read_outline(project), project / "package")
+
+
 def test_authors_and_places_stand_on_the_title_page(project):
     people = "authors:\n- {name: A. One, affiliation: Here, email: a@x.org}\n- {name: B. Two, affiliation: There}\n"
     write(project, "manuscript.yml", OUTLINE + people + "title: What it is\nkeywords: [one, two]\n")
