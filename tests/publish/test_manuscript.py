@@ -39,7 +39,7 @@ import crmo_analysis as crmo
 run = crmo.start("", outputs, out, page, folder, "Made numbers.")
 labels = ["$5 & x_1 #", "<script>alert(1)</script>", "A label that takes a few words more than others"]
 rows = [("", label, x, 9) for label, x in zip(labels, (1, 5, 9), strict=True)]
-shares = crmo.read_study("simm_2008").shares(rows)
+shares = crmo.read_study(crmo.studies()[0]).shares(rows)
 shares = crmo.Result(shares.frame.drop(columns="section"), "Shares", source="simulated", data=shares.frame)
 run.table("shares", shares)
 """,
