@@ -11,11 +11,11 @@ UNKNOWN = "?"
 SIZE = re.compile(r"[(\[,]?\s*\bn\s*=?\s*(\d{1,3}(?:,\d{3})+|\d+)\s*[)\]]?")
 NOTE = re.compile(r"[†‡§¶*#]+")
 _ESTIMATES = (  # of models, as headings name them
-    (r"\ba?or\b(?! more)|odds ratio", "odds_ratio"),
-    (r"\ba?hr\b|hazards? ratio", "hazard_ratio"),
-    (r"\ba?rr\b|risk ratio|relative risk", "risk_ratio"),
-    (r"\birr\b|rate ratio", "rate_ratio"),
-    (r"[βß]|\bbeta\b|\bcoefficient\b", "coefficient"),
+    (r"(?:\ba?or\b(?! more)|odds ratio)", "odds_ratio"),
+    (r"(?:\ba?hr\b|hazards? ratio)", "hazard_ratio"),
+    (r"(?:\ba?rr\b|risk ratio|relative risk)", "risk_ratio"),
+    (r"(?:\birr\b|rate ratio)", "rate_ratio"),
+    (r"(?:[βß]|\bbeta\b|\bcoefficient\b)", "coefficient"),
 )
 ESTIMATES = tuple(name for _, name in _ESTIMATES)
 _STATISTICS = (  # what a label says of its cells
@@ -133,6 +133,7 @@ def footnotes(rows: list[list[str]]) -> tuple[list[list[str]], dict[str, str], l
     ]
     last = max(of_numbers, default=0)
     text = "; ".join(cell for row in rows[last + 1 :] for cell in row if cell)
+    text = re.sub(r"\.\s+(?=[A-Z][a-z]+ )", "; ", text)  # a sentence is a note of its own
     marked = {match[1]: match[2].strip(" .,") for match in _MARKED.finditer(text)}
     others = [words for each in _MARKED.sub(";", text).split(";") if (words := each.strip(" .,"))]
     tests = [match for words in others if (match := _OF_ALL.fullmatch(words))]
@@ -177,11 +178,14 @@ def statistic_of(label: str) -> str:
     return next((s for pattern, s in _STATISTICS if re.search(pattern, words)), UNKNOWN)
 
 
-def statistics_in(note: str) -> list[str]:
-    """Return what a note says that cells print, of several numbers each: "mean ± SD or median (IQR)"."""
+def statistics_in(note: str) -> list[tuple[str, str]]:
+    """Return what a note says that cells print, of several numbers each, and the bracket that it names.
+
+    "mean ± SD, median [IQR] or median (range)": `[` is only of the quartiles.
+    """
     parts = re.split(r",|;| or | and ", rounding.plain(note))
-    found = dict.fromkeys(map(statistic_of, parts))
-    return [each for each in found if "," in each and each.partition(",")[0] not in ESTIMATES]
+    told = dict.fromkeys((statistic_of(part), "[" if "[" in part else "(") for part in parts)
+    return [each for each in told if "," in each[0] and each[0].partition(",")[0] not in ESTIMATES]
 
 
 def unit_of(label: str) -> str:

@@ -65,7 +65,7 @@ class Draft:
         name = slug(words) or "unnamed"
         name = name if name[0].isalpha() else f"v_{name}"
         label = f"{words[:1].upper()}{words[1:]}"
-        fields = {"label": f'"{label}"' if "," in label else label, "type": "boolean"}
+        fields = {"label": f'"{label}"' if {*label} & {*",:#[]{}"} else label, "type": "boolean"}
         self.variables.setdefault(name, fields)
         return name
 

@@ -323,7 +323,7 @@ def test_visits_below_a_heading_are_of_what_it_names(made):
     assert (rows["remission_month_6.placebo"]["of"], rows["remission_month_6.p"]["of"]) == (
         *("remission", "remission_at_month_6, group"),
     )
-    assert "names several; column method is left empty" in said
+    assert "note * not used: Fisher or Mann-Whitney test" in said
     assert {row["method"] for row in rows.values()} == {""}
 
 
@@ -354,6 +354,33 @@ def test_columns_of_a_model_are_of_an_outcome_to_be_named(made):
     assert len(rows) == 4
     assert "heading 'Adjusted OR (95% CI)': what else is in the model" in said
     assert "of which outcome?" in said and "no heading has all patients" not in said
+
+
+def test_fewer_patients_at_a_visit_are_a_group_of_their_own(made):
+    table = "Parameter,Before treatment (n = 24),After 6 months (n = 22),P value\n"
+    table += (
+        '"ESR > 20 mm/h, n (%)",14 (58),5 (23),.02\nAnakinra,2 (8),0,\nSpine: cervical,1 (4),1 (5),0.9,x\n'
+    )
+    said, rows = drafted(made, table)
+    assert (rows["all.n"]["printed"], rows["seen_at_6_months.n"]["printed"]) == ("24", "22")
+    assert rows["esr_20_mm_h.6_months"]["among"] == "seen_at_6_months"
+    assert rows["esr_20_mm_h.p"]["of"] == "esr > 20, esr_at_6_months > 20"
+    assert rows["anakinra.6_months"]["statistic"] == "count"
+    assert 'label: "Spine: cervical"' in said
+    assert "row 4 has 5 cells, and the headings are 4: does one with a comma lack quotes?" in said
+
+
+def test_a_bracket_tells_which_statistic_of_a_note_a_cell_prints(made):
+    table = "Characteristic,All (n = 40)\nESR (mm/h),22 [12–40]\nCRP (mg/l),12 (4–31)\n"
+    _, rows = drafted(made, table + '"Median [IQR] or median (range)."\n')
+    assert [row["statistic"] for row in rows.values()][1:] == [
+        *("median, quartile_1, quartile_3", "median, min, max")
+    ]
+
+
+def test_an_estimate_and_its_interval_can_stand_in_two_columns(made):
+    _, rows = drafted(made, "Variable,HR,95% CI,p\nSpine,1.62,1.31–2.00,<0.001\n")
+    assert [row["statistic"] for row in rows.values()] == ["hazard_ratio", "ci_lower, ci_upper", "p_value"]
 
 
 CASES = """\
