@@ -25,14 +25,20 @@ _DELIMITERS = (",", ";", "\t")
 _UNITS = {"count": "patients", "n": "patients", "percent": "%"}
 _LABEL = re.compile(
     r"(?<![\w.])(?:\d\d(?:\.\d)? ?%[- ]?)?"
-    r"(?:confidence interval|ci|iqr|q1|q3|range|sd|se|sem|mean|median|n|or|rr|hr|icc|auc)(?![\w.])"
+    r"(?:confidence interval|[ck]i|ic|\d\d(?:th)?\s?-\s?\d\d(?:th)? (?:per)?centiles?"
+    r"|iqr|q1|q3|range|sd|se|sem|mean|median|n|or|rr|hr|icc|auc)(?![\w.])"
     r"(?:\s?\(\d, ?[\dk]\))?\s?[:=]?"
     r"|(?<![\w.])(?:chi|χ|x|r|η)-?\s?(?:2|square[d]?)(?=\s*[(=<>,])|(?<!\w)[a-zρ]{1,3}\s?(?==)"
 )
 _NONE = ("∞", "infinity", "not reached", "not estimable")  # no number, as is said
 _OPEN = (*_NONE, "nr", "ne")
 _BESIDE = ("count", "n", "ci_lower", "ci_upper", "se", "p_value")  # an estimate of the same cell
-_PER = re.compile(r"\bper (?:\d[\d,]*[ -])?[a-z]+(?:[- ](?:years?|months?|weeks?|days?))?\b")
+_PER = re.compile(
+    r"(?:\bper (?:\d[\d,]*[ -])?[a-z]+|/\s?(?:\d[\d,]*[ -])?(?:patient|person|py))"
+    r"(?:[- ](?:years?|months?|weeks?|days?))?\b",
+    re.IGNORECASE,
+)
+_TIME = re.compile(r"\d (year|month|week|day)s?\b")
 _NUMBER = r"\d{1,3}(?:,\d{3})+(?:\.\d+)?(?!\d)|\d+[.,]\d+|\d+|\.\d+"
 _TOKEN = re.compile(
     rf"(?P<words>(?:p(?:[- ]?value)?\s*)?(?:<=|>=|<|>|~|=)?\s*(?P<sign>[+-]\s?)?(?P<digits>{_NUMBER})"
@@ -251,6 +257,10 @@ def _known(of: str, codebook: Codebook) -> Variable:
 
 def _numbers(cell: str, names: list[str]) -> list[str] | str:
     """Return the text of each number of a cell, or what is wrong."""
+    if len(units := dict.fromkeys(_TIME.findall(plain(cell)))) > 1:
+        return (
+            f"prints numbers in {' and in '.join(f'{unit}s' for unit in units)}, which need rows of their own"
+        )
     words = _LABEL.sub(lambda match: " " * len(match[0]), plain(cell).replace("+/-", " "))
     # "(3,17)" can be one number or two, and a star one of significance or of a footnote: only one way has as
     # many numbers as are listed.
@@ -271,10 +281,10 @@ def _tokens(words: str) -> list[tuple[str, str]]:
     found = []
     for match in _TOKEN.finditer(words):
         text = match[0].strip()
-        before = words[: match.start("sign")].rstrip()[-1:] if match["sign"] else ""
+        before = words[: match.start("sign")] if match["sign"] else ""
         if match["name"] and not number_words(text):
             continue
-        if before and (before.isdigit() or before in ".%"):  # of a range, "3-17"
+        if re.search(r"(?:[\d.%]\s*|[a-z])$", before):
             text = text.removeprefix(match["sign"].strip()).strip()
         if match["digits"] and not text.startswith("p"):
             text = text.removeprefix("=").strip()

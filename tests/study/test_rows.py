@@ -53,6 +53,12 @@ def problem(folder):
         ("icc, ci_lower, ci_upper", "ICC(2,1) = 0.87 (0.80-0.92)", "0.87 0.80 0.92"),
         ("rate, ci_lower, ci_upper", "8.4 (5.7–12.0) per 100 person-years", "8.4 5.7 12.0"),
         ("test_statistic, p_value", "t(38) = 2.3, p=0.03", "2.3 0.03"),
+        ("hazard_ratio, ci_lower, ci_upper", "HR 0,41 (95%-KI 0,19–0,88)", "0,41 0,19 0,88"),
+        ("median, quartile_1, quartile_3", "4.2 (25th–75th percentile, 2.1–7.8)", "4.2 2.1 7.8"),
+        ("rate, ci_lower, ci_upper", "12.5 per 100 PY (95% CI, 8.1-18.5)", "12.5 8.1 18.5"),
+        ("rate, ci_lower, ci_upper", "0.12/patient-year (0.08–0.17)", "0.12 0.08 0.17"),
+        ("median, min, max", "14 months (6 months–45 months)", "14 6 45"),
+        ("accuracy, kappa", "89 %, κ = −.04", "89 -.04"),
     ],
 )  # fmt: skip
 def test_a_cell_is_split_as_its_statistics_are_listed(statistic, cell, texts):
@@ -167,6 +173,12 @@ def test_another_unit_is_converted_and_its_steps_are_known(write_study):
     assert (mean.value, mean.place) == (Fraction(52, 12), Fraction(1, 12))
     assert interval(mean) == (Fraction(51, 12), Fraction(53, 12))
     assert study.codebook["follow_up"].step == Fraction(1, 12)
+
+
+def test_a_cell_in_two_units_is_refused(write_study):
+    cell = "14 months (6 months–4 years)"
+    folder = write_study(f'a,t,own,"median, min, max",diagnostic_delay,,{cell},months,,')
+    assert "in months and in years, which need rows of their own" in problem(folder)
 
 
 def test_a_variable_that_can_change_is_another_at_each_time(write_study):
