@@ -38,6 +38,7 @@ _PER = re.compile(
     r"(?:[- ](?:years?|months?|weeks?|days?))?\b",
     re.IGNORECASE,
 )
+_LEVEL = re.compile(r"(?!95)(\d\d(?:\.\d)?) ?%[- ]?(?:[ck]i|ic|confidence)\b")  # of an interval
 _TIME = re.compile(r"\d (year|month|week|day)s?\b")
 _NUMBER = r"\d{1,3}(?:,\d{3})+(?:\.\d+)?(?!\d)|\d+[.,]\d+|\d+|\.\d+"
 _TOKEN = re.compile(
@@ -141,7 +142,9 @@ def split(place: str, row: dict, problems: list[str]) -> list[tuple[str, dict]]:
     """
     names = [name.strip().casefold() for name in row["statistic"].split(",")]
     defined = next((name for name in names if name in DEFINITIONS), "")
-    row = row | {"method": row["method"] or defined.replace("_", " ")}
+    level = _LEVEL.search(plain(row["printed"]))
+    method = row["method"] or defined.replace("_", " ")
+    row = row | {"method": f"{level[1]} % {method}".strip() if level and "%" not in method else method}
     names = [SYNONYMS.get(name, name) if name != "n" else name for name in names]
     if "rate" in names and (per := _PER.search(row["printed"])):
         row |= {"printed": _PER.sub(" ", row["printed"]).strip(), "unit": row["unit"] or per[0]}

@@ -38,6 +38,13 @@ KINDS = {  # rows that a statement stands beside, the statement, and a slip
         "28.2 (95% CI 12.1-65.9)",
         "28.2 (95% CI 12.1-56.9)",
     ),
+    # binom.test(58, 67, conf.level = 0.99)$conf.int = 0.7255, 0.9514; with 0.95 it is 0.7603, 0.9367
+    "an interval of 99 %": (
+        ACCURACY,
+        "x;t;sensitivity, ci_lower, ci_upper;test, disease;;{};;;",
+        "86.6 % (99 % CI 72.5–95.1)",
+        "86.6 % (99 % CI 76.0–93.7)",
+    ),
     "Youden's index": (ACCURACY, "x;t;youden;test, disease;;{};;;", "0.68", "0.86"),
     "agreement": (ACCURACY, "x;t;percent_agreement;test, disease;;{};;;", "83.3%", "88.3%"),
     # 0.8 + c(-1.96, 1.96) * 4.2
