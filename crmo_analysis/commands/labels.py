@@ -49,11 +49,6 @@ _OF_ALL = re.compile(  # the test of every P value, as a note without a mark nam
     r"|wilcoxon rank[- ]sum test|kruskal[- ]wallis(?: test)?|(?:one[- ]way )?anova|log[- ]?rank(?: test)?))",
     re.IGNORECASE,
 )
-_UNIT_WORDS = {
-    **dict.fromkeys(("y", "yr", "yrs"), "years"), **dict.fromkeys(("mo", "mos"), "months"),
-    **dict.fromkeys(("wk", "wks"), "weeks"), "d": "days", **dict.fromkeys(("Jahre", "yıl"), "years"),
-    **dict.fromkeys(("Monate", "ay"), "months"), "Wochen": "weeks", "Tage": "days",
-}  # fmt: skip
 _UNITS = r"/|years|months|weeks|days|points|mm|mg|%"
 _THRESHOLD = re.compile(
     r"(?<!\bp)(?<!\bp )(>=|<=|>|<|at least|at most|more than|less than|fewer than|up to)\s*(\d[\d,.]*\d|\d)"
@@ -190,9 +185,11 @@ def statistics_in(note: str) -> list[tuple[str, str]]:
 
 def unit_of(label: str) -> str:
     """Return the unit that stands in a label behind a comma or in brackets; empty if there is none."""
-    short = re.search(rf"[,(\[]\s*({'|'.join(_UNIT_WORDS)})\s*(?:[,)\]]|$)", label)
+    known = read_section("words")["units"]
+    times = {word: unit for unit in ("years", "months", "weeks", "days") for word in known[unit]}
+    short = re.search(rf"[,(\[]\s*({'|'.join(times)})\s*(?:[,)\]]|$)", label, re.IGNORECASE)
     match = re.search(rf"[,(\[]\s*(?!\d\d ?% ?CI)([^,()\[\]]*?(?:{_UNITS})[^,()\[\]]*)", label)
-    return _UNIT_WORDS[short[1]] if short else match[1].strip() if match else ""
+    return times[short[1].lower()] if short else match[1].strip() if match else ""
 
 
 def slug(text: str) -> str:
