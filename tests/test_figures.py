@@ -7,6 +7,8 @@ import yaml
 
 from crmo_analysis import files
 
+pytestmark = pytest.mark.usefixtures("as_published")
+
 
 @pytest.fixture(scope="module")
 def sheet():

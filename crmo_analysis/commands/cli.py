@@ -249,22 +249,17 @@ def manuscript(journal, out, tiff, text_only):
     count = len(written.files)
     first = short(out / "manuscript.docx")
     click.echo(f"{first}: {count} files for {outline.journal.name}; README.txt says what is what")
+    refuse_left_out(outline.unread)
 
 
-for command in (
-    *(reader_commands.plan, reader_commands.diff),
-    *(study_commands.audit, study_commands.conflicts, study_commands.reconstruct, study_commands.bounds),
-    *(paper_commands.new, paper_commands.remove, paper_commands.claims),
-    *(
-        patient_commands.validate,
-        patient_commands.compare,
-        patient_commands.disclosure,
-        patient_commands.release,
-        patient_commands.report,
-        patient_commands.redcap,
-    ),
+for module, names in (
+    (reader_commands, "plan diff"),
+    (study_commands, "audit conflicts reconstruct bounds"),
+    (paper_commands, "new remove claims"),
+    (patient_commands, "validate compare disclosure release report redcap"),
 ):
-    main.add_command(command)
+    for name in names.split():
+        main.add_command(getattr(module, name))
 
 
 if __name__ == "__main__":

@@ -3,12 +3,21 @@
 import re
 import unicodedata
 from fractions import Fraction
+from functools import cache
 
 from crmo_analysis.study import Variable, read_section, rounding
 
 UNKNOWN = "?"
-SIZE = re.compile(r"[(\[,]?\s*\bn\s*=?\s*(\d+)\s*[)\]]?")
+SIZE = re.compile(r"[(\[,]?\s*\bn\s*=?\s*(\d{1,3}(?:,\d{3})+|\d+)\s*[)\]]?")
 NOTE = re.compile(r"[†‡§¶*#]+")
+_ESTIMATES = (  # of models, as headings name them
+    (r"(?:\ba?or\b(?! more)|odds ratio)", "odds_ratio"),
+    (r"(?:\ba?hr\b|hazards? ratio)", "hazard_ratio"),
+    (r"(?:\ba?rr\b|risk ratio|relative risk)", "risk_ratio"),
+    (r"(?:\birr\b|rate ratio)", "rate_ratio"),
+    (r"(?:[βß]|\bbeta\b|\bcoefficient\b)", "coefficient"),
+)
+ESTIMATES = tuple(name for _, name in _ESTIMATES)
 _STATISTICS = (  # what a label says of its cells
     (r"n\s*/\s*n?\s*\(%\)|n of n \(%\)", "count, n, percent"),
     (r"(?:n|no\.?|number)\s*(?:\(%\)|\(percent\)|, ?%)", "count, percent"),
@@ -18,6 +27,13 @@ _STATISTICS = (  # what a label says of its cells
     (r"median\s*[(\[,]?\s*(?:range|min)[^)]*", "median, min, max"),
     (r"mean\s*(?:±|\+/-|[(\[,])?\s*(?:sd|standard deviation)", "mean, sd"),
     (r"mean\s*(?:±|\+/-|[(\[,])?\s*(?:se|sem|standard error)", "mean, se"),
+    (r"mean\W*(?:95 ?%)?\W*(?:ci\b|confidence interval)", "mean, ci_lower, ci_upper"),
+    *(
+        (rf"{words}.*\b(?:ci|confidence interval)\b", f"{name}, ci_lower, ci_upper")
+        for words, name in _ESTIMATES
+    ),
+    *_ESTIMATES,
+    (r"^\W*(?:95 ?% ?)?(?:ci|confidence interval)\W*$", "ci_lower, ci_upper"),
     (r"\bmedian\b", "median"),
     (r"\bmean\b", "mean"),
     (r"\brange\b", "min, max"),
@@ -33,33 +49,55 @@ _OF_ALL = re.compile(  # the test of every P value, as a note without a mark nam
     r"|wilcoxon rank[- ]sum test|kruskal[- ]wallis(?: test)?|(?:one[- ]way )?anova|log[- ]?rank(?: test)?))",
     re.IGNORECASE,
 )
-_UNIT_WORDS = {
-    **dict.fromkeys(("y", "yr", "yrs"), "years"), **dict.fromkeys(("mo", "mos"), "months"),
-    **dict.fromkeys(("wk", "wks"), "weeks"), "d": "days", **dict.fromkeys(("Jahre", "yıl"), "years"),
-    **dict.fromkeys(("Monate", "ay"), "months"), "Wochen": "weeks", "Tage": "days",
-}  # fmt: skip
 _UNITS = r"/|years|months|weeks|days|points|mm|mg|%"
 _THRESHOLD = re.compile(
     r"(?<!\bp)(?<!\bp )(>=|<=|>|<|at least|at most|more than|less than|fewer than|up to)\s*(\d[\d,.]*\d|\d)"
     r"|(\d+) or (more)"
 )
+_AT = re.compile(
+    r" (?:at|after) ((?:month|week|year)s? \d+|\d+[- ]?(?:months?|weeks?|years?|mo|yr)\b)", re.IGNORECASE
+)
 _SIGNS = {
     "at least": ">=", "more": ">=", "at most": "<=", "up to": "<=", "more than": ">", "less than": "<",
     "fewer than": "<",
 }  # fmt: skip
-_FULL = {
-    "esr": "erythrocyte sedimentation rate", "crp": "c reactive protein", "wbc": "white blood cells",
-    "hb": "haemoglobin", "hgb": "haemoglobin", "hemoglobin": "haemoglobin", "edema": "oedema",
-    "dx": "diagnosis", "pga": "physician global assessment",
-    **dict.fromkeys(("elevated", "increased", "high"), "raised"),
-}  # fmt: skip
+NEGATION = re.compile(r"(?:non[- ]?|no |not |without )(.+)")
 _EMPTY = {"of", "the", "number", "at", "disease", "involvement", "patients", "with", "presence", "children"}
+_LOOSE = {
+    "lesion",
+    "bone",
+    "bony",
+    "affected",
+    "any",
+    "total",
+    "mri",
+    "positive",
+    "therapy",
+    "treatment",
+    "use",
+    "ever",
+}
 
 
 def key(words: str) -> str:
     """Return a label in the words of the codebook, without those that say nothing."""
     parts = re.findall(r"[a-z0-9]+", _letters(words))
-    return " ".join(_FULL.get(part, part) for part in parts if part not in _EMPTY) or " ".join(parts)
+    meant = _meant()
+    return " ".join(meant.get(part, part) for part in parts if part not in _EMPTY) or " ".join(parts)
+
+
+@cache
+def _meant() -> dict[str, str]:
+    return {other: word for word, others in read_section("alike").items() for other in others}
+
+
+def stems(words: str) -> frozenset[str]:
+    """Return what words are about: "femoral lesions" and "lesion of the femur" are of the femur."""
+    parts = key(words).split()
+    plural = {part.removesuffix("s") if len(part) > 4 else part for part in parts}
+    meant = _meant()
+    said = frozenset(meant.get(part, part) for part in plural - _EMPTY - _LOOSE)
+    return said or frozenset(plural & {"lesion"} or plural)
 
 
 def _letters(text: str) -> str:
@@ -90,6 +128,7 @@ def footnotes(rows: list[list[str]]) -> tuple[list[list[str]], dict[str, str], l
     ]
     last = max(of_numbers, default=0)
     text = "; ".join(cell for row in rows[last + 1 :] for cell in row if cell)
+    text = re.sub(r"\.\s+(?=[A-Z][a-z]+ )", "; ", text)  # a sentence is a note of its own
     marked = {match[1]: match[2].strip(" .,") for match in _MARKED.finditer(text)}
     others = [words for each in _MARKED.sub(";", text).split(";") if (words := each.strip(" .,"))]
     tests = [match for words in others if (match := _OF_ALL.fullmatch(words))]
@@ -105,7 +144,14 @@ def bare(label: str) -> str:
     for pattern, _ in _STATISTICS:
         words = re.sub(pattern, " ", words)
     words = re.sub(r"[(\[][^)\]]*[)\]]?", " ", words)
-    return " ".join(words.partition(",")[0].strip(" :;-*").split())
+    return re.sub(r"^of ", "", " ".join(words.partition(",")[0].strip(" :;-*").split()))
+
+
+def at_label(label: str, labels: tuple[str, str]) -> tuple[str, tuple[str, str], str]:
+    """Part a label from the visit in it: "Pain at month 6, n (%)" is of "Pain, n (%)", at `month 6`."""
+    match = _AT.search(label)
+    of = f"{label[: match.start()]}{label[match.end() :]}" if match else label
+    return of, labels, match[1] if match else ""
 
 
 def parted(label: str) -> tuple[str, str]:
@@ -127,11 +173,23 @@ def statistic_of(label: str) -> str:
     return next((s for pattern, s in _STATISTICS if re.search(pattern, words)), UNKNOWN)
 
 
+def statistics_in(note: str) -> list[tuple[str, str]]:
+    """Return what a note says that cells print, of several numbers each, and the bracket that it names.
+
+    "mean ± SD, median [IQR] or median (range)": `[` is only of the quartiles.
+    """
+    parts = re.split(r",|;| or | and ", rounding.plain(note))
+    told = dict.fromkeys((statistic_of(part), "[" if "[" in part else "(") for part in parts)
+    return [each for each in told if "," in each[0] and each[0].partition(",")[0] not in ESTIMATES]
+
+
 def unit_of(label: str) -> str:
     """Return the unit that stands in a label behind a comma or in brackets; empty if there is none."""
-    short = re.search(rf"[,(\[]\s*({'|'.join(_UNIT_WORDS)})\s*(?:[,)\]]|$)", label)
-    match = re.search(rf"[,(\[]\s*([^,()\[\]]*?(?:{_UNITS})[^,()\[\]]*)", label)
-    return _UNIT_WORDS[short[1]] if short else match[1].strip() if match else ""
+    known = read_section("words")["units"]
+    times = {word: unit for unit in ("years", "months", "weeks", "days") for word in known[unit]}
+    short = re.search(rf"[,(\[]\s*({'|'.join(times)})\s*(?:[,)\]]|$)", label, re.IGNORECASE)
+    match = re.search(rf"[,(\[]\s*(?!\d\d ?% ?CI)([^,()\[\]]*?(?:{_UNITS})[^,()\[\]]*)", label)
+    return times[short[1].lower()] if short else match[1].strip() if match else ""
 
 
 def slug(text: str) -> str:

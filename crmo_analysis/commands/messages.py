@@ -117,3 +117,19 @@ def refuse_left_out(problems):
 def counted(number, noun):
     """Write a number with its noun."""
     return f"{number} {noun}{'' if number == 1 else 's'}"
+
+
+def print_table(frame):
+    """Print a table; into a file or a pipe, with lines as long as a search needs them to be."""
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(box=None, pad_edge=False)
+    for name in frame:
+        # An identifier that is cut short cannot be looked up.
+        table.add_column(name, overflow="fold", no_wrap=name == "claim_id")
+    for row in frame.astype(str).itertuples(index=False):
+        table.add_row(*row)
+    console = Console(highlight=False, markup=False)
+    console = console if console.is_terminal else Console(highlight=False, markup=False, width=240)
+    console.print(table)

@@ -4,7 +4,15 @@ from pathlib import Path
 
 import click
 
-from crmo_analysis.commands.messages import Stopped, Wrong, check_studies, counted, outside, refuse_left_out
+from crmo_analysis.commands.messages import (
+    Stopped,
+    Wrong,
+    check_studies,
+    counted,
+    outside,
+    print_table,
+    refuse_left_out,
+)
 from crmo_analysis.files import csv_text, is_of_project, short, write_text_atomically
 
 _smallest = click.option(
@@ -234,20 +242,9 @@ def _print_derived(found):
 
 
 def _print_comparison(found):
-    from rich.console import Console
-    from rich.table import Table
-
     from crmo_analysis.comparison import words
 
-    frame = words.in_columns(found)
-    table = Table(box=None, pad_edge=False)
-    for name in frame:
-        table.add_column(name, overflow="fold")
-    for row in frame.itertuples(index=False):
-        table.add_row(*row)
-    console = Console(highlight=False, markup=False)
-    console = console if console.is_terminal else Console(highlight=False, markup=False, width=240)
-    console.print(table)
+    print_table(words.in_columns(found))
     click.echo("\n" + "\n".join(words.sentences(found)) + "\n")
     for line in words.reasons_text(found):
         click.echo(f"not compared: {line}")

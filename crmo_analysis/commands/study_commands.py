@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from crmo_analysis import files
-from crmo_analysis.commands.messages import Unfinished, Wrong, check_studies, counted, outside
+from crmo_analysis.commands.messages import Unfinished, Wrong, check_studies, counted, outside, print_table
 
 
 @click.command()
@@ -44,27 +44,14 @@ def audit(studies, style, why):
 
 
 def _print_ledger(ledger):
-    from rich.console import Console
-    from rich.table import Table
-
     from crmo_analysis.recompute import VERDICTS
 
-    names = ["claim_id", "printed", "recomputed", "verdict", "reason"]  # `--why` names the others
-    table = Table(box=None, pad_edge=False)
-    for name in names:
-        # An identifier that is cut short cannot be looked up.
-        table.add_column(name, overflow="fold", no_wrap=name == "claim_id")
-    for row in ledger[names].astype(str).itertuples(index=False):
-        table.add_row(*row)
-    console = Console(highlight=False, markup=False)
-    # Into a file or a pipe, lines may be as long as they need to be for a search.
-    console = console if console.is_terminal else Console(highlight=False, markup=False, width=240)
-    console.print(table)
+    print_table(ledger[["claim_id", "printed", "recomputed", "verdict", "reason"]])  # `--why` has the others
     counts = ledger["verdict"].value_counts()
-    console.print(f"{len(ledger)} claims: " + ", ".join(f"{counts.get(name, 0)} {name}" for name in VERDICTS))
+    click.echo(f"{len(ledger)} claims: " + ", ".join(f"{counts.get(name, 0)} {name}" for name in VERDICTS))
     for name in VERDICTS:
         if name not in ("matches", "stated") and counts.get(name, 0):
-            console.print(f"{name}: {', '.join(ledger.loc[ledger['verdict'] == name, 'claim_id'])}")
+            click.echo(f"{name}: {', '.join(ledger.loc[ledger['verdict'] == name, 'claim_id'])}")
 
 
 @click.command()

@@ -145,7 +145,7 @@ class Run:
         count = len(self.audit().frame)
         if not self.study:
             _, problems = ledger.audit_each()
-            read = len(study_names()) - len(problems)
+            read = len({*study_names()} - problems.keys())
             left = "".join(f"\n\nNot read: {problem}" for problem in problems.values())
             said = f"This run: published numbers of {read} studies; {count} claims. No patient-level data."
             return said + files.markdown(left)

@@ -16,7 +16,7 @@ from crmo_analysis.face.results import DERIVED, Result, filled, listed
 from crmo_analysis.files import InputError, study_names
 from crmo_analysis.joint import Assumptions, datapackage, find_conflicts, fit, ledger, simulate, words
 from crmo_analysis.recompute import Audited
-from crmo_analysis.study import describe, expressions
+from crmo_analysis.study import Claim, describe, expressions
 from crmo_analysis.study import read_study as read_record
 
 
@@ -60,10 +60,8 @@ class Study:
     @property
     def claims(self) -> pd.DataFrame:
         """Every printed number as it stands, one row a reading."""
-        names = ["claim_id", "where", "about", "statistic", "of", "among"]
-        names += ["printed", "unit", "reading", "note"]
-        rows = [[getattr(claim, name) for name in names] for claim in self.record.claims]
-        return pd.DataFrame(rows, columns=names)
+        rows = [[getattr(claim, name) for name in Claim.COLUMNS] for claim in self.record.claims]
+        return pd.DataFrame(rows, columns=list(Claim.COLUMNS))
 
     @cached_property
     def _audited(self) -> tuple[Audited, ...]:

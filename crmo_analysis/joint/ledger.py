@@ -52,7 +52,7 @@ def audit_all(names: Sequence[str] = ()) -> tuple[Audited, ...]:
 
 def read_each(folder: Path = files.PUBLISHED) -> tuple[list[Study], dict[str, str]]:
     """Read all studies; return them, and by name what is wrong with those that cannot be read."""
-    read, problems = [], {}
+    read, problems = [], _without_file(folder)
     for name in files.study_names(folder):
         try:
             read.append(read_study(name, folder))
@@ -61,9 +61,19 @@ def read_each(folder: Path = files.PUBLISHED) -> tuple[list[Study], dict[str, st
     return read, problems
 
 
+def _without_file(folder: Path) -> dict[str, str]:
+    """Name the folders that seem to be of a study and have no `study.yaml`, under which nobody finds them."""
+    found = {path.parent for ending in ("csv", "yml", "yaml") for path in folder.glob(f"*/*.{ending}")}
+    return {
+        path.name: f"{path}: has no study.yaml, so that it is no study; crmo new study makes one"
+        for path in sorted(found)
+        if not (path / "study.yaml").exists()
+    }
+
+
 def audit_each(names: Sequence[str] = ()) -> tuple[tuple[Audited, ...], dict[str, str]]:
     """Audit the studies named, or all; also return what is wrong with those that could not be."""
-    audited, problems = [], {}
+    audited, problems = [], {} if names else _without_file(files.PUBLISHED)
     for name in names or files.study_names():
         try:
             audited += audit_jointly(read_study(name))

@@ -17,7 +17,7 @@ from crmo_analysis.files import InputError, csv_text, swap_folder
 from crmo_analysis.joint import ledger
 from crmo_analysis.publish import documents, plates, text
 from crmo_analysis.publish.exhibits import readings_in_words
-from crmo_analysis.publish.numbers import collect, read_output, to_json
+from crmo_analysis.publish.numbers import collect, passed_over, read_output, to_json
 from crmo_analysis.publish.outline import FILE, JOURNALS, KINDS, STYLES, Outline
 from crmo_analysis.publish.tables import chosen
 from crmo_analysis.store import code_behind, notebook_source
@@ -131,6 +131,9 @@ def _documents(outline: Outline) -> tuple[dict[str, bytes], list[str]]:
     remarks = [f"{name} is one of the series, and the text does not cite it" for name in uncited]
     unwritten = re.findall(r"^#+ (.+)\n+To be written", said, re.MULTILINE)
     remarks += [f"section '{name}' is still to be written" for name in unwritten]
+    remarks += passed_over(outline.root)
+    remarks += [f"gap: {text.GAP}{name}" for name in re.findall(rf"{text.GAP}([^*]+)", said)]
+    remarks += [f"gap: {item.number}, {item.output}" for item in outline.left_out]
     return files, [*remarks, *text.remarks(outline, blocks, typed)]
 
 
@@ -182,7 +185,7 @@ def _supplement(outline: Outline, checklist: pd.DataFrame, sources: Sequence[Pat
     number, signs = max(taken, default=0), outline.journal.signs
     blocks: list[dict] = []
     for heading, tables in (
-        ("Every printed number, and whether it holds", _ledgers(outline.root)),
+        ("Every printed number, and whether it holds", _ledgers(outline.root, outline.unread)),
         ("Printed numbers that cannot stand together", _conflicts(outline.root)),
         ("STROBE checklist, items in words of our own", [("", checklist)]),
         ("What this was made from", [(_REPRODUCE, _inputs(outline, sources))]),
@@ -195,12 +198,13 @@ def _supplement(outline: Outline, checklist: pd.DataFrame, sources: Sequence[Pat
     return blocks
 
 
-def _ledgers(root: Path) -> list[tuple[str, pd.DataFrame]]:
+def _ledgers(root: Path, unread: Mapping[str, str]) -> list[tuple[str, pd.DataFrame]]:
     """Return the ledger of each study with a caption."""
     ledger = pd.read_csv(root / "results" / "ledger.csv", dtype=str, keep_default_na=False)
     names = {"claim_id": "Claim", "where": "Where", "printed": "Printed", "recomputed": "Recomputed"}
     names |= {"verdict": "Verdict", "reason": "Reason"}
     found = []
+    ledger = ledger[~ledger["study"].isin(unread)]
     for study, own in ledger.groupby("study", sort=True) if len(ledger) else ():
         facts = read_study(study, root / "data" / "published").facts
         own = own.assign(claim_id=own["claim_id"].str.partition(".")[2])

@@ -3,7 +3,7 @@
 import json
 import re
 import unicodedata
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from difflib import get_close_matches
 from fractions import Fraction
 from pathlib import Path
@@ -44,7 +44,8 @@ def collect(root: Path = files.ROOT) -> list[dict]:
     InputError
         If an output or a column is not there, or two numbers have one id.
     """
-    found = [*_claims(root), *_of_outputs(root)]
+    _, unread = read_each(root / "data" / "published")
+    found = [*_claims(root, unread), *_of_outputs(root, unread)]
     ids = [number["id"] for number in found]
     if repeated := sorted({name for name in ids if ids.count(name) > 1}):
         raise InputError(
@@ -65,12 +66,12 @@ def to_json(numbers: Sequence[Mapping]) -> str:
     return json.dumps({"numbers": list(numbers)}, ensure_ascii=False, indent=1) + "\n"
 
 
-def _claims(root: Path) -> list[dict]:
+def _claims(root: Path, unread: Collection[str]) -> list[dict]:
     path = root / "results" / "ledger.csv"
     if not path.is_file():
         raise InputError("results/ledger.csv is not there; run crmo reproduce first")
     ledger = pd.read_csv(path, dtype=str, keep_default_na=False).set_index("claim_id")
-    verdicts, listed = ledger["verdict"], ledger["study"].unique()  # of the studies that can be read
+    verdicts, listed = ledger["verdict"], [each for each in ledger["study"].unique() if each not in unread]
     audited = [
         each for study in listed for each in audit_jointly(read_study(study, root / "data" / "published"))
     ]
@@ -122,11 +123,10 @@ def _claim(audited: Audited) -> dict:
     }
 
 
-def _of_outputs(root: Path) -> list[dict]:
+def _of_outputs(root: Path, unread: Collection[str]) -> list[dict]:
     path = root / "data" / "numbers.yaml"
     entries, found = read_yaml(path) or [], []
-    _, unread = read_each(root / "data" / "published")
-    there = {path.name for place in ("figures", "results/tables") for path in (root / place).glob("*/")}
+    there = _folders(root)
     for place, entry in enumerate(entries, start=1):
         where = f"data/numbers.yaml, entry {place}"
         lacks = {"from", "id", "values", "text"} - set(entry)
@@ -153,6 +153,17 @@ def _of_outputs(root: Path) -> list[dict]:
         except InputError as error:
             raise InputError(f"{where}: {error}") from None
     return found
+
+
+def _folders(root: Path) -> set[str]:
+    return {path.name for place in ("figures", "results/tables") for path in (root / place).glob("*/")}
+
+
+def passed_over(root: Path) -> list[str]:
+    """Say which entries are passed over, because there are no outputs of what they name."""
+    named = [Path(entry["from"]).parent.name for entry in read_yaml(root / "data" / "numbers.yaml") or []]
+    gone = [each for each in dict.fromkeys(named) if each not in _folders(root)]
+    return [f"data/numbers.yaml names outputs of {each!r}, and there are none; passed over" for each in gone]
 
 
 def read_output(root: Path, name: str, as_text: bool = False) -> tuple[pd.DataFrame, str]:

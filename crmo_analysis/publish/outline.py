@@ -12,6 +12,7 @@ from pathlib import Path
 from crmo_analysis import files
 from crmo_analysis.execution import import_jsonschema, output_files, read_parameters
 from crmo_analysis.files import InputError, meant, read_yaml
+from crmo_analysis.joint import ledger
 from crmo_analysis.publish.documents import Signs
 
 FILE = "manuscript.yml"
@@ -75,6 +76,8 @@ class Outline:
     authors: tuple[Mapping[str, str], ...] = ()
     keywords: tuple[str, ...] = ()
     studies: tuple[str, ...] = ()  # its series, which its numbers, tables and figures are about
+    unread: Mapping[str, str] = field(default_factory=dict)  # what is wrong with those that cannot be read
+    left_out: tuple[Item, ...] = ()  # figures and tables of these
 
     def number(self, kind: str, output: str) -> str:
         """Return what an output, as a "figure" or a "table", is called; empty if it has no number."""
@@ -150,7 +153,10 @@ def read_outline(root: Path = files.ROOT, journal: str = "") -> Outline:
         tuple(content.get("authors", ())),
         tuple(map(str, content.get("keywords", ()))),
     )
-    return Outline(root, journals[name], figures, tables, text, *front, tuple(studies))
+    unread = ledger.read_each(root / "data" / "published")[1]
+    lost = tuple(item for item in (*figures, *tables) if item.output.partition("/")[0] in unread)
+    figures, tables = (tuple(item for item in items if item not in lost) for items in (figures, tables))
+    return Outline(root, journals[name], figures, tables, text, *front, tuple(studies), unread, lost)
 
 
 def _wrong_studies(listed: Sequence[str] | str, there: Sequence[str]) -> list[str]:

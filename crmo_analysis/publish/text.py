@@ -14,6 +14,7 @@ from crmo_analysis.publish.outline import Outline
 
 REFERENCES = "data/references.json"
 STROBE = "data/strobe.yaml"
+GAP = "no number here: "
 NOT_REPORTED = "not reported in the source"
 _PLACE = re.compile(r"\{([^{}\n]+)\}")
 _CITED = re.compile(r"(?<![\w.])@([\w][\w:.+-]*\w)")
@@ -34,7 +35,7 @@ def filled(outline: Outline, numbers: Sequence[Mapping]) -> tuple[str, list[str]
     Raises
     ------
     InputError
-        If a key is not known.
+        If a key is not known, and no study that cannot be read may have it; that leaves a gap that is marked.
     """
     known = {number["id"]: number for number in numbers}
     name, lines, typed = outline.text.name, [], []
@@ -54,6 +55,8 @@ def _quoted(said: str, known: Mapping, outline: Outline, where: str) -> str:
     if verb in ("figure", "table"):
         number = outline.number(verb, name)
         return number.replace(" ", "\u00a0") if number else f"not numbered here: {verb} {markdown(name)}"
+    if name not in known and outline.unread:
+        return f"**{GAP}{markdown(name)}**"
     if name not in known or verb not in ("", "sentence"):
         raise InputError(f"{where}: there is no number {said!r}{meant(name, known)}")
     if verb and "sentence" not in known[name]:
@@ -72,6 +75,7 @@ def references(root: Path, text: str) -> list[dict]:
     folder = root / "data" / "published"
     studies, problems = ledger.read_each(folder)
     found = [_study_reference(study.facts) for study in studies]
+    found += [{"id": each, "type": "document", "title": f"{each}, which cannot be read"} for each in problems]
     found += [_software_reference(read_yaml(root / "CITATION.cff"))]
     path = root / REFERENCES
     found += json.loads(path.read_text(encoding="utf-8")) if path.is_file() else []
@@ -80,8 +84,6 @@ def references(root: Path, text: str) -> list[dict]:
         for key in _CITED.findall(line):
             if key not in known:
                 where = f"line {number} of the text cites @{key}"
-                if key in problems:
-                    raise InputError(f"{where}, which cannot be read: {problems[key]}")
                 raise InputError(f"{where}, no study and not in {REFERENCES}{meant(key, sorted(known))}")
     return found
 

@@ -8,10 +8,9 @@ from collections.abc import Iterator, Sequence
 from fractions import Fraction
 
 from crmo_analysis.recompute.counts import printed_range
+from crmo_analysis.recompute.evidence import are_of_others
 from crmo_analysis.recompute.quantities import Finding, View, rivals, together
 from crmo_analysis.study import Claim, rounding
-
-_BESIDE = ("p_value", "se", "ci_lower", "ci_upper", "limit_lower", "limit_upper", "df", "df_2")
 
 
 def repeated_values(view: View) -> Iterator[Finding]:
@@ -28,21 +27,12 @@ def repeated_values(view: View) -> Iterator[Finding]:
 def _same_target(view: View, one: Claim, other: Claim) -> bool:
     if one.statistic != other.statistic or not view.meaning.same(one.group, other.group):
         return False
-    if one.test and other.test and one.test != other.test:
+    named = {one.test, other.test} - ({""} if one.statistic not in ("test_statistic", "df") else set())
+    if len(named) > 1 or are_of_others(view, one, other):
         return False
-    if one.statistic in _BESIDE:
-        of, of_other = _estimates_beside(view, one), _estimates_beside(view, other)
-        if of and of_other and of.isdisjoint(of_other):
-            return False
     if one.patients is None:
         return one.of == other.of
     return view.meaning.same(view.patients(one), view.patients(other))
-
-
-def _estimates_beside(view: View, claim: Claim) -> set[str]:
-    """Return what the cell of a P value, an error or an end of an interval prints beside it."""
-    same = [c for c in view.claims if claim.cell and c.cell == claim.cell]
-    return {c.statistic for c in same if c.statistic not in _BESIDE}
 
 
 def _compare_values(view: View, members: Sequence[Claim]) -> Iterator[Finding]:

@@ -28,6 +28,7 @@ ESTIMATES = (
     *("risk_difference", "standardised_mean_difference"),
 )
 WITH_INTERVALS = (*ESTIMATES, *RATIOS[4:], *OF_TABLES[-3:], *reproduction.KEPT)
+_BESIDE = {"p_value", "se", "ci_lower", "ci_upper", "limit_lower", "limit_upper", "df", "df_2"}
 _BY_DISTRIBUTION = {
     "t": ("t", "welch", "paired t", "pearson", "spearman", "linear"),
     "chi2": ("chi2", "yates", "mcnemar", "kruskal-wallis", "log-rank", "logistic", "cox"),
@@ -62,6 +63,17 @@ def between(ends: Range, claim: Claim) -> str:
     return " to ".join(dict.fromkeys(f"{end:.{digits}f}".rstrip("0").rstrip(".") or "0" for end in ends))
 
 
+def are_of_others(view: View, one: Claim, other: Claim) -> bool:
+    """Say whether two P values, errors or ends of intervals stand in their cells beside other estimates."""
+    if other.statistic not in _BESIDE or one.statistic not in _BESIDE:
+        return False
+    of, of_other = (
+        {c.statistic for c in view.claims if each.cell and c.cell == each.cell} - _BESIDE
+        for each in (one, other)
+    )
+    return bool(of and of_other and of.isdisjoint(of_other))
+
+
 def beside(view: View, claim: Claim, *statistics: str) -> Claim | None:
     """Return the claim of one of these statistics about the same pair, the nearest if there are several."""
     found = [
@@ -72,6 +84,7 @@ def beside(view: View, claim: Claim, *statistics: str) -> Claim | None:
         and set(other.parts) == set(claim.parts)
         and other.number.relation == "="
         and view.meaning.same(other.group, claim.group)
+        and not are_of_others(view, claim, other)
     ]
 
     def distance(other: Claim) -> tuple:

@@ -21,6 +21,10 @@ from crmo_analysis.study.rows import of_those_known, read_rows, split
 from crmo_analysis.study.times import with_times
 
 _NEEDED = ("study", "title", "short", "citation", "design", "question")
+_WORDS_OF_UNITS = {  # that a cell can print behind its number
+    "count": ("patients", "children", "cases", "subjects", "participants"),
+    "risk_difference": ("percentage points",),
+}
 _PARTS = {  # of study.yaml, which can be left out
     **dict.fromkeys(("quoted", "units", "readings", "window", "rounding", "variables"), dict),
     **dict.fromkeys(("rules", "notes", "figures"), list),
@@ -182,7 +186,7 @@ def _read_rules(path: Path, facts: dict, codebook: Codebook, problems: list[str]
 def _read_claim(study: str, row: dict, codebook: Codebook, facts: dict, units):
     """Return the claim of a row, and what is wrong with it, each with its column."""
     wrong = [*_wrong_words(row, facts, codebook)]
-    _write_shares_as_numbers(row)
+    _without_units(row)
     readers = {"among": lambda: parse(row["among"], codebook)}
     if vocabulary.is_statistic(row["statistic"]):  # of another, nothing else can be told
         readers |= {
@@ -231,10 +235,14 @@ def _wrong_words(row: dict, facts: dict, codebook: Codebook) -> Iterator[tuple[s
         yield "reading", "expected 'name:option' as study.yaml lists them under 'readings'"
 
 
-def _write_shares_as_numbers(row: dict) -> None:
-    """Make a percentage that is printed in words a fraction, and leave out its sign and a footnote's mark."""
+def _without_units(row: dict) -> None:
+    """Make a percentage in words a fraction, and leave out a unit, its sign and the mark of a footnote."""
     if row["statistic"] == "percent" and is_fraction_in_words(row["printed"]):
         row["statistic"] = "fraction"
+    words, unit = plain(row["printed"]), plain(row["unit"])
+    for said in {unit, *_WORDS_OF_UNITS.get(row["statistic"], ())} - {""}:
+        if re.search(rf"[\da-z] ?{re.escape(said)}$", words):
+            row["printed"] = words.removesuffix(said).strip()
     is_marked = "%" in row["printed"] or plain(row["printed"]) != without_note(row["printed"])
     if row["statistic"] in vocabulary.PERCENTAGES and is_marked:
         row["printed"] = without_note(row["printed"]).strip("% ")
@@ -248,14 +256,20 @@ def _scale(row: dict, codebook: Codebook, units: Mapping) -> Fraction:
     if row["statistic"] == "other" or (variable.type == "boolean" and row["statistic"] in vocabulary.OF_ANY):
         return Fraction(1)  # of a share
     factors = units.get(variable.unit, {})
-    names = {name.casefold(): Fraction(str(factor)) for name, factor in factors.items()}
-    unit = re.sub(r"^[a-z]+[- ](?=years|months|weeks|days)", "", row["unit"].casefold())
-    if unit == variable.unit.casefold() or not (unit or factors):
+    names = {_unit(name): Fraction(str(factor)) for name, factor in factors.items()}
+    given = _unit(row["unit"])
+    unit = re.sub(r"^[a-z]+-?(?=(?:years|months|weeks|days)$)", "", given)
+    if _unit(variable.unit) in (given, unit) or not (unit or factors):
         return Fraction(1)
     if unit not in names or variable.level != "patient":
         others = f", or {', '.join(factors)}, which are converted" if factors else ""
         raise InputError(f"expected '{variable.unit}', the unit of {row['of']} in the codebook{others}")
     return 1 / names[unit]
+
+
+def _unit(text: str) -> str:
+    """Write a unit as papers differ in it: "×10⁹/L" and "10^9/l" are the same."""
+    return re.sub(r"[\s^]", "", plain(text)).removeprefix("x")
 
 
 def _parse_of(statistic: str, text: str, codebook: Codebook) -> Expression | None:

@@ -119,8 +119,6 @@ def _implication(tokens, codebook, depth):
 
 
 def _chain(tokens, codebook, depth, sign, node, part):
-    if depth > MAXIMUM_DEPTH:
-        raise InputError(f"nested deeper than {MAXIMUM_DEPTH} levels")
     tree, rest = part(tokens, codebook, depth)
     while rest and rest[0][1] == sign:
         right, rest = part(rest[1:], codebook, depth)
@@ -235,19 +233,19 @@ def in_words(tree: Expression, codebook: Codebook) -> str:
             return codebook[name].label
         case Compare(name, "!=", str() as value):
             return f"{codebook[name].label}: not {value.replace('_', ' ')}"
-        case Compare(name, "==", str() as value):
-            return f"{codebook[name].label}: {value.replace('_', ' ')}"
         case Compare(name, ">=", value):
             return f"{codebook[name].label}, at least {value}"
         case Compare(name, "==", value):
             label, unit = codebook[name].label, codebook[name].unit
-            return f"{label}: {value}" + f" {unit}" * (unit.lower() not in label.lower())
+            said = str(value).replace("_", " ")
+            return f"{label}: {said}" + f" {unit}" * (unit.lower() not in label.lower())
         case Compare(name, sign, value):
             return f"{codebook[name].label} {sign} {value}"
         case Not(Is(name)) if codebook[name].negation:
             return codebook[name].negation
         case Not(inner):
-            return f"Not: {in_words(inner, codebook)[:1].lower()}{in_words(inner, codebook)[1:]}"
+            words = in_words(inner, codebook)
+            return f"Not: {words if words[1:2].isupper() else words[:1].lower() + words[1:]}"
         case And(Compare(name, ">=", low), Compare(other, "<=", high)) if name == other:
             return f"{codebook[name].label} {low} to {high}"
         case And(left, right):

@@ -12,6 +12,7 @@ from crmo_analysis.study.printed import parse_printed, plain
 
 NUMBER = "patient_number"
 MOST = 200  # values in a list, and the highest number of a patient: of each up to it there is a claim
+_GAPS = ("na", "n/a", "nr", "nd", "-", "--", "?")  # of whom a list in the order of the patients says nothing
 LISTED = "one of those listed"  # what the note of a count says that tells patients apart
 
 
@@ -42,7 +43,8 @@ def with_lists(
 
 
 def _values(row: dict, numbered: dict) -> list[dict]:
-    texts, is_by_patient = _listed(row["printed"]), plain(row["method"]) == "by patient"
+    is_by_patient = plain(row["method"]) == "by patient"
+    texts = _listed(row["printed"], gaps=is_by_patient)
     if is_by_patient and row["among"]:
         raise InputError("values by patient are of everyone; leave column among empty")
     name = NUMBER if is_by_patient else f"{re.sub(r'[^0-9A-Za-z]+', '_', row['claim_id'])}_place"
@@ -52,12 +54,13 @@ def _values(row: dict, numbered: dict) -> list[dict]:
         {"claim_id": f"{row['claim_id']}.{k}", "statistic": "value", "printed": text, "method": ""}
         | {"among": f"{name} == {k}{rest}"}
         for k, text in enumerate(texts, start=1)
+        if text not in _GAPS
     ]
 
 
 def _patients(row: dict, numbered: dict) -> list[dict]:
     """Read "patients 2 and 5" as a count of two, and of two among these."""
-    numbers = [parse_printed(text).value for text in _listed(row["printed"])]
+    numbers = [parse_printed(text).value for text in _listed(row["printed"], least=1)]
     is_known = all(number.denominator == 1 and 1 <= number <= MOST for number in numbers)
     if not is_known or len({*numbers}) < len(numbers):
         raise InputError(f"expected whole numbers of patients from 1 to {MOST}, each once")
@@ -74,12 +77,12 @@ def _number(numbered: dict, name: str, row: dict, last: int) -> None:
     numbered[name] = first, max(last, before)
 
 
-def _listed(text: str) -> list[str]:
+def _listed(text: str, least: int = 2, gaps: bool = False) -> list[str]:
     words = re.sub(r"^(?:patients?|cases?|nos?\.?)\s+(?=\d)", "", plain(text))
     between = next(sign for sign in (";", ", ", ",") if sign in words or sign == ",")
     parts = [part.strip() for part in re.split(rf"{between}|\b(?:and|und|ve|et)\b|&", words)]
     texts = [part for part in parts if part]
-    found = [parse_printed(each) for each in texts]
-    if not 1 < len(found) <= MOST or any(each.relation != "=" or each.value is None for each in found):
-        raise InputError(f"expected 2 to {MOST} numbers with commas between, as '3, 5, 7 and 13'")
+    found = [parse_printed(each) for each in texts if not gaps or each not in _GAPS]
+    if not least <= len(found) <= MOST or any(each.value is None for each in found):
+        raise InputError(f"expected {least} to {MOST} numbers with commas between, as '3, 5, 7 and 13'")
     return texts

@@ -224,8 +224,8 @@ def _whole(words: str) -> int | None:
 
 
 def whole_number(text: str) -> int | None:
-    """Return the whole number that a text says, "35" or "thirty-five", if it says one."""
-    return _whole(plain(text))
+    """Return the whole number that a text says, "1,204" or "thirty-five", if it says one."""
+    return _whole(_decimal(plain(text)))
 
 
 def number_words(words: str) -> bool:

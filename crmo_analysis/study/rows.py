@@ -25,12 +25,21 @@ _DELIMITERS = (",", ";", "\t")
 _UNITS = {"count": "patients", "n": "patients", "percent": "%"}
 _LABEL = re.compile(
     r"(?<![\w.])(?:\d\d(?:\.\d)? ?%[- ]?)?"
-    r"(?:confidence interval|ci|iqr|q1|q3|range|sd|se|sem|mean|median|n|or|rr|hr|icc|auc)(?![\w.])"
+    r"(?:confidence interval|[ck]i|ic|\d\d(?:th)?\s?-\s?\d\d(?:th)? (?:per)?centiles?"
+    r"|iqr|q1|q3|range|sd|se|sem|mean|median|n|or|rr|hr|icc|auc)(?![\w.])"
     r"(?:\s?\(\d, ?[\dk]\))?\s?[:=]?"
     r"|(?<![\w.])(?:chi|χ|x|r|η)-?\s?(?:2|square[d]?)(?=\s*[(=<>,])|(?<!\w)[a-zρ]{1,3}\s?(?==)"
 )
-_OPEN = ("∞", "infinity", "not reached", "not estimable", "nr", "ne")  # an end that nothing is printed for
-_PER = re.compile(r"\bper (?:\d[\d,]*[ -])?[a-z]+(?:[- ](?:years?|months?|weeks?|days?))?\b")
+_NONE = ("∞", "infinity", "not reached", "not estimable")  # no number, as is said
+_OPEN = (*_NONE, "nr", "ne")
+_BESIDE = ("count", "n", "ci_lower", "ci_upper", "se", "p_value")  # an estimate of the same cell
+_PER = re.compile(
+    r"(?:\bper (?:\d[\d,]*[ -])?[a-z]+|/\s?(?:\d[\d,]*[ -])?(?:patient|person|py))"
+    r"(?:[- ](?:years?|months?|weeks?|days?))?\b",
+    re.IGNORECASE,
+)
+_LEVEL = re.compile(r"(?!95)(\d\d(?:\.\d)?) ?%[- ]?(?:[ck]i|ic|confidence)\b")  # of an interval
+_TIME = re.compile(r"\d (year|month|week|day)s?\b")
 _NUMBER = r"\d{1,3}(?:,\d{3})+(?:\.\d+)?(?!\d)|\d+[.,]\d+|\d+|\.\d+"
 _TOKEN = re.compile(
     rf"(?P<words>(?:p(?:[- ]?value)?\s*)?(?:<=|>=|<|>|~|=)?\s*(?P<sign>[+-]\s?)?(?P<digits>{_NUMBER})"
@@ -133,9 +142,10 @@ def split(place: str, row: dict, problems: list[str]) -> list[tuple[str, dict]]:
     """
     names = [name.strip().casefold() for name in row["statistic"].split(",")]
     defined = next((name for name in names if name in DEFINITIONS), "")
-    row = row | {"method": row["method"] or defined.replace("_", " ")}
+    level = _LEVEL.search(plain(row["printed"]))
+    method = row["method"] or defined.replace("_", " ")
+    row = row | {"method": f"{level[1]} % {method}".strip() if level and "%" not in method else method}
     names = [SYNONYMS.get(name, name) if name != "n" else name for name in names]
-    row = _of_accuracy(row, names)
     if "rate" in names and (per := _PER.search(row["printed"])):
         row |= {"printed": _PER.sub(" ", row["printed"]).strip(), "unit": row["unit"] or per[0]}
     is_one = len(names) == 1 and names[0] != "n"
@@ -144,8 +154,21 @@ def split(place: str, row: dict, problems: list[str]) -> list[tuple[str, dict]]:
         said = f"{texts}; column statistic lists {len(names)}: {', '.join(names)}"
         problems.append(f"{place}, column printed, value '{row['printed']}': {said}")
         return []
-    printed = [(name, text) for name, text in zip(names, texts, strict=True) if is_one or text not in _OPEN]
-    return [(place, _part(row, names, name, text)) for name, text in printed]
+    printed = zip(names, texts, _estimates(names), strict=True)
+    return [
+        (place, _part(_of_accuracy(row, of), names, name, text))
+        for name, text, of in printed
+        if plain(text) not in (_NONE if is_one else _OPEN)
+    ]
+
+
+def _estimates(names: list[str]) -> list[str]:
+    """Return for each statistic of a cell the estimate that it stands beside: the last one, or the first."""
+    own = [name for name in names if name not in _BESIDE]
+    found = own[:1] or [""]
+    for name in names:
+        found.append(name if name in own else found[-1])
+    return found[1:]
 
 
 def _part(row: dict, names: list[str], name: str, text: str) -> dict:
@@ -165,11 +188,10 @@ def _part(row: dict, names: list[str], name: str, text: str) -> dict:
     )
 
 
-def _of_accuracy(row: dict, names: list[str]) -> dict:
+def _of_accuracy(row: dict, name: str) -> dict:
     """Return a row with the patients that a sensitivity, or the like, is a percentage of."""
-    name = next((name for name in names if name in ACCURACY), None)
     parts = [part.strip() for part in row["of"].split(",")]
-    if name is None or len(parts) != 2:
+    if name not in ACCURACY or len(parts) != 2:
         return row
     of, among = (text.format(*parts) for text in ACCURACY[name])
     among = " & ".join(f"({text})" if text != among else text for text in (among, row["among"]) if text)
@@ -238,6 +260,10 @@ def _known(of: str, codebook: Codebook) -> Variable:
 
 def _numbers(cell: str, names: list[str]) -> list[str] | str:
     """Return the text of each number of a cell, or what is wrong."""
+    if len(units := dict.fromkeys(_TIME.findall(plain(cell)))) > 1:
+        return (
+            f"prints numbers in {' and in '.join(f'{unit}s' for unit in units)}, which need rows of their own"
+        )
     words = _LABEL.sub(lambda match: " " * len(match[0]), plain(cell).replace("+/-", " "))
     # "(3,17)" can be one number or two, and a star one of significance or of a footnote: only one way has as
     # many numbers as are listed.
@@ -258,10 +284,10 @@ def _tokens(words: str) -> list[tuple[str, str]]:
     found = []
     for match in _TOKEN.finditer(words):
         text = match[0].strip()
-        before = words[: match.start("sign")].rstrip()[-1:] if match["sign"] else ""
+        before = words[: match.start("sign")] if match["sign"] else ""
         if match["name"] and not number_words(text):
             continue
-        if before and (before.isdigit() or before in ".%"):  # of a range, "3-17"
+        if re.search(r"(?:[\d.%]\s*|[a-z])$", before):
             text = text.removeprefix(match["sign"].strip()).strip()
         if match["digits"] and not text.startswith("p"):
             text = text.removeprefix("=").strip()

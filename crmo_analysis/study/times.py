@@ -12,7 +12,7 @@ from crmo_analysis.study.printed import plain
 
 _UNITS = "day|week|month|year"
 _NAMED = re.compile(
-    rf"(?:(?P<unit>{_UNITS})s? (?P<number>\d+)|(?P<first>\d+)[- ]?(?P<second>{_UNITS}|mo)s?)\b"
+    rf"(?:(?P<unit>{_UNITS})s? (?P<number>\d+)|(?P<first>\d+)[- ]?(?P<second>{_UNITS}|mo|yr|wk)s?)\b"
 )
 _BASELINE = re.compile(r"(?:at )?(?:baseline|start|study entry|before treatment)")
 _WORD = re.compile(r"[A-Za-z]\w*", re.ASCII)
@@ -26,7 +26,7 @@ def time_of(text: str) -> str:
     if not match:
         return "" if _BASELINE.fullmatch(words) else words.removeprefix("at ").strip()
     number, unit = int(match["number"] or match["first"]), match["unit"] or match["second"]
-    unit = "month" if unit == "mo" else unit
+    unit = {"mo": "month", "yr": "year", "wk": "week"}.get(unit, unit)
     number, unit = (12 * number, "month") if unit == "year" else (number, unit)
     return f"{number} {unit}{'' if number == 1 else 's'}" if number else ""
 
@@ -39,8 +39,9 @@ def with_times(rows: list[tuple[str, dict]], codebook: Codebook, problems: list[
     added: dict[str, Variable] = {}
     for place, row in rows:
         time = time_of(row["at"])
-        if time:
-            row["of"] = _WORD.sub(lambda match, time=time: _name(match[0], time, codebook), row["of"])
+        for column in ("of", "among"):
+            row[column] = _WORD.sub(lambda match: _usual(match[0], codebook), row[column])
+        row["of"] = _WORD.sub(lambda match, time=time: _name(match[0], time, codebook), row["of"])
         for column in ("of", "among"):
             for name in _WORD.findall(row[column]):
                 base, _, slug = name.partition("_at_")
@@ -54,9 +55,16 @@ def with_times(rows: list[tuple[str, dict]], codebook: Codebook, problems: list[
     return {**codebook, **added}
 
 
+def _usual(name: str, codebook: Codebook) -> str:
+    """Return a name in the usual words: `esr_at_month_6` is `esr_at_6_months`, `esr_at_baseline` is `esr`."""
+    base, _, slug = name.partition("_at_")
+    is_of_visit = slug and name not in codebook and base in codebook
+    return _name(base, time_of(slug.replace("_", " ")), codebook) if is_of_visit else name
+
+
 def _name(name: str, time: str, codebook: Codebook) -> str:
     can_change = name in codebook and not codebook[name].fixed and codebook[name].level == "patient"
-    return f"{name}_at_{re.sub(r'[^0-9A-Za-z]+', '_', time)}" if can_change else name
+    return f"{name}_at_{re.sub(r'[^0-9A-Za-z]+', '_', time)}" if can_change and time else name
 
 
 def _at(variable: Variable, name: str, time: str) -> Variable:

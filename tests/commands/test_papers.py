@@ -7,9 +7,10 @@ from click.testing import CliRunner
 
 from crmo_analysis import files
 from crmo_analysis.commands import main
+from crmo_analysis.commands.proposals import Draft
 from crmo_analysis.joint import ledger
 from crmo_analysis.joint.ledger import audit_jointly
-from crmo_analysis.study import read_study
+from crmo_analysis.study import read_codebook, read_study
 
 TABLE = """\
 Characteristic,All (n = 40),Boys (n = 18),Girls (n = 22),P
@@ -210,8 +211,12 @@ def test_what_is_about_all_studies_goes_on_without_one_that_cannot_be_read(monke
     folder = write_study('x,"a, b",own,count,everyone,,3,patients,,')
     (folder / "broken").mkdir()
     (folder / "broken/study.yaml").write_text("title: [oops\n")
+    for place in ("unnamed/study.yml", "unnamed/claims.csv", "scans/page.pdf"):
+        (folder / place).parent.mkdir(exist_ok=True)
+        (folder / place).touch()
     read, problems = ledger.read_each(folder)
     assert [study.study for study in read] == ["small"]
+    assert "has no study.yaml, so that it is no study" in problems.pop("unnamed")
     assert list(problems) == ["broken"]
     assert "cannot be read as YAML" in problems["broken"]
     assert "\n" not in problems["broken"], "what follows from one mistake is not told"
@@ -253,7 +258,7 @@ NOTES = {
         True,
     ),
     "P values by Fisher's exact or t test.": ("note not used: P values by Fisher's exact or t test\n", False),
-    "Values are n (%)": ("note not used: Values are n (%)\n", False),
+    "Values are those of files": ("note not used: Values are those of files\n", False),
 }
 
 
@@ -289,3 +294,143 @@ def test_a_draft_that_somebody_edited_is_not_overwritten(made):
     assert "name another file with --out" in said.output
     assert path.read_text(encoding="utf-8") == edited
     assert crmo(*draft, "--out", "other.csv").exit_code == 0
+
+
+def drafted(made, text):
+    """Return what a draft asks of a table, and its rows by id."""
+    (made.parent / "table.csv").write_text(text, encoding="utf-8")
+    said = crmo("claims", "draft", "table.csv", "--study", "./m")
+    assert said.exit_code == 0, said.output
+    with (made / "claims_draft.csv").open(encoding="utf-8") as file:
+        return said.output, {row["claim_id"].partition(".")[2]: row for row in csv.DictReader(file)}
+
+
+def test_visits_below_a_heading_are_of_what_it_names(made):
+    table = "Outcome,Drug (n = 30),Placebo (n = 30),P*\n"
+    table += '"CHAQ, median [IQR]",,,\n  Baseline,0.88 [0.41–1.22],0.88 [0.50–1.34],\n'
+    table += '  Week 12,0.50 [0.00–0.94],0.75 [0.50–1.25],0.099\n"  Change, mean (95 % CI)",−0.3 (−0.5 to −0.1),,0.01\n'
+    table += '"Remission at month 6, n (%)",20 (67),14 (47),0.12\n* Fisher or Mann-Whitney test\n'
+    said, rows = drafted(made, table)
+    assert [rows[f"chaq_{at}.drug"]["at"] for at in ("baseline", "week_12")] == [
+        "baseline",
+        "Week 12".lower(),
+    ]
+    assert rows["chaq_week_12.drug"]["statistic"] == "median, quartile_1, quartile_3"
+    assert rows["chaq_week_12.p"]["of"] == "chaq_at_week_12, group"
+    change = rows["chaq_change.drug"]
+    assert (change["statistic"], change["of"]) == ("mean_change, ci_lower, ci_upper", "chaq, ?")
+    assert "a change from which visit to which?" in said
+    assert (rows["remission_month_6.placebo"]["of"], rows["remission_month_6.p"]["of"]) == (
+        *("remission", "remission_at_month_6, group"),
+    )
+    assert "note * not used: Fisher or Mann-Whitney test" in said
+    assert {row["method"] for row in rows.values()} == {""}
+
+
+def test_a_note_says_what_cells_print(made):
+    table = (
+        "Characteristic,All (n = 40)\nESR (mm/h),22 (12–40)\nHaemoglobin (g/dl),12.1 (1.3)\nTibia,9 (22.5)\n"
+    )
+    _, rows = drafted(made, table + '"Values are n (%), mean (SD) or median (IQR)."\n')
+    assert [row["statistic"] for row in rows.values()][1:] == [
+        *("median, quartile_1, quartile_3", "mean, sd", "count, percent")
+    ]
+    _, rows = drafted_again(made, table + "Median (range) or median (IQR)\n")
+    assert rows["esr.all"]["statistic"] == "?"
+
+
+def drafted_again(made, text):
+    (made / "claims_draft.csv").unlink()
+    return drafted(made, text)
+
+
+def test_columns_of_a_model_are_of_an_outcome_to_be_named(made):
+    table = "Variable,Univariable OR (95% CI),P,Adjusted OR (95% CI),P\n"
+    table += "Spine,10.2 (2.1–49.1),0.004,9.4 (1.9–47.3),0.006\nMale sex,1 (reference),,Ref.,\n"
+    said, rows = drafted(made, table)
+    assert {(row["statistic"], row["of"]) for row in rows.values()} == {
+        *(("odds_ratio, ci_lower, ci_upper", "?, spine"), ("p_value", "?, spine"))
+    }
+    assert len(rows) == 4
+    assert "heading 'Adjusted OR (95% CI)': what else is in the model" in said
+    assert "of which outcome?" in said and "no heading has all patients" not in said
+
+
+def test_fewer_patients_at_a_visit_are_a_group_of_their_own(made):
+    table = "Parameter,Before treatment (n = 24),After 6 months (n = 22),P value\n"
+    table += (
+        '"ESR > 20 mm/h, n (%)",14 (58),5 (23),.02\nAnakinra,2 (8),0,\nSpine: cervical,1 (4),1 (5),0.9,x\n'
+    )
+    said, rows = drafted(made, table)
+    assert (rows["all.n"]["printed"], rows["seen_at_6_months.n"]["printed"]) == ("24", "22")
+    assert rows["esr_20_mm_h.6_months"]["among"] == "seen_at_6_months"
+    assert rows["esr_20_mm_h.p"]["of"] == "esr > 20, esr_at_6_months > 20"
+    assert rows["anakinra.6_months"]["statistic"] == "count"
+    assert 'label: "Spine: cervical"' in said
+    assert "row 4 has 5 cells, and the headings are 4: does one with a comma lack quotes?" in said
+
+
+def test_a_bracket_tells_which_statistic_of_a_note_a_cell_prints(made):
+    table = "Characteristic,All (n = 40)\nESR (mm/h),22 [12–40]\nCRP (mg/l),12 (4–31)\n"
+    _, rows = drafted(made, table + '"Median [IQR] or median (range)."\n')
+    assert [row["statistic"] for row in rows.values()][1:] == [
+        *("median, quartile_1, quartile_3", "median, min, max")
+    ]
+
+
+def test_an_estimate_and_its_interval_can_stand_in_two_columns(made):
+    _, rows = drafted(made, "Variable,HR,95% CI,p\nSpine,1.62,1.31–2.00,<0.001\n")
+    assert [row["statistic"] for row in rows.values()] == ["hazard_ratio", "ci_lower, ci_upper", "p_value"]
+
+
+CASES = """\
+Patient,Sex,Age at onset (y),CRP (mg/dL),Sites,Remission
+1,M,12,0.8,"femur, tibia",Yes
+2,F,8,n/a,tibia,No
+3,F,4,<0.5,spine and femur,Yes
+Median (range),,8 (4–12),,,
+"""
+
+
+@pytest.mark.parametrize("is_turned", [False, True])
+def test_a_table_with_a_row_for_each_patient_becomes_lists(made, is_turned):
+    text = CASES
+    if is_turned:
+        turned = zip(*csv.reader(CASES.splitlines()[:4]), strict=True)
+        text = "\n".join(",".join(f'"{cell}"' for cell in row) for row in turned)
+    _, rows = drafted(made, text)
+    printed = {(row["statistic"], row["of"]): row["printed"] for row in rows.values()}
+    assert printed["values", "age_onset"] == "12; 8; 4"
+    assert printed["values", "crp"] == "0.8; NA; <0.5"
+    assert printed["patients", "femur"] == "1, 3"
+    assert (printed["patients", "male"], printed["patients", "remission"]) == ("1", "1, 3")
+    assert ("median, min, max", "age_onset") in printed or is_turned
+    (made / "claims_draft.csv").rename(made / "claims.csv")
+    assert {verdict for _, verdict, _ in verdicts(made)} <= {"matches", "stated"}
+    wrong = (made / "claims.csv").read_text() + "m.girls,abstract,own,count,~male,,3,,,,,\n"
+    (made / "claims.csv").write_text(wrong)
+    assert "conflicts" in {verdict for _, verdict, _ in verdicts(made)}
+
+
+LABELS = {
+    "Femoral lesion": "femur",
+    "Lesions of the femur": "femur",
+    "Tibial involvement": "tibia",
+    "Clavicular lesions": "clavicle",
+    "Pelvic bones": "pelvis",
+    "Elevated ESR": "esr_elevated",
+    "Delay to diagnosis": "diagnostic_delay",
+    "Bone lesions": "n_lesions",
+    "Spinal lesions": "n_spinal_lesions",
+    "HLA-B27 positivity": "hla_b27",
+    "MRI lesions": "n_lesions",
+    "Clavicel": "clavicle",
+    "Skin lesions": "",
+    "Femoral fracture": "",
+}
+
+
+@pytest.mark.parametrize("label", LABELS)
+def test_a_variable_is_proposed_by_the_words_of_the_codebook(label):
+    found = Draft(read_codebook(), "m", "table 1").expression(label.casefold())
+    assert found[0] == LABELS[label]

@@ -39,7 +39,7 @@ import crmo_analysis as crmo
 run = crmo.start("", outputs, out, page, folder, "Made numbers.")
 labels = ["$5 & x_1 #", "<script>alert(1)</script>", "A label that takes a few words more than others"]
 rows = [("", label, x, 9) for label, x in zip(labels, (1, 5, 9), strict=True)]
-shares = crmo.read_study("simm_2008").shares(rows)
+shares = crmo.read_study(crmo.studies()[0]).shares(rows)
 shares = crmo.Result(shares.frame.drop(columns="section"), "Shares", source="simulated", data=shares.frame)
 run.table("shares", shares)
 """,
@@ -462,6 +462,29 @@ def test_a_study_that_is_added_becomes_a_series_by_name_and_not_unasked(project)
         InputError, match="beck_2010 is in data/published and not named; name it, write 'all'"
     ):
         outline.read_outline(project)
+
+
+def test_a_study_that_cannot_be_read_leaves_gaps_that_are_marked(project):
+    facts = "study: made\ntitle: T\nshort: Beck\ncitation: C\ndesign: D\nquestion: Q\n"
+    write(project, "data/published/made/study.yaml", facts)
+    header = "claim_id,where,statistic,of,printed\n"
+    write(project, "data/published/made/claims.csv", f"{header}made.n,a,count,spline,9\n")
+    more = "\nOf {made.n} children [@made], as {figure made/wide} shows.\n"
+    write(project, "data/manuscript_text.md", TEXT + more)
+    read = outline.read_outline(project)
+    assert "is 'spine' meant?" in read.unread["made"]
+    written = manuscript.assemble(read, project / "package")
+    said = (project / "package/manuscript.md").read_text()
+    assert "Of **no number here: made.n** children [@made], as not numbered here: figure made/wide" in said
+    assert {"gap: no number here: made.n", "gap: Figure 1, made/wide"} <= {*written.remarks}
+    assert (project / "package/manuscript.docx").is_file()
+    numbers = (project / "data/numbers.yaml").read_text()
+    write(project, "data/numbers.yaml", numbers + numbers.replace("tables/made", "tables/elsewhere"))
+    _, remarks = manuscript._documents(read)
+    assert "data/numbers.yaml names outputs of 'elsewhere', and there are none; passed over" in remarks
+    write(project, "data/published/made/claims.csv", f"{header}made.n,a,count,everyone,9\n")
+    with pytest.raises(InputError, match=r"line 11: there is no number 'made\.n'"):
+        manuscript.assemble(outline.read_outline(project), project / "package")
 
 
 def test_authors_and_places_stand_on_the_title_page(project):

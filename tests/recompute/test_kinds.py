@@ -38,6 +38,13 @@ KINDS = {  # rows that a statement stands beside, the statement, and a slip
         "28.2 (95% CI 12.1-65.9)",
         "28.2 (95% CI 12.1-56.9)",
     ),
+    # binom.test(58, 67, conf.level = 0.99)$conf.int = 0.7255, 0.9514; with 0.95 it is 0.7603, 0.9367
+    "an interval of 99 %": (
+        ACCURACY,
+        "x;t;sensitivity, ci_lower, ci_upper;test, disease;;{};;;",
+        "86.6 % (99 % CI 72.5–95.1)",
+        "86.6 % (99 % CI 76.0–93.7)",
+    ),
     "Youden's index": (ACCURACY, "x;t;youden;test, disease;;{};;;", "0.68", "0.86"),
     "agreement": (ACCURACY, "x;t;percent_agreement;test, disease;;{};;;", "83.3%", "88.3%"),
     # 0.8 + c(-1.96, 1.96) * 4.2
@@ -153,9 +160,49 @@ def test_what_papers_print_is_read_and_a_slip_is_found(kind, tmp_path):
         assert bool(found & {"differs", "conflicts"}) is not is_right
 
 
-def test_an_end_that_is_not_reached_has_no_claim(tmp_path):
-    rows = "x;t;median_survival, ci_lower, ci_upper;relapse, observed;;31.2 (24.0–not reached);;;"
+def test_what_is_not_reached_has_no_claim(tmp_path):
+    rows = "x;t;median_survival, ci_lower, ci_upper;relapse, observed;;31.2 (24.0–not reached);;;\n"
+    rows += "y;t;median_survival;relapse, observed;arm == placebo;not reached;;;"
     assert [*verdicts(tmp_path, rows)] == ["x.median_survival", "x.ci_lower"]
+
+
+def test_tests_of_two_names_are_two_statements(tmp_path):
+    """chisq.test(matrix(c(20, 10, 11, 19), 2), correct = FALSE) gives 5.41; a log-rank test is another."""
+    rows = (
+        TRIAL + "x;t;test_statistic;response, arm;;{};;;\ny;t;test_statistic;response, arm;;4.87;;;log-rank"
+    )
+    assert verdicts(tmp_path, rows, "5.41")["x"].verdict == "matches"
+    assert verdicts(tmp_path, rows, "5.14")["x"].verdict == "differs"
+    again = rows.replace(";;;log-rank", ";;;")
+    assert {verdicts(tmp_path, again, "5.41")[each].verdict for each in "xy"} == {"conflicts"}
+
+
+def test_an_end_belongs_to_the_estimate_of_its_cell(tmp_path):
+    rows = "x;t;median_survival, ci_lower, ci_upper;relapse, observed;;8.1 (7.2–NR);;;\n"
+    rows += "y;t;rate, ci_lower, ci_upper;relapse, observed;;68.4 (61.9 to 75.4) per 1,000 patient-years;;;"
+    assert "75.4" not in verdicts(tmp_path, rows)["x.ci_lower"].reason
+
+
+def test_a_cell_can_print_agreement_and_kappa(tmp_path):
+    """vcd::Kappa(matrix(c(38, 3, 4, 55), 2)) gives 0.856."""
+    rows = "n;t;count;everyone;;100;;;\nb;t;count;test & disease;;38;;;\n"
+    rows += "t;t;count;test & ~disease;;4;;;\nd;t;count;~test & disease;;3;;;\n"
+    rows += "o;t;count;~test & ~disease;;55;;;\n"
+    rows += "x;t;percent_agreement, kappa;test, disease;;{};;;"
+    found = verdicts(tmp_path, rows, "93 % (κ 0.86)")
+    assert [found[f"x.{each}"].verdict for each in ("accuracy", "kappa")] == ["matches", "matches"]
+    assert verdicts(tmp_path, rows, "93 % (κ 0.68)")["x.kappa"].verdict == "differs"
+
+
+def test_a_cell_can_print_sensitivity_and_specificity(tmp_path):
+    rows = ACCURACY + "x;t;sensitivity, specificity;test, disease;;{};;;"
+    flagged = {
+        printed: {
+            i for i, a in verdicts(tmp_path, rows, printed).items() if a.verdict in ("differs", "conflicts")
+        }
+        for printed in ("87 % and 81 %", "87 % and 18 %")
+    }
+    assert flagged["87 % and 81 %"] == set() and "x.specificity" in flagged["87 % and 18 %"]
 
 
 @pytest.mark.parametrize(

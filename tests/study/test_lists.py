@@ -64,7 +64,7 @@ def test_a_list_leaves_the_short_names_of_the_other_claims(write_study):
         *(
             (f'a,t,patients,spine,,"{text}",,', f"row 3, column printed, value '{text}': expected {said}")
             for text, said in (
-                ("all, 2", "2 to 200 numbers"),
+                ("all, 2", "1 to 200 numbers"),
                 ("2 and 99999", "whole numbers of patients from 1 to 200"),
                 ("2, 2 and 3", "whole numbers of patients from 1 to 200, each once"),
                 ("0 and 3", "whole numbers of patients from 1"),

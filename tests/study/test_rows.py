@@ -53,6 +53,12 @@ def problem(folder):
         ("icc, ci_lower, ci_upper", "ICC(2,1) = 0.87 (0.80-0.92)", "0.87 0.80 0.92"),
         ("rate, ci_lower, ci_upper", "8.4 (5.7–12.0) per 100 person-years", "8.4 5.7 12.0"),
         ("test_statistic, p_value", "t(38) = 2.3, p=0.03", "2.3 0.03"),
+        ("hazard_ratio, ci_lower, ci_upper", "HR 0,41 (95%-KI 0,19–0,88)", "0,41 0,19 0,88"),
+        ("median, quartile_1, quartile_3", "4.2 (25th–75th percentile, 2.1–7.8)", "4.2 2.1 7.8"),
+        ("rate, ci_lower, ci_upper", "12.5 per 100 PY (95% CI, 8.1-18.5)", "12.5 8.1 18.5"),
+        ("rate, ci_lower, ci_upper", "0.12/patient-year (0.08–0.17)", "0.12 0.08 0.17"),
+        ("median, min, max", "14 months (6 months–45 months)", "14 6 45"),
+        ("accuracy, kappa", "89 %, κ = −.04", "89 -.04"),
     ],
 )  # fmt: skip
 def test_a_cell_is_split_as_its_statistics_are_listed(statistic, cell, texts):
@@ -169,6 +175,12 @@ def test_another_unit_is_converted_and_its_steps_are_known(write_study):
     assert study.codebook["follow_up"].step == Fraction(1, 12)
 
 
+def test_a_cell_in_two_units_is_refused(write_study):
+    cell = "14 months (6 months–4 years)"
+    folder = write_study(f'a,t,own,"median, min, max",diagnostic_delay,,{cell},months,,')
+    assert "in months and in years, which need rows of their own" in problem(folder)
+
+
 def test_a_variable_that_can_change_is_another_at_each_time(write_study):
     header = "claim_id,where,about,statistic,of,among,printed,unit,reading,note,at"
     folder = write_study(
@@ -189,9 +201,48 @@ def test_a_variable_that_can_change_is_another_at_each_time(write_study):
     assert study.codebook["remission_at_6_months"].label == "Clinical remission at 6 months"
 
 
+def test_a_visit_can_be_named_as_papers_name_it(write_study):
+    folder = write_study(
+        'a,"t, 2",own,mean,esr,,9,mm/hour,,,week 12',
+        'b,"t, 2",own,mean_change,"esr_at_baseline, esr_at_week_12",,-3,mm/hour,,,',
+        'c,"t, 2",own,count,~male_at_12_weeks & remission,,3,patients,,,1 year',
+        header="claim_id,where,about,statistic,of,among,printed,unit,reading,note,at",
+    )
+    claims = by_id(folder)
+    assert [claims[each].of for each in "abc"] == [
+        *("esr_at_12_weeks", "esr, esr_at_12_weeks", "~male & remission_at_12_months")
+    ]
+
+
+@pytest.mark.parametrize(
+    ("statistic", "of", "printed", "unit", "value"),
+    [
+        ("count", "spine", "Eight children", "patients", 8),
+        ("count", "spine", "1,204 patients", "patients", 1204),
+        ("median", "diagnostic_delay", "11.3 months", "months", Fraction("11.3")),
+        ("mean", "platelets", "336", "×10⁹/L", 336_000),
+        ("mean", "crp", "7.4", "mg/L", Fraction("0.74")),
+        ("sum", "observed", "31.4", "patient-years", Fraction("31.4")),
+        ("risk_difference", "spine, male", "14.2 percentage points", "", Fraction("14.2")),
+    ],
+)
+def test_a_unit_can_stand_as_it_is_printed(write_study, study_text, statistic, of, printed, unit, value):
+    own = "variables: {observed: {label: Observed, type: decimal, unit: patient-years}}\n"
+    folder = write_study(f'a,"t, 2",own,{statistic},"{of}",,"{printed}",{unit},,', study=study_text + own)
+    assert by_id(folder)["a"].number.value == value
+
+
+def test_fewer_are_known_than_a_number_with_a_comma_says(write_study):
+    folder = write_study(
+        'n,t,own,count,everyone,,"1,204",patients,,', 'a,t,own,"count, n",spine,,71 of 640,,,', base=False
+    )
+    claims = by_id(folder)
+    assert (claims["a.n"].of, claims["a.count"].among) == ("spine_known", "spine_known")
+
+
 def test_a_time_that_no_row_has_is_named(write_study):
     folder = write_study('a,"t, 2",own,count,spine,remission_at_6_month,3,patients,,')
-    assert "no row is at '6 month'; column at has none" in problem(folder)
+    assert "no row is at '6 months'; column at has none" in problem(folder)
 
 
 def test_two_visits_that_only_their_place_tells_apart_are_told_apart(write_study):

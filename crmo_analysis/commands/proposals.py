@@ -1,0 +1,105 @@
+"""What is proposed of a paper's table: rows of claims, variables and questions."""
+
+import difflib
+from dataclasses import dataclass, field
+from functools import cached_property, partial
+
+from crmo_analysis.commands.labels import NEGATION, bare, in_unit, key, parted, slug, stems
+from crmo_analysis.study import Claim, Codebook, read_section
+
+_SEXES = dict.fromkeys(("boys", "male", "males", "male sex"), "male")
+_SEXES |= dict.fromkeys(("girls", "female", "females", "female sex"), "~male")
+
+
+def _is_near(words: list[str], word: str) -> bool:
+    return bool(difflib.get_close_matches(word, words, n=1, cutoff=0.75))
+
+
+@dataclass(frozen=True)
+class Draft:
+    """Rows of `claims.csv`, what has to be looked at, and variables that the codebook lacks.
+
+    Ids begin with `prefix`, the study's name; the paper calls the table `where`.
+    """
+
+    codebook: Codebook
+    prefix: str
+    where: str
+    rows: list[dict] = field(default_factory=list)
+    questions: list[str] = field(default_factory=list)
+    variables: dict[str, dict] = field(default_factory=dict)
+
+    def ask(self, question: str) -> None:
+        """Add a question, once."""
+        if question not in self.questions:
+            self.questions.append(question)
+
+    def add(self, name: str, place: str, said: dict) -> None:
+        """Add a row, whose id is its own."""
+        row = dict.fromkeys(Claim.COLUMNS, "")
+        taken = {other["claim_id"] for other in self.rows}
+        claim_id, number = f"{self.prefix}.{name}", 2
+        while claim_id in taken:
+            claim_id, number = f"{self.prefix}.{name}.{number}", number + 1
+        place = f"{self.where}, {place}"
+        self.rows.append(row | {"claim_id": claim_id, "where": place, "about": "own"} | said)
+
+    def variable(self, label: str, heading: str = "") -> tuple[str, str]:
+        """Return the variable, or the finding, that a label means, and what to note about it."""
+        words, limit = parted(label)
+        name, how = self.expression(words)
+        if not name and heading:
+            name, how = self.expression(f"{bare(heading)} {words}")
+        if name in self.codebook and limit and self.codebook[name].is_numeric:
+            unit, limit = self.codebook[name].unit, in_unit(limit, label, self.codebook[name])
+            self.ask(f"'{label}': taken as those with '{name} {limit}', which is in {unit}")
+            return f"{name} {limit}", f"of '{label}', by {how}"
+        if name:
+            return name, f"of '{label}', by {how}"
+        name = self.made_up(bare(label))
+        self.ask(f"'{label}': no variable of the codebook is near; called '{name}', to be described")
+        return name, f"of '{label}', made up"
+
+    def made_up(self, words: str) -> str:
+        """Return the name of a variable that only this study has."""
+        name = slug(words) or "unnamed"
+        name = name if name[0].isalpha() else f"v_{name}"
+        label = f"{words[:1].upper()}{words[1:]}"
+        fields = {"label": f'"{label}"' if {*label} & {*",:#[]{}"} else label, "type": "boolean"}
+        self.variables.setdefault(name, fields)
+        return name
+
+    def expression(self, words: str) -> tuple[str, str]:
+        """Return the expression that words mean, and how that is known; empty if they mean none."""
+        known = self._known | {key(name.replace("_", " ")): name for name in self.variables}
+        if found := _SEXES.get(words) or known.get(key(words)):
+            return found, "its label"
+        if match := NEGATION.fullmatch(words):
+            name, _ = self.expression(match[1])
+            return (f"~{name}", f"'{words}'") if name else ("", "")
+        if found := self._others.get(key(words)):
+            return found, "another name of it; is it the same?"
+        near = {name for label, name in known.items() if stems(label) == stems(words)}
+        near = {name for name in near if not name.startswith("~")}
+        findings = {name for name in near if name in self.codebook and not self.codebook[name].is_numeric}
+        for names in (near, findings):
+            if len(names) == 1:
+                return names.pop(), "words that mean it; is it the same?"
+        close = difflib.get_close_matches(key(words), known, n=1, cutoff=0.8)
+        if close and not all(map(partial(_is_near, close[0].split()), key(words).split())):
+            return "", ""
+        return (known[close[0]], f"'{close[0]}', which is near") if close else ("", "")
+
+    @cached_property
+    def _known(self) -> dict[str, str]:
+        """Names, labels and negations of the codebook's variables of a patient, in the words of `key`."""
+        of_patients = {name: each for name, each in self.codebook.items() if each.level == "patient"}
+        known = {key(name.replace("_", " ")): name for name in of_patients}
+        known |= {key(each.label): name for name, each in of_patients.items()}
+        return known | {key(each.negation): f"~{name}" for name, each in of_patients.items() if each.negation}
+
+    @cached_property
+    def _others(self) -> dict[str, str]:
+        """Other names of them, as clinics use them."""
+        listed = {key(other): name for name, names in read_section("also").items() for other in names}
+        return {other: name for other, name in listed.items() if name in self._known.values()}
