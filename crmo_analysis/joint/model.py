@@ -15,7 +15,7 @@ from ortools.sat.python import cp_model
 from crmo_analysis.joint.axes import TOTALS, UNLIMITED, sharper, window
 from crmo_analysis.joint.spreads import keep_apart, moments, spread, squares
 from crmo_analysis.joint.statements import ENDS, Plan, Quantity, Statement, divide, merged
-from crmo_analysis.recompute import View
+from crmo_analysis.recompute import View, can_be_one
 from crmo_analysis.study import Claim, entailment, expressions, rounding
 
 APART = 30  # tenths of a digit: what a value that is not as printed counts for
@@ -50,9 +50,7 @@ class Tables:
         self.spread = partial(spread, self)
         self.kept: dict[Statement, cp_model.IntVar] = {}
         self.denied: dict[Statement, cp_model.IntVar] = {}
-        self.medians: dict[
-            tuple, list
-        ] = {}  # for each variable and group, what its median lies between, if kept
+        self.printed: dict[tuple, list] = {}  # for each number of values, the claims that print it, if kept
         for place, bag in enumerate(self.part.bags):
             if bag.parent is None:
                 self.model.add(sum(self.counts[place]) == self.n)
@@ -173,6 +171,7 @@ class Tables:
         for claim in statement.claims:
             if fewest(claim) and claim.statistic not in ENDS:
                 self.demand(self.size(claim.group), fewest(claim), None, kept)
+            self._is_one(claim, kept)
             if claim.statistic == "median":
                 _require_median(self, claim, kept)
                 continue
@@ -180,6 +179,16 @@ class Tables:
                 self.demand(expression, low, high, kept)
             if claim.statistic == "sd":
                 keep_apart(self, claim, kept)
+
+    def _is_one(self, claim: Claim, kept) -> None:
+        """Let one number not be two, though rounding, or cells, may leave room for both."""
+        if claim.statistic not in ("min", "median", "max"):
+            return
+        known = self.printed.setdefault((claim.statistic, claim.of, claim.group), [])
+        for other, literal in known:
+            if not can_be_one(claim, other):
+                _clause(self, [] if literal is None else [literal.negated()], kept)
+        known.append((claim, kept))
 
     def conditions(self, claim: Claim, rivals: Sequence[expressions.Expression] = ()) -> list[tuple]:
         """Return what a claim demands, unless of a median: expressions, and between which ends each lies."""
@@ -306,15 +315,6 @@ def _require_median(tables: Tables, claim: Claim, kept) -> None:
         return
     # The two middle values may stand anywhere as long as they meet where the median is printed from.
     first, last = (end / step for end in rounding.interval(claim.number))
-    known = tables.medians.setdefault((claim.of, claim.group), [])
-    for (
-        other_first,
-        other_last,
-        other,
-    ) in known:  # one median is not two, though cells may leave room for both
-        if last <= other_first or other_last <= first:
-            _clause(tables, [] if other is None else [other.negated()], kept)
-    known.append((first, last, kept))
     least, most = math.floor(2 * first) + 1, math.ceil(2 * last) - 1
     lower, upper = tables.middle(claim.of, claim.group)
     if least > most:  # no two steps meet there
