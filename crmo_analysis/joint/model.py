@@ -13,6 +13,7 @@ import numpy as np
 from ortools.sat.python import cp_model
 
 from crmo_analysis.joint.axes import TOTALS, UNLIMITED, sharper, window
+from crmo_analysis.joint.patterns import codes
 from crmo_analysis.joint.spreads import keep_apart, moments, spread, squares
 from crmo_analysis.joint.statements import ENDS, Plan, Quantity, Statement, divide, merged
 from crmo_analysis.recompute import View, can_be_one
@@ -46,6 +47,7 @@ class Tables:
         self.n = self.model.new_int_var(low, high, "")
         self.counts = [[self.number(high) for _ in range(bag.size)] for bag in self.part.bags]
         self.size, self.below, self.sums = cache(self._size), cache(self._below), cache(self._sums)
+        self.below_by_kind = cache(self._below_by_kind)
         self.squares, self.moments = cache(partial(squares, self)), cache(partial(moments, self))
         self.spread = partial(spread, self)
         self.kept: dict[Statement, cp_model.IntVar] = {}
@@ -79,8 +81,23 @@ class Tables:
 
     def _below(self, name: str, group: expressions.Expression) -> list:
         """Return, for each cell of a variable, how many patients of a group lie in it or below."""
+        if all((asked.of, asked.group) != (name, group) for asked in self.plan.asked):
+            bag = self.part.bag_of({name} | expressions.variables(group))
+            return self._reached(name, bag, self.part.mask(group, bag))
+        reached = [self.number(self.most) for _ in range(len(self.part.axes[name]))]
+        for size, *own in zip(reached, *self.below_by_kind(name, group), strict=True):
+            self.model.add(size == sum(own))
+        return reached
+
+    def _below_by_kind(self, name: str, group: expressions.Expression) -> list[list]:
+        """Return the same for each kind of patients of the group, by what else is said of them with it."""
         bag = self.part.bag_of({name} | expressions.variables(group))
-        inside, cell = self.part.mask(group, bag), self.part.bags[bag].place(name)
+        inside, others = self.part.mask(group, bag), set(self.part.bags[bag].names) - {name}
+        kinds = codes(self.part.bags[bag], sorted(others), self.part.axes)
+        return [self._reached(name, bag, inside & (kinds == kind)) for kind in np.unique(kinds[inside])]
+
+    def _reached(self, name: str, bag: int, inside: np.ndarray) -> list:
+        cell = self.part.bags[bag].place(name)
         reached = [self.number(self.most) for _ in range(len(self.part.axes[name]))]
         for place, size in enumerate(reached):
             here = sum(self.counts[bag][i] for i in np.flatnonzero(inside & (cell == place)))
