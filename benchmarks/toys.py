@@ -170,7 +170,13 @@ class Toy:
         return tables_of(len(kinds_of(self.names)[self.names[0]]), self.n)
 
     def stands(self, places) -> bool:
-        """Say whether some table gives all of these claims."""
+        """Say whether some table gives all of these claims, and no value is printed as two with as many digits."""
+        printed: dict[tuple, str] = {}
+        for place in places:
+            (statistic, of, among, _), text = self.said[place], self.printed[place]
+            number = statistic, of, among.text, len(text.partition(".")[2])
+            if statistic in ("min", "median", "max") and printed.setdefault(number, text) != text:
+                return False
         return bool(np.logical_and.reduce([self.gives[place] for place in places], axis=0).any())
 
     def study(self) -> Study:

@@ -1,7 +1,7 @@
 """How small or large a number can be that a study did not print: its bounds over all tables that fit."""
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from functools import reduce
@@ -24,6 +24,8 @@ from crmo_analysis.joint.solving import FOUND, Effort, solve
 from crmo_analysis.joint.statements import Plan, Quantity, divide, names_of, reported
 from crmo_analysis.joint.writing import write_out
 from crmo_analysis.study import entailment, expressions, reproduction
+
+PIECES = 8  # that a cell is cut in where an answer lies in it that no table attains
 
 
 @dataclass(frozen=True)
@@ -124,35 +126,21 @@ def told_of_some(found: Bounds) -> dict[str, expressions.Expression]:
     return told
 
 
-def _narrowed(fitted: Fit, quantity: Quantity, effort: Effort) -> Quantity:
-    """Ask only about values that somebody can have."""
+def _closer(quantity: Quantity, found: Mapping[Plan, Solved]) -> Quantity:
+    """Ask again with the cells cut in pieces that a smallest, middle or largest value was found in."""
     if quantity.patients is not None or quantity.statistic in TOTALS:
         return quantity
-    ends = []
-    for statistic, sign in (("min", -1), ("max", 1)):
-        asked = replace(quantity, statistic=statistic)
-        [plan] = [plan for plan in plans_of(fitted, [asked]) if plan.asked]
-        axis = plan.part.axes[quantity.of]
-        value, is_proved, _ = extreme(plan, fitted.n, {asked: 1}, sign, effort)
-        far = axis.lows[0] if sign < 0 else axis.highs[-1]
-        ends.append(int(value / axis.variable.step if is_proved and value is not None else far))
-    return replace(quantity, within=tuple(ends))
-
-
-def _finer(fitted: Fit, quantities: Sequence[Quantity], effort: Effort) -> Iterator[tuple[list, Sequence]]:
-    """Yield the parts, and what is asked of them, with more and more values told apart.
-
-    First where claims tell them apart, then those that somebody can have of whom is asked, then those of
-    every variable with a printed median.
-    """
-    asked = quantities
-    for fine in (None, False, True):
-        if fine is False:
-            asked = [_narrowed(fitted, quantity, effort) for quantity in quantities]
-        try:
-            yield plans_of(fitted, asked, fine), asked
-        except TooLargeError:
-            return
+    solved = next(solved for plan, solved in found.items() if quantity in plan.asked)
+    part, bag = solved.plan.part, solved.plan.part.bag_of(names_of(quantity, solved.plan.part.axes))
+    counts = np.where(part.mask(quantity.group, bag), solved.counts[bag], 0)
+    cells, axis = np.sort(np.repeat(part.bags[bag].place(quantity.of), counts)), part.axes[quantity.of]
+    last = len(cells) - 1
+    places = {"min": {0}, "max": {last}}.get(quantity.statistic, {last // 2, len(cells) // 2})
+    cuts = set(quantity.cuts)
+    for cell in cells[[*places]]:
+        if axis.lows[cell] < axis.highs[cell]:
+            cuts |= set(np.linspace(axis.lows[cell], axis.highs[cell] + 1, PIECES + 1).astype(int).tolist())
+    return replace(quantity, cuts=frozenset(cuts))
 
 
 def _end(
@@ -162,10 +150,15 @@ def _end(
 
     The table has what is tied to the question, and all that the study reports if it is to be `is_whole`.
     """
-    outer, n = None, fitted.n
+    outer, n, asked = None, fitted.n, list(quantities)
     names = frozenset().union(*(names_of(quantity, fitted.view.codebook) for quantity in quantities))
     toward = [(q, sign if place == 0 else -sign) for place, q in enumerate(quantities)]
-    for plans, asked in _finer(fitted, quantities, effort):
+    fineness = [None, False, True]  # with which values of a printed median are told apart
+    while fineness:
+        try:
+            plans = plans_of(fitted, asked, fineness[0])
+        except TooLargeError:
+            break
         value, is_proved, found = _best(plans, n, asked, sign, effort)
         if value is None:
             return End(None if is_proved else outer, is_proved, None)
@@ -181,6 +174,8 @@ def _end(
                 if None not in rest:
                     table = write_out(fitted, [*solved, *rest], np.random.default_rng(0), names, toward)
                 return End(value, is_proved, table)
+        closer = [_closer(quantity, found) for quantity in asked]
+        asked, fineness = closer, fineness[closer == asked :]
     return End(outer, False, None)
 
 
@@ -207,6 +202,8 @@ def _none_beyond(plans: Sequence[Plan], n: int, quantities, sign: int, value, ef
         return is_proved and again == value
     tables = fitting_tables(plans[0], n)
     tables.demand(sign * _apart(tables, quantities[0], sign, value), 1, None)
+    if quantities[0].patients is None and quantities[0].statistic not in TOTALS:
+        _lead(tables, quantities[0], value)
     return solve(tables.model, effort, plain=True)[0] == cp_model.INFEASIBLE
 
 
@@ -356,6 +353,7 @@ def _nearest(tables: Tables, quantity: Quantity, term, sign: int, effort: Effort
     tables.model.add(goal == sign * above)
     while best is None or best < most:
         goal.proto.domain[0] = tried
+        _lead(tables, quantity, sign * weight * scale * tried)
         status, solved = solve(tables.model, effort)
         if status in FOUND:
             best, solution = int(solved.value(goal)), read_off(tables, solved)
@@ -366,6 +364,19 @@ def _nearest(tables: Tables, quantity: Quantity, term, sign: int, effort: Effort
             return value, best is None and status == cp_model.INFEASIBLE, solution
         tried = best + 1 + (most - best) // 2 if most > best else most
     return sign * weight * scale * best, True, solution
+
+
+def _lead(tables: Tables, quantity: Quantity, value: Fraction) -> None:
+    """Let a solver decide first how many of each kind have less than a value.
+
+    What is printed of single kinds hangs together by that alone.
+    """
+    axis, below = tables.part.axes[quantity.of], tables.below_by_kind(quantity.of, quantity.group)
+    cell = int(np.searchsorted(axis.highs, float(value / axis.variable.step)))
+    cells = [place for place in (cell - 1, cell - 2, cell) if 0 <= place < len(axis)]
+    tables.model.proto.search_strategy.clear()
+    first = [sizes[place] for place in cells for sizes in below]
+    tables.model.add_decision_strategy(first, cp_model.CHOOSE_FIRST, cp_model.SELECT_MEDIAN_VALUE)
 
 
 def _range(tables: Tables, size, effort: Effort) -> range | None:

@@ -13,9 +13,10 @@ import numpy as np
 from ortools.sat.python import cp_model
 
 from crmo_analysis.joint.axes import TOTALS, UNLIMITED, sharper, window
+from crmo_analysis.joint.patterns import codes
 from crmo_analysis.joint.spreads import keep_apart, moments, spread, squares
 from crmo_analysis.joint.statements import ENDS, Plan, Quantity, Statement, divide, merged
-from crmo_analysis.recompute import View
+from crmo_analysis.recompute import View, can_be_one
 from crmo_analysis.study import Claim, entailment, expressions, rounding
 
 APART = 30  # tenths of a digit: what a value that is not as printed counts for
@@ -46,13 +47,12 @@ class Tables:
         self.n = self.model.new_int_var(low, high, "")
         self.counts = [[self.number(high) for _ in range(bag.size)] for bag in self.part.bags]
         self.size, self.below, self.sums = cache(self._size), cache(self._below), cache(self._sums)
+        self.below_by_kind = cache(self._below_by_kind)
         self.squares, self.moments = cache(partial(squares, self)), cache(partial(moments, self))
         self.spread = partial(spread, self)
         self.kept: dict[Statement, cp_model.IntVar] = {}
         self.denied: dict[Statement, cp_model.IntVar] = {}
-        self.medians: dict[
-            tuple, list
-        ] = {}  # for each variable and group, what its median lies between, if kept
+        self.printed: dict[tuple, list] = {}  # for each number of values, the claims that print it, if kept
         for place, bag in enumerate(self.part.bags):
             if bag.parent is None:
                 self.model.add(sum(self.counts[place]) == self.n)
@@ -81,8 +81,23 @@ class Tables:
 
     def _below(self, name: str, group: expressions.Expression) -> list:
         """Return, for each cell of a variable, how many patients of a group lie in it or below."""
+        if all((asked.of, asked.group) != (name, group) for asked in self.plan.asked):
+            bag = self.part.bag_of({name} | expressions.variables(group))
+            return self._reached(name, bag, self.part.mask(group, bag))
+        reached = [self.number(self.most) for _ in range(len(self.part.axes[name]))]
+        for size, *own in zip(reached, *self.below_by_kind(name, group), strict=True):
+            self.model.add(size == sum(own))
+        return reached
+
+    def _below_by_kind(self, name: str, group: expressions.Expression) -> list[list]:
+        """Return the same for each kind of patients of the group, by what else is said of them with it."""
         bag = self.part.bag_of({name} | expressions.variables(group))
-        inside, cell = self.part.mask(group, bag), self.part.bags[bag].place(name)
+        inside, others = self.part.mask(group, bag), set(self.part.bags[bag].names) - {name}
+        kinds = codes(self.part.bags[bag], sorted(others), self.part.axes)
+        return [self._reached(name, bag, inside & (kinds == kind)) for kind in np.unique(kinds[inside])]
+
+    def _reached(self, name: str, bag: int, inside: np.ndarray) -> list:
+        cell = self.part.bags[bag].place(name)
         reached = [self.number(self.most) for _ in range(len(self.part.axes[name]))]
         for place, size in enumerate(reached):
             here = sum(self.counts[bag][i] for i in np.flatnonzero(inside & (cell == place)))
@@ -173,6 +188,7 @@ class Tables:
         for claim in statement.claims:
             if fewest(claim) and claim.statistic not in ENDS:
                 self.demand(self.size(claim.group), fewest(claim), None, kept)
+            self._is_one(claim, kept)
             if claim.statistic == "median":
                 _require_median(self, claim, kept)
                 continue
@@ -180,6 +196,16 @@ class Tables:
                 self.demand(expression, low, high, kept)
             if claim.statistic == "sd":
                 keep_apart(self, claim, kept)
+
+    def _is_one(self, claim: Claim, kept) -> None:
+        """Let one number not be two, though rounding, or cells, may leave room for both."""
+        if claim.statistic not in ("min", "median", "max"):
+            return
+        known = self.printed.setdefault((claim.statistic, claim.of, claim.group), [])
+        for other, literal in known:
+            if not can_be_one(claim, other):
+                _clause(self, [] if literal is None else [literal.negated()], kept)
+        known.append((claim, kept))
 
     def conditions(self, claim: Claim, rivals: Sequence[expressions.Expression] = ()) -> list[tuple]:
         """Return what a claim demands, unless of a median: expressions, and between which ends each lies."""
@@ -306,15 +332,6 @@ def _require_median(tables: Tables, claim: Claim, kept) -> None:
         return
     # The two middle values may stand anywhere as long as they meet where the median is printed from.
     first, last = (end / step for end in rounding.interval(claim.number))
-    known = tables.medians.setdefault((claim.of, claim.group), [])
-    for (
-        other_first,
-        other_last,
-        other,
-    ) in known:  # one median is not two, though cells may leave room for both
-        if last <= other_first or other_last <= first:
-            _clause(tables, [] if other is None else [other.negated()], kept)
-    known.append((first, last, kept))
     least, most = math.floor(2 * first) + 1, math.ceil(2 * last) - 1
     lower, upper = tables.middle(claim.of, claim.group)
     if least > most:  # no two steps meet there

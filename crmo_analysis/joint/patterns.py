@@ -125,9 +125,8 @@ class Part:
 
         Of a bag without a parent, all its patterns and all of the first bag.
         """
-        parent = self.bags[child].parent
-        names = () if parent is None else shared(self.bags, child)
-        here, there = (codes(self.bags[place], names, self.axes) for place in (child, parent or 0))
+        names = shared(self.bags, child)
+        here, there = (codes(self.bags[p], names, self.axes) for p in (child, self.bags[child].parent or 0))
         for code in np.union1d(here, there):
             yield np.flatnonzero(here == code), np.flatnonzero(there == code)
 
@@ -301,8 +300,9 @@ def _tree(
 
 
 def shared(bags: Sequence[Bag], child: int) -> tuple[str, ...]:
-    """Return the variables that a bag shares with its parent."""
-    return tuple(name for name in bags[child].names if name in bags[bags[child].parent].names)
+    """Return the variables that a bag shares with its parent; none where it has no parent."""
+    parent = bags[child].parent
+    return tuple(name for name in bags[child].names if parent is not None and name in bags[parent].names)
 
 
 def codes(bag: Bag, names: Sequence[str], axes: Mapping[str, Axis]) -> np.ndarray:

@@ -31,7 +31,7 @@ class Quantity:
     of: str
     patients: expressions.Expression | None
     group: expressions.Expression
-    within: tuple[int, int] | None = None  # steps between which every value is told apart
+    cuts: frozenset[int] = frozenset()  # steps at which cells of its variable begin
 
     @property
     def counted(self) -> expressions.Expression:

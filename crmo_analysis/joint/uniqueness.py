@@ -72,8 +72,7 @@ def _has_room(solved: Solved, shown: Sequence[list[tuple]]) -> bool:
             if any(wide[cell] for row in used if (cell := shown[place][row][column]) >= 0):
                 return True
         if place:
-            names = shared(part.bags, place) if bag.parent is not None else ()
-            parent = bag.parent if bag.parent is not None else 0
+            names, parent = shared(part.bags, place), bag.parent or 0
             above, here = codes(part.bags[parent], names, part.axes), codes(bag, names, part.axes)
             rows = np.flatnonzero(solved.counts[parent])
             for code in np.unique(here[used]):

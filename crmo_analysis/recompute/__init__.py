@@ -15,6 +15,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submodules=["granularity", "tests_of_difference"],
     submod_attrs={
+        "counts": ["can_be_one"],
         "quantities": ["Finding", "View", "patients", "rivals"],
         "shares": ["lone_share", "section_rules"],
         "verdicts": ["Audited", "Readings", "VERDICTS"],

@@ -12,6 +12,7 @@ from crmo_analysis.recompute.tests_of_difference import Range
 from crmo_analysis.study import Claim, entailment, expressions, rounding
 
 MOST_TABLES = 200  # of counts that printed percentages leave open
+COMPUTED = ("percent", "mean", "sd")
 
 
 def printed_range(claim: Claim) -> Range:
@@ -21,6 +22,19 @@ def printed_range(claim: Claim) -> Range:
     value, infinite = float(claim.number.value), math.inf
     ends = {"<": (-infinite, value), "<=": (-infinite, high), ">": (value, infinite), ">=": (low, infinite)}
     return ends.get(claim.number.relation, (low, high))
+
+
+def can_be_one(one: Claim, other: Claim) -> bool:
+    """Say whether two printed numbers can be of one value, as their digits leave it.
+
+    With as many digits they have to be the same, but for what is computed, of which two rules may print
+    neighbours.
+    """
+    are_values = {one.number.relation, other.number.relation} <= {"=", "~"}
+    if one.number.decimals == other.number.decimals and are_values and one.statistic not in COMPUTED:
+        return one.number.value == other.number.value
+    (low, high), (other_low, other_high) = printed_range(one), printed_range(other)
+    return low < other_high and other_low < high
 
 
 def size(view: View, tree: expressions.Expression) -> tuple[int | None, tuple[str, ...]]:

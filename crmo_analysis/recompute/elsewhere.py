@@ -7,7 +7,7 @@ other values the sentence is taken from here.
 from collections.abc import Iterator, Sequence
 from fractions import Fraction
 
-from crmo_analysis.recompute.counts import printed_range
+from crmo_analysis.recompute.counts import can_be_one
 from crmo_analysis.recompute.evidence import are_of_others
 from crmo_analysis.recompute.quantities import Finding, View, rivals, together
 from crmo_analysis.study import Claim, rounding
@@ -71,12 +71,7 @@ def _can_be_equal(view: View, one: Claim, other: Claim) -> bool:
         return first <= other_last and other_first <= last
     if one.statistic == "value" and view.codebook[one.of].step:
         return _edge(view, one) == _edge(view, other)
-    are_values = {one.number.relation, other.number.relation} <= {"=", "~"}
-    alike = one.number.decimals == other.number.decimals and are_values
-    if alike and one.statistic not in ("percent", "mean"):  # of which two rules may print neighbours
-        return one.number.value == other.number.value
-    (low, high), (other_low, other_high) = printed_range(one), printed_range(other)
-    return low < other_high and other_low < high
+    return can_be_one(one, other)
 
 
 def _edge(view: View, claim: Claim) -> Fraction:

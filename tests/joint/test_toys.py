@@ -73,3 +73,10 @@ def test_a_group_that_others_leave_empty_has_no_percentage_mean_or_sd(claims):
 )  # fmt: skip
 def test_nothing_is_left_open_of_a_few_patients_with_an_sd(n, claims, verdicts):
     assert [a.verdict for a in toys.audit_jointly(_toy(n, *claims), toys.CODEBOOK)] == verdicts
+
+
+def test_nobody_by_one_variable_and_by_another_are_said_at_once():
+    # Both counts say the same, so they hang together, though they share no variable.
+    study = _toy(2, ("sd", "w", "", "0.00"), ("count", "w < 0", "", "0"), ("count", "a & ~a", "", "0"))
+    found = toys.find_bounds(toys.fit(study, toys.CODEBOOK), "count(a)")
+    assert (found.lower.value, found.upper.value, found.is_proved) == (0, 2, True)
