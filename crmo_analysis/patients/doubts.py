@@ -5,6 +5,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from crmo_analysis.patients.mapping import exact
 from crmo_analysis.patients.meanings import CODE, OPEN, plain_unit, quoted
 from crmo_analysis.patients.problems import counted, matches
 from crmo_analysis.patients.table import Table
@@ -95,22 +96,29 @@ def _check_unit(table: Table, name: str, unit: str, usual: Mapping) -> None:
 def _ask_about_two_units(table: Table, name: str, values: np.ndarray, others: Mapping, usual: tuple) -> None:
     """Ask about a part of a column's values that are where a cohort's are in another unit."""
     low, high, unit = usual
+    column = table.columns[name]
+    known = np.isfinite(column.numbers[column.codes])
+    beyond = (column.errors != "")[column.codes][known]
     for other, by in others.items():
         stretch = min(2.5, max(by, 1 / by) ** 0.4)
         odd = values > high * stretch if by < 1 else values < low
+        odd |= beyond
         odd &= (values * by >= low) & (values * by <= high * stretch)
-        if odd.sum() >= max(3, _SHARE * len(values)):
+        if odd.sum() >= max(3, _SHARE * len(values)) or (odd & beyond).sum() >= 3:
             ends = f"{values[odd].min():g} to {values[odd].max():g} {unit}"
             some = f"{odd.sum()} of {len(values)} values are {ends}, as in {other} (times {by:g})"
-            column, line = table.columns[name], f"units: {{{quoted(table.sources[name])}: 1}}"
+            line = f"units: {{{quoted(table.sources[name])}: 1}}"
             apart = np.isin(column.numbers, values[odd])
             texts = [column.words[place].as_py() for place in np.flatnonzero(apart)]
-            numbers = [f"{number * by:.6g}" for number in column.numbers[apart]]
+            numbers = [f"{number * exact(by):.6g}" for number in column.numbers[apart]]
             mend = "convert these in the file"
             if len(texts) <= CONVERTED:
                 mend += f", or in a mapping: {table.line(name, dict(zip(texts, numbers, strict=True)))}"
             asked = f"are there two units in the column? If so, {mend}. If not, say in a mapping: {line}"
-            table.say(name, f"{some}: {asked}")
+            table.say(
+                name, f"{some}: {asked}. Which of the other values are in {other}, the source tells alone"
+            )
+            return
 
 
 def _check_codes(table: Table, name: str) -> None:

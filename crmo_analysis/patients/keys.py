@@ -97,9 +97,12 @@ def _check_twice(table: Table, patients: pd.Series) -> None:
         line = f"columns: {{{quoted(visits[0])}: event}}, event: {OPEN}"
         one += f": keep those of one {shown(visits[0])}, in a mapping: {line}"
     is_first = ~patients.duplicated().to_numpy()
-    firsts = pd.Series(table.sheet.rows[is_first], index=patients[is_first])
-    earlier = firsts.reindex(patients[again])
-    table.report("patient", again, [f"stands in row {row} as well; {one}" for row in earlier])
+    firsts = pd.Series(np.flatnonzero(is_first), index=patients[is_first])
+    said = []
+    for at, first in zip(np.flatnonzero(again), firsts.reindex(patients[again]), strict=True):
+        how = "" if visits else f": {_compared(table, at, first)}"
+        said.append(f"stands in row {table.sheet.rows[first]} as well; {one}{how}")
+    table.report("patient", again, said)
     if matches(table.columns["patient"].words, _NUMBERED).all():
         return  # plain numbers are alike only if they are the same
     plain = patients.map(_plain, na_action="ignore")
@@ -110,6 +113,17 @@ def _check_twice(table: Table, patients: pd.Series) -> None:
     for one in dict.fromkeys(how[how != ""]):
         expected = f"differs from an earlier patient in {one} only; is it the same one?"
         table.report("patient", how == one, expected, is_error=False)
+
+
+def _compared(table: Table, at: int, first: int) -> str:
+    """Say in which columns two rows of a patient differ, and what to do."""
+    row, earlier = (table.frame.drop(columns="patient").iloc[place] for place in (at, first))
+    written = [(name, str(row[name]), str(earlier[name])) for name in row.index]  # also what is missing
+    differ = [name for name, one, other in written if one != other]
+    named = ", ".join(shown(table.sources.get(name, name)) for name in differ)
+    return (
+        f"they differ in {named}; delete the wrong one" if named else "all that is read is alike; delete one"
+    )
 
 
 def check_alike(table: Table) -> None:

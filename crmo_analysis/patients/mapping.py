@@ -155,6 +155,12 @@ def _settings(content: dict, place: _Place, wrong: Callable[[str, str], None]) -
     return found
 
 
+def exact(factor: float) -> float:
+    """Return a factor; one of twelfths that was written with few digits, such as 0.083333, as the twelfth."""
+    twelfths = round(12 * factor) / 12
+    return twelfths if abs(twelfths - factor) < 1e-5 * factor else float(factor)
+
+
 def _by_variable(section: str, given: dict, columns: Mapping[str, str], place: _Place, wrong) -> dict:
     """Return what a section says, values or units, by the variable for which a name of it stands."""
     small = {name.casefold(): name for name in (*OWN, *place.codebook)}
@@ -171,7 +177,7 @@ def _by_variable(section: str, given: dict, columns: Mapping[str, str], place: _
             elif not is_factor:
                 wrong(where, f"the factor is {shown(_text(said))}, expected a number above 0, such as 0.1")
             else:
-                found[name] = float(said)
+                found[name] = exact(said)
         elif not isinstance(said, dict):
             wrong(where, "expected a mapping of a text in the file to its meaning")
         elif name in found:

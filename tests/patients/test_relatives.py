@@ -280,6 +280,19 @@ def test_what_a_column_as_a_whole_says_is_asked_about(answer, name, values, expe
     assert bool(found.problems) == bool(expected)
 
 
+def test_ages_beyond_the_limits_are_explained_by_another_unit(answer):
+    ages = [5.5, 7, 8, 9, 10, 11, 12, 13, 4, 6, 7.5, 8.5] * 3 + [84, 134, 35]  # a twelfth is in months
+    found = answer(csv(["patient", "age_onset"], *[[i, age] for i, age in enumerate(ages)]))
+    assert "values: {age_onset: {84: 7, 134: 11.1667, 35: 2.91667}}" in said(found)
+    assert "Which of the other values are in months, the source tells alone" in said(found)
+    assert "weeks" not in said(found)
+    converted = answer(
+        csv(["patient", "age_onset"], *[[i, 12 * age] for i, age in enumerate(ages[:36])]),
+        "units: {age_onset: 0.083333}",
+    )
+    assert converted.patients["age_onset"].tolist() == ages[:36]
+
+
 def test_a_delay_in_years_is_told_by_the_ages(answer):
     rows = [[i, 5 + i, 5 + i + delay, delay] for i, delay in enumerate((1.5, 2, 3, 2.5, 1.25, 2))]
     found = answer(csv(["patient", "age_onset", "age_diagnosis", "diagnostic_delay"], *rows))
