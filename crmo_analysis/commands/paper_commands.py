@@ -11,7 +11,7 @@ from crmo_analysis import files
 from crmo_analysis.commands.messages import Commands, Wrong, check_project, check_studies, counted
 
 _STUDY = """\
-# What the study is. Lines that begin with # can go; `crmo audit {name}` says what is missing.
+# What the study is. Lines that begin with # can go; `crmo audit {asked}` says what is missing.
 study: {name}
 title: ""                        # of the paper
 short: "{short}"                 # as a sentence cites it
@@ -73,7 +73,7 @@ def new_study(name):
 
     title = folder.name.replace("_", " ").title()
     header = ",".join(Claim.COLUMNS) + "\n"
-    files.write_text_atomically(folder / "study.yaml", _STUDY.format(name=folder.name, short=title))
+    files.write_text_atomically(folder / "study.yaml", _STUDY.format(name=folder.name, asked=name, short=title))
     files.write_text_atomically(folder / "claims.csv", header + _EXAMPLE.format(name=folder.name))
     click.echo(f"{files.short(folder)}: fill in study.yaml and claims.csv, then run: crmo audit {name}")
 

@@ -359,8 +359,9 @@ def _statement(tables: dict[str, pd.DataFrame], smallest: int, beside: Sequence[
         "# What this folder tells, and what it hides",
         "",
         f"{len(tables)} tables of patients were looked at{among}.",
-        f"No count of 1 to {smallest - 1} patients, and none of all but as few, is shown or follows by",
-        "subtraction of two rows. Smallest and largest values are not shown.",
+        f"No count of 1 to {smallest - 1} patients with a finding, and none of all but as few, is shown or",
+        "follows by subtraction of two rows. Smallest and largest values are not shown. How many patients lack",
+        "a value is shown, however few: it tells of the records.",
         "Not looked at: other relations of three and more tables, other publications on the same patients,",
         "what somebody knows already.",
         "",
@@ -374,4 +375,4 @@ def _statement(tables: dict[str, pd.DataFrame], smallest: int, beside: Sequence[
         for text in row.values()
         if _HIDDEN.fullmatch(text)
     ]
-    return "\n".join([*lines, *(hidden or ["Nothing."])]) + "\n"
+    return "\n".join([*lines, *(hidden or ["No cell of a table."])]) + "\n"
