@@ -73,7 +73,9 @@ def new_study(name):
 
     title = folder.name.replace("_", " ").title()
     header = ",".join(Claim.COLUMNS) + "\n"
-    files.write_text_atomically(folder / "study.yaml", _STUDY.format(name=folder.name, asked=name, short=title))
+    files.write_text_atomically(
+        folder / "study.yaml", _STUDY.format(name=folder.name, asked=name, short=title)
+    )
     files.write_text_atomically(folder / "claims.csv", header + _EXAMPLE.format(name=folder.name))
     click.echo(f"{files.short(folder)}: fill in study.yaml and claims.csv, then run: crmo audit {name}")
 

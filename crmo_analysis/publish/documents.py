@@ -99,10 +99,14 @@ def table_blocks(
                 f"{label}: the text {text[:60]!r} has the control character {found[0]!r}; take it out"
             )
     numbers = [all(t == MISSING or _NUMBER.fullmatch(t) for t in frame[name]) for name in frame]
+    quoted = ["(printed)" in name for name in frame]  # as a study prints it, not as the journal would
     ps = [bool(re.match(r"P\b", name)) for name in frame]
     head = [_cell(signs.inlines(name)) for name in frame]
     rows = [
-        [_cell(signs.inlines(text, is_p)) for text, is_p in zip(row, ps, strict=True)]
+        [
+            _cell(inlines(text) if as_it_is else signs.inlines(text, is_p))
+            for text, is_p, as_it_is in zip(row, ps, quoted, strict=True)
+        ]
         for row in frame.itertuples(index=False)
     ]
     columns = [

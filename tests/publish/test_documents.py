@@ -200,6 +200,12 @@ def test_a_cell_of_p_values_loses_its_zero_where_the_journal_writes_none():
     assert read_cells(made(blocks)["made.docx"])[1] == [".034", "0.40"]
 
 
+def test_what_a_study_printed_is_quoted_as_it_is():
+    frame = pd.DataFrame({"P (printed)": ["p = 0.0055"], "P": ["p = 0.0055"]})
+    blocks = documents.table_blocks(frame, "Table 1", "Caption", [], Signs(p="P", zero=False))
+    assert read_cells(made(blocks)["made.docx"])[1] == ["p = 0.0055", "P = .0055"]
+
+
 def test_signs_leave_citations_and_links_alone():
     signs = Signs(decimal="·", p="p")
     tree = documents.parsed("Seen [@a, page 1.5] at 1.5 ([1.5](https://x.org/1.5)).")
