@@ -7,6 +7,11 @@ import click
 from crmo_analysis import files
 from crmo_analysis.commands.messages import Unfinished, Wrong, check_studies, counted, outside, print_table
 
+_seconds = click.option("--seconds", type=float, default=60, show_default=True, help="Time allowed.")
+_style = click.option(
+    "--format", "style", type=click.Choice(["text", "json"]), default="text", help="How to print it."
+)
+
 
 @click.command()
 @click.argument("studies", metavar="[STUDY]…", nargs=-1)
@@ -59,10 +64,8 @@ def _print_ledger(ledger):
 @click.option(
     "--reading", "readings", multiple=True, metavar="NAME:OPTION", help="Read the study so; repeatable."
 )
-@click.option(
-    "--format", "style", type=click.Choice(["text", "json"]), default="text", help="How to print it."
-)
-@click.option("--seconds", type=float, default=60, show_default=True, help="Time allowed.")
+@_style
+@_seconds
 def conflicts(study, readings, style, seconds):
     """List the printed numbers of STUDY that cannot stand together, and why."""
     check_studies([study])
@@ -92,7 +95,7 @@ def conflicts(study, readings, style, seconds):
     callback=outside,
     help="File; several are numbered.",
 )
-@click.option("--seconds", type=float, default=60, show_default=True, help="Time allowed.")
+@_seconds
 def reconstruct(study, count, seed, out, seconds):
     """Make tables of patients that fit every printed number of STUDY, or as many as can stand together."""
     check_studies([study])
@@ -120,16 +123,14 @@ def reconstruct(study, count, seed, out, seconds):
 @click.command()
 @click.argument("study")
 @click.argument("expressions", metavar="EXPRESSION…", nargs=-1, required=True)
-@click.option(
-    "--format", "style", type=click.Choice(["text", "json"]), default="text", help="How to print it."
-)
+@_style
 @click.option(
     "--witness",
     type=click.Path(path_type=Path, file_okay=False),
     callback=outside,
     help="Folder for a table at either end.",
 )
-@click.option("--seconds", type=float, default=60, show_default=True, help="Time allowed.")
+@_seconds
 def bounds(study, expressions, style, witness, seconds):
     """Bound numbers that STUDY did not print, such as "count(femur & tibia)"."""
     check_studies([study])

@@ -223,13 +223,8 @@ def _wrong_words(row: dict, facts: dict, codebook: Codebook) -> Iterator[tuple[s
         yield "about", f"expected 'own' or {known}"
     if row["about"] == "own" and row["statistic"] in ("count", "percent") and f"n_{row['unit']}" in codebook:
         unit = row["unit"]
-        yield (
-            "unit",
-            (
-                f"a {row['statistic']} of {unit}, not of patients; write '{unit}' in column about, with "
-                f"'units: {{{unit}: …}}' in study.yaml, or 'sum' of 'n_{unit}'"
-            ),
-        )
+        said = f"a {row['statistic']} of {unit}, not of patients; write '{unit}' in column about, with"
+        yield "unit", f"{said} 'units: {{{unit}: …}}' in study.yaml, or 'sum' of 'n_{unit}'"
     name, _, option = row["reading"].partition(":")
     if row["reading"] and option not in facts.get("readings", {}).get(name, ()):
         yield "reading", "expected 'name:option' as study.yaml lists them under 'readings'"

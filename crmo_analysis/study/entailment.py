@@ -39,9 +39,9 @@ class Meaning:
         self.component = cache(self._find_component)
         self._possible = cache(self._find_possible)
         self._combinations = cache(self._join)
-        self._mask = cache(self._evaluate)
-        self._tied = cache(self._find_tied)
-        self._is_empty = cache(self._nobody)
+        self._mask = cache(lambda tree, names: evaluate(tree, *self._combinations(names)))
+        self._tied = cache(lambda tree: frozenset(map(self.component, variables(tree))))
+        self._is_empty = cache(lambda tree: not self._mask(tree, variables(tree)).any())
         self.entails = cache(self._entails)
         self.same = cache(self._same)
         self.canonical = cache(self._find_canonical)
@@ -69,16 +69,6 @@ class Meaning:
                 return known
         self._canonical.append(tree)
         return tree
-
-    def _find_tied(self, tree: Expression) -> frozenset[frozenset[str]]:
-        return frozenset(self.component(name) for name in variables(tree))
-
-    def _nobody(self, tree: Expression) -> bool:
-        return not self._mask(tree, variables(tree)).any()
-
-    def _evaluate(self, tree: Expression, names: frozenset[str]) -> np.ndarray:
-        columns, everyone = self._combinations(names)
-        return evaluate(tree, columns, everyone)
 
     def _find_component(self, name: str) -> frozenset[str]:
         """Return the variables that rules tie to this one, directly or through others."""

@@ -205,12 +205,9 @@ def _tested(claim, frame: pd.DataFrame) -> dict:
             "spearman": lambda: stats.spearmanr(x, y), "pearson": lambda: stats.pearsonr(x, y),
             "paired t": lambda: stats.ttest_rel(y, x), "wilcoxon": lambda: stats.wilcoxon(y, x),
         }  # fmt: skip
-        is_paired = claim.parts[1].startswith(f"{claim.parts[0]}_at_") or claim.test in (
-            "paired t",
-            "wilcoxon",
-        )
-        kept = ("paired t", "wilcoxon") if is_paired else ("spearman", "pearson")
-        tests = {name: tests[name] for name in kept}
+        paired = ("paired t", "wilcoxon")
+        is_paired = claim.parts[1].startswith(f"{claim.parts[0]}_at_") or claim.test in paired
+        tests = {name: test for name, test in tests.items() if (name in paired) == is_paired}
     elif min(table.shape) > 1:
         counts = table.to_numpy()
         tests = {"chi2": lambda: stats.chi2_contingency(counts, correction=False)}
