@@ -106,12 +106,8 @@ def check_rules(table: Table) -> None:
         if expressions.variables(tree) <= set(table.columns):
             broken = (~expressions.evaluate(tree, table.frame, everyone)).fillna(False).to_numpy(dtype=bool)
             table.report(rule["about"], broken, f"{rule['because']} ({rule['always']})")
-    for name in MADE:
-        wrong = (
-            ~table.frame[name].fillna(False).to_numpy(dtype=bool)
-            if name in table.columns
-            else np.ones(0, bool)
-        )
+    for name in (name for name in MADE if name in table.columns):
+        wrong = ~table.frame[name].fillna(False).to_numpy(dtype=bool)
         if not wrong.all():
             expected = "other rows are made up; expected a table of patients or of made-up rows, not both"
             table.report(name, wrong, expected)

@@ -53,12 +53,9 @@ def derive(
             can_have = np.full(len(row), True)
             if name == "collapse":  # only a vertebra can collapse
                 can_have = (place < 0) | np.isin(place, _bones_by(bones, "involves")["vertebra"])
-            has, is_missing = (
-                lesions[name].fillna(False).to_numpy(dtype=bool),
-                lesions[name].isna().to_numpy(),
-            )
-            of_any = (np.bincount(row[rows], minlength=n) > 0 for rows in (has, is_missing & can_have))
-            found[of_patient] = tuple(of_any)
+            has = lesions[name].fillna(False).to_numpy(dtype=bool)
+            left_open = lesions[name].isna().to_numpy() & can_have
+            found[of_patient] = tuple(np.bincount(row[rows], minlength=n) > 0 for rows in (has, left_open))
     dtypes = {"boolean": "boolean", "integer": "Int64", "decimal": "Float64"}
     derived = {}
     for name in (name for name in codebook if name in found):
