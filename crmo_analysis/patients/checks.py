@@ -20,9 +20,7 @@ def check_last_row(table: Table) -> None:
     for place in range(-1, max(-4, -len(table.frame)) - 1, -1):
         sums, means = [], []
         for column in table.columns.values():
-            values = (
-                column.numbers[column.codes] if len(column.numbers) else np.full(len(table.frame), np.nan)
-            )
+            values = column.numbers[column.codes] if len(column.numbers) else column.codes * np.nan
             above, last = values[:place][np.isfinite(values[:place])], values[place]
             if np.isfinite(last) and len(above) >= MANY:
                 decimals = len(re.split("[.,]", f"{column.words[column.codes[place]].as_py()}.")[1])

@@ -88,10 +88,8 @@ def _of_bones(lesions: pd.DataFrame, row: np.ndarray, place: np.ndarray, n: int,
     found |= {name: lesions_of[:, among].any(axis=1) for name, among in _bones_by(bones, "involves").items()}
     found = {name: (values, unknown) for name, values in found.items()}
     if "side" in lesions:
-        left, right = (
-            counted((lesions["side"] == side).fillna(False).to_numpy(dtype=bool))[:, :-1] > 0
-            for side in ("left", "right")
-        )
+        sides = ((lesions["side"] == side).fillna(False) for side in ("left", "right"))
+        left, right = (counted(side.to_numpy(dtype=bool))[:, :-1] > 0 for side in sides)
         without_side = np.bincount(row[lesions["side"].isna()], minlength=n) > 0
         found["symmetric_lesions"] = (left & right).any(axis=1), unknown | without_side
     return found
@@ -240,9 +238,7 @@ def _report_repeated(other: Table, frame: pd.DataFrame) -> None:
     again = frame.index[frame.duplicated()]
     if not len(again) or len(frame.columns) < 2:
         return
-    rest = (
-        f" and differ only in what is left out ({listed(map(shown, other.unread))})" if other.unread else ""
-    )
-    expected = f"{counted(len(again), 'row')} like an earlier one in all that is read{rest}"
-    expected += ": is a lesion counted twice?"
-    other.say("", expected, row=int(other.sheet.rows[again[0]]))
+    expected = f"{counted(len(again), 'row')} like an earlier one in all that is read"
+    if other.unread:
+        expected += f" and differ only in what is left out ({listed(map(shown, other.unread))})"
+    other.say("", f"{expected}: is a lesion counted twice?", row=int(other.sheet.rows[again[0]]))
