@@ -94,14 +94,11 @@ def _withhold_moments(rows: Sequence[tuple[Fact, dict]], smallest: int, codebook
         values, variable = row.get("values", ()), codebook.get(fact.claim.of)
         if row["withheld"] or variable is None or not len(values):
             continue
-        if fact.statistic not in ("mean", "sd") or disclosure.moments_tell(values, variable, smallest):
+        is_mean = fact.statistic == "mean"
+        if not (is_mean or fact.statistic == "sd") or disclosure.moments_tell(values, variable, smallest):
             row.pop("cohort_sd", None)
-        if "cohort_sd" not in row and (
-            fact.statistic == "sd"
-            or (
-                fact.statistic == "mean" and disclosure.moments_tell(values, variable, smallest, spread=False)
-            )
-        ):
+        told = is_mean and disclosure.moments_tell(values, variable, smallest, spread=False)
+        if "cohort_sd" not in row and (told or fact.statistic == "sd"):
             row["withheld"] = f"would tell of fewer than {smallest} patients with some values"
             for name in (*OWN, "excluded", "values"):
                 row.pop(name, None)

@@ -157,12 +157,10 @@ def notes(comparison: Comparison, cohort: Cohort, is_shown: bool) -> list[str]:
         found.append(f"{file.name} {said if whose else 'is made up: no row was observed in a patient'}")
     if comparison.smallest:
         few = comparison.smallest
-        found.append(
-            f"counts of fewer than {few}, of all but as few, and extremes of the cohort are not shown"
-        )
-        found.append(
-            "differences between two rows are looked at, those with an earlier release by crmo disclosure"
-        )
+        found += [
+            f"counts of fewer than {few}, of all but as few, and extremes of the cohort are not shown",
+            "differences between two rows are looked at, those with an earlier release by crmo disclosure",
+        ]
     elif is_shown:
         found.append("small counts and extremes are shown, as asked for: look before they are passed on")
     return found

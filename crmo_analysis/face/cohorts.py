@@ -153,10 +153,7 @@ class Cohort:
         codebook, table = read_codebook(), table.reset_index(drop=True)
         typed = [name for name in table if name in codebook and codebook[name].is_numeric]
         typed = [name for name in typed if table[name].dtype.kind == "O" and not _no_numbers(table[name])]
-        table, source = (
-            table.assign(**{name: pd.to_numeric(table[name]) for name in typed}),
-            made(table) or OWN,
-        )
+        source, table = made(table) or OWN, table.assign(**{n: pd.to_numeric(table[n]) for n in typed})
         return cls(table, source, hide_below if source == OWN else 0)
 
     def __getattr__(self, name: str):

@@ -14,20 +14,14 @@ EXAMPLES = 3
 
 def thin(cohort: Cohort) -> tuple[Problem, ...]:
     """Warn of what is sound and cannot be analysed: empty and constant columns, very few patients."""
-    n, said = len(cohort.patients), []
-    constant = []
-    for one, title, table in (
-        ("patient", "patients", cohort.patients),
-        ("lesion", "lesions", cohort.lesions),
-    ):
-        lacking = {
-            name: n for (where, name), n in cohort.missing.items() if where == title and name not in OWN
-        }
+    n, said, constant = len(cohort.patients), [], []
+    missing = {place: n for place, n in cohort.missing.items() if place[1] not in OWN}
+    for title, table in (("patients", cohort.patients), ("lesions", cohort.lesions)):
+        lacking = {name: n for (where, name), n in missing.items() if where == title}
         empty = [name for name, n in lacking.items() if n == len(table) == table[name].isna().sum()]
-        said += [f"no {one} has a value of {', '.join(empty)}"] if empty else []
-        constant += [
-            name for name, n in lacking.items() if title == "patients" and _is_constant(table[name], n)
-        ]
+        said += [f"no {title[:-1]} has a value of {', '.join(empty)}"] if empty else []
+        if title == "patients":
+            constant = [name for name, n in lacking.items() if _is_constant(table[name], n)]
     if constant:
         names = ", ".join(constant)
         said.append(f"all patients with a value have the same one: {names}; nothing can go with it")

@@ -71,9 +71,7 @@ class Column:
     words: pa.Array  # as in the file
     codes: np.ndarray  # the place among `words` of each row's text
     parsed: pd.api.extensions.ExtensionArray  # what each word means; missing where it is none or wrong
-    kinds: (
-        np.ndarray
-    )  # 0 a value, 1 an empty cell, 2 and more the codes for missing values, as in the codebook
+    kinds: np.ndarray  # 0 a value, 1 an empty cell, 2 and more the codebook's codes for missing values
     numbers: np.ndarray  # that words are, sound or not, in the codebook's unit; empty for other types
     errors: np.ndarray  # what is expected instead of a word, empty where it is sound
     doubts: np.ndarray  # the same, where the value is kept
@@ -275,9 +273,8 @@ def _wrong(values: np.ndarray, variable: Variable) -> np.ndarray:
 def _limits(variable: Variable) -> str:
     """Say which numbers are expected."""
     number = "a whole number" if variable.type == "integer" else "a number"
-    low, high = (
-        None if end is None else f"{float(end):,.12g}" for end in (variable.minimum, variable.maximum)
-    )
+    ends = variable.minimum, variable.maximum
+    low, high = (None if end is None else f"{float(end):,.12g}" for end in ends)
     if low is not None and high is not None:
         number += f" of {low} to {high}"
     elif low is not None:

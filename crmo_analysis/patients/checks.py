@@ -20,9 +20,7 @@ def check_last_row(table: Table) -> None:
     for place in range(-1, max(-4, -len(table.frame)) - 1, -1):
         sums, means = [], []
         for column in table.columns.values():
-            values = (
-                column.numbers[column.codes] if len(column.numbers) else np.full(len(table.frame), np.nan)
-            )
+            values = column.numbers[column.codes] if len(column.numbers) else column.codes * np.nan
             above, last = values[:place][np.isfinite(values[:place])], values[place]
             if np.isfinite(last) and len(above) >= MANY:
                 decimals = len(re.split("[.,]", f"{column.words[column.codes[place]].as_py()}.")[1])
@@ -106,12 +104,8 @@ def check_rules(table: Table) -> None:
         if expressions.variables(tree) <= set(table.columns):
             broken = (~expressions.evaluate(tree, table.frame, everyone)).fillna(False).to_numpy(dtype=bool)
             table.report(rule["about"], broken, f"{rule['because']} ({rule['always']})")
-    for name in MADE:
-        wrong = (
-            ~table.frame[name].fillna(False).to_numpy(dtype=bool)
-            if name in table.columns
-            else np.ones(0, bool)
-        )
+    for name in (name for name in MADE if name in table.columns):
+        wrong = ~table.frame[name].fillna(False).to_numpy(dtype=bool)
         if not wrong.all():
             expected = "other rows are made up; expected a table of patients or of made-up rows, not both"
             table.report(name, wrong, expected)

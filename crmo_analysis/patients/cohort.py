@@ -179,12 +179,9 @@ def sheets_of(path, lesions, books, maps, codes) -> tuple[Sheet, Sheet | None]:
 def _check(table: Table, other: Table | None, books: tuple[Codebook, Codebook]) -> None:
     codebook, lesion_codebook = books
     doubts.check_columns(table, codebook)
-    is_mapped = other is not None and not other.mapped.is_empty
     if other is not None:
         doubts.check_columns(other, lesion_codebook)
-    keys.check_keys(
-        table, other, "" if is_mapped else "; in a mapping file, rename its columns below lesions:"
-    )
+    keys.check_keys(table, other)
     if other is not None:
         of_lesions.add_lesions(table, other, codebook)
     keys.check_alike(table)

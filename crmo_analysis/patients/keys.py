@@ -30,17 +30,16 @@ _LIKENESS = (
 )
 
 
-def check_keys(table: Table, other: Table | None, hint: str = "") -> None:
-    """Check the patients' keys, and give both tables the same type of key.
-
-    `hint` is for lesions without a key.
-    """
+def check_keys(table: Table, other: Table | None) -> None:
+    """Check the patients' keys, and give both tables the same type of key."""
     both, keys = (table, other) if other is not None else (table,), {}
     for one in both:
         column = one.columns.get("patient")
         if column is None:
             if other is not None:
-                expected = f"is missing; both tables need it to be put together{hint if one is other else ''}"
+                expected = "is missing; both tables need it to be put together"
+                if one is other and one.mapped.is_empty:
+                    expected += "; in a mapping file, rename its columns below lesions:"
                 one.problems.append(Problem(one.sheet.file, 1, "patient", "", expected))
             else:
                 one.notes.append(f"{one.sheet.file}: there is no column patient; rows are numbered from 1")
@@ -48,9 +47,8 @@ def check_keys(table: Table, other: Table | None, hint: str = "") -> None:
         else:
             absent = (column.kinds > 0)[column.codes]
             one.report("patient", absent, "expected the patient's number or pseudonym")
-            gone = pc.is_in(pc.utf8_lower(column.words), pa.array(words("not_reported") - {"ka"})).to_numpy(
-                False
-            )
+            gone = pa.array(words("not_reported") - {"ka"})
+            gone = pc.is_in(pc.utf8_lower(column.words), gone).to_numpy(zero_copy_only=False)
             drop = "leave the row out, in a mapping: values: {patient: {…: ''}}"
             for odd, expected in (
                 (gone, f"is a word for a missing value: is it a patient? If not, {drop}"),
@@ -58,7 +56,7 @@ def check_keys(table: Table, other: Table | None, hint: str = "") -> None:
                 (_several(column.words), "names two patients? Write a row for each"),
                 (
                     matches(column.words, _SHORTENED),
-                    "looks like a long number that Excel shortened; " + _AGAIN,
+                    f"looks like a long number that Excel shortened; {_AGAIN}",
                 ),
                 (matches(column.words, _DATE), "looks like a date that Excel made; " + _AGAIN),
             ):

@@ -53,12 +53,9 @@ def derive(
             can_have = np.full(len(row), True)
             if name == "collapse":  # only a vertebra can collapse
                 can_have = (place < 0) | np.isin(place, _bones_by(bones, "involves")["vertebra"])
-            has, is_missing = (
-                lesions[name].fillna(False).to_numpy(dtype=bool),
-                lesions[name].isna().to_numpy(),
-            )
-            of_any = (np.bincount(row[rows], minlength=n) > 0 for rows in (has, is_missing & can_have))
-            found[of_patient] = tuple(of_any)
+            has = lesions[name].fillna(False).to_numpy(dtype=bool)
+            left_open = lesions[name].isna().to_numpy() & can_have
+            found[of_patient] = tuple(np.bincount(row[rows], minlength=n) > 0 for rows in (has, left_open))
     dtypes = {"boolean": "boolean", "integer": "Int64", "decimal": "Float64"}
     derived = {}
     for name in (name for name in codebook if name in found):
@@ -91,10 +88,8 @@ def _of_bones(lesions: pd.DataFrame, row: np.ndarray, place: np.ndarray, n: int,
     found |= {name: lesions_of[:, among].any(axis=1) for name, among in _bones_by(bones, "involves").items()}
     found = {name: (values, unknown) for name, values in found.items()}
     if "side" in lesions:
-        left, right = (
-            counted((lesions["side"] == side).fillna(False).to_numpy(dtype=bool))[:, :-1] > 0
-            for side in ("left", "right")
-        )
+        sides = ((lesions["side"] == side).fillna(False) for side in ("left", "right"))
+        left, right = (counted(side.to_numpy(dtype=bool))[:, :-1] > 0 for side in sides)
         without_side = np.bincount(row[lesions["side"].isna()], minlength=n) > 0
         found["symmetric_lesions"] = (left & right).any(axis=1), unknown | without_side
     return found
@@ -243,9 +238,7 @@ def _report_repeated(other: Table, frame: pd.DataFrame) -> None:
     again = frame.index[frame.duplicated()]
     if not len(again) or len(frame.columns) < 2:
         return
-    rest = (
-        f" and differ only in what is left out ({listed(map(shown, other.unread))})" if other.unread else ""
-    )
-    expected = f"{counted(len(again), 'row')} like an earlier one in all that is read{rest}"
-    expected += ": is a lesion counted twice?"
-    other.say("", expected, row=int(other.sheet.rows[again[0]]))
+    expected = f"{counted(len(again), 'row')} like an earlier one in all that is read"
+    if other.unread:
+        expected += f" and differ only in what is left out ({listed(map(shown, other.unread))})"
+    other.say("", f"{expected}: is a lesion counted twice?", row=int(other.sheet.rows[again[0]]))

@@ -49,9 +49,7 @@ class Mapped:
     meanings: Mapping[str, Mapping[str, str]] = field(default_factory=dict)  # by name in the codebook
     units: Mapping[str, float] = field(default_factory=dict)  # name in the codebook: factor
     ignore: frozenset[str] = frozenset()  # names in the table's file
-    settings: Mapping[str, str] = field(
-        default_factory=dict
-    )  # decimal, dates, sheet, event, dictionary, scan
+    settings: Mapping[str, str] = field(default_factory=dict)  # decimal, dates, sheet, event, …
 
     @property
     def is_empty(self) -> bool:
@@ -134,9 +132,8 @@ def _mapped(path: Path, content: dict, place: _Place, wrong: Callable[[str, str]
             wrong(where, f"another column becomes {target} as well")
         if name in ignore:
             wrong(f"{place.name}ignore, {name}", "the column is renamed and ignored at once")
-    meanings, factors = (
-        _by_variable(name, parts[name], columns, place, wrong) for name in ("values", "units")
-    )
+    meanings = _by_variable("values", parts["values"], columns, place, wrong)
+    factors = _by_variable("units", parts["units"], columns, place, wrong)
     return Mapped(str(path), columns, meanings, factors, ignore, _settings(content, place, wrong))
 
 

@@ -103,9 +103,7 @@ def split_export(
     if not is_lesion.any():
         return found, None
     if key:  # it stands in the patient's row, and in those of lesions the record ID alone
-        record, keys = (
-            column.to_pylist() for column in (next(iter(export.columns.values())), export.columns[key])
-        )
+        record, keys = next(iter(export.columns.values())).to_pylist(), export.columns[key].to_pylist()
         known = {record[at]: keys[at] for at in np.flatnonzero(of_patients)}
         filled = [own or known.get(id_, "") for own, id_ in zip(keys, record, strict=True)]
         export.columns["patient"] = pa.chunked_array([pa.array(filled, pa.string())])
@@ -181,10 +179,8 @@ def _forms(export: _Export, lesions: Codebook) -> np.ndarray:
         form[form == with_lesions[0]] = "lesions"
     for other in repeated:
         rows, is_error = export.sheet.rows[form == other], other in with_lesions
-        expected = (
-            f"is no instrument of patients or lesions; {len(rows)} rows are left out, the first is row "
-        )
-        expected += f"{rows[0]}{_KEEP_ONE if is_error else _NAME_COLUMNS}"
+        expected = f"is no instrument of patients or lesions; {len(rows)} rows are left out, the first is "
+        expected += f"row {rows[0]}{_KEEP_ONE if is_error else _NAME_COLUMNS}"
         export.problems.append(Problem(export.sheet.file, None, INSTRUMENT, other, expected, is_error))
     return form
 
@@ -279,10 +275,9 @@ def _tick_field(export, name: str, ticks: Mapping[str, str], codes: set[str], ro
     of_codes, read = {box: code for box, code in ticks.items() if code in codes}, {}
     for box, meant in ((box, meant) for box, meant in ticks.items() if meant and meant not in codes):
         if taken := [known for known, target in export.targets.items() if target == meant and known != box]:
-            expected = (
-                f"stands for {meant} as {shown(taken[0])} does; ignore one of the two in a mapping, as in "
-            )
-            export.problems.append(Problem(export.sheet.file, 1, box, "", f"{expected}ignore: ['{box}']"))
+            expected = f"stands for {meant} as {shown(taken[0])} does; ignore one of the two in a mapping"
+            line = f", as in ignore: ['{box}']"
+            export.problems.append(Problem(export.sheet.file, 1, box, "", expected + line))
             continue
         column = pc.if_else(said, "no", "")
         for other, code in of_codes.items():  # a code for missing values has a box of its own

@@ -35,15 +35,8 @@ OUTCOMES = {
 TIME_FRAMES = ("up to 3 months", "3 to 18 months")
 NO_TIME_FRAME = "other or not stated"
 NEEDED = (
-    "outcome_id",
-    "series",
-    "drug",
-    "n_treated",
-    "n_responded",
-    "outcome",
-    "time_frame",
-    "overlap_group",
-)
+    "outcome_id", "series", "drug", "n_treated", "n_responded", "outcome", "time_frame", "overlap_group",
+)  # fmt: skip
 OPTIONAL = ("population", "outcome_definition", "time_point", "study", "bounds", "source", "note")
 
 

@@ -19,6 +19,4 @@ class Sheet:
     rows: np.ndarray  # where each row stands in the file, as a spreadsheet counts
     problems: tuple[Problem, ...] = ()
     notes: tuple[str, ...] = ()
-    units: Mapping[str, str] = field(
-        default_factory=dict
-    )  # what a row of units below the header says of a column
+    units: Mapping[str, str] = field(default_factory=dict)  # by column, as a row below the header says

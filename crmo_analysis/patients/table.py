@@ -142,6 +142,8 @@ def _kept(table: Table, columns: dict[str, pa.ChunkedArray]) -> dict[str, pa.Chu
         events = columns.pop("event").to_pylist()
         ids = columns["patient"].to_pylist() if "patient" in columns else [""] * len(events)
         kept &= of_one_event(table.sheet.file, table.mapped, table.title, ids, events)
+        if "event" not in table.mapped.settings and len(set(events)) > 1:  # by whose names it is not told
+            table.note(f"each patient is in one of {len(set(events))} events; all are read")
     if kept.all():
         return columns
     rows = table.sheet.rows[~kept]

@@ -51,18 +51,11 @@ def read_workbook(
             with zipfile.ZipFile(path) as archive:
                 inside = archive.read(chosen._worksheet_path.lstrip("/"))
             place = f"{path}, sheet {shown(chosen.title)}"
-            records = (
-                [_cell_text(value) for value in record] for record in chosen.iter_rows(values_only=True)
-            )
+            rows = chosen.iter_rows(values_only=True)
+            records = ([_cell_text(value) for value in record] for record in rows)
             found = layout.take(records, place, known, notes, fill=True)
-            return replace(
-                found,
-                problems=(
-                    *found.problems,
-                    *_unseen(place, inside, found),
-                    *_marked(place, inside, found, workbook),
-                ),
-            )
+            problems = [*_unseen(place, inside, found), *_marked(place, inside, found, workbook)]
+            return replace(found, problems=(*found.problems, *problems))
         finally:
             workbook.close()
     except InputError:
@@ -121,9 +114,8 @@ def _marked(place: str, inside: bytes, found: Sheet, workbook) -> list[Problem]:
     for letter, row, style in (match.groups() for match in _STYLED.finditer(inside) if marked):
         if int(style) in marked and int(row) in rows:
             columns.setdefault(letter, []).append((letter + row).decode())
-    some = [
-        cell for cells in columns.values() if len(cells) < 0.4 * len(rows) for cell in cells
-    ]  # no pattern
+    few = (cells for cells in columns.values() if len(cells) < 0.4 * len(rows))  # more are a pattern
+    some = [cell for cells in few for cell in cells]
     said = [f"{counted(len(some), 'cell')} coloured or struck out: {listed(some)}"] if some else []
     said += ["comments on cells"] if b"<legacyDrawing" in inside else []
     ask = "which is not read; if it says something of a value, write it into the table"

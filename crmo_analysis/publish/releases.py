@@ -25,13 +25,9 @@ _MEASURED = re.compile(r"[-+]?\d*\.\d+.*|\d+/\d+.*|[-+]?\d+(\.\d*)?e.*", re.DOTA
 _COUNTS = re.compile(r"(\w+_)?(n|x|count|events|excluded|patients|missing)")  # columns of counts
 _CENTRES = ("value", "cohort", "mean", "median", "estimate")  # columns of what a row is about
 _PUBLISHED = ("published", "printed")  # columns of what a study says
-_BY_CHANCE = re.compile(
-    r"(p|p_\w+|z|\w*_low|\w*_high|ci_\w+|seed)"
-)  # of resampling, or as well of other patients
+_BY_CHANCE = re.compile(r"(p|p_\w+|z|\w*_low|\w*_high|ci_\w+|seed)")  # differ by resampling as well
 _TAKEN = (".csv", ".html", ".json", ".svg", ".pdf", ".png", ".md")
-_HIDDEN = re.compile(
-    r"fewer than \d+.*|all but fewer than \d+.*|beside counts of.*|extremes are not.*", re.DOTALL
-)
+_HIDDEN = re.compile(r".*\bfewer than \d+.*|extremes are not.*", re.DOTALL)  # as reasons of `comparison`
 
 
 def check(folders: Sequence[Path], smallest: int) -> tuple[int, pd.DataFrame]:
@@ -49,9 +45,8 @@ def check(folders: Sequence[Path], smallest: int) -> tuple[int, pd.DataFrame]:
 
 def told_by_sweep(out: Path, smallest: int = 5) -> int:
     """Count what the tables of all runs together tell of a few patients of an own cohort."""
-    notes = (
-        json.loads(path.read_text(encoding="utf-8")) for path in (out / "runs").rglob("tables/**/*.json")
-    )
+    paths = (out / "runs").rglob("tables/**/*.json")
+    notes = (json.loads(path.read_text(encoding="utf-8")) for path in paths)
     is_own = any(isinstance(said, dict) and said.get("source") == "user data" for said in notes)
     return len([*_within([*_tables(out / "tables").items()], smallest)]) if is_own else 0
 
@@ -131,9 +126,8 @@ def _repeated(tables: Sequence[tuple[str, pd.DataFrame]], smallest: int) -> Iter
 def _key(row: dict[str, str]) -> tuple[str, ...]:
     """Return what a row is about, whatever its table; nothing where that is not said."""
     if row.get("model") and "exposure" in row:
-        return tuple(
-            row.get(name, "") for name in ("model", "exposure", "outcome", "adjusted_for", "left_out")
-        )
+        names = "model", "exposure", "outcome", "adjusted_for", "left_out"
+        return tuple(row.get(name, "") for name in names)
     label = (row.get("label") or row.get("variable") or "").split(", ")[0]
     centre = row.get("statistic", "").split(" ")[0]
     return (label, row.get("among", ""), centre) if label and centre in ("median", "mean", "sd") else ()
@@ -204,10 +198,9 @@ def _pairs(earlier: dict[str, pd.DataFrame], later: dict[str, pd.DataFrame]) -> 
     """Yield the tables of two releases that belong together: by their names, else by shape and words."""
     yield from ((name, name) for name in sorted(set(earlier) & set(later)))
     for name, other in product(sorted(set(earlier) - set(later)), sorted(set(later) - set(earlier))):
-        (one, width), (two, wide) = (
-            (_words(table), table.shape[1]) for table in (earlier[name], later[other])
-        )
-        if width == wide and 2 * len(one & two) >= len(one | two):
+        one, two = _words(earlier[name]), _words(later[other])
+        is_as_wide = earlier[name].shape[1] == later[other].shape[1]
+        if is_as_wide and 2 * len(one & two) >= len(one | two):
             yield name, other
 
 

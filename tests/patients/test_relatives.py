@@ -424,6 +424,9 @@ def test_which_visit_counts_is_asked_for_where_nobody_says_it(answer):
     wrong = answer(PATIENTS, "lesions: {columns: {Visite: event}, event: last}", SEEN)
     assert "there is no event 'last'; there are first, later" in wrong
     assert not answer(PATIENTS, "", SEEN.replace("first", "later")).errors
+    apart = answer("patient,event,crp\nA,1 May,0.5\nB,2 May,0.7")
+    assert "each patient is in one of 2 events; all are read" in said(apart)
+    assert "2 May" not in said(apart)
 
 
 def test_of_patients_with_a_row_a_visit_one_is_read(answer):

@@ -14,6 +14,7 @@ from click.testing import CliRunner
 from crmo_analysis import files
 from crmo_analysis.commands import main
 from crmo_analysis.files import InputError
+from crmo_analysis.publish import releases
 from crmo_analysis.publish.releases import STATEMENT, check, differences, release, told_by_sweep
 
 if "sag_2019" not in files.study_names():
@@ -187,6 +188,17 @@ def test_a_folder_is_released_with_a_statement_or_not_at_all(tmp_path):
     )
     assert result.exit_code == 1
     assert not (tmp_path / "two").exists()
+
+
+def test_a_statement_lists_all_that_is_hidden_whatever_the_reason():
+    reasons = [
+        "fewer than 5, or all but as few", "beside counts of fewer than 5", "adds up counts of fewer than 5",
+        "differs from another row by fewer than 5 patients", "all but fewer than 5 have the same value",
+        "would tell of fewer than 5 patients with some values", "extremes are not shown",
+    ]  # fmt: skip
+    table = pd.DataFrame({"label": [f"Row {at}" for at in range(8)], "withheld": [*reasons, ""]})
+    said = releases._statement({"comparison.csv": table}, 5, [])
+    assert [f"Row {at}" in said for at in range(8)] == [True] * 7 + [False]
 
 
 def test_a_table_that_shows_a_small_count_is_not_released(tmp_path):
