@@ -38,12 +38,22 @@ def filled(outline: Outline, numbers: Sequence[Mapping]) -> tuple[str, list[str]
         If a key is not known, and no study that cannot be read may have it; that leaves a gap that is marked.
     """
     known = {number["id"]: number for number in numbers}
-    name, lines, typed = outline.text.name, [], []
+    name, lines, typed, problems = outline.text.name, [], [], []
+
+    def quoted(found: re.Match) -> str:
+        try:
+            return _quoted(found[1].strip(), known, outline, where)
+        except InputError as problem:
+            problems.append(problem)
+            return ""
+
     for place, line in enumerate(outline.text.read_text(encoding="utf-8").splitlines(), start=1):
         where = f"{name}, line {place}"
-        lines.append(_PLACE.sub(lambda found, at=where: _quoted(found[1].strip(), known, outline, at), line))
+        lines.append(_PLACE.sub(quoted, line))
         left = re.sub(r"\[[^\]]*@[^\]]*\]|^#+ .*", "", _PLACE.sub("", line))
         typed += [f"{found[0]} ({where})" for found in _TYPED.finditer(left)]
+    if problems:
+        raise InputError(*problems)
     return "\n".join([*lines, ""]), typed
 
 
@@ -79,12 +89,17 @@ def references(root: Path, text: str) -> list[dict]:
     found += [_software_reference(read_yaml(root / "CITATION.cff"))]
     path = root / REFERENCES
     found += json.loads(path.read_text(encoding="utf-8")) if path.is_file() else []
-    known = {each["id"] for each in found}
-    for number, line in enumerate(text.splitlines(), start=1):
-        for key in _CITED.findall(line):
-            if key not in known:
-                where = f"line {number} of the text cites @{key}"
-                raise InputError(f"{where}, no study and not in {REFERENCES}{meant(key, sorted(known))}")
+    known = sorted({each["id"] for each in found})
+    cited = [
+        (number, key) for number, line in enumerate(text.splitlines(), 1) for key in _CITED.findall(line)
+    ]
+    problems = [
+        f"line {number} of the text cites @{key}, no study and not in {REFERENCES}{meant(key, known)}"
+        for number, key in cited
+        if key not in known
+    ]
+    if problems:
+        raise InputError(*problems)
     return found
 
 

@@ -433,9 +433,16 @@ def test_text_alone_takes_the_figures_that_are_there(project, monkeypatch):
 
 
 def test_an_unknown_citation_and_too_many_words_are_named(project):
-    write(project, "data/manuscript_text.md", TEXT + "\nAs said [@crmo_analyses].\n")
-    with pytest.raises(InputError, match=r"cites @crmo_analyses, no study and.*is 'crmo_analysis' meant\?"):
+    write(project, "data/manuscript_text.md", TEXT + "\nAs said [@crmo_analyses].\n[@nobody_at_all]\n")
+    with pytest.raises(
+        InputError, match=r"cites @crmo_analyses, no study and.*is 'crmo_analysis' meant\?"
+    ) as all_:
         manuscript.assemble(outline.read_outline(project), project / "package")
+    assert len(all_.value.problems) == 2
+    write(project, "data/manuscript_text.md", TEXT + "\n{gone.one} and {gone.two}\n{gone.three}\n")
+    with pytest.raises(InputError, match="there is no number 'gone.one'") as all_:
+        manuscript.assemble(outline.read_outline(project), project / "package")
+    assert len(all_.value.problems) == 3
     journals = (project / "data/journals.yaml").read_text()
     write(project, "data/journals.yaml", journals + "brief: {columns: {1: 89, 2: 183}, words: {text: 5}}\n")
     write(project, "data/manuscript_text.md", TEXT)
