@@ -440,7 +440,7 @@ def test_an_unknown_citation_and_too_many_words_are_named(project):
         manuscript.assemble(outline.read_outline(project), project / "package")
     assert len(all_.value.problems) == 2
     write(project, "data/manuscript_text.md", TEXT + "\n{gone.one} and {gone.two}\n{gone.three}\n")
-    with pytest.raises(InputError, match="there is no number 'gone.one'") as all_:
+    with pytest.raises(InputError, match=r"there is no number 'gone\.one'") as all_:
         manuscript.assemble(outline.read_outline(project), project / "package")
     assert len(all_.value.problems) == 3
     journals = (project / "data/journals.yaml").read_text()
