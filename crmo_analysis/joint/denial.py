@@ -1,13 +1,10 @@
 """The denial of a printed number: the tables of patients in which it is another than printed."""
 
-import math
 from collections.abc import Collection
 
-import numpy as np
-
-from crmo_analysis.joint.model import Tables, fewest
+from crmo_analysis.joint.model import Tables, bound_middle, ends_of_middle, fewest
 from crmo_analysis.joint.statements import Plan, Statement
-from crmo_analysis.study import Claim, rounding
+from crmo_analysis.study import Claim
 
 
 def deny(tables: Tables, statement: Statement):
@@ -49,17 +46,9 @@ def tables_without(
 
 def _other_median(tables: Tables, no, claim: Claim) -> None:
     """Let the two middle values meet below or above what the median is printed from."""
-    axis = tables.part.axes[claim.of]
-    first, last = (end / axis.variable.step for end in rounding.interval(claim.number))
-    least, most = math.floor(2 * first) + 1, math.ceil(2 * last) - 1
-    lower, upper = tables.middle(claim.of, claim.group)
-    under, over = tables.model.new_bool_var(""), tables.model.new_bool_var("")
-    for cell in range(len(axis)):
-        before = [lower[cell - 1]] if cell else []
-        fits = np.flatnonzero(axis.lows + axis.lows[cell] < least)
-        tables.model.add_bool_or([*before, *([upper[fits[-1]]] if len(fits) else []), under.negated()])
-        fits = np.flatnonzero(axis.highs + axis.highs[cell] > most)
-        after = [upper[fits[0] - 1].negated()] if len(fits) and fits[0] else []
-        if after or not len(fits):
-            tables.model.add_bool_or([lower[cell].negated(), *after, over.negated()])
-    tables.model.add_bool_or([under, over, no.negated()])
+    axis, middle = tables.part.axes[claim.of], tables.middle(claim.of, claim.group)
+    (least, most), ways = ends_of_middle(claim, axis.variable.step), []
+    for ends in ((None, least - 1), (most + 1, None)):
+        ways.append(tables.model.new_bool_var(""))
+        bound_middle(tables, axis, middle, ends, ways[-1])
+    tables.model.add_bool_or([*ways, no.negated()])

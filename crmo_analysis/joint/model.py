@@ -13,7 +13,7 @@ import numpy as np
 from ortools.sat.python import cp_model
 
 from crmo_analysis.joint.axes import TOTALS, UNLIMITED, sharper, window
-from crmo_analysis.joint.patterns import codes
+from crmo_analysis.joint.patterns import Axis, codes
 from crmo_analysis.joint.spreads import keep_apart, moments, spread, squares
 from crmo_analysis.joint.statements import ENDS, Plan, Quantity, Statement, divide, merged
 from crmo_analysis.recompute import View, can_be_one
@@ -81,20 +81,18 @@ class Tables:
 
     def _below(self, name: str, group: expressions.Expression) -> list:
         """Return, for each cell of a variable, how many patients of a group lie in it or below."""
-        if all((asked.of, asked.group) != (name, group) for asked in self.plan.asked):
-            bag = self.part.bag_of({name} | expressions.variables(group))
-            return self._reached(name, bag, self.part.mask(group, bag))
-        reached = [self.number(self.most) for _ in range(len(self.part.axes[name]))]
-        for size, *own in zip(reached, *self.below_by_kind(name, group), strict=True):
-            self.model.add(size == sum(own))
-        return reached
+        bag = self.part.bag_of({name} | expressions.variables(group))
+        return self._reached(name, bag, self.part.mask(group, bag))
 
     def _below_by_kind(self, name: str, group: expressions.Expression) -> list[list]:
         """Return the same for each kind of patients of the group, by what else is said of them with it."""
         bag = self.part.bag_of({name} | expressions.variables(group))
         inside, others = self.part.mask(group, bag), set(self.part.bags[bag].names) - {name}
         kinds = codes(self.part.bags[bag], sorted(others), self.part.axes)
-        return [self._reached(name, bag, inside & (kinds == kind)) for kind in np.unique(kinds[inside])]
+        found = [self._reached(name, bag, inside & (kinds == kind)) for kind in np.unique(kinds[inside])]
+        for size, *own in zip(self.below(name, group), *found, strict=True):
+            self.model.add(size == sum(own))
+        return found
 
     def _reached(self, name: str, bag: int, inside: np.ndarray) -> list:
         cell = self.part.bags[bag].place(name)
@@ -331,23 +329,34 @@ def _require_median(tables: Tables, claim: Claim, kept) -> None:
         tables.demand(size - 2 * above, 1, None, kept)
         return
     # The two middle values may stand anywhere as long as they meet where the median is printed from.
-    first, last = (end / step for end in rounding.interval(claim.number))
-    least, most = math.floor(2 * first) + 1, math.ceil(2 * last) - 1
-    lower, upper = tables.middle(claim.of, claim.group)
+    least, most = ends_of_middle(claim, step)
     if least > most:  # no two steps meet there
         _clause(tables, [], kept)
+    bound_middle(tables, axis, tables.middle(claim.of, claim.group), (least, most), kept)
+
+
+def ends_of_middle(claim: Claim, step: Fraction) -> tuple[int, int]:
+    """Return between what, in steps, the two middle values add up to what is printed as a median is."""
+    first, last = rounding.interval(claim.number)
+    return math.floor(2 * first / step) + 1, math.ceil(2 * last / step) - 1
+
+
+def bound_middle(tables: Tables, axis: Axis, middle: tuple[list, list], ends: tuple, kept) -> None:
+    """Let the two middle values add up to so much at least, and at most, as far as cells tell.
+
+    If the lower is in a cell or above, the upper is not beyond the last that fits; and so from below.
+    """
+    (lower, upper), (least, most) = middle, ends
     for cell in range(len(axis)):
-        fits_above = np.flatnonzero(axis.lows + axis.lows[cell] <= most)
-        fits_below = np.flatnonzero(axis.highs + axis.highs[cell] >= least)
-        before = [lower[cell - 1]] if cell else []
-        # If the lower is in this cell or above, the upper is not beyond the last that fits; and so from
-        # below.
-        _clause(tables, [*before, upper[fits_above[-1]]] if len(fits_above) else before, kept)
-        after = [upper[fits_below[0] - 1].negated()] if len(fits_below) and fits_below[0] else []
-        if not len(fits_below):
-            _clause(tables, [lower[cell].negated()], kept)
-        elif after:
-            _clause(tables, [lower[cell].negated(), *after], kept)
+        if most is not None:
+            fits = np.flatnonzero(axis.lows + axis.lows[cell] <= most)
+            before = [lower[cell - 1]] if cell else []
+            _clause(tables, [*before, *([upper[fits[-1]]] if len(fits) else [])], kept)
+        if least is not None:
+            fits = np.flatnonzero(axis.highs + axis.highs[cell] >= least)
+            after = [upper[fits[0] - 1].negated()] if len(fits) and fits[0] else []
+            if after or not len(fits):
+                _clause(tables, [lower[cell].negated(), *after], kept)
 
 
 def _clause(tables: Tables, literals: Sequence, kept) -> None:

@@ -11,7 +11,7 @@ WORK_TO_BEGIN = 0.001  # each time it is called
 _LED, _ANY = cp_model.PARTIAL_FIXED_SEARCH, cp_model.AUTOMATIC_SEARCH
 WAYS = {  # to search, with how much work: where a model says what to decide first, sums or sizes of kinds
     cp_model.SELECT_MIN_VALUE: ((_LED, 0.5), (_ANY, math.inf)),
-    cp_model.SELECT_MEDIAN_VALUE: ((_ANY, 0.1), (_LED, math.inf)),
+    cp_model.SELECT_MEDIAN_VALUE: ((_LED, math.inf),),
 }
 FOUND = (cp_model.OPTIMAL, cp_model.FEASIBLE)
 
