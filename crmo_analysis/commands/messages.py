@@ -45,7 +45,7 @@ class Commands(click.Group):
         """Find a command, with lines to try at the end of its help."""
         command = super().get_command(ctx, name)
         if command is not None and not isinstance(command, click.Group):
-            lines = examples(" ".join(["crmo", *ctx.command_path.split()[1:], name]))
+            lines = _examples(f"{ctx.command_path} {name}")
             command.epilog = "\b\n" + "\n".join(["Examples:", *(f"  {line}" for line in lines)])
         return command
 
@@ -63,6 +63,9 @@ class Commands(click.Group):
         except KeyboardInterrupt:  # before there is anything to be told of
             click.echo("Stopped by Ctrl-C.", err=True)
             raise SystemExit(130) from None
+        except click.MissingParameter as error:
+            said = [f"{error.format_message()} As in:", *_examples(error.ctx.command_path)]
+            raise click.UsageError("\n".join(said), error.ctx) from None
         except InputError as error:
             raise Wrong(str(error)) from None
         except UnfinishedError as error:
@@ -73,6 +76,10 @@ class Commands(click.Group):
             if not error.filename:
                 raise
             raise Wrong(f"{error.filename}: {error.strerror}") from None
+
+
+def _examples(path):
+    return examples(" ".join(["crmo", *path.split()[1:]]))  # however the program is called
 
 
 def check_studies(studies, known=None):

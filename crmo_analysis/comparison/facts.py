@@ -99,7 +99,21 @@ def facts(study: Study, codebook: Codebook) -> tuple[list[Fact], dict[str, str]]
         else:
             usable.append(claim)
     found = [fact for claims in _alike(usable).values() for fact in _facts_of(claims, view, refused)]
-    return sorted(found, key=lambda fact: order.index(fact.claims[0].claim_id)), refused
+    found = sorted(found, key=lambda fact: order.index(fact.claims[0].claim_id))
+    return list(_without_rests(found, refused)), refused
+
+
+def _without_rests(found: Sequence[Fact], refused: dict[str, str]) -> Iterator[Fact]:
+    """Leave out a share that says no more than an earlier one: girls, beside boys of the same patients."""
+    told = set()
+    for fact in found:
+        tree, x = fact.claim.patients, fact.printed.get("x")
+        rest = tree.inner if isinstance(tree, expressions.Not) else expressions.Not(tree)
+        if x is not None and (fact.claim.group, rest, fact.n, fact.n - x) in told:
+            refused.update({claim.claim_id: "the rest of a share that is compared" for claim in fact.claims})
+        else:
+            told.add((fact.claim.group, tree, fact.n, x))
+            yield fact
 
 
 def _no_fact(claim: Claim, is_read: bool, codebook: Codebook) -> str:

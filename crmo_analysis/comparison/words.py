@@ -4,6 +4,7 @@ Sentences for a discussion, a table of texts, figures, and the files of all of t
 """
 
 import json
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -15,7 +16,7 @@ from crmo_analysis.comparison.side_by_side import LACKS, Comparison
 from crmo_analysis.display import canvas, plot
 from crmo_analysis.files import csv_text, markdown, study_names
 from crmo_analysis.patients import Cohort
-from crmo_analysis.study import describe
+from crmo_analysis.study import describe, read_codebook
 
 ROWS_PER_FIGURE = 30
 _MOST_PAGES = 100
@@ -82,7 +83,7 @@ def _number(value: float) -> str:
     """Write a value with no more digits than a publication would print."""
     if abs(value) >= 1000 or 0 < abs(value) < 0.01:
         return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.2g}"
-    return f"{value:.{1 if abs(value) >= 100 else 2}f}".rstrip("0").rstrip(".")
+    return describe.rounded_text(value, 1 if abs(value) >= 100 else 2).rstrip("0").rstrip(".")
 
 
 def _points(share: float) -> str:
@@ -146,12 +147,14 @@ def notes(comparison: Comparison, cohort: Cohort, is_shown: bool) -> list[str]:
     `is_shown` says that small counts were asked for.
     """
     found, file = [], Path(cohort.file)
+    names = re.findall(r"\w+", " ".join([*comparison.table["of"], *comparison.table["among"]]))
+    if doubted := [read_codebook()[name].label for name in cohort.doubted if name in names]:
+        found.append(f"a warning is about columns that are compared: {', '.join(doubted)}; see crmo validate")
     if cohort.is_reconstructed:
         known = (name for name in study_names() if file.stem == name or file.stem.startswith(f"{name}_"))
-        whose = next(known, "one of the studies")
-        found.append(
-            f"{file.name} was made from the numbers of {whose}: agreement with that study says nothing"
-        )
+        whose = next(known, "")
+        made = f"was made from the numbers of {whose}: agreement with that study says nothing"
+        found.append(f"{file.name} {made if whose else 'is made up: no row was observed in a patient'}")
     if comparison.smallest:
         few = comparison.smallest
         found.append(

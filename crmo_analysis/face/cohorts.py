@@ -59,11 +59,8 @@ def read_cohort(path, map=None, lesions=None, hide_below: int = SMALLEST) -> "Co
     require_sound(read)
     problems = (*read.warnings, *(account.thin(read) if is_own else ()))
     few = hide_below if is_own else 0
-    warned = {problem.column for problem in read.warnings}
-    doubted = tuple(
-        name for (title, name), column in read.columns.items() if title == "patients" and column in warned
-    )
-    return Cohort(read.patients, source, few, tuple(read.notes), problems, read.lesions, read.scans, doubted)
+    about = tuple(read.notes), problems, read.lesions, read.scans, read.doubted
+    return Cohort(read.patients, source, few, *about)
 
 
 def read_shipped(study: str) -> "Cohort":

@@ -127,16 +127,20 @@ def _described(cohort: Cohort, tables: dict) -> str:
     )
     shown = described.frame.drop(columns="missing").drop_duplicates()
     shown["variable"] = shown["variable"].map(partial(_marked, cohort.doubted))
-    is_marked = shown["variable"].str.endswith(_DOUBTED).any()
-    doubted = f"<p>{_DOUBTED} A warning is about this column of the file: crmo validate says which.</p>"
     few = cohort.smallest
     why = (
         "<p>Of numbers the median alone is shown: the smallest and the largest value are one patient's each, "
         f"and beyond a quartile are few. Beside published quartiles those of {4 * few} patients and more are "
         "shown.</p>"
     )
-    said = (doubted if is_marked else "") + (why if few else "")
-    return f"{as_html(shown, '')}{said}<h3>What is missing</h3>{missing}"
+    return f"{as_html(shown, '')}{_doubts(shown)}{why * bool(few)}<h3>What is missing</h3>{missing}"
+
+
+def _doubts(shown: pd.DataFrame) -> str:
+    """Say what a mark in a table means, if one is there."""
+    is_marked = shown.map(lambda cell: str(cell).endswith(_DOUBTED)).any(axis=None)
+    said = f"<p>{_DOUBTED} A warning is about this column of the file: crmo validate says which.</p>"
+    return said * bool(is_marked)
 
 
 def _marked(doubted: tuple[str, ...], shown: str) -> str:
@@ -162,9 +166,10 @@ def _relation(cohort: Cohort, outcome: str, exposure: str, resamples: int, table
 def _compared(cohort: Cohort, tables: dict) -> str:
     found = compare(cohort)
     tables["comparison"] = found.found.table
-    return _table(found) + _folded(
-        "Which published numbers are not compared, and why", _table(found.left_out())
-    )
+    shown = found.frame.copy()
+    shown[["what", "among"]] = shown[["what", "among"]].map(partial(_marked, cohort.doubted))
+    left_out = _folded("Which published numbers are not compared, and why", _table(found.left_out()))
+    return as_html(shown, found.heading) + _doubts(shown) + left_out
 
 
 def _power(n: int) -> str:

@@ -38,6 +38,7 @@ _OTHER_MARK = {
     "point": "expected a decimal point, or a decimal comma in the whole column",
 }
 _NO_DATE = "expected a number, not a date, which Excel makes of a text such as 3-5; enter it again as text"
+NO_AGE = "expected an age in years, not a date; it is worked out where the date of birth is known"
 _NO_NUMBER = "expected a number; a mapping file can say what another text means"
 MONTHS = "jan|feb|mar|mär|mrz|apr|may|mai|jun|jul|aug|sep|o[ck]t|nov|de[cz]"
 LIKE_A_DATE = (
@@ -138,7 +139,7 @@ def _categories(words, asked, variable, errors):
     place = pc.fill_null(
         pc.index_in(plain, pa.array([name.casefold() for name in variable.categories])), -1
     ).to_numpy()
-    both = "; a lesion on both sides is two, each in a row of its own" if variable.name == "side" else ""
+    both = "; of a lesion on both sides, which is two, a mapping says both" * (variable.name == "side")
     errors[asked & (place < 0)] = f"expected one of {', '.join(variable.categories)}{both}"
     return pd.array(np.array([*variable.categories, None], dtype=object)[place], dtype="string")
 
@@ -183,7 +184,7 @@ def _numbers(words, asked, counts, variable, how, report):
         (marked & np.isnan(values), _OPEN if is_open == "error" else other),
         (asked & ~is_number, _NO_NUMBER),
         (dates, _NO_DATE),
-        (days, "expected an age in years, not a date; work it out from the dates of birth and event"),
+        (days, NO_AGE),
     ):
         errors[rows] = text
     has_mark = marked & np.isfinite(values)

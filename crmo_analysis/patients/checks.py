@@ -41,14 +41,15 @@ def check_times(table: Table, codebook: Codebook) -> None:
         if not {time.start, time.end} <= set(table.columns):
             continue
         start, end = (table.frame[name] for name in (time.start, time.end))
-        before = (end < start).fillna(False).to_numpy(dtype=bool)
+        ages = [
+            replace(codebook[name], step=_step(table.frame[name], codebook[name]))
+            for name in (time.end, time.start)
+        ]
+        slack = float(max(ages[0].step, ages[1].step)) if ages[0].step != ages[1].step else 0.0
+        before = (end + slack <= start) & (end < start)  # 9.4 is not after 9, if that is in full years
+        before = before.fillna(False).to_numpy(dtype=bool)
         table.report(time.end, before, f"is before {time.start} in the same row")
         if time.name in table.columns:
-            # An age in full years may be a year off, whatever the step of the codebook is.
-            ages = [
-                replace(codebook[name], step=_step(table.frame[name], codebook[name]))
-                for name in (time.end, time.start)
-            ]
             per_unit, slack = time.between(*ages)
             apart = (per_unit * (end - start) - table.frame[time.name]).abs() > slack + 1e-6
             wrong = apart.fillna(False).to_numpy(dtype=bool) & ~before
@@ -68,8 +69,12 @@ def _other_unit(table: Table, time: Variable, expected: pd.Series, slack: float)
 
 
 def _step(values: pd.Series, variable: Variable) -> Fraction:
+    """Return the step in which ages were written down: years, that of the codebook, or none."""
     given = values.dropna()
-    return max(variable.step, Fraction(1)) if (given % 1 == 0).all() else variable.step
+    for step in (max(variable.step, Fraction(1)), variable.step):
+        if ((given / float(step)).round(6) % 1 == 0).all():
+            return step
+    return Fraction(0)
 
 
 def check_counts(table: Table, codebook: Codebook) -> None:

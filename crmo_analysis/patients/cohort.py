@@ -69,6 +69,13 @@ class Cohort:
         """Problems that a person should look at."""
         return tuple(problem for problem in self.problems if not problem.is_error)
 
+    @property
+    def doubted(self) -> tuple[str, ...]:
+        """Variables of patients, from columns that a warning is about."""
+        warned = {problem.column for problem in self.warnings}
+        named = ((name, column) for (title, name), column in self.columns.items() if title == "patients")
+        return tuple(name for name, column in named if name in self.patients and column in warned)
+
 
 def read_cohort(
     path: Path | str,
@@ -111,7 +118,8 @@ def read_cohort(
     if beside is not None:
         beside = of_lesions.without_empty(beside, lesion_codebook, maps[1])
         if len(beside.rows) or any(problem.is_error for problem in beside.problems):
-            other = read_table(beside, "lesions", lesion_codebook, maps[1], codes)
+            beside, mapped = of_lesions.of_one_side(beside, lesion_codebook, maps[1])
+            other = read_table(beside, "lesions", lesion_codebook, mapped, codes)
         else:
             table.problems += beside.problems
     elif not maps[1].is_empty:

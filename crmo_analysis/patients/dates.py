@@ -17,7 +17,7 @@ _FORMS = (
     re.compile(r"(?P<first>\d{1,2})(?P<mark>[./])(?P<second>\d{1,2})(?P=mark)(?P<short>\d\d)", re.ASCII),
 )
 _ISO_EXPECTED = "expected a date as in 2020-12-31"
-OPEN_ORDER = f"the day or the month may stand first; {_ISO_EXPECTED}"  # said once of a column
+OPEN_ORDER = f"the day or the month may stand first; {_ISO_EXPECTED}"
 _SEVERAL = f"the column has dates in several forms; {_ISO_EXPECTED}"
 _EARLIEST = 1950  # year that two digits mean: nobody was scanned before
 _SERIAL = re.compile(r"[1-7]\d{4}", re.ASCII)

@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from crmo_analysis.patients.mapping import Mapped
+from crmo_analysis.patients.meanings import BOTH
 from crmo_analysis.patients.problems import Problem, counted, listed, matches, shown, warning
 from crmo_analysis.patients.sheet import Sheet
 from crmo_analysis.patients.table import MADE, WHOSE, Table, names_of
@@ -161,6 +162,24 @@ def without_empty(sheet: Sheet, codebook: Codebook, mapped: Mapped) -> Sheet:
     return replace(sheet, columns=columns, rows=sheet.rows[filled], problems=problems)
 
 
+def of_one_side(sheet: Sheet, codebook: Codebook, mapped: Mapped) -> tuple[Sheet, Mapped]:
+    """Make two rows of a lesion that the mapping file says is on both sides; what it says is done then."""
+    meanings = mapped.meanings.get("side", {})
+    both = [text for text, meant in meanings.items() if meant == BOTH]
+    names = [name for _, name in names_of(sheet, codebook, mapped)]
+    if not both or "side" not in names:
+        return sheet, mapped
+    is_both = pc.is_in(sheet.columns[names.index("side")], pa.array(both)).to_numpy()
+    rows = np.repeat(np.arange(len(is_both)), 1 + is_both)
+    columns = [column.take(pa.array(rows)) for column in sheet.columns]
+    sides = pa.array(np.where(np.diff(rows, prepend=-1) == 0, "right", "left"))
+    columns[names.index("side")] = pc.if_else(pa.array(is_both[rows]), sides, columns[names.index("side")])
+    note = f"{sheet.file}: {counted(int(is_both.sum()), 'lesion')} on both sides, each read as two"
+    others = {text: meant for text, meant in meanings.items() if meant != BOTH}
+    mapped = replace(mapped, meanings={**mapped.meanings, "side": others})
+    return replace(sheet, columns=tuple(columns), rows=sheet.rows[rows], notes=(*sheet.notes, note)), mapped
+
+
 def _of_one_scan(other: Table) -> pd.DataFrame:
     """Return the lesions of one scan of each patient: a lesion that was seen twice is one lesion."""
     frame, which = other.frame, other.mapped.settings.get("scan")
@@ -179,7 +198,7 @@ def _of_one_scan(other: Table) -> pd.DataFrame:
     if several.any() and not which:
         n = frame.loc[several, "patient"].nunique()
         told = [name for name in frame if name not in ("patient", "mri_date")]
-        scans = frame[several].fillna(dict.fromkeys(["bone", "side"], "")).astype(str)
+        scans = frame[several].astype(dict.fromkeys(told, "string")).fillna(dict.fromkeys(told, ""))
         alike = scans.sort_values(told).groupby(["patient", "mri_date"])[told].agg("|".join)
         firsts = alike.groupby(level="patient").transform("first")
         differ = bool((alike != firsts).any(axis=None))

@@ -1,8 +1,10 @@
 """A file that says how a user's table becomes one of the codebook: other names, other codes, other units.
 
 columns: {Pat-ID: patient, "CRP (mg/l)": crp}     # name in the file: name in the codebook
+                                                  # {DOB: birth_date, Onset: age_onset}: ages of dates
 values: {male: {m: yes, w: no}, remission: {9: NR}}   # by either name: text in the file: what it means
                                                   # {patient: {Test: ''}} leaves rows out
+                                                  # {side: {bilateral: both}} makes two rows of one
 units: {crp: 0.1}                                 # by either name: by which numbers are multiplied
 ignore: [address]
 decimal: comma                                    # or point: where the numbers themselves leave it open
@@ -29,10 +31,11 @@ SECTIONS = ("columns", "values", "units", "ignore")
 CHOICES = {"decimal": ("comma", "point"), "dates": ("day", "month"), "scan": ("first", "last")}
 OF_PATIENTS = ("decimal", "dates", "sheet", "event", "dictionary")
 OF_LESIONS = ("decimal", "dates", "sheet", "event", "scan")
-OWN = ("patient", "centre", "reconstructed", "simulated")  # columns that every table may have
+OWN = ("patient", "centre", "birth_date", "reconstructed", "simulated")  # that every table may have
 _VISIT = re.compile(
     r" ((v|t|m|visite?|time|months?|monate?|fu)? ?\d+ ?(m|mo|months?|monate?|w|j|y)?|baseline|bl)$"
 )
+BOX = re.compile(r".+(?: \(choice=|___)(.+?)\)?")  # of REDCap, with the label of a choice
 CLOSE = 0.75  # how alike, of 1, a name has to be to be suggested
 
 
@@ -217,11 +220,13 @@ def near(name: str, codebook: Codebook) -> str:
     }
     known |= {_plain(label): name for name, variable in codebook.items() for label in (variable.label, name)}
     known |= {_plain(own): own for own in OWN}
-    plain = _plain(name[:60])
+    box = BOX.fullmatch(name)
+    plain = _plain((box[1] if box else name)[:60])
     if re.search(r"l[eä]sion \d|l[eä]sion\d", plain):  # lesions side by side are no variable of a patient
         return ""
     close = [text for text in (plain, _VISIT.sub("", plain)) if text in known]
-    close += difflib.get_close_matches(plain, known, n=1, cutoff=CLOSE)
+    alike = difflib.get_close_matches(plain, known, n=1, cutoff=CLOSE)
+    close += [text for text in alike if text[0] == plain[0]]  # "Visite" is no "site"
     return known[close[0]] if close else ""
 
 

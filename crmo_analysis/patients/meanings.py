@@ -8,6 +8,7 @@ from crmo_analysis.patients.cells import LIKE_A_DATE
 from crmo_analysis.patients.problems import shown
 from crmo_analysis.study import Variable, read_section
 
+BOTH = "both"  # the side of a lesion that a mapping file makes two of
 OPEN = "…"  # stands in a line for what a person has to fill in
 CODE = re.compile(r"-[1-9]\d*|9+|88+|77+|98|97|999?8|999?7|9+[.,]9+|\.[a-z]|##\w+##", re.ASCII)
 _A_NUMBER = re.compile(r"[-+]?[\d.,\s'’]+")
@@ -50,8 +51,11 @@ def meaning(word: str, variable: Variable) -> str:
 
 def _category(small: str, variable: Variable) -> str:
     others = read_section("words")["categories"]
-    named = [category for category in variable.categories if small in others.get(category, ())]
-    return next(iter(named or difflib.get_close_matches(small, variable.categories, n=1, cutoff=0.75)), OPEN)
+    known = (*variable.categories, *[BOTH] * (variable.name == "side"))
+    texts = {text: category for category in known for text in (category, *others.get(category, ()))}
+    named = {texts[word] for word in re.findall(r"[^\W\d_]+", small) if word in texts}  # in "BWK 7, links"
+    close = difflib.get_close_matches(small, variable.categories, n=1, cutoff=0.75)
+    return texts.get(small) or next(iter(named if len(named) == 1 else close), OPEN)
 
 
 def _number(small: str, variable: Variable) -> str:
@@ -67,8 +71,9 @@ def _number(small: str, variable: Variable) -> str:
 
 def plain_unit(text: str, known: Collection[str]) -> str:
     """Return the unit that a text names in one of its usual ways."""
-    plain = text.casefold().replace(" ", "")
-    names = [unit for unit, others in read_section("words")["units"].items() if plain in others]
+    plain = text.casefold().replace(" ", "")  # of which µ, a sign of its own, becomes the Greek letter
+    usual = read_section("words")["units"]
+    names = [unit for unit, others in usual.items() if plain in map(str.casefold, others)]
     return next((unit for unit in names if unit in known), plain)
 
 

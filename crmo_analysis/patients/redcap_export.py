@@ -15,8 +15,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from crmo_analysis.files import InputError
-from crmo_analysis.patients.mapping import Mapped
-from crmo_analysis.patients.meanings import CODE, words
+from crmo_analysis.patients.mapping import Mapped, near
+from crmo_analysis.patients.meanings import CODE, OPEN, quoted, words
 from crmo_analysis.patients.problems import Problem, counted, listed, refuse, shown, warning
 from crmo_analysis.patients.redcap import COLUMNS, choice_label, field_label
 from crmo_analysis.patients.sheet import Sheet
@@ -232,9 +232,10 @@ def _tick_boxes(export, patients, mapped, fields, codes, rows) -> None:
     for name, ticks in boxes.items():
         _tick_field(export, name, ticks, codes, rows)
         if unknown := [box for box, meant in ticks.items() if not meant]:
+            close = near(unknown[0], patients) or OPEN
             expected = (
                 f"boxes {listed(map(shown, unknown))} have no label that is a variable and are left out; "
-                f"name them in a mapping, as in columns: {{{unknown[0]}: marrow_edema}}, or give the "
+                f"name them in a mapping, as in columns: {{{quoted(unknown[0])}: {close}}}, or give the "
                 "project's data dictionary, as in dictionary: dictionary.csv"
             )
             export.problems.append(warning(export.sheet.file, 1, "", "", expected))
@@ -285,9 +286,10 @@ def _tick_field(export, name: str, ticks: Mapping[str, str], codes: set[str], ro
             )
             export.problems.append(Problem(export.sheet.file, 1, box, "", f"{expected}ignore: ['{box}']"))
             continue
-        column = pc.if_else(said, pc.if_else(ticked[box], "yes", "no"), "")
+        column = pc.if_else(said, "no", "")
         for other, code in of_codes.items():  # a code for missing values has a box of its own
             column = pc.if_else(ticked[other], code, column)
+        column = pc.if_else(ticked[box], "yes", column)
         export.columns[box], export.targets[box], read[box] = column, meant, meant
     if read:
         became = ", ".join(f"{shown(box)} → {meant}" for box, meant in (read | of_codes).items())

@@ -1,4 +1,4 @@
-"""A table in a file, cell by cell as text: CSV however it was saved, Excel, Parquet, Stata or SPSS.
+"""A table in a file, cell by cell as text: CSV however it was saved, Excel, Parquet or Stata.
 
 Nothing is guessed of a cell here and no row is lost: what cannot be read is a problem that says where it
 stands.
@@ -18,13 +18,14 @@ MAXIMUM_BYTES = 500_000_000
 SUFFIXES = {
     **dict.fromkeys((".csv", ".tsv", ".txt"), "csv"),
     **dict.fromkeys((".xlsx", ".xlsm"), "xlsx"),
-    ".parquet": "Parquet", ".dta": "Stata", ".sav": "SPSS",
+    ".parquet": "Parquet", ".dta": "Stata",
 }  # fmt: skip
 _ELSEWHERE = {  # what other programs keep, and how it is saved as something that is read here
     ".xls": "is an old Excel workbook; save it as .xlsx",
     ".ods": "is a sheet of LibreOffice; save it there as .xlsx",
     ".numbers": "is a sheet of Numbers; export it there as CSV",
     ".rds": "is an object of R; save it there by write.csv(patients, 'patients.csv', row.names = FALSE)",
+    ".sav": "is a file of SPSS; save it there as CSV, with labels in place of values",
     ".sas7bdat": "is a table of SAS; save it there by proc export as CSV",
 }
 _ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:/")

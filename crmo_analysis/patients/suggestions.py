@@ -1,13 +1,14 @@
 """A mapping file to fill in, made from a person's table: what is close, and what is left open."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from crmo_analysis.files import InputError
 from crmo_analysis.patients.cells import How, read_column
 from crmo_analysis.patients.cohort import sheets_of
 from crmo_analysis.patients.doubts import other_unit
-from crmo_analysis.patients.mapping import Mapped, at_visit, near, read_mapping
+from crmo_analysis.patients.mapping import BOX, Mapped, at_visit, near, read_mapping
 from crmo_analysis.patients.meanings import OPEN, meaning, quoted
 from crmo_analysis.patients.sheet import Sheet
 from crmo_analysis.patients.spreadsheet import read_sheet
@@ -15,6 +16,7 @@ from crmo_analysis.patients.table import names_of
 from crmo_analysis.patients.workbook import sheet_titles
 from crmo_analysis.study import Codebook, Variable, read_codebook, read_section
 
+_TOLD = {"bone", "side", "signal", "size", "mri_date"}  # by two of which a table of lesions is known
 MOST_WORDS = 12  # different texts of a column that are listed to be given a meaning
 
 
@@ -35,6 +37,8 @@ def mapping_skeleton(
     title = "" if sheets[1] or lesions else _sheet_of_lesions(Path(path), books[1])
     if title:
         sheets = sheets[0], read_sheet(path, wanted=title)
+    elif not sheets[1] and len(within := _of_lesions(sheets[0].names, books)) > 1:  # as in REDCap
+        sheets = tuple(_only(sheets[0], within, is_in) for is_in in (False, True))
     parts = [_part(*of_one, codes) for of_one in zip(sheets, books, maps, strict=True) if of_one[0]]
     if not any(any(part.values()) for part in parts):
         return ""
@@ -55,9 +59,21 @@ def _sheet_of_lesions(path: Path, codebook: Codebook) -> str:
             names = read_sheet(path, wanted=title).names
         except InputError:
             continue
-        if len({near(name, codebook) for name in names} & {"bone", "side", "signal", "size", "mri_date"}) > 1:
+        if len({near(name, codebook) for name in names} & _TOLD) > 1:
             return title
     return ""
+
+
+def _of_lesions(names: Sequence[str], books: tuple[Codebook, Codebook]) -> set[str]:
+    """Return the names in a table of patients that can be of variables of lesions alone."""
+    return {name for name in names if not near(name, books[0]) and near(name, books[1]) in _TOLD}
+
+
+def _only(sheet: Sheet, names: Collection[str], is_in: bool) -> Sheet:
+    """Return a table with some of its columns, or with the others."""
+    both = zip(sheet.names, sheet.columns, strict=True)
+    kept = [(name, column) for name, column in both if (name in names) == is_in]
+    return replace(sheet, names=tuple(name for name, _ in kept), columns=tuple(column for _, column in kept))
 
 
 def _written(part: Mapping[str, list[str]], indent: str) -> Iterator[str]:
@@ -84,7 +100,7 @@ def _part(sheet: Sheet, codebook: Codebook, mapped: Mapped, codes: Mapping[str, 
             part["columns"].append(f"{quoted(source)}: {OPEN}")
             part["ignore"].append(f"- {quoted(source)}")
             continue
-        if close in codebook:
+        if close in codebook and not BOX.fullmatch(source):  # a box says yes or no once it is named
             how = How(mapped.meanings.get(close, {}), decimal=mapped.settings.get("decimal", ""))
             part["values"] += _values(source, column, codebook[close], codes, how)
         if close in usual and close not in mapped.units:

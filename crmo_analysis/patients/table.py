@@ -22,6 +22,8 @@ from crmo_analysis.patients.sheet import Sheet
 from crmo_analysis.study import Codebook, Variable
 
 WHOSE = ("patient", "centre")  # names, not numbers: whose row it is, and where the patient is seen
+YEAR = 365.25  # days
+ONCE = {OPEN_ORDER: "dates: day", cells.NO_AGE: "columns: {Date of birth: birth_date}"}
 MADE = {
     name: Variable(name, "Not observed in a patient", "boolean") for name in ("reconstructed", "simulated")
 }
@@ -97,6 +99,7 @@ def read_table(
         raise InputError(*(sheet.problems or [Problem(sheet.file, None, "", "", f"has no row of {title}")]))
     columns = _named(table, codebook)
     columns = _without_nobody(table, columns)
+    _work_out_ages(table, columns, codebook, codes)
     variables = {name: Variable(name, name.capitalize(), "text") for name in WHOSE} | {**codebook, **MADE}
     numeric = [column for name, column in columns.items() if variables[name].is_numeric]
     beside = set().union(*(cells.marks(pa.array(column.unique())) for column in numeric))
@@ -140,6 +143,27 @@ def _without_nobody(table: Table, columns: dict[str, pa.ChunkedArray]) -> dict[s
     return {name: column.filter(kept) for name, column in columns.items()}
 
 
+def _work_out_ages(table: Table, columns: dict, codebook: Codebook, codes: Mapping[str, str]) -> None:
+    """Put ages in place of dates of events, if the date of birth is known, which goes no further."""
+    if "birth_date" not in columns:
+        return
+    how = cells.How(table.mapped.meanings.get("birth_date", {}), dates=table.mapped.settings.get("dates", ""))
+    day = Variable("birth_date", "Date of birth", "date")
+    born = table.columns["birth_date"] = cells.read_column(columns.pop("birth_date"), day, codes, how)
+    _report_cells(table, "birth_date", day, born)
+    del table.columns["birth_date"]
+    for name in (name for name in columns if name in codebook and name.startswith("age_")):
+        event = cells.read_column(columns[name], day, codes, replace(how, recode={}))
+        is_day = pd.notna(event.parsed)[event.codes]
+        days = (event.parsed.take(event.codes) - born.parsed.take(born.codes)) / np.timedelta64(1, "D")
+        ages = ["" if pd.isna(age) else f"{age / YEAR:.1f}" for age in days]
+        if table.mapped.settings.get("decimal") == "comma":
+            ages = [age.replace(".", ",") for age in ages]
+        columns[name] = pc.if_else(pa.array(is_day), pa.array(ages, pa.string()), columns[name])
+        if is_day.any():
+            table.note(f"{shown(table.sources[name])}: ages, worked out of the dates of birth to 0.1 years")
+
+
 def _report_cells(table: Table, name: str, variable: Variable, column: cells.Column) -> None:
     """Report cells that are wrong or doubtful; what a mapping gives them to mean is its own fault."""
     recode = table.mapped.meanings.get(name, {})
@@ -148,8 +172,8 @@ def _report_cells(table: Table, name: str, variable: Variable, column: cells.Col
     for messages, is_error in ((column.errors, True), (column.doubts, False)):
         for message in dict.fromkeys(messages[(messages != "") & ~recoded]):
             here = (messages == message) & ~recoded
-            if message == OPEN_ORDER:
-                _report_order(table, name, column, here)
+            if message in ONCE:
+                _report_once(table, name, column, here, message)
                 continue
             odd = [words[place] for place in np.flatnonzero(here)] if is_error else []
             guessed = {word: meant for word in odd[:12] if (meant := meaning(word, variable))}
@@ -165,13 +189,13 @@ def _report_cells(table: Table, name: str, variable: Variable, column: cells.Col
         table.note(f"column {shown(table.sources[name])} {has_no}")
 
 
-def _report_order(table: Table, name: str, column: cells.Column, here: np.ndarray) -> None:
-    """Report once of a column that the day or the month may stand first in its dates."""
-    rows, inner = table.sheet.rows[here[column.codes]], "dates: day"
+def _report_once(table: Table, name: str, column: cells.Column, here: np.ndarray, message: str) -> None:
+    """Report once of a column what one line of a mapping settles for all of it."""
+    rows, inner = table.sheet.rows[here[column.codes]], ONCE[message]
     line = f"lesions: {{{inner}}}" if table.title == "lesions" else inner
     again = f"; the same in {counted(len(rows) - 1, 'more row')}" if len(rows) > 1 else ""
     word = column.words[column.codes[np.argmax(here[column.codes])]].as_py()
-    expected = f"{OPEN_ORDER}{again}; in a mapping: {line} (or month)"
+    expected = f"{message}{again}; in a mapping: {line}{' (or month)' * (message == OPEN_ORDER)}"
     table.say(name, expected, word, int(rows[0]), is_error=True)
 
 

@@ -1,4 +1,4 @@
-"""A table in an Excel workbook, or in a file of Parquet, Stata or SPSS."""
+"""A table in an Excel workbook, or in a file of Parquet or Stata."""
 
 import re
 import zipfile
@@ -222,15 +222,12 @@ def _cell_text(value: object) -> str:
 
 
 def read_table_of(kind: str, path: Path, known: Collection[str]) -> Sheet:
-    """Read a file of another program, with its labels of values, as a sheet: Parquet, Stata or SPSS."""
-    readers = {"Parquet": pq.read_table, "Stata": pd.read_stata, "SPSS": pd.read_spss}
+    """Read a file of another program, with its labels of values, as a sheet: Parquet or Stata."""
+    readers = {"Parquet": pq.read_table, "Stata": pd.read_stata}
     try:
         table = readers[kind](path)
         if isinstance(table, pd.DataFrame):
             table = pa.Table.from_pandas(table, preserve_index=False)
-    except ImportError:
-        how = "save it in SPSS as CSV with labels of values, or install pyreadstat"
-        raise refuse(path, f"is a file of SPSS, which is not read without pyreadstat; {how}") from None
     except Exception as error:  # a damaged file raises any
         raise refuse(path, f"is not a readable {kind} file ({shown(str(error))})") from None
     if table.num_rows * table.num_columns > layout.MAXIMUM_CELLS:

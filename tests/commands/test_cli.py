@@ -97,6 +97,16 @@ def test_an_unknown_study_is_an_error_with_a_suggestion(command, monkeypatch, pr
     )
 
 
+TABLE1 = Path(crmo_analysis.__file__).parents[1] / "data/example/paper/table1.csv"
+
+
+@pytest.mark.parametrize("command", ["report own.csv", "release .", "redcap", f"claims draft {TABLE1}"])
+def test_a_command_that_lacks_something_shows_a_whole_one(command):
+    done = CliRunner().invoke(main, command.split())
+    assert done.exit_code == 2
+    assert "As in:" in done.output and f"\ncrmo {command.split()[0]}" in done.output
+
+
 def test_run_executes_one_notebook_with_its_values(folder):
     result = crmo(
         "run", NOTEBOOKS / "10_alpha.ipynb", "-p", "code", "008", "-p", "level", "-1", "--out", "out"

@@ -99,6 +99,14 @@ def test_numbers_that_disagree_stay_apart(write_study):
     assert refused["spine.wrong"] == "no number of the group can be printed so"
 
 
+@pytest.mark.parametrize(("printed", "rows"), [("5", 2), ("6", 3)])
+def test_a_share_and_what_it_leaves_are_one_row_where_they_are_of_all(write_study, printed, rows):
+    more = claim_row("male", "count", "male", "", "15"), claim_row("female", "count", "~male", "", printed)
+    found, refused = facts(read_small(write_study, *more), CODEBOOK)
+    assert len(found) == rows  # the first is the spine's; 15 and 6 are not all of 20
+    assert ("female" in refused) == (rows == 2)
+
+
 def test_a_percentage_alone_gives_a_number_only_where_one_fits(write_study):
     rows = (
         claim_row("male.percent", "percent", "male", "", "35.0", "%"),
@@ -460,6 +468,13 @@ def test_sentences_say_both_sides_and_the_difference(write_study):
     )
 
 
+@pytest.mark.parametrize(
+    ("value", "text"), [(0.475, "0.48"), (-0.505, "-0.51"), (152.25, "152.3"), (4.0, "4")]
+)
+def test_numbers_of_a_sentence_are_rounded_half_up(value, text):
+    assert words._number(value) == text
+
+
 def test_a_dumbbell_has_both_sides_and_leaves_out_what_is_withheld():
     table = read_cohort(files.COHORTS / "bicetre.csv").patients
     found = compare(table.drop(columns="reconstructed"), [read_study("bicetre")], CODEBOOK)
@@ -554,6 +569,14 @@ def test_command_prints_a_table_sentences_and_what_was_not_compared(own):
     assert "3/12" not in done.output
 
 
+def test_notes_name_what_is_compared_of_a_column_that_a_warning_is_about(own, folder):
+    lines = ["patient,crp,hemoglobin", *(f"{i},{(0.3, 0.5, 0.7, 34.0)[i % 4]},12.{i % 9}" for i in range(60))]
+    (folder / "crp.csv").write_text("\n".join(lines))
+    said = "a warning is about columns that are compared: C-reactive protein; see crmo validate"
+    assert said in crmo("compare", "crp.csv", "sag_2019").output
+    assert said not in crmo("compare", own, "hospach_2010").output
+
+
 def test_command_shows_small_counts_and_p_values_when_asked(own):
     done = crmo("compare", own, "hospach_2010", "--show-small", "--p-values")
     assert "3/12" in done.output
@@ -587,6 +610,15 @@ def test_command_writes_the_same_files_again(own, folder):
     text = (folder / "out" / "comparison.md").read_text(encoding="utf-8")
     assert text.startswith("# own.csv beside published series\n\n30 patients.\n")
     assert json.loads(before["dumbbell.json"])["source"] == "user data"
+
+
+def test_command_says_that_a_table_is_made_up(own, folder):
+    text = (folder / own).read_text().splitlines()
+    lines = [f"{text[0]},simulated", *(f"{line},yes" for line in text[1:])]
+    (folder / "made.csv").write_text("\n".join(lines))
+    done = crmo("compare", "made.csv", "hospach_2010")
+    assert "made.csv is made up: no row was observed in a patient" in done.output
+    assert "was made from the numbers" not in done.output
 
 
 def test_command_says_that_a_table_was_made_from_the_study():

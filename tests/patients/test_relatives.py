@@ -345,10 +345,17 @@ def test_what_cannot_be_seen_in_a_key_is_taken_off(answer, key):
             "",
             "is missing, while other lesions of the patient have one",
         ),
-        ("A,femur,both,\nB,rib,L,", "", "{both: …, L: left}"),
+        ("A,femur,both,\nB,rib,L,", "", "{both: both, L: left}"),
         ("A,,,\nB,rib,left,", "", "1 row without a value of a lesion, left out: 2"),
         ("A,femur,left,\nTotal,,,", "", "'Total': warning: is left out"),
-        ("A,femur,bilateral,", "", "a lesion on both sides is two, each in a row of its own"),
+        ("A,femur,bilateral,", "", "of a lesion on both sides, which is two, a mapping says both"),
+        (
+            "A,femur,bds.,\nB,rib,left,",
+            "lesions: {values: {side: {bds.: both}}}",
+            "1 lesion on both sides, each",
+        ),
+        ("A,femur,bds.,\nB,rib,left,", "lesions: {values: {side: {bds.: both}}}", 2),
+        ("A,femur,left,\nA,femur,right,", "lesions: {values: {side: {bds.: both}}}", 2),
         ("A,none,,\nB,rib,,", "", "lesions: {values: {bone: {none: ''}}}"),
         ("A,none,,\nB,rib,,", "lesions: {values: {bone: {none: ''}}}", None),
     ],
@@ -571,3 +578,117 @@ def test_a_skeleton_with_every_line_taken_up_reads_columns_in_capitals(tmp_path)
     cohort = read_cohort(place, mapped)
     assert not cohort.errors
     assert cohort.patients["remission"].sum() == 4
+
+
+# ---- dates of birth, a clinic's own words ------------------------------------------------------------------
+
+DATED = "Pseudonym;Geburtsdatum;Symptombeginn;CRP;Hb\n0007;03.04.2009;02.04.2019;0,5;12,1\n0012;;01.10.2020;1,5;13\n"
+BIRTH = "columns: {Pseudonym: patient, Geburtsdatum: birth_date, Symptombeginn: age_onset, Hb: hemoglobin}\n"
+
+
+@pytest.mark.parametrize("decimal", ["", "decimal: comma\n"])
+def test_ages_are_worked_out_of_dates_and_the_date_of_birth_goes_no_further(answer, decimal):
+    found = answer(DATED, BIRTH + decimal)
+    assert not found.errors
+    assert found.patients["age_onset"].tolist() == [10.0, pd.NA]
+    assert "Symptombeginn: ages, worked out of the dates of birth to 0.1 years" in said(found)
+    assert "birth_date" not in found.patients
+
+
+@pytest.mark.parametrize(
+    ("text", "mapping", "expected"),
+    [
+        (
+            DATED,
+            BIRTH.replace("Geburtsdatum: birth_date, ", ""),
+            "in a mapping: columns: {Date of birth: birth_date}",
+        ),
+        (DATED.replace("03.04.2009", "03/04/2009"), BIRTH, "the day or the month may stand first"),
+        (DATED.replace("02.04.2019", "02.04.2031"), BIRTH, "expected an age in years, not a date"),
+        (
+            DATED.replace("02.04.2019", "02.04.2001"),
+            BIRTH,
+            "value '-8.0': expected a number of 0 to 18 years",
+        ),
+    ],
+)
+def test_dates_that_give_no_age_are_refused_once_of_a_column(answer, text, mapping, expected):
+    found = answer(text, mapping)
+    assert said(found).count(expected) == 1
+    assert found.errors
+
+
+def test_a_mark_of_its_own_for_a_millionth_names_the_unit_as_the_greek_letter_does(answer):
+    for sign in "\u00b5\u03bc":
+        found = answer(
+            f"patient,Leukos (Tsd/{sign}l)\nA,7\nB,8", f"columns: {{Leukos (Tsd/{sign}l): white_blood_cells}}"
+        )
+        assert "says 10^9/l, the codebook /mm3" in said(found)
+
+
+@pytest.mark.parametrize(
+    ("onset", "diagnosis", "is_wrong"),
+    [
+        ("9.4", "9", False),
+        ("10.2", "9", True),
+        ("9.43", "9.4", False),
+        ("9.53", "9.4", True),
+        ("9.5", "9.4", True),
+    ],
+)
+def test_an_age_is_before_another_whatever_digits_either_was_written_with(answer, onset, diagnosis, is_wrong):
+    found = answer(f"patient,age_onset,age_diagnosis\nA,{onset},{diagnosis}")
+    assert bool(found.errors) == is_wrong
+
+
+def test_scans_with_sizes_that_are_not_known_are_compared(answer):
+    rows = "A,rib,2020-01-01,5\nA,rib,2021-01-01,\nB,rib,2020-01-01,"
+    found = answer(PATIENTS, lesions=f"patient,bone,mri_date,size\n{rows}")
+    assert "several scans of 1 patient differ" in said(found)
+
+
+def test_a_name_is_suggested_for_what_it_says_before_what_looks_like_it(tmp_path):
+    path = tmp_path / "c.xlsx"
+    lesions = [
+        ["Pseudonym", "Visite", "Lokalisation", "Seite"],
+        ["01", "1", "BWK 7", "bds."],
+        ["02", "2", "Becken (Ilium)", "li"],
+    ]
+    path.write_bytes(
+        workbook(Register=[["Pseudonym", "Alter bei Diagnose"], ["01", 8], ["02", 9]], MRT=lesions)
+    )
+    text = mapping_skeleton(path)
+    assert "# Visite: …" in text
+    assert "# Lokalisation: bone" in text
+    assert "# Lokalisation: {BWK 7: thoracic_vertebra, 'Becken (Ilium)': ilium}" in text
+    assert "# Seite: {'bds.': both, li: left}" in text
+
+
+LABELLED = """Record ID,Repeat Instrument,Repeat Instance,Schweregrad,Therapie (choice=NSAR),Therapie (choice=unbekannt),Complete?,Lokalisation,Seite
+1,,,4,Checked,Checked,Complete,,
+1,Herde,1,,,,,Femur,Links
+2,,,6,Unchecked,Checked,Complete,,
+3,,,6,Unchecked,Unchecked,Complete,,
+"""
+
+
+def test_a_german_export_is_read_with_the_suggestions_alone(answer, tmp_path):
+    found = answer(LABELLED)
+    assert "as in columns: {'Therapie (choice=NSAR)': nsaid}" in said(found)
+    mapping = ""
+    for _ in range(2):  # of a form that nobody has named, the texts are seen once its columns are
+        text = mapping_skeleton(tmp_path / "c.csv", mapping=tmp_path / "map.yaml" if mapping else None)
+        mapping += re.sub("(?m)^( +)# ", r"\1", text)
+        (tmp_path / "map.yaml").write_text(merged(mapping), encoding="utf-8")
+    found = answer(LABELLED, merged(mapping))
+    assert not found.errors
+    assert found.patients["nsaid"].tolist() == [True, pd.NA, False]
+    assert found.patients["n_lesions"].tolist() == [1, pd.NA, pd.NA]
+    assert found.lesions["side"].tolist() == ["left"]
+
+
+def merged(text):
+    """Put sections of a mapping file that stand there twice together, as a person does."""
+    first, _, second = text.partition("# How c.csv")[2].partition("# How c.csv")
+    inner = second.partition("lesions:\n")[2]
+    return "# " + first.replace("lesions:\n", f"lesions:\n{inner}", 1) if inner else text
