@@ -110,8 +110,8 @@ class Relation(Result):
         labels = {name: codebook[name].label for name in asked.names if name in codebook}
         self._labels = {name: describe.in_sentence(label) for name, label in labels.items()}
         self._effect = effect = severity.analyse(table, asked, effort=effort)
-        if cohort.hides:
-            effect["method"] = effect["method"].str.partition("; ")[0]
+        if cohort.hides:  # numbers that tell of few
+            effect[["details", "events"]] = None
         self._rho = rho = effect[effect["model"] == "spearman"].iloc[0]  # of the first exposure
         values = {
             "who": cohort.who, "whose": cohort.named, "exposure": labels[asked.exposures[0]],
@@ -119,8 +119,8 @@ class Relation(Result):
             "p": describe.p_text(rho.p), "sentence": severity.sentence(rho.to_dict(), self._labels),
         }  # fmt: skip
         shown = frames.significant(effect, [*NUMBERS, "p_error", "p_holm", "p_benjamini_hochberg"])
-        empty = [name for name in ("groups", "imputed") if shown[name].isna().all()]
-        shown = shown.drop(columns=[*empty, *["events"] * cohort.hides])
+        empty = [name for name in ("groups", "imputed", "events", "details") if shown[name].isna().all()]
+        shown = shown.drop(columns=empty)
         super().__init__(shown, "Every exposure in every model", source=cohort.source, terms=values)
 
     def __getitem__(self, model: str):

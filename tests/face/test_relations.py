@@ -163,6 +163,24 @@ def test_adjusted_p_is_that_of_the_exposures_that_are_shown(own):
     assert spearman["p_holm"].min() == pytest.approx(2 * spearman["p"].min(), rel=1e-3)
 
 
+def test_a_cohort_that_hides_keeps_warnings_and_no_number_that_tells():
+    rng = np.random.default_rng(3)
+    lesions = rng.negative_binomial(0.7, 0.1, 120) + 1
+    own = pd.DataFrame({"n_lesions": lesions, "clinical_severity": rng.integers(0, 11, 120)})
+    hidden = crmo.relate(own, "n_lesions", "clinical_severity", **EFFORT)
+    shown = crmo.relate(own.assign(simulated=True), "n_lesions", "clinical_severity", **EFFORT)
+    methods = hidden.frame.set_index("model")["method"]
+    assert methods["spearman"].endswith("BCa interval from 200 resamples")
+    assert methods["poisson"].endswith("interval and P are too sure, as counts vary more than Poisson's")
+    assert "details" not in hidden.frame
+    assert shown.frame.set_index("model")["details"]["poisson"].startswith("Pearson dispersion")
+    apart = pd.DataFrame({"n_lesions": range(1, 61), "clinical_severity": [3] * 30 + [7] * 30})
+    firth = crmo.relate(apart, "clinical_severity", "n_lesions", cut=5, **EFFORT).sentences(["firth"])[0]
+    assert "separation, the estimate without a penalty would be infinite" in firth
+    assert "the interval spans more than 1000 times" in firth
+    assert "events" not in crmo.relate(apart, "clinical_severity", "n_lesions", cut=5, **EFFORT).frame
+
+
 def test_diagnostics_print_and_draw_themselves(relation, own):
     found = relation.diagnostics()
     assert list(found.frame.columns) == ["model", "check", "value", "p", "says"]
