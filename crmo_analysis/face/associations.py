@@ -25,7 +25,7 @@ BESIDE = (
     *("row_id", "study", "exposure", "outcome", "patients", "printed", "p_printed"),
     *("r", "r_low", "r_high", "least_r", "most_r"),
 )
-BY_Z = f"Intervals by {describe.FISHER}"
+BY_Z = f"Intervals by {describe.fisher_words('spearman')}"
 
 
 def associations(path: Path = PUBLISHED) -> "Associations":
