@@ -44,6 +44,12 @@ def showable(cohort: Cohort, asked: severity.Question) -> tuple[pd.DataFrame, se
     return table, replace(asked, exposures=kept, cut=cut), said
 
 
+def whose(table: pd.DataFrame) -> str:
+    """Return the column that says whose a row is, where patients have several; else nothing."""
+    several = "patient" in table and table["patient"].dropna().duplicated().any()
+    return "patient" if several else ""
+
+
 def people_of(table: pd.DataFrame, asked: severity.Question) -> pd.DataFrame:
     """Return one row a patient, so that patients are counted, not their visits."""
     return table.groupby(asked.patient, as_index=False).first() if asked.patient else table

@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 
 import crmo_analysis as crmo
+from crmo_analysis.face.results import filled
 
 EFFORT = {"resamples": 200, "permutations": 200}
 
@@ -179,6 +180,35 @@ def test_a_cohort_that_hides_keeps_warnings_and_no_number_that_tells():
     assert "separation, the estimate without a penalty would be infinite" in firth
     assert "the interval spans more than 1000 times" in firth
     assert "events" not in crmo.relate(apart, "clinical_severity", "n_lesions", cut=5, **EFFORT).frame
+
+
+def test_a_forest_says_by_which_way_its_intervals_and_p_values_are(cohort):
+    def said(table, **options):
+        found = crmo.relate(table, "clinical_severity", "n_lesions", **EFFORT, **options).forest()
+        return found.terms["intervals"], found.terms["tests"]
+
+    table = cohort.patients.assign(centre=np.arange(len(cohort)) % 8)
+    by_z = "intervals by Fisher's z and the jackknife"
+    assert said(table) == ("BCa intervals", "by permutation")
+    assert said(table, cluster="centre") == (by_z, "by Fisher's z and the jackknife")
+    many = pd.concat([table] * 40).assign(patient=range(40 * len(table)))
+    assert said(many) == (by_z, "by t")
+
+
+def test_an_alternative_text_holds_no_missing_number(cohort):
+    flat = crmo.relate(cohort.patients.assign(n_lesions=5), "clinical_severity", "n_lesions", **EFFORT)
+    assert "nan" not in filled(flat.scatter().alt, flat.scatter().terms)
+
+
+def test_a_row_without_a_patient_is_refused_among_visits_and_counts_alone_elsewhere(visits):
+    nameless = visits.reset_index(drop=True).astype({"patient": float})
+    nameless.loc[[0, 1], "patient"] = np.nan
+    with pytest.raises(crmo.CrmoError, match="2 rows have no patient, where some have several; expected"):
+        crmo.relate(nameless, "clinical_severity", "n_lesions", **EFFORT)
+    once = nameless[nameless["patient"].isna() | ~nameless["patient"].duplicated()]
+    models = crmo.relate(once, "clinical_severity", "n_lesions", **EFFORT).frame
+    assert "groups" not in models
+    assert set(models["n"]) == {len(once)}
 
 
 def test_diagnostics_print_and_draw_themselves(relation, own):
