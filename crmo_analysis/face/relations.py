@@ -122,7 +122,7 @@ class Relation(Result):
         }  # fmt: skip
         shown = frames.significant(effect, [*NUMBERS, "p_error", "p_holm", "p_benjamini_hochberg"])
         empty = [name for name in ("groups", "imputed", "events", "details") if shown[name].isna().all()]
-        shown = shown.drop(columns=empty)
+        shown = shown.drop(columns=[*empty, "unit"])
         super().__init__(shown, "Every exposure in every model", source=cohort.source, terms=values)
 
     def __getitem__(self, model: str):
@@ -271,7 +271,7 @@ class Relation(Result):
         share = ends.get(far, f"{far} of {count} specifications have") + " |z| above 1.96"
         median = describe.p_text(curve.p_median)
         return self._result(
-            rows.assign(library=curve.table["library"]),
+            rows.assign(library=curve.table["library"], confidence=asked.confidence),
             f"{share}; joint permutation test of that share {describe.p_text(curve.p_share)}, "
             f"of the median z {median}{said}{self._complete}.",
             data=rows,

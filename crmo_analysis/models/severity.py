@@ -22,7 +22,7 @@ from crmo_analysis.study import describe
 COLUMNS = [
     "model", "exposure", "outcome", "adjusted_for", "n", "groups", "estimate", "ci_low", "ci_high", "p",
     "p_error", "p_holm", "family", "method", "library", "effect", "excluded", "imputed", "events",
-    "confidence", "p_benjamini_hochberg", "details",
+    "confidence", "p_benjamini_hochberg", "details", "unit",
 ]  # fmt: skip
 
 
@@ -89,6 +89,7 @@ def row_of(table: pd.DataFrame, model: str, question: Question, effort: Effort) 
         "adjusted_for": ", ".join(question.adjustment) or "none",
         "effect": f"{model.capitalize()} correlation" if model in STATISTICS else model,
         "n": int(known.sum()), "excluded": int((~known).sum()),
+        "unit": "visit" if question.patient and model not in STATISTICS else "patient",
     }  # fmt: skip
     try:
         if model in STATISTICS:
@@ -187,7 +188,7 @@ def sentence(row: Mapping, labels: Mapping[str, str] | None = None) -> str:
 def _who(row: Mapping) -> str:
     """Say how many there were, and how many of them lacked a value."""
     groups = row.get("groups")
-    unit = "patient" if pd.isna(groups) else "row"
+    unit = row.get("unit", "patient")
     said = f"In {row['n']} {unit}" + ("" if row["n"] == 1 else "s")
     said += "" if pd.isna(groups) else f" of {groups:.0f} groups"
     said += f" ({row['excluded']} excluded for missing values)" if row["excluded"] else ""

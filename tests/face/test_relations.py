@@ -113,7 +113,7 @@ def test_visits_of_a_patient_are_not_counted_as_patients(visits, relation):
     spearman, linear = (found.frame.set_index("model").loc[name] for name in ("spearman", "linear"))
     assert (spearman["n"], linear["n"], linear["groups"]) == (54, 162, 54)
     assert found.sentences()[0].startswith("In 54 patients, ")
-    assert "In 162 rows of 54 groups, for each SD" in found.sentences()[2]
+    assert "In 162 visits of 54 groups, for each SD" in found.sentences()[2]
     once = relation.frame.query(
         "model == 'linear' and exposure == 'n_lesions' and adjusted_for == 'none'"
     ).iloc[0]
@@ -190,6 +190,8 @@ def test_a_forest_says_by_which_way_its_intervals_and_p_values_are(cohort):
     table = cohort.patients.assign(centre=np.arange(len(cohort)) % 8)
     by_z = "intervals by Fisher's z and the jackknife"
     assert said(table) == ("BCa intervals", "by permutation")
+    of = crmo.relate(table, "clinical_severity", "n_lesions", cluster="centre", **EFFORT).sentences(["linear"])
+    assert of[0].startswith("In 54 patients of 8 groups, for each SD")
     assert said(table, cluster="centre") == (by_z, "by Fisher's z and the jackknife")
     many = pd.concat([table] * 40).assign(patient=range(40 * len(table)))
     assert said(many) == (by_z, "by t")

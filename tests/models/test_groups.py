@@ -133,7 +133,7 @@ def test_correlations_take_each_patient_once_and_models_every_visit(visits):
     direct = regress("linear", visits["severity"], visits["lesions"], centres, GROUPS)
     assert (linear["estimate"], linear["ci_low"], linear["p"]) == (direct.estimate, direct.ci_low, direct.p)
     assert sentence(linear.to_dict() | {"model": "linear", "adjusted_for": "centre"}).startswith(
-        "In 24 rows of 12 groups, for each SD (5.42) more of lesions"
+        "In 24 visits of 12 groups, for each SD (5.42) more of lesions"
     )
     turned = analyse(visits.iloc[::-1], question, ["spearman", "linear"], FEW)
     np.testing.assert_allclose(turned["p"], rows["p"], rtol=1e-9)
