@@ -8,6 +8,16 @@ from crmo_analysis import files
 from crmo_analysis.commands.messages import Unfinished, Wrong, check_studies, counted
 
 
+def _some_time(context, option, seconds: float) -> float:
+    if not seconds >= 0:
+        raise Wrong(f"--seconds is {seconds:g}, expected a number from 0.")
+    return seconds
+
+
+_allowed = {"type": float, "default": 60, "show_default": True, "callback": _some_time}
+_seconds = click.option("--seconds", **_allowed, help="Time allowed.")
+
+
 @click.command()
 @click.argument("studies", metavar="[STUDY]…", nargs=-1)
 @click.option(
@@ -75,7 +85,7 @@ def _print_ledger(ledger):
 @click.option(
     "--format", "style", type=click.Choice(["text", "json"]), default="text", help="How to print it."
 )
-@click.option("--seconds", type=float, default=60, show_default=True, help="Time allowed.")
+@_seconds
 def conflicts(study, readings, style, seconds):
     """List the printed numbers of STUDY that cannot stand together, and why."""
     check_studies([study])
@@ -100,7 +110,7 @@ def conflicts(study, readings, style, seconds):
     "--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Other seeds give other tables."
 )
 @click.option("--out", type=click.Path(path_type=Path, dir_okay=False), help="File; several are numbered.")
-@click.option("--seconds", type=float, default=60, show_default=True, help="Time allowed.")
+@_seconds
 def reconstruct(study, count, seed, out, seconds):
     """Make tables of patients that fit every printed number of STUDY, or as many as can stand together."""
     check_studies([study])
@@ -134,7 +144,7 @@ def reconstruct(study, count, seed, out, seconds):
 @click.option(
     "--witness", type=click.Path(path_type=Path, file_okay=False), help="Folder for a table at either end."
 )
-@click.option("--seconds", type=float, default=60, show_default=True, help="Time allowed.")
+@_seconds
 def bounds(study, expressions, style, witness, seconds):
     """Bound numbers that STUDY did not print, such as "count(femur & tibia)"."""
     check_studies([study])

@@ -66,7 +66,9 @@ def _difference(row: dict) -> str:
     difference, low, high = (row[name] for name in ("difference", "difference_low", "difference_high"))
     write = _points if is_share else _number
     unit = "percentage points" if is_share else row["unit"]
-    return f"{write(difference)} {unit}".rstrip() + (f" ({write(low)} to {write(high)})" if pd.notna(low) else "")
+    return f"{write(difference)} {unit}".rstrip() + (
+        f" ({write(low)} to {write(high)})" if pd.notna(low) else ""
+    )
 
 
 def _ends(row: dict, side: str) -> str:

@@ -16,7 +16,7 @@ from crmo_analysis.face.comparisons import Compared
 from crmo_analysis.face.results import Result, no_attribute
 from crmo_analysis.files import InputError, markdown, meant
 from crmo_analysis.joint import ledger
-from crmo_analysis.patients import account, disclosure, require_sound, scores
+from crmo_analysis.patients import account, disclosure, require_sound
 from crmo_analysis.patients import read_cohort as read_file
 from crmo_analysis.study import describe, read_codebook, read_study
 
@@ -210,20 +210,6 @@ class Cohort:
         """Describe every variable: x/n and percent, or median and range, and how many lack it."""
         described = frames.characteristics(self.patients, read_codebook(), self.smallest)
         return Result(described, f"{self.named}: who is in it", source=self.source)
-
-    def with_scores(self) -> "Cohort":
-        """Return the same patients with the diagnostic scores that can be made from their items.
-
-        `jansson_score` (Jansson 2009) and `nbo_score` (NBO score 2023), missing where an item is. A score
-        that the table has stays as it is; of one whose items it lacks, the notes say which.
-        """
-        table, notes = self.patients.copy(), list(self.notes)
-        for name in scores.POINTS:
-            try:
-                table = table if name in table else table.assign(**{name: scores.score(table, name)})
-            except ValueError as why:
-                notes.append(f"{name} is not made: {why}")
-        return replace(self, patients=table, notes=tuple(notes))
 
     def grid(self, sections: Mapping[str, Sequence[str]] | None = None) -> Result:
         """Show who has what, one column a patient.

@@ -18,12 +18,7 @@ _LONG = 30  # letters of a text that needs a wide column
 _NUMBER = re.compile(r"[\s\d.,/%()<>=≤≥±–−-]*\d(to|[\s\d.,/%()<>=≤≥±–−-])*")
 _IS_P = re.compile(r"p|p_(holm|benjamini_hochberg|maximum)")
 _ENDS = (("low", "high"), ("lower", "upper"))
-_INTERVALS = {
-    "ci": "interval",
-    "pi": "prediction interval",
-    "exact": "95 % exact",
-    "wilson": "95 % Wilson",
-}
+_INTERVALS = {"ci": "interval", "pi": "prediction interval", "exact": "95 % exact", "wilson": "95 % Wilson"}
 STYLE = """<style>
 .crmo-table {display: flex; flex-direction: column; align-items: flex-start; overflow-x: auto}
 .crmo-table > details {order: 2}

@@ -250,7 +250,9 @@ class Plan:
         found = [planning.needed_patients(width, each, simulation=simulation) for each in self.correlations]
         rows = [(self._named(each), *one) for each, one in zip(self.correlations, found, strict=True)]
         frame = pd.DataFrame(rows, columns=["truth", "patients", "lower limit", "upper limit"])
-        heading = f"Patients for a 95 % interval ({planning.INTERVAL}) {width:g} wide on average; limits: two "
+        heading = (
+            f"Patients for a 95 % interval ({planning.INTERVAL}) {width:g} wide on average; limits: two "
+        )
         heading += "Monte Carlo errors"
         return Result(frame, heading, source="simulated")
 
@@ -295,7 +297,9 @@ class Plan:
         median, low, high = planning.evidence_of_significance(n, alpha, given)
         smallest = describe.smallest_pearson(alpha, n)
         least = f"P<{alpha:g} in {n} patients takes an observed correlation above {smallest:.2f}"
-        ends = f"95 % credible interval {low:.2f} to {high:.2f}, latent correlations being as likely beforehand"
+        ends = (
+            f"95 % credible interval {low:.2f} to {high:.2f}, latent correlations being as likely beforehand"
+        )
         text = f"Spearman's correlation in everybody: {median:.2f} ({ends})"
         ends = (smallest + 0.002, 0.8) if smallest < 0.75 else np.interp([0.05, 0.95], [0, 1], [smallest, 1])
         observed = np.linspace(*ends, 40)

@@ -23,7 +23,11 @@ PLOTS = ("forest", "scatter", "specifications", "influence", "diagnostics")
 EFFORT = {"resamples": 10_000, "permutations": 2_000, "seed": 1}
 NUMBERS = ["estimate", "ci_low", "ci_high", "p"]
 INTERVALS = {"BCa": "BCa intervals", "Fisher's z": "intervals by Fisher's z and the jackknife"}
-TESTS = {"permutation": "by permutation", "t approx": "by t", "Fisher's z, ": "by Fisher's z and the jackknife"}
+TESTS = {
+    "permutation": "by permutation",
+    "t approx": "by t",
+    "Fisher's z, ": "by Fisher's z and the jackknife",
+}
 SAID = ("spearman", "ordinal", "linear")  # models whose result is said in a sentence
 
 
@@ -111,8 +115,8 @@ class Relation(Result):
         labels = {name: codebook[name].label for name in asked.names if name in codebook}
         self._labels = {name: describe.in_sentence(label) for name, label in labels.items()}
         self._effect = effect = severity.analyse(table, asked, effort=effort)
-        if cohort.hides:  # numbers that tell of few
-            effect[["details", "events"]] = None
+        if cohort.hides:
+            effect[["details", "events"]] = None  # numbers that tell of few
         self._rho = rho = effect[effect["model"] == "spearman"].iloc[0]  # of the first exposure
         values = {
             "who": cohort.who, "whose": cohort.named, "exposure": labels[asked.exposures[0]],

@@ -15,6 +15,8 @@ from scipy.special import log_ndtr, ndtri
 
 from crmo_analysis.files import InputError, NotEstimableError
 from crmo_analysis.models.regression import regress
+from crmo_analysis.models.simulation import INTERVAL as INTERVAL
+from crmo_analysis.models.simulation import TESTS as TESTS
 from crmo_analysis.models.simulation import (
     USUAL,
     Simulation,
@@ -23,8 +25,6 @@ from crmo_analysis.models.simulation import (
     simulated_correlations,
     spearman_interval,
 )
-from crmo_analysis.models.simulation import INTERVAL as INTERVAL
-from crmo_analysis.models.simulation import TESTS as TESTS
 from crmo_analysis.models.simulation import Design as Design
 from crmo_analysis.study import describe
 

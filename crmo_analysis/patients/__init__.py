@@ -11,7 +11,7 @@ import lazy_loader
 USES = ("files", "study")
 __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
-    submodules=["account", "disclosure", "package", "redcap", "responses", "scores"],
+    submodules=["account", "disclosure", "package", "redcap", "responses"],
     submod_attrs={
         "cohort": ["Cohort", "read_cohort", "require_sound"],
         "mapping": ["read_mapping"],

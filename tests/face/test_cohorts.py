@@ -1,31 +1,8 @@
-"""A table of patients as a person asks it: what it says of itself, and scores from its items."""
+"""A table of patients as a person asks it, and what it says of itself."""
 
-import pandas as pd
 import pytest
 
 import crmo_analysis as crmo
-
-ITEMS = {
-    "normal_blood_count": [True, True, None],
-    "symmetric_lesions": [True, False, True],
-    "marginal_sclerosis": [True, False, True],
-    "normal_temperature": [True, True, True],
-    "vertebra": [True, False, True],
-    "clavicle": [False, False, False],
-    "sternum": [False, False, False],
-    "multifocal": [True, True, True],
-    "crp": [2.0, 0.2, 0.2],
-}
-
-
-def test_scores_are_made_from_items_and_missing_where_an_item_is():
-    table = pd.DataFrame(ITEMS).astype(dict.fromkeys([name for name in ITEMS if name != "crp"], "boolean"))
-    cohort = crmo.read_study("simm_2008").patients().of(table.assign(patient=[1, 2, 3]), hide_below=0)
-    scored = cohort.with_scores()
-    # Jansson 2009: 13 + 10 + 10 + 9 + 8 + 7 + 6 = 63; 13 + 9 + 7 = 29
-    assert scored.patients["jansson_score"].tolist() == [63, 29, pd.NA]
-    assert "jansson_score" not in cohort.patients
-    assert [note for note in scored.notes if note.startswith("nbo_score is not made: ") and "femur" in note]
 
 
 def test_a_cohort_says_what_it_is(own_file):

@@ -82,7 +82,9 @@ def test_counts_that_cannot_be_pooled_are_counted():
     chosen = crmo.pool([1, 1], [10, 10])._chosen
     chosen.pool.rows[["fewest", "most"]] = [0, 10]
     said = crmo.pool(chosen).open_counts()
-    assert "over 121 combinations, of which 2 cannot be pooled" in said  # nobody of one, everybody of the other
+    assert (
+        "over 121 combinations, of which 2 cannot be pooled" in said
+    )  # nobody of one, everybody of the other
 
 
 def test_plain_counts_are_pooled_as_series_are():

@@ -190,7 +190,9 @@ def test_a_forest_says_by_which_way_its_intervals_and_p_values_are(cohort):
     table = cohort.patients.assign(centre=np.arange(len(cohort)) % 8)
     by_z = "intervals by Fisher's z and the jackknife"
     assert said(table) == ("BCa intervals", "by permutation")
-    of = crmo.relate(table, "clinical_severity", "n_lesions", cluster="centre", **EFFORT).sentences(["linear"])
+    of = crmo.relate(table, "clinical_severity", "n_lesions", cluster="centre", **EFFORT).sentences(
+        ["linear"]
+    )
     assert of[0].startswith("In 54 patients of 8 groups, for each SD")
     assert said(table, cluster="centre") == (by_z, "by Fisher's z and the jackknife")
     many = pd.concat([table] * 40).assign(patient=range(40 * len(table)))

@@ -240,7 +240,9 @@ def test_imputing_leaves_the_slope_of_a_small_cohort_as_it_is():
     for seed in range(30):
         rng = np.random.default_rng(seed)
         x = rng.normal(size=20)
-        table = pd.DataFrame({"x": np.where(np.arange(20) < 6, np.nan, x), "y": x + 0.5 * rng.normal(size=20)})
+        table = pd.DataFrame(
+            {"x": np.where(np.arange(20) < 6, np.nan, x), "y": x + 0.5 * rng.normal(size=20)}
+        )
         made = imputation.tables(table, 3)
         slopes += [np.polyfit(each["x"], each["y"], 1)[0] for each in made]
     assert np.mean(slopes) == pytest.approx(1, abs=0.08)
