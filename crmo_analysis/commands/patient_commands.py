@@ -152,7 +152,7 @@ def compare(cohort, studies, mapping, lesions, style, out, confidence, p_values,
 
         own = open_cohort(cohort, mapping, lesions, hide_below=0 if show_small else smallest)
         written.append(out / "associations.csv")
-        write_text_atomically(written[-1], csv_text(page.associations_beside(own).frame))
+        write_text_atomically(written[-1], csv_text(page.associations_beside(own, confidence).frame))
     if read.warnings:
         click.echo(
             f"{counted(len(read.warnings), 'warning')} about {cohort}; crmo validate lists all", err=True

@@ -7,10 +7,19 @@ import click
 from crmo_analysis import files
 from crmo_analysis.commands.messages import Unfinished, Wrong, check_studies, counted, outside, print_table
 
-_seconds = click.option("--seconds", type=float, default=60, show_default=True, help="Time allowed.")
 _style = click.option(
     "--format", "style", type=click.Choice(["text", "json"]), default="text", help="How to print it."
 )
+
+
+def _some_time(context, option, seconds: float) -> float:
+    if not seconds >= 0:
+        raise Wrong(f"--seconds is {seconds:g}, expected a number from 0.")
+    return seconds
+
+
+_allowed = {"type": float, "default": 60, "show_default": True, "callback": _some_time}
+_seconds = click.option("--seconds", **_allowed, help="Time allowed.")
 
 
 @click.command()

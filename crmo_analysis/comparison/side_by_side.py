@@ -5,6 +5,7 @@ Shares, medians, means and ranges side by side, with their difference.
 Claims that repeat each other are one row; claims that cannot be compared are listed with the reason.
 """
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -27,7 +28,8 @@ PUBLISHED = tuple(f"published{part}" for part in PARTS)
 DIFFERENCE = ("difference", "difference_low", "difference_high")
 P_VALUES = ("p", "p_holm")
 SAID = ("study", "short", "label", "group", "statistic", "unit", "of", "among", "reading", "printed", "where")
-COLUMNS = (*SAID, *PUBLISHED, *OWN, "excluded", *DIFFERENCE, *P_VALUES, "withheld", "method", "claim_ids")
+COLUMNS = (*SAID, *PUBLISHED, *OWN, "excluded", *DIFFERENCE, *P_VALUES)
+COLUMNS += ("confidence", "withheld", "method", "claim_ids")
 LACKS = "the cohort lacks "
 _WHOLE = ("published_x", "published_n", "cohort_x", "cohort_n", "excluded")
 _NO_DIFFERENCE = {
@@ -134,9 +136,11 @@ def compare(
         if fact.statistic == "share":
             _compare_shares(row, confidence, p_values)
         else:
+            row["coefficient"] = fact.claim.coefficient
             _compare_values(row, confidence, p_values, interval, smallest)
     listed = pd.DataFrame(left, columns=["claim_id", "study", "about", "printed", "reason"])
-    return Comparison(_as_frame([row for _, row in rows], p_values), listed, confidence, smallest)
+    frame = _as_frame([{**row, "confidence": confidence} for _, row in rows], p_values)
+    return Comparison(frame, listed, confidence, smallest)
 
 
 def _beside(fact: Fact, cohort_table: pd.DataFrame, codebook: Codebook) -> tuple[dict, str]:
@@ -301,6 +305,9 @@ def _compare_values(row: dict, confidence: float, p_values: bool, interval: Call
         words.append(_compare_correlations(row, confidence))
     else:
         words.append(_NO_DIFFERENCE.get(centre, "no interval of the cohort's"))
+    if row.get("cohort_n") and centre != "range" and pd.isna(row.get("cohort", math.nan)):
+        why = "a cell is 0" if centre.endswith("ratio") else "a value does not vary"
+        words.append(f"the cohort's is not estimable, as {why}")
     row["method"] = "; ".join(words)
 
 
@@ -318,10 +325,11 @@ def _compare_means(row: dict, confidence: float, p_values: bool) -> list[str]:
     """Give a difference of means its interval and, if asked, its P value; return what they are by."""
     sides = [(row[f"{side}_sd"], row[f"{side}_n"]) for side in ("cohort", "published")]
     sds, n, apart = [(sd, sd) for sd, _ in sides], [size for _, size in sides], (row["difference"],) * 2
-    if min(n) > 1 and any(sds[0] + sds[1]):  # some group varies
-        low, high = tests.difference_interval(apart, sds, n, confidence)["welch"]
-        row["difference_low"], row["difference_high"] = low[0], high[0]
-        row |= {"p": tests.two_means((apart, (0.0, 0.0)), sds, n)["welch"].p[0]} if p_values else {}
+    if min(n) < 2 or not any(sds[0] + sds[1]):
+        return ["no interval of the difference, as neither side varies"]
+    low, high = tests.difference_interval(apart, sds, n, confidence)["welch"]
+    row["difference_low"], row["difference_high"] = low[0], high[0]
+    row |= {"p": tests.two_means((apart, (0.0, 0.0)), sds, n)["welch"].p[0]} if p_values else {}
     return ["difference with Welch's t interval", *["P of Welch's t test"] * p_values]
 
 
@@ -330,6 +338,6 @@ def _compare_correlations(row: dict, confidence: float) -> str:
     for side in ("published", "cohort"):
         r, n = row.get(side), row.get(f"{side}_n")
         if r is not None and pd.notna(r) and abs(r) < 1 and pd.notna(n) and n > 3:
-            ends = describe.fisher_interval(r, n, confidence, "spearman")
+            ends = describe.fisher_interval(r, n, confidence, row["coefficient"])
             row[f"{side}_low"], row[f"{side}_high"] = ends
-    return f"intervals by {describe.FISHER}"
+    return f"intervals by {describe.fisher_words(row['coefficient'])}"

@@ -24,15 +24,15 @@ _MOST_PAGES = 100
 
 def sentences(comparison: Comparison) -> list[str]:
     """Say each row of a comparison in one sentence, as a discussion would."""
-    return [_sentence(row, comparison.confidence) for row in comparison.table.to_dict("records")]
+    return [_sentence(row) for row in comparison.table.to_dict("records")]
 
 
-def _sentence(row: dict, confidence: float) -> str:
+def _sentence(row: dict) -> str:
     what = row["label"] if row["group"] == "All patients" else f"{row['label']} (among: {row['group']})"
-    published = f"{_side_in_words(row, 'published', confidence)} in {row['short']}"
+    published = f"{_side(row, 'published')} in {row['short']}"
     if row["withheld"]:
         return f"{what}: {published}; in this cohort withheld ({row['withheld']})."
-    sentence = f"{what}: {_side_in_words(row, 'cohort', confidence)} in this cohort against {published}"
+    sentence = f"{what}: {_side(row, 'cohort')} in this cohort against {published}"
     if pd.notna(row["difference"]):
         sentence += f"; difference {_difference(row)}"
     if pd.notna(row.get("p")):
@@ -40,12 +40,12 @@ def _sentence(row: dict, confidence: float) -> str:
     return f"{sentence}."
 
 
-def _side_in_words(row: dict, side: str, confidence: float) -> str:
+def _side(row: dict, side: str) -> str:
     low, high, n = row[f"{side}_low"], row[f"{side}_high"], row[f"{side}_n"]
-    name = f"{100 * confidence:g} % interval"
+    cover = f"{100 * row['confidence']:g} % interval"
     if row["statistic"] == "share":
         share = describe.percent_text(row[side])
-        return f"{row[f'{side}_x']}/{n} ({share} %, {name} {describe.interval_text(low, high)})"
+        return f"{row[f'{side}_x']}/{n} ({share} %, {cover} {describe.interval_text(low, high)})"
     ends = _ends(row, side)
     sd = row[f"{side}_sd"]
     parts = [f"SD {_number(sd)}"] if row["statistic"] == "mean" and pd.notna(sd) else []
@@ -54,14 +54,11 @@ def _side_in_words(row: dict, side: str, confidence: float) -> str:
         parts += [f"quartiles {_number(quartiles[0])} to {_number(quartiles[1])}"]
     parts += [f"range {ends}"] if ends and row["statistic"] != "range" else []
     parts += [f"n {n}"] if pd.notna(n) else []
-    parts += [f"{name} {_number(low)} to {_number(high)}"] if pd.notna(low) else []
+    parts += [f"{cover} {_number(low)} to {_number(high)}"] if pd.notna(low) else []
+    name = {"sd": "standard deviation"}.get(row["statistic"], row["statistic"].replace("_", " "))
     value = ends if row["statistic"] == "range" else _number(row[side])
-    text = f"{_name(row)} {value} {row['unit']}".rstrip()
+    text = f"{name} {value} {row['unit']}".rstrip() if value else f"{name} not estimable"
     return text + (f" ({', '.join(parts)})" if parts else "")
-
-
-def _name(row: dict) -> str:
-    return {"sd": "standard deviation"}.get(row["statistic"], row["statistic"].replace("_", " "))
 
 
 def _difference(row: dict) -> str:
@@ -69,7 +66,9 @@ def _difference(row: dict) -> str:
     difference, low, high = (row[name] for name in ("difference", "difference_low", "difference_high"))
     write = _points if is_share else _number
     unit = "percentage points" if is_share else row["unit"]
-    return f"{write(difference)} {unit}" + (f" ({write(low)} to {write(high)})" if pd.notna(low) else "")
+    return f"{write(difference)} {unit}".rstrip() + (
+        f" ({write(low)} to {write(high)})" if pd.notna(low) else ""
+    )
 
 
 def _ends(row: dict, side: str) -> str:
@@ -80,7 +79,9 @@ def _ends(row: dict, side: str) -> str:
 
 
 def _number(value: float) -> str:
-    """Write a value with no more digits than a publication would print."""
+    """Write a value with no more digits than a publication would print, and nothing where there is none."""
+    if pd.isna(value):
+        return ""
     if abs(value) >= 1000 or 0 < abs(value) < 0.01:
         return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.2g}"
     return describe.rounded_text(value, 1 if abs(value) >= 100 else 2).rstrip("0").rstrip(".")
@@ -104,18 +105,6 @@ def in_columns(comparison: Comparison) -> pd.DataFrame:
             rows[-1] += [describe.p_text(row[name]) if has_p else "" for name in ("p", "p_holm")]
     names = ["study", "what", "among", "published", "cohort", "difference"]
     return pd.DataFrame(rows, columns=[*names, *(("p", "p_holm") if "p" in comparison.table else ())])
-
-
-def _side(row: dict, side: str) -> str:
-    low, high, n = row[f"{side}_low"], row[f"{side}_high"], row[f"{side}_n"]
-    if row["statistic"] == "share":
-        share = describe.percent_text(row[side])
-        return f"{row[f'{side}_x']}/{n}, {share} % ({describe.interval_text(low, high)})"
-    ends = _ends(row, side)
-    text = f"range {ends}" if row["statistic"] == "range" else f"{_name(row)} {_number(row[side])}"
-    text += f" [{ends}]" if ends and row["statistic"] != "range" else ""
-    text += f" ({_number(low)} to {_number(high)})" if pd.notna(low) else ""
-    return f"{text} {row['unit']}".rstrip() + (f", n {n}" if pd.notna(n) else "")
 
 
 def reasons(comparison: Comparison) -> pd.DataFrame:

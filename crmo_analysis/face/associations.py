@@ -9,11 +9,11 @@ import pandas as pd
 
 from crmo_analysis import files
 from crmo_analysis.display import plot
-from crmo_analysis.face.cohorts import OWN
-from crmo_analysis.face.relations import relate
+from crmo_analysis.face.cohorts import OWN, Cohort
+from crmo_analysis.face.hiding import showable, whose
 from crmo_analysis.face.results import DERIVED, Result
 from crmo_analysis.files import CrmoError, InputError
-from crmo_analysis.models import pooling
+from crmo_analysis.models import pooling, severity
 from crmo_analysis.recompute import tests_of_difference as tests
 from crmo_analysis.study import describe, rounding
 
@@ -25,7 +25,7 @@ BESIDE = (
     *("row_id", "study", "exposure", "outcome", "patients", "printed", "p_printed"),
     *("r", "r_low", "r_high", "least_r", "most_r"),
 )
-BY_Z = f"Intervals by {describe.FISHER}"
+BY_Z = f"Intervals by {describe.fisher_words('spearman')}"
 
 
 def associations(path: Path = PUBLISHED) -> "Associations":
@@ -118,8 +118,14 @@ class Associations(Result):
         heading = "The size of correlation that a printed P value stands for, in that many patients"
         return Result(rows[names].round(3).reset_index(drop=True), heading, source=DERIVED)
 
-    def beside(self, cohort) -> Result:
+    def beside(self, cohort, confidence: float = 0.95) -> Result:
         """Set the rank correlation of a cohort beside each statement about variables that it has.
+
+        Parameters
+        ----------
+        cohort : Cohort or DataFrame
+        confidence : float
+            Coverage of all intervals.
 
         Returns
         -------
@@ -131,9 +137,11 @@ class Associations(Result):
         for row in self._rows[self._rows["outcome_variable"] != ""].to_dict("records"):
             pair = row["outcome_variable"], row["exposure_variable"]
             if pair not in known:
-                known[pair] = _own(cohort, *pair)
-            rows.append({**{name: row[name] for name in BESIDE}, **known[pair]})
-        columns = [*BESIDE, "own_n", "own_r", "own_low", "own_high", "note"]
+                known[pair] = _own(cohort, *pair, confidence)
+            printed = {name: row[name] for name in BESIDE}
+            printed["r_low"], printed["r_high"] = _interval(row["r"], row["patients"], confidence)
+            rows.append({**printed, **known[pair], "confidence": confidence})
+        columns = [*BESIDE, "own_n", "own_r", "own_low", "own_high", "confidence", "note"]
         frame = pd.DataFrame(rows, columns=columns).round(3)
         heading = "The rank correlation of this cohort beside what is published of the same variables"
         caption = f"{BY_Z}."
@@ -180,7 +188,7 @@ class Associations(Result):
         Parameters
         ----------
         own : Relation, optional
-            Of one's own cohort: its rank correlation stands among them.
+            Of one's own cohort: its rank correlation stands among them, if it has a P value.
         """
         rows = self._rows[~self._rows["kind"].isin(UNTESTED) & self._rows["patients"].notna()]
         frame = pd.DataFrame(
@@ -191,9 +199,9 @@ class Associations(Result):
             }
         )  # fmt: skip
         if own:
-            r, n = float(own.terms["r"]), int(own.terms["n"])
-            p, _ = tests.correlation((r, r), n)["pearson"].p
-            frame.loc[len(frame)] = ["own", "your cohort", float(n), p, "your cohort"]
+            of = own.frame[own.frame["model"] == "spearman"].iloc[0]
+            if pd.notna(of["p"]):
+                frame.loc[len(frame)] = ["own", "your cohort", float(of["n"]), of["p"], "your cohort"]
         result = Result(
             frame.reset_index(drop=True),
             f"{len(frame)} statements with a test and a printed number of patients",
@@ -209,15 +217,26 @@ class Associations(Result):
         return replace(result, draw=partial(plot.harvest, result.frame))
 
 
-def _own(cohort, outcome: str, exposure: str) -> dict:
+def _own(cohort, outcome: str, exposure: str, confidence: float) -> dict:
     """Return the rank correlation of two variables of a cohort with its interval, or why there is none."""
+    cohort = Cohort.of(cohort)
     try:
-        terms = relate(cohort, outcome, exposure, permutations=99, resamples=99).terms
+        cohort.require([outcome, exposure])
+        asked = severity.Question(outcome, [exposure], patient=whose(cohort.patients))
+        table, asked, _ = showable(cohort, asked)
+        row = severity.analyse(table, asked, ["spearman"], severity.Effort(1, 1)).iloc[0]
     except CrmoError as error:
         return {"note": str(error).partition("\n")[0].partition(";")[0]}
-    r, n = float(terms["r"]), int(terms["n"])
-    low, high = describe.fisher_interval(r, n, statistic="spearman") if abs(r) < 1 and n > 3 else (None, None)
-    return {"own_n": n, "own_r": r, "own_low": low, "own_high": high, "note": ""}
+    if pd.isna(row["estimate"]):
+        return {"own_n": row["n"], "note": row["method"]}
+    low, high = _interval(row["estimate"], row["n"], confidence)
+    return {"own_n": row["n"], "own_r": row["estimate"], "own_low": low, "own_high": high, "note": ""}
+
+
+def _interval(r: float | None, n: int, confidence: float) -> tuple[float | None, float | None]:
+    if pd.isna(r) or abs(r) >= 1:
+        return None, None
+    return describe.fisher_interval(r, n, confidence, "spearman")
 
 
 def _kind(row: dict) -> str:

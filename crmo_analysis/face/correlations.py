@@ -29,8 +29,7 @@ def printed_correlations(claims: Sequence, study: str) -> Result:
             pair = " and ".join(describe.in_sentence(each.removesuffix(f" at {claim.at}")) for each in labels)
             pair = f"{pair[:1].upper()}{pair[1:]}" + f", {claim.at}" * bool(claim.at)
             r, n = float(claim.number.value), sizes[claim.group]
-            kind = "spearman" if claim.method == "Spearman" else "pearson"
-            low, high = describe.fisher_interval(r, n, statistic=kind)
+            low, high = describe.fisher_interval(r, n, statistic=claim.coefficient)
             p = p_values.get(claim.claim_id.rpartition(".")[0], "")
             text = f"{claim.printed} ({low:.2f} to {high:.2f})" + f"   P={p}" * bool(p)
             rows.append((f"{pair}, n = {n}", n, r, round(low, 6), round(high, 6), p, text))

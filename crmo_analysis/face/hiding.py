@@ -39,6 +39,12 @@ def showable(cohort: Cohort, asked: severity.Question) -> tuple[pd.DataFrame, se
     return table, replace(asked, exposures=kept, cut=cut), said
 
 
+def whose(table: pd.DataFrame) -> str:
+    """Return the column that says whose a row is, where patients have several; else nothing."""
+    several = "patient" in table and table["patient"].dropna().duplicated().any()
+    return "patient" if several else ""
+
+
 def too_few_together(table: pd.DataFrame, asked: severity.Question, few: int) -> str:
     """Say why results on several exposures together would tell of few patients, beside results on each."""
     complete = people_of(table, asked, [asked.outcome, *asked.exposures]).dropna()

@@ -3,6 +3,7 @@
 import html
 import math
 import re
+from collections.abc import Collection
 
 import pandas as pd
 
@@ -17,12 +18,7 @@ _LONG = 30  # letters of a text that needs a wide column
 _NUMBER = re.compile(r"[\s\d.,/%()<>=≤≥±–−-]*\d(to|[\s\d.,/%()<>=≤≥±–−-])*")
 _IS_P = re.compile(r"p|p_(holm|benjamini_hochberg|maximum)")
 _ENDS = (("low", "high"), ("lower", "upper"))
-_INTERVALS = {
-    "ci": "95 % interval",
-    "pi": "95 % prediction interval",
-    "exact": "95 % exact",
-    "wilson": "95 % Wilson",
-}
+_INTERVALS = {"ci": "interval", "pi": "prediction interval", "exact": "95 % exact", "wilson": "95 % Wilson"}
 STYLE = """<style>
 .crmo-table {display: flex; flex-direction: column; align-items: flex-start; overflow-x: auto}
 .crmo-table > details {order: 2}
@@ -131,7 +127,8 @@ def _interval(frame: pd.DataFrame, names: list[str], place: int) -> tuple[str, l
     before = frame.iloc[:, place - 1] if place and not is_after_end else ends[0]
     decimals = _decimals(pd.concat([*ends, before if _is_float(before) else ends[0]]))
     texts = [_as_interval(*pair, decimals) for pair in zip(*ends, strict=True)]
-    return _heading_of_interval(names[place]), texts
+    levels = set(frame["confidence"]) if "confidence" in names else ()
+    return _heading_of_interval(names[place], levels), texts
 
 
 def _column(frame: pd.DataFrame, names: list[str], place: int) -> tuple[str, list[str]]:
@@ -142,8 +139,11 @@ def _heading(name: str) -> str:
     return "P" if name == "p" else re.sub(r"^p ", "P, ", name.removeprefix("is_").replace("_", " "))
 
 
-def _heading_of_interval(name: str) -> str:
+def _heading_of_interval(name: str, levels: Collection[float]) -> str:
+    """Say what an interval is of, and its level where all rows have one."""
     of = re.sub(r"[_ ]?(low|lower)$", "", name)
+    if of in ("ci", "pi") and len(levels) == 1:
+        return f"{100 * min(levels):g} % {_INTERVALS[of]}"
     return _INTERVALS.get(of) or (f"interval of {_heading(of)}" if of else "lowest to highest")
 
 

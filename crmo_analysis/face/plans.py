@@ -151,13 +151,16 @@ class Plan:
 
     @cached_property
     def _power(self) -> pd.DataFrame:
+        return self._of_test("spearman")
+
+    def _of_test(self, test: str) -> pd.DataFrame:
         truths = list(self._truths.values())
-        found = planning.power(truths, self.sizes, alpha=self.alpha, simulation=self._simulation)
+        found = planning.power(truths, self.sizes, test, self.alpha, self._simulation)
         return found.assign(truth=found["truth"].map(dict(enumerate(self._truths))))
 
     def power(self) -> Result:
         """Show how often a study finds the association, by Spearman's test; `tests` has the other tests."""
-        spearman = self._power[self._power["test"] == "spearman"].drop(columns="test")
+        spearman = self._power
         half = BAND * spearman["power_error"]
         low, high = (spearman["power"] - half).clip(0), (spearman["power"] + half).clip(upper=1)
         lines = spearman.assign(low=low, high=high).round(5)
@@ -184,8 +187,7 @@ class Plan:
             "scores, which are discrete and have ties."
             for each in self.correlations
         ]
-        spearman = self._power[self._power["test"] == "spearman"].sort_values("n")
-        for truth, rows in spearman.groupby("truth", sort=False):
+        for truth, rows in self._power.sort_values("n").groupby("truth", sort=False):
             patients = self._enough(rows["n"].to_numpy(), rows["power"].to_numpy())
             test = f"Spearman's test, P below {self.alpha:g}"
             said.append(f"{patients} for {100 * ENOUGH:g} % power {_under(truth)} ({test}).")
@@ -208,9 +210,10 @@ class Plan:
 
     def tests(self) -> Result:
         """Set the power of every test side by side, one row a truth and size."""
-        wide = self._power.pivot_table(index=["truth", "n"], columns="test", values="power", sort=False)
+        others = {test: self._of_test(test)["power"] for test in planning.TESTS[1:]}
+        frame = self._power[["truth", "n", "power"]].rename(columns={"power": "spearman"}).assign(**others)
         heading = f"Share of {self.cohorts} cohorts with P below {self.alpha:g}"
-        return Result(wide.reset_index().round(3), heading, source=self.source)
+        return Result(frame.round(3), heading, source=self.source)
 
     def precision(self, width: float = 0.4) -> Result:
         """Show how wide the 95 % interval of Spearman's correlation is on average.
@@ -230,7 +233,7 @@ class Plan:
         named = {"ylabel": "width of the interval", "ylim": (0, 1.05 * lines["high"].max())}
         return Result(
             lines,
-            "Mean width of the 95 % interval",
+            f"Mean width of the 95 % interval ({planning.INTERVAL})",
             caption="{title}.",
             subtitle="Mean width of the 95 % interval of Spearman's correlation; band: Monte Carlo interval",
             alt="The interval narrows as cohorts grow, alike under every truth; {width:g} wide takes {least} "
@@ -247,7 +250,10 @@ class Plan:
         found = [planning.needed_patients(width, each, simulation=simulation) for each in self.correlations]
         rows = [(self._named(each), *one) for each, one in zip(self.correlations, found, strict=True)]
         frame = pd.DataFrame(rows, columns=["truth", "patients", "lower limit", "upper limit"])
-        heading = f"Patients for an interval {width:g} wide on average; limits: two Monte Carlo errors"
+        heading = (
+            f"Patients for a 95 % interval ({planning.INTERVAL}) {width:g} wide on average; limits: two "
+        )
+        heading += "Monte Carlo errors"
         return Result(frame, heading, source="simulated")
 
     def models(self, model: str, fitted: int = 60) -> Result:
@@ -267,7 +273,8 @@ class Plan:
             raise InputError(f"model is {model!r}, expected {' or '.join(known)}, of a latent correlation")
         _require("fitted", fitted, 1, 100_000, is_whole=True)
         middle = self.correlations[len(self.correlations) // 2]
-        some = sorted({self.sizes[0], self.sizes[len(self.sizes) // 2], self.sizes[-1]})
+        sizes = sorted(self.sizes)
+        some = sorted({sizes[0], sizes[len(sizes) // 2], sizes[-1]})
         table = planning.model_precision(model, middle, some, planning.Simulation(fitted, self.design))
         heading = (
             "Factor from the lower to the upper end of the 95 % interval (Wald's; by profile likelihood up "
@@ -290,7 +297,10 @@ class Plan:
         median, low, high = planning.evidence_of_significance(n, alpha, given)
         smallest = describe.smallest_pearson(alpha, n)
         least = f"P<{alpha:g} in {n} patients takes an observed correlation above {smallest:.2f}"
-        text = f"Spearman's correlation in everybody: {median:.2f} ({low:.2f} to {high:.2f})"
+        ends = (
+            f"95 % credible interval {low:.2f} to {high:.2f}, latent correlations being as likely beforehand"
+        )
+        text = f"Spearman's correlation in everybody: {median:.2f} ({ends})"
         ends = (smallest + 0.002, 0.8) if smallest < 0.75 else np.interp([0.05, 0.95], [0, 1], [smallest, 1])
         observed = np.linspace(*ends, 40)
         shrunk = [planning.conditional_estimate(each, n, alpha) for each in observed]

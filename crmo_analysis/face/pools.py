@@ -189,7 +189,7 @@ class Pooled(Result):
         )
         null = 100 * round(self.result.estimate, 6)
         return Result(
-            rows.drop(columns="text").assign(library=self.result.library),
+            rows.drop(columns="text").assign(**self._level, library=self.result.library),
             "Every method on the same series, shares in percent",
             caption="{agreement}",
             subtitle="{drug}: {outcome}, {time_frame}; line: {name}",
@@ -205,6 +205,7 @@ class Pooled(Result):
         frame = pd.DataFrame()
         if len(self._events) > 2:
             frame = pooling.leave_one_out(self._events, self._totals, **self._how).round(4)
+            frame = frame.assign(**self._level)
         return Result(frame, "Without each series in turn", source=self._derived)
 
     def priors(self) -> Result:
@@ -212,6 +213,7 @@ class Pooled(Result):
         frame, cover = pd.DataFrame(), self._how["confidence"]
         if len(self._events) > 1:
             frame = pooling.prior_sensitivity(self._events, self._totals, confidence=cover).round(4)
+            frame = frame.assign(**self._level)
         return Result(frame, "Beta-binomial posterior under several priors", source=self._derived)
 
     def open_counts(self) -> str:
@@ -220,10 +222,15 @@ class Pooled(Result):
         found = pooling.pooled_range(rows["fewest"], rows["most"], self._totals, **self._how)
         is_open = int((rows["fewest"] < rows["most"]).sum())
         between = f"from {found.low:.1%} to {found.high:.1%} over {found.combinations} combinations"
+        between += f", of which {found.skipped} cannot be pooled" * bool(found.skipped)
         return (
             f"{is_open} of {len(rows)} counts are known only within limits: the pooled estimate goes "
             f"{between}, the intervals from {found.ci_low:.1%} to {found.ci_high:.1%}."
         )
+
+    @property
+    def _level(self) -> dict[str, float]:
+        return {"confidence": self._how["confidence"]}
 
     @property
     def _derived(self) -> str:
@@ -299,7 +306,8 @@ def _heterogeneity(result: pooling.Pooled) -> str:
     if not math.isnan(result.tau2_low + result.tau2_high + result.i2_low + result.i2_high):
         tau2 += f" ({result.tau2_low:.2f} to {result.tau2_high:.2f})"
         share += f" ({describe.interval_text(result.i2_low, result.i2_high, 0)})"
-    return f"{tau2}, {share}; test of no spread: Q {result.q:.2f}, {describe.p_text(result.q_p)}"
+    test = "Q" if result.method in pooling.INVERSE_VARIANCE else "likelihood ratio"
+    return f"{tau2}, {share}; test of no spread: {test} {result.q:.2f}, {describe.p_text(result.q_p)}"
 
 
 def _sentence(result: pooling.Pooled, outcome: str, patients: int) -> str:

@@ -11,7 +11,7 @@ import pandas as pd
 from crmo_analysis.display import frames, plot
 from crmo_analysis.face import pictures
 from crmo_analysis.face.cohorts import SHOW_ALL, Cohort
-from crmo_analysis.face.hiding import people_of, showable, too_few_together
+from crmo_analysis.face.hiding import people_of, showable, too_few_together, whose
 from crmo_analysis.face.results import Result, listed
 from crmo_analysis.face.studies import Study
 from crmo_analysis.files import InputError, NotEstimableError, meant
@@ -22,6 +22,12 @@ from crmo_analysis.study import describe, read_codebook
 PLOTS = ("forest", "scatter", "specifications", "influence", "diagnostics")
 EFFORT = {"resamples": 10_000, "permutations": 2_000, "seed": 1}
 NUMBERS = ["estimate", "ci_low", "ci_high", "p"]
+INTERVALS = {"BCa": "BCa intervals", "Fisher's z": "intervals by Fisher's z and the jackknife"}
+TESTS = {
+    "permutation": "by permutation",
+    "t approx": "by t",
+    "Fisher's z, ": "by Fisher's z and the jackknife",
+}
 SAID = ("spearman", "ordinal", "linear")  # models whose result is said in a sentence
 
 
@@ -78,8 +84,7 @@ def relate(
         near = meant(cluster, cohort.patients)
         raise InputError(f"the table has no column {cluster!r}, by whose groups errors are wanted{near}")
     exposures = [exposure, *[name for name in also if name in cohort.patients]]
-    visits = "patient" in cohort.patients and cohort.patients["patient"].duplicated().any()
-    grouping = {"patient": "patient" if visits else "", "cluster": cluster, "imputations": imputations}
+    grouping = {"patient": whose(cohort.patients), "cluster": cluster, "imputations": imputations}
     asked = severity.Question(outcome, exposures, list(adjust), cut=cut, **grouping)
     table, asked, said = showable(cohort, asked)
     said += [
@@ -113,16 +118,17 @@ class Relation(Result):
         self._labels = {name: describe.in_sentence(label) for name, label in labels.items()}
         self._effect = effect = severity.analyse(table, asked, effort=effort)
         if cohort.hides:
-            effect["method"] = effect["method"].str.partition("; ")[0]
+            effect[["details", "events"]] = None  # numbers that tell of few
         self._rho = rho = effect[effect["model"] == "spearman"].iloc[0]  # of the first exposure
         values = {
             "who": cohort.who, "whose": cohort.named, "exposure": labels[asked.exposures[0]],
             "outcome": self._labels[asked.outcome], "r": rho.estimate, "n": rho.n, "method": rho.method,
+            "rank": "not estimable" if np.isnan(rho.estimate) else f"{rho.estimate:.2f}",
             "p": describe.p_text(rho.p), "sentence": severity.sentence(rho.to_dict(), self._labels),
         }  # fmt: skip
         shown = frames.significant(effect, [*NUMBERS, "p_error", "p_holm", "p_benjamini_hochberg"])
-        empty = [name for name in ("groups", "imputed") if shown[name].isna().all()]
-        shown = shown.drop(columns=[*empty, *["events"] * cohort.hides])
+        empty = [name for name in ("groups", "imputed", "events", "details") if shown[name].isna().all()]
+        shown = shown.drop(columns=[*empty, "unit"])
         super().__init__(shown, "Every exposure in every model", source=cohort.source, terms=values)
 
     def __getitem__(self, model: str):
@@ -203,11 +209,13 @@ class Relation(Result):
         return self._result(
             rows.drop(columns="text"),
             f"Rank correlation of each exposure with {self.terms['outcome']}: {self.cohort.named}",
-            subtitle="{whose}: Spearman correlations with {outcome}, 95 % BCa intervals",
-            caption="{whose}. Correlation of each imaging parameter with the outcome; P by permutation, then "
+            subtitle="{whose}: Spearman correlations with {outcome}, 95 % {intervals}",
+            caption="{whose}. Correlation of each imaging parameter with the outcome; P {tests}, then "
             "by Holm over all.",
             alt="Forest of {counted} with {outcome}: {said}.",
             draw=partial(plot.forest, rows, xlabel="Spearman correlation"),
+            intervals=_ways(spearman["method"], INTERVALS),
+            tests=_ways(spearman["method"], TESTS),
             count=len(rows),
             counted=counted,
             which=f"Largest of {counted}" if len(rows) > 1 else "Rank correlation",
@@ -229,7 +237,7 @@ class Relation(Result):
             f"Patients, and the line of least squares: {self.cohort.named}",
             subtitle="{who}, n = {n}; line: least squares with its 95 % interval (HC3)",
             caption="{who}. {sentence}",
-            alt="Scatter of {n} patients with a fitted line; rank correlation {r:.2f}.",
+            alt="Scatter of {n} patients with a fitted line; rank correlation {rank}.",
             draw=partial(plot.scatter, points, **named, line=line),
         )
 
@@ -269,7 +277,7 @@ class Relation(Result):
         share = ends.get(far, f"{far} of {count} specifications have") + " |z| above 1.96"
         median = describe.p_text(curve.p_median)
         return self._result(
-            rows.assign(library=curve.table["library"]),
+            rows.assign(library=curve.table["library"], confidence=asked.confidence),
             f"{share}; joint permutation test of that share {describe.p_text(curve.p_share)}, "
             f"of the median z {median}{said}{self._complete}.",
             data=rows,
@@ -387,3 +395,9 @@ class Relation(Result):
         names = words.keys() & {"subtitle", "caption", "alt", "draw", "data"}
         fields = {name: words.pop(name) for name in names}
         return Result(frame, heading, source=self.cohort.source, terms={**self.terms, **words}, **fields)
+
+
+def _ways(methods: pd.Series, ways: dict[str, str]) -> str:
+    """Say by which ways rows came about, each known by a word of its method; by the usual one if by none."""
+    found = [said for word, said in ways.items() if methods.str.contains(word).any()]
+    return " or ".join(found or [*ways.values()][:1])

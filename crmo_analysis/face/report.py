@@ -205,6 +205,6 @@ def _figure(result: Result, title: str) -> str:
     return f'<figure><div class="wide" tabindex="0">{image}</div>{caption}</figure>'
 
 
-def associations_beside(cohort) -> Result:
+def associations_beside(cohort, confidence: float) -> Result:
     """Set a cohort's rank correlations beside published statements about lesions and severity."""
-    return associations().beside(cohort)
+    return associations().beside(cohort, confidence)

@@ -114,12 +114,17 @@ def _by_z(
 ) -> tuple[float, float, float, str]:
     """Return interval and P by Fisher's z, and how; t's with groups, the normal's without."""
     whose = "patient" if groups is None else "group"
-    if abs(estimate) > 1 - 1e-12 or not error > 0:
-        return *(math.nan,) * 3, f"interval not estimable: one {whose} makes the correlation"
+    is_whole = abs(estimate) > 1 - 1e-12
+    if is_whole or not error > 0:
+        why = f"the correlation is {estimate:.0f}" if is_whole else f"one {whose} makes the correlation"
+        return *(math.nan,) * 3, f"interval not estimable: {why}"
     z, error = math.atanh(estimate), error / (1 - estimate**2)
     spread, words = stats.norm, "interval of Fisher's z with the jackknife's standard error"
     if groups is not None:
-        spread, words = stats.t(groups - 1), f"Fisher's z, jackknife's {said_of_groups(groups)}"
+        spread, words = (
+            stats.t(groups - 1),
+            f"Fisher's z, jackknife's {said_of_groups(groups)}, t with {groups - 1} df",
+        )
     half = float(spread.ppf(0.5 + confidence / 2)) * error
     p = float(2 * spread.sf(abs(z) / error))
     return math.tanh(z - half), math.tanh(z + half), p, words
@@ -174,8 +179,8 @@ def bca_interval(
 ) -> tuple[float, float, str]:
     """Return the bias-corrected and accelerated bootstrap interval of a correlation, and how it was made.
 
-    Resamples in which a variable is constant have no correlation: they are dropped and counted, and there is
-    no interval where they are more than `MOST_DEGENERATE` of all. Resamples equal to the estimate count half
+    Resamples in which a variable is constant have no correlation: they are dropped, and there is no
+    interval where they are more than `MOST_DEGENERATE` of all. Resamples equal to the estimate count half
     towards the bias correction; the acceleration is the jackknife's. Ends are nan where there is no interval;
     the words then say why.
 
@@ -198,8 +203,8 @@ def bca_interval(
     degenerate = resamples - len(values)
     none = math.nan, math.nan
     if degenerate > MOST_DEGENERATE * resamples:
-        why = f"a variable is constant in {degenerate} of {resamples} resamples"
-        return *none, f"interval not estimable: {why}"
+        often = f"more than {100 * MOST_DEGENERATE:g} % of resamples"
+        return *none, f"interval not estimable: a variable is constant in {often}"
     if np.ptp(values) < 1e-12:
         return *none, f"interval not estimable: every resample gives {values[0]:g}"
     estimate, without = without_each(x, y, statistic)
@@ -212,8 +217,8 @@ def bca_interval(
     if not np.isfinite(bias) or (acceleration * z >= 1).any():
         return *none, "interval not estimable: the estimate is at the edge of its bootstrap distribution"
     ends = np.quantile(values, ndtr(bias + z / (1 - acceleration * z)))
-    dropped = f" ({degenerate} with a constant variable dropped)" if degenerate else ""
-    return *map(float, ends), f"BCa interval from {len(values):,} resamples{dropped}"
+    dropped = ", less those with a constant variable" * bool(degenerate)
+    return *map(float, ends), f"BCa interval from {resamples:,} resamples{dropped}"
 
 
 def leave_one_out(x: Sequence, y: Sequence, statistic: str = "spearman") -> pd.DataFrame:

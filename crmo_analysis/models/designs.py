@@ -23,7 +23,8 @@ class Estimate:
 
     `excluded` patients lacked a value, and `imputed` ones had theirs imputed. The interval is nan where there
     is none to be had; `method` then says why. `p_error` is the Monte Carlo error of a P value from random
-    permutations, 0 of an exact one and nan of any other; `groups` how many groups interval and P allow for.
+    permutations, 0 of an exact one and nan of any other; `groups` how many groups interval and P allow for,
+    `events` patients with the outcome of yes or no, and `details` what else was noticed, in their numbers.
     """
 
     estimate: float
@@ -38,6 +39,8 @@ class Estimate:
     groups: int | None = None
     effect: str | None = None
     imputed: int | None = None
+    events: int | None = None
+    details: str = ""
 
 
 def as_numbers(values: Sequence, name: str = "the variable") -> np.ndarray:
@@ -66,7 +69,7 @@ def as_numbers(values: Sequence, name: str = "the variable") -> np.ndarray:
 def said_of_groups(count: int) -> str:
     """Say how errors of groups are made."""
     few = ", too small with so few" if count < FEW_GROUPS else ""
-    return f"standard error by {count} groups{few}, t with {count - 1} df"
+    return f"standard error by {count} groups{few}"
 
 
 def codes_of(groups: Sequence) -> np.ndarray:

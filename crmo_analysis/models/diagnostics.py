@@ -15,6 +15,7 @@ from crmo_analysis.models.regression import Regression
 from crmo_analysis.models.severity import fitted
 
 POINTS = 50  # of a line
+EXACT = 1e15  # an F beyond it is of what rounding leaves
 
 
 def diagnose(table: pd.DataFrame, question: Question) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -93,6 +94,8 @@ def _of_line(fit: Regression) -> list[tuple]:
     if np.linalg.matrix_rank(np.column_stack([results.model.exog, results.fittedvalues**2])) > count:
         tested = linear_reset(results, power=2, use_f=True)
         bent = float(tested.fvalue), float(tested.pvalue)
+        if bent[0] > EXACT:
+            bent, curved = (np.inf, bent[1]), f"{curved}: a curve fits every patient exactly"
     else:  # as for an exposure that is yes or no
         curved = "a line through two groups cannot be bent"
     high = int((points["leverage"] > 2 * count / n).sum())

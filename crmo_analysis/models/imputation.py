@@ -2,6 +2,7 @@
 
 import math
 import warnings
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -12,28 +13,30 @@ from scipy import stats
 
 from crmo_analysis.files import NotEstimableError
 from crmo_analysis.models import regression
-from crmo_analysis.models.designs import Estimate, unit_of
+from crmo_analysis.models.designs import Estimate, said_of_groups, unit_of
 from crmo_analysis.models.question import Question
 
 BURN_IN, BETWEEN = 10, 3  # cycles before the first table, and from a table to the next
+DONORS = 5  # of an imputed value; more pull slopes of small cohorts to zero
 SEED = 1
 
 
-def tables(frame: pd.DataFrame, count: int, seed: int = SEED) -> list[pd.DataFrame]:
+def tables(frame: pd.DataFrame, count: int) -> list[pd.DataFrame]:
     """Return so many copies of a table of numbers, missing values imputed from the other columns.
 
-    Chained equations, each a linear regression from which the imputed value is that of one of the 20 patients
-    with the nearest predictions, so that counts stay whole and yes or no stays so.
+    Chained equations, each a linear regression from which the imputed value is that of one of the `DONORS`
+    patients with the nearest predictions, so that counts stay whole and yes or no stays so.
 
     References
     ----------
     van Buuren S, Groothuis-Oudshoorn K. J Stat Softw 2011;45(3). Little RJA. J Bus Econ Stat 1988;6:287-296
-    (predictive mean matching).
+    (predictive mean matching). van Buuren S. Flexible imputation of missing data. 2nd ed. CRC 2018, section
+    3.4, and Morris TP, White IR, Royston P. BMC Med Res Methodol 2014;14:75 (how many donors).
     """
     from statsmodels.imputation.mice import MICEData
 
     plain = frame.set_axis([f"v{place}" for place in range(frame.shape[1])], axis=1).reset_index(drop=True)
-    chain, made = MICEData(plain, rng=np.random.default_rng(seed)), []
+    chain, made = MICEData(plain, k_pmm=DONORS, rng=np.random.default_rng(SEED)), []
     with warnings.catch_warnings():
         # Columns that determine each other predict as well as any; the regression says what they leave open.
         warnings.simplefilter("ignore")
@@ -109,9 +112,15 @@ def _combined(fits: Sequence[regression.Regression], confidence: float, imputed:
     slope, error, df = combine(slopes, variances, df)
     half = float(stats.t.ppf(0.5 + confidence / 2, df)) * error
     shown = [first.shown(value) for value in (slope, slope - half, slope + half)]
-    words = f"{count} tables with imputed values (chained equations, predictive mean matching)"
-    words += f", Rubin's rules, t with {df:.0f} df"
+    errors = "HC3 standard error" if first.model == "linear" else "Wald's standard error"
+    errors = errors if first.groups is None else said_of_groups(first.groups)
+    words = [f"{count} tables with imputed values (chained equations, predictive mean matching of {DONORS}"]
+    words[0] += f" donors), Rubin's rules, {errors}, t with {df:.0f} df"
+    remarks = Counter(remark for fit in fits for remark in fit.remarks)
+    words += [f"{remark}, in {times} of {count} tables" for remark, times in remarks.items()]
+    words += regression.of_interval(first.model, *shown[1:])
     library = f"statsmodels {statsmodels.__version__}, MICEData and {first.library.rpartition(', ')[2]}"
     p = float(2 * stats.t.sf(abs(slope) / error, df))
-    about = {name: getattr(first, name) for name in ("n", "excluded", "effect", "groups")}
-    return Estimate(*shown, p, words, library=library, imputed=imputed, **about)
+    about = {name: getattr(first, name) for name in ("n", "excluded", "effect", "groups", "events")}
+    about["details"] = f"in the first of these tables {first.details}" if first.details else ""
+    return Estimate(*shown, p, "; ".join(words), library=library, imputed=imputed, **about)

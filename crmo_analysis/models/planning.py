@@ -15,8 +15,9 @@ from scipy.special import log_ndtr, ndtri
 
 from crmo_analysis.files import InputError, NotEstimableError
 from crmo_analysis.models.regression import regress
+from crmo_analysis.models.simulation import INTERVAL as INTERVAL
+from crmo_analysis.models.simulation import TESTS as TESTS
 from crmo_analysis.models.simulation import (
-    TESTS,
     USUAL,
     Simulation,
     drawing,
@@ -35,6 +36,7 @@ LEAST_SIGNIFICANT = 100  # simulated cohorts, of which an estimate given signifi
 def power(
     truths: Sequence[float] | Sequence[Sequence[np.ndarray]],
     sizes: Sequence[int],
+    test: str = "spearman",
     alpha: float = 0.05,
     simulation: Simulation = USUAL,
 ) -> pd.DataFrame:
@@ -46,21 +48,23 @@ def power(
         As for `simulated_correlations`, each truth in turn; cohorts are simulated for each row of the result.
     sizes : sequence of int
         Patients a cohort.
+    test : str
+        One of `TESTS`.
     alpha : float
         Two-sided.
 
     Returns
     -------
     DataFrame
-        `test` (each of `TESTS`), `truth` (its place among `truths`), `n, power, power_error` (Monte Carlo).
+        `truth` (its place among `truths`), `n, power, power_error` (Monte Carlo).
     """
     rows = []
-    for test, (place, truth), n in product(TESTS, enumerate(truths), sizes):
+    for (place, truth), n in product(enumerate(truths), sizes):
         found = abs(simulated_correlations(truth, n, simulation, test))
         critical = ndtri(1 - alpha / 2) / math.sqrt(n)
         critical = describe.smallest_pearson(alpha, n) if test == "spearman" else critical
         count = int((found > critical).sum())
-        rows.append({"test": test, "truth": place, "n": n, **_mean("power", count, len(found))})
+        rows.append({"truth": place, "n": n, **_mean("power", count, len(found))})
     return pd.DataFrame(rows)
 
 

@@ -63,6 +63,9 @@ class Question(Terms):
                 raise InputError(f"{name!r} is named twice among outcome, exposures and adjustment")
         if not self.exposures:
             raise InputError("no exposure is named")
+        if self.patient and (nameless := int(table[self.patient].isna().sum())):
+            rows = f"{nameless} rows have no {self.patient}"
+            raise InputError(f"{rows}, where some have several; expected whose each of them is")
         if table[self.outcome].isna().all():
             raise InputError(f"none of {len(table)} patients has a value of {self.outcome}")
 

@@ -87,8 +87,12 @@ class Regression:
         An end is nan where it is not determined.
     p_ratio : float or None
         P of the likelihood-ratio test; None where it is Wald's.
-    method : str
-        How the interval and P value were made, and what was noticed on the way.
+    how : str
+        How the interval and P value were made.
+    remarks : tuple of str
+        What a reader must know of them.
+    details : str
+        What else was noticed, in numbers of these patients.
     dispersion : float or None
         Pearson's, of a Poisson model (1 where it holds); of a negative binomial model alpha, the variance
         being mean + alpha mean².
@@ -109,11 +113,18 @@ class Regression:
     results: object = field(repr=False, compare=False)
     profile: tuple[float, float] | None
     p_ratio: float | None
-    method: str
+    how: str
+    remarks: tuple[str, ...] = ()
+    details: str = ""
     dispersion: float | None = None
     p_proportional: float | None = None
     events: int | None = None
     groups: int | None = None
+
+    @property
+    def method(self) -> str:
+        """How interval and P value were made, and what a reader must know of them."""
+        return "; ".join((self.how, *self.remarks, *of_interval(self.model, self.ci_low, self.ci_high)))
 
     @property
     def library(self) -> str:
@@ -221,7 +232,9 @@ def regress(
     fit = Regression(model, EFFECTS[model] + words, len(known), excluded, **about, **found)
     if not math.isfinite(fit.estimate):
         raise NotEstimableError(f"the {fit.effect} is too large for a number; the exposure may be too small")
-    return replace(fit, method=fit.method + _remarks(fit, scores))
+    empty = np.ptp(scores) + 1 - len(np.unique(scores)) if model == "ordinal" else 0
+    left_out = f"; scores between that no patient has, left out: {empty:.0f}" * int(empty >= 1)
+    return replace(fit, details=fit.details + left_out)
 
 
 def _linear(y: pd.Series, own: pd.DataFrame, design: np.ndarray, groups: np.ndarray | None) -> dict:
@@ -237,8 +250,8 @@ def _linear(y: pd.Series, own: pd.DataFrame, design: np.ndarray, groups: np.ndar
     if np.abs(results.resid).max() <= 1e-10 * np.abs(y).max():
         raise NotEstimableError("the line fits every patient exactly, so there is no standard error")
     how = f"HC3 standard error, t with {results.df_resid:.0f} df"
-    how = how if groups is None else said_of_groups(groups.max() + 1)
-    return {"results": results, "profile": None, "p_ratio": None, "method": f"least squares, {how}"}
+    how = how if groups is None else f"{said_of_groups(groups.max() + 1)}, t with {groups.max()} df"
+    return {"results": results, "profile": None, "p_ratio": None, "how": f"least squares, {how}"}
 
 
 def _likely(kind: str, y: pd.Series, own: pd.DataFrame, asked: Terms, groups: np.ndarray | None) -> dict:
@@ -254,51 +267,56 @@ def _likely(kind: str, y: pd.Series, own: pd.DataFrame, asked: Terms, groups: np
         constant = likelihood.candidates(kind, y.iloc[rows], own.iloc[rows, :1], times)
         found["results"].set_null_options(llnull=likelihood.peak(constant).height)
     why = f", as there are more than {MANY:,} patients" if n > MANY else ""
-    how = f"Wald interval and P{why}" if groups is None else said_of_groups(groups.max() + 1)
+    how = f"Wald interval and P{why}"
+    if groups is not None:
+        how = f"{said_of_groups(groups.max() + 1)}, t with {groups.max()} df"
     if groups is None and (infinite or not (asked.wald or n > MANY)):
         how = f"profile {'penalised ' if kind == 'firth' else ''}likelihood"
         null = likelihood.peak(models, 0.0)
         found["p_ratio"] = float(chi2.sf(max(2 * (top.height - null.height), 0), 1))
         found["profile"] = likelihood.profile(partial(likelihood.peak, models), top, asked.confidence)
-    said, extra = _notes(kind, top, how, groups is None)
-    said += "; separation, the estimate without a penalty would be infinite" if infinite else ""
-    return found | {"method": said} | extra
+    return found | _notes(kind, top, how, infinite, groups is None)
 
 
-def _notes(kind: str, top: Peak, how: str, independent: bool) -> tuple[str, dict]:
-    """Say what kind of fit it was, and return its further numbers; tests of fit need independent rows."""
+def _notes(kind: str, top: Peak, how: str, infinite: bool, independent: bool) -> dict:
+    """Return what kind of fit it was, and its further numbers; tests of fit need independent rows."""
     y, times = top.model.endog, np.broadcast_to(top.model.times, len(top.model.endog))
     n, params = times.sum(), top.params
     if kind == "poisson":
         mean = top.model.predict(params)
         dispersion = float(times @ ((y - mean) ** 2 / mean) / (n - len(params)))
-        words = f"Poisson regression, {how}; Pearson dispersion {dispersion:.2f}"
-        words += ", so that interval and P are too sure" if dispersion > 1.5 and independent else ""
-        return words, {"dispersion": dispersion}
+        details = f"Pearson dispersion {dispersion:.2f}"
+        sure = "interval and P are too sure, as counts vary more than Poisson's"
+        remarks = (sure,) * int(dispersion > 1.5 and independent)
+        about = {"details": details, "dispersion": dispersion, "remarks": remarks}
+        return {"how": f"Poisson regression, {how}", **about}
     if kind == "negative_binomial":
         at_boundary = len(params) == top.place + 1
         alpha = 0.0 if at_boundary else float(params[-1])
-        words = "at its boundary of 0, where it is the Poisson model" if at_boundary else f"{alpha:.3g}"
-        return f"negative binomial regression, {how}; dispersion {words}", {"dispersion": alpha}
+        remarks = ("dispersion at its boundary of 0, where it is the Poisson model",) * at_boundary
+        about = {"details": f"dispersion {alpha:.3g}", "dispersion": alpha, "remarks": remarks}
+        return {"how": f"negative binomial regression, {how}", **about}
     if kind == "firth":
-        return f"Firth's penalised logistic regression, {how}", {"events": int(times @ y)}
+        remarks = ("separation, the estimate without a penalty would be infinite",) * int(infinite)
+        about = {"events": int(times @ y), "remarks": remarks}
+        return {"how": f"Firth's penalised logistic regression, {how}", **about}
     scores, p = top.model.k_levels, likelihood.proportional(top) if independent else None
-    words = f"proportional odds, {how}; {scores} categories"
+    words, details = f"proportional odds, {how}", f"{scores} categories"
     if not independent:
-        return words, {}
-    words += "; proportionality "
-    words += "could not be checked" if p is None else describe.p_text(p)
+        return {"how": words, "details": details}
+    details += f"; proportionality {'could not be checked' if p is None else describe.p_text(p)}"
     # Measured with true models: 5 % of checks reject at 18 patients a score, 10 % at 5 and 20 % at 2.
-    words += " (a rough check, as few patients share a score)" if n < 15 * scores else ""
-    return words, {"p_proportional": p}
+    details += " (a rough check, as few patients share a score)" if n < 15 * scores else ""
+    return {"how": words, "details": details, "p_proportional": p}
 
 
-def _remarks(fit: Regression, outcome: np.ndarray) -> str:
-    """Say what else a reader must know of a fit."""
-    ends, said = {"lower": fit.ci_low, "upper": fit.ci_high}, ""
-    if fit.model != "linear" and ends["upper"] > LOOSE * ends["lower"]:
-        said += f"; the interval spans more than {LOOSE} times, so the data hardly determine the estimate"
-    for name in (name for name in ends if math.isnan(ends[name])):
-        said += f"; the {name} end of the interval is not determined"
-    empty = np.ptp(outcome) + 1 - len(np.unique(outcome)) if fit.model == "ordinal" else 0
-    return said + (f"; scores between that no patient has, left out: {empty:.0f}" if empty >= 1 else "")
+def of_interval(model: str, low: float, high: float) -> list[str]:
+    """Say what a reader must know of a model's interval."""
+    wide = f"the interval spans more than {LOOSE} times, so the data hardly determine the estimate"
+    said = [wide] * int(model != "linear" and high > LOOSE * low)
+    open_ends = {"lower": low, "upper": high}
+    return said + [
+        f"the {end} end of the interval is not determined"
+        for end, value in open_ends.items()
+        if math.isnan(value)
+    ]

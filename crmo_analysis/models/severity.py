@@ -22,7 +22,7 @@ from crmo_analysis.study import describe
 COLUMNS = [
     "model", "exposure", "outcome", "adjusted_for", "n", "groups", "estimate", "ci_low", "ci_high", "p",
     "p_error", "p_holm", "family", "method", "library", "effect", "excluded", "imputed", "events",
-    "confidence", "p_benjamini_hochberg",
+    "confidence", "p_benjamini_hochberg", "details", "unit",
 ]  # fmt: skip
 
 
@@ -89,6 +89,7 @@ def row_of(table: pd.DataFrame, model: str, question: Question, effort: Effort) 
         "adjusted_for": ", ".join(question.adjustment) or "none",
         "effect": f"{model.capitalize()} correlation" if model in STATISTICS else model,
         "n": int(known.sum()), "excluded": int((~known).sum()),
+        "unit": "visit" if question.patient and model not in STATISTICS else "patient",
     }  # fmt: skip
     try:
         if model in STATISTICS:
@@ -98,7 +99,7 @@ def row_of(table: pd.DataFrame, model: str, question: Question, effort: Effort) 
     except NotEstimableError as why:
         return row | {"method": f"not estimable: {why}"}
     said = {name: getattr(fit, name, None) for name in COLUMNS}
-    return row | {name: value for name, value in said.items() if value is not None}
+    return row | {name: value for name, value in said.items() if value is not None and value != ""}
 
 
 def _correlated(table: pd.DataFrame, statistic: str, question: Question, effort: Effort):
@@ -180,13 +181,14 @@ def sentence(row: Mapping, labels: Mapping[str, str] | None = None) -> str:
     holm = row.get("p_holm", math.nan)
     is_other = not math.isnan(holm) and holm != row["p"]
     holm = f", by Holm over {row['family']} exposures {describe.p_text(holm)}" if is_other else ""
-    return f"{who}, {said} ({interval}{describe.p_text(row['p'])}{holm}; {row['method']})."
+    method = f"{row['method']}; {row['details']}" if pd.notna(row.get("details")) else row["method"]
+    return f"{who}, {said} ({interval}{describe.p_text(row['p'])}{holm}; {method})."
 
 
 def _who(row: Mapping) -> str:
     """Say how many there were, and how many of them lacked a value."""
     groups = row.get("groups")
-    unit = "patient" if pd.isna(groups) else "row"
+    unit = row.get("unit", "patient")
     said = f"In {row['n']} {unit}" + ("" if row["n"] == 1 else "s")
     said += "" if pd.isna(groups) else f" of {groups:.0f} groups"
     said += f" ({row['excluded']} excluded for missing values)" if row["excluded"] else ""

@@ -20,6 +20,7 @@ from crmo_analysis.models.jackknife import centred, counted, midranks
 
 _VALUES = 2_000_000  # drawn at a time, so that memory stays small
 TESTS = ("spearman", "ordinal", "negative_binomial")
+INTERVAL = "Fisher's z with Bonett and Wright's variance of (1 + ρ²/2)/(n - 3)"
 
 
 @dataclass(frozen=True)
@@ -180,13 +181,13 @@ def _grades(z: np.ndarray, at: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return grades - grades.mean(), steps
 
 
-def spearman_interval(rho: np.ndarray, n: int, confidence: float = 0.95) -> tuple[np.ndarray, np.ndarray]:
-    """Return the interval of Spearman correlations by Fisher's z with variance (1 + rho² / 2) / (n - 3).
+def spearman_interval(rho: np.ndarray, n: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return the 95 % interval of Spearman correlations, by `INTERVAL`.
 
     References
     ----------
     Bonett DG, Wright TA. Psychometrika 2000;65:23-28.
     """
     rho = np.clip(rho, -1 + 1e-12, 1 - 1e-12)
-    half = ndtri(0.5 + confidence / 2) * np.sqrt((1 + rho**2 / 2) / (n - 3))
+    half = ndtri(0.975) * np.sqrt((1 + rho**2 / 2) / (n - 3))
     return np.tanh(np.arctanh(rho) - half), np.tanh(np.arctanh(rho) + half)

@@ -16,7 +16,6 @@ from crmo_analysis.study.rounding import round_by
 
 DIGITS = 6
 VARIANCE_OF_Z = {"pearson": 1.0, "spearman": 1.06}  # Fisher's z, times n - 3; Fieller 1957 for ranks
-FISHER = f"Fisher's z with a variance of {VARIANCE_OF_Z['spearman']}/(n - 3)"
 
 
 @dataclass(frozen=True)
@@ -218,6 +217,11 @@ def fisher_interval(
         raise InputError(f"r is {r} and n is {n}; expected r between -1 and 1, and n of at least 4")
     z, half = math.atanh(r), ndtri(0.5 + confidence / 2) * math.sqrt(VARIANCE_OF_Z[statistic] / (n - 3))
     return math.tanh(z - half), math.tanh(z + half)
+
+
+def fisher_words(statistic: str) -> str:
+    """Say how `fisher_interval` makes an interval."""
+    return f"Fisher's z with a variance of {VARIANCE_OF_Z[statistic]:g}/(n - 3)"
 
 
 def statistic(name: str, values: pd.Series | np.ndarray) -> Fraction | None:

@@ -75,6 +75,11 @@ class Claim:
         return tuple(part.strip() for part in self.of.split(","))
 
     @property
+    def coefficient(self) -> str:
+        """Of which kind a correlation is: Pearson's where the study says so, else Spearman's."""
+        return "pearson" if self.test == "pearson" else "spearman"
+
+    @property
     def test(self) -> str:
         """The name of the test or the definition that column method has, empty if it has none."""
         return vocabulary.method_of(self.method)

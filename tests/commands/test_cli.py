@@ -397,6 +397,12 @@ def test_a_cohort_is_written_where_it_is_wanted(tmp_path):
         ),
         (["bounds", "hospach_2010", "count(spine)", "--seconds", "0"], 3, "unfinished: not decided"),
         (
+            ["bounds", "hospach_2010", "count(spine)", "--seconds", "nan"],
+            2,
+            "--seconds is nan, expected a number from 0",
+        ),
+        (["conflicts", "sag_2019", "--seconds", "-1"], 2, "--seconds is -1, expected a number from 0"),
+        (
             ["conflicts", "sag_2019", "--seconds", "0"],
             3,
             "unfinished: 0 s were not enough to list all conflicts",

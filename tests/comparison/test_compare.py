@@ -548,6 +548,38 @@ def test_quartiles_correlations_ratios_and_group_means_stand_beside_a_cohort(wri
     assert hidden.table.loc[hidden.table["statistic"] == "correlation", "cohort"].isna().all()
 
 
+@pytest.mark.parametrize(("method", "times"), [("Pearson", 1), ("Spearman", 1.06), ("", 1.06)])
+def test_a_correlation_has_the_variance_of_its_kind(write_study, method, times):
+    table = pd.DataFrame({"esr": range(40), "n_lesions": np.arange(40) % 7, "simulated": True})
+    rows = [claim_row("n", "count", "everyone", "", "20")]
+    rows.append(claim_row("r", "correlation", '"esr, n_lesions"', "", "0.50", ""))
+    header = "claim_id,where,about,statistic,of,among,printed,unit,reading,note,method"
+    folder = write_study(*(f"{row},{method}" for row in rows), header=header, base=False)
+    row = compare(table, [read_study("small", folder)], CODEBOOK, confidence=0.8).table.iloc[0]
+    ends = np.tanh(np.arctanh(0.5) + np.array([-1, 1]) * stats.norm.ppf(0.9) * math.sqrt(times / 17))
+    assert [row["published_low"], row["published_high"]] == pytest.approx(list(ends), abs=1e-6)
+    assert f"variance of {times}/(n - 3)" in row["method"]
+    assert row["confidence"] == 0.8
+
+
+def test_what_cannot_be_computed_is_said_and_not_named_as_a_method(write_study):
+    table = pd.DataFrame({
+        "male": pd.array([True, False] * 10, "boolean"), "spine": pd.array([True, False] * 10, "boolean"),
+        "esr": pd.array([5] * 20, "Int64"), "simulated": True,
+    })  # fmt: skip
+    folder = write_study(
+        claim_row("o", "odds_ratio", '"spine, male"', "", "2.1", ""),
+        claim_row("m", '"mean, sd"', "esr", "", "6.0 (0.0)", "mm/hour"),
+    )
+    found = compare(table, [read_study("small", folder)], CODEBOOK, p_values=True)
+    methods = found.table.set_index("statistic")["method"]
+    assert methods["odds_ratio"].endswith("the cohort's is not estimable, as a cell is 0")
+    assert methods["mean"].endswith("no interval of the difference, as neither side varies")
+    said = words.sentences(found)
+    assert any("odds ratio not estimable (n 20) in this cohort" in text for text in said)
+    assert not any("nan" in text or " ." in text or " ;" in text for text in said)
+
+
 @pytest.fixture
 def folder(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
@@ -573,7 +605,7 @@ def crmo(*words):
 def test_command_prints_a_table_sentences_and_what_was_not_compared(own):
     done = crmo("compare", own, "hospach_2010")
     assert done.exit_code == 0, done.output
-    assert "27/102, 26.5 % (18.2–36.1)" in done.output
+    assert "27/102 (26.5 %, 95 % interval" in done.output
     assert "Spinal involvement: 12/30 (40.0 %" in done.output
     assert "not compared: 2 claims: a total, which grows with the number of patients" in done.output
     assert ": about variables that the cohort lacks: kyphoscoliosis, " in done.output

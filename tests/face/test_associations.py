@@ -78,3 +78,29 @@ def test_a_cohort_stands_beside_the_statements_about_variables_that_it_has():
     assert rows.loc["B01", ["own_low", "own_high"]].tolist() == pytest.approx(ends, abs=1e-3)
     assert rows.loc["A01", "note"] == "the table has no column 'physician_global'"
     assert pd.isna(rows.loc["A01", "own_r"])
+
+
+def test_intervals_of_both_sides_have_the_level_that_is_asked_for():
+    table = pd.DataFrame({"n_lesions": range(1, 41), "clinical_severity": np.arange(40) % 7})
+    half, whole = (associations().beside(table, level).frame.set_index("row_id") for level in (0.5, 0.95))
+    assert set(half["confidence"]) == {0.5}
+    for low, high in (("r_low", "r_high"), ("own_low", "own_high")):
+        widths = [(each[high] - each[low]).dropna() for each in (half, whole)]
+        assert len(widths[0])
+        assert (widths[0] < 0.5 * widths[1]).all()
+
+
+def test_an_own_correlation_stands_among_the_others_by_its_own_test_or_not_at_all():
+    rng = np.random.default_rng(2)
+    table = pd.DataFrame({"n_lesions": rng.integers(1, 9, 40), "clinical_severity": rng.integers(0, 10, 40)})
+    table["centre"] = np.arange(40) % 8
+    effort = {"cluster": "centre", "resamples": 99, "permutations": 99}
+    relation = crmo.relate(table, "clinical_severity", "n_lesions", **effort)
+    drawn = associations().harvest(relation).frame.iloc[-1]
+    p = relation.frame.set_index("model").loc["spearman", "p"]
+    assert (drawn["row_id"], drawn["p"], drawn["n"]) == ("own", p, 40)
+    constant = table.assign(n_lesions=5, simulated=True)
+    nothing = crmo.relate(constant, "clinical_severity", "n_lesions", **effort)
+    assert "own" not in set(associations().harvest(nothing).frame["row_id"])
+    note = associations().beside(constant).frame.set_index("row_id").loc["B01", "note"]
+    assert note == "not estimable: all 40 values of a variable are 5"

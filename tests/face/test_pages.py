@@ -15,11 +15,12 @@ def printed(**columns):
 def test_both_ends_of_an_interval_are_one_cell_with_the_decimals_of_the_estimate():
     shown = printed(
         estimate=[94.1176, 90.65], ci_low=[79.3152, None], ci_high=[98.5243, 98.6], pi_low=[0.5, None],
-        pi_high=[1.0, None],
+        pi_high=[1.0, None], confidence=[0.8, 0.8],
     )  # fmt: skip
     assert shown["estimate"] == ["94.1", "90.7"]  # half up, as statsmodels and R print halves otherwise
-    assert shown["95 % interval"] == ["79.3 to 98.5", "not determined to 98.6"]
-    assert shown["95 % prediction interval"] == ["0.50 to 1.00", ""]
+    assert shown["80 % interval"] == ["79.3 to 98.5", "not determined to 98.6"]
+    assert shown["80 % prediction interval"] == ["0.50 to 1.00", ""]
+    assert printed(ci_low=[1.0], ci_high=[2.0])["interval"] == ["1 to 2"]  # of a level that is not told
 
 
 def test_bounds_are_an_interval_and_what_is_proved_is_yes():

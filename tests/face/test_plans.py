@@ -84,3 +84,32 @@ def test_a_plan_says_how_many_patients_and_of_which_correlation(sizes, says):
     which, wanted = plan([0.5], sizes, cohorts=4000).sentences()
     assert which.startswith("A latent correlation of 0.5 is ρ = 0.48 here: Spearman's")
     assert wanted == f"{says} for 80 % power at ρ = 0.48 (Spearman's test, P below 0.05)."
+
+
+def test_models_are_shown_at_a_small_a_middle_and_a_large_size_however_sizes_are_ordered():
+    frame = plan(sizes=[200, 15, 120, 40, 80]).models("ordinal", 3).frame
+    assert frame["n"].tolist() == [15, 80, 200]
+
+
+def test_only_the_test_that_is_shown_is_simulated(monkeypatch):
+    from crmo_analysis.models import planning
+
+    asked, power = [], planning.power
+
+    def counted(truths, sizes, test, *more):
+        asked.append(test)
+        return power(truths, sizes, test, *more)
+
+    monkeypatch.setattr(planning, "power", counted)
+    found = plan()
+    found.power(), found.sentences()
+    assert asked == ["spearman"]
+    assert [*found.tests().frame] == ["truth", "n", "spearman", "ordinal", "negative_binomial"]
+    assert asked == ["spearman", "ordinal", "negative_binomial"]
+
+
+def test_intervals_of_a_plan_are_named():
+    found = plan([0.5], [40, 80])
+    assert "95 % credible interval" in found.selection(20, 0.05).terms["text"]
+    for result in (found.precision(), found.needed()):
+        assert "Bonett and Wright's variance" in result.heading

@@ -65,6 +65,28 @@ def test_a_pool_says_itself_and_draws_itself():
     assert "library" not in pooled.methods().data
 
 
+def test_tables_of_a_pool_name_the_level_that_was_asked_for():
+    pooled = crmo.pool([3, 5, 7], [10, 12, 15], confidence=0.8)
+    for result in (pooled.methods(), pooled.priors(), pooled.without_each()):
+        assert "80 % interval" in result._repr_html_()
+        assert "95 %" not in result._repr_html_()
+
+
+def test_a_spread_is_tested_by_a_ratio_or_by_q_and_is_called_so():
+    for method, test in (("glmm", "likelihood ratio"), ("beta_binomial", "likelihood ratio"), ("reml", "Q")):
+        said = pools._heterogeneity(crmo.pool([3, 5, 9], [10, 12, 15], method).result)
+        assert f"test of no spread: {test} " in said
+
+
+def test_counts_that_cannot_be_pooled_are_counted():
+    chosen = crmo.pool([1, 1], [10, 10])._chosen
+    chosen.pool.rows[["fewest", "most"]] = [0, 10]
+    said = crmo.pool(chosen).open_counts()
+    assert (
+        "over 121 combinations, of which 2 cannot be pooled" in said
+    )  # nobody of one, everybody of the other
+
+
 def test_plain_counts_are_pooled_as_series_are():
     chosen = crmo.responders().choose("pamidronate", "pain_decreased", "up to 3 months")
     plain = crmo.pool([7, 4, 12, 9], [7, 5, 13, 9])

@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 
 import crmo_analysis as crmo
+from crmo_analysis.face.results import filled
 
 EFFORT = {"resamples": 200, "permutations": 200}
 
@@ -112,7 +113,7 @@ def test_visits_of_a_patient_are_not_counted_as_patients(visits, relation):
     spearman, linear = (found.frame.set_index("model").loc[name] for name in ("spearman", "linear"))
     assert (spearman["n"], linear["n"], linear["groups"]) == (54, 162, 54)
     assert found.sentences()[0].startswith("In 54 patients, ")
-    assert "In 162 rows of 54 groups, for each SD" in found.sentences()[2]
+    assert "In 162 visits of 54 groups, for each SD" in found.sentences()[2]
     once = relation.frame.query(
         "model == 'linear' and exposure == 'n_lesions' and adjusted_for == 'none'"
     ).iloc[0]
@@ -161,6 +162,57 @@ def test_adjusted_p_is_that_of_the_exposures_that_are_shown(own):
     spearman = found.frame[found.frame["model"] == "spearman"]
     assert list(spearman["family"]) == [2, 2]
     assert spearman["p_holm"].min() == pytest.approx(2 * spearman["p"].min(), rel=1e-3)
+
+
+def test_a_cohort_that_hides_keeps_warnings_and_no_number_that_tells():
+    rng = np.random.default_rng(3)
+    lesions = rng.negative_binomial(0.7, 0.1, 120) + 1
+    own = pd.DataFrame({"n_lesions": lesions, "clinical_severity": rng.integers(0, 11, 120)})
+    hidden = crmo.relate(own, "n_lesions", "clinical_severity", **EFFORT)
+    shown = crmo.relate(own.assign(simulated=True), "n_lesions", "clinical_severity", **EFFORT)
+    methods = hidden.frame.set_index("model")["method"]
+    assert methods["spearman"].endswith("BCa interval from 200 resamples")
+    assert methods["poisson"].endswith("interval and P are too sure, as counts vary more than Poisson's")
+    assert "details" not in hidden.frame
+    assert shown.frame.set_index("model")["details"]["poisson"].startswith("Pearson dispersion")
+    apart = pd.DataFrame({"n_lesions": range(1, 61), "clinical_severity": [3] * 30 + [7] * 30})
+    firth = crmo.relate(apart, "clinical_severity", "n_lesions", cut=5, **EFFORT).sentences(["firth"])[0]
+    assert "separation, the estimate without a penalty would be infinite" in firth
+    assert "the interval spans more than 1000 times" in firth
+    assert "events" not in crmo.relate(apart, "clinical_severity", "n_lesions", cut=5, **EFFORT).frame
+
+
+def test_a_forest_says_by_which_way_its_intervals_and_p_values_are(cohort):
+    def said(table, **options):
+        found = crmo.relate(table, "clinical_severity", "n_lesions", **EFFORT, **options).forest()
+        return found.terms["intervals"], found.terms["tests"]
+
+    table = cohort.patients.assign(centre=np.arange(len(cohort)) % 8)
+    by_z = "intervals by Fisher's z and the jackknife"
+    assert said(table) == ("BCa intervals", "by permutation")
+    of = crmo.relate(table, "clinical_severity", "n_lesions", cluster="centre", **EFFORT).sentences(
+        ["linear"]
+    )
+    assert of[0].startswith("In 54 patients of 8 groups, for each SD")
+    assert said(table, cluster="centre") == (by_z, "by Fisher's z and the jackknife")
+    many = pd.concat([table] * 40).assign(patient=range(40 * len(table)))
+    assert said(many) == (by_z, "by t")
+
+
+def test_an_alternative_text_holds_no_missing_number(cohort):
+    flat = crmo.relate(cohort.patients.assign(n_lesions=5), "clinical_severity", "n_lesions", **EFFORT)
+    assert "nan" not in filled(flat.scatter().alt, flat.scatter().terms)
+
+
+def test_a_row_without_a_patient_is_refused_among_visits_and_counts_alone_elsewhere(visits):
+    nameless = visits.reset_index(drop=True).astype({"patient": float})
+    nameless.loc[[0, 1], "patient"] = np.nan
+    with pytest.raises(crmo.CrmoError, match="2 rows have no patient, where some have several; expected"):
+        crmo.relate(nameless, "clinical_severity", "n_lesions", **EFFORT)
+    once = nameless[nameless["patient"].isna() | ~nameless["patient"].duplicated()]
+    models = crmo.relate(once, "clinical_severity", "n_lesions", **EFFORT).frame
+    assert "groups" not in models
+    assert set(models["n"]) == {len(once)}
 
 
 def test_diagnostics_print_and_draw_themselves(relation, own):

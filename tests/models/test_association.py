@@ -216,14 +216,11 @@ def test_bca_against_scipy(statistic):
     assert ours[:2] == pytest.approx(tuple(theirs), abs=0.04)
 
 
-def test_constant_resamples_are_dropped_and_counted():
+def test_constant_resamples_are_dropped_and_said():
     x, y = np.r_[np.ones(3), np.zeros(51)], simulated(54)[1]
     *_, words = bca_interval(x, y, resamples=10_000)
-    used, dropped = (int(each.replace(",", "")) for each in re.findall(r"[\d,]+", words))
     # None of three among 54 is drawn with probability (51/54)^54.
-    assert dropped == pytest.approx(10_000 * (51 / 54) ** 54, abs=5 * math.sqrt(10_000 * 0.0457))
-    assert used + dropped == 10_000
-    assert words == f"BCa interval from {used:,} resamples ({dropped} with a constant variable dropped)"
+    assert words == "BCa interval from 10,000 resamples, less those with a constant variable"
     assert words in correlate(x, y).method
 
 

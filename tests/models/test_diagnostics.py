@@ -104,3 +104,11 @@ def test_a_line_through_two_groups_has_no_bend_to_test():
     row = checks("severity", table, adjustment=())[1].loc[("linear", "straight line")]
     assert np.isnan(row["value"]) and np.isnan(row["p"])
     assert "cannot be bent" in row["says"]
+
+
+def test_a_curve_through_every_patient_has_no_number_that_rounding_makes():
+    table = pd.DataFrame({"lesions": range(12), "y": np.arange(12.0) ** 2})
+    row = checks("y", table, ())[1].loc[("linear", "straight line")]
+    assert np.isinf(row["value"])
+    assert row["p"] < 1e-12
+    assert row["says"].endswith("a curve fits every patient exactly")

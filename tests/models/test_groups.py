@@ -5,6 +5,8 @@ test_severity, and `g <- rep(1:12, each = 2)`.
 """
 
 import math
+import re
+from dataclasses import replace
 from itertools import permutations
 
 import numpy as np
@@ -131,7 +133,7 @@ def test_correlations_take_each_patient_once_and_models_every_visit(visits):
     direct = regress("linear", visits["severity"], visits["lesions"], centres, GROUPS)
     assert (linear["estimate"], linear["ci_low"], linear["p"]) == (direct.estimate, direct.ci_low, direct.p)
     assert sentence(linear.to_dict() | {"model": "linear", "adjusted_for": "centre"}).startswith(
-        "In 24 rows of 12 groups, for each SD (5.42) more of lesions"
+        "In 24 visits of 12 groups, for each SD (5.42) more of lesions"
     )
     turned = analyse(visits.iloc[::-1], question, ["spearman", "linear"], FEW)
     np.testing.assert_allclose(turned["p"], rows["p"], rtol=1e-9)
@@ -232,6 +234,40 @@ def test_imputing_gives_back_a_slope_that_leaving_out_distorts():
     assert np.mean(slopes) == pytest.approx(1, abs=0.12)
 
 
+def test_imputing_leaves_the_slope_of_a_small_cohort_as_it_is():
+    """With 20 donors of 14 known values, statsmodels' default, the slopes were a fifth too small."""
+    slopes = []
+    for seed in range(30):
+        rng = np.random.default_rng(seed)
+        x = rng.normal(size=20)
+        table = pd.DataFrame(
+            {"x": np.where(np.arange(20) < 6, np.nan, x), "y": x + 0.5 * rng.normal(size=20)}
+        )
+        made = imputation.tables(table, 3)
+        slopes += [np.polyfit(each["x"], each["y"], 1)[0] for each in made]
+    assert np.mean(slopes) == pytest.approx(1, abs=0.08)
+
+
+def test_imputed_tables_keep_what_was_noticed_in_them():
+    rng = np.random.default_rng(3)
+    lesions, split = rng.negative_binomial(0.7, 0.1, 60) + 1, np.arange(60) < 30
+    table = pd.DataFrame({"lesions": lesions, "score": rng.normal(10, 3, 60), "severe": split, "scan": split})
+    table = table.assign(score=table["score"].where(table.index % 6 > 0), centre=table.index % 8)
+    asked = Question("lesions", ["score"], imputations=3)
+    poisson, ordinal = analyse(table, asked, ["poisson", "ordinal"], FEW).to_dict("records")
+    sure = "Wald's standard error, t with {} df; interval and P are too sure, as counts vary more"
+    assert re.search(sure.format(r"\d+"), poisson["method"])
+    assert poisson["method"].endswith("in 3 of 3 tables")
+    assert "in the first of these tables Pearson dispersion" in sentence(poisson)
+    assert "categories; proportionality" in ordinal["details"]
+    scans = table.assign(scan=split.astype(float)).assign(scan=lambda t: t["scan"].where(t.index % 6 > 0))
+    firth = analyse(scans, Question("severe", ["scan"], imputations=3), ["firth"], FEW).iloc[0]
+    assert firth["events"] == 30
+    assert "; separation, the estimate without a penalty would be infinite, in " in firth["method"]
+    few = analyse(table, replace(asked, cluster="centre"), ["linear"], FEW).iloc[0]
+    assert "standard error by 8 groups, too small with so few, t with" in few["method"]
+
+
 def test_too_few_complete_patients_to_impute_say_so():
     table = COHORT.assign(lesions=COHORT["lesions"].astype(float).where(COHORT.index < 5))
     row = analyse(table, Question("severity", ["lesions"], imputations=5), ["linear"], FEW).iloc[0]
@@ -280,6 +316,12 @@ def test_correlations_by_groups_hold_their_level_and_others_do_not(statistic):
         held += one.ci_low < 0 < one.ci_high, other.ci_low < 0 < other.ci_high
     assert 0.90 < held[0] / 400 < 0.98
     assert held[1] / 400 < 0.90
+
+
+def test_a_correlation_of_1_is_said_to_be_1():
+    for groups in (None, np.repeat(range(250), 10)):
+        found = correlate(range(2_500), range(0, -2_500, -1), groups=groups)
+        assert found.method.endswith("interval not estimable: the correlation is -1")
 
 
 def test_groups_that_are_too_few_leave_the_correlation_alone():

@@ -176,11 +176,11 @@ def test_score_statistic_of_the_negative_binomial_regression_has_its_dispersion_
 
 
 def test_tests_keep_their_level_and_gain_power_with_size():
-    found = planning.power([0.0, 0.4], [54, 120], simulation=Simulation(4_000))
-    null = found[found["truth"] == 0]
-    assert ((null["power"] - 0.05).abs() < 4 * null["power_error"] + 0.006).all()
-    other = found[found["truth"] == 1].pivot_table(index="test", columns="n", values="power")
-    assert (other[120] > other[54] + 0.1).all()
+    for test in planning.TESTS:
+        found = planning.power([0.0, 0.4], [54, 120], test, simulation=Simulation(4_000))
+        null = found[found["truth"] == 0]
+        assert ((null["power"] - 0.05).abs() < 4 * null["power_error"] + 0.006).all()
+        assert found["power"][3] > found["power"][2] + 0.1
 
 
 def test_cohorts_are_drawn_from_tables_with_replacement():

@@ -89,7 +89,8 @@ def test_poisson_against_r():
     assert four(result) == pytest.approx((1.034814912, 0.981823966, 1.085488577, 0.1932406722), abs=2e-9)
     # sum(resid(f, "pearson")^2) / f$df.residual
     assert result.dispersion == pytest.approx(2.777775078, abs=1e-8)
-    assert result.method.endswith("Pearson dispersion 2.78, so that interval and P are too sure")
+    assert result.method.endswith("interval and P are too sure, as counts vary more than Poisson's")
+    assert result.details == "Pearson dispersion 2.78"
 
 
 def test_negative_binomial_against_r():
@@ -111,7 +112,7 @@ def test_ordinal_against_r():
     assert cut_points(result) == pytest.approx(expected, abs=1e-8)
     # optim of the likelihood with theta_k - eta - delta (k - 1) les, against delta = 0
     assert result.p_proportional == pytest.approx(0.8651594411, abs=1e-9)
-    assert "7 categories; proportionality P=0.865 (a rough check" in result.method
+    assert "7 categories; proportionality P=0.865 (a rough check" in result.details
 
 
 def test_firth_against_r():
@@ -343,7 +344,7 @@ def test_check_of_proportional_odds_finds_what_is_not():
     y = np.digitize(0.5 * x + np.exp(0.5 * x) * rng.logistic(size=400), [-2, -1, 0, 1, 2])
     result = regress("ordinal", y, x)
     assert result.p_proportional < 0.001
-    assert "proportionality P<0.001" in result.method
+    assert "proportionality P<0.001" in result.details
 
 
 # ---- properties
