@@ -153,7 +153,7 @@ def test_a_result_that_is_taken_for_its_table_says_where_that_is(own):
 
 def test_pictures_take_their_table_as_seaborn_does_and_name_a_lost_column(own):
     names = {"x": "n_lesions", "y": "clinical_severity"}
-    assert crmo.plot.scatter(data=own, **names).get_xlabel() == "n_lesions"
+    assert crmo.plot.scatter(data=own, **names).get_xlabel() == "lesions"
     for draw, more in ((crmo.plot.scatter, {}), (crmo.plot.curves, {"by": "male"})):
         with pytest.raises(crmo.CrmoError, match=r"no column 'n_lesion'; it has .*is 'n_lesions' meant\?"):
             draw(own, **names | {"x": "n_lesion"}, **more)
