@@ -51,21 +51,26 @@ def read_cohort(path, map=None, lesions=None, hide_below: int = SMALLEST) -> "Co
     if not isinstance(hide_below, int) or hide_below < 0 or hide_below == 1:
         raise InputError(f"hide_below is {hide_below!r}, expected 2 or more, or 0 to show single patients")
     read = read_file(path, map or None, lesions=lesions or None)
-    source = made(read.patients) or OWN
-    is_own = source == OWN
+    is_own = (made(read.patients) or OWN) == OWN
     if read.errors and is_own and hide_below:
         count = f"{len(read.errors)} error{'s' * (len(read.errors) > 1)}"
         raise InputError(f"{Path(path).name} cannot be analysed: {count}, which crmo validate lists")
+    return _taken(read, hide_below)
+
+
+def _taken(read, hide_below: int = 0) -> "Cohort":
+    """Take a file that was read for a cohort."""
     require_sound(read)
-    problems = (*read.warnings, *(account.thin(read) if is_own else ()))
-    few = hide_below if is_own else 0
+    source = made(read.patients) or OWN
+    problems = (*read.warnings, *(account.thin(read) if source == OWN else ()))
+    few = hide_below if source == OWN else 0
     about = tuple(read.notes), problems, read.lesions, read.scans, read.doubted
     return Cohort(read.patients, source, few, *about)
 
 
 def read_shipped(study: str) -> "Cohort":
-    """Read the cohort that the project ships for a study, which was made from its printed numbers."""
-    return read_cohort(files.COHORTS / f"{study}.csv")
+    """Read the cohort that the project ships for a study, made from its numbers, with its own variables."""
+    return _taken(read_file(files.COHORTS / f"{study}.csv", codebook=read_study(study).codebook))
 
 
 def _no_numbers(values: pd.Series) -> int:

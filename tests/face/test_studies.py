@@ -4,7 +4,7 @@ import pandas as pd
 import pytest
 
 import crmo_analysis as crmo
-from crmo_analysis.files import ROOT, study_names
+from crmo_analysis.files import COHORTS, ROOT, study_names
 from crmo_analysis.study import read_study
 
 
@@ -107,6 +107,15 @@ def test_every_figure_that_a_study_wants_says_what_it_shows(name):
     for figure in kinds.values():
         shown, title = study.picture(figure)
         assert all((title, shown.caption, shown.alt, shown.source)), figure
+
+
+@pytest.mark.parametrize("name", study_names())
+def test_the_cohort_that_ships_has_every_variable_of_its_study(name):
+    path = COHORTS / f"{name}.csv"
+    if not path.is_file():
+        pytest.skip("no cohort was made yet")
+    columns = pd.read_csv(path, nrows=0).columns
+    assert set(columns) <= set(crmo.read_study(name).patients().patients)
 
 
 def test_capponi2021_correlations_have_the_intervals_that_r_gives():
