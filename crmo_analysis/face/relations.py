@@ -113,8 +113,7 @@ class Relation(Result):
     ):
         self.cohort, self.notes = cohort, notes
         self._table, self._asked, self._effort = table, asked, effort
-        codebook = read_codebook()
-        labels = {name: codebook[name].label for name in asked.names if name in codebook}
+        labels = {name: variable.label for name, variable in read_codebook().items() if name in asked.names}
         self._labels = {name: describe.in_sentence(label) for name, label in labels.items()}
         self._effect = effect = severity.analyse(table, asked, effort=effort)
         if cohort.hides:
@@ -384,7 +383,6 @@ class Relation(Result):
 
     @property
     def _first(self) -> severity.Question:
-        """What is asked of the first exposure alone."""
         return replace(self._asked, exposures=self._asked.exposures[:1])
 
     def _used(self) -> pd.DataFrame:

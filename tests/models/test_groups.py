@@ -235,7 +235,7 @@ def test_imputing_gives_back_a_slope_that_leaving_out_distorts():
 
 
 def test_imputing_leaves_the_slope_of_a_small_cohort_as_it_is():
-    """With 20 donors of 14 known values, statsmodels' default, the slopes were a fifth too small."""
+    """With 20 donors of 14 known values, statsmodels' default, the mean slope was 0.64."""
     slopes = []
     for seed in range(30):
         rng = np.random.default_rng(seed)
