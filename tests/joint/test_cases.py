@@ -55,13 +55,14 @@ def test_a_trial_is_solved_one_measurement_after_the_other(read_case):
     assert broken(fitted, table) == []
 
 
-def test_middle_values_of_a_trial_are_bounded(read_case):
+@pytest.mark.parametrize(
+    ("among", "most"), [(" among group == placebo", 197), pytest.param("", 202, marks=pytest.mark.slow)]
+)
+def test_middle_values_of_a_trial_are_bounded(read_case, among, most):
     # 13 of one arm and 12 of the other reach 2.026 at most, where those above and those below are as equal as can
     # be; of the placebo arm alone, 13 of 24 reach 1.97.
-    fitted = fit(*read_case("two_arms"))
-    found = [find_bounds(fitted, f"median(crp{among})") for among in ("", " among group == placebo")]
-    ends = [(end.upper.value, end.upper.is_proved, end.lower.is_proved) for end in found]
-    assert ends == [(Fraction(202, 100), True, True), (Fraction(197, 100), True, True)]
+    found = find_bounds(fit(*read_case("two_arms")), f"median(crp{among})")
+    assert (found.upper.value, found.is_proved) == (Fraction(most, 100), True)
 
 
 def test_a_middle_value_of_two_hundred_is_bounded_with_little_effort(read_case):
