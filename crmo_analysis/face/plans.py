@@ -160,10 +160,8 @@ class Plan:
 
     def power(self) -> Result:
         """Show how often a study finds the association, by Spearman's test; `tests` has the other tests."""
-        spearman = self._power
-        half = BAND * spearman["power_error"]
-        low, high = (spearman["power"] - half).clip(0), (spearman["power"] + half).clip(upper=1)
-        lines = spearman.assign(low=low, high=high).round(5)
+        power, half = self._power["power"], BAND * self._power["power_error"]
+        lines = self._power.assign(low=(power - half).clip(0), high=(power + half).clip(upper=1)).round(5)
         enough = lines[lines["power"] >= ENOUGH].groupby("truth", sort=False)["n"].min()
         named = [f"{n} {_under(name)}" for name, n in enough.items()]
         words = f"{', '.join(named)}" if named else "more patients than were tried"
@@ -250,10 +248,8 @@ class Plan:
         found = [planning.needed_patients(width, each, simulation=simulation) for each in self.correlations]
         rows = [(self._named(each), *one) for each, one in zip(self.correlations, found, strict=True)]
         frame = pd.DataFrame(rows, columns=["truth", "patients", "lower limit", "upper limit"])
-        heading = (
-            f"Patients for a 95 % interval ({planning.INTERVAL}) {width:g} wide on average; limits: two "
-        )
-        heading += "Monte Carlo errors"
+        heading = f"Patients for a 95 % interval {width:g} wide on average ({planning.INTERVAL}); limits: two"
+        heading += " Monte Carlo errors"
         return Result(frame, heading, source="simulated")
 
     def models(self, model: str, fitted: int = 60) -> Result:
@@ -297,9 +293,7 @@ class Plan:
         median, low, high = planning.evidence_of_significance(n, alpha, given)
         smallest = describe.smallest_pearson(alpha, n)
         least = f"P<{alpha:g} in {n} patients takes an observed correlation above {smallest:.2f}"
-        ends = (
-            f"95 % credible interval {low:.2f} to {high:.2f}, latent correlations being as likely beforehand"
-        )
+        ends = f"95 % credible interval {low:.2f} to {high:.2f}, all truths being as likely beforehand"
         text = f"Spearman's correlation in everybody: {median:.2f} ({ends})"
         ends = (smallest + 0.002, 0.8) if smallest < 0.75 else np.interp([0.05, 0.95], [0, 1], [smallest, 1])
         observed = np.linspace(*ends, 40)

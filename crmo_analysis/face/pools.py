@@ -189,7 +189,7 @@ class Pooled(Result):
         )
         null = 100 * round(self.result.estimate, 6)
         return Result(
-            rows.drop(columns="text").assign(**self._level, library=self.result.library),
+            rows.drop(columns="text").assign(confidence=self._how["confidence"], library=self.result.library),
             "Every method on the same series, shares in percent",
             caption="{agreement}",
             subtitle="{drug}: {outcome}, {time_frame}; line: {name}",
@@ -205,16 +205,14 @@ class Pooled(Result):
         frame = pd.DataFrame()
         if len(self._events) > 2:
             frame = pooling.leave_one_out(self._events, self._totals, **self._how).round(4)
-            frame = frame.assign(**self._level)
-        return Result(frame, "Without each series in turn", source=self._derived)
+        return self._with_level(frame, "Without each series in turn")
 
     def priors(self) -> Result:
         """Set the beta-binomial posterior under several priors side by side."""
         frame, cover = pd.DataFrame(), self._how["confidence"]
         if len(self._events) > 1:
             frame = pooling.prior_sensitivity(self._events, self._totals, confidence=cover).round(4)
-            frame = frame.assign(**self._level)
-        return Result(frame, "Beta-binomial posterior under several priors", source=self._derived)
+        return self._with_level(frame, "Beta-binomial posterior under several priors")
 
     def open_counts(self) -> str:
         """Say how far the pooled share goes over all counts that are known only within limits."""
@@ -228,9 +226,8 @@ class Pooled(Result):
             f"{between}, the intervals from {found.ci_low:.1%} to {found.ci_high:.1%}."
         )
 
-    @property
-    def _level(self) -> dict[str, float]:
-        return {"confidence": self._how["confidence"]}
+    def _with_level(self, frame: pd.DataFrame, heading: str) -> Result:
+        return Result(frame.assign(confidence=self._how["confidence"]), heading, source=self._derived)
 
     @property
     def _derived(self) -> str:

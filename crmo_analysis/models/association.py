@@ -121,10 +121,7 @@ def _by_z(
     z, error = math.atanh(estimate), error / (1 - estimate**2)
     spread, words = stats.norm, "interval of Fisher's z with the jackknife's standard error"
     if groups is not None:
-        spread, words = (
-            stats.t(groups - 1),
-            f"Fisher's z, jackknife's {said_of_groups(groups)}, t with {groups - 1} df",
-        )
+        spread, words = (stats.t(groups - 1), f"Fisher's z, jackknife's {said_of_groups(groups)}")
     half = float(spread.ppf(0.5 + confidence / 2)) * error
     p = float(2 * spread.sf(abs(z) / error))
     return math.tanh(z - half), math.tanh(z + half), p, words

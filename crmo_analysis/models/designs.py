@@ -66,10 +66,10 @@ def as_numbers(values: Sequence, name: str = "the variable") -> np.ndarray:
     return found
 
 
-def said_of_groups(count: int) -> str:
+def said_of_groups(count: int, df: float | None = None) -> str:
     """Say how errors of groups are made."""
     few = ", too small with so few" if count < FEW_GROUPS else ""
-    return f"standard error by {count} groups{few}"
+    return f"standard error by {count} groups{few}, t with {count - 1 if df is None else df:.0f} df"
 
 
 def codes_of(groups: Sequence) -> np.ndarray:

@@ -112,10 +112,10 @@ def _combined(fits: Sequence[regression.Regression], confidence: float, imputed:
     slope, error, df = combine(slopes, variances, df)
     half = float(stats.t.ppf(0.5 + confidence / 2, df)) * error
     shown = [first.shown(value) for value in (slope, slope - half, slope + half)]
-    errors = "HC3 standard error" if first.model == "linear" else "Wald's standard error"
-    errors = errors if first.groups is None else said_of_groups(first.groups)
+    errors = f"{'HC3' if first.model == 'linear' else 'Wald'} standard error, t with {df:.0f} df"
+    errors = errors if first.groups is None else said_of_groups(first.groups, df)
     words = [f"{count} tables with imputed values (chained equations, predictive mean matching of {DONORS}"]
-    words[0] += f" donors), Rubin's rules, {errors}, t with {df:.0f} df"
+    words[0] += f" donors), Rubin's rules, {errors}"
     remarks = Counter(remark for fit in fits for remark in fit.remarks)
     words += [f"{remark}, in {times} of {count} tables" for remark, times in remarks.items()]
     words += regression.of_interval(first.model, *shown[1:])

@@ -250,7 +250,7 @@ def _linear(y: pd.Series, own: pd.DataFrame, design: np.ndarray, groups: np.ndar
     if np.abs(results.resid).max() <= 1e-10 * np.abs(y).max():
         raise NotEstimableError("the line fits every patient exactly, so there is no standard error")
     how = f"HC3 standard error, t with {results.df_resid:.0f} df"
-    how = how if groups is None else f"{said_of_groups(groups.max() + 1)}, t with {groups.max()} df"
+    how = how if groups is None else said_of_groups(groups.max() + 1)
     return {"results": results, "profile": None, "p_ratio": None, "how": f"least squares, {how}"}
 
 
@@ -267,9 +267,7 @@ def _likely(kind: str, y: pd.Series, own: pd.DataFrame, asked: Terms, groups: np
         constant = likelihood.candidates(kind, y.iloc[rows], own.iloc[rows, :1], times)
         found["results"].set_null_options(llnull=likelihood.peak(constant).height)
     why = f", as there are more than {MANY:,} patients" if n > MANY else ""
-    how = f"Wald interval and P{why}"
-    if groups is not None:
-        how = f"{said_of_groups(groups.max() + 1)}, t with {groups.max()} df"
+    how = f"Wald interval and P{why}" if groups is None else said_of_groups(groups.max() + 1)
     if groups is None and (infinite or not (asked.wald or n > MANY)):
         how = f"profile {'penalised ' if kind == 'firth' else ''}likelihood"
         null = likelihood.peak(models, 0.0)
@@ -285,10 +283,13 @@ def _notes(kind: str, top: Peak, how: str, infinite: bool, independent: bool) ->
     if kind == "poisson":
         mean = top.model.predict(params)
         dispersion = float(times @ ((y - mean) ** 2 / mean) / (n - len(params)))
-        details = f"Pearson dispersion {dispersion:.2f}"
         sure = "interval and P are too sure, as counts vary more than Poisson's"
         remarks = (sure,) * int(dispersion > 1.5 and independent)
-        about = {"details": details, "dispersion": dispersion, "remarks": remarks}
+        about = {
+            "details": f"Pearson dispersion {dispersion:.2f}",
+            "dispersion": dispersion,
+            "remarks": remarks,
+        }
         return {"how": f"Poisson regression, {how}", **about}
     if kind == "negative_binomial":
         at_boundary = len(params) == top.place + 1
@@ -314,9 +315,5 @@ def of_interval(model: str, low: float, high: float) -> list[str]:
     """Say what a reader must know of a model's interval."""
     wide = f"the interval spans more than {LOOSE} times, so the data hardly determine the estimate"
     said = [wide] * int(model != "linear" and high > LOOSE * low)
-    open_ends = {"lower": low, "upper": high}
-    return said + [
-        f"the {end} end of the interval is not determined"
-        for end, value in open_ends.items()
-        if math.isnan(value)
-    ]
+    unknown = [end for end, value in (("lower", low), ("upper", high)) if math.isnan(value)]
+    return said + [f"the {end} end of the interval is not determined" for end in unknown]

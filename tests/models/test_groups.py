@@ -255,7 +255,7 @@ def test_imputed_tables_keep_what_was_noticed_in_them():
     table = table.assign(score=table["score"].where(table.index % 6 > 0), centre=table.index % 8)
     asked = Question("lesions", ["score"], imputations=3)
     poisson, ordinal = analyse(table, asked, ["poisson", "ordinal"], FEW).to_dict("records")
-    sure = "Wald's standard error, t with {} df; interval and P are too sure, as counts vary more"
+    sure = "Wald standard error, t with {} df; interval and P are too sure, as counts vary more"
     assert re.search(sure.format(r"\d+"), poisson["method"])
     assert poisson["method"].endswith("in 3 of 3 tables")
     assert "in the first of these tables Pearson dispersion" in sentence(poisson)
