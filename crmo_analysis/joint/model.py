@@ -13,10 +13,11 @@ import numpy as np
 from ortools.sat.python import cp_model
 
 from crmo_analysis.joint.axes import TOTALS, UNLIMITED, sharper, window
+from crmo_analysis.joint.middles import middles, of_median
 from crmo_analysis.joint.spreads import keep_apart, moments, spread, squares
 from crmo_analysis.joint.statements import ENDS, Plan, Quantity, Statement, divide, merged
 from crmo_analysis.recompute import View, can_be_one
-from crmo_analysis.study import Claim, entailment, expressions, rounding
+from crmo_analysis.study import Claim, Variable, entailment, expressions, rounding
 
 APART = 30  # tenths of a digit: what a value that is not as printed counts for
 
@@ -46,6 +47,7 @@ class Tables:
         self.n = self.model.new_int_var(low, high, "")
         self.counts = [[self.number(high) for _ in range(bag.size)] for bag in self.part.bags]
         self.size, self.below, self.sums = cache(self._size), cache(self._below), cache(self._sums)
+        self.middles, self.known_middles = cache(partial(middles, self)), {}
         self.squares, self.moments = cache(partial(squares, self)), cache(partial(moments, self))
         self.spread = partial(spread, self)
         self.kept: dict[Statement, cp_model.IntVar] = {}
@@ -59,8 +61,7 @@ class Tables:
                 one, other = self.counts[place], self.counts[bag.parent]
                 self.model.add(sum(one[i] for i in here) == sum(other[i] for i in there))
         for tie in plan.times:
-            time, end, start = (self.part.axes[name].variable for name in (tie.name, tie.end, tie.start))
-            self.keep_times(tie.name, tie.start, tie.end, *reversed(time.between(end, start)))
+            self._keep_times(tie)
 
     def number(self, high: int, low: int = 0) -> cp_model.IntVar:
         """Return a new whole number between two ends."""
@@ -110,18 +111,23 @@ class Tables:
             sums.append(total)
         return bag, sums
 
-    def keep_times(self, time: str, start: str, end: str, slack: float, per_unit: float) -> None:
-        """Let the sums of a time and of the two ages around it agree, pattern by pattern."""
-        bags = {name: self.sums(name) for name in (time, start, end)}
-        [bag] = {bag for bag, _ in bags.values()}
-        steps = [self.part.axes[name].variable.step for name in (end, start, time)]
+    def factors(self, tie: Variable) -> tuple[int, int, int, int]:
+        """Return by what a time's end, its start and the time are multiplied, and how far they may miss."""
+        time, end, start = (self.part.axes[name].variable for name in (tie.name, tie.end, tie.start))
+        per_unit, slack = time.between(end, start)
         per_year = Fraction(per_unit).limit_denominator(1000)
-        scale = per_year.denominator * math.lcm(*(step.denominator for step in steps))
-        factors = [int(per_year * step * scale) for step in steps[:2]] + [int(steps[2] * scale)]
-        most = math.floor(slack * scale)
-        sums = zip(self.counts[bag], bags[end][1], bags[start][1], bags[time][1], strict=True)
-        for count, late, early, between in sums:
-            apart = factors[0] * late - factors[1] * early - factors[2] * between
+        scale = per_year.denominator * math.lcm(*(of.step.denominator for of in (time, end, start)))
+        ages = (int(per_year * age.step * scale) for age in (end, start))
+        return *ages, int(time.step * scale), math.floor(slack * scale)
+
+    def _keep_times(self, tie: Variable) -> None:
+        """Let the sums of a time and of the two ages around it agree, pattern by pattern."""
+        bags = {name: self.sums(name) for name in (tie.name, tie.start, tie.end)}
+        [bag] = {bag for bag, _ in bags.values()}
+        late, early, between, most = self.factors(tie)
+        sums = zip(self.counts[bag], *(bags[name][1] for name in (tie.end, tie.start, tie.name)), strict=True)
+        for count, end, start, time in sums:
+            apart = late * end - early * start - between * time
             self.model.add(apart <= most * count)
             self.model.add(apart >= -most * count)
 
@@ -172,9 +178,6 @@ class Tables:
             if fewest(claim) and claim.statistic not in ENDS:
                 self.demand(self.size(claim.group), fewest(claim), None, kept)
             self._is_one(claim, kept)
-            if claim.statistic == "median":
-                _require_median(self, claim, kept)
-                continue
             for expression, low, high in self.conditions(claim, statement.rivals):
                 self.demand(expression, low, high, kept)
             if claim.statistic == "sd":
@@ -191,12 +194,14 @@ class Tables:
         known.append((claim, kept))
 
     def conditions(self, claim: Claim, rivals: Sequence[expressions.Expression] = ()) -> list[tuple]:
-        """Return what a claim demands, unless of a median: expressions, and between which ends each lies."""
+        """Return what a claim demands: expressions, and between which ends each lies."""
         if claim.statistic == "rank":
             own = self.size(entailment.conjunction(claim.patients, claim.group))
             return [(own - self.size(rival), 0, None) for rival in rivals]
         if claim.statistic == "sd":
             return self.spread(claim, *rounding.interval(claim.number), is_open=True)
+        if claim.statistic == "median":
+            return of_median(self, claim)
         if claim.statistic not in ENDS:
             return _between(*(_total if claim.statistic in TOTALS else _share)(self, claim))
         # Of smallest, largest and common values: nobody beyond, and somebody there.
@@ -218,9 +223,6 @@ class Tables:
         if claim.statistic == "sd":
             value, half = claim.number.value, claim.number.place / 2
             conditions = self.spread(claim, value - half, value + half, is_open=False)
-        elif claim.statistic == "median":
-            _require_median(self, sharper(claim), as_printed)
-            conditions = []
         else:
             conditions = self.conditions(sharper(claim))
         for expression, low, high in conditions:
@@ -296,41 +298,6 @@ def _total(tables: Tables, claim: Claim) -> tuple:
         return tables.total(claim), 1, claim.number.value / step, claim.number.value / step, False
     low, high = (end / step for end in rounding.interval(claim.number))
     return tables.total(claim), tables.size(claim.group), low, high, True
-
-
-def _require_median(tables: Tables, claim: Claim, kept) -> None:
-    axis = tables.part.axes[claim.of]
-    step = axis.variable.step
-    low, high = window(claim, step)
-    size = tables.size(claim.group)
-    tables.demand(size, 1, None, kept)
-    below = tables.between(claim.of, claim.group, -UNLIMITED, low - 1)
-    above = size - below - tables.between(claim.of, claim.group, low, high)
-    odd = (
-        isinstance(claim.group, expressions.Everyone) and tables.n.proto.domain[0] == tables.n.proto.domain[1]
-    )
-    if not tables.split or (odd and tables.most % 2):
-        tables.demand(size - 2 * below, 1, None, kept)
-        tables.demand(size - 2 * above, 1, None, kept)
-        return
-    # The two middle values may stand anywhere as long as they meet where the median is printed from.
-    first, last = (end / step for end in rounding.interval(claim.number))
-    least, most = math.floor(2 * first) + 1, math.ceil(2 * last) - 1
-    lower, upper = tables.middle(claim.of, claim.group)
-    if least > most:  # no two steps meet there
-        _clause(tables, [], kept)
-    for cell in range(len(axis)):
-        fits_above = np.flatnonzero(axis.lows + axis.lows[cell] <= most)
-        fits_below = np.flatnonzero(axis.highs + axis.highs[cell] >= least)
-        before = [lower[cell - 1]] if cell else []
-        # If the lower is in this cell or above, the upper is not beyond the last that fits; and so from
-        # below.
-        _clause(tables, [*before, upper[fits_above[-1]]] if len(fits_above) else before, kept)
-        after = [upper[fits_below[0] - 1].negated()] if len(fits_below) and fits_below[0] else []
-        if not len(fits_below):
-            _clause(tables, [lower[cell].negated()], kept)
-        elif after:
-            _clause(tables, [lower[cell].negated(), *after], kept)
 
 
 def _clause(tables: Tables, literals: Sequence, kept) -> None:
