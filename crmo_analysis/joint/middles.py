@@ -25,7 +25,8 @@ def of_median(tables, claim: Claim) -> list[tuple]:
     step = tables.part.axes[claim.of].variable.step
     if tables.split:
         lower, upper = tables.middles(claim.of, claim.group)
-        return [(lower + upper, *limits(claim, step))]
+        if lower is not upper:
+            return [(lower + upper, *limits(claim, step))]
     low, high = window(claim, step)
     size = tables.size(claim.group)
     below = tables.between(claim.of, claim.group, -UNLIMITED, low - 1)
@@ -43,12 +44,15 @@ def middles(tables, name: str, group: expressions.Expression) -> tuple:
     """Return the two middle values of a group, in steps, tied to those that are known; of nobody, any two."""
     axis = tables.part.axes[name]
     lows, highs = axis.lows.tolist(), axis.highs.tolist()
-    lower, upper = found = [tables.number(highs[-1], lows[0]) for _ in range(2)]
-    for value, reached in zip(found, tables.middle(name, group), strict=True):
+    is_one = isinstance(group, expressions.Everyone) and tables.least == tables.most and tables.most % 2
+    found = [tables.number(highs[-1], lows[0]) for _ in range(1 if is_one else 2)]
+    for value, reached in zip(found, tables.middle(name, group)[: len(found)], strict=True):
         tables.model.add(value >= place(lows, reached))
         tables.model.add(value <= place(highs, reached))
-    tables.model.add(lower <= upper)
-    if len(axis) < highs[-1] - lows[0] + 1:  # of an odd number the two are one, also within a cell
+    lower, upper = found[0], found[-1]
+    if not is_one:
+        tables.model.add(lower <= upper)
+    if not is_one and len(axis) < highs[-1] - lows[0] + 1:  # so are those of any odd number
         is_odd = tables.model.new_bool_var("")
         tables.model.add(tables.size(group) == 2 * tables.number(tables.most) + is_odd)
         tables.model.add(lower == upper).only_enforce_if(is_odd)

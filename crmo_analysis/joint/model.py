@@ -42,7 +42,8 @@ class Tables:
 
     def __init__(self, plan: Plan, n: int | tuple[int, int], split: bool = True, exact: bool = False):
         low, high = n if isinstance(n, tuple) else (n, n)
-        self.plan, self.part, self.split, self.exact, self.most = plan, plan.part, split, exact, high
+        self.plan, self.part, self.split, self.exact = plan, plan.part, split, exact
+        self.least, self.most = low, high
         self.model = cp_model.CpModel()
         self.n = self.model.new_int_var(low, high, "")
         self.counts = [[self.number(high) for _ in range(bag.size)] for bag in self.part.bags]
