@@ -22,16 +22,22 @@ def limits(claim: Claim, step) -> tuple[int, int]:
 
 def of_median(tables, claim: Claim) -> list[tuple]:
     """Return the conditions that a median is printed: expressions, and between what each lies."""
-    step = tables.part.axes[claim.of].variable.step
-    if tables.split:
+    step, is_one = tables.part.axes[claim.of].variable.step, _is_one(tables, claim.group)
+    if tables.split and (not is_one or tables.plan.ties_middles):
         lower, upper = tables.middles(claim.of, claim.group)
-        if lower is not upper:
-            return [(lower + upper, *limits(claim, step))]
+    if tables.split and not is_one:
+        return [(lower + upper, *limits(claim, step))]
     low, high = window(claim, step)
     size = tables.size(claim.group)
     below = tables.between(claim.of, claim.group, -UNLIMITED, low - 1)
     above = size - below - tables.between(claim.of, claim.group, low, high)
-    return [(size - 2 * below, 0, None), (size - 2 * above, 0, None)]
+    least = 1 if tables.split is None else 0
+    return [(size - 2 * below, least, None), (size - 2 * above, least, None)]
+
+
+def _is_one(tables, group: expressions.Expression) -> bool:
+    """Say whether the two middle values of a group are one: everybody is an odd number of patients."""
+    return isinstance(group, expressions.Everyone) and tables.least == tables.most and tables.most % 2 == 1
 
 
 def place(values: Sequence[int], reached: Sequence):
@@ -41,10 +47,10 @@ def place(values: Sequence[int], reached: Sequence):
 
 
 def middles(tables, name: str, group: expressions.Expression) -> tuple:
-    """Return the two middle values of a group, in steps, tied to those that are known; of nobody, any two."""
+    """Return the two middle values of a group, in steps; of nobody, any two."""
     axis = tables.part.axes[name]
     lows, highs = axis.lows.tolist(), axis.highs.tolist()
-    is_one = isinstance(group, expressions.Everyone) and tables.least == tables.most and tables.most % 2
+    is_one = _is_one(tables, group)
     found = [tables.number(highs[-1], lows[0]) for _ in range(1 if is_one else 2)]
     for value, reached in zip(found, tables.middle(name, group)[: len(found)], strict=True):
         tables.model.add(value >= place(lows, reached))
@@ -56,13 +62,19 @@ def middles(tables, name: str, group: expressions.Expression) -> tuple:
         is_odd = tables.model.new_bool_var("")
         tables.model.add(tables.size(group) == 2 * tables.number(tables.most) + is_odd)
         tables.model.add(lower == upper).only_enforce_if(is_odd)
-    known = tables.known_middles
-    known[name, group] = lower, upper
+    tables.known_middles[name, group] = lower, upper
+    if tables.plan.ties_middles:
+        _tie(tables, name, group)
+    return lower, upper
+
+
+def _tie(tables, name: str, group: expressions.Expression) -> None:
+    """Tie the middle values of a group to those that are known."""
     for tie in tables.plan.part.times:
-        if name in (tie.start, tie.end) and {(tie.start, group), (tie.end, group)} <= known.keys():
+        ages = {(tie.start, group), (tie.end, group)}
+        if name in (tie.start, tie.end) and ages <= tables.known_middles.keys():
             _keep_apart(tables, tie, group)
     _keep_among_parts(tables, name, group)
-    return lower, upper
 
 
 def _keep_apart(tables, tie, group: expressions.Expression) -> None:

@@ -6,6 +6,7 @@ always holds; what a statement says holds if it is kept.
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from fractions import Fraction
 from functools import cache, partial
 
@@ -30,17 +31,18 @@ class Tables:
     plan : Plan
     n : int or (int, int)
         How many patients, or between how many.
-    split : bool
+    split : bool or None
         Whether the two middle values of an even number may lie on either side of what their median is printed
-        from. Where not every value is told apart, tables with it are more than there are, and without it
-        fewer.
+        from: in any cells (True), in such as can be written out for each median by itself (False), or not at
+        all (None). Where not every value is told apart, tables are more than there are with the first, and
+        fewer with the last.
     exact : bool
         Whether the square of a large sum, for a standard deviation, is multiplied out, which is better where
         a table is sought. If not, it is held within narrow limits, which is better where there is none, or
         the best of all is sought: tables are a little more than there are.
     """
 
-    def __init__(self, plan: Plan, n: int | tuple[int, int], split: bool = True, exact: bool = False):
+    def __init__(self, plan: Plan, n: int | tuple[int, int], split: bool | None = True, exact: bool = False):
         low, high = n if isinstance(n, tuple) else (n, n)
         self.plan, self.part, self.split, self.exact = plan, plan.part, split, exact
         self.least, self.most = low, high
@@ -249,7 +251,7 @@ class Tables:
         return distance
 
 
-def fitting_tables(plan: Plan, n: int | tuple[int, int], **kind: bool) -> Tables:
+def fitting_tables(plan: Plan, n: int | tuple[int, int], **kind: bool | None) -> Tables:
     """Return the tables of a part in which all its statements hold."""
     tables = Tables(plan, n, **kind)
     for statement in plan.statements:
@@ -259,7 +261,7 @@ def fitting_tables(plan: Plan, n: int | tuple[int, int], **kind: bool) -> Tables
 
 def tables_of(stated: Sequence[Statement], view: View, n: int | tuple[int, int]) -> Tables:
     """Return the tables, of so many patients, in which some statements hold."""
-    return fitting_tables(merged(divide(stated, view)), n)
+    return fitting_tables(replace(merged(divide(stated, view)), ties_middles=True), n)
 
 
 def fewest(claim: Claim) -> int:

@@ -120,7 +120,8 @@ class Cohort:
 
     def _unprinted(self, n: int) -> set[int]:
         """Return a number of patients, if there is one, with which all else can stand."""
-        tables = fitting_tables(merged(self.plans), (1, MORE_PATIENTS * n))
+        plan = replace(merged(self.plans), ties_middles=True)
+        tables = fitting_tables(plan, (1, MORE_PATIENTS * n))
         status, solved = solve(tables.model, self.effort.or_less(SECONDS_A_CLAIM))
         return {int(solved.value(tables.n))} if status in FOUND else set()
 
@@ -157,10 +158,10 @@ class _Inquiry:
         spreads = [s for s in self.plan.statements if s.claims[0].statistic == "sd"]
         first = self.effort.or_less(max(self.seconds, SECONDS_OF_SPREADS))
         for effort in (first, self.effort) if spreads else (self.effort,):
-            choices = Choices(self.plan, self.n, place, self.view.codebook, sets)
+            choices = Choices(self.plan, self.n, place, self.view, sets)
             try:
                 self.options = choices.covering(choices.first(effort), effort) or [[]]
-                self.blocks = choices.blocks
+                self.blocks, self.plan = choices.blocks, choices.blocks.plan
                 return
             except UnfinishedError:
                 rest = tuple(s for s in self.plan.statements if s not in spreads)
@@ -233,7 +234,7 @@ class _Inquiry:
         if self.number is None:
             return members
         concerned = [*members, *filter(None, [claimed or denied])]
-        plan = merged(divide(concerned, self.view))
+        plan = replace(merged(divide(concerned, self.view)), ties_middles=True)
         tables = tables_without(plan, (1, MORE_PATIENTS * self.n), set(concerned) - {denied}, denied)
         try:
             is_needed = is_possible(tables.model, effort.or_less(SECONDS_A_CLAIM))

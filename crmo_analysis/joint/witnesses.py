@@ -1,0 +1,49 @@
+"""Tables of patients that show that statements can stand together.
+
+Where not all values are told apart, a solution of the model may be of no table: by middle values in coarse
+cells, sums of ages and of the times between them, SDs. So a table is written out, and what it gives is counted.
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from crmo_analysis.joint.drawing import Solved, read_off
+from crmo_analysis.joint.fits import Fit
+from crmo_analysis.joint.model import fitting_tables
+from crmo_analysis.joint.pieces import joined, pieces
+from crmo_analysis.joint.reconstruction import broken
+from crmo_analysis.joint.solving import FOUND, Effort, solve
+from crmo_analysis.joint.statements import Plan, Statement
+from crmo_analysis.joint.writing import write_out
+from crmo_analysis.recompute import View
+
+SECONDS = 10  # of effort at most for one way to look for a table
+WAYS = ((False, None), (True, None), (True, False), (True, True))  # SDs multiplied out, and middle values split
+
+
+def is_shown(plan: Plan, kept: Sequence[Statement], view: View, n: int | tuple[int, int], effort: Effort):
+    """Say whether statements of a part hold in some table that was found."""
+    plan = replace(plan, statements=tuple(kept))
+    if not plan.times and not any(claim.statistic in ("median", "sd") for claim in plan.claims):
+        return True  # then every solution is a table
+    return any_table(plan, view, n, effort) is not None
+
+
+def any_table(plan: Plan, view: View, n: int | tuple[int, int], effort: Effort) -> list[Solved] | None:
+    """Return some table of a part; None if none was found."""
+    found = [_solved(piece, view, n, effort) for piece in pieces(plan, n, view.codebook)]
+    return None if None in found else joined(found)
+
+
+def _solved(plan: Plan, view: View, n: int | tuple[int, int], effort: Effort) -> Solved | None:
+    for exact, split in WAYS:
+        tables = fitting_tables(plan, n, split=split, exact=exact)
+        status, found = solve(tables.model, effort.or_less(SECONDS))
+        if status in FOUND:
+            solved, n_found = read_off(tables, found), found.value(tables.n)
+            near_by = Fit(view, {}, n_found, plan.statements, (), ())
+            if not broken(near_by, write_out(near_by, [solved], np.random.default_rng(0))):
+                return solved
+    return None
