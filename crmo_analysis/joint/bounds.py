@@ -178,7 +178,11 @@ def _end(
                 _check_limits(fitted, own, toward, table)
                 is_proved = is_proved and _none_beyond(own, n, asked, sign, value, effort)
                 rest = [[]] if is_whole else [None]
-                rest += [any_table(plan, fitted.view, n, Effort(30)) for plan in plans if plan not in own and is_whole]
+                rest += [
+                    any_table(plan, fitted.view, n, Effort(30))
+                    for plan in plans
+                    if plan not in own and is_whole
+                ]
                 table = None
                 if None not in rest:
                     every = [*solved, *chain(*rest)]

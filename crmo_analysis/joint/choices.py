@@ -50,7 +50,8 @@ def _suspected(tables: Tables, members: Sequence[Statement], effort: Effort) -> 
 
 def _sharper(plan: Plan, view: View) -> Iterator[Plan]:
     """Yield a part with middle values tied, then with all values told apart where a median is printed."""
-    yield replace(plan, ties_middles=True)
+    if any(claim.statistic == "median" for claim in plan.claims):
+        yield replace(plan, ties_middles=True)
     with suppress(TooLargeError):
         yield from (replace(finer, ties_middles=True) for finer in divide(plan.statements, view, fine=True))
 
@@ -68,7 +69,6 @@ class Choices:
         self.clauses: list[list[tuple[Statement, bool]]] = []  # of each, one is given up, or kept
         self.most: int | None = None  # may be lost
         self.blocks = Blocks(plan, n, view.codebook)
-        self._sharper = _sharper(plan, view)
         self.knows_tables = False
         self._draw(cp_model.CpModel())
 
@@ -99,15 +99,17 @@ class Choices:
     def _stand(self, chosen: Sequence[Statement], effort: Effort) -> bool:
         """Say whether statements can stand together: in a table that was found.
 
-        Where cells leave what no table gives, they are looked at more sharply.
+        Where cells leave what no table gives, they are looked at more sharply, from then on if that is needed
+        to see what cannot stand.
         """
-        while self.blocks.can_stand(chosen, effort, once=True):
-            if is_shown(self.blocks.plan, chosen, self.view, self.n, effort):
+        blocks, finer = self.blocks, _sharper(self.plan, self.view)
+        while blocks and blocks.can_stand(chosen, effort, once=True):
+            if is_shown(blocks.plan, chosen, self.view, self.n, effort):
                 return True
-            plan = next(self._sharper, None)
-            if plan is None:
-                raise UnfinishedError("no table of patients was found")
-            self.blocks = Blocks(plan, self.n, self.view.codebook)
+            blocks = next((Blocks(plan, self.n, self.view.codebook) for plan in finer), None)
+        if blocks is None:
+            raise UnfinishedError("no table of patients was found")
+        self.blocks = blocks
         return False
 
     def first(self, effort: Effort) -> list[Statement]:

@@ -124,15 +124,25 @@ class Tables:
         return *ages, int(time.step * scale), math.floor(slack * scale)
 
     def _keep_times(self, tie: Variable) -> None:
-        """Let the sums of a time and of the two ages around it agree, pattern by pattern."""
-        bags = {name: self.sums(name) for name in (tie.name, tie.start, tie.end)}
-        [bag] = {bag for bag, _ in bags.values()}
+        """Let the sums of a time and of the two ages around it agree, pattern by pattern.
+
+        Where a table is sought, by so much less than they may miss that values can be shared out in steps.
+        """
+        names = (tie.end, tie.start, tie.name)
+        bags = [self.sums(name) for name in names]
+        [bag] = {bag for bag, _ in bags}
         late, early, between, most = self.factors(tie)
-        sums = zip(self.counts[bag], *(bags[name][1] for name in (tie.end, tie.start, tie.name)), strict=True)
-        for count, end, start, time in sums:
-            apart = late * end - early * start - between * time
-            self.model.add(apart <= most * count)
-            self.model.add(apart >= -most * count)
+        apart = [np.subtract(*self.part.ends(name, bag)) != 0 for name in names]
+        steps = np.max(
+            [free * step for free, step in zip(apart, (late, early, between), strict=True)], axis=0
+        )
+        slack = np.maximum(most - steps * self.exact, 0).tolist()
+        for count, free, end, start, time in zip(
+            self.counts[bag], slack, *(own for _, own in bags), strict=True
+        ):
+            missed = late * end - early * start - between * time
+            self.model.add(missed <= free * count)
+            self.model.add(missed >= -free * count)
 
     def total(self, quantity: Quantity | Claim):
         """Return the sum of a variable over a group, in steps."""

@@ -20,7 +20,12 @@ from crmo_analysis.joint.writing import write_out
 from crmo_analysis.recompute import View
 
 SECONDS = 10  # of effort at most for one way to look for a table
-WAYS = ((False, None), (True, None), (True, False), (True, True))  # SDs multiplied out, and middle values split
+WAYS = (
+    (False, None),
+    (True, None),
+    (True, False),
+    (True, True),
+)  # SDs multiplied out, and middle values split
 
 
 def is_shown(plan: Plan, kept: Sequence[Statement], view: View, n: int | tuple[int, int], effort: Effort):
