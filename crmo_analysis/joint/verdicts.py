@@ -25,6 +25,7 @@ from crmo_analysis.joint.numbers import (
 )
 from crmo_analysis.joint.solving import FOUND, Effort, is_possible, solve
 from crmo_analysis.joint.statements import SUMMED, Plan, Statement, divide, merged, names_in, statements
+from crmo_analysis.joint.witnesses import is_shown
 from crmo_analysis.recompute import View
 from crmo_analysis.study import Claim, expressions, rounding
 
@@ -185,8 +186,13 @@ class _Inquiry:
             try:
                 self._judged[s] = self._judge(s, self.effort.or_less(self.seconds))
             except UnfinishedError:
-                self._judged[s] = Judgement("unfinished")
+                is_open = self.stands(s) and self.shows(self.n, self.others(s), s)
+                self._judged[s] = Judgement("stated" if is_open else "unfinished")
         return self._judged[s]
+
+    def shows(self, n, kept: Sequence[Statement], denied: Statement | None = None) -> bool:
+        """Say whether a table is soon found in which statements hold, and one perhaps not."""
+        return is_shown(self.plan, kept, self.view, n, Effort(SECONDS_OF_SPREADS), denied)
 
     def others(self, s: Statement) -> list[Statement]:
         """Return the other statements that no choice gives up."""
@@ -304,7 +310,9 @@ def _of_number(s: Statement, parts: Sequence[_Inquiry], effort: Effort) -> Judge
         try:
             members = part.smallest(s, part.others(s), s, part.free(s), effort.or_less(part.seconds))
         except UnfinishedError:
-            return Judgement("unfinished")
+            n = exact_number(s)
+            is_open = any(all(p.shows(m, p.others(s)) for p in parts) for m in (n + 1, n - 1))
+            return Judgement("stated" if is_open else "unfinished")
         if members is not None:
             return Judgement("matches", members)
     return Judgement("stated")
