@@ -31,6 +31,7 @@ from crmo_analysis.study import Claim, expressions, rounding
 
 SECONDS_A_CLAIM = 2
 SECONDS_OF_SPREADS = 5
+SECONDS_TO_SHOW = 30  # for a table with another number, where none is proved to be the only one
 FEW_PATIENTS = 8  # at most: then a claim is searched longer
 SECONDS_OF_FEW = 30
 
@@ -192,7 +193,7 @@ class _Inquiry:
 
     def shows(self, n, kept: Sequence[Statement], denied: Statement | None = None) -> bool:
         """Say whether a table is soon found in which statements hold, and one perhaps not."""
-        return is_shown(self.plan, kept, self.view, n, Effort(SECONDS_OF_SPREADS), denied)
+        return is_shown(self.plan, kept, self.view, n, Effort(SECONDS_TO_SHOW), denied)
 
     def others(self, s: Statement) -> list[Statement]:
         """Return the other statements that no choice gives up."""
