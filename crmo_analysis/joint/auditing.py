@@ -12,13 +12,14 @@ from functools import cache, cached_property
 from crmo_analysis.files import InputError
 from crmo_analysis.joint.sentences import against, forced, listed, said
 from crmo_analysis.joint.solving import Effort
-from crmo_analysis.joint.statements import Statement
+from crmo_analysis.joint.statements import Statement, number_said
 from crmo_analysis.joint.sums import counted
 from crmo_analysis.joint.verdicts import Cohort, Judgement
 from crmo_analysis.recompute import Audited, Finding, Readings, View, lone_share, patients, section_rules
 from crmo_analysis.study import Claim, Codebook, Study
 
 Scenario = tuple[tuple[str, str], ...]
+SECONDS = 60  # of effort
 _AGAIN = "printed again"
 _IN_TABLES = ("x/n", _AGAIN, "rank")  # what the tables decide, and arithmetic says in a better sentence
 _STANDING = ("matches", "stated")
@@ -27,7 +28,7 @@ _WEIGHT = ("conflicts", "differs", "unfinished", "matches", "stated")
 
 
 def audit_study(
-    study: Study, codebook: Codebook, base: Mapping[str, str] | None = None, seconds: float = 60
+    study: Study, codebook: Codebook, base: Mapping[str, str] | None = None
 ) -> tuple[Audited, ...]:
     """Give every claim of a study a verdict, in the order of its file.
 
@@ -39,7 +40,7 @@ def audit_study(
         if not claim.is_who_is_who:
             rows.setdefault(claim.claim_id, []).append(claim)
     try:
-        court = Court(study, codebook, base, seconds)
+        court = Court(study, codebook, base, SECONDS)
         audited = [court.one(c[0]) if len(c) == 1 else court.several(c) for c in rows.values()]
         return tuple(court.with_share(a) for a in audited)
     except InputError as error:
@@ -166,12 +167,8 @@ class Court:
         if claim.statistic not in ("count", "percent") or view is None:
             return audited
         n, _ = view.size(claim)
-        x = None if n is None or claim.statistic == "percent" else n - int(claim.number.fewer or 0)
-        if claim.statistic == "percent":
-            count = view.count_of(view.patients(claim))
-            x = count.value if count else None
-        elif claim.number.value is not None:
-            x = int(claim.number.value)
+        count = view.count_of(view.patients(claim)) if claim.statistic == "percent" else None
+        x = number_said(claim, view) if claim.statistic == "count" else count and count.value
         return replace(audited, x=x, n=n)
 
     # ---- one reading ------------------------------------------------------------------------------

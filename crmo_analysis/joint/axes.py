@@ -78,8 +78,8 @@ def cut_axes(
 ) -> dict[str, Axis]:
     """Cut every variable where a claim, a rule or a question looks at it.
 
-    Every value is told apart where a question says so, and where a median is printed: always if `fine`;
-    beside a sum, if they are few, if it is False; nowhere but near the median if it is None.
+    Every value is told apart where a median is printed: always if `fine`; beside a sum, if they are few, if
+    it is False; nowhere but near the median if it is None.
     """
     compared = [found for tree in trees for found in _compared(tree)]
     axes = {}
@@ -98,14 +98,12 @@ def _cut(variable: Variable, quantities: Sequence, fine: bool | None) -> tuple[t
     """Return between which values all are told apart, and where else cells begin, for what is said of one."""
     claims = [q for q in quantities if isinstance(q, Claim)]
     is_summed = any(q.statistic in TOTALS for q in quantities)
-    within = [q.within for q in quantities if q not in claims and q.within]
-    starts = _squared(variable, claims)
+    ends, starts = None, _squared(variable, claims).union(*(q.cuts for q in quantities if q not in claims))
     for claim in (c for c in claims if c.statistic not in (*TOTALS, "sd")):
         is_median = claim.statistic == "median"
         starts |= _around(claim, variable.step, near=NEAR if is_median and is_summed else 0)
         if is_median and _is_fine(variable, is_summed, fine):
-            within.append((-UNLIMITED, UNLIMITED))
-    ends = (min(low for low, _ in within), max(high for _, high in within)) if within else None
+            ends = -UNLIMITED, UNLIMITED
     return ends, starts
 
 

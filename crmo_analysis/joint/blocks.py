@@ -15,10 +15,10 @@ from ortools.sat.python import cp_model
 from crmo_analysis.files import UnfinishedError
 from crmo_analysis.joint.denial import deny, tables_without
 from crmo_analysis.joint.model import Tables
-from crmo_analysis.joint.patterns import Part
+from crmo_analysis.joint.patterns import Part, codes
 from crmo_analysis.joint.solving import FOUND, Effort, is_possible, solve
 from crmo_analysis.joint.statements import SUMMED, Plan, Quantity, Statement, scopes_of
-from crmo_analysis.study import Claim, Codebook, expressions
+from crmo_analysis.study import Claim, Codebook, entailment, expressions
 
 MANY = 2  # statements that are given up: tables are made anew without them
 FEW_BLOCKS = 6  # that are looked through for one that says all
@@ -34,7 +34,31 @@ def soft_tables(plan: Plan, n: int | tuple[int, int]) -> Tables:
         tables.require(statement, soft=True)
     for counts in tables.counts:  # follows from the tree of bags, but is proved sooner if said
         tables.model.add(sum(counts) == tables.n)
+    _add_kinds(tables)
     return tables
+
+
+def _add_kinds(tables: Tables) -> None:
+    """Say of groups by the same variables that their sizes are sums of the sizes of kinds.
+
+    It follows from the patterns, but without it a solver may not see that arms add up to all patients.
+    """
+    groups: dict[frozenset[str], dict[expressions.Expression, None]] = {}
+    for claim in tables.plan.claims:
+        for tree in (claim.group, entailment.conjunction(claim.patients or claim.group, claim.group)):
+            groups.setdefault(expressions.variables(tree), {})[tree] = None
+    for names, trees in groups.items():
+        if len(trees) < 2 or not names:
+            continue
+        bag = tables.part.bag_of(names)
+        kinds = codes(tables.part.bags[bag], sorted(names), tables.part.axes)
+        sizes = {kind: tables.number(tables.most) for kind in np.unique(kinds).tolist()}
+        for kind, size in sizes.items():
+            tables.model.add(size == sum(tables.counts[bag][row] for row in np.flatnonzero(kinds == kind)))
+        tables.model.add(sum(sizes.values()) == tables.n)
+        for tree in trees:
+            inside = np.unique(kinds[tables.part.mask(tree, bag)]).tolist()
+            tables.model.add(tables.size(tree) == sum(sizes[kind] for kind in inside))
 
 
 def _hold(tables: Tables, chosen: Iterable[Statement], denied: Statement | None = None) -> None:

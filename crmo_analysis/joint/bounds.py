@@ -1,11 +1,10 @@
 """How small or large a number can be that a study did not print: its bounds over all tables that fit."""
 
-import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from functools import reduce
-from itertools import chain, product
+from itertools import chain
 
 import numpy as np
 import pandas as pd
@@ -14,6 +13,7 @@ from ortools.sat.python import cp_model
 from crmo_analysis.files import InputError, TooLargeError
 from crmo_analysis.joint.axes import TOTALS
 from crmo_analysis.joint.drawing import Solved, read_off
+from crmo_analysis.joint.extremes import extreme, linear, solve_led
 from crmo_analysis.joint.fitting import Fit
 from crmo_analysis.joint.kept import remembered
 from crmo_analysis.joint.model import Tables, fitting_tables
@@ -25,6 +25,9 @@ from crmo_analysis.joint.statements import Plan, Quantity, divide, names_of, rep
 from crmo_analysis.joint.witnesses import any_table
 from crmo_analysis.joint.writing import write_out
 from crmo_analysis.study import entailment, expressions, reproduction
+
+SECONDS_FOR_A_SECOND_PROOF = 20  # at least
+PIECES = 8  # that a cell is cut in where an answer lies in it that no table attains
 
 
 @dataclass(frozen=True)
@@ -125,35 +128,21 @@ def told_of_some(found: Bounds) -> dict[str, expressions.Expression]:
     return told
 
 
-def _narrowed(fitted: Fit, quantity: Quantity, effort: Effort) -> Quantity:
-    """Ask only about values that somebody can have."""
+def _closer(quantity: Quantity, found: Mapping[Plan, Solved]) -> Quantity:
+    """Ask again with the cells cut in pieces that a smallest, middle or largest value was found in."""
     if quantity.patients is not None or quantity.statistic in TOTALS:
         return quantity
-    ends = []
-    for statistic, sign in (("min", -1), ("max", 1)):
-        asked = replace(quantity, statistic=statistic)
-        [plan] = [plan for plan in plans_of(fitted, [asked]) if plan.asked]
-        axis = plan.part.axes[quantity.of]
-        value, is_proved, _ = extreme(plan, fitted.n, {asked: 1}, sign, effort)
-        far = axis.lows[0] if sign < 0 else axis.highs[-1]
-        ends.append(int(value / axis.variable.step if is_proved and value is not None else far))
-    return replace(quantity, within=tuple(ends))
-
-
-def _finer(fitted: Fit, quantities: Sequence[Quantity], effort: Effort) -> Iterator[tuple[list, Sequence]]:
-    """Yield the parts, and what is asked of them, with more and more values told apart.
-
-    First where claims tell them apart, then those that somebody can have of whom is asked, then those of
-    every variable with a printed median.
-    """
-    asked = quantities
-    for fine in (None, False, True):
-        if fine is False:
-            asked = [_narrowed(fitted, quantity, effort) for quantity in quantities]
-        try:
-            yield plans_of(fitted, asked, fine), asked
-        except TooLargeError:
-            return
+    solved = next(solved for plan, solved in found.items() if quantity in plan.asked)
+    part, bag = solved.plan.part, solved.plan.part.bag_of(names_of(quantity, solved.plan.part.axes))
+    counts = np.where(part.mask(quantity.group, bag), solved.counts[bag], 0)
+    cells, axis = np.sort(np.repeat(part.bags[bag].place(quantity.of), counts)), part.axes[quantity.of]
+    last = len(cells) - 1
+    places = {"min": {0}, "max": {last}}.get(quantity.statistic, {last // 2, len(cells) // 2})
+    cuts = set(quantity.cuts)
+    for cell in cells[[*places]]:
+        if axis.lows[cell] < axis.highs[cell]:
+            cuts |= set(np.linspace(axis.lows[cell], axis.highs[cell] + 1, PIECES + 1).astype(int).tolist())
+    return replace(quantity, cuts=frozenset(cuts))
 
 
 def _end(
@@ -163,10 +152,15 @@ def _end(
 
     The table has what is tied to the question, and all that the study reports if it is to be `is_whole`.
     """
-    outer, n = None, fitted.n
+    outer, n, asked = None, fitted.n, list(quantities)
     names = frozenset().union(*(names_of(quantity, fitted.view.codebook) for quantity in quantities))
     toward = [(q, sign if place == 0 else -sign) for place, q in enumerate(quantities)]
-    for plans, asked in _finer(fitted, quantities, effort):
+    fineness = [None, False, True]  # with which values of a printed median are told apart
+    while fineness:
+        try:
+            plans = plans_of(fitted, asked, fineness[0])
+        except TooLargeError:
+            break
         value, is_proved, found = _best(plans, n, asked, sign, effort)
         if value is None:
             return End(None if is_proved else outer, is_proved, None)
@@ -176,7 +170,8 @@ def _end(
             table = write_out(near_by, solved, np.random.default_rng(0), names, toward)
             if not broken(near_by, table) and _value(quantities, table) == value:
                 _check_limits(fitted, own, toward, table)
-                is_proved = is_proved and _none_beyond(own, n, asked, sign, value, effort)
+                again = effort.or_more(SECONDS_FOR_A_SECOND_PROOF)
+                is_proved = is_proved and _none_beyond(own, n, asked, sign, value, again)
                 rest = [[]] if is_whole else [None]
                 rest += [
                     any_table(plan, fitted.view, n, Effort(30))
@@ -188,6 +183,8 @@ def _end(
                     every = [*solved, *chain(*rest)]
                     table = write_out(fitted, every, np.random.default_rng(0), names, toward)
                 return End(value, is_proved, table)
+        closer = [_closer(quantity, found) for quantity in asked]
+        asked, fineness = closer, fineness[closer == asked :]
     return End(outer, False, None)
 
 
@@ -214,12 +211,12 @@ def _none_beyond(plans: Sequence[Plan], n: int, quantities, sign: int, value, ef
         return is_proved and again == value
     tables = fitting_tables(plans[0], n)
     tables.demand(sign * _apart(tables, quantities[0], sign, value), 1, None)
-    return solve(tables.model, effort, plain=True)[0] == cp_model.INFEASIBLE
+    return solve_led(tables, quantities[0], value, effort, plain=True)[0] == cp_model.INFEASIBLE
 
 
 def _apart(tables: Tables, quantity: Quantity, sign: int, value: Fraction):
     """Return what is as much above or below 0 as a quantity is above or below a value."""
-    above, scale, size = _term(tables, quantity, sign)
+    above, scale, size = linear(tables, quantity, sign)
     wanted = value / scale
     if size is not None:
         tables.demand(size, 1, None)
@@ -267,139 +264,3 @@ def _best(
                 return None, proved, {}
             value, is_proved = value + best, is_proved and proved
     return value, is_proved, found
-
-
-def extreme(
-    plan: Plan,
-    n: int | tuple[int, int],
-    weights: Mapping[Quantity, int],
-    sign: int,
-    effort: Effort,
-    plain: bool = False,
-) -> tuple[Fraction | None, bool, Solved | None]:
-    """Find the largest (`sign` 1) or smallest (-1) weighted sum of quantities over the tables of one part.
-
-    Return it, whether it is proved that no table goes beyond, and a table that attains it; None and None if
-    no table was found in time, or nobody is meant in any.
-    """
-    tables = fitting_tables(plan, n)
-    terms = [(weight, *_term(tables, quantity, sign * weight)) for quantity, weight in weights.items()]
-    quantity, *others = weights
-    if not others and terms[0][3] is not None:
-        return _ratio(tables, terms[0], sign, effort)
-    if not others and quantity.statistic in ("min", "median", "max"):
-        return _nearest(tables, quantity, terms[0], sign, effort)
-    return _weighted(tables, terms, sign, effort, plain)
-
-
-def _weighted(tables: Tables, terms: Sequence[tuple], sign: int, effort: Effort, plain: bool):
-    """Find the best weighted sum, with every size that the groups can have that it is divided by."""
-    sizes = {size.index: size for *_, size in terms if size is not None}
-    ranges = {place: _range(tables, size, effort) for place, size in sizes.items()}
-    best, solution, is_proved = None, None, None not in ranges.values()
-    for chosen in product(*(found or () for found in ranges.values())):
-        size = dict(zip(ranges, chosen, strict=True))
-        for place, number in size.items():
-            domain = tables.model.proto.variables[place].domain
-            domain[0], domain[1] = number, number
-        parts = [
-            (weight * scale / (size[s.index] if s is not None else 1), above)
-            for weight, above, scale, s in terms
-        ]
-        common = math.lcm(*(factor.denominator for factor, _ in parts))
-        tables.model.maximize(sum(int(sign * factor * common) * above for factor, above in parts))
-        status, solved = solve(tables.model, effort, plain)
-        is_proved &= status in (cp_model.OPTIMAL, cp_model.INFEASIBLE)
-        if status in FOUND:
-            value = sum(factor * solved.value(above) for factor, above in parts)
-            if best is None or sign * value > sign * best:
-                best, solution = value, read_off(tables, solved)
-    return best, is_proved, solution
-
-
-def _ratio(tables: Tables, term, sign: int, effort: Effort):
-    """Find the best ratio of a number to the size of a group.
-
-    Of any ratio it is asked whether there is a better one (Dinkelbach W. Manage Sci 1967;13:492-498).
-    """
-    weight, above, scale, size = term
-    tables.demand(size, 1, None)
-    best, solution = None, None
-    while True:
-        if best is not None:
-            better = best.denominator * above - best.numerator * size
-            tables.model.maximize(sign * weight * better)
-        status, solved = solve(tables.model, effort)
-        if status in FOUND:
-            value = Fraction(int(solved.value(above)), int(solved.value(size)))
-            if best is not None and sign * weight * (value - best) <= 0:
-                return weight * scale * best, status == cp_model.OPTIMAL, solution
-            best, solution = value, read_off(tables, solved)
-        else:
-            value = None if best is None else weight * scale * best
-            return value, best is None and status == cp_model.INFEASIBLE, solution
-
-
-def _nearest(tables: Tables, quantity: Quantity, term, sign: int, effort: Effort):
-    """Find the best smallest, middle or largest value: halve what is left beyond one found."""
-    weight, above, scale, _ = term
-    axis, sign = tables.part.axes[quantity.of], sign * weight
-    times = axis.variable.step / scale
-    least, most = sorted(int(sign * times * end) for end in (axis.lows[0], axis.highs[-1]))
-    goal, best, solution, tried = tables.number(most, least), None, None, least
-    tables.model.add(goal == sign * above)
-    while best is None or best < most:
-        goal.proto.domain[0] = tried
-        status, solved = solve(tables.model, effort)
-        if status in FOUND:
-            best, solution = int(solved.value(goal)), read_off(tables, solved)
-        elif status == cp_model.INFEASIBLE and best is not None:
-            most = tried - 1
-        else:
-            value = None if best is None else sign * weight * scale * best
-            return value, best is None and status == cp_model.INFEASIBLE, solution
-        tried = best + 1 + (most - best) // 2 if most > best else most
-    return sign * weight * scale * best, True, solution
-
-
-def _range(tables: Tables, size, effort: Effort) -> range | None:
-    """Return the numbers, from 1 up, between which a group's size lies."""
-    ends = []
-    for sign in (1, -1):
-        tables.model.minimize(sign * size)
-        status, solved = solve(tables.model, effort)
-        if status != cp_model.OPTIMAL:
-            return None
-        ends.append(int(solved.value(size)))
-    tables.model.clear_objective()
-    return range(max(1, ends[0]), ends[1] + 1)
-
-
-def _term(tables: Tables, quantity: Quantity, sign: int):
-    """Return a quantity as a linear expression, its multiplier, and the size it is divided by.
-
-    A value within a cell is taken for the cell's last, if `sign` says that it is to be large, or first.
-    """
-    group = tables.size(quantity.group)
-    match quantity.statistic:
-        case "count":
-            return tables.size(quantity.counted), Fraction(1), None
-        case "percent":
-            return tables.size(quantity.counted), Fraction(100), group
-    axis = tables.part.axes.get(quantity.of)
-    step = axis.variable.step if axis else Fraction(1)
-    if quantity.statistic in TOTALS:
-        return tables.total(quantity), step, group if quantity.statistic == "mean" else None
-    tables.demand(group, 1, None)
-    values = (axis.highs if sign > 0 else axis.lows).tolist()
-    if quantity.statistic == "median":
-        lower, upper = tables.middle(quantity.of, quantity.group)
-        return _place(values, lower) + _place(values, upper), step / 2, None
-    ends = (1, 0, 1) if quantity.statistic == "min" else (1, 1, 0)
-    return _place(values, tables.reached(quantity.of, quantity.group, *ends)), step, None
-
-
-def _place(values: Sequence[int], reached: Sequence):
-    """Return the value of the first cell that is reached."""
-    gaps = np.diff(values).tolist()
-    return values[0] + sum(gap * (1 - literal) for gap, literal in zip(gaps, reached[:-1], strict=True))

@@ -22,7 +22,7 @@ from crmo_analysis.joint.kept import remembered
 from crmo_analysis.joint.model import tables_of
 from crmo_analysis.joint.numbers import allows, exact_number, of_everyone
 from crmo_analysis.joint.sentences import against, number_of
-from crmo_analysis.joint.solving import Effort, is_possible, solve
+from crmo_analysis.joint.solving import FOUND, Effort, is_possible, solve
 from crmo_analysis.joint.statements import Statement, statements
 from crmo_analysis.recompute import Audited, Readings
 from crmo_analysis.study import Claim, Codebook, Study
@@ -66,7 +66,6 @@ def find_conflicts(
     reading: Mapping[str, str] | None = None,
     codebook: Codebook | None = None,
     seconds: float = 60,
-    other_readings: bool = True,
 ) -> Conflicts:
     """List the minimal sets of claims that cannot stand together, those of the ledger and all others.
 
@@ -82,8 +81,6 @@ def find_conflicts(
         The project's own if left out.
     seconds : float
         Effort allowed, as long as that takes on an ordinary machine.
-    other_readings : bool
-        Whether to go on to the other readings.
 
     Raises
     ------
@@ -94,7 +91,7 @@ def find_conflicts(
     court = Court(study, codebook, {**reading_of(study, codebook, seconds), **(reading or {})}, seconds)
     found: dict[frozenset[str], Conflict] = {}
     is_complete = True
-    for claim, scenario in _asked(court, other_readings):
+    for claim, scenario in _asked(court):
         if court.stands(claim, scenario):
             continue
         audited = court.settled(claim, scenario)
@@ -124,14 +121,14 @@ def reading_of(study: Study, codebook: Codebook | None = None, seconds: float = 
         return Readings(study, codebook).first
 
 
-def _asked(court: Court, other_readings: bool) -> Iterator[tuple[Claim, tuple[tuple[str, str], ...]]]:
+def _asked(court: Court) -> Iterator[tuple[Claim, tuple[tuple[str, str], ...]]]:
     """Yield every claim as it is read at the base, then the claims of each other option."""
     base = court.scenario()
     options = {f"{name}:{option}" for name, option in base}
     for claim in court.study.claims:
         if not claim.reading or claim.reading in options:
             yield claim, base
-    for claim in court.study.claims if other_readings else ():
+    for claim in court.study.claims:
         name, _, option = claim.reading.partition(":")
         if claim.reading and claim.reading not in options:
             yield claim, court.scenario(name, option)
@@ -179,7 +176,7 @@ def _minimal(
         status, solved = solve(chart, effort)
         if status == cp_model.INFEASIBLE:
             return
-        if status not in (cp_model.OPTIMAL, cp_model.FEASIBLE):
+        if status not in FOUND:
             raise UnfinishedError("not all conflicts were listed within the effort allowed")
         largest = [s for s in members if solved.value(on[s])]
         smallest = blocks.smallest(largest, effort)

@@ -15,6 +15,7 @@ from ortools.sat.python import cp_model
 
 from crmo_analysis.joint.axes import TOTALS, UNLIMITED, sharper, window
 from crmo_analysis.joint.middles import middles, of_median
+from crmo_analysis.joint.patterns import codes
 from crmo_analysis.joint.spreads import keep_apart, moments, spread, squares
 from crmo_analysis.joint.statements import ENDS, Plan, Quantity, Statement, divide, merged
 from crmo_analysis.recompute import View, can_be_one
@@ -51,6 +52,7 @@ class Tables:
         self.counts = [[self.number(high) for _ in range(bag.size)] for bag in self.part.bags]
         self.size, self.below, self.sums = cache(self._size), cache(self._below), cache(self._sums)
         self.middles, self.known_middles = cache(partial(middles, self)), {}
+        self.below_by_kind = cache(self._below_by_kind)
         self.squares, self.moments = cache(partial(squares, self)), cache(partial(moments, self))
         self.spread = partial(spread, self)
         self.kept: dict[Statement, cp_model.IntVar] = {}
@@ -84,7 +86,20 @@ class Tables:
     def _below(self, name: str, group: expressions.Expression) -> list:
         """Return, for each cell of a variable, how many patients of a group lie in it or below."""
         bag = self.part.bag_of({name} | expressions.variables(group))
-        inside, cell = self.part.mask(group, bag), self.part.bags[bag].place(name)
+        return self._reached(name, bag, self.part.mask(group, bag))
+
+    def _below_by_kind(self, name: str, group: expressions.Expression) -> list[list]:
+        """Return the same for each kind of patients of the group, by what else is said of them with it."""
+        bag = self.part.bag_of({name} | expressions.variables(group))
+        inside, others = self.part.mask(group, bag), set(self.part.bags[bag].names) - {name}
+        kinds = codes(self.part.bags[bag], sorted(others), self.part.axes)
+        found = [self._reached(name, bag, inside & (kinds == kind)) for kind in np.unique(kinds[inside])]
+        for size, *own in zip(self.below(name, group), *found, strict=True):
+            self.model.add(size == sum(own))
+        return found
+
+    def _reached(self, name: str, bag: int, inside: np.ndarray) -> list:
+        cell = self.part.bags[bag].place(name)
         reached = [self.number(self.most) for _ in range(len(self.part.axes[name]))]
         for place, size in enumerate(reached):
             here = sum(self.counts[bag][i] for i in np.flatnonzero(inside & (cell == place)))

@@ -105,13 +105,8 @@ def broken(fitted: Fit, table: pd.DataFrame) -> list[str]:
         if expressions.variables(rule) <= set(table)
         and not reproduction.members(rule, table).fillna(True).all()
     ]
-    return claims + rules + [time for time in _times(fitted, table) if not times_agree(fitted, table, time)]
-
-
-def _times(fitted: Fit, table: pd.DataFrame) -> list[str]:
-    return [
-        v.name for v in fitted.view.codebook.values() if v.start and {v.name, v.start, v.end} <= set(table)
-    ]
+    times = [v for v in fitted.view.codebook.values() if v.start and {v.name, v.start, v.end} <= set(table)]
+    return claims + rules + [time.name for time in times if not times_agree(fitted, table, time.name)]
 
 
 def times_agree(fitted: Fit, table: pd.DataFrame, name: str) -> bool:

@@ -10,7 +10,7 @@ from dataclasses import replace
 from fractions import Fraction
 
 from crmo_analysis.joint.blocks import shrunk
-from crmo_analysis.joint.bounds import extreme
+from crmo_analysis.joint.extremes import extreme
 from crmo_analysis.joint.model import tables_of
 from crmo_analysis.joint.numbers import any_number, exact_number, of_everyone
 from crmo_analysis.joint.solving import Effort, is_possible

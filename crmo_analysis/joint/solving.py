@@ -1,12 +1,18 @@
 """Solving a model of whole numbers: effort that is counted and not timed, and proofs that are made twice."""
 
+import math
+
 from ortools.sat.python import cp_model
 
 from crmo_analysis.files import UnfinishedError
 
 WORK_PER_SECOND = 0.15  # of the solver's own unit, where a model is large and a core shared; often it is more
 WORK_TO_BEGIN = 0.001  # each time it is called
-WORK_ON_SUMS = 0.5  # to go through sums one by one, where a model says of which (`spreads`)
+_LED, _ANY = cp_model.PARTIAL_FIXED_SEARCH, cp_model.AUTOMATIC_SEARCH
+WAYS = {  # to search, with how much work: where a model says what to decide first, sums or sizes of kinds
+    cp_model.SELECT_MIN_VALUE: ((_LED, 0.5), (_ANY, math.inf)),
+    cp_model.SELECT_MEDIAN_VALUE: ((_LED, math.inf),),
+}
 FOUND = (cp_model.OPTIMAL, cp_model.FEASIBLE)
 
 
@@ -42,15 +48,13 @@ def solve(
     if effort.left <= 0:
         return best
     most = effort.left if most is None else min(most, effort.left)
-    are_few = any(
-        s.domain_reduction_strategy == cp_model.SELECT_MIN_VALUE for s in model.proto.search_strategy
-    )
-    ways = [(cp_model.PARTIAL_FIXED_SEARCH, WORK_ON_SUMS)] if are_few else []
-    for way, work in (*ways, (cp_model.AUTOMATIC_SEARCH, most)):
+    first = next((s.domain_reduction_strategy for s in model.proto.search_strategy), None)
+    for way, work in WAYS.get(first, ((_ANY, math.inf),)):
         made = _solver(plain)
         made.parameters.search_branching, made.parameters.max_deterministic_time = way, min(most, work)
         status = made.solve(model)
-        effort.left -= made.response_proto.deterministic_time + WORK_TO_BEGIN
+        spent = made.response_proto.deterministic_time + WORK_TO_BEGIN
+        effort.left, most = effort.left - spent, max(most - spent, 0)
         if status in (cp_model.OPTIMAL, cp_model.INFEASIBLE):
             return status, made
         best = best if status == cp_model.UNKNOWN else (status, made)

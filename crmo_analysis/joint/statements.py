@@ -31,7 +31,7 @@ class Quantity:
     of: str
     patients: expressions.Expression | None
     group: expressions.Expression
-    within: tuple[int, int] | None = None  # steps between which every value is told apart
+    cuts: frozenset[int] = frozenset()  # steps at which cells of its variable begin
 
     @property
     def counted(self) -> expressions.Expression:
@@ -125,18 +125,24 @@ def _says(claim: Claim, view: View) -> tuple:
         return claim.statistic, claim.of, claim.group, number
     if claim.patients == expressions.Everyone() == claim.group:
         return "everyone", claim.number.relation, claim.number.value
-    n, _ = view.size(claim)
     is_whole = claim.statistic == "percent" and view.meaning.same(view.patients(claim), claim.group)
     if claim.number.relation != "=" or is_whole:  # all of a group are 100 %, however many they are
         return claim.statistic, view.patients(claim), claim.group, claim.printed.casefold()
-    count = view.count_of(view.patients(claim))
+    count, number = view.count_of(view.patients(claim)), number_said(claim, view)
+    if number is None:
+        number = claim if claim.statistic == "count" else (claim.printed, claim.group)
+    return "count", count.patients if count else view.patients(claim), number
+
+
+def number_said(claim: Claim, view: View) -> int | None:
+    """Return the number of patients that a count or a percentage gives; None if it is not one."""
+    n, _ = view.size(claim)
     if claim.statistic == "count":
         number = claim.number.value if claim.number.value is not None else n and n - claim.number.fewer
-    else:
-        low, high = rounding.interval(claim.number)
-        numbers = [k for k in range(n + 1) if low < Fraction(100 * k, n) < high] if n else []
-        number = numbers[0] if len(numbers) == 1 else (claim.printed, claim.group)
-    return "count", count.patients if count else view.patients(claim), number if number is not None else claim
+        return None if number is None else int(number)
+    low, high = rounding.interval(claim.number)
+    fits = [k for k in range(n + 1) if low < Fraction(100 * k, n) < high] if n else []
+    return fits[0] if len(fits) == 1 else None
 
 
 def names_of(quantity: Quantity | Claim, codebook: Codebook) -> frozenset[str]:

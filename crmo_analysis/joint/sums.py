@@ -13,9 +13,9 @@ import numpy as np
 from scipy.optimize import linprog
 
 from crmo_analysis.joint.numbers import exact_number, of_everyone
-from crmo_analysis.joint.statements import Plan, Quantity, Statement, divide
+from crmo_analysis.joint.statements import Plan, Quantity, Statement, divide, number_said
 from crmo_analysis.recompute import View
-from crmo_analysis.study import expressions, rounding
+from crmo_analysis.study import expressions
 
 MOST_DIGITS = 6  # of a multiplier's denominator
 
@@ -45,13 +45,8 @@ def counted(statement: Statement, view: View) -> tuple[expressions.Expression, i
     claim = min(statement.claims, key=lambda claim: claim.statistic != "count")
     if claim.statistic not in ("count", "percent") or claim.number.relation != "=":
         return None
-    patients, (n, _) = view.patients(claim), view.size(claim)
-    if claim.statistic == "count":
-        number = claim.number.value if claim.number.value is not None else n and n - claim.number.fewer
-        return None if number is None else (patients, int(number))
-    low, high = rounding.interval(claim.number)
-    fits = [k for k in range(n + 1) if low < Fraction(100 * k, n) < high] if n else []
-    return (patients, fits[0]) if len(fits) == 1 else None
+    number = number_said(claim, view)
+    return None if number is None else (view.patients(claim), number)
 
 
 def sums(target: Statement, members: Sequence[Statement], view: View) -> tuple[Sum | None, Sum | None]:

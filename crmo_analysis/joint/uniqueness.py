@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 
 import numpy as np
-from ortools.sat.python import cp_model
 
 from crmo_analysis.files import UnfinishedError
 from crmo_analysis.joint.drawing import Solved, read_off
@@ -11,7 +10,7 @@ from crmo_analysis.joint.fitting import Fit
 from crmo_analysis.joint.model import Tables, fitting_tables
 from crmo_analysis.joint.numbers import of_everyone
 from crmo_analysis.joint.patterns import codes, shared
-from crmo_analysis.joint.solving import Effort, is_possible, solve
+from crmo_analysis.joint.solving import FOUND, Effort, is_possible, solve
 from crmo_analysis.joint.statements import Plan, divide, reported
 from crmo_analysis.study import expressions
 
@@ -34,7 +33,7 @@ def is_only_table(fitted: Fit, seconds: float = 60) -> bool:
         tables = fitting_tables(plan, fitted.n)
         shown = [_shown(plan, place, reported(fitted.view)) for place in range(len(plan.part.bags))]
         status, first = solve(tables.model, effort)
-        if status not in (cp_model.OPTIMAL, cp_model.FEASIBLE):
+        if status not in FOUND:
             raise UnfinishedError("no table of patients was found within the effort allowed")
         solved = read_off(tables, first)
         if _has_room(solved, shown) or _has_another(tables, solved, shown, effort):

@@ -27,7 +27,7 @@ def conflict_table(found: Conflicts) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["reading", "claims", "why", "resolved by"])
 
 
-def implied(fitted: Fit, questions: Sequence[str], seconds: float = 60) -> pd.DataFrame:
+def implied(fitted: Fit, questions: Sequence[str]) -> pd.DataFrame:
     """Bound numbers that were not printed, of which most are of patients with both of two findings.
 
     Parameters
@@ -36,8 +36,6 @@ def implied(fitted: Fit, questions: Sequence[str], seconds: float = 60) -> pd.Da
     questions : sequence of str
         A pair of findings with an ``&`` between, and whom they are among if not everybody; or what
         `find_bounds` takes, such as ``median(age among spine)``.
-    seconds : float
-        Time allowed for each.
 
     Returns
     -------
@@ -47,7 +45,7 @@ def implied(fitted: Fit, questions: Sequence[str], seconds: float = 60) -> pd.Da
         one; of another question no words, and all patients as n.
     """
     alone = replace(fitted, others=())  # the table does not say which ends hang on what is given up
-    rows = [(_pair if _is_pair(text) else _other)(alone, text, seconds) for text in questions]
+    rows = [(_pair if _is_pair(text) else _other)(alone, text) for text in questions]
     return pd.DataFrame(rows, columns=["expression", "first", "second", "lower", "upper", "n", "is_proved"])
 
 
@@ -55,14 +53,11 @@ def _is_pair(text: str) -> bool:
     return "(" not in text and text.partition(" among ")[0].count("&") == 1
 
 
-def _pair(fitted: Fit, pair: str, seconds: float) -> list:
+def _pair(fitted: Fit, pair: str) -> list:
     codebook = fitted.view.codebook
-    both = find_bounds(fitted, f"count({pair})", seconds, witnesses=False)
+    both = find_bounds(fitted, f"count({pair})", witnesses=False)
     findings, among, group = pair.partition(" among ")
-    each = [
-        find_bounds(fitted, f"count({t}{among}{group})", seconds, witnesses=False)
-        for t in findings.split("&")
-    ]
+    each = [find_bounds(fitted, f"count({t}{among}{group})", witnesses=False) for t in findings.split("&")]
     names = [
         expressions.in_words(expressions.parse(text, codebook), codebook) for text in findings.split("&")
     ]
@@ -71,9 +66,9 @@ def _pair(fitted: Fit, pair: str, seconds: float) -> list:
     return [pair, *counted, _plain(both.lower.value), _plain(both.upper.value), most, both.is_proved]
 
 
-def _other(fitted: Fit, text: str, seconds: float) -> list:
+def _other(fitted: Fit, text: str) -> list:
     question = text if ASKS.fullmatch(text) else f"count({text})"
-    found = find_bounds(fitted, question, seconds, witnesses=False)
+    found = find_bounds(fitted, question, witnesses=False)
     ends = [None if end.value is None else _plain(end.value) for end in (found.lower, found.upper)]
     return [text, "", "", *ends, fitted.n, found.is_proved]
 
@@ -83,7 +78,7 @@ def _interval(found: Bounds) -> str:
     return str(low) if low == high else f"{low} to {high}"
 
 
-def reproduced(fitted: Fit, table: pd.DataFrame, where: str = "") -> pd.DataFrame:
+def reproduced(fitted: Fit, table: pd.DataFrame) -> pd.DataFrame:
     """Set every claim of a study's own patients beside what a reconstructed table gives for it.
 
     Parameters
@@ -91,8 +86,6 @@ def reproduced(fitted: Fit, table: pd.DataFrame, where: str = "") -> pd.DataFram
     fitted : Fit
     table : DataFrame
         Of the same study.
-    where : str
-        Only claims from places that start so; empty for all.
 
     Returns
     -------
@@ -100,7 +93,7 @@ def reproduced(fitted: Fit, table: pd.DataFrame, where: str = "") -> pd.DataFram
         `where, of, among, statistic, printed, from table, kept`, one row a claim; `kept` is "given up" for
         claims that the table was not made to keep.
     """
-    claims = [c for s in (*fitted.kept, *fitted.given_up) for c in s.claims if c.where.startswith(where)]
+    claims = [c for s in (*fitted.kept, *fitted.given_up) for c in s.claims]
     order = {claim.claim_id: place for place, claim in enumerate(fitted.view.claims)}
     frame = reproduction.reproduce(
         sorted(claims, key=lambda claim: order[claim.claim_id]), table, fitted.view.codebook

@@ -13,7 +13,7 @@ from crmo_analysis.joint.drawing import EFFORT, Solved, printed_values
 from crmo_analysis.joint.fits import Fit
 from crmo_analysis.joint.patterns import Part, codes, shared
 from crmo_analysis.joint.pieces import joined
-from crmo_analysis.joint.solving import Effort, solve
+from crmo_analysis.joint.solving import FOUND, Effort, solve
 from crmo_analysis.joint.statements import reported
 from crmo_analysis.study import Codebook, Variable, expressions, reproduction, rounding
 
@@ -212,7 +212,7 @@ def _keep_times(time: Variable, part: Part, patterns, values: dict, fixed: Mappi
         model.add_linear_constraint(apart, -math.floor(slack * scale), math.floor(slack * scale))
     model.minimize(sum(moved))
     status, solved = solve(model, Effort(60), most=EFFORT)
-    if status in (cp_model.OPTIMAL, cp_model.FEASIBLE):
+    if status in FOUND:
         for name in names:
             values[name] = np.array([solved.value(value) for value in chosen[name]])
 
