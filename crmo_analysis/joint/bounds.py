@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from functools import reduce
+from itertools import chain
 
 import numpy as np
 import pandas as pd
@@ -21,6 +22,7 @@ from crmo_analysis.joint.questions import parse_question
 from crmo_analysis.joint.reconstruction import broken, plans_of
 from crmo_analysis.joint.solving import FOUND, Effort, solve
 from crmo_analysis.joint.statements import Plan, Quantity, divide, names_of, reported
+from crmo_analysis.joint.witnesses import any_table
 from crmo_analysis.joint.writing import write_out
 from crmo_analysis.study import entailment, expressions, reproduction
 
@@ -170,10 +172,16 @@ def _end(
                 _check_limits(fitted, own, toward, table)
                 again = effort.or_more(SECONDS_FOR_A_SECOND_PROOF)
                 is_proved = is_proved and _none_beyond(own, n, asked, sign, value, again)
-                rest = [_any(fitted, plan) for plan in plans if plan not in own] if is_whole else [None]
+                rest = [[]] if is_whole else [None]
+                rest += [
+                    any_table(plan, fitted.view, n, Effort(30))
+                    for plan in plans
+                    if plan not in own and is_whole
+                ]
                 table = None
                 if None not in rest:
-                    table = write_out(fitted, [*solved, *rest], np.random.default_rng(0), names, toward)
+                    every = [*solved, *chain(*rest)]
+                    table = write_out(fitted, every, np.random.default_rng(0), names, toward)
                 return End(value, is_proved, table)
         closer = [_closer(quantity, found) for quantity in asked]
         asked, fineness = closer, fineness[closer == asked :]
@@ -227,19 +235,6 @@ def _check_limits(fitted: Fit, plans: Sequence[Plan], toward, table: pd.DataFram
                     f"{quantity.of} has no {side} in the codebook, and nothing printed limits its "
                     f"{quantity.statistic}; give it a {side}"
                 )
-
-
-def _any(fitted: Fit, plan: Plan) -> Solved | None:
-    """Return some table of a part; None if none was found."""
-    near_by = replace(fitted, kept=plan.statements)
-    for exact, split in ((False, False), (True, False), (True, True)):
-        tables = fitting_tables(plan, fitted.n, split=split, exact=exact)
-        status, found = solve(tables.model, Effort(10))
-        if status in FOUND:
-            solved = read_off(tables, found)
-            if not broken(near_by, write_out(near_by, [solved], np.random.default_rng(0))):
-                return solved
-    return None
 
 
 def _value(quantities: Sequence[Quantity], table: pd.DataFrame) -> Fraction | None:

@@ -10,15 +10,18 @@ there is: every set has to lose one.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import replace
 
 from ortools.sat.python import cp_model
 
-from crmo_analysis.files import UnfinishedError
+from crmo_analysis.files import TooLargeError, UnfinishedError
 from crmo_analysis.joint.blocks import Blocks, can_stand, soft_tables
 from crmo_analysis.joint.model import Tables
 from crmo_analysis.joint.solving import Effort, solve
-from crmo_analysis.joint.statements import Plan, Statement
-from crmo_analysis.study import Codebook
+from crmo_analysis.joint.statements import Plan, Statement, divide
+from crmo_analysis.joint.witnesses import is_shown
+from crmo_analysis.recompute import View
 
 COUNTED = 12
 # A mean and an SD go before one value; two percentages do not go before one count.
@@ -45,6 +48,14 @@ def _suspected(tables: Tables, members: Sequence[Statement], effort: Effort) -> 
     return fewer if fewer and not can_stand(tables, fewer, effort) else list(members)
 
 
+def _sharper(plan: Plan, view: View) -> Iterator[Plan]:
+    """Yield a part with middle values tied, then with all values told apart where a median is printed."""
+    if any(claim.statistic == "median" for claim in plan.claims):
+        yield replace(plan, ties_middles=True)
+    with suppress(TooLargeError):
+        yield from (replace(finer, ties_middles=True) for finer in divide(plan.statements, view, fine=True))
+
+
 class Choices:
     """What can be given up of a part so that the rest can stand together, the cheapest first.
 
@@ -53,11 +64,11 @@ class Choices:
     added.
     """
 
-    def __init__(self, plan: Plan, n: int, place: Mapping[Statement, int], codebook: Codebook, known: list):
-        self.plan, self.n, self.place, self.codebook, self.known = plan, n, place, codebook, known
+    def __init__(self, plan: Plan, n: int, place: Mapping[Statement, int], view: View, known: list):
+        self.plan, self.n, self.place, self.view, self.known = plan, n, place, view, known
         self.clauses: list[list[tuple[Statement, bool]]] = []  # of each, one is given up, or kept
         self.most: int | None = None  # may be lost
-        self.blocks = Blocks(plan, n, codebook)
+        self.blocks = Blocks(plan, n, view.codebook)
         self.knows_tables = False
         self._draw(cp_model.CpModel())
 
@@ -85,6 +96,22 @@ class Choices:
             tables = soft_tables(self.plan, self.n)
             self._draw(tables.model, {s: kept.negated() for s, kept in tables.kept.items()})
 
+    def _stand(self, chosen: Sequence[Statement], effort: Effort) -> bool:
+        """Say whether statements can stand together: in a table that was found.
+
+        Where cells leave what no table gives, they are looked at more sharply, from then on if that is needed
+        to see what cannot stand.
+        """
+        blocks, finer = self.blocks, _sharper(self.plan, self.view)
+        while blocks and blocks.can_stand(chosen, effort, once=True):
+            if is_shown(blocks.plan, chosen, self.view, self.n, effort):
+                return True
+            blocks = next((Blocks(plan, self.n, self.view.codebook) for plan in finer), None)
+        if blocks is None:
+            raise UnfinishedError("no table of patients was found")
+        self.blocks = blocks
+        return False
+
     def first(self, effort: Effort) -> list[Statement]:
         """Return the fewest statements without which the others can stand together.
 
@@ -92,7 +119,7 @@ class Choices:
         """
         found = [members for members in self.known if self.given_up.keys() >= set(members)]
         if not found:
-            if self.blocks.can_stand(self.plan.statements, effort, once=True):
+            if self._stand(self.plan.statements, effort):
                 return []
             found = self.blocks.within(self.plan.statements, effort)
             self.known += found
@@ -148,7 +175,7 @@ class Choices:
                 )
             chosen = [s for s, given_up in self.given_up.items() if solved.value(given_up)]
             rest = [s for s in self.plan.statements if s not in chosen]
-            if self.blocks.can_stand(rest, effort, once=True):
+            if self._stand(rest, effort):
                 return chosen
             found = self.blocks.within(rest, effort)
             if not found:

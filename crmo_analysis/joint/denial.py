@@ -2,9 +2,8 @@
 
 from collections.abc import Collection
 
-from crmo_analysis.joint.model import Tables, bound_middle, ends_of_middle, fewest
+from crmo_analysis.joint.model import Tables, fewest
 from crmo_analysis.joint.statements import Plan, Statement
-from crmo_analysis.study import Claim
 
 
 def deny(tables: Tables, statement: Statement):
@@ -15,17 +14,14 @@ def deny(tables: Tables, statement: Statement):
     """
     claim = min(statement.claims, key=lambda claim: claim.statistic != "count")
     no = tables.model.new_bool_var("")
-    if claim.statistic == "median":
-        _other_median(tables, no, claim)
-    else:
-        ways = []
-        for expression, low, high in tables.conditions(claim, statement.rivals):
-            ways += [(expression, None, low - 1)] if low is not None else []
-            ways += [(expression, high + 1, None)] if high is not None else []
-        chosen = [tables.model.new_bool_var("") for _ in ways]
-        for literal, way in zip(chosen, ways, strict=True):
-            tables.demand(*way, literal)
-        tables.model.add_bool_or([*chosen, no.negated()])
+    ways = []
+    for expression, low, high in tables.conditions(claim, statement.rivals):
+        ways += [(expression, None, low - 1)] if low is not None else []
+        ways += [(expression, high + 1, None)] if high is not None else []
+    chosen = [tables.model.new_bool_var("") for _ in ways]
+    for literal, way in zip(chosen, ways, strict=True):
+        tables.demand(*way, literal)
+    tables.model.add_bool_or([*chosen, no.negated()])
     if fewest(claim):
         tables.demand(tables.size(claim.group), fewest(claim), None, no)
     return no
@@ -42,13 +38,3 @@ def tables_without(
     if denied is not None:
         tables.model.add_bool_or([deny(tables, denied)])
     return tables
-
-
-def _other_median(tables: Tables, no, claim: Claim) -> None:
-    """Let the two middle values meet below or above what the median is printed from."""
-    axis, middle = tables.part.axes[claim.of], tables.middle(claim.of, claim.group)
-    (least, most), ways = ends_of_middle(claim, axis.variable.step), []
-    for ends in ((None, least - 1), (most + 1, None)):
-        ways.append(tables.model.new_bool_var(""))
-        bound_middle(tables, axis, middle, ends, ways[-1])
-    tables.model.add_bool_or([*ways, no.negated()])

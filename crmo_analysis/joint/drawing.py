@@ -11,7 +11,7 @@ from ortools.sat.python import cp_model
 
 from crmo_analysis.files import UnfinishedError
 from crmo_analysis.joint.axes import TOTALS, UNLIMITED, window
-from crmo_analysis.joint.fitting import Fit
+from crmo_analysis.joint.fits import Fit
 from crmo_analysis.joint.model import Tables, fitting_tables
 from crmo_analysis.joint.patterns import Bag, codes, shared
 from crmo_analysis.joint.solving import FOUND, Effort, solve

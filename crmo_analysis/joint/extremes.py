@@ -10,6 +10,7 @@ from ortools.sat.python import cp_model
 
 from crmo_analysis.joint.axes import TOTALS
 from crmo_analysis.joint.drawing import Solved, read_off
+from crmo_analysis.joint.middles import place
 from crmo_analysis.joint.model import Tables, fitting_tables
 from crmo_analysis.joint.solving import FOUND, Effort, solve
 from crmo_analysis.joint.statements import Plan, Quantity
@@ -161,12 +162,6 @@ def linear(tables: Tables, quantity: Quantity, sign: int):
     values = (axis.highs if sign > 0 else axis.lows).tolist()
     if quantity.statistic == "median":
         lower, upper = tables.middle(quantity.of, quantity.group)
-        return _place(values, lower) + _place(values, upper), step / 2, None
+        return place(values, lower) + place(values, upper), step / 2, None
     ends = (1, 0, 1) if quantity.statistic == "min" else (1, 1, 0)
-    return _place(values, tables.reached(quantity.of, quantity.group, *ends)), step, None
-
-
-def _place(values: Sequence[int], reached: Sequence):
-    """Return the value of the first cell that is reached."""
-    gaps = np.diff(values).tolist()
-    return values[0] + sum(gap * (1 - literal) for gap, literal in zip(gaps, reached[:-1], strict=True))
+    return place(values, tables.reached(quantity.of, quantity.group, *ends)), step, None

@@ -4,56 +4,17 @@ The reading that a table of patients is made under, and what it gives up.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from itertools import islice
 
 from crmo_analysis.joint.choices import OTHER_CHOICES, Choices
+from crmo_analysis.joint.fits import Fit
 from crmo_analysis.joint.kept import remembered
 from crmo_analysis.joint.numbers import allows, number_of_patients, of_everyone
 from crmo_analysis.joint.solving import Effort
 from crmo_analysis.joint.statements import Statement, divide, statements
-from crmo_analysis.recompute import Readings, View
-from crmo_analysis.study import Claim, Codebook, Study
-
-
-@dataclass(frozen=True)
-class Fit:
-    """The statements of a study that tables of its patients are made to keep.
-
-    Attributes
-    ----------
-    view : View
-        The study's own claims as they were read.
-    scenario : mapping of str to str
-        The reading.
-    n : int
-        The number of patients.
-    kept, given_up : tuple of Statement
-        As many printed claims as can stand together are kept; of equal numbers those printed later, so that
-        tables go before abstracts.
-    left_out : tuple of Claim
-        Claims about patients that the joint model cannot hold.
-    others : tuple of tuples of Statement
-        Other choices of what is given up that keep as many claims: within one part, at most `OTHER_CHOICES`.
-    """
-
-    view: View = field(compare=False)  # follows from the others
-    scenario: Mapping[str, str]
-    n: int
-    kept: tuple[Statement, ...]
-    given_up: tuple[Statement, ...]
-    left_out: tuple[Claim, ...]
-    others: tuple[tuple[Statement, ...], ...] = ()
-
-    @property
-    def is_only(self) -> bool:
-        """Whether no other choice keeps as many claims."""
-        return not self.others
-
-    @property
-    def given_up_ids(self) -> tuple[str, ...]:
-        """The ids of the claims given up."""
-        return tuple(claim_id for statement in self.given_up for claim_id in statement.claim_ids)
+from crmo_analysis.recompute import Readings
+from crmo_analysis.study import Codebook, Study
 
 
 def fit(study: Study, codebook: Codebook | None = None, seconds: float = 60) -> Fit:
@@ -109,7 +70,7 @@ def _fit(read: Readings, scenario: Mapping[str, str], known: dict, effort: Effor
     place = {statement: number for number, statement in enumerate(stated)}
     chosen, steps = [], tuple(variable.step for variable in view.codebook.values())
     for plan in divide([s for s in stated if not of_everyone(s)], view):
-        choices = Choices(plan, n, place, view.codebook, known.setdefault((n, steps), []))
+        choices = Choices(plan, n, place, view, known.setdefault((n, steps), []))
         chosen.append((choices, choices.first(effort)))
         given_up += chosen[-1][1]
     kept = tuple(s for s in stated if s not in given_up)

@@ -6,6 +6,7 @@ always holds; what a statement says holds if it is kept.
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from fractions import Fraction
 from functools import cache, partial
 
@@ -13,11 +14,12 @@ import numpy as np
 from ortools.sat.python import cp_model
 
 from crmo_analysis.joint.axes import TOTALS, UNLIMITED, sharper, window
-from crmo_analysis.joint.patterns import Axis, codes
+from crmo_analysis.joint.middles import middles, of_median
+from crmo_analysis.joint.patterns import codes
 from crmo_analysis.joint.spreads import keep_apart, moments, spread, squares
 from crmo_analysis.joint.statements import ENDS, Plan, Quantity, Statement, divide, merged
 from crmo_analysis.recompute import View, can_be_one
-from crmo_analysis.study import Claim, entailment, expressions, rounding
+from crmo_analysis.study import Claim, Variable, entailment, expressions, rounding
 
 APART = 30  # tenths of a digit: what a value that is not as printed counts for
 
@@ -30,23 +32,26 @@ class Tables:
     plan : Plan
     n : int or (int, int)
         How many patients, or between how many.
-    split : bool
+    split : bool or None
         Whether the two middle values of an even number may lie on either side of what their median is printed
-        from. Where not every value is told apart, tables with it are more than there are, and without it
-        fewer.
+        from: in any cells (True), in such as can be written out for each median by itself (False), or not at
+        all (None). Where not every value is told apart, tables are more than there are with the first, and
+        fewer with the last.
     exact : bool
         Whether the square of a large sum, for a standard deviation, is multiplied out, which is better where
         a table is sought. If not, it is held within narrow limits, which is better where there is none, or
         the best of all is sought: tables are a little more than there are.
     """
 
-    def __init__(self, plan: Plan, n: int | tuple[int, int], split: bool = True, exact: bool = False):
+    def __init__(self, plan: Plan, n: int | tuple[int, int], split: bool | None = True, exact: bool = False):
         low, high = n if isinstance(n, tuple) else (n, n)
-        self.plan, self.part, self.split, self.exact, self.most = plan, plan.part, split, exact, high
+        self.plan, self.part, self.split, self.exact = plan, plan.part, split, exact
+        self.least, self.most = low, high
         self.model = cp_model.CpModel()
         self.n = self.model.new_int_var(low, high, "")
         self.counts = [[self.number(high) for _ in range(bag.size)] for bag in self.part.bags]
         self.size, self.below, self.sums = cache(self._size), cache(self._below), cache(self._sums)
+        self.middles, self.known_middles = cache(partial(middles, self)), {}
         self.below_by_kind = cache(self._below_by_kind)
         self.squares, self.moments = cache(partial(squares, self)), cache(partial(moments, self))
         self.spread = partial(spread, self)
@@ -61,8 +66,7 @@ class Tables:
                 one, other = self.counts[place], self.counts[bag.parent]
                 self.model.add(sum(one[i] for i in here) == sum(other[i] for i in there))
         for tie in plan.times:
-            time, end, start = (self.part.axes[name].variable for name in (tie.name, tie.end, tie.start))
-            self.keep_times(tie.name, tie.start, tie.end, *reversed(time.between(end, start)))
+            self._keep_times(tie)
 
     def number(self, high: int, low: int = 0) -> cp_model.IntVar:
         """Return a new whole number between two ends."""
@@ -125,20 +129,35 @@ class Tables:
             sums.append(total)
         return bag, sums
 
-    def keep_times(self, time: str, start: str, end: str, slack: float, per_unit: float) -> None:
-        """Let the sums of a time and of the two ages around it agree, pattern by pattern."""
-        bags = {name: self.sums(name) for name in (time, start, end)}
-        [bag] = {bag for bag, _ in bags.values()}
-        steps = [self.part.axes[name].variable.step for name in (end, start, time)]
+    def factors(self, tie: Variable) -> tuple[int, int, int, int]:
+        """Return by what a time's end, its start and the time are multiplied, and how far they may miss."""
+        time, end, start = (self.part.axes[name].variable for name in (tie.name, tie.end, tie.start))
+        per_unit, slack = time.between(end, start)
         per_year = Fraction(per_unit).limit_denominator(1000)
-        scale = per_year.denominator * math.lcm(*(step.denominator for step in steps))
-        factors = [int(per_year * step * scale) for step in steps[:2]] + [int(steps[2] * scale)]
-        most = math.floor(slack * scale)
-        sums = zip(self.counts[bag], bags[end][1], bags[start][1], bags[time][1], strict=True)
-        for count, late, early, between in sums:
-            apart = factors[0] * late - factors[1] * early - factors[2] * between
-            self.model.add(apart <= most * count)
-            self.model.add(apart >= -most * count)
+        scale = per_year.denominator * math.lcm(*(of.step.denominator for of in (time, end, start)))
+        ages = (int(per_year * age.step * scale) for age in (end, start))
+        return *ages, int(time.step * scale), math.floor(slack * scale)
+
+    def _keep_times(self, tie: Variable) -> None:
+        """Let the sums of a time and of the two ages around it agree, pattern by pattern.
+
+        Where a table is sought, by so much less than they may miss that values can be shared out in steps.
+        """
+        names = (tie.end, tie.start, tie.name)
+        bags = [self.sums(name) for name in names]
+        [bag] = {bag for bag, _ in bags}
+        late, early, between, most = self.factors(tie)
+        apart = [np.subtract(*self.part.ends(name, bag)) != 0 for name in names]
+        steps = np.max(
+            [free * step for free, step in zip(apart, (late, early, between), strict=True)], axis=0
+        )
+        slack = np.maximum(most - steps * self.exact, 0).tolist()
+        for count, free, end, start, time in zip(
+            self.counts[bag], slack, *(own for _, own in bags), strict=True
+        ):
+            missed = late * end - early * start - between * time
+            self.model.add(missed <= free * count)
+            self.model.add(missed >= -free * count)
 
     def total(self, quantity: Quantity | Claim):
         """Return the sum of a variable over a group, in steps."""
@@ -187,9 +206,6 @@ class Tables:
             if fewest(claim) and claim.statistic not in ENDS:
                 self.demand(self.size(claim.group), fewest(claim), None, kept)
             self._is_one(claim, kept)
-            if claim.statistic == "median":
-                _require_median(self, claim, kept)
-                continue
             for expression, low, high in self.conditions(claim, statement.rivals):
                 self.demand(expression, low, high, kept)
             if claim.statistic == "sd":
@@ -206,12 +222,14 @@ class Tables:
         known.append((claim, kept))
 
     def conditions(self, claim: Claim, rivals: Sequence[expressions.Expression] = ()) -> list[tuple]:
-        """Return what a claim demands, unless of a median: expressions, and between which ends each lies."""
+        """Return what a claim demands: expressions, and between which ends each lies."""
         if claim.statistic == "rank":
             own = self.size(entailment.conjunction(claim.patients, claim.group))
             return [(own - self.size(rival), 0, None) for rival in rivals]
         if claim.statistic == "sd":
             return self.spread(claim, *rounding.interval(claim.number), is_open=True)
+        if claim.statistic == "median":
+            return of_median(self, claim)
         if claim.statistic not in ENDS:
             return _between(*(_total if claim.statistic in TOTALS else _share)(self, claim))
         # Of smallest, largest and common values: nobody beyond, and somebody there.
@@ -233,9 +251,6 @@ class Tables:
         if claim.statistic == "sd":
             value, half = claim.number.value, claim.number.place / 2
             conditions = self.spread(claim, value - half, value + half, is_open=False)
-        elif claim.statistic == "median":
-            _require_median(self, sharper(claim), as_printed)
-            conditions = []
         else:
             conditions = self.conditions(sharper(claim))
         for expression, low, high in conditions:
@@ -261,7 +276,7 @@ class Tables:
         return distance
 
 
-def fitting_tables(plan: Plan, n: int | tuple[int, int], **kind: bool) -> Tables:
+def fitting_tables(plan: Plan, n: int | tuple[int, int], **kind: bool | None) -> Tables:
     """Return the tables of a part in which all its statements hold."""
     tables = Tables(plan, n, **kind)
     for statement in plan.statements:
@@ -271,7 +286,7 @@ def fitting_tables(plan: Plan, n: int | tuple[int, int], **kind: bool) -> Tables
 
 def tables_of(stated: Sequence[Statement], view: View, n: int | tuple[int, int]) -> Tables:
     """Return the tables, of so many patients, in which some statements hold."""
-    return fitting_tables(merged(divide(stated, view)), n)
+    return fitting_tables(replace(merged(divide(stated, view)), ties_middles=True), n)
 
 
 def fewest(claim: Claim) -> int:
@@ -311,52 +326,6 @@ def _total(tables: Tables, claim: Claim) -> tuple:
         return tables.total(claim), 1, claim.number.value / step, claim.number.value / step, False
     low, high = (end / step for end in rounding.interval(claim.number))
     return tables.total(claim), tables.size(claim.group), low, high, True
-
-
-def _require_median(tables: Tables, claim: Claim, kept) -> None:
-    axis = tables.part.axes[claim.of]
-    step = axis.variable.step
-    low, high = window(claim, step)
-    size = tables.size(claim.group)
-    tables.demand(size, 1, None, kept)
-    below = tables.between(claim.of, claim.group, -UNLIMITED, low - 1)
-    above = size - below - tables.between(claim.of, claim.group, low, high)
-    odd = (
-        isinstance(claim.group, expressions.Everyone) and tables.n.proto.domain[0] == tables.n.proto.domain[1]
-    )
-    if not tables.split or (odd and tables.most % 2):
-        tables.demand(size - 2 * below, 1, None, kept)
-        tables.demand(size - 2 * above, 1, None, kept)
-        return
-    # The two middle values may stand anywhere as long as they meet where the median is printed from.
-    least, most = ends_of_middle(claim, step)
-    if least > most:  # no two steps meet there
-        _clause(tables, [], kept)
-    bound_middle(tables, axis, tables.middle(claim.of, claim.group), (least, most), kept)
-
-
-def ends_of_middle(claim: Claim, step: Fraction) -> tuple[int, int]:
-    """Return between what, in steps, the two middle values add up to what is printed as a median is."""
-    first, last = rounding.interval(claim.number)
-    return math.floor(2 * first / step) + 1, math.ceil(2 * last / step) - 1
-
-
-def bound_middle(tables: Tables, axis: Axis, middle: tuple[list, list], ends: tuple, kept) -> None:
-    """Let the two middle values add up to so much at least, and at most, as far as cells tell.
-
-    If the lower is in a cell or above, the upper is not beyond the last that fits; and so from below.
-    """
-    (lower, upper), (least, most) = middle, ends
-    for cell in range(len(axis)):
-        if most is not None:
-            fits = np.flatnonzero(axis.lows + axis.lows[cell] <= most)
-            before = [lower[cell - 1]] if cell else []
-            _clause(tables, [*before, *([upper[fits[-1]]] if len(fits) else [])], kept)
-        if least is not None:
-            fits = np.flatnonzero(axis.highs + axis.highs[cell] >= least)
-            after = [upper[fits[0] - 1].negated()] if len(fits) and fits[0] else []
-            if after or not len(fits):
-                _clause(tables, [lower[cell].negated(), *after], kept)
 
 
 def _clause(tables: Tables, literals: Sequence, kept) -> None:

@@ -120,6 +120,10 @@ class Part:
             (b for b, bag in enumerate(self.bags) if names <= set(bag.names)), key=lambda b: self.bags[b].size
         )
 
+    def has(self, names: Iterable[str]) -> bool:
+        """Say whether some bag has all of these variables."""
+        return any(set(names) <= set(bag.names) for bag in self.bags)
+
     def agreements(self, child: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         """Yield the patterns of a bag, and of its parent, that have the same cells of what the two share.
 

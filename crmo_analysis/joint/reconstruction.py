@@ -8,7 +8,7 @@ import pandas as pd
 
 from crmo_analysis.files import NoTableError, UnfinishedError
 from crmo_analysis.joint.drawing import near
-from crmo_analysis.joint.fitting import Fit
+from crmo_analysis.joint.fits import Fit
 from crmo_analysis.joint.kept import remembered
 from crmo_analysis.joint.numbers import of_everyone
 from crmo_analysis.joint.pieces import pieces

@@ -178,6 +178,8 @@ class Plan:
         Variables that only count others, and which others: a mean of them is a sum of counts.
     times : tuple of Variable
         Those that lie between two ages and are added up with them.
+    ties_middles : bool
+        Whether middle values of tied variables, and of groups and their parts, are tied: it is needed seldom.
     whole, block : Plan, tuple of int
         Of a piece: the part that it is of, and which bags of that it has.
     """
@@ -188,6 +190,7 @@ class Plan:
     added_up: Mapping[str, frozenset[str]]
     counted: Mapping[str, tuple[str, ...]]
     times: tuple[Variable, ...] = ()
+    ties_middles: bool = False
     whole: "Plan | None" = None
     block: tuple[int, ...] = ()
 

@@ -25,11 +25,13 @@ from crmo_analysis.joint.numbers import (
 )
 from crmo_analysis.joint.solving import FOUND, Effort, is_possible, solve
 from crmo_analysis.joint.statements import SUMMED, Plan, Statement, divide, merged, names_in, statements
+from crmo_analysis.joint.witnesses import is_shown
 from crmo_analysis.recompute import View
 from crmo_analysis.study import Claim, expressions, rounding
 
 SECONDS_A_CLAIM = 2
 SECONDS_OF_SPREADS = 5
+SECONDS_TO_SHOW = 30  # for a table with another number, where none is proved to be the only one
 FEW_PATIENTS = 8  # at most: then a claim is searched longer
 SECONDS_OF_FEW = 30
 
@@ -120,7 +122,8 @@ class Cohort:
 
     def _unprinted(self, n: int) -> set[int]:
         """Return a number of patients, if there is one, with which all else can stand."""
-        tables = fitting_tables(merged(self.plans), (1, MORE_PATIENTS * n))
+        plan = replace(merged(self.plans), ties_middles=True)
+        tables = fitting_tables(plan, (1, MORE_PATIENTS * n))
         status, solved = solve(tables.model, self.effort.or_less(SECONDS_A_CLAIM))
         return {int(solved.value(tables.n))} if status in FOUND else set()
 
@@ -157,10 +160,10 @@ class _Inquiry:
         spreads = [s for s in self.plan.statements if s.claims[0].statistic == "sd"]
         first = self.effort.or_less(max(self.seconds, SECONDS_OF_SPREADS))
         for effort in (first, self.effort) if spreads else (self.effort,):
-            choices = Choices(self.plan, self.n, place, self.view.codebook, sets)
+            choices = Choices(self.plan, self.n, place, self.view, sets)
             try:
                 self.options = choices.covering(choices.first(effort), effort) or [[]]
-                self.blocks = choices.blocks
+                self.blocks, self.plan = choices.blocks, choices.blocks.plan
                 return
             except UnfinishedError:
                 rest = tuple(s for s in self.plan.statements if s not in spreads)
@@ -184,8 +187,13 @@ class _Inquiry:
             try:
                 self._judged[s] = self._judge(s, self.effort.or_less(self.seconds))
             except UnfinishedError:
-                self._judged[s] = Judgement("unfinished")
+                is_open = self.stands(s) and self.shows(self.n, self.others(s), s)
+                self._judged[s] = Judgement("stated" if is_open else "unfinished")
         return self._judged[s]
+
+    def shows(self, n, kept: Sequence[Statement], denied: Statement | None = None) -> bool:
+        """Say whether a table is soon found in which statements hold, and one perhaps not."""
+        return is_shown(self.plan, kept, self.view, n, Effort(SECONDS_TO_SHOW), denied)
 
     def others(self, s: Statement) -> list[Statement]:
         """Return the other statements that no choice gives up."""
@@ -233,7 +241,7 @@ class _Inquiry:
         if self.number is None:
             return members
         concerned = [*members, *filter(None, [claimed or denied])]
-        plan = merged(divide(concerned, self.view))
+        plan = replace(merged(divide(concerned, self.view)), ties_middles=True)
         tables = tables_without(plan, (1, MORE_PATIENTS * self.n), set(concerned) - {denied}, denied)
         try:
             is_needed = is_possible(tables.model, effort.or_less(SECONDS_A_CLAIM))
@@ -303,7 +311,9 @@ def _of_number(s: Statement, parts: Sequence[_Inquiry], effort: Effort) -> Judge
         try:
             members = part.smallest(s, part.others(s), s, part.free(s), effort.or_less(part.seconds))
         except UnfinishedError:
-            return Judgement("unfinished")
+            n = exact_number(s)
+            is_open = any(all(p.shows(m, p.others(s)) for p in parts) for m in (n + 1, n - 1))
+            return Judgement("stated" if is_open else "unfinished")
         if members is not None:
             return Judgement("matches", members)
     return Judgement("stated")

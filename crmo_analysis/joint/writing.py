@@ -10,7 +10,7 @@ from ortools.sat.python import cp_model
 
 from crmo_analysis.joint.axes import TOTALS
 from crmo_analysis.joint.drawing import EFFORT, Solved, printed_values
-from crmo_analysis.joint.fitting import Fit
+from crmo_analysis.joint.fits import Fit
 from crmo_analysis.joint.patterns import Part, codes, shared
 from crmo_analysis.joint.pieces import joined
 from crmo_analysis.joint.solving import FOUND, Effort, solve
