@@ -73,17 +73,16 @@ def _unit(asked: tuple, codebook) -> str:
 def _ends(found, unit: str) -> list[str]:
     """Write both ends of an interval, or its one value."""
     low, high = found.lower, found.upper
-    is_one = low.value == high.value is not None and low.is_proved == high.is_proved
-    named = [("exactly", low)] if is_one else [("at least", low), ("at most", high)]
-    return [f"{name} {_end(end, unit)}" for name, end in named]
+    if low.value == high.value is not None and low.is_proved and high.is_proved:
+        return [f"exactly {_value(low, unit)} (proved)"]
+    return [low.told(True, _value(low, unit)), high.told(False, _value(high, unit))]
 
 
-def _end(end, unit: str) -> str:
-    sure = "proved" if end.is_proved else "not proved"
+def _value(end, unit: str) -> str:
     if end.value is None:
-        return f"not found ({sure})"
+        return ""
     value = end.value if end.value.denominator == 1 else describe.rounded_text(end.value, 1)
-    return f"{value}{unit} ({sure})"
+    return f"{value}{unit}"
 
 
 def _is_count_of_all(asked: tuple) -> bool:

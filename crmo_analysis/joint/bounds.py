@@ -32,11 +32,24 @@ PIECES = 8  # that a cell is cut in where an answer lies in it that no table att
 
 @dataclass(frozen=True)
 class End:
-    """One end of an interval: its value, whether no table can go beyond, and a table that attains it."""
+    """One end of an interval: its value, whether no table can go beyond, and a table that attains it.
+
+    `is_found` says that a table with the value was found; if none was, it is one that no table goes beyond.
+    """
 
     value: Fraction | None
     is_proved: bool
     table: pd.DataFrame | None
+    is_found: bool = True
+
+    def told(self, is_lower: bool, text: str) -> str:
+        """Say what is known of it: a value that was found and not proved limits nothing."""
+        if self.value is None:
+            return f"{'at least' if is_lower else 'at most'} not found"
+        if self.is_found and not self.is_proved:
+            return f"{text} or {'less' if is_lower else 'more'} (not proved)"
+        known = "proved" if self.is_proved else "no table with it was found"
+        return f"{'at least' if is_lower else 'at most'} {text} ({known})"
 
 
 @dataclass(frozen=True)
@@ -163,8 +176,8 @@ def _end(
             break
         value, is_proved, found = _best(plans, n, asked, sign, effort)
         if value is None:
-            return End(None if is_proved else outer, is_proved, None)
-        outer, own = value, list(found)
+            return End(None, True, None) if is_proved else End(outer, False, None, is_found=False)
+        outer, own = value if is_proved else outer, list(found)
         near_by = replace(fitted, kept=tuple(s for plan in own for s in plan.statements))
         for solved in _attaining(found, n, asked, sign, value, effort):
             table = write_out(near_by, solved, np.random.default_rng(0), names, toward)
@@ -185,7 +198,7 @@ def _end(
                 return End(value, is_proved, table)
         closer = [_closer(quantity, found) for quantity in asked]
         asked, fineness = closer, fineness[closer == asked :]
-    return End(outer, False, None)
+    return End(outer, False, None, is_found=False)
 
 
 def _attaining(found: Mapping[Plan, Solved], n: int, quantities, sign: int, value, effort: Effort):

@@ -48,8 +48,8 @@ def _weighted(tables: Tables, terms: Sequence[tuple], sign: int, effort: Effort,
     best, solution, is_proved = None, None, None not in ranges.values()
     for chosen in product(*(found or () for found in ranges.values())):
         size = dict(zip(ranges, chosen, strict=True))
-        for place, number in size.items():
-            domain = tables.model.proto.variables[place].domain
+        for index, number in size.items():
+            domain = tables.model.proto.variables[index].domain
             domain[0], domain[1] = number, number
         parts = [
             (weight * scale / (size[s.index] if s is not None else 1), above)

@@ -166,6 +166,7 @@ def bounds_json(found: Bounds) -> str:
     result = {"expression": found.expression}
     result |= {name: None if end.value is None else _plain(end.value) for name, end in ends.items()}
     result |= {f"{name}_proved": end.is_proved for name, end in ends.items()}
+    result |= {f"{name}_found": end.is_found and end.value is not None for name, end in ends.items()}
     result["reported_among"] = dict(_told(found))
     result |= {"reading": dict(found.fitted.scenario), "given_up": list(found.fitted.given_up_ids)}
     return json.dumps({**result, "depends_on_given_up": found.depends}, ensure_ascii=False, indent=1)
@@ -182,10 +183,10 @@ def _plain(value: Fraction) -> int | float:
 
 def bounds_text(found: Bounds) -> str:
     """Write bounds as sentences."""
-    ends = []
-    for name, end in (("at least", found.lower), ("at most", found.upper)):
-        value = "not found" if end.value is None else _plain(end.value)
-        ends.append(f"{name} {value} ({'proved' if end.is_proved else 'not proved'})")
+    ends = [
+        end.told(end is found.lower, "" if end.value is None else str(_plain(end.value)))
+        for end in (found.lower, found.upper)
+    ]
     lines = [f"{found.fitted.view.study.study}: {found.expression} is {ends[0]} and {ends[1]}."]
     lines += [
         f"{name} is reported among “{of}” only; of the others it may be anything."
