@@ -45,7 +45,7 @@ def test_what_is_no_ledger_is_refused(tmp_path):
 def test_a_plan_says_how_many_children_and_that_it_is_simulated():
     said = run("plan", "--correlation", "0.5", "--patients", "25", "--width", "0.6")
     assert said.exit_code == 0
-    assert "Patients for an interval 0.6 wide on average" in said.output
+    assert "Patients for a 95 % interval 0.6 wide on average" in said.output
     assert "Simulated" in said.output
     first = (
         "A latent correlation of 0.5 is ρ = 0.48 here: Spearman's, of counts and scores, which are discrete"
