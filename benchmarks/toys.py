@@ -1,6 +1,6 @@
 """Hold the joint model against every table of patients there is, in thousands of small made-up studies.
 
-    python benchmarks/toys.py [--toys 10000] [--seed 1] [--spoiled 0.5]
+    python benchmarks/toys.py [--toys 10000] [--seed 1] [--spoiled 0.5] [--medians 0]
 
 A table of one to six patients with two to four variables is drawn, numbers of it are printed as a study would,
 and in half of the studies some are changed. All tables, up to the order of their rows, are gone through with
@@ -225,6 +225,18 @@ def a_question(names: tuple[str, ...], rng: random.Random, of=ASKED) -> tuple[st
     return statistic, rng.choice(numbers), among, None
 
 
+def _medians(names: tuple[str, ...], rng: random.Random) -> list[tuple]:
+    """Ask for a median of everybody, of a group and of all others."""
+    numbers = [name for name in names if name in "xwzv"]
+    others = [name for name in names if name in "abc"]
+    if not numbers or not others:
+        return []
+    name, of, kinds = rng.choice(others), rng.choice(numbers), kinds_of(names)
+    yes = kinds[name].astype(bool)
+    groups = Group("", yes | ~yes), Group(name, yes), Group(f"~{name}", ~yes)
+    return [("median", of, group, None) for group in groups]
+
+
 def a_text(value: int, statistic: str, rng: random.Random) -> str:
     """Print a value (in 360ths) rounded half up, seldom as a limit."""
     decimals = {"count": 0, "sum": 1, "percent": rng.choice((0, 1)), "min": 1, "max": 1}.get(
@@ -238,7 +250,7 @@ def a_text(value: int, statistic: str, rng: random.Random) -> str:
     return text
 
 
-def a_toy(rng: random.Random, spoiled: float) -> Toy:
+def a_toy(rng: random.Random, spoiled: float, medians: float = 0) -> Toy:
     """Draw a table and what is printed of it; in a share of the toys a number or two is another."""
     names = tuple(rng.choice(SCOPES).split())
     kinds = kinds_of(names)
@@ -248,8 +260,9 @@ def a_toy(rng: random.Random, spoiled: float) -> Toy:
     tables = tables_of(width, n)
     row = rng.randrange(len(tables))
     said, printed, gives = [], [], []
-    for _ in range(rng.randint(1, 6)):
-        asked = a_question(names, rng, PRINTED)
+    every = _medians(names, rng) if medians and rng.random() < medians else []
+    for _ in range(max(len(every), rng.randint(1, 6))):
+        asked = every.pop() if every else a_question(names, rng, PRINTED)
         values = values_in(tables, asked, kinds)
         if values[row] >= 0:
             said.append(asked)
@@ -422,11 +435,14 @@ def main() -> None:
     parser.add_argument("--toys", type=int, default=10_000)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--spoiled", type=float, default=0.5, help="share of studies with changed numbers")
+    parser.add_argument(
+        "--medians", type=float, default=0, help="share with medians of a whole and its parts"
+    )
     given = parser.parse_args()
     counted = Counter()
     for place in range(given.toys):
         rng = random.Random(f"{given.seed} {place}")
-        toy = a_toy(rng, given.spoiled)
+        toy = a_toy(rng, given.spoiled, given.medians)
         wrong = judged(toy, rng)
         counted.update(set(wrong))
         if wrong:

@@ -74,12 +74,13 @@ def _grounded(variable: Variable, printed: Sequence[Fraction], n: int) -> Variab
 
 
 def cut_axes(
-    quantities, trees, codebook: Codebook, names: frozenset[str], fine: bool | None
+    quantities, trees, codebook: Codebook, names: frozenset[str], fine: bool | str | None
 ) -> dict[str, Axis]:
     """Cut every variable where a claim, a rule or a question looks at it.
 
     Every value is told apart where a median is printed: always if `fine`; beside a sum, if they are few, if
-    it is False; nowhere but near the median if it is None.
+    it is False; nowhere but near the median if it is None, or is "near"
+    and so without a sum too.
     """
     compared = [found for tree in trees for found in _compared(tree)]
     axes = {}
@@ -94,22 +95,24 @@ def cut_axes(
     return axes
 
 
-def _cut(variable: Variable, quantities: Sequence, fine: bool | None) -> tuple[tuple | None, set[int]]:
+def _cut(variable: Variable, quantities: Sequence, fine: bool | str | None) -> tuple[tuple | None, set[int]]:
     """Return between which values all are told apart, and where else cells begin, for what is said of one."""
     claims = [q for q in quantities if isinstance(q, Claim)]
     is_summed = any(q.statistic in TOTALS for q in quantities)
     ends, starts = None, _squared(variable, claims).union(*(q.cuts for q in quantities if q not in claims))
     for claim in (c for c in claims if c.statistic not in (*TOTALS, "sd")):
         is_median = claim.statistic == "median"
-        starts |= _around(claim, variable.step, near=NEAR if is_median and is_summed else 0)
+        starts |= _around(
+            claim, variable.step, near=NEAR if is_median and (is_summed or fine == "near") else 0
+        )
         if is_median and _is_fine(variable, is_summed, fine):
             ends = -UNLIMITED, UNLIMITED
     return ends, starts
 
 
-def _is_fine(variable: Variable, is_summed: bool, fine: bool | None) -> bool:
+def _is_fine(variable: Variable, is_summed: bool, fine: bool | str | None) -> bool:
     """Say whether all values of a variable with a printed median are told apart."""
-    return bool(fine) or (fine is False and is_summed and _last(variable) - _first(variable) <= FEW)
+    return fine is True or (fine is False and is_summed and _last(variable) - _first(variable) <= FEW)
 
 
 def _around(claim: Claim, step: Fraction, near: int) -> set[int]:

@@ -49,11 +49,14 @@ def _suspected(tables: Tables, members: Sequence[Statement], effort: Effort) -> 
 
 
 def _sharper(plan: Plan, view: View) -> Iterator[Plan]:
-    """Yield a part with middle values tied, then with all values told apart where a median is printed."""
+    """Yield a part with middle values tied, then with values told apart near a printed median, then all."""
     if any(claim.statistic == "median" for claim in plan.claims):
         yield replace(plan, ties_middles=True)
-    with suppress(TooLargeError):
-        yield from (replace(finer, ties_middles=True) for finer in divide(plan.statements, view, fine=True))
+    for fine in ("near", True):
+        with suppress(TooLargeError):
+            yield from (
+                replace(finer, ties_middles=True) for finer in divide(plan.statements, view, fine=fine)
+            )
 
 
 class Choices:

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from crmo_analysis.joint.axes import UNLIMITED, window
+from crmo_analysis.joint.axes import NEAR, UNLIMITED, window
 from crmo_analysis.study import Claim, expressions, rounding
 
 
@@ -28,11 +28,22 @@ def of_median(tables, claim: Claim) -> list[tuple]:
     if tables.split and not is_one:
         return [(lower + upper, *limits(claim, step))]
     low, high = window(claim, step)
+    least, met = (1, []) if tables.split is None else (0, [])
+    if tables.split is None and not is_one and _is_apart(tables, claim.of, low - NEAR, high + NEAR):
+        low, high = low - NEAR, high + NEAR
+        met = [(sum(tables.middles(claim.of, claim.group)), *limits(claim, step))]
     size = tables.size(claim.group)
     below = tables.between(claim.of, claim.group, -UNLIMITED, low - 1)
     above = size - below - tables.between(claim.of, claim.group, low, high)
-    least = 1 if tables.split is None else 0
-    return [(size - 2 * below, least, None), (size - 2 * above, least, None)]
+    return [(size - 2 * below, least, None), (size - 2 * above, least, None), *met]
+
+
+def _is_apart(tables, name: str, low: int, high: int) -> bool:
+    """Say whether all values from low to high are told apart."""
+    axis = tables.part.axes[name]
+    return (
+        int(((axis.lows >= low) & (axis.highs <= high) & (axis.lows == axis.highs)).sum()) == high - low + 1
+    )
 
 
 def _is_one(tables, group: expressions.Expression) -> bool:

@@ -201,7 +201,7 @@ class Plan:
 
 
 def divide(
-    stated: Sequence[Statement], view: View, asked: Sequence[Quantity] = (), fine: bool | None = False
+    stated: Sequence[Statement], view: View, asked: Sequence[Quantity] = (), fine: bool | str | None = False
 ) -> list[Plan]:
     """Split a study into parts that share no variable, so that rows can be matched between them at will.
 
@@ -293,13 +293,15 @@ def _tied_times(
     return every, times
 
 
-def _maker(quantities, trees, codebook: Codebook, names: frozenset[str], fine: bool | None, is_asked: bool):
+def _maker(
+    quantities, trees, codebook: Codebook, names: frozenset[str], fine: bool | str | None, is_asked: bool
+):
     """Return a function that makes a part: of fine cells, or of coarse ones where those are too many."""
     coarse = cut_axes(quantities, trees, codebook, names, None)
     try:
         axes = cut_axes(quantities, trees, codebook, names, fine)
     except TooLargeError:
-        if fine or is_asked:
+        if fine is True or is_asked:
             raise
         axes = coarse
 
