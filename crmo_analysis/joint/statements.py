@@ -213,9 +213,10 @@ def divide(
     view : View
     asked : sequence of Quantity
         What else has to be said of the tables.
-    fine : bool or None
+    fine : bool, "near" or None
         Whether to tell every value of a variable with a printed median apart: always, only beside sums
-        (False), or not at all (None). Where not, tables are kept that no values give, and bounds are outer.
+        (False), only near medians ("near"), or not at all (None). Where not, tables are kept that no values
+        give, and bounds are outer.
     """
     rules = [rule for rule, _ in view.study.rules]
     quantities = [*(claim for statement in stated for claim in statement.claims), *asked]

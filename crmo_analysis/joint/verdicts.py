@@ -224,6 +224,9 @@ class _Inquiry:
         if len(s.claims) > 1:
             return Judgement("matches")
         members = self.smallest(s, self.others(s), s, self.blocks, effort)
+        if members is None and s.claims[0].statistic == "median":
+            tied = Blocks(replace(self.plan, ties_middles=True), self.n, self.view.codebook)
+            members = self.smallest(s, self.others(s), s, tied, effort)
         members = None if members is None else self.with_number(members, effort, denied=s)
         return Judgement("matches", members) if members else Judgement("stated")  # it may hold by definition
 

@@ -66,6 +66,9 @@ def test_a_group_that_others_leave_empty_has_no_percentage_mean_or_sd(claims):
         # 5, 11 and 44 alone
         (3, (("mean", "v", "", "20.00"), ("min", "v", "", "5.0"), ("median", "v", "", "11.0"), ("sd", "v", "", "21.00")),
          ["stated", "matches", "matches", "matches", "matches"]),
+        # what all others leave of the median of all, by those of its two parts
+        (6, (("median", "x", "~a", "1.00"), ("median", "x", "a", "1.0"), ("median", "x", "", "1.00")),
+         ["stated", "stated", "stated", "matches"]),
         # two that lie 13 apart have an SD of 9.19, two that lie 35 apart one of 24.75
         (2, (("sd", "v", "", "24.7"), ("max", "v", "", "41.0"), ("sd", "v", "", "9.2")),
          ["stated", "conflicts", "stated", "conflicts"]),
