@@ -85,7 +85,10 @@ class Cohort:
             return self.part_of[s].judgement(s)
         fallen = [m for m in (self.n, *self.contested) if isinstance(m, int) and not allows(s, m)]
         if fallen:
-            return Judgement("conflicts", self._against(s), len(fallen) <= len(self.contested))
+            try:
+                return Judgement("conflicts", self._against(s), len(fallen) <= len(self.contested))
+            except UnfinishedError:
+                return Judgement("unfinished")
         return Judgement("stated") if exact_number(s) is None else _of_number(s, self.parts, self.effort)
 
     def _inquiries(self, n: int | tuple[int, int]) -> list["_Inquiry"]:
