@@ -67,8 +67,17 @@ class Choices:
     added.
     """
 
-    def __init__(self, plan: Plan, n: int, place: Mapping[Statement, int], view: View, known: list):
+    def __init__(
+        self,
+        plan: Plan,
+        n: int,
+        place: Mapping[Statement, int],
+        view: View,
+        known: list,
+        must_show: bool = True,
+    ):
         self.plan, self.n, self.place, self.view, self.known = plan, n, place, view, known
+        self.must_show = must_show
         self.clauses: list[list[tuple[Statement, bool]]] = []  # of each, one is given up, or kept
         self.most: int | None = None  # may be lost
         self.blocks = Blocks(plan, n, view.codebook)
@@ -103,15 +112,21 @@ class Choices:
         """Say whether statements can stand together: in a table that was found.
 
         Where cells leave what no table gives, they are looked at more sharply, from then on if that is needed
-        to see what cannot stand.
+        to see what cannot stand. Where a table need not be shown, as what is made of the choice looks for one
+        itself, only middle values are looked at so.
         """
         blocks, finer = self.blocks, _sharper(self.plan, self.view)
+        has_middles = any(claim.statistic == "median" for claim in self.plan.claims)
         while blocks and blocks.can_stand(chosen, effort, once=True):
+            if not (self.must_show or has_middles):
+                return True
             if is_shown(blocks.plan, chosen, self.view, self.n, effort):
                 return True
             blocks = next((Blocks(plan, self.n, self.view.codebook) for plan in finer), None)
         if blocks is None:
-            raise UnfinishedError("no table of patients was found")
+            if self.must_show:
+                raise UnfinishedError("no table of patients was found")
+            return True
         self.blocks = blocks
         return False
 

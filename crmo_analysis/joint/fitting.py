@@ -70,7 +70,8 @@ def _fit(read: Readings, scenario: Mapping[str, str], known: dict, effort: Effor
     place = {statement: number for number, statement in enumerate(stated)}
     chosen, steps = [], tuple(variable.step for variable in view.codebook.values())
     for plan in divide([s for s in stated if not of_everyone(s)], view):
-        choices = Choices(plan, n, place, view, known.setdefault((n, steps), []))
+        sets = known.setdefault((n, steps), [])
+        choices = Choices(plan, n, place, view, sets, must_show=False)
         chosen.append((choices, choices.first(effort)))
         given_up += chosen[-1][1]
     kept = tuple(s for s in stated if s not in given_up)

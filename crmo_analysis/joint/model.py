@@ -41,11 +41,21 @@ class Tables:
         Whether the square of a large sum, for a standard deviation, is multiplied out, which is better where
         a table is sought. If not, it is held within narrow limits, which is better where there is none, or
         the best of all is sought: tables are a little more than there are.
+    tight : bool
+        Whether sums of ages, and of the time between them, agree so well that a table can be written out.
+        Tables are then fewer than there are.
     """
 
-    def __init__(self, plan: Plan, n: int | tuple[int, int], split: bool | None = True, exact: bool = False):
+    def __init__(
+        self,
+        plan: Plan,
+        n: int | tuple[int, int],
+        split: bool | None = True,
+        exact: bool = False,
+        tight: bool = False,
+    ):
         low, high = n if isinstance(n, tuple) else (n, n)
-        self.plan, self.part, self.split, self.exact = plan, plan.part, split, exact
+        self.plan, self.part, self.split, self.exact, self.tight = plan, plan.part, split, exact, tight
         self.least, self.most = low, high
         self.model = cp_model.CpModel()
         self.n = self.model.new_int_var(low, high, "")
@@ -141,7 +151,7 @@ class Tables:
     def _keep_times(self, tie: Variable) -> None:
         """Let the sums of a time and of the two ages around it agree, pattern by pattern.
 
-        Where a table is sought, by so much less than they may miss that values can be shared out in steps.
+        Where it is to be `tight`, by so much less than they may miss that values can be shared out in steps.
         """
         names = (tie.end, tie.start, tie.name)
         bags = [self.sums(name) for name in names]
@@ -151,7 +161,7 @@ class Tables:
         steps = np.max(
             [free * step for free, step in zip(apart, (late, early, between), strict=True)], axis=0
         )
-        slack = np.maximum(most - steps * self.exact, 0).tolist()
+        slack = np.maximum(most - steps * self.tight, 0).tolist()
         for count, free, end, start, time in zip(
             self.counts[bag], slack, *(own for _, own in bags), strict=True
         ):

@@ -6,6 +6,7 @@ cells, sums of ages and of the times between them, SDs. So a table is written ou
 
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import product
 
 import numpy as np
 
@@ -54,8 +55,9 @@ def _solved(
     plan: Plan, view: View, n: int | tuple[int, int], effort: Effort, denied: Statement | None
 ) -> Solved | None:
     kept = tuple(s for s in plan.statements if s is not denied)
-    for split in (None,) if _is_loose(plan) else (None, False, True):
-        tables = Tables(plan, n, split=split, exact=True)
+    splits = (None,) if _is_loose(plan) else (None, False, True)
+    for split, tight in product(splits, (True, False) if plan.times else (False,)):
+        tables = Tables(plan, n, split=split, exact=True, tight=tight)
         for statement in kept:
             tables.require(statement)
         if len(kept) < len(plan.statements):

@@ -361,6 +361,8 @@ def test_bounds_are_given_as_json():
         "upper": 100,  # of the fifth child nothing is printed
         "lower_proved": True,
         "upper_proved": True,
+        "lower_found": True,
+        "upper_found": True,
         "reading": {},
         "given_up": [],
         "depends_on_given_up": False,
