@@ -14,10 +14,11 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submodules=["explore", "report"],
     submod_attrs={
-        "cohorts": ["compare", "read_cohort"],
+        "cohorts": ["compare"],
         "notebook": ["start"],
         "plans": ["plan"],
         "pools": ["pool", "responders"],
+        "reading": ["read_cohort"],
         "relations": ["relate"],
         "results": ["Result"],
         "studies": ["read_study", "studies"],

@@ -4,11 +4,9 @@ import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from pathlib import Path
 
 import pandas as pd
 
-from crmo_analysis import files
 from crmo_analysis.comparison import compare as set_beside
 from crmo_analysis.display import frames, plot
 from crmo_analysis.face import pictures
@@ -16,61 +14,13 @@ from crmo_analysis.face.comparisons import Compared
 from crmo_analysis.face.results import Result, no_attribute
 from crmo_analysis.files import InputError, markdown, meant
 from crmo_analysis.joint import ledger
-from crmo_analysis.patients import account, disclosure, made, require_sound, scores
-from crmo_analysis.patients import read_cohort as read_file
+from crmo_analysis.patients import disclosure, made, scores
 from crmo_analysis.study import describe, read_codebook, read_study
 
 OWN = "user data"
 SMALLEST = 5
 MONTH = 487 / 16  # days
 SHOW_ALL = "or read the cohort with hide_below=0 to show single patients"
-
-
-def read_cohort(path, map=None, lesions=None, hide_below: int = SMALLEST) -> "Cohort":
-    """Read a table of one's own patients, and check all of it against the codebook.
-
-    Parameters
-    ----------
-    path : str or Path
-        CSV, Excel, Parquet or an export of REDCap; one row a patient.
-    map : str or Path, optional
-        YAML that renames and recodes columns.
-    lesions : str or Path, optional
-        A table with one row a lesion.
-    hide_below : int
-        Findings of fewer patients, and single patients, stay hidden in every result; 0 shows all, and the
-        results then identify patients.
-
-    Raises
-    ------
-    InputError
-        If the file has errors. With hiding on they are counted, not listed, as they repeat values.
-    """
-    if isinstance(path, pd.DataFrame):
-        raise InputError("a table needs no reading: relate, compare and others take it as it is")
-    if not isinstance(hide_below, int) or hide_below < 0 or hide_below == 1:
-        raise InputError(f"hide_below is {hide_below!r}, expected 2 or more, or 0 to show single patients")
-    read = read_file(path, map or None, lesions=lesions or None)
-    is_own = (made(read.patients) or OWN) == OWN
-    if read.errors and is_own and hide_below:
-        count = f"{len(read.errors)} error{'s' * (len(read.errors) > 1)}"
-        raise InputError(f"{Path(path).name} cannot be analysed: {count}, which crmo validate lists")
-    return _taken(read, hide_below)
-
-
-def _taken(read, hide_below: int = 0) -> "Cohort":
-    """Take a file that was read for a cohort."""
-    require_sound(read)
-    source = made(read.patients) or OWN
-    problems = (*read.warnings, *(account.thin(read) if source == OWN else ()))
-    few = hide_below if source == OWN else 0
-    about = tuple(read.notes), problems, read.lesions, read.scans, read.doubted
-    return Cohort(read.patients, source, few, *about)
-
-
-def read_shipped(study: str) -> "Cohort":
-    """Read the cohort that the project ships for a study, made from its numbers, with its own variables."""
-    return _taken(read_file(files.COHORTS / f"{study}.csv", codebook=read_study(study).codebook))
 
 
 def _no_numbers(values: pd.Series) -> int:

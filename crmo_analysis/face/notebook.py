@@ -14,7 +14,8 @@ from crmo_analysis.display import canvas
 from crmo_analysis.face import pages, playground
 from crmo_analysis.face.associations import Associations, associations
 from crmo_analysis.face.audits import Audit, audit_of
-from crmo_analysis.face.cohorts import SMALLEST, Cohort, read_cohort, read_shipped
+from crmo_analysis.face.cohorts import SMALLEST, Cohort
+from crmo_analysis.face.reading import read_cohort, read_shipped
 from crmo_analysis.face.results import Result, filled
 from crmo_analysis.face.studies import Study
 from crmo_analysis.files import InputError, UnfitError, study_names

@@ -226,3 +226,21 @@ def participants(table: pd.DataFrame, names: Sequence[str], who: str) -> Result:
         terms={"first": len(table), "last": len(left)},
     )
     return result.drawn(plot.participants)
+
+
+def ends_of(shares: pd.DataFrame) -> dict[str, object]:
+    """Name the first and the last share, for a text."""
+    if shares.empty:
+        return {}
+    rows = {"first": shares.iloc[0], "last": shares.iloc[-1]}
+    numbers = {f"{name}_{part}": row[part] for name, row in rows.items() for part in ("x", "n")}
+    numbers |= {name: describe.in_sentence(row["label"]) for name, row in rows.items()}
+    ends = zip(shares["exact_low"], shares["exact_high"], strict=True)
+    return numbers | {"intervals": [describe.interval_text(*each) for each in ends]}
+
+
+def said_of_pairs(pairs: pd.DataFrame) -> str:
+    """Say how many patients have both of two findings, for a text."""
+    ends = [dict.fromkeys((f"{row.lower:g}", f"{row.upper:g}")) for row in pairs.itertuples()]
+    spans = [f"{' to '.join(each)} of {n:g}" for each, n in zip(ends, pairs["n"], strict=True)]
+    return listed(pairs["first"] + " and " + pairs["second"], spans)

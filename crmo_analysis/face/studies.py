@@ -10,8 +10,9 @@ from crmo_analysis import files
 from crmo_analysis.display import frames, plot
 from crmo_analysis.face import pictures
 from crmo_analysis.face.audits import Audit, audit_of
-from crmo_analysis.face.cohorts import Cohort, read_shipped
+from crmo_analysis.face.cohorts import Cohort
 from crmo_analysis.face.correlations import LeastCorrelation, printed_correlations
+from crmo_analysis.face.reading import read_shipped
 from crmo_analysis.face.results import DERIVED, Result, filled, listed
 from crmo_analysis.files import InputError, study_names
 from crmo_analysis.joint import Assumptions, datapackage, find_conflicts, fit, ledger, simulate, words
@@ -157,7 +158,7 @@ class Study:
             subtitle="{study}, published counts",
             alt="A drawn skeleton, coloured by the share of patients with each bone affected: from {first_x} "
             "of {first_n} ({first}) to {last_x} of {last_n} ({last}).",
-            terms={"study": self.short, "count": len(frame), **_ends(frame)},
+            terms={"study": self.short, "count": len(frame), **pictures.ends_of(frame)},
         )
         return result.drawn(plot.skeleton)
 
@@ -181,7 +182,7 @@ class Study:
             alt="Intervals for {count} shares, from {first_x} of {first_n} ({first}) to {last_x} of {last_n} "
             "({last}).",
             draw=partial(plot.proportion_intervals, shares),
-            terms={"study": self.short, "count": len(shares), **_ends(shares)},
+            terms={"study": self.short, "count": len(shares), **pictures.ends_of(shares)},
         )
 
     def _in_words(self, tree) -> str:
@@ -338,7 +339,7 @@ class Study:
                 "study": self.short,
                 "count": len(implied),
                 "open": int(is_open.sum()),
-                "said": _both(pairs),
+                "said": pictures.said_of_pairs(pairs),
             },
         )
 
@@ -392,20 +393,3 @@ class Study:
         for name in ("of", "among"):
             frame[name] = [frames.words_of(text, self.record.codebook) for text in frame[name]]
         return Result(frame, heading, source="reconstructed")
-
-
-def _ends(shares: pd.DataFrame) -> dict[str, object]:
-    """Name the first and the last share, for a text."""
-    if shares.empty:
-        return {}
-    rows = {"first": shares.iloc[0], "last": shares.iloc[-1]}
-    numbers = {f"{name}_{part}": row[part] for name, row in rows.items() for part in ("x", "n")}
-    numbers |= {name: describe.in_sentence(row["label"]) for name, row in rows.items()}
-    ends = zip(shares["exact_low"], shares["exact_high"], strict=True)
-    return numbers | {"intervals": [describe.interval_text(*each) for each in ends]}
-
-
-def _both(pairs: pd.DataFrame) -> str:
-    ends = [dict.fromkeys((f"{row.lower:g}", f"{row.upper:g}")) for row in pairs.itertuples()]
-    spans = [f"{' to '.join(each)} of {n:g}" for each, n in zip(ends, pairs["n"], strict=True)]
-    return listed(pairs["first"] + " and " + pairs["second"], spans)
