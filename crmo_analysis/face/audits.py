@@ -53,7 +53,8 @@ class Audit(Result):
         return Result(
             rounded,
             f"{off} of {len(rounded)} percentages are not rounded to the nearest",
-            caption="Printed minus exact percentage, for every count that is printed with one.",
+            caption="Printed minus exact percentage, for every count that is printed with one. Outside "
+            "the grey band it was rounded up or cut off, or no rule gives it.",
             alt="Points by section: {off} of {count} percentages are not rounded to the nearest; farthest is "
             "{worst}.",
             subtitle="{study}; printed minus exact percentage, points may coincide; grey: rounded to the "

@@ -207,13 +207,17 @@ class Cohort:
         chosen = sections or {"Findings": findings}
         names = [name for group in chosen.values() for name in group]
         labels = {name: codebook[name].label for name in names}
-        return Result(
+        one = " One of many tables that print what was given; no row is a patient."
+        result = Result(
             self.patients[["patient", *names]],
             f"{self.named}: who has what",
-            source=self.source,
-            draw=partial(plot.patients, self.each_once, sections=chosen, labels=labels),
+            caption="{whose}: who has what, a column each." + one * (self.source != OWN),
+            subtitle="{whose}; a column each, filled where yes",
+            alt="Grid of {n} patients by {count} findings, filled where yes.",
             terms={"n": len(self), "count": len(names)},
         )
+        draw = partial(plot.patients, self.each_once, sections=chosen, labels=labels)
+        return replace(self._of_this(result), draw=draw)
 
     def plot(self, ax=None, **options):
         """Draw who has what; see `grid`."""
