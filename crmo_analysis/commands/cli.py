@@ -123,6 +123,9 @@ def _rerun(studies, jobs, fresh, explain):
         return None
     check_studies(studies, sorted({book.study for book in books} - {""}))
     chosen = _tasks_of(studies, books, known)
+    for book in (book for book in books if book.name in chosen):
+        for said in tasks.edited_parameters(book):
+            click.echo(f"{book.name}: {said}")
     if explain:
         return progress.explain(chosen, fresh)
     # One more than cores: a notebook spends part of its time waiting for its kernel to start and to stop.

@@ -125,6 +125,24 @@ def notebook_task(book, root=ROOT):
     return _notebook_task(book, (inputs, [*figures, *left]), root)
 
 
+def edited_parameters(book, root=ROOT):
+    """Say which values in a notebook's parameters cell are others than those of the last published run.
+
+    Whoever changed one in Lab and saved it may not have meant to publish it.
+    """
+    last = root / "results" / "notebooks" / f"{book.name}.ipynb"
+    try:
+        before, now = (_defaults(path) for path in (last, book.path))
+    except (InputError, OSError):
+        return []
+    both = (name for name in now if name in before and name not in book.values)
+    changed = [(name, now[name], before[name]) for name in both if now[name] != before[name]]
+    return [
+        f"{name} = {value!r} in the notebook, {earlier!r} when it was last run; what it leaves is published so"
+        for name, value, earlier in changed
+    ]
+
+
 def _tables(source):
     """Read the list `tables` of a notebook, which `crmo.start` holds it to."""
     for line in ast.parse(source).body:

@@ -94,10 +94,11 @@ def _keep_apart(tables, tie, group: expressions.Expression) -> None:
     axis = tables.part.axes[tie.name]
     shortest = place(axis.lows.tolist(), tables.reached(tie.name, among, 1, 0, 1))
     longest = place(axis.highs.tolist(), tables.reached(tie.name, among, 1, 1, 0))
-    late, early, between, most = tables.factors(tie)
+    late, early, between, most, before = tables.factors(tie)
     ages = (tables.known_middles[name, group] for name in (tie.start, tie.end))
     for start, end in zip(*ages, strict=True):
         apart = late * end - early * start
+        tables.model.add(apart >= -before)
         tables.model.add(apart - between * shortest >= -most)
         tables.model.add(apart - between * longest <= most)
 

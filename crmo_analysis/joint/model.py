@@ -139,14 +139,18 @@ class Tables:
             sums.append(total)
         return bag, sums
 
-    def factors(self, tie: Variable) -> tuple[int, int, int, int]:
-        """Return by what a time's end, its start and the time are multiplied, and how far they may miss."""
+    def factors(self, tie: Variable) -> tuple[int, int, int, int, int]:
+        """Return by what a time's end, its start and the time are multiplied, and how far they may miss.
+
+        Last by how much the end may be before the start, in the same units.
+        """
         time, end, start = (self.part.axes[name].variable for name in (tie.name, tie.end, tie.start))
         per_unit, slack = time.between(end, start)
         per_year = Fraction(per_unit).limit_denominator(1000)
         scale = per_year.denominator * math.lcm(*(of.step.denominator for of in (time, end, start)))
         ages = (int(per_year * age.step * scale) for age in (end, start))
-        return *ages, int(time.step * scale), math.floor(slack * scale)
+        before = math.floor(per_year * end.before(start) * scale)
+        return *ages, int(time.step * scale), math.floor(slack * scale), before
 
     def _keep_times(self, tie: Variable) -> None:
         """Let the sums of a time and of the two ages around it agree, pattern by pattern.
@@ -156,7 +160,7 @@ class Tables:
         names = (tie.end, tie.start, tie.name)
         bags = [self.sums(name) for name in names]
         [bag] = {bag for bag, _ in bags}
-        late, early, between, most = self.factors(tie)
+        late, early, between, most, before = self.factors(tie)
         apart = [np.subtract(*self.part.ends(name, bag)) != 0 for name in names]
         steps = np.max(
             [free * step for free, step in zip(apart, (late, early, between), strict=True)], axis=0
@@ -166,6 +170,7 @@ class Tables:
             self.counts[bag], slack, *(own for _, own in bags), strict=True
         ):
             missed = late * end - early * start - between * time
+            self.model.add(late * end - early * start >= -before * count)
             self.model.add(missed <= free * count)
             self.model.add(missed >= -free * count)
 

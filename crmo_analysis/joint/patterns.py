@@ -266,7 +266,9 @@ def _left_by(
     if name == tie.name:
         low, high = (per_unit * (a[tie.end] - b[tie.start]) for a, b in ((first, last), (last, first)))
         return low - slack, high + slack
+    before = float(axes[tie.end].variable.before(axes[tie.start].variable))
     least, most = (first[time] - slack) / per_unit, (last[time] + slack) / per_unit
+    least = np.maximum(least, -before)
     if name == tie.end:
         return first[tie.start] + least, last[tie.start] + most
     return first[tie.end] - most, last[tie.end] - least

@@ -112,9 +112,12 @@ def broken(fitted: Fit, table: pd.DataFrame) -> list[str]:
 def times_agree(fitted: Fit, table: pd.DataFrame, name: str) -> bool:
     """Say whether a time is everywhere the difference of the ages around it, within what rounding hides."""
     time = fitted.view.codebook[name]
-    per_unit, slack = time.between(fitted.view.codebook[time.end], fitted.view.codebook[time.start])
-    apart = (per_unit * (table[time.end] - table[time.start]) - table[name]).abs().dropna()
-    return bool((apart.astype(float) <= slack + 1e-6).all())
+    ages = [fitted.view.codebook[each] for each in (time.end, time.start)]
+    per_unit, slack = time.between(*ages)
+    later = (table[time.end] - table[time.start]).astype(float)
+    apart = (per_unit * later - table[name]).abs().dropna()
+    is_after = (later.dropna() >= -float(ages[0].before(ages[1])) - 1e-6).all()
+    return bool((apart.astype(float) <= slack + 1e-6).all() and is_after)
 
 
 # ---- tables unlike each other ------------------------------------------------------------------------------

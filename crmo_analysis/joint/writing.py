@@ -111,7 +111,7 @@ def _values(
         _add_up(name, solved, patterns, values[name], least, rng)
     for variable in codebook.values():
         if variable.start and {variable.name, variable.start, variable.end} <= part.axes.keys():
-            _keep_times(variable, part, patterns, values, solved.sums, rng)
+            _keep_times(variable, solved, patterns, values)
     return values
 
 
@@ -151,11 +151,11 @@ def _meet(claim, solved: Solved, patterns: Sequence[np.ndarray], values: np.ndar
     """Let the two middle values of a group, where they lie in two cells, meet at the printed median."""
     axis = solved.plan.part.axes[claim.of]
     cell, inside = _cells_of(solved, patterns, claim)
-    lower, upper = inside[(len(inside) - 1) // 2], inside[len(inside) // 2]
+    lower, upper = _middle(inside)
     if cell[lower] == cell[upper]:
         return
-    low, high = (2 * end / axis.variable.step for end in rounding.interval(claim.number))
-    wanted = min(max(round(low + high) // 2, math.floor(low) + 1), math.ceil(high) - 1)
+    least, most = _sum_of_middles(claim, axis.variable)
+    wanted = min(max((least + most) // 2, least), most)
     lows, highs = axis.lows[cell[[lower, upper]]], axis.highs[cell[[lower, upper]]]
     total = min(max(wanted, lows.sum()), highs.sum())
     first = min(max(values[lower], lows[0], total - highs[1]), highs[0], total - lows[1])
@@ -163,6 +163,17 @@ def _meet(claim, solved: Solved, patterns: Sequence[np.ndarray], values: np.ndar
         same = inside[cell[inside] == cell[rows]]
         values[same] = pick(values[same], value)
         values[rows] = value
+
+
+def _middle(inside: np.ndarray) -> np.ndarray:
+    """Return the two rows in the middle of some that are in order; of an odd number the same twice."""
+    return inside[[(len(inside) - 1) // 2, len(inside) // 2]]
+
+
+def _sum_of_middles(claim, variable: Variable) -> tuple[int, int]:
+    """Return between what the sum of two middle values lies, in steps, whose mean is printed."""
+    low, high = (2 * end / variable.step for end in rounding.interval(claim.number))
+    return math.floor(low) + 1, math.ceil(high) - 1
 
 
 def _adding_up(total: int, most: np.ndarray, rng: np.random.Generator) -> np.ndarray:
@@ -178,18 +189,19 @@ def _adding_up(total: int, most: np.ndarray, rng: np.random.Generator) -> np.nda
     return values
 
 
-def _keep_times(time: Variable, part: Part, patterns, values: dict, fixed: Mapping, rng) -> None:
+def _keep_times(time: Variable, solved: Solved, patterns, values: dict) -> None:
     """Move ages and the time between them, as little as is needed, until they agree in every row.
 
-    Sums of those that are added up stay what they are.
+    Sums of those that are added up stay what they are, and middle values in the middle.
     """
-    names = (time.end, time.start, time.name)
+    part, fixed, names = solved.plan.part, solved.sums, (time.end, time.start, time.name)
     kinds = [part.axes[name].variable for name in names]
     per_unit, slack = kinds[2].between(*kinds[:2])
     per_year = Fraction(per_unit).limit_denominator(1000)
     scale = per_year.denominator * math.lcm(*(kind.step.denominator for kind in kinds))
     factors = [int(per_year * kinds[0].step * scale), -int(per_year * kinds[1].step * scale)]
     factors.append(-int(kinds[2].step * scale))
+    before = per_year * kinds[0].before(kinds[1]) * scale
     bag = part.bag_of(names)
     model, chosen, moved = cp_model.CpModel(), {}, []
     for name in names:
@@ -210,11 +222,33 @@ def _keep_times(time: Variable, part: Part, patterns, values: dict, fixed: Mappi
     for row in zip(*chosen.values(), strict=True):
         apart = sum(factor * value for factor, value in zip(factors, row, strict=True))
         model.add_linear_constraint(apart, -math.floor(slack * scale), math.floor(slack * scale))
+        model.add(factors[0] * row[0] + factors[1] * row[1] >= -math.floor(before))
+    for claim in solved.plan.claims:
+        if claim.statistic == "median" and claim.number.relation == "=" and claim.of in chosen.keys() - fixed:
+            of = values[claim.of], chosen[claim.of]
+            moved.append(len(moved) * _missed_by_middle(model, claim, solved, patterns, *of))
     model.minimize(sum(moved))
-    status, solved = solve(model, Effort(60), most=EFFORT)
+    status, found = solve(model, Effort(60), most=EFFORT)
     if status in FOUND:
         for name in names:
-            values[name] = np.array([solved.value(value) for value in chosen[name]])
+            values[name] = np.array([found.value(value) for value in chosen[name]])
+
+
+def _missed_by_middle(model, claim, solved: Solved, patterns, values: np.ndarray, chosen: Sequence):
+    """Let the middle values of a group stay in the middle, and return how far they are from what is printed."""
+    variable = solved.plan.part.axes[claim.of].variable
+    cell, inside = _cells_of(solved, patterns, claim)
+    inside = inside[np.lexsort((values[inside], cell[inside]))]
+    lower, upper = _middle(inside)
+    for place, row in enumerate(inside.tolist()):
+        if cell[row] == cell[lower] and 2 * place < len(inside) - 1:
+            model.add(chosen[row] <= chosen[lower])
+        elif cell[row] == cell[upper] and 2 * place > len(inside) - 1:
+            model.add(chosen[row] >= chosen[upper])
+    total, missed = chosen[lower] + chosen[upper], model.new_int_var(0, cp_model.INT32_MAX, "")
+    model.add_linear_constraint(total, *_sum_of_middles(claim, variable))
+    model.add_abs_equality(missed, total - round(2 * claim.number.value / variable.step))
+    return missed
 
 
 def _column(variable: Variable, steps: np.ndarray) -> pd.Series:

@@ -43,8 +43,7 @@ def check_times(table: Table, codebook: Codebook) -> None:
             replace(codebook[name], step=_step(table.frame[name], codebook[name]))
             for name in (time.end, time.start)
         ]
-        slack = float(max(ages[0].step, ages[1].step)) if ages[0].step != ages[1].step else 0.0
-        before = (end + slack <= start) & (end < start)  # 9.4 is not after 9, if that is in full years
+        before = (end + float(ages[0].before(ages[1])) <= start) & (end < start)
         before = before.fillna(False).to_numpy(dtype=bool)
         table.report(time.end, before, f"is before {time.start} in the same row")
         if time.name in table.columns:

@@ -65,6 +65,13 @@ class Variable:
         per_unit = _OF_A_YEAR[self.unit]
         return per_unit, float(per_unit * max(end.step, start.step) + self.step)
 
+    def before(self, start: "Variable") -> Fraction:
+        """Return by how much this age may be below the one that it follows, as both are written down.
+
+        Rounded to the same step, ages stay in order; 9 in full years follows 9.4.
+        """
+        return Fraction(0) if self.step == start.step else max(self.step, start.step)
+
 
 Codebook = Mapping[str, Variable]
 

@@ -266,3 +266,17 @@ def test_a_failure_leaves_the_others_running_and_is_tried_again(project):
     notebook.write_text(good)
     assert build(project) == {"10_alpha": "SUCCESS", "20_beta": "SKIP_UNCHANGED"}
     assert not (project / "results/notebooks/10_alpha.failed.ipynb").exists()
+
+
+def test_a_value_that_was_saved_in_a_notebook_is_named(project):
+    book = next(book for book in tasks.books(project) if book.name == "10_alpha")
+    assert tasks.edited_parameters(book, project) == []  # never run
+    last = project / "results/notebooks/10_alpha.ipynb"
+    last.parent.mkdir(parents=True)
+    shutil.copy(book.path, last)
+    assert tasks.edited_parameters(book, project) == []
+    source = book.path.read_text()
+    assert source.count('study = \\"alpha\\"') == 1
+    book.path.write_text(source.replace('study = \\"alpha\\"', 'study = \\"beta\\"'))
+    [said] = tasks.edited_parameters(book, project)
+    assert said.startswith("study = 'beta' in the notebook, 'alpha' when it was last run")
