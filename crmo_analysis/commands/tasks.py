@@ -138,7 +138,7 @@ def edited_parameters(book, root=ROOT):
     both = (name for name in now if name in before and name not in book.values)
     changed = [(name, now[name], before[name]) for name in both if now[name] != before[name]]
     return [
-        f"{name} = {value!r} in the notebook, {earlier!r} when it was last run; what it leaves is published so"
+        f"{name} = {value!r} in the notebook, {earlier!r} in its last run; what it leaves is published so"
         for name, value, earlier in changed
     ]
 

@@ -1,7 +1,7 @@
 """Counts of patterns written out as patients: one row each, with a value within every cell."""
 
 import math
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from fractions import Fraction
 
 import numpy as np
@@ -11,7 +11,7 @@ from ortools.sat.python import cp_model
 from crmo_analysis.joint.axes import TOTALS
 from crmo_analysis.joint.drawing import EFFORT, Solved, printed_values
 from crmo_analysis.joint.fits import Fit
-from crmo_analysis.joint.patterns import Part, codes, shared
+from crmo_analysis.joint.patterns import codes, shared
 from crmo_analysis.joint.pieces import joined
 from crmo_analysis.joint.solving import FOUND, Effort, solve
 from crmo_analysis.joint.statements import reported
@@ -235,7 +235,7 @@ def _keep_times(time: Variable, solved: Solved, patterns, values: dict) -> None:
 
 
 def _missed_by_middle(model, claim, solved: Solved, patterns, values: np.ndarray, chosen: Sequence):
-    """Let the middle values of a group stay in the middle, and return how far they are from what is printed."""
+    """Let middle values stay in the middle, and return how far they are from what is printed."""
     variable = solved.plan.part.axes[claim.of].variable
     cell, inside = _cells_of(solved, patterns, claim)
     inside = inside[np.lexsort((values[inside], cell[inside]))]

@@ -279,4 +279,4 @@ def test_a_value_that_was_saved_in_a_notebook_is_named(project):
     assert source.count('study = \\"alpha\\"') == 1
     book.path.write_text(source.replace('study = \\"alpha\\"', 'study = \\"beta\\"'))
     [said] = tasks.edited_parameters(book, project)
-    assert said.startswith("study = 'beta' in the notebook, 'alpha' when it was last run")
+    assert said.startswith("study = 'beta' in the notebook, 'alpha' in its last run")
