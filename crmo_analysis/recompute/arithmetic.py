@@ -122,8 +122,10 @@ def _said_of(claim: Claim, mean: Claim, n: int, step: Fraction, limits: Limits, 
         if not find_values(mean.number, claim.number, n, step, within).is_possible:
             ends = f"{' to '.join(map(rounding.decimal_text, usual))} {variable.unit}"
             return "stated", f"{reason}, but not if all lie within the usual {ends}.", ""
-    if not (found.is_informative or has_range):
-        return "stated", f"{reason}, as any other with so many digits.", ""
+    if not found.is_informative:
+        _, most = sd_limits(mean.number, n, step, limits) or (0, math.inf)
+        others = f"up to {_short(most, claim)}" if has_range else "with so many digits"
+        return "stated", f"{reason}, as any other {others}.", ""
     shown = [rounding.decimal_text(value * step, 3) for value in sorted(found.values)] if n <= 12 else []
     return "matches", f"{reason}.", ", ".join(shown)
 
