@@ -25,8 +25,9 @@ _DELIMITERS = (",", ";", "\t")
 _UNITS = {"count": "patients", "n": "patients", "percent": "%"}
 _LABEL = re.compile(
     r"(?<![\w.])(?:\d\d(?:\.\d)? ?%[- ]?)?"
-    r"(?:confidence interval|[ck]i|ic|\d\d(?:th)?\s?-\s?\d\d(?:th)? (?:per)?centiles?"
-    r"|iqr|q1|q3|range|sd|se|sem|mean|median|n|or|rr|hr|icc|auc)(?![\w.])"
+    r"(?:confidence interval|(?:[ck]i|ic(?: à)?)(?: ?\d\d(?:\.\d)? ?%)?"
+    r"|\d\d(?:th)?\s?-\s?\d\d(?:th)? (?:per)?centiles?|iqr|[ei]iq|q1|q3|range|sd|se|sem|et|ds"
+    r"|mean|moyenne|mittelwert|median|médiane|n|or|rr|hr|icc|auc)(?![\w.])"
     r"(?:\s?\(\d, ?[\dk]\))?\s?[:=]?"
     r"|(?<![\w.])(?:chi|χ|x|r|η)-?\s?(?:2|square[d]?)(?=\s*[(=<>,])|(?<!\w)[a-zρ]{1,3}\s?(?==)"
 )
@@ -38,7 +39,9 @@ _PER = re.compile(
     r"(?:[- ](?:years?|months?|weeks?|days?))?\b",
     re.IGNORECASE,
 )
-_LEVEL = re.compile(r"(?!95)(\d\d(?:\.\d)?) ?%[- ]?(?:[ck]i|ic|confidence)\b")  # of an interval
+_LEVEL = re.compile(  # of an interval
+    r"(?!95)(\d\d(?:\.\d)?) ?%[- ]?(?:[ck]i|ic|confidence)\b|\b(?:[ck]i|ic)(?: à)? ?(?!95)(\d\d(?:\.\d)?) ?%"
+)
 _TIME = re.compile(r"\d (year|month|week|day)s?\b")
 _NUMBER = r"\d{1,3}(?:,\d{3})+(?:\.\d+)?(?!\d)|\d+[.,]\d+|\d+|\.\d+"
 _TOKEN = re.compile(
@@ -144,7 +147,9 @@ def split(place: str, row: dict, problems: list[str]) -> list[tuple[str, dict]]:
     defined = next((name for name in names if name in DEFINITIONS), "")
     level = _LEVEL.search(plain(row["printed"]))
     method = row["method"] or defined.replace("_", " ")
-    row = row | {"method": f"{level[1]} % {method}".strip() if level and "%" not in method else method}
+    row = row | {
+        "method": f"{level[1] or level[2]} % {method}".strip() if level and "%" not in method else method
+    }
     names = [SYNONYMS.get(name, name) if name != "n" else name for name in names]
     if "rate" in names and (per := _PER.search(row["printed"])):
         row |= {"printed": _PER.sub(" ", row["printed"]).strip(), "unit": row["unit"] or per[0]}
