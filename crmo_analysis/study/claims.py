@@ -67,11 +67,17 @@ def read_study(study: str, folder: Path = files.PUBLISHED, codebook_path: Path =
     wrong = vocabulary.problems_of_figures(facts.get("figures", ()), {claim.claim_id for claim in found})
     problems += [f"{place / 'study.yaml'}: {problem}" for problem in wrong]
     if problems:
-        raise InputError("\n".join(dict.fromkeys(problems)))
+        raise InputError("\n".join(sorted(dict.fromkeys(problems), key=_row_of)))
     rules += _rules_of_words(codebook, codebook_path, rules, found)
     codebook = _with_steps(codebook, found)
     found = [replace(claim, codebook=codebook) for claim in found]
     return Study(place.name, facts, rules, facts["readings"], tuple(found), codebook)
+
+
+def _row_of(problem: str) -> int:
+    """Return the row that a problem is in, 0 for none."""
+    match = re.search(r"claims\.csv, row (\d+)", problem)
+    return int(match[1]) if match else 0
 
 
 def _own_variables(path: Path, facts: dict, codebook: Codebook, problems: list[str]) -> Codebook:

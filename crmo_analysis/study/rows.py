@@ -131,10 +131,10 @@ def _is_header(path: Path, header: list[str], problems: list[str]) -> bool:
 
 
 def _cell(text: str) -> str:
-    """Undo how a spreadsheet marks a text: ="12", or '12."""
+    """Undo how a spreadsheet marks a text, ="12" or '12, and quotes around it."""
     text = text.strip()
-    match = re.fullmatch(r'="(.*)"', text)
-    return match[1] if match else text.removeprefix("'")
+    match = re.fullmatch(r'=?"(.*)"|[“«] ?(.*?) ?[”»]', text)
+    return (match[1] or match[2] or "") if match else text.removeprefix("'")
 
 
 def split(place: str, row: dict, problems: list[str]) -> list[tuple[str, dict]]:
@@ -153,6 +153,10 @@ def split(place: str, row: dict, problems: list[str]) -> list[tuple[str, dict]]:
     names = [SYNONYMS.get(name, name) if name != "n" else name for name in names]
     if "rate" in names and (per := _PER.search(row["printed"])):
         row |= {"printed": _PER.sub(" ", row["printed"]).strip(), "unit": row["unit"] or per[0]}
+    if not {*names}.isdisjoint(ACCURACY) and row["of"].count(",") != 1:
+        said = "expected a test and its reference, with a comma between"
+        problems.append(f"{place}, column of, value '{row['of']}': {said}")
+        return []
     is_one = len(names) == 1 and names[0] != "n"
     texts = [row["printed"]] if is_one else _numbers(row["printed"], names)
     if isinstance(texts, str):
@@ -196,7 +200,7 @@ def _part(row: dict, names: list[str], name: str, text: str) -> dict:
 def _of_accuracy(row: dict, name: str) -> dict:
     """Return a row with the patients that a sensitivity, or the like, is a percentage of."""
     parts = [part.strip() for part in row["of"].split(",")]
-    if name not in ACCURACY or len(parts) != 2:
+    if name not in ACCURACY:
         return row
     of, among = (text.format(*parts) for text in ACCURACY[name])
     among = " & ".join(f"({text})" if text != among else text for text in (among, row["among"]) if text)
@@ -277,7 +281,10 @@ def _numbers(cell: str, names: list[str]) -> list[str] | str:
     found = next((tokens for tokens in map(_tokens, ways) if len(tokens) == len(names)), None)
     if found is None:
         numbers = [text for text, _ in _tokens(words)]
-        return f"prints {len(numbers)} numbers ({' | '.join(numbers)})" if numbers else "prints no number"
+        plural = "s" if len(numbers) > 1 else ""
+        return (
+            f"prints {len(numbers)} number{plural} ({' | '.join(numbers)})" if numbers else "prints no number"
+        )
     for name, (text, after) in zip(names, found, strict=True):
         if re.match(r"%(?!\s?\d)", after) and name in ("count", "n", "mean", "median", "sd"):
             return f"{text} % stands where the {name} is expected"
