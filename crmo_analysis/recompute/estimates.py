@@ -244,7 +244,7 @@ def curves(view: View) -> Iterator[Finding]:
                 and signs[claim.statistic] * (sum(later) - sum(earlier)) > 0
                 and not overlap(later, earlier)
             ):
-                said = f"{other.printed} is printed at {other.at}, and {claim.printed} at {claim.at}, which is later."
+                said = f"{other.printed} at {other.at} is followed by {claim.printed} at {claim.at}."
                 yield from together((other.claim_id, claim.claim_id), "differs", said)
 
 
