@@ -6,8 +6,7 @@ there, which no study accepts.
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from itertools import pairwise
+from dataclasses import dataclass, replace
 
 from crmo_analysis.commands import case_tables
 from crmo_analysis.commands.columns import SIZE_ROW, VISIT, Column, group_label, read_columns
@@ -16,18 +15,17 @@ from crmo_analysis.commands.labels import (
     NOTE,
     NOTHING,
     UNKNOWN,
-    at_label,
     bare,
     footnotes,
-    name_of,
     slug,
     statistic_of,
     statistics_in,
     unit_of,
 )
 from crmo_analysis.commands.proposals import Draft
+from crmo_analysis.commands.table_rows import Row, categories, is_heading, read_row, with_one_label
 from crmo_analysis.files import InputError
-from crmo_analysis.study import Codebook, Variable, read_section, rounding
+from crmo_analysis.study import Codebook, Variable, rounding
 
 _SEXES = re.compile(
     r"(?:(?:sex|gender)\W*)?(m|males?|boys?|f|females?|girls?) ?[:/] ?(m|males?|boys?|f|females?|girls?)\b.*"
@@ -41,27 +39,6 @@ _CELLS = (  # what a cell looks like, where the label says nothing
 _OF_PATIENTS = {"count", "percent", "n"}
 _OF_TIME = ("median_survival", "survival")
 _SEX_NAMES = {"male": "boys", "~male": "girls"}
-
-
-@dataclass(frozen=True)
-class _Row:
-    """A row of a table: what it is of, its label and the heading above, a visit that they name, its place.
-
-    `means` says what it stands for, where `of` alone does not: that it is not so, or is in a category.
-    """
-
-    of: str
-    labels: tuple[str, str]
-    at: str
-    place: str
-    is_change: bool = False
-    means: str = "{}"
-
-    @property
-    def title(self) -> str:
-        """How the paper names it."""
-        label, heading = self.labels
-        return f"{heading}, {label}" if heading and self.of == heading else label
 
 
 def draft(table: list[list[str]], codebook: Codebook, prefix: str, where: str = "table 1") -> Draft:
@@ -80,79 +57,21 @@ def draft(table: list[list[str]], codebook: Codebook, prefix: str, where: str = 
         return found
     told = [each for note in (*notes.values(), *unused) for each in statistics_in(note)]
     _ask_about_notes(notes, unused, found)
-    rows = _with_one_label(rows)
+    rows = with_one_label(rows)
     columns = read_columns(rows, found)
-    categories = _categories(rows, columns, found)
+    meant = categories(rows, columns, found)
     heading = ""
     for line, cells in enumerate(rows[1:], start=2):
         label, *cells = *cells, *[""] * (len(rows[0]) - len(cells))
-        if _is_heading(cells, columns):
+        if is_heading(cells, columns):
             heading = label
         if any(cells) and not _is_of_sizes(label, cells, columns, found):
-            row = categories.get(line) or _row(label, heading, rows[0][0], line)
+            row = meant.get(line) or read_row(label, heading, rows[0][0], line)
             _draft_row(row, list(zip(cells, columns, strict=False)), (notes, told), found)
     for said in found.rows:
         if said["statistic"] == "p_value":
             said["method"] = said["method"] or notes.get("", "")
     return found
-
-
-def _with_one_label(rows: list[list[str]]) -> list[list[str]]:
-    """Join two columns of labels: "ESR | mm/h" is "ESR, mm/h", and "FBLIM1 | GG" is "GG" below "FBLIM1"."""
-    words = [rounding.plain(row[1]) for row in rows[1:] if len(row) > 2 and row[1]]
-    numbers = [word for word in words if re.match(r"[-+<>=~]*\d", word) and not VISIT.fullmatch(word)]
-    if numbers or {*words} <= {"yes", "no", "na", "n/a", "-", "+"}:
-        return rows
-    of_each, joined = [row[0] for row in rows[1:]], [[rows[0][0], *rows[0][2:]]]
-    are_own = all(of_each) and len({*of_each}) == len(of_each)
-    for first, second, *cells in (row if len(row) > 1 else [*row, ""] for row in rows[1:]):
-        joined += [[first]] if first and second and not are_own else []
-        joined.append([f"{first}, {second}" if first and second and are_own else second or first, *cells])
-    return joined
-
-
-def _is_heading(cells: Sequence[str], columns: Sequence[Column]) -> bool:
-    """Say whether a row prints nothing, but for a P value of the rows below it."""
-    return not any(cell for cell, column in zip(cells, columns, strict=False) if not column.is_p)
-
-
-def _categories(rows: list[list[str]], columns: list[Column], found: Draft) -> dict[int, _Row]:
-    """Return rows below headings, by line, whose counts add up to each group's number: categories."""
-    categories: dict[int, _Row] = {}
-    sizes = {place: c.size for place, c in enumerate(columns, 1) if c.size and not (c.is_p or c.of_model)}
-    lines = [line for line, row in enumerate(rows) if line and _is_heading(row[1:], columns)]
-    for first, last in pairwise([*lines, len(rows)]):
-        for end in range(first + 3, last + 1) if sizes else ():
-            below = rows[first + 1 : end]
-            if all(_sum(below, place) == size for place, size in sizes.items()):
-                heading, labels = rows[first][0], [row[0] for row in below]
-                means = _meant(heading, labels, found)
-                for line, label, meant in zip(range(first + 2, end + 1), labels, means, strict=False):
-                    categories[line] = _Row(heading, (label, heading), "", f"row {line}", means=meant)
-                break
-    return categories
-
-
-def _sum(rows: list[list[str]], place: int) -> int | None:
-    """Return the sum of the counts of a column, "12 (34.7)", if all cells are such."""
-    cells = [re.match(r"(\d+) ?(?:[(\[]|$)", row[place]) for row in rows if len(row) > place]
-    return sum(int(cell[1]) for cell in cells) if len(cells) == len(rows) and all(cells) else None
-
-
-def _meant(heading: str, labels: list[str], found: Draft) -> list[str]:
-    """Return what categories mean; none where several are findings of their own."""
-    known = [found.expression(bare(label))[0] for label in labels]
-    of = [name for name in known if name]
-    if len(of) > 1 or (of and len(labels) > 2):
-        return []
-    found.ask(f"'{heading}': {', '.join(labels)} add up to all, and are taken as its categories")
-    if of:  # of two, one is what the other is not
-        return [name or f"~{of[0]}" for name in known]
-    listed = [name_of(label) for label in labels]
-    name = found.expression(bare(heading))[0]
-    name = found.made_up(f"{bare(heading)} category" if name else bare(heading))
-    found.variables[name] |= {"type": "category", "categories": listed}
-    return [f"{name} == {category}" for category in listed]
 
 
 def _ask_about_notes(notes: Mapping[str, str], unused: Sequence[str], found: Draft) -> None:
@@ -170,75 +89,70 @@ def _is_test(note: str) -> bool:
     return not re.search(r"^p\s?[<=>]|^signific|,| or | and ", note, re.IGNORECASE)
 
 
-def _row(label: str, heading: str, corner: str, line: int) -> _Row:
-    """Read the label of a row, which can be a visit of what the heading above it names, or its change.
+@dataclass(frozen=True)
+class _Line:
+    """A row with the variable of its claims, of whom it is known, and by each reading; what notes tell."""
 
-    Or say only whether that is so, or what is printed of it. Above all headings is the corner of the table.
-    """
-    words, labels, place = bare(label), (label, heading), f"row {line}"
-    of, signs = heading or corner, read_section("words")
-    if visit := VISIT.fullmatch(words):
-        return _Row(of, (label, of), visit[1], place)
-    if heading and re.match(r"(?:mean |median )?change\b", words):
-        return _Row(heading, labels, "", place, is_change=True)
-    if heading and words in ("yes", "no", *signs["yes"], *signs["no"]):
-        return _Row(heading, labels, "", place, means="{}" if words in ("yes", *signs["yes"]) else "~{}")
-    if not words:
-        is_of_two = statistic_of(label).partition(",")[0] in ESTIMATES
-        return _Row(corner if is_of_two else of, (label, of), "", place)
-    return _Row(*at_label(label, labels), place)
+    row: Row
+    name: str
+    known: str
+    readings: dict[str, str]
+    below: tuple[Mapping[str, str], list[tuple]]
+    found: Draft
 
 
-def _draft_row(row: _Row, cells: list[tuple[str, Column]], below: tuple, found: Draft) -> None:
+def _line(row: Row, columns: list[Column], below: tuple, found: Draft) -> tuple[_Line, str]:
+    """Return a row with the names of its variables, and what to note of them."""
+    is_own = bool(row.means.strip("~{}"))
+    name, note = (row.means, "made up") if is_own else found.variable(row.of, row.labels[1])
+    of = bare(row.of)
+    known = found.made_up(f"{of} known") if any(c.is_known is not None for c in columns) else ""
+    own = [column.reading for column in columns if column.reading not in ("", "both")]
+    readings = {reading: found.made_up(f"{of} {reading}") for reading in own}
+    readings |= {"both": " & ".join(readings.values())} if readings else {}
+    return _Line(row, row.means.format(name), known, readings, below, found), note
+
+
+def _draft_row(row: Row, cells: list[tuple[str, Column]], below: tuple, found: Draft) -> None:
     """Add the claims of a row; what is told below the table are tests by mark, and statistics."""
-    notes, told = below
-    name, note = (row.means, "made up") if row.means.strip("~{}") else found.variable(row.of, row.labels[1])
-    name = row.means.format(name)
-    asked = any(cell and column.is_known is not None for cell, column in cells)
-    known = found.made_up(f"{bare(row.of)} known") if asked else ""
+    line, note = _line(row, [column for cell, column in cells if cell], below, found)
     more = "change" if row.is_change else row.at or bare(row.labels[0]) * (row.means != "{}")
     stem, is_counted = slug(f"{bare(row.of) or row.of} {more}"), False
-    readings = {
-        c.reading: found.made_up(f"{bare(row.of)} {c.reading}")
-        for _, c in cells
-        if c.reading not in ("", "both")
-    }
-    readings |= {"both": " & ".join(readings.values())} if readings else {}
     for number, (cell, column) in enumerate(cells):
         if rounding.plain(cell) in NOTHING or _is_reference(cell, column):
             continue
-        place, before = f"{row.place}, column '{column.label}'", [each for _, each in cells[:number]]
+        before = [each for _, each in cells[:number]]
         last = slug(f"{group_label(column.label)} {column.at}") or slug(column.label) or "all"
-        if readings and (column.is_p or column.of_model):
-            of = ", ".join(each for each in readings.values() if "&" not in each)
-            said = {"statistic": column.of_model or "p_value", "of": of, "printed": cell}
-        elif column.is_p:
-            of_visit = UNKNOWN if row.is_change else _visit_name(name.partition(" == ")[0], row.at)
-            said = _p_value(cell, of_visit, column, before, found) | _method(cell, column.label, notes)
-        elif column.of_model:
-            said = _of_two(cell, UNKNOWN if row.is_change else name, column, before) | {"at": row.at}
+        if column.is_p or column.of_model:
+            said, last = _of_two(cell, column, before, line), "p" if column.is_p else last
             if is_counted:
                 said["statistic"] = said["statistic"].replace("mean_difference", "risk_difference")
-            if per := re.search(r"\bper \d.*", row.labels[0]):
-                found.ask(
-                    f"{place}: an estimate {per[0]}: give '{name}' such a unit, in a variable of its own"
-                )
-        elif column.is_known is not None:
-            said = {"statistic": "count", "of": known if column.is_known else f"~{known}", "printed": cell}
-        elif column.answer:
-            said = _answer(cell, name, column, found) | {"among": known}
         else:
-            said = _values(cell, row, readings.get(column.reading, name), (place, column, told), found)
-            among = " & ".join(filter(None, [column.whom, known]))
-            name, said = said["of"], said | {"among": among, "at": row.at or column.at}
-            said |= _change(said, place, found) if row.is_change else {}
-            if column.outcome:
-                said |= {"of": column.outcome, "among": name}
-            elif said["statistic"].partition(",")[0] in (*ESTIMATES, _OF_TIME[0]):
-                said |= {"of": f"{name}, {UNKNOWN}"}
-            is_counted = said["statistic"].startswith("count")
-        last = "p" if column.is_p else column.of_model.partition(",")[0] if last == "95_ci" else last
+            said = _of_one(cell, column, line)
+            line, is_counted = replace(line, name=said.pop("name")), said["statistic"].startswith("count")
+        last = column.of_model.partition(",")[0] if last == "95_ci" else last
         found.add(f"{stem}.{last}", row.title, said | {"note": note})
+
+
+def _of_one(cell: str, column: Column, line: _Line) -> dict:
+    """Return a claim of a row's variable, and its name: it can have to be another than was taken."""
+    place, row, name = f"{line.row.place}, column '{column.label}'", line.row, line.name
+    if column.is_known is not None:
+        of = line.known if column.is_known else f"~{line.known}"
+        return {"statistic": "count", "of": of, "printed": cell, "name": name}
+    if column.answer:
+        return _answer(cell, name, column, line.found) | {"among": line.known, "name": name}
+    said = _values(
+        cell, row, line.readings.get(column.reading, name), (place, column, line.below[1]), line.found
+    )
+    among = " & ".join(filter(None, [column.whom, line.known]))
+    name, said = said["of"], said | {"among": among, "at": row.at or column.at}
+    said |= _change(said, place, line.found) if row.is_change else {}
+    if column.outcome:
+        said |= {"of": column.outcome, "among": name}
+    elif said["statistic"].partition(",")[0] in (*ESTIMATES, _OF_TIME[0]):
+        said |= {"of": f"{name}, {UNKNOWN}"}
+    return said | {"name": name}
 
 
 def _is_reference(cell: str, column: Column) -> bool:
@@ -246,13 +160,24 @@ def _is_reference(cell: str, column: Column) -> bool:
     return bool(re.fullmatch(r"(?:1(?:[.,]0+)?)?\W*ref\w*\W*", words) or (column.of_model and words == "1"))
 
 
-def _of_two(cell: str, name: str, column: Column, before: list[Column]) -> dict:
-    """Return an estimate of what a row names: of an outcome, or between the groups of the columns before."""
-    statistic, exposure = column.of_model, _exposure([each for each in before if each.among])
-    if statistic.partition(",")[0] == "rate":
-        return {"statistic": statistic, "of": f"{UNKNOWN}, {UNKNOWN}", "among": name, "printed": cell}
+def _of_two(cell: str, column: Column, before: list[Column], line: _Line) -> dict:
+    """Return a P value or an estimate: between readings, of an outcome, or of the groups before it."""
+    row, name = line.row, UNKNOWN if line.row.is_change else line.name
+    said = {"statistic": column.of_model or "p_value", "printed": cell, "at": row.at}
+    if column.is_p:
+        said |= _method(cell, column.label, line.below[0]) | {"at": ""}
+    if line.readings:
+        return said | {"of": ", ".join(each for each in line.readings.values() if "&" not in each)}
+    if column.is_p:
+        return said | _compared(_visit_name(name.partition(" == ")[0], row.at), column, before, line.found)
+    if said["statistic"].partition(",")[0] == "rate":
+        return said | {"of": f"{UNKNOWN}, {UNKNOWN}", "among": name}
+    if per := re.search(r"\bper \d.*", row.labels[0]):
+        asked = f"an estimate {per[0]}: give '{name}' such a unit, in a variable of its own"
+        line.found.ask(f"{row.place}, column '{column.label}': {asked}")
+    exposure = _exposure([each for each in before if each.among])
     of = f"{name}, {exposure}" if exposure != UNKNOWN else f"{column.outcome or UNKNOWN}, {name}"
-    return {"statistic": statistic, "of": of, "printed": cell}
+    return said | {"of": of}
 
 
 def _answer(cell: str, name: str, column: Column, found: Draft) -> dict:
@@ -282,7 +207,8 @@ def _is_of_sizes(label: str, cells: list[str], columns: list[Column], found: Dra
     for place, (cell, column) in enumerate(zip(cells, columns, strict=False)):
         numbers = re.findall(r"\d+", cell)
         if column.is_p and sexes and cell:
-            found.add("sex.p", label, _p_value(cell, "male", column, columns[:place], found))
+            of = _compared("male", column, columns[:place], found)
+            found.add("sex.p", label, of | {"statistic": "p_value", "printed": cell})
         if column.is_p or len(numbers) != len(signs):
             continue
         stem = slug(group_label(column.label)) or "all"
@@ -296,24 +222,24 @@ def _is_of_sizes(label: str, cells: list[str], columns: list[Column], found: Dra
 # ---- cells -------------------------------------------------------------------------------------------------
 
 
-def _p_value(cell: str, name: str, column: Column, before: list[Column], found: Draft) -> dict:
-    """Return a P value of what tells the columns since the last one apart: groups, or visits of one group."""
+def _compared(name: str, column: Column, before: list[Column], found: Draft) -> dict[str, str]:
+    """Return what a P value compares: what tells the columns since the last one apart, groups or visits."""
     last = max((at for at, each in enumerate(before) if each.is_p), default=-1)
-    before, said = before[last + 1 :], {"statistic": "p_value", "printed": cell}
+    before = before[last + 1 :]
     named = [match[1] for match in VISIT.finditer(rounding.plain(column.label))]
     if before and before[-1].of_model and not any(each.among for each in before):
-        return said | {"of": f"{before[-1].outcome or UNKNOWN}, {name}"}
+        return {"of": f"{before[-1].outcome or UNKNOWN}, {name}"}
     compared = [each for each in before if each.among] or before
     if len(named) > 1:  # "P, 12 months vs baseline"
         compared = [each for each in compared if each.at in named]
     groups, visits = {each.among for each in compared}, [_visit_name(name, each.at) for each in compared]
     if len(groups) == 1 and len({*visits}) == 2:
         among = max((each.whom for each in compared), key=len)
-        return said | {"of": ", ".join(dict.fromkeys(visits)), "among": among}
+        return {"of": ", ".join(dict.fromkeys(visits)), "among": among}
     exposure = _exposure(compared)
     if exposure == UNKNOWN:
         found.ask(f"column '{column.label}': which groups does the P value of '{name}' compare?")
-    return said | {"of": f"{name}, {exposure}"}
+    return {"of": f"{name}, {exposure}"}
 
 
 def _exposure(compared: list[Column]) -> str:
@@ -334,7 +260,7 @@ def _method(cell: str, heading: str, notes: Mapping[str, str]) -> dict[str, str]
     return {"method": said} if said and _is_test(said) else {}
 
 
-def _values(cell: str, row: _Row, name: str, where: tuple, found: Draft) -> dict:
+def _values(cell: str, row: Row, name: str, where: tuple, found: Draft) -> dict:
     """Return what a cell prints, as far as its label, the heading above it, its form or a note tells."""
     place, column, told = where
     statistic = _statistic(cell, (*row.labels, column.label), column.size, told)
