@@ -155,7 +155,9 @@ def _are_answers(places: list[int], rows: list[list[str]]) -> bool:
     """Say whether the percentages of each row, "7 (6.6)", add up to 100 over these columns."""
     for row in rows[1:]:
         cells = [
-            re.fullmatch(r"\d+ ?[(\[]([\d.,]+) ?%?[)\]]", row[place]) for place in places if place < len(row)
+            re.fullmatch(r"\d+ ?[(\[](\d+(?:[.,]\d+)?) ?%?[)\]]", row[place])
+            for place in places
+            if place < len(row)
         ]
         if not cells or not all(cells) or abs(sum(float(c[1].replace(",", ".")) for c in cells) - 100) > 3:
             return False

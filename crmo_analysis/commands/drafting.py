@@ -6,7 +6,7 @@ there, which no study accepts.
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from crmo_analysis.commands import case_tables
 from crmo_analysis.commands.columns import SIZE_ROW, VISIT, Column, group_label, read_columns
@@ -55,8 +55,9 @@ def draft(table: list[list[str]], codebook: Codebook, prefix: str, where: str = 
     if patients := case_tables.of_patients(rows):
         case_tables.draft(patients, found)
         return found
-    told = [each for note in (*notes.values(), *unused) for each in statistics_in(note)]
-    _ask_about_notes(notes, unused, found)
+    found.notes.update(notes)
+    found.told.extend(each for note in (*notes.values(), *unused) for each in statistics_in(note))
+    _ask_about_notes(unused, found)
     rows = with_one_label(rows)
     columns = read_columns(rows, found)
     meant = categories(rows, columns, found)
@@ -67,15 +68,15 @@ def draft(table: list[list[str]], codebook: Codebook, prefix: str, where: str = 
             heading = label
         if any(cells) and not _is_of_sizes(label, cells, columns, found):
             row = meant.get(line) or read_row(label, heading, rows[0][0], line)
-            _draft_row(row, list(zip(cells, columns, strict=False)), (notes, told), found)
+            _draft_row(row, list(zip(cells, columns, strict=False)), found)
     for said in found.rows:
         if said["statistic"] == "p_value":
             said["method"] = said["method"] or notes.get("", "")
     return found
 
 
-def _ask_about_notes(notes: Mapping[str, str], unused: Sequence[str], found: Draft) -> None:
-    for mark, said in notes.items():
+def _ask_about_notes(unused: Sequence[str], found: Draft) -> None:
+    for mark, said in found.notes.items():
         of_one = f"note {mark}: '{said}', taken as the test of P values"
         of_all = f"note '{said}': taken as the test of all P values"
         found.ask((of_one if mark else of_all) if _is_test(said) else f"note {mark} not used: {said}")
@@ -89,33 +90,20 @@ def _is_test(note: str) -> bool:
     return not re.search(r"^p\s?[<=>]|^signific|,| or | and ", note, re.IGNORECASE)
 
 
-@dataclass(frozen=True)
-class _Line:
-    """A row with the variable of its claims, of whom it is known, and by each reading; what notes tell."""
-
-    row: Row
-    name: str
-    known: str
-    readings: dict[str, str]
-    below: tuple[Mapping[str, str], list[tuple]]
-    found: Draft
-
-
-def _line(row: Row, columns: list[Column], below: tuple, found: Draft) -> tuple[_Line, str]:
+def _named(row: Row, columns: list[Column], found: Draft) -> tuple[Row, str]:
     """Return a row with the names of its variables, and what to note of them."""
-    is_own = bool(row.means.strip("~{}"))
+    is_own, of = bool(row.means.strip("~{}")), bare(row.of)
     name, note = (row.means, "made up") if is_own else found.variable(row.of, row.labels[1])
-    of = bare(row.of)
     known = found.made_up(f"{of} known") if any(c.is_known is not None for c in columns) else ""
     own = [column.reading for column in columns if column.reading not in ("", "both")]
     readings = {reading: found.made_up(f"{of} {reading}") for reading in own}
     readings |= {"both": " & ".join(readings.values())} if readings else {}
-    return _Line(row, row.means.format(name), known, readings, below, found), note
+    return replace(row, name=row.means.format(name), known=known, readings=readings), note
 
 
-def _draft_row(row: Row, cells: list[tuple[str, Column]], below: tuple, found: Draft) -> None:
-    """Add the claims of a row; what is told below the table are tests by mark, and statistics."""
-    line, note = _line(row, [column for cell, column in cells if cell], below, found)
+def _draft_row(row: Row, cells: list[tuple[str, Column]], found: Draft) -> None:
+    """Add the claims of a row."""
+    row, note = _named(row, [column for cell, column in cells if cell], found)
     more = "change" if row.is_change else row.at or bare(row.labels[0]) * (row.means != "{}")
     stem, is_counted = slug(f"{bare(row.of) or row.of} {more}"), False
     for number, (cell, column) in enumerate(cells):
@@ -124,30 +112,28 @@ def _draft_row(row: Row, cells: list[tuple[str, Column]], below: tuple, found: D
         before = [each for _, each in cells[:number]]
         last = slug(f"{group_label(column.label)} {column.at}") or slug(column.label) or "all"
         if column.is_p or column.of_model:
-            said, last = _of_two(cell, column, before, line), "p" if column.is_p else last
+            said, last = _of_two(cell, column, before, row, found), "p" if column.is_p else last
             if is_counted:
                 said["statistic"] = said["statistic"].replace("mean_difference", "risk_difference")
         else:
-            said = _of_one(cell, column, line)
-            line, is_counted = replace(line, name=said.pop("name")), said["statistic"].startswith("count")
+            said = _of_one(cell, column, row, found)
+            row, is_counted = replace(row, name=said.pop("name")), said["statistic"].startswith("count")
         last = column.of_model.partition(",")[0] if last == "95_ci" else last
         found.add(f"{stem}.{last}", row.title, said | {"note": note})
 
 
-def _of_one(cell: str, column: Column, line: _Line) -> dict:
+def _of_one(cell: str, column: Column, row: Row, found: Draft) -> dict:
     """Return a claim of a row's variable, and its name: it can have to be another than was taken."""
-    place, row, name = f"{line.row.place}, column '{column.label}'", line.row, line.name
+    place, name = f"{row.place}, column '{column.label}'", row.name
     if column.is_known is not None:
-        of = line.known if column.is_known else f"~{line.known}"
+        of = row.known if column.is_known else f"~{row.known}"
         return {"statistic": "count", "of": of, "printed": cell, "name": name}
     if column.answer:
-        return _answer(cell, name, column, line.found) | {"among": line.known, "name": name}
-    said = _values(
-        cell, row, line.readings.get(column.reading, name), (place, column, line.below[1]), line.found
-    )
-    among = " & ".join(filter(None, [column.whom, line.known]))
+        return _answer(cell, name, column, found) | {"among": row.known, "name": name}
+    said = _values(cell, row, row.readings.get(column.reading, name), column, found)
+    among = " & ".join(filter(None, [column.whom, row.known]))
     name, said = said["of"], said | {"among": among, "at": row.at or column.at}
-    said |= _change(said, place, line.found) if row.is_change else {}
+    said |= _change(said, place, found) if row.is_change else {}
     if column.outcome:
         said |= {"of": column.outcome, "among": name}
     elif said["statistic"].partition(",")[0] in (*ESTIMATES, _OF_TIME[0]):
@@ -160,21 +146,21 @@ def _is_reference(cell: str, column: Column) -> bool:
     return bool(re.fullmatch(r"(?:1(?:[.,]0+)?)?\W*ref\w*\W*", words) or (column.of_model and words == "1"))
 
 
-def _of_two(cell: str, column: Column, before: list[Column], line: _Line) -> dict:
+def _of_two(cell: str, column: Column, before: list[Column], row: Row, found: Draft) -> dict:
     """Return a P value or an estimate: between readings, of an outcome, or of the groups before it."""
-    row, name = line.row, UNKNOWN if line.row.is_change else line.name
+    name = UNKNOWN if row.is_change else row.name
     said = {"statistic": column.of_model or "p_value", "printed": cell, "at": row.at}
     if column.is_p:
-        said |= _method(cell, column.label, line.below[0]) | {"at": ""}
-    if line.readings:
-        return said | {"of": ", ".join(each for each in line.readings.values() if "&" not in each)}
+        said |= _method(cell, column.label, found.notes) | {"at": ""}
+    if row.readings:
+        return said | {"of": ", ".join(each for each in row.readings.values() if "&" not in each)}
     if column.is_p:
-        return said | _compared(_visit_name(name.partition(" == ")[0], row.at), column, before, line.found)
+        return said | _compared(_visit_name(name.partition(" == ")[0], row.at), column, before, found)
     if said["statistic"].partition(",")[0] == "rate":
         return said | {"of": f"{UNKNOWN}, {UNKNOWN}", "among": name}
     if per := re.search(r"\bper \d.*", row.labels[0]):
         asked = f"an estimate {per[0]}: give '{name}' such a unit, in a variable of its own"
-        line.found.ask(f"{row.place}, column '{column.label}': {asked}")
+        found.ask(f"{row.place}, column '{column.label}': {asked}")
     exposure = _exposure([each for each in before if each.among])
     of = f"{name}, {exposure}" if exposure != UNKNOWN else f"{column.outcome or UNKNOWN}, {name}"
     return said | {"of": of}
@@ -260,16 +246,16 @@ def _method(cell: str, heading: str, notes: Mapping[str, str]) -> dict[str, str]
     return {"method": said} if said and _is_test(said) else {}
 
 
-def _values(cell: str, row: Row, name: str, where: tuple, found: Draft) -> dict:
+def _values(cell: str, row: Row, name: str, column: Column, found: Draft) -> dict:
     """Return what a cell prints, as far as its label, the heading above it, its form or a note tells."""
-    place, column, told = where
-    statistic = _statistic(cell, (*row.labels, column.label), column.size, told)
+    statistic = _statistic(cell, (*row.labels, column.label), column.size, found.told)
     unit = unit_of(row.labels[0]) or unit_of(row.of)
     if re.search(r"surviv|[- ]free\b", rounding.plain(row.of)):
         statistic = re.sub(
             r"^percent(?=, ci)", "survival", re.sub(r"^median(?=, ci)", "median_survival", statistic)
         )
     if statistic == UNKNOWN:
+        place = f"{row.place}, column '{column.label}'"
         found.ask(f"{place}: '{cell}': which statistics? as 'mean, sd' or 'median, min, max'")
         return {"statistic": UNKNOWN, "of": name, "printed": cell, "unit": unit}
     variable = found.codebook.get(name)

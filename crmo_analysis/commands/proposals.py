@@ -16,12 +16,15 @@ def _is_near(words: list[str], word: str) -> bool:
 class Draft:
     """Rows of `claims.csv`, what has to be looked at, and variables that the codebook lacks.
 
-    Ids begin with `prefix`, the study's name; the paper calls the table `where`.
+    Ids begin with `prefix`, the name of the study; the paper calls the table `where`. Below stand `notes`,
+    tests by their marks, and what these have `told` that cells print.
     """
 
     codebook: Codebook
     prefix: str
     where: str
+    notes: dict[str, str] = field(default_factory=dict)
+    told: list[tuple[str, str]] = field(default_factory=list)
     rows: list[dict] = field(default_factory=list)
     questions: list[str] = field(default_factory=list)
     variables: dict[str, dict] = field(default_factory=dict)

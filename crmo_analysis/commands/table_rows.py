@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import pairwise
 
 from crmo_analysis.commands.columns import VISIT, Column
@@ -15,7 +15,8 @@ from crmo_analysis.study import read_section, rounding
 class Row:
     """A row of a table: what it is of, its label and the heading above, a visit that they name, its place.
 
-    `means` says what it stands for, where `of` alone does not: that it is not so, or is in a category.
+    `means` says what it stands for, where `of` alone does not: that it is not so, or is in a category. Its
+    claims are of the variable `name`, of those of whom it is `known`, and by each of several `readings`.
     """
 
     of: str
@@ -24,6 +25,9 @@ class Row:
     place: str
     is_change: bool = False
     means: str = "{}"
+    name: str = ""
+    known: str = ""
+    readings: dict[str, str] = field(default_factory=dict)
 
     @property
     def title(self) -> str:
