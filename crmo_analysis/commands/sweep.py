@@ -14,7 +14,7 @@ import json
 import logging
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import CancelledError, ThreadPoolExecutor, as_completed
+from concurrent.futures import CancelledError, Future, ThreadPoolExecutor, as_completed
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date
@@ -266,20 +266,27 @@ def _on_cluster(plans: Sequence[Planned], address: str) -> Iterator[tuple[int, d
     for name in ("client", "utils"):  # what they say when the scheduler is lost is in our own message
         logging.getLogger(f"distributed.{name}").setLevel(logging.CRITICAL)
     with client:
-        workers = _fit_workers(client, plans[0])
-        places = {f"crmo-{run.folder.name}-{place}": place for place, run in enumerate(plans)}
-        submitted = [
-            client.submit(run_one, plans[place], key=name, workers=workers, retries=2)
-            for name, place in places.items()
-        ]
-        try:
-            for future in completed(submitted, loop=client.loop):
+        workers, asked = _fit_workers(client, plans[0]), {}
+
+        def submit(place: int, again: str = "") -> Future:
+            key = f"crmo-{plans[place].folder.name}-{place}{again}"
+            asked[key] = (place, again)
+            return client.submit(run_one, plans[place], key=key, workers=workers, retries=2)
+
+        futures = completed([submit(place) for place in range(len(plans))], loop=client.loop)
+        for future in futures:
+            place, again = asked[future.key]
+            try:
                 error = future.exception()
                 row = future.result() if error is None else _row("failed", str(error))
-                yield places[future.key], row
-        except (OSError, CancelledError):  # also while a result is on its way
-            lost = f"the Dask scheduler at {address} was lost; the same command does the rest"
-            raise InputError(lost) from None
+                if row["state"] == "refused" and not again:  # by a worker that has come later
+                    workers = _fit_workers(client, plans[place])
+                    futures.add(submit(place, "-again"))
+                    continue
+            except (OSError, CancelledError):  # also while a result is on its way
+                lost = f"the Dask scheduler at {address} was lost; the same command does the rest"
+                raise InputError(lost) from None
+            yield place, row
 
 
 def _fit_workers(client, run: Planned) -> list[str] | None:
