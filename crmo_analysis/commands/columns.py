@@ -106,6 +106,8 @@ def _headed(rows: list[list[str]], found: Draft) -> list[Column]:
 
 def _are_others(column: Column, rest: Sequence[Column]) -> bool:
     """Say whether "patients" are not all, but those beside the controls of another heading."""
+    if re.match(r"$|all|total|overall|everyone|whole|entire", group_label(column.label)):
+        return False
     others = [each for each in rest if not _is_all(group_label(each.label))]
     return any(_CONTROLS.search(rounding.plain(c.label)) or c.size > column.size > 0 for c in others)
 
@@ -136,7 +138,8 @@ def _not_groups(
 
 def _column(label: str) -> Column:
     words, statistic = NOTE.sub("", rounding.plain(label)), statistic_of(label)
-    visit, size, is_p = VISIT.search(words), _size(label), bool(_P_COLUMN.fullmatch(words))
+    visit, size = VISIT.search(words), _size(label)
+    is_p = bool(_P_COLUMN.fullmatch(words)) and not size
     of_two = statistic if statistic.partition(", ")[0] in (*ESTIMATES, "ci_lower") and not is_p else ""
     return Column(label, "", visit[1] if visit else "", size, is_p, of_two, is_known=_KNOWN.get(words))
 

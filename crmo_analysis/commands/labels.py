@@ -12,10 +12,10 @@ SIZE = re.compile(r"[(\[,]?\s*\bn\s*=?\s*(\d{1,3}(?:,\d{3})+|\d+)\s*[)\]]?")
 NOTHING = ("", "-", "--", "na", "n/a", "nr", "nd", "?", "not available", "unknown")  # is printed there
 NOTE = re.compile(r"[†‡§¶*#]+")
 _CI = r"\b(?:[ck]i|ic|confidence interval|intervalle de confiance|konfidenzintervall)\b"
-_MEAN, _MEDIAN = r"\b(?:mean|moyenne|mittelwert|mw|media)\b", r"\b(?:median[ae]?|médiane)\b"
+_MEAN, _MEDIAN = r"\b(?:mean|moyenne|mittelwert)\b", r"\b(?:mediana?|médiane)\b"
 _SD = r"(?:\b(?:sd|standard deviation|standardabweichung|écart[- ]type)|(?:±|\+/-|[(\[])\s*(?:et|ds|sa)\b)"
 _IQR = r"\b(?:iqr|interquartile range|interquartilsabstand|[ei]iq|q1|25)"
-_RANGE = r"\b(?:range|min|extrêmes|étendue|spannweite)"
+_RANGE = r"\b(?:range|extrêmes|étendue|spannweite)"
 _ESTIMATES = (  # of two variables, as headings name them
     (r"(?:\ba?or\b(?! more)|odds ratio)", "odds_ratio"),
     (r"(?:\ba?hr\b|hazards? ratio)", "hazard_ratio"),
@@ -38,7 +38,7 @@ _OF_SEVERAL = (  # numbers, as a label says of its cells
     (rf"{_MEAN}\W*(?:sd|standard deviation)\W.*range", "mean, sd, min, max"),
     (rf"{_MEDIAN}\W*(?:iqr|interquartile range)\W.*\brange", "median, quartile_1, quartile_3, min, max"),
     (rf"{_MEDIAN}\s*[(\[,]?\s*{_IQR}\D*", "median, quartile_1, quartile_3"),
-    (rf"{_MEDIAN}\s*[(\[,]?\s*{_RANGE}[^)]*", "median, min, max"),
+    (rf"{_MEDIAN}\s*[(\[,]?\s*(?:{_RANGE}|\bmin)[^)]*", "median, min, max"),
     (rf"{_MEAN}\s*(?:±|\+/-|[(\[,])?\s*(?:se|sem|standard error)\b", "mean, se"),
     (rf"{_MEAN}\s*(?:±|\+/-|[(\[,])?\s*{_SD}", "mean, sd"),
     (rf"{_MEAN}\W*(?:95 ?%)?\W*{_CI}", "mean, ci_lower, ci_upper"),

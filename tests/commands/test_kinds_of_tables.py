@@ -111,7 +111,23 @@ def test_a_table_of_a_kind_is_proposed_as_it_is_meant(kind):
     assert expected <= said, sorted(said)
 
 
-def test_patients_beside_controls_are_not_all():
-    table = [["", "Patients (n = 30)", "Healthy controls (n = 20)"], ["Fever, n (%)", "9 (30)", "1 (5)"]]
+@pytest.mark.parametrize(
+    ("headings", "groups"),
+    [
+        ("Patients (n = 30),Healthy controls (n = 20)", ["group == patients", "group == healthy_controls"]),
+        ("Total (n = 50),Patients (n = 30),Controls (n = 20)", ["everyone", "group == patients"]),
+        ("Patients (n = 30),P acnes (n = 12)", ["everyone", "p_acnes"]),
+    ],
+)
+def test_who_is_everyone_is_told_by_all_headings(headings, groups):
+    table = [["", *headings.split(",")], ["Fever, n (%)", "9 (30)"]]
     of = [row["of"] for row in drafting.draft(table, read_codebook(), "m").rows]
-    assert of[:2] == ["group == patients", "group == healthy_controls"]
+    assert of[:2] == groups
+
+
+def test_minutes_and_ears_are_no_statistics():
+    table = [["", "All (n = 30)"], ["Walking time, min", "12 (3)"], ["Otitis media", "9 (30)"]]
+    found = drafting.draft(table, read_codebook(), "m")
+    assert [(row["statistic"], row["of"]) for row in found.rows[1:]] == [
+        *(("?", "walking_time"), ("count, percent", "otitis_media"))
+    ]
