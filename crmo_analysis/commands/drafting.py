@@ -212,16 +212,14 @@ def _compared(name: str, column: Column, before: list[Column], found: Draft) -> 
     """Return what a P value compares: what tells the columns since the last one apart, groups or visits."""
     last = max((at for at, each in enumerate(before) if each.is_p), default=-1)
     before = before[last + 1 :]
-    named = [match[1] for match in VISIT.finditer(rounding.plain(column.label))]
-    if before and before[-1].of_model and not any(each.among for each in before):
+    groups = [each for each in before if each.among]
+    if before and before[-1].of_model and not groups:
         return {"of": f"{before[-1].outcome or UNKNOWN}, {name}"}
-    compared = [each for each in before if each.among] or before
-    if len(named) > 1:  # "P, 12 months vs baseline"
-        compared = [each for each in compared if each.at in named]
-    groups, visits = {each.among for each in compared}, [_visit_name(name, each.at) for each in compared]
-    if len(groups) == 1 and len({*visits}) == 2:
-        among = max((each.whom for each in compared), key=len)
-        return {"of": ", ".join(dict.fromkeys(visits)), "among": among}
+    named = [match[1] for match in VISIT.finditer(rounding.plain(column.label))]
+    compared = [each for each in groups or before if len(named) < 2 or each.at in named]
+    visits = dict.fromkeys(_visit_name(name, each.at) for each in compared)
+    if len({each.among for each in compared}) == 1 and len(visits) == 2:
+        return {"of": ", ".join(visits), "among": max((each.whom for each in compared), key=len)}
     exposure = _exposure(compared)
     if exposure == UNKNOWN:
         found.ask(f"column '{column.label}': which groups does the P value of '{name}' compare?")

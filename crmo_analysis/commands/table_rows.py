@@ -42,11 +42,13 @@ def with_one_label(rows: list[list[str]]) -> list[list[str]]:
     numbers = [word for word in words if re.match(r"[-+<>=~]*\d", word) and not VISIT.fullmatch(word)]
     if numbers or {*words} <= {"yes", "no", "na", "n/a", "-", "+"}:
         return rows
-    of_each, joined = [row[0] for row in rows[1:]], [[rows[0][0], *rows[0][2:]]]
-    are_own = all(of_each) and len({*of_each}) == len(of_each)
-    for first, second, *cells in (row if len(row) > 1 else [*row, ""] for row in rows[1:]):
-        joined += [[first]] if first and second and not are_own else []
-        joined.append([f"{first}, {second}" if first and second and are_own else second or first, *cells])
+    first, *below = [row if len(row) > 1 else [*row, ""] for row in rows]
+    joined, of_each = [[first[0], *first[2:]]], [row[0] for row in below]
+    if all(of_each) and len({*of_each}) == len(of_each):
+        return joined + [[f"{one}, {other}".strip(", "), *cells] for one, other, *cells in below]
+    for one, other, *cells in below:
+        joined += [[one]] if one and other else []
+        joined.append([other or one, *cells])
     return joined
 
 
