@@ -1,8 +1,9 @@
 """The command line: tasks of the build system, sweeps, and what the command says.
 
 `cli` and the modules of `…_commands` declare commands and options (`sweep` does what `cli` declares,
-`drafting` and `case_tables` make `proposals` of a paper's table, of which they read `columns` and
-`labels`); `tasks` lists what each notebook, cohort and ledger depends on and makes; `progress` shows a rerun.
+`drafting` and `case_tables` make `proposals` of a paper's table, of which they read `columns`,
+`table_rows` and `labels`); `tasks` lists what each notebook, cohort and ledger depends on and makes;
+`progress` shows a rerun.
 """
 
 import lazy_loader

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Sequence
 
-from crmo_analysis.commands.labels import UNKNOWN, bare, slug, statistic_of, unit_of
+from crmo_analysis.commands.labels import NOTHING, UNKNOWN, bare, slug, statistic_of, unit_of
 from crmo_analysis.commands.proposals import Draft
 from crmo_analysis.study import read_section, rounding
 
@@ -11,7 +11,6 @@ MOST_WORDS = 30  # different words of a column that are listed; of more they are
 _NUMBERED = re.compile(r"(?:patients?|cases?|child|pt\.?|p|no\.?|#)?\s*(\d+)\W*")
 _FIRST = re.compile(r"(?:patients?|cases?|child|pts?\.?|subjects?|no\.?|nr\.?|id|#|n|number|/|\W)*")
 _NUMBER = re.compile(r"(?:<=|>=|<|>|~)?\s*-?\d+(?:[.,]\d+)?\s*(?:y|yr|yrs|years|mo|months)?")
-_NOTHING = ("", "-", "--", "na", "n/a", "nr", "nd", "?", "not available", "unknown")
 
 
 def of_patients(rows: list[list[str]]) -> list[list[str]]:
@@ -68,7 +67,7 @@ def _unit(label: str, name: str, found: Draft) -> str:
 
 def _column(label: str, cells: list[str], found: Draft) -> str:
     """Add what a column says of the patients; its variable is returned if it has numbers."""
-    known = [cell for cell in cells if cell not in _NOTHING]
+    known = [cell for cell in cells if cell not in NOTHING]
     words = read_section("words")
     signs = {"yes": {"yes", *words["yes"]}, "no": {"no", *words["no"]}}
     if not known:
@@ -91,10 +90,10 @@ def _values(label: str, cells: list[str], found: Draft) -> str:
         name = found.made_up(f"{bare(label)} value")
         found.ask(f"'{label}': has numbers, which no variable of that name has; called '{name}'")
     if name in found.variables:
-        is_whole = all(cell.isdecimal() for cell in cells if cell not in _NOTHING)
+        is_whole = all(cell.isdecimal() for cell in cells if cell not in NOTHING)
         unit, step = unit_of(label), 1 if is_whole else 0.1
         found.variables[name] |= {"type": "integer" if is_whole else "decimal", "unit": unit, "step": step}
-    printed = "; ".join("NA" if cell in _NOTHING else re.sub(r"\s*[a-z]+$", "", cell) for cell in cells)
+    printed = "; ".join("NA" if cell in NOTHING else re.sub(r"\s*[a-z]+$", "", cell) for cell in cells)
     said = {"statistic": "values", "of": name, "printed": printed, "unit": _unit(label, name, found)}
     found.add(slug(bare(label)) or name, label, said | {"method": "by patient", "note": note})
     return name
@@ -103,7 +102,7 @@ def _values(label: str, cells: list[str], found: Draft) -> str:
 def _listed(label: str, cells: list[str], found: Draft) -> None:
     """Add who has each word of a column whose cells list several: "femur, tibia"."""
     of_each = [[word.strip() for word in re.split(r"[,;/+]|\band\b", cell)] for cell in cells]
-    words = list(dict.fromkeys(word for each in of_each for word in each if word not in _NOTHING))
+    words = list(dict.fromkeys(word for each in of_each for word in each if word not in NOTHING))
     if len(words) > MOST_WORDS:
         found.ask(f"'{label}': {len(words)} different texts; left out")
         return
@@ -113,7 +112,7 @@ def _listed(label: str, cells: list[str], found: Draft) -> None:
 
 
 def _ask_about_unknown(label: str, cells: list[str], found: Draft) -> None:
-    without = [str(number) for number, cell in enumerate(cells, start=1) if cell in _NOTHING]
+    without = [str(number) for number, cell in enumerate(cells, start=1) if cell in NOTHING]
     if without:
         found.ask(f"'{label}': nothing is printed of patient {', '.join(without)}; taken as not")
 

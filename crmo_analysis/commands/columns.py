@@ -1,17 +1,32 @@
 """The headings of a paper's table: whom each column is of, at which visit, and how many they are."""
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from crmo_analysis.commands.labels import ESTIMATES, NEGATION, NOTE, SIZE, UNKNOWN, key, slug, statistic_of
+from crmo_analysis.commands.labels import (
+    ESTIMATES,
+    NEGATION,
+    NOTE,
+    SIZE,
+    UNKNOWN,
+    key,
+    name_of,
+    slug,
+    statistic_of,
+    without_summary,
+)
 from crmo_analysis.commands.proposals import Draft
 from crmo_analysis.study import rounding
 
-_P_COLUMN = re.compile(r"p(?:[- ]?values?)?")
+_P_COLUMN = re.compile(r"(?:val(?:eur|or)(?: de)? )?p(?:[- ]?(?:values?|wert))?(?:[ ,(].*)?")
+_KNOWN = {"n": True, "number": True, "no": True, "missing": False, "missing, n": False, "n missing": False}
 SIZE_ROW = re.compile(
     r"(?:n|(?:n|no\.?|number|total)(?: of)? ?(?:patients|children|cases|subjects)"
     r"|(?:patients|children),? ?\(?n\)?)"
 )
+_READER = re.compile(r"(?:reader|rater|observer|radiologist|examiner|reading)s? (?:\w|\d+)")
+_CONTROLS = re.compile(r"\b(?:control|healthy|unaffected|sibling)")
 _EVERYONE = re.compile(
     r"(?:all|total|overall|everyone|whole|entire|study)?(?: ?(?:the|our))?"
     r"(?: ?(?:patients?|children|cases|cohort|group|series|population|value|values))?"
@@ -26,7 +41,8 @@ VISIT = re.compile(
 class Column:
     """A column of a table: whom it is of, when, how many they are, and its heading.
 
-    It can have P values instead, or what a model gives, as `odds_ratio, ci_lower, ci_upper`.
+    It can have P values instead, or what two variables give, as `odds_ratio, ci_lower, ci_upper`; say of how
+    many something is known, or not; be of an `outcome` among those of each row, a `reading`, or an `answer`.
     """
 
     label: str
@@ -36,6 +52,10 @@ class Column:
     is_p: bool = False
     of_model: str = ""
     seen: str = ""
+    is_known: bool | None = None
+    outcome: str = ""
+    reading: str = ""
+    answer: str = ""
 
     @property
     def whom(self) -> str:
@@ -45,8 +65,8 @@ class Column:
 
 def group_label(label: str) -> str:
     """Return whom a heading names, without their number, a visit and marks of footnotes."""
-    words = VISIT.sub(" ", SIZE.sub(" ", NOTE.sub("", rounding.plain(label))))
-    return re.sub(r"\s+", " ", words).strip(" ,:;-()[]%")
+    words = without_summary(VISIT.sub(" ", SIZE.sub(" ", NOTE.sub("", rounding.plain(label)))))
+    return re.sub(r"\s+", " ", words).strip(" ,:;-()[]%±+/")
 
 
 def _size(label: str) -> int:
@@ -56,46 +76,95 @@ def _size(label: str) -> int:
 
 def read_columns(rows: list[list[str]], found: Draft) -> list[Column]:
     """Read the headings, and add how many patients they name."""
-    labels, wide = rows[0][1:], len(rows[0])
+    wide = len(rows[0])
     for line, row in enumerate(rows[1:], start=2):
-        if 1 < len(row) != wide:
+        if len(row) > wide:
             said = f"row {line} has {len(row)} cells, and the headings are {wide}"
             found.ask(f"{said}: does one with a comma lack quotes?")
-    columns = _sized(_headed(labels, found), rows)
-    if not any(column.of_model for column in columns):
+    columns = _sized(_headed(rows, found), rows)
+    if any(column.size for column in columns) or not any(
+        c.of_model or c.answer or c.reading for c in columns
+    ):
         _add_sizes(columns, rows, found)
     return _seen(columns, found)
 
 
-def _headed(labels: list[str], found: Draft) -> list[Column]:
+def _headed(rows: list[list[str]], found: Draft) -> list[Column]:
     """Read whom each column is of, at which visit, and which have P values or those of a model."""
-    named = {label: group_label(label) for label in labels}
-    of_model = {label: _of_model(label, found) for label in labels}
-    groups = {
-        g: label
-        for label, g in named.items()
-        if not (_P_COLUMN.fullmatch(g) or _is_all(g) or of_model[label])
-    }
+    columns = [_column(label) for label in rows[0][1:]]
+    named = {column.label: group_label(column.label) for column in columns}
+    rest = [c for c in columns if not (c.is_p or c.of_model or c.is_known is not None)]
+    rest = [c for c in rest if not _is_all(named[c.label]) or _are_others(c, rest)]
+    groups = {named[column.label]: column.label for column in rest}
+    if kind := _not_groups(columns, rest, rows, found):
+        return kind
     if whole := _whole(named, groups, found):
         groups.pop(named[whole])
     among = _among(groups, found)
-    columns = []
+    return [replace(each, among=among.get(named[each.label], "") * (each in rest)) for each in columns]
+
+
+def _are_others(column: Column, rest: Sequence[Column]) -> bool:
+    """Say whether "patients" are not all, but those beside the controls of another heading."""
+    if re.match(r"$|all|total|overall|everyone|whole|entire", group_label(column.label)):
+        return False
+    others = [each for each in rest if not _is_all(group_label(each.label))]
+    return any(_CONTROLS.search(rounding.plain(c.label)) or c.size > column.size > 0 for c in others)
+
+
+def _not_groups(
+    columns: list[Column], rest: list[Column], rows: list[list[str]], found: Draft
+) -> list[Column]:
+    """Return the columns where headings are no groups of patients, but an outcome, readings, or answers."""
+    of_model = [column.label for column in columns if column.of_model]
+    names = [group_label(column.label) for column in rest]
+    if of_model and len(rest) == 1 and not rest[0].size and "count" in statistic_of(rest[0].label):
+        name = found.expression(names[0])[0] or found.made_up(names[0])
+        found.ask(f"heading '{rest[0].label}': taken as the outcome '{name}', among those of each row")
+        _ask_about_models(of_model, name, found)
+        return [replace(c, outcome=name * (c in rest or bool(c.of_model))) for c in columns]
+    if sum(bool(_READER.match(name)) for name in names) > 1:
+        found.ask(
+            f"headings {', '.join(names)}: taken as readings of the same patients, each of its own name"
+        )
+        return [replace(each, reading=name_of(group_label(each.label)) * (each in rest)) for each in columns]
+    if len(rest) > 2 and _are_answers([rows[0].index(column.label) for column in rest], rows):
+        found.ask(f"headings {', '.join(names)}: taken as answers, as each row adds up to 100 %")
+        return [replace(each, answer=name_of(group_label(each.label)) * (each in rest)) for each in columns]
+    if len(rest) < 2:
+        _ask_about_models(of_model, "", found)
+    return []
+
+
+def _column(label: str) -> Column:
+    words, statistic = NOTE.sub("", rounding.plain(label)), statistic_of(label)
+    visit, size = VISIT.search(words), _size(label)
+    is_p = bool(_P_COLUMN.fullmatch(words)) and not size
+    of_two = statistic if statistic.partition(", ")[0] in (*ESTIMATES, "ci_lower") and not is_p else ""
+    return Column(label, "", visit[1] if visit else "", size, is_p, of_two, is_known=_KNOWN.get(words))
+
+
+def _ask_about_models(labels: list[str], outcome: str, found: Draft) -> None:
     for label in labels:
-        group, visit = named[label], VISIT.search(rounding.plain(label))
-        at, is_p = "" if visit is None else visit[1], bool(_P_COLUMN.fullmatch(group))
-        columns.append(Column(label, among.get(group, ""), at, _size(label), is_p, of_model[label]))
-    return columns
+        if not outcome:
+            found.ask(f"heading '{label}': of which outcome? put it in place of '{UNKNOWN}'")
+        if re.search(r"multi|adjusted|\ba[oh]?r+\b", rounding.plain(label)):
+            found.ask(
+                f"heading '{label}': what else is in the model belongs behind the exposure, in column of"
+            )
 
 
-def _of_model(label: str, found: Draft) -> str:
-    """Return the statistics of a column of estimates, "Adjusted OR (95 % CI)", or of their intervals."""
-    statistic = statistic_of(label)
-    if statistic.partition(", ")[0] not in (*ESTIMATES, "ci_lower"):
-        return ""
-    found.ask(f"heading '{label}': of which outcome? put it in place of '{UNKNOWN}'")
-    if re.search(r"multi|adjusted|\ba[oh]?r+\b", rounding.plain(label)):
-        found.ask(f"heading '{label}': what else is in the model belongs behind the exposure, in column of")
-    return statistic
+def _are_answers(places: list[int], rows: list[list[str]]) -> bool:
+    """Say whether the percentages of each row, "7 (6.6)", add up to 100 over these columns."""
+    for row in rows[1:]:
+        cells = [
+            re.fullmatch(r"\d+ ?[(\[](\d+(?:[.,]\d+)?) ?%?[)\]]", row[place])
+            for place in places
+            if place < len(row)
+        ]
+        if not cells or not all(cells) or abs(sum(float(c[1].replace(",", ".")) for c in cells) - 100) > 3:
+            return False
+    return True
 
 
 def _whole(named: dict[str, str], groups: dict[str, str], found: Draft) -> str:
@@ -133,10 +202,8 @@ def _among(groups: dict[str, str], found: Draft) -> dict[str, str]:
         if key(NEGATION.fullmatch(other)[1]) == key(positive[0]):
             name = told[positive[0]][0] or found.made_up(positive[0])
             return {positive[0]: name, other: f"~{name}"}
-    categories = {group: slug(group) for group in groups}
-    found.variables["group"] = {
-        "label": "Group", "type": "category", "categories": f"[{', '.join(categories.values())}]",
-    }  # fmt: skip
+    categories = {group: name_of(group) for group in groups}
+    found.variables["group"] = {"label": "Group", "type": "category", "categories": [*categories.values()]}
     listed = ", ".join(f"'{group}'" for group in groups)
     found.ask(f"headings {listed}: taken as categories of 'group'; are all patients in one each?")
     return {group: f"group == {category}" for group, category in categories.items()}

@@ -6,14 +6,15 @@ there, which no study accepts.
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import replace
 
 from crmo_analysis.commands import case_tables
 from crmo_analysis.commands.columns import SIZE_ROW, VISIT, Column, group_label, read_columns
 from crmo_analysis.commands.labels import (
+    ESTIMATES,
     NOTE,
+    NOTHING,
     UNKNOWN,
-    at_label,
     bare,
     footnotes,
     slug,
@@ -22,6 +23,7 @@ from crmo_analysis.commands.labels import (
     unit_of,
 )
 from crmo_analysis.commands.proposals import Draft
+from crmo_analysis.commands.table_rows import Row, categories, is_heading, read_row, with_one_label
 from crmo_analysis.files import InputError
 from crmo_analysis.study import Codebook, Variable, rounding
 
@@ -34,26 +36,9 @@ _CELLS = (  # what a cell looks like, where the label says nothing
     (r"[\d.,]+ ?\+/- ?[\d.,]+", "mean, sd"),
     (r"[\d.,]+ ?%", "percent"),
 )
-_REFERENCE = re.compile(r"(?:1(?:\.0+)?)?\W*(?:ref(?:erence|\.)?)?\W*")
 _OF_PATIENTS = {"count", "percent", "n"}
+_OF_TIME = ("median_survival", "survival")
 _SEX_NAMES = {"male": "boys", "~male": "girls"}
-
-
-@dataclass(frozen=True)
-class _Row:
-    """A row of a table: what it is of, its label and the heading above, a visit that they name, its place."""
-
-    of: str
-    labels: tuple[str, str]
-    at: str
-    place: str
-    is_change: bool = False
-
-    @property
-    def title(self) -> str:
-        """How the paper names it."""
-        label, heading = self.labels
-        return f"{heading}, {label}" if self.of == heading else label
 
 
 def draft(table: list[list[str]], codebook: Codebook, prefix: str, where: str = "table 1") -> Draft:
@@ -70,26 +55,28 @@ def draft(table: list[list[str]], codebook: Codebook, prefix: str, where: str = 
     if patients := case_tables.of_patients(rows):
         case_tables.draft(patients, found)
         return found
-    told = [each for note in (*notes.values(), *unused) for each in statistics_in(note)]
-    _ask_about_notes(notes, unused, found)
+    found.notes.update(notes)
+    found.told.extend(each for note in (*notes.values(), *unused) for each in statistics_in(note))
+    _ask_about_notes(unused, found)
+    rows = with_one_label(rows)
     columns = read_columns(rows, found)
+    meant = categories(rows, columns, found)
     heading = ""
     for line, cells in enumerate(rows[1:], start=2):
         label, *cells = *cells, *[""] * (len(rows[0]) - len(cells))
-        if not any(cells):
+        if is_heading(cells, columns):
             heading = label
-        elif not _is_of_sizes(label, cells, columns, found):
-            _draft_row(
-                _row(label, heading, line), list(zip(cells, columns, strict=False)), (notes, told), found
-            )
+        if any(cells) and not _is_of_sizes(label, cells, columns, found):
+            row = meant.get(line) or read_row(label, heading, rows[0][0], line)
+            _draft_row(row, list(zip(cells, columns, strict=False)), found)
     for said in found.rows:
         if said["statistic"] == "p_value":
             said["method"] = said["method"] or notes.get("", "")
     return found
 
 
-def _ask_about_notes(notes: Mapping[str, str], unused: Sequence[str], found: Draft) -> None:
-    for mark, said in notes.items():
+def _ask_about_notes(unused: Sequence[str], found: Draft) -> None:
+    for mark, said in found.notes.items():
         of_one = f"note {mark}: '{said}', taken as the test of P values"
         of_all = f"note '{said}': taken as the test of all P values"
         found.ask((of_one if mark else of_all) if _is_test(said) else f"note {mark} not used: {said}")
@@ -103,40 +90,89 @@ def _is_test(note: str) -> bool:
     return not re.search(r"^p\s?[<=>]|^signific|,| or | and ", note, re.IGNORECASE)
 
 
-def _row(label: str, heading: str, line: int) -> _Row:
-    """Read the label of a row, which can be a visit of what the heading above it names, or its change."""
-    words, labels, place = rounding.plain(label).strip(" :;,"), (label, heading), f"row {line}"
-    if heading and (visit := VISIT.fullmatch(words)):
-        return _Row(heading, labels, visit[1], place)
-    if heading and re.match(r"(?:mean |median )?change\b", words):
-        return _Row(heading, labels, "", place, is_change=True)
-    return _Row(*at_label(label, labels), place)
+def _named(row: Row, columns: list[Column], found: Draft) -> tuple[Row, str]:
+    """Return a row with the names of its variables, and what to note of them."""
+    is_own, of = bool(row.means.strip("~{}")), bare(row.of)
+    name, note = (row.means, "made up") if is_own else found.variable(row.of, row.labels[1])
+    known = found.made_up(f"{of} known") if any(c.is_known is not None for c in columns) else ""
+    own = [column.reading for column in columns if column.reading not in ("", "both")]
+    readings = {reading: found.made_up(f"{of} {reading}") for reading in own}
+    readings |= {"both": " & ".join(readings.values())} if readings else {}
+    return replace(row, name=row.means.format(name), known=known, readings=readings), note
 
 
-def _draft_row(row: _Row, cells: list[tuple[str, Column]], below: tuple, found: Draft) -> None:
-    """Add the claims of a row; what is told below the table are tests by mark, and statistics."""
-    notes, told = below
-    name, note = found.variable(row.of, row.labels[1])
-    stem = slug(f"{bare(row.of) or row.of} {'change' if row.is_change else row.at}")
+def _draft_row(row: Row, cells: list[tuple[str, Column]], found: Draft) -> None:
+    """Add the claims of a row."""
+    row, note = _named(row, [column for cell, column in cells if cell], found)
+    more = "change" if row.is_change else row.at or bare(row.labels[0]) * (row.means != "{}")
+    stem, is_counted = slug(f"{bare(row.of) or row.of} {more}"), False
     for number, (cell, column) in enumerate(cells):
-        if not cell or rounding.plain(cell) in ("-", "--", "na", "n/a", "nr", "nd"):
+        if rounding.plain(cell) in NOTHING or _is_reference(cell, column):
             continue
-        place = f"{row.place}, column '{column.label}'"
-        if column.is_p:
-            of_visit = UNKNOWN if row.is_change else _visit_name(name, row.at)
-            said = _p_value(cell, of_visit, [each for _, each in cells[:number]], place, found)
-            said, last = said | _method(cell, column.label, notes), "p"
-        elif column.of_model:
-            if _REFERENCE.fullmatch(rounding.plain(cell)):
-                continue
-            said = {"statistic": column.of_model, "of": f"{UNKNOWN}, {name}", "printed": cell, "at": row.at}
-            last = slug(group_label(column.label))
+        before = [each for _, each in cells[:number]]
+        last = slug(f"{group_label(column.label)} {column.at}") or slug(column.label) or "all"
+        if column.is_p or column.of_model:
+            said, last = _of_two(cell, column, before, row, found), "p" if column.is_p else last
+            if is_counted:
+                said["statistic"] = said["statistic"].replace("mean_difference", "risk_difference")
         else:
-            said = _values(cell, row, name, (place, column, told), found)
-            last = slug(f"{group_label(column.label)} {column.at}") or "all"
-            name, said = said["of"], said | {"among": column.whom, "at": row.at or column.at}
-            said |= _change(said, place, found) if row.is_change else {}
+            said = _of_one(cell, column, row, found)
+            row, is_counted = replace(row, name=said.pop("name")), said["statistic"].startswith("count")
+        last = column.of_model.partition(",")[0] if last == "95_ci" else last
         found.add(f"{stem}.{last}", row.title, said | {"note": note})
+
+
+def _of_one(cell: str, column: Column, row: Row, found: Draft) -> dict:
+    """Return a claim of a row's variable, and its name: it can have to be another than was taken."""
+    place, name = f"{row.place}, column '{column.label}'", row.name
+    if column.is_known is not None:
+        of = row.known if column.is_known else f"~{row.known}"
+        return {"statistic": "count", "of": of, "printed": cell, "name": name}
+    if column.answer:
+        return _answer(cell, name, column, found) | {"among": row.known, "name": name}
+    said = _values(cell, row, row.readings.get(column.reading, name), column, found)
+    among = " & ".join(filter(None, [column.whom, row.known]))
+    name, said = said["of"], said | {"among": among, "at": row.at or column.at}
+    said |= _change(said, place, found) if row.is_change else {}
+    if column.outcome:
+        said |= {"of": column.outcome, "among": name}
+    elif said["statistic"].partition(",")[0] in (*ESTIMATES, _OF_TIME[0]):
+        said |= {"of": f"{name}, {UNKNOWN}"}
+    return said | {"name": name}
+
+
+def _is_reference(cell: str, column: Column) -> bool:
+    words = rounding.plain(cell)
+    return bool(re.fullmatch(r"(?:1(?:[.,]0+)?)?\W*ref\w*\W*", words) or (column.of_model and words == "1"))
+
+
+def _of_two(cell: str, column: Column, before: list[Column], row: Row, found: Draft) -> dict:
+    """Return a P value or an estimate: between readings, of an outcome, or of the groups before it."""
+    name = UNKNOWN if row.is_change else row.name
+    said = {"statistic": column.of_model or "p_value", "printed": cell, "at": row.at}
+    if column.is_p:
+        said |= _method(cell, column.label, found.notes) | {"at": ""}
+    if row.readings:
+        return said | {"of": ", ".join(each for each in row.readings.values() if "&" not in each)}
+    if column.is_p:
+        return said | _compared(_visit_name(name.partition(" == ")[0], row.at), column, before, found)
+    if said["statistic"].partition(",")[0] == "rate":
+        return said | {"of": f"{UNKNOWN}, {UNKNOWN}", "among": name}
+    if per := re.search(r"\bper \d.*", row.labels[0]):
+        asked = f"an estimate {per[0]}: give '{name}' such a unit, in a variable of its own"
+        found.ask(f"{row.place}, column '{column.label}': {asked}")
+    exposure = _exposure([each for each in before if each.among])
+    of = f"{name}, {exposure}" if exposure != UNKNOWN else f"{column.outcome or UNKNOWN}, {name}"
+    return said | {"of": of}
+
+
+def _answer(cell: str, name: str, column: Column, found: Draft) -> dict:
+    """Return how many gave the answer that a heading names."""
+    if name in found.variables:
+        listed = found.variables[name].get("categories", [])
+        categories = [*dict.fromkeys([*listed, column.answer])]
+        found.variables[name] |= {"type": "category", "categories": categories}
+    return {"statistic": "count, percent", "of": f"{name} == {column.answer}", "printed": cell}
 
 
 def _change(said: dict, place: str, found: Draft) -> dict:
@@ -157,7 +193,8 @@ def _is_of_sizes(label: str, cells: list[str], columns: list[Column], found: Dra
     for place, (cell, column) in enumerate(zip(cells, columns, strict=False)):
         numbers = re.findall(r"\d+", cell)
         if column.is_p and sexes and cell:
-            found.add("sex.p", label, _p_value(cell, "male", columns[:place], f"row '{label}'", found))
+            of = _compared("male", column, columns[:place], found)
+            found.add("sex.p", label, of | {"statistic": "p_value", "printed": cell})
         if column.is_p or len(numbers) != len(signs):
             continue
         stem = slug(group_label(column.label)) or "all"
@@ -171,22 +208,28 @@ def _is_of_sizes(label: str, cells: list[str], columns: list[Column], found: Dra
 # ---- cells -------------------------------------------------------------------------------------------------
 
 
-def _p_value(cell: str, name: str, before: list[Column], place: str, found: Draft) -> dict:
-    """Return a P value of what tells the columns since the last one apart: groups, or visits of one group."""
-    last = max((at for at, column in enumerate(before) if column.is_p), default=-1)
-    compared = [column for column in before[last + 1 :] if column.among] or before[last + 1 :]
-    said = {"statistic": "p_value", "printed": cell}
-    if compared and compared[-1].of_model:
-        return said | {"of": f"{UNKNOWN}, {name}"}
-    groups = dict.fromkeys(column.among for column in compared)
-    visits = [_visit_name(name, column.at) for column in compared]
-    if len(groups) == 1 and len({*visits}) == 2:
-        return said | {"of": ", ".join(dict.fromkeys(visits)), "among": compared[-1].whom}
-    bare = {re.sub(r"^~| == .*", "", group) for group in groups if group}
-    exposure = bare.pop() if len(bare) == 1 else UNKNOWN
+def _compared(name: str, column: Column, before: list[Column], found: Draft) -> dict[str, str]:
+    """Return what a P value compares: what tells the columns since the last one apart, groups or visits."""
+    last = max((at for at, each in enumerate(before) if each.is_p), default=-1)
+    before = before[last + 1 :]
+    groups = [each for each in before if each.among]
+    if before and before[-1].of_model and not groups:
+        return {"of": f"{before[-1].outcome or UNKNOWN}, {name}"}
+    named = [match[1] for match in VISIT.finditer(rounding.plain(column.label))]
+    compared = [each for each in groups or before if len(named) < 2 or each.at in named]
+    visits = dict.fromkeys(_visit_name(name, each.at) for each in compared)
+    if len({each.among for each in compared}) == 1 and len(visits) == 2:
+        return {"of": ", ".join(visits), "among": max((each.whom for each in compared), key=len)}
+    exposure = _exposure(compared)
     if exposure == UNKNOWN:
-        found.ask(f"{place}: which groups does the P value compare?")
-    return said | {"of": f"{name}, {exposure}"}
+        found.ask(f"column '{column.label}': which groups does the P value of '{name}' compare?")
+    return {"of": f"{name}, {exposure}"}
+
+
+def _exposure(compared: list[Column]) -> str:
+    """Return the variable that tells columns apart."""
+    names = {re.sub(r"^~| == .*", "", each.among) for each in compared if each.among}
+    return names.pop() if len(names) == 1 else UNKNOWN
 
 
 def _visit_name(name: str, at: str) -> str:
@@ -201,24 +244,29 @@ def _method(cell: str, heading: str, notes: Mapping[str, str]) -> dict[str, str]
     return {"method": said} if said and _is_test(said) else {}
 
 
-def _values(cell: str, row: _Row, name: str, where: tuple, found: Draft) -> dict:
+def _values(cell: str, row: Row, name: str, column: Column, found: Draft) -> dict:
     """Return what a cell prints, as far as its label, the heading above it, its form or a note tells."""
-    place, column, told = where
-    statistic = _statistic(cell, (*row.labels, column.label), column.size, told)
+    statistic = _statistic(cell, (*row.labels, column.label), column.size, found.told)
     unit = unit_of(row.labels[0]) or unit_of(row.of)
+    if re.search(r"surviv|[- ]free\b", rounding.plain(row.of)):
+        statistic = re.sub(
+            r"^percent(?=, ci)", "survival", re.sub(r"^median(?=, ci)", "median_survival", statistic)
+        )
     if statistic == UNKNOWN:
+        place = f"{row.place}, column '{column.label}'"
         found.ask(f"{place}: '{cell}': which statistics? as 'mean, sd' or 'median, min, max'")
         return {"statistic": UNKNOWN, "of": name, "printed": cell, "unit": unit}
     variable = found.codebook.get(name)
     if set(statistic.split(", ")) <= _OF_PATIENTS:
         of = _counted(name, variable, f"{row.place}: {statistic}", found)
         return {"statistic": statistic, "of": of, "printed": cell, "unit": "patients"}
-    if variable and not variable.is_numeric:
-        found.ask(f"{row.place}: {statistic} of {name}, which is {variable.type}: is it meant?")
+    if (variable and not variable.is_numeric) or "categories" in found.variables.get(name, {}):
+        name, variable = found.made_up(f"{bare(row.of)} value"), None
+        found.ask(f"{row.place}: has numbers, which no variable of that name has; called '{name}'")
     if not unit and variable and variable.unit:
         unit = variable.unit
         found.ask(f"{row.place}: no unit is named; {unit}, the codebook's, is taken")
-    if name in found.variables:
+    if name in found.variables and statistic.partition(",")[0] not in (*ESTIMATES, *_OF_TIME):
         found.variables[name] |= {"type": "decimal", "unit": unit, "step": 0.1}
     return {"statistic": statistic, "of": name, "printed": cell, "unit": unit}
 
@@ -243,7 +291,8 @@ def _statistic(cell: str, labels: Sequence[str], size: int, of_notes: list[tuple
     of_row, of_column = [statistic_of(label) for label in labels[:2]], statistic_of(labels[2])
     told = [*of_row, *(s for pattern, s in _CELLS if re.fullmatch(pattern, words))]
     told += ["count, percent"] * _is_share(words, size) + [of_column] * ("," in of_column)
-    told += ["count"] * (words.isdecimal() and ("count, percent" in told or words == "0"))
+    is_count = {"count, percent", "count"} & {*told, of_column} or words == "0"
+    told += ["count"] * (words.isdecimal() and bool(is_count))
     numbers = len(re.findall(r"\d+(?:[.,]\d+)?", words))
     fitting = [each for each in told if each != UNKNOWN and len(each.split(", ")) == numbers]
     may_be_count = not size and re.match(r"\d+(?![.,]?\d)", words)

@@ -9,36 +9,55 @@ from crmo_analysis.study import Variable, read_section, rounding
 
 UNKNOWN = "?"
 SIZE = re.compile(r"[(\[,]?\s*\bn\s*=?\s*(\d{1,3}(?:,\d{3})+|\d+)\s*[)\]]?")
+NOTHING = ("", "-", "--", "na", "n/a", "nr", "nd", "?", "not available", "unknown")  # is printed there
 NOTE = re.compile(r"[†‡§¶*#]+")
-_ESTIMATES = (  # of models, as headings name them
+_CI = r"\b(?:[ck]i|ic|confidence interval|intervalle de confiance|konfidenzintervall)\b"
+_MEAN, _MEDIAN = r"\b(?:mean|moyenne|mittelwert)\b", r"\b(?:mediana?|médiane)\b"
+_SD = r"(?:\b(?:sd|standard deviation|standardabweichung|écart[- ]type)|(?:±|\+/-|[(\[])\s*(?:et|ds|sa)\b)"
+_IQR = r"\b(?:iqr|interquartile range|interquartilsabstand|[ei]iq|q1|25)"
+_RANGE = r"\b(?:range|extrêmes|étendue|spannweite)"
+_ESTIMATES = (  # of two variables, as headings name them
     (r"(?:\ba?or\b(?! more)|odds ratio)", "odds_ratio"),
     (r"(?:\ba?hr\b|hazards? ratio)", "hazard_ratio"),
     (r"(?:\ba?rr\b|risk ratio|relative risk)", "risk_ratio"),
     (r"(?:\birr\b|rate ratio)", "rate_ratio"),
     (r"(?:[βß]|\bbeta\b|\bcoefficient\b)", "coefficient"),
+    (r"(?:κ|\bkappa\b)", "kappa"),
+    (r"(?:\bicc\b|intraclass)", "icc"),
+    (r"\bauc\b", "auc"),
+    (r"\bbias\b", "bias"),
+    (r"(?:\bloa\b|limits of agreement)", "limit_lower, limit_upper"),
+    (r"\bagreement\b", "percent_agreement"),
+    (r"\bdifference\b", "mean_difference"),
+    (r"\b(?:incidence|rate) per\b", "rate"),
 )
-ESTIMATES = tuple(name for _, name in _ESTIMATES)
-_STATISTICS = (  # what a label says of its cells
-    (r"n\s*/\s*n?\s*\(%\)|n of n \(%\)", "count, n, percent"),
-    (r"(?:n|no\.?|number)\s*(?:\(%\)|\(percent\)|, ?%)", "count, percent"),
-    (r"mean\W*(?:sd|standard deviation)\W.*range", "mean, sd, min, max"),
-    (r"median\W*(?:iqr|interquartile range)\W.*\brange", "median, quartile_1, quartile_3, min, max"),
-    (r"median\s*[(\[,]?\s*(?:iqr|interquartile range|q1|25)\D*", "median, quartile_1, quartile_3"),
-    (r"median\s*[(\[,]?\s*(?:range|min)[^)]*", "median, min, max"),
-    (r"mean\s*(?:±|\+/-|[(\[,])?\s*(?:sd|standard deviation)", "mean, sd"),
-    (r"mean\s*(?:±|\+/-|[(\[,])?\s*(?:se|sem|standard error)", "mean, se"),
-    (r"mean\W*(?:95 ?%)?\W*(?:ci\b|confidence interval)", "mean, ci_lower, ci_upper"),
-    *(
-        (rf"{words}.*\b(?:ci|confidence interval)\b", f"{name}, ci_lower, ci_upper")
-        for words, name in _ESTIMATES
-    ),
-    *_ESTIMATES,
-    (r"^\W*(?:95 ?% ?)?(?:ci|confidence interval)\W*$", "ci_lower, ci_upper"),
-    (r"\bmedian\b", "median"),
-    (r"\bmean\b", "mean"),
-    (r"\brange\b", "min, max"),
+ESTIMATES = tuple(name.partition(",")[0] for _, name in _ESTIMATES)
+_OF_SEVERAL = (  # numbers, as a label says of its cells
+    (r"\bn\s*/\s*n?\s*\(%\)|n of n \(%\)", "count, n, percent"),
+    (r"\b(?:n|no\.?|number)\s*(?:\(%\)|\(percent\)|, ?%)", "count, percent"),
+    (rf"{_MEAN}\W*(?:sd|standard deviation)\W.*range", "mean, sd, min, max"),
+    (rf"{_MEDIAN}\W*(?:iqr|interquartile range)\W.*\brange", "median, quartile_1, quartile_3, min, max"),
+    (rf"{_MEDIAN}\s*[(\[,]?\s*{_IQR}\D*", "median, quartile_1, quartile_3"),
+    (rf"{_MEDIAN}\s*[(\[,]?\s*(?:{_RANGE}|\bmin)[^)]*", "median, min, max"),
+    (rf"{_MEAN}\s*(?:±|\+/-|[(\[,])?\s*(?:se|sem|standard error)\b", "mean, se"),
+    (rf"{_MEAN}\s*(?:±|\+/-|[(\[,])?\s*{_SD}", "mean, sd"),
+    (rf"{_MEAN}\W*(?:95 ?%)?\W*{_CI}", "mean, ci_lower, ci_upper"),
+)
+_OF_ONE = (
+    (rf"{_MEDIAN}.*{_CI}", "median, ci_lower, ci_upper"),
+    (rf"%\W*(?:95 ?%)?\W*{_CI}", "percent, ci_lower, ci_upper"),
+    (_MEDIAN, "median"),
+    (_MEAN, "mean"),
+    (_RANGE, "min, max"),
     (r"%|\bpercent\w*", "percent"),
-    (r"\bno\.|\bn\b|\bnumber of (?:patients|children)\b", "count"),
+    (r"\bno\.|\bn\b|\bnumber of (?:patients|children)\b|(?=\bnumber at risk)", "count"),
+)
+_STATISTICS = (
+    *_OF_SEVERAL,
+    *((rf"{words}.*{_CI}", f"{name}, ci_lower, ci_upper") for words, name in _ESTIMATES),
+    *_ESTIMATES,
+    (rf"^\W*(?:95 ?% ?)?{_CI}\W*$", "ci_lower, ci_upper"),
+    *_OF_ONE,
 )
 _MARKED = re.compile(r"([†‡§¶*#]+|(?:^|(?<=[;.,] ))[a-e](?=[ :)=]))[\s:)=]*([^;†‡§¶#]+)")
 _OF_ALL = re.compile(  # the test of every P value, as a note without a mark names it
@@ -62,7 +81,10 @@ _SIGNS = {
     "fewer than": "<",
 }  # fmt: skip
 NEGATION = re.compile(r"(?:non[- ]?|no |not |without )(.+)")
-_EMPTY = {"of", "the", "number", "at", "disease", "involvement", "patients", "with", "presence", "children"}
+_EMPTY = {
+    *("of", "the", "number", "at", "disease", "involvement", "patients", "with", "presence", "children"),
+    *("de", "des", "du", "la", "le", "les", "der", "die", "das", "von", "atteinte", "befall"),
+}
 _LOOSE = {
     "lesion",
     "bone",
@@ -138,13 +160,20 @@ def footnotes(rows: list[list[str]]) -> tuple[list[list[str]], dict[str, str], l
     return rows[: last + 1], marked, others
 
 
+def without_summary(words: str) -> str:
+    """Leave out of a heading what its cells are: "reader 1, n (%)" is "reader 1"."""
+    for pattern in (rf"[(\[,]?\s*\d\d ?%[- ]?{_CI}", *(pattern for pattern, _ in (*_OF_SEVERAL, *_OF_ONE))):
+        words = re.sub(pattern, " ", words)
+    return words
+
+
 def bare(label: str) -> str:
     """Return a label without its statistic and its unit: "ESR, mm/h, mean ± SD" is "esr"."""
     words = NOTE.sub("", rounding.plain(label))
     for pattern, _ in _STATISTICS:
         words = re.sub(pattern, " ", words)
     words = re.sub(r"[(\[][^)\]]*[)\]]?", " ", words)
-    return re.sub(r"^of ", "", " ".join(words.partition(",")[0].strip(" :;-*").split()))
+    return re.sub(r"^of ", "", " ".join(words.partition(",")[0].strip(" :;-*()[]").split()))
 
 
 def at_label(label: str, labels: tuple[str, str]) -> tuple[str, tuple[str, str], str]:
@@ -193,5 +222,17 @@ def unit_of(label: str) -> str:
 
 
 def slug(text: str) -> str:
-    """Write a label as a part of a claim's id or as a variable's name."""
+    """Write a label as a part of a claim's id."""
     return re.sub(r"[^a-z0-9]+", "_", SIZE.sub("", _letters(text))).strip("_")[:40]
+
+
+def name_of(text: str) -> str:
+    """Write a label as the name of a variable or a category."""
+    signs = {"<=": " up to ", ">=": " from ", "<": " below ", ">": " above "}
+    words = re.sub("[<>]=?", lambda match: signs[match[0]], rounding.plain(text))
+    name = slug(words) or "unnamed"
+    return (
+        name
+        if name[0].isalpha() and name not in ("yes", "no", "on", "off", "true", "false", "null")
+        else f"v_{name}"
+    )

@@ -6,50 +6,13 @@ import shutil
 from pathlib import Path
 
 import click
+import yaml
 
 from crmo_analysis import files
 from crmo_analysis.commands.messages import Commands, Wrong, check_project, check_studies, counted
 
-_STUDY = """\
-# What the study is. Lines that begin with # can go; `crmo audit {asked}` says what is missing.
-study: {name}
-title: ""                        # of the paper
-short: "{short}"                 # as a sentence cites it
-citation: ""                     # Authors. Journal year;volume:pages. A reference of the manuscript
-# doi: 10.1000/xyz
-design: ""                       # Series of … children with CRMO at …
-available: abstract              # what was read: abstract, or full text
-question: ""                     # What does the study ask?
-
-# Who typed the numbers, who checked them against the paper, when; corrections and retractions of it.
-read_by: ""
-read_again_by: ""
-read_on: ""
-corrections: []
-
-# Variables that only this study has; the others are in data/codebook.yaml.
-variables: {{}}
-#  followed_12_months: {{label: Followed for 12 months, type: boolean}}
-#  swollen_joints: {{label: Swollen joints, type: integer, unit: joints, step: 1, minimum: 0, maximum: 70}}
-
-# What holds by definition for every patient.
-rules: []
-#  - {{always: vertebral_deformity -> spine, because: a deformity is of the spine}}
-
-# Sentences that can be read in more than one way; column reading names them, as who:all.
-readings: {{}}
-#  who:
-#    all: {{text: of all patients}}
-#    treated: {{text: of those treated}}
-
-quoted: {{}}                       # other cohorts that the paper quotes: name: what it is
-units: {{}}                        # other units of analysis; column about names them: lesions: lesions on MRI
-notes: []                        # what the reader should know
-# figures:                       # a default set unless they are listed
-#  - {{name: symptoms, kind: counts, claims: [{name}.pain]}}
-#  - {{name: overlap, kind: implied, pairs: [back_pain & spine]}}
-"""
-_EXAMPLE = '{name}.n,"abstract, sentence 1",own,count,everyone,,,patients,,write what is printed,,\n'
+_SKELETON = files.DATA / "example" / "new_study.yaml"  # of a study that is called beck_2010
+_FIRST = '{name}.n,"abstract, sentence 1",own,count,everyone,,,patients,,write what is printed,,\n'
 
 
 @click.group(cls=Commands)
@@ -71,12 +34,12 @@ def new_study(name):
         raise Wrong(f"{files.short(folder)} is there already")
     from crmo_analysis.study import Claim
 
-    title = folder.name.replace("_", " ").title()
-    header = ",".join(Claim.COLUMNS) + "\n"
-    files.write_text_atomically(
-        folder / "study.yaml", _STUDY.format(name=folder.name, asked=name, short=title)
-    )
-    files.write_text_atomically(folder / "claims.csv", header + _EXAMPLE.format(name=folder.name))
+    text = _SKELETON.read_text(encoding="utf-8").replace("crmo audit beck_2010", f"crmo audit {name}")
+    for example, own in (("beck_2010", folder.name), ("Beck 2010", folder.name.replace("_", " ").title())):
+        text = text.replace(example, own)
+    files.write_text_atomically(folder / "study.yaml", text)
+    first = ",".join(Claim.COLUMNS) + "\n" + _FIRST.format(name=folder.name)
+    files.write_text_atomically(folder / "claims.csv", first)
     click.echo(f"{files.short(folder)}: fill in study.yaml and claims.csv, then run: crmo audit {name}")
 
 
@@ -149,7 +112,7 @@ def draft_claims(table, study, where, out):
     if found.variables:
         click.echo("for 'variables:' of study.yaml, with type and unit as they are:")
         for name, fields in found.variables.items():
-            click.echo(
-                f"  {name}: {{{', '.join(f'{key}: {value}' for key, value in fields.items() if value)}}}"
-            )
+            said = {name: {key: value for key, value in fields.items() if value}}
+            style = {"default_flow_style": True, "sort_keys": False, "allow_unicode": True, "width": 10_000}
+            click.echo(f"  {yaml.safe_dump(said, **style).strip()[1:-1]}")
     click.echo(f"{files.short(out)}: {counted(len(found.rows), 'row')}, each to be held against the paper")

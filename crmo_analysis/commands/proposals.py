@@ -4,11 +4,8 @@ import difflib
 from dataclasses import dataclass, field
 from functools import cached_property, partial
 
-from crmo_analysis.commands.labels import NEGATION, bare, in_unit, key, parted, slug, stems
+from crmo_analysis.commands.labels import NEGATION, bare, in_unit, key, name_of, parted, stems
 from crmo_analysis.study import Claim, Codebook, read_section
-
-_SEXES = dict.fromkeys(("boys", "male", "males", "male sex"), "male")
-_SEXES |= dict.fromkeys(("girls", "female", "females", "female sex"), "~male")
 
 
 def _is_near(words: list[str], word: str) -> bool:
@@ -19,12 +16,15 @@ def _is_near(words: list[str], word: str) -> bool:
 class Draft:
     """Rows of `claims.csv`, what has to be looked at, and variables that the codebook lacks.
 
-    Ids begin with `prefix`, the study's name; the paper calls the table `where`.
+    Ids begin with `prefix`, the name of the study; the paper calls the table `where`. Below stand `notes`,
+    tests by their marks, and what these have `told` that cells print.
     """
 
     codebook: Codebook
     prefix: str
     where: str
+    notes: dict[str, str] = field(default_factory=dict)
+    told: list[tuple[str, str]] = field(default_factory=list)
     rows: list[dict] = field(default_factory=list)
     questions: list[str] = field(default_factory=list)
     variables: dict[str, dict] = field(default_factory=dict)
@@ -62,17 +62,14 @@ class Draft:
 
     def made_up(self, words: str) -> str:
         """Return the name of a variable that only this study has."""
-        name = slug(words) or "unnamed"
-        name = name if name[0].isalpha() else f"v_{name}"
-        label = f"{words[:1].upper()}{words[1:]}"
-        fields = {"label": f'"{label}"' if {*label} & {*",:#[]{}"} else label, "type": "boolean"}
-        self.variables.setdefault(name, fields)
+        name = name_of(words)
+        self.variables.setdefault(name, {"label": f"{words[:1].upper()}{words[1:]}", "type": "boolean"})
         return name
 
     def expression(self, words: str) -> tuple[str, str]:
         """Return the expression that words mean, and how that is known; empty if they mean none."""
         known = self._known | {key(name.replace("_", " ")): name for name in self.variables}
-        if found := _SEXES.get(words) or known.get(key(words)):
+        if found := self._sexes.get(words) or known.get(key(words)):
             return found, "its label"
         if match := NEGATION.fullmatch(words):
             name, _ = self.expression(match[1])
@@ -89,6 +86,13 @@ class Draft:
         if close and not all(map(partial(_is_near, close[0].split()), key(words).split())):
             return "", ""
         return (known[close[0]], f"'{close[0]}', which is near") if close else ("", "")
+
+    @cached_property
+    def _sexes(self) -> dict[str, str]:
+        """Words for boys and girls in several languages, of one or of many."""
+        listed = {"male": read_section("words")["boy"], "~male": read_section("words")["girl"]}
+        of = {word: name for name, words in listed.items() for word in words if len(word) > 2}
+        return of | {f"{word}{end}": name for word, name in of.items() for end in ("s", "n", " sex")}
 
     @cached_property
     def _known(self) -> dict[str, str]:

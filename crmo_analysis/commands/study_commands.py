@@ -70,19 +70,16 @@ def _print_ledger(ledger):
 
 @click.command()
 @click.argument("study")
-@click.option(
-    "--reading", "readings", multiple=True, metavar="NAME:OPTION", help="Read the study so; repeatable."
-)
 @_style
 @_seconds
-def conflicts(study, readings, style, seconds):
+def conflicts(study, style, seconds):
     """List the printed numbers of STUDY that cannot stand together, and why."""
     check_studies([study])
     from crmo_analysis.joint import find_conflicts, words
     from crmo_analysis.study import read_study
 
     loaded = read_study(study)
-    found = find_conflicts(loaded, _readings(loaded, readings), seconds=seconds)
+    found = find_conflicts(loaded, seconds=seconds)
     click.echo(
         words.conflicts_json(loaded, found) if style == "json" else words.conflicts_text(loaded, found)
     )
@@ -158,14 +155,3 @@ def bounds(study, expressions, style, witness, seconds):
     click.echo(f"[{text}]" if style == "json" and len(said) > 1 else text)
     if not all(each.is_proved for each in found):
         raise Unfinished(f"not proved within {seconds:g} s; what is shown is what was found, not a fact")
-
-
-def _readings(study, given):
-    chosen = {}
-    for text in given:
-        name, _, option = text.partition(":")
-        if option not in study.readings.get(name, {}):
-            known = ", ".join(f"{n}:{o}" for n, options in study.readings.items() for o in options)
-            raise Wrong(f"{study.study} has no reading {text!r}. It has {known or 'none'}.")
-        chosen[name] = option
-    return chosen

@@ -241,24 +241,32 @@ def project_tasks(root=ROOT):
     for task, size in zip(tasks, sizes, strict=True):
         if size > sum(sizes) / len(sizes):
             task.markers.append(Mark("try_first", (), {}))
-    _fail_where_edited(tasks, root)
+    _watch(tasks, root)
     return tasks
 
 
-def _fail_where_edited(tasks, root):
-    """Let tasks fail whose data or code are edited from here on until they end.
+def _watch(tasks, root):
+    """Let tasks tell the listeners when they start and end, and fail where their data or code are edited.
 
     Of what they have read of it nobody knows, and both books would note what is there at their end.
     """
     made = {node.path for task in tasks for node in task.produces["outputs"]}
     before = {}
 
-    def checked(function, sources):
+    def watched(task, function, sources):
         @wraps(function)
         def run(**files):
-            function(**files)
-            if edited := [path for path in sources if manifest.hash_of(path) != before[path]]:
-                raise InputError(f"{short(edited[0])} was edited while this ran. Run it again.")
+            for listener in listeners:
+                listener.started(task.base_name)
+            state = "failed"
+            try:
+                function(**files)
+                if edited := [path for path in sources if manifest.hash_of(path) != before[path]]:
+                    raise InputError(f"{short(edited[0])} was edited while this ran. Run it again.")
+                state = "done"
+            finally:
+                for listener in listeners:
+                    listener.ended(task.base_name, state)
 
         return run
 
@@ -269,7 +277,7 @@ def _fail_where_edited(tasks, root):
             path for path in paths if path.suffix in (".py", ".ipynb") or path.is_relative_to(root / "data")
         ]
         before |= {path: manifest.hash_of(path) for path in sources if path not in before}
-        task.function = _announced(task.base_name, checked(task.function, sources))
+        task.function = watched(task, task.function, sources)
 
 
 def files_of(tasks, root=ROOT):
@@ -281,24 +289,6 @@ def files_of(tasks, root=ROOT):
         study = studies.get(task.base_name, task.base_name.removeprefix("cohort_"))
         found[task.base_name] = (study, [node.path for node in nodes], products)
     return found
-
-
-def _announced(name, function):
-    """Let the listeners know when a task starts and how it ends."""
-
-    @wraps(function)
-    def announced(**files):
-        for listener in listeners:
-            listener.started(name)
-        state = "failed"
-        try:
-            function(**files)
-            state = "done"
-        finally:
-            for listener in listeners:
-                listener.ended(name, state)
-
-    return announced
 
 
 def _defaults(notebook):

@@ -25,9 +25,8 @@ def lone_mean(claim: Claim, n: int, ids: tuple[str, ...], step: Fraction, rules:
     """Say whether some sum of so many values gives a mean."""
     sums = grim_sums(claim.number, n, step, rules)
     own = step / claim.number.scale  # in the unit that is printed
-    values = (
-        f"{n} values in {'whole' if own == 1 else f'steps of {rounding.decimal_text(own, 3)}'} {claim.unit}"
-    )
+    steps = f"whole {claim.unit or 'numbers'}" if own == 1 else f"steps of {rounding.decimal_text(own, 3)}"
+    values = f"{n} values in {steps}{f' {claim.unit}' if claim.unit and own != 1 else ''}"
     if not sums:
         near = round(claim.number.value * n / step)
         shown = " or ".join(

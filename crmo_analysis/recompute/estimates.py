@@ -5,6 +5,7 @@ Every part is a range of values, as its digits leave it, and so is what they giv
 """
 
 import math
+import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from operator import sub
@@ -12,11 +13,12 @@ from operator import sub
 from crmo_analysis.recompute import tests_of_difference as tests
 from crmo_analysis.recompute.counts import counts_text, parts_of_rate, printed_range, size, tables
 from crmo_analysis.recompute.evidence import OF_TABLES, beside, between, groups_of_means, overlap
-from crmo_analysis.recompute.quantities import Finding, View
+from crmo_analysis.recompute.quantities import Finding, View, together
 from crmo_analysis.recompute.tests_of_difference import Range
 from crmo_analysis.study import Claim, describe, entailment, reproduction, rounding
 
 TURNED = ("odds_ratio", "risk_ratio", "risk_difference")  # of which nothing tells what group comes first
+_TIME = re.compile(r"(?P<name>.+)_at_(?P<number>\d+)_(?P<unit>day|week|month)s?")
 BY = "other numbers"  # what an estimate or an interval matches by
 Given = tuple[str, list[Range], tuple[str, ...]]  # in words, between what it lies, and the claims used
 
@@ -206,4 +208,48 @@ def kept(view: View) -> Iterator[Finding]:
             yield Finding(claim.claim_id, "stated", reason)
 
 
-CHECKS = (estimates, kept)
+def changes(view: View) -> Iterator[Finding]:
+    """Hold an SD of changes between the difference of the SDs before and after, and their sum.
+
+    Which is so whatever the two have to do with each other (the triangle inequality).
+    """
+    for claim in view.claims:
+        if claim.statistic != "sd_change" or claim.number.relation != "=":
+            continue
+        sds = [_part(view, claim, f"{place} sd") for place in (0, 1)]
+        if all(sds):
+            (one, before, first), (other, after, second) = sds
+            low, high = max(0, one[0] - other[1], other[0] - one[1]), one[1] + other[1]
+            is_off = not overlap(printed_range(claim), (low, high))
+            said = (
+                f"SDs of {before} and {after} leave one of their changes from {between((low, high), claim)}."
+            )
+            yield Finding(claim.claim_id, "differs" if is_off else "stated", said, related=(*first, *second))
+
+
+def curves(view: View) -> Iterator[Finding]:
+    """Hold each point of a curve against the earlier ones of the same patients, which are no lower."""
+    for claim in view.claims:
+        signs = {"survival": 1, "cumulative_incidence": -1}
+        when = _TIME.fullmatch(claim.of)
+        for other in view.claims if claim.statistic in signs and when else ():
+            alike = ("statistic", "among", "about", "method", "reading")
+            before = _TIME.fullmatch(other.of)
+            if any(getattr(claim, name) != getattr(other, name) for name in alike) or not before:
+                continue
+            is_earlier = when["name"] == before["name"] and _days(before) < _days(when)
+            later, earlier = printed_range(claim), printed_range(other)
+            if (
+                is_earlier
+                and signs[claim.statistic] * (sum(later) - sum(earlier)) > 0
+                and not overlap(later, earlier)
+            ):
+                said = f"{other.printed} at {other.at} is followed by {claim.printed} at {claim.at}."
+                yield from together((other.claim_id, claim.claim_id), "differs", said)
+
+
+def _days(when: re.Match) -> float:
+    return int(when["number"]) * {"day": 1, "week": 7, "month": 30.4}[when["unit"]]
+
+
+CHECKS = (estimates, changes, curves, kept)

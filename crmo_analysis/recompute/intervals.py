@@ -165,6 +165,9 @@ def _around(view: View, claim: Claim, is_upper: bool) -> Iterator[Finding]:
         how = "on the logarithm"
     else:
         middle, how = ((low[0] + high[0]) / 2, (low[1] + high[1]) / 2), "on its scale"
+        if estimate.statistic in ("survival", "cumulative_incidence") and not overlap(of, middle):
+            twice = _twice_logarithmic(low, high)
+            middle, how = (twice, "on log(-log)") if twice and overlap(of, twice) else (middle, how)
     shown = between(middle, estimate)
     if of[1] <= low[0] or of[0] >= high[1]:
         reason = f"{estimate.printed} lies outside {text}."
@@ -176,6 +179,21 @@ def _around(view: View, claim: Claim, is_upper: bool) -> Iterator[Finding]:
         reason = f"The middle of {text} {how} is {shown}, and {estimate.printed} is printed."
         outcome = "differs" if estimate.statistic in RATIOS or is_limit else "stated"
         yield Finding(claim.claim_id, outcome, reason, f"middle {shown}", related=related)
+
+
+def _twice_logarithmic(low: Range, high: Range) -> Range | None:
+    """Return the middle of an interval of a share of a curve, in percent, on log(-log).
+
+    References
+    ----------
+    Kalbfleisch JD, Prentice RL. The Statistical Analysis of Failure Time Data, 1980, 1.3.
+    """
+    if low[0] <= 0 or high[1] >= 100:
+        return None
+    ends = [
+        math.sqrt(math.log(one / 100) * math.log(other / 100)) for one, other in zip(low, high, strict=True)
+    ]
+    return 100 * math.exp(-ends[0]), 100 * math.exp(-ends[1])
 
 
 CHECKS = (intervals,)

@@ -11,7 +11,7 @@ from pathlib import Path
 from crmo_analysis import files
 from crmo_analysis.files import InputError, read_yaml
 from crmo_analysis.study import vocabulary
-from crmo_analysis.study.codebook import Codebook, read_codebook, read_section, read_variables
+from crmo_analysis.study.codebook import Codebook, read_codebook, read_section, read_variables, units_of_time
 from crmo_analysis.study.expressions import Everyone, Expression, parse, variables
 from crmo_analysis.study.lists import with_lists
 from crmo_analysis.study.printed import is_fraction_in_words, without_note
@@ -67,11 +67,17 @@ def read_study(study: str, folder: Path = files.PUBLISHED, codebook_path: Path =
     wrong = vocabulary.problems_of_figures(facts.get("figures", ()), {claim.claim_id for claim in found})
     problems += [f"{place / 'study.yaml'}: {problem}" for problem in wrong]
     if problems:
-        raise InputError("\n".join(dict.fromkeys(problems)))
+        raise InputError("\n".join(sorted(dict.fromkeys(problems), key=_row_of)))
     rules += _rules_of_words(codebook, codebook_path, rules, found)
     codebook = _with_steps(codebook, found)
     found = [replace(claim, codebook=codebook) for claim in found]
     return Study(place.name, facts, rules, facts["readings"], tuple(found), codebook)
+
+
+def _row_of(problem: str) -> int:
+    """Return the row that a problem is in, 0 for none."""
+    match = re.search(r"claims\.csv, row (\d+)", problem)
+    return int(match[1]) if match else 0
 
 
 def _own_variables(path: Path, facts: dict, codebook: Codebook, problems: list[str]) -> Codebook:
@@ -234,8 +240,11 @@ def _without_units(row: dict) -> None:
     """Make a percentage in words a fraction, and leave out a unit, its sign and the mark of a footnote."""
     if row["statistic"] == "percent" and is_fraction_in_words(row["printed"]):
         row["statistic"] = "fraction"
-    words, unit = plain(row["printed"]), plain(row["unit"])
-    for said in {unit, *_WORDS_OF_UNITS.get(row["statistic"], ())} - {""}:
+    words, times = plain(row["printed"]), units_of_time()
+    unit = plain(row["unit"])
+    row["unit"] = times.get(unit, row["unit"])
+    alike = [word for word in times if times[word] == row["unit"]]
+    for said in {unit, *alike, *_WORDS_OF_UNITS.get(row["statistic"], ())} - {""}:
         if re.search(rf"[\da-z] ?{re.escape(said)}$", words):
             row["printed"] = words.removesuffix(said).strip()
     is_marked = "%" in row["printed"] or plain(row["printed"]) != without_note(row["printed"])
@@ -304,7 +313,7 @@ def _parse_values(statistic: str, name: str, codebook: Codebook) -> Expression |
         raise InputError(f"{name} is not a variable; a {statistic} is of one variable")
     if statistic in vocabulary.OF_ANY and codebook[name].type == "boolean":
         return parse(name, codebook)
-    numeric = statistic not in ("value", "date", "sd", "min", "max")
+    numeric = statistic not in ("value", "date", "sd", "min", "max", "other")
     if numeric and not codebook[name].is_numeric:
         raise InputError(f"{name} is of type {codebook[name].type} and has no {statistic}")
     return None

@@ -83,6 +83,13 @@ def read_section(section: str, path: Path = files.CODEBOOK) -> Mapping:
 
 
 @cache
+def units_of_time(path: Path = files.CODEBOOK) -> Mapping[str, str]:
+    """Return what words of several languages mean a unit of time: "ans" is `years`."""
+    known = read_section("words", path).get("units", {})
+    return {word: unit for unit in ("years", "months", "weeks", "days") for word in known.get(unit, ())}
+
+
+@cache
 def read_codebook(
     path: Path = files.CODEBOOK, section: str = "variables", study: Path | None = None
 ) -> Codebook:

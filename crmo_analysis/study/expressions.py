@@ -25,6 +25,8 @@ COMPARED = {
     "<": operator.lt, "<=": operator.le, ">": operator.gt, ">=": operator.ge,
     "==": operator.eq, "!=": operator.ne,
 }  # fmt: skip
+_SIGNS_OF = {"not": "~ for not", "all": "everyone", "sex": "male or ~male"}
+_SIGNS_OF |= dict.fromkeys(("girls", "female", "females"), "~male") | dict.fromkeys(("boys", "males"), "male")
 _MIRRORED = {"<": ">", "<=": ">=", ">": "<", ">=": "<=", "==": "==", "!=": "!="}
 
 
@@ -98,9 +100,8 @@ def _tokens(text: str) -> list[tuple[str, str]]:
         match = _TOKEN.match(text, position)
         if not match:
             place = text[position:].strip()[:12]
-            raise InputError(
-                f"'{place}' is not part of an expression (names, numbers, < <= > >= == != ~ & | -> ( ))"
-            )
+            hint = "write == " if place.startswith("=") else "names, numbers, < <= > >= == != ~ & | -> ( )"
+            raise InputError(f"'{place}' is not part of an expression ({hint.strip()})")
         tokens.append((match.lastgroup, match.group(match.lastgroup)))
         position = match.end()
     return tokens
@@ -159,8 +160,10 @@ def _comparison(tokens, codebook):
         return _compare(texts[0], texts[1], tokens[2], codebook), tokens[3:]
     if texts[0] == "everyone":
         return Everyone(), tokens[1:]
-    if _known(texts[0], codebook).type != "boolean":
-        raise InputError(f"{texts[0]} is not yes or no; compare it with a value, as in {texts[0]} >= 1")
+    variable = _known(texts[0], codebook)
+    if variable.type != "boolean":
+        example = f"== {variable.categories[0]}" if variable.categories else ">= 1"
+        raise InputError(f"{texts[0]} is not yes or no; compare it with a value, as in {texts[0]} {example}")
     return Is(texts[0]), tokens[1:]
 
 
@@ -180,7 +183,8 @@ def _compare(name, sign, token, codebook):
 def _known(name, codebook):
     if name in codebook:
         return codebook[name]
-    raise InputError(f"'{name}' is not in the codebook{meant(name, codebook)}")
+    said = f"; write {_SIGNS_OF[name]}" if name in _SIGNS_OF else meant(name, codebook)
+    raise InputError(f"'{name}' is not in the codebook{said}")
 
 
 @cache

@@ -283,7 +283,9 @@ def _looks_like(text: str) -> str:
         return f"{text}: '{rest}' belongs into column unit, among or note; write {number}"
     if len(numbers) > 1:
         return f"{shown}: {len(numbers)} numbers; {_cell_for(words)}"
-    return f"{shown} is not a number; expected as in '53.4', '7,800', 'one', 'all', '-0.3' or 'P<0.01'"
+    return (
+        f"{shown} is not a number; expected as in '53.4', '7,800', 'one' (English), 'all', '-0.3' or 'P<0.01'"
+    )
 
 
 def _number_within(words: str, digits: str) -> str:

@@ -1,12 +1,12 @@
 """What a table of patients gives for a claim, independently of how the table was made."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from fractions import Fraction
 
 import numpy as np
 import pandas as pd
-from pandas.api.types import is_bool_dtype, is_numeric_dtype
+from pandas.api.extensions import ExtensionArray
+from pandas.api.types import infer_dtype, is_extension_array_dtype, is_numeric_dtype
 
 from crmo_analysis.study import on_table
 from crmo_analysis.study.codebook import Codebook
@@ -22,67 +22,29 @@ LEFT_OUT = (  # which a table of patients does not give here: times to an event,
 )
 
 
-@dataclass(frozen=True, eq=False)
-class _Known:
-    """A column, or what holds of its rows, as plain arrays.
-
-    Pandas takes ten times as long for each comparison.
-    """
-
-    values: np.ndarray
-    missing: np.ndarray
-
-    @property
-    def holds(self) -> np.ndarray:
-        return self.values & ~self.missing
-
-    @property
-    def fails(self) -> np.ndarray:
-        return ~self.values & ~self.missing
-
-    def __invert__(self):
-        return _Known(~self.values, self.missing)
-
-    def __and__(self, other):
-        return _known_by(self.holds & other.holds, self.fails | other.fails)
-
-    def __or__(self, other):
-        return _known_by(self.holds | other.holds, self.fails & other.fails)
+def _column(column: pd.Series) -> ExtensionArray:
+    """Return a column that knows its missing values, as an array: ten times as fast as a Series of pandas."""
+    if is_extension_array_dtype(column.dtype) and is_numeric_dtype(column.dtype):
+        return column.array
+    kind = infer_dtype(column, skipna=True)
+    numbers = ("integer", "floating", "mixed-integer-float", "decimal", "empty")
+    of_words = "boolean" if kind == "boolean" else pd.StringDtype("python")
+    return pd.array(column, dtype="Float64" if kind in numbers else of_words)
 
 
-for _sign in ("__lt__", "__le__", "__gt__", "__ge__", "__eq__", "__ne__"):
-    setattr(_Known, _sign, lambda a, b, sign=_sign: _Known(getattr(a.values, sign)(b), a.missing))
-
-
-def _known_by(holds: np.ndarray, fails: np.ndarray) -> _Known:
-    return _Known(holds, ~(holds | fails))
-
-
-def _column(column: pd.Series) -> _Known:
-    missing = column.isna().to_numpy()
-    if is_bool_dtype(column.dtype):
-        return _Known(column.to_numpy(dtype=bool, na_value=False), missing)
-    if is_numeric_dtype(column.dtype):
-        return _Known(column.to_numpy(dtype=float, na_value=np.nan), missing)
-    filled = column.astype(object).where(~missing, False).to_numpy(dtype=object)
-    is_yes_no = all(isinstance(value, bool | np.bool_) for value in filled)
-    return _Known(filled.astype(bool) if is_yes_no else filled, missing)
-
-
-def _evaluated(tree, table: pd.DataFrame) -> _Known:
-    everyone = _Known(np.ones(len(table), dtype=bool), np.zeros(len(table), dtype=bool))
+def _evaluated(tree, table: pd.DataFrame) -> pd.arrays.BooleanArray:
+    everyone = pd.array([True] * len(table), dtype="boolean")
     return evaluate(tree, {name: _column(table[name]) for name in variables(tree)}, everyone)
 
 
 def _holds(tree, table: pd.DataFrame) -> np.ndarray:
     """Say of which rows it is known that an expression holds."""
-    return _evaluated(tree, table).holds
+    return _evaluated(tree, table).to_numpy(dtype=bool, na_value=False)
 
 
 def members(tree, table: pd.DataFrame) -> pd.Series:
     """Return for each patient whether an expression holds; missing values leave it open."""
-    found = _evaluated(tree, table)
-    return pd.Series(pd.arrays.BooleanArray(found.holds, found.missing), index=table.index)
+    return pd.Series(_evaluated(tree, table), index=table.index)
 
 
 def value_of(quantity, table: pd.DataFrame) -> Fraction | None:

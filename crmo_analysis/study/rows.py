@@ -25,8 +25,9 @@ _DELIMITERS = (",", ";", "\t")
 _UNITS = {"count": "patients", "n": "patients", "percent": "%"}
 _LABEL = re.compile(
     r"(?<![\w.])(?:\d\d(?:\.\d)? ?%[- ]?)?"
-    r"(?:confidence interval|[ck]i|ic|\d\d(?:th)?\s?-\s?\d\d(?:th)? (?:per)?centiles?"
-    r"|iqr|q1|q3|range|sd|se|sem|mean|median|n|or|rr|hr|icc|auc)(?![\w.])"
+    r"(?:confidence interval|(?:[ck]i|ic(?: à)?)(?: ?\d\d(?:\.\d)? ?%)?"
+    r"|\d\d(?:th)?\s?-\s?\d\d(?:th)? (?:per)?centiles?|iqr|[ei]iq|q1|q3|range|sd|se|sem|et|ds"
+    r"|mean|moyenne|mittelwert|median|médiane|n|or|rr|hr|icc|auc)(?![\w.])"
     r"(?:\s?\(\d, ?[\dk]\))?\s?[:=]?"
     r"|(?<![\w.])(?:chi|χ|x|r|η)-?\s?(?:2|square[d]?)(?=\s*[(=<>,])|(?<!\w)[a-zρ]{1,3}\s?(?==)"
 )
@@ -38,7 +39,9 @@ _PER = re.compile(
     r"(?:[- ](?:years?|months?|weeks?|days?))?\b",
     re.IGNORECASE,
 )
-_LEVEL = re.compile(r"(?!95)(\d\d(?:\.\d)?) ?%[- ]?(?:[ck]i|ic|confidence)\b")  # of an interval
+_LEVEL = re.compile(  # of an interval
+    r"(?!95)(\d\d(?:\.\d)?) ?%[- ]?(?:[ck]i|ic|confidence)\b|\b(?:[ck]i|ic)(?: à)? ?(?!95)(\d\d(?:\.\d)?) ?%"
+)
 _TIME = re.compile(r"\d (year|month|week|day)s?\b")
 _NUMBER = r"\d{1,3}(?:,\d{3})+(?:\.\d+)?(?!\d)|\d+[.,]\d+|\d+|\.\d+"
 _TOKEN = re.compile(
@@ -128,10 +131,10 @@ def _is_header(path: Path, header: list[str], problems: list[str]) -> bool:
 
 
 def _cell(text: str) -> str:
-    """Undo how a spreadsheet marks a text: ="12", or '12."""
+    """Undo how a spreadsheet marks a text, ="12" or '12, and quotes around it."""
     text = text.strip()
-    match = re.fullmatch(r'="(.*)"', text)
-    return match[1] if match else text.removeprefix("'")
+    match = re.fullmatch(r'=?"(.*)"|[“«] ?(.*?) ?[”»]', text)
+    return (match[1] or match[2] or "") if match else text.removeprefix("'")
 
 
 def split(place: str, row: dict, problems: list[str]) -> list[tuple[str, dict]]:
@@ -144,10 +147,16 @@ def split(place: str, row: dict, problems: list[str]) -> list[tuple[str, dict]]:
     defined = next((name for name in names if name in DEFINITIONS), "")
     level = _LEVEL.search(plain(row["printed"]))
     method = row["method"] or defined.replace("_", " ")
-    row = row | {"method": f"{level[1]} % {method}".strip() if level and "%" not in method else method}
+    row = row | {
+        "method": f"{level[1] or level[2]} % {method}".strip() if level and "%" not in method else method
+    }
     names = [SYNONYMS.get(name, name) if name != "n" else name for name in names]
     if "rate" in names and (per := _PER.search(row["printed"])):
         row |= {"printed": _PER.sub(" ", row["printed"]).strip(), "unit": row["unit"] or per[0]}
+    if not {*names}.isdisjoint(ACCURACY) and row["of"].count(",") != 1:
+        said = "expected a test and its reference, with a comma between"
+        problems.append(f"{place}, column of, value '{row['of']}': {said}")
+        return []
     is_one = len(names) == 1 and names[0] != "n"
     texts = [row["printed"]] if is_one else _numbers(row["printed"], names)
     if isinstance(texts, str):
@@ -191,7 +200,7 @@ def _part(row: dict, names: list[str], name: str, text: str) -> dict:
 def _of_accuracy(row: dict, name: str) -> dict:
     """Return a row with the patients that a sensitivity, or the like, is a percentage of."""
     parts = [part.strip() for part in row["of"].split(",")]
-    if name not in ACCURACY or len(parts) != 2:
+    if name not in ACCURACY:
         return row
     of, among = (text.format(*parts) for text in ACCURACY[name])
     among = " & ".join(f"({text})" if text != among else text for text in (among, row["among"]) if text)
@@ -272,7 +281,10 @@ def _numbers(cell: str, names: list[str]) -> list[str] | str:
     found = next((tokens for tokens in map(_tokens, ways) if len(tokens) == len(names)), None)
     if found is None:
         numbers = [text for text, _ in _tokens(words)]
-        return f"prints {len(numbers)} numbers ({' | '.join(numbers)})" if numbers else "prints no number"
+        plural = "s" if len(numbers) > 1 else ""
+        return (
+            f"prints {len(numbers)} number{plural} ({' | '.join(numbers)})" if numbers else "prints no number"
+        )
     for name, (text, after) in zip(names, found, strict=True):
         if re.match(r"%(?!\s?\d)", after) and name in ("count", "n", "mean", "median", "sd"):
             return f"{text} % stands where the {name} is expected"

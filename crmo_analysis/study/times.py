@@ -7,6 +7,7 @@ At baseline a variable has its own name, and one that cannot change is the same 
 import re
 from dataclasses import replace
 
+from crmo_analysis.files import meant
 from crmo_analysis.study.codebook import Codebook, Variable
 from crmo_analysis.study.printed import plain
 
@@ -39,6 +40,13 @@ def with_times(rows: list[tuple[str, dict]], codebook: Codebook, problems: list[
     added: dict[str, Variable] = {}
     for place, row in rows:
         time = time_of(row["at"])
+        number, _, unit = time.partition(" ")
+        if (
+            number.isdecimal()
+            and (near := meant(unit, ("days", "weeks", "months")))
+            and not _NAMED.search(time)
+        ):
+            problems.append(f"{place}, column at, value '{row['at']}': '{unit}' is no unit of time{near}")
         for column in ("of", "among"):
             row[column] = _WORD.sub(lambda match: _usual(match[0], codebook), row[column])
         row["of"] = _WORD.sub(lambda match, time=time: _name(match[0], time, codebook), row["of"])

@@ -119,11 +119,17 @@ def is_statistic(name: str) -> bool:
 
 
 def expected(name: str) -> str:
-    """Say which words can stand in column statistic, the nearest first where one is near."""
+    """Say which words can stand in column statistic: those that are in it already, or the nearest."""
+    words = [SYNONYMS.get(word, word) for word in re.findall(r"[a-z]\w*|%", name)]
+    several = ", ".join("quartile_1, quartile_3" if word == "iqr" else word for word in words)
+    if len(words) > 1 and all(map(is_statistic, words)):
+        return f"write '{several}', with commas between, in the order of the cell"
     close = difflib.get_close_matches(name, STATISTICS, n=1)
     if close:
         return f"is '{close[0]}' meant? {len(STATISTICS)} words can stand here; docs/claims.md lists them"
-    listed = f"expected one of {', '.join(STATISTICS)}, percentile_90, or several with commas between"
+    listed = (
+        "expected a word of docs/claims.md, as count, percent, median, odds_ratio, or several with commas"
+    )
     return f"{listed}; a coefficient that is not among them is 'other', with its name in column method"
 
 
@@ -144,7 +150,9 @@ def check_method(method: str) -> None:
     name = method_of(method)
     near = difflib.get_close_matches(name.removesuffix(" test"), METHODS, n=1, cutoff=0.8)
     if name not in METHODS and near:
-        raise InputError(f"is '{near[0]}' meant? expected one of {', '.join(METHODS)}, or another name")
+        raise InputError(
+            f"is '{near[0]}' meant? expected a test or a definition of docs/claims.md, or another"
+        )
 
 
 def rate_scales(unit: str) -> tuple[int, ...]:

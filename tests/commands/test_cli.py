@@ -414,7 +414,6 @@ def test_a_cohort_is_written_where_it_is_wanted(tmp_path):
             3,
             "unfinished: not decided",
         ),
-        (["conflicts", "sag_2019", "--reading", "months:third"], 2, "no reading 'months:third'. It has"),
         (["reconstruct", "sag_201"], 2, "is 'sag_2019' meant?"),
     ],
 )

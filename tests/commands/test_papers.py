@@ -366,7 +366,7 @@ def test_fewer_patients_at_a_visit_are_a_group_of_their_own(made):
     assert rows["esr_20_mm_h.6_months"]["among"] == "seen_at_6_months"
     assert rows["esr_20_mm_h.p"]["of"] == "esr > 20, esr_at_6_months > 20"
     assert rows["anakinra.6_months"]["statistic"] == "count"
-    assert 'label: "Spine: cervical"' in said
+    assert "label: 'Spine: cervical'" in said
     assert "row 4 has 5 cells, and the headings are 4: does one with a comma lack quotes?" in said
 
 

@@ -53,11 +53,12 @@ def test_variables_that_a_warning_is_about_are_marked(own, tmp_path):
     file, crp = tmp_path / "registry.csv", [0.3, 0.5, 0.7, 34.0] * 15
     own.assign(crp=crp).to_csv(file, index=False)
     page, _ = page_of(crmo.read_cohort(file))
+    printed = any((crmo.read_study(name).claims["of"] == "crp").any() for name in crmo.studies())
     assert [text for text in re.findall(r"<td[^>]*>([^<]*)</td>", page) if "†" in text] == [
         "C-reactive protein, mg/dl †",
-        "C-reactive protein †",  # beside what a study prints
+        *["C-reactive protein †"] * printed,  # beside what a study prints, if one does
     ]
-    assert page.count("† A warning is about this column of the file") == 2
+    assert page.count("† A warning is about this column of the file") == 1 + printed
     file.write_text(own.to_csv(index=False))
     assert "†" not in page_of(crmo.read_cohort(file))[0]
 

@@ -128,6 +128,19 @@ KINDS = {  # rows that a statement stands beside, the statement, and a slip
         "55.1% (95%-CI 38.0–72.2%)",
         "75.1% (95%-CI 38.0–72.2%)",
     ),
+    # 1.8 + 1.9 = 3.7
+    "an SD of changes": (
+        TRIAL + "b;t;mean, sd;score;;5.5 (1.8);points;;\nc;t;mean, sd;score;;3.1 (1.9);points;6 months;\n",
+        "x;t;mean_change, sd_change;score, score_at_6_months;;{};;;",
+        "-2.4 (1.4)",
+        "-2.4 (4.4)",
+    ),
+    "a curve that does not rise": (
+        TRIAL + "y;t;survival;relapse;;74.9%;;12 months;\n",
+        "x;t;survival;relapse;;{};;2 years;",
+        "50.4 %",
+        "80.4 %",
+    ),
     "a coefficient with a name": (
         "n;t;count;everyone;;31;;;\nm;t;mean, sd;score;;3.6 (0.9);points;;\n",
         "x;t;other, ci_lower, ci_upper;score;;{};points;;Cronbach's alpha",
@@ -158,6 +171,14 @@ def test_what_papers_print_is_read_and_a_slip_is_found(kind, tmp_path):
     for printed, is_right in ((right, True), (wrong, False)):
         found = {each.verdict for each in verdicts(tmp_path, beside + row, printed).values()}
         assert bool(found & {"differs", "conflicts"}) is not is_right
+
+
+def test_an_interval_of_a_curve_has_its_middle_on_log_log(tmp_path):
+    # exp(-sqrt(log(.592) * log(.852))) = 0.7485
+    rows = "x;t;survival, ci_lower, ci_upper;relapse;;74.9 % (59.2–85.2);;12 months;"
+    found = verdicts(tmp_path, "n;t;count;everyone;;44;;;\n" + rows)
+    assert {found[f"x.ci_{end}"].verdict for end in ("lower", "upper")} == {"matches"}
+    assert "is the middle of 59.2 to 85.2 on log(-log)" in found["x.ci_lower"].reason
 
 
 def test_what_is_not_reached_has_no_claim(tmp_path):

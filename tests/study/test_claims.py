@@ -40,13 +40,21 @@ def test_a_sound_study_is_read(write_study):
         ('x,"a, b",own,percent,spine,,140,,,', "a percent of patients is at most 100"),
         ('x,"a, b",own,median,spine,,3,,,', "spine is of type boolean and has no median"),
         ('x,"a, b",own,median,age_onset,,all,,,', "a median is a number"),
-        ('x,"a, b",own,mode,age_onset,,3,,,', "row 5, column statistic, value 'mode': expected one of count, "
-                                              "percent"),
+        ('x,"a, b",own,mode,age_onset,,3,,,', "row 5, column statistic, value 'mode': expected a word of "
+                                              "docs/claims.md, as count, percent"),
         ('x,"a, b",them,count,spine,,3,,,', "row 5, column about, value 'them': expected 'own' or a cohort"),
         ('x,"a, b",own,count,spine,,3,,who:none,', "row 5, column reading, value 'who:none'"),
         ('x,,own,count,spine,,3,,,', "row 5, column where, value '': must not be empty"),
         ('x,"a, b",own,p_value,n_lesions,,P<0.01,,,', "expected two variables with a comma between"),
         ("x,a, b,own,count,spine,,3,,,", "row 5: expected 10 cells; quote a cell that has a comma"),
+        ('x,"a, b",own,mean ± SD,age_onset,,3 ± 1,,,', "column statistic, value 'mean ± sd': write 'mean, sd'"),
+        ('x,"a, b",own,median (IQR),age_onset,,3,,,', "write 'median, quartile_1, quartile_3', with commas"),
+        ('x,"a, b",own,count,not spine,,3,,,', "'not' is not in the codebook; write ~ for not"),
+        ('x,"a, b",own,count,spine,girls,3,,,', "'girls' is not in the codebook; write ~male"),
+        ('x,"a, b",own,count,spine = 1,,3,,,', "'= 1' is not part of an expression (write ==)"),
+        ('x,"a, b",own,count,remission_drug,,3,,,', "compare it with a value, as in remission_drug == none"),
+        ('x,"a, b",own,sensitivity,spine,,90,,,', "column of, value 'spine': expected a test and its reference"),
+        ('x,"a, b",own,"mean, sd",esr,,3,mm/h,,', "prints 1 number (3); column statistic lists 2"),
         ('x,"a, b",other,count,everyone,,0,,,', "row 5, column printed, value '0': a denominator of 0"),
     ],
 )  # fmt: skip
@@ -186,3 +194,9 @@ def test_the_codebook_has_the_agreed_names():
     for points in (13, 10, 10, 9, 8, 7, 6):
         totals |= {total + points for total in totals}
     assert read_codebook()["jansson_score"].impossible == set(range(64)) - totals
+
+
+def test_problems_stand_in_the_order_of_the_rows(write_study):
+    folder = write_study('x,"a, b",own,count,spline,,3,,,\ny,"a, b",own,values,age_onset,,3,years,,')
+    said = problems(folder)
+    assert said.index("row 5,") < said.index("row 6,")

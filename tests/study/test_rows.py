@@ -9,6 +9,8 @@ from crmo_analysis.study import rows
 from crmo_analysis.study.claims import read_study
 from crmo_analysis.study.rounding import interval
 
+COLUMNS = "claim_id,where,about,statistic,of,among,printed,unit,reading,note"
+
 
 def read(folder):
     return read_study.__wrapped__("small", folder)
@@ -54,6 +56,9 @@ def problem(folder):
         ("rate, ci_lower, ci_upper", "8.4 (5.7–12.0) per 100 person-years", "8.4 5.7 12.0"),
         ("test_statistic, p_value", "t(38) = 2.3, p=0.03", "2.3 0.03"),
         ("hazard_ratio, ci_lower, ci_upper", "HR 0,41 (95%-KI 0,19–0,88)", "0,41 0,19 0,88"),
+        ("odds_ratio, ci_lower, ci_upper", "3,2 (IC 95 % : 0,8–12,2)", "3,2 0,8 12,2"),
+        ("odds_ratio, ci_lower, ci_upper", "3,2 (IC à 95 % 0,8–12,2)", "3,2 0,8 12,2"),
+        ("median, quartile_1, quartile_3", "9,0 [IIQ : 6,0 ; 13,8]", "9,0 6,0 13,8"),
         ("median, quartile_1, quartile_3", "4.2 (25th–75th percentile, 2.1–7.8)", "4.2 2.1 7.8"),
         ("rate, ci_lower, ci_upper", "12.5 per 100 PY (95% CI, 8.1-18.5)", "12.5 8.1 18.5"),
         ("rate, ci_lower, ci_upper", "0.12/patient-year (0.08–0.17)", "0.12 0.08 0.17"),
@@ -63,7 +68,7 @@ def problem(folder):
 )  # fmt: skip
 def test_a_cell_is_split_as_its_statistics_are_listed(statistic, cell, texts):
     row = dict.fromkeys((*rows.COLUMNS, *rows.LATER), "")
-    row |= {"claim_id": "x", "statistic": statistic, "printed": cell, "of": "spine"}
+    row |= {"claim_id": "x", "statistic": statistic, "printed": cell, "of": "spine, fever"}
     problems = []
     found = [part for _, part in rows.split("row 2", row, problems)]
     assert problems == []
@@ -181,8 +186,14 @@ def test_a_cell_in_two_units_is_refused(write_study):
     assert "in months and in years, which need rows of their own" in problem(folder)
 
 
+def test_a_time_that_is_nearly_one_is_named(write_study):
+    row = 'a,"t, 2",own,count,remission,,9,patients,,,6 moths'
+    folder = write_study(row, header=f"{COLUMNS},at")
+    assert "column at, value '6 moths': 'moths' is no unit of time; is 'months' meant?" in problem(folder)
+
+
 def test_a_variable_that_can_change_is_another_at_each_time(write_study):
-    header = "claim_id,where,about,statistic,of,among,printed,unit,reading,note,at"
+    header = f"{COLUMNS},at"
     folder = write_study(
         *(
             'n,"t, 1",own,count,everyone,,20,patients,,,',
@@ -206,7 +217,7 @@ def test_a_visit_can_be_named_as_papers_name_it(write_study):
         'a,"t, 2",own,mean,esr,,9,mm/hour,,,week 12',
         'b,"t, 2",own,mean_change,"esr_at_baseline, esr_at_week_12",,-3,mm/hour,,,',
         'c,"t, 2",own,count,~male_at_12_weeks & remission,,3,patients,,,1 year',
-        header="claim_id,where,about,statistic,of,among,printed,unit,reading,note,at",
+        header=f"{COLUMNS},at",
     )
     claims = by_id(folder)
     assert [claims[each].of for each in "abc"] == [
@@ -220,6 +231,10 @@ def test_a_visit_can_be_named_as_papers_name_it(write_study):
         ("count", "spine", "Eight children", "patients", 8),
         ("count", "spine", "1,204 patients", "patients", 1204),
         ("median", "diagnostic_delay", "11.3 months", "months", Fraction("11.3")),
+        ("median", "diagnostic_delay", "11,3 mois", "mois", Fraction("11.3")),
+        ("median", "age_onset", "9,5 Jahre", "years", Fraction("9.5")),
+        ("count", "spine", "« 12 »", "patients", 12),
+        ("other", "remission_drug", "0.07", "", Fraction("0.07")),
         ("mean", "platelets", "336", "×10⁹/L", 336_000),
         ("mean", "crp", "7.4", "mg/L", Fraction("0.74")),
         ("sum", "observed", "31.4", "patient-years", Fraction("31.4")),
@@ -228,7 +243,8 @@ def test_a_visit_can_be_named_as_papers_name_it(write_study):
 )
 def test_a_unit_can_stand_as_it_is_printed(write_study, study_text, statistic, of, printed, unit, value):
     own = "variables: {observed: {label: Observed, type: decimal, unit: patient-years}}\n"
-    folder = write_study(f'a,"t, 2",own,{statistic},"{of}",,"{printed}",{unit},,', study=study_text + own)
+    row = f'a,"t, 2",own,{statistic},"{of}",,"{printed}",{unit},,,Hardy-Weinberg'
+    folder = write_study(row, study=study_text + own, header=f"{COLUMNS},method")
     assert by_id(folder)["a"].number.value == value
 
 

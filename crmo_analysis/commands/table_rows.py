@@ -1,0 +1,115 @@
+"""The rows of a paper's table: what each is of, by its label and the heading above it."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from itertools import pairwise
+
+from crmo_analysis.commands.columns import VISIT, Column
+from crmo_analysis.commands.labels import ESTIMATES, at_label, bare, name_of, statistic_of
+from crmo_analysis.commands.proposals import Draft
+from crmo_analysis.study import read_section, rounding
+
+
+@dataclass(frozen=True)
+class Row:
+    """A row of a table: what it is of, its label and the heading above, a visit that they name, its place.
+
+    `means` says what it stands for, where `of` alone does not: that it is not so, or is in a category. Its
+    claims are of the variable `name`, of those of whom it is `known`, and by each of several `readings`.
+    """
+
+    of: str
+    labels: tuple[str, str]
+    at: str
+    place: str
+    is_change: bool = False
+    means: str = "{}"
+    name: str = ""
+    known: str = ""
+    readings: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def title(self) -> str:
+        """How the paper names it."""
+        label, heading = self.labels
+        return f"{heading}, {label}" if heading and self.of == heading else label
+
+
+def with_one_label(rows: list[list[str]]) -> list[list[str]]:
+    """Join two columns of labels: "ESR | mm/h" is "ESR, mm/h", and "FBLIM1 | GG" is "GG" below "FBLIM1"."""
+    words = [rounding.plain(row[1]) for row in rows[1:] if len(row) > 2 and row[1]]
+    numbers = [word for word in words if re.match(r"[-+<>=~]*\d", word) and not VISIT.fullmatch(word)]
+    if numbers or {*words} <= {"yes", "no", "na", "n/a", "-", "+"}:
+        return rows
+    first, *below = [row if len(row) > 1 else [*row, ""] for row in rows]
+    joined, of_each = [[first[0], *first[2:]]], [row[0] for row in below]
+    if all(of_each) and len({*of_each}) == len(of_each):
+        return joined + [[f"{one}, {other}".strip(", "), *cells] for one, other, *cells in below]
+    for one, other, *cells in below:
+        joined += [[one]] if one and other else []
+        joined.append([other or one, *cells])
+    return joined
+
+
+def is_heading(cells: Sequence[str], columns: Sequence[Column]) -> bool:
+    """Say whether a row prints nothing, but for a P value of the rows below it."""
+    return not any(cell for cell, column in zip(cells, columns, strict=False) if not column.is_p)
+
+
+def categories(rows: list[list[str]], columns: list[Column], found: Draft) -> dict[int, Row]:
+    """Return rows below headings, by line, whose counts add up to each group's number: categories."""
+    found_rows: dict[int, Row] = {}
+    sizes = {place: c.size for place, c in enumerate(columns, 1) if c.size and not (c.is_p or c.of_model)}
+    lines = [line for line, row in enumerate(rows) if line and is_heading(row[1:], columns)]
+    for first, last in pairwise([*lines, len(rows)]):
+        for end in range(first + 3, last + 1) if sizes else ():
+            below = rows[first + 1 : end]
+            if all(_sum(below, place) == size for place, size in sizes.items()):
+                heading, labels = rows[first][0], [row[0] for row in below]
+                means = _meant(heading, labels, found)
+                for line, label, meant in zip(range(first + 2, end + 1), labels, means, strict=False):
+                    found_rows[line] = Row(heading, (label, heading), "", f"row {line}", means=meant)
+                break
+    return found_rows
+
+
+def _sum(rows: list[list[str]], place: int) -> int | None:
+    """Return the sum of the counts of a column, "12 (34.7)", if all cells are such."""
+    cells = [re.match(r"(\d+) ?(?:[(\[]|$)", row[place]) for row in rows if len(row) > place]
+    return sum(int(cell[1]) for cell in cells) if len(cells) == len(rows) and all(cells) else None
+
+
+def _meant(heading: str, labels: list[str], found: Draft) -> list[str]:
+    """Return what categories mean; none where several are findings of their own."""
+    known = [found.expression(bare(label))[0] for label in labels]
+    of = [name for name in known if name]
+    if len(of) > 1 or (of and len(labels) > 2):
+        return []
+    found.ask(f"'{heading}': {', '.join(labels)} add up to all, and are taken as its categories")
+    if of:  # of two, one is what the other is not
+        return [name or f"~{of[0]}" for name in known]
+    listed = [name_of(label) for label in labels]
+    name = found.expression(bare(heading))[0]
+    name = found.made_up(f"{bare(heading)} category" if name else bare(heading))
+    found.variables[name] |= {"type": "category", "categories": listed}
+    return [f"{name} == {category}" for category in listed]
+
+
+def read_row(label: str, heading: str, corner: str, line: int) -> Row:
+    """Read the label of a row, which can be a visit of what the heading above it names, or its change.
+
+    Or say only whether that is so, or what is printed of it. Above all headings is the corner of the table.
+    """
+    words, labels, place = bare(label), (label, heading), f"row {line}"
+    of, signs = heading or corner, read_section("words")
+    if visit := VISIT.fullmatch(words):
+        return Row(of, (label, of), visit[1], place)
+    if heading and re.match(r"(?:mean |median )?change\b", words):
+        return Row(heading, labels, "", place, is_change=True)
+    if heading and words in ("yes", "no", *signs["yes"], *signs["no"]):
+        return Row(heading, labels, "", place, means="{}" if words in ("yes", *signs["yes"]) else "~{}")
+    if not words:
+        is_of_two = statistic_of(label).partition(",")[0] in ESTIMATES
+        return Row(corner if is_of_two else of, (label, of), "", place)
+    return Row(*at_label(label, labels), place)
