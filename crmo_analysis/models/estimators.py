@@ -33,8 +33,7 @@ class OfRows:
 
     def score(self, params: np.ndarray) -> np.ndarray:
         """Return the gradient of the log likelihood."""
-        by_predictor, *others = np.atleast_2d(self.score_factor(params))
-        return np.append(by_predictor @ self.exog, [part.sum() for part in others])
+        return self.score_obs(params).sum(axis=0)
 
     def score_obs(self, params: np.ndarray) -> np.ndarray:
         """Return each row's gradient, from which errors of groups of patients are made."""
@@ -146,13 +145,8 @@ class FirthLogit(OfRows, discrete_model.Logit):
         sign, determinant = np.linalg.slogdet(-super().hessian(params))
         return super().loglike(params) + determinant / 2 if sign > 0 else -np.inf
 
-    def score(self, params: np.ndarray) -> np.ndarray:
-        """Return the gradient of the penalised likelihood (Firth 1993, equation 4)."""
-        leverage, _ = self._hat(params)
-        return super().score(params) + (leverage * (0.5 - expit(self.exog @ params))) @ self.exog
-
     def score_obs(self, params: np.ndarray) -> np.ndarray:
-        """Return each row's part of that gradient, with its share of the penalty."""
+        """Return each row's part of the gradient of the penalised likelihood (Firth 1993, equation 4)."""
         leverage, _ = self._hat(params)
         return super().score_obs(params) + (leverage * (0.5 - expit(self.exog @ params)))[:, None] * self.exog
 
@@ -229,10 +223,6 @@ class ProportionalOdds(OfRows, OrderedModel):
         (low, upp), (below, above) = self._bounds(params), self._sides
         chance = self.prob(low, upp)[:, None]
         return above * _density(upp)[:, None] / chance - below * _density(low)[:, None] / chance
-
-    def score(self, params: np.ndarray) -> np.ndarray:
-        """Return the gradient of the log likelihood."""
-        return self.score_obs(params).sum(axis=0)
 
     def hessian(self, params: np.ndarray) -> np.ndarray:
         """Return the second derivatives of the log likelihood."""
