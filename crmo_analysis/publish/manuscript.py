@@ -200,12 +200,12 @@ def _supplement(outline: Outline, checklist: pd.DataFrame, sources: Sequence[Pat
 
 def _ledgers(root: Path, unread: Mapping[str, str]) -> list[tuple[str, pd.DataFrame]]:
     """Return the ledger of each study with a caption."""
-    ledger = pd.read_csv(root / "results" / "ledger.csv", dtype=str, keep_default_na=False)
+    claims = ledger.read_ledger(root / "results" / "ledger.csv")
     names = {"claim_id": "Claim", "where": "Where", "printed": "Printed", "recomputed": "Recomputed"}
     names |= {"verdict": "Verdict", "reason": "Reason"}
     found = []
-    ledger = ledger[~ledger["study"].isin(unread)]
-    for study, own in ledger.groupby("study", sort=True) if len(ledger) else ():
+    claims = claims[~claims["study"].isin(unread)]
+    for study, own in claims.groupby("study", sort=True) if len(claims) else ():
         facts = read_study(study, root / "data" / "published").facts
         own = own.assign(claim_id=own["claim_id"].str.partition(".")[2])
         caption = f"{facts['short']}: every printed number with its verdict."
