@@ -138,16 +138,13 @@ def _serve(connection) -> None:
     try:
         while True:
             study, question = connection.recv()
-            for found in answers(study, question) if question else _prepared(study):
+            if not question:
+                with suppress(*WRONG):  # the question says so
+                    _fitted(study)
+            for found in answers(study, question) if question else ():
                 connection.send(found)
     except (EOFError, OSError):
         return
-
-
-def _prepared(study: str) -> tuple:
-    with suppress(*WRONG):  # the question says so
-        _fitted(study)
-    return ()
 
 
 class _Worker:

@@ -2,6 +2,7 @@
 
 import html
 import json
+import os
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -70,7 +71,7 @@ def start(
     name = files.OWN_FOLDER if own else name
     if not _FOLDER.fullmatch(name):
         raise InputError(f"folder is {name!r}, expected a name of letters, digits, - and _")
-    is_by_hand, is_in_lab = not playground.is_published(), not out
+    is_by_hand, is_in_lab = os.environ.get(files.PUBLISHED_RUN) != "yes", not out
     out = out or (str(playground.lab_folder(name)) if is_by_hand else "")
     outputs = [outputs] if isinstance(outputs, str) else outputs
     run = Run(study, name, (outputs, tables), out, bool(page))
@@ -190,7 +191,7 @@ class Run:
         ------
         InputError
         """
-        if path and any(map_ for map_ in map(files.is_of_project, (self._figures, self._tables))):
+        if path and any(map(files.is_of_project, (self._figures, self._tables))):
             raise InputError("data of your own need a folder of their own: use --out")
 
     def say(self, *sentences: str, **values) -> None:
@@ -276,12 +277,9 @@ class Run:
         values = {**self._numbers, **result.terms, **words}
         title = filled(title, values)
         texts = {key: filled(text, {**values, "title": title}) for key, text in texts.items()}
-        axes = result.plot(title=title, subtitle=texts.pop("subtitle"))
-        self.keep(name, axes, result, **texts)
-
-    def keep(self, name: str, axes, result: Result, caption: str, alt: str) -> None:
-        """Show and keep a figure that was drawn by `Result.plot` and then changed."""
-        figure, data = axes.figure, result.frame if result.data is None else result.data
+        figure = result.plot(title=title, subtitle=texts["subtitle"]).figure
+        caption, alt = texts["caption"], texts["alt"]
+        data = result.frame if result.data is None else result.data
         try:
             drawn = canvas.rendered(figure, files.csv_text(data), caption, alt, result.source)
         except UnfitError as error:
