@@ -206,35 +206,24 @@ class Run:
         if texts:
             display(Markdown(str(texts[0]) if len(texts) == 1 else "\n".join(f"- {text}" for text in texts)))
 
-    def table(self, name: str, result: "Result | pd.DataFrame", caption: str = "", **values) -> None:
-        """Show a table, and keep it as CSV, with its caption and source.
-
-        Parameters
-        ----------
-        name : str
-            Of its files.
-        result : Result or DataFrame
-        caption : str
-            A template; the result's heading unless given.
-        **values
-            What the template may name besides the result's own values and the study's claims.
+    def table(self, name: str, result: "Result | pd.DataFrame") -> None:
+        """Show a table, and keep it as CSV of that name, with its heading and source.
 
         Raises
         ------
         InputError
-            If the table is not declared, or the template names what is not there.
+            If the table is not declared.
         """
         if self._declared_tables is not None and name not in self._declared_tables:
             declared = ", ".join(self._declared_tables)
             raise InputError(f"table '{name}' is not declared; the list tables has {declared}")
         result = result if isinstance(result, Result) else Result(result)
-        caption = filled(caption, {**self._numbers, **result.terms, **values}) if caption else result.heading
-        notes = {"caption": caption, "source": result.source}
+        notes = {"caption": result.heading, "source": result.source}
         self._files[self._tables / f"{name}.csv"] = files.csv_text(result.frame).encode()
         self._files[self._tables / f"{name}.json"] = (
             json.dumps(notes, indent=2, ensure_ascii=False) + "\n"
         ).encode()
-        display(pages.as_bundle(result._shown, caption), raw=True)
+        display(pages.as_bundle(result._shown, result.heading), raw=True)
 
     def describe(self) -> None:
         """Show the study's counts, and its medians, means and ranges, as tables."""
