@@ -18,14 +18,7 @@ from scipy.stats import chi2
 
 from crmo_analysis.files import InputError, NotEstimableError
 from crmo_analysis.models import likelihood
-from crmo_analysis.models.designs import (
-    complete,
-    is_amount,
-    outcome_for,
-    said_of_groups,
-    standardised,
-    unit_of,
-)
+from crmo_analysis.models.designs import complete, outcome_for, said_of_groups, standardised, unit_of
 from crmo_analysis.models.likelihood import LIKELIHOODS, Peak
 from crmo_analysis.models.permutation import MANY
 from crmo_analysis.study import describe
@@ -59,10 +52,6 @@ class Terms:
     wald: bool = False
 
     def __post_init__(self):
-        if self.per not in ("sd", "unit") and not is_amount(self.per):
-            raise InputError(f"per is {self.per!r}, expected 'sd', 'unit' or a number above 0")
-        if not (is_amount(self.confidence) and self.confidence < 1):
-            raise InputError(f"confidence is {self.confidence!r}, expected a number between 0 and 1")
         if self.cut is not None and not (isinstance(self.cut, numbers.Real) and math.isfinite(self.cut)):
             raise InputError(f"cut is {self.cut!r}, expected a number, or None")
 
