@@ -117,11 +117,6 @@ def use_page(new: Page | None = None) -> None:
     _pages[:] = [new or Page()]
 
 
-def height_of(figure: Figure) -> float:
-    """Return a figure's height in millimetres."""
-    return figure.get_figheight() / MILLIMETRE
-
-
 def blank(
     height: float, title: str = "", subtitle: str = "", width: float = 0
 ) -> tuple[Figure, mpl.axes.Axes]:
@@ -215,7 +210,7 @@ def _sign_ticks(axes: mpl.axes.Axes) -> None:
 
 def _band(axes: mpl.axes.Axes, status: str) -> None:
     """Make room at the upper edge inside axes, and write there what all of it is."""
-    share = STATUS_BAND / (axes.get_position().height * height_of(axes.figure))
+    share = STATUS_BAND / (axes.get_position().height * (axes.figure.get_figheight() / MILLIMETRE))
     low, high = axes.get_ylim()
     inside = [tick for tick in axes.get_yticks() if min(low, high) <= tick <= max(low, high)]
     if not isinstance(axes.yaxis.get_major_locator(), mpl.ticker.FixedLocator):

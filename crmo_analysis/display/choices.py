@@ -8,7 +8,7 @@ from matplotlib import ticker
 from matplotlib.axes import Axes
 
 from crmo_analysis.display.canvas import BLUE, EDGE, FAINT, INK, MUTED, PAPER, VERMILLION
-from crmo_analysis.display.furniture import INSIDE_TEXT, Rows, add_legend, axes_level, keys, on_rows
+from crmo_analysis.display.furniture import INSIDE_TEXT, Rows, Sheet, axes_level, keys
 from crmo_analysis.display.lettering import SMALLEST_TEXT, true_minus
 
 CHOICES = {"model": "Model", "outcome": "Outcome", "adjusted_for": "Adjusted for", "left_out": "Left out"}
@@ -21,9 +21,7 @@ ESTIMATE = {"color": BLUE, "marker": "o", "ms": 3.5, "mew": 0.9}
 
 
 @axes_level
-def specification_curve(
-    frame: pd.DataFrame, *, title: str = "", subtitle: str = "", ax: Axes | None = None
-) -> Axes:  # fmt: skip
+def specification_curve(on: Sheet, frame: pd.DataFrame) -> Axes:
     """Draw the estimate of every specification on the scale of its own, and below what each one chose.
 
     Estimates on one scale stand together, from the least to the largest. Ratios are drawn on a logarithmic
@@ -42,7 +40,7 @@ def specification_curve(
     x = np.arange(len(frame)) + (APART + 0.4) * (begins.cumsum() - 1).to_numpy()
     found = {kind: list(dict.fromkeys(frame[kind])) for kind in CHOICES}
     choices = [(kind, value) for kind, values in found.items() if len(values) > 1 for value in values]
-    axes, y = _over_choices(ax, choices, CHOICES, (title, subtitle), _keys(frame))
+    axes, y = _over_choices(on, choices, CHOICES, _keys(frame))
     for name, rows in frame.groupby("scale", sort=False):
         _draw_scale(axes, name, rows, x[rows.index])
     _draw_choices(axes, x, {row: (frame[c] == v).to_numpy() for row, (c, v) in zip(y, choices, strict=True)})
@@ -89,14 +87,7 @@ def _draw_scale(axes: Axes, name: str, rows: pd.DataFrame, x: np.ndarray) -> Non
 
 
 @axes_level
-def upset(
-    frame: pd.DataFrame,
-    labels: Mapping[str, str],
-    *,
-    title: str = "",
-    subtitle: str = "",
-    ax: Axes | None = None,
-) -> Axes:
+def upset(on: Sheet, frame: pd.DataFrame, labels: Mapping[str, str]) -> Axes:
     """Draw how many patients have exactly which findings together: a bar for each combination.
 
     After Lex A et al. IEEE Trans Vis Comput Graph 2014;20:1983-1992 (UpSet).
@@ -109,7 +100,7 @@ def upset(
         The findings, and what to call them, from above.
     """
     x, most = np.arange(len(frame), dtype=float), float(frame["patients"].max())
-    axes, y = _over_choices(ax, [("finding", text) for text in labels.values()], {}, (title, subtitle), [])
+    axes, y = _over_choices(on, [("finding", text) for text in labels.values()], {}, [])
     tall = HIGH / most
     axes.bar(x, tall * frame["patients"], 0.7, facecolor=BLUE, **EDGE)
     for place, count in zip(x, frame["patients"], strict=True):
@@ -125,7 +116,7 @@ def upset(
 
 
 def _over_choices(
-    ax: Axes | None, choices: Sequence, heads: Mapping[str, str], titles: tuple[str, str], legend: Sequence
+    on: Sheet, choices: Sequence, heads: Mapping[str, str], legend: Sequence
 ) -> tuple[Axes, np.ndarray]:
     """Return Axes with room for what stands above, a row for each choice below, and where these are."""
     y, at, named = [], -1.2, {}
@@ -136,10 +127,10 @@ def _over_choices(
         at -= 1
         y.append(at)
     sizes = {"sizes": (SMALLEST_TEXT, SMALLEST_TEXT), "share": 0.34, "pitch": PITCH, "above": HIGH + 2.6}
-    axes = on_rows(ax, Rows(y, [str(value) for _, value in choices], heads=named, **sizes), titles, legend)
+    axes = on.rows(Rows(y, [str(value) for _, value in choices], heads=named, **sizes), legend)
     axes.set_ylim(min(y, default=-1) - 0.8, HIGH + 2.6)
     if legend:
-        add_legend(axes, legend, ax is None)
+        on.legend(axes, legend)
     return axes, np.array(y)
 
 

@@ -10,16 +10,7 @@ from matplotlib.colors import ListedColormap
 from matplotlib.patches import FancyArrowPatch, FancyBboxPatch, Patch
 
 from crmo_analysis.display.canvas import BLUE, EDGE, FAINT, GREEN, INK, MUTED, PAPER
-from crmo_analysis.display.furniture import (
-    BESIDE_TEXT,
-    Rows,
-    add_legend,
-    axes_level,
-    keys,
-    on_rows,
-    stage,
-    width_of,
-)
+from crmo_analysis.display.furniture import BESIDE_TEXT, Rows, Sheet, axes_level, keys
 from crmo_analysis.display.lettering import SMALLEST_TEXT, broken_labels
 
 KINDS = {"main": ("#eaf3f9", BLUE), "side": ("#f5f5f5", MUTED), "outcome": ("#e6f4ef", GREEN)}
@@ -28,9 +19,7 @@ LINE_HIGH = 4.6  # millimetres of a line of text in a box
 
 
 @axes_level
-def participants(
-    frame: pd.DataFrame, *, title: str = "", subtitle: str = "", ax: Axes | None = None
-) -> Axes:  # fmt: skip
+def participants(on: Sheet, frame: pd.DataFrame) -> Axes:
     """Draw how many patients there were at each step, and beside it how many left before the next, and why.
 
     A flow diagram as STROBE asks for (von Elm E et al. Lancet 2007;370:1453-1457, item 13).
@@ -41,14 +30,14 @@ def participants(
         `step, n, left, why`, one row a step: what to call it, how many there were, and how many of them are
         not in the next. Where `left` is missing, nobody is said to have left.
     """
-    size = BESIDE_TEXT if ax is None else SMALLEST_TEXT
-    inside = width_of(ax) * BOX_WIDTH / 2.16 - 4
+    size = BESIDE_TEXT if on.is_page else SMALLEST_TEXT
+    inside = on.width * BOX_WIDTH / 2.16 - 4
     boxes = [(0, place, f"{row.step}\nn = {row.n}") for place, row in enumerate(frame.itertuples())]
     gone = [(place, row) for place, row in enumerate(frame.itertuples()) if pd.notna(row.left)]
     boxes += [(1, place + 0.5, f"{row.why}\nn = {row.left:g}") for place, row in gone]
     texts = broken_labels([text for *_, text in boxes], inside, size)
     lines = 1 + max(text.count("\n") for text in texts)
-    axes = stage(ax, 8 + LINE_HIGH * max(2, lines) / BOX * len(frame), (title, subtitle))
+    axes = on.axes(8 + LINE_HIGH * max(2, lines) / BOX * len(frame))
     axes.boxed = []  # texts in boxes, which a page is refused for when they do not fit
     for (column, down, _), text in zip(boxes, texts, strict=True):
         kind = "side" if column else "outcome" if down == len(frame) - 1 else "main"
@@ -76,13 +65,7 @@ def _draw_box(axes: Axes, middle: tuple[float, float], text: str, kind: str, siz
 
 @axes_level
 def patients(
-    frame: pd.DataFrame,
-    sections: Mapping[str, Sequence[str]],
-    labels: Mapping[str, str],
-    *,
-    title: str = "",
-    subtitle: str = "",
-    ax: Axes | None = None,
+    on: Sheet, frame: pd.DataFrame, sections: Mapping[str, Sequence[str]], labels: Mapping[str, str]
 ) -> Axes:
     """Draw yes/no variables of a small table of patients: one column a patient, one row a variable.
 
@@ -108,7 +91,7 @@ def patients(
     legend = [Patch(label=text, facecolor=fill, **EDGE) for text, fill in (("yes", BLUE), ("no", FAINT))]
     if known.isna().any(axis=None):
         legend += keys(["not reported"], [{"color": MUTED, "marker": "_", "ls": "", "ms": 4}])
-    axes = on_rows(ax, Rows([*y], [*y.values()], counts, heads), (title, subtitle), legend)
+    axes = on.rows(Rows([*y], [*y.values()], counts, heads), legend)
     ticks = axes.get_yticks(), axes.get_yticklabels()
     table = [[np.nan] * len(frame) if name is None else frame[name].astype(float) for _, name in lines]
     colours, few = ListedColormap([FAINT, BLUE]), {"cbar": False, "yticklabels": False, "xticklabels": False}
@@ -117,11 +100,11 @@ def patients(
     axes.set_yticks(*ticks)
     missing = np.argwhere(np.isnan(table) & np.array([name is not None for _, name in lines])[:, None])
     axes.plot(missing[:, 1] + 0.5, missing[:, 0] + 0.5, "_", color=MUTED, ms=4)
-    step = max(1, int(np.ceil(len(frame) * 3.4 / (0.5 * width_of(ax)))))  # millimetres that a number takes
+    step = max(1, int(np.ceil(len(frame) * 3.4 / (0.5 * on.width))))  # millimetres that a number takes
     shown = np.arange(0, len(frame), step)
     axes.set_xticks(shown + 0.5, shown + 1)
     axes.set(xlabel="row of the table", ylim=(len(lines), 0))
     axes.tick_params(axis="both", length=0)
     axes.spines["bottom"].set_visible(False)
-    add_legend(axes, legend, ax is None)
+    on.legend(axes, legend)
     return axes

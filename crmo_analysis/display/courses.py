@@ -27,15 +27,12 @@ from crmo_analysis.display.furniture import (
     BESIDE_TEXT,
     NUMBER_BOX,
     Rows,
-    add_legend,
+    Sheet,
     axes_level,
     grid,
     keys,
-    on_rows,
     on_two_scales,
     scale_label,
-    stage,
-    width_of,
 )
 from crmo_analysis.display.lettering import SMALLEST_TEXT, broken_labels
 from crmo_analysis.files import InputError
@@ -54,9 +51,7 @@ DIRECTIONS = {
 
 
 @axes_level
-def treatment_flow(
-    frame: pd.DataFrame, *, title: str = "", subtitle: str = "", ax: Axes | None = None
-) -> Axes:  # fmt: skip
+def treatment_flow(on: Sheet, frame: pd.DataFrame) -> Axes:
     """Draw how many patients moved from which drug to which, and where they ended, as bands.
 
     A band is as high as the most patients who can have gone that way; its filled part as the fewest.
@@ -76,9 +71,9 @@ def treatment_flow(
     stops, heights = _stops(ways, drugs)
     y = _stacked(heights)
     tallest, last = -min(low for low, _ in y.values()), max(layer for layer, _ in y)
-    axes = stage(ax, 34 + TALL, (title, subtitle))
+    axes = on.axes(34 + TALL)
     _draw_ways(axes, ways, stops, y, looks)
-    room = 0.9 * width_of(ax) / (last + 0.5)
+    room = 0.9 * on.width / (last + 0.5)
     names = broken_labels([*drugs], room - 2, BESIDE_TEXT)
     for (name, layer), text in zip(drugs.items(), names, strict=True):
         low, high = y[layer, name]
@@ -90,7 +85,7 @@ def treatment_flow(
     kinds = {f"{sign} {name}": {"facecolor": colour, **EDGE} for name, (colour, sign) in looks.items()}
     kinds |= {"another drug": {"facecolor": BLUE, **EDGE}}
     kinds |= {"so many more are possible": LEFT_OPEN} if (ways["most"] > ways["least"]).any() else {}
-    add_legend(axes, [Patch(label=name, **style) for name, style in kinds.items()], ax is None)
+    on.legend(axes, [Patch(label=name, **style) for name, style in kinds.items()])
     return axes
 
 
@@ -171,14 +166,7 @@ def _band(columns: Sequence[int], tops: np.ndarray, over: float, high: float) ->
 
 
 @axes_level
-def swimmer(
-    frame: pd.DataFrame,
-    *,
-    title: str = "",
-    subtitle: str = "",
-    xlabel: str = "months",
-    ax: Axes | None = None,
-) -> Axes:
+def swimmer(on: Sheet, frame: pd.DataFrame, *, xlabel: str = "months") -> Axes:
     """Draw a lane for each patient, from the first event to the last, with a mark for each event.
 
     Parameters
@@ -197,7 +185,7 @@ def swimmer(
     legend = keys(events, [{"ls": "", "ms": 4.5, **mark} for mark in marks])
     sizes = (SMALLEST_TEXT, SMALLEST_TEXT)
     rows = Rows([*y.values()], [str(patient) for patient in y], sizes=sizes, pitch=3.4)
-    axes = on_rows(ax, rows, (title, subtitle), legend)
+    axes = on.rows(rows, legend)
     axes.barh([*y.values()], lanes["length"], 0.5, lanes["min"], facecolor=FAINT, zorder=1, **EDGE)
     for event, mark in zip(events, marks, strict=True):
         there = frame[frame["event"] == event]
@@ -208,22 +196,13 @@ def swimmer(
     axes.set(xlabel=xlabel)
     axes.margins(x=0.03)
     grid(axes, "x")
-    add_legend(axes, legend, ax is None)
+    on.legend(axes, legend)
     return axes
 
 
 @axes_level
 def paired_lines(
-    frame: pd.DataFrame,
-    x: str,
-    y: str,
-    by: str,
-    *,
-    title: str = "",
-    subtitle: str = "",
-    xlabel: str = "",
-    ylabel: str = "",
-    ax: Axes | None = None,
+    on: Sheet, frame: pd.DataFrame, x: str, y: str, by: str, *, xlabel: str = "", ylabel: str = ""
 ) -> Axes:
     """Draw a line for each patient over visits, coloured by whether the last value is above the first.
 
@@ -241,7 +220,7 @@ def paired_lines(
     lines = [each.sort_values(x, kind="stable") for _, each in frame.groupby(by, sort=False)]
     lines = pd.Series([(tuple(each[x]), tuple(each[y])) for each in lines]).value_counts(sort=False)
     change = np.array([int(np.sign(values[-1] - values[0])) for _, values in lines.index], dtype=int)
-    axes, legend = stage(ax, 90, (title, subtitle)), []
+    axes, legend = on.axes(90), []
     for sign, (name, style) in zip((1, 0, -1), DIRECTIONS.items(), strict=True):
         style = {**style, "marker": "o", "ms": 3.5, "mec": PAPER, "mew": 0.4}
         alike = lines[change == sign]
@@ -255,5 +234,5 @@ def paired_lines(
     axes.margins(x=0.06)
     axes.set_ylim(min(0, frame[y].min()), None)
     on_two_scales(axes, "y")
-    add_legend(axes, legend, ax is None, 3)
+    on.legend(axes, legend, 3)
     return axes

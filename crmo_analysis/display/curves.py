@@ -11,15 +11,13 @@ from crmo_analysis.display.furniture import (
     BAND,
     INSIDE_TEXT,
     NOTE_TEXT,
-    add_legend,
+    Sheet,
     apart,
     axes_level,
     beside_rows,
     keys,
     on_two_scales,
     scale_label,
-    stage,
-    width_of,
 )
 from crmo_analysis.display.lettering import broken_labels
 
@@ -31,17 +29,15 @@ POINT = 16  # square points, of one patient
 
 @axes_level
 def curves(
+    on: Sheet,
     frame: pd.DataFrame,
     x: str,
     y: str,
     by: str,
     *,
-    title: str = "",
-    subtitle: str = "",
     xlabel: str = "",
     ylabel: str = "",
     ylim: tuple[float, float] | None = None,
-    ax: Axes | None = None,
 ) -> Axes:
     """Draw one labelled line for each value of `by`; the label stands at the end of its line.
 
@@ -56,7 +52,7 @@ def curves(
     ylim : pair of float, optional
         Ends of the scale of y; the lines' own unless given.
     """
-    axes = stage(ax, 85, (title, subtitle))
+    axes = on.axes(85)
     lines = dict(list(frame.groupby(by, sort=False)))
     inks = dict(zip(lines, LINES * len(lines), strict=False))
     look = {"palette": inks, "dashes": dict(zip(lines, DASHES * len(lines), strict=False))}
@@ -65,7 +61,7 @@ def curves(
     sns.lineplot(data, x=x, y=y, hue=by, style=by, ax=axes, legend=False, lw=1.4, **look, **order)
     for name, line in lines.items() if "low" in frame else ():
         axes.fill_between(line[x], line["low"], line["high"], color=inks[name], **BAND)
-    names = dict(zip(lines, broken_labels([*map(str, lines)], 0.24 * width_of(ax)), strict=True))
+    names = dict(zip(lines, broken_labels([*map(str, lines)], 0.24 * on.width), strict=True))
     low, high = ylim or (float(frame[y].min()), float(frame[y].max()))
     order = sorted(lines, key=lambda name: -float(lines[name][y].iloc[-1]))
     tall = [APART * (high - low) * (names[name].count("\n") + 1) for name in order]
@@ -80,16 +76,14 @@ def curves(
 
 @axes_level
 def scatter(
+    on: Sheet,
     frame: pd.DataFrame,
     x: str,
     y: str,
     *,
-    title: str = "",
-    subtitle: str = "",
     xlabel: str = "",
     ylabel: str = "",
     line: pd.DataFrame | None = None,
-    ax: Axes | None = None,
 ) -> Axes:
     """Draw patients as points; those with the same values are one point, as large as they are many.
 
@@ -104,7 +98,7 @@ def scatter(
     line : DataFrame, optional
         A fit with its interval, from `models.diagnostics.linear_fit`.
     """
-    axes = stage(ax, 90, (title, subtitle))
+    axes = on.axes(90)
     if line is not None and len(line):
         axes.fill_between(line["x"], line["low"], line["high"], color=SKY, **BAND)
         axes.plot(line["x"], line["fit"], color=INK, lw=1)
@@ -121,20 +115,18 @@ def scatter(
         counts = sorted({1, (1 + most) // 2, most})
         named = [f"{count} patient" + "s" * (count > 1) for count in counts]
         marks = [{"color": BLUE, "marker": "o", "ls": "", "mew": 0, "ms": (POINT * c) ** 0.5} for c in counts]
-        add_legend(axes, keys(named, marks), ax is None)
+        on.legend(axes, keys(named, marks))
     return axes
 
 
 @axes_level
 def influence(
+    on: Sheet,
     frame: pd.DataFrame,
     with_all: float,
     *,
-    title: str = "",
-    subtitle: str = "",
     ylabel: str = "",
     interval: tuple[float, float] | None = None,
-    ax: Axes | None = None,
 ) -> Axes:
     """Draw the estimate without each patient, ordered, beside the estimate with all.
 
@@ -151,7 +143,7 @@ def influence(
     interval : pair of float, optional
         Of the estimate with all patients, drawn as a band.
     """
-    axes = stage(ax, 75, (title, subtitle))
+    axes = on.axes(75)
     ordered = frame.dropna(subset=["estimate"]).sort_values("estimate", kind="stable").reset_index(drop=True)
     axes.axhline(0, color=MUTED, lw=0.7)
     if interval and np.isfinite(interval).all():
@@ -173,7 +165,7 @@ def influence(
 
 
 @axes_level
-def residuals(frame: pd.DataFrame, *, title: str = "", subtitle: str = "", ax: Axes | None = None) -> Axes:
+def residuals(on: Sheet, frame: pd.DataFrame) -> Axes:
     """Draw the residual of each patient over the leverage; the size of a point is Cook's distance.
 
     Parameters
@@ -181,7 +173,7 @@ def residuals(frame: pd.DataFrame, *, title: str = "", subtitle: str = "", ax: A
     frame : DataFrame
         `patient, leverage, residual, cook`; the three patients of the largest distances are named.
     """
-    axes = stage(ax, 82, (title, subtitle))
+    axes = on.axes(82)
     look = {"sizes": (8, 90), "color": BLUE, "alpha": 0.7, "legend": False}
     sns.scatterplot(frame, x="leverage", y="residual", size="cook", ax=axes, **look)
     axes.axhline(0, color=INK, lw=0.8)

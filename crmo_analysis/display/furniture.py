@@ -48,11 +48,14 @@ Axes
 
 
 def axes_level(draw: Callable[..., Axes]) -> Callable[..., Axes]:
-    """Let a function draw in the style of the page, and add to its text what all plots take and return."""
+    """Let a function draw in the style of the page, and take what all plots take.
+
+    Its first argument is what it draws on; who calls it gives `title`, `subtitle` and `ax` instead.
+    """
     styled = mpl.rc_context(STYLE)(draw)
 
     @functools.wraps(draw)
-    def plotted(*given, **options) -> Axes:
+    def plotted(*given, title: str = "", subtitle: str = "", ax: Axes | None = None, **options) -> Axes:
         if "data" in options:  # as seaborn calls it
             given = (options.pop("data"), *given)
         table = next(iter((*given, *options.values())), None)
@@ -62,7 +65,7 @@ def axes_level(draw: Callable[..., Axes]) -> Callable[..., Axes]:
                     f"crmo.plot draws tables: give it `.{name}` of this, or use its own `.plot()`"
                 )
         try:
-            return styled(*given, **options)
+            return styled(Sheet(ax, title, subtitle), *given, **options)
         except (KeyError, ValueError) as error:
             asked = [*error.args, *given[1:4], *map(options.get, ("x", "y", "by"))]
             names = [name for name in asked if isinstance(name, str) and name.isidentifier()]
@@ -72,6 +75,11 @@ def axes_level(draw: Callable[..., Axes]) -> Callable[..., Axes]:
             has = f"it has {', '.join(map(str, table))}{meant(lost[0], table)}"
             raise InputError(f"the table has no column {lost[0]!r}; {has}") from None
 
+    taken, shared = inspect.signature(draw), inspect.signature(plotted, follow_wrapped=False).parameters
+    own = [*taken.parameters.values()][1:]
+    first = [each for each in own if each.kind != each.KEYWORD_ONLY]
+    own = [*first, shared["title"], shared["subtitle"], *own[len(first) :], shared["ax"]]
+    plotted.__signature__ = taken.replace(parameters=own)
     plotted.__doc__ = f"{inspect.cleandoc(draw.__doc__)}{_SHARED}"
     return plotted
 
@@ -135,29 +143,34 @@ class Rows:
     above: float = 0
 
 
-def width_of(ax: Axes | None) -> float:
-    """Return how many millimetres a plot and all beside it can be wide: those of a page, or of given Axes."""
-    return canvas.page().width if ax is None else room(ax)[0]
+@dataclass(frozen=True)
+class Sheet:
+    """What a plot is drawn on: a page with title and subtitle, or somebody's Axes."""
 
+    ax: Axes | None
+    title: str = ""
+    subtitle: str = ""
 
-def name_x(axes: Axes, ax: Axes | None, *lines: str, share: float = 0.54) -> None:
-    """Write below rows what their scale is, in lines that are no wider than rows leave it."""
-    broken = lettering.broken_labels([*filter(None, lines)], share * width_of(ax), STYLE["axes.labelsize"])
-    axes.set_xlabel("\n".join(broken))
+    @property
+    def is_page(self) -> bool:
+        """Whether a page is made."""
+        return self.ax is None
 
+    @property
+    def width(self) -> float:
+        """How many millimetres a plot and all beside it can be wide."""
+        return canvas.page().width if self.is_page else room(self.ax)[0]
 
-def stage(ax: Axes | None, height: float, titles: tuple[str, str]) -> Axes:
-    """Return somebody's Axes in the look of a page, or those of a page so many millimetres high."""
-    return canvas.blank(height, *titles)[1] if ax is None else given(ax)
+    def axes(self, height: float, width: float = 0) -> Axes:
+        """Return somebody's Axes in the look of a page, or those of a page so many millimetres high."""
+        if self.is_page:
+            return canvas.blank(height, self.title, self.subtitle, width)[1]
+        return given(self.ax)
 
-
-def on_rows(
-    ax: Axes | None, rows: Rows, titles: tuple[str, str], legend: Sequence[Artist] = (), width: float = 0
-) -> Axes:
-    """Return Axes with rows, named on both sides; a page is as high as they and the legend need."""
-    wide = (width or canvas.page().width) if ax is None else room(ax)[0]
-    labels = lettering.broken_labels(rows.labels, rows.share * wide, rows.sizes[0])
-    if ax is None:
+    def rows(self, rows: Rows, legend: Sequence[Artist] = (), width: float = 0) -> Axes:
+        """Return Axes with rows, named on both sides; a page is as high as they and the legend need."""
+        wide = width or self.width
+        labels = lettering.broken_labels(rows.labels, rows.share * wide, rows.sizes[0])
         beside = zip_longest(labels, rows.texts, fillvalue="")
         lines = [max(text.count("\n") for text in pair) + 1 for pair in beside]
         most = max([sum(each) / 2 for each in pairwise(lines)], default=lines[0] if lines else 1)
@@ -168,18 +181,44 @@ def on_rows(
         keys_high = lettering.legend_columns(names, wide)[1] if names else 0
         span = max([*rows.y, *rows.heads], default=0) - min(rows.y, default=0) + 1.2 + rows.above
         foot = 3.6 * keys_high + 6 * bool(legend)
-        axes = canvas.blank(30 + foot + pitch * span, *titles, width)[1]
-    else:
-        axes = given(ax)
-    places = {**dict(zip(rows.y, labels, strict=True)), **rows.heads}
-    axes.set_yticks([*places], [*places.values()], fontsize=rows.sizes[0], color=INK, parse_math=False)
-    for label in axes.get_yticklabels()[len(rows.y) :]:
-        label.set(color=BLUE, fontsize=HEADING_TEXT)
-    if len(rows.texts):
-        beside_rows(axes, rows.y, rows.texts, rows.sizes[1], rows.align)
-    axes.set_ylim(min(rows.y, default=0) - 0.7, max(places, default=0) + 0.7 + rows.above)
-    axes.tick_params(axis="y", length=0)
-    return axes
+        axes = self.axes(30 + foot + pitch * span, width)
+        places = {**dict(zip(rows.y, labels, strict=True)), **rows.heads}
+        axes.set_yticks([*places], [*places.values()], fontsize=rows.sizes[0], color=INK, parse_math=False)
+        for label in axes.get_yticklabels()[len(rows.y) :]:
+            label.set(color=BLUE, fontsize=HEADING_TEXT)
+        if len(rows.texts):
+            beside_rows(axes, rows.y, rows.texts, rows.sizes[1], rows.align)
+        axes.set_ylim(min(rows.y, default=0) - 0.7, max(places, default=0) + 0.7 + rows.above)
+        axes.tick_params(axis="y", length=0)
+        return axes
+
+    def name_x(self, axes: Axes, *lines: str, share: float = 0.54) -> None:
+        """Write below rows what their scale is, in lines that are no wider than rows leave it."""
+        broken = lettering.broken_labels([*filter(None, lines)], share * self.width, STYLE["axes.labelsize"])
+        axes.set_xlabel("\n".join(broken))
+
+    def legend(self, axes: Axes, legend: Sequence[Artist], handle: float = 1.6, spacing: float = 1.6) -> None:
+        """Give a page a legend at its foot, or somebody's Axes one below their labels, in their middle."""
+        names, style = [key.get_label() for key in legend], {"handlelength": handle, "columnspacing": spacing}
+        wide = axes.figure.get_figwidth() / MILLIMETRE if self.is_page else room(axes)[0]
+        ncols, _ = lettering.legend_columns(names, wide, handle, spacing)
+        if self.is_page:
+            axes.figure.legend(handles=legend, ncols=ncols, loc="outside lower left", **style)
+            return
+        written = axes.get_xlabel()
+        down = 4 + LINE * any(label.get_text() for label in axes.get_xticklabels())
+        down += 5 + LINE * (1 + written.count("\n")) if written else 0
+        left = _widest(axes.get_yticklabels())
+        right = max((_widest(child.get_yticklabels()) for child in axes.child_axes), default=0)
+        aside = ((right - left) / 2 * MILLIMETRE, -down / 72)  # inches
+        below = axes.transAxes + mpl.transforms.ScaledTranslation(*aside, axes.figure.dpi_scale_trans)
+        place = {
+            "loc": "upper center",
+            "bbox_to_anchor": (0.5, 0),
+            "bbox_transform": below,
+            "borderaxespad": 0,
+        }
+        axes.legend(handles=legend, ncols=ncols, **style, **place)
 
 
 def sectioned(sections: Sequence[str]) -> tuple[np.ndarray, dict[float, str]]:
@@ -233,27 +272,6 @@ def apart(heights: Sequence[float], sizes: Sequence[float], bottom: float = -np.
 def keys(names: Sequence[str], styles: Sequence[dict]) -> list[Artist]:
     """Return what a legend shows: a line or mark in each style, named."""
     return [Line2D([], [], label=name, **style) for name, style in zip(names, styles, strict=True)]
-
-
-def add_legend(
-    axes: Axes, legend: Sequence[Artist], is_page: bool, handle: float = 1.6, spacing: float = 1.6
-) -> None:
-    """Give a page a legend at its foot, or somebody's Axes one below their labels, in their middle."""
-    names, style = [key.get_label() for key in legend], {"handlelength": handle, "columnspacing": spacing}
-    wide = axes.figure.get_figwidth() / MILLIMETRE if is_page else room(axes)[0]
-    ncols, _ = lettering.legend_columns(names, wide, handle, spacing)
-    if is_page:
-        axes.figure.legend(handles=legend, ncols=ncols, loc="outside lower left", **style)
-        return
-    written = axes.get_xlabel()
-    down = 4 + LINE * any(label.get_text() for label in axes.get_xticklabels())
-    down += 5 + LINE * (1 + written.count("\n")) if written else 0
-    left = _widest(axes.get_yticklabels())
-    right = max((_widest(child.get_yticklabels()) for child in axes.child_axes), default=0)
-    aside = ((right - left) / 2 * MILLIMETRE, -down / 72)  # inches
-    below = axes.transAxes + mpl.transforms.ScaledTranslation(*aside, axes.figure.dpi_scale_trans)
-    place = {"loc": "upper center", "bbox_to_anchor": (0.5, 0), "bbox_transform": below, "borderaxespad": 0}
-    axes.legend(handles=legend, ncols=ncols, **style, **place)
 
 
 def _widest(labels: Sequence[Text]) -> float:

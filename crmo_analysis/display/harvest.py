@@ -6,17 +6,7 @@ from matplotlib.axes import Axes
 from scipy.special import stdtr
 
 from crmo_analysis.display.canvas import BLUE, FAINT, INK, MUTED, ORANGE, VERMILLION
-from crmo_analysis.display.furniture import (
-    NUMBER_BOX,
-    add_legend,
-    apart,
-    axes_level,
-    beside_rows,
-    grid,
-    keys,
-    stage,
-    width_of,
-)
+from crmo_analysis.display.furniture import NUMBER_BOX, Sheet, apart, axes_level, beside_rows, grid, keys
 from crmo_analysis.display.lettering import SMALLEST_TEXT
 
 SIZES = (0.1, 0.2, 0.3, 0.5, 0.7)  # of correlations, whose contours are drawn
@@ -35,7 +25,7 @@ KINDS = {
 
 
 @axes_level
-def harvest(frame: pd.DataFrame, *, title: str = "", subtitle: str = "", ax: Axes | None = None) -> Axes:
+def harvest(on: Sheet, frame: pd.DataFrame) -> Axes:
     """Draw one mark a published statement: its P value, and in how many patients.
 
     Along a contour a correlation has one size (by t with n - 2 degrees of freedom), so that statements of
@@ -48,7 +38,7 @@ def harvest(frame: pd.DataFrame, *, title: str = "", subtitle: str = "", ax: Axe
     """
     there = [kind for kind in KINDS if kind in set(frame["kind"])]
     styles = [{"ls": "", "ms": 4.5, **KINDS[kind]} for kind in there]
-    axes = stage(ax, 104, (title, subtitle))
+    axes = on.axes(104)
     top = 10 ** np.ceil(np.log10(1.3 * frame["n"].max()))
     _draw_contours(axes, top)
     for kind, style in zip(there, styles, strict=True):
@@ -57,7 +47,7 @@ def harvest(frame: pd.DataFrame, *, title: str = "", subtitle: str = "", ax: Axe
     axes.axvline(1, color=MUTED, lw=0.6)
     axes.set(xscale="log", yscale="log", xlim=(10, END), ylim=(4, top))
     axes.set(xlabel="two-sided P value", ylabel="patients")
-    ticks = [1, 0.05, 0.01, 0.001, 0.0001, 1e-5] if width_of(ax) > NARROW else [1, 0.05, 0.001, 1e-5]
+    ticks = [1, 0.05, 0.01, 0.001, 0.0001, 1e-5] if on.width > NARROW else [1, 0.05, 0.001, 1e-5]
     axes.set_xticks(ticks, [f"{p:g}" if p > 1e-5 else "10⁻⁵" for p in ticks])
     counts = [5, 10, 20, 50, 100, 200, 500]
     axes.set_yticks(counts, map(str, counts))
@@ -67,7 +57,7 @@ def harvest(frame: pd.DataFrame, *, title: str = "", subtitle: str = "", ax: Axe
     axes.text(BESIDE, top, "no P value", ha="center", va="bottom", fontsize=6.3, color=MUTED)
     axes.tick_params(axis="y", labelsize=6.5, labelcolor=MUTED)
     grid(axes, "x")
-    add_legend(axes, keys(there, styles), ax is None)
+    on.legend(axes, keys(there, styles))
     return axes
 
 

@@ -11,15 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.patches import Patch
 
 from crmo_analysis.display.canvas import BLUE, EDGE, MUTED, ORANGE, PAPER, SHADES, ink_on
-from crmo_analysis.display.furniture import (
-    INSIDE_TEXT,
-    PAIR_TEXT,
-    Rows,
-    add_legend,
-    axes_level,
-    on_rows,
-    width_of,
-)
+from crmo_analysis.display.furniture import INSIDE_TEXT, PAIR_TEXT, Rows, Sheet, axes_level
 from crmo_analysis.display.lettering import SMALLEST_TEXT, broken_labels
 from crmo_analysis.study import describe
 
@@ -30,7 +22,7 @@ EXCLUDED = {"facecolor": "none", **EDGE}
 
 
 @axes_level
-def bounds(frame: pd.DataFrame, *, title: str = "", subtitle: str = "", ax: Axes | None = None) -> Axes:
+def bounds(on: Sheet, frame: pd.DataFrame) -> Axes:
     """Draw how many patients can have both of two findings: one bar a pair, from nobody to the smaller group.
 
     Parameters
@@ -47,7 +39,7 @@ def bounds(frame: pd.DataFrame, *, title: str = "", subtitle: str = "", ax: Axes
     legend = [Patch(label=label, **style) for (label, style), is_seen in named if is_seen]
     pairs = [f"{row.first}\nand {describe.in_sentence(row.second)}" for row in frame.itertuples()]
     rows = Rows(y, pairs, [_bounds_text(row) for row in frame.itertuples()], sizes=(PAIR_TEXT, 7))
-    axes = on_rows(ax, rows, (title, subtitle), legend)
+    axes = on.rows(rows, legend)
     for place, row in zip(y, frame.itertuples(), strict=True):
         ends = (0, row.lower, row.upper, row.n)
         for start, end, style in zip(ends[:-1], ends[1:], kinds.values(), strict=True):
@@ -57,7 +49,7 @@ def bounds(frame: pd.DataFrame, *, title: str = "", subtitle: str = "", ax: Axes
     ticks = [tick for tick in ticks if tick <= most]
     axes.set(xlim=(0, most * 1.02), xticks=ticks, xlabel="patients with both")
     axes.spines["bottom"].set(bounds=(0, most), color=MUTED)
-    add_legend(axes, legend, ax is None)
+    on.legend(axes, legend)
     return axes
 
 
@@ -67,14 +59,7 @@ def _bounds_text(row) -> str:
 
 
 @axes_level
-def overlaps(
-    frame: pd.DataFrame,
-    counts: Mapping[str, str],
-    *,
-    title: str = "",
-    subtitle: str = "",
-    ax: Axes | None = None,
-) -> Axes:
+def overlaps(on: Sheet, frame: pd.DataFrame, counts: Mapping[str, str]) -> Axes:
     """Draw how many patients have both of every two findings, as a heat map: the fewest and the most.
 
     The colour is how many of the rarer finding are sure to have the other one as well.
@@ -96,7 +81,7 @@ def overlaps(
         texts[down, across] = f"{row.lower:g}" if row.lower == row.upper else f"{row.lower:g}–{row.upper:g}"
     y = -np.arange(1, len(names), dtype=float)
     labels = [f"{name} ({counts[name]})" for name in names]
-    axes = on_rows(ax, Rows(y, labels[1:], pitch=8.0), (title, subtitle))
+    axes = on.rows(Rows(y, labels[1:], pitch=8.0))
     written = [tick.get_text() for tick in axes.get_yticklabels()]
     few = {"cbar": False, "xticklabels": False, "yticklabels": False, "linewidths": 0.8, "linecolor": PAPER}
     look = {"vmin": 0, "vmax": 1, "cmap": SHADES, "fmt": "", "annot_kws": {"fontsize": INSIDE_TEXT}}
@@ -106,11 +91,11 @@ def overlaps(
         text.set_color(ink_on(mpl.colors.to_hex(SHADES(share[place + 1, x]))))
     axes.set_yticks(np.arange(len(y)) + 0.5, written, rotation=0, fontsize=7)
     size = {"fontsize": SMALLEST_TEXT, "rotation": 0, "ha": "center"}
-    wide = 0.55 * width_of(ax) / len(y)
+    wide = 0.55 * on.width / len(y)
     axes.set_xticks(np.arange(len(y)) + 0.5, broken_labels(labels[:-1], wide, SMALLEST_TEXT), **size)
     axes.tick_params(length=0)
     axes.spines[:].set_visible(False)
     shades = [Patch(label=f"{100 * at:g} %", facecolor=SHADES(at), **EDGE) for at in (0.0, 0.5, 1.0)]
     shades[0].set_label("0 % of the rarer one surely have both")
-    add_legend(axes, shades, ax is None)
+    on.legend(axes, shades)
     return axes

@@ -11,16 +11,12 @@ from crmo_analysis.display.furniture import (
     NOTE_TEXT,
     PAIR_TEXT,
     Rows,
-    add_legend,
+    Sheet,
     axes_level,
     grid,
     in_columns,
     interval_rows,
     keys,
-    name_x,
-    on_rows,
-    room,
-    width_of,
 )
 from crmo_analysis.display.lettering import broken_labels
 
@@ -36,15 +32,7 @@ DUMBBELL += ("cohort", "cohort_low", "cohort_high", "published_text", "cohort_te
 
 
 @axes_level
-def pooled_forest(
-    frame: pd.DataFrame,
-    pooled: pd.DataFrame,
-    *,
-    title: str = "",
-    subtitle: str = "",
-    below: str = "",
-    ax: Axes | None = None,
-) -> Axes:
+def pooled_forest(on: Sheet, frame: pd.DataFrame, pooled: pd.DataFrame, *, below: str = "") -> Axes:
     """Draw the shares of some series with exact intervals, and below them pooled shares.
 
     Parameters
@@ -66,14 +54,14 @@ def pooled_forest(
     names = ("a series, exact interval", "pooled, interval", "where another series would lie")
     diamond = {"color": INK, "marker": "D", "ms": 4, "ls": ""}
     legend = keys(names, ({**SERIES, "marker": "s", "ms": 4}, diamond, PREDICTED))
-    axes = on_rows(ax, rows, (title, subtitle), legend)
+    axes = on.rows(rows, legend)
     _draw_series(axes, frame, y)
     _draw_pooled(axes, pooled, under)
-    axes.set(xlim=(0, 100), xticks=QUARTERS if width_of(ax) >= WIDTH else [0, 50, 100])
-    name_x(axes, ax, "patients with the outcome, %", below, share=0.62)
+    axes.set(xlim=(0, 100), xticks=QUARTERS if on.width >= WIDTH else [0, 50, 100])
+    on.name_x(axes, "patients with the outcome, %", below, share=0.62)
     axes.axhline(-len(frame) + 0.3, color=MUTED, lw=0.5)
     grid(axes, "x")
-    add_legend(axes, legend, ax is None)
+    on.legend(axes, legend)
     return axes
 
 
@@ -97,7 +85,7 @@ def _draw_pooled(axes: Axes, pooled: pd.DataFrame, y: np.ndarray) -> None:
 
 
 @axes_level
-def dumbbell(frame: pd.DataFrame, *, title: str = "", subtitle: str = "", ax: Axes | None = None) -> Axes:
+def dumbbell(on: Sheet, frame: pd.DataFrame) -> Axes:
     """Draw published shares beside those of a cohort, joined by a bar, with their intervals and numbers.
 
     Parameters
@@ -108,7 +96,7 @@ def dumbbell(frame: pd.DataFrame, *, title: str = "", subtitle: str = "", ax: Ax
         label may have two lines.
     """
     width = DUMBBELL_WIDTH if page().width == WIDTH else page().width
-    wide = width if ax is None else room(ax)[0]
+    wide = width if on.is_page else on.width
     labels = broken_labels(frame["label"], LABELS * wide, PAIR_TEXT)
     begins = (frame["section"] != frame["section"].shift()).to_numpy()
     heights = 1 + 0.55 * np.array([label.count("\n") for label in labels])
@@ -118,11 +106,11 @@ def dumbbell(frame: pd.DataFrame, *, title: str = "", subtitle: str = "", ax: Ax
     texts = _beside_pairs(frame, wide)
     rows = Rows([PAIR_HEAD, *y], ["", *labels], texts, heads, LABELS, (PAIR_TEXT, NOTE_TEXT), "right", 5.4)
     legend = _dumbbell_legend(frame)
-    axes = on_rows(ax, rows, (title, subtitle), legend, width if ax is None else 0)
+    axes = on.rows(rows, legend, wide)
     _draw_pairs(axes, 100 * frame[[*DUMBBELL[2:8]]].astype(float), y)
     axes.set(xlim=(0, 100), ylim=(-ends[-1] - 0.3, 1.1), xticks=QUARTERS, xlabel="patients, %")
     grid(axes, "x")
-    add_legend(axes, legend, ax is None, 2.4)
+    on.legend(axes, legend, 2.4)
     return axes
 
 

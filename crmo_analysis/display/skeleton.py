@@ -10,8 +10,8 @@ from matplotlib.patches import PathPatch, Rectangle
 from matplotlib.path import Path
 
 from crmo_analysis import files
-from crmo_analysis.display.canvas import INK, MUTED, ORANGE, PAPER, SHADES, blank, page
-from crmo_analysis.display.furniture import NOTE_TEXT, apart, axes_level, room
+from crmo_analysis.display.canvas import INK, MUTED, ORANGE, PAPER, SHADES
+from crmo_analysis.display.furniture import NOTE_TEXT, Sheet, apart, axes_level, room
 from crmo_analysis.display.lettering import text_width
 from crmo_analysis.files import InputError, read_yaml
 from crmo_analysis.study import read_section
@@ -23,7 +23,7 @@ LINE = 2.9  # millimetres from a label to the next
 
 
 @axes_level
-def skeleton(frame: pd.DataFrame, *, title: str = "", subtitle: str = "", ax: Axes | None = None) -> Axes:
+def skeleton(on: Sheet, frame: pd.DataFrame) -> Axes:
     """Colour the bones of a child by how many patients have a lesion there.
 
     Parameters
@@ -36,7 +36,7 @@ def skeleton(frame: pd.DataFrame, *, title: str = "", subtitle: str = "", ax: Ax
     """
     named = dict(list(frame.groupby("cohort", sort=False))) if "cohort" in frame else {"": frame}
     rows = [[(row, _parts_of(row["name"])) for row in own.to_dict("records")] for own in named.values()]
-    views = _views(page().width if ax is None else room(ax)[0])
+    views = _views(on.width)
     if len(rows) == 2:
         views = [("front", middle, name) for middle, name in zip((-HALF, HALF), named, strict=True)]
         sides = [(_labels(own, {"front"}), view[1]) for own, view in zip(rows, views, strict=True)]
@@ -44,8 +44,8 @@ def skeleton(frame: pd.DataFrame, *, title: str = "", subtitle: str = "", ax: Ax
         labels = _labels(rows[0], {view for view, *_ in views})  # at the edge of their view, or by turns
         sides = [([each for each in labels if each[1] == view], middle) for view, middle, _ in views]
         sides = sides if len(views) > 1 else [(labels[::2], 0.0), (labels[1::2], 0.0)]
-    high = _high(ax, sides, len(views))
-    axes = blank(high + 16, title, subtitle)[1] if ax is None else ax
+    high = _high(on, sides, len(views))
+    axes = on.axes(high + 16)
     _draw(axes, views, [_colours(own) for own in rows] * (len(views) // len(rows)))
     _write(axes, len(views), sides, LINE * (TOP - BOTTOM + 20) / high)
     _key(axes)
@@ -64,7 +64,7 @@ def _colours(rows: Sequence) -> dict[tuple[int, int], str]:
 
 
 @axes_level
-def sites(frame: pd.DataFrame, *, title: str = "", subtitle: str = "", ax: Axes | None = None) -> Axes:
+def sites(on: Sheet, frame: pd.DataFrame) -> Axes:
     """Draw a dot for each lesion in its bone, on its side.
 
     Parameters
@@ -73,8 +73,8 @@ def sites(frame: pd.DataFrame, *, title: str = "", subtitle: str = "", ax: Axes 
         `bone` (of the codebook) and `side` ("left", "right", "midline" or missing), one row a lesion. A
         lesion whose side is not known has a hollow dot, in the half that is drawn left.
     """
-    views = _views(page().width if ax is None else room(ax)[0])
-    axes = blank(_high(None, [], len(views)) + 16, title, subtitle)[1] if ax is None else ax
+    views = _views(on.width)
+    axes = on.axes(_high(on, [], len(views)) + 16)
     middles = {view: middle for view, middle, _ in views}
     parts = {(n, side): PAPER for n, part in enumerate(_drawing()) for side in _sides(part)}
     _draw(axes, views, [parts] * len(views))
@@ -220,9 +220,9 @@ def _count_text(sides: Mapping[str, Mapping]) -> str:
     return said(sides[""])
 
 
-def _high(ax: Axes | None, sides: Sequence, views: int) -> float:
+def _high(on: Sheet, sides: Sequence, views: int) -> float:
     """Return how many millimetres the drawing is high, beside its labels."""
-    wide, most = (page().width, 112) if ax is None else room(ax)
+    wide, most = (on.width, 112) if on.is_page else room(on.ax)
     beside = sum(max((text_width(each[0], NOTE_TEXT) for each in side), default=0) + 5 for side, _ in sides)
     return min(most, (wide - beside) * (TOP - BOTTOM + 20) / (2 * HALF * views))
 

@@ -23,7 +23,7 @@ from crmo_analysis.display.canvas import (
     ink_on,
     page,
 )
-from crmo_analysis.display.furniture import LABELS, add_legend, axes_level, cells, on_two_scales, room, stage
+from crmo_analysis.display.furniture import LABELS, Sheet, axes_level, cells, on_two_scales, room
 from crmo_analysis.display.lettering import SMALLEST_TEXT, text_width
 
 SQUARE = 2.7  # millimetres from a claim to the next
@@ -37,14 +37,7 @@ RULES = {
 
 
 @axes_level
-def verdict_map(
-    ledger: pd.DataFrame,
-    titles: Mapping[str, str],
-    *,
-    title: str = "",
-    subtitle: str = "",
-    ax: Axes | None = None,
-) -> Axes:
+def verdict_map(on: Sheet, ledger: pd.DataFrame, titles: Mapping[str, str]) -> Axes:
     """Draw every claim as a small square in its study's order, coloured and signed by verdict.
 
     Parameters
@@ -64,13 +57,13 @@ def verdict_map(
         for verdict, colour in VERDICT_COLOURS.items()
         if verdict in counts
     ]
-    if ax is None:
+    if on.is_page:
         beside = max(map(text_width, labels)) + 8
         columns = int((page().width - beside) / SQUARE)
         high = SQUARE * sum(_rows(size, columns) + GAP for size in sizes)
-        axes = stage(ax, 25 + high + 3.6 * (page().width < WIDTH), (title, subtitle))
+        axes = on.axes(25 + high + 3.6 * (page().width < WIDTH))
     else:
-        axes = stage(ax, 0, (title, subtitle))
+        axes = on.axes(0)
         columns = _columns_that_fit(axes, sizes)
     tops = -np.cumsum([0, *(_rows(size, columns) + GAP for size in sizes)])
     for top, (_, verdicts) in zip(tops, studies, strict=False):
@@ -79,7 +72,7 @@ def verdict_map(
     axes.set(xlim=(-0.8, columns - 0.2), ylim=(tops[-1] + 0.2, 0.8), xticks=[], aspect="equal", anchor="NW")
     axes.set_yticks(tops[:-1], labels, fontsize=7, color=INK, parse_math=False)
     axes.spines["bottom"].set_visible(False)
-    add_legend(axes, legend, ax is None, 1, 1.4)
+    on.legend(axes, legend, 1, 1.4)
     return axes
 
 
@@ -105,9 +98,7 @@ def _draw_claims(axes: Axes, verdicts: np.ndarray, x: np.ndarray, y: np.ndarray)
 
 
 @axes_level
-def rounding_differences(
-    frame: pd.DataFrame, *, title: str = "", subtitle: str = "", ax: Axes | None = None
-) -> Axes:  # fmt: skip
+def rounding_differences(on: Sheet, frame: pd.DataFrame) -> Axes:
     """Draw how far printed percentages lie from exact ones, by the rule that gives them.
 
     Parameters
@@ -115,7 +106,7 @@ def rounding_differences(
     frame : DataFrame
         As from `frames.rounding`.
     """
-    axes = stage(ax, 92, (title, subtitle))
+    axes = on.axes(92)
     nearest = frame["place"].min() / 2
     axes.axhspan(-nearest, nearest, color="#f0f0f0", lw=0, zorder=0)
     axes.axhline(0, color=MUTED, lw=0.6)
@@ -130,7 +121,7 @@ def rounding_differences(
     axes.set(xlim=(0, 100), xlabel="exact percentage", ylabel="printed − exact, percentage points")
     axes.margins(y=0.14)
     on_two_scales(axes, "x")
-    add_legend(axes, axes.get_legend_handles_labels()[0], ax is None, 2, 2)
+    on.legend(axes, axes.get_legend_handles_labels()[0], 2, 2)
     return axes
 
 

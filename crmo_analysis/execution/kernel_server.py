@@ -25,19 +25,7 @@ from pathlib import Path
 PATIENCE = 5  # seconds that a process may outlive the kernel that started it
 NO_MORE = b"e"  # what the owner says when it needs no more kernels
 KERNEL = "ipykernel.kernelapp"
-# Besides these, all that the modules of this package import.
-PRELOADED = (
-    "numpy",
-    "pandas",
-    "scipy.stats",
-    "matplotlib.pyplot",
-    "matplotlib.backends.backend_agg",
-    "matplotlib.backends.backend_pdf",
-    "matplotlib.backends.backend_svg",
-    "seaborn",
-    "statsmodels.api",
-    "statsmodels.stats.proportion",
-)
+PRELOADED = ("matplotlib.pyplot", "statsmodels.api")  # besides all that the modules of this package import
 # These read the command line, start this server or come after a run; no notebook of the collection needs
 # them.
 _NOT_PRELOADED = ("commands", "publish", "execution", "face.explore", "comparison")
@@ -93,7 +81,9 @@ def _serve(control, folder):
     os.set_blocking(wake, False)
     signal.signal(signal.SIGCHLD, lambda *_: None)
     signal.set_wakeup_fd(wake)
-    _adopt_orphans()
+    # Become the parent of what kernels leave running, so that it can be found and stopped.
+    set_child_subreaper = 36  # PR_SET_CHILD_SUBREAPER in linux/prctl.h
+    ctypes.CDLL(None).prctl(set_child_subreaper, 1, 0, 0, 0)
     kernels, left, listening = {}, {}, [control]
     while listening or left:
         ready = select.select([*listening, woken], [], [], 0.1 if left else None)[0]
@@ -128,12 +118,6 @@ def _serve(control, folder):
         _kill(pid)
     shutil.rmtree(folder, ignore_errors=True)
     return None
-
-
-def _adopt_orphans():
-    """Become the parent of what kernels leave running, so that it can be found and stopped."""
-    set_child_subreaper = 36  # PR_SET_CHILD_SUBREAPER in linux/prctl.h
-    ctypes.CDLL(None).prctl(set_child_subreaper, 1, 0, 0, 0)
 
 
 def _report_ended(kernels, left):

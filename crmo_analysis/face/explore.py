@@ -57,7 +57,6 @@ def _answer(study: str, question: str, asked: tuple, found) -> str:
     code = f"crmo.read_study({json.dumps(study)}).bounds({json.dumps(question)})"
     shown = [
         f"<p><strong>{html.escape(' and '.join(ends))}</strong>{of_all}</p>",
-        _bar(asked, found),
         *(f"<p>{html.escape(note)}</p>" for note in notes),
         f'<p>As a line of code: <code style="user-select: all">{html.escape(code)}</code></p>',
     ]
@@ -87,16 +86,6 @@ def _value(end, unit: str) -> str:
 
 def _is_count_of_all(asked: tuple) -> bool:
     return len(asked) == 1 and asked[0].statistic == "count" and asked[0].group == expressions.Everyone()
-
-
-def _bar(asked: tuple, found) -> str:
-    """Draw the interval of a count among all patients."""
-    ends = [end.value for end in (found.lower, found.upper)]
-    if None in ends or not found.fitted.n or not _is_count_of_all(asked):
-        return ""
-    low, high = (float(100 * end / found.fitted.n) for end in ends)
-    bar = f"margin-left:{low:.1f}%;width:{max(high - low, 1):.1f}%;background:#E69F00;height:12px"
-    return f"<div style='background:#d9d9d9;max-width:30em'><div style='{bar}'></div></div>"
 
 
 def _names(text: str, codebook) -> set[str]:
@@ -138,16 +127,13 @@ def _serve(connection) -> None:
     try:
         while True:
             study, question = connection.recv()
-            for found in answers(study, question) if question else _prepared(study):
+            if not question:
+                with suppress(*WRONG):  # the question says so
+                    _fitted(study)
+            for found in answers(study, question) if question else ():
                 connection.send(found)
     except (EOFError, OSError):
         return
-
-
-def _prepared(study: str) -> tuple:
-    with suppress(*WRONG):  # the question says so
-        _fitted(study)
-    return ()
 
 
 class _Worker:

@@ -2,6 +2,7 @@
 
 import html
 import json
+import os
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -70,7 +71,7 @@ def start(
     name = files.OWN_FOLDER if own else name
     if not _FOLDER.fullmatch(name):
         raise InputError(f"folder is {name!r}, expected a name of letters, digits, - and _")
-    is_by_hand, is_in_lab = not playground.is_published(), not out
+    is_by_hand, is_in_lab = os.environ.get(files.PUBLISHED_RUN) != "yes", not out
     out = out or (str(playground.lab_folder(name)) if is_by_hand else "")
     outputs = [outputs] if isinstance(outputs, str) else outputs
     run = Run(study, name, (outputs, tables), out, bool(page))
@@ -190,7 +191,7 @@ class Run:
         ------
         InputError
         """
-        if path and any(map_ for map_ in map(files.is_of_project, (self._figures, self._tables))):
+        if path and any(map(files.is_of_project, (self._figures, self._tables))):
             raise InputError("data of your own need a folder of their own: use --out")
 
     def say(self, *sentences: str, **values) -> None:
@@ -205,35 +206,24 @@ class Run:
         if texts:
             display(Markdown(str(texts[0]) if len(texts) == 1 else "\n".join(f"- {text}" for text in texts)))
 
-    def table(self, name: str, result: "Result | pd.DataFrame", caption: str = "", **values) -> None:
-        """Show a table, and keep it as CSV, with its caption and source.
-
-        Parameters
-        ----------
-        name : str
-            Of its files.
-        result : Result or DataFrame
-        caption : str
-            A template; the result's heading unless given.
-        **values
-            What the template may name besides the result's own values and the study's claims.
+    def table(self, name: str, result: "Result | pd.DataFrame") -> None:
+        """Show a table, and keep it as CSV of that name, with its heading and source.
 
         Raises
         ------
         InputError
-            If the table is not declared, or the template names what is not there.
+            If the table is not declared.
         """
         if self._declared_tables is not None and name not in self._declared_tables:
             declared = ", ".join(self._declared_tables)
             raise InputError(f"table '{name}' is not declared; the list tables has {declared}")
         result = result if isinstance(result, Result) else Result(result)
-        caption = filled(caption, {**self._numbers, **result.terms, **values}) if caption else result.heading
-        notes = {"caption": caption, "source": result.source}
+        notes = {"caption": result.heading, "source": result.source}
         self._files[self._tables / f"{name}.csv"] = files.csv_text(result.frame).encode()
         self._files[self._tables / f"{name}.json"] = (
             json.dumps(notes, indent=2, ensure_ascii=False) + "\n"
         ).encode()
-        display(pages.as_bundle(result._shown, caption), raw=True)
+        display(pages.as_bundle(result._shown, result.heading), raw=True)
 
     def describe(self) -> None:
         """Show the study's counts, and its medians, means and ranges, as tables."""
@@ -276,12 +266,9 @@ class Run:
         values = {**self._numbers, **result.terms, **words}
         title = filled(title, values)
         texts = {key: filled(text, {**values, "title": title}) for key, text in texts.items()}
-        axes = result.plot(title=title, subtitle=texts.pop("subtitle"))
-        self.keep(name, axes, result, **texts)
-
-    def keep(self, name: str, axes, result: Result, caption: str, alt: str) -> None:
-        """Show and keep a figure that was drawn by `Result.plot` and then changed."""
-        figure, data = axes.figure, result.frame if result.data is None else result.data
+        figure = result.plot(title=title, subtitle=texts["subtitle"]).figure
+        caption, alt = texts["caption"], texts["alt"]
+        data = result.frame if result.data is None else result.data
         try:
             drawn = canvas.rendered(figure, files.csv_text(data), caption, alt, result.source)
         except UnfitError as error:

@@ -15,11 +15,6 @@ from crmo_analysis import files
 _OF_EVERY_RUN = ("out", "page")  # say where files go and how they look, not what they hold
 
 
-def is_published() -> bool:
-    """Say whether this is the run whose files are published."""
-    return os.environ.get(files.PUBLISHED_RUN) == "yes"
-
-
 def lab_folder(name: str) -> Path:
     """Return the folder for the files of a run by hand: it is named after the notebook, else `name`."""
     notebook = _notebook()
@@ -31,8 +26,10 @@ def differences() -> list[str] | None:
     published = _published()
     if published is None:
         return None
-    now = _variables()
-    return [name for name, value in _parameters(published).items() if not _is_equal(now, name, value)]
+    now, then = _variables(), _parameters(published)
+    both = then.keys() & now.keys()
+    is_same = {name: type(now[name]) is type(then[name]) and now[name] == then[name] for name in both}
+    return [name for name in then if not is_same.get(name)]
 
 
 def _published() -> Path | None:
@@ -110,10 +107,6 @@ def _code(notebook: Path) -> list[str]:
     tagged = ("parameters", "injected-parameters")
     kept = (cell for cell in code if not {*tagged} & {*cell["metadata"].get("tags", [])})
     return ["".join(cell["source"]).strip() for cell in kept]
-
-
-def _is_equal(now: dict, name: str, value: object) -> bool:
-    return name in now and type(now[name]) is type(value) and now[name] == value
 
 
 def _variables() -> dict:

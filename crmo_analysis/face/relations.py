@@ -80,12 +80,10 @@ def relate(
         options = ("also", "adjust", "cut", "cluster", "imputations", *EFFORT)
         said = f"relate has no option {wrong[0]!r}; it has {', '.join(options)}"
         raise InputError(said + meant(wrong[0], options))
-    if cluster and cluster not in cohort.patients:
-        near = meant(cluster, cohort.patients)
-        raise InputError(f"the table has no column {cluster!r}, by whose groups errors are wanted{near}")
     exposures = [exposure, *[name for name in also if name in cohort.patients]]
     grouping = {"patient": whose(cohort.patients), "cluster": cluster, "imputations": imputations}
     asked = severity.Question(outcome, exposures, list(adjust), cut=cut, **grouping)
+    asked.check(cohort.patients)
     table, asked, said = showable(cohort, asked)
     said += [
         f"{name} is not analysed: the table has no such column." for name in also if name not in exposures
@@ -349,11 +347,11 @@ class Relation(Result):
             draw=draw,
         )
 
-    def over(self, cohorts: Sequence[Cohort], models: Sequence[str] = ("spearman", "linear")) -> Result:
+    def over(self, cohorts: Sequence[Cohort]) -> Result:
         """Ask the same of other cohorts, quickly: the spread of the estimates, one row a model."""
         quick = severity.Effort(200, 200, self._effort.seed)
         shown = [showable(Cohort.of(each), self._first)[:2] for each in cohorts]
-        found = [severity.analyse(table, asked, models, quick) for table, asked in shown]
+        found = [severity.analyse(table, asked, ["spearman", "linear"], quick) for table, asked in shown]
         spread = pd.concat(found) if found else pd.DataFrame(columns=["model", "estimate"])
         spread = spread.groupby("model")["estimate"].agg(["count", "min", "median", "max"])
         heading = "Estimates over the ensemble" if found else "No ensemble: no other cohorts"

@@ -12,7 +12,6 @@ import scipy
 from scipy import stats
 from scipy.special import ndtr, ndtri
 
-from crmo_analysis.files import InputError
 from crmo_analysis.models.designs import Estimate, as_numbers, said_of_groups
 from crmo_analysis.models.jackknife import centred, counted, midranks, without_each
 from crmo_analysis.models.permutation import MANY, pairs, permutation_test
@@ -185,9 +184,6 @@ def bca_interval(
     ----------
     Efron B. J Am Stat Assoc 1987;82:171-185, equations 2.3 and 7.1 to 7.4.
     """
-    if not 0 < confidence < 1 or resamples < 1:
-        given = f"confidence is {confidence} and resamples {resamples}"
-        raise InputError(f"{given}; expected a number between 0 and 1, such as 0.95, and 1 or more")
     x, y, _ = pairs(x, y, statistic)
     n, rng = len(x), np.random.default_rng(seed)
     size = max(1, _ELEMENTS // n)

@@ -1,7 +1,6 @@
 """A table of patients as models take it: numbers, groups, outcome and predictors; and what they give."""
 
 import math
-import numbers
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -92,9 +91,6 @@ def complete(columns: Sequence[Sequence], cluster) -> tuple[pd.DataFrame, int, n
     """
     kinds = [*(["an adjustment"] * (len(columns) - 2)), "the exposure", "the outcome"]
     table = [as_numbers(column, kind) for column, kind in zip(columns, kinds, strict=True)]
-    if len({*map(len, table)} | ({len(cluster)} if cluster is not None else set())) > 1:
-        reason = "outcome, exposure and adjustment differ in length, expected one value of each a patient"
-        raise InputError(reason)
     names = [*(f"adjustment {k}" for k in range(1, len(columns) - 1)), "exposure", "outcome"]
     names = [str(getattr(c, "name", None) or name) for c, name in zip(columns, names, strict=True)]
     frame = pd.DataFrame(np.column_stack(table), columns=names, index=pd.Series(columns[-1]).index)
@@ -113,11 +109,6 @@ def unit_of(x: np.ndarray, per: str | float) -> tuple[float, str]:
         return 1.0, ", yes against no"
     unit = 1.0 if per == "unit" else x.std(ddof=1) if per == "sd" else float(per)
     return unit, {"sd": f" per SD ({unit:.3g})", "unit": " per unit"}.get(per, f" per {unit:g}")
-
-
-def is_amount(value: object) -> bool:
-    """Return whether something is a finite number above 0."""
-    return isinstance(value, numbers.Real) and 0 < value < math.inf
 
 
 def standardised(predictors: np.ndarray, groups: int | None = None) -> np.ndarray:

@@ -1,8 +1,7 @@
 """statsmodels' models of counts, ordered scores and yes or no, as they are fitted here.
 
-A row may stand for several equal patients, which statsmodels allows in no model of these; and two models have
-derivatives of their own, which statsmodels takes numerically or lacks. Designs begin with a constant, but
-that of `ProportionalOdds`, which has cut points, and end with the exposure.
+Derivatives are our own where statsmodels takes them numerically or lacks them. Designs begin with a constant,
+but that of `ProportionalOdds`, which has cut points, and end with the exposure.
 """
 
 from functools import cached_property
@@ -16,28 +15,25 @@ from statsmodels.miscmodels.ordinal_model import OrderedModel
 LEAST_ALPHA = 1e-6  # of a negative binomial; below, it is a Poisson distribution
 
 
-class Repeated:
-    """A model whose likelihood, score and Hessian are sums over rows, each counted so many times."""
+class OfRows:
+    """A model whose likelihood, score and Hessian are sums over rows."""
 
-    times: np.ndarray | float = 1.0
     is_concave = False
 
     @property
     def start_params(self) -> np.ndarray:
         """Parameters without any predictor."""
-        weights = np.broadcast_to(self.times, len(self.endog))
-        mean = (weights @ self.endog + 0.5) / (weights.sum() + 1)
+        mean = (self.endog.sum() + 0.5) / (len(self.endog) + 1)
         link = logit if isinstance(self, discrete_model.Logit) else np.log
         return np.eye(1, self.exog.shape[1])[0] * link(mean)
 
     def loglike(self, params: np.ndarray) -> float:
         """Return the log likelihood."""
-        return float(np.sum(self.times * self.loglikeobs(params)))
+        return float(np.sum(self.loglikeobs(params)))
 
     def score(self, params: np.ndarray) -> np.ndarray:
         """Return the gradient of the log likelihood."""
-        by_predictor, *others = self.times * np.atleast_2d(self.score_factor(params))
-        return np.append(by_predictor @ self.exog, [part.sum() for part in others])
+        return self.score_obs(params).sum(axis=0)
 
     def score_obs(self, params: np.ndarray) -> np.ndarray:
         """Return each row's gradient, from which errors of groups of patients are made."""
@@ -46,7 +42,7 @@ class Repeated:
 
     def hessian(self, params: np.ndarray) -> np.ndarray:
         """Return the second derivatives of the log likelihood."""
-        twice, *others = self.times * np.atleast_2d(self.hessian_factor(params))
+        twice, *others = np.atleast_2d(self.hessian_factor(params))
         core = (self.exog.T * twice) @ self.exog
         if not others:
             return core
@@ -92,19 +88,19 @@ class Repeated:
         Albert A, Anderson JA. Biometrika 1984;71:1-10. Konis K. Linear programming algorithms for detecting
         separated data. Thesis, Oxford 2007.
         """
-        # Any other parameters do as well: these make the program well scaled.
-        ways = np.linalg.qr(self.ways())[0] * np.sqrt(len(self.endog))
+        # Any other parameters do as well: these make the program well scaled. Equal ways are one.
+        ways = np.linalg.qr(np.unique(self.ways(), axis=0))[0] * np.sqrt(len(self.endog))
         found = linprog(-ways.sum(axis=0), A_ub=-ways, b_ub=np.zeros(len(ways)), bounds=(-1, 1))
         return bool(found.status == 0 and -found.fun > 1e-7)
 
 
-class Poisson(Repeated, discrete_model.Poisson):
+class Poisson(OfRows, discrete_model.Poisson):
     """Poisson regression with a log link."""
 
     is_concave = True
 
 
-class NegativeBinomial(Repeated, discrete_model.NegativeBinomialP):
+class NegativeBinomial(OfRows, discrete_model.NegativeBinomialP):
     """Negative binomial regression, NB2: the variance is mean + alpha mean²; alpha is the last parameter."""
 
     def loglikeobs(self, params: np.ndarray) -> np.ndarray:
@@ -127,7 +123,7 @@ class NegativeBinomial(Repeated, discrete_model.NegativeBinomialP):
         return mean / (1 + params[-1] * mean)
 
 
-class FirthLogit(Repeated, discrete_model.Logit):
+class FirthLogit(OfRows, discrete_model.Logit):
     """Logistic regression with Firth's penalty, which keeps estimates finite where outcomes are separated.
 
     References
@@ -149,13 +145,8 @@ class FirthLogit(Repeated, discrete_model.Logit):
         sign, determinant = np.linalg.slogdet(-super().hessian(params))
         return super().loglike(params) + determinant / 2 if sign > 0 else -np.inf
 
-    def score(self, params: np.ndarray) -> np.ndarray:
-        """Return the gradient of the penalised likelihood (Firth 1993, equation 4)."""
-        leverage, _ = self._hat(params)
-        return super().score(params) + (leverage * (0.5 - expit(self.exog @ params))) @ self.exog
-
     def score_obs(self, params: np.ndarray) -> np.ndarray:
-        """Return each row's part of that gradient, with its share of the penalty."""
+        """Return each row's part of the gradient of the penalised likelihood (Firth 1993, equation 4)."""
         leverage, _ = self._hat(params)
         return super().score_obs(params) + (leverage * (0.5 - expit(self.exog @ params)))[:, None] * self.exog
 
@@ -178,7 +169,7 @@ class FirthLogit(Repeated, discrete_model.Logit):
         return (2 * self.endog - 1)[:, None] * self.exog
 
     def _hat(self, params: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        weight = -self.times * self.hessian_factor(params)
+        weight = -self.hessian_factor(params)
         q = np.linalg.qr(np.sqrt(weight)[:, None] * self.exog)[0]
         return (q * q).sum(axis=1), q
 
@@ -190,13 +181,12 @@ class FirthLogit(Repeated, discrete_model.Logit):
         """
         results, count = super().fit(**settings), self.exog.shape[1]
         results._results.normalized_cov_params = np.linalg.inv(-super().hessian(np.asarray(results.params)))
-        weights = np.broadcast_to(self.times, len(self.endog))
-        share = (weights @ self.endog + count / 2) / (weights.sum() + count)
+        share = (self.endog.sum() + count / 2) / (len(self.endog) + count)
         results.set_null_options(llnull=self.loglike(np.eye(1, count)[0] * logit(share)))
         return results
 
 
-class ProportionalOdds(Repeated, OrderedModel):
+class ProportionalOdds(OfRows, OrderedModel):
     """Proportional odds; parameters are slopes, then the cut points themselves, not their log differences.
 
     References
@@ -212,7 +202,7 @@ class ProportionalOdds(Repeated, OrderedModel):
     @property
     def start_params(self) -> np.ndarray:
         """Parameters without any predictor."""
-        shares = np.bincount(self.endog, np.broadcast_to(self.times, len(self.endog))).cumsum()
+        shares = np.bincount(self.endog).cumsum()
         return np.r_[np.zeros(self.k_vars), logit(shares[:-1] / shares[-1])]
 
     def transform_threshold_params(self, params: np.ndarray) -> np.ndarray:
@@ -234,17 +224,13 @@ class ProportionalOdds(Repeated, OrderedModel):
         chance = self.prob(low, upp)[:, None]
         return above * _density(upp)[:, None] / chance - below * _density(low)[:, None] / chance
 
-    def score(self, params: np.ndarray) -> np.ndarray:
-        """Return the gradient of the log likelihood."""
-        return np.broadcast_to(self.times, len(self.endog)) @ self.score_obs(params)
-
     def hessian(self, params: np.ndarray) -> np.ndarray:
         """Return the second derivatives of the log likelihood."""
         (low, upp), (below, above) = self._bounds(params), self._sides
         chance, each = self.prob(low, upp), self.score_obs(params)
-        bent = (above.T * (self.times * _bend(upp) / chance)) @ above
-        bent -= (below.T * (self.times * _bend(low) / chance)) @ below
-        return bent - (each.T * self.times) @ each
+        bent = (above.T * (_bend(upp) / chance)) @ above
+        bent -= (below.T * (_bend(low) / chance)) @ below
+        return bent - each.T @ each
 
     def parts(self, params: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
         """Return what a score statistic is made of, as `likelihood.Score` has it."""

@@ -1,7 +1,6 @@
 """Peaks, profiles and score statistics of statsmodels' likelihoods.
 
-The exposure is the last column of a design. Patients who are equal in everything count once, times their
-number: of a million patients, few differ.
+The exposure is the last column of a design.
 """
 
 import math
@@ -52,11 +51,11 @@ class Score(NamedTuple):
     information: np.ndarray
 
 
-def candidates(kind: str, y: np.ndarray, design: np.ndarray, times: np.ndarray | float = 1.0) -> list:
+def candidates(kind: str, y: np.ndarray, design: np.ndarray) -> list:
     """Return models, of which that with the higher peak is taken: for NB2 the Poisson model, and itself.
 
-    The design is a constant and predictors; `times` says how many patients are like each row. An outcome is
-    of counts, of positions 0, 1, … of ordered scores, each taken by somebody, or of 0 and 1.
+    The design is a constant and predictors. An outcome is of counts, of positions 0, 1, … of ordered scores,
+    each taken by somebody, or of 0 and 1.
     """
     # Here, not at the top: a P value is written in words where no model is fitted.
     from crmo_analysis.models import estimators
@@ -68,19 +67,7 @@ def candidates(kind: str, y: np.ndarray, design: np.ndarray, times: np.ndarray |
         "firth": [estimators.FirthLogit],
     }
     without_constant = design.iloc[:, 1:] if hasattr(design, "iloc") else design[:, 1:]
-    found = [model(y, without_constant if kind == "ordinal" else design) for model in kinds[kind]]
-    for model in found:
-        model.times = times
-    return found
-
-
-def different(y: np.ndarray, design: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return where the different patients are, in sorted order, and how many there are of each."""
-    table = np.column_stack([y, design])
-    order = np.lexsort(table.T[::-1])
-    table = table[order]
-    starts = np.flatnonzero(np.r_[True, (table[1:] != table[:-1]).any(axis=1)])
-    return order[starts], np.diff(np.r_[starts, len(table)]).astype(float)
+    return [model(y, without_constant if kind == "ordinal" else design) for model in kinds[kind]]
 
 
 def peak(models: Sequence, fixed: float | None = None, near: Peak | None = None) -> Peak:
@@ -106,8 +93,8 @@ def peak(models: Sequence, fixed: float | None = None, near: Peak | None = None)
     top = climb(first, start if near is None else near.params[: len(start)], fixed)
     if len(models) == 1:
         return top
-    mean, times = first.predict(top.params), np.broadcast_to(first.times, len(first.endog))
-    alpha = times @ ((first.endog - mean) ** 2 - first.endog) / (times @ mean**2)
+    mean = first.predict(top.params)
+    alpha = ((first.endog - mean) ** 2 - first.endog).sum() / (mean**2).sum()
     try:
         inside = climb(models[1], np.r_[top.params, alpha if alpha > 0 else 0.1], fixed)
     except NotEstimableError:
@@ -165,7 +152,7 @@ def _newton(information: np.ndarray, gradient: np.ndarray) -> np.ndarray:
 
 
 def fitted(top: Peak, groups: np.ndarray | None = None):
-    """Return the results of a model fitted from its peak on, for as many patients as its rows stand for.
+    """Return the results of a model fitted from its peak on.
 
     With groups, errors are those of sums over each group (Liang and Zeger 1986, with independence as working
     correlation), and quantiles those of t.
@@ -179,10 +166,6 @@ def fitted(top: Peak, groups: np.ndarray | None = None):
         from statsmodels.base.covtype import get_robustcov_results
 
         get_robustcov_results(results._results, "cluster", use_t=True, use_self=True, groups=groups)
-    if np.ndim(model.times):
-        more = int(model.times.sum()) - len(model.endog)
-        results._results.nobs += more
-        results._results.df_resid += more
     return results
 
 
@@ -250,7 +233,6 @@ def proportional(top: Peak) -> float | None:
     from crmo_analysis.models.estimators import Slanted
 
     larger = Slanted(top.model.endog, top.model.exog)
-    larger.times = top.model.times
     try:
         height = climb(larger, np.r_[top.params, 0]).height
     except NotEstimableError:

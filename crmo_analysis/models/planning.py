@@ -214,20 +214,12 @@ def conditional_estimate(rho: float, n: int, alpha: float) -> float:
     Fisher's z is normal with variance 1.06 / (n - 3) and cut off between the critical values; this is the
     maximum of that likelihood.
 
-    Raises
-    ------
-    InputError
-        If rho is not significant.
-
     References
     ----------
     Zöllner S, Pritchard JK. Am J Hum Genet 2007;80:605-615. Fieller EC, Hartley HO, Pearson ES. Biometrika
     1957;44:470-481 (the variance).
     """
     least = describe.smallest_pearson(alpha, n)
-    if not least < abs(rho) < 1:
-        reason = f"P is not below {alpha} with n = {n}"
-        raise InputError(f"rho is {rho}, which is not between {least:.3f} and 1: {reason}")
     sd = math.sqrt(describe.VARIANCE_OF_Z["spearman"] / (n - 3))
     z, cut = math.atanh(abs(rho)) / sd, math.atanh(least) / sd
 

@@ -20,7 +20,6 @@ from crmo_analysis.files import InputError, NotEstimableError
 from crmo_analysis.models import random_effects
 from crmo_analysis.models.designs import as_numbers
 from crmo_analysis.models.pooled import (
-    INTERVALS,
     INVERSE_VARIANCE,
     METHODS,
     NO_PREDICTION,
@@ -136,15 +135,8 @@ def pool_correlations(
     Fisher RA. Metron 1921;1:3-32. Fieller EC, Hartley HO, Pearson ES. Biometrika 1957;44:470-481.
     """
     r, n = as_numbers(r, "a correlation"), as_numbers(n, "a number of pairs")
-    if len(r) != len(n):
-        given = f"{len(r)} correlations and {len(n)} numbers of pairs"
-        raise InputError(f"there are {given}, expected one of each a study")
-    for place, (value, of) in enumerate(zip(r, n, strict=True), start=1):
-        if not (-1 < value < 1 and of >= 4 and of % 1 == 0):
-            given = f"study {place} has r = {value:g} of n = {of:g}"
-            raise InputError(f"{given}, expected r between -1 and 1, and n from 4")
-    if statistic not in describe.VARIANCE_OF_Z:
-        raise InputError(f"statistic is {statistic!r}, expected 'pearson' or 'spearman'")
+    if not ((np.abs(r) < 1) & (n >= 4)).all():
+        raise InputError("expected correlations between -1 and 1, each of 4 pairs or more")
     how = How(**({"method": "reml"} | options))
     how.check(INVERSE_VARIANCE, len(r), "describe.fisher_interval")
     v = describe.VARIANCE_OF_Z[statistic] / (n - 3)
@@ -221,13 +213,12 @@ def prior_sensitivity(events: Sequence[int], totals: Sequence[int], confidence: 
     return pd.DataFrame(rows, columns=["prior", *columns])
 
 
-def disagreement(results: Sequence[Pooled], named: Callable[["Pooled"], str] | None = None) -> str:
+def disagreement(results: Sequence[Pooled], named: Callable[[Pooled], str]) -> str:
     """Say in a sentence how far two methods or more differ on the same series.
 
     They agree where estimates, lower ends and upper ends are no further apart than `AGREES`; `named` gives
     what to call a result.
     """
-    named = named or _name
     if len(results) < 2 or len({(each.k, each.confidence) for each in results}) > 1:
         expected = "at least two results, of the same number of series and the same confidence"
         raise InputError(f"expected {expected}")
@@ -241,16 +232,12 @@ def disagreement(results: Sequence[Pooled], named: Callable[["Pooled"], str] | N
     said, spans = f"The {len(results)} methods on {results[0].k} series", ", ".join(parts)
     if apart <= AGREES:
         return f"{said} agree within {describe.percent_text(apart)} percentage points: {spans}."
-    widest = max(results, key=lambda each: (each.ci_high - each.ci_low, _name(each)))
+    widest = max(results, key=lambda each: (each.ci_high - each.ci_low, each.method, each.interval))
     few = " So few series hardly show how far they spread, and each method assumes its own."
     return (
         f"{said} disagree: {spans}.{few if widest.k < 5 else ''} The widest interval is "
         f"{describe.interval_text(widest.ci_low, widest.ci_high)} % ({named(widest)})."
     )
-
-
-def _name(result: Pooled) -> str:
-    return f"{result.method}, {result.interval}" if result.interval in INTERVALS else result.method
 
 
 def _counts(events: Sequence[int], totals: Sequence[int]) -> tuple[np.ndarray, np.ndarray]:
@@ -276,8 +263,6 @@ def _of_logits(x: np.ndarray, n: np.ndarray, how: How) -> random_effects.Fit:
 
 def _pool_on_grid(x: np.ndarray, n: np.ndarray, how: How, prior: tuple) -> Pooled:
     """Summarise a posterior: medians, and intervals that leave as much on either side."""
-    if len(prior) != 4 or not all(0 < each < math.inf for each in prior):
-        raise InputError(f"prior is {prior}, expected four numbers above 0")
     tails = np.array([0.5, 0.5 - how.confidence / 2, 0.5 + how.confidence / 2])
     quantiles, mean, sizes, cells = random_effects.beta_binomial_grid(x, n, prior, tails)
     estimate, low, high = quantiles.tolist()

@@ -18,14 +18,7 @@ from scipy.stats import chi2
 
 from crmo_analysis.files import InputError, NotEstimableError
 from crmo_analysis.models import likelihood
-from crmo_analysis.models.designs import (
-    complete,
-    is_amount,
-    outcome_for,
-    said_of_groups,
-    standardised,
-    unit_of,
-)
+from crmo_analysis.models.designs import complete, outcome_for, said_of_groups, standardised, unit_of
 from crmo_analysis.models.likelihood import LIKELIHOODS, Peak
 from crmo_analysis.models.permutation import MANY
 from crmo_analysis.study import describe
@@ -59,10 +52,6 @@ class Terms:
     wald: bool = False
 
     def __post_init__(self):
-        if self.per not in ("sd", "unit") and not is_amount(self.per):
-            raise InputError(f"per is {self.per!r}, expected 'sd', 'unit' or a number above 0")
-        if not (is_amount(self.confidence) and self.confidence < 1):
-            raise InputError(f"confidence is {self.confidence!r}, expected a number between 0 and 1")
         if self.cut is not None and not (isinstance(self.cut, numbers.Real) and math.isfinite(self.cut)):
             raise InputError(f"cut is {self.cut!r}, expected a number, or None")
 
@@ -255,16 +244,13 @@ def _linear(y: pd.Series, own: pd.DataFrame, design: np.ndarray, groups: np.ndar
 
 
 def _likely(kind: str, y: pd.Series, own: pd.DataFrame, asked: Terms, groups: np.ndarray | None) -> dict:
-    n, rows, times = len(y), slice(None), 1.0
-    if n > MANY and groups is None:
-        rows, times = likelihood.different(y, own)
-    models = likelihood.candidates(kind, y.iloc[rows], own.iloc[rows], times)
+    n, models = len(y), likelihood.candidates(kind, y, own)
     if (infinite := models[0].separated()) and kind != "firth":
         raise NotEstimableError("perfect separation, the estimate would be infinite")
     top = likelihood.peak(models)
     found = {"results": likelihood.fitted(top, groups), "profile": None, "p_ratio": None}
     if kind in ("poisson", "negative_binomial"):
-        constant = likelihood.candidates(kind, y.iloc[rows], own.iloc[rows, :1], times)
+        constant = likelihood.candidates(kind, y, own.iloc[:, :1])
         found["results"].set_null_options(llnull=likelihood.peak(constant).height)
     why = f", as there are more than {MANY:,} patients" if n > MANY else ""
     how = f"Wald interval and P{why}" if groups is None else said_of_groups(groups.max() + 1)
@@ -278,11 +264,11 @@ def _likely(kind: str, y: pd.Series, own: pd.DataFrame, asked: Terms, groups: np
 
 def _notes(kind: str, top: Peak, how: str, infinite: bool, independent: bool) -> dict:
     """Return what kind of fit it was, and its further numbers; tests of fit need independent rows."""
-    y, times = top.model.endog, np.broadcast_to(top.model.times, len(top.model.endog))
-    n, params = times.sum(), top.params
+    y, params = top.model.endog, top.params
+    n = len(y)
     if kind == "poisson":
         mean = top.model.predict(params)
-        dispersion = float(times @ ((y - mean) ** 2 / mean) / (n - len(params)))
+        dispersion = float(((y - mean) ** 2 / mean).sum() / (n - len(params)))
         sure = "interval and P are too sure, as counts vary more than Poisson's"
         remarks = (sure,) * int(dispersion > 1.5 and independent)
         about = {
@@ -299,7 +285,7 @@ def _notes(kind: str, top: Peak, how: str, infinite: bool, independent: bool) ->
         return {"how": f"negative binomial regression, {how}", **about}
     if kind == "firth":
         remarks = ("separation, the estimate without a penalty would be infinite",) * int(infinite)
-        about = {"events": int(times @ y), "remarks": remarks}
+        about = {"events": int(y.sum()), "remarks": remarks}
         return {"how": f"Firth's penalised logistic regression, {how}", **about}
     scores, p = top.model.k_levels, likelihood.proportional(top) if independent else None
     words, details = f"proportional odds, {how}", f"{scores} categories"

@@ -59,7 +59,7 @@ def simulated_correlations(
         The correlation of the latent normal variables; or tables of lesion count and severity, of which each
         cohort draws one and its patients, with replacement.
     n : int
-        Patients a cohort, at least 4.
+        Patients a cohort.
     simulation : Simulation
         Its design is used where truth is a correlation.
     test : str
@@ -71,8 +71,8 @@ def simulated_correlations(
     Raises
     ------
     InputError
-        If a number is out of its range, severity shares do not add up to 1, or a table is no table of
-        numbers.
+        If a number of the design is out of its range, severity shares do not add up to 1, or a table is no
+        table of numbers.
 
     References
     ----------
@@ -80,9 +80,6 @@ def simulated_correlations(
     Stat Assoc 1989;84:467-472 (dispersion).
     """
     cohorts = simulation.cohorts
-    if test not in TESTS or n < 4 or cohorts < 1:
-        expected = f"one of {', '.join(TESTS)}, at least 4 and 1"
-        raise InputError(f"test is {test!r}, n {n} and cohorts {cohorts}; expected {expected}")
 
     def ranked(levels: np.ndarray) -> np.ndarray:
         return midranks(*counted(levels, int(levels.max()) + 1))
@@ -114,8 +111,6 @@ def drawing(truth: float | Sequence[np.ndarray], design: Design) -> Callable:
 def _of_normals(correlation: float, design: Design) -> Callable:
     """Return a function that draws lesion counts less 1, and levels of severity, of some cohorts."""
     cuts = _cuts(design)
-    if not -1 <= correlation <= 1:
-        raise InputError(f"correlation is {correlation}, expected -1 to 1")
 
     def draw(rng: np.random.Generator, count: int, n: int) -> tuple[np.ndarray, np.ndarray]:
         first, other = rng.standard_normal((2, count, n))

@@ -3,7 +3,6 @@
 The ledger, conflicts, figures with their descriptions and executed notebooks, all checked.
 """
 
-import csv
 import hashlib
 import json
 import re
@@ -12,6 +11,8 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+
+import pandas as pd
 
 from crmo_analysis.display import frames
 from crmo_analysis.files import InputError
@@ -101,40 +102,26 @@ def _whole(path: Path) -> Iterator[None]:
     """Read a file of the results; where it is not whole, name it and the command that makes it."""
     try:
         yield
-    except InputError:
-        raise
     except OSError as error:
         raise InputError(f"{error.filename or path} cannot be read ({error.strerror}). {AGAIN}") from None
-    except (ValueError, csv.Error, LookupError, TypeError, AttributeError, struct.error) as error:
+    except (ValueError, LookupError, TypeError, AttributeError, struct.error) as error:
         raise InputError(f"{path} cannot be read ({error}). {AGAIN}") from None
 
 
 def _read_ledger(path: Path) -> dict[str, dict[str, object]]:
-    claims = {}
-    for place, row in enumerate(_read_csv(path, ledger.LEDGER_COLUMNS), start=2):
-        claim_id, verdict = row["claim_id"], row["verdict"]
-        if verdict not in VERDICTS:
-            said = f"verdict '{verdict}' of {claim_id} is none of {', '.join(VERDICTS)}"
-            raise InputError(f"{path}, row {place}: {said}. {AGAIN}")
-        if claim_id in claims:
-            raise InputError(f"{path}, row {place}: '{claim_id}' stands twice. {AGAIN}")
-        claims[claim_id] = {**row, "says": _says(row), "value": _value(row)}
-    if not claims:
-        raise InputError(f"{path} holds no claim. {AGAIN}")
+    try:
+        frame = ledger.read_ledger(path)
+    except InputError as error:
+        raise InputError(f"{error}. {AGAIN}") from None
+    is_whole = len(frame) and {*ledger.LEDGER_COLUMNS} <= {*frame} and frame["verdict"].isin(VERDICTS).all()
+    if not is_whole:
+        expected = f"a row a claim, with {', '.join(ledger.LEDGER_COLUMNS)}, verdicts {', '.join(VERDICTS)}"
+        raise InputError(f"{path}: expected {expected}. {AGAIN}")
+    rows = frame.to_dict("records")
+    claims = {row["claim_id"]: {**row, "says": _says(row), "value": _value(row)} for row in rows}
     for row in claims.values():
         row["others"] = [claim_id for claim_id in row["related"].split() if claim_id in claims]
     return claims
-
-
-def _read_csv(path: Path, columns: Sequence[str]) -> list[dict[str, str]]:
-    with _whole(path), path.open(encoding="utf-8", newline="") as file:
-        rows = list(csv.DictReader(file))
-    for place, row in enumerate(rows, start=2):
-        lacking = [name for name in columns if row.get(name) is None]
-        if lacking or None in row:
-            said = f"{', '.join(lacking)} is missing" if lacking else "has more cells than the header"
-            raise InputError(f"{path}, row {place}: {said}. {AGAIN}")
-    return rows
 
 
 def _value(row: Mapping[str, str]) -> float | str:
@@ -166,7 +153,7 @@ def read_conflicts(read: Results, study: str) -> list[dict[str, object]] | None:
     unknown = {"printed": "", "says": None, "where": "", "verdict": ""}
     found = []
     with _whole(path):
-        for row in _read_csv(path, ("reading", "claims", "why", "resolved by")):
+        for row in pd.read_csv(path, dtype=str, keep_default_na=False).to_dict("records"):
             members = [read.claims.get(name, {**unknown, "claim_id": name}) for name in row["claims"].split()]
             said = {name: readings_in_words(readings, row[name]) for name in ("reading", "resolved by")}
             why = row["why"][:1].upper() + row["why"][1:]

@@ -183,12 +183,16 @@ def _supplement(outline: Outline, checklist: pd.DataFrame, sources: Sequence[Pat
     """Put together what a reader can check: verdicts, conflicts, STROBE, and what all was made from."""
     taken = [int(item.number[7:]) for item in outline.tables if item.number.startswith("Table S")]
     number, signs = max(taken, default=0), outline.journal.signs
+    inputs = [
+        (path.relative_to(outline.root).as_posix(), _digest(path.read_bytes())[:16]) for path in sources
+    ]
+    inputs = pd.DataFrame(inputs, columns=["File", "SHA-256"])
     blocks: list[dict] = []
     for heading, tables in (
         ("Every printed number, and whether it holds", _ledgers(outline.root, outline.unread)),
         ("Printed numbers that cannot stand together", _conflicts(outline.root)),
         ("STROBE checklist, items in words of our own", [("", checklist)]),
-        ("What this was made from", [(_REPRODUCE, _inputs(outline, sources))]),
+        ("What this was made from", [(_REPRODUCE, inputs)]),
     ):
         blocks += [{"t": "Header", "c": [1, ["", [], []], documents.inlines(heading)]}]
         for caption, frame in tables:
@@ -200,12 +204,12 @@ def _supplement(outline: Outline, checklist: pd.DataFrame, sources: Sequence[Pat
 
 def _ledgers(root: Path, unread: Mapping[str, str]) -> list[tuple[str, pd.DataFrame]]:
     """Return the ledger of each study with a caption."""
-    ledger = pd.read_csv(root / "results" / "ledger.csv", dtype=str, keep_default_na=False)
+    claims = ledger.read_ledger(root / "results" / "ledger.csv")
     names = {"claim_id": "Claim", "where": "Where", "printed": "Printed", "recomputed": "Recomputed"}
     names |= {"verdict": "Verdict", "reason": "Reason"}
     found = []
-    ledger = ledger[~ledger["study"].isin(unread)]
-    for study, own in ledger.groupby("study", sort=True) if len(ledger) else ():
+    claims = claims[~claims["study"].isin(unread)]
+    for study, own in claims.groupby("study", sort=True) if len(claims) else ():
         facts = read_study(study, root / "data" / "published").facts
         own = own.assign(claim_id=own["claim_id"].str.partition(".")[2])
         caption = f"{facts['short']}: every printed number with its verdict."
@@ -226,11 +230,6 @@ def _conflicts(root: Path) -> list[tuple[str, pd.DataFrame]]:
     found = pd.concat(frames, ignore_index=True).drop_duplicates() if frames else pd.DataFrame()
     names = {"why": "What cannot stand together", "reading": "Read as", "resolved by": "Resolved if read as"}
     return [("", found.rename(columns=names))] if len(found) else []
-
-
-def _inputs(outline: Outline, sources: Sequence[Path]) -> pd.DataFrame:
-    names = [path.relative_to(outline.root).as_posix() for path in sources]
-    return pd.DataFrame({"File": names, "SHA-256": [_digest(path.read_bytes())[:16] for path in sources]})
 
 
 def _sources(outline: Outline) -> list[Path]:

@@ -80,13 +80,9 @@ def _claims(root: Path, unread: Collection[str]) -> list[dict]:
             raise InputError(
                 f"results/ledger.csv is older than {each.claim.claim_id}; run crmo reproduce again"
             )
-    counted = [_number_of_studies(len(listed))] if audited else []
-    return [*counted, *(_claim(each) for each in audited)]
-
-
-def _number_of_studies(n: int) -> dict:
     known = {"unit": "studies", "kind": "published", "model": "number of studies of the collection"}
-    return {"id": "studies.n", "text": describe.number_word(n), "value": n, "rounding": "as counted", **known}
+    count = {"text": describe.number_word(len(listed)), "value": len(listed), "rounding": "as counted"}
+    return [*[{"id": "studies.n", **count, **known}] * bool(audited), *map(_claim, audited)]
 
 
 def _claim(audited: Audited) -> dict:

@@ -50,7 +50,8 @@ def kept(kind: str, inputs: object, source: str, make: Callable[[], object]) -> 
     key = key_of(kind, inputs, source)
     path = folder / kind / f"{key}.json"
     found = _read(path, key)
-    if found is None and _is_edited(source, files.PACKAGE):
+    # Where code was edited since this process began, what it has imported is not what stands there.
+    if found is None and any(each.stat().st_mtime > _BEGAN for each in _behind(source, files.PACKAGE)):
         found = _text(make())
     if found is None:
         with _in_turn(path):
@@ -116,11 +117,6 @@ def _code(source: str, package: Path) -> str:
 @cache
 def _behind(source: str, package: Path) -> list[Path]:
     return code_behind(source, package)
-
-
-def _is_edited(source: str, package: Path) -> bool:
-    """Say whether code was edited since this process began: what it has imported is not what stands there."""
-    return any(path.stat().st_mtime > _BEGAN for path in _behind(source, package))
 
 
 def _read(path: Path, key: str) -> str | None:

@@ -21,6 +21,10 @@ SHARES = frames.shares(
 )
 
 
+def height_of(figure):
+    return figure.get_figheight() * 25.4
+
+
 def drawn(frame=SHARES, title="A title", subtitle="a subtitle"):
     return plot.proportion_intervals(frame, title=title, subtitle=subtitle).figure
 
@@ -374,10 +378,10 @@ def test_without_titles_a_figure_is_less_high_and_its_axes_are_not(page):
     usual = drawn()
     page(canvas.WIDTH)
     bare = drawn()
-    assert canvas.height_of(usual) - canvas.height_of(bare) == pytest.approx(12)
+    assert height_of(usual) - height_of(bare) == pytest.approx(12)
     for figure in (usual, bare):
         canvas.rendered(figure, "", "", "", "published")
-    heights = [figure.axes[0].get_position().height * canvas.height_of(figure) for figure in (usual, bare)]
+    heights = [figure.axes[0].get_position().height * height_of(figure) for figure in (usual, bare)]
     assert heights[0] == pytest.approx(heights[1], rel=0.01)
 
 
@@ -654,7 +658,7 @@ def test_a_title_of_several_lines_pushes_the_subtitle_down_and_makes_the_page_hi
     title, subtitle = (text.get_window_extent() for text in tall.texts)
     assert subtitle.y1 <= title.y0 + 1
     assert tall.axes[0].get_tightbbox().y1 <= subtitle.y0 + 1
-    assert canvas.height_of(tall) > canvas.height_of(short)
+    assert height_of(tall) > height_of(short)
 
 
 def test_numbers_of_a_figure_have_the_signs_of_a_journal():

@@ -24,7 +24,7 @@ def relate(table, outcome="clinical_severity", exposure="n_lesions", **options):
         ({"also": ["marrow_oedema"]}, "is 'marrow_edema' meant?"),
         ({"adjust": "mael"}, "is 'male' meant?"),
         ({"adjust": ["clinical_severity"]}, "named twice among outcome, exposures and adjustment"),
-        ({"cluster": "mail"}, "by whose groups errors are wanted; is 'male' meant?"),
+        ({"cluster": "mail"}, "no column 'mail'; is 'male' meant?"),
         ({"cut": "5"}, "cut is '5', expected a number, or None"),
         ({"permutation": 9}, r"no option 'permutation'; it has also, .*; is 'permutations' meant\?"),
         ({"adjustment": ["male"]}, r"no option 'adjustment'; it has also, .*; is 'adjust' meant\?"),

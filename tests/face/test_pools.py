@@ -34,8 +34,8 @@ def test_every_method_stands_side_by_side_and_disagreement_is_said():
     rows = pools._method_rows(results)
     assert rows["label"].is_unique
     assert (rows["estimate"].between(rows["ci_low"], rows["ci_high"])).all()
-    assert "4 series disagree" in pooling.disagreement(results)
-    assert "So few series hardly show how far they spread" in pooling.disagreement(results)
+    assert "4 series disagree" in pooling.disagreement(results, pools._name)
+    assert "So few series hardly show how far they spread" in pooling.disagreement(results, pools._name)
     # R: rma.glmm(measure="PLO", xi=c(7,4,12,9), ni=c(7,5,13,9)): 2.7726, z interval of the model without a
     # spread
     assert results[0].centre == pytest.approx(2.7726, abs=1e-4)

@@ -18,14 +18,7 @@ from scipy import stats
 from crmo_analysis.files import NotEstimableError
 from crmo_analysis.models import specifications
 from crmo_analysis.models.designs import standardised
-from crmo_analysis.models.likelihood import (
-    LIKELIHOODS,
-    candidates,
-    different,
-    peak,
-    score_statistics,
-    without_exposure,
-)
+from crmo_analysis.models.likelihood import candidates, peak, score_statistics, without_exposure
 from crmo_analysis.models.permutation import STATISTICS, adjust, permutation_test
 from crmo_analysis.models.question import Effort, Question, models_for
 from crmo_analysis.models.regression import MODELS, regress
@@ -272,24 +265,6 @@ def test_separation_is_found_where_it_is():
     assert not candidates("ordinal", scores[[0, 1, 3, 4, 2, 5, 7, 6]], others)[0].separated()
 
 
-@pytest.mark.parametrize("model", LIKELIHOODS)
-def test_equal_patients_count_once_times_their_number(model):
-    outcome = {"ordinal": "severity", "firth": "male"}.get(model, "crises")
-    y = np.tile(COHORT[outcome].to_numpy(float), 3)
-    design = standardised(np.tile(COHORT[["age", "lesions"]].to_numpy(float), (3, 1)))
-    rows, times = different(y, design)
-    assert len(rows) <= len(y) / 3
-    assert times.sum() == len(y)
-    expected, found = (
-        peak(candidates(model, y, design)),
-        peak(candidates(model, y[rows], design[rows], times)),
-    )
-    assert found.height == pytest.approx(expected.height, rel=1e-12)
-    assert found.params == pytest.approx(expected.params, abs=1e-8)
-    hessians = [top.model.hessian(top.params) for top in (found, expected)]
-    np.testing.assert_allclose(*hessians, rtol=1e-6, atol=1e-8)
-
-
 # ---- known truths
 
 
@@ -438,8 +413,6 @@ def test_more_that_cannot_be_estimated():
         regress("firth", COHORT["severity"], COHORT["lesions"], cut=0)
     with pytest.raises(ValueError, match="model is 'probit'"):
         regress("probit", COHORT["severity"], COHORT["lesions"])
-    with pytest.raises(ValueError, match="differ in length"):
-        regress("linear", COHORT["severity"], COHORT["lesions"][:5])
 
 
 def test_degenerate_tables_give_rows_that_say_why():

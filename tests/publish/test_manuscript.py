@@ -99,7 +99,7 @@ def whole(tmp_path_factory):
     for name in ("data/journals.yaml", "CITATION.cff"):
         shutil.copy(files.ROOT / name, root / name)
     shutil.copytree(files.ROOT / "data/styles", root / "data/styles")
-    write(root, "results/ledger.csv", "study,claim_id,verdict\n")
+    write(root, "results/ledger.csv", "study,claim_id,printed,verdict\n")
     entry = '{from: tables/made/shares, id: "share.{label}", values: [share], text: "{x}/{n} ({share:%1} %)"}'
     write(root, "data/numbers.yaml", f"- {entry}\n")
     item = '{item: 1, section: Title, asks: for a title, answered_by: [figure made/wide, "text Shares"], note: ""}'
