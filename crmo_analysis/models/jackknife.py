@@ -4,9 +4,11 @@ Without patient i every midrank moves by the sign of its distance from that of i
 again.
 """
 
+from itertools import product
+
 import numpy as np
 
-_MOST_CELLS = 20_000_000  # of a table of all values of the one by all of the other
+_MOST_CELLS = 5_000_000  # of a table of all values of the one by all of the other
 
 
 def centred(values: np.ndarray) -> np.ndarray:
@@ -79,11 +81,25 @@ def sums_of_signs(rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
     """
     height, width = rows.max() + 1, columns.max() + 1
     if height * width > _MOST_CELLS:
-        found = (
-            np.sign(rows - row) @ np.sign(columns - column) for row, column in zip(rows, columns, strict=True)
-        )
-        return np.fromiter(found, int, len(rows))
+        ways = product((1, -1), repeat=2)
+        return sum(up * right * _below_both(up * rows, right * columns) for up, right in ways)
     table = np.bincount(rows * width + columns, minlength=height * width).reshape(height, width)
     for axis in (0, 1):
         table = 2 * np.cumsum(table, axis) - table - table.sum(axis, keepdims=True)
     return table[rows, columns]
+
+
+def _below_both(rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
+    """Count for each patient those of both a smaller row and a smaller column.
+
+    Patients are taken in the order of their rows, those of one row from the largest column down. In blocks of
+    1, 2, 4 and so on, those of a first half are counted who are smaller than one of the second.
+    """
+    order, places = np.lexsort((-columns, rows)), np.arange(len(rows))
+    column, found = columns[order] - columns.min(), np.zeros(len(rows), dtype=int)
+    for bit in range((len(rows) - 1).bit_length()):
+        is_first = 1 - (places >> bit & 1)
+        by_column = np.argsort(((places >> bit + 1) * (column.max() + 1) + column) * 2 + is_first)
+        before = np.cumsum(is_first[by_column]) - (places[by_column] >> bit + 1 << bit)
+        found[by_column] += before * (1 - is_first[by_column])
+    return found[np.argsort(order)]
