@@ -45,7 +45,7 @@ LIKE_A_DATE = (
     r"(?i)^(\d{4}-\d\d-\d\d.*|\d{1,2}\.\d{1,2}\.(\d{2,4})?|"
     rf"(\d{{1,2}}[-. ]+)?({MONTHS})[a-z]*\.?([- ]\d{{2,4}})?)$"
 )
-_A_DAY = r"^(\d{4}-\d\d-\d\d|\d{1,2}[./]\d{1,2}[./]\d{4}).*$"
+_A_DAY = r"^(\d{4}-\d\d-\d\d|\d{1,2}[./]\d{1,2}[./](\d{4}|\d\d$)).*$"
 _SPACED = r"^[+-]?[1-9][0-9]{0,2}([ '’][0-9]{3})+([.,][0-9]+)?$"  # thousands, which no mark else can mean
 _EXACT = 2**53  # up to here a number of a spreadsheet is a whole one
 
@@ -175,8 +175,8 @@ def _numbers(words, asked, counts, variable, how, report):
     marked = asked & is_number & ~yaml & matches(words, "[.,]")
     mark, is_open = _mark(words, read, marked, counts, variable, how)
     values = np.where(marked & (is_open == "error"), np.nan, read[mark])
-    dates = asked & ~is_number & matches(words, LIKE_A_DATE)
-    days = dates & (variable.unit == "years") & matches(words, _A_DAY)
+    dates, days = (asked & ~is_number & matches(words, form) for form in (LIKE_A_DATE, _A_DAY))
+    days &= variable.unit == "years"
     other = f"expected a decimal {mark}, as the mapping file says" if how.decimal else _OTHER_MARK[mark]
     for rows, text in (
         (marked & np.isnan(values), _OPEN if is_open == "error" else other),

@@ -87,9 +87,9 @@ def _read_plain(data: bytes, delimiter: str, width: int) -> list[pa.ChunkedArray
         )
     except pa.ArrowException:
         return None
-    blank = pc.equal(table.column(0), "")
+    blank = pc.equal(pc.utf8_trim_whitespace(table.column(0)), "")
     for column in table.columns if pc.any(blank).as_py() else ():
-        blank = pc.and_(blank, pc.equal(column, ""))
+        blank = pc.and_(blank, pc.equal(pc.utf8_trim_whitespace(column), ""))
     return None if pc.any(blank).as_py() or not len(table) else table.columns
 
 

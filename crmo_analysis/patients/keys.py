@@ -15,7 +15,7 @@ from crmo_analysis.patients.table import MADE, Table
 
 BY_CHANCE = 0.05  # pairs of patients who are alike, expected if variables were independent
 _NUMBERED = r"^(0|[1-9][0-9]{0,17})$"
-_SHORTENED = r"^[0-9](\.[0-9]+)?[eE]\+[0-9]+$"
+_SHORTENED = r"^[0-9]([.,][0-9]+)?[eE]\+[0-9]+$"
 _DATE = rf"(?i)^(\d{{4}}-\d\d-\d\d|\d{{1,2}}[-. ]+({MONTHS})[a-z]*\.?)$"
 _AGAIN = "enter it again as text"
 _AND = r"\s(?:and|und|et|y|e|ve|og|en)\s"

@@ -234,7 +234,7 @@ def test_parquet_gives_the_same_table(tmp_path, expected):
     plain.assign(lists=[[1], [2], [3]]).to_parquet(tmp_path / "cohort.parquet")
     cohort = read_cohort(tmp_path / "cohort.parquet")
     pd.testing.assert_frame_equal(cohort.patients, expected)
-    assert "column lists: has values of type list" in messages(cohort)[0]
+    assert "column lists: warning: has values of type list" in messages(cohort)[0]
 
 
 def zipped(name="a"):
