@@ -132,7 +132,7 @@ def test_keys_that_differ_in_leading_zeros_are_named():
     cohort = read("09_leading_zeros")
     assert len(cohort.errors) == 3
     assert "the same in 1 more row" in str(cohort.errors)
-    assert all("differs in leading zeros only" in str(error) for error in cohort.errors)
+    assert all("one there is the same but for" in str(error) for error in cohort.errors)
 
 
 def test_a_code_within_the_limits_is_asked_about(write):
