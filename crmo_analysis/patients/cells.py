@@ -17,7 +17,6 @@ from crmo_analysis.patients.problems import matches
 from crmo_analysis.study import Variable
 
 BOOLEANS = {"yes": True, "true": True, "1": True, "no": False, "false": False, "0": False}
-NO_MISSING: Mapping[str, str] = {}
 _NUMBER = {
     "point": r"^[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]{1,3})?$",
     "comma": r"^[+-]?[0-9]+(,[0-9]+)?$",
@@ -61,9 +60,6 @@ class How:
     beside: str = ""  # the decimal mark of the file's other columns, where they have one
 
 
-AS_IT_IS = How()
-
-
 @dataclass(frozen=True, eq=False)
 class Column:
     """A column of a table, each different text once."""
@@ -78,9 +74,7 @@ class Column:
     notes: tuple[str, ...]
 
 
-def read_column(
-    column: pa.ChunkedArray, variable: Variable, missing: Mapping[str, str] = NO_MISSING, how: How = AS_IT_IS
-) -> Column:
+def read_column(column: pa.ChunkedArray, variable: Variable, missing: Mapping[str, str], how: How) -> Column:
     """Read a column of text as a variable; the type "text", beside those of the codebook, takes any text.
 
     `missing` has the code in a cell for each kind of missing value.

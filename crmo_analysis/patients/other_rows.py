@@ -42,6 +42,7 @@ def without_others(sheet: Sheet) -> Sheet:
     if _has_labels(sheet):
         said[0] = "is left out: it holds labels of the columns"
     first, filled = _first_cells(sheet)
+    said |= {int(place): "is left out: it is empty" for place in np.flatnonzero(filled == 0)}
     for place in np.flatnonzero(_totals(sheet, first)):
         said.setdefault(int(place), "is left out: it is a total or an average, no patient")
     units = _units(sheet)

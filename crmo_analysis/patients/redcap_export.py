@@ -126,8 +126,8 @@ def _opened(sheet, codebook, maps, fields, missing) -> _Export:
     labels |= {field_label(variable): name for name, variable in codebook.items()}
     by_map, small = {**maps[1].columns, **maps[0].columns}, {name.casefold(): name for name in codebook}
     gone = {choice_label(kind): code for kind, code in missing.items()}
-    export = _Export(sheet, {}, {}, _statuses(sheet), notes=list(sheet.notes))
-    _note_own(export)
+    statuses = _statuses(sheet)
+    export = _Export(sheet, {}, {}, statuses, notes=list(sheet.notes))
     for source, column in zip(sheet.names, sheet.columns, strict=True):
         is_free = source not in by_map and source.casefold() not in small
         label, choices = fields.get(source, (source, {}))
@@ -146,14 +146,12 @@ def _opened(sheet, codebook, maps, fields, missing) -> _Export:
         export.columns[name] = column
         if target:
             export.targets[name] = target
+    own = [
+        name for name in export.columns if name in (*OWN.values(), *statuses) and name not in export.targets
+    ]
+    export.note(f"an export of REDCap{'; its own columns are left out: ' if own else ''}{listed(own)}")
     _take_record_id(export)
     return export
-
-
-def _note_own(export: _Export) -> None:
-    own = (*OWN, *OWN.values(), *export.statuses)
-    names = listed(dict.fromkeys(shown(name) for name in export.sheet.names if name in own))
-    export.note(f"an export of REDCap{'; its own columns are left out: ' if names else ''}{names}")
 
 
 def _take_record_id(export: _Export) -> None:

@@ -293,12 +293,6 @@ def test_ages_beyond_the_limits_are_explained_by_another_unit(answer):
     assert converted.patients["age_onset"].tolist() == ages[:36]
 
 
-def test_a_delay_in_years_is_told_by_the_ages(answer):
-    rows = [[i, 5 + i, 5 + i + delay, delay] for i, delay in enumerate((1.5, 2, 3, 2.5, 1.25, 2))]
-    found = answer(csv(["patient", "age_onset", "age_diagnosis", "diagnostic_delay"], *rows))
-    assert "in a mapping: units: {diagnostic_delay: 12}" in said(found)
-
-
 # ---- keys and lesions --------------------------------------------------------------------------------------
 
 
