@@ -64,7 +64,7 @@ def on_one_variable(tables: Sequence[tuple[str, pd.DataFrame]], smallest: int) -
     for table, frame in tables:
         for row in frame.to_dict("records"):
             of, x, n = (row.get(name, "") for name in ("of", "cohort_x", "cohort_n"))
-            if x.isdecimal() and n.isdecimal() and not row.get("among"):
+            if all(re.fullmatch(r"\d{1,9}", size) for size in (x, n)) and not row.get("among"):
                 try:
                     names = expressions.variables(tree := expressions.parse(of, book))
                 except InputError:
