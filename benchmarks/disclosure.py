@@ -272,15 +272,11 @@ def narrowed(folder: Path, n: int, smallest: int = 5) -> list[str]:
             asked[f"{one} and {other}"] = column[one] * column[other]
             asked[f"{one} without {other}"] = column[one] * (1 - column[other])
             asked[f"{other} without {one}"] = column[other] * (1 - column[one])
-        settings = {
-            "constraints": LinearConstraint(rows, values, values),
-            "bounds": Bounds(0, n),
-            "integrality": 1,
-        }
+        settings = {"constraints": LinearConstraint(rows, values, values), "integrality": 1}
         for what, target in asked.items():
-            low = round(milp(target, **settings).fun)
-            if low >= 1 and (high := round(-milp(-target, **settings).fun)) < smallest:
-                told.append(f"{what}: {low} to {high}")
+            ends = [milp(sign * target, bounds=Bounds(0, n), **settings).fun for sign in (1, -1)]
+            if None not in ends and round(ends[0]) >= 1 and round(-ends[1]) < smallest:
+                told.append(f"{what}: {ends[0]:.0f} to {-ends[1]:.0f}")
     told += bones_narrowed(folder, shown, n, smallest) + bands_narrowed(folder, n, smallest)
     return told + values_narrowed(folder, n, smallest)
 
