@@ -34,7 +34,7 @@ NAMES = [
 CATEGORIES = ["unifocal_pain", "multifocal_pain", "limping"]
 YES_NO = [("yes", "no"), ("1", "0"), ("true", "false"), ("YES", "No"), ("ja", "nein"), ("x", "o")]
 MISSING = ["", "NA", "NR", "k.A.", "99", "-9"]
-ENCODINGS = ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "cp1252"]
+ENCODINGS = ["utf-8", "utf-8-sig", "utf-16", "cp1252"]
 
 
 def drawn(rng: random.Random) -> list[dict]:

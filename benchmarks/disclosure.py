@@ -3,12 +3,14 @@
     python benchmarks/disclosure.py [--cohorts 200] [--patients 40]
 
 Findings are drawn that are part of one another but for a few children, make up one another but for a few, or are added
-up, and bands of age of which a study prints some, or some put together. A folder is written as the program does (a description, a comparison with a published study), its columns under
-other names, once with small counts hidden and once without, and again when one child more has come. The attacker stands
-apart from the program: it has the folders alone, knows what is part of what in a body and within which limits scores
-lie, and asks an integer programme how few and how many children a count can be of: from x/n, from decimals that are
-x/n, from n, mean, median and SD, and from what two folders tell of the child between them. What it narrows to 1 to 4
-children is found.
+up, bands of age of which a study prints some, or some put together, and one child of a severity, or with a number of
+lesions, that no other has. A folder is written as the program does (a description, a comparison with published studies,
+and all tables and figures of lesions and severity), its columns under other names, once with small counts hidden and
+once without, and again when one child more has come. The attacker stands apart from the program: it has the folders
+alone, knows what is part of what in a body and within which limits scores lie, and asks an integer programme how few
+and how many children a count can be of: from x/n, from decimals that are x/n, from n, mean, median and SD, from a line
+that is drawn (it passes through the means, whose sums are whole, and with a slope for one SD it tells the SD), and from
+what two folders tell of the child between them. What it narrows to 1 to 4 children is found.
 """
 
 import argparse
@@ -24,6 +26,8 @@ from scipy.optimize import Bounds, LinearConstraint, milp
 
 from crmo_analysis.comparison import compare
 from crmo_analysis.display import frames
+from crmo_analysis.face import relate
+from crmo_analysis.files import CrmoError
 from crmo_analysis.publish import releases
 from crmo_analysis.study import read_codebook, read_study
 
@@ -111,22 +115,48 @@ def planted(seed: int, n: int = 40) -> pd.DataFrame:
     ages = rng.permutation(np.repeat([4.0, 7.0, 10.0, 14.0], sizes))
     found["age_diagnosis"] = ages
     found["n_lesions"] = found["n_affected_bones"].clip(lower=1 + rng.poisson(1.5, n))
+    found["clinical_severity"] = (found["n_lesions"] // 2 + rng.integers(0, 4, n)).clip(upper=10)
+    if seed % 2:  # a score of few values, so that moments say much
+        found["clinical_severity"] = rng.integers(0, 3, n)
+    found.loc[rng.integers(n - 1), "clinical_severity"] = rng.integers(11, 61)  # not the one who comes later
+    found["patient"] = [f"P{place}" for place in range(n)]
     return found
 
 
-def released(table: pd.DataFrame, smallest: int, folder: Path, seed: int = 0) -> Path:
-    """Write what would be passed on of a cohort, with columns under other names."""
+def released(table: pd.DataFrame, smallest: int, folder: Path, seed: int = 0, is_asked: bool = False) -> Path:
+    """Write what would be passed on of a cohort, with columns under other names; severity too if `is_asked`."""
+    beside = compare(table, studies(seed), read_codebook(), smallest=smallest, resamples=20).table
+    shown = [
+        described(table, smallest),
+        beside[[name for name in beside if not name.startswith("published")]],
+    ]
+    return written([*shown, *(of_severity(table) if is_asked and smallest else [])], folder)
+
+
+def described(table: pd.DataFrame, smallest: int) -> pd.DataFrame:
+    """Describe who is in a cohort."""
+    return frames.characteristics(table, read_codebook(), smallest)
+
+
+def written(tables: list[pd.DataFrame], folder: Path) -> Path:
+    """Write tables with columns under other names."""
     folder.mkdir(parents=True)
-    beside = compare(table, studies(seed), read_codebook(), smallest=smallest, resamples=20)
-    written = {
-        "a": frames.characteristics(table, read_codebook(), smallest),
-        "b": beside.table.drop(columns=[name for name in beside.table if name.startswith("published")]),
-    }
-    for name, frame in written.items():
-        frame.set_axis([f"c{place}" for place in range(len(frame.columns))], axis=1).to_csv(
-            folder / f"{name}.csv", index=False
-        )
+    for place, frame in enumerate(tables):
+        renamed = frame.set_axis([f"c{place}" for place in range(len(frame.columns))], axis=1)
+        renamed.to_csv(folder / f"{place}.csv", index=False)
     return folder
+
+
+def of_severity(table: pd.DataFrame) -> list[pd.DataFrame]:
+    """Return all that the notebook on lesions and severity writes of a cohort, where it can be shown."""
+    try:
+        effort = {"resamples": 50, "permutations": 200}
+        relation = relate(table, "clinical_severity", "n_lesions", [], cut=5, **effort)
+        made = [relation, relation.participants(), relation.diagnostics()]
+        made += [relation.scatter(), relation.forest(), relation.specifications(), relation.influence()]
+    except CrmoError:
+        return []
+    return [one.frame if one.data is None else one.data for one in made]
 
 
 def counts_in(folder: Path) -> dict[str, tuple[int, int]]:
@@ -161,28 +191,65 @@ def moments_in(folder: Path, label: str) -> dict[str, float]:
     return found
 
 
+def line_in(folder: Path, n: int) -> dict[str, dict[str, float]]:
+    """Return sum and standard deviation of lesions and of severity, from a line that is drawn and its effects.
+
+    The line passes through the means of both, whose sums are whole numbers; the effect of one SD is the slope
+    times the SD, and Pearson's correlation is what is left of the other's.
+    """
+    lines, effect, r = [], None, None
+    for path in sorted(folder.rglob("*.csv")):
+        rows = list(csv.reader(path.open(encoding="utf-8")))[1:]
+        numbers = [[float(c) for c in row] for row in rows if all(re.fullmatch(r"-?[\d.]+", c) for c in row)]
+        if len(numbers) > 20 and {len(row) for row in numbers} == {4}:
+            lines.append(np.array(numbers))
+        for row in rows:
+            decimals = [float(cell) for cell in row if re.fullmatch(r"-?\d+\.\d+", cell)]
+            if (
+                row[:1] == ["linear"]
+                and decimals
+                and any(cell.startswith("difference per SD") for cell in row)
+            ):
+                effect = decimals[0]
+            if row[:1] == ["pearson"] and decimals:
+                r = decimals[0]
+    if len(lines) != 1 or effect is None or r is None:
+        return {}
+    slope, level = np.polyfit(lines[0][:, 0], lines[0][:, 1], 1)
+    sums = [x for x in range(100 * n) if abs(n * level + slope * x - round(n * level + slope * x)) < n * 5e-6]
+    within = [x for x in sums if lines[0][0, 0] <= x / n <= lines[0][-1, 0]]
+    if len(within) != 1:
+        return {}
+    sd = effect / slope
+    y = {"sum": round(n * level + slope * within[0]), "sd": slope * sd / r, "off": 2e-4}
+    return {"Lesions": {"sum": within[0], "sd": sd, "off": 1e-4}, "Clinical severity score": y}
+
+
 def values_narrowed(folder: Path, n: int, smallest: int = 5, most: int = 100) -> list[str]:
-    """Return the numbers of lesions that 1 to `smallest` - 1 children are known to have, and fewer or more."""
-    known = moments_in(folder, "Lesions")
-    if "mean" not in known:
-        return []
-    total = round(known["mean"] * n)
-    squares = (n - 1) * known["sd"] ** 2 + n * (total / n) ** 2 if "sd" in known else total**2
-    grid = np.arange(min(most, int(squares**0.5 + 0.01)) + 1.0)  # nobody has more
-    rows, low, high = [np.ones(len(grid)), grid], [n, total], [n, total]
-    if "sd" in known:
-        rows, low, high = [*rows, grid**2], [*low, squares - 0.01], [*high, squares + 0.01]
-    if "median" in known:
-        sides = [grid <= known["median"], grid >= known["median"]]
-        rows, low, high = [*rows, *sides], [*low, n / 2, n / 2], [*high, n, n]
-    settings = {"constraints": LinearConstraint(np.array(rows, dtype=float), low, high), "integrality": 1}
-    told = []
-    for value in range(13):
-        for what, cell in ((f"{value}", grid == value), (f"more than {value}", grid > value)):
-            target = cell.astype(float)
-            ends = [milp(sign * target, bounds=Bounds(0, n), **settings).fun for sign in (1, -1)]
-            if None not in ends and round(ends[0]) >= 1 and round(-ends[1]) < smallest:
-                told.append(f"lesions {what}: {ends[0]:.0f} to {-ends[1]:.0f}")
+    """Return the lesions and scores that 1 to `smallest` - 1 children are known to have, and fewer or more."""
+    told, lines = [], line_in(folder, n)
+    for label, unit in (("Lesions", ""), ("Clinical severity score", ", points")):
+        known = moments_in(folder, label) | moments_in(folder, f"{label}{unit}")
+        known = {"off": 1e-5} | known | lines.get(label, {})
+        if "mean" not in known and "sum" not in known:
+            continue
+        total = known.get("sum", round(known.get("mean", 0) * n))
+        squares = (n - 1) * known["sd"] ** 2 + n * (total / n) ** 2 if "sd" in known else total**2
+        grid = np.arange(min(most, int(squares**0.5 + 0.01)) + 1.0)  # nobody has more
+        rows, low, high = [np.ones(len(grid)), grid], [n, total], [n, total]
+        if "sd" in known:
+            off = 2 * known["off"] * (n - 1) * known["sd"] ** 2 + 0.01
+            rows, low, high = [*rows, grid**2], [*low, squares - off], [*high, squares + off]
+        if "median" in known:
+            sides = [grid <= known["median"], grid >= known["median"]]
+            rows, low, high = [*rows, *sides], [*low, n / 2, n / 2], [*high, n, n]
+        settings = {"constraints": LinearConstraint(np.array(rows, dtype=float), low, high), "integrality": 1}
+        for value in range(21):
+            for what, cell in ((f"{value}", grid == value), (f"more than {value}", grid > value)):
+                target = cell.astype(float)
+                ends = [milp(sign * target, bounds=Bounds(0, n), **settings).fun for sign in (1, -1)]
+                if None not in ends and round(ends[0]) >= 1 and round(-ends[1]) < smallest:
+                    told.append(f"{label} {what}: {ends[0]:.0f} to {-ends[1]:.0f}")
     return told
 
 
@@ -205,17 +272,13 @@ def narrowed(folder: Path, n: int, smallest: int = 5) -> list[str]:
             asked[f"{one} and {other}"] = column[one] * column[other]
             asked[f"{one} without {other}"] = column[one] * (1 - column[other])
             asked[f"{other} without {one}"] = column[other] * (1 - column[one])
-        settings = {
-            "constraints": LinearConstraint(rows, values, values),
-            "bounds": Bounds(0, n),
-            "integrality": 1,
-        }
+        settings = {"constraints": LinearConstraint(rows, values, values), "integrality": 1}
         for what, target in asked.items():
-            low = round(milp(target, **settings).fun)
-            if low >= 1 and (high := round(-milp(-target, **settings).fun)) < smallest:
-                told.append(f"{what}: {low} to {high}")
+            ends = [milp(sign * target, bounds=Bounds(0, n), **settings).fun for sign in (1, -1)]
+            if None not in ends and round(ends[0]) >= 1 and round(-ends[1]) < smallest:
+                told.append(f"{what}: {ends[0]:.0f} to {-ends[1]:.0f}")
     told += bones_narrowed(folder, shown, n, smallest) + bands_narrowed(folder, n, smallest)
-    return told + (values_narrowed(folder, n, smallest) if n <= 20 else [])  # of more, none was ever narrowed
+    return told + values_narrowed(folder, n, smallest)
 
 
 def _can_be(found: tuple[int, ...], group: list[str]) -> bool:
@@ -279,17 +342,18 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--cohorts", type=int, default=200)
-    parser.add_argument("--patients", type=int, default=40)
+    parser.add_argument("--patients", type=int, default=0, help="20 to 60 by turns unless given")
     asked = parser.parse_args()
     for smallest, how in ((5, "protected"), (0, "open")):
         found, between, refused = [], 0, 0
         with tempfile.TemporaryDirectory() as folder:
             for seed in range(asked.cohorts):
-                table, place = planted(seed, asked.patients + 1), Path(folder) / str(seed)
-                first = released(table.iloc[:-1], smallest, place / "a", seed)
-                found.append(narrowed(first, asked.patients))
+                n = asked.patients or (20, 24, 30, 40, 60)[seed % 5]
+                table, place = planted(seed, n + 1), Path(folder) / str(seed)
+                first = released(table.iloc[:-1], smallest, place / "a", seed, is_asked=True)
+                found.append(narrowed(first, n))
                 if smallest:
-                    later = released(table, smallest, place / "b", seed)
+                    later = released(table, smallest, place / "b", seed, is_asked=True)
                     is_told = bool(told_of_one(first, later))
                     between += is_told
                     refused += is_told and bool(len(releases.check([first, later], smallest)[1]))
@@ -301,7 +365,7 @@ def main() -> None:
             print(
                 f"  of the child between two folders findings follow in {between}; {refused} of these are refused"
             )
-        print(*sorted({told.split(":")[0] for cohort in found for told in cohort})[:12], sep="\n    ")
+        print(*sorted({told.split(":")[0] for cohort in found for told in cohort})[:30], sep="\n    ")
 
 
 if __name__ == "__main__":

@@ -32,7 +32,10 @@ from crmo_analysis.study import expressions, read_codebook, read_study, rounding
 
 CODEBOOK = read_codebook()
 LESIONS = read_codebook(section="lesions")
-RELEASE = b'variable,value,n\nSpine,20/54 (37.0 %),54\n"Age, years",7.5,50\n'
+RELEASE = (
+    b"variable,value,n,of,cohort_x,cohort_n\nSpine,20/54 (37.0 %),54,age_onset < 6,20,54\n"
+    b'"Age, years",7.5,50,age_onset >= 6 & age_onset < 9,12,54\n'
+)
 NOTEBOOK = files.ROOT / "notebooks" / "70_pooled_response.ipynb"
 NASTY = [
     b"\x00", b"\xff\xfe", b"\xef\xbb\xbf", b"\r", b"\n\n", b'"', b"'", b",", b";", b"\t", b"(", b")", b"((((((((", b"~~~~",

@@ -17,7 +17,6 @@ from crmo_analysis.patients.problems import matches
 from crmo_analysis.study import Variable
 
 BOOLEANS = {"yes": True, "true": True, "1": True, "no": False, "false": False, "0": False}
-NO_MISSING: Mapping[str, str] = {}
 _NUMBER = {
     "point": r"^[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]{1,3})?$",
     "comma": r"^[+-]?[0-9]+(,[0-9]+)?$",
@@ -45,7 +44,7 @@ LIKE_A_DATE = (
     r"(?i)^(\d{4}-\d\d-\d\d.*|\d{1,2}\.\d{1,2}\.(\d{2,4})?|"
     rf"(\d{{1,2}}[-. ]+)?({MONTHS})[a-z]*\.?([- ]\d{{2,4}})?)$"
 )
-_A_DAY = r"^(\d{4}-\d\d-\d\d|\d{1,2}[./]\d{1,2}[./]\d{4}).*$"
+_A_DAY = r"^(\d{4}-\d\d-\d\d|\d{1,2}[./]\d{1,2}[./](\d{4}|\d\d$)).*$"
 _SPACED = r"^[+-]?[1-9][0-9]{0,2}([ '’][0-9]{3})+([.,][0-9]+)?$"  # thousands, which no mark else can mean
 _EXACT = 2**53  # up to here a number of a spreadsheet is a whole one
 
@@ -59,9 +58,6 @@ class How:
     decimal: str = ""  # mark that the mapping file says, "comma" or "point"
     dates: str = ""  # what stands first in 01/02/2020 by the mapping file, "day" or "month"
     beside: str = ""  # the decimal mark of the file's other columns, where they have one
-
-
-AS_IT_IS = How()
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,9 +74,7 @@ class Column:
     notes: tuple[str, ...]
 
 
-def read_column(
-    column: pa.ChunkedArray, variable: Variable, missing: Mapping[str, str] = NO_MISSING, how: How = AS_IT_IS
-) -> Column:
+def read_column(column: pa.ChunkedArray, variable: Variable, missing: Mapping[str, str], how: How) -> Column:
     """Read a column of text as a variable; the type "text", beside those of the codebook, takes any text.
 
     `missing` has the code in a cell for each kind of missing value.
@@ -175,8 +169,8 @@ def _numbers(words, asked, counts, variable, how, report):
     marked = asked & is_number & ~yaml & matches(words, "[.,]")
     mark, is_open = _mark(words, read, marked, counts, variable, how)
     values = np.where(marked & (is_open == "error"), np.nan, read[mark])
-    dates = asked & ~is_number & matches(words, LIKE_A_DATE)
-    days = dates & (variable.unit == "years") & matches(words, _A_DAY)
+    dates, days = (asked & ~is_number & matches(words, form) for form in (LIKE_A_DATE, _A_DAY))
+    days &= variable.unit == "years"
     other = f"expected a decimal {mark}, as the mapping file says" if how.decimal else _OTHER_MARK[mark]
     for rows, text in (
         (marked & np.isnan(values), _OPEN if is_open == "error" else other),

@@ -7,7 +7,6 @@ from fractions import Fraction
 import numpy as np
 import pandas as pd
 
-from crmo_analysis.patients.meanings import quoted
 from crmo_analysis.patients.problems import Problem, listed, shown
 from crmo_analysis.patients.table import MADE, Table
 from crmo_analysis.study import Codebook, Variable, expressions, read_codebook, read_section
@@ -51,18 +50,7 @@ def check_times(table: Table, codebook: Codebook) -> None:
             apart = (per_unit * (end - start) - table.frame[time.name]).abs() > slack + 1e-6
             wrong = apart.fillna(False).to_numpy(dtype=bool) & ~before
             expected = f"is not the time from {time.start} to {time.end} of the same row"
-            line = _other_unit(table, time, per_unit * (end - start), slack)
-            table.report(time.name, wrong, expected, line=line)
-
-
-def _other_unit(table: Table, time: Variable, expected: pd.Series, slack: float) -> str:
-    """Return the line of a mapping that converts a time, if in another unit it is what the ages give."""
-    given, others = table.frame[time.name], read_section("units").get(time.name, {}).get("instead", {})
-    for factor in others.values():
-        fits = ((expected - given * factor).abs() <= slack * max(factor, 1)).dropna()
-        if len(fits) >= MANY and fits.mean() > 0.9 and time.name not in table.mapped.units:
-            return f"units: {{{quoted(table.sources[time.name])}: {factor:g}}}"
-    return ""
+            table.report(time.name, wrong, expected)
 
 
 def _step(values: pd.Series, variable: Variable) -> Fraction:

@@ -9,7 +9,7 @@ import pandas as pd
 _FORMS = (
     re.compile(
         r"(?P<year>\d{4})(?P<mark>[-./]?)(?P<month>\d\d)(?P=mark)(?P<day>\d\d)"
-        r"(?:[T ](?P<time>\d\d:\d\d(?::\d\d(?:\.\d+)?)?)Z?)?",
+        r"(?:[T ](?P<time>\d\d:\d\d(?::\d\d(?:\.\d+)?)?)(?:Z|[+-]\d\d:?\d\d)?)?",
         re.ASCII,
     ),
     re.compile(r"(?P<day>\d{1,2})\.(?P<month>\d{1,2})\.(?P<year>\d{4})", re.ASCII),
@@ -53,7 +53,7 @@ def read_dates(words, asked, variable, errors, first, notes):
         notes.append(f"a year of two digits is read as the one {span}")
     values[errors != ""] = np.datetime64("NaT", "s")
     if any((parts.get("time") or "").strip("0:.") for parts in found.values()):
-        notes.append("the time of day is left out")
+        notes.append("the time of day is left out, the day is the one that is written, in whichever zone")
     return pd.array(values, dtype="datetime64[s]")
 
 
@@ -77,8 +77,9 @@ def _matched(words, asked, errors) -> dict[int, dict[str, str]]:
             continue
         errors[place] = _ISO_EXPECTED
         if _SERIAL.fullmatch(text):
-            day = date(1899, 12, 30) + timedelta(days=int(text))
-            errors[place] += f"; as a number of Excel it is {day.isoformat()}, format the column as a date"
+            since = (date(1899, 12, 30), date(1904, 1, 1))  # of Excel, and of Excel on old Macs
+            days = " or ".join((first + timedelta(days=int(text))).isoformat() for first in since)
+            errors[place] += f"; as a number of Excel it is {days}, format the column as a date there"
     return found
 
 

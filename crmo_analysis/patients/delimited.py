@@ -87,33 +87,24 @@ def _read_plain(data: bytes, delimiter: str, width: int) -> list[pa.ChunkedArray
         )
     except pa.ArrowException:
         return None
-    blank = pc.equal(table.column(0), "")
+    blank = pc.equal(pc.utf8_trim_whitespace(table.column(0)), "")
     for column in table.columns if pc.any(blank).as_py() else ():
-        blank = pc.and_(blank, pc.equal(column, ""))
+        blank = pc.and_(blank, pc.equal(pc.utf8_trim_whitespace(column), ""))
     return None if pc.any(blank).as_py() or not len(table) else table.columns
 
 
 def _encoding(data: bytes, path: Path) -> str:
-    head = data[:2000]
-    zeros = head[::2].count(0), head[1::2].count(0)
-    encoding = "utf-8-sig"
-    if data[:2] in (b"\xff\xfe", b"\xfe\xff"):
-        encoding = "utf-16"
-    elif zeros[1] > 0.4 * len(head) > 10 * zeros[0]:
-        encoding = "utf-16-le"
-    elif zeros[0] > 0.4 * len(head) > 10 * zeros[1]:
-        encoding = "utf-16-be"
-    elif match := _CONTROL.search(data):
+    expected = "save the table as CSV in UTF-8"
+    is_wide = data[:2] in (b"\xff\xfe", b"\xfe\xff")
+    if not is_wide and (match := _CONTROL.search(data)):
         kind = "NUL bytes" if match[0] == b"\0" else f"control characters (byte {match[0][0]:#x})"
-        row = data[: match.start()].count(b"\n") + 1
-        raise refuse(path, f"has {kind}; save the table as CSV in UTF-8", row)
-    for attempt in (encoding, "cp1252", "latin-1") if encoding == "utf-8-sig" else (encoding,):
+        raise refuse(path, f"has {kind}; {expected}", data[: match.start()].count(b"\n") + 1)
+    for attempt in ("utf-16",) if is_wide else ("utf-8-sig", "cp1252", "latin-1"):
         try:
             text = data.decode(attempt)
         except UnicodeDecodeError:
             continue
         if "\0" in text:
-            row = text[: text.index("\0")].count("\n") + 1
-            raise refuse(path, "has NUL bytes; save the table as CSV in UTF-8", row)
+            raise refuse(path, f"has NUL bytes; {expected}", text[: text.index("\0")].count("\n") + 1)
         return attempt
-    raise refuse(path, f"is not sound {encoding.upper()}; save the table as CSV in UTF-8")
+    raise refuse(path, f"is not sound UTF-16; {expected}")

@@ -173,7 +173,7 @@ def moments_tell(
     """Say whether how many patients have a value, or more, or less, follows from mean, median and SD.
 
     By an integer programme: no table of as many patients with the same moments has none of them, and none has
-    `smallest`. It happens with few patients or few values: of 30 patients and more it was never seen.
+    `smallest`. It happens with few patients, or with few values and one far from them.
     `spread` says whether the SD is shown; a reader knows the limits and the step of the variable, and one
     without them, or with many steps, tells nothing.
     """
@@ -256,22 +256,32 @@ def follow(groups: Sequence[np.ndarray], smallest: int) -> bool:
     places = np.arange(len(groups))[:, None]
     codes, counts = np.unique((np.vstack(groups) * 2**places).sum(axis=0), return_counts=True)
     patterns = codes >> places & 1
-    rows = np.vstack([np.ones(len(counts)), patterns])
     few = np.flatnonzero(counts < smallest)
     some = (list(cells) for size in range(1, smallest) for cells in combinations(few, size))
     targets = [np.isin(np.arange(len(counts)), cells) for cells in some if counts[cells].sum() < smallest]
-    sums, ends = rows @ counts, ((0, 0), (smallest, counts.sum()))
-    return any(
-        not any(_fits(np.vstack([rows, target]), [*sums, low], [*sums, high]) for low, high in ends)
-        for target in targets
-    )
+    return any(True for _ in told(patterns, [counts.sum(), *(patterns @ counts)], targets, smallest))
+
+
+def told(
+    patterns: np.ndarray, sizes: Sequence[int], targets: Sequence[np.ndarray], smallest: int
+) -> Iterator[np.ndarray]:
+    """Yield the targets, some kinds of patients each, of which 1 to `smallest` - 1 are known to be.
+
+    `patterns` says of each group of patients which kinds are in it, `sizes` how many all and each group are.
+    """
+    rows = np.vstack([np.ones(patterns.shape[1]), patterns])
+    for target in targets if _fits(rows, sizes, sizes) else ():  # else the groups are of other patients
+        few = np.vstack([rows, target])
+        if not any(_fits(few, [*sizes, low], [*sizes, high]) for low, high in ((0, 0), (smallest, sizes[0]))):
+            yield target
 
 
 def too_few(table: pd.DataFrame, names: Sequence[str], smallest: int) -> str:
     """Say why a model of some variables would tell of few patients; empty if nothing speaks against it.
 
     Patients without one of the columns are not in it. From an estimate and the totals the number of those who
-    share a value, or values of two columns, that are yes or no or categories could be worked out.
+    share a value, or values of two columns, that are yes or no or categories could be worked out. A line with
+    the effect of one SD tells mean and SD of both variables, as sums of whole numbers are whole.
 
     References
     ----------
@@ -292,10 +302,13 @@ def too_few(table: pd.DataFrame, names: Sequence[str], smallest: int) -> str:
         counts = known[pair].astype(str).value_counts()
         if counts.min() < smallest:
             return f"fewer than {smallest} patients share a value of {' and '.join(pair)}"
-    for name in names:
-        if pd.api.types.is_numeric_dtype(known[name]) and spiked(known[name], smallest):
+    for name in (name for name in names if pd.api.types.is_numeric_dtype(known[name])):
+        if spiked(known[name], smallest):
             return f"fewer than {smallest} patients have another value of {name} than the others"
-    return ""  # means and SDs are not among what a model shows
+        variable = read_codebook().get(name)
+        if variable is not None and moments_tell(known[name].to_numpy(float), variable, smallest):
+            return f"mean and SD of {name} follow, and from them what fewer than {smallest} patients have"
+    return ""
 
 
 def inner_share(n: int, smallest: int) -> float:

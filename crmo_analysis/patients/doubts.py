@@ -5,8 +5,9 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from crmo_analysis.patients.cells import BOOLEANS
 from crmo_analysis.patients.mapping import exact
-from crmo_analysis.patients.meanings import CODE, OPEN, plain_unit, quoted
+from crmo_analysis.patients.meanings import CODE, OPEN, plain_unit, quoted, words
 from crmo_analysis.patients.problems import counted, matches
 from crmo_analysis.patients.table import Table
 from crmo_analysis.study import Codebook, read_section
@@ -24,6 +25,7 @@ def check_columns(table: Table, codebook: Codebook) -> None:
         if name in table.columns:
             _check_stated_unit(table, name, codebook[name].unit, usual)
             _check_unit(table, name, codebook[name].unit, usual)
+    _check_ones(table, codebook)
     for name, column in table.columns.items():
         if name in codebook and codebook[name].is_numeric:
             _check_codes(table, name)
@@ -175,12 +177,35 @@ def _check_yes_alone(table: Table, name: str) -> None:
 
 
 def _check_sex(table: Table) -> None:
-    """Ask which of 1 and 0 is male, where neither the column's name nor the mapping file says it."""
-    source, words = table.sources["male"], {"1", "0"} & set(table.columns["male"].words.to_pylist())
-    is_open = "male" not in source.casefold() and not (table.columns["male"].errors != "").any()
-    if words and is_open and not words & set(table.mapped.meanings.get("male", {})):
-        line = table.line("male", {"1": "yes", "0": "no"})
+    """Ask which of 1 and 0 is male, where neither the column's name nor the mapping file says it.
+
+    A column that says it is of girls would be read the other way round.
+    """
+    source, column = table.sources["male"].casefold(), table.columns["male"]
+    open_words = set(column.words.to_pylist()) - set(table.mapped.meanings.get("male", {}))
+    open_words = {word for word in open_words if word.casefold() in BOOLEANS}
+    line = table.line("male", {"1": "yes", "0": "no"})
+    if open_words and source in words("girl"):
+        line = table.line(
+            "male", {word: "no" if BOOLEANS[word.casefold()] else "yes" for word in sorted(open_words)}
+        )
+        table.say("male", f"is of girls, male of boys; in a mapping: {line}", is_error=True)
+    elif {"1", "0"} & open_words and source != "male" and not (column.errors != "").any():
         table.say("male", f"1 is read as male, 0 as female; say in a mapping what they mean: {line}")
+
+
+def _check_ones(table: Table, codebook: Codebook) -> None:
+    """Refuse a column of 1 without 0 beside others of 1 and 2: there 1 may mean no."""
+    of = {
+        name: {"0", "1", "2"} & set(column.words.to_pylist())
+        for name, column in table.columns.items()
+        if name in codebook and codebook[name].type == "boolean"
+    }
+    for name in (name for name in of if of[name] == {"1"} and {"1", "2"} in of.values()):
+        if "1" not in table.mapped.meanings.get(name, {}):
+            line = table.line(name, {"1": OPEN})
+            expected = f"1 can mean yes or no, as other columns have 1 and 2; in a mapping: {line}"
+            table.say(name, expected, "1", is_error=True)
 
 
 def _check_days(table: Table, name: str, words: list[str]) -> None:

@@ -15,19 +15,14 @@ from crmo_analysis.patients.table import MADE, Table
 
 BY_CHANCE = 0.05  # pairs of patients who are alike, expected if variables were independent
 _NUMBERED = r"^(0|[1-9][0-9]{0,17})$"
-_SHORTENED = r"^[0-9](\.[0-9]+)?[eE]\+[0-9]+$"
+_SHORTENED = r"^[0-9]([.,][0-9]+)?[eE]\+[0-9]+$"
 _DATE = rf"(?i)^(\d{{4}}-\d\d-\d\d|\d{{1,2}}[-. ]+({MONTHS})[a-z]*\.?)$"
 _AGAIN = "enter it again as text"
 _AND = r"\s(?:and|und|et|y|e|ve|og|en)\s"
 _SEVERAL = rf"(?i)[\w)]\s*([,;+&]|{_AND})\s*[\w(]|\w\s*/\s*[[:alpha:]]+[0-9]"
 _BETWEEN = rf"(?i)\s*[,;+&/]\s*|{_AND}"
 _NOBODY = r"(?i)^(test|dummy|example|beispiel|muster(mann|frau)?|max mustermann|john doe)[ _-]?[0-9]*$"
-_LIKENESS = (
-    ("capital letters", str.casefold),
-    ("a '.0' at the end", lambda text: re.sub(r"[.,]0+$", "", text)),
-    ("leading zeros", lambda text: re.sub(r"(?<!\d)0+(?=\d)", "", text)),
-    ("blanks, marks or quotes", lambda text: re.sub(r"[\W_]+", "", text)),
-)
+_NEARLY = "but for capital letters, leading zeros, blanks, marks or a '.0' at the end"
 
 
 def check_keys(table: Table, other: Table | None) -> None:
@@ -94,34 +89,14 @@ def _check_twice(table: Table, patients: pd.Series) -> None:
     if visits:
         line = f"columns: {{{quoted(visits[0])}: event}}, event: {OPEN}"
         one += f": keep those of one {shown(visits[0])}, in a mapping: {line}"
-    is_first = ~patients.duplicated().to_numpy()
-    firsts = pd.Series(np.flatnonzero(is_first), index=patients[is_first])
-    said = []
-    for at, first in zip(np.flatnonzero(again), firsts.reindex(patients[again]), strict=True):
-        how = "" if visits else f": {_compared(table, at, first)}"
-        said.append(f"stands in row {table.sheet.rows[first]} as well; {one}{how}")
+    firsts = pd.Series(table.sheet.rows, index=patients)[~patients.duplicated().to_numpy()]
+    said = [f"stands in row {row} as well; {one}" for row in firsts.reindex(patients[again])]
     table.report("patient", again, said)
     if matches(table.columns["patient"].words, _NUMBERED).all():
         return  # plain numbers are alike only if they are the same
-    plain = patients.map(_plain, na_action="ignore")
-    firsts = dict(zip(plain[~plain.duplicated()], patients[~plain.duplicated()], strict=True))
-    how = np.full(len(patients), "", dtype=object)
-    for at in np.flatnonzero(plain.duplicated() & patients.notna() & ~patients.duplicated()):
-        how[at] = _difference(patients[at], firsts[plain[at]])
-    for one in dict.fromkeys(how[how != ""]):
-        expected = f"differs from an earlier patient in {one} only; is it the same one?"
-        table.report("patient", how == one, expected, is_error=False)
-
-
-def _compared(table: Table, at: int, first: int) -> str:
-    """Say in which columns two rows of a patient differ, and what to do."""
-    row, earlier = (table.frame.drop(columns="patient").iloc[place] for place in (at, first))
-    written = [(name, str(row[name]), str(earlier[name])) for name in row.index]  # also what is missing
-    differ = [name for name, one, other in written if one != other]
-    named = ", ".join(shown(table.sources.get(name, name)) for name in differ)
-    return (
-        f"they differ in {named}; delete the wrong one" if named else "all that is read is alike; delete one"
-    )
+    nearly = (patients.map(_plain, na_action="ignore").duplicated() & patients.notna()).to_numpy() & ~again
+    expected = f"is the same as an earlier patient {_NEARLY}; is it the same one?"
+    table.report("patient", nearly, expected, is_error=False)
 
 
 def check_alike(table: Table) -> None:
@@ -139,32 +114,23 @@ def check_alike(table: Table) -> None:
 
 
 def _check_strays(table: Table, other: Table) -> None:
-    """Report lesions of nobody, and how the key differs from that of a patient, where it nearly is one."""
+    """Report lesions of nobody, and whether the key nearly is a patient's."""
     patients, column = table.frame["patient"], other.columns["patient"]
     is_known = pc.is_in(column.words, pa.array(patients)).to_numpy(zero_copy_only=False) | (column.kinds > 0)
-    known = {} if is_known.all() else {_plain(text): text for text in patients.dropna()}
-    said = np.full(len(is_known), "", dtype=object)
-    for at in np.flatnonzero(~is_known):  # each different key is looked up once
-        key = column.words[at].as_py()
-        same = known.get(_plain(key))
-        said[at] = f"is no patient of {table.sheet.file}"
-        if same is not None:
-            said[at] += f"; one there differs in {_difference(key, same)} only, write it alike in both"
-    for expected in dict.fromkeys(said[said != ""]):
-        other.report("patient", (said == expected)[column.codes], expected)
+    strange = np.flatnonzero(~is_known)
+    plain = {_plain(text) for text in patients.dropna()} if len(strange) else set()
+    is_near = np.zeros(len(is_known), dtype=bool)
+    is_near[strange] = [_plain(column.words[at].as_py()) in plain for at in strange]
+    gone, near = (
+        f"is no patient of {table.sheet.file}",
+        f"; one there is the same {_NEARLY}: write it alike in both",
+    )
+    other.report("patient", (~is_known & ~is_near)[column.codes], gone)
+    other.report("patient", is_near[column.codes], gone + near)
 
 
-def _plain(text: str, leave: str = "") -> str:
-    """Write a key without what two programs may write differently, but for one kind of it."""
-    for name, simplify in _LIKENESS:
-        text = text if name == leave else simplify(text)
-    return text
-
-
-def _difference(one: str, other: str) -> str:
-    """Name what two keys differ in that are alike when written plainly."""
-    found = []
-    for name, _ in _LIKENESS:
-        first, second = (_plain(text, leave=name) for text in (one, other))
-        found += [name] if first != second else []
-    return " and ".join(found) or "its writing"
+def _plain(text: str) -> str:
+    """Write a key without what two programs may write differently."""
+    for pattern in (r"[.,]0+$", r"(?<!\d)0+(?=\d)", r"[\W_]+"):
+        text = re.sub(pattern, "", text)
+    return text.casefold()

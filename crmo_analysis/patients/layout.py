@@ -24,8 +24,10 @@ _CHUNK = 1000  # rows that are held as Python objects at a time; more of them is
 _INVISIBLE = r"[\x{00AD}\x{200B}-\x{200F}\x{202A}-\x{202E}\x{2060}\x{FEFF}]"
 _SEEN = re.compile("[\u00ad\u200b-\u200f\u202a-\u202e\u2060\ufeff]")
 _WRONG_LETTERS = "has letters that seem to have been written otherwise (Mac, DOS, UTF-8); save it as UTF-8"
-_CONCEPT = re.compile(r"(concept|variable|parameter|attribute|item|merkmal)([ _]?(cd|code|name|id))?", re.I)
-_VALUE = re.compile(r"([nt]?val(ue)?|wert|result)([ _]?(num|char|text))?", re.I)
+_CONCEPT = re.compile(
+    r"(concept|variable|parameter|attribute|item|merkmal|analy[ts]e?|test)([ _]?(cd|code|name|id))?", re.I
+)
+_VALUE = re.compile(r"([nt]?val(ue)?|(mess)?wert|result|ergebnis)([ _]?(num|char|text))?", re.I)
 _BLANK = r"[\x{00A0}\x{2007}\x{202F}]"
 
 
@@ -172,7 +174,7 @@ def _filled_rows(numbered, width: int, place: Path | str, fill: bool):
     while block := list(islice(numbered, _CHUNK)):
         kept = []
         for number, record in block:
-            if not any(record):
+            if not "".join(record).strip():
                 blank.append(number)
                 continue
             if len(record) != width:

@@ -229,7 +229,8 @@ def near(name: str, codebook: Codebook) -> str:
     plain = _plain((box[1] if box else name)[:60])
     if re.search(r"l[eä]sion \d|l[eä]sion\d", plain):  # lesions side by side are no variable of a patient
         return ""
-    close = [text for text in (plain, _VISIT.sub("", plain)) if text in known]
+    numbered = re.sub(r"^\d+ ", "", plain)  # as questions of a form are
+    close = [text for text in (plain, _VISIT.sub("", plain), numbered) if text in known]
     alike = difflib.get_close_matches(plain, known, n=1, cutoff=CLOSE)
     close += [text for text in alike if text[0] == plain[0]]  # "Visite" is no "site"
     return known[close[0]] if close else ""

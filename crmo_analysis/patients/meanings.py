@@ -10,9 +10,11 @@ from crmo_analysis.study import Variable, read_section
 
 BOTH = "both"  # the side of a lesion that a mapping file makes two of
 OPEN = "…"  # stands in a line for what a person has to fill in
-CODE = re.compile(r"-[1-9]\d*|9+|88+|77+|98|97|999?8|999?7|9+[.,]9+|\.[a-z]|##\w+##", re.ASCII)
+CODE = re.compile(r"(-[1-9]\d*|9+|88+|77+|98|97|999?8|999?7)([.,]0+)?|9+[.,]9+|\.[a-z]|##\w+##", re.ASCII)
 _A_NUMBER = re.compile(r"[-+]?[\d.,\s'’]+")
-_AGE = re.compile(r"(?:(\d{1,2}) ?(?:;|y\w*|j\w*|ans?|a)\W*)?(?:(\d{1,3}) ?(?:m\w*\.?)?)?")  # 5 y 3 m, 5;3
+_AGE = re.compile(
+    r"(?:(\d{1,2}) ?(?:;|[yj][^\W\d]*|ans?|a)\W*)?(?:(\d{1,3}) ?(?:m[^\W\d]*\.?)?)?"
+)  # 5 y 3 m, 5;3
 
 
 def words(kind: str) -> frozenset[str]:
@@ -30,6 +32,7 @@ def meaning(word: str, variable: Variable) -> str:
         mapping is not what mends it: a number beyond the limits, a date.
     """
     small = word.casefold().strip().translate({ord(dash): "-" for dash in "−–—"})
+    small = re.sub(r"^\d+ ?[=:] ?(?=\D)", "", small)  # "1 = ja" says what it means itself
     small = small if small in words("not_reported") else small.rstrip(".") or small
     yes, no = map(words, ("boy", "girl") if variable.name == "male" else ("yes", "no"))
     is_boolean, is_category = variable.type == "boolean", variable.type == "category"

@@ -5,7 +5,7 @@ label, by the mapping file or by the project's data dictionary, never by its num
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -20,7 +20,6 @@ from crmo_analysis.patients.meanings import CODE, OPEN, quoted, words
 from crmo_analysis.patients.problems import Problem, counted, listed, refuse, shown, warning
 from crmo_analysis.patients.redcap import COLUMNS, choice_label, field_label
 from crmo_analysis.patients.sheet import Sheet
-from crmo_analysis.patients.table import of_one_event
 from crmo_analysis.study import Codebook
 
 INSTRUMENT, EVENT = "redcap_repeat_instrument", "redcap_event_name"
@@ -90,29 +89,35 @@ def split_export(
     patients, lesions = codebooks
     fields = _fields(maps[0])
     export = _opened(sheet, patients | lesions, maps, fields, missing)
-    form = _forms(export, lesions)
-    of_patients = _of_one_event(export, form == "", maps[0], "patients")
-    _tick_boxes(export, patients, maps[0], fields, set(missing.values()), of_patients)
-    _report_stray(export, lesions, of_patients)
-    is_lesion = _of_one_event(export, form == "lesions", maps[1], "lesions")
-    key = export.name_of("patient")
-    names = [name for name in export.columns if name not in (*OWN.values(), *export.statuses)]
+    form = _forms(export, patients, lesions)
+    _tick_boxes(export, patients, maps[0], fields, set(missing.values()), form == "")
+    _report_stray(export, lesions, form == "")
+    key, left_out = _fill_keys(export), (*OWN.values(), *export.statuses)
+    names = [name for name in export.columns if name in export.targets or name not in left_out]
     of_lesion = [name for name in names if export.targets.get(name) in lesions]
-    found = _part(export, [name for name in names if name not in of_lesion], of_patients)
+    found = _part(export, {name: name for name in names if name not in of_lesion}, form == "")
     found = replace(found, problems=(*sheet.problems, *export.problems), notes=tuple(export.notes))
-    if not is_lesion.any():
-        return found, None
-    if key:  # it stands in the patient's row, and in those of lesions the record ID alone
-        record, keys = next(iter(export.columns.values())).to_pylist(), export.columns[key].to_pylist()
-        known = {record[at]: keys[at] for at in np.flatnonzero(of_patients)}
-        filled = [own or known.get(id_, "") for own, id_ in zip(keys, record, strict=True)]
-        export.columns["patient"] = pa.chunked_array([pa.array(filled, pa.string())])
-    return found, _part(export, [*(["patient"] if key else []), *of_lesion], is_lesion)
+    of_lesion = {**({key: "patient"} if key else {}), **{name: name for name in (EVENT, *of_lesion)}}
+    return found, _part(export, of_lesion, form == "lesions") if (form == "lesions").any() else None
 
 
-def _part(export: _Export, names: Sequence[str], rows: np.ndarray) -> Sheet:
-    columns = tuple(export.columns[name].filter(pa.array(rows)) for name in names)
-    return Sheet(export.sheet.file, tuple(names), columns, export.sheet.rows[rows])
+def _fill_keys(export: _Export) -> str:
+    """Fill the patients' keys, which may stand in one row of each record; return their column."""
+    key, first = export.name_of("patient"), next(iter(export.columns))
+    if key and first not in OWN.values():  # the record ID stands in every row
+        keys, records = (export.columns[name].to_pylist() for name in (key, first))
+        known = {record: own for record, own in zip(records, keys, strict=True) if own}
+        export.columns[key] = pa.chunked_array([pa.array([known.get(record, "") for record in records])])
+    return key
+
+
+def _part(export: _Export, names: Mapping[str, str], rows: np.ndarray) -> Sheet:
+    """Return some rows and columns of an export, each with its name in the part."""
+    called = {name: "event" if name == EVENT else called for name, called in names.items()}
+    columns = {
+        called[name]: export.columns[name].filter(pa.array(rows)) for name in called if name in export.columns
+    }
+    return Sheet(export.sheet.file, tuple(columns), tuple(columns.values()), export.sheet.rows[rows])
 
 
 def _opened(sheet, codebook, maps, fields, missing) -> _Export:
@@ -121,8 +126,8 @@ def _opened(sheet, codebook, maps, fields, missing) -> _Export:
     labels |= {field_label(variable): name for name, variable in codebook.items()}
     by_map, small = {**maps[1].columns, **maps[0].columns}, {name.casefold(): name for name in codebook}
     gone = {choice_label(kind): code for kind, code in missing.items()}
-    export = _Export(sheet, {}, {}, _statuses(sheet), notes=list(sheet.notes))
-    _note_own(export)
+    statuses = _statuses(sheet)
+    export = _Export(sheet, {}, {}, statuses, notes=list(sheet.notes))
     for source, column in zip(sheet.names, sheet.columns, strict=True):
         is_free = source not in by_map and source.casefold() not in small
         label, choices = fields.get(source, (source, {}))
@@ -133,21 +138,20 @@ def _opened(sheet, codebook, maps, fields, missing) -> _Export:
             twice = Problem(sheet.file, 1, name, "", "stands twice in the header")
             export.problems += [] if name in export.statuses else [twice]
             continue
-        target = by_map.get(source) or small.get(name.casefold()) or ("patient" if name == "patient" else "")
+        own = {"patient": "patient", EVENT: "event"}.get(name, "")
+        target = by_map.get(source) or small.get(name.casefold()) or own
         is_choice = target in codebook and codebook[target].type in ("category", "boolean")
         for text, meaning in ((choices if is_choice else {}) | gone).items():
             column = pc.if_else(pc.equal(column, text), meaning, column)
         export.columns[name] = column
         if target:
             export.targets[name] = target
+    own = [
+        name for name in export.columns if name in (*OWN.values(), *statuses) and name not in export.targets
+    ]
+    export.note(f"an export of REDCap{'; its own columns are left out: ' if own else ''}{listed(own)}")
     _take_record_id(export)
     return export
-
-
-def _note_own(export: _Export) -> None:
-    own = (*OWN, *OWN.values(), *export.statuses)
-    names = listed(dict.fromkeys(shown(name) for name in export.sheet.names if name in own))
-    export.note(f"an export of REDCap{'; its own columns are left out: ' if names else ''}{names}")
 
 
 def _take_record_id(export: _Export) -> None:
@@ -163,42 +167,28 @@ def _take_record_id(export: _Export) -> None:
 # ---- rows --------------------------------------------------------------------------------------------------
 
 
-def _forms(export: _Export, lesions: Codebook) -> np.ndarray:
+def _forms(export: _Export, patients: Codebook, lesions: Codebook) -> np.ndarray:
     """Return the repeating instrument of each row: empty for a patient's own, "lesions" for a lesion's."""
     if INSTRUMENT not in export.columns:
         return np.full(len(export.sheet.rows), "", dtype=object)
     form = np.array(pc.utf8_lower(export.columns[INSTRUMENT]).to_pylist(), dtype=object)
-    of_lesions = [export.filled(name) for name, target in export.targets.items() if target in lesions]
-    repeated = sorted({*form} - {"", "lesions"})
-    with_lesions = [
-        other for other in repeated if any((form[is_filled] == other).any() for is_filled in of_lesions)
-    ]
+    of = {
+        other: [target for name, target in export.targets.items() if export.filled(name)[form == other].any()]
+        for other in sorted({*form} - {"", "lesions"})
+    }
+    with_lesions = [other for other, targets in of.items() if not lesions.keys().isdisjoint(targets)]
     if len(with_lesions) == 1 and "lesions" not in form:
         export.note(f"the instrument {shown(with_lesions[0])} is read as the lesions")
-        repeated.remove(with_lesions[0])
+        del of[with_lesions[0]]
         form[form == with_lesions[0]] = "lesions"
-    for other in repeated:
+    for other, targets in of.items():
         rows, is_error = export.sheet.rows[form == other], other in with_lesions
         expected = f"is no instrument of patients or lesions; {len(rows)} rows are left out, the first is "
         expected += f"row {rows[0]}{_KEEP_ONE if is_error else _NAME_COLUMNS}"
+        if values := [name for name in targets if name in patients]:
+            expected += f"; with them values of {listed(values)}, of which a patient's own row has one"
         export.problems.append(Problem(export.sheet.file, None, INSTRUMENT, other, expected, is_error))
     return form
-
-
-def _of_one_event(export: _Export, rows: np.ndarray, mapped: Mapped, what: str) -> np.ndarray:
-    """Say which rows are of the event that is read; `what` they are of: "patients" or "lesions"."""
-    if EVENT not in export.columns or not rows.any():
-        return rows
-    first = next(iter(export.columns))
-    key = export.name_of("patient") if first in OWN.values() else first  # the record ID stands in every row
-    events = export.columns[EVENT].filter(pa.array(rows)).to_pylist()
-    ids = export.columns[key].filter(pa.array(rows)).to_pylist() if key else [""] * len(events)
-    kept, names = of_one_event(export.sheet.file, mapped, what, ids, events), list(dict.fromkeys(events))
-    if kept.all() and len(names) > 1:
-        export.note(f"each patient is in one of the events {listed(names)}; all are read")
-    found = rows.copy()
-    found[rows] = kept
-    return found
 
 
 def _report_stray(export: _Export, lesions: Codebook, of_patients: np.ndarray) -> None:
@@ -288,7 +278,7 @@ def _tick_field(export, name: str, ticks: Mapping[str, str], codes: set[str], ro
         became = ", ".join(f"{shown(box)} → {meant}" for box, meant in (read | of_codes).items())
         export.note(f"boxes of {shown(name)}: {became}")
         if n_open := int((~said.to_numpy() & rows).sum()):
-            gone = f"none is ticked for {counted(n_open, 'patient')} whose form is not complete"
+            gone = f"none is ticked in {counted(n_open, 'row')} of which the form is not complete"
             export.note(f"boxes of {shown(name)}: {gone}: missing, not no")
 
 

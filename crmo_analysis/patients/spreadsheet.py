@@ -25,7 +25,10 @@ _ELSEWHERE = {  # what other programs keep, and how it is saved as something tha
     ".ods": "is a sheet of LibreOffice; save it there as .xlsx",
     ".numbers": "is a sheet of Numbers; export it there as CSV",
     ".rds": "is an object of R; save it there by write.csv(patients, 'patients.csv', row.names = FALSE)",
-    ".sav": "is a file of SPSS; save it there as CSV, with labels in place of values",
+    **dict.fromkeys(
+        (".sav", ".zsav", ".por"), "is a file of SPSS; save it there as CSV, with labels in place of values"
+    ),
+    ".json": "is JSON; save the table that is meant as CSV",
     ".sas7bdat": "is a table of SAS; save it there by proc export as CSV",
 }
 _ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:/")
@@ -35,6 +38,11 @@ _SIGNATURES = {
     b"PAR1": "a Parquet file",
     b"%PDF": "a PDF file",
     b"\x1f\x8b": "a compressed file; unpack it",
+    b"$FL": "a file of SPSS; save it there as CSV, with labels in place of values",
+    **dict.fromkeys(
+        (b"[{", b'{"', b"<!", b"<h", b"<H", b"<t", b"<T"),
+        "JSON or a web page; save it as CSV where it comes from",
+    ),
 }
 
 

@@ -16,7 +16,17 @@ from crmo_analysis.patients import cells
 from crmo_analysis.patients.dates import OPEN_ORDER
 from crmo_analysis.patients.mapping import OWN, Mapped, near
 from crmo_analysis.patients.meanings import OPEN, line, meaning
-from crmo_analysis.patients.problems import FEW, LISTED, Problem, counted, listed, more, refuse, shown
+from crmo_analysis.patients.problems import (
+    FEW,
+    LISTED,
+    Problem,
+    counted,
+    listed,
+    more,
+    refuse,
+    shown,
+    warning,
+)
 from crmo_analysis.patients.sheet import Sheet
 from crmo_analysis.study import Codebook, Variable
 
@@ -138,14 +148,14 @@ def _kept(table: Table, columns: dict[str, pa.ChunkedArray]) -> dict[str, pa.Chu
     kept = np.ones(len(table.sheet.rows), dtype=bool)
     if nobody and "patient" in columns:
         kept = ~pc.is_in(columns["patient"], pa.array(nobody)).to_numpy()
-    if "event" in columns:
-        events = columns.pop("event").to_pylist()
-        ids = columns["patient"].to_pylist() if "patient" in columns else [""] * len(events)
-        kept &= of_one_event(table.sheet.file, table.mapped, table.title, ids, events)
-        if "event" not in table.mapped.settings and len(set(events)) > 1:  # by whose names it is not told
-            table.note(f"each patient is in one of {len(set(events))} events; all are read")
+    if "event" in columns or "event" in table.mapped.settings:
+        kept &= _of_one_event(table, columns.pop("event", None), columns.get("patient"))
     if kept.all():
         return columns
+    filled = {name: pc.not_equal(column, "").to_numpy() for name, column in columns.items()}
+    if lost := [name for name, has_value in filled.items() if has_value.any() and not has_value[kept].any()]:
+        only = "have values in rows that are left out alone, as of other events"
+        table.problems.append(warning(table.sheet.file, None, "", "", f"{listed(lost)}: {only}"))
     rows = table.sheet.rows[~kept]
     if len(rows) == len(kept):
         expected = f"patient: all {table.title} of {table.sheet.file} are left out; expected one that is kept"
@@ -158,25 +168,36 @@ def _kept(table: Table, columns: dict[str, pa.ChunkedArray]) -> dict[str, pa.Chu
     return {name: column.filter(pa.array(kept)) for name, column in columns.items()}
 
 
-def of_one_event(
-    file: str, mapped: Mapped, what: str, ids: Sequence[str], events: Sequence[str]
-) -> np.ndarray:
+def _of_one_event(table: Table, column: pa.ChunkedArray | None, keys: pa.ChunkedArray | None) -> np.ndarray:
     """Say which rows are of the event that is read: that of the mapping, or all where nobody has two.
 
-    `what` the rows are of: "patients" or "lesions". InputError if the mapping leaves it open, or names an
-    event that is not there.
+    InputError if the mapping leaves it open, or names an event that is not there. Names of events, which may
+    be dates, are not told in notes.
     """
-    wanted, names = mapped.settings.get("event", ""), list(dict.fromkeys(events))
+    wanted, file = table.mapped.settings.get("event", ""), table.sheet.file
+    events = np.array(column.to_pylist() if column else [""], dtype=object)
+    ids = np.array(keys.to_pylist() if keys else [""] * len(events), dtype=object)
+    names = list(dict.fromkeys(events))
+    if wanted and wanted not in names:
+        among = f"there are {listed(names)}" if column else f"{file} has no column of events"
+        expected = f"event: there is no event '{shown(wanted)}'; {among}"
+        raise InputError(Problem(table.mapped.file, None, "", "", expected))
     if wanted:
-        if wanted not in names:
-            expected = f"event: there is no event '{shown(wanted)}'; there are {listed(names)}"
-            raise InputError(Problem(mapped.file, None, "", "", expected))
-        return np.array(events, dtype=object) == wanted
-    if len(set(zip(ids, events, strict=True))) > len(set(ids)):
+        lacking = {*ids} - {*ids[events == wanted]}
+        if lacking and table.title == "patients":
+            expected = (
+                f"{counted(len(lacking), 'patient')} without a row of the event {shown(wanted)}, left out"
+            )
+            table.problems.append(warning(file, None, "", "", expected))
+        return events == wanted
+    if len(set(zip(ids, events, strict=True))) > len({*ids}):
         expected = f"has several events of one patient ({listed(map(shown, names))}); name the one to read"
-        line = f"lesions: {{event: {shown(names[0])}}}" if what == "lesions" else f"event: {shown(names[0])}"
+        line = f"event: {shown(names[0])}"
+        line = f"lesions: {{{line}}}" if table.title == "lesions" else line
         raise refuse(file, f"{expected} in a mapping file, as in {line}")
-    return np.ones(len(events), dtype=bool)
+    if len(names) > 1:
+        table.note(f"each patient is in one of {len(names)} events; all are read")
+    return np.full(len(events), True)
 
 
 def _work_out_ages(table: Table, columns: dict, codebook: Codebook, codes: Mapping[str, str]) -> None:
@@ -192,8 +213,12 @@ def _work_out_ages(table: Table, columns: dict, codebook: Codebook, codes: Mappi
     for name in (name for name in columns if name in codebook and name.startswith("age_")):
         event = cells.read_column(columns[name], day, codes, replace(how, recode={}))
         years = (event.parsed.take(event.codes) - born.parsed.take(born.codes)) / YEAR
-        ages = ["" if pd.isna(age) else f"{age:.1f}".replace(".", mark) for age in years]
-        is_day = pa.array(pd.notna(event.parsed)[event.codes])
+        table.columns[name], is_open = event, event.errors == OPEN_ORDER
+        table.report(name, years < 0, "is before the date of birth")
+        if is_open.any():
+            _report_once(table, name, event, is_open, OPEN_ORDER)
+        ages = ["" if not age >= 0 else f"{age:.1f}".replace(".", mark) for age in years]
+        is_day = pa.array((is_open | pd.notna(event.parsed))[event.codes])
         columns[name] = pc.if_else(is_day, pa.array(ages, pa.string()), columns[name])
         if pc.any(is_day).as_py():
             table.note(f"{shown(table.sources[name])}: ages, worked out of the dates of birth to 0.1 years")

@@ -231,7 +231,7 @@ def read_table_of(kind: str, path: Path, known: Collection[str]) -> Sheet:
             columns.append(_column_text(column))
         except pa.ArrowException:
             expected = f"has values of type {column.type}; expected text, numbers, yes and no, or dates"
-            problems.append(Problem(str(path), None, name, "", expected))
+            problems.append(Problem(str(path), None, name, "", expected, name.casefold() in known))
             columns.append(pa.chunked_array([pa.repeat("", len(column))]))
     return layout.framed(path, names, (columns, np.arange(len(table)) + 2), known, (problems, ()))
 

@@ -15,16 +15,14 @@ import pandas as pd
 
 from crmo_analysis.files import InputError, markdown, write_bytes_atomically, write_text_atomically
 from crmo_analysis.patients import disclosure
+from crmo_analysis.publish.shares import MEASURED, PUBLISHED, SHARE, on_one_variable, shares
 from crmo_analysis.study import read_codebook
 
 COLUMNS = ["table", "row", "column", "shown", "derived"]
 STATEMENT = "statement.md"
-_SHARE = re.compile(r"(\d+)/(\d+)( .*)?", re.DOTALL)
 _NUMBER = re.compile(r"[-+]?\d*\.?\d+(e[-+]?\d+)?", re.IGNORECASE)
-_MEASURED = re.compile(r"[-+]?\d*\.\d+.*|\d+/\d+.*|[-+]?\d+(\.\d*)?e.*", re.DOTALL)  # or counted
 _COUNTS = re.compile(r"(\w+_)?(n|x|count|events|excluded|patients|missing)")  # columns of counts
 _CENTRES = ("value", "cohort", "mean", "median", "estimate")  # columns of what a row is about
-_PUBLISHED = ("published", "printed")  # columns of what a study says
 _BY_CHANCE = re.compile(r"(p|p_\w+|z|\w*_low|\w*_high|ci_\w+|seed)")  # differ by resampling as well
 _TAKEN = (".csv", ".html", ".json", ".svg", ".pdf", ".png", ".md")
 _HIDDEN = re.compile(r".*\bfewer than \d+.*|extremes are not.*", re.DOTALL)  # as reasons of `comparison`
@@ -83,7 +81,7 @@ def _within(tables: Sequence[tuple[str, pd.DataFrame]], smallest: int) -> Iterat
     """Yield small counts, findings that are nearly one another, and numbers of nearly the same patients."""
     book, seen = read_codebook(), {}
     by_label = {variable.label: name for name, variable in book.items()}
-    for table, row, column, label, x, n in _shares(tables):
+    for table, row, column, label, x, n in shares(tables):
         if 0 < x < smallest or 0 < n - x < smallest:
             few = min(part for part in (x, n - x) if part)
             yield [table, row, column, f"{x}/{n}", f"{few} of {n} patients"]
@@ -100,12 +98,13 @@ def _within(tables: Sequence[tuple[str, pd.DataFrame]], smallest: int) -> Iterat
             derived = f"{' + '.join(said[: len(more)])} - {said[-1]} = {few} of {n} have {whose}"
             yield [" and ".join(places), book[less[0]].label, "", f"of {n}", derived]
     yield from _repeated(tables, smallest)
+    yield from on_one_variable(tables, smallest)
 
 
 def _repeated(tables: Sequence[tuple[str, pd.DataFrame]], smallest: int) -> Iterator[list[str]]:
     """Yield numbers that stand there for two sets of patients who are the same but for a few."""
     first: dict[tuple, dict[tuple[int, str], str]] = {}  # of what, of how many, what: where it stands first
-    for table, _, column, label, x, n in _shares(tables):
+    for table, _, column, label, x, n in shares(tables):
         if label:
             first.setdefault((label, "share"), {}).setdefault((n, str(x)), f"{table}, {column}")
     for table, frame in tables:
@@ -139,55 +138,13 @@ def _differ(one: str, other: str) -> bool:
     return abs(float(one) - float(other)) > 0.5 * 10.0**-decimals + 1e-9
 
 
-def _shares(tables: Sequence[tuple[str, pd.DataFrame]]) -> Iterator[tuple[str, str, str, str, int, int]]:
-    """Yield every x of n that tables of the cohort show: table, row, column, label, x and n.
-
-    The label is empty where the row is of some patients only.
-    """
-    for name, table in tables:
-        fractions = _fractions(table)
-        for row in table.to_dict("records"):
-            texts = (text for text in row.values() if text and not _MEASURED.fullmatch(text))
-            label = row.get("label") or row.get("variable") or next(texts, "")
-            shown = [
-                (column, int(match[1]), int(match[2]))
-                for column, text in row.items()
-                if (match := _SHARE.fullmatch(text)) and not column.startswith(_PUBLISHED)
-            ]
-            x, n = row.get("cohort_x", ""), row.get("cohort_n", "")
-            shown += [("cohort_x", int(x), int(n))] if x.isdecimal() and n.isdecimal() else []
-            shown += [
-                (column, round(float(row[column]) * int(row[whole])), int(row[whole]))
-                for column, whole in fractions
-                if row[column] and row[whole]
-            ]
-            for column, x, n in (found for found in shown if found[1] <= found[2]):
-                yield name, label, column, "" if row.get("among") else label, x, n
-
-
-def _fractions(table: pd.DataFrame) -> list[tuple[str, str]]:
-    """Return columns that hold x/n as a decimal, whatever they are called, each with that of its n."""
-    named = [column for column in table if not column.startswith(_PUBLISHED)]
-    wholes = [column for column in named if table[column].str.fullmatch(r"[1-9]\d*|").all()]
-    found = []
-    for column in named:
-        if len(table) > 1 and table[column].str.fullmatch(r"(0?\.\d+|[01](\.0*)?|)").all():
-            for whole in wholes:
-                both = table[(table[column] != "") & (table[whole] != "")]
-                x = both[column].astype(float) * both[whole].astype(int)
-                is_whole = (x - x.round()).abs() < 1e-6 * both[whole].astype(int) + 1e-9
-                if len(both[column].unique()) > 1 and is_whole.all():
-                    found.append((column, whole))
-    return found
-
-
 # ---- between two releases ----------------------------------------------------------------------------------
 
 
 def _between(
     earlier: dict[str, pd.DataFrame], later: dict[str, pd.DataFrame], smallest: int
 ) -> Iterator[list[str]]:
-    sizes = [max((n for *_, n in _shares([*tables.items()])), default=0) for tables in (earlier, later)]
+    sizes = [max((n for *_, n in shares([*tables.items()])), default=0) for tables in (earlier, later)]
     nearly = all(sizes) and abs(sizes[0] - sizes[1]) < smallest
     for name, other in _pairs(earlier, later):
         for row in differences(earlier[name], later[other], smallest, nearly):
@@ -228,7 +185,7 @@ def differences(
         for table in (earlier, later)
     )
     both = later.merge(earlier, on=[*keys, place], suffixes=("", " earlier"), how="inner")
-    others = [name for name in shared if name not in keys and not name.startswith(_PUBLISHED)]
+    others = [name for name in shared if name not in keys and not name.startswith(PUBLISHED)]
     found = []
     for row in both.to_dict("records"):
         before, after = (
@@ -261,7 +218,7 @@ def _keys(earlier: pd.DataFrame, later: pd.DataFrame, shared: Sequence[str]) -> 
     keys = []
     for name in shared:
         values = {value for table in (earlier, later) for value in table[name]}
-        if not _COUNTS.fullmatch(name) and not any(_MEASURED.fullmatch(value) for value in values):
+        if not _COUNTS.fullmatch(name) and not any(MEASURED.fullmatch(value) for value in values):
             keys.append(name)
             if not any(table.duplicated(keys).any() for table in (earlier, later)):
                 break
@@ -273,12 +230,12 @@ def _size(row: dict[str, str]) -> int | None:
     for name in ("cohort_n", "n"):
         if row.get(name, "").isdecimal():
             return int(row[name])
-    return next((int(match[2]) for text in row.values() if (match := _SHARE.fullmatch(text))), None)
+    return next((int(match[2]) for text in row.values() if (match := SHARE.fullmatch(text))), None)
 
 
 def _of_counts(column: str, old: str, new: str, smallest: int) -> str:
     """Say by how few patients x or n differ, or what stands in a column of counts; else nothing."""
-    shares = [match.group(1, 2) for text in (old, new) if (match := _SHARE.fullmatch(text))]
+    shares = [match.group(1, 2) for text in (old, new) if (match := SHARE.fullmatch(text))]
     if not shares and _COUNTS.fullmatch(column):
         shares = [(text,) for text in (old, new) if text.isascii() and text.isdigit()]
     gaps = (abs(int(one) - int(two)) for one, two in zip(*shares, strict=False)) if len(shares) == 2 else ()

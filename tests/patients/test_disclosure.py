@@ -189,6 +189,12 @@ def test_moments_tell_what_all_tables_of_as_many_patients_say(seed):
     assert not moments_tell(values, scale, 0)
 
 
+@pytest.mark.parametrize(("far", "is_told"), [(29, True), (3, False)])
+def test_a_model_whose_mean_and_sd_tell_of_one_child_is_not_shown(far, is_told):
+    table = pd.DataFrame({"n_lesions": [5, 9, 7, 4] * 6, "clinical_severity": [*[0, 1, 2] * 7, 0, 1, far]})
+    assert ("mean and SD of clinical_severity" in too_few(table, [*table], 5)) == is_told
+
+
 def test_tables_of_the_same_patients_but_for_a_few_are_told():
     rng = np.random.default_rng(5)
     table = pd.DataFrame({

@@ -92,7 +92,7 @@ ANSWERED = [
     ("c.csv", "patient,P1,P2\nmale,yes,no\ncrp,0.5,1.2\nesr,3,5\n", "variables stand in rows (crp, esr, male), expected one row a patient; turn the table"),
     ("c.csv", "patient,crp,crp\nA,0.5,0.6\n", "is the same variable as column crp; keep one of the two"),
     ("c.csv", "patient,crp,crp.1\nA,0.5,0.6\n", "crp.1 (is crp meant?)"),
-    ("c.csv", "patient,crp\n12345678Z,0.5\n12345678z,1.2\n", "differs from an earlier patient in capital letters only"),
+    ("c.csv", "patient,crp\n12345678Z,0.5\n12345678z,1.2\n", "is the same as an earlier patient but for"),
     ("c.csv", "Row Labels,Count of patient\nfemale,12\nGrand Total,22\n", "no column is a variable of the codebook"),
     ("c.csv", AGES, "units: {age_onset: 0.083333} (or 1)"),
     ("c.csv", "patient,crp\nA,5 mg/l\nB,12 mg/l\nC,0.5 mg/dl\n", "{'5 mg/l': 0.5, '12 mg/l': 1.2, '0.5 mg/dl': 0.5}"),

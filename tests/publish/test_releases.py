@@ -14,6 +14,7 @@ from click.testing import CliRunner
 from crmo_analysis import files
 from crmo_analysis.commands import main
 from crmo_analysis.files import InputError
+from crmo_analysis.patients import disclosure as own
 from crmo_analysis.publish import releases
 from crmo_analysis.publish.releases import STATEMENT, check, differences, release, told_by_sweep
 
@@ -34,9 +35,34 @@ def test_no_hidden_count_can_be_narrowed_by_somebody_who_has_the_table_alone(tmp
     shown = attacker.released(table, 0, tmp_path / "open")
     assert not attacker.narrowed(protected, len(table))
     compared, found = check([protected], 5)
-    assert compared == 2
+    assert compared == len([*protected.glob("*.csv")])
     assert found.empty
     assert bool(attacker.narrowed(shown, len(table))) == (not check([shown], 5)[1].empty)
+
+
+def test_a_line_with_its_effects_tells_a_child_who_is_far_from_the_others(tmp_path, monkeypatch):
+    table, found = attacker.planted(1, 25).head(24), []
+    for name in ("mended", "open"):
+        shown = [attacker.described(table, 5), *attacker.of_severity(table)]
+        found.append(attacker.values_narrowed(attacker.written(shown, tmp_path / name), len(table)))
+        monkeypatch.setattr(own, "moments_tell", lambda *given, **settings: False)
+    assert not found[0]
+    assert "Clinical severity score more than 20: 1 to 1" in found[1]
+
+
+def test_bands_of_age_in_several_folders_are_looked_at_together(tmp_path):
+    head = "label,of,among,cohort_x,cohort_n"
+    shares = [("< 6", 13), (">= 6 & age_diagnosis < 9", 12), (">= 9 & age_diagnosis < 12", 12)]
+    folders = [tmp_path / str(place) for place in range(3)]
+    for folder, (band, x) in zip(folders, shares, strict=True):
+        folder.mkdir()
+        (folder / "comparison.csv").write_text(
+            f"{head}\n{folder.name},age_diagnosis {band},,{x},40\n", encoding="utf-8"
+        )
+    assert check(folders[:2], 5)[1].empty
+    found = check(folders, 5)[1]
+    assert found["row"].tolist() == ["Age at diagnosis such as 12.0"]
+    assert "13 of 40 with age_diagnosis < 6" in found["shown"][0]
 
 
 def test_the_attacker_does_find_planted_children_where_nothing_is_hidden(tmp_path):
