@@ -15,12 +15,13 @@ from ortools.sat.python import cp_model
 
 from crmo_analysis.joint.axes import TOTALS, UNLIMITED, sharper, window
 from crmo_analysis.joint.middles import middles, of_median
-from crmo_analysis.joint.patterns import codes, factors
+from crmo_analysis.joint.patterns import Part, codes, factors
 from crmo_analysis.joint.spreads import can_be_sides, keep_apart, moments, spread, squares
 from crmo_analysis.joint.statements import ENDS, SUMMED, Plan, Quantity, Statement, divide, merged
 from crmo_analysis.recompute import View, can_be_one
 from crmo_analysis.study import Claim, Variable, entailment, expressions, rounding
 
+ORDER = {"min": 0, "median": 1, "max": 2}
 APART = 30  # tenths of a digit: what a value that is not as printed counts for
 
 
@@ -215,12 +216,12 @@ class Tables:
                 self._has_sides(claim, kept)
 
     def _is_one(self, claim: Claim, kept) -> None:
-        """Let one number not be two, though rounding, or cells, may leave room for both."""
-        if claim.statistic not in ("min", "median", "max"):
+        """Let one number not be two, nor out of order, though rounding, or cells, may leave room for both."""
+        if claim.statistic not in ORDER:
             return
-        known = self.printed.setdefault((claim.statistic, claim.of, claim.group), [])
+        known = self.printed.setdefault(claim.of, [])
         for other, literal in known:
-            if not can_be_one(claim, other):
+            if not are_in_order(self.part, claim, other):
                 _clause(self, [] if literal is None else [literal.negated()], kept)
         known.append((claim, kept))
 
@@ -305,6 +306,32 @@ def tables_of(stated: Sequence[Statement], view: View, n: int | tuple[int, int])
 def fewest(claim: Claim) -> int:
     """Return of how many patients a claim's number is at least: of nobody there is no mean, nor another."""
     return {"count": 0, "sum": 0, "rank": 0, "sd": 2}.get(claim.statistic, 1)
+
+
+def are_in_order(part: Part, one: Claim, other: Claim) -> bool:
+    """Say whether two values are printed as one rule of rounding can: the smaller not as the larger.
+
+    The smallest is not above the middle one and that not above the largest; what is smallest or largest of
+    all is so of a part. Numbers of two sections, or with more digits, can be rounded by two rules.
+    """
+    if (one.statistic, one.group) == (other.statistic, other.group):
+        return can_be_one(one, other)
+    numbers = one.number, other.number
+    as_one = one.section == other.section and numbers[0].decimals == numbers[1].decimals
+    if not as_one or any(number.relation != "=" for number in numbers):
+        return True
+    apart = numbers[0].value - numbers[1].value
+    if one.group == other.group:
+        return apart * (ORDER[one.statistic] - ORDER[other.statistic]) >= 0
+    if one.statistic != other.statistic or one.statistic == "median":
+        return True
+    apart *= 1 - ORDER[one.statistic]
+    names = expressions.variables(one.group) | expressions.variables(other.group)
+    if not apart or not part.has(names):
+        return True
+    bag = part.bag_of(names)
+    part_of, whole = (other, one) if apart > 0 else (one, other)  # what cannot be of a part and its whole
+    return bool((part.mask(part_of.group, bag) & ~part.mask(whole.group, bag)).any())
 
 
 def _share(tables: Tables, claim: Claim) -> tuple:

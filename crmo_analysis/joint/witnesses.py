@@ -6,12 +6,14 @@ cells, sums of ages and of the times between them, SDs. So a table is written ou
 
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import combinations
 
 import numpy as np
 
 from crmo_analysis.joint.denial import tables_without
 from crmo_analysis.joint.drawing import Solved, read_off
 from crmo_analysis.joint.fits import Fit
+from crmo_analysis.joint.model import ORDER, are_in_order
 from crmo_analysis.joint.pieces import joined, pieces
 from crmo_analysis.joint.reconstruction import broken
 from crmo_analysis.joint.solving import FOUND, Effort, solve
@@ -50,7 +52,9 @@ def _is_moved(plan: Plan, view: View, n, effort: Effort, denied: Statement | Non
     """Say whether values that are moved within some table of what is counted give what else is printed."""
     numbers = [s for s in plan.statements if s.claims[0].patients is None]
     counts = tuple(s for s in plan.statements if s not in numbers)
-    if not numbers:
+    ordered = [c for s in numbers if s is not denied for c in s.claims if c.statistic in ORDER]
+    pairs = ((one, other) for one, other in combinations(ordered, 2) if one.of == other.of)
+    if not numbers or not all(are_in_order(plan.part, *pair) for pair in pairs):
         return False
     plain = replace(plan, statements=counts, added_up={}, times=(), ties_middles=False)
     tables = tables_without(plain, n, {*counts} - {denied}, denied if denied in counts else None)

@@ -70,3 +70,22 @@ def test_what_others_leave_of_a_mean_is_told_beside_it(read_case):
     study, codebook = read_case("fa_mean_sum_wrong")
     told = [a for a in ledger.audit_jointly(study, codebook) if a.verdict == "differs"]
     assert [a.claim.statistic for a in told] == ["mean"] and told[0].recomputed
+
+
+def ages(study_and_codebook):
+    found = verdicts(*study_and_codebook)
+    return {name for name, audited in found.items() if audited.verdict == "conflicts"}
+
+
+@pytest.mark.parametrize(
+    ("changed", "named"),
+    [
+        ([], set()),
+        ([("8 (3–14)", "8 (2–14)")], {"a.min", "b.min"}),
+        ([("8 (3–14)", "8 (3–7)")], {"b.median", "b.max"}),
+    ],
+)
+def test_values_out_of_order_are_named_though_two_rules_of_rounding_could_print_them(
+    read_case, changed, named
+):
+    assert ages(read_case("ages_of_groups", changed)) == named
