@@ -44,9 +44,15 @@ VALUES = {
     "w": tuple(map(Fraction, range(6))),
     "z": (Fraction(0), Fraction(1, 2), Fraction(1)),
     "v": tuple(map(Fraction, range(67))),  # more than are all told apart
+    "e": tuple(map(Fraction, range(3))),  # an earlier age, a later one, and the years between
+    "l": tuple(map(Fraction, range(4))),
+    "t": tuple(map(Fraction, range(4))),
 }
+NUMBERS = "xwzvelt"
+MISSED = 2  # years that a time may miss the difference of two ages, for each is in whole years
 SCOPES = ("a b c", "a b x", "kind a b", "kind x", "a x", "a b z", "x z", "a b c z", "w a", "w kind", "w", "v")
-MOST_TABLES = {"v": 60_000}  # others 20,000
+SCOPES += ("e l t", "e l t", "e l t a")
+MOST_TABLES = {"v": 60_000, "e": 90_000}  # others 20,000
 ASKED = ("count", "count", "percent", "mean", "median", "min", "max", "sum")
 PRINTED = (*ASKED, "sd", "sd")
 COSTS = {"percent": 8, "mean": 5, "sd": 4}  # of what is derived, where a count or a value costs 12
@@ -61,7 +67,9 @@ def _variable(name: str) -> Variable:
         return Variable(name, name.upper(), "category", categories=values)
     kind = "decimal" if name == "z" else "integer"
     limits = {"step": NUMERIC[kind], "minimum": values[0], "maximum": values[-1]}
-    return Variable(name, name.upper(), kind, unit="points", **limits)
+    around = {"start": "e", "end": "l"} if name == "t" else {}
+    unit = "years" if name in "elt" else "points"
+    return Variable(name, name.upper(), kind, unit=unit, **limits, **around)
 
 
 CODEBOOK = {name: _variable(name) for name in VALUES}
@@ -82,6 +90,8 @@ class Group:
 def kinds_of(names: tuple[str, ...]) -> dict[str, np.ndarray]:
     """Return the values of every kind of patient there can be."""
     every = list(itertools.product(*(VALUES[name] for name in names)))
+    if "t" in names:
+        every = [kind for kind in every if abs(kind[1] - kind[0] - kind[2]) <= MISSED]
     return {name: np.array([kind[place] for kind in every], dtype=object) for place, name in enumerate(names)}
 
 
@@ -215,7 +225,7 @@ def a_group(names: tuple[str, ...], rng: random.Random, deep: bool = True) -> Gr
 
 def a_question(names: tuple[str, ...], rng: random.Random, of=ASKED) -> tuple[str, str, Group, Group | None]:
     """Draw a statistic, what it is of, among whom, and whom it counts."""
-    numbers = [name for name in names if name in "xwzv"]
+    numbers = [name for name in names if name in NUMBERS]
     statistic = rng.choice(of if numbers else of[:3])
     everyone = Group("", np.ones(len(kinds_of(names)[names[0]]), dtype=bool))
     among = a_group(names, rng) if rng.random() < 0.5 else everyone
@@ -227,7 +237,7 @@ def a_question(names: tuple[str, ...], rng: random.Random, of=ASKED) -> tuple[st
 
 def _medians(names: tuple[str, ...], rng: random.Random) -> list[tuple]:
     """Ask for a median of everybody, of a group and of all others."""
-    numbers = [name for name in names if name in "xwzv"]
+    numbers = [name for name in names if name in NUMBERS]
     others = [name for name in names if name in "abc"]
     if not numbers or not others:
         return []
@@ -386,7 +396,7 @@ def wrong_table(toy: Toy, fitted, seed: int) -> list[str]:
         if any(value != value or value is None for value in row.values()) or "<NA>" in map(str, row.values()):
             return []  # what is told of some only is left out of a table
         same = [
-            kinds[name] == (row[name] if name not in "xwzv" else Fraction(str(row[name]))) for name in names
+            kinds[name] == (row[name] if name not in NUMBERS else Fraction(str(row[name]))) for name in names
         ]
         counts[0, np.flatnonzero(np.logical_and.reduce(same, axis=0))[0]] += 1
     kept = set(range(len(toy.said))) - places_of(fitted.given_up_ids)

@@ -218,8 +218,9 @@ class Court:
         elif derived := [f for f in [self._of_derived_size(claim, scenario)] if f and f.outcome == verdict]:
             audited = _settle(claim, derived)
         else:
-            reason = against((s, *judgement.members), view, self.effort)
-            audited = Audited(claim, verdict, "", "", _ids(judgement.members), reason)
+            derived = s if verdict == "differs" else None
+            reason, shown = against((s, *judgement.members), view, self.effort, derived)
+            audited = Audited(claim, verdict, shown, "", _ids(judgement.members), reason)
         if verdict == "conflicts":
             related = dict.fromkeys((*_ids(judgement.members), *audited.related))
             audited = replace(audited, related=tuple(i for i in related if i not in s.claim_ids))

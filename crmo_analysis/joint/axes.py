@@ -74,9 +74,16 @@ def _grounded(variable: Variable, printed: Sequence[Fraction], n: int) -> Variab
 
 
 def cut_axes(
-    quantities, trees, codebook: Codebook, names: frozenset[str], fine: bool | str | None
+    quantities,
+    trees,
+    codebook: Codebook,
+    names: frozenset[str],
+    fine: bool | str | None,
+    squared: int = SQUARED,
 ) -> dict[str, Axis]:
     """Cut every variable where a claim, a rule or a question looks at it.
+
+    Where an SD is printed into `squared` cells, about, or all values if they are no more.
 
     Every value is told apart where a median is printed: always if `fine`; beside a sum, if they are few, if
     it is False; nowhere but near the median if it is None, or is "near"
@@ -88,18 +95,23 @@ def cut_axes(
         asked = [q for q in quantities if q.of == name and q.patients is None]
         ends, cuts, members = None, set(), counted_by(name, names, codebook)
         if codebook[name].is_numeric:
-            ends, cuts = _cut(codebook[name], asked, fine)
+            ends, cuts = _cut(codebook[name], asked, fine, squared)
             for sign, value in ((sign, value) for other, sign, value in compared if other == name):
                 cuts.update(_starts(sign, value / codebook[name].step))
         axes[name] = make_axis(codebook[name], cuts, (0, len(members)) if members else ends)
     return axes
 
 
-def _cut(variable: Variable, quantities: Sequence, fine: bool | str | None) -> tuple[tuple | None, set[int]]:
+def _cut(
+    variable: Variable, quantities: Sequence, fine: bool | str | None, squared: int
+) -> tuple[tuple | None, set[int]]:
     """Return between which values all are told apart, and where else cells begin, for what is said of one."""
     claims = [q for q in quantities if isinstance(q, Claim)]
     is_summed = any(q.statistic in TOTALS for q in quantities)
-    ends, starts = None, _squared(variable, claims).union(*(q.cuts for q in quantities if q not in claims))
+    ends, starts = (
+        None,
+        _squared(variable, claims, squared).union(*(q.cuts for q in quantities if q not in claims)),
+    )
     for claim in (c for c in claims if c.statistic not in (*TOTALS, "sd")):
         is_median = claim.statistic == "median"
         starts |= _around(
@@ -127,7 +139,7 @@ def _starts(sign: str, number: Fraction) -> list[int]:
     return {">=": [at], "<": [at], ">": [after], "<=": [after]}.get(sign, [at, after])
 
 
-def _squared(variable: Variable, claims: Sequence[Claim]) -> set[int]:
+def _squared(variable: Variable, claims: Sequence[Claim], most: int) -> set[int]:
     """Return where cells begin of which squares are added up, for SDs: at every value if there are few.
 
     Of more, cells are so narrow that what they leave of the squares is less than printed SDs do; beyond one
@@ -137,14 +149,14 @@ def _squared(variable: Variable, claims: Sequence[Claim]) -> set[int]:
     sds = [(max(1, int(c.number.value / step)), c.number.place / step) for c in claims if c.statistic == "sd"]
     if not sds:
         return set()
-    if last - first <= SQUARED:
+    if last - first <= most:
         return set(range(first, last + 1))
     centres = [int(c.number.value / step) for c in claims if c.statistic in ("mean", "median")]
     if not centres:
-        return set(range(first, last + 1, (last - first) // WIDE))
+        return set(range(first, last + 1, (last - first) // min(WIDE, most)))
     reach = max(sd for sd, _ in sds)
     low, high = max(first, min(centres) - reach), min(last, max(centres) + reach)
-    width = max(1, min(math.isqrt(int(2 * sd * place)) for sd, place in sds), (high - low) // SQUARED)
+    width = max(1, min(math.isqrt(int(2 * sd * place)) for sd, place in sds), (high - low) // most)
     cuts, apart = set(range(low, high + 1, width)), reach
     while apart < last - first:
         apart += max(width, width * apart // reach)

@@ -5,7 +5,7 @@ patients of every kind that these bags share with others as a known table of the
 place of that table's bags. Only where neither is so is the whole part asked.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 
@@ -32,8 +32,6 @@ def soft_tables(plan: Plan, n: int | tuple[int, int]) -> Tables:
     tables = Tables(plan, n)
     for statement in plan.statements:
         tables.require(statement, soft=True)
-    for counts in tables.counts:  # follows from the tree of bags, but is proved sooner if said
-        tables.model.add(sum(counts) == tables.n)
     _add_kinds(tables)
     return tables
 
@@ -43,6 +41,8 @@ def _add_kinds(tables: Tables) -> None:
 
     It follows from the patterns, but without it a solver may not see that arms add up to all patients.
     """
+    for counts in tables.counts:
+        tables.model.add(sum(counts) == tables.n)
     groups: dict[frozenset[str], dict[expressions.Expression, None]] = {}
     for claim in tables.plan.claims:
         for tree in (claim.group, entailment.conjunction(claim.patients or claim.group, claim.group)):
@@ -118,13 +118,18 @@ class Blocks:
     """The statements of a part, and what of them can stand together.
 
     `n` is the number of patients, or between what it lies; `number` the statement of it, if that may be given
-    up or denied.
+    up or denied; `shows` soon says, where it can, that some can stand, and one perhaps denied.
     """
 
     def __init__(
-        self, plan: Plan, n: int | tuple[int, int], codebook: Codebook, number: Statement | None = None
+        self,
+        plan: Plan,
+        n: int | tuple[int, int],
+        codebook: Codebook,
+        number: Statement | None = None,
+        shows: Callable[[Sequence[Statement], Statement | None], bool] | None = None,
     ):
-        self.plan, self.n, self.codebook, self.number = plan, n, codebook, number
+        self.plan, self.n, self.codebook, self.number, self.shows = plan, n, codebook, number, shows
         if number:
             self.plan = replace(plan, statements=(*plan.statements, number))
         self.every = tuple(range(len(plan.part.bags)))
@@ -236,7 +241,9 @@ class Blocks:
         if block != self.every:
             members = [s for s in members if s in self.tables(block).kept]
 
-        def stands(some: Iterable[Statement]) -> bool:
+        def stands(some: set[Statement]) -> bool:
+            if self.shows and self.shows([s for s in self.plan.statements if s in some], denied):
+                return True
             try:
                 tried = effort.or_less(SECONDS_TO_SPARE) if denied else effort
                 return self.can_stand(some, tried, denied, once=True)
@@ -306,13 +313,20 @@ class Blocks:
         return block != self.every and not self.plan.times and chosen <= self.tables(block).kept.keys()
 
     def _stands_in(self, block: Block, chosen, effort: Effort, denied, once: bool) -> bool:
-        """Say whether what is said of a block alone can stand; where much is given up, without it."""
+        """Say whether what is said of a block alone can stand."""
+        return is_possible(self._holding(block, chosen, denied).model, effort, once)
+
+    def _holding(self, block: Block, chosen, denied: Statement | None, lean: bool = True) -> Tables:
+        """Return the tables of a block in which statements hold; where much is given up, made without it."""
         tables = self._tables_with(block, denied)
         own = chosen & tables.kept.keys()
-        if len(own) + MANY < len(tables.kept):
-            lean = tables_without(self.tables(block).plan, self.n, own, denied)
-            return is_possible(lean.model, effort, once)
-        return can_stand(tables, own, effort, denied, once)
+        if lean and len(own) + MANY < len(tables.kept):
+            lean = tables_without(tables.plan, self.n, own, denied)
+            if block == self.every:
+                _add_kinds(lean)
+            return lean
+        _hold(tables, own, denied)
+        return tables
 
     def size(self, group: expressions.Expression, chosen: Iterable[Statement], effort: Effort) -> int | None:
         """Return how many of a group there are in some table in which statements hold; None if in none."""
@@ -325,8 +339,7 @@ class Blocks:
         return int(table.counts[bag][self.plan.part.mask(group, bag)].sum())
 
     def _whole_stands(self, chosen, effort: Effort, denied: Statement | None, once: bool) -> bool:
-        tables = self._tables_with(self.every, denied)
-        _hold(tables, chosen, denied)
+        tables = self._holding(self.every, chosen, denied, lean=not once or bool(self.plan.times))
         for plain in (True,) if once else (False, True):
             status, solved = solve(tables.model, effort, plain)
             if status in FOUND:

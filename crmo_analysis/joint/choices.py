@@ -27,6 +27,7 @@ COUNTED = 12
 # A mean and an SD go before one value; two percentages do not go before one count.
 COSTS = {"percent": 8, "fraction": 8, "rank": 8, "mean": 5, "sd": 4}
 MOST_SETS = 60  # that cannot stand, before the tables themselves are asked what to give up
+SECONDS_TO_SHOW = 10
 OTHER_CHOICES = 20  # so many other choices of what is given up are gone through
 
 
@@ -80,7 +81,7 @@ class Choices:
         self.must_show = must_show
         self.clauses: list[list[tuple[Statement, bool]]] = []  # of each, one is given up, or kept
         self.most: int | None = None  # may be lost
-        self.blocks = Blocks(plan, n, view.codebook)
+        self.blocks = Blocks(plan, n, view.codebook, shows=self._is_shown)
         self.knows_tables = False
         self._draw(cp_model.CpModel())
 
@@ -108,6 +109,11 @@ class Choices:
             tables = soft_tables(self.plan, self.n)
             self._draw(tables.model, {s: kept.negated() for s, kept in tables.kept.items()})
 
+    def _is_shown(self, chosen: Sequence[Statement], denied: Statement | None = None) -> bool:
+        """Say whether a table is soon found in which statements hold, and one perhaps not."""
+        effort = Effort(SECONDS_TO_SHOW)
+        return is_shown(self.plan, chosen, self.view, self.n, effort, denied, is_soon=True)
+
     def _stand(self, chosen: Sequence[Statement], effort: Effort) -> bool:
         """Say whether statements can stand together: in a table that was found.
 
@@ -115,6 +121,8 @@ class Choices:
         to see what cannot stand. Where a table need not be shown, as what is made of the choice looks for one
         itself, only middle values are looked at so.
         """
+        if self._is_shown(chosen):
+            return True
         blocks, finer = self.blocks, _sharper(self.plan, self.view)
         has_middles = any(claim.statistic == "median" for claim in self.plan.claims)
         while blocks and blocks.can_stand(chosen, effort, once=True):
@@ -122,7 +130,9 @@ class Choices:
                 return True
             if is_shown(blocks.plan, chosen, self.view, self.n, effort):
                 return True
-            blocks = next((Blocks(plan, self.n, self.view.codebook) for plan in finer), None)
+            blocks = next(
+                (Blocks(plan, self.n, self.view.codebook, shows=self._is_shown) for plan in finer), None
+            )
         if blocks is None:
             if self.must_show:
                 raise UnfinishedError("no table of patients was found")
@@ -130,14 +140,15 @@ class Choices:
         self.blocks = blocks
         return False
 
-    def first(self, effort: Effort) -> list[Statement]:
+    def first(self, effort: Effort, to_stand: Effort | None = None) -> list[Statement]:
         """Return the fewest statements without which the others can stand together.
 
-        An UnfinishedError says that the effort was spent before that was proved.
+        An UnfinishedError says that the effort was spent before that was proved, or what is allowed to see
+        whether all stand.
         """
         found = [members for members in self.known if self.given_up.keys() >= set(members)]
         if not found:
-            if self._stand(self.plan.statements, effort):
+            if self._stand(self.plan.statements, to_stand or effort):
                 return []
             found = self.blocks.within(self.plan.statements, effort)
             self.known += found

@@ -214,7 +214,7 @@ def _explained(
         for other in court.study.readings[name]
         if other != option and _resolves(members, court, {**chosen, name: other})
     ]
-    sentence = audited.reason if audited else against(members, view, court.effort)
+    sentence = audited.reason if audited else against(members, view, court.effort)[0]
     is_share = audited is not None and (audited.claim.statistic, audited.verdict) == ("percent", "differs")
     ids = {claim_id for s in members for claim_id in s.claim_ids}
     beside = tuple(other for other in audited.related if other not in ids) if is_share else ()

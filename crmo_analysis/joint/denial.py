@@ -28,10 +28,13 @@ def deny(tables: Tables, statement: Statement):
 
 
 def tables_without(
-    plan: Plan, n: int | tuple[int, int], chosen: Collection[Statement], denied: Statement | None
+    plan: Plan, n: int | tuple[int, int], chosen: Collection[Statement], denied: Statement | None, **kind
 ) -> Tables:
-    """Return the tables of a part in which some statements hold and one may be denied; others are free."""
-    tables = Tables(plan, n)
+    """Return the tables of a part in which some statements hold and one may be denied; others are free.
+
+    `kind` says which, as `Tables` takes it.
+    """
+    tables = Tables(plan, n, **kind)
     for statement in plan.statements:  # in the order of the study: a set has one of its own in every run
         if statement in chosen:
             tables.require(statement)

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from crmo_analysis.joint.axes import NEAR, UNLIMITED, window
+from crmo_analysis.joint.patterns import factors
 from crmo_analysis.study import Claim, expressions, rounding
 
 
@@ -94,7 +95,7 @@ def _keep_apart(tables, tie, group: expressions.Expression) -> None:
     axis = tables.part.axes[tie.name]
     shortest = place(axis.lows.tolist(), tables.reached(tie.name, among, 1, 0, 1))
     longest = place(axis.highs.tolist(), tables.reached(tie.name, among, 1, 1, 0))
-    late, early, between, most, before = tables.factors(tie)
+    late, early, between, most, before = factors(tables.part.axes, tie)
     ages = (tables.known_middles[name, group] for name in (tie.start, tie.end))
     for start, end in zip(*ages, strict=True):
         apart = late * end - early * start

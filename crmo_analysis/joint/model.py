@@ -15,12 +15,13 @@ from ortools.sat.python import cp_model
 
 from crmo_analysis.joint.axes import TOTALS, UNLIMITED, sharper, window
 from crmo_analysis.joint.middles import middles, of_median
-from crmo_analysis.joint.patterns import codes
-from crmo_analysis.joint.spreads import keep_apart, moments, spread, squares
-from crmo_analysis.joint.statements import ENDS, Plan, Quantity, Statement, divide, merged
+from crmo_analysis.joint.patterns import Part, codes, factors
+from crmo_analysis.joint.spreads import can_be_sides, keep_apart, moments, spread, squares
+from crmo_analysis.joint.statements import ENDS, SUMMED, Plan, Quantity, Statement, divide, merged
 from crmo_analysis.recompute import View, can_be_one
 from crmo_analysis.study import Claim, Variable, entailment, expressions, rounding
 
+ORDER = {"min": 0, "median": 1, "max": 2}
 APART = 30  # tenths of a digit: what a value that is not as printed counts for
 
 
@@ -41,26 +42,17 @@ class Tables:
         Whether the square of a large sum, for a standard deviation, is multiplied out, which is better where
         a table is sought. If not, it is held within narrow limits, which is better where there is none, or
         the best of all is sought: tables are a little more than there are.
-    tight : bool
-        Whether sums of ages, and of the time between them, agree so well that a table can be written out.
-        Tables are then fewer than there are.
     """
 
-    def __init__(
-        self,
-        plan: Plan,
-        n: int | tuple[int, int],
-        split: bool | None = True,
-        exact: bool = False,
-        tight: bool = False,
-    ):
+    def __init__(self, plan: Plan, n: int | tuple[int, int], split: bool | None = True, exact: bool = False):
         low, high = n if isinstance(n, tuple) else (n, n)
-        self.plan, self.part, self.split, self.exact, self.tight = plan, plan.part, split, exact, tight
+        self.plan, self.part, self.split, self.exact = plan, plan.part, split, exact
         self.least, self.most = low, high
         self.model = cp_model.CpModel()
         self.n = self.model.new_int_var(low, high, "")
         self.counts = [[self.number(high) for _ in range(bag.size)] for bag in self.part.bags]
         self.size, self.below, self.sums = cache(self._size), cache(self._below), cache(self._sums)
+        self.added = cache(self._added)
         self.middles, self.known_middles = cache(partial(middles, self)), {}
         self.below_by_kind = cache(self._below_by_kind)
         self.squares, self.moments = cache(partial(squares, self)), cache(partial(moments, self))
@@ -77,6 +69,7 @@ class Tables:
                 self.model.add(sum(one[i] for i in here) == sum(other[i] for i in there))
         for tie in plan.times:
             self._keep_times(tie)
+            self._keep_totals(tie)
 
     def number(self, high: int, low: int = 0) -> cp_model.IntVar:
         """Return a new whole number between two ends."""
@@ -139,51 +132,47 @@ class Tables:
             sums.append(total)
         return bag, sums
 
-    def factors(self, tie: Variable) -> tuple[int, int, int, int, int]:
-        """Return by what a time's end, its start and the time are multiplied, and how far they may miss.
-
-        Last by how much the end may be before the start, in the same units.
-        """
-        time, end, start = (self.part.axes[name].variable for name in (tie.name, tie.end, tie.start))
-        per_unit, slack = time.between(end, start)
-        per_year = Fraction(per_unit).limit_denominator(1000)
-        scale = per_year.denominator * math.lcm(*(of.step.denominator for of in (time, end, start)))
-        ages = (int(per_year * age.step * scale) for age in (end, start))
-        before = math.floor(per_year * end.before(start) * scale)
-        return *ages, int(time.step * scale), math.floor(slack * scale), before
-
     def _keep_times(self, tie: Variable) -> None:
-        """Let the sums of a time and of the two ages around it agree, pattern by pattern.
-
-        Where it is to be `tight`, by so much less than they may miss that values can be shared out in steps.
-        """
-        names = (tie.end, tie.start, tie.name)
-        bags = [self.sums(name) for name in names]
+        """Let the sums of a time and of the two ages around it agree, pattern by pattern."""
+        bags = [self.sums(name) for name in (tie.end, tie.start, tie.name)]
         [bag] = {bag for bag, _ in bags}
-        late, early, between, most, before = self.factors(tie)
-        apart = [np.subtract(*self.part.ends(name, bag)) != 0 for name in names]
-        steps = np.max(
-            [free * step for free, step in zip(apart, (late, early, between), strict=True)], axis=0
-        )
-        slack = np.maximum(most - steps * self.tight, 0).tolist()
-        for count, free, end, start, time in zip(
-            self.counts[bag], slack, *(own for _, own in bags), strict=True
-        ):
-            missed = late * end - early * start - between * time
-            self.model.add(late * end - early * start >= -before * count)
-            self.model.add(missed <= free * count)
-            self.model.add(missed >= -free * count)
+        late, early, between, most, before = factors(self.part.axes, tie)
+        for count, end, start, time in zip(self.counts[bag], *(own for _, own in bags), strict=True):
+            later = late * end - early * start
+            self.model.add(later >= -before * count)
+            self.model.add(later - between * time <= most * count)
+            self.model.add(later - between * time >= -most * count)
 
     def total(self, quantity: Quantity | Claim):
         """Return the sum of a variable over a group, in steps."""
-        if quantity.of in self.plan.counted:
-            members = self.plan.counted[quantity.of]
-            return sum(
-                self.size(entailment.conjunction(expressions.Is(member), quantity.group))
-                for member in members
-            )
-        bag, sums = self.sums(quantity.of)
-        return sum(sums[i] for i in np.flatnonzero(self.part.mask(quantity.group, bag)))
+        return self.added(quantity.of, quantity.group)
+
+    def _added(self, name: str, group: expressions.Expression):
+        total = self._added_up(name, group)
+        if not any(name in (tie.name, tie.start, tie.end) for tie in self.plan.times):
+            return total
+        reach = max(map(abs, map(int, (self.part.axes[name].lows[0], self.part.axes[name].highs[-1]))))
+        known = self.number(reach * self.most, -reach * self.most)  # a solver sees sooner what totals leave
+        self.model.add(known == total)
+        return known
+
+    def _added_up(self, name: str, group: expressions.Expression):
+        if name in self.plan.counted:
+            members = self.plan.counted[name]
+            return sum(self.size(entailment.conjunction(expressions.Is(member), group)) for member in members)
+        bag, sums = self.sums(name)
+        return sum(sums[i] for i in np.flatnonzero(self.part.mask(group, bag)))
+
+    def _keep_totals(self, tie: Variable) -> None:
+        """Let totals of a time and of the two ages around it agree: it follows, but is seen sooner."""
+        names = (tie.end, tie.start, tie.name)
+        late, early, between, most = factors(self.part.axes, tie)
+        for group in dict.fromkeys(
+            c.group for c in self.plan.claims if c.of in names and c.statistic in SUMMED
+        ):
+            end, start, time = (self.added(name, group) for name in names)
+            self.demand(late * end - early * start - between * time - most * self.size(group), None, 0)
+            self.demand(late * end - early * start - between * time + most * self.size(group), 0, None)
 
     def reached(self, name: str, group: expressions.Expression, times: int, of_size: int, more: int) -> list:
         """Say for each cell whether `times` those in it or below are `of_size` times all, and `more`."""
@@ -225,16 +214,27 @@ class Tables:
                 self.demand(expression, low, high, kept)
             if claim.statistic == "sd":
                 keep_apart(self, claim, kept)
+                self._has_sides(claim, kept)
 
     def _is_one(self, claim: Claim, kept) -> None:
-        """Let one number not be two, though rounding, or cells, may leave room for both."""
-        if claim.statistic not in ("min", "median", "max"):
+        """Let one number not be two, nor out of order, though rounding, or cells, may leave room for both."""
+        if claim.statistic not in ORDER:
             return
-        known = self.printed.setdefault((claim.statistic, claim.of, claim.group), [])
+        known = self.printed.setdefault(claim.of, [])
         for other, literal in known:
-            if not can_be_one(claim, other):
+            if not are_in_order(self.part, claim, other):
                 _clause(self, [] if literal is None else [literal.negated()], kept)
         known.append((claim, kept))
+
+    def _has_sides(self, claim: Claim, kept) -> None:
+        """Let no SD of a time and the two ages around it be larger than the other two together."""
+        known = self.printed.setdefault((claim.statistic, claim.group), {})
+        known[claim.of] = claim, kept
+        for tie in self.plan.times:
+            names = (tie.end, tie.start, tie.name)
+            if claim.of in names and known.keys() >= {*names} and not can_be_sides(tie, names, known, self):
+                others = [known[name][1] for name in names if name != claim.of]
+                _clause(self, [literal.negated() for literal in others if literal is not None], kept)
 
     def conditions(self, claim: Claim, rivals: Sequence[expressions.Expression] = ()) -> list[tuple]:
         """Return what a claim demands: expressions, and between which ends each lies."""
@@ -307,6 +307,32 @@ def tables_of(stated: Sequence[Statement], view: View, n: int | tuple[int, int])
 def fewest(claim: Claim) -> int:
     """Return of how many patients a claim's number is at least: of nobody there is no mean, nor another."""
     return {"count": 0, "sum": 0, "rank": 0, "sd": 2}.get(claim.statistic, 1)
+
+
+def are_in_order(part: Part, one: Claim, other: Claim) -> bool:
+    """Say whether two values are printed as one rule of rounding can: the smaller not as the larger.
+
+    The smallest is not above the middle one and that not above the largest; what is smallest or largest of
+    all is so of a part. Numbers of two sections, or with more digits, can be rounded by two rules.
+    """
+    if (one.statistic, one.group) == (other.statistic, other.group):
+        return can_be_one(one, other)
+    numbers = one.number, other.number
+    as_one = one.section == other.section and numbers[0].decimals == numbers[1].decimals
+    if not as_one or any(number.relation != "=" for number in numbers):
+        return True
+    apart = numbers[0].value - numbers[1].value
+    if one.group == other.group:
+        return apart * (ORDER[one.statistic] - ORDER[other.statistic]) >= 0
+    if one.statistic != other.statistic or one.statistic == "median":
+        return True
+    apart *= 1 - ORDER[one.statistic]
+    names = expressions.variables(one.group) | expressions.variables(other.group)
+    if not apart or not part.has(names):
+        return True
+    bag = part.bag_of(names)
+    part_of, whole = (other, one) if apart > 0 else (one, other)  # what cannot be of a part and its whole
+    return bool((part.mask(part_of.group, bag) & ~part.mask(whole.group, bag)).any())
 
 
 def _share(tables: Tables, claim: Claim) -> tuple:

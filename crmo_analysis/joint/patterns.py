@@ -9,6 +9,7 @@ whatever the number of patients. A numeric variable is cut into the ranges that 
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from fractions import Fraction
 from functools import cached_property
 from itertools import pairwise
 
@@ -159,6 +160,20 @@ def _evaluate(
 ) -> np.ndarray:
     columns = {name: axes[name].values[place] for name, place in zip(names, places, strict=True)}
     return expressions.evaluate(tree, columns, np.ones(places.shape[1], dtype=bool))
+
+
+def factors(axes: Mapping[str, Axis], tie: Variable) -> tuple[int, int, int, int, int]:
+    """Return by what a time's end, its start and the time are multiplied, and how far they may miss.
+
+    Last by how much the end may be before the start, in the same units.
+    """
+    time, end, start = (axes[name].variable for name in (tie.name, tie.end, tie.start))
+    per_unit, slack = time.between(end, start)
+    per_year = Fraction(per_unit).limit_denominator(1000)
+    scale = per_year.denominator * math.lcm(*(of.step.denominator for of in (time, end, start)))
+    ages = (int(per_year * age.step * scale) for age in (end, start))
+    before = math.floor(per_year * end.before(start) * scale)
+    return *ages, int(time.step * scale), math.floor(slack * scale), before
 
 
 def make_part(

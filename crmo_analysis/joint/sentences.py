@@ -9,6 +9,7 @@ from copy import copy
 from dataclasses import replace
 from fractions import Fraction
 
+from crmo_analysis.joint.axes import TOTALS
 from crmo_analysis.joint.blocks import shrunk
 from crmo_analysis.joint.extremes import extreme
 from crmo_analysis.joint.model import tables_of
@@ -17,32 +18,42 @@ from crmo_analysis.joint.solving import Effort, is_possible
 from crmo_analysis.joint.statements import Quantity, Statement, divide, names_in
 from crmo_analysis.joint.sums import Sum, counted, sums
 from crmo_analysis.recompute import View
-from crmo_analysis.study import expressions, rounding
+from crmo_analysis.study import Claim, expressions, rounding
 
 _ONE = {"crises": "crisis", "vertebrae": "vertebra", "bones": "bone"}
 
 
-def against(members: Sequence[Statement], view: View, effort: Effort) -> str:
+def against(
+    members: Sequence[Statement], view: View, effort: Effort, derived: Statement | None = None
+) -> tuple[str, str]:
     """Say why the statements of a smallest set cannot stand together, with the rules that are needed.
 
-    Held against the others is a count; of these the one printed least often, then the largest.
+    Held against the others is a mean or a sum that is `derived` from them, or a count; of these the one
+    printed least often, then the largest. What they leave of it comes second, if it is the first of the set.
     """
     rest = [s for s in members if not of_everyone(s)]
     if not rest or (len(rest) > 1 and len({_target(s, view) for s in members}) == 1):
-        return _printed_twice(members, view)
+        return _printed_twice(members, view), ""
     counts = [s for s in rest if s.claims[0].statistic == "count"]
     odd = min(counts or rest, key=lambda s: (len(s.claims), -_printed_number(s)))
+    odd = derived if derived and derived.claims[0].statistic in TOTALS else odd
     others = [s for s in members if s is not odd]
     why = _reasons(members, view, effort)
     because = f" Because {'; '.join(why)}." if why else ""
     claim = odd.claims[0]
     if not others:
-        return f"No table of patients has {said(odd, view)} ({claim.where}).{because}"
-    text = _left(odd, others, view, effort)
-    if text:
-        return f"{text} {named(odd, view)}, but {claim.printed} is printed ({claim.where}).{because}"
+        return f"No table of patients has {said(odd, view)} ({claim.where}).{because}", ""
+    given, left = _left(odd, others, view, effort)
+    if left:
+        text = f"{given} {left}{_unit(claim)} {named(odd, view)}, but {claim.printed} is printed"
+        shown = left.removeprefix("exactly ") if odd is members[0] else ""
+        return f"{text} ({claim.where}).{because}", shown
     given = listed([said(s, view) for s in others])
-    return f"{given} cannot stand beside {said(odd, view)} ({claim.where}).{because}"
+    return f"{given} cannot stand beside {said(odd, view)} ({claim.where}).{because}", ""
+
+
+def _unit(claim: Claim) -> str:
+    return "" if claim.patients is not None else f" {claim.unit} as"
 
 
 def forced(s: Statement, members: Sequence[Statement], view: View) -> tuple[str, str, str, tuple]:
@@ -78,13 +89,13 @@ def _sums(s: Statement, members: Sequence[Statement], view: View) -> Iterator[tu
         yield sums(s, (*members, number), view)
 
 
-def _added(total: Sum, view: View, ending: str = "") -> str:
+def _added(total: Sum, view: View) -> str:
     """Say a sum in words: what is added up, and what is taken away."""
     more = [_term(times, number, s, view) for times, number, s in total.terms if times > 0]
     less = [_term(-times, number, s, view) for times, number, s in total.terms if times < 0]
     taken = f", less {listed(less)}," if less else ""
     verb = "leave" if less else "make"
-    return f"{listed(more)}{taken} {verb}{ending}"
+    return f"{listed(more)}{taken} {verb}"
 
 
 def _term(times: Fraction, number: int, s: Statement, view: View) -> str:
@@ -155,25 +166,25 @@ def named(statement: Statement, view: View) -> str:
     return f"{kind}“{view.codebook[claim.of].label}”{among}"
 
 
-def _left(odd: Statement, others: Sequence[Statement], view: View, effort: Effort) -> str:
-    """Say between which numbers the others leave a count, or a value, if that excludes what is printed."""
+def _left(odd: Statement, others: Sequence[Statement], view: View, effort: Effort) -> tuple[str, str]:
+    """Say what the others leave of a count, or a value, if that excludes what is printed: words, numbers."""
     claim, count = odd.claims[0], counted(odd, view)
     printed = count[1] if count else claim.number and claim.number.value
     if claim.statistic not in ("count", "mean", "sum") or printed is None:
-        return ""
+        return "", ""
     for low, high in _sums(odd, others, view):
         if low and low.terms and low.value > printed:
-            return f"{_added(low, view, ' at least')} {low.value}"
+            return _added(low, view), f"at least {low.value}"
         if high and high.terms and high.value < printed:
-            return f"{_added(high, view, ' at most')} {high.value}"
+            return _added(high, view), f"at most {high.value}"
     low, high = _ends(Quantity(claim.statistic, claim.of, claim.patients, claim.group), others, view, effort)
     if low is None or high is None or low <= printed <= high:
-        return ""
-    value, words = (low, "need at least") if printed < low else (high, "leave at most")
-    words = "leave exactly" if low == high else words
-    unit = "" if claim.patients is not None else f" {claim.unit} as"
-    given = listed([said(s, view) for s in others])
-    return f"{given} {words} {rounding.decimal_text(value)}{unit}"
+        return "", ""
+    value, verb, words = (low, "need", "at least") if printed < low else (high, "leave", "at most")
+    given, shown = listed([said(s, view) for s in others]), rounding.decimal_text(value)
+    if low == high:
+        verb, words = "leave", "exactly" if Fraction(shown) == value else "about"
+    return f"{given} {verb}", f"{words} {shown}"
 
 
 def _ends(asked: Quantity, members: Sequence[Statement], view: View, effort: Effort) -> list[Fraction | None]:

@@ -5,12 +5,14 @@ patients; S² is multiplied out, or held within chords.
 """
 
 import math
+from collections.abc import Mapping, Sequence
 from fractions import Fraction
 from itertools import pairwise
 
 import numpy as np
 from ortools.sat.python import cp_model
 
+from crmo_analysis.joint.patterns import factors
 from crmo_analysis.study import Claim, expressions, rounding
 
 MULTIPLIED = 2000  # a sum up to which its square is always multiplied out
@@ -67,6 +69,21 @@ def keep_apart(tables, claim: Claim, kept) -> None:
     for place in np.unique(np.linspace(axis.lows[0], axis.highs[-1], CHORDS).astype(int)).tolist():
         apart = square - 2 * (place - centre) * total + (place - centre) ** 2 * size
         tables.demand(low.denominator * apart - low.numerator * (size - 1), 0, None, kept)
+
+
+def can_be_sides(tie, names: Sequence[str], known: Mapping, tables) -> bool:
+    """Say whether the SDs of two ages and of the time between them can be the sides of a triangle.
+
+    What a time misses of the difference has an SD too, of sqrt(2) times the most at most, as of two patients.
+    """
+    axes, (late, early, between, most) = tables.part.axes, factors(tables.part.axes, tie)
+    times = [
+        times / axes[name].variable.step for name, times in zip(names, (late, early, between), strict=True)
+    ]
+    ends = [rounding.interval(known[name][0].number) for name in names]
+    sides = [[scale * end for end in own] for scale, own in zip(times, ends, strict=True)]
+    total = sum(high for _, high in sides) + most * Fraction(3, 2)
+    return all(low + high <= total for low, high in sides)
 
 
 def _located(tables, name: str) -> list[Claim]:

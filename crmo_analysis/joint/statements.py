@@ -4,11 +4,13 @@ Claims that say the same together, and what has to be looked at together.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from functools import cache, partial
 
 from crmo_analysis.files import TooLargeError
-from crmo_analysis.joint.axes import TOTALS, cut_axes, grounded
+from crmo_analysis.joint.axes import SQUARED, TOTALS, cut_axes, grounded
 from crmo_analysis.joint.patterns import Part, counted_by, make_part
 from crmo_analysis.recompute import View, rivals
 from crmo_analysis.study import Claim, Codebook, Variable, entailment, expressions, rounding
@@ -17,6 +19,7 @@ SHARES = ("count", "percent", "fraction", "rank")
 ENDS = ("min", "max", "value")
 SUMMED = (*TOTALS, "sd")
 VALUES = ("percent", "median", *SUMMED)  # which are printed rounded
+COARSER = tuple((None, cells) for cells in (SQUARED, 30))  # how to cut what is too large
 STATISTICS = (*SHARES, *ENDS, *SUMMED, "median")
 
 
@@ -298,19 +301,19 @@ def _maker(
     quantities, trees, codebook: Codebook, names: frozenset[str], fine: bool | str | None, is_asked: bool
 ):
     """Return a function that makes a part: of fine cells, or of coarse ones where those are too many."""
-    coarse = cut_axes(quantities, trees, codebook, names, None)
-    try:
-        axes = cut_axes(quantities, trees, codebook, names, fine)
-    except TooLargeError:
-        if fine is True or is_asked:
-            raise
-        axes = coarse
+    cut = cache(partial(cut_axes, quantities, trees, codebook, names))
+    if fine is True or is_asked:
+        cut(fine)
 
     def make(group, within, rules):
-        try:
-            return make_part(within, {name: axes[name] for name in sorted(group)}, rules, codebook)
-        except TooLargeError:
-            return make_part(within, {name: coarse[name] for name in sorted(group)}, rules, codebook)
+        for wanted in ((fine,), *COARSER):
+            with suppress(TooLargeError):
+                axes = cut(*wanted)
+                return make_part(within, {name: axes[name] for name in sorted(group)}, rules, codebook)
+        raise TooLargeError(
+            f"too many combinations of {', '.join(sorted(group))} are mentioned together; "
+            "ask about fewer variables at once, or use fewer rules"
+        )
 
     return make
 

@@ -149,6 +149,7 @@ class _Inquiry:
     def __init__(self, plan: Plan, n, number: Statement | None, view: View, effort: Effort):
         self.plan, self.n, self.number, self.view, self.effort = plan, n, number, view, effort
         self.options: list[list[Statement]] = [[]]
+        self.sets: list[tuple[Statement, ...]] = []  # that cannot stand
         self._judged: dict[Statement, Judgement] = {}
         most = n[1] if isinstance(n, tuple) else n
         self.seconds = SECONDS_OF_FEW if most <= FEW_PATIENTS else SECONDS_A_CLAIM
@@ -158,20 +159,22 @@ class _Inquiry:
     def choose(self, place, sets: list) -> None:
         """Find out what to give up, in every choice that keeps the most.
 
-        Standard deviations are left to arithmetic where it takes long to decide on them.
+        Without standard deviations, where it takes long to see whether they can stand.
         """
         spreads = [s for s in self.plan.statements if s.claims[0].statistic == "sd"]
-        first = self.effort.or_less(max(self.seconds, SECONDS_OF_SPREADS))
-        for effort in (first, self.effort) if spreads else (self.effort,):
+        self.sets = sets
+        little = self.effort.or_less(max(self.seconds, SECONDS_OF_SPREADS))
+        for effort in (little, self.effort) if spreads else (self.effort,):
             choices = Choices(self.plan, self.n, place, self.view, sets)
             try:
-                self.options = choices.covering(choices.first(effort), effort) or [[]]
+                first = choices.first(self.effort, effort)
+                self.options = choices.covering(first, self.effort) or [[]]
                 self.blocks, self.plan = choices.blocks, choices.blocks.plan
                 return
             except UnfinishedError:
                 rest = tuple(s for s in self.plan.statements if s not in spreads)
                 self.plan = replace(self.plan, statements=rest)
-                self._judged = dict.fromkeys(spreads, Judgement("stated"))
+                self._judged = dict.fromkeys(spreads, Judgement("unfinished"))
         self._judged |= dict.fromkeys(self.plan.statements, Judgement("unfinished"))
 
     @property
@@ -194,9 +197,9 @@ class _Inquiry:
                 self._judged[s] = Judgement("stated" if is_open else "unfinished")
         return self._judged[s]
 
-    def shows(self, n, kept: Sequence[Statement], denied: Statement | None = None) -> bool:
-        """Say whether a table is soon found in which statements hold, and one perhaps not."""
-        return is_shown(self.plan, kept, self.view, n, Effort(SECONDS_TO_SHOW), denied)
+    def shows(self, n, kept: Sequence[Statement], denied: Statement | None = None, is_soon=False) -> bool:
+        """Say whether a table is found in which statements hold, and one perhaps not."""
+        return is_shown(self.plan, kept, self.view, n, Effort(SECONDS_TO_SHOW), denied, is_soon)
 
     def others(self, s: Statement) -> list[Statement]:
         """Return the other statements that no choice gives up."""
@@ -219,13 +222,21 @@ class _Inquiry:
         losing = [option for option in self.options if s in option]
         if losing:
             rest = [each for each in self.plan.statements if each not in losing[0]]
-            members = self.smallest(s, rest, None, self.blocks, effort) or ()
+            try:
+                members = self.smallest(s, rest, None, self.blocks, effort) or ()
+            except UnfinishedError:  # it is given up because of a set that was found
+                known = [tuple(m for m in own if m is not s) for own in self.sets if s in own]
+                members = min((own for own in known if {*own} <= {*rest}), key=len, default=())
+                if not members:
+                    raise
             depends = len(losing) < len(self.options)
             members = self.with_number(members, effort, claimed=s)
             differs = not depends and _differs(s, members)
             return Judgement("differs" if differs else "conflicts", members, depends)
         if len(s.claims) > 1:
             return Judgement("matches")
+        if self.shows(self.n, self.others(s), s, is_soon=True):
+            return Judgement("stated")
         members = self.smallest(s, self.others(s), s, self.blocks, effort)
         if members is None and s.claims[0].statistic == "median":
             tied = Blocks(replace(self.plan, ties_middles=True), self.n, self.view.codebook)
@@ -313,11 +324,13 @@ def _of_number(s: Statement, parts: Sequence[_Inquiry], effort: Effort) -> Judge
     """Judge a number of patients: some part may leave no other."""
     if len(s.claims) > 1:
         return Judgement("matches")
+    n = exact_number(s)
+    if any(all(p.shows(m, p.others(s), is_soon=True) for p in parts) for m in (n + 1, n - 1) if m):
+        return Judgement("stated")
     for part in parts:
         try:
             members = part.smallest(s, part.others(s), s, part.free(s), effort.or_less(part.seconds))
         except UnfinishedError:
-            n = exact_number(s)
             is_open = any(all(p.shows(m, p.others(s)) for p in parts) for m in (n + 1, n - 1))
             return Judgement("stated" if is_open else "unfinished")
         if members is not None:

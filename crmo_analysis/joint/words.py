@@ -115,11 +115,14 @@ def conflicts_text(study: Study, found: Conflicts) -> str:
     if not found.found:
         none = "all printed numbers can stand together."
         return f"{study.study}: {none if found.is_complete else 'no conflict was found so far.'}"
-    lines = []
+    lines, printed = [], {claim.claim_id: claim.printed for claim in study.claims}
     for number, conflict in enumerate(found.found, start=1):
         lines.append(f"{number}. {conflict.sentence[:1].upper()}{conflict.sentence[1:]}")
-        beside = f"; beside them {', '.join(conflict.beside)}" if conflict.beside else ""
-        lines.append(f"   claims: {', '.join(conflict.claim_ids)}{beside}")
+        shown, beside = (
+            ", ".join(f"{claim_id} ({printed[claim_id]})" for claim_id in ids)
+            for ids in (conflict.claim_ids, conflict.beside)
+        )
+        lines.append(f"   claims: {shown}{f'; the sentence also rests on {beside}' if beside else ''}")
         for kind, pairs in (("read as", conflict.reading), ("resolved if read as", conflict.resolved_by)):
             lines += [
                 f"   {kind} {name}:{option}, {study.readings[name][option]['text']}" for name, option in pairs

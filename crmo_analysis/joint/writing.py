@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Collection, Sequence
-from fractions import Fraction
 
 import numpy as np
 import pandas as pd
@@ -11,10 +10,11 @@ from ortools.sat.python import cp_model
 from crmo_analysis.joint.axes import TOTALS
 from crmo_analysis.joint.drawing import EFFORT, Solved, printed_values
 from crmo_analysis.joint.fits import Fit
-from crmo_analysis.joint.patterns import codes, shared
+from crmo_analysis.joint.moves import moved_values
+from crmo_analysis.joint.patterns import codes, factors, shared
 from crmo_analysis.joint.pieces import joined
 from crmo_analysis.joint.solving import FOUND, Effort, solve
-from crmo_analysis.joint.statements import reported
+from crmo_analysis.joint.statements import Statement, reported
 from crmo_analysis.study import Codebook, Variable, expressions, reproduction, rounding
 
 
@@ -24,6 +24,7 @@ def write_out(
     rng: np.random.Generator,
     shown: Collection[str] = (),
     toward: Sequence[tuple] = (),
+    moved: tuple[Collection, Statement | None] = ((), None),
 ) -> pd.DataFrame:
     """Turn counts of patterns into one row a patient.
 
@@ -31,13 +32,17 @@ def write_out(
 
     What a study does not report of a patient is missing, unless the variable is among those `shown`. `toward`
     has quantities with a sign: the values that give them are as large, or as small, as their cells allow.
+    `moved` are statements for which values are moved until they hold, and one that is not to hold.
     """
     codebook, n, solved = fitted.view.codebook, fitted.n, joined(solved)
     table = pd.DataFrame(index=range(n))
     # Parts with a number that has to be at least the number of other variables come after those variables.
     for part in sorted(solved, key=lambda part: any(codebook[name].at_least for name in part.plan.part.axes)):
         patterns = _assign(part, n, rng)
-        steps = _values(part, patterns, codebook, table, rng, toward)
+        if moved[0]:
+            steps = moved_values(part.plan, patterns, *moved, fitted.view.study.rules, rng)
+        else:
+            steps = _values(part, patterns, codebook, table, rng, toward)
         columns = {name: _column(axis.variable, steps[name]) for name, axis in part.plan.part.axes.items()}
         table = pd.concat([table, pd.DataFrame(columns, index=table.index)], axis=1)
     for part in solved:
@@ -195,13 +200,7 @@ def _keep_times(time: Variable, solved: Solved, patterns, values: dict) -> None:
     Sums of those that are added up stay what they are, and middle values in the middle.
     """
     part, fixed, names = solved.plan.part, solved.sums, (time.end, time.start, time.name)
-    kinds = [part.axes[name].variable for name in names]
-    per_unit, slack = kinds[2].between(*kinds[:2])
-    per_year = Fraction(per_unit).limit_denominator(1000)
-    scale = per_year.denominator * math.lcm(*(kind.step.denominator for kind in kinds))
-    factors = [int(per_year * kinds[0].step * scale), -int(per_year * kinds[1].step * scale)]
-    factors.append(-int(kinds[2].step * scale))
-    before = per_year * kinds[0].before(kinds[1]) * scale
+    late, early, between, most, before = factors(part.axes, time)
     bag = part.bag_of(names)
     model, chosen, moved = cp_model.CpModel(), {}, []
     for name in names:
@@ -220,9 +219,9 @@ def _keep_times(time: Variable, solved: Solved, patterns, values: dict) -> None:
                 rows = np.flatnonzero(patterns[where] == pattern)
                 model.add(sum(chosen[name][row] for row in rows) == int(values[name][rows].sum()))
     for row in zip(*chosen.values(), strict=True):
-        apart = sum(factor * value for factor, value in zip(factors, row, strict=True))
-        model.add_linear_constraint(apart, -math.floor(slack * scale), math.floor(slack * scale))
-        model.add(factors[0] * row[0] + factors[1] * row[1] >= -math.floor(before))
+        apart = sum(factor * value for factor, value in zip((late, -early, -between), row, strict=True))
+        model.add_linear_constraint(apart, -most, most)
+        model.add(late * row[0] - early * row[1] >= -before)
     for claim in solved.plan.claims:
         if claim.statistic == "median" and claim.number.relation == "=" and claim.of in chosen.keys() - fixed:
             of = values[claim.of], chosen[claim.of]

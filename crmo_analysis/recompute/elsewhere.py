@@ -48,8 +48,22 @@ def _compare_values(view: View, members: Sequence[Claim]) -> Iterator[Finding]:
         others = [other for other in members if other is not claim]
         places = ", ".join(f"{other.printed} ({other.where})" for other in others)
         related = tuple(other.claim_id for other in others)
-        reason = f"Printed again: {places}."
+        reason = f"Printed again: {places}.{_odd_digit(claim, others)}"
         yield Finding(claim.claim_id, "matches", reason, others[0].printed, "", related, "printed again")
+
+
+def _odd_digit(claim: Claim, others: Sequence[Claim]) -> str:
+    """Name the unusual rule of rounding that alone gives a number from one with more digits."""
+    for other in others:
+        if not (claim.number and other.number and other.number.decimals > claim.number.decimals):
+            continue
+        value, half = other.number.value, other.number.place / 2
+        rules = {
+            r for v in (value - half, value, value + half) for r in rounding.rules_that_print(v, claim.number)
+        }
+        if rules and not rules & {*rounding.USUAL}:
+            return f" Only {rounding.in_words(min(rules))}, {other.printed} is printed so."
+    return ""
 
 
 def _other_label(view: View, claim: Claim) -> str:

@@ -10,8 +10,11 @@ import io
 import re
 from collections.abc import Iterable
 from decimal import Decimal
+from fractions import Fraction
 from pathlib import Path
 
+from crmo_analysis.files import InputError
+from crmo_analysis.study import rounding
 from crmo_analysis.study.codebook import Codebook, Variable
 from crmo_analysis.study.printed import number_words, plain, whole_number
 from crmo_analysis.study.vocabulary import ACCURACY, DEFINITIONS, SYNONYMS
@@ -233,7 +236,30 @@ def of_those_known(rows: list[tuple[str, dict]], codebook: Codebook) -> Codebook
             variable = _known(beside[0]["of"], codebook)
             added[variable.name] = variable
             _move([n, *beside], variable.name, f"of {size}, {OF_THOSE_KNOWN}")
+    for cell in cells.values():
+        known = next((_known(row["of"], codebook).name for row in cell if row["of"] != "everyone"), "")
+        if known in added and _is_of_fewer(cell, sizes):
+            for row in cell:
+                row["among"] = f"({row['among']}) & {known}"
+                row["note"] = "; ".join(filter(None, [row["note"], OF_THOSE_KNOWN]))
     return {**codebook, **added}
+
+
+def _is_of_fewer(cell: list[dict], sizes: dict[str, int]) -> bool:
+    """Say whether a count of a group is printed with a percentage that is not of the group's printed size.
+
+    Of a finding that is not known in all it is one of fewer, then, of whom it is known.
+    """
+    rows = {row["statistic"]: row for row in cell}
+    if len(cell) != 2 or rows.keys() != {"count", "percent"} or not rows["count"]["among"]:
+        return False
+    x, n = whole_number(rows["count"]["printed"]), sizes.get(rows["count"]["among"])
+    try:
+        percent = rounding.parse_printed(rows["percent"]["printed"])
+    except InputError:
+        return False
+    is_number = x is not None and n and percent is not None and percent.value is not None
+    return is_number and not rounding.rules_that_print(Fraction(100 * x, n), percent)
 
 
 def _move(cell: list[dict], known: str, note: str) -> None:

@@ -449,7 +449,8 @@ def test_a_count_that_the_sentence_uses_is_named_beside_the_smallest_set():
     [conflict] = found.found
     assert conflict.sentence == "No rounding rule gives 53.3 %: 14/24 = 58.333 %."
     assert (conflict.claim_ids, conflict.beside) == (("c2", "c0"), ("c1",))
-    assert "claims: c2, c0; beside them c1" in words.conflicts_text(study, found)
+    shown = "claims: c2 (53.3), c0 (24); the sentence also rests on c1 (14)"
+    assert shown in words.conflicts_text(study, found)
 
 
 def test_a_category_that_is_known_is_unique_up_to_order():

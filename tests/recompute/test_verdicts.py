@@ -517,3 +517,23 @@ def test_a_conflict_of_four_numbers_names_all_of_them(write_study):
         assert jointly[claim_id].verdict == "conflicts"
         assert set(jointly[claim_id].related) == {"n", "boys", "many", "both"} - {claim_id}
     assert "need at least 2" in jointly["both"].reason or "leave at most 2" in jointly["both"].reason
+
+
+@pytest.mark.parametrize(("printed", "said"), [("10.5", False), ("10.6", True)])
+def test_a_mean_that_only_an_unusual_rule_gives_from_more_digits_says_so(verdicts, printed, said):
+    found = verdicts(
+        row("fine", "mean", "hemoglobin", "10.53"), row("coarse", "mean", "hemoglobin", printed)
+    )["coarse"]
+    assert (found.verdict, "Only rounded up, 10.53" in found.reason) == ("matches", said)
+
+
+@pytest.mark.parametrize(
+    ("printed", "verdict"), [("2 (50)", "stated"), ("2 (33)", "matches"), ("2 (99)", "differs")]
+)
+def test_a_share_of_a_finding_not_known_in_all_can_be_of_fewer(verdicts, printed, verdict):
+    found = verdicts(
+        row("h", '"count, n, percent"', "hla_b27", "3/9 (33.3)"),
+        row("m", "count", "male", "6"),
+        row("hm", '"count, percent"', "hla_b27", printed, "male"),
+    )
+    assert found["hm.percent"].verdict == verdict
