@@ -166,7 +166,7 @@ class Tables:
     def _keep_totals(self, tie: Variable) -> None:
         """Let totals of a time and of the two ages around it agree: it follows, but is seen sooner."""
         names = (tie.end, tie.start, tie.name)
-        late, early, between, most = factors(self.part.axes, tie)
+        late, early, between, most, _ = factors(self.part.axes, tie)
         for group in dict.fromkeys(
             c.group for c in self.plan.claims if c.of in names and c.statistic in SUMMED
         ):

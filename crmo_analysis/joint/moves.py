@@ -211,4 +211,4 @@ class Moving:
             value = int(self.values[name][row]) + round((wanted - apart()) / factor)
             low, high = (int(end[row]) for end in self.cells[name])
             self.values[name][row] = min(max(value, low), high)
-        return abs(apart()) <= most
+        return is_kept()

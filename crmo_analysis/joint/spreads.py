@@ -76,7 +76,7 @@ def can_be_sides(tie, names: Sequence[str], known: Mapping, tables) -> bool:
 
     What a time misses of the difference has an SD too, of sqrt(2) times the most at most, as of two patients.
     """
-    axes, (late, early, between, most) = tables.part.axes, factors(tables.part.axes, tie)
+    axes, (late, early, between, most, _) = tables.part.axes, factors(tables.part.axes, tie)
     times = [
         times / axes[name].variable.step for name, times in zip(names, (late, early, between), strict=True)
     ]
