@@ -14,7 +14,7 @@ from crmo_analysis.face.comparisons import Compared
 from crmo_analysis.face.results import Result, no_attribute
 from crmo_analysis.files import InputError, markdown, meant
 from crmo_analysis.joint import ledger
-from crmo_analysis.patients import disclosure, made, scores
+from crmo_analysis.patients import disclosure, made, not_allowed, scores
 from crmo_analysis.study import describe, read_codebook, read_study
 
 OWN = "user data"
@@ -28,6 +28,17 @@ def _no_numbers(values: pd.Series) -> int:
     if isinstance(values.dtype, pd.CategoricalDtype) and values.cat.ordered:
         return 0
     return int((pd.to_numeric(values.astype(object), errors="coerce").isna() & values.notna()).sum())
+
+
+def _forbidden(table: pd.DataFrame) -> list[str]:
+    """Say of each number what the codebook has instead, as `read_cohort` says of those in a file."""
+    said = []
+    for name, variable in read_codebook().items():
+        if name in table and variable.is_numeric and not _no_numbers(table[name]):
+            values = pd.to_numeric(table[name]).to_numpy(dtype=float, na_value=float("nan"))
+            found = zip(table.index, values, not_allowed(values, variable), strict=True)
+            said += [f"row {row}, column {name}, value '{x:g}': {text}" for row, x, text in found if text]
+    return said
 
 
 def compare(
@@ -90,7 +101,7 @@ class Cohort:
         """Take a plain table of patients for a cohort; one marked as made from numbers is shown whole.
 
         Numbers that stand there as text are taken for numbers. Without a column `patient`, the index names
-        patients, or, where it repeats itself, their place.
+        patients, or, where it repeats itself, their place. InputError names numbers that the codebook has not.
         """
         if isinstance(table, cls):
             return table
@@ -109,6 +120,8 @@ class Cohort:
         typed = [name for name in table if name in codebook and codebook[name].is_numeric]
         typed = [name for name in typed if table[name].dtype.kind == "O" and not _no_numbers(table[name])]
         source, table = made(table) or OWN, table.assign(**{n: pd.to_numeric(table[n]) for n in typed})
+        if source == OWN and (wrong := _forbidden(table)):
+            raise InputError(*wrong[:10], *[f"{len(wrong) - 10} more like these"] * (len(wrong) > 10))
         return cls(table, source, hide_below if source == OWN else 0)
 
     def __getattr__(self, name: str):

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from functools import cached_property, partial
 from itertools import product
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -51,13 +52,15 @@ def responders(path: str = "") -> "Responders":
     InputError
         If the file has errors; all are listed.
     """
-    return Responders(responses.read_responses(path or responses.FILE), OWN if path else "published")
+    file = Path(path or responses.FILE)
+    return Responders(responses.read_responses(file), OWN if path else "published", file.name)
 
 
 class Responders(Result):
     """Every outcome of every series, one row each."""
 
-    def __init__(self, table: pd.DataFrame, source: str):
+    def __init__(self, table: pd.DataFrame, source: str, file: str):
+        self._file = file
         whose = "read from abstracts and summaries, as the column source says"
         treated = table.groupby("overlap_group")["n_treated"].max()
         patients = f"{len(treated)} groups of patients, at most {treated.sum()} patients"
@@ -82,7 +85,7 @@ class Responders(Result):
         if pool.rows.empty:
             words = "no series counted this outcome of this drug in this time frame"
             raise InputError(f"{words}; .choices() lists those that are there")
-        pool = responses.with_bounds(pool, _limits(pool.rows))
+        pool = responses.with_bounds(pool, _limits(pool.rows), self._file)
         said = {"drug": drug, "outcome": responses.OUTCOMES[outcome], "time_frame": time_frame}
         return Chosen(pool, said, self.source)
 
@@ -234,8 +237,8 @@ class Pooled(Result):
         return self.source if self.source == OWN else DERIVED
 
 
-def _limits(rows: pd.DataFrame) -> list[tuple[str, int, int]]:
-    """Return `outcome_id`, fewest and most of counts of series, by all that their own studies print.
+def _limits(rows: pd.DataFrame) -> list[tuple[int, int, int]]:
+    """Return row, fewest and most of counts of series, by all that their own studies print.
 
     Rows with `study`, while it is in the collection, and `bounds`, a question as `crmo bounds` takes it, are
     looked at.
@@ -245,7 +248,7 @@ def _limits(rows: pd.DataFrame) -> list[tuple[str, int, int]]:
         fitted = fit(read[row.study])
         limits = find_bounds(fitted, row.bounds)
         ends = (limits.lower.value, limits.upper.value) if limits.is_proved else (0, fitted.n)
-        found.append((row.outcome_id, *map(int, ends)))
+        found.append((row.Index, *map(int, ends)))
     return found
 
 

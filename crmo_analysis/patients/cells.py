@@ -231,14 +231,19 @@ def _mark(words, read, marked, counts, variable, how) -> tuple[str, str]:
     return max(read, key=lambda mark: (counts[marked & sound[mark]].sum(), numbers[mark].sum())), ""
 
 
+def not_allowed(values: np.ndarray, variable: Variable) -> np.ndarray:
+    """Say of each number what is expected in its place; nothing of what a variable can be, or is missing."""
+    said = np.full(len(values), "", dtype=object)
+    said[np.isin(values, sorted(variable.impossible))] = f"no {variable.label} can have this value"
+    said[~np.isnan(values) & _wrong(values, variable)] = f"expected {_limits(variable)}"
+    return said
+
+
 def _in_limits(values, variable, factor, errors, doubts):
-    wrong = ~np.isnan(values) & _wrong(values, variable)
-    errors[wrong] = f"expected {_limits(variable)}" + (
-        f", after multiplying by {factor:g}" if factor != 1 else ""
-    )
-    impossible = ~np.isnan(values) & ~wrong & np.isin(values, sorted(variable.impossible))
-    errors[impossible] = f"no {variable.label} can have this value"
-    gone = np.isnan(values) | wrong | impossible
+    said = not_allowed(values, variable)
+    converted = f", after multiplying by {factor:g}" * (factor != 1)
+    errors[said != ""] = [f"{text}{converted}" for text in said[said != ""]]
+    gone = np.isnan(values) | (said != "")
     if variable.type == "integer":
         return pd.arrays.IntegerArray(np.where(gone, 0, values).astype(np.int64), gone)
     if variable.step is not None and variable.unit.endswith("points"):

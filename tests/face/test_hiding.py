@@ -192,3 +192,14 @@ def test_patients_whose_outcome_is_not_known_are_in_no_group_of_it():
     asked = severity.Question("clinical_severity", ["n_lesions"], cut=5)
     cohort = Cohort.of(table)
     assert hiding.showable(cohort, asked)[1].cut is None
+
+
+def test_all_who_are_left_out_are_counted(own):
+    table = own.assign(male=own["male"].astype("boolean"))
+    table.loc[11, "male"] = pd.NA
+    table.loc[12, "n_lesions"] = None
+    options = {"adjust": ["age_diagnosis", "male"], **EFFORT}
+    shown = crmo.relate(table, "clinical_severity", "n_lesions", ["marrow_edema"], **options)
+    rows = shown.frame[shown.frame["exposure"] == "n_lesions"]
+    assert set(rows["n"] + rows["excluded"]) == {len(own)} and set(rows["n"]) == {58}
+    assert all("In 58 patients (2 excluded for missing values)" in text for text in shown.sentences())
