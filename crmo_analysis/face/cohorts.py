@@ -101,7 +101,7 @@ class Cohort:
         """Take a plain table of patients for a cohort; one marked as made from numbers is shown whole.
 
         Numbers that stand there as text are taken for numbers. Without a column `patient`, the index names
-        patients, or, where it repeats itself, their place. InputError names numbers that the codebook has not.
+        patients, or, where it repeats itself, their place. InputError names numbers out of their limits.
         """
         if isinstance(table, cls):
             return table

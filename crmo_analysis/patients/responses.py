@@ -180,8 +180,8 @@ def with_bounds(pool: Pool, limits: Sequence[tuple[int, int, int]], file: str = 
     for row, fewest, most in limits:
         name, count = rows.loc[row, ["outcome_id", "n_responded"]]
         if not fewest <= count <= most:
-            expected = f"is the count of {name}, and the study's numbers allow {fewest} to {most}; mend it, or "
-            expected += f"the question in column bounds, {rows.loc[row, 'bounds']}"
+            expected = f"is the count of {name}, and the study's numbers allow {fewest} to {most}; mend it, "
+            expected += f"or the question in column bounds, {rows.loc[row, 'bounds']}"
             raise InputError(Problem(file, row, "n_responded", str(count), expected))
         rows.loc[row, "fewest"] = fewest
         rows.loc[row, "most"] = max(most, rows.loc[row, "most"])

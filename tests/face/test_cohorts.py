@@ -62,7 +62,11 @@ def test_a_cohort_says_how_many_warnings_there_are_about_its_file(tmp_path):
 def test_a_plain_table_keeps_to_the_codebook_as_a_file_does(own):
     table = own.assign(clinical_severity=own["clinical_severity"].mask(own.index == 3, 999))
     table.loc[4, "n_lesions"] = -5
-    with pytest.raises(crmo.CrmoError, match="row 4, column n_lesions, value '-5': expected a whole") as error:
+    with pytest.raises(
+        crmo.CrmoError, match="row 4, column n_lesions, value '-5': expected a whole"
+    ) as error:
         crmo.relate(table, "clinical_severity", "n_lesions")
-    assert "row 3, column clinical_severity, value '999': expected a whole number of 0 to 100" in str(error.value)
+    assert "row 3, column clinical_severity, value '999': expected a whole number of 0 to 100" in str(
+        error.value
+    )
     assert len(crmo.compare(own).frame)

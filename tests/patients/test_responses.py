@@ -112,7 +112,7 @@ def test_missing_columns_and_rows_are_named(tmp_path):
 
 def test_limits_that_exclude_the_printed_count_are_refused():
     row = PAIN.rows.index[PAIN.rows["outcome_id"] == "simm2008"][0]
-    with pytest.raises(ValueError, match="'4': is the count of simm2008, .* numbers allow 1 to 3"):
+    with pytest.raises(ValueError, match=r"'4': is the count of simm2008, .* numbers allow 1 to 3"):
         with_bounds(PAIN, [(row, 1, 3)])
 
 
