@@ -217,6 +217,20 @@ def write_text_atomically(path, text):
     return write_bytes_atomically(path, text.encode("utf-8"))
 
 
+def keep_to_one_cohort(folder, table):
+    """Note whose results a folder holds, by the hash of a table of patients; refuse those of another table.
+
+    Two of them in one folder, which differ by a few patients, tell of these.
+    """
+    mark, now = Path(folder) / ".cohort", hashlib.sha256(csv_text(table).encode()).hexdigest()
+    if mark.is_file() and mark.read_text(encoding="utf-8").strip() != now:
+        said = (
+            f"{short(folder)} holds results of another table of patients, or of an earlier state of this one"
+        )
+        raise InputError(f"{said}; name another folder with --out, or delete that one first")
+    write_text_atomically(mark, f"{now}\n")
+
+
 def swap_folder(new, out, old):
     """Put a folder in the place of another one, or leave the other one there.
 

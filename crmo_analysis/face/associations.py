@@ -141,19 +141,19 @@ class Associations(Result):
         names = ["row_id", "study", "patients", "time_point", "r", "r_low", "r_high", "p_printed"]
         names += ["p_low", "p_high", "agrees", "overlap_group"]
         rows = self._rows[self._rows["r"].notna()][names].round(4).reset_index(drop=True)
-        caption = f"{BY_Z}; P from r and n by t and by the normal."
-        return Result(rows, "Printed rank correlations", caption=caption, source=DERIVED, terms=self.terms)
+        heading = f"Printed rank correlations. {BY_Z}; P from r and n by t and by the normal"
+        return Result(rows, heading, source=DERIVED, terms=self.terms)
 
     def allowed(self) -> Result:
         """Return the size of correlation that each printed P value allows; the least, if P is a limit."""
         rows = self._rows[self._rows["least_r"].notna() & self._rows["r"].isna()]
         names = ["row_id", "study", "patients", "exposure", "outcome", "kind"]
         names += ["p_printed", "least_r", "most_r"]
-        heading = "The size of correlation that a printed P value stands for, in that many patients"
-        caption = (
-            "By t; from the smallest to the largest over all P values that are printed so, rounded half up."
+        heading = (
+            "The size of correlation that a printed P value stands for, in that many patients, by t: from "
         )
-        return Result(rows[names].round(3).reset_index(drop=True), heading, caption, source=DERIVED)
+        heading += "the smallest to the largest over all P values that are printed so, rounded half up"
+        return Result(rows[names].round(3).reset_index(drop=True), heading, source=DERIVED)
 
     def beside(self, cohort, confidence: float = 0.95) -> Result:
         """Set the rank correlation of a cohort beside each statement about variables that it has.
@@ -180,9 +180,8 @@ class Associations(Result):
             rows.append({**printed, **known[pair], "confidence": confidence})
         columns = [*BESIDE, "own_n", "own_r", "own_low", "own_high", "confidence", "note"]
         frame = pd.DataFrame(rows, columns=columns).round(3)
-        heading = "The rank correlation of this cohort beside what is published of the same variables"
-        caption = f"{BY_Z}."
-        return Result(frame, heading, caption=caption, source=getattr(cohort, "source", OWN))
+        heading = "The rank correlation of this cohort beside what is published of the same variables. "
+        return Result(frame, heading + BY_Z, source=getattr(cohort, "source", OWN))
 
     def pooled(self) -> str:
         """Say what can be pooled: coefficients of one kind from cohorts that share no patients."""
@@ -216,7 +215,7 @@ class Associations(Result):
             alone = describe.fisher_interval(first.r, size, statistic="spearman")
             rows.append([size, *alone, *ends])
         frame = pd.DataFrame(rows, columns=["patients", "low", "high", "both_low", "both_high"]).round(3)
-        heading = f"A second study, if it also found {first.r:g}, and both together"
+        heading = f"A second study, if it also found {first.r:g}, and both together. {BY_Z}"
         return Result(frame, heading, source=DERIVED, terms={"r": first.r, "n": int(first.patients)})
 
     def harvest(self, own: Result | None = None) -> Result:

@@ -1,6 +1,7 @@
 """A table of patients as a person asks it: one's own, which hides small counts, or a reconstructed one."""
 
 import warnings
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -31,13 +32,13 @@ def _no_numbers(values: pd.Series) -> int:
 
 
 def _forbidden(table: pd.DataFrame) -> list[str]:
-    """Say of each number what the codebook has instead, as `read_cohort` says of those in a file."""
+    """Say of each column how many numbers the codebook forbids, by what `read_cohort` asks of a file."""
     said = []
     for name, variable in read_codebook().items():
         if name in table and variable.is_numeric and not _no_numbers(table[name]):
             values = pd.to_numeric(table[name]).to_numpy(dtype=float, na_value=float("nan"))
-            found = zip(table.index, values, not_allowed(values, variable), strict=True)
-            said += [f"row {row}, column {name}, value '{x:g}': {text}" for row, x, text in found if text]
+            found = Counter(filter(None, not_allowed(values, variable)))
+            said += [f"{count} of {len(table)} values of {name}: {text}" for text, count in found.items()]
     return said
 
 
@@ -121,7 +122,7 @@ class Cohort:
         typed = [name for name in typed if table[name].dtype.kind == "O" and not _no_numbers(table[name])]
         source, table = made(table) or OWN, table.assign(**{n: pd.to_numeric(table[n]) for n in typed})
         if source == OWN and (wrong := _forbidden(table)):
-            raise InputError(*wrong[:10], *[f"{len(wrong) - 10} more like these"] * (len(wrong) > 10))
+            raise InputError(*wrong)
         return cls(table, source, hide_below if source == OWN else 0)
 
     def __getattr__(self, name: str):

@@ -178,6 +178,15 @@ class Pooled(Result):
             terms=values,
         )
 
+    @property
+    def _shown(self) -> pd.DataFrame:
+        """The series, and below them the pooled share."""
+        found = self.result
+        pooled = "Pooled", int(self._events.sum()), int(self._totals.sum()), found.estimate
+        ends = found.ci_low, found.ci_high
+        pooled = pd.DataFrame([[*pooled, *ends]], columns=self.frame.columns[:6]).round(6)
+        return pd.concat([self.frame, pooled], ignore_index=True)
+
     @cached_property
     def _every(self) -> list[pooling.Pooled]:
         return _every_method(self._events, self._totals, self._how["confidence"])
@@ -222,11 +231,13 @@ class Pooled(Result):
         rows = self._chosen.pool.rows
         found = pooling.pooled_range(rows["fewest"], rows["most"], self._totals, **self._how)
         is_open = int((rows["fewest"] < rows["most"]).sum())
-        between = f"from {found.low:.1%} to {found.high:.1%} over {found.combinations} combinations"
+        ends = found.low, found.high, found.ci_low, found.ci_high
+        low, high, ci_low, ci_high = (f"{describe.percent_text(end)} %" for end in ends)
+        between = f"from {low} to {high} over {found.combinations} combinations"
         between += f", of which {found.skipped} cannot be pooled" * bool(found.skipped)
         return (
             f"{is_open} of {len(rows)} counts are known only within limits: the pooled estimate goes "
-            f"{between}, the intervals from {found.ci_low:.1%} to {found.ci_high:.1%}."
+            f"{between}, the intervals from {ci_low} to {ci_high}."
         )
 
     def _with_level(self, frame: pd.DataFrame, heading: str) -> Result:

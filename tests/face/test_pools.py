@@ -109,3 +109,11 @@ def test_plain_counts_are_pooled_as_series_are():
     assert plain.result.estimate == crmo.pool(chosen).result.estimate
     with pytest.raises(ValueError, match="series 1 has 3 of 2"):
         crmo.pool([3], [2])
+
+
+def test_a_pool_shows_its_pooled_line_and_spaces_percentages():
+    pooled = crmo.pool([3, 5, 7], [10, 12, 15])
+    last = repr(pooled).splitlines()[-1].split()
+    assert last[:3] == ["Pooled", "15", "37"] and float(last[3]) == round(pooled.result.estimate, 6)
+    assert len(pooled.frame) == 3
+    assert "%" not in pooled.open_counts().replace(" %", "")
