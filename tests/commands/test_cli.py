@@ -615,6 +615,21 @@ def test_a_run_does_not_repeat_what_is_wrong_with_a_patient(registry, folder):
     assert {"4711x", "XQ004XQ"} <= set(re.findall(r"\w+", crmo("validate", registry).output))
 
 
+def test_a_folder_holds_results_of_one_cohort(registry, folder):
+    other = folder / "other.csv"
+    other.write_text("".join(registry.read_text().splitlines(keepends=True)[:-1]))  # one patient fewer
+    assert crmo("compare", registry, "--out", "mine").exit_code == 0
+    before = {path: path.read_bytes() for path in (folder / "mine").rglob("*") if path.is_file()}
+    for result in (crmo("compare", other, "--out", "mine"), crmo("report", other, "--out", "mine")):
+        assert result.exit_code == 2
+        assert "mine holds results of another table of patients" in result.output
+        assert "--out" in result.output
+    assert "holds results of another table" in severity(other, "mine", *UNDRAWN, "[]").output
+    after = {path: path.read_bytes() for path in before}
+    assert after == before
+    assert crmo("report", registry, "--out", "mine").exit_code == 0
+
+
 def test_names_in_a_file_are_text(registry, folder):
     hostile = folder / "<img src=x onerror=alert(1)>.csv"
     names = "<img src=x>,![t](http://evil.example/x.png)"
