@@ -175,11 +175,11 @@ class Associations(Result):
             pair = row["outcome_variable"], row["exposure_variable"]
             if pair not in known:
                 known[pair] = _own(cohort, *pair, confidence)
-            printed = {name: row[name] for name in BESIDE}
+            printed = {name: row[name] for name in (*BESIDE, *VARIABLES)}
             printed["r_low"], printed["r_high"] = _interval(row["r"], row["patients"], confidence)
             rows.append({**printed, **known[pair], "confidence": confidence})
-        columns = [*BESIDE, "own_n", "own_r", "own_low", "own_high", "confidence", "note"]
-        frame = pd.DataFrame(rows, columns=columns).round(3)
+        columns = [*BESIDE, *VARIABLES, "own_n", "own_r", "own_low", "own_high", "confidence", "note"]
+        frame = pd.DataFrame(rows, columns=columns).round(3).astype({"own_n": "Int64"})
         heading = "The rank correlation of this cohort beside what is published of the same variables. "
         return Result(frame, heading + BY_Z, source=getattr(cohort, "source", OWN))
 

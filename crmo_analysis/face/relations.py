@@ -156,6 +156,11 @@ class Relation(Result):
         return iter(MODELS)
 
     @property
+    def analysed(self) -> Cohort:
+        """The cohort, without values of those whom no model takes, so as not to tell of them."""
+        return replace(self.cohort, patients=self._table)
+
+    @property
     def _shown(self) -> pd.DataFrame:
         return frames.effects_in_words(self._effect, self._labels)
 
