@@ -124,7 +124,7 @@ def test_errors_are_counted_not_listed_where_values_stay_hidden(own, tmp_path):
 
 def test_a_table_with_some_made_rows_hides_as_an_own_one_does(own, tmp_path):
     own.assign(simulated=["yes"] * 30 + ["no"] * 30).to_csv(tmp_path / "mixed.csv", index=False)
-    with pytest.raises(crmo.CrmoError, match="cannot be analysed: 1 error,"):
+    with pytest.raises(crmo.CrmoError, match="cannot be analysed: 1 error;"):
         crmo.read_cohort(tmp_path / "mixed.csv")
     mixed = own.assign(simulated=own.index < 30)
     assert crmo.relate(mixed, "clinical_severity", "n_lesions", **EFFORT).cohort.hides
