@@ -217,16 +217,14 @@ def write_text_atomically(path, text):
     return write_bytes_atomically(path, text.encode("utf-8"))
 
 
-def keep_to_one_cohort(folder, table):
-    """Note whose results a folder holds, by the hash of a table of patients; refuse those of another table.
+def keep_to_one_cohort(folder, cohort):
+    """Note whose results a folder holds, by the hash of a file of patients; refuse those of another file.
 
     Two of them in one folder, which differ by a few patients, tell of these.
     """
-    mark, now = Path(folder) / ".cohort", hashlib.sha256(csv_text(table).encode()).hexdigest()
+    mark, now = Path(folder) / ".cohort", hashlib.sha256(Path(cohort).read_bytes()).hexdigest()
     if mark.is_file() and mark.read_text(encoding="utf-8").strip() != now:
-        said = (
-            f"{short(folder)} holds results of another table of patients, or of an earlier state of this one"
-        )
+        said = f"{short(folder)} holds results of another file of patients, or of an earlier state of this one"
         raise InputError(f"{said}; name another folder with --out, or delete that one first")
     write_text_atomically(mark, f"{now}\n")
 

@@ -146,7 +146,7 @@ def compare(cohort, studies, mapping, lesions, style, out, confidence, p_values,
         raise Wrong(f"{cohort}: {words.nothing_text(found)}")
     notes = words.notes(found, read, show_small)
     if out:
-        keep_to_one_cohort(out, read.patients)
+        keep_to_one_cohort(out, cohort)
     written = words.write(found, read, out, notes) if out else []
     if out:
         from crmo_analysis.face import read_cohort as open_cohort
@@ -190,7 +190,7 @@ def report(cohort, mapping, lesions, out, outcome, exposure, smallest):
 
     read = read_cohort(cohort, mapping, lesions, smallest)
     made = page.report(read, outcome, exposure, file=cohort.name)
-    keep_to_one_cohort(out, read.patients)
+    keep_to_one_cohort(out, cohort)
     write_text_atomically(out / "report.html", made.html)
     for name, table in made.tables.items():  # what the page shows, for `crmo release` to look at
         write_text_atomically(out / "report" / f"{name}.csv", csv_text(table))

@@ -28,7 +28,7 @@ PRINTED = {  # what a statement prints, and how that is said of several
     "correlation": "a correlation",
     "measure": "another measure (such as an odds ratio)",
     "null": "a null",
-    "P value": "a P value alone",
+    "P value": "a P value and no such number",
     "direction": "a direction in words",
     "untested": "",
 }
@@ -113,13 +113,12 @@ class Associations(Result):
         count = frame["prints"].value_counts()
         said = [f"{count[kind]} {words}" for kind, words in PRINTED.items() if words and kind in count]
         untested = f"; {count['untested']} describe, without a test" if "untested" in count else ""
-        tested = frame[~frame["kind"].isin(UNTESTED)]
         coefficients = frame[frame["r"].notna()]
         terms = {
-            "count": len(frame), "studies": frame["study"].nunique(), "tested": len(tested),
+            "count": len(frame), "studies": frame["study"].nunique(),
             "coefficients": len(coefficients), "cohorts": coefficients["overlap_group"].nunique(),
             "nulls": int((frame["direction"] == "none").sum()),
-            "open": int((tested["direction"] == "not printed").sum()), "kinds": ", ".join(said) + untested,
+            "kinds": ", ".join(said).replace(" ", " print ", 1) + untested,
         }  # fmt: skip
         heading = f"{len(frame)} published statements about lesions and severity"
         super().__init__(frame[list(COLUMNS)], heading, terms=terms)
@@ -181,7 +180,8 @@ class Associations(Result):
         columns = [*BESIDE, *VARIABLES, "own_n", "own_r", "own_low", "own_high", "confidence", "note"]
         frame = pd.DataFrame(rows, columns=columns).round(3).astype({"own_n": "Int64"})
         heading = "The rank correlation of this cohort beside what is published of the same variables. "
-        return Result(frame, heading + BY_Z, source=getattr(cohort, "source", OWN))
+        shown = [name for name in columns if name not in ("row_id", *VARIABLES)]
+        return Result(frame, heading + BY_Z, source=getattr(cohort, "source", OWN), columns=shown)
 
     def pooled(self) -> str:
         """Say what can be pooled: coefficients of one kind from cohorts that share no patients."""

@@ -177,7 +177,7 @@ class Run:
         self.require_own_folder(path)
         found = read_cohort(path, map, lesions, hide_below) if path else read_shipped(self.study.name)
         if path and not self._lab:  # where the last run's files alone are kept
-            files.keep_to_one_cohort(self._tables.parents[1], found.patients)
+            files.keep_to_one_cohort(self._tables.parents[1], path)
         self.note(*found.introduced())
         return found
 

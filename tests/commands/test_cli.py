@@ -622,9 +622,9 @@ def test_a_folder_holds_results_of_one_cohort(registry, folder):
     before = {path: path.read_bytes() for path in (folder / "mine").rglob("*") if path.is_file()}
     for result in (crmo("compare", other, "--out", "mine"), crmo("report", other, "--out", "mine")):
         assert result.exit_code == 2
-        assert "mine holds results of another table of patients" in result.output
+        assert "mine holds results of another file of patients" in result.output
         assert "--out" in result.output
-    assert "holds results of another table" in severity(other, "mine", *UNDRAWN, "[]").output
+    assert "holds results of another file" in severity(other, "mine", *UNDRAWN, "[]").output
     after = {path: path.read_bytes() for path in before}
     assert after == before
     assert crmo("report", registry, "--out", "mine").exit_code == 0

@@ -38,7 +38,7 @@ def test_what_statements_print_is_said_from_the_rows(tmp_path):
     )
     rows = pd.read_csv(FILE, dtype=str, keep_default_na=False)
     rows[rows["kind"] == "spearman"].to_csv(tmp_path / "rows.csv", index=False)
-    assert associations(tmp_path / "rows.csv").terms["kinds"] == "4 a correlation"
+    assert associations(tmp_path / "rows.csv").terms["kinds"] == "4 print a correlation"
     assert published.harvest().frame.set_index("row_id").loc["F01", "kind"] == "odds ratio or other measure"
 
 
