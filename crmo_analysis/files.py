@@ -224,7 +224,7 @@ def keep_to_one_cohort(folder, cohort):
     """
     mark, now = Path(folder) / ".cohort", hashlib.sha256(Path(cohort).read_bytes()).hexdigest()
     if mark.is_file() and mark.read_text(encoding="utf-8").strip() != now:
-        said = f"{short(folder)} holds results of another file of patients, or of an earlier state of this one"
+        said = f"{short(folder)} holds results of another file of patients, or of an earlier state of it"
         raise InputError(f"{said}; name another folder with --out, or delete that one first")
     write_text_atomically(mark, f"{now}\n")
 
