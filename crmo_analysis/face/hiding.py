@@ -23,8 +23,9 @@ def showable(cohort: Cohort, asked: severity.Question) -> tuple[pd.DataFrame, se
         return table, asked, said
     outcome, adjustment, main = asked.outcome, asked.adjustment, asked.exposures[0]
     if 0 < _lack(table, asked, [outcome, main], adjustment) < few:
-        lacking = table[adjustment].isna().any(axis=1)  # they keep their rows, so that they are counted
+        lacking = table[[outcome, main]].notna().all(axis=1) & table[adjustment].isna().any(axis=1)
         names = {*asked.names} & {*table}
+        # Their rows stay, so that they are counted among those who are left out.
         table = table.assign(**{name: table[name].mask(lacking) for name in names})
         said.append(
             f"Fewer than {few} patients lack {', '.join(adjustment)} only; they are left out everywhere."
