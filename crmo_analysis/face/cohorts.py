@@ -15,7 +15,7 @@ from crmo_analysis.face.comparisons import Compared
 from crmo_analysis.face.results import Result, no_attribute
 from crmo_analysis.files import InputError, markdown, meant
 from crmo_analysis.joint import ledger
-from crmo_analysis.patients import disclosure, made, not_allowed, scores
+from crmo_analysis.patients import disclosure, made, scores
 from crmo_analysis.study import describe, read_codebook, read_study
 
 OWN = "user data"
@@ -37,7 +37,7 @@ def _forbidden(table: pd.DataFrame) -> list[str]:
     for name, variable in read_codebook().items():
         if name in table and variable.is_numeric and not _no_numbers(table[name]):
             values = pd.to_numeric(table[name]).to_numpy(dtype=float, na_value=float("nan"))
-            found = Counter(filter(None, not_allowed(values, variable)))
+            found = Counter(filter(None, variable.not_allowed(values)))
             said += [f"{count} of {len(table)} values of {name}: {text}" for text, count in found.items()]
     return said
 

@@ -13,7 +13,6 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submodules=["account", "disclosure", "package", "redcap", "responses", "scores"],
     submod_attrs={
-        "cells": ["not_allowed"],
         "cohort": ["Cohort", "read_cohort", "require_sound"],
         "mapping": ["read_mapping"],
         "suggestions": ["mapping_skeleton"],
