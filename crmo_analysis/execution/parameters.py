@@ -167,7 +167,7 @@ def parse_value(text, parameter):
     except ValueError:
         if str in parameter.kinds or parameter.kinds == {type(None)}:
             return text
-        if list in parameter.kinds and _NAMES.fullmatch(text):
+        if list in parameter.kinds and not _is_of_numbers(parameter.default) and _NAMES.fullmatch(text):
             return [name.strip() for name in text.split(",")]
         raise InputError(f"{parameter.name} must be {parameter.kind}, not {text!r}.") from None
     if type(value) is float and value.is_integer() and int in parameter.kinds - {float}:
