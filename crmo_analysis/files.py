@@ -217,6 +217,23 @@ def write_text_atomically(path, text):
     return write_bytes_atomically(path, text.encode("utf-8"))
 
 
+def keep_to_one_cohort(folder, cohort, replaced=()):
+    """Note whose results a folder holds, by the hash of a file of patients; refuse those of another file.
+
+    Two of them in one folder, which differ by a few patients, tell of these. A folder that holds nothing but
+    files that are `replaced` may have been of another.
+    """
+    mark, now = Path(folder) / ".cohort", hashlib.sha256(Path(cohort).read_bytes()).hexdigest()
+    if (
+        mark.is_file()
+        and mark.read_text(encoding="utf-8").strip() != now
+        and {path.name for path in mark.parent.iterdir()} - {mark.name, *replaced}
+    ):
+        said = f"{short(folder)} holds results of another file of patients, or of an earlier state of it"
+        raise InputError(f"{said}; name another folder with --out, or delete that one first")
+    write_text_atomically(mark, f"{now}\n")
+
+
 def swap_folder(new, out, old):
     """Put a folder in the place of another one, or leave the other one there.
 

@@ -209,7 +209,10 @@ def sweep(notebook, grid, jobs, cluster, out, **how):
 @main.command()
 @_out("Folder of the site [results/site].")
 def site(out):
-    """Build web pages of all results: verdicts, notebooks, the ledger to search, conflicts and figures."""
+    """Build web pages of all results: verdicts, notebooks, the ledger to search, conflicts and figures.
+
+    They are of the studies in data/published; one elsewhere has its page by `crmo reproduce path/to/study`.
+    """
     check_project()
     from crmo_analysis.joint import ledger
     from crmo_analysis.publish import website

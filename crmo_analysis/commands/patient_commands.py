@@ -1,5 +1,6 @@
 """Commands about a cohort of one's own: check it, set it beside the studies, look at what its tables tell."""
 
+import shutil
 from pathlib import Path
 
 import click
@@ -13,7 +14,7 @@ from crmo_analysis.commands.messages import (
     print_table,
     refuse_left_out,
 )
-from crmo_analysis.files import csv_text, is_of_project, short, write_text_atomically
+from crmo_analysis.files import csv_text, is_of_project, keep_to_one_cohort, short, write_text_atomically
 
 _smallest = click.option(
     "--smallest",
@@ -136,7 +137,7 @@ def compare(cohort, studies, mapping, lesions, style, out, confidence, p_values,
     from crmo_analysis.patients import read_cohort, require_sound
     from crmo_analysis.study import read_codebook, read_study
 
-    read = require_sound(read_cohort(cohort, mapping, lesions=lesions))
+    read = require_sound(read_cohort(cohort, mapping, lesions=lesions), hides=not show_small)
     chosen, problems = [read_study(study) for study in dict.fromkeys(studies)], {}
     if not studies:
         chosen, problems = ledger.read_each()
@@ -145,6 +146,8 @@ def compare(cohort, studies, mapping, lesions, style, out, confidence, p_values,
     if found.table.empty:
         raise Wrong(f"{cohort}: {words.nothing_text(found)}")
     notes = words.notes(found, read, show_small)
+    if out:
+        keep_to_one_cohort(out, cohort)
     written = words.write(found, read, out, notes) if out else []
     if out:
         from crmo_analysis.face import read_cohort as open_cohort
@@ -188,6 +191,8 @@ def report(cohort, mapping, lesions, out, outcome, exposure, smallest):
 
     read = read_cohort(cohort, mapping, lesions, smallest)
     made = page.report(read, outcome, exposure, file=cohort.name)
+    keep_to_one_cohort(out, cohort, replaced=("report.html", "report"))
+    shutil.rmtree(out / "report", ignore_errors=True)
     write_text_atomically(out / "report.html", made.html)
     for name, table in made.tables.items():  # what the page shows, for `crmo release` to look at
         write_text_atomically(out / "report" / f"{name}.csv", csv_text(table))

@@ -24,7 +24,7 @@ _MOST_PAGES = 100
 
 def sentences(comparison: Comparison) -> list[str]:
     """Say each row of a comparison in one sentence, as a discussion would."""
-    return [_sentence(row) for row in comparison.table.to_dict("records")]
+    return [canvas.true_minus(_sentence(row)) for row in comparison.table.to_dict("records")]
 
 
 def _sentence(row: dict) -> str:
@@ -99,7 +99,8 @@ def in_columns(comparison: Comparison) -> pd.DataFrame:
         cohort = f"withheld: {row['withheld']}" if row["withheld"] else _side(row, "cohort")
         difference = _difference(row) if pd.notna(row["difference"]) else ""
         among = "" if row["group"] == "All patients" else row["group"]
-        rows.append([row["short"], row["label"], among, _side(row, "published"), cohort, difference])
+        numbers = map(canvas.true_minus, (_side(row, "published"), cohort, difference))
+        rows.append([row["short"], row["label"], among, *numbers])
         if "p" in row:
             has_p = pd.notna(row["p"])
             rows[-1] += [describe.p_text(row[name]) if has_p else "" for name in ("p", "p_holm")]

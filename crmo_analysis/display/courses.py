@@ -139,9 +139,10 @@ def _draw_ways(axes: Axes, ways: pd.DataFrame, stops: list, y: dict, looks: Mapp
         left[places[0]] -= way.most
         entered[places[-1]] -= way.most
         colour, sign = looks.get(way.target, (BLUE, ""))
-        open_ = {**LEFT_OPEN, "facecolor": (*mpl.colors.to_rgb(colour), TINT)}
-        fill = {"facecolor": colour, **EDGE}
-        for over, high, style in ((0.0, float(way.least), fill), (float(way.least), float(way.most), open_)):
+        tint = {"facecolor": (*mpl.colors.to_rgb(colour), TINT), "lw": 0}
+        open_ = {**LEFT_OPEN, "facecolor": "none"}  # apart, as SVG makes hatches of what is tinted as faint
+        fill, sure, most = {"facecolor": colour, **EDGE}, float(way.least), float(way.most)
+        for over, high, style in ((0.0, sure, fill), (sure, most, tint), (sure, most, open_)):
             if high > over:
                 corners = _band([place[0] for place in places], np.array(tops), over, high)
                 axes.add_patch(PathPatch(corners, zorder=2, **style))

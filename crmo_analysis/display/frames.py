@@ -202,7 +202,8 @@ def rounding(audited: Sequence[Audited]) -> pd.DataFrame:
 def description(audited: Sequence[Audited]) -> pd.DataFrame:
     """Return a study's descriptive table of counts: x/n first, intervals, printed beside recomputed.
 
-    One row a count of the study's own patients whose group's size is printed, where it is printed first.
+    One row a count of the study's own patients whose group's size is printed, where it is printed first. The
+    verdict is the less good one of count and percentage.
     """
     chosen: dict[tuple, Audited] = {}
     own = [a for a in audited if a.claim.about == "own"]
@@ -211,8 +212,9 @@ def description(audited: Sequence[Audited]) -> pd.DataFrame:
         if is_finding and not a.claim.is_of_those_known and a.x is not None and a.n and a.x <= a.n:
             chosen.setdefault((a.claim.patients, a.claim.group), a)
     frame = proportions(audited, [a.claim.claim_id for a in chosen.values()])
-    percents = [a.claim for a in reversed(own) if a.claim.statistic == "percent"]
-    printed = {(claim.patients, claim.group): claim.printed for claim in percents}
+    percents = [a for a in reversed(own) if a.claim.statistic == "percent"]
+    printed = {(a.claim.patients, a.claim.group): a for a in percents}
+    beside = [printed.get(key) for key in chosen]
     counts = list(zip(frame["x"], frame["n"], strict=True))
     ends = [(frame[f"{kind}_low"], frame[f"{kind}_high"]) for kind in ("exact", "wilson")]
     exact, wilson = ([*map(describe.interval_text, *pair)] for pair in ends)
@@ -221,11 +223,18 @@ def description(audited: Sequence[Audited]) -> pd.DataFrame:
         "among": frame["group"],
         "x/n": [f"{x}/{n}" for x, n in counts],
         "recomputed %": [describe.percent_text(Fraction(x, n)) for x, n in counts],
-        "printed %": [printed.get(key, "") for key in chosen],
+        "printed %": [a.claim.printed if a else "" for a in beside],
         "95 % exact": exact,
         "95 % Wilson": wilson,
-        "verdict": frame["verdict"],
+        "verdict": [*map(_less_good, frame["verdict"], beside)],
     })  # fmt: skip
+
+
+def _less_good(of_count: str, percent: Audited | None) -> str:
+    """Return the verdict of a count, or that of the percentage beside it where that is less good."""
+    order = ("matches", "stated", "unfinished", "ambiguous", "conflicts", "differs")
+    worse = percent and order.index(percent.verdict) > order.index(of_count)
+    return f"{percent.verdict} (the percentage)" if worse else of_count
 
 
 def values(audited: Sequence[Audited]) -> pd.DataFrame:

@@ -5,7 +5,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from scipy.special import stdtr
 
-from crmo_analysis.display.canvas import BLUE, FAINT, INK, MUTED, ORANGE, VERMILLION
+from crmo_analysis.display.canvas import BLUE, FAINT, GREEN, INK, MUTED, ORANGE, VERMILLION
 from crmo_analysis.display.furniture import NUMBER_BOX, Sheet, apart, axes_level, beside_rows, grid, keys
 from crmo_analysis.display.lettering import SMALLEST_TEXT
 
@@ -16,6 +16,7 @@ NARROW = 115.0  # millimetres, up to which every other P value is named
 APART = 0.042  # of the height, from a name to the next
 KINDS = {
     "coefficient": {"marker": "o", "color": BLUE},
+    "odds ratio or other measure": {"marker": "s", "color": GREEN},
     "P value only": {"marker": "^", "color": ORANGE, "mec": MUTED},
     "positive, no P value printed": {"marker": "^", "color": MUTED, "mfc": "none"},
     "null, no P value printed": {"marker": "o", "color": INK, "mfc": "none"},

@@ -144,7 +144,7 @@ def parse_value(text, parameter):
         What was typed. For a text parameter it is taken as it is (``007`` stays ``007``); otherwise it is
         JSON, or as in the parameters cell (``12``, ``1e4``, ``true``, ``True``, ``[1, 2]``). A parameter that
         may be anything takes the rest as text. A list also takes names with commas between them
-        (``crp, esr``).
+        (``crp, esr``), and one of numbers takes numbers (``15, 40``).
     parameter : Parameter
         The parameter it is for.
 
@@ -163,11 +163,11 @@ def parse_value(text, parameter):
     if parameter.is_text:
         return None if text == "null" and type(None) in parameter.kinds else text
     try:
-        value = _typed(text)
+        value = _numbers(text) if _is_of_numbers(parameter.default) else _typed(text)
     except ValueError:
         if str in parameter.kinds or parameter.kinds == {type(None)}:
             return text
-        if list in parameter.kinds and _NAMES.fullmatch(text):
+        if list in parameter.kinds and not _is_of_numbers(parameter.default) and _NAMES.fullmatch(text):
             return [name.strip() for name in text.split(",")]
         raise InputError(f"{parameter.name} must be {parameter.kind}, not {text!r}.") from None
     if type(value) is float and value.is_integer() and int in parameter.kinds - {float}:
@@ -310,6 +310,17 @@ def _typed(text):
             if _is_json(value := ast.literal_eval(text.strip())):
                 return value
         raise
+
+
+def _is_of_numbers(default):
+    return isinstance(default, list) and default and all(type(item) in (int, float) for item in default)
+
+
+def _numbers(text):
+    """Read a list of numbers, also without brackets; `ValueError` if it is none."""
+    if not re.fullmatch(r"[\s\d.,eE+-]+", text):
+        return _typed(text)
+    return _typed(f"[{text}]")
 
 
 def _refuse_constant(name):

@@ -1,5 +1,6 @@
 """What is published about lesions and clinical severity: statements of every kind, side by side."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
@@ -16,11 +17,21 @@ from crmo_analysis.files import CrmoError, InputError
 from crmo_analysis.models import pooling, severity
 from crmo_analysis.recompute import tests_of_difference as tests
 from crmo_analysis.study import describe, rounding
+from crmo_analysis.study.rounding import Printed
 
 PUBLISHED = files.PUBLISHED / "lesion_severity.csv"
 COLUMNS = ("row_id", "study", "year", "n", "exposure", "outcome", "kind", "printed", "p_printed", "direction")
 VARIABLES = ("exposure_variable", "outcome_variable")
 UNTESTED = ("descriptive", "parallel change")
+MEASURES = {"spearman": "correlation", "OR": "measure", "regression": "measure"}  # by kind of statement
+PRINTED = {  # what a statement prints, and how that is said of several
+    "correlation": "a correlation",
+    "measure": "another measure (such as an odds ratio)",
+    "null": "a null",
+    "P value": "a P value and no such number",
+    "direction": "a direction in words",
+    "untested": "",
+}
 BESIDE = (
     *("row_id", "study", "exposure", "outcome", "patients", "printed", "p_printed"),
     *("r", "r_low", "r_high", "least_r", "most_r"),
@@ -69,23 +80,45 @@ def _derived(row: dict) -> dict:
         found |= {"r": float(r.value), "r_low": low, "r_high": high, "p_low": p_low, "p_high": p_high}
         found["agrees"] = "yes" if agrees else "no"
     if p and n and n > 3 and row["kind"] not in UNTESTED:
-        low, high = tests.correlation_of_p((float(p.value), float(p.value)), n)
+        ends = rounding.interval(p, "half_up") if p.relation == "=" else (p.value, p.value)
+        low, high = tests.correlation_of_p(tuple(map(float, ends)), n)
         found["least_r"], found["most_r"] = low, None if p.relation != "=" else high
-    return found
+    return found | {"prints": _what_is_printed(row["kind"], row["direction"], p)}
+
+
+def _what_is_printed(kind: str, direction: str, p: Printed | None) -> str:
+    """Return which of `PRINTED` a statement is."""
+    if kind in UNTESTED:
+        return "untested"
+    if kind in MEASURES:
+        return MEASURES[kind]
+    return "null" if direction == "none" else "P value" if p else "direction"
+
+
+def _joined(groups: pd.Series) -> pd.Series:
+    """Give those who may share patients one name: groups with a word in capitals in common."""
+    words = {group: set(re.findall(r"[A-Z][A-Z\d-]+", group)) or {group} for group in groups}
+    joined: list[set[str]] = []
+    for names in words.values():
+        touching = [each for each in joined if names & each]
+        joined = [*(each for each in joined if not names & each), names.union(*touching)]
+    return groups.map(lambda group: next(", ".join(sorted(each)) for each in joined if words[group] & each))
 
 
 class Associations(Result):
     """Statements about lesions and severity, one row each, with what follows from their digits."""
 
     def __init__(self, frame: pd.DataFrame):
-        self._rows = frame
-        tested = frame[~frame["kind"].isin(UNTESTED)]
+        self._rows = frame = frame.assign(overlap_group=_joined(frame["overlap_group"]))
+        count = frame["prints"].value_counts()
+        said = [f"{count[kind]} {words}" for kind, words in PRINTED.items() if words and kind in count]
+        untested = f"; {count['untested']} describe, without a test" if "untested" in count else ""
         coefficients = frame[frame["r"].notna()]
         terms = {
-            "count": len(frame), "studies": frame["study"].nunique(), "tested": len(tested),
+            "count": len(frame), "studies": frame["study"].nunique(),
             "coefficients": len(coefficients), "cohorts": coefficients["overlap_group"].nunique(),
             "nulls": int((frame["direction"] == "none").sum()),
-            "open": int((tested["direction"] == "not printed").sum()),
+            "kinds": ", ".join(said).replace(" ", " print ", 1) + untested,
         }  # fmt: skip
         heading = f"{len(frame)} published statements about lesions and severity"
         super().__init__(frame[list(COLUMNS)], heading, terms=terms)
@@ -107,15 +140,18 @@ class Associations(Result):
         names = ["row_id", "study", "patients", "time_point", "r", "r_low", "r_high", "p_printed"]
         names += ["p_low", "p_high", "agrees", "overlap_group"]
         rows = self._rows[self._rows["r"].notna()][names].round(4).reset_index(drop=True)
-        caption = f"{BY_Z}; P from r and n by t and by the normal."
-        return Result(rows, "Printed rank correlations", caption=caption, source=DERIVED, terms=self.terms)
+        heading = f"Printed rank correlations. {BY_Z}; P from r and n by t and by the normal"
+        return Result(rows, heading, source=DERIVED, terms=self.terms)
 
     def allowed(self) -> Result:
         """Return the size of correlation that each printed P value allows; the least, if P is a limit."""
         rows = self._rows[self._rows["least_r"].notna() & self._rows["r"].isna()]
         names = ["row_id", "study", "patients", "exposure", "outcome", "kind"]
         names += ["p_printed", "least_r", "most_r"]
-        heading = "The size of correlation that a printed P value stands for, in that many patients"
+        heading = (
+            "The size of correlation that a printed P value stands for, in that many patients, by t: from "
+        )
+        heading += "the smallest to the largest over all P values that are printed so, rounded half up"
         return Result(rows[names].round(3).reset_index(drop=True), heading, source=DERIVED)
 
     def beside(self, cohort, confidence: float = 0.95) -> Result:
@@ -138,14 +174,14 @@ class Associations(Result):
             pair = row["outcome_variable"], row["exposure_variable"]
             if pair not in known:
                 known[pair] = _own(cohort, *pair, confidence)
-            printed = {name: row[name] for name in BESIDE}
+            printed = {name: row[name] for name in (*BESIDE, *VARIABLES)}
             printed["r_low"], printed["r_high"] = _interval(row["r"], row["patients"], confidence)
             rows.append({**printed, **known[pair], "confidence": confidence})
-        columns = [*BESIDE, "own_n", "own_r", "own_low", "own_high", "confidence", "note"]
-        frame = pd.DataFrame(rows, columns=columns).round(3)
-        heading = "The rank correlation of this cohort beside what is published of the same variables"
-        caption = f"{BY_Z}."
-        return Result(frame, heading, caption=caption, source=getattr(cohort, "source", OWN))
+        columns = [*BESIDE, *VARIABLES, "own_n", "own_r", "own_low", "own_high", "confidence", "note"]
+        frame = pd.DataFrame(rows, columns=columns).round(3).astype({"own_n": "Int64"})
+        heading = "The rank correlation of this cohort beside what is published of the same variables. "
+        shown = [name for name in columns if name not in ("row_id", *VARIABLES)]
+        return Result(frame, heading + BY_Z, source=getattr(cohort, "source", OWN), columns=shown)
 
     def pooled(self) -> str:
         """Say what can be pooled: coefficients of one kind from cohorts that share no patients."""
@@ -179,7 +215,7 @@ class Associations(Result):
             alone = describe.fisher_interval(first.r, size, statistic="spearman")
             rows.append([size, *alone, *ends])
         frame = pd.DataFrame(rows, columns=["patients", "low", "high", "both_low", "both_high"]).round(3)
-        heading = f"A second study, if it also found {first.r:g}, and both together"
+        heading = f"A second study, if it also found {first.r:g}, and both together. {BY_Z}"
         return Result(frame, heading, source=DERIVED, terms={"r": first.r, "n": int(first.patients)})
 
     def harvest(self, own: Result | None = None) -> Result:
@@ -244,4 +280,5 @@ def _kind(row: dict) -> str:
         return "direction not printed"
     if pd.isna(row["p"]):
         return f"{'null' if row['direction'] == 'none' else 'positive'}, no P value printed"
-    return "coefficient" if pd.notna(row["r"]) else "P value only"
+    kinds = {"correlation": "coefficient", "measure": "odds ratio or other measure"}
+    return kinds.get(row["prints"], "P value only")

@@ -1,6 +1,7 @@
 """A table of patients as a person asks it: one's own, which hides small counts, or a reconstructed one."""
 
 import warnings
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -28,6 +29,17 @@ def _no_numbers(values: pd.Series) -> int:
     if isinstance(values.dtype, pd.CategoricalDtype) and values.cat.ordered:
         return 0
     return int((pd.to_numeric(values.astype(object), errors="coerce").isna() & values.notna()).sum())
+
+
+def _forbidden(table: pd.DataFrame) -> list[str]:
+    """Say of each column how many numbers the codebook forbids, by what `read_cohort` asks of a file."""
+    said = []
+    for name, variable in read_codebook().items():
+        if name in table and variable.is_numeric and not _no_numbers(table[name]):
+            values = pd.to_numeric(table[name]).to_numpy(dtype=float, na_value=float("nan"))
+            found = Counter(filter(None, variable.not_allowed(values)))
+            said += [f"{count} of {len(table)} values of {name}: {text}" for text, count in found.items()]
+    return said
 
 
 def compare(
@@ -90,7 +102,7 @@ class Cohort:
         """Take a plain table of patients for a cohort; one marked as made from numbers is shown whole.
 
         Numbers that stand there as text are taken for numbers. Without a column `patient`, the index names
-        patients, or, where it repeats itself, their place.
+        patients, or, where it repeats itself, their place. InputError names numbers out of their limits.
         """
         if isinstance(table, cls):
             return table
@@ -109,6 +121,8 @@ class Cohort:
         typed = [name for name in table if name in codebook and codebook[name].is_numeric]
         typed = [name for name in typed if table[name].dtype.kind == "O" and not _no_numbers(table[name])]
         source, table = made(table) or OWN, table.assign(**{n: pd.to_numeric(table[n]) for n in typed})
+        if source == OWN and (wrong := _forbidden(table)):
+            raise InputError(*wrong)
         return cls(table, source, hide_below if source == OWN else 0)
 
     def __getattr__(self, name: str):

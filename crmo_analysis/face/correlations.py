@@ -22,7 +22,7 @@ def printed_correlations(claims: Sequence, study: str) -> Result:
     counts = [c for c in own if c.statistic == "count" and c.number.relation == "=" and c.number.value]
     sizes = {claim.patients: int(claim.number.value) for claim in counts}
     p_values = {c.claim_id.rpartition(".")[0]: c.printed for c in own if c.statistic == "p_value"}
-    rows = []
+    rows, kinds = [], []
     for claim in own:
         if claim.statistic == "correlation" and claim.group in sizes:
             labels = [claim.codebook[name.strip()].label for name in claim.of.split(",")]
@@ -30,6 +30,7 @@ def printed_correlations(claims: Sequence, study: str) -> Result:
             pair = f"{pair[:1].upper()}{pair[1:]}" + f", {claim.at}" * bool(claim.at)
             r, n = float(claim.number.value), sizes[claim.group]
             low, high = describe.fisher_interval(r, n, statistic=claim.coefficient)
+            kinds.append(claim.coefficient)
             p = p_values.get(claim.claim_id.rpartition(".")[0], "")
             text = f"{claim.printed} ({low:.2f} to {high:.2f})" + f"   P={p}" * bool(p)
             rows.append((f"{pair}, n = {n}", n, r, round(low, 6), round(high, 6), p, text))
@@ -39,13 +40,14 @@ def printed_correlations(claims: Sequence, study: str) -> Result:
         frame.drop(columns="text"),
         f"Correlations that {study} prints, with 95 % intervals",
         caption="Correlations and P values as they are printed, with 95 % intervals recomputed from the "
-        "coefficient and the number of patients (Fisher's z).",
+        "coefficient and the number of patients ({ways}).",
         subtitle="{study}, as printed; 95 % intervals recomputed",
         alt="Forest of {count} printed correlations, from {least:g} to {most:g}, each with its interval.",
         source=DERIVED,
         draw=partial(plot.forest, frame, xlabel="correlation", xlim=(-0.1, 1)),
         terms={
             "study": study,
+            "ways": " or ".join(dict.fromkeys(map(describe.fisher_words, kinds))) or "Fisher's z",
             "count": len(frame),
             "least": frame["estimate"].min(),
             "most": frame["estimate"].max(),
@@ -124,13 +126,19 @@ class LeastCorrelation:
             bands,
             f"At the limit of P<{self.p:g} the 95 % interval runs from {low:.2f} to {high:.2f}",
             caption="For each correlation in the sample that P<{p:g} allows, the 95 % interval of the "
-            "correlation in the population (n = {n}).",
+            "correlation in the population (n = {n}), by {way}.",
             subtitle="derived for n = {n} by Fisher's z; correlations that P<{p:g} leaves possible",
             alt="A band that narrows as the sample correlation rises from {least:.2f} to {largest:g}; at the "
             "left end it runs from {low:.2f} to {high:.2f}.",
             source=DERIVED,
             draw=partial(self._draw_intervals, bands),
-            terms={**self._terms, "low": low, "high": high, "largest": LARGEST / 100},
+            terms={
+                **self._terms,
+                "low": low,
+                "high": high,
+                "largest": LARGEST / 100,
+                "way": describe.fisher_words("pearson"),
+            },
         )
 
     def _draw_intervals(self, bands: pd.DataFrame, title: str = "", subtitle: str = "", ax=None):

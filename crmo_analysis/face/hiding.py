@@ -14,8 +14,8 @@ from crmo_analysis.patients import disclosure
 def showable(cohort: Cohort, asked: severity.Question) -> tuple[pd.DataFrame, severity.Question, list[str]]:
     """Leave out of a question what would tell of a few patients of an own cohort; InputError if all does.
 
-    Returned are the patients to analyse (without the few who are known but for the adjustment, as a model
-    with and one without them would show their values), the question as far as it can be shown, and what was
+    Returned are the patients to analyse (without values of the few who are known but for the adjustment, as a
+    model with and one without them would show these), the question as far as it can be shown, and what was
     left out, a sentence each.
     """
     table, few, said = cohort.patients, cohort.smallest, []
@@ -23,7 +23,10 @@ def showable(cohort: Cohort, asked: severity.Question) -> tuple[pd.DataFrame, se
         return table, asked, said
     outcome, adjustment, main = asked.outcome, asked.adjustment, asked.exposures[0]
     if 0 < _lack(table, asked, [outcome, main], adjustment) < few:
-        table = table[table[[outcome, main]].isna().any(axis=1) | table[adjustment].notna().all(axis=1)]
+        lacking = table[[outcome, main]].notna().all(axis=1) & table[adjustment].isna().any(axis=1)
+        names = {*asked.names} & {*table}
+        # Their rows stay, so that they are counted among those who are left out.
+        table = table.assign(**{name: table[name].mask(lacking) for name in names})
         said.append(
             f"Fewer than {few} patients lack {', '.join(adjustment)} only; they are left out everywhere."
         )

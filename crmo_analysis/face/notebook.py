@@ -177,6 +177,8 @@ class Run:
         """
         self.require_own_folder(path)
         found = read_cohort(path, map, lesions, hide_below) if path else read_shipped(self.study.name)
+        if path and not self._lab:  # where the last run's files alone are kept
+            files.keep_to_one_cohort(self._tables.parents[1], path)
         self.note(*found.introduced())
         return found
 
@@ -300,7 +302,8 @@ class Run:
         for path, content in self._files.items():
             files.write_bytes_atomically(path, content)
         count = len(self._outputs)
-        said = f"Left {count} figures, each as SVG, PDF and PNG with its data, caption and alt text."
+        what = "1 figure" if count == 1 else f"{count} figures"
+        said = f"Left {what}, each as SVG, PDF and PNG with its data, caption and alt text."
         if self._lab:
             self._remove_what_the_last_run_left(self._lab / ".made")
         for path in self._earlier:

@@ -180,6 +180,9 @@ def bones(table: pd.DataFrame, smallest: int) -> Result:
 
 def side_by_side(one: Result, other: Result) -> Result:
     """Set two skeletons side by side."""
+    if not isinstance(other, Result) or "name" not in other.frame:
+        said = f"{type(other).__name__} is no skeleton to stand beside"
+        raise InputError(f"{said}; expected .skeleton() of another cohort, or .skeleton(section) of a study")
     names = [each.terms.get("whose") or each.terms["study"] for each in (one, other)]
     if len(set(names)) < 2:
         names = [f"{name}, {side}" for name, side in zip(names, ("left", "right"), strict=True)]

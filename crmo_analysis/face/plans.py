@@ -292,7 +292,7 @@ class Plan:
         given = planning.Simulation(QUICK, self.design)
         median, low, high = planning.evidence_of_significance(n, alpha, given)
         smallest = describe.smallest_pearson(alpha, n)
-        least = f"P<{alpha:g} in {n} patients takes an observed correlation above {smallest:.2f}"
+        least = f"P<{alpha:g} in {n} patients takes an observed correlation above {smallest:.3f}"
         ends = f"95 % credible interval {low:.2f} to {high:.2f}, all truths being as likely beforehand"
         text = f"Spearman's correlation in everybody: {median:.2f} ({ends})"
         ends = (smallest + 0.002, 0.8) if smallest < 0.75 else np.interp([0.05, 0.95], [0, 1], [smallest, 1])

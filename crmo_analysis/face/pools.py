@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from functools import cached_property, partial
 from itertools import product
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -51,13 +52,15 @@ def responders(path: str = "") -> "Responders":
     InputError
         If the file has errors; all are listed.
     """
-    return Responders(responses.read_responses(path or responses.FILE), OWN if path else "published")
+    file = Path(path or responses.FILE)
+    return Responders(responses.read_responses(file), OWN if path else "published", file.name)
 
 
 class Responders(Result):
     """Every outcome of every series, one row each."""
 
-    def __init__(self, table: pd.DataFrame, source: str):
+    def __init__(self, table: pd.DataFrame, source: str, file: str):
+        self._file = file
         whose = "read from abstracts and summaries, as the column source says"
         treated = table.groupby("overlap_group")["n_treated"].max()
         patients = f"{len(treated)} groups of patients, at most {treated.sum()} patients"
@@ -82,7 +85,7 @@ class Responders(Result):
         if pool.rows.empty:
             words = "no series counted this outcome of this drug in this time frame"
             raise InputError(f"{words}; .choices() lists those that are there")
-        pool = responses.with_bounds(pool, _limits(pool.rows))
+        pool = responses.with_bounds(pool, _limits(pool.rows), self._file)
         said = {"drug": drug, "outcome": responses.OUTCOMES[outcome], "time_frame": time_frame}
         return Chosen(pool, said, self.source)
 
@@ -175,6 +178,15 @@ class Pooled(Result):
             terms=values,
         )
 
+    @property
+    def _shown(self) -> pd.DataFrame:
+        """The series, and below them the pooled share."""
+        found = self.result
+        pooled = "Pooled", int(self._events.sum()), int(self._totals.sum()), found.estimate
+        ends = found.ci_low, found.ci_high
+        pooled = pd.DataFrame([[*pooled, *ends]], columns=self.frame.columns[:6]).round(6)
+        return pd.concat([self.frame, pooled], ignore_index=True)
+
     @cached_property
     def _every(self) -> list[pooling.Pooled]:
         return _every_method(self._events, self._totals, self._how["confidence"])
@@ -219,11 +231,13 @@ class Pooled(Result):
         rows = self._chosen.pool.rows
         found = pooling.pooled_range(rows["fewest"], rows["most"], self._totals, **self._how)
         is_open = int((rows["fewest"] < rows["most"]).sum())
-        between = f"from {found.low:.1%} to {found.high:.1%} over {found.combinations} combinations"
+        ends = found.low, found.high, found.ci_low, found.ci_high
+        low, high, ci_low, ci_high = (f"{describe.percent_text(end)} %" for end in ends)
+        between = f"from {low} to {high} over {found.combinations} combinations"
         between += f", of which {found.skipped} cannot be pooled" * bool(found.skipped)
         return (
             f"{is_open} of {len(rows)} counts are known only within limits: the pooled estimate goes "
-            f"{between}, the intervals from {found.ci_low:.1%} to {found.ci_high:.1%}."
+            f"{between}, the intervals from {ci_low} to {ci_high}."
         )
 
     def _with_level(self, frame: pd.DataFrame, heading: str) -> Result:
@@ -234,8 +248,8 @@ class Pooled(Result):
         return self.source if self.source == OWN else DERIVED
 
 
-def _limits(rows: pd.DataFrame) -> list[tuple[str, int, int]]:
-    """Return `outcome_id`, fewest and most of counts of series, by all that their own studies print.
+def _limits(rows: pd.DataFrame) -> list[tuple[int, int, int]]:
+    """Return row, fewest and most of counts of series, by all that their own studies print.
 
     Rows with `study`, while it is in the collection, and `bounds`, a question as `crmo bounds` takes it, are
     looked at.
@@ -245,7 +259,7 @@ def _limits(rows: pd.DataFrame) -> list[tuple[str, int, int]]:
         fitted = fit(read[row.study])
         limits = find_bounds(fitted, row.bounds)
         ends = (limits.lower.value, limits.upper.value) if limits.is_proved else (0, fitted.n)
-        found.append((row.outcome_id, *map(int, ends)))
+        found.append((row.Index, *map(int, ends)))
     return found
 
 

@@ -1,7 +1,5 @@
 """Files of patients as cohorts: one's own, and those that the project ships."""
 
-from pathlib import Path
-
 import pandas as pd
 
 from crmo_analysis import files
@@ -36,17 +34,12 @@ def read_cohort(path, map=None, lesions=None, hide_below: int = SMALLEST) -> Coh
         raise InputError("a table needs no reading: relate, compare and others take it as it is")
     if not isinstance(hide_below, int) or hide_below < 0 or hide_below == 1:
         raise InputError(f"hide_below is {hide_below!r}, expected 2 or more, or 0 to show single patients")
-    read = read_file(path, map or None, lesions=lesions or None)
-    is_own = (made(read.patients) or OWN) == OWN
-    if read.errors and is_own and hide_below:
-        count = f"{len(read.errors)} error{'s' * (len(read.errors) > 1)}"
-        raise InputError(f"{Path(path).name} cannot be analysed: {count}, which crmo validate lists")
-    return _taken(read, hide_below)
+    return _taken(read_file(path, map or None, lesions=lesions or None), hide_below)
 
 
 def _taken(read, hide_below: int = 0) -> Cohort:
     """Take a file that was read for a cohort."""
-    require_sound(read)
+    require_sound(read, hides=bool(hide_below))
     source = made(read.patients) or OWN
     problems = (*read.warnings, *(account.thin(read) if source == OWN else ()))
     few = hide_below if source == OWN else 0

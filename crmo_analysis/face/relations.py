@@ -154,6 +154,11 @@ class Relation(Result):
         return iter(MODELS)
 
     @property
+    def analysed(self) -> Cohort:
+        """The cohort, without values of those whom no model takes, so as not to tell of them."""
+        return replace(self.cohort, patients=self._table)
+
+    @property
     def _shown(self) -> pd.DataFrame:
         return frames.effects_in_words(self._effect, self._labels)
 
@@ -193,8 +198,9 @@ class Relation(Result):
         InputError
             If there is no such picture.
         """
-        if kind not in PLOTS:
-            raise InputError(f"there is no picture {kind!r}; there is {', '.join(PLOTS)}{meant(kind, PLOTS)}")
+        there = PLOTS[: len(PLOTS) - self.cohort.hides]  # the last shows single patients
+        if kind not in there:
+            raise InputError(f"there is no picture {kind!r}; there is {', '.join(there)}{meant(kind, there)}")
         return getattr(self, kind)().plot(ax=ax, **options)
 
     def forest(self) -> Result:
@@ -321,7 +327,7 @@ class Relation(Result):
             draw=partial(plot.influence, without, **drawn, interval=interval),
             least=without["estimate"].min(),
             most=without["estimate"].max(),
-            aside=f" in the middle {self._middle:.0%} of cases" if hides else "",
+            aside=f" in the middle {100 * self._middle:.0f} % of cases" if hides else "",
         )
 
     def diagnostics(self) -> Result:

@@ -284,9 +284,14 @@ class Study:
         own = [c for c in self.record.claims if c.about == "own" and c.statistic == "count"]
         asked = {c.group for c in self.record.claims if c.about == "own"}
         sized = (c for c in own if c.patients in asked)
-        rows = [[expressions.in_words(c.patients, c.codebook), c.printed, c.where] for c in sized]
+        rows = [[self._patients(c), c.printed, c.where] for c in sized]
         frame = pd.DataFrame(rows, columns=["patients", "printed", "where"]).drop_duplicates()
         return Result(frame, "Groups of patients whose size is printed")
+
+    def _patients(self, claim) -> str:
+        """Say whom a claim counts, and among whom, where that is not everyone."""
+        counted, group = (expressions.in_words(of, claim.codebook) for of in (claim.patients, claim.group))
+        return counted if claim.group == expressions.Everyone() else f"{counted}, among: {group}"
 
     def values(self) -> Result:
         """Return medians and means with their spread, and sums, as they are printed."""

@@ -141,10 +141,10 @@ def fitted(table: pd.DataFrame, model: str, question: Question) -> Regression:
 
 
 _PHRASES = {
-    "linear": "{outcome} differs on average by {estimate}",
-    "poisson": "the expected {outcome} is {estimate} times as high",
-    "negative_binomial": "the expected {outcome} is {estimate} times as high",
-    "ordinal": "the odds of a higher {outcome} are {estimate} times as high",
+    "linear": "the mean of {outcome} differs by {estimate}",
+    "poisson": "the mean of {outcome} is {estimate} times as high",
+    "negative_binomial": "the mean of {outcome} is {estimate} times as high",
+    "ordinal": "the odds of a higher value of {outcome} are {estimate} times as high",
     "firth": "the odds of {outcome} are {estimate} times as high",
 }
 

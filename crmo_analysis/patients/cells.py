@@ -209,7 +209,7 @@ def _mark(words, read, marked, counts, variable, how) -> tuple[str, str]:
     """
     if how.decimal or not marked.any():
         return how.decimal or "point", ""
-    sound = {mark: np.isfinite(values) & ~_wrong(values, variable) for mark, values in read.items()}
+    sound = {mark: np.isfinite(values) & ~variable.is_beyond(values) for mark, values in read.items()}
     fits = [mark for mark in read if np.isfinite(read[mark])[marked].all()]
     fit_and_sound = [mark for mark in fits if sound[mark][marked].all()]
     has_comma = matches(words, ",")[marked].any()
@@ -226,13 +226,10 @@ def _mark(words, read, marked, counts, variable, how) -> tuple[str, str]:
 
 
 def _in_limits(values, variable, factor, errors, doubts):
-    wrong = ~np.isnan(values) & _wrong(values, variable)
-    errors[wrong] = f"expected {_limits(variable)}" + (
-        f", after multiplying by {factor:g}" if factor != 1 else ""
-    )
-    impossible = ~np.isnan(values) & ~wrong & np.isin(values, sorted(variable.impossible))
-    errors[impossible] = f"no {variable.label} can have this value"
-    gone = np.isnan(values) | wrong | impossible
+    said = variable.not_allowed(values)
+    converted = f", after multiplying by {factor:g}" * (factor != 1)
+    errors[said != ""] = [f"{text}{converted}" for text in said[said != ""]]
+    gone = np.isnan(values) | (said != "")
     if variable.type == "integer":
         return pd.arrays.IntegerArray(np.where(gone, 0, values).astype(np.int64), gone)
     if variable.step is not None and variable.unit.endswith("points"):
@@ -247,30 +244,7 @@ def _ask_about_points(words, variable, factor, errors):
     pointed = errors != ""
     if pointed.any():
         pointed &= matches(words, _GROUPED["comma"])
-        pointed[pointed] = ~_wrong(_under(words, pointed, "comma")[pointed] * factor, variable)
+        pointed[pointed] = ~variable.is_beyond(_under(words, pointed, "comma")[pointed] * factor)
         errors[pointed] += (
             f"; if the point stands between thousands, write the number without it, or {_IN_MAPPING} comma"
         )
-
-
-def _wrong(values: np.ndarray, variable: Variable) -> np.ndarray:
-    """Say which numbers are outside the limits, or not whole where they have to be."""
-    low = -np.inf if variable.minimum is None else float(variable.minimum) - 1e-9
-    high = np.inf if variable.maximum is None else float(variable.maximum) + 1e-9
-    wrong = ~np.isfinite(values) | (values < low) | (values > high)
-    if variable.type == "integer":
-        whole = np.round(np.where(wrong, 0, values), 9)
-        wrong |= (whole % 1 != 0) | (np.abs(whole) > _EXACT)
-    return wrong
-
-
-def _limits(variable: Variable) -> str:
-    """Say which numbers are expected."""
-    number = "a whole number" if variable.type == "integer" else "a number"
-    ends = variable.minimum, variable.maximum
-    low, high = (None if end is None else f"{float(end):,.12g}" for end in ends)
-    if low is not None and high is not None:
-        number += f" of {low} to {high}"
-    elif low is not None:
-        number += f" of at least {low}"
-    return f"{number} {variable.unit}".rstrip()

@@ -14,9 +14,9 @@ from crmo_analysis.files import InputError
 from crmo_analysis.patients import checks, doubts, keys, redcap_export
 from crmo_analysis.patients import lesions as of_lesions
 from crmo_analysis.patients.mapping import Mapped, read_mapping
-from crmo_analysis.patients.problems import Problem
+from crmo_analysis.patients.problems import Problem, counted
 from crmo_analysis.patients.spreadsheet import Sheet, read_sheet
-from crmo_analysis.patients.table import MADE, Table, kinds_of, read_table
+from crmo_analysis.patients.table import MADE, Table, kinds_of, made, read_table
 from crmo_analysis.study import Codebook, read_codebook, read_section
 
 
@@ -191,14 +191,19 @@ def _check(table: Table, other: Table | None, books: tuple[Codebook, Codebook]) 
     checks.check_rules(table)
 
 
-def require_sound(cohort: Cohort) -> Cohort:
+def require_sound(cohort: Cohort, hides: bool = False) -> Cohort:
     """Return a cohort that can be analysed.
 
     Raises
     ------
     InputError
-        Listing every error, if there is one.
+        Listing every error, if there is one; where small counts are hidden, their number alone, as errors
+        repeat values.
     """
+    if cohort.errors and hides and not made(cohort.patients):
+        count = counted(len(cohort.errors), "error")
+        what = "run crmo validate with the same files: it says where each is, and what to do"
+        raise InputError(f"{Path(cohort.file).name} cannot be analysed: {count}; {what}")
     if cohort.errors:
         raise InputError(*cohort.errors)
     return cohort

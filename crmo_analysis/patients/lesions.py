@@ -127,8 +127,11 @@ def add_lesions(table: Table, other: Table, codebook: Codebook) -> None:
         if name in table.frame:
             slack = 0.5 * float(codebook[name].step or 1)
             differs = (given - found).abs() > slack if codebook[name].is_numeric else given ^ found
-            expected = f"is not what {other.sheet.file} gives for the patient"
-            table.report(name, differs.fillna(False).to_numpy(dtype=bool), expected)
+            wrong = differs.fillna(False).to_numpy(dtype=bool)
+            both = zip(given[wrong], found[wrong], strict=True)
+            gives = f"{other.sheet.file} gives"
+            said = [f"is read as {_said(a)}; {gives} {_said(b)} for the patient" for a, b in both]
+            table.report(name, wrong, said)
             empty = (table.columns[name].kinds == 1)[table.columns[name].codes]
         if name not in table.frame or (found.notna() & empty).any():
             table.frame[name] = given.where(~empty, found)
@@ -139,6 +142,10 @@ def add_lesions(table: Table, other: Table, codebook: Codebook) -> None:
         other.note(f"derived from the lesions where not given: {', '.join(filled)}")
     if without:
         other.note(f"patients without a row, for whom nothing is derived: {without}")
+
+
+def _said(value: object) -> str:
+    return f"{value:g}" if not isinstance(value, bool | np.bool_) else "yes" if value else "no"
 
 
 def without_empty(sheet: Sheet, codebook: Codebook, mapped: Mapped) -> Sheet:

@@ -51,6 +51,8 @@ class Pool:
 def read_responses(path: Path | str = FILE) -> pd.DataFrame:
     """Read and check a table of responses: CSV, Excel or Parquet, one row an outcome of a series.
 
+    Its index is where a row stands in the file.
+
     It needs the columns `NEEDED` and may have those of `OPTIONAL`, whose missing text is "".
 
     Raises
@@ -75,7 +77,7 @@ def read_responses(path: Path | str = FILE) -> pd.DataFrame:
         problems = [Problem(sheet.file, *at, expected) for *at, expected in _wrong_rows(table)]
     if problems:
         raise InputError(*problems)
-    return table.reset_index(drop=True)
+    return table.rename_axis("row")
 
 
 def _wrong_cells(table: pd.DataFrame) -> Iterator[tuple[int, str, str, str]]:
@@ -150,7 +152,7 @@ def choose(table: pd.DataFrame, drug: str, outcome: str, time_frame: str, strict
     left_out = out[["outcome_id", "series"]].assign(
         x_of_n=out["n_responded"].astype(str) + "/" + out["n_treated"].astype(str), reason=reasons[out.index]
     )
-    return Pool(chosen.reset_index(drop=True), left_out.reset_index(drop=True))
+    return Pool(chosen, left_out.reset_index(drop=True))
 
 
 def pools(table: pd.DataFrame, stricter: bool = False) -> pd.DataFrame:
@@ -166,21 +168,21 @@ def pools(table: pd.DataFrame, stricter: bool = False) -> pd.DataFrame:
     return pd.DataFrame(found, columns=["drug", "outcome", "time_frame", "series", "events", "totals"])
 
 
-def with_bounds(pool: Pool, limits: Sequence[tuple[str, int, int]]) -> Pool:
+def with_bounds(pool: Pool, limits: Sequence[tuple[int, int, int]], file: str = FILE.name) -> Pool:
     """Take the limits of counts that a study's own numbers leave, as proved over all tables that fit.
 
     Raises
     ------
     InputError
-        If a printed count lies outside its limits, each an outcome_id, the fewest and the most.
+        If a printed count lies outside its limits, each a row of the file, the fewest and the most.
     """
-    rows = pool.rows.set_index("outcome_id", drop=False)
-    for name, fewest, most in limits:
-        if not fewest <= rows.loc[name, "n_responded"] <= most:
-            raise InputError(
-                f"{name} counts {rows.loc[name, 'n_responded']}, and the study's numbers allow {fewest} to "
-                f"{most}"
-            )
-        rows.loc[name, "fewest"] = fewest
-        rows.loc[name, "most"] = max(most, rows.loc[name, "most"])
-    return Pool(rows.reset_index(drop=True), pool.left_out)
+    rows = pool.rows.copy()
+    for row, fewest, most in limits:
+        name, count = rows.loc[row, ["outcome_id", "n_responded"]]
+        if not fewest <= count <= most:
+            expected = f"is the count of {name}, and the study's numbers allow {fewest} to {most}; mend it, "
+            expected += f"or the question in column bounds, {rows.loc[row, 'bounds']}"
+            raise InputError(Problem(file, row, "n_responded", str(count), expected))
+        rows.loc[row, "fewest"] = fewest
+        rows.loc[row, "most"] = max(most, rows.loc[row, "most"])
+    return Pool(rows, pool.left_out)

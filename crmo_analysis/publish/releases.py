@@ -108,7 +108,7 @@ def _repeated(tables: Sequence[tuple[str, pd.DataFrame]], smallest: int) -> Iter
         if label:
             first.setdefault((label, "share"), {}).setdefault((n, str(x)), f"{table}, {column}")
     for table, frame in tables:
-        for row in frame.to_dict("records"):
+        for row in map(_own, frame.to_dict("records")):
             key, n, shown = _key(row), _size(row), next((row[c] for c in _CENTRES if row.get(c)), "")
             if key and n and _NUMBER.fullmatch(shown):
                 first.setdefault(key, {}).setdefault((n, shown), table)
@@ -120,6 +120,15 @@ def _repeated(tables: Sequence[tuple[str, pd.DataFrame]], smallest: int) -> Iter
                 how = f"{max(few, gap)} patients by subtraction" if few or gap else "values of few may follow"
                 shown = f"{one} of {n}, and {other} of {size} in {elsewhere}"
                 yield [place, ", ".join(filter(None, key)), "", shown, how]
+
+
+def _own(row: dict[str, str]) -> dict[str, str]:
+    """Return the correlation that a row gives beside a published one, or the row as it is."""
+    if not row.get("own_r"):
+        return row
+    about = {name: row.get(f"{name}_variable", "") for name in ("exposure", "outcome")}
+    about |= {"model": "spearman", "adjusted_for": "none"}
+    return {**about, "n": row.get("own_n", ""), "estimate": row["own_r"]}
 
 
 def _key(row: dict[str, str]) -> tuple[str, ...]:

@@ -1,6 +1,7 @@
 """What the site needs of Sphinx beyond its own: claims in the search, levels of headings in the sidebar."""
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import ClassVar
 
 from sphinx.application import Sphinx
@@ -29,9 +30,20 @@ def _with_levels(app: Sphinx, page: str, template: str, context: dict, doctree: 
     context["furo_navigation_tree"] = tree.replace('role="heading"', 'role="heading" aria-level="2"')
 
 
+def _escaped_once(app: Sphinx, error: Exception | None) -> None:
+    """Leave names in the search as they are: Sphinx escapes them in its index, and again as it shows them."""
+    path = Path(app.outdir) / "searchindex.js"
+    if error is None and path.is_file():
+        text = path.read_text(encoding="utf-8")
+        for entity, sign in (("&gt;", ">"), ("&lt;", "<"), ("&#x27;", "'"), ("&amp;", "&")):
+            text = text.replace(entity, sign)
+        path.write_text(text, encoding="utf-8")
+
+
 def setup(app: Sphinx) -> dict[str, bool]:
     """Add all of it to Sphinx."""
     app.add_config_value("crmo_claims", [], "env")
     app.add_domain(ClaimDomain)
     app.connect("html-page-context", _with_levels, priority=900)  # after the theme has made it
+    app.connect("build-finished", _escaped_once)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

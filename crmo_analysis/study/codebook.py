@@ -6,9 +6,12 @@ from fractions import Fraction
 from functools import cache
 from pathlib import Path
 
+import numpy as np
+
 from crmo_analysis import files
 from crmo_analysis.files import InputError, read_yaml
 
+EXACT = 2**53  # up to here a number of a spreadsheet is a whole one
 TYPES = ("boolean", "integer", "decimal", "category", "date")
 LEVELS = ("patient", "study")
 _FIELD_TYPES = {"decimal": "number", "category": "string"} | {t: t for t in ("boolean", "integer", "date")}
@@ -45,6 +48,34 @@ class Variable:
     def is_numeric(self) -> bool:
         """Whether the variable is a number that can be compared, averaged and ranged."""
         return self.type in ("integer", "decimal")
+
+    def not_allowed(self, values: np.ndarray) -> np.ndarray:
+        """Say of each number what is expected in its place; nothing of what can be, or is missing."""
+        said = np.full(len(values), "", dtype=object)
+        said[np.isin(values, sorted(self.impossible))] = f"no {self.label} can have this value"
+        said[~np.isnan(values) & self.is_beyond(values)] = f"expected {self._limits}"
+        return said
+
+    def is_beyond(self, values: np.ndarray) -> np.ndarray:
+        """Say which numbers are outside the limits, or not whole where they have to be."""
+        low = -np.inf if self.minimum is None else float(self.minimum) - 1e-9
+        high = np.inf if self.maximum is None else float(self.maximum) + 1e-9
+        wrong = ~np.isfinite(values) | (values < low) | (values > high)
+        if self.type == "integer":
+            whole = np.round(np.where(wrong, 0, values), 9)
+            wrong |= (whole % 1 != 0) | (np.abs(whole) > EXACT)
+        return wrong
+
+    @property
+    def _limits(self) -> str:
+        """Say which numbers are expected."""
+        number = "a whole number" if self.type == "integer" else "a number"
+        low, high = (None if end is None else f"{float(end):,.12g}" for end in (self.minimum, self.maximum))
+        if low is not None and high is not None:
+            number += f" of {low} to {high}"
+        elif low is not None:
+            number += f" of at least {low}"
+        return f"{number} {self.unit}".rstrip()
 
     def as_field(self) -> dict:
         """Describe a column as a field of a Tabular Data Package (specs.frictionlessdata.io)."""

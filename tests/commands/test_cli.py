@@ -608,10 +608,26 @@ def test_no_command_writes_among_the_projects_files(words, registry, monkeypatch
 def test_a_run_does_not_repeat_what_is_wrong_with_a_patient(registry, folder):
     registry.write_text(registry.read_text().replace("XQ005XQ,6", "XQ004XQ,4711x"), encoding="utf-8")
     result = severity(registry, "wrong")
-    assert "registry.csv cannot be analysed: 2 errors, which crmo validate lists" in result.output
+    assert "registry.csv cannot be analysed: 2 errors; run crmo validate" in result.output
     said = result.output + (folder / "wrong/60_lesions_and_severity.failed.ipynb").read_text(encoding="utf-8")
     assert not {"4711x", "XQ004XQ"} & set(re.findall(r"\w+", said))
     assert {"4711x", "XQ004XQ"} <= set(re.findall(r"\w+", crmo("validate", registry).output))
+
+
+def test_a_folder_holds_results_of_one_cohort(registry, folder):
+    other = folder / "other.csv"
+    other.write_text("".join(registry.read_text().splitlines(keepends=True)[:-1]))  # one patient fewer
+    assert crmo("compare", registry, "--out", "mine").exit_code == 0
+    before = {path: path.read_bytes() for path in (folder / "mine").rglob("*") if path.is_file()}
+    for result in (crmo("compare", other, "--out", "mine"), crmo("report", other, "--out", "mine")):
+        assert result.exit_code == 2
+        assert "mine holds results of another file of patients" in result.output
+        assert "--out" in result.output
+    assert "holds results of another file" in severity(other, "mine", *UNDRAWN, "[]").output
+    after = {path: path.read_bytes() for path in before}
+    assert after == before
+    assert crmo("report", registry, "--out", "mine").exit_code == 0
+    assert [crmo("report", each, "--out", "page").exit_code for each in (registry, other)] == [0, 0]
 
 
 def test_names_in_a_file_are_text(registry, folder):

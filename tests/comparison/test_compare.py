@@ -465,10 +465,10 @@ def test_sentences_say_both_sides_and_the_difference(write_study):
     assert found[0] == (
         "Spinal involvement: 4/9 (44.4 %, 95 % interval 13.7–78.8) in this cohort against 8/20 (40.0 %, 95 % "
         "interval "
-        "19.1–63.9) in Small; difference 4.4 percentage points (-28.9 to 38.5)."
+        "19.1–63.9) in Small; difference 4.4 percentage points (−28.9 to 38.5)."
     )
     assert found[1].startswith("Age at onset: mean 8.5 years (SD 3.03, range 4 to 13, n 10, 95 % interval ")
-    assert "against mean 9.5 years (SD 3, n 20) in Small; difference -1 years (-3.46 to 1.46)." in found[1]
+    assert "against mean 9.5 years (SD 3, n 20) in Small; difference −1 years (−3.46 to 1.46)." in found[1]
     assert found[2] == (
         "Diagnostic delay (among: Spinal involvement): median 20 months (range 10 to 30, n 3) in this cohort "
         "against "
@@ -644,7 +644,7 @@ def test_command_prints_csv_and_json_with_every_claim(own):
 def test_command_writes_the_same_files_again(own, folder):
     done = crmo("compare", own, "hospach_2010", "--out", "out")
     assert done.exit_code == 0, done.output
-    names = ["associations.csv", "comparison.csv", "comparison.md"]
+    names = [".cohort", "associations.csv", "comparison.csv", "comparison.md"]
     names += [f"dumbbell.{ending}" for ending in ("csv", "json", "pdf", "png", "svg")] + ["not_compared.csv"]
     assert sorted(path.name for path in (folder / "out").iterdir()) == names
     before = {path.name: path.read_bytes() for path in (folder / "out").iterdir()}
@@ -682,7 +682,7 @@ def test_command_says_that_a_table_was_made_from_the_study():
         (["own.csv", "menashe_2022"], "no claim of these studies can be compared"),
         (["own.csv", "--map", "none.yaml"], "none.yaml: there is no such file"),
         (["own.csv", "--confidence", "95"], "--confidence is 95, expected a number between 0 and 1"),
-        (["wrong.csv"], "spine"),
+        (["wrong.csv"], "1 error; run crmo validate"),
         (["other.csv", "hospach_2010"], "about variables that the cohort lacks: spine, "),
         (["own.csv", "--out", "own.csv"], "is a file"),
     ],

@@ -135,6 +135,15 @@ anything = None
 """
 
 
+def test_a_list_of_numbers_needs_no_brackets(folder):
+    parameter = read_parameters(write_notebook(folder / "a.ipynb", "sizes = [25, 50]"))["sizes"]
+    for text, value in {"15,40": [15, 40], "15": [15], "0.5, 1e3": [0.5, 1e3], "[1, 2]": [1, 2]}.items():
+        assert parse_value(text, parameter) == value
+    for text in ("age, sex", "{}", "15,,40"):
+        with pytest.raises(InputError, match="sizes must be a list"):
+            parse_value(text, parameter)
+
+
 @pytest.mark.parametrize(
     ("name", "text", "value"),
     [

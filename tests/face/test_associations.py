@@ -1,5 +1,7 @@
 """What is published about lesions and severity: what follows from the digits, and what is only shown."""
 
+import re
+
 import matplotlib as mpl
 import numpy as np
 import pandas as pd
@@ -23,6 +25,33 @@ def test_every_row_has_a_source_and_what_is_derived_follows():
     allowed = published.allowed().frame.set_index("row_id")
     assert allowed.loc["B01", "least_r"] == 0.348  # R: t <- qt(.995, 52); t / sqrt(52 + t^2)
     assert pd.isna(allowed.loc["B01", "most_r"])  # a limit is no estimate
+    # R: r <- function(p) { t <- qt(1 - p / 2, 18); t / sqrt(18 + t^2) }; r(c(.035, .025)): P = 0.03 is either
+    assert allowed.loc["D03", ["least_r", "most_r"]].tolist() == pytest.approx([0.473, 0.499], abs=1e-3)
+
+
+def test_what_statements_print_is_said_from_the_rows(tmp_path):
+    published = associations()
+    said = published.terms["kinds"]
+    assert sum(int(number) for number in re.findall(r"\d+", said)) == len(published.frame)
+    assert "3 another measure (such as an odds ratio), 6 a null, " in said and said.endswith(
+        ", without a test"
+    )
+    rows = pd.read_csv(FILE, dtype=str, keep_default_na=False)
+    rows[rows["kind"] == "spearman"].to_csv(tmp_path / "rows.csv", index=False)
+    assert associations(tmp_path / "rows.csv").terms["kinds"] == "4 print a correlation"
+    assert published.harvest().frame.set_index("row_id").loc["F01", "kind"] == "odds ratio or other measure"
+
+
+def test_studies_that_may_share_patients_stand_in_one_row_and_are_not_pooled(tmp_path):
+    rows = associations().overlaps().frame
+    uk = rows[rows["study"].str.contains("UK/Germany")]["study"].item()
+    assert "Bhat" in uk and "Reiser" in uk  # that may share BRISTOL, and NPRD
+    studies = ", ".join(rows["study"]).split(", ")
+    assert len(studies) == len(set(studies))
+    table = pd.read_csv(FILE, dtype=str, keep_default_na=False)
+    second = table[table["row_id"] == "A01"].assign(row_id="Z01", overlap_group="MILAN (may share ROME)")
+    pd.concat([table, second]).to_csv(tmp_path / "rows.csv", index=False)
+    assert associations(tmp_path / "rows.csv").pooled().startswith("No pooled estimate")
 
 
 def test_one_cohort_is_not_pooled_and_a_second_study_narrows_its_interval():

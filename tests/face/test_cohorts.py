@@ -57,3 +57,21 @@ def test_a_cohort_says_how_many_warnings_there_are_about_its_file(tmp_path):
     cohort = crmo.read_cohort(tmp_path / "own.csv")
     assert repr(cohort).endswith("; 1 warning about the file: .problems")
     assert "values: {n_lesions: {99: NR}}" in str(cohort.problems[0])
+
+
+def test_a_plain_table_keeps_to_the_codebook_as_a_file_does(own):
+    table = own.assign(clinical_severity=own["clinical_severity"].mask(own.index == 3, 999))
+    table.loc[4, "n_lesions"] = -5
+    with pytest.raises(crmo.CrmoError, match="1 of 60 values of n_lesions: expected a whole") as error:
+        crmo.relate(table, "clinical_severity", "n_lesions")
+    said = str(error.value)
+    assert "1 of 60 values of clinical_severity: expected a whole number of 0 to 100 points" in said
+    assert "999" not in said  # errors repeat no value of a patient
+    assert len(crmo.compare(own).frame)
+
+
+@pytest.mark.parametrize("beside", ["sag_2019", pd.DataFrame({"name": ["femur"]})])
+def test_a_skeleton_stands_beside_a_skeleton_alone(beside):
+    cohort = crmo.read_study("sag_2019").patients()
+    with pytest.raises(crmo.CrmoError, match=r"expected \.skeleton\(\) of another cohort"):
+        cohort.skeleton(beside)

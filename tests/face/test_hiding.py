@@ -7,9 +7,11 @@ import pytest
 
 import crmo_analysis as crmo
 from crmo_analysis.face import hiding
+from crmo_analysis.face.associations import associations
 from crmo_analysis.face.cohorts import Cohort
 from crmo_analysis.files import csv_text
 from crmo_analysis.models import severity
+from crmo_analysis.publish import releases
 
 PLANTED = ("P-0417", "P-0001", "17.37")
 EFFORT = {"resamples": 200, "permutations": 200}
@@ -113,7 +115,7 @@ def test_errors_are_counted_not_listed_where_values_stay_hidden(own, tmp_path):
     own.assign(age_diagnosis=own["age_diagnosis"].astype(object).where(own.index != 7, "seventeen")).to_csv(
         tmp_path / "bad.csv", index=False
     )
-    with pytest.raises(crmo.CrmoError, match="cannot be analysed: 1 error,") as hidden:
+    with pytest.raises(crmo.CrmoError, match="cannot be analysed: 1 error;") as hidden:
         crmo.read_cohort(tmp_path / "bad.csv")
     assert "seventeen" not in str(hidden.value)
     with pytest.raises(crmo.CrmoError, match="seventeen"):
@@ -122,7 +124,7 @@ def test_errors_are_counted_not_listed_where_values_stay_hidden(own, tmp_path):
 
 def test_a_table_with_some_made_rows_hides_as_an_own_one_does(own, tmp_path):
     own.assign(simulated=["yes"] * 30 + ["no"] * 30).to_csv(tmp_path / "mixed.csv", index=False)
-    with pytest.raises(crmo.CrmoError, match="cannot be analysed: 1 error,"):
+    with pytest.raises(crmo.CrmoError, match="cannot be analysed: 1 error;"):
         crmo.read_cohort(tmp_path / "mixed.csv")
     mixed = own.assign(simulated=own.index < 30)
     assert crmo.relate(mixed, "clinical_severity", "n_lesions", **EFFORT).cohort.hides
@@ -192,3 +194,27 @@ def test_patients_whose_outcome_is_not_known_are_in_no_group_of_it():
     asked = severity.Question("clinical_severity", ["n_lesions"], cut=5)
     cohort = Cohort.of(table)
     assert hiding.showable(cohort, asked)[1].cut is None
+
+
+def test_all_who_are_left_out_are_counted(own):
+    table = own.assign(male=own["male"].astype("boolean"))
+    table.loc[11, "male"] = pd.NA
+    table.loc[12, "n_lesions"] = None
+    options = {"adjust": ["age_diagnosis", "male"], **EFFORT}
+    shown = crmo.relate(table, "clinical_severity", "n_lesions", ["marrow_edema"], **options)
+    rows = shown.frame[shown.frame["exposure"] == "n_lesions"]
+    assert set(rows["n"] + rows["excluded"]) == {len(own)} and set(rows["n"]) == {58}
+    assert all("In 58 patients (2 excluded for missing values)" in text for text in shown.sentences())
+
+
+@pytest.mark.parametrize("analysed", [True, False])
+def test_a_correlation_beside_published_ones_is_of_those_who_are_analysed(own, tmp_path, analysed):
+    table = own.assign(male=own["male"].astype("boolean").mask(own.index == 11))
+    shown = crmo.relate(table, "clinical_severity", "n_lesions", adjust=["male"], **EFFORT)
+    beside = associations().beside(shown.analysed if analysed else table)
+    assert beside.frame.set_index("row_id").loc["B01", "own_n"] == (59 if analysed else 60)
+    for name, result in {"effects": shown, "published": beside}.items():
+        (tmp_path / f"{name}.csv").write_text(csv_text(result.frame))
+    found = releases.check([tmp_path], 5)[1]
+    assert found.empty == analysed
+    assert analysed or "1 patients by subtraction" in set(found["derived"])

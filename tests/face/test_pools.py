@@ -19,9 +19,25 @@ def test_every_row_of_a_study_agrees_with_its_claims():
     assert (rows["bounds"] != "").all()
     everything = with_bounds(PAIN, pools._limits(PAIN.rows))
     assert list(everything.rows["fewest"]) == [7, 4, 12, 9]
+
+
+@pytest.mark.parametrize("stricter", [True, False])
+def test_every_choice_that_is_listed_is_pooled(stricter):
+    series = crmo.responders()
+    for choice in series.choices(stricter).frame.itertuples():
+        chosen = series.choose(choice.drug, choice.outcome, choice.time_frame, stricter)
+        assert f"In {len(chosen.frame)} series of " in crmo.pool(chosen).sentence
     remission = choose(TABLE, "pamidronate", "clinical_remission", "3 to 18 months")
-    limits = {name: ends for name, *ends in pools._limits(remission.rows)}
-    assert limits == {"sag2019": [2, 2]}  # one on pamidronate; the two who had relapsed, eventually
+    assert [ends for _, *ends in pools._limits(remission.rows)] == [[1, 1]]  # on pamidronate, at 6 months
+
+
+def test_a_count_outside_what_its_study_allows_is_named_by_file_and_row(tmp_path):
+    own = tmp_path / "own.csv"
+    own.write_text(FILE.read_text(encoding="utf-8").replace("remission_drug == pamidronate", "remission"))
+    row = next(n for n, line in enumerate(own.read_text().splitlines(), 1) if line.startswith("sag2019,"))
+    said = f"own.csv, row {row}, column n_responded, value '1': .*sag2019.* allow 2 to 2"
+    with pytest.raises(crmo.CrmoError, match=said):
+        crmo.responders(own).choose("pamidronate", "clinical_remission", "3 to 18 months")
 
 
 def test_an_empty_pool_is_refused():
@@ -93,3 +109,11 @@ def test_plain_counts_are_pooled_as_series_are():
     assert plain.result.estimate == crmo.pool(chosen).result.estimate
     with pytest.raises(ValueError, match="series 1 has 3 of 2"):
         crmo.pool([3], [2])
+
+
+def test_a_pool_shows_its_pooled_line_and_spaces_percentages():
+    pooled = crmo.pool([3, 5, 7], [10, 12, 15])
+    last = repr(pooled).splitlines()[-1].split()
+    assert last[:3] == ["Pooled", "15", "37"] and float(last[3]) == round(pooled.result.estimate, 6)
+    assert len(pooled.frame) == 3
+    assert "%" not in pooled.open_counts().replace(" %", "")

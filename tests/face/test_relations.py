@@ -70,7 +70,7 @@ def test_what_is_shown_comes_from_the_results_object(cohort, monkeypatch):
     monkeypatch.setattr(severity, "regress", shifted)
     changed = crmo.relate(cohort, "clinical_severity", "n_lesions", **EFFORT)
     assert changed.frame.set_index("model").loc["linear", "estimate"] == 12.5
-    assert any("differs on average by 12.50" in text for text in changed.sentences())
+    assert any("the mean of clinical severity score differs by 12.50" in text for text in changed.sentences())
     assert 12.5 in list(changed.specifications().frame["estimate"])
 
 
@@ -226,6 +226,15 @@ def test_diagnostics_print_and_draw_themselves(relation, own):
     assert not hidden.frame["check"].str.startswith("largest").any()
     with pytest.raises(crmo.CrmoError, match="no picture"):
         hidden.plot()
+
+
+def test_only_pictures_that_there_are_are_offered(relation, own):
+    hidden = crmo.relate(own, "clinical_severity", "n_lesions", **EFFORT)
+    for one, last in ((relation, "diagnostics"), (hidden, "influence")):
+        with pytest.raises(crmo.CrmoError, match=f", {last}$") as error:
+            one.plot("pie")
+        offered = str(error.value).partition("there is forest, ")[2].split(", ")
+        assert all(one.plot(kind) is not None for kind in offered)
 
 
 def test_every_estimate_names_library_and_version(relation):

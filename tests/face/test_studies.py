@@ -139,3 +139,18 @@ def test_a_general_notebook_tells_spread_and_findings_but_not_of_whom_something_
     registry = crmo.read_study(str(ROOT / "tests" / "recompute" / "cases" / "paper_registry"))
     assert len(registry.counts().frame) == 12
     assert not registry.counts().frame["characteristic"].str.contains("known").any()
+
+
+def test_groups_within_others_are_named_with_them():
+    groups = crmo.read_study("sag_2019").groups().frame
+    printed = groups.groupby("patients")["printed"].agg(set)
+    assert printed["Clinical remission, among: Pamidronate"] == {"one"}
+    assert not printed["Clinical remission"] & {"one", "1"}
+
+
+def test_a_count_stands_with_the_verdict_of_its_percentage_where_that_is_less_good():
+    rows = crmo.read_study("sag_2019").counts().frame.set_index("characteristic")
+    row = rows.loc["Drug on which remission was reached: methotrexate"]
+    assert (row["x/n"], row["printed %"]) == ("3/15", "19.8")
+    assert row["verdict"] == "differs (the percentage)"
+    assert set(rows["verdict"]) > {"matches", "stated"}

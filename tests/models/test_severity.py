@@ -597,8 +597,8 @@ def test_sentences_quote_the_row():
     labels = {"pain": "pain", "lesions": "the lesion count", "spine": "spinal involvement"}
     row = rows.loc[("linear", "lesions", "age")]
     assert sentence(row, labels) == (
-        "In 53 patients (1 excluded for missing values), for each SD (6.32) more of the lesion count, pain "
-        "differs on average "
+        "In 53 patients (1 excluded for missing values), for each SD (6.32) more of the lesion count, the "
+        "mean of pain differs "
         f"by {row['estimate']:.2f}, adjusted for age (95 % interval {row['ci_low']:.2f} to "
         f"{row['ci_high']:.2f}; "
         f"{describe.p_text(row['p'])}, by Holm over 2 exposures {describe.p_text(row['p_holm'])}; least squares, HC3 standard error, t with 50 "
@@ -630,7 +630,7 @@ def test_sentence_of_what_cannot_be_estimated():
 def test_sentence_of_a_specification():
     table = simulated()
     curve = specification_curve(table, [Question("global", ["lesions"])], models=["poisson"], left_out={"adults": table["age"] > 14}, effort=Effort(permutations=9))  # fmt: skip
-    assert ", leaving out adults, for each SD (6.43) more of lesions, the expected global is" in sentence(
+    assert ", leaving out adults, for each SD (6.43) more of lesions, the mean of global is" in sentence(
         curve.table.iloc[0]
     )
 

@@ -767,6 +767,24 @@ def test_lesions_are_counted_for_each_patient(write):
     assert cohort.lesions["bone"].tolist()[:2] == ["femur", "femur"]
 
 
+def test_both_numbers_are_named_where_a_count_is_not_that_of_the_lesions(write):
+    mapping = write("values: {n_lesions: {'>10': 11}}\n", "map.yaml")
+    table = write("patient,n_lesions,femur\na,>10,no\nb,2,no\nc,1,no\n")
+    found = read_cohort(table, mapping, lesions=write(LESION_ROWS, "lesions.csv"))
+    said = "\n".join(messages(found))
+    assert re.search(r"n_lesions, value '>10': is read as 11; \S*lesions.csv gives 3 for the patient", said)
+    assert re.search(r"femur, value 'no': is read as no; \S*lesions.csv gives yes for the patient", said)
+
+
+def test_errors_are_counted_alone_where_small_counts_are_hidden(write):
+    cohort = read_cohort(write("patient,crp\nXQ,4711x\nb,2\n"))
+    with pytest.raises(InputError) as caught:
+        require_sound(cohort, hides=True)
+    assert str(caught.value).startswith("cohort.csv cannot be analysed: 1 error; run crmo validate")
+    with pytest.raises(InputError, match="4711x"):
+        require_sound(cohort)
+
+
 def test_the_order_of_lesions_does_not_matter(write):
     patients = write("patient,crp\na,1\nb,2\nc,3\n")
     header, *rows = LESION_ROWS.splitlines(keepends=True)

@@ -111,8 +111,9 @@ def test_missing_columns_and_rows_are_named(tmp_path):
 
 
 def test_limits_that_exclude_the_printed_count_are_refused():
-    with pytest.raises(ValueError, match="simm2008 counts 4, and the study's numbers allow 1 to 3"):
-        with_bounds(PAIN, [("simm2008", 1, 3)])
+    row = PAIN.rows.index[PAIN.rows["outcome_id"] == "simm2008"][0]
+    with pytest.raises(ValueError, match=r"'4': is the count of simm2008, .* numbers allow 1 to 3"):
+        with_bounds(PAIN, [(row, 1, 3)])
 
 
 def test_counts_within_limits_give_a_range():

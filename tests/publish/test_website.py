@@ -5,9 +5,11 @@ import re
 import shutil
 from html.parser import HTMLParser
 from pathlib import Path
+from types import SimpleNamespace
 
 import made_results
 import pytest
+import sphinx
 from click.testing import CliRunner
 from made_results import LONG, NASTY, TEXTS
 
@@ -16,7 +18,7 @@ from crmo_analysis.commands import main
 from crmo_analysis.display import canvas
 from crmo_analysis.files import InputError
 from crmo_analysis.joint import ledger
-from crmo_analysis.publish import exhibits, website
+from crmo_analysis.publish import exhibits, sphinx_extension, website
 from crmo_analysis.publish.exhibits import Table
 from crmo_analysis.publish.webpages import SIGNS
 from crmo_analysis.publish.website import MARK, build
@@ -341,3 +343,13 @@ def test_the_first_page_answers_its_question_with_the_words_of_the_notebook(made
         assert "Nobody knows, <script>" in "".join(page.texts.values())
         assert "Alternative of statements" in [image["alt"] for image in page.named("img")]
         assert "Answer" in (folder / f"{name}.html").read_text(encoding="utf-8").partition("<table")[0]
+
+
+def test_names_in_the_search_are_escaped_once(tmp_path):
+    """Sphinx escapes names of objects in its index, and the page that shows them escapes all that it shows."""
+    index = tmp_path / "searchindex.js"
+    index.write_text('Search.setIndex({"objects":[["&gt; 38: Score &lt;= 28 &amp; D&#x27;Amico"]]})')
+    sphinx_extension._escaped_once(SimpleNamespace(outdir=tmp_path), None)
+    assert "> 38: Score <= 28 & D'Amico" in index.read_text()
+    shows = Path(sphinx.__file__).parent / "themes/basic/static/searchtools.js"
+    assert "innerHTML = _escapeHTML(title)" in shows.read_text(encoding="utf-8")
