@@ -1,9 +1,10 @@
 """What the command says, and what it says when something is wrong."""
 
+from pathlib import Path
+
 import click
 
 from crmo_analysis.files import (
-    DATA,
     IS_INSTALLED,
     CrmoError,
     InputError,
@@ -90,7 +91,7 @@ class Commands(click.Group):
 def _examples(path):
     """List lines to try of a command, however the program is called; a test runs them as they stand."""
     start = " ".join(["crmo", *path.split()[1:], ""])
-    lines = (DATA / "example" / "commands.txt").read_text(encoding="utf-8").splitlines()
+    lines = Path(__file__).with_name("examples.txt").read_text(encoding="utf-8").splitlines()
     return [line for line in lines if f"{line} ".startswith(start)]
 
 

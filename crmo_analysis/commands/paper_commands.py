@@ -11,7 +11,7 @@ import yaml
 from crmo_analysis import files
 from crmo_analysis.commands.messages import Commands, Wrong, check_project, check_studies, counted
 
-_SKELETON = files.DATA / "example" / "new_study.yaml"  # of a study that is called beck_2010
+_SKELETON = Path(__file__).with_name("new_study.yaml")  # of a study that is called beck_2010
 _FIRST = '{name}.n,"abstract, sentence 1",own,count,everyone,,,patients,,write what is printed,,\n'
 
 

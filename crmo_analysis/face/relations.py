@@ -80,6 +80,7 @@ def relate(
         options = ("also", "adjust", "cut", "cluster", "imputations", *EFFORT)
         said = f"relate has no option {wrong[0]!r}; it has {', '.join(options)}"
         raise InputError(said + meant(wrong[0], options))
+    also = [name for name in also if name != exposure]
     exposures = [exposure, *[name for name in also if name in cohort.patients]]
     grouping = {"patient": whose(cohort.patients), "cluster": cluster, "imputations": imputations}
     asked = severity.Question(outcome, exposures, list(adjust), cut=cut, **grouping)

@@ -6,8 +6,6 @@ from fractions import Fraction
 from functools import cache
 from pathlib import Path
 
-import numpy as np
-
 from crmo_analysis import files
 from crmo_analysis.files import InputError, read_yaml
 
@@ -49,15 +47,19 @@ class Variable:
         """Whether the variable is a number that can be compared, averaged and ranged."""
         return self.type in ("integer", "decimal")
 
-    def not_allowed(self, values: np.ndarray) -> np.ndarray:
-        """Say of each number what is expected in its place; nothing of what can be, or is missing."""
+    def not_allowed(self, values):
+        """Say of each number of an array what is expected in its place; nothing where it can be."""
+        import numpy as np
+
         said = np.full(len(values), "", dtype=object)
         said[np.isin(values, sorted(self.impossible))] = f"no {self.label} can have this value"
         said[~np.isnan(values) & self.is_beyond(values)] = f"expected {self._limits}"
         return said
 
-    def is_beyond(self, values: np.ndarray) -> np.ndarray:
-        """Say which numbers are outside the limits, or not whole where they have to be."""
+    def is_beyond(self, values):
+        """Say which numbers of an array are outside the limits, or not whole where they have to be."""
+        import numpy as np
+
         low = -np.inf if self.minimum is None else float(self.minimum) - 1e-9
         high = np.inf if self.maximum is None else float(self.maximum) + 1e-9
         wrong = ~np.isfinite(values) | (values < low) | (values > high)
