@@ -8,6 +8,7 @@ import math
 import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import permutations
 from operator import sub
 
 from crmo_analysis.recompute import tests_of_difference as tests
@@ -214,8 +215,8 @@ def changes(view: View) -> Iterator[Finding]:
     Which is so whatever the two have to do with each other (the triangle inequality).
     """
     for claim in view.claims:
-        if claim.statistic != "sd_change" or claim.number.relation != "=":
-            continue
+        if claim.statistic != "sd_change" or claim.number.relation != "=" or claim.unit == "%":
+            continue  # changes in percent have another SD
         sds = [_part(view, claim, f"{place} sd") for place in (0, 1)]
         if all(sds):
             (one, before, first), (other, after, second) = sds
@@ -228,28 +229,34 @@ def changes(view: View) -> Iterator[Finding]:
 
 
 def curves(view: View) -> Iterator[Finding]:
-    """Hold each point of a curve against the earlier ones of the same patients, which are no lower."""
-    for claim in view.claims:
-        signs = {"survival": 1, "cumulative_incidence": -1}
-        when = _TIME.fullmatch(claim.of)
-        for other in view.claims if claim.statistic in signs and when else ():
-            alike = ("statistic", "among", "about", "method", "reading")
-            before = _TIME.fullmatch(other.of)
-            if any(getattr(claim, name) != getattr(other, name) for name in alike) or not before:
-                continue
-            is_earlier = when["name"] == before["name"] and _days(before) < _days(when)
-            later, earlier = printed_range(claim), printed_range(other)
-            if (
-                is_earlier
-                and signs[claim.statistic] * (sum(later) - sum(earlier)) > 0
-                and not overlap(later, earlier)
-            ):
-                said = f"{other.printed} at {other.at} is followed by {claim.printed} at {claim.at}."
-                yield from together((other.claim_id, claim.claim_id), "differs", said)
+    """Hold each point of a curve against the earlier ones of the same patients.
+
+    A survival curve does not rise, a cumulative incidence does not fall.
+    """
+    signs = {"survival": 1, "cumulative_incidence": -1}
+    points = [
+        (c, _TIME.fullmatch(c.of)) for c in view.claims if c.statistic in signs and c.number.relation == "="
+    ]
+    for (claim, when), (other, before) in permutations([point for point in points if point[1]], 2):
+        alike = ("statistic", "among", "about", "method", "reading")
+        is_same = all(getattr(claim, name) == getattr(other, name) for name in alike)
+        if not is_same or when["name"] != before["name"] or not _is_earlier(before, when):
+            continue
+        later, earlier = (
+            tuple(end / percent_scale(each) for end in printed_range(each)) for each in (claim, other)
+        )
+        if signs[claim.statistic] * (sum(later) - sum(earlier)) > 0 and not overlap(later, earlier):
+            said = f"{other.printed} at {other.at} is followed by {claim.printed} at {claim.at}."
+            yield from together((other.claim_id, claim.claim_id), "conflicts", said)
 
 
-def _days(when: re.Match) -> float:
-    return int(when["number"]) * {"day": 1, "week": 7, "month": 30.4}[when["unit"]]
+def _is_earlier(one: re.Match, other: re.Match) -> bool:
+    """Say whether a time is before another, whatever was rounded where they are in different units."""
+    first, second = int(one["number"]), int(other["number"])
+    if one["unit"] == other["unit"]:
+        return first < second
+    days = {"day": 1, "week": 7, "month": 30.44}
+    return (first + 0.5) * days[one["unit"]] < (second - 0.5) * days[other["unit"]]
 
 
 CHECKS = (estimates, changes, curves, kept)

@@ -166,7 +166,7 @@ def _around(view: View, claim: Claim, is_upper: bool) -> Iterator[Finding]:
     else:
         middle, how = ((low[0] + high[0]) / 2, (low[1] + high[1]) / 2), "on its scale"
         if estimate.statistic in ("survival", "cumulative_incidence") and not overlap(of, middle):
-            twice = _twice_logarithmic(low, high)
+            twice = _twice_logarithmic(low, high, percent_scale(estimate))
             middle, how = (twice, "on log(-log)") if twice and overlap(of, twice) else (middle, how)
     shown = between(middle, estimate)
     if of[1] <= low[0] or of[0] >= high[1]:
@@ -181,19 +181,20 @@ def _around(view: View, claim: Claim, is_upper: bool) -> Iterator[Finding]:
         yield Finding(claim.claim_id, outcome, reason, f"middle {shown}", related=related)
 
 
-def _twice_logarithmic(low: Range, high: Range) -> Range | None:
-    """Return the middle of an interval of a share of a curve, in percent, on log(-log).
+def _twice_logarithmic(low: Range, high: Range, whole: int) -> Range | None:
+    """Return the middle of an interval of a share of a curve, of 100 % or of 1, on log(-log).
 
     References
     ----------
     Kalbfleisch JD, Prentice RL. The Statistical Analysis of Failure Time Data, 1980, 1.3.
     """
-    if low[0] <= 0 or high[1] >= 100:
+    if low[0] <= 0 or high[1] >= whole:
         return None
     ends = [
-        math.sqrt(math.log(one / 100) * math.log(other / 100)) for one, other in zip(low, high, strict=True)
+        math.sqrt(math.log(one / whole) * math.log(other / whole))
+        for one, other in zip(low, high, strict=True)
     ]
-    return 100 * math.exp(-ends[0]), 100 * math.exp(-ends[1])
+    return whole * math.exp(-ends[0]), whole * math.exp(-ends[1])
 
 
 CHECKS = (intervals,)

@@ -180,6 +180,35 @@ def test_an_interval_of_a_curve_has_its_middle_on_log_log(tmp_path):
     assert {found[f"x.ci_{end}"].verdict for end in ("lower", "upper")} == {"matches"}
     assert "is the middle of 59.2 to 85.2 on log(-log)" in found["x.ci_lower"].reason
 
+    found = verdicts(
+        tmp_path, "n;t;count;everyone;;44;;;\n" + rows.replace("74.9 % (59.2–85.2)", ".749 (.592–.852)")
+    )
+    assert {found[f"x.ci_{end}"].verdict for end in ("lower", "upper")} == {"matches"}
+
+
+@pytest.mark.parametrize(
+    ("earlier", "later", "is_right"),
+    [
+        ("0.95;;6 months", "90;%;12 months", True),  # a share and a percentage
+        ("80.0;%;52 weeks", "80.4;%;12 months", True),  # the same time
+        ("90.0;%;30 days", "90.5;%;1 month", True),
+        ("0.90;;6 months", "95;%;12 months", False),
+        ("90;%;26 weeks", "95;%;12 months", False),
+    ],
+)
+def test_a_curve_does_not_rise_in_whatever_units(tmp_path, earlier, later, is_right):
+    rows = f"n;t;count;everyone;;60;;;\ne;t;survival;remission;;{earlier};\nl;t;survival;remission;;{later};"
+    found = {each.verdict for each in verdicts(tmp_path, rows).values()}
+    assert ("conflicts" in found) is not is_right
+    assert "differs" not in found
+
+
+def test_an_sd_of_changes_in_percent_is_not_held_against_sds(tmp_path):
+    rows = "b;t;mean, sd;esr;;30.0 ± 4.0;mm/h;;\nc;t;mean, sd;esr;;20.0 ± 3.0;mm/h;6 months;\n"
+    rows += "x;t;percent_change, sd_change;esr, esr_at_6_months;;-33 ± 18;%;;"
+    found = verdicts(tmp_path, "n;t;count;everyone;;40;;;\n" + rows)
+    assert found["x.sd_change"].verdict == "stated"
+
 
 def test_what_is_not_reached_has_no_claim(tmp_path):
     rows = "x;t;median_survival, ci_lower, ci_upper;relapse, observed;;31.2 (24.0–not reached);;;\n"
