@@ -53,7 +53,8 @@ def assume(
 def _said(variable: Variable, claim: Claim, words: str, field: str, value: Fraction) -> Assumption:
     usual = rounding.decimal_text(getattr(variable, field), 3)
     assumed = f"{words} {rounding.decimal_text(value, 3)} {variable.unit}"
-    because = f"because {claim.printed} is printed ({claim.where}); the codebook assumes {usual}."
+    number = f"the standard deviation {claim.printed}" if claim.statistic == "sd" else claim.printed
+    because = f"because {number} is printed ({claim.where}); the codebook assumes {usual}."
     sentence = f"“{variable.label}” is taken as recorded {assumed}, {because}"
     return Assumption(variable.name, claim.claim_id, sentence)
 
