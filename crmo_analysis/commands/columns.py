@@ -107,10 +107,13 @@ def _headed(rows: list[list[str]], found: Draft) -> list[Column]:
 
 
 def _counted(columns: list[Column], has_groups: bool, found: Draft) -> list[Column]:
-    """Let "n" be of how many something is known only beside answers, "Missing", "Mean ± SD" or "Median"."""
-    of_numbers = ("mean", "median", "min")
-    if any(c.is_known is False or c.answer or statistic_of(c.label).startswith(of_numbers) for c in columns):
-        return columns
+    """Let "n" be of how many something is known only beside answers, "Missing", "n (%)", means or medians."""
+    for each in columns:
+        told, group = statistic_of(each.label), group_label(each.label)
+        if each.is_known is False or each.answer or told.startswith(("mean", "median", "min")):
+            return columns
+        if not group and told.startswith("count, "):
+            return columns
     for column in columns if has_groups else ():
         if column.is_known:
             found.ask(f"heading '{column.label}': taken as counts among all patients")

@@ -12,6 +12,7 @@ SIZE = re.compile(r"[(\[,]?\s*\bn\s*=?\s*(\d{1,3}(?:,\d{3})+|\d+)\s*[)\]]?")
 NOTHING = ("", "-", "--", "na", "n/a", "nr", "nd", "?", "not available", "unknown")  # is printed there
 NOTE = re.compile(r"[†‡§¶*#]+")
 _CI = r"\b(?:[ck]i|ic|confidence interval|intervalle de confiance|konfidenzintervall)\b"
+_SHARE = r"(?<!\d)(?<!\d )%"  # and not the level of an interval
 _MEAN, _MEDIAN = r"\b(?:mean|moyenne|mittelwert)\b", r"\b(?:mediana?|médiane)\b"
 _SD = r"(?:\b(?:sd|standard deviation|standardabweichung|écart[- ]type)|(?:±|\+/-|[(\[])\s*(?:et|ds|sa)\b)"
 _IQR = r"\b(?:iqr|interquartile range|interquartilsabstand|[ei]iq|q1|25)"
@@ -48,11 +49,11 @@ _OF_SEVERAL = (  # numbers, as a label says of its cells
 )
 _OF_ONE = (
     (rf"{_MEDIAN}.*{_CI}", "median, ci_lower, ci_upper"),
-    (rf"(?<!\d)(?<!\d )%\W*(?:95 ?%)?\W*{_CI}", "percent, ci_lower, ci_upper"),
+    (rf"{_SHARE}\W*(?:95 ?%)?\W*{_CI}", "percent, ci_lower, ci_upper"),
     (_MEDIAN, "median"),
     (_MEAN, "mean"),
     (_RANGE, "min, max"),
-    (r"%|\bpercent\w*", "percent"),
+    (rf"{_SHARE}|\bpercent\w*", "percent"),
     (r"\bno\.|\bn\b|\bnumber of (?:patients|children)\b|(?=\bnumber at risk)", "count"),
 )
 _OF_ROW, _OF_HEADING = (

@@ -145,6 +145,7 @@ def _said(text: str) -> tuple[set, list[str]]:
         ("Characteristic,n\nFever,12", {("count", "fever", "")}),
         (",N\nGirls,22", {("count", "~male", "")}),
         ("Characteristic,n,%\nFever,12,30", {("count", "fever", ""), ("percent", "fever", "")}),
+        ("Finding,N,n (%)\nFever,40,12 (30)", {("count", "fever_known", "")}),
         ("Score,n,Median\nPain score,12,3", {("count", "pain_score_known", "")}),
         ("Item,n,Never,Sometimes,Often\nX,8,2 (25),2 (25),4 (50)", {("count", "x_known", "")}),
         ("Finding,Yes,No\nFemur,12 (30 %),5 (9 %)", {("count, percent", "femur", "group == v_no")}),
@@ -229,3 +230,8 @@ def test_a_row_that_names_only_an_estimate_has_an_id(label, name):
     [row] = drafting.draft(table, read_codebook(), "m").rows
     assert row["claim_id"] == f"m.{name}.6_months"
     assert "percent" not in row["statistic"]
+
+
+def test_the_level_of_an_interval_is_no_percentage():
+    said, _ = _said("Finding,Boys (n=20)\nESR (95% CI),30 (20 to 40)\nCRP (95% CI),3.5")
+    assert {("?", "esr", "male"), ("?", "crp", "male")} <= said
