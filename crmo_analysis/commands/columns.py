@@ -20,7 +20,7 @@ from crmo_analysis.commands.proposals import Draft
 from crmo_analysis.study import rounding
 
 _P_COLUMN = re.compile(r"(?:val(?:eur|or)(?: de)? )?p(?:[- ]?(?:values?|wert))?(?:[ ,(].*)?")
-_KNOWN = {"n": True, "number": True, "no": True, "missing": False, "missing, n": False, "n missing": False}
+_KNOWN = {"n": True, "number": True, "no.": True, "missing": False, "missing, n": False, "n missing": False}
 SIZE_ROW = re.compile(
     r"(?:n|(?:n|no\.?|number|total)(?: of)? ?(?:patients|children|cases|subjects)"
     r"|(?:patients|children),? ?\(?n\)?)"
@@ -96,12 +96,28 @@ def _headed(rows: list[list[str]], found: Draft) -> list[Column]:
     rest = [c for c in columns if not (c.is_p or c.of_model or c.is_known is not None)]
     rest = [c for c in rest if not _is_all(named[c.label]) or _are_others(c, rest)]
     groups = {named[column.label]: column.label for column in rest}
-    if kind := _not_groups(columns, rest, rows, found):
-        return kind
+    kind = _not_groups(columns, rest, rows, found)
+    columns = _counted(kind or columns, bool(groups), found)
+    if kind:
+        return columns
     if whole := _whole(named, groups, found):
         groups.pop(named[whole])
     among = _among(groups, found)
     return [replace(each, among=among.get(named[each.label], "") * (each in rest)) for each in columns]
+
+
+def _counted(columns: list[Column], has_groups: bool, found: Draft) -> list[Column]:
+    """Let "n" be of how many something is known only beside answers, "Missing", "n (%)", means or medians."""
+    for each in columns:
+        told, group = statistic_of(each.label), group_label(each.label)
+        if each.is_known is False or each.answer or told.startswith(("mean", "median", "min")):
+            return columns
+        if not group and told.startswith("count, "):
+            return columns
+    for column in columns if has_groups else ():
+        if column.is_known:
+            found.ask(f"heading '{column.label}': taken as counts among all patients")
+    return [replace(column, is_known=None) for column in columns]
 
 
 def _are_others(column: Column, rest: Sequence[Column]) -> bool:
@@ -118,7 +134,7 @@ def _not_groups(
     """Return the columns where headings are no groups of patients, but an outcome, readings, or answers."""
     of_model = [column.label for column in columns if column.of_model]
     names = [group_label(column.label) for column in rest]
-    if of_model and len(rest) == 1 and not rest[0].size and "count" in statistic_of(rest[0].label):
+    if of_model and len(rest) == 1 and not rest[0].size and "count" in statistic_of(rest[0].label, True):
         name = found.expression(names[0])[0] or found.made_up(names[0])
         found.ask(f"heading '{rest[0].label}': taken as the outcome '{name}', among those of each row")
         _ask_about_models(of_model, name, found)
@@ -137,7 +153,7 @@ def _not_groups(
 
 
 def _column(label: str) -> Column:
-    words, statistic = NOTE.sub("", rounding.plain(label)), statistic_of(label)
+    words, statistic = NOTE.sub("", rounding.plain(label)), statistic_of(label, True)
     visit, size = VISIT.search(words), _size(label)
     is_p = bool(_P_COLUMN.fullmatch(words)) and not size
     of_two = statistic if statistic.partition(", ")[0] in (*ESTIMATES, "ci_lower") and not is_p else ""

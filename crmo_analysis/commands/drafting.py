@@ -94,6 +94,8 @@ def _named(row: Row, columns: list[Column], found: Draft) -> tuple[Row, str]:
     """Return a row with the names of its variables, and what to note of them."""
     is_own, of = bool(row.means.strip("~{}")), bare(row.of)
     name, note = (row.means, "made up") if is_own else found.variable(row.of, row.labels[1])
+    if not is_own and any(column.answer for column in columns):
+        name, note = _answered(name, note, of, columns, found)
     known = found.made_up(f"{of} known") if any(c.is_known is not None for c in columns) else ""
     own = [column.reading for column in columns if column.reading not in ("", "both")]
     readings = {reading: found.made_up(f"{of} {reading}") for reading in own}
@@ -101,11 +103,23 @@ def _named(row: Row, columns: list[Column], found: Draft) -> tuple[Row, str]:
     return replace(row, name=row.means.format(name), known=known, readings=readings), note
 
 
+def _answered(name: str, note: str, of: str, columns: list[Column], found: Draft) -> tuple[str, str]:
+    """Return the variable that has the answers of the headings: one of its own, if the codebook's has not."""
+    answers = {column.answer for column in columns if column.answer}
+    if name in found.variables or (name in found.codebook and answers <= {*found.codebook[name].categories}):
+        return name, note
+    return found.made_up(f"{of} category"), "made up"
+
+
 def _draft_row(row: Row, cells: list[tuple[str, Column]], found: Draft) -> None:
     """Add the claims of a row."""
     row, note = _named(row, [column for cell, column in cells if cell], found)
-    more = "change" if row.is_change else row.at or bare(row.labels[0]) * (row.means != "{}")
-    stem, is_counted = slug(f"{bare(row.of) or row.of} {more}"), False
+    more = (
+        "change"
+        if row.is_change
+        else row.at or bare(row.labels[0]) * (row.means != "{}" and row.labels[0] != row.of)
+    )
+    stem, printed = slug(f"{bare(row.of) or row.of} {more}"), ""
     for number, (cell, column) in enumerate(cells):
         if rounding.plain(cell) in NOTHING or _is_reference(cell, column):
             continue
@@ -113,13 +127,24 @@ def _draft_row(row: Row, cells: list[tuple[str, Column]], found: Draft) -> None:
         last = slug(f"{group_label(column.label)} {column.at}") or slug(column.label) or "all"
         if column.is_p or column.of_model:
             said, last = _of_two(cell, column, before, row, found), "p" if column.is_p else last
-            if is_counted:
-                said["statistic"] = said["statistic"].replace("mean_difference", "risk_difference")
+            said["statistic"] = _difference(said, printed, column, row.place, found)
         else:
             said = _of_one(cell, column, row, found)
-            row, is_counted = replace(row, name=said.pop("name")), said["statistic"].startswith("count")
+            row, printed = replace(row, name=said.pop("name")), said["statistic"]
         last = column.of_model.partition(",")[0] if last == "95_ci" else last
         found.add(f"{stem}.{last}", row.title, said | {"note": note})
+
+
+def _difference(said: dict, printed: str, column: Column, place: str, found: Draft) -> str:
+    """Return the statistic of an estimate; which difference it is, what its row prints of groups tells."""
+    if not said["statistic"].startswith("mean_difference"):
+        return said["statistic"]
+    if printed.startswith(("count", "percent")):
+        return said["statistic"].replace("mean", "risk")
+    if printed.startswith("mean") or re.search(r"\bmean\b", rounding.plain(column.label)):
+        return said["statistic"]
+    found.ask(f"{place}: '{said['printed']}': a difference of which statistic?")
+    return UNKNOWN
 
 
 def _of_one(cell: str, column: Column, row: Row, found: Draft) -> dict:
@@ -288,9 +313,10 @@ def _statistic(cell: str, labels: Sequence[str], size: int, of_notes: list[tuple
     Else what the notes below the table say, if only one of it has.
     """
     words = NOTE.sub("", rounding.plain(cell)).strip()
-    of_row, of_column = [statistic_of(label) for label in labels[:2]], statistic_of(labels[2])
+    of_row, of_column = [statistic_of(label) for label in labels[:2]], statistic_of(labels[2], True)
     told = [*of_row, *(s for pattern, s in _CELLS if re.fullmatch(pattern, words))]
-    told += ["count, percent"] * _is_share(words, size) + [of_column] * ("," in of_column)
+    told += ["count, percent"] * _is_share(words, size)
+    told += [of_column] * ("," in of_column or of_column == "percent")
     is_count = {"count, percent", "count"} & {*told, of_column} or words == "0"
     told += ["count"] * (words.isdecimal() and bool(is_count))
     numbers = len(re.findall(r"\d+(?:[.,]\d+)?", words))

@@ -12,16 +12,20 @@ SIZE = re.compile(r"[(\[,]?\s*\bn\s*=?\s*(\d{1,3}(?:,\d{3})+|\d+)\s*[)\]]?")
 NOTHING = ("", "-", "--", "na", "n/a", "nr", "nd", "?", "not available", "unknown")  # is printed there
 NOTE = re.compile(r"[†‡§¶*#]+")
 _CI = r"\b(?:[ck]i|ic|confidence interval|intervalle de confiance|konfidenzintervall)\b"
+_SHARE = r"(?<!\d)(?<!\d )%"  # and not the level of an interval
 _MEAN, _MEDIAN = r"\b(?:mean|moyenne|mittelwert)\b", r"\b(?:mediana?|médiane)\b"
 _SD = r"(?:\b(?:sd|standard deviation|standardabweichung|écart[- ]type)|(?:±|\+/-|[(\[])\s*(?:et|ds|sa)\b)"
 _IQR = r"\b(?:iqr|interquartile range|interquartilsabstand|[ei]iq|q1|25)"
 _RANGE = r"\b(?:range|extrêmes|étendue|spannweite)"
-_ESTIMATES = (  # of two variables, as headings name them
+_OF_MODELS = (  # of two variables, as rows and headings name them
     (r"(?:\ba?or\b(?! more)|odds ratio)", "odds_ratio"),
     (r"(?:\ba?hr\b|hazards? ratio)", "hazard_ratio"),
     (r"(?:\ba?rr\b|risk ratio|relative risk)", "risk_ratio"),
     (r"(?:\birr\b|rate ratio)", "rate_ratio"),
     (r"(?:[βß]|\bbeta\b|\bcoefficient\b)", "coefficient"),
+)
+_OF_HEADINGS = (  # of two variables too, but in the label of a row the words of a finding
+    *_OF_MODELS,
     (r"(?:κ|\bkappa\b)", "kappa"),
     (r"(?:\bicc\b|intraclass)", "icc"),
     (r"\bauc\b", "auc"),
@@ -31,7 +35,7 @@ _ESTIMATES = (  # of two variables, as headings name them
     (r"\bdifference\b", "mean_difference"),
     (r"\b(?:incidence|rate) per\b", "rate"),
 )
-ESTIMATES = tuple(name.partition(",")[0] for _, name in _ESTIMATES)
+ESTIMATES = tuple(name.partition(",")[0] for _, name in _OF_HEADINGS)
 _OF_SEVERAL = (  # numbers, as a label says of its cells
     (r"\bn\s*/\s*n?\s*\(%\)|n of n \(%\)", "count, n, percent"),
     (r"\b(?:n|no\.?|number)\s*(?:\(%\)|\(percent\)|, ?%)", "count, percent"),
@@ -45,19 +49,22 @@ _OF_SEVERAL = (  # numbers, as a label says of its cells
 )
 _OF_ONE = (
     (rf"{_MEDIAN}.*{_CI}", "median, ci_lower, ci_upper"),
-    (rf"%\W*(?:95 ?%)?\W*{_CI}", "percent, ci_lower, ci_upper"),
+    (rf"{_SHARE}\W*(?:95 ?%)?\W*{_CI}", "percent, ci_lower, ci_upper"),
     (_MEDIAN, "median"),
     (_MEAN, "mean"),
     (_RANGE, "min, max"),
-    (r"%|\bpercent\w*", "percent"),
+    (rf"{_SHARE}|\bpercent\w*", "percent"),
     (r"\bno\.|\bn\b|\bnumber of (?:patients|children)\b|(?=\bnumber at risk)", "count"),
 )
-_STATISTICS = (
-    *_OF_SEVERAL,
-    *((rf"{words}.*{_CI}", f"{name}, ci_lower, ci_upper") for words, name in _ESTIMATES),
-    *_ESTIMATES,
-    (rf"^\W*(?:95 ?% ?)?{_CI}\W*$", "ci_lower, ci_upper"),
-    *_OF_ONE,
+_OF_ROW, _OF_HEADING = (
+    (
+        *_OF_SEVERAL,
+        *((rf"{words}.*{_CI}", f"{name}, ci_lower, ci_upper") for words, name in estimates),
+        *estimates,
+        (rf"^\W*(?:95 ?% ?)?{_CI}\W*$", "ci_lower, ci_upper"),
+        *_OF_ONE,
+    )
+    for estimates in (_OF_MODELS, _OF_HEADINGS)
 )
 _MARKED = re.compile(r"([†‡§¶*#]+|(?:^|(?<=[;.,] ))[a-e](?=[ :)=]))[\s:)=]*([^;†‡§¶#]+)")
 _OF_ALL = re.compile(  # the test of every P value, as a note without a mark names it
@@ -170,7 +177,7 @@ def without_summary(words: str) -> str:
 def bare(label: str) -> str:
     """Return a label without its statistic and its unit: "ESR, mm/h, mean ± SD" is "esr"."""
     words = NOTE.sub("", rounding.plain(label))
-    for pattern, _ in _STATISTICS:
+    for pattern, _ in _OF_ROW:
         words = re.sub(pattern, " ", words)
     words = re.sub(r"[(\[][^)\]]*[)\]]?", " ", words)
     return re.sub(r"^of ", "", " ".join(words.partition(",")[0].strip(" :;-*()[]").split()))
@@ -196,10 +203,11 @@ def parted(label: str) -> tuple[str, str]:
     ), f"{_SIGNS.get(sign, sign)} {rounding.decimal_text(rounding.parse_printed(number).value, 4)}"
 
 
-def statistic_of(label: str) -> str:
-    """Return what a label says of its cells, as "median, min, max", or the question mark."""
+def statistic_of(label: str, is_heading: bool = False) -> str:
+    """Return what the label of a row or a heading says of its cells, as "median, min, max", or `UNKNOWN`."""
     words = rounding.plain(label)
-    return next((s for pattern, s in _STATISTICS if re.search(pattern, words)), UNKNOWN)
+    told = _OF_HEADING if is_heading else _OF_ROW
+    return next((s for pattern, s in told if re.search(pattern, words)), UNKNOWN)
 
 
 def statistics_in(note: str) -> list[tuple[str, str]]:

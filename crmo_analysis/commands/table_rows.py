@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 
 from crmo_analysis.commands.columns import VISIT, Column
-from crmo_analysis.commands.labels import ESTIMATES, at_label, bare, name_of, statistic_of
+from crmo_analysis.commands.labels import ESTIMATES, UNKNOWN, at_label, bare, name_of, statistic_of
 from crmo_analysis.commands.proposals import Draft
 from crmo_analysis.study import read_section, rounding
 
@@ -46,8 +46,10 @@ def with_one_label(rows: list[list[str]]) -> list[list[str]]:
     joined, of_each = [[first[0], *first[2:]]], [row[0] for row in below]
     if all(of_each) and len({*of_each}) == len(of_each):
         return joined + [[f"{one}, {other}".strip(", "), *cells] for one, other, *cells in below]
+    heading = ""
     for one, other, *cells in below:
-        joined += [[one]] if one and other else []
+        joined += [[one]] if one and other and one != heading else []
+        heading = one or heading
         joined.append([other or one, *cells])
     return joined
 
@@ -71,7 +73,19 @@ def categories(rows: list[list[str]], columns: list[Column], found: Draft) -> di
                 for line, label, meant in zip(range(first + 2, end + 1), labels, means, strict=False):
                     found_rows[line] = Row(heading, (label, heading), "", f"row {line}", means=meant)
                 break
+        if first < last - 1 and any(rows[first][1:]):
+            found_rows |= _of_heading(rows[first][0], first + 1, found_rows.get(first + 2), found)
     return found_rows
+
+
+def _of_heading(heading: str, line: int, below: Row | None, found: Draft) -> dict[int, Row]:
+    """Return the row of a P value beside a heading, if it is of the categories below, or nobody knows."""
+    if below is None:
+        if not found.expression(bare(heading))[1].endswith("which is near"):
+            return {}
+        found.ask(f"row {line}: of what below '{heading}' is the P value?")
+    means = re.sub(r"^~| == .*", "", below.means) if below else UNKNOWN
+    return {line: Row(heading, (heading, ""), "", f"row {line}", means=means)}
 
 
 def _sum(rows: list[list[str]], place: int) -> int | None:
@@ -81,7 +95,9 @@ def _sum(rows: list[list[str]], place: int) -> int | None:
 
 
 def _meant(heading: str, labels: list[str], found: Draft) -> list[str]:
-    """Return what categories mean; none where several are findings of their own."""
+    """Return what categories mean; none for "Yes" and "No", or where several are findings of their own."""
+    if any(_sign(bare(label)) for label in labels):
+        return []
     known = [found.expression(bare(label))[0] for label in labels]
     of = [name for name in known if name]
     if len(of) > 1 or (of and len(labels) > 2):
@@ -96,20 +112,27 @@ def _meant(heading: str, labels: list[str], found: Draft) -> list[str]:
     return [f"{name} == {category}" for category in listed]
 
 
+def _sign(words: str) -> str:
+    """Return what "yes" or "no" makes of the name of a heading; empty for other words."""
+    said = read_section("words")
+    is_yes, is_no = words in ("yes", *said["yes"]), words in ("no", *said["no"])
+    return "{}" if is_yes else "~{}" if is_no else ""
+
+
 def read_row(label: str, heading: str, corner: str, line: int) -> Row:
     """Read the label of a row, which can be a visit of what the heading above it names, or its change.
 
     Or say only whether that is so, or what is printed of it. Above all headings is the corner of the table.
     """
     words, labels, place = bare(label), (label, heading), f"row {line}"
-    of, signs = heading or corner, read_section("words")
+    of = heading or corner
     if visit := VISIT.fullmatch(words):
         return Row(of, (label, of), visit[1], place)
     if heading and re.match(r"(?:mean |median )?change\b", words):
         return Row(heading, labels, "", place, is_change=True)
-    if heading and words in ("yes", "no", *signs["yes"], *signs["no"]):
-        return Row(heading, labels, "", place, means="{}" if words in ("yes", *signs["yes"]) else "~{}")
+    if heading and (sign := _sign(words)):
+        return Row(heading, labels, "", place, means=sign)
     if not words:
         is_of_two = statistic_of(label).partition(",")[0] in ESTIMATES
-        return Row(corner if is_of_two else of, (label, of), "", place)
+        return Row((corner if is_of_two else of) or label, (label, of), "", place)
     return Row(*at_label(label, labels), place)

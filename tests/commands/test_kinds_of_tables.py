@@ -131,3 +131,107 @@ def test_minutes_and_ears_are_no_statistics():
     assert [(row["statistic"], row["of"]) for row in found.rows[1:]] == [
         *(("?", "walking_time"), ("count, percent", "otitis_media"))
     ]
+
+
+def _said(text: str) -> tuple[set, list[str]]:
+    """Return what is proposed of a table, and what is asked."""
+    found = drafting.draft(list(csv.reader(text.splitlines())), read_codebook(), "m")
+    return {(row["statistic"], row["of"], row["among"]) for row in found.rows}, found.questions
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("Characteristic,n\nFever,12", {("count", "fever", "")}),
+        (",N\nGirls,22", {("count", "~male", "")}),
+        ("Characteristic,n,%\nFever,12,30", {("count", "fever", ""), ("percent", "fever", "")}),
+        ("Finding,N,n (%)\nFever,40,12 (30)", {("count", "fever_known", "")}),
+        ("Score,n,Median\nPain score,12,3", {("count", "pain_score_known", "")}),
+        ("Item,n,Never,Sometimes,Often\nX,8,2 (25),2 (25),4 (50)", {("count", "x_known", "")}),
+        ("Finding,Yes,No\nFemur,12 (30 %),5 (9 %)", {("count, percent", "femur", "group == v_no")}),
+    ],
+)
+def test_n_is_of_whom_it_is_known_only_beside_what_else_is_said_of_them(text, expected):
+    assert expected <= _said(text)[0]
+
+
+def test_n_beside_groups_is_asked_about():
+    said, asked = _said("Finding,n,Boys,Girls\nFemur,12,4,8")
+    assert ("count", "femur", "") in said
+    assert "heading 'n': taken as counts among all patients" in asked
+
+
+@pytest.mark.parametrize(
+    ("label", "name"),
+    [
+        ("CRP difference", "crp_difference"),
+        ("ESR agreement", "esr_agreement"),
+        ("AUC of CRP", "auc_of_crp"),
+        ("Kappa light chains", "kappa_light_chains"),
+        ("Hearing bias", "hearing_bias"),
+    ],
+)
+def test_words_of_estimates_are_kept_in_labels_of_rows(label, name):
+    said, _ = _said(f'Characteristic,Boys (n=20)\n"{label}, mean ± SD",5.1 ± 2.0')
+    assert ("mean, sd", name, "male") in said
+
+
+YES_AND_NO = "Characteristic,Boys (n=20),Girls (n=40),p\n{heading},,,0.03\n{one},8 (40),20 (50),\n{other},12 (60),20 (50),"
+
+
+def test_yes_and_no_that_add_up_are_with_and_without():
+    said, _ = _said(YES_AND_NO.format(heading="Fever", one="Yes", other="No"))
+    assert {("count, percent", "fever", "male"), ("count, percent", "~fever", "male")} <= said
+    assert ("p_value", "fever, male", "") in said
+
+
+@pytest.mark.parametrize(
+    ("heading", "one", "of"), [("Treatment", "NSAID", "nsaid, male"), ("Pain", "Mild", "pain_category, male")]
+)
+def test_a_p_value_beside_a_heading_is_of_its_categories(heading, one, of):
+    assert ("p_value", of, "") in _said(YES_AND_NO.format(heading=heading, one=one, other="Other"))[0]
+
+
+def test_a_p_value_beside_a_heading_that_is_only_near_is_asked_about():
+    said, asked = _said(YES_AND_NO.format(heading="Treatment", one="NSAID", other="Spine"))
+    assert ("p_value", "?, male", "") in said
+    assert "row 2: of what below 'Treatment' is the P value?" in asked
+
+
+def test_a_heading_that_is_repeated_for_each_row_is_one():
+    said, _ = _said("Gene,Genotype,Boys (n=50)\nX1,GG,30\nX1,GA,20\nX2,TT,50")
+    assert {("count", "x1 == gg", "male"), ("count", "x1 == ga", "male")} <= said
+
+
+MEDIANS = 'Outcome,A (n=20),B (n=40),{} (95% CI)\n"ESR, median (IQR)",30 (20-40),31 (22-44),-1 (-5 to 3)'
+
+
+def test_a_difference_of_medians_is_asked_about():
+    said, asked = _said(MEDIANS.format("Difference"))
+    assert ("?", "esr, group", "") in said
+    assert "row 2: '-1 (-5 to 3)': a difference of which statistic?" in asked
+
+
+def test_a_mean_difference_of_medians_is_what_its_heading_says():
+    said, _ = _said(MEDIANS.format("Mean difference"))
+    assert ("mean_difference, ci_lower, ci_upper", "esr, group", "") in said
+
+
+def test_answers_are_of_a_variable_that_can_have_them():
+    said, _ = _said("Item,Never,Sometimes,Often\nFever,10 (25),10 (25),20 (50)")
+    assert ("count, percent", "fever_category == never", "") in said
+
+
+@pytest.mark.parametrize(
+    ("label", "name"), [("Difference (95% CI)", "difference"), ("OR (95% CI)", "or_95_ci")]
+)
+def test_a_row_that_names_only_an_estimate_has_an_id(label, name):
+    table = [["", "Baseline", "6 months"], [label, "", "8 (7 to 9)"]]
+    [row] = drafting.draft(table, read_codebook(), "m").rows
+    assert row["claim_id"] == f"m.{name}.6_months"
+    assert "percent" not in row["statistic"]
+
+
+def test_the_level_of_an_interval_is_no_percentage():
+    said, _ = _said("Finding,Boys (n=20)\nESR (95% CI),30 (20 to 40)\nCRP (95% CI),3.5")
+    assert {("?", "esr", "male"), ("?", "crp", "male")} <= said
