@@ -16,9 +16,9 @@ _FORMS = (
     re.compile(r"(?P<first>\d{1,2})/(?P<second>\d{1,2})/(?P<year>\d{4})", re.ASCII),
     re.compile(r"(?P<first>\d{1,2})(?P<mark>[./])(?P<second>\d{1,2})(?P=mark)(?P<short>\d\d)", re.ASCII),
 )
-_ISO_EXPECTED = "expected a date as in 2020-12-31"
-OPEN_ORDER = f"the day or the month may stand first; {_ISO_EXPECTED}"
-_SEVERAL = f"the column has dates in several forms; {_ISO_EXPECTED}"
+ISO_EXPECTED = "expected a date as in 2020-12-31"
+OPEN_ORDER = f"the day or the month may stand first; {ISO_EXPECTED}"
+_SEVERAL = f"the column has dates in several forms; {ISO_EXPECTED}"
 _EARLIEST = 1950  # year that two digits mean: nobody was scanned before
 _SERIAL = re.compile(r"[1-7]\d{4}", re.ASCII)
 
@@ -45,7 +45,7 @@ def read_dates(words, asked, variable, errors, first, notes):
         if date(1900, 1, 1) <= day <= date.today():
             values[place] = np.datetime64(day, "s")
         else:
-            errors[place] = f"is no day from 1900 until today; {_ISO_EXPECTED}"
+            errors[place] = f"is no day from 1900 until today; {ISO_EXPECTED}"
     has_short = any("short" in parts for parts in slashed.values())
     _refuse_open(found, first, has_short or order["day"] == order["month"], errors)
     if has_short and first:
@@ -75,7 +75,7 @@ def _matched(words, asked, errors) -> dict[int, dict[str, str]]:
         if match := next(filter(None, (form.fullmatch(text) for form in _FORMS)), None):
             found[place] = match.groupdict()
             continue
-        errors[place] = _ISO_EXPECTED
+        errors[place] = ISO_EXPECTED
         if _SERIAL.fullmatch(text):
             since = (date(1899, 12, 30), date(1904, 1, 1))  # of Excel, and of Excel on old Macs
             days = " or ".join((first + timedelta(days=int(text))).isoformat() for first in since)

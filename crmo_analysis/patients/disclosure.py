@@ -194,14 +194,22 @@ def _moments_tell(units: tuple[int, ...], ends: tuple[int, int], smallest: int, 
     rows = np.array([np.ones(len(grid)), grid, *([grid**2] if spread else [])], dtype=float)
     sums = rows[:, given - grid[0]].sum(axis=1)
     between = range(units[0] - 1, units[-1] + 2)
-    cells = [cell for value in between for cell in (grid == value, grid < value, grid > value)]
-    for cell in cells:
-        if 0 < cell[given - grid[0]].sum() < smallest and not any(
-            _fits(np.vstack([rows, cell, sides]), [*sums, least, *low], [*sums, most, *high])
-            for least, most in ((0, 0), (smallest, n))
-            for sides, low, high in _medians(grid, n, float(np.median(given)))
+    medians = [*_medians(grid, n, float(np.median(given)))]
+    tables = []  # others with the same moments
+    for cell in (cell for value in between for cell in (grid == value, grid < value, grid > value)):
+        if not 0 < cell[given - grid[0]].sum() < smallest or any(
+            not 0.5 < cell @ table < smallest - 0.5 for table in tables
         ):
+            continue
+        found = (
+            _fitting(np.vstack([rows, cell, sides]), [*sums, least, *low], [*sums, most, *high])
+            for least, most in ((0, 0), (smallest, n))
+            for sides, low, high in medians
+        )
+        table = next((table for table in found if table is not None), None)
+        if table is None:
             return True
+        tables.append(table)
     return False
 
 
@@ -217,13 +225,13 @@ def _medians(grid: np.ndarray, n: int, median: float) -> Iterator[tuple[np.ndarr
             yield sides, [n / 2, n / 2, 1, 1], [n / 2, n / 2, n, n]
 
 
-def _fits(rows: np.ndarray, low: Sequence[float], high: Sequence[float]) -> bool:
-    """Say whether whole numbers of patients can be found; undecided counts as no."""
+def _fitting(rows: np.ndarray, low: Sequence[float], high: Sequence[float]) -> np.ndarray | None:
+    """Find whole numbers of patients of each kind; undecided counts as none."""
     found = milp(
         np.zeros(rows.shape[1]), integrality=1, bounds=Bounds(0, np.inf),
         constraints=LinearConstraint(rows, low, high), options={"node_limit": 2000},
     )  # fmt: skip
-    return found.status == 0
+    return found.x if found.status == 0 else None
 
 
 def nearly_the_same(groups: Sequence[tuple[np.ndarray, np.ndarray]], smallest: int) -> list[tuple[int, int]]:
@@ -256,24 +264,49 @@ def follow(groups: Sequence[np.ndarray], smallest: int) -> bool:
     places = np.arange(len(groups))[:, None]
     codes, counts = np.unique((np.vstack(groups) * 2**places).sum(axis=0), return_counts=True)
     patterns = codes >> places & 1
-    few = np.flatnonzero(counts < smallest)
-    some = (list(cells) for size in range(1, smallest) for cells in combinations(few, size))
-    targets = [np.isin(np.arange(len(counts)), cells) for cells in some if counts[cells].sum() < smallest]
-    return any(True for _ in told(patterns, [counts.sum(), *(patterns @ counts)], targets, smallest))
+    return any(told(patterns, [counts.sum(), *(patterns @ counts)], smallest))
 
 
-def told(
-    patterns: np.ndarray, sizes: Sequence[int], targets: Sequence[np.ndarray], smallest: int
-) -> Iterator[np.ndarray]:
-    """Yield the targets, some kinds of patients each, of which 1 to `smallest` - 1 are known to be.
+def told(patterns: np.ndarray, sizes: Sequence[int], smallest: int) -> Iterator[tuple[int, ...]]:
+    """Yield some kinds of patients of which together 1 to `smallest` - 1 patients are known to be.
 
     `patterns` says of each group of patients which kinds are in it, `sizes` how many all and each group are.
+    Found are all of up to `smallest` - 1 kinds, and what one group is without another, but for those with
+    others in them that are found.
     """
-    rows = np.vstack([np.ones(patterns.shape[1]), patterns])
-    for target in targets if _fits(rows, sizes, sizes) else ():  # else the groups are of other patients
-        few = np.vstack([rows, target])
-        if not any(_fits(few, [*sizes, low], [*sizes, high]) for low, high in ((0, 0), (smallest, sizes[0]))):
-            yield target
+    rows, n = np.vstack([np.ones(patterns.shape[1]), patterns]), sizes[0]
+    tables = [_fitting(rows, sizes, sizes)]
+    if tables[0] is None:  # the groups are of other patients
+        return
+
+    def never(kinds: tuple[int, ...], low: int, high: int) -> bool:
+        """Say that in no table `low` to `high` patients are of some kinds."""
+        if any(low <= round(table[[*kinds]].sum()) <= high for table in tables):
+            return False
+        some = np.isin(np.arange(patterns.shape[1]), kinds)
+        table = _fitting(np.vstack([rows, some]), [*sizes, low], [*sizes, high])
+        tables.extend([] if table is None else [table])
+        return table is None
+
+    few = [(kind,) for kind in range(patterns.shape[1])]
+    few = [kind for kind in few if never(kind, smallest, n) and not never(kind, 1, n)]
+    unions, found = few, []
+    for _ in range(1, smallest):
+        found += (new := [kinds for kinds in unions if never(kinds, 0, 0)])
+        yield from new
+        left = [kinds for kinds in unions if kinds not in new]
+        larger = [(*kinds, *kind) for kinds in left for kind in few if kind > kinds[-1:]]
+        unions = [kinds for kinds in larger if not _within(found, kinds) and never(kinds, smallest, n)]
+    for less, more in permutations(range(len(rows)), 2):  # of more kinds, what one group is without another
+        between = tuple(np.flatnonzero(rows[more] > rows[less]).tolist())
+        is_part = (rows[less] <= rows[more]).all() and not _within(found, between)
+        if is_part and 0 < sizes[more] - sizes[less] < smallest:
+            found.append(between)
+            yield between
+
+
+def _within(found: Sequence[tuple[int, ...]], kinds: tuple[int, ...]) -> bool:
+    return any({*known} <= {*kinds} for known in found)
 
 
 def too_few(table: pd.DataFrame, names: Sequence[str], smallest: int) -> str:

@@ -92,7 +92,8 @@ def split_export(
     form = _forms(export, patients, lesions)
     _tick_boxes(export, patients, maps[0], fields, set(missing.values()), form == "")
     _report_stray(export, lesions, form == "")
-    key, left_out = _fill_keys(export), (*OWN.values(), *export.statuses)
+    key, left_out = export.name_of("patient"), (*OWN.values(), *export.statuses)
+    _fill_keys(export, key, form == "", maps[0].meanings.get("patient", {}))
     names = [name for name in export.columns if name in export.targets or name not in left_out]
     of_lesion = [name for name in names if export.targets.get(name) in lesions]
     found = _part(export, {name: name for name in names if name not in of_lesion}, form == "")
@@ -101,14 +102,35 @@ def split_export(
     return found, _part(export, of_lesion, form == "lesions") if (form == "lesions").any() else None
 
 
-def _fill_keys(export: _Export) -> str:
-    """Fill the patients' keys, which may stand in one row of each record; return their column."""
-    key, first = export.name_of("patient"), next(iter(export.columns))
-    if key and first not in OWN.values():  # the record ID stands in every row
-        keys, records = (export.columns[name].to_pylist() for name in (key, first))
-        known = {record: own for record, own in zip(records, keys, strict=True) if own}
-        export.columns[key] = pa.chunked_array([pa.array([known.get(record, "") for record in records])])
-    return key
+def _fill_keys(export: _Export, key: str, of_patients: np.ndarray, meanings: Mapping[str, str]) -> None:
+    """Fill the patients' keys where they are blank: they may stand in one row of each record."""
+    first = next(iter(export.columns))
+    if not key or not _is_record_id(export, first, of_patients):
+        return
+    keys, records = (export.columns[name].to_pylist() for name in (key, first))
+    of_records = {(record, own) for record, own in zip(records, keys, strict=True) if own}
+    if len(of_records) >= 2 * len({own for _, own in of_records}):  # a patient has several: it may be a date
+        return
+    known = {record: own for record, own in zip(records[::-1], keys[::-1], strict=True) if own}
+    filled = [own or known.get(record, "") for record, own in zip(records, keys, strict=True)]
+    export.columns[key] = pa.chunked_array([pa.array(filled, pa.string())])
+    for at, (record, own) in enumerate(zip(records, keys, strict=True)):
+        patients = {meanings.get(text, text) for text in (own, known.get(record, ""))} - {""}
+        if len(patients) > 1:
+            row, value = int(export.sheet.rows[at]), f"'{shown(known[record])}'"
+            before = export.sheet.rows[keys.index(known[record])]
+            expected = f"is in one record with {value}, row {before}; expected one patient a record"
+            export.problems.append(Problem(export.sheet.file, row, key, own, expected))
+
+
+def _is_record_id(export: _Export, name: str, of_patients: np.ndarray) -> bool:
+    """Say whether a column is the record ID: no variable, in every row, and once for each of a patient's."""
+    if name in (*export.targets, *OWN.values(), *export.statuses) or not export.filled(name).all():
+        return False
+    of_row = [export.name_of("event") or EVENT, "redcap_repeat_instance"]
+    texts = [export.columns[column].to_pylist() for column in (name, *of_row) if column in export.columns]
+    rows = [row for row, is_patient in zip(zip(*texts, strict=True), of_patients, strict=True) if is_patient]
+    return len({*rows}) == len(rows)
 
 
 def _part(export: _Export, names: Mapping[str, str], rows: np.ndarray) -> Sheet:

@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 
 from crmo_analysis.files import InputError, meant
 from crmo_analysis.patients import cells
-from crmo_analysis.patients.dates import OPEN_ORDER
+from crmo_analysis.patients.dates import ISO_EXPECTED, OPEN_ORDER
 from crmo_analysis.patients.mapping import OWN, Mapped, near
 from crmo_analysis.patients.meanings import OPEN, line, meaning
 from crmo_analysis.patients.problems import (
@@ -183,7 +183,7 @@ def _of_one_event(table: Table, column: pa.ChunkedArray | None, keys: pa.Chunked
         expected = f"event: there is no event '{shown(wanted)}'; {among}"
         raise InputError(Problem(table.mapped.file, None, "", "", expected))
     if wanted:
-        lacking = {*ids} - {*ids[events == wanted]}
+        lacking = {*ids} - {*ids[events == wanted], ""}
         if lacking and table.title == "patients":
             expected = (
                 f"{counted(len(lacking), 'patient')} without a row of the event {shown(wanted)}, left out"
@@ -211,14 +211,19 @@ def _work_out_ages(table: Table, columns: dict, codebook: Codebook, codes: Mappi
     del table.columns["birth_date"]
     mark = "," if table.mapped.settings.get("decimal") == "comma" else "."
     for name in (name for name in columns if name in codebook and name.startswith("age_")):
-        event = cells.read_column(columns[name], day, codes, replace(how, recode={}))
+        recode = table.mapped.meanings.get(name, {})
+        event = cells.read_column(columns[name], day, codes, replace(how, recode=recode))
         years = (event.parsed.take(event.codes) - born.parsed.take(born.codes)) / YEAR
-        table.columns[name], is_open = event, event.errors == OPEN_ORDER
+        table.columns[name] = event
         table.report(name, years < 0, "is before the date of birth")
-        if is_open.any():
-            _report_once(table, name, event, is_open, OPEN_ORDER)
+        is_bad = np.array([text != "" and not text.startswith(ISO_EXPECTED) for text in event.errors])
+        for message in dict.fromkeys(event.errors[is_bad]):
+            if message in ONCE:
+                _report_once(table, name, event, event.errors == message, message)
+            else:
+                table.report(name, (event.errors == message)[event.codes], message)
         ages = ["" if not age >= 0 else f"{age:.1f}".replace(".", mark) for age in years]
-        is_day = pa.array((is_open | pd.notna(event.parsed))[event.codes])
+        is_day = pa.array((is_bad | pd.notna(event.parsed))[event.codes])
         columns[name] = pc.if_else(is_day, pa.array(ages, pa.string()), columns[name])
         if pc.any(is_day).as_py():
             table.note(f"{shown(table.sources[name])}: ages, worked out of the dates of birth to 0.1 years")

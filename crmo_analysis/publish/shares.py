@@ -77,9 +77,9 @@ def on_one_variable(tables: Sequence[tuple[str, pd.DataFrame]], smallest: int) -
         grid, everyone = pd.DataFrame({name: values}), pd.Series(True, index=range(len(values)))
         groups = np.array([expressions.evaluate(tree, grid, everyone) for tree in trees], dtype=int)
         patterns, first = np.unique(groups, axis=1, return_index=True)
-        targets = [*np.eye(len(first))] if len(found) > 1 else []
-        for target in disclosure.told(patterns, [n, *counts], targets, smallest):
-            like = f"{book[name].label} such as {values[first[target.argmax()]]}"
+        for kinds in disclosure.told(patterns, [n, *counts], smallest) if len(found) > 1 else ():
+            some = " or ".join(str(values[place]) for place in sorted(first[[*kinds]]))
+            like = f"{book[name].label} such as {some}"
             shares = ", ".join(f"{x} of {n} with {of}" for of, (_, x, _) in found.items())
             yield [" and ".join(dict.fromkeys(places)), like, "", shares, f"1 to {smallest - 1} patients"]
 

@@ -675,7 +675,12 @@ def test_ages_are_worked_out_of_dates_and_the_date_of_birth_goes_no_further(answ
             "in a mapping: columns: {Date of birth: birth_date}",
         ),
         (DATED.replace("03.04.2009", "03/04/2009"), BIRTH, "the day or the month may stand first"),
-        (DATED.replace("02.04.2019", "02.04.2031"), BIRTH, "expected an age in years, not a date"),
+        (DATED.replace("02.04.2019", "02.04.2031"), BIRTH, "is no day from 1900 until today"),
+        (
+            DATED.replace("01.10.2020", "2020-10-01"),
+            BIRTH,
+            "value '2020-10-01': the column has dates in several",
+        ),
         (DATED.replace("02.04.2019", "02.04.2001"), BIRTH, "value '02.04.2001': is before the date of birth"),
     ],
 )
@@ -819,7 +824,7 @@ def test_a_time_in_a_zone_is_the_day_that_is_written_and_said(answer):
 
 
 def test_who_and_what_is_left_out_with_other_events_is_said(answer):
-    rows = ["A,first,1,", "A,later,2,5", "B,later,3,6", "C,first,4,"]
+    rows = ["A,first,1,", "A,later,2,5", "B,later,3,6", "C,first,4,", ",later,,7"]
     plain = answer(
         csv(["patient,Visite,crp,esr"], *([row] for row in rows)), "columns: {Visite: event}\nevent: first"
     )
@@ -839,6 +844,24 @@ def test_the_study_id_of_a_patient_is_known_at_every_event(answer):
     )
     assert found.patients["patient"].tolist() == ["S7", "S8"]
     assert found.patients["esr"].tolist() == [2, 4]
+
+
+@pytest.mark.parametrize(
+    ("first", "rows", "mapping", "patients", "errors"),
+    [
+        ("record_id", ["1,base,S1,1", "1,late,S9,2", "2,base,S2,3"], "", ["S1", "S2"], ["S9"]),
+        ("record_id", ["1,base,S1,1", "1,late,S9,2"], "values: {patient: {S9: S1}}", ["S1"], []),
+        ("male", ["1,base,S1,1", "0,base,S2,2", "1,late,S3,3", "1,base,S4,4"], "", ["S1", "S2", "S4"], []),
+        ("hospital", ["1,base,S1,1", "1,base,S2,2", "2,base,S3,3"], "", ["S1", "S2", "S3"], []),
+        ("seen", ["1,base,S1,1", "2,late,S1,2", "2,base,S2,3", "1,late,S2,4"], "", ["S1", "S2"], []),
+    ],
+)
+def test_a_patient_of_an_export_keeps_the_key_that_was_typed(answer, first, rows, mapping, patients, errors):
+    head = f"{first},redcap_event_name,patient,crp"
+    found = answer(csv([head], *([row] for row in rows)), f"event: base\n{mapping}")
+    assert found.patients["patient"].tolist() == patients
+    assert [(problem.row, problem.value) for problem in found.errors] == [(3, value) for value in errors]
+    assert "is in one record with 'S1', row 2" in said(found) or not errors
 
 
 def test_columns_that_redcap_adds_are_read_where_a_mapping_names_them(answer):

@@ -65,6 +65,19 @@ def test_bands_of_age_in_several_folders_are_looked_at_together(tmp_path):
     assert "13 of 40 with age_diagnosis < 6" in found["shown"][0]
 
 
+def test_a_further_share_hides_nothing_that_the_others_tell(tmp_path):
+    head, rows = "label,of,among,cohort_x,cohort_n", ["< 10,,20,40", "< 12,,22,40"]
+    ends = [11, 10.2, 10.4, 10.6, 10.8, 11.5]
+    more = [f"< {end} | age_diagnosis >= 15,,30,40" for end in ends]
+    for n in (0, 1, 3, 6):
+        folder = tmp_path / str(n)
+        folder.mkdir()
+        lines = [f"{at},age_diagnosis {row}" for at, row in enumerate([*rows, *more[:n]])]
+        (folder / "comparison.csv").write_text("\n".join([head, *lines, ""]), encoding="utf-8")
+        found = check([folder], 5)[1]
+        assert any(what.startswith("Age at diagnosis such as 10.") for what in found["row"]), n
+
+
 def test_the_attacker_does_find_planted_children_where_nothing_is_hidden(tmp_path):
     folders = [attacker.released(attacker.planted(seed), 0, tmp_path / str(seed)) for seed in range(3)]
     assert all(attacker.narrowed(folder, 40) for folder in folders)
