@@ -180,7 +180,7 @@ class _Inquiry:
         self._judged |= dict.fromkeys(self.plan.statements, Judgement("unfinished"))
 
     def _among(self, spreads: Sequence[Statement], s: Statement) -> Judgement:
-        """Return what is known of an SD where it is open which to give up: that some cannot stand together."""
+        """Return what is known of an SD where it is open which to give up: which cannot stand together."""
         own = [members for members in self.sets if s in members and {*members} <= {*spreads}]
         others = [tuple(m for m in members if m is not s) for members in own]
         return Judgement("conflicts", min(others, key=len), True) if others else Judgement("unfinished")
