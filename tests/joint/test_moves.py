@@ -7,9 +7,11 @@ from crmo_analysis.files import UnfinishedError
 from crmo_analysis.joint import blocks, choices, ledger
 from crmo_analysis.joint.conflicts import find_conflicts
 from crmo_analysis.joint.fitting import fit
+from crmo_analysis.joint.numbers import of_everyone
 from crmo_analysis.joint.solving import Effort
-from crmo_analysis.joint.statements import divide
+from crmo_analysis.joint.statements import divide, statements
 from crmo_analysis.joint.witnesses import is_shown
+from crmo_analysis.recompute import Readings
 from crmo_analysis.study import read_study
 
 
@@ -127,3 +129,11 @@ def test_values_in_two_units_can_be_rounded_by_two_rules(write_study, rows):
     study = read_study("small", write_study(*rows), files.CODEBOOK)
     found = verdicts(study, study.codebook)
     assert not {found[name].verdict for name in "ab"} & {"conflicts", "differs"}
+
+
+def test_a_mean_of_a_group_without_a_printed_size_is_shown(read_case):
+    changed = [("de,results", "fe,results,mean,age_diagnosis,fever,10,years\nde,results")]
+    study, codebook = read_case("ages_and_delay", changed)
+    [view] = Readings(study, codebook).views({}).values()
+    [plan] = divide([s for s in statements(view)[0] if not of_everyone(s)], view)
+    assert is_shown(plan, plan.statements, view, 20, Effort(10), is_soon=True)
