@@ -19,6 +19,7 @@ from crmo_analysis.files import TooLargeError, UnfinishedError
 from crmo_analysis.joint.blocks import Blocks, can_stand, soft_tables
 from crmo_analysis.joint.model import Tables
 from crmo_analysis.joint.solving import Effort, solve
+from crmo_analysis.joint.spreads import not_sides
 from crmo_analysis.joint.statements import Plan, Statement, divide
 from crmo_analysis.joint.witnesses import is_shown
 from crmo_analysis.recompute import View
@@ -79,6 +80,7 @@ class Choices:
     ):
         self.plan, self.n, self.place, self.view, self.known = plan, n, place, view, known
         self.must_show = must_show
+        known += [members for members in not_sides(plan) if members not in known]
         self.clauses: list[list[tuple[Statement, bool]]] = []  # of each, one is given up, or kept
         self.most: int | None = None  # may be lost
         self.blocks = Blocks(plan, n, view.codebook, shows=self._is_shown)

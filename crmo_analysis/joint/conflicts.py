@@ -90,7 +90,7 @@ def find_conflicts(
     codebook = study.codebook if codebook is None else codebook
     court = Court(study, codebook, {**reading_of(study, codebook, seconds), **(reading or {})}, seconds)
     found: dict[frozenset[str], Conflict] = {}
-    is_complete = True
+    is_complete = not any(part.is_open for cohort in court.cohorts() for part in cohort.as_printed())
     for claim, scenario in _asked(court):
         if court.stands(claim, scenario):
             continue

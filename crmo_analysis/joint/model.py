@@ -16,7 +16,7 @@ from ortools.sat.python import cp_model
 from crmo_analysis.joint.axes import TOTALS, UNLIMITED, sharper, window
 from crmo_analysis.joint.middles import middles, of_median
 from crmo_analysis.joint.patterns import Part, codes, factors
-from crmo_analysis.joint.spreads import can_be_sides, keep_apart, moments, spread, squares
+from crmo_analysis.joint.spreads import keep_apart, moments, not_sides, spread, squares
 from crmo_analysis.joint.statements import ENDS, SUMMED, Plan, Quantity, Statement, divide, merged
 from crmo_analysis.recompute import View, can_be_one
 from crmo_analysis.study import Claim, Variable, entailment, expressions, rounding
@@ -59,7 +59,8 @@ class Tables:
         self.spread = partial(spread, self)
         self.kept: dict[Statement, cp_model.IntVar] = {}
         self.denied: dict[Statement, cp_model.IntVar] = {}
-        self.printed: dict[tuple, list] = {}  # for each number of values, the claims that print it, if kept
+        self.printed: dict[str, list] = {}  # for each variable, the claims of its smallest, middle, largest
+        self.not_sides, self.required = not_sides(plan), {}
         for place, bag in enumerate(self.part.bags):
             if bag.parent is None:
                 self.model.add(sum(self.counts[place]) == self.n)
@@ -214,7 +215,11 @@ class Tables:
                 self.demand(expression, low, high, kept)
             if claim.statistic == "sd":
                 keep_apart(self, claim, kept)
-                self._has_sides(claim, kept)
+        self.required[statement] = kept
+        for members in self.not_sides:
+            if statement in members and self.required.keys() >= {*members}:
+                literals = [self.required[each] for each in members]
+                _clause(self, [literal.negated() for literal in literals if literal is not None], None)
 
     def _is_one(self, claim: Claim, kept) -> None:
         """Let one number not be two, nor out of order, though rounding, or cells, may leave room for both."""
@@ -225,16 +230,6 @@ class Tables:
             if not are_in_order(self.part, claim, other):
                 _clause(self, [] if literal is None else [literal.negated()], kept)
         known.append((claim, kept))
-
-    def _has_sides(self, claim: Claim, kept) -> None:
-        """Let no SD of a time and the two ages around it be larger than the other two together."""
-        known = self.printed.setdefault((claim.statistic, claim.group), {})
-        known[claim.of] = claim, kept
-        for tie in self.plan.times:
-            names = (tie.end, tie.start, tie.name)
-            if claim.of in names and known.keys() >= {*names} and not can_be_sides(tie, names, known, self):
-                others = [known[name][1] for name in names if name != claim.of]
-                _clause(self, [literal.negated() for literal in others if literal is not None], kept)
 
     def conditions(self, claim: Claim, rivals: Sequence[expressions.Expression] = ()) -> list[tuple]:
         """Return what a claim demands: expressions, and between which ends each lies."""
@@ -313,12 +308,13 @@ def are_in_order(part: Part, one: Claim, other: Claim) -> bool:
     """Say whether two values are printed as one rule of rounding can: the smaller not as the larger.
 
     The smallest is not above the middle one and that not above the largest; what is smallest or largest of
-    all is so of a part. Numbers of two sections, or with more digits, can be rounded by two rules.
+    all is so of a part. Numbers of two sections, with more digits, or in another unit, can be rounded by two
+    rules.
     """
     if (one.statistic, one.group) == (other.statistic, other.group):
         return can_be_one(one, other)
     numbers = one.number, other.number
-    as_one = one.section == other.section and numbers[0].decimals == numbers[1].decimals
+    as_one = one.section == other.section and numbers[0].place == numbers[1].place
     if not as_one or any(number.relation != "=" for number in numbers):
         return True
     apart = numbers[0].value - numbers[1].value

@@ -195,11 +195,11 @@ class Moving:
 
     def _is_kept(self, tie: tuple, row: int, loose: Sequence[str]) -> bool:
         """Let one of some follow the other two of a time and its ages; say whether they agree then."""
-        names, factors, most, before = tie
+        names, times, most, before = tie
 
         def apart(number: int = 3) -> int:
             return sum(
-                f * int(self.values[name][row]) for name, f in zip(names[:number], factors, strict=False)
+                f * int(self.values[name][row]) for name, f in zip(names[:number], times, strict=False)
             )
 
         def is_kept() -> bool:
@@ -207,7 +207,7 @@ class Moving:
 
         if not is_kept():
             name, wanted = self._any(loose), int(self.rng.integers(-most, most + 1))
-            factor = factors[names.index(name)]
+            factor = times[names.index(name)]
             value = int(self.values[name][row]) + round((wanted - apart()) / factor)
             low, high = (int(end[row]) for end in self.cells[name])
             self.values[name][row] = min(max(value, low), high)

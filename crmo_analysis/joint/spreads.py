@@ -7,12 +7,13 @@ patients; S² is multiplied out, or held within chords.
 import math
 from collections.abc import Mapping, Sequence
 from fractions import Fraction
-from itertools import pairwise
+from itertools import pairwise, product
 
 import numpy as np
 from ortools.sat.python import cp_model
 
 from crmo_analysis.joint.patterns import factors
+from crmo_analysis.joint.statements import Plan, Statement
 from crmo_analysis.study import Claim, expressions, rounding
 
 MULTIPLIED = 2000  # a sum up to which its square is always multiplied out
@@ -71,16 +72,25 @@ def keep_apart(tables, claim: Claim, kept) -> None:
         tables.demand(low.denominator * apart - low.numerator * (size - 1), 0, None, kept)
 
 
-def can_be_sides(tie, names: Sequence[str], known: Mapping, tables) -> bool:
+def not_sides(plan: Plan) -> list[tuple[Statement, ...]]:
+    """Return SDs of two ages and of the time between them of which one is larger than the others together."""
+    said, found = [(s, c) for s in plan.statements for c in s.claims if c.statistic == "sd"], []
+    for tie in plan.times:
+        own = [[each for each in said if each[1].of == name] for name in (tie.end, tie.start, tie.name)]
+        for members, claims in (zip(*three, strict=True) for three in product(*own)):
+            if len({c.group for c in claims}) == 1 and not _can_be_sides(plan.part.axes, tie, claims):
+                found.append(tuple(members))
+    return found
+
+
+def _can_be_sides(axes: Mapping, tie, claims: Sequence[Claim]) -> bool:
     """Say whether the SDs of two ages and of the time between them can be the sides of a triangle.
 
     What a time misses of the difference has an SD too, of sqrt(2) times the most at most, as of two patients.
     """
-    axes, (late, early, between, most, _) = tables.part.axes, factors(tables.part.axes, tie)
-    times = [
-        times / axes[name].variable.step for name, times in zip(names, (late, early, between), strict=True)
-    ]
-    ends = [rounding.interval(known[name][0].number) for name in names]
+    *own, most, _ = factors(axes, tie)
+    times = [factor / axes[claim.of].variable.step for factor, claim in zip(own, claims, strict=True)]
+    ends = [rounding.interval(claim.number) for claim in claims]
     sides = [[scale * end for end in own] for scale, own in zip(times, ends, strict=True)]
     total = sum(high for _, high in sides) + most * Fraction(3, 2)
     return all(low + high <= total for low, high in sides)

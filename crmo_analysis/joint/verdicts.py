@@ -150,6 +150,7 @@ class _Inquiry:
         self.plan, self.n, self.number, self.view, self.effort = plan, n, number, view, effort
         self.options: list[list[Statement]] = [[]]
         self.sets: list[tuple[Statement, ...]] = []  # that cannot stand
+        self.is_open = False  # what of all its statements to give up
         self._judged: dict[Statement, Judgement] = {}
         most = n[1] if isinstance(n, tuple) else n
         self.seconds = SECONDS_OF_FEW if most <= FEW_PATIENTS else SECONDS_A_CLAIM
@@ -172,10 +173,17 @@ class _Inquiry:
                 self.blocks, self.plan = choices.blocks, choices.blocks.plan
                 return
             except UnfinishedError:
+                self.is_open = True
                 rest = tuple(s for s in self.plan.statements if s not in spreads)
                 self.plan = replace(self.plan, statements=rest)
-                self._judged = dict.fromkeys(spreads, Judgement("unfinished"))
+                self._judged = {s: self._among(spreads, s) for s in spreads}
         self._judged |= dict.fromkeys(self.plan.statements, Judgement("unfinished"))
+
+    def _among(self, spreads: Sequence[Statement], s: Statement) -> Judgement:
+        """Return what is known of an SD where it is open which to give up: which cannot stand together."""
+        own = [members for members in self.sets if s in members and {*members} <= {*spreads}]
+        others = [tuple(m for m in members if m is not s) for members in own]
+        return Judgement("conflicts", min(others, key=len), True) if others else Judgement("unfinished")
 
     @property
     def cost(self) -> int:
@@ -184,7 +192,7 @@ class _Inquiry:
 
     def stands(self, s: Statement) -> bool:
         """Say whether no best choice gives a statement up."""
-        is_decided = self._judged.get(s, Judgement("stated")).verdict != "unfinished"
+        is_decided = self._judged.get(s, Judgement("stated")).verdict in ("stated", "matches")
         return is_decided and not any(s in option for option in self.options)
 
     def judgement(self, s: Statement) -> Judgement:

@@ -13,7 +13,7 @@ import numpy as np
 from crmo_analysis.joint.denial import tables_without
 from crmo_analysis.joint.drawing import Solved, read_off
 from crmo_analysis.joint.fits import Fit
-from crmo_analysis.joint.model import ORDER, are_in_order
+from crmo_analysis.joint.model import ORDER, are_in_order, fewest
 from crmo_analysis.joint.pieces import joined, pieces
 from crmo_analysis.joint.reconstruction import broken
 from crmo_analysis.joint.solving import FOUND, Effort, solve
@@ -58,6 +58,8 @@ def _is_moved(plan: Plan, view: View, n, effort: Effort, denied: Statement | Non
         return False
     plain = replace(plan, statements=counts, added_up={}, times=(), ties_middles=False)
     tables = tables_without(plain, n, {*counts} - {denied}, denied if denied in counts else None)
+    for claim in (c for s in numbers for c in s.claims):
+        tables.demand(tables.size(claim.group), fewest(claim), None)
     status, found = solve(tables.model, effort.or_less(SECONDS))
     if status not in FOUND:
         return False

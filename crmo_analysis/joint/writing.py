@@ -1,6 +1,5 @@
 """Counts of patterns written out as patients: one row each, with a value within every cell."""
 
-import math
 from collections.abc import Collection, Sequence
 
 import numpy as np
@@ -10,12 +9,13 @@ from ortools.sat.python import cp_model
 from crmo_analysis.joint.axes import TOTALS
 from crmo_analysis.joint.drawing import EFFORT, Solved, printed_values
 from crmo_analysis.joint.fits import Fit
+from crmo_analysis.joint.middles import limits
 from crmo_analysis.joint.moves import moved_values
 from crmo_analysis.joint.patterns import codes, factors, shared
 from crmo_analysis.joint.pieces import joined
 from crmo_analysis.joint.solving import FOUND, Effort, solve
 from crmo_analysis.joint.statements import Statement, reported
-from crmo_analysis.study import Codebook, Variable, expressions, reproduction, rounding
+from crmo_analysis.study import Codebook, Variable, expressions, reproduction
 
 
 def write_out(
@@ -159,7 +159,7 @@ def _meet(claim, solved: Solved, patterns: Sequence[np.ndarray], values: np.ndar
     lower, upper = _middle(inside)
     if cell[lower] == cell[upper]:
         return
-    least, most = _sum_of_middles(claim, axis.variable)
+    least, most = limits(claim, axis.variable.step)
     wanted = min(max((least + most) // 2, least), most)
     lows, highs = axis.lows[cell[[lower, upper]]], axis.highs[cell[[lower, upper]]]
     total = min(max(wanted, lows.sum()), highs.sum())
@@ -173,12 +173,6 @@ def _meet(claim, solved: Solved, patterns: Sequence[np.ndarray], values: np.ndar
 def _middle(inside: np.ndarray) -> np.ndarray:
     """Return the two rows in the middle of some that are in order; of an odd number the same twice."""
     return inside[[(len(inside) - 1) // 2, len(inside) // 2]]
-
-
-def _sum_of_middles(claim, variable: Variable) -> tuple[int, int]:
-    """Return between what the sum of two middle values lies, in steps, whose mean is printed."""
-    low, high = (2 * end / variable.step for end in rounding.interval(claim.number))
-    return math.floor(low) + 1, math.ceil(high) - 1
 
 
 def _adding_up(total: int, most: np.ndarray, rng: np.random.Generator) -> np.ndarray:
@@ -245,7 +239,7 @@ def _missed_by_middle(model, claim, solved: Solved, patterns, values: np.ndarray
         elif cell[row] == cell[upper] and 2 * place > len(inside) - 1:
             model.add(chosen[row] >= chosen[upper])
     total, missed = chosen[lower] + chosen[upper], model.new_int_var(0, cp_model.INT32_MAX, "")
-    model.add_linear_constraint(total, *_sum_of_middles(claim, variable))
+    model.add_linear_constraint(total, *limits(claim, variable.step))
     model.add_abs_equality(missed, total - round(2 * claim.number.value / variable.step))
     return missed
 

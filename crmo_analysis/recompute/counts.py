@@ -27,11 +27,11 @@ def printed_range(claim: Claim) -> Range:
 def can_be_one(one: Claim, other: Claim) -> bool:
     """Say whether two printed numbers can be of one value, as their digits leave it.
 
-    With as many digits they have to be the same, but for what is computed, of which two rules may print
-    neighbours.
+    With as many digits of one unit they have to be the same, but for what is computed, of which two rules may
+    print neighbours.
     """
     are_values = {one.number.relation, other.number.relation} <= {"=", "~"}
-    if one.number.decimals == other.number.decimals and are_values and one.statistic not in COMPUTED:
+    if one.number.place == other.number.place and are_values and one.statistic not in COMPUTED:
         return one.number.value == other.number.value
     (low, high), (other_low, other_high) = printed_range(one), printed_range(other)
     return low < other_high and other_low < high

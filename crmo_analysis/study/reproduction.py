@@ -24,10 +24,12 @@ LEFT_OUT = (  # which a table of patients does not give here: times to an event,
 
 def _column(column: pd.Series) -> ExtensionArray:
     """Return a column that knows its missing values, as an array: ten times as fast as a Series of pandas."""
+    if column.isna().all():  # whatever it is of, nothing is known
+        return pd.array([pd.NA] * len(column), dtype="boolean")
     if is_extension_array_dtype(column.dtype) and is_numeric_dtype(column.dtype):
         return column.array
     kind = infer_dtype(column, skipna=True)
-    numbers = ("integer", "floating", "mixed-integer-float", "decimal", "empty")
+    numbers = ("integer", "floating", "mixed-integer-float", "decimal")
     of_words = "boolean" if kind == "boolean" else pd.StringDtype("python")
     return pd.array(column, dtype="Float64" if kind in numbers else of_words)
 

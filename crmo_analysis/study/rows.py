@@ -248,7 +248,7 @@ def of_those_known(rows: list[tuple[str, dict]], codebook: Codebook) -> Codebook
 def _is_of_fewer(cell: list[dict], sizes: dict[str, int]) -> bool:
     """Say whether a count of a group is printed with a percentage that is not of the group's printed size.
 
-    Of a finding that is not known in all it is one of fewer, then, of whom it is known.
+    Of a finding that is not known in all it is one of fewer, then, of whom it is known, where any give it.
     """
     rows = {row["statistic"]: row for row in cell}
     if len(cell) != 2 or rows.keys() != {"count", "percent"} or not rows["count"]["among"]:
@@ -258,8 +258,10 @@ def _is_of_fewer(cell: list[dict], sizes: dict[str, int]) -> bool:
         percent = rounding.parse_printed(rows["percent"]["printed"])
     except InputError:
         return False
-    is_number = x is not None and n and percent is not None and percent.value is not None
-    return is_number and not rounding.rules_that_print(Fraction(100 * x, n), percent)
+    if not x or not n or percent is None or percent.value is None:
+        return False
+    printed = (bool(rounding.rules_that_print(Fraction(100 * x, of), percent)) for of in range(n, x - 1, -1))
+    return not next(printed, True) and any(printed)
 
 
 def _move(cell: list[dict], known: str, note: str) -> None:

@@ -2,12 +2,17 @@
 
 import pytest
 
-from crmo_analysis.joint import ledger
+from crmo_analysis import files
+from crmo_analysis.files import UnfinishedError
+from crmo_analysis.joint import blocks, choices, ledger
 from crmo_analysis.joint.conflicts import find_conflicts
 from crmo_analysis.joint.fitting import fit
+from crmo_analysis.joint.numbers import of_everyone
 from crmo_analysis.joint.solving import Effort
-from crmo_analysis.joint.statements import divide
+from crmo_analysis.joint.statements import divide, statements
 from crmo_analysis.joint.witnesses import is_shown
+from crmo_analysis.recompute import Readings
+from crmo_analysis.study import read_study
 
 
 def verdicts(study, codebook):
@@ -89,3 +94,46 @@ def test_values_out_of_order_are_named_though_two_rules_of_rounding_could_print_
     read_case, changed, named
 ):
     assert ages(read_case("ages_of_groups", changed)) == named
+
+
+@pytest.mark.parametrize(("printed", "is_known"), [("9.7 ± 5.0", True), ("9.7 ± 3.2", False)])
+def test_sds_that_are_no_sides_of_a_triangle_are_known_before_anything_is_solved(
+    read_case, monkeypatch, printed, is_known
+):
+    def solved(*_, **__):
+        raise UnfinishedError("nothing is solved here")
+
+    study, codebook = read_case("ages_and_delay", [("9.7 ± 2.4", printed)])
+    for module in (choices, blocks):
+        monkeypatch.setattr(module, "solve", solved)
+    monkeypatch.setattr(blocks, "is_possible", solved)
+    monkeypatch.setattr(choices, "is_shown", lambda *_, **__: False)
+    found = verdicts(study, codebook)
+    accused = {name for name, audited in found.items() if audited.verdict == "conflicts"}
+    assert accused == ({"on.sd", "dx.sd", "de.sd"} if is_known else set())
+    listed = find_conflicts(study, codebook=codebook)
+    assert [{*each.claim_ids} for each in listed.found] == [{"on.sd", "dx.sd", "de.sd"}] * is_known
+    assert not listed.is_complete
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        ("a,r,own,max,follow_up,spine,16.0,months,,", "b,r,own,max,follow_up,,1.3,years,,"),
+        ("a,r,own,max,follow_up,spine,16,months,,", "b,r,own,max,follow_up,,1,years,,"),
+        ("a,r,own,min,follow_up,,2,years,,", "b,r,own,median,follow_up,,21,months,,"),
+        ("a,r,own,max,follow_up,,16.0,months,,", "b,r,own,max,follow_up,,1.3,years,,"),
+    ],
+)
+def test_values_in_two_units_can_be_rounded_by_two_rules(write_study, rows):
+    study = read_study("small", write_study(*rows), files.CODEBOOK)
+    found = verdicts(study, study.codebook)
+    assert not {found[name].verdict for name in "ab"} & {"conflicts", "differs"}
+
+
+def test_a_mean_of_a_group_without_a_printed_size_is_shown(read_case):
+    changed = [("de,results", "fe,results,mean,age_diagnosis,fever,10,years\nde,results")]
+    study, codebook = read_case("ages_and_delay", changed)
+    [view] = Readings(study, codebook).views({}).values()
+    [plan] = divide([s for s in statements(view)[0] if not of_everyone(s)], view)
+    assert is_shown(plan, plan.statements, view, 20, Effort(10), is_soon=True)

@@ -28,3 +28,13 @@ def test_who_is_counted_is_known_to_be_meant(text, table):
     claim = Claim(*texts, expressions.Everyone(), tree, None)
     nullable = table.astype(ROWS.dtypes)
     assert reproduction.value_of(claim, table) == reproduction.members(tree, nullable).fillna(False).sum()
+
+
+@pytest.mark.parametrize("dtype", [object, float, "Float64", "boolean", "Int64", pd.StringDtype("python")])
+@pytest.mark.parametrize("text", [*SIMPLE, "a & x == 1", "~a | x == 2"])
+def test_of_a_column_that_is_wholly_missing_nothing_is_known(text, dtype):
+    tree = expressions.parse(text, CODEBOOK)
+    name = next(iter(expressions.variables(tree) - {"x"}), "x")
+    table = pd.DataFrame({"x": [1, 2], name: pd.Series([None, None], dtype=dtype)})
+    known = {"a & x == 1": [pd.NA, False], "~a | x == 2": [pd.NA, True]}.get(text, [pd.NA, pd.NA])
+    assert list(map(str, reproduction.members(tree, table))) == list(map(str, known))

@@ -299,3 +299,14 @@ def test_fewer_than_all_are_those_of_whom_it_is_known_whatever_the_id_of_the_num
     assert [found[name].among for name in ("m.crp.count", "m.crp.percent")] == ["crp_elevated_known"] * 2
     assert found["m.crp.n"].of == "crp_elevated_known"
     assert [found[name].among for name in ("m.n", "m.girls.count", "m.girls.percent")] == [""] * 3
+
+
+@pytest.mark.parametrize(("printed", "among"), [("4 (25.0)", "(male) & fever_known"), ("3 (15.6)", "male")])
+def test_a_share_is_of_those_known_only_where_fewer_than_the_group_can_give_it(write_study, printed, among):
+    folder = write_study(
+        'm,"t, 1",own,count,male,,18,patients,,',
+        'a,"t, 1",own,"count, n, percent",fever,,3/15 (20.0),,,',
+        f'b,"t, 1",own,"count, percent",fever,male,{printed},,,',
+    )
+    claims = by_id(folder)
+    assert [claims[name].among for name in ("b.count", "b.percent")] == [among] * 2
