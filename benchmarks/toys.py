@@ -91,7 +91,7 @@ def kinds_of(names: tuple[str, ...]) -> dict[str, np.ndarray]:
     """Return the values of every kind of patient there can be."""
     every = list(itertools.product(*(VALUES[name] for name in names)))
     if "t" in names:
-        every = [kind for kind in every if abs(kind[1] - kind[0] - kind[2]) <= MISSED]
+        every = [kind for kind in every if abs(kind[1] - kind[0] - kind[2]) <= MISSED and kind[1] >= kind[0]]
     return {name: np.array([kind[place] for kind in every], dtype=object) for place, name in enumerate(names)}
 
 

@@ -29,7 +29,7 @@ def test_a_block_runs_verbatim(page, text, tmp_path, monkeypatch):
         ].tolist() == [7, 14]
         assert names["cohort"].source == "simulated"
         assert isinstance(names["relation"].plot("forest"), mpl.axes.Axes)
-    if "savefig" in text:
+    if "subplots" in text:
         assert names["left"].get_xlabel() == "lesions"
         assert names["right"].has_data()
         assert (tmp_path / "own.pdf").is_file()

@@ -609,7 +609,7 @@ def test_no_command_writes_among_the_projects_files(words, registry, monkeypatch
 
 
 def test_a_run_does_not_repeat_what_is_wrong_with_a_patient(registry, folder):
-    registry.write_text(registry.read_text().replace("XQ005XQ,6", "XQ004XQ,4711x"), encoding="utf-8")
+    registry.write_text(registry.read_text().replace("XQ005XQ,16", "XQ004XQ,4711x"), encoding="utf-8")
     result = severity(registry, "wrong")
     assert "registry.csv cannot be analysed: 2 errors; run crmo validate" in result.output
     said = result.output + (folder / "wrong/60_lesions_and_severity.failed.ipynb").read_text(encoding="utf-8")

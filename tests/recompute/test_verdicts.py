@@ -219,7 +219,7 @@ ESR = [row("a", "min", "esr", "5"), row("b", "max", "esr", "10")]
         ),
         (
             [*SCORE, row("m", "mean", "jansson_score", "30.2"), row("s", "sd", "jansson_score", "2.2")],
-            "matches",
+            "stated",
             "",
         ),
         ([*ESR, row("m", "mean", "esr", "7.0"), row("s", "sd", "esr", "6.0")], "differs", "at most 2.6"),
