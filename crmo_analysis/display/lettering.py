@@ -78,9 +78,12 @@ def _font(size: float) -> FT2Font:
 
 
 def fitted(text: str, widest: float, size: float = 7) -> str:
-    """Break a text into lines of so many millimetres at most; a single longer word is cut."""
+    """Break a text into lines of so many millimetres at most; a single longer word is cut.
+
+    A sign such as "=" stays with what stands on both sides of it.
+    """
     lines = [""]
-    for word in str(text).split():
+    for word in re.split(r"(?<![=<>≤≥])\s+(?![=<>≤≥])", str(text).strip()):
         while text_width(word, size) > widest:
             word = f"{word[: max(1, int(len(word) * 0.9) - 1)]}…"
         longer = f"{lines[-1]} {word}".strip()

@@ -155,10 +155,10 @@ class Study:
             counts,
             frame=frame,
             caption=pictures.OF_BONES,
-            subtitle="{study}, published counts",
+            subtitle="{study}, {section}, published counts",
             alt="A drawn skeleton, coloured by the share of patients with each bone affected: from {first_x} "
             "of {first_n} ({first}) to {last_x} of {last_n} ({last}).",
-            terms={"study": self.short, "count": len(frame), **pictures.ends_of(frame)},
+            terms={"study": self.short, "section": section, "count": len(frame), **pictures.ends_of(frame)},
         )
         return result.drawn(plot.skeleton)
 

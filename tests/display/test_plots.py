@@ -744,3 +744,11 @@ def test_what_holds_a_table_is_told_how_to_hand_it_over():
 
     with pytest.raises(InputError, match=r"give it `.patients` of this"):
         plot.scatter(Holder(), "n_lesions", "n_lesions")
+
+
+def test_a_sign_stays_with_what_it_compares():
+    for width in range(12, 60, 3):
+        lines = lettering.fitted(
+            "Patients for power at P < 0.05: 80 at ρ = 0.33, 40 at ρ = 0.48", width
+        ).split("\n")
+        assert not any(line.startswith(("=", "<")) or line.endswith(("=", "<", "ρ", "P")) for line in lines)
