@@ -1,6 +1,7 @@
 """A small study in a folder of its own, that tests change one line of."""
 
 import atexit
+import gc
 import inspect
 import os
 import re
@@ -22,6 +23,13 @@ sys.modules.setdefault("rfc3987_syntax", None)
 if "PYTEST_XDIST_WORKER" not in os.environ:
     os.environ["CRMO_STORE"] = tempfile.mkdtemp(prefix="crmo-tests-")
     atexit.register(shutil.rmtree, os.environ["CRMO_STORE"], ignore_errors=True)
+
+
+def pytest_collection_finish():
+    """Leave what 5,000 tests keep in memory out of every later collection of garbage: half of their time."""
+    gc.collect()
+    gc.freeze()
+
 
 TESTS = Path(__file__).parent
 SHIPPED = ("bicetre", "capponi_2021", "hospach_2010", "menashe_2022", "sag_2019", "simm_2008")

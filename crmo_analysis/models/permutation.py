@@ -217,15 +217,15 @@ def adjust(p: Sequence[float], method: str = "holm") -> np.ndarray:
     ----------
     Holm S. Scand J Stat 1979;6:65-70. Benjamini Y, Hochberg Y. J R Stat Soc B 1995;57:289-300.
     """
-    # Here, not at the top: a P value is written in words where none is adjusted.
-    from statsmodels.stats.multitest import multipletests
-
     methods = {"holm": "holm", "benjamini_hochberg": "fdr_bh"}
     if method not in methods:
         raise InputError(f"method is {method!r}, expected 'holm' or 'benjamini_hochberg'")
     p = np.array(p, dtype=float)
     known = ~np.isnan(p)  # statsmodels would count the others
-    if known.any():
+    if known.sum() > 1:  # one alone stays as it is, and each call of statsmodels collects all garbage
+        # Here, not at the top: a P value is written in words where none is adjusted.
+        from statsmodels.stats.multitest import multipletests
+
         p[known] = multipletests(p[known], method=methods[method])[1]
     return p
 
