@@ -120,7 +120,7 @@ def in_words_of(outcome: str, labels: Mapping[str, str]) -> str:
     return labels.get(name, name) + (f" of {cut} or more" if is_cut else "")
 
 
-def significant(frame: pd.DataFrame, columns: Sequence[str], digits: int = 4) -> pd.DataFrame:
+def significant(frame: pd.DataFrame, columns: Sequence[str], digits: int = 6) -> pd.DataFrame:
     """Round columns to significant digits, so that a small P value does not become 0."""
     return frame.assign(
         **{name: [float(f"{value:.{digits}g}") for value in frame[name].astype(float)] for name in columns}

@@ -201,7 +201,16 @@ class Run:
 
         Each is a template: it names values that are given, or claims of the study, "{spine.n} of {n}".
         """
-        self.note(*[filled(text, {**self._numbers, **values}) for text in sentences])
+        self.note(*[self._filled(text, values) for text in sentences])
+
+    def _filled(self, template: str, values: Mapping[str, object]) -> str:
+        try:
+            return filled(template, {**self._numbers, **values})
+        except InputError as why:
+            if self.study is None:
+                raise
+            said = "If the text of this notebook is about another study: study.ipynb runs any"
+            raise InputError(f"{why} {said}, {self.study.short} too.") from None
 
     def note(self, *texts: str) -> None:
         """Show a text as it stands, or several as a list: notes of a study, sentences of a result."""
@@ -265,9 +274,9 @@ class Run:
         if name not in self._outputs and self._is_for_page:
             return
         texts = {key: str(words.pop(key, getattr(result, key))) for key in ("subtitle", "caption", "alt")}
-        values = {**self._numbers, **result.terms, **words}
-        title = filled(title, values)
-        texts = {key: filled(text, {**values, "title": title}) for key, text in texts.items()}
+        values = {**result.terms, **words}
+        title = self._filled(title, values)
+        texts = {key: self._filled(text, {**values, "title": title}) for key, text in texts.items()}
         figure = result.plot(title=title, subtitle=texts["subtitle"]).figure
         caption, alt = texts["caption"], texts["alt"]
         data = result.frame if result.data is None else result.data

@@ -1,7 +1,7 @@
 """How an outcome goes with exposures in a table of patients: every correlation and model, side by side."""
 
 import html
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property, partial
 
@@ -10,7 +10,7 @@ import pandas as pd
 
 from crmo_analysis.display import frames, plot
 from crmo_analysis.face import pictures
-from crmo_analysis.face.cohorts import SHOW_ALL, Cohort
+from crmo_analysis.face.cohorts import OWN, SHOW_ALL, Cohort
 from crmo_analysis.face.hiding import people_of, showable, too_few_together, whose
 from crmo_analysis.face.results import Result, listed
 from crmo_analysis.face.studies import Study
@@ -37,7 +37,7 @@ def relate(
     exposure: str,
     also: Sequence[str] = (),
     adjust: Sequence[str] = (),
-    cut: float | None = None,
+    cut: float | Mapping[str, float] | None = None,
     cluster: str = "",
     imputations: int = 0,
     **effort: int,
@@ -57,8 +57,8 @@ def relate(
         Other exposures that are looked at beside it; those that the table lacks are left out, and noted.
     adjust : sequence of str
         Variables to adjust for, all at once; a category, such as `centre`, by one step for each.
-    cut : float, optional
-        From where on the outcome counts as yes, for the penalised logistic model.
+    cut : float or mapping of str to float, optional
+        From where on the outcome counts as yes, for the penalised logistic model; or that of each outcome.
     cluster : str
         A column of groups whose patients are alike, such as `centre`: errors of models, and of correlations,
         are by its groups, and joint tests permute within them.
@@ -83,6 +83,7 @@ def relate(
     also = [name for name in also if name != exposure]
     exposures = [exposure, *[name for name in also if name in cohort.patients]]
     grouping = {"patient": whose(cohort.patients), "cluster": cluster, "imputations": imputations}
+    cut = cut.get(outcome) if isinstance(cut, Mapping) else cut
     asked = severity.Question(outcome, exposures, list(adjust), cut=cut, **grouping)
     asked.check(cohort.patients)
     table, asked, said = showable(cohort, asked)
@@ -119,7 +120,7 @@ class Relation(Result):
             effect[["details", "events"]] = None  # numbers that tell of few
         self._rho = rho = effect[effect["model"] == "spearman"].iloc[0]  # of the first exposure
         values = {
-            "who": cohort.who, "whose": cohort.named, "exposure": labels[asked.exposures[0]],
+            "who": cohort.who, "whose": self._whose, "exposure": labels[asked.exposures[0]],
             "outcome": self._labels[asked.outcome], "r": rho.estimate, "n": rho.n, "method": rho.method,
             "rank": "not estimable" if np.isnan(rho.estimate) else f"{rho.estimate:.2f}",
             "p": describe.p_text(rho.p), "sentence": severity.sentence(rho.to_dict(), self._labels),
@@ -389,6 +390,14 @@ class Relation(Result):
     @property
     def _first(self) -> severity.Question:
         return replace(self._asked, exposures=self._asked.exposures[:1])
+
+    @property
+    def _whose(self) -> str:
+        """Say who is analysed, and of one's own how many have the outcome and an exposure."""
+        sizes = self._effect.loc[self._effect["model"] == "spearman", "n"]
+        low, high = int(sizes.min()), int(sizes.max())
+        counted = f", n = {low}" if low == high else f", n = {low} to {high}"
+        return self.cohort.who + (counted if self.cohort.source == OWN else "")
 
     def _used(self) -> pd.DataFrame:
         return self._once[[self._asked.exposures[0], self._asked.outcome]].dropna().astype(float)

@@ -132,7 +132,7 @@ def filled(template: str, values: Mapping[str, object]) -> str:
         wrong = [name for name in re.findall(r"{([\w.]+)", str(template)) if name not in values]
         known = (wrong and meant(wrong[0], values)) or f"; there is {', '.join(sorted(values)) or 'nothing'}"
         raise InputError(
-            f"{template!r} cannot be filled in ({error}){known}. A brace is written twice: {{{{"
+            f"{template!r} cannot be filled in ({error}){known}. A brace is written twice: {{{{."
         ) from None
 
 
