@@ -125,14 +125,14 @@ def blank(
     Parameters
     ----------
     height, width : float
-        Millimetres at final size; no width is that of the page. Where titles are not drawn, it is less high.
+        Millimetres at final size; no width is that of the page. Without a title it is less high.
     title, subtitle : str
         The finding, and what it rests on.
     """
     width = width or page().width
-    texts = _headings(title, subtitle, width) if page().titles else []
+    texts = _headings(title, subtitle, width) if page().titles and (title or subtitle) else []
     usual = 12 if subtitle else 8
-    head = usual + sum(LINE_HIGH * text.count("\n") for text, *_ in texts) if page().titles else 0
+    head = usual + sum(LINE_HIGH * text.count("\n") for text, *_ in texts) if texts else 0
     height += head - usual
     with mpl.rc_context(STYLE):
         size = (width * MILLIMETRE, height * MILLIMETRE)
@@ -175,7 +175,7 @@ def contrast(one: str, other: str) -> float:
     return (high + 0.05) / (low + 0.05)
 
 
-def _settle(figure: Figure, status: str) -> None:
+def _settle(figure: Figure, source: str) -> None:
     """Lay a figure out once, for all formats; and say inside its axes that what is shown was not observed."""
     FigureCanvasAgg(figure)
     if page().signs is not None:
@@ -185,10 +185,7 @@ def _settle(figure: Figure, status: str) -> None:
     for text in figure.findobj(mpl.text.Text):
         if page().signed(text.get_text()) != text.get_text():
             text.set_text(page().signed(text.get_text()))
-    if status:
-        figure.draw_without_rendering()
-        for axes in figure.axes:
-            _band(axes, status)
+    mark(figure.axes, source)
     figure.draw_without_rendering()
     # Not "none", which leaves a placeholder: every format would lay the figure out again, to no effect.
     with mpl.rc_context({"figure.constrained_layout.use": False, "figure.autolayout": False}):
@@ -208,9 +205,19 @@ def _sign_ticks(axes: mpl.axes.Axes) -> None:
         _sign_ticks(child)
 
 
+def mark(axes: Sequence[mpl.axes.Axes], source: str) -> None:
+    """Say at the upper edge of axes of one figure, where it was not, that what is shown was not observed."""
+    if source not in STATUS or not axes:
+        return
+    axes[0].get_figure(root=True).draw_without_rendering()
+    with mpl.rc_context(STYLE):
+        for each in axes:
+            _band(each, STATUS[source])
+
+
 def _band(axes: mpl.axes.Axes, status: str) -> None:
     """Make room at the upper edge inside axes, and write there what all of it is."""
-    share = STATUS_BAND / (axes.get_position().height * (axes.figure.get_figheight() / MILLIMETRE))
+    share = STATUS_BAND / (axes.get_position().height * (axes.get_figure(root=True).get_figheight() / MILLIMETRE))
     low, high = axes.get_ylim()
     inside = [tick for tick in axes.get_yticks() if min(low, high) <= tick <= max(low, high)]
     if not isinstance(axes.yaxis.get_major_locator(), mpl.ticker.FixedLocator):
@@ -220,7 +227,7 @@ def _band(axes: mpl.axes.Axes, status: str) -> None:
     axes.set_ylim(low, to.inverted().transform([start + (end - start) / (1 - share)])[0])
     look = {"transform": axes.transAxes, "zorder": 9, "clip_on": False}
     axes.add_patch(mpl.patches.Rectangle((0, 1 - share), 1, share, fc=MUTED, lw=0, **look))
-    wide = axes.get_position().width * axes.figure.get_figwidth() / MILLIMETRE
+    wide = axes.get_position().width * axes.get_figure(root=True).get_figwidth() / MILLIMETRE
     times = max(1, int(wide / (2.2 * text_width(status, 6.5))))  # so that a part shows it as well
     style = {"ha": "center", "va": "center_baseline", "fontsize": 6.5, "color": PAPER, **look}
     for place in range(times):
@@ -294,7 +301,7 @@ def rendered(figure: Figure, data_csv: str, caption: str, alt: str, source: str)
     with mpl.rc_context(STYLE), warnings.catch_warnings():
         warnings.filterwarnings("error", "Glyph .* missing")
         try:
-            _settle(figure, STATUS.get(source, ""))
+            _settle(figure, source)
             for ending, metadata in FORMATS.items():
                 figure.savefig(drawn[ending], format=ending, metadata=metadata, dpi=figure.dpi)
         except UserWarning as warning:

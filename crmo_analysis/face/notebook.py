@@ -277,7 +277,7 @@ class Run:
         values = {**result.terms, **words}
         title = self._filled(title, values)
         texts = {key: self._filled(text, {**values, "title": title}) for key, text in texts.items()}
-        figure = result.plot(title=title, subtitle=texts["subtitle"]).figure
+        figure = result._drawn(title=title, subtitle=texts["subtitle"]).figure
         caption, alt = texts["caption"], texts["alt"]
         data = result.frame if result.data is None else result.data
         try:

@@ -118,7 +118,8 @@ class Plan:
     source: str = "simulated"
 
     def __repr__(self):
-        said = f"Studies of {min(self.sizes)} to {max(self.sizes)} patients, level {self.alpha:g}"
+        sizes = " to ".join(str(size) for size in sorted({min(self.sizes), max(self.sizes)}))
+        said = f"Studies of {sizes} patients, level {self.alpha:g}"
         return f"{said}; truths: {', '.join(self._truths)}\nask .sentences(), .power(), .needed()"
 
     @property

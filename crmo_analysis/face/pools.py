@@ -36,6 +36,7 @@ INTERVAL_NAMES = {
     "credible": "credible",
     "clopper_pearson": "Clopper-Pearson",
 }
+SHARES = ["estimate", "ci_low", "ci_high", "pi_low", "pi_high"]
 SHOWN = ["series", "n_responded", "n_treated", "fewest", "most", "outcome_definition", "time_point", "source"]
 
 
@@ -216,15 +217,15 @@ class Pooled(Result):
         """Pool again without each series in turn; two series or fewer leave nothing to pool."""
         frame = pd.DataFrame()
         if len(self._events) > 2:
-            frame = pooling.leave_one_out(self._events, self._totals, **self._how).round(4)
-        return self._with_level(frame, "Without each series in turn")
+            frame = pooling.leave_one_out(self._events, self._totals, **self._how)
+        return self._in_percent(frame, "Without each series in turn")
 
     def priors(self) -> Result:
         """Set the beta-binomial posterior under several priors side by side."""
         frame, cover = pd.DataFrame(), self._how["confidence"]
         if len(self._events) > 1:
-            frame = pooling.prior_sensitivity(self._events, self._totals, confidence=cover).round(4)
-        return self._with_level(frame, "Beta-binomial posterior under several priors")
+            frame = pooling.prior_sensitivity(self._events, self._totals, confidence=cover)
+        return self._in_percent(frame, "Beta-binomial posterior under several priors")
 
     def open_counts(self) -> str:
         """Say how far the pooled share goes over all counts that are known only within limits."""
@@ -240,8 +241,10 @@ class Pooled(Result):
             f"{between}, the intervals from {ci_low} to {ci_high}."
         )
 
-    def _with_level(self, frame: pd.DataFrame, heading: str) -> Result:
-        return Result(frame.assign(confidence=self._how["confidence"]), heading, source=self._derived)
+    def _in_percent(self, frame: pd.DataFrame, heading: str) -> Result:
+        shares = frame.columns.intersection([*SHARES, "change"])
+        frame = frame.assign(**100 * frame[shares], confidence=self._how["confidence"]).round(4)
+        return Result(frame, f"{heading}, shares in percent", source=self._derived)
 
     @property
     def _derived(self) -> str:
@@ -298,11 +301,11 @@ def _series_rows(pool: responses.Pool, result: pooling.Pooled) -> pd.DataFrame:
 
 def _method_rows(results: Sequence[pooling.Pooled]) -> pd.DataFrame:
     """Return methods side by side for a table or a forest, in percent; `n` is of series."""
-    names, rows = ["estimate", "ci_low", "ci_high", "pi_low", "pi_high"], []
+    rows = []
     for each in results:
-        shares = [getattr(each, share) for share in names]
+        shares = [getattr(each, share) for share in SHARES]
         rows.append((_name(each), each.k, *(100 * s for s in shares), each.tau2, _in_percent(*shares[:3])))
-    return pd.DataFrame(rows, columns=["label", "n", *names, "tau2", "text"]).round(4)
+    return pd.DataFrame(rows, columns=["label", "n", *SHARES, "tau2", "text"]).round(4)
 
 
 def _in_percent(share: float, low: float, high: float) -> str:

@@ -193,7 +193,7 @@ def _figure(result: Result, title: str) -> str:
     """Draw a figure into the page, with its caption and alternative text; nothing if it does not fit."""
     values = {**result.terms, "title": filled(title, result.terms)}
     texts = {name: filled(str(getattr(result, name)), values) for name in ("subtitle", "caption", "alt")}
-    axes = result.plot(title=values["title"], subtitle=texts["subtitle"])
+    axes = result._drawn(title=values["title"], subtitle=texts["subtitle"])
     data = files.csv_text(result.frame if result.data is None else result.data)
     try:
         drawn = canvas.rendered(axes.figure, data, texts["caption"], texts["alt"], result.source)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 
 import pandas as pd
+from matplotlib.axes import Axes
 
 from crmo_analysis.display import canvas
 from crmo_analysis.face.pages import as_bundle
@@ -77,7 +78,7 @@ class Result:
         return self.frame[list(self.columns)] if self.columns else self.frame
 
     def plot(self, ax=None, **options):
-        """Draw the answer.
+        """Draw the answer; what is reconstructed or simulated says so at its upper edge.
 
         Parameters
         ----------
@@ -91,8 +92,16 @@ class Result:
         InputError
             If there is no picture of it.
         """
+        axes = self._drawn(ax=ax, **options)
+        canvas.mark([axes] if ax is not None else axes.figure.axes, self.source)
+        return axes
+
+    def _drawn(self, ax=None, **options):
+        """Draw the answer, without saying what it is: what is rendered says so by itself."""
         if self.draw is None:
             raise InputError("there is no picture of this answer; it is a table: .frame")
+        if ax is not None and not isinstance(ax, Axes):
+            raise InputError(f"ax is {ax!r}, expected matplotlib's Axes, as plt.subplots() returns them")
         return self.draw(ax=ax, **options)
 
 

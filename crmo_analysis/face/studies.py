@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields, replace
 from functools import cached_property, partial
+from statistics import mode
 
 import pandas as pd
 
@@ -139,16 +140,22 @@ class Study:
             shares.insert(0, "section", shares["group"].replace(dict(sections)))
         return self._shares(shares, heading)
 
-    def skeleton(self, section: str) -> Result:
+    def skeleton(self, section: str = "") -> Result:
         """Show on a drawn skeleton how many patients had each bone affected.
 
         Parameters
         ----------
         section : str
-            The table of the study that counts bones; rows about no bone are left out.
+            The table of the study that counts bones, the one that counts most unless named; rows about no
+            bone are left out.
         """
+        of = {claim.claim_id: claim.of for claim in self.record.claims if claim.statistic == "count"}
+        printed = [self.record.claim(name).section for name, of in of.items() if of in plot.on_skeleton()]
+        if not printed or section not in ("", *printed):
+            there = ", ".join(dict.fromkeys(printed)) or "no count of bones"
+            raise InputError(f"no bone is counted in {section or self.short!r}; there is {there}")
+        section = section or mode(printed)
         counts = self.counts(section=section)
-        of = {claim.claim_id: claim.of for claim in self.record.claims}
         frame = counts.frame.assign(name=counts.frame["claim_id"].map(of))
         frame = frame[[name in plot.on_skeleton() for name in frame["name"]]].reset_index(drop=True)
         result = replace(
@@ -236,6 +243,8 @@ class Study:
 
     def overlaps(self, *findings: str) -> Result:
         """Show how many patients can have both of every two findings, over all tables that fit."""
+        if len(set(findings)) < 2:
+            raise InputError(f"{', '.join(findings) or 'nothing'} is asked; expected two findings or more")
         return self._bounded(pictures.overlaps, findings)
 
     def _bounded(self, draw: Callable, *asked) -> Result:
@@ -323,6 +332,8 @@ class Study:
         Result
             `expression, first, second, lower, upper, n, is_proved`, one row a question.
         """
+        if not questions:
+            raise InputError('nothing is asked; expected such as "back_pain & vertebral_deformity"')
         asked = [f"{text} among {among}" if among else text for text in questions]
         implied = words.implied(self._fitted, asked)
         pairs = implied[implied["first"] != ""]

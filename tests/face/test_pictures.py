@@ -6,9 +6,11 @@ from dataclasses import replace
 
 import pandas as pd
 import pytest
+from matplotlib.figure import Figure
 
 import crmo_analysis as crmo
 from crmo_analysis import files
+from crmo_analysis.face.results import Result
 
 EXAMPLE = files.DATA / "example"
 HAD = [  # NSAIDs, methotrexate, anti-TNF agent, remission, and how many
@@ -200,3 +202,14 @@ def test_participants_are_left_step_by_step():
     assert study.frame["left"].tolist()[0] == 75
     assert "75.0" not in repr(study)
     assert study.frame["left"].isna().tolist() == [False, True, True]
+
+
+@pytest.mark.parametrize("is_own", [False, True])
+@pytest.mark.parametrize(("source", "written"), [("simulated", "SIMULATED"), ("user data", "")])
+def test_what_a_person_saves_says_that_it_was_not_observed(source, written, is_own):
+    rows = pd.DataFrame({"n_lesions": [1, 2, 3.0], "clinical_severity": [4, 2, 5.0]})
+    result = Result(rows, source=source).drawn(crmo.plot.scatter, x="n_lesions", y="clinical_severity")
+    axes = result.plot(ax=Figure().add_subplot() if is_own else None)
+    texts = {text.get_text() for text in axes.texts}
+    assert (written in texts) == bool(written)
+    assert texts.isdisjoint({"RECONSTRUCTED", "SIMULATED"} - {written})

@@ -85,6 +85,7 @@ def test_tables_of_a_pool_name_the_level_that_was_asked_for():
     pooled = crmo.pool([3, 5, 7], [10, 12, 15], confidence=0.8)
     for result in (pooled.methods(), pooled.priors(), pooled.without_each()):
         assert "80 % interval" in result._repr_html_()
+        assert "in percent" in result.heading and result.frame["estimate"].between(20, 80).all()
         assert "95 %" not in result._repr_html_()
 
 

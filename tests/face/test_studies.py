@@ -154,3 +154,22 @@ def test_a_count_stands_with_the_verdict_of_its_percentage_where_that_is_less_go
     assert (row["x/n"], row["printed %"]) == ("3/15", "19.8")
     assert row["verdict"] == "differs (the percentage)"
     assert set(rows["verdict"]) > {"matches", "stated"}
+
+
+def test_the_table_that_counts_most_bones_is_drawn_unless_one_is_named():
+    study = crmo.read_study("sag_2019")
+    assert study.skeleton().terms["section"] == "Table II"
+    with pytest.raises(crmo.CrmoError, match=r"in 'Table X'; there is .*Table II"):
+        study.skeleton("Table X")
+    with pytest.raises(crmo.CrmoError, match="there is no count of bones"):
+        crmo.read_study("menashe_2022").skeleton()
+
+
+@pytest.mark.parametrize(("asked", "says"), [
+    (lambda study: study.overlaps("femur"), "two findings or more"),
+    (lambda study: study.bounds(), "nothing is asked"),
+    (lambda study: study.counts("sag.table2.femur").plot(ax="x"), "expected matplotlib's Axes"),
+])  # fmt: skip
+def test_what_cannot_be_answered_is_refused(asked, says):
+    with pytest.raises(crmo.CrmoError, match=says):
+        asked(crmo.read_study("sag_2019"))
