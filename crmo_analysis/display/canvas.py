@@ -217,17 +217,17 @@ def mark(axes: Sequence[mpl.axes.Axes], source: str) -> None:
 
 def _band(axes: mpl.axes.Axes, status: str) -> None:
     """Make room at the upper edge inside axes, and write there what all of it is."""
-    share = STATUS_BAND / (axes.get_position().height * (axes.get_figure(root=True).get_figheight() / MILLIMETRE))
-    low, high = axes.get_ylim()
-    inside = [tick for tick in axes.get_yticks() if min(low, high) <= tick <= max(low, high)]
+    wide, high = axes.get_position().size * (axes.get_figure(root=True).get_size_inches() / MILLIMETRE)
+    share = STATUS_BAND / high
+    low, top = axes.get_ylim()
+    inside = [tick for tick in axes.get_yticks() if min(low, top) <= tick <= max(low, top)]
     if not isinstance(axes.yaxis.get_major_locator(), mpl.ticker.FixedLocator):
         axes.yaxis.set_major_locator(mpl.ticker.FixedLocator(inside))
     to = axes.yaxis.get_transform()  # as scales may be logarithmic
-    start, end = to.transform([low, high])
+    start, end = to.transform([low, top])
     axes.set_ylim(low, to.inverted().transform([start + (end - start) / (1 - share)])[0])
     look = {"transform": axes.transAxes, "zorder": 9, "clip_on": False}
     axes.add_patch(mpl.patches.Rectangle((0, 1 - share), 1, share, fc=MUTED, lw=0, **look))
-    wide = axes.get_position().width * axes.get_figure(root=True).get_figwidth() / MILLIMETRE
     times = max(1, int(wide / (2.2 * text_width(status, 6.5))))  # so that a part shows it as well
     style = {"ha": "center", "va": "center_baseline", "fontsize": 6.5, "color": PAPER, **look}
     for place in range(times):

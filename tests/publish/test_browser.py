@@ -366,6 +366,17 @@ def test_the_search_finds_a_printed_number_a_number_word_and_an_id(site, visit):
         assert expected in [urllib.parse.unquote(link) for link in links], asked
 
 
+@pytest.mark.parametrize("number", [r"\b\d+\.\d+\b", r"\b\d\d+\b"])
+def test_the_search_finds_a_number_of_a_page_that_is_no_claim(site, visit, number):
+    page = visit()
+    page.goto((site / "figures.html").as_uri())
+    asked = re.search(number, page.locator("article").inner_text())
+    if asked is None:
+        pytest.skip("the page has no such number")
+    page.goto((site / "search.html").as_uri() + f"?q={asked[0]}")
+    page.locator("#search-results li a[href*='figures.html']").first.wait_for()
+
+
 def test_the_ledger_is_sorted_by_value_and_says_so_in_its_address(site, visit):
     page = visit()
     page.goto((site / "ledger.html").as_uri())
