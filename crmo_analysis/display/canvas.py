@@ -99,9 +99,9 @@ class Page:
     titles: bool = True
     signs: Mapping[str, object] | None = None
 
-    def signed(self, text: str) -> str:
-        """Write the numbers of a text with the signs of the page."""
-        return true_minus(text) if self.signs is None else signed(text, **self.signs)
+    def signed(self, text: str, is_p: bool = False) -> str:
+        """Write the numbers of a text, or a P value alone, with the signs of the page."""
+        return true_minus(text) if self.signs is None else signed(text, **self.signs, is_p=is_p)
 
 
 _pages = [Page()]

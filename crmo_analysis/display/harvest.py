@@ -5,7 +5,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from scipy.special import stdtr
 
-from crmo_analysis.display.canvas import BLUE, FAINT, GREEN, INK, MUTED, ORANGE, VERMILLION
+from crmo_analysis.display.canvas import BLUE, FAINT, GREEN, INK, MUTED, ORANGE, VERMILLION, page
 from crmo_analysis.display.furniture import NUMBER_BOX, Sheet, apart, axes_level, beside_rows, grid, keys
 from crmo_analysis.display.lettering import SMALLEST_TEXT
 
@@ -49,7 +49,7 @@ def harvest(on: Sheet, frame: pd.DataFrame) -> Axes:
     axes.set(xscale="log", yscale="log", xlim=(10, END), ylim=(4, top))
     axes.set(xlabel="two-sided P value", ylabel="patients")
     ticks = [1, 0.05, 0.01, 0.001, 0.0001, 1e-5] if on.width > NARROW else [1, 0.05, 0.001, 1e-5]
-    axes.set_xticks(ticks, [f"{p:g}" if p > 1e-5 else "10⁻⁵" for p in ticks])
+    axes.set_xticks(ticks, [page().signed(f"{p:g}", is_p=True) if p > 1e-5 else "10⁻⁵" for p in ticks])
     counts = [5, 10, 20, 50, 100, 200, 500]
     axes.set_yticks(counts, map(str, counts))
     axes.minorticks_off()

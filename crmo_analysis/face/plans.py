@@ -212,7 +212,7 @@ class Plan:
         others = {test: self._of_test(test)["power"] for test in planning.TESTS[1:]}
         frame = self._power[["truth", "n", "power"]].rename(columns={"power": "spearman"}).assign(**others)
         heading = f"Share of {self.cohorts} cohorts with P below {self.alpha:g}"
-        return Result(frame.round(3), heading, source=self.source)
+        return Result(frame.round(4), heading, source=self.source)
 
     def precision(self, width: float = 0.4) -> Result:
         """Show how wide the 95 % interval of Spearman's correlation is on average.
@@ -277,7 +277,7 @@ class Plan:
             "Factor from the lower to the upper end of the 95 % interval (Wald's; by profile likelihood up "
             f"to a tenth larger with 15 patients, a fiftieth with 54): {known[model]}, {self._named(middle)}"
         )
-        return Result(table.round(3), heading, source="simulated")
+        return Result(table.round(4), heading, source="simulated")
 
     def selection(self, n: int, alpha: float) -> Result:
         """Say what is left of a correlation that was reported because its P value was small.
@@ -330,7 +330,7 @@ class Plan:
         found = planning.power_and_precision(self.correlations, [n], alpha, self._simulation)
         columns = ["rho", "power", "exaggeration", "exaggeration_error", "wrong_sign"]
         heading = f"Cohorts of {n} with P<{alpha:g}: how much too large"
-        return Result(found[columns].round(3), heading, source="simulated")
+        return Result(found[columns].round(4), heading, source="simulated")
 
     @property
     def _values(self) -> dict[str, object]:

@@ -186,7 +186,7 @@ def _supplement(outline: Outline, checklist: pd.DataFrame, sources: Sequence[Pat
     inputs = [
         (path.relative_to(outline.root).as_posix(), _digest(path.read_bytes())[:16]) for path in sources
     ]
-    inputs = pd.DataFrame(inputs, columns=["File", "SHA-256"])
+    inputs = pd.DataFrame(inputs, columns=["File", "SHA-256, first 16 digits"])
     blocks: list[dict] = []
     for heading, tables in (
         ("Every printed number, and whether it holds", _ledgers(outline.root, outline.unread)),

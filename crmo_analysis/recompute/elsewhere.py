@@ -40,7 +40,7 @@ def _compare_values(view: View, members: Sequence[Claim]) -> Iterator[Finding]:
         apart = [other for other in members if not _can_be_equal(view, claim, other)]
         if apart:
             listed = ", ".join(f"{other.printed} ({other.where})" for other in apart)
-            reason = f"{_name(view, claim)} is printed as {claim.printed} here and as {listed}."
+            reason = f"{_name(view, claim)} is printed as {claim.printed} ({claim.where}) and as {listed}."
             reason += _other_label(view, claim)
             related = tuple(other.claim_id for other in apart)
             yield Finding(claim.claim_id, "conflicts", reason, related=related, by="printed again")

@@ -103,7 +103,7 @@ def orphans(root):
 def _changes(root, before, inputs, products, hashes):
     """List what has changed since a task was noted: a sentence a file."""
     if before["inputs"] is None:
-        return ["it has not been run, or failed"]
+        return ["no finished run of it was known"]
     said = [f"{name} is new" for name in inputs if name not in before["inputs"]]
     said += [f"{name} is not used any more" for name in before["inputs"] if name not in inputs]
     for kind, names in (("inputs", inputs), ("products", products)):

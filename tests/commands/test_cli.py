@@ -221,7 +221,7 @@ def test_reproduce_explain_looks_only(project):
         return stdout.splitlines()
 
     last = "2 would be run, and what is made from them; crmo reproduce runs them."
-    never = [f"{name}: it has not been run, or failed" for name in ("10_alpha", "20_beta")]
+    never = [f"{name}: no finished run of it was known" for name in ("10_alpha", "20_beta")]
     assert explained() == [*never, last]
 
     assert finish(start(project, "reproduce"))[0] == 0

@@ -65,7 +65,7 @@ def test_a_task_that_failed_is_not_done(project):
     root, tasks = project
     manifest.write(root, tasks, ["10_a"], {"numbers": ["because"]})
     assert manifest.count_unchanged(root) == 0
-    assert manifest.reasons(root, tasks) == {"numbers": ["it has not been run, or failed"]}
+    assert manifest.reasons(root, tasks) == {"numbers": ["no finished run of it was known"]}
     # Another rerun, of the other task alone, keeps what is known of this one.
     manifest.write(root, tasks, tasks.keys(), {})
     manifest.write(root, tasks, ["10_a"], {})
@@ -105,6 +105,6 @@ def test_a_study_that_came_and_was_run_alone_is_not_seen_by_what_is_about_all(pr
     new.write_text("claims")
     tasks["numbers"][1].append(new)
     tasks["90_b"] = ("b", [new], [])
-    manifest.write(root, tasks, ["90_b"], {"90_b": ["it has not been run, or failed"]})
+    manifest.write(root, tasks, ["90_b"], {"90_b": ["no finished run of it was known"]})
     assert manifest.count_unchanged(root) == 0
     assert [*manifest.reasons(root, tasks)] == ["numbers"]
