@@ -9,18 +9,33 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from crmo_analysis.commands import case_tables
-from crmo_analysis.commands.columns import SIZE_ROW, VISIT, Column, group_label, read_columns
+from crmo_analysis.commands.columns import (
+    READER,
+    SIZE_ROW,
+    Column,
+    group_label,
+    is_all,
+    read_columns,
+    visits_in,
+)
 from crmo_analysis.commands.labels import (
     ESTIMATES,
     NOTE,
     NOTHING,
+    OF_TESTS,
+    OF_TWO,
     UNKNOWN,
     bare,
     footnotes,
+    key,
     slug,
+    spelled_out,
     statistic_of,
     statistics_in,
+    stems,
+    test_of,
     unit_of,
+    units_in,
 )
 from crmo_analysis.commands.proposals import Draft
 from crmo_analysis.commands.table_rows import Row, categories, is_heading, read_row, with_one_label
@@ -36,6 +51,8 @@ _CELLS = (  # what a cell looks like, where the label says nothing
     (r"[\d.,]+ ?\+/- ?[\d.,]+", "mean, sd"),
     (r"[\d.,]+ ?%", "percent"),
 )
+_SIZE = re.compile(r"[nN] ?= ?(\d+)(?: (?:patients|children))?")
+_OF_COUNTS = re.compile("chi|χ|fisher|mcnemar")  # tests
 _OF_PATIENTS = {"count", "percent", "n"}
 _OF_TIME = ("median_survival", "survival")
 _SEX_NAMES = {"male": "boys", "~male": "girls"}
@@ -56,9 +73,13 @@ def draft(table: list[list[str]], codebook: Codebook, prefix: str, where: str = 
         case_tables.draft(patients, found)
         return found
     found.notes.update(notes)
-    found.told.extend(each for note in (*notes.values(), *unused) for each in statistics_in(note))
+    for note in (*notes.values(), *unused):
+        found.told.extend(statistics_in(note))
+        found.units.update(units_in(note))
+    found.sizes.extend(each[1] for note in unused if (each := _SIZE.fullmatch(note)))
+    unused = [note for note in unused if not _SIZE.fullmatch(note)]
+    rows, unused = spelled_out(_turned(with_one_label(rows)), unused)
     _ask_about_notes(unused, found)
-    rows = with_one_label(rows)
     columns = read_columns(rows, found)
     meant = categories(rows, columns, found)
     heading = ""
@@ -67,22 +88,41 @@ def draft(table: list[list[str]], codebook: Codebook, prefix: str, where: str = 
         if is_heading(cells, columns):
             heading = label
         if any(cells) and not _is_of_sizes(label, cells, columns, found):
-            row = meant.get(line) or read_row(label, heading, rows[0][0], line)
+            row = meant.get(line) or read_row(label, heading * (heading != label), rows[0][0], line)
             _draft_row(row, list(zip(cells, columns, strict=False)), found)
-    for said in found.rows:
-        if said["statistic"] == "p_value":
-            said["method"] = said["method"] or notes.get("", "")
     return found
+
+
+def _turned(rows: list[list[str]]) -> list[list[str]]:
+    """Return a table whose rows are readings, or what two variables give, with these in columns."""
+    told = [
+        [bool(READER.match(rounding.plain(label))) or statistic_of(label, True) for label in labels]
+        for labels in ([row[0] for row in rows[1:]], rows[0][1:])
+    ]
+    down, across = [[each is True or each.partition(",")[0] in OF_TWO for each in labels] for labels in told]
+    wide = max(map(len, rows))
+    if any(across) or not (
+        len(down) < 2 * sum(down) > 2 or any(str(each).startswith("rate") for each in told[0])
+    ):
+        return rows
+    return [list(column) for column in zip(*([*row, *[""] * (wide - len(row))] for row in rows), strict=True)]
 
 
 def _ask_about_notes(unused: Sequence[str], found: Draft) -> None:
     for mark, said in found.notes.items():
         of_one = f"note {mark}: '{said}', taken as the test of P values"
-        of_all = f"note '{said}': taken as the test of all P values"
-        found.ask((of_one if mark else of_all) if _is_test(said) else f"note {mark} not used: {said}")
+        of_all = f"note '{said}': taken as the test of all P values that it can give"
+        found.ask((of_one if mark else of_all) if _is_test(said) else _use(f"note {mark}", said))
     for said in unused:
-        used = f"note '{said}': taken for cells whose label does not say what they print"
-        found.ask(used if statistics_in(said) else f"note not used: {said}")
+        found.ask(_use("note", said))
+
+
+def _use(note: str, said: str) -> str:
+    """Say what a note that names no test is used for."""
+    if units := units_in(said):
+        return f"{note} '{said}': the units of {', '.join(units)} are taken from it"
+    used = f"{note} '{said}': taken for cells whose label does not say what they print"
+    return used if statistics_in(said) else f"{note} not used: {said}"
 
 
 def _is_test(note: str) -> bool:
@@ -93,6 +133,8 @@ def _is_test(note: str) -> bool:
 def _named(row: Row, columns: list[Column], found: Draft) -> tuple[Row, str]:
     """Return a row with the names of its variables, and what to note of them."""
     is_own, of = bool(row.means.strip("~{}")), bare(row.of)
+    if any(column.outcome for column in columns) and is_all(of):
+        return replace(row, name=""), "all patients"
     name, note = (row.means, "made up") if is_own else found.variable(row.of, row.labels[1])
     if not is_own and any(column.answer for column in columns):
         name, note = _answered(name, note, of, columns, found)
@@ -113,10 +155,17 @@ def _answered(name: str, note: str, of: str, columns: list[Column], found: Draft
 
 def _draft_row(row: Row, cells: list[tuple[str, Column]], found: Draft) -> None:
     """Add the claims of a row."""
+    later = [(cell, column) for cell, column in cells if column.seen]
+    if later and all(cell == str(column.unseen) for cell, column in later):
+        found.ask(f"{row.place}: '{row.title}': taken as those who are not seen at a visit")
+        for cell, column in later:
+            said = {"statistic": "count", "of": f"~{column.seen}", "among": column.among, "printed": cell}
+            found.add(f"{slug(row.of)}.{slug(column.at)}", row.title, said)
+        return
     row, note = _named(row, [column for cell, column in cells if cell], found)
     more = (
         "change"
-        if row.is_change
+        if row.change is not None
         else row.at or bare(row.labels[0]) * (row.means != "{}" and row.labels[0] != row.of)
     )
     stem, printed = slug(f"{bare(row.of) or row.of} {more}"), ""
@@ -128,6 +177,11 @@ def _draft_row(row: Row, cells: list[tuple[str, Column]], found: Draft) -> None:
         if column.is_p or column.of_model:
             said, last = _of_two(cell, column, before, row, found), "p" if column.is_p else last
             said["statistic"] = _difference(said, printed, column, row.place, found)
+            of_all = found.notes.get("", "") if said["statistic"] == "p_value" else ""
+            if of_all and (
+                printed.startswith(("count", "percent")) or not _OF_COUNTS.search(of_all.casefold())
+            ):
+                said["method"] = said.get("method") or of_all
         else:
             said = _of_one(cell, column, row, found)
             row, printed = replace(row, name=said.pop("name")), said["statistic"]
@@ -153,17 +207,20 @@ def _of_one(cell: str, column: Column, row: Row, found: Draft) -> dict:
     if column.is_known is not None:
         of = row.known if column.is_known else f"~{row.known}"
         return {"statistic": "count", "of": of, "printed": cell, "name": name}
+    if column.is_sum:
+        return {"statistic": "sum", "of": column.outcome, "among": name, "printed": cell, "name": name}
     if column.answer:
         return _answer(cell, name, column, found) | {"among": row.known, "name": name}
-    said = _values(cell, row, row.readings.get(column.reading, name), column, found)
+    said = _values(cell, row, column.outcome or row.readings.get(column.reading, name), column, found)
+    if column.outcome:
+        return said | {"among": name, "at": column.at, "name": name}
     among = " & ".join(filter(None, [column.whom, row.known]))
     name, said = said["of"], said | {"among": among, "at": row.at or column.at}
-    said |= _change(said, place, found) if row.is_change else {}
-    if column.outcome:
-        said |= {"of": column.outcome, "among": name}
-    elif said["statistic"].partition(",")[0] in (*ESTIMATES, _OF_TIME[0]):
+    visits = row.change if row.change is not None else column.change
+    said |= _change(said, visits, place, found) if visits is not None else {}
+    if said["statistic"].partition(",")[0] in (*ESTIMATES, _OF_TIME[0]):
         said |= {"of": f"{name}, {UNKNOWN}"}
-    return said | {"name": name}
+    return said | {"of": said["of"] or "everyone", "name": name}
 
 
 def _is_reference(cell: str, column: Column) -> bool:
@@ -173,7 +230,7 @@ def _is_reference(cell: str, column: Column) -> bool:
 
 def _of_two(cell: str, column: Column, before: list[Column], row: Row, found: Draft) -> dict:
     """Return a P value or an estimate: between readings, of an outcome, or of the groups before it."""
-    name = UNKNOWN if row.is_change else row.name
+    name = UNKNOWN if row.change is not None else row.name
     said = {"statistic": column.of_model or "p_value", "printed": cell, "at": row.at}
     if column.is_p:
         said |= _method(cell, column.label, found.notes) | {"at": ""}
@@ -182,13 +239,14 @@ def _of_two(cell: str, column: Column, before: list[Column], row: Row, found: Dr
     if column.is_p:
         return said | _compared(_visit_name(name.partition(" == ")[0], row.at), column, before, found)
     if said["statistic"].partition(",")[0] == "rate":
-        return said | {"of": f"{UNKNOWN}, {UNKNOWN}", "among": name}
+        per = re.search(r"\bper (?:\d[\d ,]* )?[\w-]+", rounding.plain(column.label))
+        return said | {"of": column.outcome, "among": name, "unit": per[0] if per else ""}
     if per := re.search(r"\bper \d.*", row.labels[0]):
         asked = f"an estimate {per[0]}: give '{name}' such a unit, in a variable of its own"
         found.ask(f"{row.place}, column '{column.label}': {asked}")
     exposure = _exposure([each for each in before if each.among])
-    of = f"{name}, {exposure}" if exposure != UNKNOWN else f"{column.outcome or UNKNOWN}, {name}"
-    return said | {"of": of}
+    is_first = exposure != UNKNOWN or said["statistic"].partition(",")[0] in OF_TESTS
+    return said | {"of": f"{name}, {exposure}" if is_first else f"{column.outcome or UNKNOWN}, {name}"}
 
 
 def _answer(cell: str, name: str, column: Column, found: Draft) -> dict:
@@ -200,12 +258,14 @@ def _answer(cell: str, name: str, column: Column, found: Draft) -> dict:
     return {"statistic": "count, percent", "of": f"{name} == {column.answer}", "printed": cell}
 
 
-def _change(said: dict, place: str, found: Draft) -> dict:
-    """Return what differs in a claim of a change."""
+def _change(said: dict, visits: tuple[str, ...], place: str, found: Draft) -> dict:
+    """Return what differs in a claim of a change, between visits that the paper names or nobody knows."""
     name = said["of"]
-    found.ask(f"{place}: a change from which visit to which? as '{name}, {name}_at_6_months'")
+    of = [_visit_name(name, visit) for visit in visits] if len(visits) == 2 else [name, UNKNOWN]
+    if UNKNOWN in of:
+        found.ask(f"{place}: a change from which visit to which? as '{name}, {name}_at_6_months'")
     statistic = re.sub(r"\b(mean|sd|median|percent)\b", r"\1_change", said["statistic"])
-    return {"statistic": statistic, "of": f"{name}, {UNKNOWN}"}
+    return {"statistic": statistic, "of": ", ".join(of), "at": ""}
 
 
 def _is_of_sizes(label: str, cells: list[str], columns: list[Column], found: Draft) -> bool:
@@ -219,7 +279,8 @@ def _is_of_sizes(label: str, cells: list[str], columns: list[Column], found: Dra
         numbers = re.findall(r"\d+", cell)
         if column.is_p and sexes and cell:
             of = _compared("male", column, columns[:place], found)
-            found.add("sex.p", label, of | {"statistic": "p_value", "printed": cell})
+            method = found.notes.get("", "")
+            found.add("sex.p", label, of | {"statistic": "p_value", "printed": cell, "method": method})
         if column.is_p or len(numbers) != len(signs):
             continue
         stem = slug(group_label(column.label)) or "all"
@@ -236,11 +297,16 @@ def _is_of_sizes(label: str, cells: list[str], columns: list[Column], found: Dra
 def _compared(name: str, column: Column, before: list[Column], found: Draft) -> dict[str, str]:
     """Return what a P value compares: what tells the columns since the last one apart, groups or visits."""
     last = max((at for at, each in enumerate(before) if each.is_p), default=-1)
+    if two := _versus(column, before):
+        among = " | ".join(two) * (len({each.among for each in before} - {""}) > 2)
+        return {"of": f"{name}, {re.sub(r'^~| == .*', '', two[0])}", "among": among}
     before = before[last + 1 :]
     groups = [each for each in before if each.among]
-    if before and before[-1].of_model and not groups:
+    if before and (before[-1].of_model or before[-1].outcome) and not groups:
         return {"of": f"{before[-1].outcome or UNKNOWN}, {name}"}
-    named = [match[1] for match in VISIT.finditer(rounding.plain(column.label))]
+    changes = [each.change for each in before if each.change]
+    named = [*visits_in(column.label), *(changes[-1] if changes else ())]
+    before = [each for each in before if each.change is None]
     compared = [each for each in groups or before if len(named) < 2 or each.at in named]
     visits = dict.fromkeys(_visit_name(name, each.at) for each in compared)
     if len({each.among for each in compared}) == 1 and len(visits) == 2:
@@ -249,6 +315,18 @@ def _compared(name: str, column: Column, before: list[Column], found: Draft) -> 
     if exposure == UNKNOWN:
         found.ask(f"column '{column.label}': which groups does the P value of '{name}' compare?")
     return {"of": f"{name}, {exposure}"}
+
+
+def _versus(column: Column, before: list[Column]) -> list[str]:
+    """Return the two groups that a heading names, "P, A vs B"."""
+    parts = re.split(r"\b(?:vs?\.?|versus)\s", rounding.plain(column.label).partition("p")[2])
+    found = [
+        next(
+            (each.among for each in before if each.among and stems(group_label(each.label)) & stems(part)), ""
+        )
+        for part in parts
+    ]
+    return found if len(found) == 2 and all(found) and found[0] != found[1] else []
 
 
 def _exposure(compared: list[Column]) -> str:
@@ -266,14 +344,16 @@ def _method(cell: str, heading: str, notes: Mapping[str, str]) -> dict[str, str]
     """Return the test that the note of a P value names, or that of its column."""
     marks = (re.search(r"([†‡§¶*#]+|(?<=\d)[a-e])$", text.strip()) for text in (cell, heading))
     said = next((notes[mark[1]] for mark in marks if mark and mark[1] in notes), "")
-    return {"method": said} if said and _is_test(said) else {}
+    return {"method": said} if said and _is_test(said) else {"method": test_of(heading)}
 
 
 def _values(cell: str, row: Row, name: str, column: Column, found: Draft) -> dict:
     """Return what a cell prints, as far as its label, the heading above it, its form or a note tells."""
     statistic = _statistic(cell, (*row.labels, column.label), column.size, found.told)
-    unit = unit_of(row.labels[0]) or unit_of(row.of)
-    if re.search(r"surviv|[- ]free\b", rounding.plain(row.of)):
+    of = column.label if column.outcome else row.of
+    unit = unit_of(of) if column.outcome else unit_of(row.labels[0]) or unit_of(of)
+    unit = unit or found.units.get(key(bare(of)), "")
+    if re.search(r"surviv|[- ]free\b", rounding.plain(of)):
         statistic = re.sub(
             r"^percent(?=, ci)", "survival", re.sub(r"^median(?=, ci)", "median_survival", statistic)
         )
@@ -286,7 +366,7 @@ def _values(cell: str, row: Row, name: str, column: Column, found: Draft) -> dic
         of = _counted(name, variable, f"{row.place}: {statistic}", found)
         return {"statistic": statistic, "of": of, "printed": cell, "unit": "patients"}
     if (variable and not variable.is_numeric) or "categories" in found.variables.get(name, {}):
-        name, variable = found.made_up(f"{bare(row.of)} value"), None
+        name, variable = found.made_up(f"{bare(of)} value"), None
         found.ask(f"{row.place}: has numbers, which no variable of that name has; called '{name}'")
     if not unit and variable and variable.unit:
         unit = variable.unit

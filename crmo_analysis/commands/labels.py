@@ -13,10 +13,24 @@ NOTHING = ("", "-", "--", "na", "n/a", "nr", "nd", "?", "not available", "unknow
 NOTE = re.compile(r"[†‡§¶*#]+")
 _CI = r"\b(?:[ck]i|ic|confidence interval|intervalle de confiance|konfidenzintervall)\b"
 _SHARE = r"(?<!\d)(?<!\d )%"  # and not the level of an interval
-_MEAN, _MEDIAN = r"\b(?:mean|moyenne|mittelwert)\b", r"\b(?:mediana?|médiane)\b"
-_SD = r"(?:\b(?:sd|standard deviation|standardabweichung|écart[- ]type)|(?:±|\+/-|[(\[])\s*(?:et|ds|sa)\b)"
-_IQR = r"\b(?:iqr|interquartile range|interquartilsabstand|[ei]iq|q1|25)"
-_RANGE = r"\b(?:range|extrêmes|étendue|spannweite)"
+_PRINTED = (  # words of a label for what its cells print, in their order
+    (r"\b(?:n\s*/\s*n?|n of n)\s*\(%\)", "count, n, percent"),
+    (r"\b(?:n|no\.?|number)\s*(?:\(%\)|\(percent\)|, ?%)", "count, percent"),
+    (r"\b(?:mean|moyenne|mittelwert)\b", "mean"),
+    (r"\b(?:mediana?|médiane)\b", "median"),
+    (
+        r"\b(?:sd|standard deviation|standardabweichung|écart[- ]type)\b|(?:±|\+/-|[(\[])\s*(?:et|ds|sa)\b",
+        "sd",
+    ),
+    (r"\b(?:se|sem|standard error)\b", "se"),
+    (
+        r"\b(?:iqr|interquartile range|interquartilsabstand|[ei]iq|q1\b(?:\W+q3)?|p?25(?:th)?\W+p?75(?:th)?)",
+        "quartile_1, quartile_3",
+    ),
+    (r"\b(?:range|extrêmes|étendue|spannweite)|\bmin(?:imum)?\W+max", "min, max"),
+    (rf"(?:\d\d ?%[- ]?)?{_CI}", "ci_lower, ci_upper"),
+)
+_SCAN = re.compile("|".join(f"({pattern})" for pattern, _ in _PRINTED))
 _OF_MODELS = (  # of two variables, as rows and headings name them
     (r"(?:\ba?or\b(?! more)|odds ratio)", "odds_ratio"),
     (r"(?:\ba?hr\b|hazards? ratio)", "hazard_ratio"),
@@ -33,38 +47,19 @@ _OF_HEADINGS = (  # of two variables too, but in the label of a row the words of
     (r"(?:\bloa\b|limits of agreement)", "limit_lower, limit_upper"),
     (r"\bagreement\b", "percent_agreement"),
     (r"\bdifference\b", "mean_difference"),
-    (r"\b(?:incidence|rate) per\b", "rate"),
+    (r"\b(?:incidence|rate) per\b|\bper (?:\d[\d ,]* )?(?:patient|person)[- ](?:year|month)", "rate"),
+    (r"\bsensitivity\b", "sensitivity"),
+    (r"\bspecificity\b", "specificity"),
+    (r"\b(?:ppv|positive predictive value)\b", "ppv"),
+    (r"\b(?:npv|negative predictive value)\b", "npv"),
 )
 ESTIMATES = tuple(name.partition(",")[0] for _, name in _OF_HEADINGS)
-_OF_SEVERAL = (  # numbers, as a label says of its cells
-    (r"\bn\s*/\s*n?\s*\(%\)|n of n \(%\)", "count, n, percent"),
-    (r"\b(?:n|no\.?|number)\s*(?:\(%\)|\(percent\)|, ?%)", "count, percent"),
-    (rf"{_MEAN}\W*(?:sd|standard deviation)\W.*range", "mean, sd, min, max"),
-    (rf"{_MEDIAN}\W*(?:iqr|interquartile range)\W.*\brange", "median, quartile_1, quartile_3, min, max"),
-    (rf"{_MEDIAN}\s*[(\[,]?\s*{_IQR}\D*", "median, quartile_1, quartile_3"),
-    (rf"{_MEDIAN}\s*[(\[,]?\s*(?:{_RANGE}|\bmin)[^)]*", "median, min, max"),
-    (rf"{_MEAN}\s*(?:±|\+/-|[(\[,])?\s*(?:se|sem|standard error)\b", "mean, se"),
-    (rf"{_MEAN}\s*(?:±|\+/-|[(\[,])?\s*{_SD}", "mean, sd"),
-    (rf"{_MEAN}\W*(?:95 ?%)?\W*{_CI}", "mean, ci_lower, ci_upper"),
-)
-_OF_ONE = (
-    (rf"{_MEDIAN}.*{_CI}", "median, ci_lower, ci_upper"),
-    (rf"{_SHARE}\W*(?:95 ?%)?\W*{_CI}", "percent, ci_lower, ci_upper"),
-    (_MEDIAN, "median"),
-    (_MEAN, "mean"),
-    (_RANGE, "min, max"),
+OF_MODELS = tuple(name for _, name in _OF_MODELS)
+OF_TWO = tuple(name.partition(",")[0] for _, name in _OF_HEADINGS if name not in OF_MODELS)
+OF_TESTS = ("sensitivity", "specificity", "ppv", "npv", "auc")  # and a reference
+_ALONE = (
     (rf"{_SHARE}|\bpercent\w*", "percent"),
     (r"\bno\.|\bn\b|\bnumber of (?:patients|children)\b|(?=\bnumber at risk)", "count"),
-)
-_OF_ROW, _OF_HEADING = (
-    (
-        *_OF_SEVERAL,
-        *((rf"{words}.*{_CI}", f"{name}, ci_lower, ci_upper") for words, name in estimates),
-        *estimates,
-        (rf"^\W*(?:95 ?% ?)?{_CI}\W*$", "ci_lower, ci_upper"),
-        *_OF_ONE,
-    )
-    for estimates in (_OF_MODELS, _OF_HEADINGS)
 )
 _MARKED = re.compile(r"([†‡§¶*#]+|(?:^|(?<=[;.,] ))[a-e](?=[ :)=]))[\s:)=]*([^;†‡§¶#]+)")
 _OF_ALL = re.compile(  # the test of every P value, as a note without a mark names it
@@ -75,13 +70,16 @@ _OF_ALL = re.compile(  # the test of every P value, as a note without a mark nam
     r"|wilcoxon rank[- ]sum test|kruskal[- ]wallis(?: test)?|(?:one[- ]way )?anova|log[- ]?rank(?: test)?))",
     re.IGNORECASE,
 )
+_SHORT = re.compile(r"([A-Z][A-Za-z0-9-]*[A-Z0-9])(?:,| ?=|:) ([^,;:=()]+?)\s*(?:\(.*\))?")
+_UNIT_OF = re.compile(r"\b([\w-]+) in ((?:[^\s,;()]*/[^\s,;()]*[^\s,;().])|years|months|weeks|days)")
 _UNITS = r"/|years|months|weeks|days|points|mm|mg|%"
 _THRESHOLD = re.compile(
     r"(?<!\bp)(?<!\bp )(>=|<=|>|<|at least|at most|more than|less than|fewer than|up to)\s*(\d[\d,.]*\d|\d)"
     r"|(\d+) or (more)"
 )
 _AT = re.compile(
-    r" (?:at|after) ((?:month|week|year)s? \d+|\d+[- ]?(?:months?|weeks?|years?|mo|yr)\b)", re.IGNORECASE
+    r" (?:at|after) (baseline|(?:month|week|year)s? \d+|\d+[- ]?(?:months?|weeks?|years?|mo|yr)\b)",
+    re.IGNORECASE,
 )
 _SIGNS = {
     "at least": ">=", "more": ">=", "at most": "<=", "up to": "<=", "more than": ">", "less than": "<",
@@ -105,6 +103,7 @@ _LOOSE = {
     "treatment",
     "use",
     "ever",
+    "performed",
 }
 
 
@@ -167,20 +166,41 @@ def footnotes(rows: list[list[str]]) -> tuple[list[list[str]], dict[str, str], l
     return rows[: last + 1], marked, others
 
 
+def spelled_out(rows: list[list[str]], notes: list[str]) -> tuple[list[list[str]], list[str]]:
+    """Write in full what notes say is short, "RFS, relapse-free survival"; the other notes are left."""
+    meant = {match[1]: match[2] for note in notes if (match := _SHORT.fullmatch(note))}
+    meant = {short: words for short, words in meant.items() if statistic_of(words) == UNKNOWN}
+    in_full = lambda cell: re.sub(r"[\w-]+", lambda match: meant.get(match[0], match[0]), cell)  # noqa: E731
+    first, *below = rows
+    left = [note for note in notes if not _SHORT.fullmatch(note)]
+    return [[in_full(cell) for cell in first], *([in_full(row[0]), *row[1:]] for row in below)], left
+
+
+def units_in(note: str) -> dict[str, str]:
+    """Return the units that a note gives: "ESR in mm/h (normal < 20), CRP in mg/l"."""
+    return {key(match[1]): match[2] for match in _UNIT_OF.finditer(note)}
+
+
+def test_of(label: str) -> str:
+    """Return the test that a heading of P values begins with: "log-rank P"."""
+    match = re.fullmatch(r"(.+?) p(?:[- ]?values?)?", rounding.plain(label))
+    return match[1] if match and _OF_ALL.fullmatch(match[1]) else ""
+
+
 def without_summary(words: str) -> str:
     """Leave out of a heading what its cells are: "reader 1, n (%)" is "reader 1"."""
-    for pattern in (rf"[(\[,]?\s*\d\d ?%[- ]?{_CI}", *(pattern for pattern, _ in (*_OF_SEVERAL, *_OF_ONE))):
+    for pattern in (_SCAN, *(pattern for pattern, _ in _ALONE)):
         words = re.sub(pattern, " ", words)
     return words
 
 
 def bare(label: str) -> str:
     """Return a label without its statistic and its unit: "ESR, mm/h, mean ± SD" is "esr"."""
-    words = NOTE.sub("", rounding.plain(label))
-    for pattern, _ in _OF_ROW:
-        words = re.sub(pattern, " ", words)
-    words = re.sub(r"[(\[][^)\]]*[)\]]?", " ", words)
-    return re.sub(r"^of ", "", " ".join(words.partition(",")[0].strip(" :;-*()[]").split()))
+    words = without_summary(NOTE.sub("", rounding.plain(label)))
+    if statistic_of(label).partition(",")[0] in ESTIMATES:
+        words = re.sub("|".join(pattern for pattern, _ in _OF_MODELS), " ", words)
+    words = re.sub(r"[(\[][^)\]]*[)\]]?|(?:^|(?<=[a-z])\s)(?:years|months|weeks|days)\s*(?=[(,]|$)", " ", words)
+    return re.sub(r"^of ", "", " ".join(words.partition(",")[0].strip(" :;-*()[]±+/").split()))
 
 
 def at_label(label: str, labels: tuple[str, str]) -> tuple[str, tuple[str, str], str]:
@@ -206,8 +226,16 @@ def parted(label: str) -> tuple[str, str]:
 def statistic_of(label: str, is_heading: bool = False) -> str:
     """Return what the label of a row or a heading says of its cells, as "median, min, max", or `UNKNOWN`."""
     words = rounding.plain(label)
-    told = _OF_HEADING if is_heading else _OF_ROW
-    return next((s for pattern, s in told if re.search(pattern, words)), UNKNOWN)
+    printed = ", ".join(_PRINTED[each.lastindex - 1][1] for each in _SCAN.finditer(words))
+    interval = ", ci_lower, ci_upper"
+    estimates = [*(_OF_HEADINGS if is_heading else _OF_MODELS), *_ALONE]
+    named = next((name for pattern, name in estimates if re.search(pattern, words)), "")
+    if not named or (printed and named in ("count", "percent") and not interval.endswith(printed)):
+        return printed or UNKNOWN
+    rest = printed.removesuffix(interval[2:]).rstrip(", ")
+    if rest in ("", "mean", "median"):
+        return named + interval * (printed != rest and named != "count")
+    return printed
 
 
 def statistics_in(note: str) -> list[tuple[str, str]]:

@@ -1,10 +1,11 @@
 """What is proposed of a paper's table: rows of claims, variables and questions."""
 
 import difflib
+import re
 from dataclasses import dataclass, field
 from functools import cached_property, partial
 
-from crmo_analysis.commands.labels import NEGATION, bare, in_unit, key, name_of, parted, stems
+from crmo_analysis.commands.labels import NEGATION, UNKNOWN, bare, in_unit, key, name_of, parted, stems
 from crmo_analysis.study import Claim, Codebook, read_section
 
 
@@ -17,7 +18,7 @@ class Draft:
     """Rows of `claims.csv`, what has to be looked at, and variables that the codebook lacks.
 
     Ids begin with `prefix`, the name of the study; the paper calls the table `where`. Below stand `notes`,
-    tests by their marks, and what these have `told` that cells print.
+    tests by their marks, what these have `told` that cells print, `units`, and the `sizes` of all, "n = 22".
     """
 
     codebook: Codebook
@@ -25,6 +26,8 @@ class Draft:
     where: str
     notes: dict[str, str] = field(default_factory=dict)
     told: list[tuple[str, str]] = field(default_factory=list)
+    units: dict[str, str] = field(default_factory=dict)
+    sizes: list[str] = field(default_factory=list)
     rows: list[dict] = field(default_factory=list)
     questions: list[str] = field(default_factory=list)
     variables: dict[str, dict] = field(default_factory=dict)
@@ -41,8 +44,14 @@ class Draft:
         claim_id, number = f"{self.prefix}.{name}", 2
         while claim_id in taken:
             claim_id, number = f"{self.prefix}.{name}.{number}", number + 1
-        place = f"{self.where}, {place}"
-        self.rows.append(row | {"claim_id": claim_id, "where": place, "about": "own"} | said)
+        row |= {"claim_id": claim_id, "where": f"{self.where}, {place}", "about": "own"} | said
+        first = lambda each: (each["statistic"].partition(",")[0], *(each[c] for c in ("of", "among", "at")))  # noqa: E731
+        number = re.match(r"\d*[.,]?\d*", row["printed"])[0]
+        other = next((each for each in self.rows if first(each) == first(row)), None)
+        if other and "," not in row["of"] and not other["printed"].startswith(number):
+            self.ask(f"'{place}' and '{other['where'].partition(', ')[2]}': which of them is '{row['of']}'?")
+            row["of"] = UNKNOWN
+        self.rows.append(row)
 
     def variable(self, label: str, heading: str = "") -> tuple[str, str]:
         """Return the variable, or the finding, that a label means, and what to note about it."""
@@ -83,7 +92,9 @@ class Draft:
             if len(names) == 1:
                 return names.pop(), "words that mean it; is it the same?"
         close = difflib.get_close_matches(key(words), known, n=1, cutoff=0.8)
-        if close and not all(map(partial(_is_near, close[0].split()), key(words).split())):
+        numbers = [re.findall(r"\d+", each) for each in (key(words), *close)]  # "score 30" is not "score 50"
+        is_near = partial(_is_near, "".join(close).split())
+        if numbers[:1] != numbers[1:] or not all(map(is_near, key(words).split())):
             return "", ""
         return (known[close[0]], f"'{close[0]}', which is near") if close else ("", "")
 

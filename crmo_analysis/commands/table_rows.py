@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 
-from crmo_analysis.commands.columns import VISIT, Column
+from crmo_analysis.commands.columns import VISIT, Column, visits_in
 from crmo_analysis.commands.labels import ESTIMATES, UNKNOWN, at_label, bare, name_of, statistic_of
 from crmo_analysis.commands.proposals import Draft
 from crmo_analysis.study import read_section, rounding
@@ -23,7 +23,7 @@ class Row:
     labels: tuple[str, str]
     at: str
     place: str
-    is_change: bool = False
+    change: tuple[str, ...] | None = None
     means: str = "{}"
     name: str = ""
     known: str = ""
@@ -129,7 +129,9 @@ def read_row(label: str, heading: str, corner: str, line: int) -> Row:
     if visit := VISIT.fullmatch(words):
         return Row(of, (label, of), visit[1], place)
     if heading and re.match(r"(?:mean |median )?change\b", words):
-        return Row(heading, labels, "", place, is_change=True)
+        return Row(heading, labels, "", place, change=visits_in(label))
+    if change := re.match(r"(?:mean |median )?change (?:in|of) (.+?)(?: from | between | at |$)", words):
+        return Row(change[1], labels, "", place, change=visits_in(label))
     if heading and (sign := _sign(words)):
         return Row(heading, labels, "", place, means=sign)
     if not words:

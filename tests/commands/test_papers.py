@@ -254,7 +254,7 @@ def test_footnotes_units_and_a_heading_of_all_are_read_in_any_language(made):
 
 NOTES = {
     "P values by Fisher's exact test.": (
-        "note 'Fisher's exact test': taken as the test of all P values",
+        "note 'Fisher's exact test': taken as the test of all P values that it can give",
         True,
     ),
     "P values by Fisher's exact or t test.": ("note not used: P values by Fisher's exact or t test\n", False),
@@ -270,8 +270,10 @@ def test_a_note_without_a_mark_is_used_or_named(made, note):
     check, is_used = NOTES[note]
     assert f"check: {check}" in said
     with (made / "claims_draft.csv").open(encoding="utf-8") as file:
-        methods = {row["method"] for row in csv.DictReader(file) if row["statistic"] == "p_value"}
-    assert methods == ({"Fisher's exact test"} if is_used else {""})
+        rows = [row for row in csv.DictReader(file) if row["statistic"] == "p_value"]
+    methods = {row["of"]: row["method"] for row in rows}
+    test = "Fisher's exact test" if is_used else ""
+    assert methods == {"back_pain, male": test, "male, male": test, "age_diagnosis, male": "", "esr, male": ""}
 
 
 def test_a_row_with_a_mark_before_its_label_is_no_note(made):
