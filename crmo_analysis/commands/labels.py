@@ -199,7 +199,8 @@ def bare(label: str) -> str:
     words = without_summary(NOTE.sub("", rounding.plain(label)))
     if statistic_of(label).partition(",")[0] in ESTIMATES:
         words = re.sub("|".join(pattern for pattern, _ in _OF_MODELS), " ", words)
-    words = re.sub(r"[(\[][^)\]]*[)\]]?|(?:^|(?<=[a-z])\s)(?:years|months|weeks|days)\s*(?=[(,]|$)", " ", words)
+    words = re.sub(r"[(\[][^)\]]*[)\]]?", " ", words)
+    words = re.sub(r"(?:^\s*|(?<=[a-z])\s+)(?:years|months|weeks|days)\s*(?=,|$)", " ", words)
     return re.sub(r"^of ", "", " ".join(words.partition(",")[0].strip(" :;-*()[]±+/").split()))
 
 
