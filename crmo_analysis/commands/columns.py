@@ -29,6 +29,7 @@ SIZE_ROW = re.compile(
 )
 CHANGE = re.compile(r"\b(?:mean |median )?changes?\b(?:\W+(?:from|to|between|and|at)\b)*")
 SHARE = re.compile(r"(\d+) ?[(\[](\d+(?:[.,]\d+)?) ?%?[)\]]")
+ADJUSTED = re.compile(r"multi|(?<!un)adjusted|\ba[oh]?r+\b")
 READER = re.compile(r"(?:reader|rater|observer|radiologist|examiner|reading)s? (?:\w|\d+)")
 _CONTROLS = re.compile(r"\b(?:control|healthy|unaffected|sibling)")
 _EVERYONE = re.compile(
@@ -184,25 +185,19 @@ def visits_in(words: str) -> tuple[str, ...]:
 
 def _of_rates(columns: list[Column], found: Draft) -> list[Column]:
     """Return the columns of rates, and of the sums of events and of time that they are of."""
-    of_time = re.compile(r"\b(?:patient|person|observation)[- ](?:year|month)s?\b")
-    events = [c for c in columns if not (c.is_p or c.of_model or of_time.search(c.label.casefold()))]
-    sums = {"time": found.made_up("observed")}
-    found.variables[sums["time"]] |= {"type": "decimal", "unit": "years", "step": 0.1}
-    for column in events[:1]:
-        sums["events"] = found.made_up(f"n {group_label(column.label)}")
-        found.variables[sums["events"]] |= {"type": "integer", "step": 1}
-    read = []
-    for column in columns:
-        if column.of_model.startswith("rate"):
-            column = replace(column, outcome=f"{sums.get('events', UNKNOWN)}, {sums['time']}")
-        elif of_time.search(column.label.casefold()):
-            column = replace(column, outcome=sums["time"], is_sum=True)
-        elif column in events[:1]:
-            column = replace(column, outcome=sums["events"], is_sum=True)
-        read.append(column)
-    said = ", ".join(f"'{c.label}'" for c in read if c.is_sum)
-    found.ask(f"each row is taken as those of whom a rate is, and {said} as sums over them")
-    return read
+    of_time = lambda each: re.search(r"[- ](?:year|month)s?\b", each.label.casefold())  # noqa: E731
+    sums = [each for each in columns if not (each.is_p or each.of_model)]
+    time, events = found.made_up("observed"), next((each for each in sums if not of_time(each)), None)
+    found.variables[time] |= {"type": "decimal", "unit": "years", "step": 0.1}
+    counted = found.made_up(f"n {group_label(events.label)}") if events else UNKNOWN
+    if events:
+        found.variables[counted] |= {"type": "integer", "step": 1}
+    found.ask("each row is taken as those of whom a rate is, and events and time as sums over them")
+    named = lambda each: f"{counted}, {time}" if each.of_model else time if of_time(each) else counted  # noqa: E731
+    is_sum = lambda each: each is events or (each in sums and bool(of_time(each)))  # noqa: E731
+    return [
+        each if each.is_p else replace(each, outcome=named(each), is_sum=is_sum(each)) for each in columns
+    ]
 
 
 def _outcomes(columns: list[Column], rows: list[list[str]], found: Draft) -> list[Column]:
@@ -232,10 +227,8 @@ def _ask_about_models(labels: list[str], outcome: str, found: Draft) -> None:
     for label in labels:
         if not outcome:
             found.ask(f"heading '{label}': of which outcome? put it in place of '{UNKNOWN}'")
-        if re.search(r"multi|adjusted|\ba[oh]?r+\b", rounding.plain(label)):
-            found.ask(
-                f"heading '{label}': what else is in the model belongs behind the exposure, in column of"
-            )
+        if ADJUSTED.search(label.casefold()):
+            found.ask(f"heading '{label}': the model is taken as of all rows that have a number there")
 
 
 def _are_answers(places: list[int], rows: list[list[str]]) -> bool:

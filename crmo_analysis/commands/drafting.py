@@ -10,6 +10,7 @@ from dataclasses import replace
 
 from crmo_analysis.commands import case_tables
 from crmo_analysis.commands.columns import (
+    ADJUSTED,
     READER,
     SIZE_ROW,
     Column,
@@ -90,7 +91,19 @@ def draft(table: list[list[str]], codebook: Codebook, prefix: str, where: str = 
         if any(cells) and not _is_of_sizes(label, cells, columns, found):
             row = meant.get(line) or read_row(label, heading * (heading != label), rows[0][0], line)
             _draft_row(row, list(zip(cells, columns, strict=False)), found)
+    _add_others(found)
     return found
+
+
+def _add_others(found: Draft) -> None:
+    """Add the others of a model behind each exposure: those with a number in the same column of the table."""
+    exposures: dict[str, dict[str, None]] = {}
+    models = [(row, model) for row in found.rows if (model := row.pop("model", ""))]
+    for row, model in models:
+        exposures.setdefault(model, {})[row["of"].partition(", ")[2]] = None
+    for row, model in models:
+        others = [each for each in exposures[model] if each != row["of"].partition(", ")[2]]
+        row["of"] = ", ".join([row["of"], *others[:10]])
 
 
 def _turned(rows: list[list[str]]) -> list[list[str]]:
@@ -177,6 +190,8 @@ def _draft_row(row: Row, cells: list[tuple[str, Column]], found: Draft) -> None:
         if column.is_p or column.of_model:
             said, last = _of_two(cell, column, before, row, found), "p" if column.is_p else last
             said["statistic"] = _difference(said, printed, column, row.place, found)
+            of_model = column if column.of_model else before[-1] if before else column
+            said["model"] = of_model.label if ADJUSTED.search(of_model.label.casefold()) else ""
             of_all = found.notes.get("", "") if said["statistic"] == "p_value" else ""
             if of_all and (
                 printed.startswith(("count", "percent")) or not _OF_COUNTS.search(of_all.casefold())
@@ -208,7 +223,9 @@ def _of_one(cell: str, column: Column, row: Row, found: Draft) -> dict:
         of = row.known if column.is_known else f"~{row.known}"
         return {"statistic": "count", "of": of, "printed": cell, "name": name}
     if column.is_sum:
-        return {"statistic": "sum", "of": column.outcome, "among": name, "printed": cell, "name": name}
+        unit = found.variables[column.outcome].get("unit", "")
+        said = {"statistic": "sum", "of": column.outcome, "among": name, "printed": cell, "unit": unit}
+        return said | {"name": name}
     if column.answer:
         return _answer(cell, name, column, found) | {"among": row.known, "name": name}
     said = _values(cell, row, column.outcome or row.readings.get(column.reading, name), column, found)

@@ -91,19 +91,8 @@ _EMPTY = {
     *("de", "des", "du", "la", "le", "les", "der", "die", "das", "von", "atteinte", "befall"),
 }
 _LOOSE = {
-    "lesion",
-    "bone",
-    "bony",
-    "affected",
-    "any",
-    "total",
-    "mri",
-    "positive",
-    "therapy",
-    "treatment",
-    "use",
-    "ever",
-    "performed",
+    *("lesion", "bone", "bony", "affected", "any", "total", "mri", "positive", "therapy", "treatment", "use"),
+    *("ever", "performed"),
 }
 
 
