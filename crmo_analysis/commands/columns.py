@@ -15,6 +15,7 @@ from crmo_analysis.commands.labels import (
     name_of,
     slug,
     statistic_of,
+    stems,
     test_of,
     without_summary,
 )
@@ -263,20 +264,19 @@ def _among(groups: dict[str, str], found: Draft) -> dict[str, str]:
     One group, or two of which one is what the other is not, are a finding; several are categories.
     """
     positive = [g for g in groups if not NEGATION.fullmatch(g)]
+    if len(groups) == 2 and len(positive) == 1 and not found.expression(positive[0])[0]:
+        other = NEGATION.fullmatch(next(g for g in groups if g not in positive))[1]
+        if key(other) == key(positive[0]):  # "responders" and "non-responders"
+            found.made_up(positive[0])
     told = {g: found.expression(g) for g in groups}
-    is_one = len({told[g][0].removeprefix("~") for g in groups}) == 1 < len({told[g][0] for g in groups})
-    if len(groups) < 2 or is_one:
+    names = {name for name, _ in told.values()}
+    if len(groups) < 2 or (len(names) == 2 and len({name.removeprefix("~") for name in names}) == 1):
         for group in groups:
             name, how = told[group] if told[group][0] else (found.made_up(group), "made up")
             told[group] = name, how
-            if how not in ("its label", "its name"):
+            if how not in ("its label", "its name", f"'{group}'"):
                 found.ask(f"heading '{groups[group]}': the group is taken as '{name}' ({how})")
         return {group: name for group, (name, _) in told.items()}
-    if len(groups) == 2 and len(positive) == 1:
-        other = next(g for g in groups if g not in positive)
-        if key(NEGATION.fullmatch(other)[1]) == key(positive[0]):
-            name = told[positive[0]][0] or found.made_up(positive[0])
-            return {positive[0]: name, other: f"~{name}"}
     categories = {group: name_of(group) for group in groups}
     found.variables["group"] = {"label": "Group", "type": "category", "categories": [*categories.values()]}
     listed = ", ".join(f"'{group}'" for group in groups)
@@ -330,3 +330,53 @@ def _sized(columns: list[Column], rows: list[list[str]]) -> list[Column]:
         replace(c, size=c.size or int(n) if n.isdecimal() else c.size)
         for c, n in zip(columns, cells, strict=False)
     ]
+
+
+# ---- what P values and estimates compare -------------------------------------------------------------------
+
+
+def compared_by(name: str, column: Column, before: list[Column], found: Draft) -> dict[str, str]:
+    """Return what a P value compares: what tells the columns since the last one apart, groups or visits."""
+    last = max((at for at, each in enumerate(before) if each.is_p), default=-1)
+    if two := _versus(column, before):
+        among = " | ".join(two) * (len({each.among for each in before} - {""}) > 2)
+        return {"of": f"{name}, {re.sub(r'^~| == .*', '', two[0])}", "among": among}
+    before = before[last + 1 :]
+    groups = [each for each in before if each.among]
+    if before and (before[-1].of_model or before[-1].outcome) and not groups:
+        return {"of": f"{before[-1].outcome or UNKNOWN}, {name}"}
+    changes = [each.change for each in before if each.change]
+    named = [*visits_in(column.label), *(changes[-1] if changes else ())]
+    before = [each for each in before if each.change is None]
+    compared = [each for each in groups or before if len(named) < 2 or each.at in named]
+    visits = dict.fromkeys(visit_name(name, each.at) for each in compared)
+    if len({each.among for each in compared}) == 1 and len(visits) == 2:
+        return {"of": ", ".join(visits), "among": max((each.whom for each in compared), key=len)}
+    exposure = exposure_of(compared)
+    if exposure == UNKNOWN:
+        found.ask(f"column '{column.label}': which groups does the P value of '{name}' compare?")
+    return {"of": f"{name}, {exposure}"}
+
+
+def _versus(column: Column, before: list[Column]) -> list[str]:
+    """Return the two groups that a heading names, "P, A vs B"."""
+    parts = re.split(r"\b(?:vs?\.?|versus)\s", rounding.plain(column.label).partition("p")[2])
+    found = [
+        next(
+            (each.among for each in before if each.among and stems(group_label(each.label)) & stems(part)), ""
+        )
+        for part in parts
+    ]
+    return found if len(found) == 2 and all(found) and found[0] != found[1] else []
+
+
+def exposure_of(compared: list[Column]) -> str:
+    """Return the variable that tells columns apart."""
+    names = {re.sub(r"^~| == .*", "", each.among) for each in compared if each.among}
+    return names.pop() if len(names) == 1 else UNKNOWN
+
+
+def visit_name(name: str, at: str) -> str:
+    """Return the name that a variable has at a visit."""
+    is_first = at in ("", "baseline", "before treatment")
+    return name if is_first else re.sub(r"^(~?\w+)", rf"\1_at_{slug(at)}", name)

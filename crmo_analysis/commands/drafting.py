@@ -12,12 +12,15 @@ from crmo_analysis.commands import case_tables
 from crmo_analysis.commands.columns import (
     ADJUSTED,
     READER,
+    SHARE,
     SIZE_ROW,
     Column,
+    compared_by,
+    exposure_of,
     group_label,
     is_all,
     read_columns,
-    visits_in,
+    visit_name,
 )
 from crmo_analysis.commands.labels import (
     ESTIMATES,
@@ -33,7 +36,6 @@ from crmo_analysis.commands.labels import (
     spelled_out,
     statistic_of,
     statistics_in,
-    stems,
     test_of,
     unit_of,
     units_in,
@@ -108,15 +110,11 @@ def _add_others(found: Draft) -> None:
 
 def _turned(rows: list[list[str]]) -> list[list[str]]:
     """Return a table whose rows are readings, or what two variables give, with these in columns."""
-    told = [
-        [bool(READER.match(rounding.plain(label))) or statistic_of(label, True) for label in labels]
-        for labels in ([row[0] for row in rows[1:]], rows[0][1:])
-    ]
-    down, across = [[each is True or each.partition(",")[0] in OF_TWO for each in labels] for labels in told]
-    wide = max(map(len, rows))
-    if any(across) or not (
-        len(down) < 2 * sum(down) > 2 or any(str(each).startswith("rate") for each in told[0])
-    ):
+    told = lambda label: statistic_of(label, True).partition(",")[0]  # noqa: E731
+    is_of_two = lambda label: bool(READER.match(rounding.plain(label)) or told(label) in OF_TWO)  # noqa: E731
+    down, wide = [is_of_two(row[0]) for row in rows[1:]], max(map(len, rows))
+    is_turned = len(down) < 2 * sum(down) > 2 or any(told(row[0]) == "rate" for row in rows[1:])
+    if any(map(is_of_two, rows[0][1:])) or not is_turned:
         return rows
     return [list(column) for column in zip(*([*row, *[""] * (wide - len(row))] for row in rows), strict=True)]
 
@@ -160,10 +158,12 @@ def _named(row: Row, columns: list[Column], found: Draft) -> tuple[Row, str]:
 
 def _answered(name: str, note: str, of: str, columns: list[Column], found: Draft) -> tuple[str, str]:
     """Return the variable that has the answers of the headings: one of its own, if the codebook's has not."""
-    answers = {column.answer for column in columns if column.answer}
-    if name in found.variables or (name in found.codebook and answers <= {*found.codebook[name].categories}):
+    answers = list(dict.fromkeys(column.answer for column in columns if column.answer))
+    if name in found.codebook and {*answers} <= {*found.codebook[name].categories}:
         return name, note
-    return found.made_up(f"{of} category"), "made up"
+    name, note = (name, note) if name in found.variables else (found.made_up(f"{of} category"), "made up")
+    found.variables[name] |= {"type": "category", "categories": answers}
+    return name, note
 
 
 def _draft_row(row: Row, cells: list[tuple[str, Column]], found: Draft) -> None:
@@ -201,7 +201,8 @@ def _draft_row(row: Row, cells: list[tuple[str, Column]], found: Draft) -> None:
             said = _of_one(cell, column, row, found)
             row, printed = replace(row, name=said.pop("name")), said["statistic"]
         last = column.of_model.partition(",")[0] if last == "95_ci" else last
-        found.add(f"{stem}.{last}", row.title, said | {"note": note})
+        of = found.add(f"{stem}.{last}", row.title, said | {"note": note})
+        row = replace(row, name=UNKNOWN) if of == UNKNOWN else row
 
 
 def _difference(said: dict, printed: str, column: Column, place: str, found: Draft) -> str:
@@ -227,7 +228,9 @@ def _of_one(cell: str, column: Column, row: Row, found: Draft) -> dict:
         said = {"statistic": "sum", "of": column.outcome, "among": name, "printed": cell, "unit": unit}
         return said | {"name": name}
     if column.answer:
-        return _answer(cell, name, column, found) | {"among": row.known, "name": name}
+        of = f"{name} == {column.answer}"
+        said = {"statistic": "count, percent", "of": of, "among": row.known, "printed": cell}
+        return said | {"name": name}
     said = _values(cell, row, column.outcome or row.readings.get(column.reading, name), column, found)
     if column.outcome:
         return said | {"among": name, "at": column.at, "name": name}
@@ -254,31 +257,22 @@ def _of_two(cell: str, column: Column, before: list[Column], row: Row, found: Dr
     if row.readings:
         return said | {"of": ", ".join(each for each in row.readings.values() if "&" not in each)}
     if column.is_p:
-        return said | _compared(_visit_name(name.partition(" == ")[0], row.at), column, before, found)
+        return said | compared_by(visit_name(name.partition(" == ")[0], row.at), column, before, found)
     if said["statistic"].partition(",")[0] == "rate":
         per = re.search(r"\bper (?:\d[\d ,]* )?[\w-]+", rounding.plain(column.label))
         return said | {"of": column.outcome, "among": name, "unit": per[0] if per else ""}
     if per := re.search(r"\bper \d.*", row.labels[0]):
         asked = f"an estimate {per[0]}: give '{name}' such a unit, in a variable of its own"
         found.ask(f"{row.place}, column '{column.label}': {asked}")
-    exposure = _exposure([each for each in before if each.among])
+    exposure = exposure_of([each for each in before if each.among])
     is_first = exposure != UNKNOWN or said["statistic"].partition(",")[0] in OF_TESTS
     return said | {"of": f"{name}, {exposure}" if is_first else f"{column.outcome or UNKNOWN}, {name}"}
-
-
-def _answer(cell: str, name: str, column: Column, found: Draft) -> dict:
-    """Return how many gave the answer that a heading names."""
-    if name in found.variables:
-        listed = found.variables[name].get("categories", [])
-        categories = [*dict.fromkeys([*listed, column.answer])]
-        found.variables[name] |= {"type": "category", "categories": categories}
-    return {"statistic": "count, percent", "of": f"{name} == {column.answer}", "printed": cell}
 
 
 def _change(said: dict, visits: tuple[str, ...], place: str, found: Draft) -> dict:
     """Return what differs in a claim of a change, between visits that the paper names or nobody knows."""
     name = said["of"]
-    of = [_visit_name(name, visit) for visit in visits] if len(visits) == 2 else [name, UNKNOWN]
+    of = [visit_name(name, visit) for visit in visits] if len(visits) == 2 else [name, UNKNOWN]
     if UNKNOWN in of:
         found.ask(f"{place}: a change from which visit to which? as '{name}, {name}_at_6_months'")
     statistic = re.sub(r"\b(mean|sd|median|percent)\b", r"\1_change", said["statistic"])
@@ -295,7 +289,7 @@ def _is_of_sizes(label: str, cells: list[str], columns: list[Column], found: Dra
     for place, (cell, column) in enumerate(zip(cells, columns, strict=False)):
         numbers = re.findall(r"\d+", cell)
         if column.is_p and sexes and cell:
-            of = _compared("male", column, columns[:place], found)
+            of = compared_by("male", column, columns[:place], found)
             method = found.notes.get("", "")
             found.add("sex.p", label, of | {"statistic": "p_value", "printed": cell, "method": method})
         if column.is_p or len(numbers) != len(signs):
@@ -309,52 +303,6 @@ def _is_of_sizes(label: str, cells: list[str], columns: list[Column], found: Dra
 
 
 # ---- cells -------------------------------------------------------------------------------------------------
-
-
-def _compared(name: str, column: Column, before: list[Column], found: Draft) -> dict[str, str]:
-    """Return what a P value compares: what tells the columns since the last one apart, groups or visits."""
-    last = max((at for at, each in enumerate(before) if each.is_p), default=-1)
-    if two := _versus(column, before):
-        among = " | ".join(two) * (len({each.among for each in before} - {""}) > 2)
-        return {"of": f"{name}, {re.sub(r'^~| == .*', '', two[0])}", "among": among}
-    before = before[last + 1 :]
-    groups = [each for each in before if each.among]
-    if before and (before[-1].of_model or before[-1].outcome) and not groups:
-        return {"of": f"{before[-1].outcome or UNKNOWN}, {name}"}
-    changes = [each.change for each in before if each.change]
-    named = [*visits_in(column.label), *(changes[-1] if changes else ())]
-    before = [each for each in before if each.change is None]
-    compared = [each for each in groups or before if len(named) < 2 or each.at in named]
-    visits = dict.fromkeys(_visit_name(name, each.at) for each in compared)
-    if len({each.among for each in compared}) == 1 and len(visits) == 2:
-        return {"of": ", ".join(visits), "among": max((each.whom for each in compared), key=len)}
-    exposure = _exposure(compared)
-    if exposure == UNKNOWN:
-        found.ask(f"column '{column.label}': which groups does the P value of '{name}' compare?")
-    return {"of": f"{name}, {exposure}"}
-
-
-def _versus(column: Column, before: list[Column]) -> list[str]:
-    """Return the two groups that a heading names, "P, A vs B"."""
-    parts = re.split(r"\b(?:vs?\.?|versus)\s", rounding.plain(column.label).partition("p")[2])
-    found = [
-        next(
-            (each.among for each in before if each.among and stems(group_label(each.label)) & stems(part)), ""
-        )
-        for part in parts
-    ]
-    return found if len(found) == 2 and all(found) and found[0] != found[1] else []
-
-
-def _exposure(compared: list[Column]) -> str:
-    """Return the variable that tells columns apart."""
-    names = {re.sub(r"^~| == .*", "", each.among) for each in compared if each.among}
-    return names.pop() if len(names) == 1 else UNKNOWN
-
-
-def _visit_name(name: str, at: str) -> str:
-    is_first = at in ("", "baseline", "before treatment")
-    return name if is_first else re.sub(r"^(~?\w+)", rf"\1_at_{slug(at)}", name)
 
 
 def _method(cell: str, heading: str, notes: Mapping[str, str]) -> dict[str, str]:
@@ -430,6 +378,6 @@ def _statistic(cell: str, labels: Sequence[str], size: int, of_notes: list[tuple
 
 def _is_share(words: str, size: int) -> bool:
     """Say whether "13 (37.1)" is a number of so many patients with its percentage."""
-    match = re.fullmatch(r"(\d+) ?[(\[](\d+(?:[.,]\d+)?)[)\]]", words)
+    match = SHARE.fullmatch(words)
     share = float(match[2].replace(",", ".")) if match else 0
     return bool(match and size and abs(100 * int(match[1]) / size - share) < 1)

@@ -37,8 +37,8 @@ class Draft:
         if question not in self.questions:
             self.questions.append(question)
 
-    def add(self, name: str, place: str, said: dict) -> None:
-        """Add a row, whose id is its own."""
+    def add(self, name: str, place: str, said: dict) -> str:
+        """Add a row, whose id is its own; return what it is of, which another row can be of already."""
         row = dict.fromkeys(Claim.COLUMNS, "")
         taken = {other["claim_id"] for other in self.rows}
         claim_id, number = f"{self.prefix}.{name}", 2
@@ -52,6 +52,7 @@ class Draft:
             self.ask(f"'{place}' and '{other['where'].partition(', ')[2]}': which of them is '{row['of']}'?")
             row["of"] = UNKNOWN
         self.rows.append(row)
+        return row["of"]
 
     def variable(self, label: str, heading: str = "") -> tuple[str, str]:
         """Return the variable, or the finding, that a label means, and what to note about it."""
