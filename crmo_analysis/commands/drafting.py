@@ -41,7 +41,14 @@ from crmo_analysis.commands.labels import (
     units_in,
 )
 from crmo_analysis.commands.proposals import Draft
-from crmo_analysis.commands.table_rows import Row, categories, is_heading, read_row, with_one_label
+from crmo_analysis.commands.table_rows import (
+    Row,
+    categories,
+    is_heading,
+    read_row,
+    with_one_heading,
+    with_one_label,
+)
 from crmo_analysis.files import InputError
 from crmo_analysis.study import Codebook, Variable, rounding
 
@@ -68,10 +75,10 @@ def draft(table: list[list[str]], codebook: Codebook, prefix: str, where: str = 
     paper calls the table `where`.
     """
     rows = [[cell.strip() for cell in row] for row in table if any(cell.strip() for cell in row)]
-    if len(rows) < 2 or len(rows[0]) < 2:
+    if len(rows) < 2 or max(map(len, rows)) < 2:
         raise InputError("expected a table: groups in the first row, characteristics in the first column")
     found = Draft(codebook, prefix, where)
-    rows, notes, unused = footnotes(rows)
+    rows, notes, unused = footnotes(with_one_heading(rows, found))
     if patients := case_tables.of_patients(rows):
         case_tables.draft(patients, found)
         return found

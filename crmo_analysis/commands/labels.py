@@ -42,16 +42,13 @@ _OF_HEADINGS = (  # of two variables too, but in the label of a row the words of
     *_OF_MODELS,
     (r"(?:κ|\bkappa\b)", "kappa"),
     (r"(?:\bicc\b|intraclass)", "icc"),
-    (r"\bauc\b", "auc"),
-    (r"\bbias\b", "bias"),
     (r"(?:\bloa\b|limits of agreement)", "limit_lower, limit_upper"),
     (r"\bagreement\b", "percent_agreement"),
     (r"\bdifference\b", "mean_difference"),
     (r"\b(?:incidence|rate) per\b|\bper (?:\d[\d ,]* )?(?:patient|person)[- ](?:year|month)", "rate"),
-    (r"\bsensitivity\b", "sensitivity"),
-    (r"\bspecificity\b", "specificity"),
     (r"\b(?:ppv|positive predictive value)\b", "ppv"),
     (r"\b(?:npv|negative predictive value)\b", "npv"),
+    *((rf"\b{name}\b", name) for name in ("sensitivity", "specificity", "auc", "bias")),
 )
 ESTIMATES = tuple(name.partition(",")[0] for _, name in _OF_HEADINGS)
 OF_MODELS = tuple(name for _, name in _OF_MODELS)

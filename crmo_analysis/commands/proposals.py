@@ -48,7 +48,8 @@ class Draft:
         first = lambda each: (each["statistic"].partition(",")[0], *(each[c] for c in ("of", "among", "at")))  # noqa: E731
         number = re.match(r"\d*[.,]?\d*", row["printed"])[0]
         other = next((each for each in self.rows if first(each) == first(row)), None)
-        if other and "," not in row["of"] and not other["printed"].startswith(number):
+        is_told = UNKNOWN not in (row["statistic"], row["of"]) and "," not in row["of"]
+        if other and is_told and not other["printed"].startswith(number):
             self.ask(f"'{place}' and '{other['where'].partition(', ')[2]}': which of them is '{row['of']}'?")
             row["of"] = UNKNOWN
         self.rows.append(row)

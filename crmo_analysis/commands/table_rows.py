@@ -36,6 +36,22 @@ class Row:
         return f"{heading}, {label}" if heading and self.of == heading else label
 
 
+def with_one_heading(rows: list[list[str]], found: Draft) -> list[list[str]]:
+    """Leave out a title above the headings, and join headings in two rows: "Baseline" above "n" and "%"."""
+    while len(rows) > 2 and len(rows[1]) > 1 and sum(map(bool, rows[0])) == 1 and rows[0][0]:
+        found.ask(f"row 1, '{rows[0][0]}': taken as the title of the table")
+        rows = rows[1:]
+    (corner, *above), (label, *below), *rest = rows
+    is_below = (
+        not (corner and label) and any(below) and not any(re.match(r"[\d<>=~-]", cell) for cell in below)
+    )
+    if "" not in above or not is_below:
+        return rows
+    spans = [max((at for at in range(place + 1) if above[at]), default=0) for place in range(len(above))]
+    joined = [f"{above[at]}, {cell}".rstrip(", ") for at, cell in zip(spans, below, strict=False)]
+    return [[corner or label, *joined], *rest]
+
+
 def with_one_label(rows: list[list[str]]) -> list[list[str]]:
     """Join two columns of labels: "ESR | mm/h" is "ESR, mm/h", and "FBLIM1 | GG" is "GG" below "FBLIM1"."""
     words = [rounding.plain(row[1]) for row in rows[1:] if len(row) > 2 and row[1]]

@@ -169,6 +169,23 @@ TABLES = {
             ("p_value", "fever, group", "group == cno | group == bacterial_osteomyelitis", "0.001"),
         },
     ),
+    "a title, and headings in two rows": (
+        "Table 2. Symptoms,,,,,\n,Boys (n=20),,Girls (n=40),,P\nSymptom,n,%,n,%,\nFever,14,70.0,2,5.0,<0.001",
+        {
+            ("count", "fever", "male", "14"),
+            ("percent", "fever", "~male", "5.0"),
+            ("p_value", "fever, male", "", "<0.001"),
+        },
+    ),
+    "a crude and an adjusted model": (
+        "Variable,Univariable HR (95% CI),P,Multivariable HR (95% CI),P\nFever,1.50 (0.76–2.95),0.24,1.85 (0.92–3.72),0.08\n"
+        "Male sex,0.85 (0.43–1.66),0.63,–,–\nTibia,2.41 (1.08–5.37),0.03,2.83 (1.24–6.48),0.01",
+        {
+            ("hazard_ratio, ci_lower, ci_upper", "?, fever", "", "1.50 (0.76–2.95)"),
+            ("hazard_ratio, ci_lower, ci_upper", "?, fever, tibia", "", "1.85 (0.92–3.72)"),
+            ("p_value", "?, tibia, fever", "", "0.01"),
+        },
+    ),
     "those who are lost": (
         ",Baseline (n = 40),Month 3 (n = 38),Month 6 (n = 35)\nLost to follow-up n,–,2,5\nPedCNO30 n (%),–,23 (60.5),20 (57.1)\nPedCNO50 n (%),–,11 (28.9),18 (51.4)",
         {
