@@ -11,6 +11,7 @@ from pathlib import Path
 from types import FunctionType
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from crmo_analysis.files import study_names
 
@@ -22,6 +23,10 @@ sys.modules.setdefault("rfc3987_syntax", None)
 if "PYTEST_XDIST_WORKER" not in os.environ:
     os.environ["CRMO_STORE"] = tempfile.mkdtemp(prefix="crmo-tests-")
     atexit.register(shutil.rmtree, os.environ["CRMO_STORE"], ignore_errors=True)
+
+# No test needs a quiet machine.
+settings.register_profile("busy", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("busy")
 
 TESTS = Path(__file__).parent
 SHIPPED = ("bicetre", "capponi_2021", "hospach_2010", "menashe_2022", "sag_2019", "simm_2008")

@@ -273,7 +273,12 @@ def test_a_note_without_a_mark_is_used_or_named(made, note):
         rows = [row for row in csv.DictReader(file) if row["statistic"] == "p_value"]
     methods = {row["of"]: row["method"] for row in rows}
     test = "Fisher's exact test" if is_used else ""
-    assert methods == {"back_pain, male": test, "male, male": test, "age_diagnosis, male": "", "esr, male": ""}
+    assert methods == {
+        "back_pain, male": test,
+        "male, male": test,
+        "age_diagnosis, male": "",
+        "esr, male": "",
+    }
 
 
 def test_a_row_with_a_mark_before_its_label_is_no_note(made):
