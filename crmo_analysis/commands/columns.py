@@ -16,9 +16,9 @@ from crmo_analysis.commands.labels import (
     slug,
     statistic_of,
     stems,
-    test_of,
     without_summary,
 )
+from crmo_analysis.commands.notes import test_of
 from crmo_analysis.commands.proposals import Draft
 from crmo_analysis.study import rounding
 
@@ -30,7 +30,7 @@ SIZE_ROW = re.compile(
 )
 CHANGE = re.compile(r"\b(?:mean |median )?changes?\b(?:\W+(?:from|to|between|and|at)\b)*")
 SHARE = re.compile(r"(\d+) ?[(\[](\d+(?:[.,]\d+)?) ?%?[)\]]")
-ADJUSTED = re.compile(r"multi|(?<!un)adjusted|\ba[oh]?r+\b")
+ADJUSTED = re.compile(r"multi(?:vari|ple)|(?<!un)adjusted|\ba[oh]?r+\b")
 READER = re.compile(r"(?:reader|rater|observer|radiologist|examiner|reading)s? (?:\w|\d+)")
 _CONTROLS = re.compile(r"\b(?:control|healthy|unaffected|sibling)")
 _EVERYONE = re.compile(

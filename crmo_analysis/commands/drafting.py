@@ -30,16 +30,12 @@ from crmo_analysis.commands.labels import (
     OF_TWO,
     UNKNOWN,
     bare,
-    footnotes,
     key,
     slug,
-    spelled_out,
     statistic_of,
-    statistics_in,
-    test_of,
     unit_of,
-    units_in,
 )
+from crmo_analysis.commands.notes import footnotes, is_test, spelled_out, test_of
 from crmo_analysis.commands.proposals import Draft
 from crmo_analysis.commands.table_rows import (
     Row,
@@ -61,7 +57,6 @@ _CELLS = (  # what a cell looks like, where the label says nothing
     (r"[\d.,]+ ?\+/- ?[\d.,]+", "mean, sd"),
     (r"[\d.,]+ ?%", "percent"),
 )
-_SIZE = re.compile(r"[nN] ?= ?(\d+)(?: (?:patients|children))?")
 _OF_COUNTS = re.compile("chi|χ|fisher|mcnemar")  # tests
 _OF_PATIENTS = {"count", "percent", "n"}
 _OF_TIME = ("median_survival", "survival")
@@ -78,18 +73,11 @@ def draft(table: list[list[str]], codebook: Codebook, prefix: str, where: str = 
     if len(rows) < 2 or max(map(len, rows)) < 2:
         raise InputError("expected a table: groups in the first row, characteristics in the first column")
     found = Draft(codebook, prefix, where)
-    rows, notes, unused = footnotes(with_one_heading(rows, found))
+    rows, unused = footnotes(with_one_heading(rows, found), found)
     if patients := case_tables.of_patients(rows):
         case_tables.draft(patients, found)
         return found
-    found.notes.update(notes)
-    for note in (*notes.values(), *unused):
-        found.told.extend(statistics_in(note))
-        found.units.update(units_in(note))
-    found.sizes.extend(each[1] for note in unused if (each := _SIZE.fullmatch(note)))
-    unused = [note for note in unused if not _SIZE.fullmatch(note)]
-    rows, unused = spelled_out(_turned(with_one_label(rows)), unused)
-    _ask_about_notes(unused, found)
+    rows = spelled_out(_turned(with_one_label(rows)), unused, found)
     columns = read_columns(rows, found)
     meant = categories(rows, columns, found)
     heading = ""
@@ -107,12 +95,12 @@ def draft(table: list[list[str]], codebook: Codebook, prefix: str, where: str = 
 def _add_others(found: Draft) -> None:
     """Add the others of a model behind each exposure: those with a number in the same column of the table."""
     exposures: dict[str, dict[str, None]] = {}
-    models = [(row, model) for row in found.rows if (model := row.pop("model", ""))]
-    for row, model in models:
-        exposures.setdefault(model, {})[row["of"].partition(", ")[2]] = None
-    for row, model in models:
-        others = [each for each in exposures[model] if each != row["of"].partition(", ")[2]]
-        row["of"] = ", ".join([row["of"], *others[:10]])
+    models = [(row, row["of"].partition(", ")[2], m) for row in found.rows if (m := row.pop("model", ""))]
+    for _, exposure, model in models:
+        exposures.setdefault(model, {})[exposure] = None
+    for row, exposure, model in models:
+        others = [each for each in exposures[model] if each != exposure]
+        row["of"] = ", ".join([row["of"], *(others[:10] or [UNKNOWN])])
 
 
 def _turned(rows: list[list[str]]) -> list[list[str]]:
@@ -124,28 +112,6 @@ def _turned(rows: list[list[str]]) -> list[list[str]]:
     if any(map(is_of_two, rows[0][1:])) or not is_turned:
         return rows
     return [list(column) for column in zip(*([*row, *[""] * (wide - len(row))] for row in rows), strict=True)]
-
-
-def _ask_about_notes(unused: Sequence[str], found: Draft) -> None:
-    for mark, said in found.notes.items():
-        of_one = f"note {mark}: '{said}', taken as the test of P values"
-        of_all = f"note '{said}': taken as the test of all P values that it can give"
-        found.ask((of_one if mark else of_all) if _is_test(said) else _use(f"note {mark}", said))
-    for said in unused:
-        found.ask(_use("note", said))
-
-
-def _use(note: str, said: str) -> str:
-    """Say what a note that names no test is used for."""
-    if units := units_in(said):
-        return f"{note} '{said}': the units of {', '.join(units)} are taken from it"
-    used = f"{note} '{said}': taken for cells whose label does not say what they print"
-    return used if statistics_in(said) else f"{note} not used: {said}"
-
-
-def _is_test(note: str) -> bool:
-    """Say whether a note can be one test, and not several or a limit of P."""
-    return not re.search(r"^p\s?[<=>]|^signific|,| or | and ", note, re.IGNORECASE)
 
 
 def _named(row: Row, columns: list[Column], found: Draft) -> tuple[Row, str]:
@@ -197,8 +163,8 @@ def _draft_row(row: Row, cells: list[tuple[str, Column]], found: Draft) -> None:
         if column.is_p or column.of_model:
             said, last = _of_two(cell, column, before, row, found), "p" if column.is_p else last
             said["statistic"] = _difference(said, printed, column, row.place, found)
-            of_model = column if column.of_model else before[-1] if before else column
-            said["model"] = of_model.label if ADJUSTED.search(of_model.label.casefold()) else ""
+            models = [each.label for each in (*before[-1:], column) if each.of_model]
+            said["model"] = next((each for each in models[-1:] if ADJUSTED.search(each.casefold())), "")
             of_all = found.notes.get("", "") if said["statistic"] == "p_value" else ""
             if of_all and (
                 printed.startswith(("count", "percent")) or not _OF_COUNTS.search(of_all.casefold())
@@ -316,7 +282,7 @@ def _method(cell: str, heading: str, notes: Mapping[str, str]) -> dict[str, str]
     """Return the test that the note of a P value names, or that of its column."""
     marks = (re.search(r"([†‡§¶*#]+|(?<=\d)[a-e])$", text.strip()) for text in (cell, heading))
     said = next((notes[mark[1]] for mark in marks if mark and mark[1] in notes), "")
-    return {"method": said} if said and _is_test(said) else {"method": test_of(heading)}
+    return {"method": said} if said and is_test(said) else {"method": test_of(heading)}
 
 
 def _values(cell: str, row: Row, name: str, column: Column, found: Draft) -> dict:

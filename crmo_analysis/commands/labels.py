@@ -58,17 +58,6 @@ _ALONE = (
     (rf"{_SHARE}|\bpercent\w*", "percent"),
     (r"\bno\.|\bn\b|\bnumber of (?:patients|children)\b|(?=\bnumber at risk)", "count"),
 )
-_MARKED = re.compile(r"([†‡§¶*#]+|(?:^|(?<=[;.,] ))[a-e](?=[ :)=]))[\s:)=]*([^;†‡§¶#]+)")
-_OF_ALL = re.compile(  # the test of every P value, as a note without a mark names it
-    r"(?:(?:all )?p[- ]?values? (?:\w+ ){0,2}(?:by|from|with|using|of) (?:the |an? )?)?"
-    r"((?:(?:two|one)[- ](?:sided|tailed) )?(?:(?:student|welch)(?:['’]?s)? t[- ]?test"
-    r"|fisher(?:['’]?s)?(?: exact)?(?: test)?"
-    r"|(?:pearson(?:['’]?s)? )?(?:chi|χ)[- ]?(?:[2²]|squared?)(?: test)?|mann[- ]whitney(?: u)?(?: test)?"
-    r"|wilcoxon rank[- ]sum test|kruskal[- ]wallis(?: test)?|(?:one[- ]way )?anova|log[- ]?rank(?: test)?))",
-    re.IGNORECASE,
-)
-_SHORT = re.compile(r"([A-Z][A-Za-z0-9-]*[A-Z0-9])(?:,| ?=|:) ([^,;:=()]+?)\s*(?:\(.*\))?")
-_UNIT_OF = re.compile(r"\b([\w-]+) in ((?:[^\s,;()]*/[^\s,;()]*[^\s,;().])|years|months|weeks|days)")
 _UNITS = r"/|years|months|weeks|days|points|mm|mg|%"
 _THRESHOLD = re.compile(
     r"(?<!\bp)(?<!\bp )(>=|<=|>|<|at least|at most|more than|less than|fewer than|up to)\s*(\d[\d,.]*\d|\d)"
@@ -127,50 +116,6 @@ def in_unit(limit: str, label: str, variable: Variable) -> str:
         if re.search(rf"\d\s?{re.escape(unit)}\b", rounding.plain(label)):
             return f"{sign} {rounding.decimal_text(Fraction(number) / Fraction(str(factor)), 4)}"
     return limit
-
-
-def footnotes(rows: list[list[str]]) -> tuple[list[list[str]], dict[str, str], list[str]]:
-    """Part the rows of a table from the notes below it, "† χ² test; ‡ Kruskal-Wallis test".
-
-    Under an empty mark stands the one test that an unmarked note names; last come the notes that say no such
-    thing.
-    """
-    of_numbers = [
-        place
-        for place, row in enumerate(rows)
-        if any(cell[:1].isdigit() for cell in row[1:]) or (any(row[1:]) and not NOTE.match(row[0]))
-    ]
-    last = max(of_numbers, default=0)
-    text = "; ".join(cell for row in rows[last + 1 :] for cell in row if cell)
-    text = re.sub(r"\.\s+(?=[A-Z][a-z]+ )", "; ", text)  # a sentence is a note of its own
-    marked = {match[1]: match[2].strip(" .,") for match in _MARKED.finditer(text)}
-    others = [words for each in _MARKED.sub(";", text).split(";") if (words := each.strip(" .,"))]
-    tests = [match for words in others if (match := _OF_ALL.fullmatch(words))]
-    if len(tests) == 1:
-        others.remove(tests[0][0])
-        marked[""] = tests[0][1]
-    return rows[: last + 1], marked, others
-
-
-def spelled_out(rows: list[list[str]], notes: list[str]) -> tuple[list[list[str]], list[str]]:
-    """Write in full what notes say is short, "RFS, relapse-free survival"; the other notes are left."""
-    meant = {match[1]: match[2] for note in notes if (match := _SHORT.fullmatch(note))}
-    meant = {short: words for short, words in meant.items() if statistic_of(words) == UNKNOWN}
-    in_full = lambda cell: re.sub(r"[\w-]+", lambda match: meant.get(match[0], match[0]), cell)  # noqa: E731
-    first, *below = rows
-    left = [note for note in notes if not _SHORT.fullmatch(note)]
-    return [[in_full(cell) for cell in first], *([in_full(row[0]), *row[1:]] for row in below)], left
-
-
-def units_in(note: str) -> dict[str, str]:
-    """Return the units that a note gives: "ESR in mm/h (normal < 20), CRP in mg/l"."""
-    return {key(match[1]): match[2] for match in _UNIT_OF.finditer(note)}
-
-
-def test_of(label: str) -> str:
-    """Return the test that a heading of P values begins with: "log-rank P"."""
-    match = re.fullmatch(r"(.+?) p(?:[- ]?values?)?", rounding.plain(label))
-    return match[1] if match and _OF_ALL.fullmatch(match[1]) else ""
 
 
 def without_summary(words: str) -> str:

@@ -356,3 +356,12 @@ def test_a_unit_in_a_note_is_that_of_its_rows():
 )
 def test_words_of_a_label_say_in_their_order_what_is_printed(label, statistic):
     assert labels.statistic_of(label) == statistic
+
+
+def test_a_word_that_a_note_spells_out_is_known_by_either():
+    note = "NSAID, non-steroidal anti-inflammatory drug; MRI, magnetic resonance imaging; ACW, anterior chest wall"
+    said, asked = _said(
+        f'Finding,All (n=52)\nNSAIDs,5 (9.6)\nWhole-body MRI at diagnosis,9 (17)\nACW,3 (6)\n"{note}"'
+    )
+    assert {of for _, of, _ in said} == {"everyone", "nsaid", "wb_mri", "anterior_chest_wall"}
+    assert not any("note" in each for each in asked)

@@ -356,10 +356,13 @@ def test_columns_of_a_model_are_of_an_outcome_to_be_named(made):
     table += "Spine,10.2 (2.1–49.1),0.004,9.4 (1.9–47.3),0.006\nMale sex,1 (reference),,Ref.,\n"
     said, rows = drafted(made, table)
     assert {(row["statistic"], row["of"]) for row in rows.values()} == {
-        *(("odds_ratio, ci_lower, ci_upper", "?, spine"), ("p_value", "?, spine"))
+        *(("odds_ratio, ci_lower, ci_upper", "?, spine"), ("p_value", "?, spine")),
+        *(("odds_ratio, ci_lower, ci_upper", "?, spine, ?"), ("p_value", "?, spine, ?")),
     }
     assert len(rows) == 4
-    assert "heading 'Adjusted OR (95% CI)': what else is in the model" in said
+    assert (
+        "heading 'Adjusted OR (95% CI)': the model is taken as of all rows that have a number there" in said
+    )
     assert "of which outcome?" in said and "no heading has all patients" not in said
 
 
