@@ -89,7 +89,23 @@ def draft(table: list[list[str]], codebook: Codebook, prefix: str, where: str = 
             row = meant.get(line) or read_row(label, heading * (heading != label), rows[0][0], line)
             _draft_row(row, list(zip(cells, columns, strict=False)), found)
     _add_others(found)
+    _add_limits(found)
     return found
+
+
+def _add_limits(found: Draft) -> None:
+    """Give each number of its own a step as fine as it is printed, and limits far around what is printed."""
+    for name, fields in found.variables.items():
+        cells = [rounding.plain(row["printed"]) for row in found.rows if row["of"] == name]
+        numbers = re.findall(r"(?<![\d.])-?\d+(?:[.,]\d+)?", "; ".join(cells))
+        if "step" in fields and numbers:
+            values = [float(number.replace(",", ".")) for number in numbers]
+            digits = max(len(number.replace(",", ".").partition(".")[2]) for number in numbers)
+            low, high = 10 * min(0, *values), 10 * max(1, *values)
+            fields |= {"step": 10**-digits if digits else 1, "minimum": round(low), "maximum": round(high)}
+            found.ask(
+                f"'{name}': its step and limits are far around what is printed; mend them where it matters"
+            )
 
 
 def _add_others(found: Draft) -> None:

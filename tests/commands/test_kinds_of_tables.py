@@ -365,3 +365,16 @@ def test_a_word_that_a_note_spells_out_is_known_by_either():
     )
     assert {of for _, of, _ in said} == {"everyone", "nsaid", "wb_mri", "anterior_chest_wall"}
     assert not any("note" in each for each in asked)
+
+
+def test_a_number_of_its_own_has_a_step_and_limits_far_around_it():
+    table = [
+        ["", "Boys (n=20)", "Girls (n=40)", "P"],
+        ["Years in practice, median [IQR]", "11 [7–15]", "9 [5–13]", "0.62"],
+    ]
+    fields = drafting.draft(table, read_codebook(), "m").variables["years_in_practice"]
+    assert {name: fields[name] for name in ("step", "minimum", "maximum")} == {
+        "step": 1,
+        "minimum": 0,
+        "maximum": 150,
+    }

@@ -104,7 +104,8 @@ def test_what_a_draft_cannot_tell_is_asked_and_not_guessed(made):
     said = crmo("claims", "draft", "table.csv", "--study", "./m").output
     assert "row 2, column 'All (n = 40)': '12 (3-40)': which statistics?" in said
     assert "heading 'Responders (n=9)': the group is taken as 'responders' (made up)" in said
-    assert "swollen_joints: {label: Swollen joints, type: decimal, step: 0.1}" in said
+    limits = "step: 0.1, minimum: 0, maximum: 20"  # without which a table of patients has no end
+    assert f"swollen_joints: {{label: Swollen joints, type: decimal, {limits}}}" in said
     with (made / "claims_draft.csv").open(encoding="utf-8") as file:
         assert [row["statistic"] for row in csv.DictReader(file)][2] == "?"
 
