@@ -68,6 +68,14 @@ class Column:
     is_sum: bool = False
 
     @property
+    def is_of_lesions(self) -> bool:
+        """Whether it counts lesions, each by itself."""
+        is_count = statistic_of(self.label, True).startswith(("count", "percent"))
+        return is_count and bool(
+            re.search(r"^(?!.*(?:patient|child|case)).*\blesions\b", self.label.casefold())
+        )
+
+    @property
     def whom(self) -> str:
         """Among whom its cells are: a group, of whom fewer may have been seen at a visit."""
         return " & ".join(filter(None, [self.among, self.seen]))
@@ -106,7 +114,7 @@ def _headed(rows: list[list[str]], found: Draft) -> list[Column]:
     if any(column.of_model.partition(",")[0] in OF_MODELS for column in columns):
         columns = [replace(c, of_model="se") if statistic_of(c.label) == "se" else c for c in columns]
     named = {column.label: group_label(column.label) for column in columns}
-    rest = [c for c in columns if not (c.is_p or c.of_model or c.is_known is not None)]
+    rest = [c for c in columns if not (c.is_p or c.of_model or c.is_of_lesions or c.is_known is not None)]
     rest = [c for c in rest if not is_all(named[c.label]) or _are_others(c, rest)]
     groups = {named[column.label]: column.label for column in rest}
     kind = _not_groups(columns, rest, rows, found)

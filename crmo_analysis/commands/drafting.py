@@ -223,6 +223,9 @@ def _of_one(cell: str, column: Column, row: Row, found: Draft) -> dict:
     said = _values(cell, row, column.outcome or row.readings.get(column.reading, name), column, found)
     if column.outcome:
         return said | {"among": name, "at": column.at, "name": name}
+    if column.is_of_lesions:
+        found.ask(f"heading '{column.label}': of lesions, which 'units: {{lesions: …}}' of study.yaml names")
+        return said | {"of": name, "about": "lesions", "unit": "", "name": name}
     among = " & ".join(filter(None, [column.whom, row.known]))
     name, said = said["of"], said | {"among": among, "at": row.at or column.at}
     visits = row.change if row.change is not None else column.change

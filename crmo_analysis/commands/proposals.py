@@ -45,7 +45,10 @@ class Draft:
         while claim_id in taken:
             claim_id, number = f"{self.prefix}.{name}.{number}", number + 1
         row |= {"claim_id": claim_id, "where": f"{self.where}, {place}", "about": "own"} | said
-        first = lambda each: (each["statistic"].partition(",")[0], *(each[c] for c in ("of", "among", "at")))  # noqa: E731
+        first = lambda each: (
+            each["statistic"].partition(",")[0],
+            *(each[c] for c in ("about", "of", "among", "at")),
+        )  # noqa: E731
         number = re.match(r"\d*[.,]?\d*", row["printed"])[0]
         other = next((each for each in self.rows if first(each) == first(row)), None)
         is_told = UNKNOWN not in (row["statistic"], row["of"]) and "," not in row["of"]

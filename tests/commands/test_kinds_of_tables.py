@@ -378,3 +378,16 @@ def test_a_number_of_its_own_has_a_step_and_limits_far_around_it():
         "minimum": 0,
         "maximum": 150,
     }
+
+
+def test_lesions_are_counted_beside_patients_and_not_among_them():
+    text = "Region,Lesions n (%),Patients n (%)\nClavicle,11 (5.1),9 (29.0)\nFemur,43 (20.0),24 (77.4)"
+    rows = drafting.draft(list(csv.reader(text.splitlines())), read_codebook(), "m").rows
+    assert {(row["about"], row["of"], row["among"]) for row in rows} == {
+        *(
+            ("lesions", "clavicle", ""),
+            ("lesions", "femur", ""),
+            ("own", "clavicle", ""),
+            ("own", "femur", ""),
+        )
+    }
