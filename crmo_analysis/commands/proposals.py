@@ -45,12 +45,10 @@ class Draft:
         while claim_id in taken:
             claim_id, number = f"{self.prefix}.{name}.{number}", number + 1
         row |= {"claim_id": claim_id, "where": f"{self.where}, {place}", "about": "own"} | said
-        first = lambda each: (
-            each["statistic"].partition(",")[0],
-            *(each[c] for c in ("about", "of", "among", "at")),
-        )  # noqa: E731
+        what, alike = row["statistic"].partition(",")[0], ("about", "of", "among", "at")
+        same = [each for each in self.rows if all(each[column] == row[column] for column in alike)]
+        other = next((each for each in same if each["statistic"].partition(",")[0] == what), None)
         number = re.match(r"\d*[.,]?\d*", row["printed"])[0]
-        other = next((each for each in self.rows if first(each) == first(row)), None)
         is_told = UNKNOWN not in (row["statistic"], row["of"]) and "," not in row["of"]
         if other and is_told and not other["printed"].startswith(number):
             self.ask(f"'{place}' and '{other['where'].partition(', ')[2]}': which of them is '{row['of']}'?")
