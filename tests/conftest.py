@@ -12,6 +12,7 @@ from pathlib import Path
 from types import FunctionType
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from crmo_analysis.files import study_names
 
@@ -23,6 +24,10 @@ sys.modules.setdefault("rfc3987_syntax", None)
 if "PYTEST_XDIST_WORKER" not in os.environ:
     os.environ["CRMO_STORE"] = tempfile.mkdtemp(prefix="crmo-tests-")
     atexit.register(shutil.rmtree, os.environ["CRMO_STORE"], ignore_errors=True)
+
+# No test needs a quiet machine.
+settings.register_profile("busy", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("busy")
 
 
 def pytest_collection_finish():

@@ -108,7 +108,8 @@ def _listed(label: str, cells: list[str], found: Draft) -> None:
         return
     _ask_about_unknown(label, cells, found)
     for word in words:
-        _who(*found.variable(word), f"{label}: {word}", [word in each for each in of_each], found)
+        of = word if found.expression(word)[0] else f"{bare(label)} {word}"  # psoriasis of the family
+        _who(*found.variable(of), f"{label}: {word}", [word in each for each in of_each], found)
 
 
 def _ask_about_unknown(label: str, cells: list[str], found: Draft) -> None:

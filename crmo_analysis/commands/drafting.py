@@ -9,21 +9,42 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from crmo_analysis.commands import case_tables
-from crmo_analysis.commands.columns import SIZE_ROW, VISIT, Column, group_label, read_columns
+from crmo_analysis.commands.columns import (
+    ADJUSTED,
+    READER,
+    SHARE,
+    SIZE_ROW,
+    Column,
+    compared_by,
+    exposure_of,
+    group_label,
+    is_all,
+    read_columns,
+    visit_name,
+)
 from crmo_analysis.commands.labels import (
     ESTIMATES,
     NOTE,
     NOTHING,
+    OF_TESTS,
+    OF_TWO,
     UNKNOWN,
     bare,
-    footnotes,
+    key,
     slug,
     statistic_of,
-    statistics_in,
     unit_of,
 )
+from crmo_analysis.commands.notes import footnotes, is_test, spelled_out, test_of
 from crmo_analysis.commands.proposals import Draft
-from crmo_analysis.commands.table_rows import Row, categories, is_heading, read_row, with_one_label
+from crmo_analysis.commands.table_rows import (
+    Row,
+    categories,
+    is_heading,
+    read_row,
+    with_one_heading,
+    with_one_label,
+)
 from crmo_analysis.files import InputError
 from crmo_analysis.study import Codebook, Variable, rounding
 
@@ -36,6 +57,7 @@ _CELLS = (  # what a cell looks like, where the label says nothing
     (r"[\d.,]+ ?\+/- ?[\d.,]+", "mean, sd"),
     (r"[\d.,]+ ?%", "percent"),
 )
+_OF_COUNTS = re.compile("chi|χ|fisher|mcnemar")  # tests
 _OF_PATIENTS = {"count", "percent", "n"}
 _OF_TIME = ("median_survival", "survival")
 _SEX_NAMES = {"male": "boys", "~male": "girls"}
@@ -48,17 +70,14 @@ def draft(table: list[list[str]], codebook: Codebook, prefix: str, where: str = 
     paper calls the table `where`.
     """
     rows = [[cell.strip() for cell in row] for row in table if any(cell.strip() for cell in row)]
-    if len(rows) < 2 or len(rows[0]) < 2:
+    if len(rows) < 2 or max(map(len, rows)) < 2:
         raise InputError("expected a table: groups in the first row, characteristics in the first column")
     found = Draft(codebook, prefix, where)
-    rows, notes, unused = footnotes(rows)
+    rows, unused = footnotes(with_one_heading(rows, found), found)
     if patients := case_tables.of_patients(rows):
         case_tables.draft(patients, found)
         return found
-    found.notes.update(notes)
-    found.told.extend(each for note in (*notes.values(), *unused) for each in statistics_in(note))
-    _ask_about_notes(unused, found)
-    rows = with_one_label(rows)
+    rows = spelled_out(_turned(with_one_label(rows)), unused, found)
     columns = read_columns(rows, found)
     meant = categories(rows, columns, found)
     heading = ""
@@ -67,32 +86,55 @@ def draft(table: list[list[str]], codebook: Codebook, prefix: str, where: str = 
         if is_heading(cells, columns):
             heading = label
         if any(cells) and not _is_of_sizes(label, cells, columns, found):
-            row = meant.get(line) or read_row(label, heading, rows[0][0], line)
+            row = meant.get(line) or read_row(label, heading * (heading != label), rows[0][0], line)
             _draft_row(row, list(zip(cells, columns, strict=False)), found)
-    for said in found.rows:
-        if said["statistic"] == "p_value":
-            said["method"] = said["method"] or notes.get("", "")
+    _add_others(found)
+    _add_limits(found)
     return found
 
 
-def _ask_about_notes(unused: Sequence[str], found: Draft) -> None:
-    for mark, said in found.notes.items():
-        of_one = f"note {mark}: '{said}', taken as the test of P values"
-        of_all = f"note '{said}': taken as the test of all P values"
-        found.ask((of_one if mark else of_all) if _is_test(said) else f"note {mark} not used: {said}")
-    for said in unused:
-        used = f"note '{said}': taken for cells whose label does not say what they print"
-        found.ask(used if statistics_in(said) else f"note not used: {said}")
+def _add_limits(found: Draft) -> None:
+    """Give each number of its own a step as fine as it is printed, and limits far around what is printed."""
+    for name, fields in found.variables.items():
+        cells = [rounding.plain(row["printed"]) for row in found.rows if row["of"] == name]
+        numbers = re.findall(r"(?<![\d.])-?\d+(?:[.,]\d+)?", "; ".join(cells))
+        if "step" in fields and numbers:
+            values = [float(number.replace(",", ".")) for number in numbers]
+            digits = max(len(number.replace(",", ".").partition(".")[2]) for number in numbers)
+            low, high = 10 * min(0, *values), 10 * max(1, *values)
+            fields |= {"step": 10**-digits if digits else 1, "minimum": round(low), "maximum": round(high)}
+            found.ask(
+                f"'{name}': its step and limits are far around what is printed; mend them where it matters"
+            )
 
 
-def _is_test(note: str) -> bool:
-    """Say whether a note can be one test, and not several or a limit of P."""
-    return not re.search(r"^p\s?[<=>]|^signific|,| or | and ", note, re.IGNORECASE)
+def _add_others(found: Draft) -> None:
+    """Add the others of a model behind each exposure: those with a number in the same column of the table."""
+    exposures: dict[str, dict[str, None]] = {}
+    models = [(row, row["of"].partition(", ")[2], m) for row in found.rows if (m := row.pop("model", ""))]
+    for _, exposure, model in models:
+        exposures.setdefault(model, {})[exposure] = None
+    for row, exposure, model in models:
+        others = [each for each in exposures[model] if each != exposure]
+        row["of"] = ", ".join([row["of"], *(others[:10] or [UNKNOWN])])
+
+
+def _turned(rows: list[list[str]]) -> list[list[str]]:
+    """Return a table whose rows are readings, or what two variables give, with these in columns."""
+    told = lambda label: statistic_of(label, True).partition(",")[0]  # noqa: E731
+    is_of_two = lambda label: bool(READER.match(rounding.plain(label)) or told(label) in OF_TWO)  # noqa: E731
+    down, wide = [is_of_two(row[0]) for row in rows[1:]], max(map(len, rows))
+    is_turned = len(down) < 2 * sum(down) > 2 or any(told(row[0]) == "rate" for row in rows[1:])
+    if any(map(is_of_two, rows[0][1:])) or not is_turned:
+        return rows
+    return [list(column) for column in zip(*([*row, *[""] * (wide - len(row))] for row in rows), strict=True)]
 
 
 def _named(row: Row, columns: list[Column], found: Draft) -> tuple[Row, str]:
     """Return a row with the names of its variables, and what to note of them."""
     is_own, of = bool(row.means.strip("~{}")), bare(row.of)
+    if any(column.outcome for column in columns) and is_all(of):
+        return replace(row, name=""), "all patients"
     name, note = (row.means, "made up") if is_own else found.variable(row.of, row.labels[1])
     if not is_own and any(column.answer for column in columns):
         name, note = _answered(name, note, of, columns, found)
@@ -105,18 +147,27 @@ def _named(row: Row, columns: list[Column], found: Draft) -> tuple[Row, str]:
 
 def _answered(name: str, note: str, of: str, columns: list[Column], found: Draft) -> tuple[str, str]:
     """Return the variable that has the answers of the headings: one of its own, if the codebook's has not."""
-    answers = {column.answer for column in columns if column.answer}
-    if name in found.variables or (name in found.codebook and answers <= {*found.codebook[name].categories}):
+    answers = list(dict.fromkeys(column.answer for column in columns if column.answer))
+    if name in found.codebook and {*answers} <= {*found.codebook[name].categories}:
         return name, note
-    return found.made_up(f"{of} category"), "made up"
+    name, note = (name, note) if name in found.variables else (found.made_up(f"{of} category"), "made up")
+    found.variables[name] |= {"type": "category", "categories": answers}
+    return name, note
 
 
 def _draft_row(row: Row, cells: list[tuple[str, Column]], found: Draft) -> None:
     """Add the claims of a row."""
+    later = [(cell, column) for cell, column in cells if column.seen]
+    if later and all(cell == str(column.unseen) for cell, column in later):
+        found.ask(f"{row.place}: '{row.title}': taken as those who are not seen at a visit")
+        for cell, column in later:
+            said = {"statistic": "count", "of": f"~{column.seen}", "among": column.among, "printed": cell}
+            found.add(f"{slug(row.of)}.{slug(column.at)}", row.title, said)
+        return
     row, note = _named(row, [column for cell, column in cells if cell], found)
     more = (
         "change"
-        if row.is_change
+        if row.change is not None
         else row.at or bare(row.labels[0]) * (row.means != "{}" and row.labels[0] != row.of)
     )
     stem, printed = slug(f"{bare(row.of) or row.of} {more}"), ""
@@ -128,11 +179,19 @@ def _draft_row(row: Row, cells: list[tuple[str, Column]], found: Draft) -> None:
         if column.is_p or column.of_model:
             said, last = _of_two(cell, column, before, row, found), "p" if column.is_p else last
             said["statistic"] = _difference(said, printed, column, row.place, found)
+            models = [each.label for each in (*before[-1:], column) if each.of_model]
+            said["model"] = next((each for each in models[-1:] if ADJUSTED.search(each.casefold())), "")
+            of_all = found.notes.get("", "") if said["statistic"] == "p_value" else ""
+            if of_all and (
+                printed.startswith(("count", "percent")) or not _OF_COUNTS.search(of_all.casefold())
+            ):
+                said["method"] = said.get("method") or of_all
         else:
             said = _of_one(cell, column, row, found)
             row, printed = replace(row, name=said.pop("name")), said["statistic"]
         last = column.of_model.partition(",")[0] if last == "95_ci" else last
-        found.add(f"{stem}.{last}", row.title, said | {"note": note})
+        of = found.add(f"{stem}.{last}", row.title, said | {"note": note})
+        row = replace(row, name=UNKNOWN) if of == UNKNOWN else row
 
 
 def _difference(said: dict, printed: str, column: Column, place: str, found: Draft) -> str:
@@ -153,17 +212,27 @@ def _of_one(cell: str, column: Column, row: Row, found: Draft) -> dict:
     if column.is_known is not None:
         of = row.known if column.is_known else f"~{row.known}"
         return {"statistic": "count", "of": of, "printed": cell, "name": name}
+    if column.is_sum:
+        unit = found.variables[column.outcome].get("unit", "")
+        said = {"statistic": "sum", "of": column.outcome, "among": name, "printed": cell, "unit": unit}
+        return said | {"name": name}
     if column.answer:
-        return _answer(cell, name, column, found) | {"among": row.known, "name": name}
-    said = _values(cell, row, row.readings.get(column.reading, name), column, found)
+        of = f"{name} == {column.answer}"
+        said = {"statistic": "count, percent", "of": of, "among": row.known, "printed": cell}
+        return said | {"name": name}
+    said = _values(cell, row, column.outcome or row.readings.get(column.reading, name), column, found)
+    if column.outcome:
+        return said | {"among": name, "at": column.at, "name": name}
+    if column.is_of_lesions:
+        found.ask(f"heading '{column.label}': of lesions, which 'units: {{lesions: …}}' of study.yaml names")
+        return said | {"of": name, "about": "lesions", "unit": "", "name": name}
     among = " & ".join(filter(None, [column.whom, row.known]))
     name, said = said["of"], said | {"among": among, "at": row.at or column.at}
-    said |= _change(said, place, found) if row.is_change else {}
-    if column.outcome:
-        said |= {"of": column.outcome, "among": name}
-    elif said["statistic"].partition(",")[0] in (*ESTIMATES, _OF_TIME[0]):
+    visits = row.change if row.change is not None else column.change
+    said |= _change(said, visits, place, found) if visits is not None else {}
+    if said["statistic"].partition(",")[0] in (*ESTIMATES, _OF_TIME[0]):
         said |= {"of": f"{name}, {UNKNOWN}"}
-    return said | {"name": name}
+    return said | {"of": said["of"] or "everyone", "name": name}
 
 
 def _is_reference(cell: str, column: Column) -> bool:
@@ -173,39 +242,33 @@ def _is_reference(cell: str, column: Column) -> bool:
 
 def _of_two(cell: str, column: Column, before: list[Column], row: Row, found: Draft) -> dict:
     """Return a P value or an estimate: between readings, of an outcome, or of the groups before it."""
-    name = UNKNOWN if row.is_change else row.name
+    name = UNKNOWN if row.change is not None else row.name
     said = {"statistic": column.of_model or "p_value", "printed": cell, "at": row.at}
     if column.is_p:
         said |= _method(cell, column.label, found.notes) | {"at": ""}
     if row.readings:
         return said | {"of": ", ".join(each for each in row.readings.values() if "&" not in each)}
     if column.is_p:
-        return said | _compared(_visit_name(name.partition(" == ")[0], row.at), column, before, found)
+        return said | compared_by(visit_name(name.partition(" == ")[0], row.at), column, before, found)
     if said["statistic"].partition(",")[0] == "rate":
-        return said | {"of": f"{UNKNOWN}, {UNKNOWN}", "among": name}
+        per = re.search(r"\bper (?:\d[\d ,]* )?[\w-]+", rounding.plain(column.label))
+        return said | {"of": column.outcome, "among": name, "unit": per[0] if per else ""}
     if per := re.search(r"\bper \d.*", row.labels[0]):
         asked = f"an estimate {per[0]}: give '{name}' such a unit, in a variable of its own"
         found.ask(f"{row.place}, column '{column.label}': {asked}")
-    exposure = _exposure([each for each in before if each.among])
-    of = f"{name}, {exposure}" if exposure != UNKNOWN else f"{column.outcome or UNKNOWN}, {name}"
-    return said | {"of": of}
+    exposure = exposure_of([each for each in before if each.among])
+    is_first = exposure != UNKNOWN or said["statistic"].partition(",")[0] in OF_TESTS
+    return said | {"of": f"{name}, {exposure}" if is_first else f"{column.outcome or UNKNOWN}, {name}"}
 
 
-def _answer(cell: str, name: str, column: Column, found: Draft) -> dict:
-    """Return how many gave the answer that a heading names."""
-    if name in found.variables:
-        listed = found.variables[name].get("categories", [])
-        categories = [*dict.fromkeys([*listed, column.answer])]
-        found.variables[name] |= {"type": "category", "categories": categories}
-    return {"statistic": "count, percent", "of": f"{name} == {column.answer}", "printed": cell}
-
-
-def _change(said: dict, place: str, found: Draft) -> dict:
-    """Return what differs in a claim of a change."""
+def _change(said: dict, visits: tuple[str, ...], place: str, found: Draft) -> dict:
+    """Return what differs in a claim of a change, between visits that the paper names or nobody knows."""
     name = said["of"]
-    found.ask(f"{place}: a change from which visit to which? as '{name}, {name}_at_6_months'")
+    of = [visit_name(name, visit) for visit in visits] if len(visits) == 2 else [name, UNKNOWN]
+    if UNKNOWN in of:
+        found.ask(f"{place}: a change from which visit to which? as '{name}, {name}_at_6_months'")
     statistic = re.sub(r"\b(mean|sd|median|percent)\b", r"\1_change", said["statistic"])
-    return {"statistic": statistic, "of": f"{name}, {UNKNOWN}"}
+    return {"statistic": statistic, "of": ", ".join(of), "at": ""}
 
 
 def _is_of_sizes(label: str, cells: list[str], columns: list[Column], found: Draft) -> bool:
@@ -218,8 +281,9 @@ def _is_of_sizes(label: str, cells: list[str], columns: list[Column], found: Dra
     for place, (cell, column) in enumerate(zip(cells, columns, strict=False)):
         numbers = re.findall(r"\d+", cell)
         if column.is_p and sexes and cell:
-            of = _compared("male", column, columns[:place], found)
-            found.add("sex.p", label, of | {"statistic": "p_value", "printed": cell})
+            of = compared_by("male", column, columns[:place], found)
+            method = found.notes.get("", "")
+            found.add("sex.p", label, of | {"statistic": "p_value", "printed": cell, "method": method})
         if column.is_p or len(numbers) != len(signs):
             continue
         stem = slug(group_label(column.label)) or "all"
@@ -233,47 +297,20 @@ def _is_of_sizes(label: str, cells: list[str], columns: list[Column], found: Dra
 # ---- cells -------------------------------------------------------------------------------------------------
 
 
-def _compared(name: str, column: Column, before: list[Column], found: Draft) -> dict[str, str]:
-    """Return what a P value compares: what tells the columns since the last one apart, groups or visits."""
-    last = max((at for at, each in enumerate(before) if each.is_p), default=-1)
-    before = before[last + 1 :]
-    groups = [each for each in before if each.among]
-    if before and before[-1].of_model and not groups:
-        return {"of": f"{before[-1].outcome or UNKNOWN}, {name}"}
-    named = [match[1] for match in VISIT.finditer(rounding.plain(column.label))]
-    compared = [each for each in groups or before if len(named) < 2 or each.at in named]
-    visits = dict.fromkeys(_visit_name(name, each.at) for each in compared)
-    if len({each.among for each in compared}) == 1 and len(visits) == 2:
-        return {"of": ", ".join(visits), "among": max((each.whom for each in compared), key=len)}
-    exposure = _exposure(compared)
-    if exposure == UNKNOWN:
-        found.ask(f"column '{column.label}': which groups does the P value of '{name}' compare?")
-    return {"of": f"{name}, {exposure}"}
-
-
-def _exposure(compared: list[Column]) -> str:
-    """Return the variable that tells columns apart."""
-    names = {re.sub(r"^~| == .*", "", each.among) for each in compared if each.among}
-    return names.pop() if len(names) == 1 else UNKNOWN
-
-
-def _visit_name(name: str, at: str) -> str:
-    is_first = at in ("", "baseline", "before treatment")
-    return name if is_first else re.sub(r"^(~?\w+)", rf"\1_at_{slug(at)}", name)
-
-
 def _method(cell: str, heading: str, notes: Mapping[str, str]) -> dict[str, str]:
     """Return the test that the note of a P value names, or that of its column."""
     marks = (re.search(r"([†‡§¶*#]+|(?<=\d)[a-e])$", text.strip()) for text in (cell, heading))
     said = next((notes[mark[1]] for mark in marks if mark and mark[1] in notes), "")
-    return {"method": said} if said and _is_test(said) else {}
+    return {"method": said} if said and is_test(said) else {"method": test_of(heading)}
 
 
 def _values(cell: str, row: Row, name: str, column: Column, found: Draft) -> dict:
     """Return what a cell prints, as far as its label, the heading above it, its form or a note tells."""
     statistic = _statistic(cell, (*row.labels, column.label), column.size, found.told)
-    unit = unit_of(row.labels[0]) or unit_of(row.of)
-    if re.search(r"surviv|[- ]free\b", rounding.plain(row.of)):
+    of = column.label if column.outcome else row.of
+    unit = unit_of(of) if column.outcome else unit_of(row.labels[0]) or unit_of(of)
+    unit = unit or found.units.get(key(bare(of)), "")
+    if re.search(r"surviv|[- ]free\b", rounding.plain(of)):
         statistic = re.sub(
             r"^percent(?=, ci)", "survival", re.sub(r"^median(?=, ci)", "median_survival", statistic)
         )
@@ -286,7 +323,7 @@ def _values(cell: str, row: Row, name: str, column: Column, found: Draft) -> dic
         of = _counted(name, variable, f"{row.place}: {statistic}", found)
         return {"statistic": statistic, "of": of, "printed": cell, "unit": "patients"}
     if (variable and not variable.is_numeric) or "categories" in found.variables.get(name, {}):
-        name, variable = found.made_up(f"{bare(row.of)} value"), None
+        name, variable = found.made_up(f"{bare(of)} value"), None
         found.ask(f"{row.place}: has numbers, which no variable of that name has; called '{name}'")
     if not unit and variable and variable.unit:
         unit = variable.unit
@@ -333,6 +370,6 @@ def _statistic(cell: str, labels: Sequence[str], size: int, of_notes: list[tuple
 
 def _is_share(words: str, size: int) -> bool:
     """Say whether "13 (37.1)" is a number of so many patients with its percentage."""
-    match = re.fullmatch(r"(\d+) ?[(\[](\d+(?:[.,]\d+)?)[)\]]", words)
+    match = SHARE.fullmatch(words)
     share = float(match[2].replace(",", ".")) if match else 0
     return bool(match and size and abs(100 * int(match[1]) / size - share) < 1)

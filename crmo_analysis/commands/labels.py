@@ -13,10 +13,24 @@ NOTHING = ("", "-", "--", "na", "n/a", "nr", "nd", "?", "not available", "unknow
 NOTE = re.compile(r"[†‡§¶*#]+")
 _CI = r"\b(?:[ck]i|ic|confidence interval|intervalle de confiance|konfidenzintervall)\b"
 _SHARE = r"(?<!\d)(?<!\d )%"  # and not the level of an interval
-_MEAN, _MEDIAN = r"\b(?:mean|moyenne|mittelwert)\b", r"\b(?:mediana?|médiane)\b"
-_SD = r"(?:\b(?:sd|standard deviation|standardabweichung|écart[- ]type)|(?:±|\+/-|[(\[])\s*(?:et|ds|sa)\b)"
-_IQR = r"\b(?:iqr|interquartile range|interquartilsabstand|[ei]iq|q1|25)"
-_RANGE = r"\b(?:range|extrêmes|étendue|spannweite)"
+_PRINTED = (  # words of a label for what its cells print, in their order
+    (r"\b(?:n\s*/\s*n?|n of n)\s*\(%\)", "count, n, percent"),
+    (r"\b(?:n|no\.?|number)\s*(?:\(%\)|\(percent\)|, ?%)", "count, percent"),
+    (r"\b(?:mean|moyenne|mittelwert)\b", "mean"),
+    (r"\b(?:mediana?|médiane)\b", "median"),
+    (
+        r"\b(?:sd|standard deviation|standardabweichung|écart[- ]type)\b|(?:±|\+/-|[(\[])\s*(?:et|ds|sa)\b",
+        "sd",
+    ),
+    (r"\b(?:se|sem|standard error)\b", "se"),
+    (
+        r"\b(?:iqr|interquartile range|interquartilsabstand|[ei]iq|q1\b(?:\W+q3)?|p?25(?:th)?\W+p?75(?:th)?)",
+        "quartile_1, quartile_3",
+    ),
+    (r"\b(?:range|extrêmes|étendue|spannweite)|\bmin(?:imum)?\W+max", "min, max"),
+    (rf"(?:\d\d ?%[- ]?)?{_CI}", "ci_lower, ci_upper"),
+)
+_SCAN = re.compile("|".join(f"({pattern})" for pattern, _ in _PRINTED))
 _OF_MODELS = (  # of two variables, as rows and headings name them
     (r"(?:\ba?or\b(?! more)|odds ratio)", "odds_ratio"),
     (r"(?:\ba?hr\b|hazards? ratio)", "hazard_ratio"),
@@ -28,52 +42,21 @@ _OF_HEADINGS = (  # of two variables too, but in the label of a row the words of
     *_OF_MODELS,
     (r"(?:κ|\bkappa\b)", "kappa"),
     (r"(?:\bicc\b|intraclass)", "icc"),
-    (r"\bauc\b", "auc"),
-    (r"\bbias\b", "bias"),
     (r"(?:\bloa\b|limits of agreement)", "limit_lower, limit_upper"),
     (r"\bagreement\b", "percent_agreement"),
     (r"\bdifference\b", "mean_difference"),
-    (r"\b(?:incidence|rate) per\b", "rate"),
+    (r"\b(?:incidence|rate) per\b|\bper (?:\d[\d ,]* )?(?:patient|person)[- ](?:year|month)", "rate"),
+    (r"\b(?:ppv|positive predictive value)\b", "ppv"),
+    (r"\b(?:npv|negative predictive value)\b", "npv"),
+    *((rf"\b{name}\b", name) for name in ("sensitivity", "specificity", "auc", "bias")),
 )
 ESTIMATES = tuple(name.partition(",")[0] for _, name in _OF_HEADINGS)
-_OF_SEVERAL = (  # numbers, as a label says of its cells
-    (r"\bn\s*/\s*n?\s*\(%\)|n of n \(%\)", "count, n, percent"),
-    (r"\b(?:n|no\.?|number)\s*(?:\(%\)|\(percent\)|, ?%)", "count, percent"),
-    (rf"{_MEAN}\W*(?:sd|standard deviation)\W.*range", "mean, sd, min, max"),
-    (rf"{_MEDIAN}\W*(?:iqr|interquartile range)\W.*\brange", "median, quartile_1, quartile_3, min, max"),
-    (rf"{_MEDIAN}\s*[(\[,]?\s*{_IQR}\D*", "median, quartile_1, quartile_3"),
-    (rf"{_MEDIAN}\s*[(\[,]?\s*(?:{_RANGE}|\bmin)[^)]*", "median, min, max"),
-    (rf"{_MEAN}\s*(?:±|\+/-|[(\[,])?\s*(?:se|sem|standard error)\b", "mean, se"),
-    (rf"{_MEAN}\s*(?:±|\+/-|[(\[,])?\s*{_SD}", "mean, sd"),
-    (rf"{_MEAN}\W*(?:95 ?%)?\W*{_CI}", "mean, ci_lower, ci_upper"),
-)
-_OF_ONE = (
-    (rf"{_MEDIAN}.*{_CI}", "median, ci_lower, ci_upper"),
-    (rf"{_SHARE}\W*(?:95 ?%)?\W*{_CI}", "percent, ci_lower, ci_upper"),
-    (_MEDIAN, "median"),
-    (_MEAN, "mean"),
-    (_RANGE, "min, max"),
+OF_MODELS = tuple(name for _, name in _OF_MODELS)
+OF_TWO = tuple(name.partition(",")[0] for _, name in _OF_HEADINGS if name not in OF_MODELS)
+OF_TESTS = ("sensitivity", "specificity", "ppv", "npv", "auc")  # and a reference
+_ALONE = (
     (rf"{_SHARE}|\bpercent\w*", "percent"),
     (r"\bno\.|\bn\b|\bnumber of (?:patients|children)\b|(?=\bnumber at risk)", "count"),
-)
-_OF_ROW, _OF_HEADING = (
-    (
-        *_OF_SEVERAL,
-        *((rf"{words}.*{_CI}", f"{name}, ci_lower, ci_upper") for words, name in estimates),
-        *estimates,
-        (rf"^\W*(?:95 ?% ?)?{_CI}\W*$", "ci_lower, ci_upper"),
-        *_OF_ONE,
-    )
-    for estimates in (_OF_MODELS, _OF_HEADINGS)
-)
-_MARKED = re.compile(r"([†‡§¶*#]+|(?:^|(?<=[;.,] ))[a-e](?=[ :)=]))[\s:)=]*([^;†‡§¶#]+)")
-_OF_ALL = re.compile(  # the test of every P value, as a note without a mark names it
-    r"(?:(?:all )?p[- ]?values? (?:\w+ ){0,2}(?:by|from|with|using|of) (?:the |an? )?)?"
-    r"((?:(?:two|one)[- ](?:sided|tailed) )?(?:(?:student|welch)(?:['’]?s)? t[- ]?test"
-    r"|fisher(?:['’]?s)?(?: exact)?(?: test)?"
-    r"|(?:pearson(?:['’]?s)? )?(?:chi|χ)[- ]?(?:[2²]|squared?)(?: test)?|mann[- ]whitney(?: u)?(?: test)?"
-    r"|wilcoxon rank[- ]sum test|kruskal[- ]wallis(?: test)?|(?:one[- ]way )?anova|log[- ]?rank(?: test)?))",
-    re.IGNORECASE,
 )
 _UNITS = r"/|years|months|weeks|days|points|mm|mg|%"
 _THRESHOLD = re.compile(
@@ -81,7 +64,8 @@ _THRESHOLD = re.compile(
     r"|(\d+) or (more)"
 )
 _AT = re.compile(
-    r" (?:at|after) ((?:month|week|year)s? \d+|\d+[- ]?(?:months?|weeks?|years?|mo|yr)\b)", re.IGNORECASE
+    r" (?:at|after) (baseline|(?:month|week|year)s? \d+|\d+[- ]?(?:months?|weeks?|years?|mo|yr)\b)",
+    re.IGNORECASE,
 )
 _SIGNS = {
     "at least": ">=", "more": ">=", "at most": "<=", "up to": "<=", "more than": ">", "less than": "<",
@@ -93,18 +77,8 @@ _EMPTY = {
     *("de", "des", "du", "la", "le", "les", "der", "die", "das", "von", "atteinte", "befall"),
 }
 _LOOSE = {
-    "lesion",
-    "bone",
-    "bony",
-    "affected",
-    "any",
-    "total",
-    "mri",
-    "positive",
-    "therapy",
-    "treatment",
-    "use",
-    "ever",
+    *("lesion", "bone", "bony", "affected", "any", "total", "mri", "positive", "therapy", "treatment", "use"),
+    *("ever", "performed"),
 }
 
 
@@ -144,43 +118,21 @@ def in_unit(limit: str, label: str, variable: Variable) -> str:
     return limit
 
 
-def footnotes(rows: list[list[str]]) -> tuple[list[list[str]], dict[str, str], list[str]]:
-    """Part the rows of a table from the notes below it, "† χ² test; ‡ Kruskal-Wallis test".
-
-    Under an empty mark stands the one test that an unmarked note names; last come the notes that say no such
-    thing.
-    """
-    of_numbers = [
-        place
-        for place, row in enumerate(rows)
-        if any(cell[:1].isdigit() for cell in row[1:]) or (any(row[1:]) and not NOTE.match(row[0]))
-    ]
-    last = max(of_numbers, default=0)
-    text = "; ".join(cell for row in rows[last + 1 :] for cell in row if cell)
-    text = re.sub(r"\.\s+(?=[A-Z][a-z]+ )", "; ", text)  # a sentence is a note of its own
-    marked = {match[1]: match[2].strip(" .,") for match in _MARKED.finditer(text)}
-    others = [words for each in _MARKED.sub(";", text).split(";") if (words := each.strip(" .,"))]
-    tests = [match for words in others if (match := _OF_ALL.fullmatch(words))]
-    if len(tests) == 1:
-        others.remove(tests[0][0])
-        marked[""] = tests[0][1]
-    return rows[: last + 1], marked, others
-
-
 def without_summary(words: str) -> str:
     """Leave out of a heading what its cells are: "reader 1, n (%)" is "reader 1"."""
-    for pattern in (rf"[(\[,]?\s*\d\d ?%[- ]?{_CI}", *(pattern for pattern, _ in (*_OF_SEVERAL, *_OF_ONE))):
+    for pattern in (_SCAN, *(pattern for pattern, _ in _ALONE)):
         words = re.sub(pattern, " ", words)
     return words
 
 
 def bare(label: str) -> str:
     """Return a label without its statistic and its unit: "ESR, mm/h, mean ± SD" is "esr"."""
-    words = NOTE.sub("", rounding.plain(label))
-    for pattern, _ in _OF_ROW:
-        words = re.sub(pattern, " ", words)
+    words = without_summary(NOTE.sub("", rounding.plain(label)))
+    if statistic_of(label).partition(",")[0] in ESTIMATES:
+        words = re.sub("|".join(pattern for pattern, _ in _OF_MODELS), " ", words)
     words = re.sub(r"[(\[][^)\]]*[)\]]?", " ", words)
-    return re.sub(r"^of ", "", " ".join(words.partition(",")[0].strip(" :;-*()[]").split()))
+    words = re.sub(r"(?:^\s*|(?<=[a-z])\s+)(?:years|months|weeks|days)\s*(?=,|$)", " ", words)
+    return re.sub(r"^of ", "", " ".join(words.partition(",")[0].strip(" :;-*()[]±+/").split()))
 
 
 def at_label(label: str, labels: tuple[str, str]) -> tuple[str, tuple[str, str], str]:
@@ -206,8 +158,16 @@ def parted(label: str) -> tuple[str, str]:
 def statistic_of(label: str, is_heading: bool = False) -> str:
     """Return what the label of a row or a heading says of its cells, as "median, min, max", or `UNKNOWN`."""
     words = rounding.plain(label)
-    told = _OF_HEADING if is_heading else _OF_ROW
-    return next((s for pattern, s in told if re.search(pattern, words)), UNKNOWN)
+    printed = ", ".join(_PRINTED[each.lastindex - 1][1] for each in _SCAN.finditer(words))
+    interval = ", ci_lower, ci_upper"
+    estimates = [*(_OF_HEADINGS if is_heading else _OF_MODELS), *_ALONE]
+    named = next((name for pattern, name in estimates if re.search(pattern, words)), "")
+    if not named or (printed and named in ("count", "percent") and not interval.endswith(printed)):
+        return printed or UNKNOWN
+    rest = printed.removesuffix(interval[2:]).rstrip(", ")
+    if rest in ("", "mean", "median"):
+        return named + interval * (printed != rest and named != "count")
+    return printed
 
 
 def statistics_in(note: str) -> list[tuple[str, str]]:

@@ -112,7 +112,7 @@ def draft_claims(table, study, where, out):
     if found.variables:
         click.echo("for 'variables:' of study.yaml, with type and unit as they are:")
         for name, fields in found.variables.items():
-            said = {name: {key: value for key, value in fields.items() if value}}
+            said = {name: {key: value for key, value in fields.items() if value != ""}}
             style = {"default_flow_style": True, "sort_keys": False, "allow_unicode": True, "width": 10_000}
             click.echo(f"  {yaml.safe_dump(said, **style).strip()[1:-1]}")
     click.echo(f"{files.short(out)}: {counted(len(found.rows), 'row')}, each to be held against the paper")

@@ -1,10 +1,11 @@
 """What is proposed of a paper's table: rows of claims, variables and questions."""
 
 import difflib
+import re
 from dataclasses import dataclass, field
 from functools import cached_property, partial
 
-from crmo_analysis.commands.labels import NEGATION, bare, in_unit, key, name_of, parted, stems
+from crmo_analysis.commands.labels import NEGATION, UNKNOWN, bare, in_unit, key, name_of, parted, stems
 from crmo_analysis.study import Claim, Codebook, read_section
 
 
@@ -17,7 +18,7 @@ class Draft:
     """Rows of `claims.csv`, what has to be looked at, and variables that the codebook lacks.
 
     Ids begin with `prefix`, the name of the study; the paper calls the table `where`. Below stand `notes`,
-    tests by their marks, and what these have `told` that cells print.
+    tests by their marks, what these have `told` that cells print, `units`, and the `sizes` of all, "n = 22".
     """
 
     codebook: Codebook
@@ -25,6 +26,8 @@ class Draft:
     where: str
     notes: dict[str, str] = field(default_factory=dict)
     told: list[tuple[str, str]] = field(default_factory=list)
+    units: dict[str, str] = field(default_factory=dict)
+    sizes: list[str] = field(default_factory=list)
     rows: list[dict] = field(default_factory=list)
     questions: list[str] = field(default_factory=list)
     variables: dict[str, dict] = field(default_factory=dict)
@@ -34,15 +37,24 @@ class Draft:
         if question not in self.questions:
             self.questions.append(question)
 
-    def add(self, name: str, place: str, said: dict) -> None:
-        """Add a row, whose id is its own."""
+    def add(self, name: str, place: str, said: dict) -> str:
+        """Add a row, whose id is its own; return what it is of, which another row can be of already."""
         row = dict.fromkeys(Claim.COLUMNS, "")
         taken = {other["claim_id"] for other in self.rows}
         claim_id, number = f"{self.prefix}.{name}", 2
         while claim_id in taken:
             claim_id, number = f"{self.prefix}.{name}.{number}", number + 1
-        place = f"{self.where}, {place}"
-        self.rows.append(row | {"claim_id": claim_id, "where": place, "about": "own"} | said)
+        row |= {"claim_id": claim_id, "where": f"{self.where}, {place}", "about": "own"} | said
+        what, alike = row["statistic"].partition(",")[0], ("about", "of", "among", "at")
+        same = [each for each in self.rows if all(each[column] == row[column] for column in alike)]
+        other = next((each for each in same if each["statistic"].partition(",")[0] == what), None)
+        number = re.match(r"\d*[.,]?\d*", row["printed"])[0]
+        is_told = UNKNOWN not in (row["statistic"], row["of"]) and "," not in row["of"]
+        if other and is_told and not other["printed"].startswith(number):
+            self.ask(f"'{place}' and '{other['where'].partition(', ')[2]}': which of them is '{row['of']}'?")
+            row["of"] = UNKNOWN
+        self.rows.append(row)
+        return row["of"]
 
     def variable(self, label: str, heading: str = "") -> tuple[str, str]:
         """Return the variable, or the finding, that a label means, and what to note about it."""
@@ -83,7 +95,9 @@ class Draft:
             if len(names) == 1:
                 return names.pop(), "words that mean it; is it the same?"
         close = difflib.get_close_matches(key(words), known, n=1, cutoff=0.8)
-        if close and not all(map(partial(_is_near, close[0].split()), key(words).split())):
+        numbers = [re.findall(r"\d+", each) for each in (key(words), *close)]  # "score 30" is not "score 50"
+        is_near = partial(_is_near, "".join(close).split())
+        if numbers[:1] != numbers[1:] or not all(map(is_near, key(words).split())):
             return "", ""
         return (known[close[0]], f"'{close[0]}', which is near") if close else ("", "")
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 
-from crmo_analysis.commands.columns import VISIT, Column
+from crmo_analysis.commands.columns import VISIT, Column, visits_in
 from crmo_analysis.commands.labels import ESTIMATES, UNKNOWN, at_label, bare, name_of, statistic_of
 from crmo_analysis.commands.proposals import Draft
 from crmo_analysis.study import read_section, rounding
@@ -23,7 +23,7 @@ class Row:
     labels: tuple[str, str]
     at: str
     place: str
-    is_change: bool = False
+    change: tuple[str, ...] | None = None
     means: str = "{}"
     name: str = ""
     known: str = ""
@@ -34,6 +34,22 @@ class Row:
         """How the paper names it."""
         label, heading = self.labels
         return f"{heading}, {label}" if heading and self.of == heading else label
+
+
+def with_one_heading(rows: list[list[str]], found: Draft) -> list[list[str]]:
+    """Leave out a title above the headings, and join headings in two rows: "Baseline" above "n" and "%"."""
+    while len(rows) > 2 and len(rows[1]) > 1 and sum(map(bool, rows[0])) == 1 and rows[0][0]:
+        found.ask(f"row 1, '{rows[0][0]}': taken as the title of the table")
+        rows = rows[1:]
+    (corner, *above), (label, *below), *rest = rows
+    is_below = (
+        not (corner and label) and any(below) and not any(re.match(r"[\d<>=~-]", cell) for cell in below)
+    )
+    if "" not in above or not is_below:
+        return rows
+    spans = [max((at for at in range(place + 1) if above[at]), default=0) for place in range(len(above))]
+    joined = [f"{above[at]}, {cell}".rstrip(", ") for at, cell in zip(spans, below, strict=False)]
+    return [[corner or label, *joined], *rest]
 
 
 def with_one_label(rows: list[list[str]]) -> list[list[str]]:
@@ -129,7 +145,9 @@ def read_row(label: str, heading: str, corner: str, line: int) -> Row:
     if visit := VISIT.fullmatch(words):
         return Row(of, (label, of), visit[1], place)
     if heading and re.match(r"(?:mean |median )?change\b", words):
-        return Row(heading, labels, "", place, is_change=True)
+        return Row(heading, labels, "", place, change=visits_in(label))
+    if change := re.match(r"(?:mean |median )?change (?:in|of) (.+?)(?: from | between | at |$)", words):
+        return Row(change[1], labels, "", place, change=visits_in(label))
     if heading and (sign := _sign(words)):
         return Row(heading, labels, "", place, means=sign)
     if not words:

@@ -33,7 +33,7 @@ def assume(
 
     The steps of what is `recorded` are given by a reading of the study, and left as they are.
     """
-    changed, said = dict(codebook), {}
+    changed, said, shown = dict(codebook), {}, {}
     for view in views:
         for claim in view.of_values:
             variable = changed[claim.of]
@@ -47,6 +47,14 @@ def assume(
                 changed[claim.of] = variable = replace(variable, **{side: limit})
                 words = "from" if side == "minimum" else "up to"
                 said[claim.of, side] = _said(codebook[claim.of], claim, words, side, limit)
+                shown[claim.of, side] = claim, limit
+    for time in codebook.values():  # of somebody who is diagnosed at 42, the disease can have begun at 40
+        ages = [name for name in (time.start, time.end) if name in changed]
+        beyond = next((shown[name, "maximum"] for name in ages if (name, "maximum") in shown), None)
+        for name in ages if beyond else ():
+            if changed[name].maximum is not None and changed[name].maximum < beyond[1]:
+                changed[name] = replace(changed[name], maximum=beyond[1])
+                said[name, "maximum"] = _said(codebook[name], beyond[0], "up to", "maximum", beyond[1])
     return changed, tuple(said.values())
 
 

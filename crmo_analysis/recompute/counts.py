@@ -149,9 +149,11 @@ def parts_of_rate(view: View, claim: Claim) -> tuple[Fraction | None, Range | No
     """Return the events and the time of a rate: a printed sum, or that of the mean and the patients."""
     if len(claim.parts) != 2:
         return None, None, ()
-    (events, one), (time, other) = number_of(view, claim, 0), number_of(view, claim, 1)
-    if time:
-        return events, (float(time), float(time)), (*one, *other)
+    events, one = number_of(view, claim, 0)
+    total = view.value_claim("sum", claim.parts[1], claim.group)
+    if total:
+        low, high = printed_range(total)
+        return events, (max(low, 1e-9), high), (*one, total.claim_id)
     mean, (n, ids) = view.value_claim("mean", claim.parts[1], claim.group), size(view, claim.group)
     if mean is None or not n:
         return events, None, ()

@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import permutations
-from operator import sub
+from operator import sub, truediv
 
 from crmo_analysis.recompute import tests_of_difference as tests
 from crmo_analysis.recompute.counts import counts_text, parts_of_rate, printed_range, size, tables
@@ -197,7 +197,21 @@ def _of_rate(view: View, claim: Claim) -> Given | None:
     return f"{rounding.decimal_text(events)} in {between(time, claim)}", spans, ids
 
 
-SOURCES = (_of_table, _of_groups, _of_rate)
+def _of_rates(view: View, claim: Claim) -> Given | None:
+    """Return the ratio of two printed rates, in either direction."""
+    is_crude = claim.statistic == "rate_ratio" and len(claim.parts) == 2 and claim.test in ("", "poisson")
+    levels = claim.levels(1) if is_crude else ()
+    groups = [entailment.conjunction(level, claim.group) for level in levels]
+    same = [each for each in view.claims if each.statistic == "rate" and each.parts[0] == claim.parts[0]]
+    rates = [each for group in groups for each in same if view.meaning.same(each.group, group)]
+    if len(rates) != 2 or len(groups) != 2 or rates[0].of != rates[1].of or rates[0].unit != rates[1].unit:
+        return None
+    ranges = [(max(low, 1e-9), high) for low, high in map(printed_range, rates)]
+    spans = [tests.over(truediv, *each) for each in (ranges, ranges[::-1])]
+    return " against ".join(each.printed for each in rates), spans, tuple(each.claim_id for each in rates)
+
+
+SOURCES = (_of_table, _of_groups, _of_rate, _of_rates)
 
 
 def kept(view: View) -> Iterator[Finding]:

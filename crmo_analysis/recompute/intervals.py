@@ -106,12 +106,13 @@ def _of_counted(view: View, claim: Claim, estimate: Claim, level: float) -> Know
 
 def _of_rate(view: View, claim: Claim, estimate: Claim, level: float) -> Known:
     events, time, ids = parts_of_rate(view, estimate)
-    if estimate.statistic != "rate" or events is None or not time or time[0] < time[1]:
+    if estimate.statistic != "rate" or events is None or not time:
         return None
-    rate, of = float(events) / time[0], float(estimate.number.value)
+    rate, of = 2 * float(events) / sum(time), float(estimate.number.value)
     scale = min(estimate.rate_scales, key=lambda each: abs(each * rate - of))
-    found = describe.rate_intervals(int(events), time[0], level)
-    return f"{rounding.decimal_text(events)} events", _exactly(found, scale), (estimate.claim_id, *ids)
+    most, least = (_exactly(describe.rate_intervals(int(events), each, level), scale) for each in time)
+    ends = {name: tuple((low[0], high[0]) for low, high in zip(least[name], most[name])) for name in most}  # noqa: B905
+    return f"{rounding.decimal_text(events)} events", ends, (estimate.claim_id, *ids)
 
 
 def _of_groups_of(view: View, claim: Claim, estimate: Claim, level: float) -> Known:

@@ -41,7 +41,8 @@ def quantiles(view: View) -> Iterator[Finding]:
 
 
 def _named(claim: Claim) -> str:
-    return f"{_NAMES.get(claim.statistic, claim.statistic)} of {claim.printed}"
+    unit = f" {claim.unit}" if claim.number.scale != 1 else ""  # another than the codebook has
+    return f"{_NAMES.get(claim.statistic, claim.statistic)} of {claim.printed}{unit}"
 
 
 def _can_follow(one: Claim, other: Claim, rules: Mapping[str, tuple[str, ...]]) -> bool:

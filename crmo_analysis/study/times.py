@@ -6,6 +6,7 @@ At baseline a variable has its own name, and one that cannot change is the same 
 
 import re
 from dataclasses import replace
+from functools import partial
 
 from crmo_analysis.files import meant
 from crmo_analysis.study.codebook import Codebook, Variable
@@ -38,6 +39,8 @@ def with_times(rows: list[tuple[str, dict]], codebook: Codebook, problems: list[
     times = {time_of(row["at"]) for _, row in rows} - {""}
     slugs = {re.sub(r"\W+", "_", time).strip("_"): time for time in times}
     added: dict[str, Variable] = {}
+    alone = [(row["of"], time_of(row["at"])) for _, row in rows if "," not in row["of"]]
+    seen = {(name, time) for of, time in alone for name in _WORD.findall(of)}
     for place, row in rows:
         time = time_of(row["at"])
         number, _, unit = time.partition(" ")
@@ -49,7 +52,14 @@ def with_times(rows: list[tuple[str, dict]], codebook: Codebook, problems: list[
             problems.append(f"{place}, column at, value '{row['at']}': '{unit}' is no unit of time{near}")
         for column in ("of", "among"):
             row[column] = _WORD.sub(lambda match: _usual(match[0], codebook), row[column])
-        row["of"] = _WORD.sub(lambda match, time=time: _name(match[0], time, codebook), row["of"])
+        of, *others = row["of"].split(",")
+        groups = [
+            part
+            for part in others
+            if not any(map(partial(_is_of, time, seen, codebook), _WORD.findall(part)))
+        ]
+        named = partial(_WORD.sub, lambda match, time=time: _name(match[0], time, codebook))
+        row["of"] = ",".join([named(of), *(part if part in groups else named(part) for part in others)])
         for column in ("of", "among"):
             for name in _WORD.findall(row[column]):
                 base, _, slug = name.partition("_at_")
@@ -61,6 +71,11 @@ def with_times(rows: list[tuple[str, dict]], codebook: Codebook, problems: list[
                     problems.append(f"{place}, column {column}, value '{row[column]}': {said}")
                 added[name] = _at(codebook[base], name, slugs.get(slug, slug))
     return {**codebook, **added}
+
+
+def _is_of(time: str, seen: set, codebook: Codebook, name: str) -> bool:
+    """Say whether what stands behind an outcome is of its time too: an arm that is counted once is not."""
+    return (name, time) in seen or (name in codebook and codebook[name].is_numeric)
 
 
 def _usual(name: str, codebook: Codebook) -> str:

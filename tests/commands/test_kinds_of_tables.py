@@ -4,7 +4,7 @@ import csv
 
 import pytest
 
-from crmo_analysis.commands import drafting
+from crmo_analysis.commands import drafting, labels
 from crmo_analysis.study import read_codebook
 
 TABLES = {
@@ -98,6 +98,100 @@ TABLES = {
     "German": (
         'Merkmal,Mädchen (n = 27),Jungen (n = 19),p-Wert\n"Alter bei Diagnose (Jahre), Mittelwert ± SD","8,6 ± 2,2","10,3 ± 2,3","0,015"',
         {("p_value", "age_diagnosis, male", "", "0,015"), ("count", "~male", "", "27")},
+    ),
+    "unifocal beside multifocal, with units in a note": (
+        "Characteristic,All (n = 52),Unifocal (n = 14),Multifocal (n = 38),P\nCRP* median (range),8.9 (1.3–52.4),7.3 (1.7–27.4),9.3 (1.3–52.4),0.43\n"
+        "Age at diagnosis mean (range) years,9.2 (3–15),9.0 (3–14),9.3 (4–15),0.6\n*CRP in mg/l (normal < 5)",
+        {
+            ("median, min, max", "crp", "~multifocal", "7.3 (1.7–27.4)"),
+            ("mean, min, max", "age_diagnosis", "multifocal", "9.3 (4–15)"),
+            ("p_value", "crp, multifocal", "", "0.43"),
+        },
+    ),
+    "lines of treatment in rows": (
+        "Treatment,Patients treated n,Remission n (%),No effect n (%),Duration months median (range)\nFirst-line\nNSAIDs,61,30 (49.2),16 (26.2),9 (4–31)\n"
+        "Second-line\nPamidronate,16,8 (50.0),5 (31.3),11 (5–31)",
+        {
+            ("count", "pamidronate", "", "16"),
+            ("count, percent", "remission", "nsaid", "30 (49.2)"),
+            ("count, percent", "no_effect", "pamidronate", "5 (31.3)"),
+        },
+    ),
+    "a curve of groups in rows": (
+        "Factor,n,Relapse n (%),5-year RFS % (95% CI),Log-rank P\nAll patients,96,35 (36.5),72 (61–80),\nAge at diagnosis,,,,0.24\n< 3 years,31,14 (45.2),62 (42–77),\n"
+        "Fever,,,,0.10\nYes,43,13 (30.2),78 (63–88),\nNo,53,22 (41.5),66 (50–78),\nRFS: relapse-free survival",
+        {
+            ("count", "everyone", "", "96"),
+            ("count, percent", "relapse", "age_diagnosis < 3", "14 (45.2)"),
+            ("survival, ci_lower, ci_upper", "relapse_free_survival", "~fever", "66 (50–78)"),
+            ("survival, ci_lower, ci_upper", "relapse_free_survival", "", "72 (61–80)"),
+            ("p_value", "relapse_free_survival, fever", "", "0.10"),
+        },
+    ),
+    "a test and its accuracy": (
+        "Criterion,Sensitivity % (95% CI),PPV %,AUC\nFever,84.0 (63.9–95.5),56.8,0.72",
+        {
+            ("sensitivity, ci_lower, ci_upper", "fever, ?", "", "84.0 (63.9–95.5)"),
+            ("ppv", "fever, ?", "", "56.8"),
+        },
+    ),
+    "coefficients beside their errors": (
+        "Predictor,β,SE,OR (95% CI),P\nFever,2.13,1.25,8.40 (0.73–96.49),0.088",
+        {("se", "?, fever", "", "1.25"), ("p_value", "?, fever", "", "0.088")},
+    ),
+    "a change between visits that its heading names": (
+        "Score,Baseline,6 months,12 months,Change (baseline to 12 months),p\nPain score mean ± SD,6 ± 2,4 ± 2,3 ± 1,-3 ± 1,0.01\nn = 22",
+        {
+            ("count", "everyone", "", "22"),
+            ("mean_change, sd_change", "pain_score, pain_score_at_12_months", "", "-3 ± 1"),
+            ("p_value", "pain_score, pain_score_at_12_months", "", "0.01"),
+        },
+    ),
+    "readers and their agreement in rows": (
+        ",Femur,Tibia\nReader 1 n (%),24 (77.4),26 (83.9)\nReader 2 n (%),21 (67.7),23 (74.2)\nκ (95% CI),0.76 (0.51–1.00),0.52 (0.16–0.88)",
+        {
+            ("count, percent", "tibia_reader_2", "", "23 (74.2)"),
+            ("kappa, ci_lower, ci_upper", "tibia_reader_1, tibia_reader_2", "", "0.52 (0.16–0.88)"),
+        },
+    ),
+    "rates in rows": (
+        ",Boys,Girls\nFlares n,110,47\nPatient-years of observation,96.8,112.1\nFlares per patient-year (95% CI),1.14 (0.93–1.37),0.42 (0.31–0.56)",
+        {
+            ("sum", "n_flares", "~male", "47"),
+            ("sum", "observed", "male", "96.8"),
+            ("rate, ci_lower, ci_upper", "n_flares, observed", "male", "1.14 (0.93–1.37)"),
+        },
+    ),
+    "a P value of two of three groups": (
+        ",CNO (n=40),Bacterial osteomyelitis (n=25),HPP (n=18),P,P CNO vs osteomyelitis\nFever n (%),16 (40.0),21 (84.0),0 (0.0),<0.001,0.001",
+        {
+            ("p_value", "fever, group", "", "<0.001"),
+            ("p_value", "fever, group", "group == cno | group == bacterial_osteomyelitis", "0.001"),
+        },
+    ),
+    "a title, and headings in two rows": (
+        "Table 2. Symptoms,,,,,\n,Boys (n=20),,Girls (n=40),,P\nSymptom,n,%,n,%,\nFever,14,70.0,2,5.0,<0.001",
+        {
+            ("count", "fever", "male", "14"),
+            ("percent", "fever", "~male", "5.0"),
+            ("p_value", "fever, male", "", "<0.001"),
+        },
+    ),
+    "a crude and an adjusted model": (
+        "Variable,Univariable HR (95% CI),P,Multivariable HR (95% CI),P\nFever,1.50 (0.76–2.95),0.24,1.85 (0.92–3.72),0.08\n"
+        "Male sex,0.85 (0.43–1.66),0.63,–,–\nTibia,2.41 (1.08–5.37),0.03,2.83 (1.24–6.48),0.01",
+        {
+            ("hazard_ratio, ci_lower, ci_upper", "?, fever", "", "1.50 (0.76–2.95)"),
+            ("hazard_ratio, ci_lower, ci_upper", "?, fever, tibia", "", "1.85 (0.92–3.72)"),
+            ("p_value", "?, tibia, fever", "", "0.01"),
+        },
+    ),
+    "those who are lost": (
+        ",Baseline (n = 40),Month 3 (n = 38),Month 6 (n = 35)\nLost to follow-up n,–,2,5\nPedCNO30 n (%),–,23 (60.5),20 (57.1)\nPedCNO50 n (%),–,11 (28.9),18 (51.4)",
+        {
+            ("count", "~seen_at_month_6", "", "5"),
+            ("count, percent", "pedcno50", "seen_at_month_6", "18 (51.4)"),
+        },
     ),
 }  # fmt: skip
 
@@ -235,3 +329,65 @@ def test_a_row_that_names_only_an_estimate_has_an_id(label, name):
 def test_the_level_of_an_interval_is_no_percentage():
     said, _ = _said("Finding,Boys (n=20)\nESR (95% CI),30 (20 to 40)\nCRP (95% CI),3.5")
     assert {("?", "esr", "male"), ("?", "crp", "male")} <= said
+
+
+def test_a_finding_that_is_printed_twice_with_other_numbers_is_asked_about():
+    said, asked = _said(
+        "Finding,All (n=52)\nPsoriasis,5 (9.6)\nFamily history n/N (%),7/46 (15)\nof psoriasis,3/46 (7)"
+    )
+    assert ("count, n, percent", "?", "") in said
+    assert "'of psoriasis' and 'Psoriasis': which of them is 'psoriasis'?" in asked
+
+
+def test_a_unit_in_a_note_is_that_of_its_rows():
+    text, _ = TABLES["unifocal beside multifocal, with units in a note"]
+    rows = drafting.draft(list(csv.reader(text.splitlines())), read_codebook(), "m").rows
+    assert {row["unit"] for row in rows if row["of"] == "crp"} == {"mg/l"}
+
+
+@pytest.mark.parametrize(
+    ("label", "statistic"),
+    [
+        ("Delay, mean (range)", "mean, min, max"),
+        ("Delay, median (IQR; range)", "median, quartile_1, quartile_3, min, max"),
+        ("Height SDS", "?"),
+        ("SD", "sd"),
+    ],
+)
+def test_words_of_a_label_say_in_their_order_what_is_printed(label, statistic):
+    assert labels.statistic_of(label) == statistic
+
+
+def test_a_word_that_a_note_spells_out_is_known_by_either():
+    note = "NSAID, non-steroidal anti-inflammatory drug; MRI, magnetic resonance imaging; ACW, anterior chest wall"
+    said, asked = _said(
+        f'Finding,All (n=52)\nNSAIDs,5 (9.6)\nWhole-body MRI at diagnosis,9 (17)\nACW,3 (6)\n"{note}"'
+    )
+    assert {of for _, of, _ in said} == {"everyone", "nsaid", "wb_mri", "anterior_chest_wall"}
+    assert not any("note" in each for each in asked)
+
+
+def test_a_number_of_its_own_has_a_step_and_limits_far_around_it():
+    table = [
+        ["", "Boys (n=20)", "Girls (n=40)", "P"],
+        ["Years in practice, median [IQR]", "11 [7–15]", "9 [5–13]", "0.62"],
+    ]
+    fields = drafting.draft(table, read_codebook(), "m").variables["years_in_practice"]
+    assert {name: fields[name] for name in ("step", "minimum", "maximum")} == {
+        "step": 1,
+        "minimum": 0,
+        "maximum": 150,
+    }
+
+
+def test_lesions_are_counted_beside_patients_and_not_among_them():
+    text = "Region,Lesions n (%),Patients n (%)\nClavicle,11 (5.1),9 (29.0)\nFemur,43 (20.0),24 (77.4)"
+    rows = drafting.draft(list(csv.reader(text.splitlines())), read_codebook(), "m").rows
+    assert {(row["about"], row["of"], row["among"]) for row in rows} == {
+        *(
+            ("lesions", "clavicle", ""),
+            ("lesions", "femur", ""),
+            ("own", "clavicle", ""),
+            ("own", "femur", ""),
+        )
+    }

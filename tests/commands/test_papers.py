@@ -104,7 +104,8 @@ def test_what_a_draft_cannot_tell_is_asked_and_not_guessed(made):
     said = crmo("claims", "draft", "table.csv", "--study", "./m").output
     assert "row 2, column 'All (n = 40)': '12 (3-40)': which statistics?" in said
     assert "heading 'Responders (n=9)': the group is taken as 'responders' (made up)" in said
-    assert "swollen_joints: {label: Swollen joints, type: decimal, step: 0.1}" in said
+    limits = "step: 0.1, minimum: 0, maximum: 20"  # without which a table of patients has no end
+    assert f"swollen_joints: {{label: Swollen joints, type: decimal, {limits}}}" in said
     with (made / "claims_draft.csv").open(encoding="utf-8") as file:
         assert [row["statistic"] for row in csv.DictReader(file)][2] == "?"
 
@@ -254,7 +255,7 @@ def test_footnotes_units_and_a_heading_of_all_are_read_in_any_language(made):
 
 NOTES = {
     "P values by Fisher's exact test.": (
-        "note 'Fisher's exact test': taken as the test of all P values",
+        "note 'Fisher's exact test': taken as the test of all P values that it can give",
         True,
     ),
     "P values by Fisher's exact or t test.": ("note not used: P values by Fisher's exact or t test\n", False),
@@ -270,8 +271,15 @@ def test_a_note_without_a_mark_is_used_or_named(made, note):
     check, is_used = NOTES[note]
     assert f"check: {check}" in said
     with (made / "claims_draft.csv").open(encoding="utf-8") as file:
-        methods = {row["method"] for row in csv.DictReader(file) if row["statistic"] == "p_value"}
-    assert methods == ({"Fisher's exact test"} if is_used else {""})
+        rows = [row for row in csv.DictReader(file) if row["statistic"] == "p_value"]
+    methods = {row["of"]: row["method"] for row in rows}
+    test = "Fisher's exact test" if is_used else ""
+    assert methods == {
+        "back_pain, male": test,
+        "male, male": test,
+        "age_diagnosis, male": "",
+        "esr, male": "",
+    }
 
 
 def test_a_row_with_a_mark_before_its_label_is_no_note(made):
@@ -349,10 +357,13 @@ def test_columns_of_a_model_are_of_an_outcome_to_be_named(made):
     table += "Spine,10.2 (2.1–49.1),0.004,9.4 (1.9–47.3),0.006\nMale sex,1 (reference),,Ref.,\n"
     said, rows = drafted(made, table)
     assert {(row["statistic"], row["of"]) for row in rows.values()} == {
-        *(("odds_ratio, ci_lower, ci_upper", "?, spine"), ("p_value", "?, spine"))
+        *(("odds_ratio, ci_lower, ci_upper", "?, spine"), ("p_value", "?, spine")),
+        *(("odds_ratio, ci_lower, ci_upper", "?, spine, ?"), ("p_value", "?, spine, ?")),
     }
     assert len(rows) == 4
-    assert "heading 'Adjusted OR (95% CI)': what else is in the model" in said
+    assert (
+        "heading 'Adjusted OR (95% CI)': the model is taken as of all rows that have a number there" in said
+    )
     assert "of which outcome?" in said and "no heading has all patients" not in said
 
 

@@ -241,9 +241,17 @@ def test_types_other_than_nullable_ones_keep_what_is_missing(write_study):
 # ---- nothing is left out
 
 
+def shipped(study):
+    """Return the table of patients of a study of the collection; of a new one a rerun makes it first."""
+    path = files.COHORTS / f"{study}.csv"
+    if not path.is_file():
+        pytest.skip(f"`crmo reproduce` has not made {path.name} yet")
+    return read_cohort(path, codebook=read_study(study).codebook).patients
+
+
 @pytest.mark.parametrize("cohort", study_names())
 def test_every_claim_is_in_one_of_the_tables_once(cohort):
-    table = read_cohort(files.COHORTS / f"{cohort}.csv").patients
+    table = shipped(cohort)
     found = compare(table, [read_study(study) for study in study_names()], CODEBOOK)
     listed = [*" ".join(found.table["claim_ids"]).split(), *found.not_compared["claim_id"]]
     assert len(listed) == len(set(listed))
@@ -272,7 +280,7 @@ def test_a_variable_that_is_known_of_nobody(write_study):
 
 @pytest.mark.parametrize("study", [study for study in study_names() if study != "menashe_2022"])
 def test_a_shipped_cohort_gives_the_numbers_of_its_own_study(study):
-    table = read_cohort(files.COHORTS / f"{study}.csv", codebook=read_study(study).codebook).patients
+    table = shipped(study)
     found = compare(table, [read_study(study)], CODEBOOK).table
     assert (found["withheld"] == "").all()
     claims = {claim.claim_id: claim for claim in read_study(study).claims if not claim.reading}

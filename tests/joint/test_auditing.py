@@ -35,6 +35,7 @@ def audit_case(read_case):
     [
         ("beck_2010", {}),
         ("beck_2010_wrong", {"relapse": "conflicts", "silent": "conflicts"}),  # of two percentages, either
+        ("adults", {}),
         ("fa_age_limits", {}),
         ("fa_complement_denominator_wrong", {"g.pc": "differs"}),
         ("fa_mean_sum_wrong", {"m": "differs"}),
@@ -92,6 +93,7 @@ def test_a_reason_gives_the_numbers_and_a_hint(audit_case, name, claim, verdict,
 @pytest.mark.parametrize(
     ("name", "assumed"),
     [
+        ("adults", ["age_diagnosis", "age_onset"]),
         ("fa_age_limits", ["age_treatment"]),
         ("fa_median_delay", ["age_diagnosis", "diagnostic_delay", "follow_up"]),
         ("fa_wbc", ["platelets", "white_blood_cells"]),

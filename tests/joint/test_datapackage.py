@@ -25,6 +25,8 @@ RESOURCES = {
 
 @pytest.fixture(scope="module", params=study_names())
 def fitted(request):
+    if not (files.COHORTS / f"{request.param}.csv").is_file():
+        pytest.skip(f"`crmo reproduce` has not made the cohort of {request.param} yet")
     return fit(read_study(request.param))
 
 

@@ -29,7 +29,7 @@ from crmo_analysis.study import expressions, read_codebook, read_section, read_s
 
 PATIENTS = read_codebook()
 LESIONS = read_codebook(section="lesions")
-MANY = settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+MANY = settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck))
 ROWS = [
     ["patient", "male", "age_onset", "n_lesions", "crp", "presenting_symptom", "biopsy_date"],
     ["1", "yes", "7.5", "4", "0.25", "limping", "2019-03-31"],

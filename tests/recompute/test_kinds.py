@@ -116,6 +116,29 @@ KINDS = {  # rows that a statement stands beside, the statement, and a slip
         "0.24 per eye-year",
         "0.42 per eye-year",
     ),
+    # -7 + c(-1, 1) * qt(.975, 58) * sqrt((8^2 + 9^2) / 30) = -11.401, -2.599
+    "a difference at a visit between groups of the start": (
+        TRIAL + "b;t;mean, sd;score;arm == anakinra;21.0 (8.0);points;6 months;\n"
+        "c;t;mean, sd;score;arm == placebo;28.0 (9.0);points;6 months;\n",
+        "x;t;mean_difference, ci_lower, ci_upper;score, arm;;{};;6 months;",
+        "-7.0 (-11.4 to -2.6)",
+        "-7.0 (-11.4 to -6.2)",
+    ),
+    # 1.14 and 0.42 leave 0.415/1.145 to 0.425/1.135; round(110 / 96.8, 2); round(47 / 112.1, 2)
+    "a ratio of two rates": (
+        "a;t;rate;flares, observed;arm == placebo;1.14 per patient-year;;;\n"
+        "b;t;rate;flares, observed;arm == anakinra;0.42 per patient-year;;;\n",
+        "x;t;rate_ratio;flares, arm;;{};;;",
+        "0.37",
+        "0.73",
+    ),
+    # poisson.test(3, 4.55)$conf.int[2] = 1.927, poisson.test(3, 4.65)$conf.int[2] = 1.885
+    "an interval of a rate of a time that is rounded": (
+        "f;t;sum;flares;;3;flares;;\no;t;sum;observed;;4.6;eye-years;;\n",
+        "x;t;rate, ci_lower, ci_upper;flares, observed;;{};;;",
+        "0.65 (0.13–1.92) per eye-year",
+        "0.65 (0.13–1.29) per eye-year",
+    ),
     "a share of all, with its parts": (
         "n;t;count;everyone;;31;;;\n",
         "x;t;count, n, percent_of_total;n_spinal_lesions, n_lesions;;{};;;",

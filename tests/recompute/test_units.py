@@ -63,3 +63,9 @@ def test_totals_of_a_group_are_held_against_that_group_alone(tmp_path):
 def test_a_count_of_lesions_is_no_count_of_patients(tmp_path):
     with pytest.raises(InputError, match="write 'lesions' in column about"):
         verdicts(tmp_path, "l,t,own,count,everyone,,108,lesions\n")
+
+
+def test_a_number_in_another_unit_is_named_with_it(tmp_path):
+    rows = 'q,t,own,"quartile_1, quartile_3",diagnostic_delay,,4.0–16.0,months\n'
+    rows += "m,t,own,max,diagnostic_delay,,7.2,years\n"
+    assert "Not above the maximum of 7.2 years." in verdicts(tmp_path, rows)["q.quartile_3"].reason

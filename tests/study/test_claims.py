@@ -127,7 +127,7 @@ def test_an_unknown_study_is_answered_with_those_there_are(write_study):
         read_study.__wrapped__("smal", write_study())
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
 @given(content=st.binary(max_size=300) | st.text(max_size=300).map(str.encode))
 def test_any_bytes_are_read_or_refused(write_study, content):
     folder = write_study()
