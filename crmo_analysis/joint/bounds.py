@@ -252,7 +252,8 @@ def _check_limits(fitted: Fit, plans: Sequence[Plan], toward, table: pd.DataFram
 
 def _value(quantities: Sequence[Quantity], table: pd.DataFrame) -> Fraction | None:
     """Return what a table gives for a question."""
-    values = [reproduction.value_of(quantity, table) for quantity in quantities]
+    read = reproduction.Rows(table)
+    values = [reproduction.value_of(quantity, read) for quantity in quantities]
     return None if None in values else values[0] - sum(values[1:])
 
 

@@ -22,7 +22,7 @@ from crmo_analysis.joint.kept import remembered
 from crmo_analysis.joint.model import tables_of
 from crmo_analysis.joint.numbers import allows, exact_number, of_everyone
 from crmo_analysis.joint.sentences import against, number_of
-from crmo_analysis.joint.solving import FOUND, Effort, is_possible, solve
+from crmo_analysis.joint.solving import FOUND, Effort, Model, is_possible, solve
 from crmo_analysis.joint.statements import Statement, statements
 from crmo_analysis.recompute import Audited, Readings
 from crmo_analysis.study import Claim, Codebook, Study
@@ -161,7 +161,7 @@ def _minimal(
 
     Two sets that share an odd one share nothing else.
     """
-    chart = cp_model.CpModel()
+    chart = Model()
     on = {statement: chart.new_bool_var("") for statement in members}
     chart.maximize(sum(on.values()))
 

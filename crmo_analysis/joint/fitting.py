@@ -35,12 +35,13 @@ def fit(study: Study, codebook: Codebook | None = None, seconds: float = 60) -> 
     UnfinishedError
         If the effort is spent before an answer is proved.
     """
+    codebook = study.codebook if codebook is None else codebook
     found = _searched(study, codebook, seconds)
     return replace(found, view=Readings(study, codebook).views(found.scenario)["own"])
 
 
 @remembered("fit")
-def _searched(study: Study, codebook: Codebook | None, seconds: float) -> Fit:
+def _searched(study: Study, codebook: Codebook, seconds: float) -> Fit:
     effort = Effort(seconds)
     read = Readings(study, codebook)
     known: dict = {}

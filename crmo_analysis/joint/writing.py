@@ -13,7 +13,7 @@ from crmo_analysis.joint.middles import limits
 from crmo_analysis.joint.moves import moved_values
 from crmo_analysis.joint.patterns import codes, factors, shared
 from crmo_analysis.joint.pieces import joined
-from crmo_analysis.joint.solving import FOUND, Effort, solve
+from crmo_analysis.joint.solving import FOUND, Effort, Model, solve
 from crmo_analysis.joint.statements import Statement, reported
 from crmo_analysis.study import Codebook, Variable, expressions, reproduction
 
@@ -50,7 +50,8 @@ def write_out(
             if set(counted) <= set(table):
                 table[name] = table[list(counted)].astype("Int64").sum(axis=1).astype("Int64")
     table = table[[name for name in codebook if name in table]]
-    known = {name: _known_in(table, groups) for name, groups in reported(fitted.view).items()}
+    read = reproduction.Rows(table)
+    known = {name: _known_in(read, groups) for name, groups in reported(fitted.view).items()}
     for name, rows in known.items():
         if name in table and name not in shown and rows is not None:
             table[name] = table[name].where(rows)
@@ -59,11 +60,10 @@ def write_out(
     return table
 
 
-def _known_in(table: pd.DataFrame, groups: Sequence[expressions.Expression]) -> pd.Series | None:
+def _known_in(read: reproduction.Rows, groups: Sequence[expressions.Expression]) -> np.ndarray | None:
     """Say of each row whether it is in one of these groups; None if the table does not tell of any."""
-    told = [group for group in groups if expressions.variables(group) <= set(table)]
-    rows = [reproduction.members(group, table).astype(bool) for group in told]
-    return pd.concat(rows, axis=1).any(axis=1) if rows else None
+    told = [group for group in groups if expressions.variables(group) <= set(read.table)]
+    return np.any([read.holds(group) for group in told], axis=0) if told else None
 
 
 def _assign(solved: Solved, n: int, rng: np.random.Generator) -> list[np.ndarray]:
@@ -196,7 +196,7 @@ def _keep_times(time: Variable, solved: Solved, patterns, values: dict) -> None:
     part, fixed, names = solved.plan.part, solved.sums, (time.end, time.start, time.name)
     late, early, between, most, before = factors(part.axes, time)
     bag = part.bag_of(names)
-    model, chosen, moved = cp_model.CpModel(), {}, []
+    model, chosen, moved = Model(), {}, []
     for name in names:
         axis, cell = part.axes[name], part.bags[bag].place(name)[patterns[bag]]
         chosen[name] = []
