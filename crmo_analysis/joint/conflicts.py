@@ -15,7 +15,7 @@ from itertools import product
 from ortools.sat.python import cp_model
 
 from crmo_analysis.files import InputError, UnfinishedError
-from crmo_analysis.joint.auditing import Court
+from crmo_analysis.joint.auditing import Court, after_audit
 from crmo_analysis.joint.blocks import Blocks
 from crmo_analysis.joint.fitting import fit
 from crmo_analysis.joint.kept import remembered
@@ -88,7 +88,8 @@ def find_conflicts(
         If the study's rules contradict each other, or tie too many variables together.
     """
     codebook = study.codebook if codebook is None else codebook
-    court = Court(study, codebook, {**reading_of(study, codebook, seconds), **(reading or {})}, seconds)
+    base = {**reading_of(study, codebook, seconds), **(reading or {})}
+    court = after_audit(study, codebook, base, seconds)
     found: dict[frozenset[str], Conflict] = {}
     is_complete = not any(part.is_open for cohort in court.cohorts() for part in cohort.as_printed())
     for claim, scenario in _asked(court):
