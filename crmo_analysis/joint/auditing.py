@@ -10,6 +10,7 @@ from dataclasses import replace
 from functools import cache, cached_property
 
 from crmo_analysis.files import InputError
+from crmo_analysis.joint.kept import once
 from crmo_analysis.joint.sentences import against, forced, listed, said
 from crmo_analysis.joint.solving import Effort
 from crmo_analysis.joint.statements import Statement, number_said
@@ -62,7 +63,7 @@ class Court:
 
     def __init__(self, study: Study, codebook: Codebook, base: Mapping[str, str] | None, seconds: float):
         self.study, self.book, self.effort = study, codebook, Effort(seconds)
-        self.read = Readings(study, codebook)
+        self.read = once(Readings, study, codebook)
         self.base = dict(base or self.read.first)
         self._known: dict = {}
         self._numbers: dict[str, tuple] = {}

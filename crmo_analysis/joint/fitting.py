@@ -9,7 +9,7 @@ from itertools import islice
 
 from crmo_analysis.joint.choices import OTHER_CHOICES, Choices
 from crmo_analysis.joint.fits import Fit
-from crmo_analysis.joint.kept import remembered
+from crmo_analysis.joint.kept import once, remembered
 from crmo_analysis.joint.numbers import allows, number_of_patients, of_everyone
 from crmo_analysis.joint.solving import Effort
 from crmo_analysis.joint.statements import Statement, divide, statements
@@ -37,13 +37,13 @@ def fit(study: Study, codebook: Codebook | None = None, seconds: float = 60) -> 
     """
     codebook = study.codebook if codebook is None else codebook
     found = _searched(study, codebook, seconds)
-    return replace(found, view=Readings(study, codebook).views(found.scenario)["own"])
+    return replace(found, view=once(Readings, study, codebook).views(found.scenario)["own"])
 
 
 @remembered("fit")
 def _searched(study: Study, codebook: Codebook, seconds: float) -> Fit:
     effort = Effort(seconds)
-    read = Readings(study, codebook)
+    read = once(Readings, study, codebook)
     known: dict = {}
     best, chosen = _fit(read, read.first, known, effort)
     for name, options in study.readings.items():

@@ -9,6 +9,7 @@ from ortools.sat.python import cp_model
 from crmo_analysis.joint.axes import TOTALS
 from crmo_analysis.joint.drawing import EFFORT, Solved, printed_values
 from crmo_analysis.joint.fits import Fit
+from crmo_analysis.joint.kept import once
 from crmo_analysis.joint.middles import limits
 from crmo_analysis.joint.moves import moved_values
 from crmo_analysis.joint.patterns import codes, factors, shared
@@ -51,7 +52,7 @@ def write_out(
                 table[name] = table[list(counted)].astype("Int64").sum(axis=1).astype("Int64")
     table = table[[name for name in codebook if name in table]]
     read = reproduction.Rows(table)
-    known = {name: _known_in(read, groups) for name, groups in reported(fitted.view).items()}
+    known = {name: _known_in(read, groups) for name, groups in once(reported, fitted.view).items()}
     for name, rows in known.items():
         if name in table and name not in shown and rows is not None:
             table[name] = table[name].where(rows)
@@ -250,7 +251,6 @@ def _column(variable: Variable, steps: np.ndarray) -> pd.Series:
             return pd.Series(steps.astype(bool), dtype="boolean")
         case "category":
             return pd.Series([variable.categories[place] for place in steps], dtype=pd.StringDtype("python"))
-    exact = [int(step) * variable.step for step in steps]
-    if variable.type == "integer":
-        return pd.Series([int(value) for value in exact], dtype="Int64")
-    return pd.Series([float(value) for value in exact], dtype="Float64")
+    exact = {step: step * variable.step for step in set(steps.tolist())}
+    kind, number = ("Int64", int) if variable.type == "integer" else ("Float64", float)
+    return pd.Series([number(exact[step]) for step in steps.tolist()], dtype=kind)
