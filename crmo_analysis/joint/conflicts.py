@@ -28,6 +28,7 @@ from crmo_analysis.recompute import Audited, Readings
 from crmo_analysis.study import Claim, Codebook, Study
 
 ALL_OF = 100  # statements of a part of which every minimal set is listed
+AUDITED = 400  # claims, at most, that all have a verdict first: of more, what stands is left alone
 _ACCUSED = ("differs", "conflicts")
 
 
@@ -89,7 +90,8 @@ def find_conflicts(
     """
     codebook = study.codebook if codebook is None else codebook
     base = {**reading_of(study, codebook, seconds), **(reading or {})}
-    court = after_audit(study, codebook, base, seconds)
+    begun = after_audit if len(study.claims) <= AUDITED else Court
+    court = begun(study, codebook, base, seconds)
     found: dict[frozenset[str], Conflict] = {}
     is_complete = not any(part.is_open for cohort in court.cohorts() for part in cohort.as_printed())
     for claim, scenario in _asked(court):
