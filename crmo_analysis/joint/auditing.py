@@ -10,6 +10,7 @@ from dataclasses import replace
 from functools import cache, cached_property
 
 from crmo_analysis.files import InputError
+from crmo_analysis.joint.kept import once
 from crmo_analysis.joint.sentences import against, forced, listed, said
 from crmo_analysis.joint.solving import Effort
 from crmo_analysis.joint.statements import Statement, number_said
@@ -27,6 +28,9 @@ _MILDNESS = ("stated", "unfinished", "matches", "differs", "conflicts")
 _WEIGHT = ("conflicts", "differs", "unfinished", "matches", "stated")
 
 
+_HEARD: list["Court"] = []  # the last whose claims all have a verdict
+
+
 def audit_study(
     study: Study, codebook: Codebook, base: Mapping[str, str] | None = None
 ) -> tuple[Audited, ...]:
@@ -35,28 +39,47 @@ def audit_study(
     `base` is the reading under which most can stand; the first options if left out. An InputError says that
     the study's rules contradict each other, or tie too many variables together.
     """
-    rows: dict[str, list[Claim]] = {}
-    for claim in study.claims:
-        if not claim.is_who_is_who:
-            rows.setdefault(claim.claim_id, []).append(claim)
-    try:
+    court = Court(study, codebook, base, SECONDS)
+    audited = court.verdicts()
+    _HEARD[:] = [court]
+    return audited
+
+
+def after_audit(study: Study, codebook: Codebook, base: Mapping[str, str], seconds: float) -> "Court":
+    """Return a court that has given every claim its verdict, with so much effort as if it began.
+
+    Whether that was just done, or is done now, it knows the same.
+    """
+    court = _HEARD.pop() if _HEARD else None
+    if court is None or (court.study, court.book, court.base) != (study, codebook, {**base}):
         court = Court(study, codebook, base, SECONDS)
-        audited = [court.one(c[0]) if len(c) == 1 else court.several(c) for c in rows.values()]
-        return tuple(court.with_share(a) for a in audited)
-    except InputError as error:
-        raise InputError(f"{study.study}/study.yaml, rules: {error}") from None
+        court.verdicts()
+    court.effort.left = Effort(seconds).left
+    return court
 
 
 class Court:
     """The verdicts of a study under each of its readings."""
 
     def __init__(self, study: Study, codebook: Codebook, base: Mapping[str, str] | None, seconds: float):
-        self.study, self.effort = study, Effort(seconds)
-        self.read = Readings(study, codebook)
+        self.study, self.book, self.effort = study, codebook, Effort(seconds)
+        self.read = once(Readings, study, codebook)
         self.base = dict(base or self.read.first)
         self._known: dict = {}
         self._numbers: dict[str, tuple] = {}
         self.settled, self.cohort = cache(self._settled), cache(self._made)
+
+    def verdicts(self) -> tuple[Audited, ...]:
+        """Return the verdict of every claim, in the order of the study's file."""
+        rows: dict[str, list[Claim]] = {}
+        for claim in self.study.claims:
+            if not claim.is_who_is_who:
+                rows.setdefault(claim.claim_id, []).append(claim)
+        try:
+            audited = [self.one(c[0]) if len(c) == 1 else self.several(c) for c in rows.values()]
+            return tuple(self.with_share(a) for a in audited)
+        except InputError as error:
+            raise InputError(f"{self.study.study}/study.yaml, rules: {error}") from None
 
     def cohorts(self) -> list[Cohort]:
         """Return the cohorts at the base."""

@@ -1,9 +1,9 @@
 """How small or large a number can be that a study did not print: its bounds over all tables that fit."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
-from functools import reduce
+from functools import cache, partial, reduce
 from itertools import chain
 
 import numpy as np
@@ -98,13 +98,14 @@ def find_bounds(fitted: Fit, text: str, seconds: float = 60, witnesses: bool = T
 @remembered("bounds")
 def _searched(fitted: Fit, text: str, seconds: float, witnesses: bool) -> Bounds:
     asked = parse_question(text, fitted.view.codebook)
-    lower, upper = (_end(fitted, asked, sign, Effort(seconds), witnesses) for sign in (-1, 1))
+    ends = _divided(fitted, asked)
+    lower, upper = (ends(sign, Effort(seconds), witnesses) for sign in (-1, 1))
     if lower.value is None and upper.value is None and lower.is_proved and upper.is_proved:
         raise InputError(f"in no table that fits is there anybody of whom '{text}' is asked")
     effort = Effort(seconds)
     depends = any(
-        _end(other, asked, sign, effort).value != end.value
-        for other in _instead(fitted, asked)
+        ends(sign, effort).value != end.value
+        for ends in (_divided(other, asked) for other in _instead(fitted, asked))
         for sign, end in ((-1, lower), (1, upper))
     )
     return Bounds(text, lower, upper, fitted, depends)
@@ -158,8 +159,18 @@ def _closer(quantity: Quantity, found: Mapping[Plan, Solved]) -> Quantity:
     return replace(quantity, cuts=frozenset(cuts))
 
 
+def _divided(fitted: Fit, quantities: Sequence[Quantity]) -> Callable[..., End]:
+    """Return what finds an end, so that a study is divided once for both."""
+    return partial(_end, fitted, quantities, cache(partial(plans_of, fitted)))
+
+
 def _end(
-    fitted: Fit, quantities: Sequence[Quantity], sign: int, effort: Effort, is_whole: bool = False
+    fitted: Fit,
+    quantities: Sequence[Quantity],
+    divided: Callable[..., list[Plan]],
+    sign: int,
+    effort: Effort,
+    is_whole: bool = False,
 ) -> End:
     """Find one end, check it on a table that attains it, and prove it a second time.
 
@@ -171,7 +182,7 @@ def _end(
     fineness = [None, False, True]  # with which values of a printed median are told apart
     while fineness:
         try:
-            plans = plans_of(fitted, asked, fineness[0])
+            plans = divided(tuple(asked), fineness[0])
         except TooLargeError:
             break
         value, is_proved, found = _best(plans, n, asked, sign, effort)
@@ -252,7 +263,8 @@ def _check_limits(fitted: Fit, plans: Sequence[Plan], toward, table: pd.DataFram
 
 def _value(quantities: Sequence[Quantity], table: pd.DataFrame) -> Fraction | None:
     """Return what a table gives for a question."""
-    values = [reproduction.value_of(quantity, table) for quantity in quantities]
+    read = reproduction.Rows(table)
+    values = [reproduction.value_of(quantity, read) for quantity in quantities]
     return None if None in values else values[0] - sum(values[1:])
 
 

@@ -18,7 +18,7 @@ from ortools.sat.python import cp_model
 from crmo_analysis.files import TooLargeError, UnfinishedError
 from crmo_analysis.joint.blocks import Blocks, can_stand, soft_tables
 from crmo_analysis.joint.model import Tables
-from crmo_analysis.joint.solving import Effort, solve
+from crmo_analysis.joint.solving import Effort, Model, solve
 from crmo_analysis.joint.spreads import not_sides
 from crmo_analysis.joint.statements import Plan, Statement, divide
 from crmo_analysis.joint.witnesses import is_shown
@@ -85,7 +85,7 @@ class Choices:
         self.most: int | None = None  # may be lost
         self.blocks = Blocks(plan, n, view.codebook, shows=self._is_shown)
         self.knows_tables = False
-        self._draw(cp_model.CpModel())
+        self._draw(Model())
 
     def _draw(self, chart: cp_model.CpModel, given_up: Mapping | None = None) -> None:
         """Start a chart of what is given up, with all that is known of it."""

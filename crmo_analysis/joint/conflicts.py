@@ -15,19 +15,20 @@ from itertools import product
 from ortools.sat.python import cp_model
 
 from crmo_analysis.files import InputError, UnfinishedError
-from crmo_analysis.joint.auditing import Court
+from crmo_analysis.joint.auditing import Court, after_audit
 from crmo_analysis.joint.blocks import Blocks
 from crmo_analysis.joint.fitting import fit
 from crmo_analysis.joint.kept import remembered
 from crmo_analysis.joint.model import tables_of
 from crmo_analysis.joint.numbers import allows, exact_number, of_everyone
 from crmo_analysis.joint.sentences import against, number_of
-from crmo_analysis.joint.solving import FOUND, Effort, is_possible, solve
+from crmo_analysis.joint.solving import FOUND, Effort, Model, is_possible, solve
 from crmo_analysis.joint.statements import Statement, statements
 from crmo_analysis.recompute import Audited, Readings
 from crmo_analysis.study import Claim, Codebook, Study
 
 ALL_OF = 100  # statements of a part of which every minimal set is listed
+AUDITED = 400  # claims, at most, that all have a verdict first: of more, what stands is left alone
 _ACCUSED = ("differs", "conflicts")
 
 
@@ -88,7 +89,9 @@ def find_conflicts(
         If the study's rules contradict each other, or tie too many variables together.
     """
     codebook = study.codebook if codebook is None else codebook
-    court = Court(study, codebook, {**reading_of(study, codebook, seconds), **(reading or {})}, seconds)
+    base = {**reading_of(study, codebook, seconds), **(reading or {})}
+    begun = after_audit if len(study.claims) <= AUDITED else Court
+    court = begun(study, codebook, base, seconds)
     found: dict[frozenset[str], Conflict] = {}
     is_complete = not any(part.is_open for cohort in court.cohorts() for part in cohort.as_printed())
     for claim, scenario in _asked(court):
@@ -161,7 +164,7 @@ def _minimal(
 
     Two sets that share an odd one share nothing else.
     """
-    chart = cp_model.CpModel()
+    chart = Model()
     on = {statement: chart.new_bool_var("") for statement in members}
     chart.maximize(sum(on.values()))
 

@@ -9,7 +9,7 @@ from itertools import islice
 
 from crmo_analysis.joint.choices import OTHER_CHOICES, Choices
 from crmo_analysis.joint.fits import Fit
-from crmo_analysis.joint.kept import remembered
+from crmo_analysis.joint.kept import once, remembered
 from crmo_analysis.joint.numbers import allows, number_of_patients, of_everyone
 from crmo_analysis.joint.solving import Effort
 from crmo_analysis.joint.statements import Statement, divide, statements
@@ -35,14 +35,15 @@ def fit(study: Study, codebook: Codebook | None = None, seconds: float = 60) -> 
     UnfinishedError
         If the effort is spent before an answer is proved.
     """
+    codebook = study.codebook if codebook is None else codebook
     found = _searched(study, codebook, seconds)
-    return replace(found, view=Readings(study, codebook).views(found.scenario)["own"])
+    return replace(found, view=once(Readings, study, codebook).views(found.scenario)["own"])
 
 
 @remembered("fit")
-def _searched(study: Study, codebook: Codebook | None, seconds: float) -> Fit:
+def _searched(study: Study, codebook: Codebook, seconds: float) -> Fit:
     effort = Effort(seconds)
-    read = Readings(study, codebook)
+    read = once(Readings, study, codebook)
     known: dict = {}
     best, chosen = _fit(read, read.first, known, effort)
     for name, options in study.readings.items():
@@ -60,8 +61,8 @@ def _lost(fitted: Fit) -> int:
 def _fit(read: Readings, scenario: Mapping[str, str], known: dict, effort: Effort) -> tuple[Fit, list]:
     """Fit under one reading; also return, for each part, its `Choices` and what was chosen to be given up.
 
-    What cannot stand together under one reading cannot under another that has the same claims and steps: it
-    is `known`.
+    What can and cannot stand together under one reading is so under another that has the same claims and
+    steps: it is `known`.
     """
     view = read.views(scenario).get("own")
     n = number_of_patients(view)
@@ -70,9 +71,12 @@ def _fit(read: Readings, scenario: Mapping[str, str], known: dict, effort: Effor
     place = {statement: number for number, statement in enumerate(stated)}
     chosen, steps = [], tuple(variable.step for variable in view.codebook.values())
     for plan in divide([s for s in stated if not of_everyone(s)], view):
-        sets = known.setdefault((n, steps), [])
-        choices = Choices(plan, n, place, view, sets, must_show=False)
-        chosen.append((choices, choices.first(effort)))
+        key = plan.statements, n, steps
+        if key not in known:
+            sets = known.setdefault((n, steps), [])
+            choices = Choices(plan, n, place, view, sets, must_show=False)
+            known[key] = choices, choices.first(effort)
+        chosen.append(known[key])
         given_up += chosen[-1][1]
     kept = tuple(s for s in stated if s not in given_up)
     return Fit(view, scenario, n, kept, tuple(s for s in stated if s in given_up), tuple(left_out)), chosen

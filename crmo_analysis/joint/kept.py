@@ -4,7 +4,9 @@ All are pure functions of a study and the codebook, under an effort that is coun
 kept as plain values; a claim is its place in the study, a table its columns.
 """
 
+import hashlib
 import inspect
+import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields, is_dataclass
 from fractions import Fraction
@@ -17,7 +19,19 @@ from crmo_analysis.files import NoTableError, UnfinishedError
 from crmo_analysis.store import kept
 from crmo_analysis.study import Claim, Study
 
+MOST_HELD = 20
+_HELD: dict[tuple, tuple] = {}
 _ANSWERS = (UnfinishedError, NoTableError)  # errors that are found out by searching
+
+
+def once(make: Callable, *of):
+    """Return what a function makes of objects that nobody changes, as studies and codebooks: once of each."""
+    key = make, *map(id, of)
+    if key not in _HELD:
+        if len(_HELD) == MOST_HELD:
+            _HELD.clear()
+        _HELD[key] = of, make(*of)  # while they are held, no others have their ids
+    return _HELD[key][1]
 
 
 def remembered(kind: str) -> Callable:
@@ -35,7 +49,7 @@ def remembered(kind: str) -> Callable:
             call.apply_defaults()
             about, *rest = call.arguments.values()
             study = about if isinstance(about, Study) else about.view.study
-            rest = rest if about is study else [about, about.view.codebook, *rest]
+            rest = rest if about is study else [about, once(_told, about.view.codebook), *rest]
             return recall(kind, study, rest, make.__module__, lambda: make(*given, **named))
 
         return recalled
@@ -56,13 +70,18 @@ def recall(kind: str, study: Study, given: Sequence, module: str, make: Callable
         except _ANSWERS as error:
             return {"!error": type(error).__name__, "said": [str(part) for part in error.args]}
 
-    book = _plain(study.codebook, {})  # two studies are equal whatever their codebooks say
-    inputs = [_plain(study, {}), book, *(_plain(each, place) for each in given)]
+    about = once(_told, study), once(_told, study.codebook)  # two are equal whatever their codebooks say
+    inputs = [*about, *(_plain(each, place) for each in given)]
     value = kept(kind, inputs, f"import {module}", plain_value)
     if isinstance(value, dict) and "!error" in value:
         error = next(each for each in _ANSWERS if each.__name__ == value["!error"])
         raise error(*value["said"])
     return _back(value, study.claims)
+
+
+def _told(value: object) -> str:
+    """Return the hash of a study or a codebook."""
+    return hashlib.sha256(json.dumps(_plain(value, {})).encode()).hexdigest()
 
 
 def _plain(value: object, place: Mapping[Claim, int]) -> object:

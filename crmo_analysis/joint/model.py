@@ -16,6 +16,7 @@ from ortools.sat.python import cp_model
 from crmo_analysis.joint.axes import TOTALS, UNLIMITED, sharper, window
 from crmo_analysis.joint.middles import middles, of_median
 from crmo_analysis.joint.patterns import Part, codes, factors
+from crmo_analysis.joint.solving import Model
 from crmo_analysis.joint.spreads import keep_apart, moments, not_sides, spread, squares
 from crmo_analysis.joint.statements import ENDS, SUMMED, Plan, Quantity, Statement, divide, merged
 from crmo_analysis.recompute import View, can_be_one
@@ -48,7 +49,7 @@ class Tables:
         low, high = n if isinstance(n, tuple) else (n, n)
         self.plan, self.part, self.split, self.exact = plan, plan.part, split, exact
         self.least, self.most = low, high
-        self.model = cp_model.CpModel()
+        self.model = Model()
         self.n = self.model.new_int_var(low, high, "")
         self.counts = [[self.number(high) for _ in range(bag.size)] for bag in self.part.bags]
         self.size, self.below, self.sums = cache(self._size), cache(self._below), cache(self._sums)

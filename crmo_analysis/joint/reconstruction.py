@@ -93,17 +93,18 @@ def broken(fitted: Fit, table: pd.DataFrame) -> list[str]:
 
     Return the claims kept that it does not give, and rules it breaks.
     """
+    read = reproduction.Rows(table)
     claims = [
         claim.claim_id
         for statement in fitted.kept
         for claim in statement.claims
-        if not reproduction.agrees(claim, table, statement.rivals)
+        if not reproduction.agrees(claim, read, statement.rivals)
     ]
     rules = [
         why
         for rule, why in fitted.view.study.rules
         if expressions.variables(rule) <= set(table)
-        and not reproduction.members(rule, table).fillna(True).all()
+        and not reproduction.members(rule, read).fillna(True).all()
     ]
     times = [v for v in fitted.view.codebook.values() if v.start and {v.name, v.start, v.end} <= set(table)]
     return claims + rules + [time.name for time in times if not times_agree(fitted, table, time.name)]

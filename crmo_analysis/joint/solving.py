@@ -16,6 +16,13 @@ WAYS = {  # to search, with how much work: where a model says what to decide fir
 FOUND = (cp_model.OPTIMAL, cp_model.FEASIBLE)
 
 
+class Model(cp_model.CpModel):
+    """A model of whole numbers, without the older names of its methods, which take longest to make."""
+
+    def _add_pre_pep8_methods(self) -> None:
+        pass
+
+
 class Effort:
     """What may still be spent on a question, in the solver's own unit of work.
 

@@ -9,11 +9,12 @@ from ortools.sat.python import cp_model
 from crmo_analysis.joint.axes import TOTALS
 from crmo_analysis.joint.drawing import EFFORT, Solved, printed_values
 from crmo_analysis.joint.fits import Fit
+from crmo_analysis.joint.kept import once
 from crmo_analysis.joint.middles import limits
 from crmo_analysis.joint.moves import moved_values
 from crmo_analysis.joint.patterns import codes, factors, shared
 from crmo_analysis.joint.pieces import joined
-from crmo_analysis.joint.solving import FOUND, Effort, solve
+from crmo_analysis.joint.solving import FOUND, Effort, Model, solve
 from crmo_analysis.joint.statements import Statement, reported
 from crmo_analysis.study import Codebook, Variable, expressions, reproduction
 
@@ -50,7 +51,8 @@ def write_out(
             if set(counted) <= set(table):
                 table[name] = table[list(counted)].astype("Int64").sum(axis=1).astype("Int64")
     table = table[[name for name in codebook if name in table]]
-    known = {name: _known_in(table, groups) for name, groups in reported(fitted.view).items()}
+    read = reproduction.Rows(table)
+    known = {name: _known_in(read, groups) for name, groups in once(reported, fitted.view).items()}
     for name, rows in known.items():
         if name in table and name not in shown and rows is not None:
             table[name] = table[name].where(rows)
@@ -59,11 +61,10 @@ def write_out(
     return table
 
 
-def _known_in(table: pd.DataFrame, groups: Sequence[expressions.Expression]) -> pd.Series | None:
+def _known_in(read: reproduction.Rows, groups: Sequence[expressions.Expression]) -> np.ndarray | None:
     """Say of each row whether it is in one of these groups; None if the table does not tell of any."""
-    told = [group for group in groups if expressions.variables(group) <= set(table)]
-    rows = [reproduction.members(group, table).astype(bool) for group in told]
-    return pd.concat(rows, axis=1).any(axis=1) if rows else None
+    told = [group for group in groups if expressions.variables(group) <= set(read.table)]
+    return np.any([read.holds(group) for group in told], axis=0) if told else None
 
 
 def _assign(solved: Solved, n: int, rng: np.random.Generator) -> list[np.ndarray]:
@@ -196,7 +197,7 @@ def _keep_times(time: Variable, solved: Solved, patterns, values: dict) -> None:
     part, fixed, names = solved.plan.part, solved.sums, (time.end, time.start, time.name)
     late, early, between, most, before = factors(part.axes, time)
     bag = part.bag_of(names)
-    model, chosen, moved = cp_model.CpModel(), {}, []
+    model, chosen, moved = Model(), {}, []
     for name in names:
         axis, cell = part.axes[name], part.bags[bag].place(name)[patterns[bag]]
         chosen[name] = []
@@ -250,7 +251,6 @@ def _column(variable: Variable, steps: np.ndarray) -> pd.Series:
             return pd.Series(steps.astype(bool), dtype="boolean")
         case "category":
             return pd.Series([variable.categories[place] for place in steps], dtype=pd.StringDtype("python"))
-    exact = [int(step) * variable.step for step in steps]
-    if variable.type == "integer":
-        return pd.Series([int(value) for value in exact], dtype="Int64")
-    return pd.Series([float(value) for value in exact], dtype="Float64")
+    exact = {step: step * variable.step for step in set(steps.tolist())}
+    kind, number = ("Int64", int) if variable.type == "integer" else ("Float64", float)
+    return pd.Series([number(exact[step]) for step in steps.tolist()], dtype=kind)

@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 
 from crmo_analysis.files import UnfinishedError, study_names
-from crmo_analysis.joint import find_bounds, find_conflicts, fit, kept, ledger, reconstruct
+from crmo_analysis.joint import auditing, find_bounds, find_conflicts, fit, kept, ledger, reconstruct
 from crmo_analysis.store import SWITCH
 from crmo_analysis.study import read_study
 
@@ -89,3 +89,36 @@ def test_another_codebook_is_another_question(store):
         before = {*store.glob("*/*")}
         find(again)
         assert {*store.glob("*/*")} > before
+
+
+def test_a_study_with_its_own_codebook_named_is_fitted_once(store):
+    study = read_study("simm_2008")
+    fit(study)
+    before = sorted(store.glob("fit/*.json"))
+    fit(study, study.codebook)
+    assert sorted(store.glob("fit/*.json")) == before
+
+
+def test_conflicts_are_the_same_whether_the_study_was_just_audited_or_not(monkeypatch):
+    monkeypatch.setenv(SWITCH, "off")
+    study, other = read_study("bicetre"), read_study("simm_2008")
+    ledger.audit_jointly(other)
+    alone = find_conflicts(study)
+    ledger.audit_jointly(study)
+    courts = []
+    monkeypatch.setattr(auditing.Court, "verdicts", lambda court: courts.append(court))
+    assert (find_conflicts(study), courts) == (alone, [])
+
+
+def test_what_is_made_of_an_object_is_made_once_and_of_another_like_it_again():
+    made = []
+
+    def count(of):
+        made.append(of)
+        return len(made)
+
+    one, other = {"age": 1}, {"age": 1}
+    assert [kept.once(count, each) for each in (one, one, other, one)] == [1, 1, 2, 1]
+    for place in range(kept.MOST_HELD):
+        kept.once(count, [place])
+    assert kept.once(count, one) == len(made) > kept.MOST_HELD

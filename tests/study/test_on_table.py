@@ -101,3 +101,23 @@ def test_quantiles_by_each_definition(number, quartiles):
 def test_hinges():
     values = np.array([1, 2, 4, 7, 8, 11, 13, 18.0])  # R: fivenum(c(1, 2, 4, 7, 8, 11, 13, 18))
     assert [quantiles(values, share)["hinges"] for share in (0.25, 0.75)] == [3, 12]
+
+
+def test_columns_read_once_give_what_a_table_gives_whatever_is_missing(claim_of):
+    table = TABLE.copy()
+    table["fever"] = pd.array([True, pd.NA] + [False] * (len(table) - 2), dtype="boolean")
+    read = reproduction.Rows(table)
+    claims = [
+        claim_of("count", "fever", "1"),
+        claim_of("count", "~fever", "1"),
+        claim_of("count", "male", "3"),
+    ]
+    assert [reproduction.value_of(claim, read) for claim in claims] == [
+        reproduction.value_of(claim, table) for claim in claims
+    ]
+    assert [int(reproduction.value_of(claim, read)) for claim in claims[:2]] == [1, len(table) - 2]
+    for claim in claims:
+        pd.testing.assert_series_equal(
+            reproduction.members(claim.patients, read), reproduction.members(claim.patients, table)
+        )
+    assert reproduction.members(claims[1].patients, read).isna().sum() == 1
