@@ -277,11 +277,13 @@ def _left_by(
     for other in _tied(tie):
         axis, place, unit = axes[other], places[names.index(other)], float(axes[other].variable.step)
         first[other], last[other] = axis.lows[place] * unit, axis.highs[place] * unit
-    time = tie.name
-    if name == tie.name:
-        low, high = (per_unit * (a[tie.end] - b[tie.start]) for a, b in ((first, last), (last, first)))
-        return low - slack, high + slack
-    before = float(axes[tie.end].variable.before(axes[tie.start].variable))
+    time, before = tie.name, float(axes[tie.end].variable.before(axes[tie.start].variable))
+    if name == time:
+        low, high = (a[tie.end] - b[tie.start] for a, b in ((first, last), (last, first)))
+        are_in_order = high >= -before - 1e-9
+        return per_unit * np.maximum(low, -before) - slack, np.where(
+            are_in_order, per_unit * high + slack, -np.inf
+        )
     least, most = (first[time] - slack) / per_unit, (last[time] + slack) / per_unit
     least = np.maximum(least, -before)
     if name == tie.end:
