@@ -124,9 +124,7 @@ class Tables:
             if low > high:  # nobody can be there
                 self.model.add(count == 0)
             total = low * count
-            if (
-                low < high
-            ):  # of values that follow each other every sum from the least to the most is attained
+            if low < high:  # every sum from the least to the most is attained
                 total = self.number(max(0, high * self.most), min(0, low * self.most))
                 self.model.add(total >= low * count)
                 self.model.add(total <= high * count)

@@ -126,12 +126,9 @@ def _of_counts(view: View, claim: Claim) -> Iterator[Evidence]:
         yield from _of_pairs_of_findings(view, claim)
         return
     found, ids = tables(view, claim)
-    ratio = claim if claim.statistic in RATIOS[:2] else beside(view, claim, *RATIOS[:2])
-    each = [
-        outcomes | _of_ratio(table, ratio.statistic if ratio else "")
-        for table in found
-        if (outcomes := tests.table(table))
-    ]
+    ratio = beside(view, claim, *RATIOS[:2])
+    name = ratio.statistic if ratio else ""
+    each = [outcomes | _of_ratio(table, name) for table in found if (outcomes := tests.table(table))]
     if not each:
         return
     text = " or ".join(dict.fromkeys(counts_text(table) for table in found[:3]))
