@@ -99,7 +99,7 @@ def main() -> None:
         )
         print(f"{n:,} patients, {len(study.claims)} claims")
         fitted = timed("which can stand together", lambda s=study, c=codebook: fit(s, c))
-        if fitted.given_up or not fitted.is_only:
+        if fitted.given_up or fitted.others:
             print(
                 f"          given up: {', '.join(fitted.given_up_ids)}; other choices: {len(fitted.others)}"
             )

@@ -108,10 +108,8 @@ def _cut(
     """Return between which values all are told apart, and where else cells begin, for what is said of one."""
     claims = [q for q in quantities if isinstance(q, Claim)]
     is_summed = any(q.statistic in TOTALS for q in quantities)
-    ends, starts = (
-        None,
-        _squared(variable, claims, squared).union(*(q.cuts for q in quantities if q not in claims)),
-    )
+    asked = (q.cuts for q in quantities if q not in claims)
+    ends, starts = None, _squared(variable, claims, squared).union(*asked)
     for claim in (c for c in claims if c.statistic not in (*TOTALS, "sd")):
         is_median = claim.statistic == "median"
         starts |= _around(

@@ -110,15 +110,13 @@ def _is_held(claim: Claim, plan: Plan) -> bool:
 
 
 def read_off(tables: Tables, solved: cp_model.CpSolver) -> Solved:
-    """Take the counts and sums of a solution."""
+    """Take the counts and sums of a solution: those sums that something was said of."""
     counts = tuple(np.array([solved.value(count) for count in bag], dtype=int) for bag in tables.counts)
-    added = [name for name in tables.plan.added_up if name in tables.part.axes]
-    sums = {name: tables.sums(name) for name in added}
-    return Solved(
-        tables.plan,
-        counts,
-        {name: (bag, np.array([solved.value(s) for s in each])) for name, (bag, each) in sums.items()},
-    )
+    sums = {
+        name: (bag, np.array([solved.value(total) for total in each]))
+        for name, (bag, each) in tables.summed.items()
+    }
+    return Solved(tables.plan, counts, sums)
 
 
 def _draw(plan: Plan, n: int, rng: np.random.Generator) -> list[np.ndarray]:

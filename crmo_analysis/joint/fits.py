@@ -38,11 +38,6 @@ class Fit:
     others: tuple[tuple[Statement, ...], ...] = ()
 
     @property
-    def is_only(self) -> bool:
-        """Whether no other choice keeps as many claims."""
-        return not self.others
-
-    @property
     def given_up_ids(self) -> tuple[str, ...]:
         """The ids of the claims given up."""
         return tuple(claim_id for statement in self.given_up for claim_id in statement.claim_ids)

@@ -53,7 +53,7 @@ class Tables:
         self.n = self.model.new_int_var(low, high, "")
         self.counts = [[self.number(high) for _ in range(bag.size)] for bag in self.part.bags]
         self.size, self.below, self.sums = cache(self._size), cache(self._below), cache(self._sums)
-        self.added = cache(self._added)
+        self.added, self.summed = cache(self._added), {}
         self.middles, self.known_middles = cache(partial(middles, self)), {}
         self.below_by_kind = cache(self._below_by_kind)
         self.squares, self.moments = cache(partial(squares, self)), cache(partial(moments, self))
@@ -125,13 +125,12 @@ class Tables:
             if low > high:  # nobody can be there
                 self.model.add(count == 0)
             total = low * count
-            if (
-                low < high
-            ):  # of values that follow each other every sum from the least to the most is attained
+            if low < high:  # every sum from the least to the most is attained
                 total = self.number(max(0, high * self.most), min(0, low * self.most))
                 self.model.add(total >= low * count)
                 self.model.add(total <= high * count)
             sums.append(total)
+        self.summed[name] = bag, sums
         return bag, sums
 
     def _keep_times(self, tie: Variable) -> None:

@@ -135,14 +135,7 @@ def _start(wishes: Sequence[Wish], values: dict, cells: dict, rng: np.random.Gen
 class Moving:
     """Rows whose values move, in steps: with the cell of each, what is wished of them, times between ages."""
 
-    def __init__(
-        self,
-        values: dict,
-        cells: dict,
-        wishes: Sequence[Wish],
-        ties: Sequence[tuple],
-        rng: np.random.Generator,
-    ):
+    def __init__(self, values: dict, cells: dict, wishes: Sequence[Wish], ties: Sequence[tuple], rng):
         self.values, self.cells, self.wishes, self.ties, self.rng = values, cells, wishes, ties, rng
         self.missed: list[float] = []
 

@@ -261,11 +261,16 @@ def _patterns(names, axes, conditions, ties, counts) -> np.ndarray:
 def _is_possible(
     tie: Variable, names: Sequence[str], places: np.ndarray, axes: Mapping[str, Axis]
 ) -> np.ndarray:
-    """Say which cells hold some time that lies between some two ages."""
+    """Say which cells hold some time that lies between some two ages, the later of which is not earlier."""
     axis, place = axes[tie.name], places[names.index(tie.name)]
+    late, early = (axes[name].variable for name in (tie.end, tie.start))
+    last = axes[tie.end].highs[places[names.index(tie.end)]] * float(late.step)
+    first = axes[tie.start].lows[places[names.index(tie.start)]] * float(early.step)
+    is_in_order = last - first >= -float(late.before(early)) - 1e-9
     low, high = _left_by(tie, tie.name, names, places, axes)
     step = float(axis.variable.step)
-    return (axis.lows[place] * step <= high + 1e-9) & (axis.highs[place] * step >= low - 1e-9)
+    is_met = (axis.lows[place] * step <= high + 1e-9) & (axis.highs[place] * step >= low - 1e-9)
+    return is_in_order & is_met
 
 
 def _left_by(
@@ -277,11 +282,10 @@ def _left_by(
     for other in _tied(tie):
         axis, place, unit = axes[other], places[names.index(other)], float(axes[other].variable.step)
         first[other], last[other] = axis.lows[place] * unit, axis.highs[place] * unit
-    time = tie.name
-    if name == tie.name:
-        low, high = (per_unit * (a[tie.end] - b[tie.start]) for a, b in ((first, last), (last, first)))
-        return low - slack, high + slack
-    before = float(axes[tie.end].variable.before(axes[tie.start].variable))
+    time, before = tie.name, float(axes[tie.end].variable.before(axes[tie.start].variable))
+    if name == time:
+        low, high = (a[tie.end] - b[tie.start] for a, b in ((first, last), (last, first)))
+        return per_unit * np.maximum(low, -before) - slack, per_unit * high + slack
     least, most = (first[time] - slack) / per_unit, (last[time] + slack) / per_unit
     least = np.maximum(least, -before)
     if name == tie.end:

@@ -53,7 +53,7 @@ def against(
 
 
 def _unit(claim: Claim) -> str:
-    return "" if claim.patients is not None else f" {claim.unit} as"
+    return "" if claim.patients is not None else f" {claim.unit} as".replace("  ", " ")
 
 
 def forced(s: Statement, members: Sequence[Statement], view: View) -> tuple[str, str, str, tuple]:

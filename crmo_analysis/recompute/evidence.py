@@ -12,7 +12,7 @@ from crmo_analysis.recompute import tests_of_difference as tests
 from crmo_analysis.recompute.counts import counts_text, printed_range, size, sizes_of_levels, tables
 from crmo_analysis.recompute.quantities import View
 from crmo_analysis.recompute.tests_of_difference import Outcome, Range
-from crmo_analysis.study import Claim, entailment, expressions, reproduction
+from crmo_analysis.study import Claim, describe, entailment, expressions, reproduction
 
 _OF_RATIOS = ("logistic", "cox", "wald")  # tests of a ratio, by the normal distribution of its logarithm
 LARGEST_DEVIATE = 8  # a larger statistic of ranks is a sum of ranks
@@ -126,12 +126,24 @@ def _of_counts(view: View, claim: Claim) -> Iterator[Evidence]:
         yield from _of_pairs_of_findings(view, claim)
         return
     found, ids = tables(view, claim)
-    each = [outcomes for table in found if (outcomes := tests.table(table))]
+    ratio = beside(view, claim, *RATIOS[:2])
+    name = ratio.statistic if ratio else ""
+    each = [outcomes | _of_ratio(table, name) for table in found if (outcomes := tests.table(table))]
     if not each:
         return
     text = " or ".join(dict.fromkeys(counts_text(table) for table in found[:3]))
-    outcomes = {name: _joined([outcome[name] for outcome in each]) for name in each[0]}
+    shared = [name for name in each[0] if all(name in outcome for outcome in each)]
+    outcomes = {name: _joined([outcome[name] for outcome in each]) for name in shared}
     yield Evidence(text, outcomes, ids)
+
+
+def _of_ratio(table: Sequence[Sequence[int]], statistic: str) -> dict[str, Outcome]:
+    """Test whether a ratio that a table gives is 1, by the interval of its logarithm."""
+    measure = describe.of_counts(table).get(statistic)
+    if measure is None:
+        return {}
+    value, low, high = (math.log(end) for end in (measure[0], *measure[1]["wald"]))
+    return {"wald": tests.of_estimate((value, value), tests.se_of_interval((low, low), (high, high)))}
 
 
 def _of_pairs_of_findings(view: View, claim: Claim) -> Iterator[Evidence]:

@@ -37,11 +37,10 @@ def p_values(view: View) -> Iterator[Finding]:
         method = claim.test
         sources = [found for found in of_claim(view, claim) if not method or method in found.outcomes]
         judged = [(found, [*_judged(claim, found, method)]) for found in sources]
-        # A P value beside an odds ratio with Wald's interval may be Fisher's, which its counts give.
-        holding = [found for found, said in judged if said[0].outcome != "differs"]
-        given = {name for found in holding for name in _giving(claim, found)}
-        for found, said in judged:
-            if method or said[0].outcome != "differs" or not given - {*found.outcomes}:
+        # One that gives it is enough: another that does not is itself held against the patients.
+        is_given = any(said[0].outcome != "differs" for _, said in judged)
+        for _, said in judged:
+            if said[0].outcome != "differs" or not is_given:
                 yield from said
         if not sources:
             yield _least_p(view, claim, method)

@@ -234,6 +234,14 @@ def test_a_value_printed_with_fewer_digits_is_one(write_study, printed):
     assert {a.verdict for a in audit_jointly(study) if a.claim.claim_id[0] == "d"} <= {"stated", "matches"}
 
 
+def test_a_number_without_a_unit_leaves_no_gap_in_a_sentence(write_study):
+    rows = ("s,t,own,sum,n_lesions,,18,,,", "m,t,own,mean,n_lesions,,3.6,,,")
+    rows = ("n,t,own,count,everyone,,10,patients,,", *rows)
+    study = read_study.__wrapped__("small", write_study(*rows, base=False))
+    reasons = {a.claim.claim_id: a.reason for a in audit_jointly(study)}
+    assert "leave exactly 1.8 as mean “Lesions”" in reasons["m"]
+
+
 def test_no_sentence_speaks_of_one_patients(sag):
     for a in sag[1]:
         for words in (" 1 patients", "one patients", "steps of 1 "):

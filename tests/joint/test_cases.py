@@ -19,13 +19,13 @@ def test_loss_of_function_is_told_of_all_with_back_pain(read_case):
 
 def test_four_hundred_claims_of_two_hundred_patients_fit(read_case):
     fitted = fit(*read_case("scale_400_claims"), seconds=10)
-    assert (fitted.n, fitted.given_up, fitted.is_only) == (200, (), True)
+    assert (fitted.n, fitted.given_up, fitted.others) == (200, (), ())
 
 
 def test_the_one_wrong_number_of_four_hundred_is_named_alone(read_case):
     wrong = [("sign5,male,30,", "sign5,male,33,")]
     fitted = fit(*read_case("scale_400_claims", wrong), seconds=20)
-    assert (fitted.given_up_ids, fitted.is_only) == (("sign5.male",), True)
+    assert (fitted.given_up_ids, fitted.others) == (("sign5.male",), ())
 
 
 def test_conflicts_of_four_hundred_claims_have_the_wrong_one_in_common_alone(read_case):

@@ -320,7 +320,7 @@ def broken_studies(draw):
 def test_a_true_table_keeps_every_claim_and_a_table_is_found_that_gives_all_of_them(drawn, seed):
     names, rules, rows, said = drawn
     fitted = fit(make_study(said, rules), CODEBOOK)
-    assert (fitted.given_up, fitted.left_out, fitted.is_only, fitted.n) == ((), (), True, len(rows))
+    assert (fitted.given_up, fitted.left_out, fitted.others, fitted.n) == ((), (), (), len(rows))
     [table] = reconstruct(fitted, seed=seed)
     found = rows_of(table)
     assert table["reconstructed"].all()

@@ -6,9 +6,11 @@ from crmo_analysis import files
 from crmo_analysis.files import UnfinishedError
 from crmo_analysis.joint import blocks, choices, ledger
 from crmo_analysis.joint.conflicts import find_conflicts
+from crmo_analysis.joint.denial import tables_without
+from crmo_analysis.joint.drawing import read_off
 from crmo_analysis.joint.fitting import fit
 from crmo_analysis.joint.numbers import of_everyone
-from crmo_analysis.joint.solving import Effort
+from crmo_analysis.joint.solving import Effort, solve
 from crmo_analysis.joint.statements import divide, statements
 from crmo_analysis.joint.witnesses import is_shown
 from crmo_analysis.recompute import Readings
@@ -137,3 +139,15 @@ def test_a_mean_of_a_group_without_a_printed_size_is_shown(read_case):
     [view] = Readings(study, codebook).views({}).values()
     [plan] = divide([s for s in statements(view)[0] if not of_everyone(s)], view)
     assert is_shown(plan, plan.statements, view, 20, Effort(10), is_soon=True)
+
+
+def test_of_what_nothing_was_demanded_no_sum_is_read_from_a_solution(write_study):
+    """A solver that is asked for a number which it did not know gives whatever stands in memory."""
+    rows = ("n,t,own,count,everyone,,20,patients,,", "m,t,own,mean,n_lesions,,4.5,lesions,,")
+    study = read_study.__wrapped__("small", write_study(*rows, base=False))
+    view = Readings(study).views({})["own"]
+    [plan] = divide([s for s in statements(view)[0] if not of_everyone(s)], view)
+    for chosen in ((), plan.statements):
+        tables = tables_without(plan, 20, {*chosen}, None)
+        _, solved = solve(tables.model, Effort(10))
+        assert read_off(tables, solved).sums.keys() == ({"n_lesions"} if chosen else set())

@@ -22,6 +22,13 @@ def test_answers_about_small_studies_are_those_of_all_tables(part):
         assert toys.judged(toy, rng) == [], toys.told(toy)
 
 
+@pytest.mark.parametrize("place", [12, 14, 49])
+def test_cells_of_ages_that_are_out_of_order_hold_nobody(place):
+    rng = random.Random(f"301 {place}")
+    toy = toys.a_toy(rng, 0.5, 0.1)
+    assert toys.judged(toy, rng) == []
+
+
 @pytest.mark.parametrize("seed_and_place", ["77 44", "77 185", "47 632", "48 901"])
 def test_what_is_forced_beside_an_sd_matches(seed_and_place):
     rng = random.Random(seed_and_place)

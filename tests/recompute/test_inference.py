@@ -203,14 +203,17 @@ def test_between_what_a_change_of_means_lies_is_shown(audit):
     assert found["p"] == ("matches", "From 5.0 to 3.0: -2.2 to -1.8.")
 
 
-def test_a_wrong_odds_ratio_does_not_accuse_the_limits_that_the_counts_give(audit):
+@pytest.mark.parametrize("odd", ["odds_ratio", "ci_upper"])
+@pytest.mark.parametrize("method", ["", "Wald"])
+def test_what_the_counts_give_is_not_accused_for_a_wrong_number_beside_it(audit, odd, method):
     # R: exp(log(14 * 14 / (4 * 8)) + c(-1, 1) * qnorm(.975) * sqrt(1/14 + 1/4 + 1/8 + 1/14)) is 1.49 25.10
-    found = audit(N, *TABLE, 'o,t,"odds_ratio, ci_lower, ci_upper","spine, male",,8.1 (1.49 to 25.10),,,')
-    assert {name: found[name][0] for name in ("o.odds_ratio", "o.ci_lower", "o.ci_upper")} == {
-        "o.odds_ratio": "differs",
-        "o.ci_lower": "matches",
-        "o.ci_upper": "matches",
-    }
+    # R: 2 * pnorm(-log(14 * 14 / (4 * 8)) / sqrt(1/14 + 1/4 + 1/8 + 1/14)) is 0.0118
+    cell = {"odds_ratio": "8.1 (1.49 to 25.10), P = 0.012", "ci_upper": "6.1 (1.49 to 52.10), P = 0.012"}[odd]
+    of = "odds_ratio, ci_lower, ci_upper, p_value"
+    found = audit(N, *TABLE, f'o,t,"{of}","spine, male",,"{cell}",,{method},')
+    names = of.split(", ")
+    expected = {name: "differs" if name == odd else "matches" for name in names}
+    assert {name: found[f"o.{name}"][0] for name in names} == expected
 
 
 ORDERED = {  # the claims that cannot stand together, though rounding up and down would let either alone
