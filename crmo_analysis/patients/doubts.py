@@ -152,7 +152,7 @@ def _check_codes(table: Table, name: str) -> None:
                 f"missing value? In a mapping: {table.line(name, {word: 'NR'})}; if it is a number: "
                 f"{{{word}: {word}}}"
             )
-            table.say(name, expected, word, int(table.sheet.rows[np.argmax(column.codes == place)]))
+            table.say(name, expected, word, int(table.rows(name)[np.argmax(column.codes == place)]))
 
 
 def _check_zeros(table: Table, name: str) -> None:
