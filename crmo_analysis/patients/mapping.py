@@ -238,13 +238,23 @@ def near(name: str, codebook: Codebook) -> str:
     known |= {_plain(own): own for own in OWN}
     box = BOX.fullmatch(name)
     plain = _plain((box[1] if box else name)[:60])
-    if re.search(r"l[eä]sion \d|l[eä]sion\d", plain):  # lesions side by side are no variable of a patient
+    if of_one_lesion(name):
         return ""
     numbered = re.sub(r"^\d+ ", "", plain)  # as questions of a form are
     close = [text for text in (plain, _VISIT.sub("", plain), numbered) if text in known]
     alike = difflib.get_close_matches(plain, known, n=1, cutoff=CLOSE)
     close += [text for text in alike if text[0] == plain[0]]  # "Visite" is no "site"
-    return known[close[0]] if close else ""
+    found = known[close[0]] if close else ""
+    is_no = " " in plain and plain.split()[-1] in ("no", *read_section("words")["no"])  # a box of a question
+    return "" if is_no and found in codebook and codebook[found].type == "boolean" else found
+
+
+def of_one_lesion(name: str) -> bool:
+    """Say whether a column is of one lesion or one side: side by side they are no variables of a patient."""
+    plain, categories = _plain(name), read_section("words")["categories"]
+    sides = {word for side in ("left", "right") for word in (side, *categories[side])}
+    ends = {*plain.split()[:1], *plain.split()[-1:]} if " " in plain else set()
+    return bool(re.search(r"l[eä]sion ?\d", plain)) or not ends.isdisjoint(sides)
 
 
 def at_visit(name: str) -> bool:

@@ -1,6 +1,5 @@
 """One table while it is read: its columns under the codebook's names, and what is wrong with them."""
 
-import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -14,7 +13,8 @@ import pyarrow.compute as pc
 from crmo_analysis.files import InputError, meant
 from crmo_analysis.patients import cells
 from crmo_analysis.patients.dates import ISO_EXPECTED, OPEN_ORDER
-from crmo_analysis.patients.mapping import OWN, Mapped, near
+from crmo_analysis.patients.layout import TURN
+from crmo_analysis.patients.mapping import OWN, Mapped, near, of_one_lesion
 from crmo_analysis.patients.meanings import OPEN, line, meaning
 from crmo_analysis.patients.problems import (
     FEW,
@@ -56,7 +56,7 @@ class Table:
     columns: dict[str, cells.Column] = field(default_factory=dict)  # by the name in the codebook
     sources: dict[str, str] = field(default_factory=dict)  # the name in the file of each
     unread: list[str] = field(default_factory=list)  # columns of the file that are not in the codebook
-    rows_of: dict[str, np.ndarray] = field(default_factory=dict)  # of variables that other rows have than `sheet`
+    rows_of: dict[str, np.ndarray] = field(default_factory=dict)  # of variables that have other rows
     frame: pd.DataFrame = field(default_factory=pd.DataFrame)
     problems: list[Problem] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
@@ -161,9 +161,9 @@ def _kept(table: Table, columns: dict[str, pa.ChunkedArray]) -> dict[str, pa.Chu
     filled = {name: pc.not_equal(column, "").to_numpy() for name, column in columns.items()}
     if lost := [name for name, has_value in filled.items() if has_value.any() and not has_value[kept].any()]:
         only = "have values in rows that are left out alone, as of other events"
-        only += f"; to read them too, name several, as in event: [{', '.join(table.mapped.events)}, {OPEN}]" * (
-            bool(table.mapped.events) and table.title == "patients"
-        )
+        if table.mapped.events and table.title == "patients":
+            several = f"[{', '.join(table.mapped.events)}, {OPEN}]"
+            only += f"; to read them too, name several, as in event: {several}"
         table.problems.append(warning(table.sheet.file, None, "", "", f"{listed(lost)}: {only}"))
     rows = table.sheet.rows[~kept]
     if len(rows) == len(kept):
@@ -220,8 +220,11 @@ def _joined(table: Table, columns: dict[str, pa.ChunkedArray]) -> dict[str, pa.C
         row, (patient, event) = int(table.sheet.rows[again[0]]), who.iloc[again[0]]
         expected = f"is once more in a row of the event {shown(event)}; expected one of each patient"
         raise InputError(Problem(table.sheet.file, row, table.sources["patient"], patient, expected))
-    places = who.assign(row=range(len(who))).pivot(index="patient", columns="event", values="row")
-    places = places.loc[who["patient"].unique(), list(wanted)].astype("Int64")
+    rows = pd.Series(who.index, index=who["patient"])
+    places = pd.DataFrame(
+        {event: rows[(who["event"] == event).to_numpy()] for event in wanted}, dtype="Int64"
+    )
+    places = places.loc[who["patient"].unique()]
     firsts = places.bfill(axis=1).iloc[:, 0]
     joined, read = {"patient": columns["patient"].take(pa.array(firsts))}, {event: [] for event in wanted}
     for name in (name for name in columns if name != "patient"):
@@ -232,7 +235,8 @@ def _joined(table: Table, columns: dict[str, pa.ChunkedArray]) -> dict[str, pa.C
         table.rows_of[name] = table.sheet.rows[place.fillna(firsts)]
         read[(has or wanted)[0]].append(name)
         if has[1:]:
-            text = f"is read of the event {shown(has[0])}; its values at {listed(map(shown, has[1:]))} are not"
+            others = listed(map(shown, has[1:]))
+            text = f"is read of the event {shown(has[0])}; its values at {others} are not"
             table.say(name, text)
     for event, names in read.items():
         table.note(f"read of the event {shown(event)}: {listed(names, 40) or 'nothing'}")
@@ -352,12 +356,15 @@ def _named(table: Table, codebook: Codebook) -> dict[str, pa.ChunkedArray]:
         if names:
             table.note(f"{what}: {names}")
     if set(found) <= {*OWN}:
-        table.problems.append(Problem(sheet.file, 1, "", "", _nothing_known(table)))
+        table.problems.append(Problem(sheet.file, 1, "", "", _nothing_known(table, codebook)))
     return found
 
 
-def _nothing_known(table: Table) -> str:
+def _nothing_known(table: Table, codebook: Codebook) -> str:
     expected = "no column is a variable of the codebook; a mapping file can rename columns"
+    in_rows = {near(text, codebook) for text in table.sheet.columns[0][:100].to_pylist()} - {"", *OWN}
+    if len(in_rows) > 1 and not any(near(name, codebook) in codebook for name in table.sheet.names):
+        return f"variables stand in rows ({listed(sorted(in_rows), 3)}); {TURN}"
     if len(table.sheet.names) == 1:
         expected += "; is there one column only? Cells are separated by comma, semicolon, tab or bar"
     if table.title == "lesions":
@@ -370,10 +377,9 @@ def _nothing_known(table: Table) -> str:
 def _with_hints(unknown: list[str], codebook: Codebook) -> str:
     texts = []
     for name in unknown[:20]:
-        asked = f" (is {close} meant?)" if (close := near(name, codebook)) else ""
-        is_lesion = not asked and re.search(r"l[eä]sion\W?\d", name, re.IGNORECASE)
-        texts.append(shown(name) + (" (a lesion is a row of a table of its own)" if is_lesion else asked))
-    return listed(texts, 20) + (f" and {len(unknown) - 20} more" if len(unknown) > 20 else "")
+        texts.append(shown(name) + (f" (is {close} meant?)" if (close := near(name, codebook)) else ""))
+    said = listed(texts, 20) + (f" and {len(unknown) - 20} more" if len(unknown) > 20 else "")
+    return said + "; a lesion is a row of a table of its own" * any(map(of_one_lesion, unknown))
 
 
 def kinds_of(table: Table, codes: Mapping[str, str]) -> pd.DataFrame:
