@@ -183,7 +183,10 @@ def _check_stated_codes(table: Table, variable: Variable) -> None:
     """Refuse codes of which the column's name says something else, as in (0 = ja, 1 = nein)."""
     source, column = table.sources[variable.name], table.columns[variable.name]
     stated = re.findall(r"(-?\w+) ?[=:] ?([^\W\d][^,;/|)\]]*)", source)
-    meant = {code: meaning(word.strip(), variable) for code, word in stated}
+    stated = {
+        code: word.strip() for code, word in stated if word.strip().casefold() not in words("no_lesion")
+    }
+    meant = {code: meaning(word, variable) for code, word in stated.items()}  # none may be a grade, or no
     odd = {}
     for word, value, kind in zip(column.words.to_pylist(), column.parsed, column.kinds, strict=True):
         what = "" if word in table.mapped.meanings.get(variable.name, {}) else meant.get(word)

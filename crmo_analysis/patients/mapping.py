@@ -56,8 +56,7 @@ class Mapped:
     @property
     def is_empty(self) -> bool:
         """Whether the file says nothing of the table."""
-        said = (self.columns, self.meanings, self.units, self.ignore, self.settings, self.events)
-        return not any(said)
+        return self == Mapped(self.file)
 
     @property
     def names(self) -> set[str]:
@@ -245,7 +244,8 @@ def near(name: str, codebook: Codebook) -> str:
     alike = difflib.get_close_matches(plain, known, n=1, cutoff=CLOSE)
     close += [text for text in alike if text[0] == plain[0]]  # "Visite" is no "site"
     found = known[close[0]] if close else ""
-    is_no = " " in plain and plain.split()[-1] in ("no", *read_section("words")["no"])  # a box of a question
+    said, (yes, no) = plain.split(), (read_section("words")[kind] for kind in ("yes", "no"))
+    is_no = said[1:] and said[-1] in ("no", *no) and {"yes", *yes}.isdisjoint(said)  # a box of a question
     return "" if is_no and found in codebook and codebook[found].type == "boolean" else found
 
 

@@ -213,8 +213,10 @@ def _of_events(table: Table, column: pa.ChunkedArray | None, keys: pa.ChunkedArr
 def _joined(table: Table, columns: dict[str, pa.ChunkedArray]) -> dict[str, pa.ChunkedArray]:
     """Make one row of each patient's at several events: a variable is of the first at which it has values."""
     column, wanted = columns.pop("event", None), table.mapped.events
-    if len(wanted) < 2 or "patient" not in columns:
+    if len(wanted) < 2:
         return columns
+    if "patient" not in columns:
+        raise refuse(table.sheet.file, "has no column patient, by which rows of several events are joined")
     who = pd.DataFrame({"patient": columns["patient"].to_pylist(), "event": column.to_pylist()})
     if again := np.flatnonzero(who.duplicated())[:1].tolist():
         row, (patient, event) = int(table.sheet.rows[again[0]]), who.iloc[again[0]]

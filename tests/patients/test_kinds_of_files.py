@@ -14,6 +14,8 @@ from openpyxl.styles import Font, PatternFill
 
 from crmo_analysis.files import InputError
 from crmo_analysis.patients import mapping_skeleton, read_cohort
+from crmo_analysis.patients.mapping import near
+from crmo_analysis.study import read_codebook
 
 VISITS = "patient,crp_v1,crp_v2,esr\nA,0.5,1,10\nB,0.7,1,12\n"
 
@@ -63,6 +65,7 @@ READ = [  # what is written, what the mapping says, a variable, its values, what
      "columns: {StudySubjectID: patient, Sex: male, CRP_E1: crp}", "crp", [0.5, 1.5], "stands above the header"),
     ("patient;platelets;crp\nA;250\u2009000;0,5\n", "", "platelets", [250000], "between thousands"),
     ("patient,crp,esr\n" + "".join(f"P{i},0.5,{20 - (i == 9)}\n" for i in range(10)), "", "esr", [20] * 9 + [19], ""),
+    ("patient,esr (0 = none; 9 = worst)\nA,0\nB,9\n", "columns: {esr (0 = none; 9 = worst): esr}", "esr", [0, 9], ""),
     ("patient,fever (1=ja; 0=nein)\nA,1\nB,0\n", "columns: {fever (1=ja; 0=nein): fever}", "fever", [True, False], ""),
     ("Participant Id;n_lesions\n11;3\n12;##USER_MISSING_95##\n", "columns: {Participant Id: patient}\nvalues: {n_lesions: {'##USER_MISSING_95##': NR}}",
      "n_lesions", [3, None], ""),
@@ -131,7 +134,6 @@ ANSWERED = [
     ("c.csv", "Merkmal,P1,P2\nAlter,5,8\nFieber,ja,nein\n", "variables stand in rows (age_diagnosis, fever); expected one row a patient; turn"),
     ("c.csv", "patient,Femur li,Femur re,crp\nA,x,,1\n", "left out: Femur li, Femur re; a lesion is a row of a table of its own"),
     ("c.csv", "patient,tibia_l,crp\nA,1,1\n", "left out: tibia_l; a lesion is a row of a table of its own"),
-    ("c.csv", "patient,fever#Yes,fever#No,crp\nA,1,0,1\n", "left out: fever#Yes, fever#No"),
     ("c.csv", "patient,fever (0=ja; 1=nein)\nA,1\nB,0\n", "values: {'fever (0=ja; 1=nein)': {1: no, 0: yes}}"),
     ("c.csv", "patient;sex (1=w, 2=m)\nA;1\nB;2\n", "values: {'sex (1=w, 2=m)': {1: no, 2: yes}}"),
     ("c.csv", "patient,esr (9 = unbekannt)\nA,9\nB,20\n", "its name says what 9 means; in a mapping: values: {'esr (9 = unbekannt)': {9: NR}}"),
@@ -148,6 +150,21 @@ MAPPED = {"fever (0=ja; 1=nein)": "fever", "sex (1=w, 2=m)": "male", "esr (9 = u
 def test_it_is_answered_with_what_to_do(tmp_path, name, content, expected):
     mapping = next((f"columns: {{'{own}': {of}}}" for own, of in MAPPED.items() if own in str(content)), "")
     assert expected in answered(tmp_path, name, content, mapping)[1]
+
+
+@pytest.mark.parametrize(
+    ("name", "meant"),
+    [
+        ("fever#No", ""),
+        ("Bone pain: no", ""),
+        ("Bone pain y/n", "bone_pain"),
+        ("Hasta No", "patient"),
+        ("Tibia re", ""),
+        ("clavicle_l", ""),
+    ],
+)
+def test_neither_the_box_no_nor_one_side_is_suggested(name, meant):
+    assert near(name, read_codebook()) == meant
 
 
 def test_an_age_in_months_is_one_error_of_the_column_with_its_line(tmp_path):

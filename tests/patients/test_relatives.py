@@ -851,6 +851,8 @@ def test_a_variable_is_read_of_the_first_event_at_which_it_has_values(answer):
     assert [(problem.row, problem.value) for problem in found.errors] == [(4, "999")]
     other = answer("\n".join(SEVERAL), "columns: {Visite: event}\nevent: [mri, first]")
     assert other.patients["esr"].dropna().tolist() == [6]
+    nobody = answer("Visite,crp\nfirst,1\nmri,2", "columns: {Visite: event}\nevent: [first, mri]")
+    assert "has no column patient, by which rows of several events are joined" in nobody
 
 
 @pytest.mark.parametrize(
