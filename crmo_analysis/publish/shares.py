@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from functools import cache
+from functools import lru_cache
 from itertools import pairwise
 
 import numpy as np
@@ -87,7 +87,7 @@ def on_one_variable(tables: Sequence[tuple[str, pd.DataFrame]], smallest: int) -
             yield [" and ".join(dict.fromkeys(places)), like, "", shares, f"1 to {smallest - 1} patients"]
 
 
-@cache
+@lru_cache(maxsize=10_000)
 def _group(text: str):
     """Return the expression that a text is, whatever its column is called; None if it is none."""
     try:
