@@ -49,7 +49,7 @@ def _rows_with_shares(tables) -> Iterator[tuple[str, dict[str, str], str, int, i
 
 def _fractions(table: pd.DataFrame) -> list[tuple[str, str]]:
     """Return columns that hold x/n as a decimal, whatever they are called, each with that of its n."""
-    named = [column for column in table if not column.startswith(PUBLISHED)]
+    named = [column for column in table if not column.startswith(PUBLISHED) and table[column].any()]
     wholes = [column for column in named if table[column].str.fullmatch(r"[1-9]\d*|").all()]
     found = []
     for column in named:
