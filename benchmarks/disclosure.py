@@ -1,6 +1,6 @@
 """Plant children in cohorts and try to find them in what is released, with protection and without.
 
-    python benchmarks/disclosure.py [--cohorts 200] [--patients 40]
+    python benchmarks/disclosure.py [--cohorts 200] [--first 0] [--patients 40]
 
 Findings are drawn that are part of one another but for a few children, make up one another but for a few, or are added
 up, bands of age of which a study prints some, or some put together, and one child of a severity, or with a number of
@@ -342,12 +342,13 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--cohorts", type=int, default=200)
+    parser.add_argument("--first", type=int, default=0, help="seed of the first cohort")
     parser.add_argument("--patients", type=int, default=0, help="20 to 60 by turns unless given")
     asked = parser.parse_args()
     for smallest, how in ((5, "protected"), (0, "open")):
         found, between, refused = [], 0, 0
         with tempfile.TemporaryDirectory() as folder:
-            for seed in range(asked.cohorts):
+            for seed in range(asked.first, asked.first + asked.cohorts):
                 n = asked.patients or (20, 24, 30, 40, 60)[seed % 5]
                 table, place = planted(seed, n + 1), Path(folder) / str(seed)
                 first = released(table.iloc[:-1], smallest, place / "a", seed, is_asked=True)

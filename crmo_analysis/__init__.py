@@ -4,6 +4,7 @@
 """
 
 import sys
+import types
 
 import lazy_loader
 
@@ -31,14 +32,16 @@ _door, __dir__, __all__ = lazy_loader.attach(
 
 
 def __getattr__(name):
-    """Open a door; one that is not there is met with the one that is meant."""
-    try:
-        return _door(name)
-    except AttributeError:
-        from crmo_analysis.files import meant
+    """Open a door; one that is not there is met with the one that is meant, and so are its options."""
+    from crmo_analysis.files import meant, with_known_options
 
+    try:
+        door = _door(name)
+    except AttributeError:
         said = f"crmo_analysis has no {name!r}{meant(name, __all__)}"
         raise AttributeError(said, name=name, obj=sys.modules[__name__]) from None
+    globals()[name] = with_known_options(door) if isinstance(door, types.FunctionType) else door
+    return globals()[name]
 
 
 _MOVED = {  # modules of 0.1 that are no rooms, by where their work is done now; told once, in 0.2

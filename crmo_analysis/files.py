@@ -1,6 +1,7 @@
 """Every path of the project, and reading and writing files safely: YAML, CSV, a file replaced in one step."""
 
 import difflib
+import functools
 import hashlib
 import io
 import os
@@ -94,6 +95,24 @@ def meant(word, known):
     near = near or difflib.get_close_matches(word, alike, 1, 0.65)
     *others, last = [f"'{alike[each]}'" for each in near] or [""]
     return f"; is {', '.join(others)}{' or ' * bool(others)}{last} meant?" if near else ""
+
+
+def with_known_options(function):
+    """Return a function that names its options, and the nearest, where one is asked for that it has not."""
+    import inspect  # here: commands that call no such function start without it
+
+    known = inspect.signature(function).parameters
+    if any(option.kind == option.VAR_KEYWORD for option in known.values()):
+        return function
+
+    @functools.wraps(function)
+    def asked(*given, **options):
+        for name in options.keys() - known:
+            said = f"{function.__name__} has no option {name!r}; it has {', '.join(known)}"
+            raise InputError(f"{said}{meant(name, known)}")
+        return function(*given, **options)
+
+    return asked
 
 
 def study_names(published=PUBLISHED):
@@ -230,7 +249,8 @@ def keep_to_one_cohort(folder, cohort, replaced=()):
         and {path.name for path in mark.parent.iterdir()} - {mark.name, *replaced}
     ):
         said = f"{short(folder)} holds results of another file of patients, or of an earlier state of it"
-        raise InputError(f"{said}; name another folder with --out, or delete that one first")
+        how = "another folder with --out, and give both to crmo disclosure before they are passed on"
+        raise InputError(f"{said}; name {how}, or delete that one first")
     write_text_atomically(mark, f"{now}\n")
 
 

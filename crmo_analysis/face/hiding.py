@@ -7,8 +7,15 @@ import pandas as pd
 
 from crmo_analysis.face.cohorts import Cohort
 from crmo_analysis.files import InputError
-from crmo_analysis.models import severity
+from crmo_analysis.models import MODELS, severity
 from crmo_analysis.patients import disclosure
+
+_ORDERED = (
+    "spearman",
+    "kendall",
+    "ordinal",
+    "firth",
+)  # of outcomes they take the order, or two groups, alone
 
 
 def showable(cohort: Cohort, asked: severity.Question) -> tuple[pd.DataFrame, severity.Question, list[str]]:
@@ -30,6 +37,10 @@ def showable(cohort: Cohort, asked: severity.Question) -> tuple[pd.DataFrame, se
         said.append(
             f"Fewer than {few} patients lack {', '.join(adjustment)} only; they are left out everywhere."
         )
+    if why := _told_by_line(table, asked, few):
+        said.append(f"Only what the order of values tells is shown of {outcome}, and no line: {why}.")
+        if not {*models_shown(table, asked, few)} & {*MODELS}:
+            raise InputError(f"{why}; choose other variables")
     reasons = {name: _reason(table, asked, name, few) for name in asked.exposures}
     if reasons[main]:
         raise InputError(f"{reasons[main]}; choose other variables")
@@ -52,7 +63,7 @@ def too_few_together(table: pd.DataFrame, asked: severity.Question, few: int) ->
     """Say why results on several exposures together would tell of few patients, beside results on each."""
     complete = people_of(table, asked, [asked.outcome, *asked.exposures]).dropna()
     for name in asked.exposures if few else ():
-        if reason := disclosure.too_few(complete, [asked.outcome, name], few):
+        if reason := disclosure.too_few(complete, [asked.outcome, name], few, asked.outcome):
             return reason
         if 0 < _lack(table, asked, [asked.outcome, name], asked.exposures) < few:
             return f"fewer than {few} patients who have {name} lack another"
@@ -95,6 +106,19 @@ def _reason(
         if cut is not None:
             severe = (people[outcome] >= cut).astype("boolean").mask(people[outcome].isna())
             people = people.assign(**{outcome: severe})
-        if reason := disclosure.too_few(people, names, few):
+        if reason := disclosure.too_few(people, names, few, outcome):
             return reason
     return ""
+
+
+def models_shown(table: pd.DataFrame, asked: severity.Question, few: int) -> list[str]:
+    """Return the correlations and models of a question: by the order of outcomes alone where a line tells."""
+    models = severity.models_for(table[asked.outcome], asked.cut)
+    return [model for model in models if model in _ORDERED or not _told_by_line(table, asked, few)]
+
+
+def _told_by_line(table: pd.DataFrame, asked: severity.Question, few: int) -> str:
+    """Say why a line, or a mean of the outcome, would tell of few patients; nothing if it would not."""
+    groups = ([asked.outcome, name, *more] for name in asked.exposures for more in ([], asked.adjustment))
+    known = (people_of(table, asked, group).dropna()[asked.outcome] for group in groups)
+    return next(filter(None, (disclosure.told_by_moments(values, few) for values in known)), "")

@@ -11,7 +11,7 @@ import pandas as pd
 from crmo_analysis.display import frames, plot
 from crmo_analysis.face import pictures
 from crmo_analysis.face.cohorts import OWN, SHOW_ALL, Cohort
-from crmo_analysis.face.hiding import people_of, showable, too_few_together, whose
+from crmo_analysis.face.hiding import models_shown, people_of, showable, too_few_together, whose
 from crmo_analysis.face.results import Result, listed
 from crmo_analysis.face.studies import Study
 from crmo_analysis.files import InputError, NotEstimableError, meant
@@ -115,7 +115,8 @@ class Relation(Result):
         self._table, self._asked, self._effort = table, asked, effort
         labels = {name: variable.label for name, variable in read_codebook().items() if name in asked.names}
         self._labels = {name: describe.in_sentence(label) for name, label in labels.items()}
-        self._effect = effect = severity.analyse(table, asked, effort=effort)
+        self._models = models_shown(table, asked, cohort.smallest)
+        self._effect = effect = severity.analyse(table, asked, self._models, effort)
         if cohort.hides:
             effect[["details", "events"]] = None  # numbers that tell of few
         self._rho = rho = effect[effect["model"] == "spearman"].iloc[0]  # of the first exposure
@@ -237,6 +238,15 @@ class Relation(Result):
         points = used.iloc[:0] if self.cohort.hides else used
         xlabel, ylabel = (frames.axis_label(read_codebook()[name]) for name in (exposure, outcome))
         named = {"x": exposure, "y": outcome, "xlabel": xlabel, "ylabel": ylabel}
+        if "linear" not in self._models and self.cohort.hides:
+            return self._result(
+                pd.DataFrame({"not shown": ["the line of least squares"]}),
+                f"No patients, and no line: {self.cohort.named}",
+                subtitle="{who}, n = {n}; a line would tell of a few patients",
+                caption="{who}. {sentence}",
+                alt="Empty scales: patients and a line would tell of a few; rank correlation {rank}.",
+                draw=partial(plot.scatter, points, **named),
+            )
         return self._result(
             line if self.cohort.hides else points,
             f"Patients, and the line of least squares: {self.cohort.named}",
@@ -273,7 +283,8 @@ class Relation(Result):
             highest = table[exposure] == table[exposure].max()
             left_out[f"highest: {self._labels[exposure]}"] = highest.fillna(False)
         questions = [replace(asked, adjustment=[]), *([asked] if asked.adjustment else [])]
-        curve = specifications.specification_curve(table, questions, left_out=left_out, effort=self._effort)
+        models = [model for model in self._models if model in MODELS]
+        curve = specifications.specification_curve(table, questions, models, left_out, self._effort)
         chosen = ["model", "outcome", "adjusted_for", "left_out"]
         rows = curve.table[[*chosen, "n", "effect", *NUMBERS, "z"]].round(6)
         said = f" ({curve.method}; z takes patients for independent)" if asked.cluster else ""
@@ -341,6 +352,7 @@ class Relation(Result):
         asked, hides = self._asked, self.cohort.hides
         rows, points = diagnostics.diagnose(self._once, self._first)
         rows = rows[~rows["check"].str.startswith("largest")] if hides else rows
+        rows = rows[rows["model"].isin([*self._models, "all"])]
         draw = None
         if not (hides or points.empty):
             points = points.assign(patient=self._once["patient"].loc[points["patient"]].to_numpy())

@@ -21,7 +21,7 @@ def check_last_row(table: Table) -> None:
         for column in table.columns.values():
             values = column.numbers[column.codes] if len(column.numbers) else column.codes * np.nan
             above, last = values[:place][np.isfinite(values[:place])], values[place]
-            if np.isfinite(last) and len(above) >= MANY:
+            if np.isfinite(last) and len(above) >= MANY and np.ptp(above):  # of one value all are the mean
                 decimals = len(re.split("[.,]", f"{column.words[column.codes[place]].as_py()}.")[1])
                 sums.append(abs(last - above.sum()) < 1e-6 and last > above.max())
                 means.append(abs(last - above.mean()) <= 0.5 * 10.0**-decimals + 1e-9)

@@ -309,12 +309,13 @@ def _within(found: Sequence[tuple[int, ...]], kinds: tuple[int, ...]) -> bool:
     return any({*known} <= {*kinds} for known in found)
 
 
-def too_few(table: pd.DataFrame, names: Sequence[str], smallest: int) -> str:
+def too_few(table: pd.DataFrame, names: Sequence[str], smallest: int, ordered: str = "") -> str:
     """Say why a model of some variables would tell of few patients; empty if nothing speaks against it.
 
     Patients without one of the columns are not in it. From an estimate and the totals the number of those who
     share a value, or values of two columns, that are yes or no or categories could be worked out. A line with
-    the effect of one SD tells mean and SD of both variables, as sums of whole numbers are whole.
+    the effect of one SD tells mean and SD of both variables, as sums of whole numbers are whole; not of one
+    of which only the order of values is told.
 
     References
     ----------
@@ -338,10 +339,17 @@ def too_few(table: pd.DataFrame, names: Sequence[str], smallest: int) -> str:
     for name in (name for name in names if pd.api.types.is_numeric_dtype(known[name])):
         if spiked(known[name], smallest):
             return f"fewer than {smallest} patients have another value of {name} than the others"
-        variable = read_codebook().get(name)
-        if variable is not None and moments_tell(known[name].to_numpy(float), variable, smallest):
-            return f"mean and SD of {name} follow, and from them what fewer than {smallest} patients have"
+        if name != ordered and (told := told_by_moments(known[name], smallest)):
+            return told
     return ""
+
+
+def told_by_moments(values: pd.Series, smallest: int) -> str:
+    """Say of a variable's values that mean and SD would tell of few patients; empty if they would not."""
+    variable = read_codebook().get(values.name)
+    if variable is None or not moments_tell(values.to_numpy(float), variable, smallest):
+        return ""
+    return f"mean and SD of {values.name} follow, and from them what fewer than {smallest} patients have"
 
 
 def inner_share(n: int, smallest: int) -> float:

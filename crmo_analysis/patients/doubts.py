@@ -4,13 +4,14 @@ import re
 from collections.abc import Mapping
 
 import numpy as np
+import pandas as pd
 
 from crmo_analysis.patients.cells import BOOLEANS
 from crmo_analysis.patients.mapping import exact
-from crmo_analysis.patients.meanings import CODE, OPEN, plain_unit, quoted, words
-from crmo_analysis.patients.problems import counted, matches
+from crmo_analysis.patients.meanings import CODE, OPEN, meaning, plain_unit, quoted, words
+from crmo_analysis.patients.problems import counted, listed, matches
 from crmo_analysis.patients.table import Table
-from crmo_analysis.study import Codebook, read_section
+from crmo_analysis.study import Codebook, Variable, read_section
 
 ENOUGH = 5  # values from which a column says something
 CONVERTED = 30  # different values that a line of a mapping file converts
@@ -33,6 +34,8 @@ def check_columns(table: Table, codebook: Codebook) -> None:
                 _check_zeros(table, name)
         elif name in codebook and codebook[name].type == "boolean":
             _check_yes_alone(table, name)
+        if name in codebook:
+            _check_stated_codes(table, codebook[name])
         if name == "male":
             _check_sex(table)
         elif name in codebook and codebook[name].type == "date":
@@ -152,7 +155,7 @@ def _check_codes(table: Table, name: str) -> None:
                 f"missing value? In a mapping: {table.line(name, {word: 'NR'})}; if it is a number: "
                 f"{{{word}: {word}}}"
             )
-            table.say(name, expected, word, int(table.sheet.rows[np.argmax(column.codes == place)]))
+            table.say(name, expected, word, int(table.rows(name)[np.argmax(column.codes == place)]))
 
 
 def _check_zeros(table: Table, name: str) -> None:
@@ -174,6 +177,25 @@ def _check_yes_alone(table: Table, name: str) -> None:
     if len(values) and n_empty and values.all() and len(values) + n_empty >= ENOUGH:
         asked = f"has yes and {n_empty} empty cells only: does an empty cell mean no? It is read as missing."
         table.say(name, f"{asked} In that case, in a mapping: {table.line(name, {'': 'no'})}")
+
+
+def _check_stated_codes(table: Table, variable: Variable) -> None:
+    """Refuse codes of which the column's name says something else, as in (0 = ja, 1 = nein)."""
+    source, column = table.sources[variable.name], table.columns[variable.name]
+    stated = re.findall(r"(-?\w+) ?[=:] ?([^\W\d][^,;/|)\]]*)", source)
+    stated = {
+        code: word.strip() for code, word in stated if word.strip().casefold() not in words("no_lesion")
+    }
+    meant = {code: meaning(word, variable) for code, word in stated.items()}  # none may be a grade, or no
+    odd = {}
+    for word, value, kind in zip(column.words.to_pylist(), column.parsed, column.kinds, strict=True):
+        what = "" if word in table.mapped.meanings.get(variable.name, {}) else meant.get(word)
+        is_other = what in ("yes", "no") and (value is pd.NA or bool(value) != (what == "yes"))
+        if is_other or (what in ("NA", "NR") and not kind):
+            odd[word] = what
+    if odd:
+        expected = f"its name says what {listed(odd)} means; in a mapping: {table.line(variable.name, odd)}"
+        table.say(variable.name, expected, is_error=True)
 
 
 def _check_sex(table: Table) -> None:

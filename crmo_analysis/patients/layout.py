@@ -28,7 +28,11 @@ _CONCEPT = re.compile(
     r"(concept|variable|parameter|attribute|item|merkmal|analy[ts]e?|test)([ _]?(cd|code|name|id))?", re.I
 )
 _VALUE = re.compile(r"([nt]?val(ue)?|(mess)?wert|result|ergebnis)([ _]?(num|char|text))?", re.I)
-_BLANK = r"[\x{00A0}\x{2007}\x{202F}]"
+_BLANK = r"[\x{00A0}\x{2000}-\x{200A}\x{202F}\x{205F}\x{3000}]"
+TURN = (
+    "expected one row a patient; turn the table (copy it, Paste special, Transpose), and put patients who "
+    "have a sheet each into one"
+)
 
 
 def plain_name(name: str) -> str:
@@ -133,15 +137,14 @@ def _refuse_shape(
         in_rows = names_among(cells, set(known) - {"patient"})
         is_of_names = len(in_rows) > max(1, n_known) and not (column and n_known)
         if is_of_names and not _have_key(columns[:column], cells):
-            expected = f"variables stand in rows ({listed(sorted(in_rows), 3)}), expected one row a patient"
-            how = "spread them (a pivot table with the patients in rows, R's pivot_wider), each to a column"
-            how = how if column else "turn the table (copy it, Paste special, Transpose)"
-            raise refuse(place, f"{expected}; {how}", at + 1)
+            expected = f"variables stand in rows ({listed(sorted(in_rows), 3)})"
+            how = "expected one row a patient; spread them (a pivot table, R's pivot_wider), each to a column"
+            raise refuse(place, f"{expected}; {how if column else TURN}", at + 1)
     if not n_known and all(any(word.fullmatch(cell) for cell in header) for word in (_CONCEPT, _VALUE)):
         expected = "has a row a value; expected one row a patient, with a column for each variable"
         raise refuse(place, f"{expected}: spread them (a pivot table, R's pivot_wider)", at + 1)
     below = rest[0] if rest else []
-    both = zip(header, below, strict=False)
+    both = zip_longest(header, below, fillvalue="")  # in Excel a row may end before its empty cells
     n_filled = sum(bool(cell.strip() and not name.strip()) for name, cell in both)
     has_names = len(names_among(below, set(known) - {"patient"})) > max(1, n_known)
     is_header = n_filled > 1 or (n_filled and has_names and not below[0].strip())

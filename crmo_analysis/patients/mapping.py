@@ -11,7 +11,8 @@ decimal: comma                                    # or point: where the numbers 
 dates: day                                        # or month: what stands first in 01/02/2020, 01.02.20
 sheet: registry                                   # of a workbook that has several
 event: baseline_arm_1                             # of a REDCap export that has several, or of a column
-                                                  # that is mapped to event: a row a visit
+                                                  # that is mapped to event: a row a visit. [first, mri]: each
+                                                  # variable of the first of them at which it has values
 dictionary: dictionary.csv                        # the REDCap project's, beside the mapping file
 lesions: {columns: …, scan: last}                 # the same for the table of lesions; the last scan counts
 """
@@ -49,12 +50,13 @@ class Mapped:
     meanings: Mapping[str, Mapping[str, str]] = field(default_factory=dict)  # by name in the codebook
     units: Mapping[str, float] = field(default_factory=dict)  # name in the codebook: factor
     ignore: frozenset[str] = frozenset()  # names in the table's file
-    settings: Mapping[str, str] = field(default_factory=dict)  # decimal, dates, sheet, event, …
+    settings: Mapping[str, str] = field(default_factory=dict)  # decimal, dates, sheet, …
+    events: tuple[str, ...] = ()  # that are read, in this order; none named
 
     @property
     def is_empty(self) -> bool:
         """Whether the file says nothing of the table."""
-        return not (self.columns or self.meanings or self.units or self.ignore or self.settings)
+        return self == Mapped(self.file)
 
     @property
     def names(self) -> set[str]:
@@ -134,7 +136,15 @@ def _mapped(path: Path, content: dict, place: _Place, wrong: Callable[[str, str]
             wrong(f"{place.name}ignore, {name}", "the column is renamed and ignored at once")
     meanings = _by_variable("values", parts["values"], columns, place, wrong)
     factors = _by_variable("units", parts["units"], columns, place, wrong)
-    return Mapped(str(path), columns, meanings, factors, ignore, _settings(content, place, wrong))
+    events = content.pop("event", None)
+    if not isinstance(events, list) or place.name:  # a lesion that is seen twice is one
+        events = [] if events is None else [events]
+    is_name = [not isinstance(event, dict | list) and bool(_text(event)) for event in events]
+    if not all(is_name) or len({*map(_text, events)}) < len(events):
+        wrong(f"{place.name}event", "expected a name" + ", or a list of different ones" * (not place.name))
+        events = []
+    settings = _settings(content, place, wrong)
+    return Mapped(str(path), columns, meanings, factors, ignore, settings, tuple(map(_text, events)))
 
 
 def _settings(content: dict, place: _Place, wrong: Callable[[str, str], None]) -> dict[str, str]:
@@ -227,13 +237,24 @@ def near(name: str, codebook: Codebook) -> str:
     known |= {_plain(own): own for own in OWN}
     box = BOX.fullmatch(name)
     plain = _plain((box[1] if box else name)[:60])
-    if re.search(r"l[eä]sion \d|l[eä]sion\d", plain):  # lesions side by side are no variable of a patient
+    if of_one_lesion(name):
         return ""
     numbered = re.sub(r"^\d+ ", "", plain)  # as questions of a form are
     close = [text for text in (plain, _VISIT.sub("", plain), numbered) if text in known]
     alike = difflib.get_close_matches(plain, known, n=1, cutoff=CLOSE)
     close += [text for text in alike if text[0] == plain[0]]  # "Visite" is no "site"
-    return known[close[0]] if close else ""
+    found = known[close[0]] if close else ""
+    said, (yes, no) = plain.split(), (read_section("words")[kind] for kind in ("yes", "no"))
+    is_no = said[1:] and said[-1] in ("no", *no) and {"yes", *yes}.isdisjoint(said)  # a box of a question
+    return "" if is_no and found in codebook and codebook[found].type == "boolean" else found
+
+
+def of_one_lesion(name: str) -> bool:
+    """Say whether a column is of one lesion or one side: side by side they are no variables of a patient."""
+    plain, categories = _plain(name), read_section("words")["categories"]
+    sides = {word for side in ("left", "right") for word in (side, *categories[side])}
+    ends = {*plain.split()[:1], *plain.split()[-1:]} if " " in plain else set()
+    return bool(re.search(r"l[eä]sion ?\d", plain)) or not ends.isdisjoint(sides)
 
 
 def at_visit(name: str) -> bool:

@@ -13,8 +13,9 @@ OPEN = "…"  # stands in a line for what a person has to fill in
 CODE = re.compile(r"(-[1-9]\d*|9+|88+|77+|98|97|999?8|999?7)([.,]0+)?|9+[.,]9+|\.[a-z]|##\w+##", re.ASCII)
 _A_NUMBER = re.compile(r"[-+]?[\d.,\s'’]+")
 _AGE = re.compile(
-    r"(?:(\d{1,2}) ?(?:;|[yj][^\W\d]*|ans?|a)\W*)?(?:(\d{1,3}) ?(?:m[^\W\d]*\.?)?)?"
-)  # 5 y 3 m, 5;3
+    r"(?:(\d{1,2}) ?(?:;|[yj][^\W\d]*|ans?|a|(?= \d+/12))\W*)?"
+    r"(?:(\d{1,3}) ?(?:m[^\W\d]*\.?|/12(?: ?[yja]\w*)?)?)?"
+)  # 5 y 3 m, 5;3, 5 3/12
 
 
 def words(kind: str) -> frozenset[str]:
@@ -68,7 +69,7 @@ def _number(small: str, variable: Variable) -> str:
     factors = {variable.unit: 1.0, **read_section("units").get(variable.name, {}).get("instead", {})}
     measured = re.fullmatch(r"(\d+(?:[.,]\d\d?)?) ?(\D.*)", small)
     if measured and (factor := factors.get(plain_unit(measured[2], factors))):
-        return f"{float(measured[1].replace(',', '.')) * factor:.5g}"
+        return f"{float(measured[1].replace(',', '.')) * factor:.9g}"
     return OPEN
 
 

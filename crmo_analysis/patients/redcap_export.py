@@ -8,6 +8,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -22,9 +23,18 @@ from crmo_analysis.patients.redcap import COLUMNS, choice_label, field_label
 from crmo_analysis.patients.sheet import Sheet
 from crmo_analysis.study import Codebook
 
-INSTRUMENT, EVENT = "redcap_repeat_instrument", "redcap_event_name"
+
+class _Field(NamedTuple):
+    """What a data dictionary says of a field."""
+
+    label: str
+    choices: Mapping[str, str] = {}
+    is_conditional: bool = False  # by branching logic it is shown for some patients only
+
+
+INSTRUMENT, EVENT, INSTANCE = "redcap_repeat_instrument", "redcap_event_name", "redcap_repeat_instance"
 OWN = {  # columns that REDCap adds, by their names in an export with labels
-    "Repeat Instrument": INSTRUMENT, "Event Name": EVENT, "Repeat Instance": "redcap_repeat_instance",
+    "Repeat Instrument": INSTRUMENT, "Event Name": EVENT, "Repeat Instance": INSTANCE,
     "Survey Identifier": "redcap_survey_identifier", "Data Access Group": "redcap_data_access_group",
     "Survey Timestamp": "redcap_survey_timestamp",
 }  # fmt: skip
@@ -90,6 +100,7 @@ def split_export(
     fields = _fields(maps[0])
     export = _opened(sheet, patients | lesions, maps, fields, missing)
     form = _forms(export, patients, lesions)
+    _name_repeated_events(export, form == "")
     _tick_boxes(export, patients, maps[0], fields, set(missing.values()), form == "")
     _report_stray(export, lesions, form == "")
     key, left_out = export.name_of("patient"), (*OWN.values(), *export.statuses)
@@ -127,7 +138,7 @@ def _is_record_id(export: _Export, name: str, of_patients: np.ndarray) -> bool:
     """Say whether a column is the record ID: no variable, in every row, and once for each of a patient's."""
     if name in (*export.targets, *OWN.values(), *export.statuses) or not export.filled(name).all():
         return False
-    of_row = [export.name_of("event") or EVENT, "redcap_repeat_instance"]
+    of_row = [export.name_of("event") or EVENT, INSTANCE]
     texts = [export.columns[column].to_pylist() for column in (name, *of_row) if column in export.columns]
     rows = [row for row, is_patient in zip(zip(*texts, strict=True), of_patients, strict=True) if is_patient]
     return len({*rows}) == len(rows)
@@ -152,13 +163,13 @@ def _opened(sheet, codebook, maps, fields, missing) -> _Export:
     export = _Export(sheet, {}, {}, statuses, notes=list(sheet.notes))
     for source, column in zip(sheet.names, sheet.columns, strict=True):
         is_free = source not in by_map and source.casefold() not in small
-        label, choices = fields.get(source, (source, {}))
+        label, choices, _ = fields.get(source, _Field(source))
         name = labels.get(label, source) if is_free and labels.get(label) not in sheet.names else source
         if name != source and source in fields:
             export.note(f"by the data dictionary, {shown(source)} is read as {name}")
         if name in export.columns:
             twice = Problem(sheet.file, 1, name, "", "stands twice in the header")
-            export.problems += [] if name in export.statuses else [twice]
+            export.problems += [] if name in (*OWN.values(), *export.statuses) else [twice]
             continue
         own = {"patient": "patient", EVENT: "event"}.get(name, "")
         target = by_map.get(source) or small.get(name.casefold()) or own
@@ -213,6 +224,15 @@ def _forms(export: _Export, patients: Codebook, lesions: Codebook) -> np.ndarray
     return form
 
 
+def _name_repeated_events(export: _Export, of_patients: np.ndarray) -> None:
+    """Add its number to an event that repeats, which is an event of its own."""
+    name = export.name_of("event") or EVENT
+    if {name, INSTANCE} <= export.columns.keys():
+        again = pa.array(export.filled(INSTANCE) & of_patients)
+        numbered = pc.binary_join_element_wise(export.columns[name], export.columns[INSTANCE], " ")
+        export.columns[name] = pc.if_else(again, numbered, export.columns[name])
+
+
 def _report_stray(export: _Export, lesions: Codebook, of_patients: np.ndarray) -> None:
     for name in (name for name, target in export.targets.items() if target in lesions):
         stray = export.sheet.rows[export.filled(name) & of_patients]
@@ -229,7 +249,9 @@ def _tick_boxes(export, patients, mapped, fields, codes, rows) -> None:
     boxes = _boxes(export, patients, mapped, fields, codes)
     renamed = {}
     for name, ticks in boxes.items():
-        _tick_field(export, name, ticks, codes, rows)
+        like = [field for field_name, field in fields.items() if name in (field_name, field.label)]
+        is_conditional = any(field.is_conditional for field in like)
+        _tick_field(export, ticks, codes, rows, is_conditional)
         if unknown := [box for box, meant in ticks.items() if not meant]:
             close = near(unknown[0], patients) or OPEN
             expected = (
@@ -257,7 +279,7 @@ def _boxes(export, patients, mapped, fields, codes) -> dict[str, dict[str, str]]
     for name in export.columns:
         match = _RAW_BOX.fullmatch(name) or _LABELLED_BOX.fullmatch(name)
         if match and name not in mapped.ignore:
-            label = fields.get(match["field"], ("", {}))[1].get(match["code"], match["code"])
+            label = fields.get(match["field"], _Field("")).choices.get(match["code"], match["code"])
             gone = match["code"].upper() if match["code"].upper() in codes else _missing(label)
             meant = mapped.columns.get(name) or known.get(label.casefold()) or gone
             boxes.setdefault(match["field"], {})[name] = meant
@@ -272,7 +294,7 @@ def _missing(code: str) -> str:
     return "NR" if small in words("not_reported") or (len(small) > 1 and CODE.fullmatch(small)) else ""
 
 
-def _tick_field(export, name: str, ticks: Mapping[str, str], codes: set[str], rows: np.ndarray) -> None:
+def _tick_field(export, ticks: Mapping[str, str], codes: set[str], rows, is_conditional: bool) -> None:
     texts = {box: pc.utf8_lower(export.columns[box]) for box in ticks}
     ticked = {box: pc.is_in(text, pa.array(["1", *words("yes")])) for box, text in texts.items()}
     for box, text in texts.items():
@@ -281,7 +303,7 @@ def _tick_field(export, name: str, ticks: Mapping[str, str], codes: set[str], ro
             expected = "is neither ticked nor not; export raw data, or write 1 and 0"
             value, row = export.columns[box][int(at)].as_py(), int(export.sheet.rows[at])
             export.problems.append(Problem(export.sheet.file, row, box, value, expected))
-    said = _complete(export, next(iter(ticks)))
+    said = pc.and_(_complete(export, next(iter(ticks))), not is_conditional)
     for tick in ticked.values():
         said = pc.or_(said, tick)
     of_codes, read = {box: code for box, code in ticks.items() if code in codes}, {}
@@ -298,10 +320,11 @@ def _tick_field(export, name: str, ticks: Mapping[str, str], codes: set[str], ro
         export.columns[box], export.targets[box], read[box] = column, meant, meant
     if read:
         became = ", ".join(f"{shown(box)} → {meant}" for box, meant in (read | of_codes).items())
-        export.note(f"boxes of {shown(name)}: {became}")
+        export.note(f"boxes: {became}")
         if n_open := int((~said.to_numpy() & rows).sum()):
-            gone = f"none is ticked in {counted(n_open, 'row')} of which the form is not complete"
-            export.note(f"boxes of {shown(name)}: {gone}: missing, not no")
+            why = ("of which the form is not complete", "where branching logic may hide them")[is_conditional]
+            gone = f"none is ticked in {counted(n_open, 'row')} {why}"
+            export.note(f"boxes of {listed(read.values())}: {gone}: missing, not no")
 
 
 def _complete(export: _Export, box: str) -> pa.ChunkedArray:
@@ -317,8 +340,8 @@ def _complete(export: _Export, box: str) -> pa.ChunkedArray:
 # ---- the project's data dictionary -------------------------------------------------------------------------
 
 
-def _fields(mapped: Mapped) -> dict[str, tuple[str, dict[str, str]]]:
-    """Read the data dictionary that the mapping file names: of every field its label, and its choices'."""
+def _fields(mapped: Mapped) -> dict[str, _Field]:
+    """Read the fields of the data dictionary that the mapping file names."""
     if "dictionary" not in mapped.settings:
         return {}
     path = Path(mapped.file).parent / mapped.settings["dictionary"]
@@ -327,11 +350,12 @@ def _fields(mapped: Mapped) -> dict[str, tuple[str, dict[str, str]]]:
     except (OSError, ValueError) as error:
         raise refuse(path, f"cannot be read as a data dictionary of REDCap ({shown(str(error))})") from None
     needed = [COLUMNS[0], "Field Label", "Choices, Calculations, OR Slider Labels"]
+    logic = "Branching Logic (Show field only if...)"
     if not set(needed) <= set(table) or table.empty:
         raise InputError(Problem(str(path), 1, "", "", f"expected the columns {', '.join(needed)}"))
     found = {}
-    for name, label, choices in table[needed].itertuples(index=False):
+    for name, label, choices, shown_if in table.reindex(columns=[*needed, logic]).itertuples(index=False):
         pairs = (choice.partition(",") for choice in choices.split("|"))
         meant = {code.strip(): text.strip() for code, comma, text in pairs if comma}
-        found[name] = (" ".join(label.split()), meant)
+        found[name] = _Field(" ".join(label.split()), meant, bool(shown_if) and pd.notna(shown_if))
     return found

@@ -21,7 +21,6 @@ SUFFIXES = {
     ".parquet": "Parquet", ".dta": "Stata",
 }  # fmt: skip
 _ELSEWHERE = {  # what other programs keep, and how it is saved as something that is read here
-    ".xls": "is an old Excel workbook; save it as .xlsx",
     ".ods": "is a sheet of LibreOffice; save it there as .xlsx",
     ".numbers": "is a sheet of Numbers; export it there as CSV",
     ".rds": "is an object of R; save it there by write.csv(patients, 'patients.csv', row.names = FALSE)",
@@ -40,8 +39,8 @@ _SIGNATURES = {
     b"\x1f\x8b": "a compressed file; unpack it",
     b"$FL": "a file of SPSS; save it there as CSV, with labels in place of values",
     **dict.fromkeys(
-        (b"[{", b'{"', b"<!", b"<h", b"<H", b"<t", b"<T"),
-        "JSON or a web page; save it as CSV where it comes from",
+        (b"[{", b'{"', b"<!", b"<?", b"<h", b"<H", b"<t", b"<T"),
+        "JSON, XML or a web page; save it as CSV where it comes from, or as .xlsx by a spreadsheet program",
     ),
 }
 
@@ -71,7 +70,7 @@ def read_sheet(
     if not path.is_file():
         raise refuse(path, "is a folder, expected a file" if path.is_dir() else not_there(path))
     kind = SUFFIXES.get(path.suffix.lower())
-    if kind is None:
+    if kind is None and path.suffix.lower() != ".xls":
         unknown = f"has an unknown ending; expected one of {', '.join(SUFFIXES)}"
         raise refuse(path, _ELSEWHERE.get(path.suffix.lower(), unknown))
     try:
@@ -83,7 +82,7 @@ def read_sheet(
         raise refuse(path, f"cannot be read ({error.strerror or error})") from None
 
 
-def _require_kind(path: Path, kind: str) -> None:
+def _require_kind(path: Path, kind: str | None) -> None:
     """Refuse a file that is too large, empty, or not what its ending says."""
     if path.stat().st_size > MAXIMUM_BYTES:
         raise refuse(path, f"is larger than {MAXIMUM_BYTES:,} bytes")
@@ -92,7 +91,8 @@ def _require_kind(path: Path, kind: str) -> None:
     if not start:
         raise refuse(path, "is empty; expected a header and one row a patient")
     found = next((text for mark, text in _SIGNATURES.items() if start.startswith(mark)), "")
+    found = found or "text; save it with the ending .csv" * (kind is None)
     belongs = {"xlsx": b"PK\x03\x04", "Parquet": b"PAR1"}.get(kind)
     if (belongs is None and found) or (belongs is not None and not start.startswith(belongs)):
-        ending = "" if "save it" in found else f", not {kind}; give it its right ending"
+        ending = "" if "save it" in found else f", not {kind or 'an old one'}; give it its right ending"
         raise refuse(path, f"is {found or 'text or something else'}{ending}")

@@ -1,6 +1,5 @@
 """One table while it is read: its columns under the codebook's names, and what is wrong with them."""
 
-import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -14,7 +13,8 @@ import pyarrow.compute as pc
 from crmo_analysis.files import InputError, meant
 from crmo_analysis.patients import cells
 from crmo_analysis.patients.dates import ISO_EXPECTED, OPEN_ORDER
-from crmo_analysis.patients.mapping import OWN, Mapped, near
+from crmo_analysis.patients.layout import TURN
+from crmo_analysis.patients.mapping import OWN, Mapped, near, of_one_lesion
 from crmo_analysis.patients.meanings import OPEN, line, meaning
 from crmo_analysis.patients.problems import (
     FEW,
@@ -31,6 +31,7 @@ from crmo_analysis.patients.sheet import Sheet
 from crmo_analysis.study import Codebook, Variable
 
 WHOSE = ("patient", "centre")  # names, not numbers: whose row it is, and where the patient is seen
+EACH = "each variable is then read of the first of them at which it has values"
 YEAR = np.timedelta64(31_557_600, "s")
 ONCE = {OPEN_ORDER: "dates: day", cells.NO_AGE: "columns: {Date of birth: birth_date}"}
 MADE = {
@@ -55,6 +56,7 @@ class Table:
     columns: dict[str, cells.Column] = field(default_factory=dict)  # by the name in the codebook
     sources: dict[str, str] = field(default_factory=dict)  # the name in the file of each
     unread: list[str] = field(default_factory=list)  # columns of the file that are not in the codebook
+    rows_of: dict[str, np.ndarray] = field(default_factory=dict)  # of variables that have other rows
     frame: pd.DataFrame = field(default_factory=pd.DataFrame)
     problems: list[Problem] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
@@ -72,7 +74,7 @@ class Table:
         What is expected is said once, or for each of those rows.
         """
         column, said = self.columns[name], f"; in a mapping: {line}" if line else ""
-        odd = {"row": self.sheet.rows[wrong], "code": column.codes[wrong], "expected": expected}
+        odd = {"row": self.rows(name)[wrong], "code": column.codes[wrong], "expected": expected}
         by_text = pd.DataFrame(odd).groupby(["code", "expected"], sort=False)["row"]
         listed_rows = 0
         for (code, what), rows in islice(by_text, LISTED if is_error else FEW):
@@ -82,6 +84,10 @@ class Table:
             said, listed_rows = "", listed_rows + len(rows)
         if listed_rows:
             self.problems += more(self.problems[-1], int(wrong.sum()) - listed_rows)
+
+    def rows(self, name: str) -> np.ndarray:
+        """Return where in the file the values of a variable stand."""
+        return self.rows_of.get(name, self.sheet.rows)
 
     def say(
         self, name: str, expected: str, value: str = "", row: int | None = None, is_error: bool = False
@@ -114,7 +120,7 @@ def read_table(
     if not len(sheet.rows):
         raise InputError(*(sheet.problems or [Problem(sheet.file, None, "", "", f"has no row of {title}")]))
     columns = _named(table, codebook)
-    columns = _kept(table, columns)
+    columns = _joined(table, _kept(table, columns))
     _work_out_ages(table, columns, codebook, codes)
     variables = {name: Variable(name, name.capitalize(), "text") for name in WHOSE} | {**codebook, **MADE}
     numeric = [column for name, column in columns.items() if variables[name].is_numeric]
@@ -148,13 +154,16 @@ def _kept(table: Table, columns: dict[str, pa.ChunkedArray]) -> dict[str, pa.Chu
     kept = np.ones(len(table.sheet.rows), dtype=bool)
     if nobody and "patient" in columns:
         kept = ~pc.is_in(columns["patient"], pa.array(nobody)).to_numpy()
-    if "event" in columns or "event" in table.mapped.settings:
-        kept &= _of_one_event(table, columns.pop("event", None), columns.get("patient"))
+    if "event" in columns or table.mapped.events:
+        kept &= _of_events(table, columns.get("event"), columns.get("patient"))
     if kept.all():
         return columns
     filled = {name: pc.not_equal(column, "").to_numpy() for name, column in columns.items()}
     if lost := [name for name, has_value in filled.items() if has_value.any() and not has_value[kept].any()]:
         only = "have values in rows that are left out alone, as of other events"
+        if table.mapped.events and table.title == "patients":
+            several = f"[{', '.join(table.mapped.events)}, {OPEN}]"
+            only += f"; to read them too, name several, as in event: {several}"
         table.problems.append(warning(table.sheet.file, None, "", "", f"{listed(lost)}: {only}"))
     rows = table.sheet.rows[~kept]
     if len(rows) == len(kept):
@@ -168,36 +177,74 @@ def _kept(table: Table, columns: dict[str, pa.ChunkedArray]) -> dict[str, pa.Chu
     return {name: column.filter(pa.array(kept)) for name, column in columns.items()}
 
 
-def _of_one_event(table: Table, column: pa.ChunkedArray | None, keys: pa.ChunkedArray | None) -> np.ndarray:
-    """Say which rows are of the event that is read: that of the mapping, or all where nobody has two.
+def _of_events(table: Table, column: pa.ChunkedArray | None, keys: pa.ChunkedArray | None) -> np.ndarray:
+    """Say which rows are of the events that are read: those of the mapping, or all where nobody has two.
 
     InputError if the mapping leaves it open, or names an event that is not there. Names of events, which may
     be dates, are not told in notes.
     """
-    wanted, file = table.mapped.settings.get("event", ""), table.sheet.file
+    wanted, file = table.mapped.events, table.sheet.file
     events = np.array(column.to_pylist() if column else [""], dtype=object)
     ids = np.array(keys.to_pylist() if keys else [""] * len(events), dtype=object)
     names = list(dict.fromkeys(events))
-    if wanted and wanted not in names:
+    if strange := [event for event in wanted if event not in names]:
         among = f"there are {listed(names)}" if column else f"{file} has no column of events"
-        expected = f"event: there is no event '{shown(wanted)}'; {among}"
+        expected = f"event: there is no event '{shown(strange[0])}'; {among}"
         raise InputError(Problem(table.mapped.file, None, "", "", expected))
     if wanted:
-        lacking = {*ids} - {*ids[events == wanted], ""}
+        is_wanted = np.isin(events, wanted)
+        lacking = {*ids} - {*ids[is_wanted], ""}
         if lacking and table.title == "patients":
-            expected = (
-                f"{counted(len(lacking), 'patient')} without a row of the event {shown(wanted)}, left out"
-            )
+            what = f"without a row of the event {' or '.join(map(shown, wanted))}, left out"
+            expected = f"{counted(len(lacking), 'patient')} {what}"
             table.problems.append(warning(file, None, "", "", expected))
-        return events == wanted
+        return is_wanted
     if len(set(zip(ids, events, strict=True))) > len({*ids}):
         expected = f"has several events of one patient ({listed(map(shown, names))}); name the one to read"
         line = f"event: {shown(names[0])}"
-        line = f"lesions: {{{line}}}" if table.title == "lesions" else line
+        several = f"; or several, as in event: [{', '.join(map(shown, names[:2]))}]: {EACH}"
+        line = f"lesions: {{{line}}}" if table.title == "lesions" else line + several
         raise refuse(file, f"{expected} in a mapping file, as in {line}")
     if len(names) > 1:
         table.note(f"each patient is in one of {len(names)} events; all are read")
     return np.full(len(events), True)
+
+
+def _joined(table: Table, columns: dict[str, pa.ChunkedArray]) -> dict[str, pa.ChunkedArray]:
+    """Make one row of each patient's at several events: a variable is of the first at which it has values."""
+    column, wanted = columns.pop("event", None), table.mapped.events
+    if len(wanted) < 2:
+        return columns
+    if "patient" not in columns:
+        raise refuse(table.sheet.file, "has no column patient, by which rows of several events are joined")
+    who = pd.DataFrame({"patient": columns["patient"].to_pylist(), "event": column.to_pylist()})
+    if again := np.flatnonzero(who.duplicated())[:1].tolist():
+        row, (patient, event) = int(table.sheet.rows[again[0]]), who.iloc[again[0]]
+        expected = f"is once more in a row of the event {shown(event)}; expected one of each patient"
+        raise InputError(Problem(table.sheet.file, row, table.sources["patient"], patient, expected))
+    rows = pd.Series(who.index, index=who["patient"])
+    places = pd.DataFrame(
+        {event: rows[(who["event"] == event).to_numpy()] for event in wanted}, dtype="Int64"
+    )
+    places = places.loc[who["patient"].unique()]
+    firsts = places.bfill(axis=1).iloc[:, 0]
+    joined, read = {"patient": columns["patient"].take(pa.array(firsts))}, {event: [] for event in wanted}
+    for name in (name for name in columns if name != "patient"):
+        filled = pc.not_equal(columns[name], "").to_numpy()
+        has = [event for event in wanted if filled[places[event].dropna()].any()]
+        place = places[(has or wanted)[0]]
+        joined[name] = pc.fill_null(columns[name].take(pa.array(place)), "")
+        table.rows_of[name] = table.sheet.rows[place.fillna(firsts)]
+        read[(has or wanted)[0]].append(name)
+        if has[1:]:
+            others = listed(map(shown, has[1:]))
+            text = f"is read of the event {shown(has[0])}; its values at {others} are not"
+            table.say(name, text)
+    for event, names in read.items():
+        table.note(f"read of the event {shown(event)}: {listed(names, 40) or 'nothing'}")
+    cells_of = tuple(cells_of.take(pa.array(firsts)) for cells_of in table.sheet.columns)
+    table.sheet = replace(table.sheet, rows=table.sheet.rows[firsts], columns=cells_of)
+    return joined
 
 
 def _work_out_ages(table: Table, columns: dict, codebook: Codebook, codes: Mapping[str, str]) -> None:
@@ -256,7 +303,7 @@ def _report_cells(table: Table, name: str, variable: Variable, column: cells.Col
 
 def _report_once(table: Table, name: str, column: cells.Column, here: np.ndarray, message: str) -> None:
     """Report once of a column what one line of a mapping settles for all of it."""
-    rows, inner = table.sheet.rows[here[column.codes]], ONCE[message]
+    rows, inner = table.rows(name)[here[column.codes]], ONCE[message]
     line = f"lesions: {{{inner}}}" if table.title == "lesions" else inner
     again = f"; the same in {counted(len(rows) - 1, 'more row')}" if len(rows) > 1 else ""
     word = column.words[column.codes[np.argmax(here[column.codes])]].as_py()
@@ -311,12 +358,15 @@ def _named(table: Table, codebook: Codebook) -> dict[str, pa.ChunkedArray]:
         if names:
             table.note(f"{what}: {names}")
     if set(found) <= {*OWN}:
-        table.problems.append(Problem(sheet.file, 1, "", "", _nothing_known(table)))
+        table.problems.append(Problem(sheet.file, 1, "", "", _nothing_known(table, codebook)))
     return found
 
 
-def _nothing_known(table: Table) -> str:
+def _nothing_known(table: Table, codebook: Codebook) -> str:
     expected = "no column is a variable of the codebook; a mapping file can rename columns"
+    in_rows = {near(text, codebook) for text in table.sheet.columns[0][:100].to_pylist()} - {"", *OWN}
+    if len(in_rows) > 1 and not any(near(name, codebook) in codebook for name in table.sheet.names):
+        return f"variables stand in rows ({listed(sorted(in_rows), 3)}); {TURN}"
     if len(table.sheet.names) == 1:
         expected += "; is there one column only? Cells are separated by comma, semicolon, tab or bar"
     if table.title == "lesions":
@@ -329,10 +379,9 @@ def _nothing_known(table: Table) -> str:
 def _with_hints(unknown: list[str], codebook: Codebook) -> str:
     texts = []
     for name in unknown[:20]:
-        asked = f" (is {close} meant?)" if (close := near(name, codebook)) else ""
-        is_lesion = not asked and re.search(r"l[eä]sion\W?\d", name, re.IGNORECASE)
-        texts.append(shown(name) + (" (a lesion is a row of a table of its own)" if is_lesion else asked))
-    return listed(texts, 20) + (f" and {len(unknown) - 20} more" if len(unknown) > 20 else "")
+        texts.append(shown(name) + (f" (is {close} meant?)" if (close := near(name, codebook)) else ""))
+    said = listed(texts, 20) + (f" and {len(unknown) - 20} more" if len(unknown) > 20 else "")
+    return said + "; a lesion is a row of a table of its own" * any(map(of_one_lesion, unknown))
 
 
 def kinds_of(table: Table, codes: Mapping[str, str]) -> pd.DataFrame:

@@ -173,8 +173,8 @@ def _first(path: Path, sheets: Sequence, visible: Sequence, hidden: Sequence) ->
     if not any(map(any, first.values)):
         expected = f"the first sheet, {shown(first.title)}, is empty; name the one to read in a mapping file"
         raise refuse(path, f"{expected}, as in sheet: patients")
-    how = "; to choose another, say so in a mapping file, as in sheet: patients" if len(visible) > 1 else ""
-    return first, [note + how for note in _unread(path, sheets, first)]
+    how = f"; to choose another, say so in a mapping file, as in sheet: {shown(visible[-1].title)}"
+    return first, [note + how * (len(visible) > 1) for note in _unread(path, sheets, first)]
 
 
 def _unread(path: Path, sheets: Sequence, chosen) -> list[str]:

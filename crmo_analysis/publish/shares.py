@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
+from functools import lru_cache
 from itertools import pairwise
 
 import numpy as np
@@ -21,11 +22,16 @@ def shares(tables: Sequence[tuple[str, pd.DataFrame]]) -> Iterator[tuple[str, st
 
     The label is empty where the row is of some patients only.
     """
+    for name, row, column, x, n in _rows_with_shares(tables):
+        texts = (text for text in row.values() if text and not MEASURED.fullmatch(text))
+        label = row.get("label") or row.get("variable") or next(texts, "")
+        yield name, label, column, "" if row.get("among") else label, x, n
+
+
+def _rows_with_shares(tables) -> Iterator[tuple[str, dict[str, str], str, int, int]]:
     for name, table in tables:
         fractions = _fractions(table)
         for row in table.to_dict("records"):
-            texts = (text for text in row.values() if text and not MEASURED.fullmatch(text))
-            label = row.get("label") or row.get("variable") or next(texts, "")
             shown = [
                 (column, int(match[1]), int(match[2]))
                 for column, text in row.items()
@@ -38,13 +44,12 @@ def shares(tables: Sequence[tuple[str, pd.DataFrame]]) -> Iterator[tuple[str, st
                 for column, whole in fractions
                 if row[column] and row[whole]
             ]
-            for column, x, n in (found for found in shown if found[1] <= found[2]):
-                yield name, label, column, "" if row.get("among") else label, x, n
+            yield from ((name, row, *found) for found in shown if found[1] <= found[2])
 
 
 def _fractions(table: pd.DataFrame) -> list[tuple[str, str]]:
     """Return columns that hold x/n as a decimal, whatever they are called, each with that of its n."""
-    named = [column for column in table if not column.startswith(PUBLISHED)]
+    named = [column for column in table if not column.startswith(PUBLISHED) and table[column].any()]
     wholes = [column for column in named if table[column].str.fullmatch(r"[1-9]\d*|").all()]
     found = []
     for column in named:
@@ -61,16 +66,14 @@ def _fractions(table: pd.DataFrame) -> list[tuple[str, str]]:
 def on_one_variable(tables: Sequence[tuple[str, pd.DataFrame]], smallest: int) -> Iterator[list[str]]:
     """Yield what shares on the same variable, as bands of age in several folders, tell together of a few."""
     book, shown = read_codebook(), {}
-    for table, frame in tables:
-        for row in frame.to_dict("records"):
-            of, x, n = (row.get(name, "") for name in ("of", "cohort_x", "cohort_n"))
-            if all(re.fullmatch(r"\d{1,9}", size) for size in (x, n)) and not row.get("among"):
-                try:
-                    names = expressions.variables(tree := expressions.parse(of, book))
-                except InputError:
-                    continue
-                if len(names) == 1 and min(names) in book:
-                    shown.setdefault((min(names), int(n)), {})[of] = (tree, int(x), table)
+    for table, row, _, x, n in _rows_with_shares(tables):
+        groups = {text: tree for text in row.values() if (tree := _group(text))}
+        of, tree = next(iter(groups.items()), ("", None))
+        names = (
+            expressions.variables(tree) if len(groups) == 1 else ()
+        )  # with two, one is among some patients
+        if len(names) == 1 and min(names) in book:
+            shown.setdefault((min(names), n), {}).setdefault(of, (tree, x, table))
     for (name, n), found in shown.items():
         trees, counts, places = zip(*found.values(), strict=True)
         values = _values_told_apart(book[name], found)
@@ -82,6 +85,16 @@ def on_one_variable(tables: Sequence[tuple[str, pd.DataFrame]], smallest: int) -
             like = f"{book[name].label} such as {some}"
             shares = ", ".join(f"{x} of {n} with {of}" for of, (_, x, _) in found.items())
             yield [" and ".join(dict.fromkeys(places)), like, "", shares, f"1 to {smallest - 1} patients"]
+
+
+@lru_cache(maxsize=10_000)
+def _group(text: str):
+    """Return the expression that a text is, whatever its column is called; None if it is none."""
+    try:
+        tree = expressions.parse(text, read_codebook())
+    except InputError:
+        return None
+    return tree if expressions.variables(tree) else None
 
 
 def _values_told_apart(variable: Variable, texts: Iterable[str]) -> list:

@@ -218,3 +218,24 @@ def test_a_correlation_beside_published_ones_is_of_those_who_are_analysed(own, t
     found = releases.check([tmp_path], 5)[1]
     assert found.empty == analysed
     assert analysed or "1 patients by subtraction" in set(found["derived"])
+
+
+def test_where_a_line_would_tell_of_a_child_the_order_of_scores_alone_is_shown():
+    table = pd.DataFrame({"n_lesions": [5, 9, 7, 4] * 6, "clinical_severity": [*[0, 1, 2] * 7, 0, 1, 29]})
+    effort = {"resamples": 20, "permutations": 50}
+    relation = crmo.relate(table, "clinical_severity", "n_lesions", **effort)
+    assert "mean and SD of clinical_severity follow" in relation.notes[0]
+    assert {*relation.frame["model"]} == {"spearman", "kendall", "ordinal"}
+    assert relation.scatter().frame.to_dict("list") == {"not shown": ["the line of least squares"]}
+    assert {*relation.specifications().frame["model"], *relation.diagnostics().frame["model"]} == {"ordinal"}
+    shown = crmo.relate(
+        table.assign(clinical_severity=[0, 1, 2, 3] * 6), "clinical_severity", "n_lesions", **effort
+    )
+    assert not shown.notes
+    assert "linear" in {*shown.frame["model"]}
+    with pytest.raises(
+        crmo.CrmoError, match="mean and SD of n_lesions follow"
+    ):  # of an exposure values are taken
+        crmo.relate(
+            table.set_axis(["clinical_severity", "n_lesions"], axis=1), "clinical_severity", "n_lesions"
+        )

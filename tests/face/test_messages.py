@@ -186,3 +186,12 @@ def test_a_part_of_several_names_is_met_with_all_of_them():
         == "; is 'age_onset' or 'age_diagnosis' meant?"
     )
     assert files.meant("xyz", ["age_onset"]) == ""
+
+
+def test_an_option_that_a_door_has_not_is_met_with_those_that_it_has():
+    with pytest.raises(
+        files.InputError, match="read_cohort has no option 'mapping'; it has path, map, lesions"
+    ):
+        crmo.read_cohort("x.csv", mapping="map.yaml")
+    with pytest.raises(files.InputError, match="is 'lesions' meant"):
+        crmo.read_cohort("x.csv", lesion="lesions.csv")

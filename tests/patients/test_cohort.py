@@ -190,7 +190,7 @@ def test_a_sheet_that_cannot_be_chosen_is_to_be_named(tmp_path, sheets, expected
 
 def test_a_workbook_without_a_known_column_is_answered_with_how_to_choose(tmp_path):
     cohort = read_cohort(workbook_of(tmp_path / "a.xlsx", A=COVER, B=COVER))
-    assert cohort.notes[0].endswith("to choose another, say so in a mapping file, as in sheet: patients")
+    assert cohort.notes[0].endswith("to choose another, say so in a mapping file, as in sheet: B")
     assert "Of a workbook, the sheet named 'patients' is read" in " ".join(messages(cohort))
 
 

@@ -14,6 +14,8 @@ from openpyxl.styles import Font, PatternFill
 
 from crmo_analysis.files import InputError
 from crmo_analysis.patients import mapping_skeleton, read_cohort
+from crmo_analysis.patients.mapping import near
+from crmo_analysis.study import read_codebook
 
 VISITS = "patient,crp_v1,crp_v2,esr\nA,0.5,1,10\nB,0.7,1,12\n"
 
@@ -61,6 +63,10 @@ READ = [  # what is written, what the mapping says, a variable, its values, what
     ("patient,age_onset\nA,0\nB,0\nC,9\nD,8\n", "", "age_onset", [0, 0, 9, 8], "is 0, while the others begin at 8: is it missing? In a mapping: values: {age_onset: {0: NR}}"),
     ("Dataset Name:,CRMO\nSubjects:,2\nStudySubjectID,Sex,CRP_E1\nS1,yes,0.5\nS2,no,1.5\n",
      "columns: {StudySubjectID: patient, Sex: male, CRP_E1: crp}", "crp", [0.5, 1.5], "stands above the header"),
+    ("patient;platelets;crp\nA;250\u2009000;0,5\n", "", "platelets", [250000], "between thousands"),
+    ("patient,crp,esr\n" + "".join(f"P{i},0.5,{20 - (i == 9)}\n" for i in range(10)), "", "esr", [20] * 9 + [19], ""),
+    ("patient,esr (0 = none; 9 = worst)\nA,0\nB,9\n", "columns: {esr (0 = none; 9 = worst): esr}", "esr", [0, 9], ""),
+    ("patient,fever (1=ja; 0=nein)\nA,1\nB,0\n", "columns: {fever (1=ja; 0=nein): fever}", "fever", [True, False], ""),
     ("Participant Id;n_lesions\n11;3\n12;##USER_MISSING_95##\n", "columns: {Participant Id: patient}\nvalues: {n_lesions: {'##USER_MISSING_95##': NR}}",
      "n_lesions", [3, None], ""),
 ]  # fmt: skip
@@ -89,7 +95,7 @@ ANSWERED = [
     ("c.csv", "patient,fever\nA,±\nB,+\nC,-\n", "values: {fever: {'±': …, '+': yes, '-': …}}"),
     ("c.csv", "patient,crp\nA,0.5 ± 0.1\n", "values: {crp: {'0.5 ± 0.1': …}}"),
     ("c.csv", ",,CRP,CRP\nPat,Sex,Baseline,Month 6\nA,m,0.5,1\n", "the header stands in two lines"),
-    ("c.csv", "patient,P1,P2\nmale,yes,no\ncrp,0.5,1.2\nesr,3,5\n", "variables stand in rows (crp, esr, male), expected one row a patient; turn the table"),
+    ("c.csv", "patient,P1,P2\nmale,yes,no\ncrp,0.5,1.2\nesr,3,5\n", "variables stand in rows (crp, esr, male); expected one row a patient; turn the table"),
     ("c.csv", "patient,crp,crp\nA,0.5,0.6\n", "is the same variable as column crp; keep one of the two"),
     ("c.csv", "patient,crp,crp.1\nA,0.5,0.6\n", "crp.1 (is crp meant?)"),
     ("c.csv", "patient,crp\n12345678Z,0.5\n12345678z,1.2\n", "is the same as an earlier patient but for"),
@@ -100,7 +106,7 @@ ANSWERED = [
     ("c.csv", "patient,crp\nA,٠٫٥\nB,1\n", "expected a number"),
     ("c.csv", "patient,physician_global\nA,7/10\n", "expected a number"),
     ("c.csv", "patient,crp\nA,−9\nB,–\n", "values: {crp: {'−9': NR, '–': NR}}"),
-    ("c.csv", "patient,lesion1_bone,lesion2_bone\nA,femur,tibia\nB,rib,\n", "lesion1_bone (a lesion is a row of a table of its own)"),
+    ("c.csv", "patient,lesion1_bone,lesion2_bone\nA,femur,tibia\nB,rib,\n", "lesion1_bone, lesion2_bone; a lesion is a row of a table of its own"),
     ("c.csv", '"patient;crp"\n"A;0,5"\n', "is there one column only?"),
     ("c.csv", "record_id,redcap_repeat_instrument,male,knochen\nR1,,1,\nR1,laesionen,,Femur\n", "if it holds lesions, name its columns below lesions: in a mapping"),
     ("c.csv", "patient,biopsy_date\nA,31.12.2999\nB,01.02.2019\n", "value '31.12.2999': is no day from 1900 until today"),
@@ -108,26 +114,57 @@ ANSWERED = [
     ("c.csv", "patient,age_onset\n" + "".join(f"P{i},{3000 + 37 * i}\n" for i in range(9)), "as in days (times 0.0027379)"),
     ("c.csv", "patient,n_lesions\nA,3-5\nB,numerous\nC,ca. 5\n", "values: {n_lesions: {'3-5': …, numerous: …, 'ca. 5': …}}"),
     ("c.csv", "patient,fever\nA,Да\nB,✗\n", "values: {fever: {Да: yes, '✗': no}}"),
-    ("c.csv", "patient,concept,value\nA,crp,0.5\nA,n_lesions,3\n", "variables stand in rows (crp, n_lesions), expected one row a patient; spread them"),
+    ("c.csv", "patient,concept,value\nA,crp,0.5\nA,n_lesions,3\n", "variables stand in rows (crp, n_lesions); expected one row a patient; spread them"),
     ("c.csv", "patient_num,concept_cd,nval_num\n1,LOINC:1988-5,0.5\n1,X,3\n", "has a row a value; expected one row a patient"),
     ("c.csv", "Patient,Labor,,MRT\n,CRP,ESR,Anzahl\n,mg/dl,mm/h,Herde\nA,0.5,10,3\n", "the header stands in two lines"),
     ("c.csv", "patient,n_lesions\n11,3\n12,##USER_MISSING_95##\n", "values: {n_lesions: {'##USER_MISSING_95##': NR}}"),
     ("c.csv", "Hasta No;Cinsiyet;Tanı yaşı;Lezyon sayısı;Ateş\n1;Kız;8;3;Evet\n", "Lezyon sayısı (is n_lesions meant?), Ateş (is fever meant?)"),
     ("c.csv", "Paciente;Edad al diagnóstico (años);PCR (mg/l)\n1;8;3\n", "Edad al diagnóstico (años) (is age_diagnosis meant?), PCR (mg/l) (is crp meant?)"),
     ("c.csv", "Âge au diagnostic (ans);Nombre de lésions;Fièvre\n8;3;oui\n", "Nombre de lésions (is n_lesions meant?), Fièvre (is fever meant?)"),
-    ("c.xls", b"\xd0\xcf\x11\xe0" + bytes(99), "is an old Excel workbook; save it as .xlsx"),
+    ("c.xls", b"\xd0\xcf\x11\xe0" + bytes(99), "is an old Excel workbook, or one with a password; save it as .xlsx"),
     ("c.xlsx", b"\xd0\xcf\x11\xe0" + bytes(99), "or one with a password; save it as .xlsx without one"),
     ("c.ods", b"PK\x03\x04", "is a sheet of LibreOffice; save it there as .xlsx"),
     ("c.rds", b"\x1f\x8b", "save it there by write.csv(patients, 'patients.csv', row.names = FALSE)"),
     ("c.sas7bdat", b"x", "save it there by proc export as CSV"),
     ("c.dta", b"<stata_dta>", "is not a readable Stata file"),
     ("c.sav", b"$FL2@(#)", "SPSS"),
+    ("c.xls", b"<html><table>", "is JSON, XML or a web page; save it as CSV where it comes from, or as .xlsx"),
+    ("c.xls", b"<?xml version='1.0'?>", "is JSON, XML or a web page"),
+    ("c.xls", b"patient\tcrp\n", "is text; save it with the ending .csv"),
+    ("c.csv", "Merkmal,P1,P2\nAlter,5,8\nFieber,ja,nein\n", "variables stand in rows (age_diagnosis, fever); expected one row a patient; turn"),
+    ("c.csv", "patient,Femur li,Femur re,crp\nA,x,,1\n", "left out: Femur li, Femur re; a lesion is a row of a table of its own"),
+    ("c.csv", "patient,tibia_l,crp\nA,1,1\n", "left out: tibia_l; a lesion is a row of a table of its own"),
+    ("c.csv", "patient,fever (0=ja; 1=nein)\nA,1\nB,0\n", "values: {'fever (0=ja; 1=nein)': {1: no, 0: yes}}"),
+    ("c.csv", "patient;sex (1=w, 2=m)\nA;1\nB;2\n", "values: {'sex (1=w, 2=m)': {1: no, 2: yes}}"),
+    ("c.csv", "patient,esr (9 = unbekannt)\nA,9\nB,20\n", "its name says what 9 means; in a mapping: values: {'esr (9 = unbekannt)': {9: NR}}"),
+    ("c.csv", "patient,age_onset\nA,5 6/12\nB,9 11/12 J.\n", "{'5 6/12': 5.5, '9 11/12 J.': 9.9167}"),
+    ("c.csv", "patient,platelets\nA,250123 /µl\n", "{'250123 /µl': 250123}"),
+    ("c.csv", "patient,crp\nA,NI\nB,\\N\nC,nicht erhoben\n", "{NI: NR, '\\N': NR, nicht erhoben: NA}"),
 ]  # fmt: skip
+
+
+MAPPED = {"fever (0=ja; 1=nein)": "fever", "sex (1=w, 2=m)": "male", "esr (9 = unbekannt)": "esr"}
 
 
 @pytest.mark.parametrize(("name", "content", "expected"), ANSWERED)
 def test_it_is_answered_with_what_to_do(tmp_path, name, content, expected):
-    assert expected in answered(tmp_path, name, content)[1]
+    mapping = next((f"columns: {{'{own}': {of}}}" for own, of in MAPPED.items() if own in str(content)), "")
+    assert expected in answered(tmp_path, name, content, mapping)[1]
+
+
+@pytest.mark.parametrize(
+    ("name", "meant"),
+    [
+        ("fever#No", ""),
+        ("Bone pain: no", ""),
+        ("Bone pain y/n", "bone_pain"),
+        ("Hasta No", "patient"),
+        ("Tibia re", ""),
+        ("clavicle_l", ""),
+    ],
+)
+def test_neither_the_box_no_nor_one_side_is_suggested(name, meant):
+    assert near(name, read_codebook()) == meant
 
 
 def test_an_age_in_months_is_one_error_of_the_column_with_its_line(tmp_path):

@@ -5,6 +5,7 @@ import io
 import re
 from collections import Counter
 
+import pandas as pd
 import pytest
 
 from crmo_analysis.files import InputError
@@ -37,10 +38,11 @@ A2,,,Centre,No,Limping,Not assessed,Not reported,Incomplete,,,,,
 def read(tmp_path):
     """Return a function that reads a text as the file of an export."""
 
-    def read(text, **options):
-        path = tmp_path / "export.csv"
+    def read(text, said="", **options):
+        path, mapping = tmp_path / "export.csv", tmp_path / "said.yaml"
         path.write_text(text, encoding="utf-8")
-        return read_cohort(path, **options)
+        mapping.write_text(said, encoding="utf-8")
+        return read_cohort(path, **({"mapping": mapping} if said else options))
 
     return read
 
@@ -249,3 +251,36 @@ def test_the_dictionary_of_the_project_reads_its_own_exports_as_they_are(read, t
         told, plain = read(text, mapping=tmp_path / "map.yaml"), read(text)
         assert told.patients.equals(plain.patients)
         assert told.lesions.equals(plain.lesions)
+
+
+def test_what_redcap_adds_to_every_form_may_stand_twice(read):
+    cohort = read(
+        "Record ID,Survey Timestamp,Male sex,Complete?,Survey Timestamp\n1,[not completed],Yes,Complete,2024-01-02\n"
+    )
+    assert not cohort.errors
+    assert cohort.patients["male"].tolist() == [True]
+
+
+def test_an_event_that_repeats_is_told_by_its_number(read):
+    text = "record_id,redcap_event_name,redcap_repeat_instrument,redcap_repeat_instance,crp\n"
+    text += "".join(f"{patient},visit,,{at},{at}\n" for patient in (1, 2) for at in (1, 2))
+    with pytest.raises(InputError, match=r"several events of one patient \(visit 1, visit 2\)"):
+        read(text)
+    assert read(text, "event: visit 2").patients["crp"].tolist() == [2, 2]
+
+
+def test_boxes_that_branching_logic_may_hide_are_missing_where_none_is_ticked(read, tmp_path):
+    field = dict.fromkeys(COLUMNS, "")
+    field |= {
+        "Variable / Field Name": "seen",
+        "Field Label": "Findings",
+        "Choices, Calculations, OR Slider Labels": "1, Bone marrow oedema | 2, Osteitis",
+    }
+    text = "record_id,seen___1,seen___2,mri_complete\n1,1,0,2\n2,0,0,2\n"
+    for logic, osteitis in (("", [False, False]), ("[mri] = '1'", [False, None])):
+        field["Branching Logic (Show field only if...)"] = logic
+        pd.DataFrame([field]).to_csv(tmp_path / "dictionary.csv", index=False)
+        cohort = read(text, "dictionary: dictionary.csv")
+        found = cohort.patients["osteitis"].astype(object)
+        assert found.where(found.notna(), None).tolist() == osteitis
+        assert any("branching logic may hide them" in note for note in cohort.notes) == bool(logic)

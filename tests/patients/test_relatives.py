@@ -801,8 +801,8 @@ def test_an_age_in_words_is_suggested_with_its_months(answer, age, years):
         ("patient,birth_date,age_onset\nA,2010-01-31,03/04/18", "", "value '03/04/18': the day or the month"),
         ("patient,age_onset\nA,03/04/18", "", "expected an age in years, not a date"),
         ("$FL2@(#) SPSS DATA FILE\0", "", "is a file of SPSS; save it there as CSV"),
-        ('[{"patient": "A", "crp": 0.5}]', "", "is JSON or a web page"),
-        ("<html><table><tr><td>patient</td></tr></table></html>", "", "is JSON or a web page"),
+        ('[{"patient": "A", "crp": 0.5}]', "", "is JSON, XML or a web page"),
+        ("<html><table><tr><td>patient</td></tr></table></html>", "", "is JSON, XML or a web page"),
     ],
 )
 def test_what_a_file_leaves_open_is_refused_with_what_settles_it(answer, content, mapping, expected):
@@ -834,6 +834,44 @@ def test_who_and_what_is_left_out_with_other_events_is_said(answer):
         assert found.patients["crp"].tolist() == [1, 4]
         assert "warning: 1 patient without a row of the event first, left out" in said(found)
         assert "warning: esr: have values in rows that are left out alone" in said(found)
+
+
+SEVERAL = ["patient,Visite,crp,esr,n_lesions", "A,first,1,5,", "A,mri,,6,3", "B,mri,,,999", "C,first,2,9,"]
+
+
+def test_a_variable_is_read_of_the_first_event_at_which_it_has_values(answer):
+    found = answer("\n".join(SEVERAL), "columns: {Visite: event}\nevent: [first, mri]")
+    table = found.patients.astype(object).where(found.patients.notna(), None)
+    assert table["patient"].tolist() == ["A", "B", "C"]
+    assert table["crp"].tolist() == [1, None, 2]
+    assert table["esr"].tolist() == [5, None, 9]
+    assert table["n_lesions"].tolist() == [3, None, None]
+    assert "column esr: warning: is read of the event first; its values at mri are not" in said(found)
+    assert "read of the event mri: n_lesions" in said(found)
+    assert [(problem.row, problem.value) for problem in found.errors] == [(4, "999")]
+    other = answer("\n".join(SEVERAL), "columns: {Visite: event}\nevent: [mri, first]")
+    assert other.patients["esr"].dropna().tolist() == [6]
+    nobody = answer("Visite,crp\nfirst,1\nmri,2", "columns: {Visite: event}\nevent: [first, mri]")
+    assert "has no column patient, by which rows of several events are joined" in nobody
+
+
+@pytest.mark.parametrize(
+    ("rows", "event", "expected"),
+    [
+        (
+            ["A,mri,3,,"],
+            "[first, mri]",
+            "row 6, column patient, value 'A': is once more in a row of the event mri",
+        ),
+        ([], "[first, last]", "there is no event 'last'; there are first, mri"),
+        ([], "[first, first]", "event: expected a name, or a list of different ones"),
+        ([], "[first, [mri]]", "event: expected a name, or a list of different ones"),
+        ([], "first", "name several, as in event: [first, …]"),
+    ],
+)
+def test_events_that_cannot_be_joined_are_refused(answer, rows, event, expected):
+    found = answer("\n".join([*SEVERAL, *rows]), f"columns: {{Visite: event}}\nevent: {event}")
+    assert expected in said(found)
 
 
 def test_the_study_id_of_a_patient_is_known_at_every_event(answer):

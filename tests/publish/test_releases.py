@@ -65,6 +65,17 @@ def test_bands_of_age_in_several_folders_are_looked_at_together(tmp_path):
     assert "13 of 40 with age_diagnosis < 6" in found["shown"][0]
 
 
+def test_bands_of_age_are_found_whatever_their_columns_are_called(tmp_path):
+    rows = [("< 6", 13), (">= 6 & age_diagnosis < 9", 12), (">= 9 & age_diagnosis < 12", 12)]
+    for name, among in (("plain", ""), ("among", "male")):
+        folder = tmp_path / name
+        folder.mkdir()
+        lines = [f"{at},age_diagnosis {band},{among},{x}/40" for at, (band, x) in enumerate(rows)]
+        (folder / "a.csv").write_text("\n".join(["a,b,c,d", *lines, ""]), encoding="utf-8")
+    assert check([tmp_path / "plain"], 5)[1]["row"].tolist() == ["Age at diagnosis such as 12.0"]
+    assert check([tmp_path / "among"], 5)[1].empty
+
+
 def test_a_further_share_hides_nothing_that_the_others_tell(tmp_path):
     head, rows = "label,of,among,cohort_x,cohort_n", ["< 10,,20,40", "< 12,,22,40"]
     ends = [11, 10.2, 10.4, 10.6, 10.8, 11.5]
