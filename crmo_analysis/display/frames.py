@@ -75,7 +75,8 @@ def effect_rows(frame: pd.DataFrame, codebook: Codebook) -> pd.DataFrame:
         if pd.isna(row.estimate):
             rows.append([label_text, row.n, row.estimate, row.ci_low, row.ci_high, row.method])
             continue
-        text = f"{_with_interval(row)}   {describe.p_text(row.p)}, Holm {describe.p_text(row.p_holm)}"
+        holm = f", Holm {describe.p_text(row.p_holm)}" if len(frame) > 1 else ""
+        text = f"{_with_interval(row)}   {describe.p_text(row.p)}{holm}"
         numbers = (round(value, 6) for value in (row.estimate, row.ci_low, row.ci_high))
         rows.append([label_text, row.n, *numbers, text])
     return pd.DataFrame(rows, columns=["label", "n", "estimate", "ci_low", "ci_high", "text"])

@@ -216,8 +216,8 @@ class Relation(Result):
             rows.drop(columns="text"),
             f"Rank correlation of each exposure with {self.terms['outcome']}: {self.cohort.named}",
             subtitle="{whose}: Spearman correlations with {outcome}, 95 % {intervals}",
-            caption="{whose}. Correlation of each imaging parameter with the outcome; P {tests}, then "
-            "by Holm over all.",
+            caption="{whose}. Correlation of each imaging parameter with the outcome; P {tests}{holm}.",
+            holm=", then by Holm over all" if len(rows) > 1 else "",
             alt="Forest of {counted} with {outcome}: {said}.",
             draw=partial(plot.forest, rows, xlabel="Spearman correlation"),
             intervals=_ways(spearman["method"], INTERVALS),

@@ -160,7 +160,9 @@ def _relation(cohort: Cohort, outcome: str, exposure: str, resamples: int, table
     tables["estimates"] = relation.frame
     said = _listed([relation.counted(), *relation.notes, *relation.sentences()])
     figures = _figure(relation.scatter(), "{exposure} and {outcome}: Spearman {r:.2f}")
-    return said + figures + _figure(relation.forest(), "Which imaging parameter goes with severity?")
+    if also:
+        figures += _figure(relation.forest(), "Which imaging parameter goes with severity?")
+    return said + figures
 
 
 def _compared(cohort: Cohort, tables: dict) -> str:
