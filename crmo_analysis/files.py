@@ -98,7 +98,7 @@ def meant(word, known):
 
 
 def with_known_options(function):
-    """Return a function that names its options, and the nearest, where one is asked for that it has not."""
+    """Return a door that names its options, and the nearest, where one is asked for that it has not."""
     import inspect  # here: commands that call no such function start without it
 
     known = inspect.signature(function).parameters
@@ -112,6 +112,7 @@ def with_known_options(function):
             raise InputError(f"{said}{meant(name, known)}")
         return function(*given, **options)
 
+    asked.__module__ = __package__  # where another process finds it
     return asked
 
 

@@ -197,7 +197,8 @@ def _of_rates(columns: list[Column], found: Draft) -> list[Column]:
     of_time = lambda each: re.search(r"[- ](?:year|month)s?\b", each.label.casefold())  # noqa: E731
     sums = [each for each in columns if not (each.is_p or each.of_model)]
     time, events = found.made_up("observed"), next((each for each in sums if not of_time(each)), None)
-    found.variables[time] |= {"type": "decimal", "unit": "years", "step": 0.1}
+    unit = "months" if any("month" in each.label.casefold() for each in filter(of_time, sums)) else "years"
+    found.variables[time] |= {"type": "decimal", "unit": unit, "step": 0.1}
     counted = found.made_up(f"n {group_label(events.label)}") if events else UNKNOWN
     if events:
         found.variables[counted] |= {"type": "integer", "step": 1}
@@ -213,7 +214,7 @@ def _outcomes(columns: list[Column], rows: list[list[str]], found: Draft) -> lis
     """Return the columns where each row is a group, of which "30 (49.2)" are shares of its first cell."""
     cells = [[c for c, column in zip(row[1:], columns, strict=False) if not column.is_p] for row in rows[1:]]
     filled = [(n, [of for cell in rest if (of := SHARE.fullmatch(cell))]) for n, *rest in filter(any, cells)]
-    if columns[0].size or not all(n.isdecimal() and n != "0" for n, _ in filled):
+    if not columns or columns[0].size or not all(n.isdecimal() and n != "0" for n, _ in filled):
         return []
     off = [
         abs(100 * int(of[1]) / int(n) - float(of[2].replace(",", "."))) for n, each in filled for of in each

@@ -59,6 +59,7 @@ _CELLS = (  # what a cell looks like, where the label says nothing
 )
 _OF_COUNTS = re.compile("chi|χ|fisher|mcnemar")  # tests
 _OF_PATIENTS = {"count", "percent", "n"}
+NO_TABLE = "expected a table: groups in the first row, characteristics in the first column"
 _OF_TIME = ("median_survival", "survival")
 _SEX_NAMES = {"male": "boys", "~male": "girls"}
 
@@ -71,7 +72,7 @@ def draft(table: list[list[str]], codebook: Codebook, prefix: str, where: str = 
     """
     rows = [[cell.strip() for cell in row] for row in table if any(cell.strip() for cell in row)]
     if len(rows) < 2 or max(map(len, rows)) < 2:
-        raise InputError("expected a table: groups in the first row, characteristics in the first column")
+        raise InputError(NO_TABLE)
     found = Draft(codebook, prefix, where)
     rows, unused = footnotes(with_one_heading(rows, found), found)
     if patients := case_tables.of_patients(rows):
@@ -79,6 +80,8 @@ def draft(table: list[list[str]], codebook: Codebook, prefix: str, where: str = 
         return found
     rows = spelled_out(_turned(with_one_label(rows)), unused, found)
     columns = read_columns(rows, found)
+    if not columns:
+        raise InputError(NO_TABLE)
     meant = categories(rows, columns, found)
     heading = ""
     for line, cells in enumerate(rows[1:], start=2):
@@ -158,7 +161,8 @@ def _answered(name: str, note: str, of: str, columns: list[Column], found: Draft
 def _draft_row(row: Row, cells: list[tuple[str, Column]], found: Draft) -> None:
     """Add the claims of a row."""
     later = [(cell, column) for cell, column in cells if column.seen]
-    if later and all(cell == str(column.unseen) for cell, column in later):
+    is_of_start = any(re.search("[1-9]", cell) for cell, column in cells if not column.seen)
+    if later and not is_of_start and all(cell == str(column.unseen) for cell, column in later):
         found.ask(f"{row.place}: '{row.title}': taken as those who are not seen at a visit")
         for cell, column in later:
             said = {"statistic": "count", "of": f"~{column.seen}", "among": column.among, "printed": cell}

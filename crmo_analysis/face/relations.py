@@ -370,8 +370,11 @@ class Relation(Result):
     def over(self, cohorts: Sequence[Cohort]) -> Result:
         """Ask the same of other cohorts, quickly: the spread of the estimates, one row a model."""
         quick = severity.Effort(200, 200, self._effort.seed)
-        shown = [showable(Cohort.of(each), self._first)[:2] for each in cohorts]
-        found = [severity.analyse(table, asked, ["spearman", "linear"], quick) for table, asked in shown]
+        found = []
+        for cohort in map(Cohort.of, cohorts):
+            table, asked, _ = showable(cohort, self._first)
+            models = [m for m in models_shown(table, asked, cohort.smallest) if m in ("spearman", "linear")]
+            found.append(severity.analyse(table, asked, models, quick))
         spread = pd.concat(found) if found else pd.DataFrame(columns=["model", "estimate"])
         spread = spread.groupby("model")["estimate"].agg(["count", "min", "median", "max"])
         heading = "Estimates over the ensemble" if found else "No ensemble: no other cohorts"

@@ -62,7 +62,7 @@ class Court:
     """The verdicts of a study under each of its readings."""
 
     def __init__(self, study: Study, codebook: Codebook, base: Mapping[str, str] | None, seconds: float):
-        self.study, self.book, self.effort = study, codebook, Effort(seconds)
+        self.study, self.book, self.effort = study, {**codebook}, Effort(seconds)
         self.read = once(Readings, study, codebook)
         self.base = dict(base or self.read.first)
         self._known: dict = {}

@@ -7,7 +7,7 @@ kept as plain values; a claim is its place in the study, a table its columns.
 import hashlib
 import inspect
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import fields, is_dataclass
 from fractions import Fraction
 from functools import wraps
@@ -25,13 +25,28 @@ _ANSWERS = (UnfinishedError, NoTableError)  # errors that are found out by searc
 
 
 def once(make: Callable, *of):
-    """Return what a function makes of objects that nobody changes, as studies and codebooks: once of each."""
-    key = make, *map(id, of)
+    """Return what a function makes of a study, a view or a codebook: once, until a part of it is another."""
+    parts = [part for value in of for part in _parts(value)]
+    key = make, *map(id, parts)
     if key not in _HELD:
         if len(_HELD) == MOST_HELD:
             _HELD.clear()
-        _HELD[key] = of, make(*of)  # while they are held, no others have their ids
+        _HELD[key] = parts, make(*of)  # while they are held, no others have their ids
     return _HELD[key][1]
+
+
+def _parts(value: object) -> Iterator[object]:
+    """List a value and all in it that can be put in the place of something else."""
+    yield value
+    inner = ()
+    if isinstance(value, Mapping):
+        inner = [*value, *value.values()]
+    elif isinstance(value, list):
+        inner = value
+    elif is_dataclass(value):
+        inner = [getattr(value, each.name) for each in fields(value)]
+    for part in inner:
+        yield from _parts(part)
 
 
 def remembered(kind: str) -> Callable:

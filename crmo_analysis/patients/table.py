@@ -120,7 +120,7 @@ def read_table(
     if not len(sheet.rows):
         raise InputError(*(sheet.problems or [Problem(sheet.file, None, "", "", f"has no row of {title}")]))
     columns = _named(table, codebook)
-    columns = _joined(table, _kept(table, columns))
+    columns = _joined(table, _kept(table, columns), codes)
     _work_out_ages(table, columns, codebook, codes)
     variables = {name: Variable(name, name.capitalize(), "text") for name in WHOSE} | {**codebook, **MADE}
     numeric = [column for name, column in columns.items() if variables[name].is_numeric]
@@ -210,7 +210,9 @@ def _of_events(table: Table, column: pa.ChunkedArray | None, keys: pa.ChunkedArr
     return np.full(len(events), True)
 
 
-def _joined(table: Table, columns: dict[str, pa.ChunkedArray]) -> dict[str, pa.ChunkedArray]:
+def _joined(
+    table: Table, columns: dict[str, pa.ChunkedArray], codes: Mapping[str, str]
+) -> dict[str, pa.ChunkedArray]:
     """Make one row of each patient's at several events: a variable is of the first at which it has values."""
     column, wanted = columns.pop("event", None), table.mapped.events
     if len(wanted) < 2:
@@ -230,7 +232,9 @@ def _joined(table: Table, columns: dict[str, pa.ChunkedArray]) -> dict[str, pa.C
     firsts = places.bfill(axis=1).iloc[:, 0]
     joined, read = {"patient": columns["patient"].take(pa.array(firsts))}, {event: [] for event in wanted}
     for name in (name for name in columns if name != "patient"):
-        filled = pc.not_equal(columns[name], "").to_numpy()
+        recode, empty = table.mapped.meanings.get(name, {}), {"", *codes.values()}
+        empty |= {text for text, meant in recode.items() if meant in empty}
+        filled = pc.invert(pc.is_in(columns[name], pa.array(sorted(empty)))).to_numpy()
         has = [event for event in wanted if filled[places[event].dropna()].any()]
         place = places[(has or wanted)[0]]
         joined[name] = pc.fill_null(columns[name].take(pa.array(place)), "")

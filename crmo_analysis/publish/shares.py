@@ -67,11 +67,12 @@ def on_one_variable(tables: Sequence[tuple[str, pd.DataFrame]], smallest: int) -
     """Yield what shares on the same variable, as bands of age in several folders, tell together of a few."""
     book, shown = read_codebook(), {}
     for table, row, _, x, n in _rows_with_shares(tables):
-        groups = {text: tree for text in row.values() if (tree := _group(text))}
-        of, tree = next(iter(groups.items()), ("", None))
-        names = (
-            expressions.variables(tree) if len(groups) == 1 else ()
-        )  # with two, one is among some patients
+        told = [row["of"]] * (not row.get("among")) if "of" in row else row.values()
+        groups = {text: tree for text in told if (tree := _group(text))}
+        if len(groups) != 1:  # of two, one is among whom the other is counted
+            continue
+        (of, tree), *_ = groups.items()
+        names = expressions.variables(tree)
         if len(names) == 1 and min(names) in book:
             shown.setdefault((min(names), n), {}).setdefault(of, (tree, x, table))
     for (name, n), found in shown.items():

@@ -203,8 +203,12 @@ def _of_rates(view: View, claim: Claim) -> Given | None:
     levels = claim.levels(1) if is_crude else ()
     groups = [entailment.conjunction(level, claim.group) for level in levels]
     same = [each for each in view.claims if each.statistic == "rate" and each.parts[0] == claim.parts[0]]
-    rates = [each for group in groups for each in same if view.meaning.same(each.group, group)]
-    if len(rates) != 2 or len(groups) != 2 or rates[0].of != rates[1].of or rates[0].unit != rates[1].unit:
+    each_own = [[each for each in same if view.meaning.same(each.group, group)] for group in groups]
+    alike = [{(each.printed, each.of, each.unit) for each in own} for own in each_own]
+    if len(alike) != 2 or [len(own) for own in alike] != [1, 1]:
+        return None
+    rates = [own[0] for own in each_own]
+    if rates[0].of != rates[1].of or rates[0].unit != rates[1].unit or not rates[0].unit:
         return None
     ranges = [(max(low, 1e-9), high) for low, high in map(printed_range, rates)]
     spans = [tests.over(truediv, *each) for each in (ranges, ranges[::-1])]

@@ -5,6 +5,7 @@ import csv
 import pytest
 
 from crmo_analysis.commands import drafting, labels
+from crmo_analysis.files import InputError
 from crmo_analysis.study import read_codebook
 
 TABLES = {
@@ -193,6 +194,10 @@ TABLES = {
             ("count, percent", "pedcno50", "seen_at_month_6", "18 (51.4)"),
         },
     ),
+    "as many as are lost": (
+        ",Baseline (n = 40),6 months (n = 30)\nFever n,20,10\nBack pain n,10,10",
+        {("count", "back_pain", "", "10"), ("count", "back_pain", "seen_at_6_months", "10")},
+    ),
 }  # fmt: skip
 
 
@@ -217,6 +222,22 @@ def test_who_is_everyone_is_told_by_all_headings(headings, groups):
     table = [["", *headings.split(",")], ["Fever, n (%)", "9 (30)"]]
     of = [row["of"] for row in drafting.draft(table, read_codebook(), "m").rows]
     assert of[:2] == groups
+
+
+@pytest.mark.parametrize("unit", ["months", "years"])
+def test_time_under_observation_is_in_the_unit_of_its_heading(unit):
+    table = [
+        ["Group", "Events", f"Person-{unit}", f"Rate per 1,000 person-{unit}"],
+        ["Boys", "30", "100.0", "300.0"],
+    ]
+    found = drafting.draft(table, read_codebook(), "m")
+    assert found.variables["observed"]["unit"] == unit
+    assert [row["unit"] for row in found.rows if row["of"] == "observed"] == [unit]
+
+
+def test_a_table_without_columns_is_refused():
+    with pytest.raises(InputError, match="expected a table"):
+        drafting.draft([["Characteristic"], ["Male", "5"]], read_codebook(), "m")
 
 
 def test_minutes_and_ears_are_no_statistics():

@@ -233,6 +233,7 @@ def test_where_a_line_would_tell_of_a_child_the_order_of_scores_alone_is_shown()
     )
     assert not shown.notes
     assert "linear" in {*shown.frame["model"]}
+    assert [*shown.over([table]).frame["model"]] == ["spearman"]  # of others too
     with pytest.raises(
         crmo.CrmoError, match="mean and SD of n_lesions follow"
     ):  # of an exposure values are taken

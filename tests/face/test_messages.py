@@ -195,3 +195,8 @@ def test_an_option_that_a_door_has_not_is_met_with_those_that_it_has():
         crmo.read_cohort("x.csv", mapping="map.yaml")
     with pytest.raises(files.InputError, match="is 'lesions' meant"):
         crmo.read_cohort("x.csv", lesion="lesions.csv")
+
+
+@pytest.mark.parametrize("door", ["read_study", "read_cohort", "relate", "pool", "plan"])
+def test_a_door_is_found_by_another_process(door):
+    assert pickle.loads(pickle.dumps(getattr(crmo, door))) is getattr(crmo, door)

@@ -122,3 +122,14 @@ def test_what_is_made_of_an_object_is_made_once_and_of_another_like_it_again():
     for place in range(kept.MOST_HELD):
         kept.once(count, [place])
     assert kept.once(count, one) == len(made) > kept.MOST_HELD
+
+
+def test_what_somebody_changes_in_place_is_another_thing():
+    book = {"age": {"limits": [0, 6]}}
+    study = dataclasses.replace(read_study("simm_2008"), codebook=book)
+    assert kept.once(repr, study) == repr(study)
+    for change in (lambda: book.update(sex=1), lambda: book["age"]["limits"].append(9)):
+        before = kept.once(str, book), kept.once(dataclasses.asdict, study)["codebook"]
+        change()
+        assert kept.once(str, book) == str(book) != before[0]
+        assert kept.once(dataclasses.asdict, study)["codebook"] == book != before[1]

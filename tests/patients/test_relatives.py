@@ -849,6 +849,11 @@ def test_a_variable_is_read_of_the_first_event_at_which_it_has_values(answer):
     assert "column esr: warning: is read of the event first; its values at mri are not" in said(found)
     assert "read of the event mri: n_lesions" in said(found)
     assert [(problem.row, problem.value) for problem in found.errors] == [(4, "999")]
+    lacking = [row.replace(",5,", ",NA,").replace(",9,", ",8888,") for row in SEVERAL]
+    found = answer(
+        "\n".join(lacking), "columns: {Visite: event}\nevent: [first, mri]\nvalues: {esr: {8888: NA}}"
+    )
+    assert found.patients["esr"].dropna().tolist() == [6]  # a code for a missing value is none
     other = answer("\n".join(SEVERAL), "columns: {Visite: event}\nevent: [mri, first]")
     assert other.patients["esr"].dropna().tolist() == [6]
     nobody = answer("Visite,crp\nfirst,1\nmri,2", "columns: {Visite: event}\nevent: [first, mri]")

@@ -72,8 +72,16 @@ def test_bands_of_age_are_found_whatever_their_columns_are_called(tmp_path):
         folder.mkdir()
         lines = [f"{at},age_diagnosis {band},{among},{x}/40" for at, (band, x) in enumerate(rows)]
         (folder / "a.csv").write_text("\n".join(["a,b,c,d", *lines, ""]), encoding="utf-8")
-    assert check([tmp_path / "plain"], 5)[1]["row"].tolist() == ["Age at diagnosis such as 12.0"]
+        head = "label,of,among,cohort_x,cohort_n"
+        lines = [f"spine,age_diagnosis {band},{among and 'arm == placebo'},{x},40" for band, x in rows]
+        (tmp_path / f"named {name}").mkdir()
+        (tmp_path / f"named {name}" / "a.csv").write_text("\n".join([head, *lines, ""]), encoding="utf-8")
+    for name in ("plain", "named plain"):  # where columns have their names, a label is no group
+        assert "Age at diagnosis such as 12.0" in check([tmp_path / name], 5)[1]["row"].tolist()
     assert check([tmp_path / "among"], 5)[1].empty
+    assert (
+        "Age at diagnosis such as 12.0" not in check([tmp_path / "named among"], 5)[1].get("row", []).tolist()
+    )
 
 
 def test_a_further_share_hides_nothing_that_the_others_tell(tmp_path):

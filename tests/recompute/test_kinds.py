@@ -327,3 +327,16 @@ def test_an_end_that_is_cut_off_says_so(tmp_path):
         reasons = " ".join(each.reason for each in found)
         assert (said or "wald") in reasons
         assert ("cut off" in reasons, "rounded up" in reasons) == (said == "cut off", said == "rounded up")
+
+
+@pytest.mark.parametrize(("one", "other", "verdict"), [
+    ("1.14 per patient-year", "0.42 per patient-year", "differs"),
+    ("1.14", "42", "stated"),  # of years, or of a hundred
+])  # fmt: skip
+def test_a_ratio_is_of_one_rate_of_each_group(tmp_path, one, other, verdict):
+    rate = "{};{};rate;flares, observed;arm == {};{};;;\n"
+    rows = rate.format("a", "t", "placebo", one) + rate.format("b", "abstract", "placebo", one)
+    ratio = "x;t;rate_ratio;flares, arm;;{};;;"
+    assert verdicts(tmp_path, rows + ratio, "0.61")["x"].verdict == "stated"
+    rows += rate.format("c", "t", "anakinra", other)
+    assert verdicts(tmp_path, rows + ratio, "0.61")["x"].verdict == verdict
