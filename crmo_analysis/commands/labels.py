@@ -58,6 +58,7 @@ _ALONE = (
     (rf"{_SHARE}|\bpercent\w*", "percent"),
     (r"\bno\.|\bn\b|\bnumber of (?:patients|children)\b|(?=\bnumber at risk)", "count"),
 )
+_TIMES = "years|months|weeks|days"
 _UNITS = r"/|years|months|weeks|days|points|mm|mg|%"
 _THRESHOLD = re.compile(
     r"(?<!\bp)(?<!\bp )(>=|<=|>|<|at least|at most|more than|less than|fewer than|up to)\s*(\d[\d,.]*\d|\d)"
@@ -131,7 +132,7 @@ def bare(label: str) -> str:
     if statistic_of(label).partition(",")[0] in ESTIMATES:
         words = re.sub("|".join(pattern for pattern, _ in _OF_MODELS), " ", words)
     words = re.sub(r"[(\[][^)\]]*[)\]]?", " ", words)
-    words = re.sub(r"(?:^\s*|(?<=[a-z])\s+)(?:years|months|weeks|days)\s*(?=,|$)", " ", words)
+    words = re.sub(rf"(?:^\s*|(?<=[a-z])\s+)(?:{_TIMES})\s*(?=,|$)", " ", words)
     return re.sub(r"^of ", "", " ".join(words.partition(",")[0].strip(" :;-*()[]±+/").split()))
 
 
@@ -181,12 +182,15 @@ def statistics_in(note: str) -> list[tuple[str, str]]:
 
 
 def unit_of(label: str) -> str:
-    """Return the unit that stands in a label behind a comma or in brackets; empty if there is none."""
+    """Return the unit behind a comma or in brackets of a label, or a time at its end; empty if none is."""
     known = read_section("words")["units"]
-    times = {word: unit for unit in ("years", "months", "weeks", "days") for word in known[unit]}
+    times = {word: unit for unit in _TIMES.split("|") for word in known[unit]}
     short = re.search(rf"[,(\[]\s*({'|'.join(times)})\s*(?:[,)\]]|$)", label, re.IGNORECASE)
     match = re.search(rf"[,(\[]\s*(?!\d\d ?% ?CI)([^,()\[\]]*?(?:{_UNITS})[^,()\[\]]*)", label)
-    return times[short[1].lower()] if short else match[1].strip() if match else ""
+    alone = re.search(rf"(?:^|[a-z]\s)\s*({_TIMES})\s*(?:[,(\[]|$)", label, re.IGNORECASE)
+    return (
+        times[short[1].lower()] if short else match[1].strip() if match else alone[1].lower() if alone else ""
+    )
 
 
 def slug(text: str) -> str:

@@ -38,7 +38,7 @@ class Row:
 
 def with_one_heading(rows: list[list[str]], found: Draft) -> list[list[str]]:
     """Leave out a title above the headings, and join headings in two rows: "Baseline" above "n" and "%"."""
-    while len(rows) > 2 and len(rows[1]) > 1 and sum(map(bool, rows[0])) == 1 and rows[0][0]:
+    while len(rows) > 2 and _are_headings(rows[1][1:]) and sum(map(bool, rows[0])) == 1 and rows[0][0]:
         found.ask(f"row 1, '{rows[0][0]}': taken as the title of the table")
         rows = rows[1:]
     (corner, *above), (label, *below), *rest = rows
@@ -50,6 +50,10 @@ def with_one_heading(rows: list[list[str]], found: Draft) -> list[list[str]]:
     spans = [max((at for at in range(place + 1) if above[at]), default=0) for place in range(len(above))]
     joined = [f"{above[at]}, {cell}".rstrip(", ") for at, cell in zip(spans, below, strict=False)]
     return [[corner or label, *joined], *rest]
+
+
+def _are_headings(cells: list[str]) -> bool:
+    return any(cells) and not any(re.fullmatch(r"[-<>=~]*\d[\d.,]*\s*(?:[(±%/].*)?", cell) for cell in cells)
 
 
 def with_one_label(rows: list[list[str]]) -> list[list[str]]:

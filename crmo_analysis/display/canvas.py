@@ -212,7 +212,9 @@ def mark(axes: Sequence[mpl.axes.Axes], source: str) -> None:
     axes[0].get_figure(root=True).draw_without_rendering()
     with mpl.rc_context(STYLE):
         for each in axes:
-            _band(each, STATUS[source])
+            if not getattr(each, "is_marked", False):
+                _band(each, STATUS[source])
+            each.is_marked = True
 
 
 def _band(axes: mpl.axes.Axes, status: str) -> None:
@@ -225,7 +227,8 @@ def _band(axes: mpl.axes.Axes, status: str) -> None:
         axes.yaxis.set_major_locator(mpl.ticker.FixedLocator(inside))
     to = axes.yaxis.get_transform()  # as scales may be logarithmic
     start, end = to.transform([low, top])
-    axes.set_ylim(low, to.inverted().transform([start + (end - start) / (1 - share)])[0])
+    top = to.inverted().transform([start + (end - start) / (1 - share)])[0]
+    axes.set_ylim(low, top, auto=axes.get_autoscaley_on())  # for what a person adds
     look = {"transform": axes.transAxes, "zorder": 9, "clip_on": False}
     axes.add_patch(mpl.patches.Rectangle((0, 1 - share), 1, share, fc=MUTED, lw=0, **look))
     times = max(1, int(wide / (2.2 * text_width(status, 6.5))))  # so that a part shows it as well

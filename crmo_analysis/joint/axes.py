@@ -48,7 +48,7 @@ def grounded(view: View, quantities: Sequence, trees: Sequence[expressions.Expre
     for claim in quantities:
         if isinstance(claim, Claim) and claim.patients is None and claim.number.value is not None:
             printed.setdefault(claim.of, []).extend((claim.number.value, claim.number.place))
-    for name, _, value in (found for tree in trees for found in _compared(tree)):
+    for name, _, value in (found for tree in trees for found in expressions.comparisons(tree)):
         printed.setdefault(name, []).append(value)
     everyone = max((number for _, number in view.everyone.printed), default=1) if view.everyone else 1
     return {
@@ -89,7 +89,7 @@ def cut_axes(
     it is False; nowhere but near the median if it is None, or is "near"
     and so without a sum too.
     """
-    compared = [found for tree in trees for found in _compared(tree)]
+    compared = [found for tree in trees for found in expressions.comparisons(tree)]
     axes = {}
     for name in names:
         asked = [q for q in quantities if q.of == name and q.patients is None]
@@ -168,12 +168,3 @@ def _first(variable: Variable) -> int:
 
 def _last(variable: Variable) -> int:
     return math.floor(variable.maximum / variable.step)
-
-
-def _compared(tree: expressions.Expression) -> list[tuple[str, str, Fraction]]:
-    match tree:
-        case expressions.Compare(name, sign, Fraction() as value):
-            return [(name, sign, value)]
-        case expressions.Compare() | expressions.Is() | expressions.Everyone():
-            return []
-    return [found for side in vars(tree).values() for found in _compared(side)]

@@ -11,7 +11,7 @@ from fractions import Fraction
 from crmo_analysis.recompute.granularity import grim_sums
 from crmo_analysis.recompute.quantities import View
 from crmo_analysis.recompute.spread import Limits, find_values
-from crmo_analysis.study import Claim, Codebook, Variable, rounding
+from crmo_analysis.study import Claim, Codebook, Variable, expressions, rounding
 
 SINGLE = ("min", "max", "value")  # the value of one patient
 RECORDED = (*SINGLE, "median", "mean", "sd")
@@ -48,21 +48,40 @@ def assume(
                 words = "from" if side == "minimum" else "up to"
                 said[claim.of, side] = _said(codebook[claim.of], claim, words, side, limit)
                 shown[claim.of, side] = claim, limit
+    for view in views:
+        for claim, (name, sign, value) in _compared(view):
+            variable = changed[name]
+            least = value + (variable.step or 1) * (sign == ">")  # of those who are counted
+            if sign not in ("<", "<=") and not variable.counts and least > (variable.maximum or least):
+                changed[name] = replace(variable, maximum=2 * value)
+                said[name, "maximum"] = _said(codebook[name], claim, "up to", "maximum", 2 * value)
+                shown[name, "maximum"] = claim, 2 * value
     for time in codebook.values():  # of somebody who is diagnosed at 42, the disease can have begun at 40
         ages = [name for name in (time.start, time.end) if name in changed]
-        beyond = next((shown[name, "maximum"] for name in ages if (name, "maximum") in shown), None)
-        for name in ages if beyond else ():
-            if changed[name].maximum is not None and changed[name].maximum < beyond[1]:
-                changed[name] = replace(changed[name], maximum=beyond[1])
-                said[name, "maximum"] = _said(codebook[name], beyond[0], "up to", "maximum", beyond[1])
+        beyond = [shown[name, "maximum"] for name in ages if (name, "maximum") in shown]
+        claim, years = max(beyond, key=lambda pair: pair[1], default=(None, 0))
+        limits = dict.fromkeys(ages, years)
+        if beyond and len(ages) == 2:
+            limits[time.name] = years * Fraction(time.between(*(codebook[name] for name in ages))[0])
+        for name, limit in limits.items():
+            if changed[name].maximum is not None and changed[name].maximum < limit:
+                changed[name] = replace(changed[name], maximum=limit)
+                said[name, "maximum"] = _said(codebook[name], claim, "up to", "maximum", limit)
     return changed, tuple(said.values())
+
+
+def _compared(view: View) -> list[tuple[Claim, tuple[str, str, Fraction]]]:
+    """Return claims beside what the groups that they are about compare with numbers."""
+    trees = [(claim, tree) for claim in view.claims for tree in (claim.patients, claim.group) if tree]
+    return [(claim, found) for claim, tree in trees for found in expressions.comparisons(tree)]
 
 
 def _said(variable: Variable, claim: Claim, words: str, field: str, value: Fraction) -> Assumption:
     usual = rounding.decimal_text(getattr(variable, field), 3)
     assumed = f"{words} {rounding.decimal_text(value, 3)} {variable.unit}"
     number = f"the standard deviation {claim.printed}" if claim.statistic == "sd" else claim.printed
-    because = f"because {number} is printed ({claim.where}); the codebook assumes {usual}."
+    shown = f"{number} is printed" if claim.patients is None else f"values beyond {usual} are counted"
+    because = f"because {shown} ({claim.where}); the codebook assumes {usual}."
     sentence = f"“{variable.label}” is taken as recorded {assumed}, {because}"
     return Assumption(variable.name, claim.claim_id, sentence)
 

@@ -13,7 +13,7 @@ EXACT = 2**53  # up to here a number of a spreadsheet is a whole one
 TYPES = ("boolean", "integer", "decimal", "category", "date")
 LEVELS = ("patient", "study")
 _FIELD_TYPES = {"decimal": "number", "category": "string"} | {t: t for t in ("boolean", "integer", "date")}
-_OF_A_YEAR = {"weeks": 365 / 7, "months": 12, "years": 1}
+OF_A_YEAR = {"weeks": 365 / 7, "months": 12, "years": 1}
 FIELDS = (
     {"label", "negation", "type", "unit", "step", "minimum", "maximum", "categories"}  # what a value can be
     | {"level", "group", "impossible", "counts", "at_least", "from", "to", "fixed"}  # how it is used
@@ -95,7 +95,7 @@ class Variable:
 
         Either age, and the time, was rounded by at most one step in the same direction.
         """
-        per_unit = _OF_A_YEAR[self.unit]
+        per_unit = OF_A_YEAR[self.unit]
         return per_unit, float(per_unit * max(end.step, start.step) + self.step)
 
     def before(self, start: "Variable") -> Fraction:

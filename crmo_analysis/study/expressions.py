@@ -207,6 +207,16 @@ def conditions(tree: Expression) -> list[Expression]:
     return [] if isinstance(tree, Everyone) else [tree]
 
 
+def comparisons(tree: Expression) -> list[tuple[str, str, Fraction]]:
+    """Return what an expression compares with numbers: variable, sign and number."""
+    match tree:
+        case Compare(name, sign, Fraction() as value):
+            return [(name, sign, value)]
+        case Compare() | Is() | Everyone():
+            return []
+    return [found for side in vars(tree).values() for found in comparisons(side)]
+
+
 def evaluate(tree: Expression, columns: Mapping, everyone):
     """Evaluate an expression on columns, arrays or Series, one a variable; `everyone` is true in every row.
 

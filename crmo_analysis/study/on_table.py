@@ -12,7 +12,6 @@ import numpy as np
 import pandas as pd
 
 from crmo_analysis.study.describe import of_counts, share_intervals, standardised_difference
-from crmo_analysis.study.vocabulary import rate_scales
 
 QUANTILES = {
     "type 7": "linear", "type 6": "weibull", "type 2": "averaged_inverted_cdf", "hinges": "hinges",
@@ -105,7 +104,7 @@ def _ratio(claim, frame: pd.DataFrame) -> dict:
     if _is_text(frame[0]) or _is_text(frame[1]):
         return {}
     first, second = frame[0].astype(float).sum(), frame[1].astype(float).sum()
-    scales = {"percent_of_total": (100,), "rate": rate_scales(claim.unit)}.get(claim.statistic, (1,))
+    scales = {"percent_of_total": (100,), "rate": claim.rate_scales}.get(claim.statistic, (1,))
     of = float(claim.number.value)
     return {"": min((s * first / second for s in scales), key=lambda v: abs(v - of))} if second else {}
 

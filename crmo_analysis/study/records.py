@@ -90,9 +90,10 @@ class Claim:
         return vocabulary.level_of(self.method)
 
     @property
-    def rate_scales(self) -> tuple[int, ...]:
-        """Per how many units of time a rate can be printed."""
-        return vocabulary.rate_scales(self.unit)
+    def rate_scales(self) -> tuple[float, ...]:
+        """Per how much time a rate can be printed, in the unit of the time that it is of."""
+        time = self.codebook.get(self.parts[-1])
+        return vocabulary.rate_scales(self.unit, time.unit if time else "")
 
     @property
     def percentile(self) -> int | None:

@@ -4,6 +4,7 @@ import difflib
 import re
 
 from crmo_analysis.files import InputError
+from crmo_analysis.study.codebook import OF_A_YEAR
 from crmo_analysis.study.printed import plain
 
 OF_PATIENTS = ("count", "percent", "fraction", "rank")  # `of` says which patients
@@ -155,10 +156,13 @@ def check_method(method: str) -> None:
         )
 
 
-def rate_scales(unit: str) -> tuple[int, ...]:
-    """Return per how many units of time a rate is printed, as its unit says, or the usual ones."""
+def rate_scales(unit: str, time: str) -> tuple[float, ...]:
+    """Return per how much time, in a unit of it, a rate is printed, as its unit says, or the usual ones."""
     found = re.search(r"per ([\d,]+)", unit)
-    return (int(found[1].replace(",", "")),) if found else (1, 100, 1000)
+    scales = (int(found[1].replace(",", "")),) if found else (1, 100, 1000)
+    named = [re.search("|".join(OF_A_YEAR), f"{text}s") for text in (unit, time)]
+    own, of_time = (OF_A_YEAR[each[0]] if each else None for each in named)
+    return tuple(scale * (of_time / own if own and of_time else 1) for scale in scales)
 
 
 def problems_of_figures(entries: list, claim_ids: set[str]) -> list[str]:

@@ -235,9 +235,27 @@ def test_time_under_observation_is_in_the_unit_of_its_heading(unit):
     assert [row["unit"] for row in found.rows if row["of"] == "observed"] == [unit]
 
 
-def test_a_table_without_columns_is_refused():
+@pytest.mark.parametrize("rows", [
+    [["Characteristic"], ["Male", "5"]], [["Outcome", "All"], ["Fever", "12"], ["Mild", "ref", "1"]],
+])  # fmt: skip
+def test_a_table_without_columns_is_refused(rows):
     with pytest.raises(InputError, match="expected a table"):
-        drafting.draft([["Characteristic"], ["Male", "5"]], read_codebook(), "m")
+        drafting.draft(rows, read_codebook(), "m")
+
+
+def test_a_heading_over_nothing_is_no_title():
+    found = drafting.draft(
+        [["Characteristic", ""], ["Patients, n", "20"], ["Fever, n", "12"]], read_codebook(), "m"
+    )
+    assert [(row["of"], row["printed"]) for row in found.rows] == [("everyone", "20"), ("fever", "12")]
+
+
+@pytest.mark.parametrize("unit", ["years", "weeks"])
+def test_a_unit_at_the_end_of_a_label_is_read(unit):
+    label = f"Diagnostic delay {unit}, median (range)"
+    found = drafting.draft([["", "All (n = 20)"], [label, "1.5 (0.1 to 9)"]], read_codebook(), "m")
+    assert (found.rows[-1]["of"], found.rows[-1]["unit"]) == ("diagnostic_delay", unit)
+    assert not any("no unit" in question for question in found.questions)
 
 
 def test_minutes_and_ears_are_no_statistics():

@@ -210,6 +210,12 @@ def test_what_a_person_saves_says_that_it_was_not_observed(source, written, is_o
     rows = pd.DataFrame({"n_lesions": [1, 2, 3.0], "clinical_severity": [4, 2, 5.0]})
     result = Result(rows, source=source).drawn(crmo.plot.scatter, x="n_lesions", y="clinical_severity")
     axes = result.plot(ax=Figure().add_subplot() if is_own else None)
-    texts = {text.get_text() for text in axes.texts}
+    found = [text.get_text() for text in axes.texts]
+    texts = {*found}
     assert (written in texts) == bool(written)
     assert texts.isdisjoint({"RECONSTRUCTED", "SIMULATED"} - {written})
+    result.plot(ax=axes)
+    assert sum(text.get_text() == written for text in axes.texts) == sum(t == written for t in found)
+    if is_own:
+        axes.plot([1, 2], [50, 60])
+        assert axes.get_ylim()[1] > 60  # what a person adds is seen

@@ -340,3 +340,20 @@ def test_a_ratio_is_of_one_rate_of_each_group(tmp_path, one, other, verdict):
     assert verdicts(tmp_path, rows + ratio, "0.61")["x"].verdict == "stated"
     rows += rate.format("c", "t", "anakinra", other)
     assert verdicts(tmp_path, rows + ratio, "0.61")["x"].verdict == verdict
+
+
+@pytest.mark.parametrize(("printed", "verdict"), [
+    ("25.0 per 1,000 person-months", "matches"), ("30 per 100 patient-years", "matches"),
+    ("0.025 per patient-month", "matches"), ("300 per 1,000 person-months", "differs"),
+])  # fmt: skip
+def test_a_rate_is_per_the_time_that_its_unit_names(tmp_path, printed, verdict):
+    rows = "f;t;sum;flares;;30;flares;;\no;t;sum;observed;;100.0;years;;\n"
+    rows += "x;t;rate;flares, observed;;{};;;"
+    assert verdicts(tmp_path, rows, printed)["x"].verdict == verdict
+
+
+@pytest.mark.parametrize("counted", ["age_onset > 30", "diagnostic_delay > 240", "age_diagnosis >= 41"])
+def test_a_limit_of_the_codebook_accuses_nobody_who_is_counted(tmp_path, counted):
+    rows = "n;t;count;everyone;;20;;;\nb;t;max;age_onset;male;20;years;;\nd;t;max;age_diagnosis;;42;years;;\n"
+    found = verdicts(tmp_path, f"{rows}x;t;count;{counted};;{{}};;;", "3")
+    assert {each.verdict for each in found.values()} == {"stated"}
