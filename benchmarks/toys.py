@@ -1,6 +1,6 @@
 """Hold the joint model against every table of patients there is, in thousands of small made-up studies.
 
-    python benchmarks/toys.py [--toys 10000] [--seed 1] [--spoiled 0.5] [--medians 0]
+    python benchmarks/toys.py [--toys 10000] [--seed 1] [--spoiled 0.5] [--medians 0] [--coarse 0]
 
 A table of one to six patients with two to four variables is drawn, numbers of it are printed as a study would,
 and in half of the studies some are changed. All tables, up to the order of their rows, are gone through with
@@ -26,9 +26,9 @@ import math
 import random
 import sys
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
-from functools import cache
+from functools import cache, cached_property
 
 import numpy as np
 
@@ -145,21 +145,26 @@ def values_in(tables: np.ndarray, asked: tuple[str, str, Group, Group | None], k
     return np.where(size > 0, 90 * (low + high), nobody)
 
 
-def is_printed(values: np.ndarray, statistic: str, printed: str) -> np.ndarray:
-    """Say of which values a text is printed, by whatever rule it was rounded."""
+def is_printed(values: np.ndarray, statistic: str, printed: str, rule: str = "any") -> np.ndarray:
+    """Say of which values a text is printed: rounded by any rule, rounded half up or to even, or cut off.
+
+    Those that are `sure` are no number beside it, however halves are rounded.
+    """
     limits = {"at least ": np.greater_equal, "<": np.less}
     for word, compare in limits.items():
         if printed.startswith(word):
             return compare(values, int(360 * Fraction(printed.removeprefix(word))))
     exact = 360 * Fraction(printed)
+    unit = Fraction(1, 10 ** len(printed.partition(".")[2]) * (2 if rule in ("half", "sure") else 1))
     if statistic == "sd":
-        unit = Fraction(1, 10 ** len(printed.partition(".")[2]))
         low, high = Fraction(printed) - unit, Fraction(printed) + unit
         return (values > (math.floor(240 * low**2) if low >= 0 else -1)) & (values < math.ceil(240 * high**2))
     if statistic in ("count", "sum"):
         return values == exact
-    unit = Fraction(360, 10 ** len(printed.partition(".")[2]))
-    return (values > math.floor(exact - unit)) & (values < math.ceil(exact + unit))
+    low, high = exact - 360 * unit, exact + 360 * unit
+    if rule == "half":
+        return (values >= math.ceil(low)) & (values <= math.floor(high))
+    return (values >= exact if rule == "cut" else values > math.floor(low)) & (values < math.ceil(high))
 
 
 # ---- studies -----------------------------------------------------------------------------------------------
@@ -173,7 +178,52 @@ class Toy:
     n: int
     said: tuple[tuple, ...]
     printed: tuple[str, ...]
-    gives: tuple[np.ndarray, ...]
+    values: tuple[np.ndarray, ...]
+    rule: str = "half"  # by which all that have one rule are rounded
+
+    @cached_property
+    def gives(self) -> list[np.ndarray]:
+        """For each claim, which tables give it."""
+        return [
+            self._printed_by(place, self.rule if self.is_ruled(place) else "any") for place in self._places
+        ]
+
+    @cached_property
+    def surely(self) -> list[np.ndarray]:
+        """For each claim, which tables give it and no other number."""
+        cut = [self.rule == "cut" and self.is_ruled(place) for place in self._places]
+        return [self._printed_by(place, "cut" if cut[place] else "sure") for place in self._places]
+
+    @property
+    def _places(self) -> range:
+        return range(len(self.said))
+
+    def _printed_by(self, place: int, rule: str) -> np.ndarray:
+        return is_printed(self.values[place], self.said[place][0], self.printed[place], rule)
+
+    def is_ruled(self, place: int) -> bool:
+        """Say whether a claim is a mean, or a percentage of which no count is printed."""
+        statistic, _, among, counted = self.said[place]
+        if statistic != "percent":
+            return statistic == "mean"
+        whom = among.holds & counted.holds
+        counts = (
+            (a.holds & c.holds)
+            for (kind, _, a, c), text in zip(self.said, self.printed, strict=True)
+            if kind == "count" and text.isdigit()
+        )
+        return not whom.all() and not any((whom == count).all() for count in counts)
+
+    def least(self, said: list[set[int]]) -> int:
+        """Return the least that has to be given up of statements, each the places of its claims."""
+        costs = [max(COSTS.get(self.said[place][0], 12) for place in places) for places in said]
+        return min(
+            sum(costs[i] for i in lost)
+            for size in range(len(said) + 1)
+            for lost in itertools.combinations(range(len(said)), size)
+            if size == len(said)
+            or self.stands(set().union(*(said[i] for i in range(len(said)) if i not in lost)))
+        )
 
     @property
     def tables(self) -> np.ndarray:
@@ -201,7 +251,7 @@ class Toy:
 def _claim(place: int, statistic: str, of: str, among: str, printed: str) -> Claim:
     patients = expressions.parse(of, CODEBOOK) if statistic in ("count", "percent") else None
     unit = "patients" if patients is not None else CODEBOOK[of].unit
-    texts = ("toy", f"c{place}", f"table {place}", "own", statistic, of, among, printed, unit, "", "")
+    texts = ("toy", f"c{place}", f"table 1, {place}", "own", statistic, of, among, printed, unit, "", "")
     return Claim(*texts, expressions.parse(among, CODEBOOK), patients, rounding.parse_printed(printed))
 
 
@@ -260,8 +310,17 @@ def a_text(value: int, statistic: str, rng: random.Random) -> str:
     return text
 
 
-def a_toy(rng: random.Random, spoiled: float, medians: float = 0) -> Toy:
-    """Draw a table and what is printed of it; in a share of the toys a number or two is another."""
+def a_coarse_text(value: int, rng: random.Random) -> str:
+    """Print a mean (in 360ths) without decimals: rounded half up, or cut off."""
+    return str(math.floor(Fraction(value, 360) + rng.choice((Fraction(1, 2), 0))))
+
+
+def a_toy(rng: random.Random, spoiled: float, medians: float = 0, coarse: float = 0) -> Toy:
+    """Draw a table and what is printed of it; in a share of the toys a number or two is another.
+
+    In a share that is `coarse`, means have no decimals, by either rule, so that often only one rule, or none,
+    lets all stand.
+    """
     names = tuple(rng.choice(SCOPES).split())
     kinds = kinds_of(names)
     width = len(kinds[names[0]])
@@ -282,7 +341,10 @@ def a_toy(rng: random.Random, spoiled: float, medians: float = 0) -> Toy:
         for place in {rng.randrange(len(said)) for _ in range(2)}:
             other = rng.choice([value for value in np.unique(gives[place]).tolist() if value >= 0])
             printed[place] = a_text(other, said[place][0], rng)
-    gives = [is_printed(v, q[0], text) for v, q, text in zip(gives, said, printed, strict=True)]
+    if coarse and rng.random() < coarse:
+        for place, asked in enumerate(said):
+            if asked[0] == "mean":
+                printed[place] = a_coarse_text(int(gives[place][row]), rng)
     return Toy(names, n, tuple(said), tuple(printed), tuple(gives))
 
 
@@ -304,21 +366,20 @@ def places_of(claim_ids) -> set[int]:
     return {int(claim_id[1:]) - 1 for claim_id in claim_ids} - {-1}
 
 
+def statements_of(fitted) -> list[set[int]]:
+    """Return the places of the claims of every statement."""
+    said = [places_of(s.claim_ids) for s in (*fitted.kept, *fitted.given_up)]
+    return [places for places in said if places]
+
+
 def wrong_fit(toy: Toy, fitted) -> list[str]:
     every = set(range(len(toy.said)))
     kept = every - places_of(fitted.given_up_ids)
-    said = [places_of(s.claim_ids) for s in (*fitted.kept, *fitted.given_up)]
-    said = [places for places in said if places]
+    said = statements_of(fitted)
     costs = [max(COSTS.get(toy.said[place][0], 12) for place in places) for places in said]
-    least = min(
-        sum(costs[i] for i in lost)
-        for size in range(len(said) + 1)
-        for lost in itertools.combinations(range(len(said)), size)
-        if size == len(said) or toy.stands(set().union(*(said[i] for i in range(len(said)) if i not in lost)))
-    )
     lost = sum(c for c, places in zip(costs, said, strict=True) if not places & kept)
     wrong = [] if not kept or toy.stands(kept) else ["fit: keeps what cannot stand"]
-    return wrong + (["fit: gives up more than has to be"] if lost != least else [])
+    return wrong + (["fit: gives up more than has to be"] if lost != toy.least(said) else [])
 
 
 def wrong_verdicts(toy: Toy, audited) -> list[str]:
@@ -340,10 +401,10 @@ def wrong_verdicts(toy: Toy, audited) -> list[str]:
         there = (
             values_in(toy.tables, toy.said[place], kinds_of(toy.names)) >= 0
         )  # somebody of whom it is said
-        is_forced = bool(toy.gives[place][np.logical_and.reduce([there, *others], axis=0)].all())
+        is_forced = bool(toy.surely[place][np.logical_and.reduce([there, *others], axis=0)].all())
         if a.verdict == "matches" and not is_forced and a.by != "grain":
             wrong.append("audit: matches, though others leave more")
-        elif a.verdict == "stated" and is_forced and not toy.gives[place][there].all():
+        elif a.verdict == "stated" and is_forced and not toy.surely[place][there].all():
             wrong.append("audit: missed that others leave one number")
     return wrong
 
@@ -400,25 +461,21 @@ def wrong_table(toy: Toy, fitted, seed: int) -> list[str]:
         ]
         counts[0, np.flatnonzero(np.logical_and.reduce(same, axis=0))[0]] += 1
     kept = set(range(len(toy.said))) - places_of(fitted.given_up_ids)
-    wrong = [
-        place
-        for place in kept
-        if not is_printed(values_in(counts, toy.said[place], kinds), toy.said[place][0], toy.printed[place])[
-            0
-        ]
-    ]
+    given = replace(toy, values=tuple(values_in(counts, asked, kinds) for asked in toy.said)).gives
+    wrong = [place for place in kept if not given[place][0]]
     return ["table: does not give what it keeps"] if wrong else []
 
 
 def judged(toy: Toy, rng: random.Random) -> list[str]:
     """Return what is wrong, and what is unfinished, in the answers about one toy."""
-    study, wrong = toy.study(), []
-    wrong += wrong_verdicts(toy, audit_jointly(study, CODEBOOK))
+    study = toy.study()
     try:
         fitted = fit(study, CODEBOOK)
         found = find_conflicts(study, codebook=CODEBOOK)
     except UnfinishedError:
-        return [*wrong, "fit: unfinished"]
+        return ["fit: unfinished"]
+    toy = min(toy, replace(toy, rule="cut"), key=lambda each: each.least(statements_of(fitted)))
+    wrong = wrong_verdicts(toy, audit_jointly(study, CODEBOOK))
     wrong += wrong_fit(toy, fitted) + wrong_conflicts(toy, found)
     wrong += [] if found.is_complete else ["conflict: unfinished"]
     for _ in range(2):
@@ -448,11 +505,12 @@ def main() -> None:
     parser.add_argument(
         "--medians", type=float, default=0, help="share with medians of a whole and its parts"
     )
+    parser.add_argument("--coarse", type=float, default=0, help="share whose means have no decimals")
     given = parser.parse_args()
     counted = Counter()
     for place in range(given.toys):
         rng = random.Random(f"{given.seed} {place}")
-        toy = a_toy(rng, given.spoiled, given.medians)
+        toy = a_toy(rng, given.spoiled, given.medians, given.coarse)
         wrong = judged(toy, rng)
         counted.update(set(wrong))
         if wrong:

@@ -10,6 +10,7 @@ from dataclasses import replace
 from functools import cache, cached_property
 
 from crmo_analysis.files import InputError
+from crmo_analysis.joint.choices import least_lost
 from crmo_analysis.joint.kept import once
 from crmo_analysis.joint.sentences import against, forced, listed, said
 from crmo_analysis.joint.solving import Effort
@@ -202,7 +203,11 @@ class Court:
     def _made(self, view: View) -> Cohort:
         """Return a cohort, with the number of patients that the reading asked of first leaves best."""
         about = view.claims[0].about
-        cohort = Cohort(view, self._known, self.effort, self._numbers.get(about))
+
+        def make(cut_off: frozenset[str]) -> Cohort:
+            return Cohort(view, self._known, self.effort, self._numbers.get(about), cut_off)
+
+        cohort = least_lost(make, lambda made: made.lost, lambda made: made.sets)
         self._numbers.setdefault(about, (cohort.n, cohort.contested))
         return cohort
 
@@ -273,7 +278,7 @@ def _ids(members: Sequence[Statement]) -> tuple[str, ...]:
 
 def _again(claim: Claim, s: Statement, view: View) -> Audited:
     """Say where a number stands again, or which percentage says the same."""
-    others = [other for other in s.claims if other is not claim]
+    others = [other for other in s.claims if other.claim_id != claim.claim_id]
     counts = [other for other in others if other.statistic == claim.statistic]
     related = tuple(other.claim_id for other in others)
     if counts:

@@ -9,9 +9,11 @@ statements that take one from every such set are given up, and the rest is tried
 there is: every set has to lose one.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+import math
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
+from typing import TypeVar
 
 from ortools.sat.python import cp_model
 
@@ -20,7 +22,7 @@ from crmo_analysis.joint.blocks import Blocks, can_stand, soft_tables
 from crmo_analysis.joint.model import Tables
 from crmo_analysis.joint.solving import Effort, Model, solve
 from crmo_analysis.joint.spreads import not_sides
-from crmo_analysis.joint.statements import Plan, Statement, divide
+from crmo_analysis.joint.statements import Plan, Statement, divide, rules_of
 from crmo_analysis.joint.witnesses import is_shown
 from crmo_analysis.recompute import View
 
@@ -32,9 +34,33 @@ SECONDS_TO_SHOW = 10
 OTHER_CHOICES = 20  # so many other choices of what is given up are gone through
 
 
+Made = TypeVar("Made")
+
+
 def cost(statement: Statement) -> int:
     """Return what it costs to give a statement up: less for one that is derived from others."""
     return max(COSTS.get(claim.statistic, COUNTED) for claim in statement.claims)
+
+
+def least_lost(
+    make: Callable[[frozenset[str]], Made],
+    lost: Callable[[Made], int],
+    sets: Callable[[Made], Iterable[Sequence[Statement]]],
+) -> Made:
+    """Return what is made with all sections rounded as usual, or with some cut off if that loses less.
+
+    Only sections of numbers in the `sets` that cannot stand together are tried, each alone and all together.
+    """
+    best, cut_off = make(frozenset()), frozenset()
+    if lost(best) in (0, math.inf):
+        return best
+    odd = list(rules_of(s for members in sets(best) for s in members))
+    for more in ([section] for section in odd) if len(odd) < 2 else (*([section] for section in odd), odd):
+        with suppress(UnfinishedError):
+            tried = make(cut_off.union(more))
+            if lost(tried) < lost(best):
+                best, cut_off = tried, cut_off.union(more)
+    return best
 
 
 def _suspected(tables: Tables, members: Sequence[Statement], effort: Effort) -> list[Statement]:

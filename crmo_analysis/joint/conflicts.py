@@ -23,7 +23,7 @@ from crmo_analysis.joint.model import tables_of
 from crmo_analysis.joint.numbers import allows, exact_number, of_everyone
 from crmo_analysis.joint.sentences import against, number_of
 from crmo_analysis.joint.solving import FOUND, Effort, Model, is_possible, solve
-from crmo_analysis.joint.statements import Statement, statements
+from crmo_analysis.joint.statements import Statement, rules_of, statements
 from crmo_analysis.recompute import Audited, Readings
 from crmo_analysis.study import Claim, Codebook, Study
 
@@ -228,7 +228,8 @@ def _resolves(members: Sequence[Statement], court: Court, scenario: Mapping[str,
     """Say whether the same claims, read otherwise, can stand together."""
     view = court.read.views(scenario)[members[0].claims[0].about]
     ids = {claim_id for statement in members for claim_id in statement.claim_ids}
-    stated = [s for s in statements(view)[0] if set(s.claim_ids) & ids]
+    cut_off = frozenset(section for section, rule in rules_of(members).items() if rule == "down")
+    stated = [s for s in statements(view, cut_off)[0] if set(s.claim_ids) & ids]
     n = number_of([s for s in stated if of_everyone(s)], view)
     stated = [s for s in stated if not of_everyone(s)]
     return is_possible(tables_of(stated, view, n).model, court.effort)

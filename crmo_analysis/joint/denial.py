@@ -1,9 +1,11 @@
 """The denial of a printed number: the tables of patients in which it is another than printed."""
 
 from collections.abc import Collection
+from dataclasses import replace
 
 from crmo_analysis.joint.model import Tables, fewest
 from crmo_analysis.joint.statements import Plan, Statement
+from crmo_analysis.study import Claim
 
 
 def deny(tables: Tables, statement: Statement):
@@ -15,7 +17,7 @@ def deny(tables: Tables, statement: Statement):
     claim = min(statement.claims, key=lambda claim: claim.statistic != "count")
     no = tables.model.new_bool_var("")
     ways = []
-    for expression, low, high in tables.conditions(claim, statement.rivals):
+    for expression, low, high in tables.conditions(_rounded(claim), statement.rivals):
         ways += [(expression, None, low - 1)] if low is not None else []
         ways += [(expression, high + 1, None)] if high is not None else []
     chosen = [tables.model.new_bool_var("") for _ in ways]
@@ -25,6 +27,18 @@ def deny(tables: Tables, statement: Statement):
     if fewest(claim):
         tables.demand(tables.size(claim.group), fewest(claim), None, no)
     return no
+
+
+def _rounded(claim: Claim) -> Claim:
+    """Return a claim whose number stands for what ordinary rounding prints so: half a digit to either side.
+
+    It holds by any rule, a digit to either side; what lies between, or halfway, may be printed as another
+    number. Where a section is cut off, its rule prints no other of what it prints so.
+    """
+    number = claim.number
+    if number is None or number.value is None or number.rule in ("down", "up"):
+        return claim
+    return replace(claim, number=replace(number, scale=number.scale / 2, rule=""))
 
 
 def tables_without(

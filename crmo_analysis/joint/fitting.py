@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from itertools import islice
 
-from crmo_analysis.joint.choices import OTHER_CHOICES, Choices
+from crmo_analysis.joint.choices import OTHER_CHOICES, Choices, cost, least_lost
 from crmo_analysis.joint.fits import Fit
 from crmo_analysis.joint.kept import once, remembered
 from crmo_analysis.joint.numbers import allows, number_of_patients, of_everyone
@@ -59,14 +59,28 @@ def _lost(fitted: Fit) -> int:
 
 
 def _fit(read: Readings, scenario: Mapping[str, str], known: dict, effort: Effort) -> tuple[Fit, list]:
-    """Fit under one reading; also return, for each part, its `Choices` and what was chosen to be given up.
+    """Fit under one reading, with the rules of rounding that keep the most."""
+
+    def make(cut_off: frozenset[str]) -> tuple[Fit, list]:
+        return _rounded(read, scenario, known, effort, cut_off)
+
+    def sets(made: tuple[Fit, list]) -> list:
+        return [members for choices, _ in made[1] for members in choices.known]
+
+    return least_lost(make, lambda made: sum(map(cost, made[0].given_up)), sets)
+
+
+def _rounded(
+    read: Readings, scenario: Mapping[str, str], known: dict, effort: Effort, cut_off: frozenset[str]
+) -> tuple[Fit, list]:
+    """Fit; also return, for each part, its `Choices` and what was chosen to be given up.
 
     What can and cannot stand together under one reading is so under another that has the same claims and
     steps: it is `known`.
     """
     view = read.views(scenario).get("own")
     n = number_of_patients(view)
-    stated, left_out = statements(view)
+    stated, left_out = statements(view, cut_off)
     given_up = [s for s in stated if of_everyone(s) and not allows(s, n)]
     place = {statement: number for number, statement in enumerate(stated)}
     chosen, steps = [], tuple(variable.step for variable in view.codebook.values())

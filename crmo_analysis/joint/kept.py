@@ -109,8 +109,9 @@ def _plain(value: object, place: Mapping[Claim, int]) -> object:
         case pd.DataFrame():
             columns = [[name, str(value[name].dtype), _cells(value[name])] for name in value]
             return {"!": "DataFrame", "columns": columns, "rows": len(value)}
-        case Claim() if value in place:
-            return {"!": "Claim", "place": place[value]}
+        case Claim() if value.rounded_by("") in place:
+            rule = value.number.rule if value.number else ""
+            return {"!": "Claim", "place": place[value.rounded_by("")], "rule": rule}
         case Mapping():
             pairs = [[_plain(part, place) for part in pair] for pair in value.items()]
             return {"!": "Mapping", "pairs": pairs}
@@ -145,7 +146,7 @@ def _back(value: object, claims: Sequence[Claim]) -> object:
             columns = {name: pd.Series(cells, dtype=kind) for name, kind, cells in value["columns"]}
             return pd.DataFrame(columns, index=range(value["rows"]))
         case "Claim":
-            return claims[value["place"]]
+            return claims[value["place"]].rounded_by(value["rule"])
         case "Mapping":
             return {key: _back(part, claims) for key, part in value["pairs"]}
         case "tuple":

@@ -335,24 +335,25 @@ def _share(tables: Tables, claim: Claim) -> tuple:
     counted = tables.size(entailment.conjunction(claim.patients, claim.group))
     group, number = tables.size(claim.group), claim.number
     if claim.statistic == "count" and number.value is None:
-        return group - counted, 1, number.fewer, number.fewer, False
+        return group - counted, 1, number.fewer, number.fewer, False, False
     if claim.statistic == "count":
-        group, times, low, high, is_open = 1, 1, number.value, number.value, False
+        group, times, low, high, is_open = 1, 1, number.value, number.value, [False, False]
     else:
         times = 100 if claim.statistic == "percent" else 1
-        low, high, is_open = rounding.share_limits(number, claim.statistic)
+        low, high, *is_open = rounding.share_limits(number, claim.statistic)
     ends = {"=": (low, high), "~": (low, high), "<": (None, low), "<=": (None, low),
             ">": (low, None), ">=": (low, None)}  # fmt: skip
-    return times * counted, group, *ends[number.relation], number.relation in ("<", ">") or is_open
+    is_open = [True, True] if number.relation in ("<", ">") else is_open
+    return times * counted, group, *ends[number.relation], *is_open
 
 
-def _between(above, below, low: Fraction | None, high: Fraction | None, is_open: bool) -> list[tuple]:
-    """Return the conditions that above / below lies between two fractions."""
+def _between(above, below, low: Fraction | None, high: Fraction | None, *is_open: bool) -> list[tuple]:
+    """Return the conditions that above / below lies between two fractions, an end perhaps excluded."""
     conditions = []
     if low is not None:
-        conditions.append((low.denominator * above - low.numerator * below, int(is_open), None))
+        conditions.append((low.denominator * above - low.numerator * below, int(is_open[0]), None))
     if high is not None:
-        conditions.append((high.denominator * above - high.numerator * below, None, -int(is_open)))
+        conditions.append((high.denominator * above - high.numerator * below, None, -int(is_open[1])))
     return conditions
 
 
@@ -360,9 +361,9 @@ def _total(tables: Tables, claim: Claim) -> tuple:
     variable = tables.part.axes[claim.of].variable if claim.of in tables.part.axes else None
     step = variable.step if variable is not None else Fraction(1)
     if claim.statistic == "sum":
-        return tables.total(claim), 1, claim.number.value / step, claim.number.value / step, False
-    low, high = (end / step for end in rounding.interval(claim.number))
-    return tables.total(claim), tables.size(claim.group), low, high, True
+        return tables.total(claim), 1, claim.number.value / step, claim.number.value / step, False, False
+    low, high, *is_open = rounding.limits(claim.number)
+    return tables.total(claim), tables.size(claim.group), low / step, high / step, *is_open
 
 
 def _clause(tables: Tables, literals: Sequence, kept) -> None:

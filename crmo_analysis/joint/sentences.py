@@ -5,17 +5,19 @@ that stands out, and which rules of the study are needed.
 """
 
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from copy import copy
 from dataclasses import replace
 from fractions import Fraction
 
+from crmo_analysis.files import UnfinishedError
 from crmo_analysis.joint.axes import TOTALS
 from crmo_analysis.joint.blocks import shrunk
 from crmo_analysis.joint.extremes import extreme
 from crmo_analysis.joint.model import tables_of
 from crmo_analysis.joint.numbers import any_number, exact_number, of_everyone
 from crmo_analysis.joint.solving import Effort, is_possible
-from crmo_analysis.joint.statements import Quantity, Statement, divide, names_in
+from crmo_analysis.joint.statements import Quantity, Statement, divide, names_in, rules_of, unruled
 from crmo_analysis.joint.sums import Sum, counted, sums
 from crmo_analysis.recompute import View
 from crmo_analysis.study import Claim, expressions, rounding
@@ -40,16 +42,28 @@ def against(
     others = [s for s in members if s is not odd]
     why = _reasons(members, view, effort)
     because = f" Because {'; '.join(why)}." if why else ""
+    because = f"{_by_rule(members, view, effort)}.{because}"
     claim = odd.claims[0]
     if not others:
-        return f"No table of patients has {said(odd, view)} ({claim.where}).{because}", ""
+        return f"No table of patients has {said(odd, view)} ({claim.where}){because}", ""
     given, left = _left(odd, others, view, effort)
     if left:
         text = f"{given} {left}{_unit(claim)} {named(odd, view)}, but {claim.printed} is printed"
         shown = left.removeprefix("exactly ") if odd is members[0] else ""
-        return f"{text} ({claim.where}).{because}", shown
+        return f"{text} ({claim.where}){because}", shown
     given = listed([said(s, view) for s in others])
-    return f"{given} cannot stand beside {said(odd, view)} ({claim.where}).{because}", ""
+    return f"{given} cannot stand beside {said(odd, view)} ({claim.where}){because}", ""
+
+
+def _by_rule(members: Sequence[Statement], view: View, effort: Effort) -> str:
+    """Name how sections are rounded, if the members could stand together by a mixture of rules."""
+    rules, n = rules_of(members), number_of(members, view)
+    loose = [unruled(s) for s in members if not of_everyone(s)]
+    shown = listed([f"{section} is {rounding.in_words(rule)}" for section, rule in rules.items()])
+    with suppress(UnfinishedError):
+        if not rules or not is_possible(tables_of(loose, view, n).model, effort.or_less(2)):
+            return ""
+    return f", by one rule of rounding a section ({shown})"
 
 
 def _unit(claim: Claim) -> str:

@@ -12,12 +12,13 @@ from functools import cache, partial
 from crmo_analysis.files import TooLargeError
 from crmo_analysis.joint.axes import SQUARED, TOTALS, cut_axes, grounded
 from crmo_analysis.joint.patterns import Part, counted_by, make_part
-from crmo_analysis.recompute import View, rivals
+from crmo_analysis.recompute import View, rivals, section_rules
 from crmo_analysis.study import Claim, Codebook, Variable, entailment, expressions, rounding
 
 SHARES = ("count", "percent", "fraction", "rank")
 ENDS = ("min", "max", "value")
 SUMMED = (*TOTALS, "sd")
+RULED = ("percent", "mean")  # of which a section has one rule of rounding
 VALUES = ("percent", "median", *SUMMED)  # which are printed rounded
 COARSER = tuple((None, cells) for cells in (SQUARED, 30))  # how to cut what is too large
 STATISTICS = (*SHARES, *ENDS, *SUMMED, "median")
@@ -58,14 +59,14 @@ class Statement:
         return tuple(claim.claim_id for claim in self.claims)
 
 
-def statements(view: View) -> tuple[list[Statement], list[Claim]]:
+def statements(view: View, cut_off: frozenset[str] = frozenset()) -> tuple[list[Statement], list[Claim]]:
     """Gather the claims of one cohort by what they say.
 
     Beside them come those about patients that the joint model cannot hold: correlations, dates, ranges of
-    words, spreads of a number of findings.
+    words, spreads of a number of findings. Numbers of a section are rounded as usual, or are `cut_off`.
     """
     groups: dict[tuple, list[Claim]] = {}
-    left_out, made = [], []
+    left_out, made, rules = [], [], _rules(view, cut_off)
     for claim in view.claims:
         if any(view.codebook[name].level != "patient" for name in names_of(claim, view.codebook)):
             continue
@@ -76,8 +77,42 @@ def statements(view: View) -> tuple[list[Statement], list[Claim]]:
     for claims in groups.values():
         others = rivals(view, claims[0]) if claims[0].statistic == "rank" else []
         if claims[0].statistic != "rank" or others:
-            made.append(Statement(tuple(claims), tuple(count.patients for count in others)))
+            ruled = tuple(_ruled(claim, view, rules) for claim in claims)
+            made.append(Statement(ruled, tuple(count.patients for count in others)))
     return made, left_out
+
+
+def _rules(view: View, cut_off: frozenset[str]) -> dict[str, str]:
+    """Return the rule of each section; none where a percentage of the study must have been rounded up."""
+    stated = view.study.facts.get("rounding") or {}
+    return {
+        section: stated.get(section)
+        or stated.get("all")
+        or ("down" if section in cut_off else "" if "up" in rules else "half_up")
+        for section, rules in section_rules(view).items()
+    }
+
+
+def _ruled(claim: Claim, view: View, rules: Mapping[str, str]) -> Claim:
+    """Return a claim with the rule that its section rounds by.
+
+    A percentage beside its count, and what is no mean, can have been rounded by any: `recompute` judges it.
+    """
+    if claim.statistic not in RULED or claim.number.relation != "=":
+        return claim
+    count = view.count_of(view.patients(claim)) if claim.statistic == "percent" else None
+    return claim if count else claim.rounded_by(rules[claim.section])
+
+
+def unruled(statement: Statement) -> Statement:
+    """Return a statement whose numbers can have been rounded by any rule."""
+    return replace(statement, claims=tuple(claim.rounded_by("") for claim in statement.claims))
+
+
+def rules_of(stated: Iterable[Statement]) -> dict[str, str]:
+    """Return the sections of some statements by whose rule their numbers are rounded, and the rule."""
+    claims = (claim for statement in stated for claim in statement.claims if claim.number)
+    return {claim.section: claim.number.rule for claim in claims if claim.number.rule}
 
 
 def _can_be_held(claim: Claim, codebook: Codebook) -> bool:
@@ -143,8 +178,8 @@ def number_said(claim: Claim, view: View) -> int | None:
     if claim.statistic == "count":
         number = claim.number.value if claim.number.value is not None else n and n - claim.number.fewer
         return None if number is None else int(number)
-    low, high = rounding.interval(claim.number)
-    fits = [k for k in range(n + 1) if low < Fraction(100 * k, n) < high] if n else []
+    ends = rounding.limits(claim.number)
+    fits = [k for k in range(n + 1) if rounding.is_within(Fraction(100 * k, n), *ends)] if n else []
     return fits[0] if len(fits) == 1 else None
 
 

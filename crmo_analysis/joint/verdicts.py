@@ -6,6 +6,7 @@ percentage, that is said as differing from them. Whatever is said has a smallest
 forces it.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cache, partial
@@ -58,9 +59,16 @@ class Judgement:
 class Cohort:
     """The statements of a cohort under one reading, in parts, with so many patients as suit them best."""
 
-    def __init__(self, view: View, known: dict, effort: Effort, number: tuple | None = None):
+    def __init__(
+        self,
+        view: View,
+        known: dict,
+        effort: Effort,
+        number: tuple | None = None,
+        cut_off: frozenset[str] = frozenset(),
+    ):
         self.view, self.known, self.effort = view, known, effort
-        self.statements, _ = statements(view)
+        self.statements, _ = statements(view, cut_off)
         self.of_claim = {claim.claim_id: s for s in self.statements for claim in s.claims}
         self.numbers = [s for s in self.statements if of_everyone(s)]
         rest = [s for s in self.statements if not of_everyone(s)]
@@ -117,6 +125,17 @@ class Cohort:
         lost = {m: self._lost(m) for m in sorted(tried, key=lambda m: (m != n, m))}
         best = [m for m in lost if lost[m] == min(lost.values())]
         return best[0], best[1:]
+
+    @property
+    def lost(self) -> float:
+        """What is given up; without end where that is open."""
+        return math.inf if any(part.is_open for part in self.parts) else self._lost(self.n)
+
+    @property
+    def sets(self) -> list[tuple[Statement, ...]]:
+        """Sets of its statements that cannot stand together."""
+        own = self.part_of.keys()
+        return [members for part in self.parts for members in part.sets if own >= {*members}]
 
     def _lost(self, n: int) -> int:
         return sum(cost(s) for s in self.numbers if not allows(s, n)) + sum(

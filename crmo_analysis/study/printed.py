@@ -73,7 +73,8 @@ class Printed:
     """What a printed text says: a relation (=, <, <=, >, >= or ~, about), a number and its decimals.
 
     The value is None where only the group's size gives it: `fewer` says how many fewer than "all". `scale` is
-    what 1 of the text is worth, where it is in another unit than the codebook.
+    what 1 of the text is worth, where it is in another unit than the codebook. `rule` is how it is rounded,
+    where that is taken as known.
     """
 
     relation: str
@@ -81,6 +82,7 @@ class Printed:
     decimals: int = 0
     fewer: Fraction | None = None
     scale: Fraction = Fraction(1)
+    rule: str = ""
 
     @property
     def place(self) -> Fraction:

@@ -49,6 +49,11 @@ class Claim:
     def __hash__(self) -> int:
         return hash((self.claim_id, self.reading))  # quick: claims are looked up very often
 
+    def rounded_by(self, rule: str) -> "Claim":
+        """Return the claim with a number that is taken to be rounded by a rule, or by any."""
+        has_it = self.number is None or self.number.rule == rule
+        return self if has_it else replace(self, number=replace(self.number, rule=rule))
+
     @property
     def is_of_patients(self) -> bool:
         """Whether `of` says which patients are counted."""

@@ -14,7 +14,7 @@ from crmo_analysis.study.codebook import Codebook
 from crmo_analysis.study.describe import statistic
 from crmo_analysis.study.expressions import COMPARED, evaluate, variables
 from crmo_analysis.study.records import Claim
-from crmo_analysis.study.rounding import decimal_text, interval, share_limits
+from crmo_analysis.study.rounding import decimal_text, is_within, limits, share_limits
 
 EXACT = ("count", "percent", "fraction", "rank", "median", "mean", "sd", "sum", "min", "max", "value")
 KEPT = ("icc", "auc", "survival", "median_survival", "cumulative_incidence", "other")
@@ -146,11 +146,8 @@ def _prints(value: Fraction, claim: Claim) -> bool:
         return COMPARED[number.relation](value, number.value)
     if claim.statistic in ("count", "sum"):
         return value == number.value
-    if claim.statistic in ("percent", "fraction"):
-        low, high, is_open = share_limits(number, claim.statistic)
-    else:
-        low, high, is_open = *interval(number), True
-    return low < value < high if is_open else low <= value <= high
+    is_share = claim.statistic in ("percent", "fraction")
+    return is_within(value, *(share_limits(number, claim.statistic) if is_share else limits(number)))
 
 
 def named(claim: Claim) -> frozenset[str]:

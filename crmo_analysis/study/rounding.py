@@ -57,7 +57,7 @@ def interval(printed: Printed, rule: str = "") -> tuple[Fraction, Fraction]:
 
     Rounding up and down reach a whole last digit to either side, so the interval of any rule is that wide.
     """
-    place = printed.place
+    rule, place = rule or printed.rule, printed.place
     below = above = place / 2 if rule.startswith("half") else place
     if printed.value and rule in ("down", "up"):
         is_beyond = (rule == "down") == (printed.value > 0)  # "down" is towards zero
@@ -65,20 +65,37 @@ def interval(printed: Printed, rule: str = "") -> tuple[Fraction, Fraction]:
     return printed.value - below, printed.value + above
 
 
-def share_limits(printed: Printed, statistic: str) -> tuple[Fraction, Fraction, bool]:
-    """Return between which values a percentage or a fraction lies, and whether the ends are excluded.
+def limits(printed: Printed) -> tuple[Fraction, Fraction, bool, bool]:
+    """Return the interval of a number by its rule, or any, and of each end whether it is excluded.
+
+    Half up or half to even: either end may be printed so. Other rules leave the printed number alone.
+    """
+    low, high = interval(printed)
+    is_half = printed.rule.startswith("half")
+    is_exact = bool(printed.rule and printed.value)
+    ends = ((not is_half and not (is_exact and end == printed.value)) for end in (low, high))
+    return (low, high, *ends)
+
+
+def is_within(value: Fraction, low: Fraction, high: Fraction, *is_open: bool) -> bool:
+    """Say whether a value lies in an interval, given of each end whether it is excluded."""
+    return low < value < high or (value, False) in zip((low, high), is_open, strict=True)
+
+
+def share_limits(printed: Printed, statistic: str) -> tuple[Fraction, Fraction, bool, bool]:
+    """Return between which values a percentage or a fraction lies, and of each end whether it is excluded.
 
     "About a third" is nearer to a third than to the next of nothing, quarters, thirds, halves and everything.
     """
     if statistic == "percent" and printed.relation == "=":
-        return (*interval(printed), True)
+        return limits(printed)
     value = printed.value
     if printed.relation != "~":
-        return value, value, False
+        return value, value, False, False
     others = [*_SIMPLE_FRACTIONS, Fraction(0), Fraction(1)]
     low = max((other for other in others if other < value), default=value)
     high = min((other for other in others if other > value), default=value)
-    return (low + value) / 2, (high + value) / 2, False
+    return (low + value) / 2, (high + value) / 2, False, False
 
 
 def nearest_simple_fraction(value: Fraction) -> Fraction:
