@@ -118,6 +118,8 @@ def find_conflicts(
 
 def reading_of(study: Study, codebook: Codebook | None = None, seconds: float = 60) -> Mapping[str, str]:
     """Return the reading under which the most can stand; the first options if that cannot be found."""
+    if not study.readings:
+        return {}
     try:
         return fit(study, codebook, seconds).scenario
     except (InputError, UnfinishedError):
