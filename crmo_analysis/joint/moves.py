@@ -135,13 +135,15 @@ def _start(wishes: Sequence[Wish], values: dict, cells: dict, rng: np.random.Gen
             own[wish.rows] = beyond(own[wish.rows], near)
     for name, (low, high) in cells.items():
         values[name] = np.clip(values[name], low, high)
-    for wish in sorted(wishes, key=lambda wish: len(wish.rows)):
-        own = values[wish.of][wish.rows]
-        if wish.statistic in ("min", "max") and wish.missed(values[wish.of]):
-            (low, high), nearest = (end[wish.rows] for end in cells[wish.of]), abs(own - wish.low)
-            row = np.where((low < wish.high) & (high > wish.low), nearest, np.inf).argmin()
-            own[row] = np.clip((wish.low + wish.high) // 2, low[row], high[row])
-            values[wish.of][wish.rows] = own
+    taken: dict[tuple, set] = {}  # by smaller groups
+    for wish in sorted((w for w in wishes if w.statistic in ("min", "max")), key=lambda w: len(w.rows)):
+        own, (low, high) = values[wish.of], cells[wish.of]
+        others = taken.setdefault((wish.of, wish.statistic), set())
+        rows = [row for row in wish.rows.tolist() if low[row] < wish.high and high[row] > wish.low]
+        if rows and wish.missed(own):
+            row = min(rows, key=lambda row: (row in others, abs(own[row] - wish.low)))
+            own[row] = min(max((wish.low + wish.high) // 2, low[row]), high[row])
+        others.update(wish.rows.tolist())
 
 
 class Moving:

@@ -29,8 +29,8 @@ from crmo_analysis.joint.witnesses import is_shown
 from crmo_analysis.recompute import View
 from crmo_analysis.study import Claim, expressions, rounding
 
-SECONDS_A_CLAIM = 2
-SECONDS_OF_SPREADS = 20  # to choose what to give up
+SECONDS_A_CLAIM = 5
+SECONDS_OF_SPREADS = 24  # to choose what to give up
 SECONDS_TO_SHOW = 30  # for a table with another number, where none is proved to be the only one
 FEW_PATIENTS = 8  # at most: then a claim is searched longer
 SECONDS_OF_FEW = 30

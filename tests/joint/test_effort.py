@@ -13,7 +13,9 @@ from crmo_analysis.joint.witnesses import is_shown
 from crmo_analysis.recompute import Readings
 from crmo_analysis.study import read_study
 
-STUDY = "study: made_up\ntitle: Made up\ncitation: Made up 2026\nshort: Made up\ndesign: series\nquestion: none\n"
+STUDY = (
+    "study: made_up\ntitle: Made up\ncitation: Made up 2026\nshort: Made up\ndesign: series\nquestion: none\n"
+)
 FIELDS = ("claim_id", "where", "about", "statistic", "of", "among", "printed", "unit", "method")
 
 
