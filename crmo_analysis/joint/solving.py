@@ -7,7 +7,8 @@ from ortools.sat.python import cp_model
 from crmo_analysis.files import UnfinishedError
 
 WORK_PER_SECOND = 0.15  # of the solver's own unit, where a model is large and a core shared; often it is more
-WORK_A_ROW = 4e-6  # of a model, each time: it is made, copied and read
+WORK_TO_BEGIN = 0.001  # each time it is called
+WORK_A_ROW = 4e-6  # of a model, once: it is made
 WORK_TO_MOVE = 0.05  # values in vain
 QUESTIONS = 8  # at least that what is left is shared by
 _LED, _ANY = cp_model.PARTIAL_FIXED_SEARCH, cp_model.AUTOMATIC_SEARCH
@@ -20,6 +21,8 @@ FOUND = (cp_model.OPTIMAL, cp_model.FEASIBLE)
 
 class Model(cp_model.CpModel):
     """A model of whole numbers, without the older names of its methods, which take longest to make."""
+
+    counted = 0  # of its rows, those whose making was counted
 
     def _add_pre_pep8_methods(self) -> None:
         pass
@@ -69,7 +72,8 @@ def solve(
         made.parameters.search_branching, made.parameters.max_deterministic_time = way, min(most, work)
         status = made.solve(model)
         rows = len(model.proto.variables) + len(model.proto.constraints)
-        spent = made.response_proto.deterministic_time + WORK_A_ROW * rows
+        spent = made.response_proto.deterministic_time + WORK_TO_BEGIN + WORK_A_ROW * (rows - model.counted)
+        model.counted = rows
         effort.spend(spent)
         most = max(most - spent, 0)
         if status in (cp_model.OPTIMAL, cp_model.INFEASIBLE):
