@@ -163,6 +163,7 @@ def test_audit_prints_one_row_a_claim():
     assert table.split()[:2] == ["claim_id", "printed"]
 
 
+@pytest.mark.slow
 def test_reproduce_runs_what_has_changed(project):
     code, stdout, stderr = finish(start(project, "reproduce", "--jobs", "2"))
     assert (code, stderr) == (0, "")
@@ -336,6 +337,7 @@ def test_a_question_about_all_tables_is_answered(arguments, printed):
     assert printed in result.output
 
 
+@pytest.mark.slow
 def test_what_is_not_finished_has_an_exit_code_of_its_own():
     result = crmo("conflicts", "sag_2019", "--seconds", "0.01")
     assert result.exit_code == 3
@@ -343,6 +345,7 @@ def test_what_is_not_finished_has_an_exit_code_of_its_own():
     assert crmo("audit", "hospach_2010", "--why", "nobody").exit_code == 2
 
 
+@pytest.mark.slow
 def test_conflicts_name_their_claims_and_what_resolves_them():
     result = CliRunner().invoke(main, ["conflicts", "sag_2019", "--format", "json"])
     found = json.loads(result.output)
@@ -504,6 +507,7 @@ def severity(cohort, out, *options):
     return crmo("run", notebook, "-p", "cohort", cohort, *fast, *options, "--out", out)
 
 
+@pytest.mark.slow
 def test_nothing_left_or_said_tells_of_a_patient(registry, folder):
     secrets = [
         field for line in registry.read_text().splitlines()[1:] for field in line.split(",") if len(field) > 3
@@ -617,6 +621,7 @@ def test_a_run_does_not_repeat_what_is_wrong_with_a_patient(registry, folder):
     assert {"4711x", "XQ004XQ"} <= set(re.findall(r"\w+", crmo("validate", registry).output))
 
 
+@pytest.mark.slow
 def test_a_folder_holds_results_of_one_cohort(registry, folder):
     other = folder / "other.csv"
     other.write_text("".join(registry.read_text().splitlines(keepends=True)[:-1]))  # one patient fewer

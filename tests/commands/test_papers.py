@@ -85,6 +85,7 @@ def test_a_new_study_needs_a_name_and_a_free_place(made):
     assert "is no name of a study" in crmo("new", "study", "./2020-beck").output
 
 
+@pytest.mark.slow
 def test_a_drafted_table_gives_the_ledger_of_one_typed_by_hand(made):
     said = crmo("claims", "draft", "table.csv", "--study", "./m")
     assert said.exit_code == 0, said.output

@@ -352,6 +352,7 @@ def test_a_killed_worker_loses_no_run(notebook, tmp_path, cluster, many):
     assert on_threads[1].read_bytes() == written[1].read_bytes()
 
 
+@pytest.mark.slow
 def test_a_lost_scheduler_is_a_clear_error(notebook, tmp_path, cluster):
     address, processes = cluster
     (tmp_path / "grid.yaml").write_text(f"a: {[*range(14, 100)]}\nseconds: 0.1", encoding="utf-8")
@@ -382,6 +383,7 @@ def test_a_lost_scheduler_is_a_clear_error(notebook, tmp_path, cluster):
     assert set(done) == {"done", "waiting"}
 
 
+@pytest.mark.slow
 def test_workers_that_lack_something_are_left_out(notebook, tmp_path, cluster, capsys, monkeypatch):
     address, processes = cluster
     elsewhere, other = tmp_path / "elsewhere", tmp_path / "other version"
@@ -410,6 +412,7 @@ def test_workers_that_lack_something_are_left_out(notebook, tmp_path, cluster, c
         list(sweep(notebook, grid, tmp_path / "out", 1, address))
 
 
+@pytest.mark.slow
 def test_a_worker_that_comes_later_and_lacks_something_loses_no_run(notebook, tmp_path, cluster, capsys):
     address, processes = cluster
     (tmp_path / "in.txt").write_text("here", encoding="utf-8")

@@ -92,6 +92,7 @@ def contents(folder):
     return found
 
 
+@pytest.mark.slow
 @forked
 @pytest.mark.parametrize("bare", [False, True])
 def test_nothing_is_lost_when_a_kernel_ends(tmp_path, bare):

@@ -36,6 +36,7 @@ def elsewhere(monkeypatch):
     warm.kernel_manager_class.cache_clear()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("platform", "transport"), [("darwin", "ipc"), ("win32", "tcp")])
 def test_where_nothing_is_forked_kernels_start_the_ordinary_way(tmp_path, elsewhere, platform, transport):
     elsewhere(platform)

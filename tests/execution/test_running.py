@@ -436,6 +436,7 @@ def test_what_a_notebook_starts_ends_with_it(folder):
     assert all(is_gone(int(pid)) for pid in Path("pids").read_text().split())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("plain", [False, True])
 def test_no_other_user_can_listen_to_a_kernel(folder, monkeypatch, plain):
     long = folder / "a folder for temporary files with a long name" / "and another one below it"

@@ -95,6 +95,7 @@ def test_a_spread_is_tested_by_a_ratio_or_by_q_and_is_called_so():
         assert f"test of no spread: {test} " in said
 
 
+@pytest.mark.slow
 def test_counts_that_cannot_be_pooled_are_counted():
     chosen = crmo.pool([1, 1], [10, 10])._chosen
     chosen.pool.rows[["fewest", "most"]] = [0, 10]

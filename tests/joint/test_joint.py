@@ -721,6 +721,7 @@ def test_what_all_have_and_what_cannot_be_is_no_obstacle_to_a_table(said, rules)
     assert all(is_true(claim, rows_of(table)) for claim in kept)
 
 
+@pytest.mark.slow
 def test_sds_by_group_and_over_all_are_held_together():
     # Three values with the mean 1 and the SD 1, three with 5 and 1: 0 1 2 4 5 6, whose SD is 2.37, not 1.37.
     # R: sd(c(0, 1, 2, 4, 5, 6)) # 2.366432

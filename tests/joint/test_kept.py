@@ -28,7 +28,10 @@ def twice(find, store):
     return first, second
 
 
-@pytest.mark.parametrize("name", study_names())
+LARGE = [pytest.param(name, marks=pytest.mark.slow) for name in study_names() if name == "sag_2019"]
+
+
+@pytest.mark.parametrize("name", [*(name for name in study_names() if name != "sag_2019"), *LARGE])
 def test_fits_conflicts_and_verdicts_come_back_as_they_were(name, store, monkeypatch):
     study = read_study(name)
     asked = (fit, find_conflicts, ledger.audit_jointly)

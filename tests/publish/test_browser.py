@@ -418,6 +418,7 @@ def test_printed_pages_keep_tables_whole_and_nothing_floats(site, visit):
         page.emulate_media(media="screen")
 
 
+@pytest.mark.slow
 def test_a_printed_report_loses_no_column_and_asks_nobody_to_move_it(browser):
     example = files.DATA / "example"
     cohort = crmo.read_cohort(example / "registry.csv", map=example / "map.yaml")

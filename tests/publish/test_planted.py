@@ -68,6 +68,7 @@ def run(*arguments):
     return CliRunner().invoke(main, [str(argument) for argument in arguments])
 
 
+@pytest.mark.slow
 def test_comparison_report_and_release_have_no_planted_value(own):
     out = own / "out"
     assert run("compare", own / "registry.csv", "--out", out).exit_code == 0  # sag_2019 prints the same

@@ -338,6 +338,7 @@ def test_runs_of_a_sweep_that_tell_of_few_patients_together_are_said(tmp_path):
     assert told_by_sweep(tmp_path) == 0
 
 
+@pytest.mark.slow
 def test_no_number_of_lesions_follows_from_mean_median_and_sd_of_few(tmp_path):
     opened, protected = 0, []
     for seed in range(5):

@@ -62,6 +62,7 @@ PAPERS = {  # as a person types papers of eight kinds, and slips of one digit
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", PAPERS)
 def test_a_paper_as_a_person_types_it_holds_and_its_slips_are_found(kind, tmp_path):
     folder = shutil.copytree(CASES / f"paper_{kind}", tmp_path / f"paper_{kind}")
