@@ -87,7 +87,7 @@ def cut_axes(
 
     Every value is told apart where a median is printed: always if `fine`; beside a sum, if they are few, if
     it is False; nowhere but near the median if it is None, or is "near"
-    and so without a sum too. For values that are "moved" nothing is cut that no expression compares.
+    and so without a sum too.
     """
     compared = [found for tree in trees for found in expressions.comparisons(tree)]
     axes = {}
@@ -95,8 +95,7 @@ def cut_axes(
         asked = [q for q in quantities if q.of == name and q.patients is None]
         ends, cuts, members = None, set(), counted_by(name, names, codebook)
         if codebook[name].is_numeric:
-            if fine != "moved" or name in {other for other, *_ in compared}:
-                ends, cuts = _cut(codebook[name], asked, fine, squared)
+            ends, cuts = _cut(codebook[name], asked, fine, squared)
             for sign, value in ((sign, value) for other, sign, value in compared if other == name):
                 cuts.update(_starts(sign, value / codebook[name].step))
         axes[name] = make_axis(codebook[name], cuts, (0, len(members)) if members else ends)

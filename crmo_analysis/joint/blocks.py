@@ -127,7 +127,7 @@ class Blocks:
         n: int | tuple[int, int],
         codebook: Codebook,
         number: Statement | None = None,
-        shows: Callable[[Sequence[Statement], Effort, Statement | None], bool] | None = None,
+        shows: Callable[[Sequence[Statement], Statement | None], bool] | None = None,
     ):
         self.plan, self.n, self.codebook, self.number, self.shows = plan, n, codebook, number, shows
         if number:
@@ -135,7 +135,7 @@ class Blocks:
         self.every = tuple(range(len(plan.part.bags)))
         self._tied = self._ties()
         self.blocks = list(dict.fromkeys(self._tied.values()))
-        self.block_of = cache(lambda s: self._tied[min(self.bags_of(s))] if self.every else ())
+        self.block_of = cache(self._block_of)
         self.tables = cache(lambda block: soft_tables(self.plan_of(block), n))
         self._edges = cache(self._sizes_shared)
         self._found: list[_Table] = []
@@ -151,6 +151,9 @@ class Blocks:
                 merged = frozenset().union(*(group[bag] for bag in bags))
                 group |= dict.fromkeys(merged, merged)
         return {bag: tuple(sorted(bags)) for bag, bags in group.items()}
+
+    def _block_of(self, statement: Statement) -> Block:
+        return self._tied[min(self.bags_of(statement))] if self.every else ()
 
     def bags_of(self, said: Statement | Quantity) -> set[int]:
         """Return one bag that has all that is said or asked, or all on the way between those it needs."""
@@ -243,7 +246,7 @@ class Blocks:
             members = [s for s in members if s in self.tables(block).kept]
 
         def stands(some: set[Statement]) -> bool:
-            if self.shows and self.shows([s for s in self.plan.statements if s in some], effort, denied):
+            if self.shows and self.shows([s for s in self.plan.statements if s in some], denied):
                 return True
             try:
                 tried = effort.or_less(SECONDS_TO_SPARE) if denied else effort
@@ -285,7 +288,7 @@ class Blocks:
                 own = self._denied_in(block, denied)
                 is_all = own is denied and self._says_all(block, chosen)
                 found = base and not is_all and self._beside(base, block, chosen, effort, own)
-                if not found and not is_possible(self._holding(block, chosen, own).model, effort, once):
+                if not found and not self._stands_in(block, chosen, effort, own, once):
                     return block
                 if is_all:
                     return None
@@ -298,16 +301,12 @@ class Blocks:
     def _concerned(
         self, chosen: frozenset[Statement], denied: Statement | None
     ) -> tuple[_Table | None, list[Block]]:
-        """Return the known table in which most of what is chosen holds, and the blocks of the rest.
-
-        Where no table is known, a denial is asked of its own block: the others stand without it.
-        """
+        """Return the known table in which most of what is chosen holds, and the blocks of the rest."""
         base = max(self._found, key=lambda table: len(chosen & table.holds), default=None)
         new = {*chosen.difference(base.holds if base else ()), *filter(None, [denied])}
-        if self.number in new:  # most blocks can tell
-            size = {block: sum(self.plan.part.bags[bag].size for bag in block) for block in self.blocks}
-            return None, sorted(self.blocks, key=size.__getitem__)
-        return base, sorted({*map(self.block_of, [denied] if denied and not base else new)})
+        if self.number in new:
+            return None, self.blocks
+        return base, sorted({self.block_of(s) for s in new})
 
     def _denied_in(self, block: Block, denied: Statement | None) -> Statement | None:
         is_here = denied and (denied is self.number or self.block_of(denied) == block)
@@ -316,6 +315,10 @@ class Blocks:
     def _says_all(self, block: Block, chosen: frozenset[Statement]) -> bool:
         """Say whether nothing is chosen but what a block says: its patterns can always be completed."""
         return block != self.every and not self.plan.times and chosen <= self.tables(block).kept.keys()
+
+    def _stands_in(self, block: Block, chosen, effort: Effort, denied, once: bool) -> bool:
+        """Say whether what is said of a block alone can stand."""
+        return is_possible(self._holding(block, chosen, denied).model, effort, once)
 
     def _holding(self, block: Block, chosen, denied: Statement | None, lean: bool = True) -> Tables:
         """Return the tables of a block in which statements hold; where much is given up, made without it."""

@@ -194,7 +194,7 @@ def _end(
             table = write_out(near_by, solved, np.random.default_rng(0), names, toward)
             if not broken(near_by, table) and _value(quantities, table) == value:
                 _check_limits(fitted, own, toward, table)
-                again = max(effort, Effort(SECONDS_FOR_A_SECOND_PROOF), key=lambda each: each.left)
+                again = effort.or_more(SECONDS_FOR_A_SECOND_PROOF)
                 is_proved = is_proved and _none_beyond(own, n, asked, sign, value, again)
                 rest = [[]] if is_whole else [None]
                 rest += [

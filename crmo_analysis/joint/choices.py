@@ -30,6 +30,7 @@ COUNTED = 12
 # A mean and an SD go before one value; two percentages do not go before one count.
 COSTS = {"percent": 8, "fraction": 8, "rank": 8, "mean": 5, "sd": 4}
 MOST_SETS = 60  # that cannot stand, before the tables themselves are asked what to give up
+SECONDS_TO_SHOW = 10
 OTHER_CHOICES = 20  # so many other choices of what is given up are gone through
 
 
@@ -136,8 +137,9 @@ class Choices:
             tables = soft_tables(self.plan, self.n)
             self._draw(tables.model, {s: kept.negated() for s, kept in tables.kept.items()})
 
-    def _is_shown(self, chosen: Sequence[Statement], effort: Effort, denied: Statement | None = None) -> bool:
+    def _is_shown(self, chosen: Sequence[Statement], denied: Statement | None = None) -> bool:
         """Say whether a table is soon found in which statements hold, and one perhaps not."""
+        effort = Effort(SECONDS_TO_SHOW)
         return is_shown(self.plan, chosen, self.view, self.n, effort, denied, is_soon=True)
 
     def _stand(self, chosen: Sequence[Statement], effort: Effort) -> bool:
@@ -147,7 +149,7 @@ class Choices:
         to see what cannot stand. Where a table need not be shown, as what is made of the choice looks for one
         itself, only middle values are looked at so.
         """
-        if self._is_shown(chosen, effort):
+        if self._is_shown(chosen):
             return True
         blocks, finer = self.blocks, _sharper(self.plan, self.view)
         has_middles = any(claim.statistic == "median" for claim in self.plan.claims)
@@ -166,14 +168,15 @@ class Choices:
         self.blocks = blocks
         return False
 
-    def first(self, effort: Effort) -> list[Statement]:
+    def first(self, effort: Effort, to_stand: Effort | None = None) -> list[Statement]:
         """Return the fewest statements without which the others can stand together.
 
-        An UnfinishedError says that the effort was spent before that was proved.
+        An UnfinishedError says that the effort was spent before that was proved, or what is allowed to see
+        whether all stand.
         """
         found = [members for members in self.known if self.given_up.keys() >= set(members)]
         if not found:
-            if self._stand(self.plan.statements, effort):
+            if self._stand(self.plan.statements, to_stand or effort):
                 return []
             found = self.blocks.within(self.plan.statements, effort)
             self.known += found

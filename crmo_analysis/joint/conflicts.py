@@ -93,8 +93,7 @@ def find_conflicts(
     begun = after_audit if len(study.claims) <= AUDITED else Court
     court = begun(study, codebook, base, seconds)
     found: dict[frozenset[str], Conflict] = {}
-    parts = [part for cohort in court.cohorts() for part in cohort.as_printed()]
-    is_complete = court.effort.left > 0 and not any(part.is_open for part in parts)
+    is_complete = not any(part.is_open for cohort in court.cohorts() for part in cohort.as_printed())
     for claim, scenario in _asked(court):
         if court.stands(claim, scenario):
             continue
@@ -119,8 +118,6 @@ def find_conflicts(
 
 def reading_of(study: Study, codebook: Codebook | None = None, seconds: float = 60) -> Mapping[str, str]:
     """Return the reading under which the most can stand; the first options if that cannot be found."""
-    if not study.readings:
-        return {}
     try:
         return fit(study, codebook, seconds).scenario
     except (InputError, UnfinishedError):

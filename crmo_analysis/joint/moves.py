@@ -100,16 +100,11 @@ def moved_values(
     return values
 
 
-def bound_by(claims: Sequence[Claim], rules: Sequence[tuple]) -> frozenset[str]:
-    """Return the variables that stand in an expression: their values stay within their cells."""
-    trees = [rule for rule, _ in rules] + [c.group for c in claims]
-    trees += [c.patients for c in claims if c.patients is not None]
-    return frozenset().union(*map(expressions.variables, trees))
-
-
 def _cells(plan: Plan, patterns: Sequence[np.ndarray], rules) -> dict[str, tuple[np.ndarray, np.ndarray]]:
     """Return between what each value may lie: anywhere, where a variable is in no expression."""
-    bound, found = bound_by(plan.claims, rules), {}
+    trees = [rule for rule, _ in rules] + [c.group for c in plan.claims]
+    trees += [c.patients for c in plan.claims if c.patients is not None]
+    bound, found = frozenset().union(*map(expressions.variables, trees)), {}
     for name, axis in plan.part.axes.items():
         bag = plan.part.bag_of([name])
         cell = plan.part.bags[bag].place(name)[patterns[bag]]
@@ -135,15 +130,6 @@ def _start(wishes: Sequence[Wish], values: dict, cells: dict, rng: np.random.Gen
             own[wish.rows] = beyond(own[wish.rows], near)
     for name, (low, high) in cells.items():
         values[name] = np.clip(values[name], low, high)
-    taken: dict[tuple, set] = {}  # by smaller groups
-    for wish in sorted((w for w in wishes if w.statistic in ("min", "max")), key=lambda w: len(w.rows)):
-        own, (low, high) = values[wish.of], cells[wish.of]
-        others = taken.setdefault((wish.of, wish.statistic), set())
-        rows = [row for row in wish.rows.tolist() if low[row] < wish.high and high[row] > wish.low]
-        if rows and wish.missed(own):
-            row = min(rows, key=lambda row: (row in others, abs(own[row] - wish.low)))
-            own[row] = min(max((wish.low + wish.high) // 2, low[row]), high[row])
-        others.update(wish.rows.tolist())
 
 
 class Moving:

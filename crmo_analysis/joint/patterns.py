@@ -197,8 +197,9 @@ def make_part(
         name: members for name in sorted(axes) for members in [counted_by(name, axes, codebook)] if members
     }
     together = [frozenset([name, *members]) for name, members in counts.items()]
-    tied = [_tied(tie) for tie in ties if _says_anything(tie, axes)]
-    tree = _tree({*scopes, *(frozenset(names) for names, _ in conditions), *tied, *together}, axes)
+    tree = _tree(
+        {*scopes, *(frozenset(names) for names, _ in conditions), *map(_tied, ties), *together}, axes
+    )
     bags = [Bag(names, _patterns(names, axes, conditions, ties, counts), parent) for names, parent in tree]
     return Part(axes, tuple(_supported(bags, axes)), tuple(ties))
 
@@ -218,14 +219,6 @@ def _supported(bags: list[Bag], axes: Mapping[str, Axis]) -> list[Bag]:
 
 def _tied(variable: Variable) -> frozenset[str]:
     return frozenset([variable.name, variable.start, variable.end])
-
-
-def _says_anything(tie: Variable, axes: Mapping[str, Axis]) -> bool:
-    """Say whether a time leaves some cells of it and of its ages impossible together: the outermost."""
-    names = tie.name, tie.end, tie.start
-    last = {name: len(axes[name]) - 1 for name in names}
-    corners = [[last[tie.name], 0, last[tie.start]], [0, last[tie.end], 0]]
-    return not _is_possible(tie, names, np.array(corners).T, axes).all()
 
 
 def counted_by(name: str, names: Iterable[str], codebook: Codebook) -> tuple[str, ...]:

@@ -8,9 +8,6 @@ from crmo_analysis.files import UnfinishedError
 
 WORK_PER_SECOND = 0.15  # of the solver's own unit, where a model is large and a core shared; often it is more
 WORK_TO_BEGIN = 0.001  # each time it is called
-WORK_A_ROW = 4e-6  # of a model, once: it is made
-WORK_TO_MOVE = 0.05  # values in vain
-QUESTIONS = 8  # at least that what is left is shared by
 _LED, _ANY = cp_model.PARTIAL_FIXED_SEARCH, cp_model.AUTOMATIC_SEARCH
 WAYS = {  # to search, with how much work: where a model says what to decide first, sums or sizes of kinds
     cp_model.SELECT_MIN_VALUE: ((_LED, 0.5), (_ANY, math.inf)),
@@ -22,35 +19,27 @@ FOUND = (cp_model.OPTIMAL, cp_model.FEASIBLE)
 class Model(cp_model.CpModel):
     """A model of whole numbers, without the older names of its methods, which take longest to make."""
 
-    counted = 0  # of its rows, those whose making was counted
-
     def _add_pre_pep8_methods(self) -> None:
         pass
 
 
 class Effort:
-    """What may still be spent on a question, in the solver's own unit of work: also on models it is given.
+    """What may still be spent on a question, in the solver's own unit of work.
 
     Unlike time it ends in the same place on every machine, whatever else that machine does. `seconds` is what
-    it takes about on one core of an ordinary one. What is spent of a part is spent of the `whole`.
+    it takes about on one core of an ordinary one.
     """
 
-    def __init__(self, seconds: float, whole: "Effort | None" = None):
-        self.left, self.whole = seconds * WORK_PER_SECOND, whole
+    def __init__(self, seconds: float):
+        self.left = seconds * WORK_PER_SECOND
 
-    def spend(self, work: float) -> None:
-        """Take what was spent from this, and from what it is a part of."""
-        self.left -= work
-        if self.whole:
-            self.whole.spend(work)
+    def or_more(self, seconds: float) -> "Effort":
+        """Return this, or so much if less is left."""
+        return self if self.left >= seconds * WORK_PER_SECOND else Effort(seconds)
 
     def or_less(self, seconds: float) -> "Effort":
         """Return a part of what is left, at most so much."""
-        return Effort(min(self.left / WORK_PER_SECOND, seconds), self)
-
-    def share(self, seconds: float) -> "Effort":
-        """Return a part for one question of many, at most so much, that leaves something for the others."""
-        return self.or_less(min(self.left / WORK_PER_SECOND / QUESTIONS, seconds))
+        return Effort(min(self.left / WORK_PER_SECOND, seconds))
 
 
 def solve(
@@ -71,11 +60,8 @@ def solve(
         made = _solver(plain)
         made.parameters.search_branching, made.parameters.max_deterministic_time = way, min(most, work)
         status = made.solve(model)
-        rows = len(model.proto.variables) + len(model.proto.constraints)
-        spent = made.response_proto.deterministic_time + WORK_TO_BEGIN + WORK_A_ROW * (rows - model.counted)
-        model.counted = rows
-        effort.spend(spent)
-        most = max(most - spent, 0)
+        spent = made.response_proto.deterministic_time + WORK_TO_BEGIN
+        effort.left, most = effort.left - spent, max(most - spent, 0)
         if status in (cp_model.OPTIMAL, cp_model.INFEASIBLE):
             return status, made
         best = best if status == cp_model.UNKNOWN else (status, made)

@@ -251,10 +251,10 @@ def divide(
     view : View
     asked : sequence of Quantity
         What else has to be said of the tables.
-    fine : bool, "near", "moved" or None
+    fine : bool, "near" or None
         Whether to tell every value of a variable with a printed median apart: always, only beside sums
         (False), only near medians ("near"), or not at all (None). Where not, tables are kept that no values
-        give, and bounds are outer. "moved" cuts nothing that no expression compares.
+        give, and bounds are outer.
     """
     rules = [rule for rule, _ in view.study.rules]
     quantities = [*(claim for statement in stated for claim in statement.claims), *asked]
@@ -265,8 +265,8 @@ def divide(
     added_up = _added_up(quantities, counted, codebook)
     scopes = {item: scopes_of(item, codebook, counted) for item in (*stated, *asked)}
     about = {item: frozenset().union(*found) for item, found in scopes.items()}
-    every, around, times = _scopes([s for found in scopes.values() for s in found], rules, added_up, codebook)
-    groups = _connect([*every, *around, *about.values()])
+    every, times = _scopes([scope for found in scopes.values() for scope in found], rules, added_up, codebook)
+    groups = _connect([*every, *about.values()])
     make = _maker(quantities, trees, codebook, frozenset().union(*groups), fine, bool(asked))
 
     def plan_of(group: frozenset[str]) -> Plan:
@@ -287,14 +287,13 @@ def _added_up(quantities: Sequence, counted: Mapping, codebook: Codebook) -> dic
 
 def _scopes(
     scopes: list[frozenset[str]], rules: Sequence[expressions.Expression], added_up: dict, codebook: Codebook
-) -> tuple[list[frozenset[str]], list[frozenset[str]], list[Variable]]:
-    """Return what has to be looked at together, by rules and sums too, what times tie, and times added up."""
+) -> tuple[list[frozenset[str]], list[Variable]]:
+    """Return what has to be looked at together, by rules and sums too, and times tied to the ages around."""
     every, ruled = [*scopes, *added_up.values()], [expressions.variables(rule) for rule in rules]
     mentioned = _reached(frozenset().union(*every), ruled)
     around, times = _tied_times(codebook, mentioned, added_up)
-    every += [names for names in (*around, *added_up.values()) if names & added_up.keys()]
     members = [frozenset([name, *counted_by(name, mentioned, codebook)]) for name in sorted(mentioned)]
-    return [*every, *(names for names in ruled if names & mentioned), *members], around, times
+    return [*every, *(names for names in ruled if names & mentioned), *around, *members], times
 
 
 def merged(plans: Sequence[Plan]) -> Plan:
@@ -329,6 +328,7 @@ def _tied_times(
                 times.append(variable)
                 together = around.union(*(added_up.get(name, ()) for name in around))
                 added_up.update(dict.fromkeys(around, together))
+                every.append(together)
     return every, times
 
 

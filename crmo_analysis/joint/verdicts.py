@@ -30,8 +30,8 @@ from crmo_analysis.joint.witnesses import is_shown
 from crmo_analysis.recompute import View
 from crmo_analysis.study import Claim, expressions, rounding
 
-SECONDS_A_CLAIM = 5
-SECONDS_OF_SPREADS = 24  # to choose what to give up
+SECONDS_A_CLAIM = 2
+SECONDS_OF_SPREADS = 5
 SECONDS_TO_SHOW = 30  # for a table with another number, where none is proved to be the only one
 FEW_PATIENTS = 8  # at most: then a claim is searched longer
 SECONDS_OF_FEW = 30
@@ -183,10 +183,12 @@ class _Inquiry:
         """
         spreads = [s for s in self.plan.statements if s.claims[0].statistic == "sd"]
         self.sets = sets
-        for effort in [self.effort.or_less(SECONDS_OF_SPREADS)] * bool(spreads) + [self.effort]:
+        little = self.effort.or_less(max(self.seconds, SECONDS_OF_SPREADS))
+        for effort in (little, self.effort) if spreads else (self.effort,):
             choices = Choices(self.plan, self.n, place, self.view, sets)
             try:
-                self.options = choices.covering(choices.first(effort), effort) or [[]]
+                first = choices.first(self.effort, effort)
+                self.options = choices.covering(first, self.effort) or [[]]
                 self.blocks, self.plan = choices.blocks, choices.blocks.plan
                 return
             except UnfinishedError:
@@ -216,7 +218,7 @@ class _Inquiry:
         """Return the judgement of a statement."""
         if s not in self._judged:
             try:
-                self._judged[s] = self._judge(s, self.effort.share(self.seconds))
+                self._judged[s] = self._judge(s, self.effort.or_less(self.seconds))
             except UnfinishedError:
                 is_open = self.stands(s) and self.shows(self.n, self.others(s), s)
                 self._judged[s] = Judgement("stated" if is_open else "unfinished")
@@ -224,7 +226,7 @@ class _Inquiry:
 
     def shows(self, n, kept: Sequence[Statement], denied: Statement | None = None, is_soon=False) -> bool:
         """Say whether a table is found in which statements hold, and one perhaps not."""
-        return is_shown(self.plan, kept, self.view, n, self.effort.share(SECONDS_TO_SHOW), denied, is_soon)
+        return is_shown(self.plan, kept, self.view, n, Effort(SECONDS_TO_SHOW), denied, is_soon)
 
     def others(self, s: Statement) -> list[Statement]:
         """Return the other statements that no choice gives up."""
@@ -233,7 +235,7 @@ class _Inquiry:
 
     def derived_size(self, s: Statement, group: expressions.Expression) -> tuple[int, tuple[Statement, ...]]:
         """Return how many patients are in a group if the others leave one number only, else 0; and those."""
-        effort, others = self.effort.share(self.seconds), self.others(s)
+        effort, others = self.effort.or_less(self.seconds), self.others(s)
         try:
             n = self.blocks.size(group, others, effort) or 0
             size = _count_of(group, n, s.claims[0])
@@ -354,7 +356,7 @@ def _of_number(s: Statement, parts: Sequence[_Inquiry], effort: Effort) -> Judge
         return Judgement("stated")
     for part in parts:
         try:
-            members = part.smallest(s, part.others(s), s, part.free(s), effort.share(part.seconds))
+            members = part.smallest(s, part.others(s), s, part.free(s), effort.or_less(part.seconds))
         except UnfinishedError:
             is_open = any(all(p.shows(m, p.others(s)) for p in parts) for m in (n + 1, n - 1))
             return Judgement("stated" if is_open else "unfinished")

@@ -14,11 +14,10 @@ from crmo_analysis.joint.denial import tables_without
 from crmo_analysis.joint.drawing import Solved, read_off
 from crmo_analysis.joint.fits import Fit
 from crmo_analysis.joint.model import ORDER, are_in_order, fewest
-from crmo_analysis.joint.moves import bound_by
 from crmo_analysis.joint.pieces import joined, pieces
 from crmo_analysis.joint.reconstruction import broken
-from crmo_analysis.joint.solving import FOUND, WORK_TO_MOVE, Effort, solve
-from crmo_analysis.joint.statements import SUMMED, Plan, Statement, divide, merged
+from crmo_analysis.joint.solving import FOUND, Effort, solve
+from crmo_analysis.joint.statements import Plan, Statement
 from crmo_analysis.joint.writing import write_out
 from crmo_analysis.recompute import View
 
@@ -51,35 +50,23 @@ def is_shown(
 
 def _is_moved(plan: Plan, view: View, n, effort: Effort, denied: Statement | None) -> bool:
     """Say whether values that are moved within some table of what is counted give what else is printed."""
-    plan = merged(divide(plan.statements, view, fine="moved"))
     numbers = [s for s in plan.statements if s.claims[0].patients is None]
-    loose = plan.part.axes.keys() - bound_by(plan.claims, view.study.rules)
-    counts = tuple(
-        s for s in plan.statements if not any(c.of in loose or c.statistic in SUMMED for c in s.claims)
-    )
+    counts = tuple(s for s in plan.statements if s not in numbers)
     ordered = [c for s in numbers if s is not denied for c in s.claims if c.statistic in ORDER]
     pairs = ((one, other) for one, other in combinations(ordered, 2) if one.of == other.of)
     if not numbers or not all(are_in_order(plan.part, *pair) for pair in pairs):
         return False
     plain = replace(plan, statements=counts, added_up={}, times=(), ties_middles=False)
     tables = tables_without(plain, n, {*counts} - {denied}, denied if denied in counts else None)
-    claims, tried = [c for s in numbers for c in s.claims], set()
-    for claim in claims:
+    for claim in (c for s in numbers for c in s.claims):
         tables.demand(tables.size(claim.group), fewest(claim), None)
-    patients = sum(map(tables.size, {c.group: None for c in claims}))
-    for sign in (1, -1):  # a group of which nothing says how large it is may be small, or large
-        tables.model.minimize(sign * patients)
-        status, found = solve(tables.model, effort.or_less(SECONDS))
-        if status not in FOUND or (size := found.value(patients)) in tried:
-            return False
-        tried.add(size)
-        near_by = Fit(view, {}, found.value(tables.n), plan.statements, (), ())
-        solved, rng = replace(read_off(tables, found), plan=plan), np.random.default_rng(0)
-        table = write_out(near_by, [solved], rng, moved=({*numbers}, denied))
-        if set(broken(near_by, table)) == {*(denied.claim_ids if denied else ())}:
-            return True
-        effort.spend(WORK_TO_MOVE)
-    return False
+    status, found = solve(tables.model, effort.or_less(SECONDS))
+    if status not in FOUND:
+        return False
+    near_by = Fit(view, {}, found.value(tables.n), plan.statements, (), ())
+    solved, rng = replace(read_off(tables, found), plan=plan), np.random.default_rng(0)
+    table = write_out(near_by, [solved], rng, moved=({*numbers}, denied))
+    return set(broken(near_by, table)) == {*(denied.claim_ids if denied else ())}
 
 
 def any_table(

@@ -196,9 +196,9 @@ def _keep_times(time: Variable, solved: Solved, patterns, values: dict) -> None:
     """
     part, fixed, names = solved.plan.part, solved.sums, (time.end, time.start, time.name)
     late, early, between, most, before = factors(part.axes, time)
+    bag = part.bag_of(names)
     model, chosen, moved = Model(), {}, []
     for name in names:
-        bag = part.bag_of([name])
         axis, cell = part.axes[name], part.bags[bag].place(name)[patterns[bag]]
         chosen[name] = []
         for low, high, value in zip(
