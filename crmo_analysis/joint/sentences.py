@@ -35,7 +35,7 @@ def against(
     """
     rest = [s for s in members if not of_everyone(s)]
     if not rest or (len(rest) > 1 and len({_target(s, view) for s in members}) == 1):
-        return _printed_twice(members, view), ""
+        return _printed_twice(members, view, effort), ""
     counts = [s for s in rest if s.claims[0].statistic == "count"]
     odd = min(counts or rest, key=lambda s: (len(s.claims), -_printed_number(s)))
     odd = derived if derived and derived.claims[0].statistic in TOTALS else odd
@@ -133,13 +133,13 @@ def _target(s: Statement, view: View) -> tuple:
     return claim.statistic, claim.of, claim.group
 
 
-def _printed_twice(members: Sequence[Statement], view: View) -> str:
+def _printed_twice(members: Sequence[Statement], view: View, effort: Effort) -> str:
     """Say that one number is printed in two ways, and what to do if two are meant."""
     shown = listed([f"{s.claims[0].printed} ({s.claims[0].where})" for s in members])
     of = f"all {view.unit}" if of_everyone(members[0]) else named(members[0], view)
     is_count = not of_everyone(members[0]) and members[0].claims[0].patients is not None
     hint = " Two points in time, or two groups, need a variable each." if is_count else ""
-    return f"Printed are {shown} for {of}.{hint}"
+    return f"Printed are {shown} for {of}{_by_rule(members, view, effort)}.{hint}"
 
 
 def amount(printed: str, unit: str) -> str:

@@ -121,7 +121,7 @@ def test_findings_that_cannot_be_shown_together_say_which_can():
         (lambda study: study.number("hospach.spin.n"), "is 'hospach.spine.n' meant?"),
         (lambda study: study.counts("hospach.spin.n"), "is 'hospach.spine.n' meant?"),
         (lambda study: study.correlation("hospach.spine.n"), "prints no P value"),
-        (lambda study: study.skeleton("Tabel II"), "no count is printed in 'Tabel II'; there are abstract"),
+        (lambda study: study.skeleton("Tabel II"), "no bone is counted in 'Tabel II'; there is abstract"),
         (lambda study: study.patients(0), "count is 0, expected a whole number from 1"),
         (lambda study: study.patients("two"), "count is 'two', expected a whole number from 1"),
         (lambda study: study.patients(corelation=0.5), "no assumption corelation; there is correlation, lesions_mean"),

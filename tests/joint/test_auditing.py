@@ -93,7 +93,7 @@ def test_a_reason_gives_the_numbers_and_a_hint(audit_case, name, claim, verdict,
 @pytest.mark.parametrize(
     ("name", "assumed"),
     [
-        ("adults", ["age_diagnosis", "age_onset"]),
+        ("adults", ["age_diagnosis", "age_onset", "diagnostic_delay"]),
         ("fa_age_limits", ["age_treatment"]),
         ("fa_median_delay", ["age_diagnosis", "diagnostic_delay", "follow_up"]),
         ("fa_wbc", ["platelets", "white_blood_cells"]),
