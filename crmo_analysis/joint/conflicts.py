@@ -93,7 +93,8 @@ def find_conflicts(
     begun = after_audit if len(study.claims) <= AUDITED else Court
     court = begun(study, codebook, base, seconds)
     found: dict[frozenset[str], Conflict] = {}
-    is_complete = not any(part.is_open for cohort in court.cohorts() for part in cohort.as_printed())
+    parts = [part for cohort in court.cohorts() for part in cohort.as_printed()]
+    is_complete = court.effort.left > 0 and not any(part.is_open for part in parts)
     for claim, scenario in _asked(court):
         if court.stands(claim, scenario):
             continue
