@@ -263,7 +263,7 @@ def _on_cluster(plans: Sequence[Planned], address: str) -> Iterator[tuple[int, d
         client = Client(address, timeout="10s", set_as_default=False)
     except (OSError, TimeoutError, ValueError) as error:
         raise InputError(f"there is no Dask scheduler at {address}: {error}") from None
-    for name in ("client", "utils"):  # what they say when the scheduler is lost is in our own message
+    for name in ("batched", "client", "utils"):  # of a lost scheduler our own message tells
         logging.getLogger(f"distributed.{name}").setLevel(logging.CRITICAL)
     with client:
         workers, asked = _fit_workers(client, plans[0]), {}
